@@ -1,0 +1,4 @@
+// The ES face over the one CommonJS core: both give the same instance.
+import plimsoll from './index.js';
+
+export default plimsoll;

@@ -1,0 +1,37 @@
+'use strict';
+// The one place that loads the binding. Where it does not load, `native` is null and `loadError`
+// says why: caches go on in plain JS, the watcher says that it is off.
+
+const { version } = require('../package.json');
+const { PlimsollError } = require('./errors.js');
+
+/** @type {Record<string, any> | null} */
+let native = null;
+/** @type {Error | null} */
+let loadError = null;
+
+if (process.env.PLIMSOLL_DISABLE === '1') {
+  loadError = new PlimsollError('ERR_PLIMSOLL_DISABLED', 'plimsoll is turned off by PLIMSOLL_DISABLE=1; unset it to use the native side.');
+} else {
+  try {
+    const binding = require('../binding.js');
+    const built = binding.version();
+    if (built === version) native = binding;
+    else loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', `the native binary is of version ${built}, the package of ${version}; reinstall plimsoll.`);
+  } catch (error) {
+    loadError = new PlimsollError(
+      'ERR_PLIMSOLL_BINDING',
+      `the native binary for ${process.platform}-${process.arch} did not load (${error.message}). ` +
+        'Install with optional dependencies (npm install --include=optional), or build it: npm run build needs Rust.',
+      { cause: error },
+    );
+  }
+}
+
+/** The binding, or a typed error for a feature that cannot do without it. */
+function requireNative() {
+  if (native === null) throw loadError;
+  return native;
+}
+
+module.exports = { native, loadError, requireNative };

@@ -1,0 +1,1 @@
+//! Cache policy over columns, and the off-heap store.

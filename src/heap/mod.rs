@@ -1,0 +1,1 @@
+//! Reading and understanding V8 heap snapshots.

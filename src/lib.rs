@@ -1,0 +1,17 @@
+//! plimsoll: in-process leak detection for Node.
+//!
+//! `heap`, `trend`, `cache` and `snapshot` are plain Rust: none of them names Node-API and none
+//! imports `addon`. `v8` and `os` are the two rooms below them that know the outside world (V8's
+//! exported symbols; procfs, cgroups). `addon` is the only folder that knows Node-API.
+
+// Not in unit tests: its functions can only be called from Node.
+#[cfg(not(test))]
+#[allow(missing_docs, reason = "its public items are the binding, described in index.d.ts")]
+mod addon;
+pub mod cache;
+pub mod heap;
+pub mod os;
+pub mod sampler;
+pub mod snapshot;
+pub mod trend;
+pub mod v8;

@@ -1,0 +1,1 @@
+//! Taking heap snapshots: room, files, retention, fork.

@@ -1,0 +1,1 @@
+//! The series, the tests and the verdict.

@@ -1,0 +1,22 @@
+//! V8's C++ interface, found at run time.
+//!
+//! No V8 header is compiled in: each symbol is looked up by its Itanium-mangled name in the running
+//! executable, so one binary serves every Node, and a missing symbol only turns a feature off.
+
+use std::ffi::{CStr, c_void};
+
+/// The address of a symbol that the running executable exports, if it does.
+#[must_use]
+pub fn lookup(name: &CStr) -> Option<*mut c_void> {
+    #[cfg(unix)]
+    {
+        // SAFETY: dlsym takes any NUL-terminated name; RTLD_DEFAULT needs no handle.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        (!address.is_null()).then_some(address)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = name;
+        None
+    }
+}
