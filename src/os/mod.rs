@@ -1,1 +1,8 @@
 //! What the operating system says: procfs and cgroups.
+//!
+//! Linux gives all of it; elsewhere each reader answers `None` and the JS side supplies what Node
+//! knows (`process.memoryUsage.rss()`, `os.freemem()`).
+
+pub mod cgroup;
+pub mod memory;
+pub mod process;

@@ -1,1 +1,3 @@
-//! The sampler thread.
+//! The sampler: one native thread, one record for each isolate.
+
+pub mod thread;

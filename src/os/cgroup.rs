@@ -1,0 +1,273 @@
+//! The container's memory limit and use: cgroup v2, v1, and the hybrid of both (cgroups(7)).
+//!
+//! A limit may stand at any level above the process, so the files of every visible ancestor are
+//! read and the level with the least room decides.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which hierarchy holds the memory controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// The legacy hierarchy with a memory controller of its own.
+    V1,
+    /// The unified hierarchy.
+    V2,
+}
+
+/// The memory limit that the process lives under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Where the figures are from.
+    pub version: Version,
+    /// The limit in bytes of the level with the least room; `None`: no level has one.
+    pub limit: Option<u64>,
+    /// What that level uses, in bytes, page cache included.
+    pub usage: u64,
+    /// Page cache that the kernel can drop at once (`inactive_file`), part of `usage`.
+    pub reclaimable: u64,
+    /// v2 `memory.oom.group`: one out-of-memory kill ends every process of the group.
+    pub oom_group: bool,
+}
+
+impl Container {
+    /// Bytes that may still be charged before the limit, page cache counted as free.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        let working_set = self.usage.saturating_sub(self.reclaimable);
+        self.limit.map(|limit| limit.saturating_sub(working_set))
+    }
+}
+
+/// Reads the figures of the current process; `None` where there is no memory cgroup.
+#[must_use]
+pub fn read() -> Option<Container> {
+    read_at(Path::new("/"))
+}
+
+/// [`read`] with `/proc` and `/sys` below another root, for fixtures.
+#[must_use]
+pub fn read_at(root: &Path) -> Option<Container> {
+    let membership = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
+    let machine = fs::read_to_string(root.join("proc/meminfo")).ok();
+    // More than the machine has is what both versions report for "no limit", in several spellings.
+    let ceiling = machine.as_deref().and_then(machine_total).unwrap_or(1 << 60);
+    // In a hybrid setup the memory controller is in v1 and the v2 tree is empty: v1 first.
+    let levels = levels(root, &membership, &mounts, Version::V1)
+        .or_else(|| levels(root, &membership, &mounts, Version::V2))?;
+    levels.iter().filter_map(|level| level.read(ceiling)).reduce(|tightest, other| {
+        match (tightest.room(), other.room()) {
+            (Some(a), Some(b)) if b < a => other,
+            (None, Some(_)) => other,
+            _ => tightest,
+        }
+    })
+}
+
+fn machine_total(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+struct Level {
+    version: Version,
+    dir: PathBuf,
+}
+
+/// The directories from the process' own cgroup up to the mount point.
+fn levels(root: &Path, membership: &str, mounts: &str, version: Version) -> Option<Vec<Level>> {
+    let path = membership.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+        let found = match version {
+            Version::V1 => controllers.split(',').any(|c| c == "memory"),
+            Version::V2 => id == "0" && controllers.is_empty(),
+        };
+        found.then_some(path)
+    })?;
+    let (mount_root, mount_point) = mounts.lines().find_map(|line| mount(line, version))?;
+    // Inside a container without a cgroup namespace the mount shows a subtree of the host's path.
+    let inside = path.strip_prefix(mount_root.trim_end_matches('/')).unwrap_or(path);
+    let top = root.join(mount_point.trim_start_matches('/'));
+    let mut dir = top.join(inside.trim_start_matches('/'));
+    while !dir.is_dir() && dir != top {
+        // The path of another namespace: what is visible starts further up.
+        dir.pop();
+    }
+    let mut levels = Vec::new();
+    loop {
+        levels.push(Level { version, dir: dir.clone() });
+        if dir == top || !dir.pop() {
+            break;
+        }
+    }
+    Some(levels)
+}
+
+/// Root and mount point of a mountinfo line, if it mounts the hierarchy (proc_pid_mountinfo(5)).
+fn mount(line: &str, version: Version) -> Option<(&str, &str)> {
+    let (head, tail) = line.split_once(" - ")?;
+    let mut head = head.split(' ').skip(3);
+    let (mount_root, mount_point) = (head.next()?, head.next()?);
+    let mut tail = tail.split(' ');
+    let (kind, options) = (tail.next()?, tail.nth(1)?);
+    let found = match version {
+        Version::V1 => kind == "cgroup" && options.split(',').any(|o| o == "memory"),
+        Version::V2 => kind == "cgroup2",
+    };
+    found.then_some((mount_root, mount_point))
+}
+
+impl Level {
+    fn read(&self, ceiling: u64) -> Option<Container> {
+        let (limit, usage, inactive) = match self.version {
+            Version::V1 => {
+                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            }
+            Version::V2 => ("memory.max", "memory.current", "inactive_file"),
+        };
+        // The root of v2 has no such files: no level of ours, not an error.
+        let usage = self.number(usage)?;
+        let stat = self.text("memory.stat").unwrap_or_default();
+        let reclaimable = stat
+            .lines()
+            .find_map(|line| line.strip_prefix(inactive)?.strip_prefix(' ')?.trim().parse().ok())
+            .unwrap_or(0);
+        Some(Container {
+            version: self.version,
+            limit: self.number(limit).filter(|&limit| limit < ceiling),
+            usage,
+            reclaimable,
+            oom_group: self.text("memory.oom.group").is_some_and(|text| text.trim() == "1"),
+        })
+    }
+
+    fn text(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.dir.join(file)).ok()
+    }
+
+    /// "max", and anything else that is no number, is `None`.
+    fn number(&self, file: &str) -> Option<u64> {
+        self.text(file)?.trim().parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixture(PathBuf);
+
+    impl Fixture {
+        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let dir =
+                std::env::temp_dir().join(format!("plimsoll-cgroup-{}-{name}", std::process::id()));
+            for (path, text) in files {
+                let path = dir.join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            Self(dir)
+        }
+    }
+
+    impl Drop for Fixture {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const MEMINFO: (&str, &str) = ("proc/meminfo", "MemTotal: 8388608 kB\n");
+
+    #[test]
+    fn v2_takes_the_level_with_the_least_room() {
+        let fixture = Fixture::new(
+            "v2",
+            &[
+                MEMINFO,
+                ("proc/self/cgroup", "0::/kube/pod/app\n"),
+                ("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+                ("sys/fs/cgroup/kube/pod/memory.max", "1000000\n"),
+                ("sys/fs/cgroup/kube/pod/memory.current", "900000\n"),
+                ("sys/fs/cgroup/kube/pod/memory.stat", "anon 5\ninactive_file 300000\n"),
+                ("sys/fs/cgroup/kube/pod/memory.oom.group", "1\n"),
+                ("sys/fs/cgroup/kube/pod/app/memory.max", "max\n"),
+                ("sys/fs/cgroup/kube/pod/app/memory.current", "800000\n"),
+            ],
+        );
+        let container = read_at(&fixture.0).unwrap();
+        assert_eq!(container.version, Version::V2);
+        assert_eq!(container.limit, Some(1_000_000));
+        assert_eq!(container.usage, 900_000);
+        assert_eq!(container.room(), Some(400_000));
+        assert!(container.oom_group);
+    }
+
+    #[test]
+    fn v1_in_a_container_without_a_cgroup_namespace() {
+        let fixture = Fixture::new(
+            "v1",
+            &[
+                MEMINFO,
+                ("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/docker/abc\n0::/\n"),
+                (
+                    "proc/self/mountinfo",
+                    "31 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+                     33 23 0:29 /docker/abc /sys/fs/cgroup/memory ro master:9 - cgroup cgroup rw,memory\n",
+                ),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n"),
+                ("sys/fs/cgroup/memory/memory.usage_in_bytes", "100\n"),
+                ("sys/fs/cgroup/memory/memory.stat", "total_inactive_file 40\ninactive_file 1\n"),
+            ],
+        );
+        let container = read_at(&fixture.0).unwrap();
+        assert_eq!((container.version, container.limit), (Version::V1, Some(512 << 20)));
+        assert_eq!(container.reclaimable, 40);
+        assert!(!container.oom_group);
+    }
+
+    #[test]
+    fn no_limit_in_every_spelling() {
+        for (limit, name) in [
+            ("9223372036854771712", "page-counter-max"),
+            ("18446744073709551615", "u64-max"),
+            ("8589934592", "the machine"),
+            ("-1", "negative"),
+        ] {
+            let fixture = Fixture::new(
+                name,
+                &[
+                    MEMINFO,
+                    ("proc/self/cgroup", "4:memory:/\n"),
+                    ("proc/self/mountinfo", "33 23 0:29 / /cg rw - cgroup cgroup rw,memory\n"),
+                    ("cg/memory.limit_in_bytes", limit),
+                    ("cg/memory.usage_in_bytes", "1000"),
+                ],
+            );
+            let container = read_at(&fixture.0).unwrap();
+            assert_eq!((container.limit, container.room()), (None, None), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_another_namespace_falls_back_to_what_is_visible() {
+        let fixture = Fixture::new(
+            "namespace",
+            &[
+                MEMINFO,
+                ("proc/self/cgroup", "0::/../../elsewhere\n"),
+                ("proc/self/mountinfo", "30 23 0:26 / /cg rw - cgroup2 cgroup2 rw\n"),
+                ("cg/memory.max", "4096\n"),
+                ("cg/memory.current", "1\n"),
+            ],
+        );
+        assert_eq!(read_at(&fixture.0).unwrap().limit, Some(4096));
+    }
+
+    #[test]
+    fn nothing_to_read_is_none() {
+        let fixture = Fixture::new("empty", &[MEMINFO, ("proc/self/cgroup", "0::/\n")]);
+        assert_eq!(read_at(&fixture.0), None);
+    }
+}

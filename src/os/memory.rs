@@ -1,0 +1,37 @@
+//! The machine's memory (`/proc/meminfo`).
+
+/// What the kernel thinks can be allocated without swapping, in bytes (`MemAvailable`).
+#[must_use]
+pub fn available() -> Option<u64> {
+    field("MemAvailable:")
+}
+
+/// The machine's memory in bytes (`MemTotal`).
+#[must_use]
+pub fn total() -> Option<u64> {
+    field("MemTotal:")
+}
+
+fn field(name: &str) -> Option<u64> {
+    parse(&std::fs::read_to_string("/proc/meminfo").ok()?, name)
+}
+
+fn parse(meminfo: &str, name: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_kibibytes() {
+        let meminfo = "MemTotal:       24576000 kB\nMemFree: 1 kB\nMemAvailable:   12288000 kB\n";
+        assert_eq!(parse(meminfo, "MemTotal:"), Some(24_576_000 * 1024));
+        assert_eq!(parse(meminfo, "MemAvailable:"), Some(12_288_000 * 1024));
+        assert_eq!(parse(meminfo, "Cached:"), None);
+        assert_eq!(parse("MemTotal: many kB", "MemTotal:"), None);
+    }
+}
