@@ -1,0 +1,181 @@
+'use strict';
+// A report as the lines of a terminal. Pure: the caller knows whether there are colours and how wide it is.
+
+const { styleText } = require('node:util');
+const { bytes, change, count, percent } = require('./units.js');
+const { KIND, printable, place, gained, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
+
+const LABEL = 14; // the column of `held by`, `allocated by`, `try`
+const SITES = 3;
+const SUSPECTS = 5;
+const PATH = 8;
+const COLOUR = {
+  leak: 'red',
+  suspect: 'yellow',
+  slow: 'yellow',
+  fragmentation: 'yellow',
+  steady: 'green',
+};
+
+// East Asian wide and emoji take two cells, what combines takes none.
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+const NONE = /[\p{Mn}\p{Me}]/u;
+
+function cells(text) {
+  let width = 0;
+  for (const char of text) width += WIDE.test(char) ? 2 : NONE.test(char) ? 0 : 1;
+  return width;
+}
+
+/**
+ * Breaks at spaces, and within a word only where the word alone is too wide.
+ * @returns {string[]} at least one line
+ */
+function wrap(text, width) {
+  const lines = [];
+  let line = '';
+  for (let word of text.split(' ')) {
+    if (line !== '' && cells(line) + 1 + cells(word) <= width) {
+      line += ` ${word}`;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    for (; cells(word) > width; word = word.slice(head(word, width).length)) lines.push(head(word, width));
+    line = word;
+  }
+  lines.push(line);
+  return lines;
+}
+
+/** As much of a word as `width` cells hold, one character at least. */
+function head(word, width) {
+  let taking = '';
+  let used = 0;
+  for (const char of word) {
+    used += cells(char);
+    if (used > width && taking !== '') break;
+    taking += char;
+  }
+  return taking;
+}
+
+/** The path from the root down, its middle left out where it is long. */
+function chain(path) {
+  const steps = path.map(printable);
+  if (steps.length > PATH) steps.splice(3, steps.length - PATH + 1, '…');
+  return steps.join(' > ');
+}
+
+class Page {
+  #lines = [];
+  #width;
+  #color;
+
+  constructor({ color, width }) {
+    this.#width = width;
+    this.#color = color;
+  }
+
+  /** In Node 22 and later styleText would look at process.stdout by itself; the caller has decided. */
+  style(format, text) {
+    return this.#color && text !== '' ? styleText(format, text, { validateStream: false }) : text;
+  }
+
+  /** A line that continues below its own text, not below its label. */
+  add(label, text, format = []) {
+    const indent = cells(label);
+    const [first, ...rest] = wrap(text, Math.max(this.#width - indent, 20));
+    this.#lines.push(this.style('dim', label) + this.style(format, first));
+    for (const line of rest) this.#lines.push(' '.repeat(indent) + this.style(format, line));
+  }
+
+  raw(line) {
+    this.#lines.push(line);
+  }
+
+  /** The cells of a row on one line where they fit, else one below the other. */
+  row(lead, columns, widths, formats) {
+    const total = cells(lead) + widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + 2), -2);
+    if (total <= this.#width) {
+      const padded = columns.map((text, at) => this.style(formats[at], text) + ' '.repeat(widths[at] - cells(text)));
+      this.raw((lead + padded.filter((_, at) => widths[at] > 0).join('  ')).trimEnd());
+    } else {
+      let label = lead;
+      for (const [at, text] of columns.entries()) {
+        if (text === '') continue;
+        this.add(label, text, formats[at]);
+        label = ' '.repeat(cells(lead));
+      }
+    }
+  }
+
+  toString() {
+    return `${this.#lines.join('\n')}\n`;
+  }
+}
+
+/**
+ * @param {object} report plimsoll.report/1
+ * @param {{color?: boolean, width?: number, cwd?: string, files?: string[]}} [options] `files`: the
+ *   reports that were written beside this one; `cwd`: what file names are shown relative to
+ */
+function render(report, { color = false, width = 80, cwd = process.cwd(), files = [] } = {}) {
+  const page = new Page({ color, width: Math.max(width, 40) });
+  page.add('plimsoll: ', headline(report), ['bold', COLOUR[report.verdict.state] ?? 'cyan']);
+  if (report.verdict.explanation && report.verdict.state !== 'leak') page.add('  ', printable(report.verdict.explanation), 'dim');
+  suspects(page, report.suspects, cwd);
+  for (const snapshot of report.snapshots) page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);
+  for (const refusal of report.refusals ?? []) page.add('  refused   ', printable(refusal.message));
+  for (const file of files) page.add('  report    ', place({ file }, cwd));
+  for (const cache of report.caches ?? []) page.add('  cache     ', cacheLine(cache, cwd));
+  for (const tracker of report.trackers ?? []) page.add('  tracked   ', trackerLine(tracker, cwd));
+  if (report.exit) page.add('  exit      ', exitLine(report.exit));
+  for (const note of report.notes ?? []) page.add('  note      ', printable(note));
+  return page.toString();
+}
+
+function suspects(page, all, cwd) {
+  const shown = all.slice(0, SUSPECTS);
+  const rows = shown.map((suspect) => [
+    `${KIND[suspect.cause] ?? ''} \`${printable(suspect.name)}\``.trimStart(),
+    place(suspect, cwd),
+    suspect.count == null ? '' : gained(suspect),
+    suspect.bytes == null ? '' : `${change(suspect.bytes)}${suspect.share == null ? '' : ` (${percent(suspect.share)})`}`,
+  ]);
+  const widths = [0, 1, 2, 3].map((at) => Math.max(0, ...rows.map((row) => cells(row[at]))));
+  shown.forEach((suspect, at) => {
+    page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
+    detail(page, 'held by', suspect.path.length === 0 ? '' : chain(suspect.path));
+    for (const site of suspect.sites.slice(0, SITES)) detail(page, siteVerb(suspect.cause), siteLine(site, cwd));
+    detail(page, 'try', suspect.advice ? printable(suspect.advice) : '');
+  });
+  if (all.length > SUSPECTS) page.add('     ', `and ${count(all.length - SUSPECTS)} more in the report`, 'dim');
+}
+
+function detail(page, label, text) {
+  if (text !== '') page.add(`     ${label.padEnd(LABEL)}`, text);
+}
+
+function cacheLine(cache, cwd) {
+  const ratio = hitRatio(cache);
+  const facts = [
+    `${printable(cache.name ?? place(cache, cwd))}: ${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`} entries`,
+    cache.bytes == null ? '' : `${bytes(cache.bytes)}${cache.maxBytes == null ? '' : ` of ${bytes(cache.maxBytes)}`}`,
+    ratio === null ? '' : `${percent(ratio)} hits`,
+    cache.advice ? printable(cache.advice) : cacheRemark(cache),
+  ];
+  return facts.filter(Boolean).join(', ');
+}
+
+function trackerLine({ kind, name, count: n, growth, sites = [] }, cwd) {
+  const grown = growth ? ` (${growth > 0 ? '+' : ''}${count(growth)})` : '';
+  const from = sites.length === 0 ? '' : `, ${siteLine(sites[0], cwd)}`;
+  return `${printable(kind)}${name ? ` of ${printable(name)}` : ''}: ${count(n)}${grown}${from}`;
+}
+
+function exitLine({ code, signal, byUs }) {
+  if (byUs) return 'ended by plimsoll after the duration';
+  return signal ? `killed by ${printable(signal)}` : `code ${code}`;
+}
+
+module.exports = { render };

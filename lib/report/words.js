@@ -1,0 +1,148 @@
+'use strict';
+// The sentences that every view of a report shares: the terminal, the page, the log line.
+
+const path = require('node:path');
+const { bytes, rate, count, duration, percent } = require('./units.js');
+
+// Controls (escape sequences), invisible formats (text that reads in another order than it is stored), line ends.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Names come from the heap of a program and may hold anything: nothing of it may steer a terminal. */
+function printable(text) {
+  return String(text)
+    .toWellFormed()
+    .replace(UNSAFE, (char) => (char === '\n' ? '\\n' : `\\u{${char.codePointAt(0).toString(16)}}`));
+}
+
+/** `src/session.js:12`, relative where the file is below `cwd`; empty where it is not known. */
+function place({ file, line }, cwd) {
+  if (!file) return '';
+  const relative = cwd && path.isAbsolute(file) ? path.relative(cwd, file) : file;
+  const shown = relative.startsWith('..') || path.isAbsolute(relative) ? file : relative;
+  return printable(line ? `${shown}:${line}` : shown);
+}
+
+const KIND = {
+  map: 'Map',
+  set: 'Set',
+  object: 'object',
+  array: 'array',
+  listeners: 'listeners of',
+  timers: 'timers',
+  promises: 'promises',
+  closure: 'closure',
+  buffers: 'buffers',
+  streams: 'streams',
+  sockets: 'sockets',
+  weak: 'weak',
+  native: 'native',
+  other: '',
+};
+
+/** What a suspect's `count` counts, when it is one and when it is more. */
+const UNIT = {
+  map: ['entry', 'entries'],
+  set: ['value', 'values'],
+  object: ['property', 'properties'],
+  array: ['element', 'elements'],
+  listeners: ['listener', 'listeners'],
+  timers: ['timer', 'timers'],
+  promises: ['promise', 'promises'],
+  closure: ['closure', 'closures'],
+  buffers: ['buffer', 'buffers'],
+  streams: ['stream', 'streams'],
+  sockets: ['socket', 'sockets'],
+};
+const OBJECTS = ['object', 'objects'];
+
+/** `+48,213 entries` */
+function gained({ cause, count: n }) {
+  const [one, many] = UNIT[cause] ?? OBJECTS;
+  return `${n >= 0 ? '+' : ''}${count(n)} ${Math.abs(n) === 1 ? one : many}`;
+}
+
+/** How a site relates to what it left behind. */
+function siteVerb(cause) {
+  if (cause === 'listeners') return 'added by';
+  if (cause === 'timers') return 'started by';
+  if (cause === 'promises' || cause === 'streams' || cause === 'sockets') return 'created by';
+  return 'allocated by';
+}
+
+/** `login (src/routes/login.js:41) 91 %` */
+function siteLine(site, cwd) {
+  const where = place(site, cwd);
+  const name = printable(site.function || '(anonymous)');
+  const size = site.share == null ? (site.count == null ? '' : ` ${count(site.count)}`) : ` ${percent(site.share)}`;
+  return `${name}${where && ` (${where})`}${size}`;
+}
+
+/** `forked, 17 ms pause` */
+function taken({ method, pauseMs, bytes: size }) {
+  const how = { fork: 'forked', 'in-process': 'in process', inspector: 'through the inspector', file: 'from disk' }[method] ?? printable(method);
+  return [how, pauseMs == null ? '' : `${duration(pauseMs)} pause`, pauseMs == null && size != null ? bytes(size) : ''].filter(Boolean).join(', ');
+}
+
+const grows = ({ bytesPerMinute }) => bytesPerMinute != null && bytesPerMinute >= 0.5;
+
+/** `+3.1 MB/min for 33 min, 2 h 10 min to the limit` */
+function trend(verdict) {
+  if (!grows(verdict)) return '';
+  const { bytesPerMinute, observedMs, msToLimit, limitBytes } = verdict;
+  const span = observedMs > 0 ? ` for ${duration(observedMs)}` : '';
+  const left = msToLimit == null ? '' : `, ${duration(msToLimit)} to the limit${limitBytes ? ` of ${bytes(limitBytes)}` : ''}`;
+  return `${rate(bytesPerMinute)}${span}${left}`;
+}
+
+/** The verdict in a sentence, without a full stop. */
+function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
+  const channel = verdict.channel ?? 'memory';
+  const span = verdict.observedMs > 0 ? duration(verdict.observedMs) : '';
+  const details = trend(verdict);
+  const and = details && `, ${details}`;
+  switch (verdict.state) {
+    case 'leak':
+      return `${channel} leak${and}`;
+    case 'suspect':
+      return `${channel} under suspicion${and}; not yet a leak`;
+    case 'warming':
+      return `warming up${and}, and slowing down`;
+    case 'follows-load':
+      return `${channel} follows the load${and}; no leak`;
+    case 'slow':
+      return `slow growth of ${channel}${and}`;
+    case 'fragmentation':
+      return `fragmentation of ${channel}: held, but not used${and}`;
+    case 'filling':
+      return `a bounded cache is still filling${and}; no leak`;
+    case 'too-early':
+      if (pid === null && snapshots.length > 0) return snapshotsOnly(suspects, snapshots);
+      return `too early to tell${span && `, watched for ${span}`}`;
+    default:
+      return `steady${span && ` for ${span}`}, no leak`;
+  }
+}
+
+function snapshotsOnly(suspects, snapshots) {
+  const from = `${count(snapshots.length)} ${snapshots.length === 1 ? 'snapshot' : 'snapshots'}`;
+  const found = `${count(suspects.length)} ${suspects.length === 1 ? 'suspect' : 'suspects'}`;
+  return suspects.length === 0 ? `nothing grew over ${from}` : `${found} from ${from}`;
+}
+
+/** What a cache's figures tell, where they tell something. */
+function cacheRemark({ size, max, hits = 0, misses = 0, bytes: used, maxBytes }) {
+  const asked = hits + misses;
+  if (asked < 1000) return '';
+  const full = (max != null && size >= max) || (maxBytes != null && used != null && used >= 0.95 * maxBytes);
+  if (hits === 0) return 'without effect: nothing was ever found in it';
+  if (full && hits / asked < 0.5) return 'at its bound with a poor hit ratio: raise max, or do without';
+  return '';
+}
+
+/** Hits of all reads; null before the first. */
+function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
+  if (given != null) return given;
+  return hits + misses === 0 ? null : hits / (hits + misses);
+}
+
+module.exports = { KIND, printable, place, gained, siteVerb, siteLine, taken, trend, headline, cacheRemark, hitRatio };
