@@ -1,1 +1,32 @@
 //! Reading and understanding V8 heap snapshots.
+//!
+//! [`Snapshot::open`] reads a `.heapsnapshot` (plain, gzip or zstd; a file, a pipe or standard
+//! input) in one pass and computes shallow sizes, dominators and retained sizes by the rules of
+//! Chrome DevTools' heap snapshot worker, to the byte. Distances and retainers are computed when
+//! first asked for.
+
+mod columns;
+mod distances;
+mod dominators;
+mod error;
+mod json;
+mod kind;
+mod parse;
+mod progress;
+mod read;
+mod retained;
+mod retainers;
+mod schema;
+mod shallow;
+mod sizes;
+mod snapshot;
+mod strings;
+mod weak_map;
+
+pub use error::Error;
+pub use kind::{EdgeKind, NodeKind};
+pub use progress::{Phase, Progress, Report, unattended};
+pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
+
+/// The result of reading a snapshot.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,108 @@
+//! What can be wrong with a snapshot. Every message says what to do about it.
+
+use std::{fmt, io};
+
+/// Why a snapshot could not be read.
+#[derive(Debug)]
+pub enum Error {
+    /// The file or the stream could not be opened or read.
+    Io(io::Error),
+    /// There is not one byte in it: the process died before V8 wrote anything.
+    Empty,
+    /// It ends in the middle.
+    Truncated {
+        /// Where in the uncompressed text it ends.
+        at: u64,
+    },
+    /// It is not JSON, or not a heap snapshot.
+    NotJson {
+        /// The byte in the uncompressed text.
+        at: u64,
+        /// What was expected there.
+        expected: &'static str,
+    },
+    /// Its `snapshot.meta` lacks what a heap snapshot must have.
+    Schema(String),
+    /// It is larger than the graph can be: 2^29 nodes, 2^32 edges, 2^32 strings.
+    TooLarge(String),
+    /// It is well-formed and contradicts itself.
+    Corrupt(String),
+    /// The caller asked to stop.
+    Cancelled,
+}
+
+impl Error {
+    /// The `code` that JS sees.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Io(_) => "ERR_PLIMSOLL_SNAPSHOT_IO",
+            Error::Empty => "ERR_PLIMSOLL_SNAPSHOT_EMPTY",
+            Error::Truncated { .. } => "ERR_PLIMSOLL_SNAPSHOT_TRUNCATED",
+            Error::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
+            Error::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
+            Error::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
+            Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
+            Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Io(error) => {
+                write!(
+                    f,
+                    "the snapshot could not be read ({error}); check its path and permissions."
+                )
+            }
+            Error::Empty => f.write_str(
+                "the snapshot is empty: the process ended before V8 wrote it, most often for want \
+                 of memory. Take another with more room (V8 needs several times the heap).",
+            ),
+            Error::Truncated { at } => write!(
+                f,
+                "the snapshot ends in the middle, after {at} bytes: it is still being written, or \
+                 the process or the disk gave out. Wait for it, or take another.",
+            ),
+            Error::NotJson { at, expected } => write!(
+                f,
+                "this is not a V8 heap snapshot: byte {at} should be {expected}. Give a \
+                 .heapsnapshot file, plain or compressed with gzip or zstd.",
+            ),
+            Error::Schema(what) => write!(
+                f,
+                "the snapshot's schema is not one of V8's: {what}. Give a heap snapshot (not a \
+                 heap profile or a timeline), or report it with the version of V8 that wrote it.",
+            ),
+            Error::TooLarge(what) => {
+                write!(f, "the snapshot is too large: {what}. Take one of a smaller heap.")
+            }
+            Error::Corrupt(what) => write!(
+                f,
+                "the snapshot contradicts itself: {what}. It was damaged on its way; copy it \
+                 again (compare checksums), or take another.",
+            ),
+            Error::Cancelled => f.write_str("the analysis was cancelled by its caller."),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        // A compressed stream that stops early is as truncated as a plain one.
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::Truncated { at: 0 },
+            _ => Error::Io(error),
+        }
+    }
+}

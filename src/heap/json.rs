@@ -1,0 +1,328 @@
+//! A pull scanner for the JSON of a heap snapshot: arrays of unsigned integers and of strings,
+//! read through one buffer. Nothing recurses and nothing is kept but what the caller asks for.
+
+use std::io::{ErrorKind, Read};
+
+use memchr::memchr2;
+
+use super::progress::{Phase, Progress, Report};
+use super::read::Source;
+use super::{Error, Result};
+
+const CAPACITY: usize = 1 << 20;
+/// More than the longest number with what separates it from the next: a whole one is always in
+/// the buffer, or the text has ended and zeros follow.
+const WINDOW: usize = 32;
+/// u64::MAX has 20 digits, so 19 always fit.
+const MAX_DIGITS: usize = 19;
+
+/// The scanner; `text[at..end]` is read and not yet consumed.
+pub(super) struct Scanner<'a> {
+    source: Source<'a>,
+    report: Report<'a>,
+    text: Box<[u8]>,
+    at: usize,
+    end: usize,
+    /// How much text stood before the buffer's first byte.
+    before: u64,
+    ended: bool,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(source: Source<'a>, report: Report<'a>) -> Self {
+        let text = vec![0; CAPACITY + WINDOW].into_boxed_slice();
+        Scanner { source, report, text, at: 0, end: 0, before: 0, ended: false }
+    }
+
+    /// The length of the text, where it is known before it is read.
+    pub fn length(&self) -> Option<u64> {
+        self.source.length
+    }
+
+    /// How many bytes of text are consumed.
+    pub fn position(&self) -> u64 {
+        self.before + self.at as u64
+    }
+
+    /// Moves what is left to the front and reads on; false at the end of the text.
+    #[cold]
+    fn refill(&mut self) -> Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.text.copy_within(self.at..self.end, 0);
+        self.before += self.at as u64;
+        self.end -= self.at;
+        self.at = 0;
+        let progress =
+            Progress { phase: Phase::Reading, done: self.before, total: self.source.length };
+        if (self.report)(progress).is_break() {
+            return Err(Error::Cancelled);
+        }
+        // A pipe gives little at a time: as much as it has, but at least a window.
+        let wanted = self.end + WINDOW;
+        while self.end < wanted && !self.ended {
+            match self.source.reader.read(&mut self.text[self.end..CAPACITY]) {
+                Ok(0) => self.ended = true,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+        self.text[self.end..self.end + WINDOW].fill(0);
+        Ok(self.end > 0)
+    }
+
+    /// A decoder's complaint about its stream is the snapshot's fault, not the disk's.
+    fn broken(&self, error: std::io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::UnexpectedEof => Error::Truncated { at: self.before + self.end as u64 },
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+                Error::Corrupt(format!("the compressed stream is damaged ({error})"))
+            }
+            _ => Error::Io(error),
+        }
+    }
+
+    fn unexpected(&self, expected: &'static str) -> Error {
+        if self.at == self.end && self.ended {
+            return self.truncated();
+        }
+        Error::NotJson { at: self.position(), expected }
+    }
+
+    fn truncated(&self) -> Error {
+        match self.position() {
+            0 => Error::Empty,
+            at => Error::Truncated { at },
+        }
+    }
+
+    /// The next byte that is not white space, left where it is; 0 at the end.
+    pub fn peek(&mut self) -> Result<u8> {
+        loop {
+            while self.at < self.end {
+                let byte = self.text[self.at];
+                if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                    return Ok(byte);
+                }
+                self.at += 1;
+            }
+            if !self.refill()? || self.at == self.end {
+                return Ok(0);
+            }
+        }
+    }
+
+    /// Consumes `byte`, white space before it included.
+    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<()> {
+        if self.peek()? != byte {
+            return Err(self.unexpected(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Consumes the `,` before another item (true) or `close` (false).
+    pub fn another(&mut self, close: u8, expected: &'static str) -> Result<bool> {
+        let byte = self.peek()?;
+        if byte != b',' && byte != close {
+            return Err(self.unexpected(expected));
+        }
+        self.at += 1;
+        Ok(byte == b',')
+    }
+
+    /// Consumes `[`, and `]` where the array is empty: whether there are items.
+    pub fn open_array(&mut self) -> Result<bool> {
+        self.expect(b'[', "[")?;
+        let empty = self.peek()? == b']';
+        self.at += usize::from(empty);
+        Ok(!empty)
+    }
+
+    /// Consumes an unsigned integer and what follows it in an array: the number, and whether
+    /// another comes.
+    #[inline]
+    pub fn number(&mut self) -> Result<(u64, bool)> {
+        if self.end - self.at < WINDOW {
+            self.refill()?;
+        }
+        let Some(window) = self.text[self.at..].first_chunk::<WINDOW>() else {
+            return Err(self.truncated());
+        };
+        let mut value = 0u64;
+        let mut digits = 0;
+        while digits < MAX_DIGITS {
+            let digit = window[digits].wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value * 10 + u64::from(digit);
+            digits += 1;
+        }
+        if digits == 0 {
+            return self.number_after_space();
+        }
+        match [window[digits], window[digits + 1]] {
+            [b',', _] => self.at += digits + 1,
+            // Up to Node 22 V8 ends each record with a line feed.
+            [b'\n', b','] => self.at += digits + 2,
+            _ => {
+                self.at += digits;
+                return Ok((value, self.another(b']', "a whole number, then , or ]")?));
+            }
+        }
+        Ok((value, true))
+    }
+
+    #[cold]
+    fn number_after_space(&mut self) -> Result<(u64, bool)> {
+        if self.peek()?.is_ascii_digit() { self.number() } else { Err(self.unexpected("a number")) }
+    }
+
+    /// Consumes a string and appends its raw text, escapes and all, to `to`.
+    pub fn string(&mut self, to: &mut Vec<u8>) -> Result<()> {
+        self.expect(b'"', "a string")?;
+        loop {
+            let text = &self.text[self.at..self.end];
+            match memchr2(b'"', b'\\', text) {
+                Some(length) if text[length] == b'"' => {
+                    to.extend_from_slice(&text[..length]);
+                    self.at += length + 1;
+                    return Ok(());
+                }
+                // The escaped byte goes along, whatever it is, so that it cannot end the string.
+                Some(length) if length + 1 < text.len() => {
+                    to.extend_from_slice(&text[..length + 2]);
+                    self.at += length + 2;
+                }
+                found => {
+                    let length = found.unwrap_or(text.len());
+                    to.extend_from_slice(&text[..length]);
+                    self.at += length;
+                    let before = self.end - self.at;
+                    if !self.refill()? || self.end - self.at == before {
+                        return Err(self.truncated());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Consumes any value; its raw text goes to `keep`, where one is given, up to `limit` bytes.
+    /// Brackets are counted, not matched: what is skipped is nobody's.
+    pub fn value(&mut self, mut keep: Option<(&mut Vec<u8>, usize)>) -> Result<()> {
+        let mut depth = 0u64;
+        let mut string = Vec::new();
+        loop {
+            let byte = self.peek()?;
+            match byte {
+                b'"' => {
+                    string.clear();
+                    self.string(&mut string)?;
+                    if let Some((kept, _)) = &mut keep {
+                        kept.push(b'"');
+                        kept.extend_from_slice(&string);
+                        kept.push(b'"');
+                    }
+                }
+                0 => return Err(self.unexpected("a value")),
+                _ => {
+                    match byte {
+                        b'[' | b'{' => depth += 1,
+                        b']' | b'}' if depth == 0 => return Err(self.unexpected("a value")),
+                        b']' | b'}' => depth -= 1,
+                        _ => {}
+                    }
+                    self.at += 1;
+                    if let Some((kept, _)) = &mut keep {
+                        kept.push(byte);
+                    }
+                }
+            }
+            if let Some((kept, limit)) = &keep
+                && kept.len() > *limit
+            {
+                return Err(Error::Schema(format!("its header is longer than {limit} bytes")));
+            }
+            // A value is complete where its brackets are closed and what ends it comes next.
+            if depth == 0 && matches!(self.peek()?, b',' | b'}' | b']' | 0) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::progress::unattended;
+    use super::super::read::decode;
+    use super::*;
+
+    /// Gives one byte at a time, as a slow pipe does.
+    struct Drip<'a>(&'a [u8]);
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.len().min(1).min(buffer.len());
+            buffer[..read].copy_from_slice(&self.0[..read]);
+            self.0 = &self.0[read..];
+            Ok(read)
+        }
+    }
+
+    fn scanner(text: &[u8]) -> Scanner<'_> {
+        Scanner::new(decode(Drip(text)).unwrap(), &unattended)
+    }
+
+    #[test]
+    fn numbers_with_every_separator_that_v8_writes() {
+        let mut scanner = scanner(b"[0,18\n,1234567890123456789 , 7\n]");
+        assert!(scanner.open_array().unwrap());
+        assert_eq!(scanner.number().unwrap(), (0, true));
+        assert_eq!(scanner.number().unwrap(), (18, true));
+        assert_eq!(scanner.number().unwrap(), (1_234_567_890_123_456_789, true));
+        assert_eq!(scanner.number().unwrap(), (7, false));
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["-1]", "1.5]", "a", "\"1\"", "12345678901234567890]", "1;2"] {
+            assert!(
+                matches!(scanner(text.as_bytes()).number(), Err(Error::NotJson { .. })),
+                "{text}"
+            );
+        }
+        for text in ["1", " 1 ", ""] {
+            assert!(
+                matches!(
+                    scanner(text.as_bytes()).number(),
+                    Err(Error::Truncated { .. } | Error::Empty)
+                ),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn strings_keep_their_escapes() {
+        let mut text = Vec::new();
+        let json = br#""a\"b\\" "c\u0041" "open"#;
+        let mut scanner = scanner(json);
+        scanner.string(&mut text).unwrap();
+        assert_eq!(text, br#"a\"b\\"#);
+        text.clear();
+        scanner.string(&mut text).unwrap();
+        assert_eq!(text, br"c\u0041");
+        let end = json.len() as u64;
+        assert!(matches!(scanner.string(&mut text), Err(Error::Truncated { at }) if at == end));
+    }
+
+    #[test]
+    fn values_are_skipped_however_deep() {
+        let deep = format!("{}\"]\"{},", "[{".repeat(100_000), "}]".repeat(100_000));
+        let mut scanner = scanner(deep.as_bytes());
+        scanner.value(None).unwrap();
+        assert_eq!(scanner.peek().unwrap(), b',');
+    }
+}
