@@ -2,8 +2,6 @@
 //!
 //! Every `#[napi]` function carries `catch_unwind`: a panic becomes an exception, never an abort.
 
+mod analyze;
 mod error;
 mod process;
-
-#[allow(unused_imports, reason = "the first fallible function lands next")]
-use error::{Error, Result};

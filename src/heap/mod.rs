@@ -14,6 +14,7 @@ mod kind;
 mod parse;
 mod progress;
 mod read;
+mod report;
 mod retained;
 mod retainers;
 mod schema;
@@ -26,6 +27,7 @@ mod weak_map;
 pub use error::Error;
 pub use kind::{EdgeKind, NodeKind};
 pub use progress::{Phase, Progress, Report, unattended};
+pub use report::{Options, analyze};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
 
 /// The result of reading a snapshot.

@@ -1,0 +1,48 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const v8 = require('node:v8');
+const zlib = require('node:zlib');
+const { requireNative } = require('../lib/native.js');
+
+const { analyzeSnapshots } = requireNative();
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-analyze-'));
+test.after(() => fs.rmSync(dir, { recursive: true }));
+
+/** @param {string} name @param {string | Buffer} content */
+function file(name, content) {
+  const full = path.join(dir, name);
+  fs.writeFileSync(full, content);
+  return full;
+}
+
+test('a snapshot of this process reads the same plain and compressed', async () => {
+  const plain = v8.writeHeapSnapshot(path.join(dir, 'plain.heapsnapshot'));
+  const text = fs.readFileSync(plain);
+  const header = JSON.parse(text.subarray(text.indexOf('{"meta"'), text.indexOf(',\n"nodes"')).toString());
+  const paths = [plain, file('a.gz', zlib.gzipSync(text))];
+  if (zlib.zstdCompressSync) paths.push(file('a.zst', zlib.zstdCompressSync(text)));
+  for (const each of paths) {
+    const { snapshots } = JSON.parse(await analyzeSnapshots([each]));
+    assert.deepEqual(snapshots, [{ path: each, bytes: text.length, nodes: header.node_count, edges: header.edge_count }]);
+  }
+});
+
+test('what is no snapshot is refused with a code and a hint', async () => {
+  const text = fs.readFileSync(path.join(dir, 'plain.heapsnapshot'));
+  const cases = [
+    ['empty', '', 'EMPTY', /before V8 wrote it/],
+    ['half', text.subarray(0, text.length / 2), 'TRUNCATED', /still being written/],
+    ['half.gz', zlib.gzipSync(text).subarray(0, 5000), 'TRUNCATED', /still being written/],
+    ['text', 'hello', 'NOT_JSON', /not a V8 heap snapshot/],
+    ['profile', '{"nodes":[],"startTime":1}', 'SCHEMA', /not a heap profile/],
+  ];
+  for (const [name, content, code, message] of cases) {
+    await assert.rejects(analyzeSnapshots([file(name, content)]), { code: `ERR_PLIMSOLL_SNAPSHOT_${code}`, message }, name);
+  }
+  await assert.rejects(analyzeSnapshots([path.join(dir, 'none')]), { code: 'ERR_PLIMSOLL_SNAPSHOT_IO', message: /check its path/ });
+  assert.throws(() => analyzeSnapshots(['x'], 'nonsense'), { code: 'ERR_PLIMSOLL_INVALID_OPTION' });
+});
