@@ -1,0 +1,109 @@
+'use strict';
+// The charts of the page: static SVG, no script, coloured by the style sheet. A chart is drawn in
+// units of its view box and scaled by the browser.
+
+const { html, trusted } = require('./markup.js');
+const { bytes, duration, rate } = require('./units.js');
+
+// The chart of the verdict's channel is as wide as the page, the others half as wide: text has one size in all.
+const SIZE = { wide: [720, 240], half: [400, 190] };
+const PAD = { left: 62, right: 14, top: 18, bottom: 26 };
+const MARKS = 300;
+const MINUTE = 60_000;
+const SPANS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800].map((s) => s * 1000);
+
+/** Round in the unit that it is read in: 0, 50 MB, 100 MB. */
+function sizeStep(max, wanted) {
+  const rough = Math.max(max / wanted, 1);
+  const unit = 1024 ** Math.floor(Math.log2(rough) / 10);
+  return [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024].find((n) => n * unit >= rough) * unit;
+}
+
+function timeStep(span, wanted) {
+  return SPANS.find((step) => span / step <= wanted) ?? Math.ceil(span / wanted / 86_400_000) * 86_400_000;
+}
+
+function ticks(from, to, step) {
+  const first = Math.ceil(from / step) * step;
+  return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, at) => first + at * step);
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+/**
+ * The line that the verdict speaks of: its slope, through the median of what is left when the slope is
+ * taken away (Theil-Sen's intercept), over the time it was observed.
+ */
+function fittedFloor(points, verdict) {
+  if (!verdict?.bytesPerMinute || points.length < 2) return null;
+  const slope = verdict.bytesPerMinute / MINUTE;
+  const to = points.at(-1)[0];
+  const seen = points.filter(([t]) => t >= to - (verdict.observedMs ?? Infinity));
+  if (seen.length < 2) return null;
+  const base = median(seen.map(([t, min]) => min - slope * t));
+  return [seen[0][0], to].map((t) => [t, Math.max(0, base + slope * t)]);
+}
+
+const round = (n) => Math.round(n * 10) / 10;
+
+/**
+ * @param {object} chart
+ * @param {string} chart.channel
+ * @param {'wide' | 'half'} chart.size
+ * @param {[number, number, number?][]} chart.points the floor: time in ms, bytes
+ * @param {object} [chart.verdict] of this channel
+ * @param {number | null} [chart.limit]
+ * @param {[number, number, string][]} [chart.collections]
+ * @param {{tMs: number, bytes?: number | null}[]} [chart.probes]
+ * @param {{tMs?: number | null}[]} [chart.snapshots]
+ */
+function memoryChart({ channel, size, points, verdict, limit = null, collections = [], probes = [], snapshots = [] }) {
+  const [width, height] = SIZE[size];
+  const marks = collections.slice(-MARKS);
+  const times = [...points.map(([t]) => t), ...marks.map(([t]) => t), ...snapshots.flatMap(({ tMs }) => tMs ?? [])];
+  const from = Math.min(...times);
+  const to = Math.max(...times, from + 1000);
+  const highest = Math.max(...points.map(([, min]) => min), ...marks.map(([, used]) => used), 1);
+  // The limit belongs into the picture only where it leaves something to be seen of the rest.
+  const shown = limit !== null && limit <= 2.5 * highest;
+  const top = (shown ? limit : highest) * 1.06;
+
+  const x = (t) => round(PAD.left + ((t - from) / (to - from)) * (width - PAD.left - PAD.right));
+  const y = (value) => round(height - PAD.bottom - (value / top) * (height - PAD.top - PAD.bottom));
+  const line = (pairs) => pairs.map(([t, value], at) => `${at === 0 ? 'M' : 'L'}${x(t)} ${y(value)}`).join('');
+  const area = `${line(points)}L${x(points.at(-1)[0])} ${y(0)}L${x(points[0][0])} ${y(0)}Z`;
+  const fit = fittedFloor(points, verdict);
+  const last = points.at(-1);
+  const summary = `${channel}: ${bytes(points[0][1])} at ${duration(points[0][0])}, ${bytes(last[1])} at ${duration(last[0])}${fit ? `, fitted ${rate(verdict.bytesPerMinute)}` : ''}`;
+
+  return html`<svg class="chart ${channel} ${size}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${summary}">
+${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}"/><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
+${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
+${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}"/><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
+<path class="area" d="${trusted(area)}"/><path class="line" d="${trusted(line(points))}"/>
+${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
+${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${value == null ? height - PAD.bottom : y(value)}l-5 9h10z"><title>probe at ${duration(tMs)}</title></path>`)}
+${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
+${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
+</svg>`;
+}
+
+/** Snapshots are called A, B, C; past Z by number. */
+function letter(at) {
+  return at < 26 ? String.fromCharCode(65 + at) : String(at + 1);
+}
+
+/** How one suspect grew over the snapshots; `times` where all of them are known. */
+function sparkline(growth, times) {
+  const at = times ?? growth.map((_, index) => index);
+  const top = Math.max(...growth, 1);
+  const span = at.at(-1) - at[0] || 1;
+  const spots = growth.map((size, index) => [round(3 + (94 * (at[index] - at[0])) / span), round(25 - (22 * size) / top)]);
+  const text = growth.map(bytes).join(', ');
+  return html`<svg class="spark" viewBox="0 0 100 28" role="img" aria-label="grew: ${text}"><title>${text}</title><path d="${trusted(`M${spots.map((spot) => spot.join(' ')).join('L')}`)}"/>${spots.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="2"/>`)}</svg>`;
+}
+
+module.exports = { memoryChart, sparkline, letter };

@@ -1,0 +1,261 @@
+'use strict';
+// A report as one page: no script, no network, opens from disk. Its Content-Security-Policy allows its
+// own style sheet and nothing else, so that even a mistake of ours in escaping could run nothing.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { createHash } = require('node:crypto');
+const { html, trusted } = require('./markup.js');
+const { memoryChart, sparkline, letter } = require('./chart.js');
+const { excerpt, readSource } = require('./excerpt.js');
+const { CHANNELS } = require('./schema.js');
+const { bytes, change, rate, count, duration, percent } = require('./units.js');
+const { KIND, place, gained, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
+
+/** So that no heap, however odd, makes a page that a browser cannot show. */
+const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
+
+const STATE = {
+  leak: 'leak',
+  suspect: 'under suspicion',
+  warming: 'warming up',
+  'follows-load': 'follows the load',
+  slow: 'slow growth',
+  steady: 'steady',
+  'too-early': 'too early to tell',
+  fragmentation: 'fragmentation',
+  filling: 'filling',
+};
+
+const CHANNEL = {
+  heap: 'V8 heap, used after collections',
+  external: 'External, buffers mostly',
+  native: 'Native, the rest of the process',
+};
+
+let css;
+function styleSheet() {
+  css ??= fs.readFileSync(path.join(__dirname, 'page.css'), 'utf8');
+  return css;
+}
+
+/**
+ * @param {object} report plimsoll.report/1
+ * @param {{cwd?: string, read?: (file: string) => string | null}} [options] `cwd`: what file names are shown
+ *   relative to, by default the report's own; `read`: where source comes from, by default the disk
+ * @returns {string}
+ */
+function renderHtml(report, { cwd = report.process?.cwd ?? process.cwd(), read = readSource } = {}) {
+  const style = styleSheet();
+  const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'`;
+  const sentence = headline(report);
+  const view = { report, cwd, read };
+  return `<!doctype html>\n${html`<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>plimsoll: ${sentence}</title>
+<link rel="icon" href="data:,">
+<style>${trusted(style)}</style>
+</head>
+<body>
+<header>
+<span class="state ${report.verdict.state}">${STATE[report.verdict.state]}</span>
+<h1>${capital(sentence)}</h1>
+${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
+<p class="soft">${origin(report)}</p>
+</header>
+<main>
+${suspects(view)}
+${memory(report)}
+${snapshots(view)}
+${caches(view)}
+${trackers(view)}
+${facts(report)}
+${notes(report)}
+</main>
+<footer>Written by <a href="https://www.npmjs.com/package/plimsoll" rel="noreferrer">plimsoll</a> ${report.version}${report.at && html` at <time datetime="${report.at}">${report.at}</time>`}. Sizes are binary: 1 MB is 1,048,576 bytes.</footer>
+</body>
+</html>`}\n`;
+}
+
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+function origin({ pid, node, uptimeMs, process: about = {} }) {
+  const program = about?.script ? path.basename(about.script) : about?.title;
+  return [program, pid != null && `pid ${pid}`, about?.hostname && `on ${about.hostname}`, node && `Node ${node}`, uptimeMs != null && `up ${duration(uptimeMs)}`].filter(Boolean).join(' · ');
+}
+
+function section(title, body) {
+  return html`<section><h2>${title}</h2>\n${body}</section>`;
+}
+
+function suspects({ report, cwd, read }) {
+  const { suspects: all, snapshots: files } = report;
+  if (all.length === 0) return null;
+  const times = files.map(({ tMs }) => tMs);
+  const cards = all.slice(0, MOST.suspects).map((suspect, at) => card(suspect, at + 1, { cwd, read, times: times.includes(undefined) || times.includes(null) ? null : times }));
+  const more = all.length - cards.length;
+  return section('Suspects', [...cards, more > 0 && html`<p class="soft">and ${count(more)} more</p>`]);
+}
+
+function card(suspect, number, { cwd, read, times }) {
+  const { cause, name, growth = [], sites, advice } = suspect;
+  const where = place(suspect, cwd);
+  const lines = excerpt(suspect, read);
+  const steps = suspect.path.length > MOST.steps ? [...suspect.path.slice(0, MOST.steps / 2), '…', ...suspect.path.slice(-MOST.steps / 2)] : suspect.path;
+  const details = [
+    where && ['defined at', html`<span class="place">${where}</span>`],
+    suspect.package && ['package', suspect.package],
+    steps.length > 0 && ['held by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
+    sites.length > 0 && [siteVerb(cause), html`<ul class="sites">${sites.slice(0, MOST.sites).map((site) => html`<li>${siteLine(site, cwd)}</li>`)}</ul>`],
+    advice && ['try', html`<code class="advice">${advice}</code>`],
+  ].filter(Boolean);
+  return html`<article class="card suspect">
+<h3><span class="n">${number}.</span> ${KIND[cause]} <code>${name}</code></h3>
+<div class="grown">${suspect.bytes != null && html`<strong>${change(suspect.bytes)}${suspect.share != null && ` (${percent(suspect.share)})`}</strong>`}
+${suspect.count != null && html`<span class="soft">${gained(suspect)}</span> `}${suspect.bytesPerMinute != null && html`<span class="soft">${rate(suspect.bytesPerMinute)}</span> `}
+${growth.length > 1 && sparkline(growth, times?.length === growth.length ? times : null)}</div>
+<dl>${details.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>
+${lines.length > 0 && html`<pre tabindex="0" role="region" aria-label="source of ${where}">${lines.map(({ line, text, hit }) => html`<span class="${hit ? 'hit' : 'code'}"><i>${line}</i>${text}</span>`)}</pre>`}
+</article>\n`;
+}
+
+function memory(report) {
+  const { series, verdict, limits = {}, collections = [], probes = [], snapshots: files } = report;
+  const first = verdict.channel ?? 'heap';
+  const channels = CHANNELS.filter((channel) => series[channel]?.length > 1).toSorted((a, b) => Number(b === first) - Number(a === first));
+  if (channels.length === 0) return null;
+  const figures = channels.map((channel, at) => {
+    const own = verdict.channels?.[channel] ?? (verdict.channel === channel ? verdict : null);
+    const heap = channel === 'heap';
+    const chart = memoryChart({
+      channel,
+      size: at === 0 ? 'wide' : 'half',
+      points: series[channel],
+      verdict: own && { observedMs: verdict.observedMs, ...own },
+      limit: own?.limitBytes ?? limits?.[channel] ?? null,
+      collections: heap ? collections : [],
+      probes: heap ? probes.slice(-MOST.figures) : [],
+      snapshots: files.slice(0, MOST.marks),
+    });
+    const right = own && html`<span class="soft">${[STATE[own.state], own.state !== 'steady' && own.bytesPerMinute != null && rate(own.bytesPerMinute)].filter(Boolean).join(', ')}</span>`;
+    return html`<figure class="card"><figcaption><strong>${CHANNEL[channel]}</strong>${right}</figcaption>${chart}${figureTable(channel, series[channel])}</figure>\n`;
+  });
+  return section('Memory over time', html`<div class="charts">${figures}</div>${legend({ collections, probes, files })}`);
+}
+
+/** The same in figures, for who cannot see the chart. */
+function figureTable(channel, points) {
+  const every = Math.ceil(points.length / MOST.figures);
+  const rows = points.filter((_, at) => at % every === 0);
+  return html`<details><summary>Figures</summary><div class="scroll" tabindex="0" role="region" aria-label="figures of ${channel}"><table><caption>Floor of ${channel} by time since the start</caption>
+<tr><th scope="col">time</th><th scope="col" class="num">floor</th><th scope="col" class="num">allocated</th></tr>
+${rows.map(([t, min, load]) => html`<tr><td>${duration(t)}</td><td class="num">${bytes(min)}</td><td class="num">${load == null ? '' : `${bytes(load)}/s`}</td></tr>\n`)}</table></div></details>`;
+}
+
+function legend({ collections, probes, files }) {
+  const key = (shape, text) => html`<li><svg viewBox="0 0 22 10" aria-hidden="true">${shape}</svg>${text}</li>`;
+  return html`<ul class="legend">${[
+    key(html`<path class="line" d="M0 5H22"/>`, 'floor: the least of each interval'),
+    key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
+    collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
+    probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z"/>`, 'probe'),
+    files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
+  ]}</ul>`;
+}
+
+/**
+ * @param {string} caption
+ * @param {[string, boolean][]} columns title, and whether it holds figures
+ * @param {{cells: unknown[], wrong?: boolean}[]} rows
+ */
+function table(caption, columns, rows) {
+  const shown = rows.slice(0, MOST.rows);
+  const more = rows.length - shown.length;
+  return html`<div class="scroll card" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption>
+<tr>${columns.map(([title, num]) => html`<th scope="col" class="${num ? 'num' : 'text'}">${title}</th>`)}</tr>
+${shown.map(({ cells, wrong }) => html`<tr class="${wrong ? 'wrong' : 'row'}">${cells.map((cell, at) => html`<td class="${cellClass(columns[at], at)}">${cell}</td>`)}</tr>\n`)}</table>
+${more > 0 && html`<p class="soft">and ${count(more)} more</p>`}</div>`;
+}
+
+function cellClass([title, num], at) {
+  if (num || title === '') return 'num';
+  return at === 0 ? 'name' : 'text';
+}
+
+function snapshots({ report, cwd }) {
+  const { snapshots: files, refusals = [] } = report;
+  if (files.length + refusals.length === 0) return null;
+  return section('Snapshots', [
+    files.length > 0 &&
+      table(
+        'Heap snapshots taken',
+        [["", false], ['file', false], ['taken', false], ['after', true], ['size', true], ['nodes', true]],
+        files.map((file, at) => ({ cells: [letter(at), html`<code>${place({ file: file.path }, cwd)}</code>`, [file.reason, taken(file)].filter(Boolean).join(': '), file.tMs == null ? '' : duration(file.tMs), file.bytes == null ? '' : bytes(file.bytes), file.nodes == null ? '' : count(file.nodes)] })),
+      ),
+    refusals.slice(0, MOST.notes).map(({ code, message, tMs }) => html`<p><strong>Refused</strong>${tMs != null && ` at ${duration(tMs)}`}: ${message} <span class="soft">${code}</span></p>`),
+  ]);
+}
+
+function caches({ report, cwd }) {
+  const all = report.caches ?? [];
+  if (all.length === 0) return null;
+  const rows = all.map((cache) => {
+    const ratio = hitRatio(cache);
+    const remark = cache.advice ?? cacheRemark(cache);
+    return {
+      wrong: remark !== '',
+      cells: [
+        html`<code>${cache.name ?? place(cache, cwd)}</code>`,
+        `${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`}`,
+        cache.bytes == null ? '' : `${bytes(cache.bytes)}${cache.maxBytes == null ? '' : ` of ${bytes(cache.maxBytes)}`}`,
+        ratio === null ? '' : percent(ratio),
+        cache.evictions == null ? '' : count(cache.evictions),
+        cache.expirations == null ? '' : count(cache.expirations),
+        remark,
+      ],
+    };
+  });
+  return section('Caches', table('Bounded caches of this process', [['cache', false], ['entries', true], ['size', true], ['hits', true], ['evicted', true], ['expired', true], ['remark', false]], rows));
+}
+
+function trackers({ report, cwd }) {
+  const all = report.trackers ?? [];
+  if (all.length === 0) return null;
+  const rows = all.map(({ kind, name, count: n, growth, sites = [] }) => ({
+    cells: [html`${kind}${name && html` of <code>${name}</code>`}`, count(n), growth == null ? '' : `${growth > 0 ? '+' : ''}${count(growth)}`, html`<ul class="sites">${sites.slice(0, MOST.sites).map((site) => html`<li>${siteLine(site, cwd)}</li>`)}</ul>`],
+  }));
+  return section('Listeners, timers, promises, sockets', table('What is tracked', [['what', false], ['now', true], ['growth', true], ['from', false]], rows));
+}
+
+function facts({ pid, node, process: about, limits, exit }) {
+  const size = (n) => (n == null ? null : bytes(n));
+  const box = about?.container;
+  const list = [
+    ['process', [about?.title, pid != null && `pid ${pid}`].filter(Boolean).join(', ')],
+    ['script', about?.script],
+    ['host', [about?.hostname, about?.platform, about?.arch].filter(Boolean).join(', ')],
+    ['Node', node],
+    ['resident set', size(about?.rss)],
+    ['V8 heap', about?.heapUsed == null ? null : `${bytes(about.heapUsed)} used of ${bytes(about.heapTotal ?? about.heapUsed)}`],
+    ['external', size(about?.external)],
+    ['container', box ? `cgroup v${box.version}: ${box.usage == null ? '?' : bytes(box.usage)} of ${box.limit == null ? 'no limit' : bytes(box.limit)}` : about && 'none found'],
+    ['heap limit', size(limits?.heap)],
+    ['external limit', size(limits?.external)],
+    ['native limit', size(limits?.native)],
+    ['limit given', size(limits?.given)],
+    ['ended', exit && (exit.byUs ? 'by plimsoll, after the duration' : (exit.signal ?? `with code ${exit.code}`))],
+  ].filter(([, value]) => value);
+  return list.length > 0 && section('Process', html`<dl class="facts card">${list.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>`);
+}
+
+function notes({ notes: all = [] }) {
+  return all.length > 0 && section('Notes', html`<ul>${all.slice(0, MOST.notes).map((note) => html`<li>${note}</li>`)}</ul>`);
+}
+
+module.exports = { renderHtml };
