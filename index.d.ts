@@ -1,10 +1,203 @@
 // The public surface of plimsoll. Durations are milliseconds, sizes bytes, unless said otherwise.
 
+import { EventEmitter } from 'node:events';
+
 // ---------------------------------------------------------------------------------------- caches
 
 
 // -------------------------------------------------------------------------------------- trackers
 
+/** A place in the user's code, mapped to its source where there is a source map. Lines and columns from 1. */
+export interface Frame {
+  /** The function's name; null for an anonymous function or a module's top level. */
+  function: string | null;
+  /** An absolute path, or what V8 calls the script; null where the stack was Node's own only. */
+  file: string | null;
+  line: number | null;
+  column: number | null;
+}
+
+/** Where things were added that are still there. Estimated from a sample where many are added. */
+export interface Site extends Frame {
+  /** How many of those still there came from here. */
+  count: number;
+  /** The same as a share of all, 0 to 1. */
+  share: number;
+  /** The application's frame, where the site itself is in node_modules. */
+  caller?: Frame;
+}
+
+/** How a count developed since tracking began. */
+export interface Growth {
+  /** Net growth a minute. */
+  perMinute: number;
+  /** Milliseconds on the clock of performance.now(): since when. */
+  since: number;
+  net: number;
+  added: number;
+  removed: number;
+}
+
+export interface TrackedEvent {
+  /** `Symbol(any event)`: all events without a record of their own; 'AbortSignal.any': derived signals that are listened to. */
+  event: string | symbol;
+  /** Listeners now, exact. */
+  count: number;
+  /** Listeners added and removed since tracking began. */
+  added: number;
+  removed: number;
+  growth: Growth;
+  /** At most 10, the largest first. */
+  sites: Site[];
+}
+
+export interface TrackedSource {
+  /** As given to trackEmitter and the like. */
+  name: string | null;
+  /** The name of its class, or `process`. */
+  kind: string;
+  /** At most 256 events; the rest under `Symbol(any event)`. */
+  events: TrackedEvent[];
+}
+
+interface SiteRow extends Frame {
+  caller?: Frame;
+  /** How many are still there, made here since (estimated from a sample). */
+  count: number;
+  added: number;
+  removed: number;
+  growth: Growth;
+}
+
+export interface TrackedTimerSite extends SiteRow {
+  kind: 'interval' | 'timeout' | 'promise';
+  /** Milliseconds, of the newest. */
+  delay: number | null;
+  /** The share that keeps the process alive (no `unref()`), 0 to 1. */
+  refed: number | null;
+  /** The name of the function that is called. */
+  callback: string | null;
+}
+
+export interface TrackedTimers {
+  created: { intervals: number; timeouts: number };
+  /** Timers that have not fired for the last time and were not cleared, the largest first. */
+  sites: TrackedTimerSite[];
+}
+
+export interface TrackedPromiseSite extends SiteRow {
+  /** 'executor': new Promise; 'async': an async function; 'derived': then, catch, finally, await. */
+  kind: 'executor' | 'async' | 'derived';
+  /** Whether one of them outlived a collection, so something holds it. */
+  held: boolean;
+}
+
+export interface TrackedPromises {
+  created: number;
+  /** Only what is pending for longer than this, in ms, counts. */
+  pendingFor: number;
+  sites: TrackedPromiseSite[];
+}
+
+export interface TrackedHost {
+  agent: 'http' | 'https' | 'undici';
+  /** host:port */
+  host: string;
+  /** How many agents have it. */
+  agents: number;
+  free: number;
+  inUse: number;
+  /** Requests that wait for a socket. */
+  queued: number;
+  growth: Growth;
+  /** Where the requests were made. */
+  sites: Site[];
+}
+
+export interface TrackedStreamSite extends SiteRow {
+  /** The class of the stream. */
+  kind: string;
+  /** Bytes (or objects) in their buffers. */
+  buffered: number;
+  /** The share whose consumer is gone, 0 to 1. */
+  abandoned: number;
+}
+
+export interface TrackedResources {
+  /** process.getActiveResourcesInfo(), counted. */
+  active: Record<string, number>;
+  agents: TrackedHost[];
+  /** Where streams were piped that hold data which nobody takes. */
+  streams: TrackedStreamSite[];
+}
+
+/** All that is tracked now; null for a kind that is not. */
+export interface Tracked {
+  caches: TrackedCache[];
+  emitters: TrackedSource[];
+  eventTargets: TrackedSource[];
+  timers: TrackedTimers | null;
+  promises: TrackedPromises | null;
+  resources: TrackedResources | null;
+}
+
+export interface TrackedCache {
+  name: string;
+  [counter: string]: unknown;
+}
+
+/** What a track function returns: a report on demand, and an end. */
+export interface Tracker<Report> extends Disposable {
+  report(): Report;
+  /** Takes the tracking off again; what somebody else has wrapped since stays in place and passes on. */
+  stop(): void;
+}
+
+/**
+ * An EventEmitter that knows who added its listeners. Adding and removing cost at most 1.5 times
+ * Node's, emit the same as Node's (bench/track). Neither it nor its listeners are kept alive.
+ */
+export class TrackedEventEmitter extends EventEmitter {
+  /** @throws {TypeError} ERR_PLIMSOLL_OPTION */
+  constructor(options?: { name?: string; captureRejections?: boolean });
+}
+
+/**
+ * Tracks an emitter that exists, of Node's make or another's with on, listeners, listenerCount and
+ * eventNames. Its `on`, `addListener` and `prependListener` become own, not enumerable properties.
+ * @throws {TypeError} ERR_PLIMSOLL_EMITTER where it is none, or takes no properties
+ */
+export function trackEmitter(emitter: NodeJS.EventEmitter, options?: { name?: string }): Tracker<TrackedSource>;
+
+/** The same for an EventTarget; for an AbortSignal also what AbortSignal.any derives from it. @throws {TypeError} ERR_PLIMSOLL_EVENT_TARGET */
+export function trackEventTarget(target: EventTarget, options?: { name?: string }): Tracker<TrackedSource>;
+
+/** Tracks setInterval and setTimeout, global and of node:timers and node:timers/promises. */
+export function trackTimers(): Tracker<TrackedTimers>;
+
+/** Samples promises by V8's promise hook; those pending for longer than `pendingFor` (5000 ms) count. @throws {TypeError} ERR_PLIMSOLL_OPTION */
+export function trackPromises(options?: { pendingFor?: number }): Tracker<TrackedPromises>;
+
+/** Tracks the sockets of http, https and undici agents by host, and streams that are piped and not drained. */
+export function trackResources(): Tracker<TrackedResources>;
+
+export interface TrackAllOptions {
+  emitters?: boolean;
+  eventTargets?: boolean;
+  timers?: boolean;
+  promises?: boolean;
+  resources?: boolean;
+}
+
+/**
+ * Tracks the whole process: every kind, or those set to true, or all but those set to false. Of
+ * emitters and event targets, those where an event gathers 6 listeners.
+ * @throws {TypeError} ERR_PLIMSOLL_OPTION
+ */
+export function trackAll(options?: TrackAllOptions): Tracker<Tracked>;
+
+/** What is tracked now, by any of the functions above, and the named caches. */
+export function tracked(): Tracked;
 
 // ----------------------------------------------------------------------------------------- watch
 

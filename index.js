@@ -1,10 +1,20 @@
 'use strict';
 // The face: what a user may import, nothing else.
 
+const track = require('./lib/track');
+
 module.exports = {
   // caches
 
   // trackers
+  TrackedEventEmitter: track.TrackedEventEmitter,
+  trackEmitter: track.trackEmitter,
+  trackEventTarget: track.trackEventTarget,
+  trackTimers: track.trackTimers,
+  trackPromises: track.trackPromises,
+  trackResources: track.trackResources,
+  trackAll: track.trackAll,
+  tracked: track.tracked,
 
   // watch
 

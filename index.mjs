@@ -2,3 +2,5 @@
 import plimsoll from './index.js';
 
 export default plimsoll;
+// trackers
+export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;

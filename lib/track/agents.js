@@ -1,0 +1,158 @@
+'use strict';
+// Sockets in the agents of http and https, and of undici (fetch), by host: free, in use, queued. The
+// agents are those that requests were made with; the site is that of the request.
+
+const { subscribe, unsubscribe } = require('node:diagnostics_channel');
+const http = require('node:http');
+const https = require('node:https');
+const { History, NO_GROWTH } = require('./history.js');
+const { Reservoir } = require('./reservoir.js');
+const { rank } = require('./sites.js');
+const { onTick } = require('./tick.js');
+
+const MAX_AGENTS = 1024;
+const MAX_HOSTS = 256;
+/** undici's slots for the dispatcher of fetch; its own copy in an application uses them too. */
+const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
+
+/** @type {WeakSet<http.Agent>} */
+const seen = new WeakSet();
+/** @type {Set<WeakRef<http.Agent>>} */
+const agents = new Set();
+/** One in some requests, with its site; from the first second on, the socket that it got. */
+const requests = new Reservoir(256);
+/** @type {WeakMap<object, object>} the sample that a socket counts for */
+const sampleOf = new WeakMap();
+let started = 0;
+
+/** Sockets (free and in use) and queue of each host. @type {Map<string, { sockets: History, queued: History }>} */
+const histories = new Map();
+
+/** A request counts while its socket is open, or while it waits for one; a socket counts once. */
+function isOpen(sample) {
+  let target = sample.ref.deref();
+  if (target === undefined || target.destroyed) return false;
+  if (target instanceof http.ClientRequest) {
+    if (!target.socket) return true;
+    target = target.socket;
+    sample.ref = new WeakRef(target);
+    if (sampleOf.has(target)) return false;
+    sampleOf.set(target, sample);
+  }
+  return !target.destroyed;
+}
+
+function onRequest({ request }) {
+  const { agent } = request;
+  if (agent && !seen.has(agent)) addAgent(agent);
+  started++;
+  if (--requests.countdown <= 0) requests.sample(request, isOpen, () => hostOf(request));
+}
+
+const hostOf = (request) => `${request.protocol === 'https:' ? 'https' : 'http'} ${request.host}`;
+
+function addAgent(agent) {
+  seen.add(agent);
+  if (agents.size >= MAX_AGENTS) prune();
+  if (agents.size < MAX_AGENTS) agents.add(new WeakRef(agent));
+}
+
+function prune() {
+  for (const ref of agents) if (ref.deref() === undefined) agents.delete(ref);
+}
+
+/** Begins to look at requests, of which Node tells on a diagnostics channel. @returns {() => void} what ends it */
+function trackAgents() {
+  addAgent(http.globalAgent);
+  addAgent(https.globalAgent);
+  subscribe('http.client.request.start', onRequest);
+  const stopTicking = onTick(tick);
+  return () => {
+    unsubscribe('http.client.request.start', onRequest);
+    stopTicking();
+    histories.clear();
+  };
+}
+
+function tick(now) {
+  prune();
+  requests.relax(now);
+  requests.prune(isOpen);
+  const there = new Set();
+  for (const pool of hosts()) {
+    const key = `${pool.agent} ${pool.host}`;
+    there.add(key);
+    if (!histories.has(key) && histories.size < MAX_HOSTS) histories.set(key, { sockets: new History(), queued: new History() });
+    histories.get(key)?.sockets.note(now, pool.free + pool.inUse, started);
+    histories.get(key)?.queued.note(now, pool.queued, started);
+  }
+  for (const key of histories.keys()) if (!there.has(key)) histories.delete(key);
+}
+
+const lengths = (lists, key) => lists?.[key]?.length ?? 0;
+
+/** The state of one agent's pools by host. */
+function poolsOf(agent) {
+  const keys = new Set([...Object.keys(agent.sockets ?? {}), ...Object.keys(agent.freeSockets ?? {}), ...Object.keys(agent.requests ?? {})]);
+  return [...keys].map((key) => ({
+    // 'host:port:localAddress...': what follows the port tells TLS options, some of them secret.
+    host: key.split(':', 2).join(':'),
+    free: lengths(agent.freeSockets, key),
+    inUse: lengths(agent.sockets, key),
+    queued: lengths(agent.requests, key),
+  }));
+}
+
+/** The pools of undici's global dispatcher, by their public `stats`. */
+function undiciPools() {
+  const pools = [];
+  for (const symbol of DISPATCHERS) {
+    const dispatcher = globalThis[symbol];
+    const clients = Object.getOwnPropertySymbols(dispatcher ?? {}).find((key) => key.description === 'clients');
+    if (clients === undefined || !(dispatcher[clients] instanceof Map)) continue;
+    for (const [origin, entry] of dispatcher[clients]) {
+      const client = entry?.dispatcher ?? entry?.deref?.() ?? entry;
+      const stats = client?.stats;
+      if (!stats) continue;
+      pools.push({ host: String(origin).replace(/^https?:\/\//, ''), free: stats.free ?? 0, inUse: (stats.connected ?? 0) - (stats.free ?? 0), queued: stats.queued ?? 0 });
+    }
+  }
+  return pools;
+}
+
+/** All pools, added up by kind of agent and host. */
+function hosts() {
+  const byHost = new Map();
+  const addTo = (kind, pool) => {
+    const key = `${kind} ${pool.host}`;
+    const sum = byHost.get(key) ?? { agent: kind, host: pool.host, agents: 0, free: 0, inUse: 0, queued: 0 };
+    sum.agents++;
+    for (const part of ['free', 'inUse', 'queued']) sum[part] += pool[part];
+    byHost.set(key, sum);
+  };
+  for (const ref of agents) {
+    const agent = ref.deref();
+    if (agent === undefined) continue;
+    const kind = agent instanceof https.Agent ? 'https' : 'http';
+    for (const pool of poolsOf(agent)) addTo(kind, pool);
+  }
+  for (const pool of undiciPools()) addTo('undici', pool);
+  return [...byHost.values()].toSorted((a, b) => b.free + b.inUse + b.queued - (a.free + a.inUse + a.queued));
+}
+
+/** The hosts with where their requests were made. `since` as in suspects(). */
+function agentRows(since) {
+  requests.prune(isOpen);
+  return hosts().map((pool) => {
+    const key = `${pool.agent} ${pool.host}`;
+    const total = pool.free + pool.inUse + pool.queued;
+    const weights = requests.weights((sample) => key.startsWith(sample.info));
+    return {
+      ...pool,
+      growth: histories.get(key)?.sockets.growth(since) ?? NO_GROWTH,
+      sites: rank(weights, total),
+    };
+  });
+}
+
+module.exports = { trackAgents, agentRows, agentHistory: (row) => histories.get(`${row.agent} ${row.host}`) };

@@ -1,0 +1,118 @@
+'use strict';
+// Things that are made at many sites and should go again (timers, promises, pipes): a sample of them,
+// and a history for each site.
+
+const { performance } = require('node:perf_hooks');
+const { History } = require('./history.js');
+const { Reservoir } = require('./reservoir.js');
+const { describe } = require('./sites.js');
+
+const MAX_HISTORIES = 256;
+
+class Crowd {
+  created = 0;
+  reservoir;
+  /** @type {Map<number, { history: History, added: number }>} by site id */
+  #sites = new Map();
+  #isLive;
+  #checks;
+  #counts;
+
+  /**
+   * @param {object} about
+   * @param {number} about.capacity  samples
+   * @param {(target: object, sample: object, now: number) => boolean} about.isLive
+   * @param {(sample: object) => boolean} [about.counts]  which of the live ones count; all
+   * @param {number} [about.checks]  how many samples are asked each second; all
+   */
+  constructor({ capacity, isLive, counts = () => true, checks = Infinity }) {
+    this.reservoir = new Reservoir(capacity);
+    this.#isLive = isLive;
+    this.#counts = counts;
+    this.#checks = checks;
+  }
+
+  /** The hot path: something was made; whether it should be taken into the sample. */
+  due() {
+    this.created++;
+    return --this.reservoir.countdown <= 0;
+  }
+
+  /** @param {object} target @param {(builtIn: string | null) => any} [about]  what to keep with it */
+  take(target, about) {
+    const site = this.reservoir.sample(target, this.#live(performance.now()), about);
+    if (site === null) return;
+    if (!this.#sites.has(site)) {
+      if (this.#sites.size >= MAX_HISTORIES) this.#forgetQuiet();
+      this.#sites.set(site, { history: new History(), added: 0 });
+    }
+    this.#sites.get(site).added += this.reservoir.samples.at(-1).weight;
+  }
+
+  /** Sites that have nothing there any more make room. */
+  #forgetQuiet() {
+    const weights = this.reservoir.weights();
+    for (const site of this.#sites.keys()) if (!weights.has(site)) this.#sites.delete(site);
+    if (this.#sites.size >= MAX_HISTORIES) this.#sites.delete(this.#sites.keys().next().value);
+  }
+
+  #live(now) {
+    return (sample) => {
+      const target = sample.ref.deref();
+      return target !== undefined && this.#isLive(target, sample, now);
+    };
+  }
+
+  /** Brings the sample up to date: those not asked for longest first, so each has its turn. */
+  observe(now) {
+    const { reservoir } = this;
+    reservoir.relax(now);
+    const isLive = this.#live(now);
+    if (reservoir.samples.length <= this.#checks) {
+      reservoir.prune(isLive);
+    } else {
+      const asked = reservoir.samples.splice(0, this.#checks);
+      for (const sample of asked) if (isLive(sample)) reservoir.samples.push(sample);
+    }
+    const weights = reservoir.weights(this.#counts);
+    for (const [site, { history, added }] of this.#sites) history.note(now, weights.get(site) ?? 0, added);
+  }
+
+  /** Samples that count, by site. */
+  bySite() {
+    const groups = new Map();
+    for (const sample of this.reservoir.samples) {
+      if (!this.#counts(sample)) continue;
+      if (!groups.has(sample.site)) groups.set(sample.site, []);
+      groups.get(sample.site).push(sample);
+    }
+    return groups;
+  }
+
+  /**
+   * A row for each site with its history, the largest first.
+   * @param {(samples: object[]) => object} extra  tells more of a site from its samples
+   * @param {number} [since]  of the growth
+   * @returns {[History, object][]}
+   */
+  entries(extra, since) {
+    const entries = [];
+    for (const [site, samples] of this.bySite()) {
+      const known = this.#sites.get(site) ?? { history: new History(), added: 0 };
+      const count = samples.reduce((sum, sample) => sum + sample.weight, 0);
+      const added = Math.max(count, known.added);
+      entries.push([
+        known.history,
+        { ...describe(site), count, added, removed: added - count, growth: known.history.growth(since), ...extra(samples) },
+      ]);
+    }
+    return entries.toSorted(([, a], [, b]) => b.count - a.count);
+  }
+
+  /** The rows alone, for reports. */
+  rows(extra) {
+    return this.entries(extra).map(([, row]) => row);
+  }
+}
+
+module.exports = { Crowd };

@@ -1,0 +1,117 @@
+'use strict';
+// How a count developed: a bounded series, and whether it grows the way a leak does.
+
+const CAPACITY = 48;
+const BUCKETS = 12;
+const MIN_POINTS = 6;
+
+const NO_GROWTH = Object.freeze({ perMinute: 0, since: 0, net: 0, added: 0, removed: 0 });
+
+/**
+ * Counts over time in at most 48 points: when full, neighbours are joined, so the spacing doubles and
+ * the whole past stays in view. A point keeps the lowest count of its span.
+ */
+class History {
+  /** @type {{ t: number, low: number, count: number, added: number }[]} */
+  points = [];
+  #spacing = 0;
+
+  /** @param {number} t  ms @param {number} count  there now @param {number} added  ever */
+  note(t, count, added) {
+    const { points } = this;
+    const last = points.at(-1);
+    if (last !== undefined && t - last.t < this.#spacing) {
+      last.low = Math.min(last.low, count);
+      last.count = count;
+      last.added = added;
+      return;
+    }
+    if (points.length >= CAPACITY) this.#join();
+    points.push({ t, low: count, count, added });
+  }
+
+  #join() {
+    const joined = [];
+    for (let i = 0; i + 1 < this.points.length; i += 2) {
+      const [a, b] = [this.points[i], this.points[i + 1]];
+      joined.push({ t: a.t, low: Math.min(a.low, b.low), count: b.count, added: b.added });
+    }
+    this.#spacing = (2 * (this.points.at(-1).t - this.points[0].t)) / CAPACITY;
+    this.points = joined;
+  }
+
+  /** The points from `since` on, and the last one before. */
+  #from(since) {
+    const first = this.points.findIndex((point) => point.t >= since);
+    if (first === -1) return this.points.slice(-1);
+    return this.points.slice(Math.max(0, first - 1));
+  }
+
+  /**
+   * Growth since `since` (ms; the start where left out).
+   * @returns {{ perMinute: number, since: number, net: number, added: number, removed: number }}
+   */
+  growth(since = -Infinity) {
+    const points = this.#from(since);
+    const [first, last] = [points[0], points.at(-1)];
+    if (first === undefined || last === first) return { ...NO_GROWTH, since: first?.t ?? 0 };
+    const net = last.count - first.count;
+    const added = last.added - first.added;
+    return { perMinute: (net * 60_000) / (last.t - first.t), since: first.t, net, added, removed: added - net };
+  }
+
+  /**
+   * Whether the count grows as a leak does, against removals: see `isLeaking`.
+   * @param {number} [since] @param {number} [least]  the smallest net growth that counts
+   */
+  leaks(since = -Infinity, least = 4) {
+    const growth = this.growth(since);
+    // Where things also go, the balance of a healthy crowd wanders by about its root.
+    const noise = growth.removed > 0 ? 3 * Math.sqrt(this.points.at(-1).count - growth.net + 1) : 0;
+    return growth.net >= Math.max(least, noise) && isLeaking(floors(this.#from(since)));
+  }
+}
+
+/** The lowest count in each of at most 12 equal spans of time. */
+function floors(points) {
+  if (points.length < MIN_POINTS) return [];
+  const start = points[0].t;
+  const span = (points.at(-1).t - start) / BUCKETS;
+  const lows = new Map();
+  for (const { t, low } of points) {
+    const bucket = Math.min(BUCKETS - 1, Math.floor((t - start) / span));
+    lows.set(bucket, Math.min(lows.get(bucket) ?? Infinity, low));
+  }
+  return [...lows.values()];
+}
+
+/**
+ * The rule of the memory trend on counts: the floor rises throughout (Mann and Kendall's test, one
+ * sided at 0.5 %), its last third lies above everything before, and it does not level off (the second
+ * half grows at least half as much as the first). So many listeners added at the start are no leak,
+ * nor a crowd that comes and goes.
+ *
+ * @param {number[]} lows  equally spaced
+ */
+function isLeaking(lows) {
+  const n = lows.length;
+  if (n < MIN_POINTS || mannKendall(lows) < 2.58) return false;
+  const third = Math.ceil((2 * n) / 3);
+  if (Math.min(...lows.slice(third)) <= Math.max(...lows.slice(0, third))) return false;
+  const half = lows[Math.floor((n - 1) / 2)];
+  return lows[n - 1] - half >= 0.5 * (half - lows[0]);
+}
+
+/** The z of H. B. Mann (1945) and M. Kendall (1975), with the correction for ties. */
+function mannKendall(values) {
+  const n = values.length;
+  let s = 0;
+  for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) s += Math.sign(values[j] - values[i]);
+  const ties = new Map();
+  for (const value of values) ties.set(value, (ties.get(value) ?? 0) + 1);
+  let variance = n * (n - 1) * (2 * n + 5);
+  for (const t of ties.values()) variance -= t * (t - 1) * (2 * t + 5);
+  return s === 0 || variance === 0 ? 0 : (s - Math.sign(s)) / Math.sqrt(variance / 18);
+}
+
+module.exports = { History, NO_GROWTH, isLeaking, mannKendall };

@@ -1,0 +1,108 @@
+'use strict';
+// Promises that stay pending, by the site that made them. V8's promise hook tells of each new promise
+// (about a third of what async_hooks cost a program that only awaits); all but a sample end there.
+
+const { promiseHooks } = require('node:v8');
+const { Crowd } = require('./crowd.js');
+const { checkOptions } = require('./options.js');
+const { isPending } = require('./promise-state.js');
+const { onTick, observe } = require('./tick.js');
+const { Tracker } = require('./tracker.js');
+
+const SAMPLES = 2048;
+const CHECKS_PER_SECOND = 256;
+const MIN_AGE = 5000;
+
+let minAge = MIN_AGE;
+
+/**
+ * V8 clears WeakRefs to old objects only in a mark-compact: a pending promise that outlived one is
+ * held by something. The canary tells that there was one.
+ */
+let epoch = 0;
+let canary = null;
+
+function watchCollections() {
+  if (canary?.deref() !== undefined) return;
+  if (canary !== null) epoch++;
+  canary = new WeakRef({});
+}
+
+const crowd = new Crowd({
+  capacity: SAMPLES,
+  checks: CHECKS_PER_SECOND,
+  isLive(promise, sample, now) {
+    if (!isPending(promise)) return false;
+    sample.info.old = now - sample.at >= minAge;
+    sample.info.held = sample.info.epoch < epoch;
+    return true;
+  },
+  counts: (sample) => sample.info.old,
+});
+
+let patch = null;
+
+/**
+ * Samples promises; those pending for longer than `pendingFor` count.
+ * @param {{ pendingFor?: number }} [options]  ms, 5000
+ */
+function trackPromises(options = {}) {
+  checkOptions('trackPromises', options, { pendingFor: 'duration' });
+  if (options.pendingFor !== undefined) minAge = options.pendingFor;
+  patch ??= hook();
+  patch.users++;
+  return new Tracker(
+    () => {
+      observe();
+      return describePromises();
+    },
+    () => {
+      if (--patch.users > 0) return;
+      patch.undo();
+      patch = null;
+    },
+  );
+}
+
+function hook() {
+  const stopHook = promiseHooks.onInit((promise, parent) => {
+    if (crowd.due()) crowd.take(promise, (builtIn) => ({ kind: kindOf(parent, builtIn), epoch, old: false, held: false }));
+  });
+  const stopTicking = onTick((now) => {
+    watchCollections();
+    crowd.observe(now);
+  });
+  return {
+    users: 0,
+    undo() {
+      stopHook();
+      stopTicking();
+    },
+  };
+}
+
+/**
+ * What made it. A promise of `new Promise` waits for what its author does; an async function or a
+ * `then` only waits for another promise.
+ */
+function kindOf(parent, builtIn) {
+  if (parent !== undefined) return 'derived';
+  return builtIn === 'Promise' || builtIn === 'withResolvers' ? 'executor' : 'async';
+}
+
+function likePromises(samples) {
+  const share = (kind) => samples.filter((sample) => sample.info.kind === kind).length;
+  const [kind] = ['executor', 'async', 'derived'].toSorted((a, b) => share(b) - share(a));
+  return { kind, held: samples.some((sample) => sample.info.held) };
+}
+
+function describePromises() {
+  return { created: crowd.created, pendingFor: minAge, sites: crowd.rows(likePromises) };
+}
+
+module.exports = {
+  trackPromises,
+  describePromises,
+  promiseEntries: (since) => crowd.entries(likePromises, since),
+  isTracking: () => patch !== null,
+};

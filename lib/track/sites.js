@@ -1,0 +1,215 @@
+'use strict';
+// Where something was added: the call site of the user's code, captured seldom and interned.
+//
+// V8's structured call sites are read through `Error.prepareStackTrace`, which is ours only while one
+// stack is taken and is put back as it was (its absence too); so is `Error.stackTraceLimit`.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { fileURLToPath } = require('node:url');
+const { findSourceMap, SourceMap } = require('node:module');
+const { performance } = require('node:perf_hooks');
+
+const FRAMES = 24;
+const MAX_SITES = 4096;
+/** A stack costs 2-5 us: this many at once, and this many a second, are 0.1 % of one core. */
+const BURST = 256;
+const PER_SECOND = 200;
+/** A map that is not loaded by Node is read when a report is made; larger ones are left alone. */
+const MAX_MAP_BYTES = 4 << 20;
+
+const OWN = __dirname + path.sep;
+const UNKNOWN = 0;
+
+/** @type {{ function: string | null, file: string | null, line: number | null, column: number | null, caller: object | null, mapped: boolean }[]} */
+const sites = [{ function: null, file: null, line: null, column: null, caller: null, mapped: true }];
+/** @type {Map<string, number>} */
+const ids = new Map();
+
+let tokens = BURST;
+let refilledAt = performance.now();
+
+function takeToken() {
+  const now = performance.now();
+  tokens = Math.min(BURST, tokens + ((now - refilledAt) * PER_SECOND) / 1000);
+  refilledAt = now;
+  if (tokens < 1) return false;
+  tokens -= 1;
+  return true;
+}
+
+const keepCallSites = (_error, frames) => frames;
+
+/** The structured call sites of now, or none where `Error` is frozen. */
+function callSites() {
+  const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
+  const prepare = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  if (!replaceable(limit) || !replaceable(prepare) || !Object.isExtensible(Error)) return [];
+  try {
+    Error.stackTraceLimit = FRAMES;
+    Error.prepareStackTrace = keepCallSites;
+    const holder = {};
+    Error.captureStackTrace(holder, callSites);
+    return Array.isArray(holder.stack) ? holder.stack : [];
+  } finally {
+    restore('prepareStackTrace', prepare);
+    restore('stackTraceLimit', limit);
+  }
+}
+
+/** @param {PropertyDescriptor | undefined} descriptor */
+function replaceable(descriptor) {
+  return descriptor === undefined || (descriptor.writable === true && descriptor.configurable === true);
+}
+
+/** @param {string} key @param {PropertyDescriptor | undefined} descriptor */
+function restore(key, descriptor) {
+  if (descriptor === undefined) delete Error[key];
+  else Error[key] = descriptor.value;
+}
+
+const isUsers = (file) => !file.startsWith('node:') && !file.startsWith('internal/') && !file.startsWith(OWN);
+const isDependency = (file) => file.includes('/node_modules/') || file.includes('\\node_modules\\');
+
+/**
+ * Captures where the user's code is now.
+ *
+ * @returns {{ site: number, builtIn: string | null } | null} `site` is the id of the first frame
+ * outside Node and plimsoll; `builtIn` names the frame just below plimsoll where it has no file (V8's
+ * own `Promise` constructor and the like). Null when the budget for captures is used up.
+ */
+function capture() {
+  if (!takeToken()) return null;
+  let builtIn = null;
+  let added = null;
+  let caller = null;
+  let below = true;
+  for (const frame of callSites()) {
+    const file = fileOf(frame);
+    if (file === null) {
+      if (below) builtIn = frame.getFunctionName();
+      below = below && builtIn === null;
+      continue;
+    }
+    if (!isUsers(file)) continue;
+    below = false;
+    if (added === null) {
+      added = frame;
+      if (!isDependency(file)) break;
+    } else if (!isDependency(file)) {
+      caller = frame;
+      break;
+    }
+  }
+  return { site: added === null ? UNKNOWN : intern(added, caller), builtIn };
+}
+
+function intern(added, caller) {
+  const key = caller === null ? position(added) : `${position(added)} ${position(caller)}`;
+  let id = ids.get(key);
+  if (id === undefined) {
+    if (sites.length >= MAX_SITES) return UNKNOWN;
+    id = sites.length;
+    sites.push({ ...frameOf(added), caller: caller && frameOf(caller), mapped: false });
+    ids.set(key, id);
+  }
+  return id;
+}
+
+/** A file, a URL, or what `//# sourceURL=` names in code from a string; null for V8's own functions. */
+const fileOf = (frame) => frame.getFileName() ?? frame.getScriptNameOrSourceURL() ?? null;
+
+const position = (frame) => `${fileOf(frame)}:${frame.getLineNumber()}:${frame.getColumnNumber()}`;
+
+function frameOf(frame) {
+  return { function: frame.getFunctionName(), file: toPath(fileOf(frame)), line: frame.getLineNumber(), column: frame.getColumnNumber() };
+}
+
+function toPath(file) {
+  if (file === null || !file.startsWith('file:')) return file;
+  try {
+    return fileURLToPath(file);
+  } catch {
+    return file;
+  }
+}
+
+/** The site as reports show it, mapped to its source the first time that somebody asks. */
+function describe(id) {
+  const site = sites[id] ?? sites[UNKNOWN];
+  if (!site.mapped) {
+    site.mapped = true;
+    mapToSource(site);
+    if (site.caller !== null) mapToSource(site.caller);
+  }
+  const { function: name, file, line, column, caller } = site;
+  const described = { function: name, file, line, column };
+  return caller === null ? described : { ...described, caller: { ...caller } };
+}
+
+function mapToSource(frame) {
+  const map = frame.file && mapOf(frame.file);
+  if (!map) return;
+  const entry = map.findEntry(frame.line - 1, frame.column - 1);
+  if (typeof entry.originalSource !== 'string') return;
+  frame.file = resolveSource(entry.originalSource, frame.file);
+  frame.line = entry.originalLine + 1;
+  frame.column = entry.originalColumn + 1;
+}
+
+function resolveSource(source, generated) {
+  if (source.startsWith('file:')) return toPath(source);
+  return /^[a-z][a-z+.-]+:/i.test(source) ? source : path.resolve(path.dirname(generated), source);
+}
+
+/** @type {Map<string, SourceMap | null>} */
+const maps = new Map();
+
+/** What Node has loaded (--enable-source-maps), else the file that the script's last lines name. */
+function mapOf(file) {
+  const loaded = findSourceMap(file);
+  if (loaded) return loaded;
+  if (!maps.has(file)) {
+    let map = null;
+    try {
+      map = readMap(file);
+    } catch {
+      // No map, an unreadable one, or not a map: the generated position stands.
+    }
+    if (maps.size >= MAX_SITES) maps.clear();
+    maps.set(file, map);
+  }
+  return maps.get(file);
+}
+
+function readMap(file) {
+  if (!path.isAbsolute(file)) return null;
+  const url = /\/\/[#@] sourceMappingURL=(\S+)\s*$/.exec(tail(file))?.[1];
+  if (url === undefined) return null;
+  const inline = /^data:application\/json[^,]*?(;base64)?,(.*)$/.exec(url);
+  if (inline) return new SourceMap(JSON.parse(inline[1] ? Buffer.from(inline[2], 'base64').toString() : decodeURIComponent(inline[2])));
+  const mapFile = path.resolve(path.dirname(file), decodeURIComponent(url));
+  return fs.statSync(mapFile).size > MAX_MAP_BYTES ? null : new SourceMap(JSON.parse(fs.readFileSync(mapFile, 'utf8')));
+}
+
+function tail(file) {
+  const { size } = fs.statSync(file);
+  return size > MAX_MAP_BYTES * 2 ? '' : fs.readFileSync(file, 'utf8');
+}
+
+/**
+ * The sites of a tally, the largest first: `count` is its share of `total`.
+ *
+ * @param {Map<number, number>} weights  by site id
+ * @param {number} total  what the weights stand for together
+ */
+function rank(weights, total) {
+  let sum = 0;
+  for (const weight of weights.values()) sum += weight;
+  return [...weights]
+    .toSorted((a, b) => b[1] - a[1])
+    .slice(0, 10)
+    .map(([id, weight]) => ({ ...describe(id), count: Math.round((weight / sum) * total), share: weight / sum }));
+}
+
+module.exports = { capture, describe, rank, UNKNOWN };

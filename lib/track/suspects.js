@@ -1,0 +1,195 @@
+'use strict';
+// What the trackers hold for a leak, in the shape of the report's suspects: without any snapshot.
+//
+// A count is suspected when its floor rises throughout the window, at no slackening pace, against
+// whatever is removed (history.js); so many listeners that came at the start are none, nor is a crowd
+// that comes and goes.
+
+const { emitterSources } = require('./emitters.js');
+const { targetSources, ANY_OF } = require('./event-targets.js');
+const { ANY } = require('./listeners.js');
+const { timerEntries } = require('./timers.js');
+const { promiseEntries } = require('./promises.js');
+const { agentRows, agentHistory } = require('./agents.js');
+const { streamEntries } = require('./streams.js');
+const { observe } = require('./tick.js');
+
+/** A timeout of an hour or more outlives any request; a shorter one must outlive what was observed. */
+const LONG_TIMEOUT = 3_600_000;
+const MAX_SUSPECTS = 20;
+
+/**
+ * @param {object} [options]
+ * @param {number} [options.now]  ms, on the clock of performance.now()
+ * @param {number} [options.since]  the window's start on the same clock; all that is known
+ * @returns {object[]} the likeliest first
+ */
+function suspects({ now, since } = {}) {
+  observe(now);
+  const found = [
+    ...listenerSuspects(emitterSources, since),
+    ...listenerSuspects(targetSources, since),
+    ...timerSuspects(since),
+    ...promiseSuspects(since),
+    ...socketSuspects(since),
+    ...streamSuspects(since),
+  ];
+  return found.toSorted((a, b) => b.growth.net - a.growth.net).slice(0, MAX_SUSPECTS);
+}
+
+function suspect({ cause, name, count, growth, sites, path, advice }) {
+  const [{ file, line, column } = { file: null, line: null, column: null }] = sites;
+  return { cause, name, file, line, column, count, bytes: null, bytesPerMinute: null, growth, path, sites, advice };
+}
+
+/** The same listener leaking on many emitters (a socket each) is one suspect. */
+function listenerSuspects(sources, since) {
+  const groups = new Map();
+  for (const source of sources) {
+    for (const record of source.events.values()) {
+      if (!record.history.leaks(since)) continue;
+      const sites = record.sites();
+      const key = source.name === null ? `${source.kind} ${String(record.event)} ${sites[0]?.file}:${sites[0]?.line}` : source;
+      const found = { source, record, sites, count: record.count(), growth: record.growth(since), emitters: 1 };
+      const group = groups.get(key)?.get(record.event);
+      if (group === undefined) {
+        if (!groups.has(key)) groups.set(key, new Map());
+        groups.get(key).set(record.event, found);
+      } else {
+        group.emitters++;
+        group.count += found.count;
+        group.growth = addGrowth(group.growth, found.growth);
+      }
+    }
+  }
+  return [...groups.values()].flatMap((group) => [...group.values()].map(listenerSuspect));
+}
+
+function listenerSuspect({ source, record, sites, count, growth, emitters }) {
+  const event = record.event === ANY ? '(any event)' : String(record.event);
+  const on = emitters === 1 ? source.label : `${emitters} of ${source.kind}`;
+  return suspect({
+    cause: 'listeners',
+    name: event,
+    count,
+    growth,
+    sites,
+    path: [on, event, 'listeners'],
+    advice: listenerAdvice(source, record.event, event),
+  });
+}
+
+function listenerAdvice(source, event, name) {
+  if (event === ANY_OF) {
+    return 'each signal from AbortSignal.any stays while it has an abort listener: remove the listener when its work is done, or give it { once: true } and abort it';
+  }
+  if (source.kind === 'AbortSignal') return "removeEventListener('abort', ...) when the work that may be aborted is done, or use events.addAbortListener and dispose it";
+  if (event === ANY) return 'every use adds an event of its own name: remove its listeners when it is done, or use one event and a Map of what waits';
+  return `off(${JSON.stringify(name)}, listener) when what added it is done; add it once outside of the request, or use once()`;
+}
+
+function addGrowth(a, b) {
+  return {
+    perMinute: a.perMinute + b.perMinute,
+    since: Math.min(a.since, b.since),
+    net: a.net + b.net,
+    added: a.added + b.added,
+    removed: a.removed + b.removed,
+  };
+}
+
+const siteOf = ({ function: name, file, line, column, caller, count }) => ({ function: name, file, line, column, ...(caller && { caller }), count, share: 1 });
+
+function timerSuspects(since) {
+  return timerEntries(since)
+    .filter(([history, row]) => history.leaks(since) && outlives(row))
+    .map(([, row]) => {
+      const what = row.kind === 'interval' ? 'setInterval' : 'setTimeout';
+      return suspect({
+        cause: 'timers',
+        name: row.callback ?? row.function ?? what,
+        count: row.count,
+        growth: row.growth,
+        sites: [siteOf(row)],
+        path: [what, `${row.delay} ms`, row.callback ?? '(anonymous)'],
+        advice:
+          row.kind === 'interval'
+            ? 'clearInterval(...) when what started it ends; one interval for all is cheaper than one for each'
+            : 'clearTimeout(...) when what it waits for has come; a shorter delay or one sweep for all bounds them',
+      });
+    });
+}
+
+/** Timeouts end by themselves: they leak while they come faster than they end. */
+function outlives(row) {
+  if (row.kind === 'interval') return true;
+  return row.delay >= LONG_TIMEOUT || row.removed === 0 || row.growth.net >= 0.5 * row.growth.added;
+}
+
+/**
+ * An async function or a `then` that waits for a promise which waits for ever is as pending as that
+ * one: where there is a site of `new Promise`, it is the cause and the others are not named.
+ */
+function promiseSuspects(since) {
+  const rows = promiseEntries(since)
+    .filter(([history, row]) => row.held && history.leaks(since))
+    .map(([, row]) => row);
+  const executors = rows.filter((row) => row.kind === 'executor');
+  return (executors.length > 0 ? executors : rows).map((row) =>
+    suspect({
+      cause: 'promises',
+      name: row.function ?? 'Promise',
+      count: row.count,
+      growth: row.growth,
+      sites: [siteOf(row)],
+      path: ['pending promises', row.function ?? '(anonymous)'],
+      advice: 'settle it on every way out: on error, on close, after a time limit (AbortSignal.timeout)',
+    }),
+  );
+}
+
+function socketSuspects(since) {
+  const found = [];
+  for (const row of agentRows(since)) {
+    const history = agentHistory(row);
+    const queue = history?.queued.leaks(since);
+    if (!queue && !history?.sockets.leaks(since)) continue;
+    found.push(
+      suspect({
+        cause: 'sockets',
+        name: row.host,
+        count: row.free + row.inUse + row.queued,
+        growth: queue ? history.queued.growth(since) : row.growth,
+        sites: row.sites,
+        path: [`${row.agent} agent${row.agents > 1 ? `s (${row.agents})` : ''}`, row.host, `${row.free} free, ${row.inUse} in use, ${row.queued} queued`],
+        advice: socketAdvice(row),
+      }),
+    );
+  }
+  return found;
+}
+
+function socketAdvice({ agents, free, inUse, queued }) {
+  if (agents > 2) return 'make one Agent and share it: each one keeps its own sockets open';
+  if (queued > inUse) return 'requests wait for a socket: consume each response (response.resume()) or raise maxSockets';
+  if (inUse >= free) return 'consume or destroy each response (response.resume(), body.cancel()), or its socket stays in use; bound them with maxSockets and a timeout';
+  return 'bound what the agent keeps: maxSockets, maxFreeSockets, timeout';
+}
+
+function streamSuspects(since) {
+  return streamEntries(since)
+    .filter(([history]) => history.leaks(since))
+    .map(([, row]) =>
+      suspect({
+        cause: 'streams',
+        name: row.function ?? row.kind,
+        count: row.count,
+        growth: row.growth,
+        sites: [siteOf(row)],
+        path: [row.kind, 'pipe', row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read'],
+        advice: 'use stream.pipeline(), which destroys both ends when one fails; pipe() leaves the source open when the consumer goes',
+      }),
+    );
+}
+
+module.exports = { suspects };

@@ -1,0 +1,31 @@
+'use strict';
+// The pulse of the trackers: once a second each notes its counts. The timer is unreferenced, and it is
+// Node's own whatever replaces the globals later (fake timers, our own timer tracking).
+
+const { performance } = require('node:perf_hooks');
+const { setInterval, clearInterval } = globalThis;
+
+const PERIOD = 1000;
+
+/** @type {Set<(now: number) => void>} */
+const observers = new Set();
+let timer = null;
+
+/** Has `observer(now)` called each second until the function that this returns is called. */
+function onTick(observer) {
+  observers.add(observer);
+  timer ??= setInterval(observe, PERIOD).unref();
+  return () => {
+    observers.delete(observer);
+    if (observers.size > 0) return;
+    clearInterval(timer);
+    timer = null;
+  };
+}
+
+/** Brings all trackers up to date. @param {number} [now]  ms, as performance.now() */
+function observe(now = performance.now()) {
+  for (const observer of observers) observer(now);
+}
+
+module.exports = { onTick, observe: (now) => observe(now) };

@@ -1,0 +1,118 @@
+'use strict';
+// Timers that stay: intervals that nobody clears and long timeouts, by the site that started them.
+
+const timers = require('node:timers');
+const timersPromises = require('node:timers/promises');
+const { syncBuiltinESMExports } = require('node:module');
+const { Crowd } = require('./crowd.js');
+const { isPending } = require('./promise-state.js');
+const { likeness, replace } = require('./patch.js');
+const { onTick, observe } = require('./tick.js');
+const { Tracker } = require('./tracker.js');
+
+const SAMPLES = 512;
+
+/** `_destroyed` is how Timeout itself knows that it fired or was cleared; without it we are off. */
+function verified() {
+  const timer = timers.setTimeout(() => {}, 1);
+  const before = timer._destroyed;
+  timers.clearTimeout(timer);
+  return before === false && timer._destroyed === true;
+}
+
+const timerIsLive = (timer) => timer._destroyed === false;
+const crowds = {
+  interval: new Crowd({ capacity: SAMPLES, isLive: timerIsLive }),
+  timeout: new Crowd({ capacity: SAMPLES, isLive: timerIsLive }),
+  promise: new Crowd({ capacity: SAMPLES, isLive: isPending, checks: 256 }),
+};
+
+let patch = null;
+
+/** Tracks intervals and timeouts, those of node:timers/promises too. */
+function trackTimers() {
+  patch ??= patchTimers();
+  patch.users++;
+  return new Tracker(
+    () => {
+      observe();
+      return describeTimers();
+    },
+    () => {
+      if (--patch.users > 0) return;
+      patch.undo();
+      patch = null;
+    },
+  );
+}
+
+function patchTimers() {
+  const state = { users: 0, on: verified(), undo };
+  const undone = [];
+  const wrap = (owners, key, crowd) => {
+    const original = owners[0][key];
+    const wrapped = likeness(function (...args) {
+      const timer = Reflect.apply(original, this, args);
+      if (state.on && crowd.due()) crowd.take(timer);
+      return timer;
+    }, original);
+    for (const owner of owners) if (owner[key] === original) undone.push(replace(owner, key, wrapped));
+  };
+  wrap([timers, globalThis], 'setInterval', crowds.interval);
+  wrap([timers, globalThis], 'setTimeout', crowds.timeout);
+  const wrapPromise = (owner, key, delayAt) => {
+    const original = owner[key];
+    const wrapped = likeness(function (...args) {
+      const promise = Reflect.apply(original, this, args);
+      if (state.on && crowds.promise.due()) crowds.promise.take(promise, () => ({ delay: args[delayAt] }));
+      return promise;
+    }, original);
+    undone.push(replace(owner, key, wrapped));
+  };
+  wrapPromise(timersPromises, 'setTimeout', 0);
+  wrapPromise(Object.getPrototypeOf(timersPromises.scheduler), 'wait', 0);
+  // `import { setTimeout } from 'node:timers'` sees the change.
+  syncBuiltinESMExports();
+  const stopTicking = onTick((now) => {
+    for (const crowd of Object.values(crowds)) crowd.observe(now);
+  });
+  function undo() {
+    state.on = false;
+    stopTicking();
+    for (const restore of undone) restore();
+    syncBuiltinESMExports();
+  }
+  return state;
+}
+
+/** What a site's timers are like: their delay, whether they keep the process alive, what they call. */
+function likeTimers(samples) {
+  const live = samples.map((sample) => sample.ref.deref()).filter((timer) => timer !== undefined);
+  const newest = live.at(-1);
+  return {
+    delay: newest?._idleTimeout ?? null,
+    refed: live.filter((timer) => timer.hasRef()).length / Math.max(1, live.length),
+    callback: newest?._onTimeout?.name || null,
+  };
+}
+
+function likePromises(samples) {
+  return { delay: samples.at(-1).info?.delay ?? null, refed: null, callback: null };
+}
+
+function entries(since) {
+  return [
+    ...crowds.interval.entries((samples) => ({ kind: 'interval', ...likeTimers(samples) }), since),
+    ...crowds.timeout.entries((samples) => ({ kind: 'timeout', ...likeTimers(samples) }), since),
+    ...crowds.promise.entries((samples) => ({ kind: 'promise', ...likePromises(samples) }), since),
+  ];
+}
+
+function describeTimers() {
+  return {
+    created: { intervals: crowds.interval.created, timeouts: crowds.timeout.created + crowds.promise.created },
+    sites: entries().map(([, row]) => row),
+  };
+}
+
+module.exports = { trackTimers, describeTimers, timerEntries: entries, isTracking: () => patch !== null };
