@@ -1,0 +1,66 @@
+// Shallow size, retained size, dominator and distance of every node, ours beside DevTools'.
+//   node compare.mjs [SNAPSHOT...]      without snapshots: of the service, on each version of Node
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import './build.mjs';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const root = here('../..');
+const NONE = 0xffff_ffff_ffff_ffffn;
+const { load } = await import('./load.mjs');
+
+execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
+const loader = path.join(root, 'target/release/examples/load');
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-devtools-'));
+
+/** Five numbers a node: id, shallow size, retained size, dominator's id, distance. */
+function ours(file) {
+  const dump = path.join(dir, 'dump');
+  execFileSync(loader, [file, '--dump', dump]);
+  const bytes = fs.readFileSync(dump);
+  return new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
+}
+
+async function compare(file) {
+  const mine = ours(file);
+  const snapshot = await load(file);
+  const { nodes, nodeCount, nodeFieldCount, nodeIdOffset, nodeSelfSizeOffset, retainedSizes, dominatorsTree, nodeDistances } = snapshot;
+  const id = (ordinal) => nodes.getValue(ordinal * nodeFieldCount + nodeIdOffset);
+  assert.equal(mine.length, nodeCount * 5, 'as many nodes');
+  const differing = { id: 0, shallow: 0, retained: 0, dominator: 0, distance: 0 };
+  for (let ordinal = 0; ordinal < nodeCount; ordinal++) {
+    const at = ordinal * 5;
+    if (Number(mine[at]) !== id(ordinal)) differing.id++;
+    if (Number(mine[at + 1]) !== nodes.getValue(ordinal * nodeFieldCount + nodeSelfSizeOffset)) differing.shallow++;
+    if (Number(mine[at + 2]) !== retainedSizes[ordinal]) differing.retained++;
+    if (Number(mine[at + 3]) !== id(dominatorsTree[ordinal])) differing.dominator++;
+    const distance = mine[at + 4] === NONE ? -5 : Number(mine[at + 4]);
+    if (distance !== nodeDistances[ordinal]) differing.distance++;
+  }
+  const weak = nodeDistances.reduce((count, distance) => count + (distance === -5 ? 1 : 0), 0);
+  console.log(`${path.basename(file)}: ${nodeCount} nodes compared (${weak} only weakly reachable), differing: ${JSON.stringify(differing)}`);
+  assert.deepEqual(differing, { id: 0, shallow: 0, retained: 0, dominator: 0, distance: 0 });
+  return nodeCount;
+}
+
+let total = 0;
+try {
+  const given = process.argv.slice(2);
+  for (const file of given) total += await compare(path.resolve(file));
+  for (const version of given.length > 0 ? [] : [20, 22, 24, 26]) {
+    const file = path.join(dir, `node-${version}.heapsnapshot`);
+    execFileSync(here(`node_modules/node-${version}/bin/node`), [here('service.js'), file]);
+    const count = await compare(file);
+    assert.ok(count >= 1_000_000, `${count} nodes are fewer than a million`);
+    total += count;
+    fs.rmSync(file);
+  }
+} finally {
+  fs.rmSync(dir, { recursive: true });
+}
+console.log(`${total} nodes compared, all equal`);
+process.exit(0);
