@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import './build.mjs';
 
+const print = (line) => process.stdout.write(`${line}\n`);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const root = here('../..');
 const NONE = 0xffff_ffff_ffff_ffffn;
@@ -42,7 +43,7 @@ async function compare(file) {
     if (distance !== nodeDistances[ordinal]) differing.distance++;
   }
   const weak = nodeDistances.reduce((count, distance) => count + (distance === -5 ? 1 : 0), 0);
-  console.log(`${path.basename(file)}: ${nodeCount} nodes compared (${weak} only weakly reachable), differing: ${JSON.stringify(differing)}`);
+  print(`${path.basename(file)}: ${nodeCount} nodes compared (${weak} only weakly reachable), differing: ${JSON.stringify(differing)}`);
   assert.deepEqual(differing, { id: 0, shallow: 0, retained: 0, dominator: 0, distance: 0 });
   return nodeCount;
 }
@@ -62,5 +63,5 @@ try {
 } finally {
   fs.rmSync(dir, { recursive: true });
 }
-console.log(`${total} nodes compared, all equal`);
+print(`${total} nodes compared, all equal`);
 process.exit(0);

@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { HeapSnapshotLoader, SecondaryInitManager } from './node_modules/.cache/worker.mjs';
 
+// DevTools warns of nodes that nothing retains; they are among what is compared.
+globalThis.console.warn = () => {};
+
 /** @param {string} path @returns {Promise<any>} DevTools' JSHeapSnapshot */
 export async function load(path) {
-  console.warn = () => {}; // its reports of unreachable nodes
   const worker = new Worker(new URL(import.meta.url));
   const { port1, port2 } = new MessageChannel();
   worker.postMessage(port2, [port2]);
@@ -29,6 +31,6 @@ if (!isMainThread) {
 } else if (process.argv[1] === new URL(import.meta.url).pathname) {
   const snapshot = await load(process.argv[2]);
   const { nodeCount: nodes, rootNodeIndexInternal: root, nodeFieldCount: fields } = snapshot;
-  console.log(JSON.stringify({ nodes, retained: snapshot.retainedSizes[root / fields] }));
+  process.stdout.write(`${JSON.stringify({ nodes, retained: snapshot.retainedSizes[root / fields] })}\n`);
   process.exit(0);
 }
