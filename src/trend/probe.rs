@@ -1,0 +1,207 @@
+//! When to ask for a collection: on a suspicion, once a bucket, within a budget, and less and less
+//! often where collections keep refuting the suspicion.
+
+use super::verdict::Channel;
+
+/// Collections in a row that show no new floor before the suspicion is dropped.
+const REFUTED: u32 = 3;
+/// After each refuted suspicion the pause doubles, up to this many windows.
+const LONGEST_PAUSE: u64 = 64;
+/// A collection of this many bytes takes about a millisecond, where none has been timed yet.
+const BYTES_PER_MS: u64 = 1 << 20;
+/// The budget of at least this time may be spent at once, ms.
+const LEAST_CREDIT: u64 = 120_000;
+
+/// A suspicion that collections are asked for.
+#[derive(Debug, Clone, Copy)]
+struct Armed {
+    channel: Channel,
+    spacing: u64,
+    highest: Option<u64>,
+    refuted: u32,
+    confirmed: bool,
+}
+
+/// Asks for collections.
+#[derive(Debug, Clone)]
+pub(super) struct Prober {
+    budget: f64,
+    window: u64,
+    /// Loop time that may still be spent, ms.
+    credit: f64,
+    refilled: u64,
+    cost_ms: f64,
+    armed: Option<Armed>,
+    pause: u64,
+    paused_until: u64,
+    asked: Option<u64>,
+    collected: Option<u64>,
+    /// Probes that were answered.
+    pub count: u32,
+    /// What they cost, ms.
+    pub spent_ms: f64,
+}
+
+impl Prober {
+    pub fn new(budget: f64, window: u64, now: u64) -> Self {
+        Self {
+            budget,
+            window,
+            credit: budget * window.max(LEAST_CREDIT) as f64,
+            refilled: now,
+            cost_ms: 0.0,
+            armed: None,
+            pause: 1,
+            paused_until: 0,
+            asked: None,
+            collected: None,
+            count: 0,
+            spent_ms: 0.0,
+        }
+    }
+
+    /// A suspicion of a channel whose buckets are `spacing` ms wide.
+    pub fn arm(&mut self, now: u64, channel: Channel, spacing: u64) {
+        if now < self.paused_until || self.budget == 0.0 {
+            return;
+        }
+        let armed = self.armed.get_or_insert(Armed {
+            channel,
+            spacing,
+            highest: None,
+            refuted: 0,
+            confirmed: false,
+        });
+        armed.spacing = armed.spacing.min(spacing);
+    }
+
+    /// The suspicion was confirmed: it is watched on at this spacing until it is released.
+    pub fn confirm(&mut self, now: u64, channel: Channel, spacing: u64) {
+        self.release(now);
+        if self.budget > 0.0 {
+            self.armed =
+                Some(Armed { channel, spacing, highest: None, refuted: 0, confirmed: true });
+        }
+    }
+
+    /// The confirmed suspicion was taken back.
+    pub fn release(&mut self, now: u64) {
+        self.armed = None;
+        (self.pause, self.paused_until) = (1, now);
+    }
+
+    /// A mark-compact happened. `floor` is the suspect channel's, `step` the least rise that confirms.
+    pub fn collected(
+        &mut self,
+        now: u64,
+        probe: bool,
+        cost_us: u32,
+        used: u64,
+        floor: [u64; 3],
+        step: u64,
+    ) {
+        self.collected = Some(now);
+        if probe {
+            let timed = f64::from(cost_us) / 1000.0;
+            self.cost_ms = if timed > 0.0 { timed } else { 1.0 + (used / BYTES_PER_MS) as f64 };
+            self.credit -= self.cost_ms;
+            self.spent_ms += self.cost_ms;
+            self.count += 1;
+            self.asked = None;
+        }
+        let Some(armed) = &mut self.armed else { return };
+        let floor = floor[armed.channel as usize];
+        match armed.highest {
+            Some(highest) if floor < highest.saturating_add(step) => armed.refuted += 1,
+            _ => (armed.highest, armed.refuted) = (Some(floor), 0),
+        }
+        if armed.refuted >= REFUTED && !armed.confirmed {
+            self.armed = None;
+            self.paused_until = now + self.pause * self.window;
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Whether to ask for a collection now.
+    pub fn ask(&mut self, now: u64) -> bool {
+        let most = self.budget * self.window.max(LEAST_CREDIT) as f64;
+        let refill = self.budget * now.saturating_sub(self.refilled) as f64;
+        self.credit = (self.credit + refill).min(most);
+        self.refilled = now;
+        let Some(armed) = self.armed else { return false };
+        let waited =
+            |since: Option<u64>| since.is_none_or(|t| now.saturating_sub(t) >= armed.spacing);
+        let due = waited(self.collected) && waited(self.asked);
+        if due && self.credit >= self.cost_ms {
+            self.asked = Some(now);
+            return true;
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: u64 = 30_000;
+
+    /// Runs a second-by-second life; `floor` answers each probe. Returns when probes were asked.
+    fn life(budget: f64, seconds: u64, cost_us: u32, floor: impl Fn(u64) -> u64) -> Vec<u64> {
+        let mut prober = Prober::new(budget, WINDOW, 0);
+        let mut asked = Vec::new();
+        for now in (0..seconds * 1000).step_by(1000) {
+            prober.arm(now, Channel::Heap, 2500);
+            if prober.ask(now) {
+                asked.push(now);
+                prober.collected(now, true, cost_us, 0, [floor(now), 0, 0], 1);
+            }
+        }
+        asked
+    }
+
+    #[test]
+    fn nothing_is_asked_without_a_suspicion_or_a_budget() {
+        let mut prober = Prober::new(0.005, WINDOW, 0);
+        assert!((0..1000).all(|s| !prober.ask(s * 1000)));
+        assert!(life(0.0, 1000, 1, |t| t).is_empty());
+    }
+
+    #[test]
+    fn a_rising_floor_is_probed_once_a_bucket() {
+        let asked = life(0.005, 60, 1000, |t| t);
+        assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 2500));
+        assert!(asked.len() >= 19);
+    }
+
+    #[test]
+    fn a_flat_floor_is_probed_ever_less() {
+        let asked = life(0.005, 40_000, 1000, |_| 7);
+        let early = asked.iter().filter(|&&t| t < 1_000_000).count();
+        let late = asked.iter().filter(|&&t| t >= 39_000_000).count();
+        assert!(early <= 28 && late <= 4, "{early} {late}");
+    }
+
+    #[test]
+    fn the_budget_holds() {
+        for cost_us in [2000, 50_000, 400_000] {
+            let asked = life(0.005, 3600, cost_us, |t| t);
+            let spent = asked.len() as f64 * f64::from(cost_us) / 1000.0;
+            assert!(
+                spent <= 0.005 * (3_600_000.0 + 120_000.0) + f64::from(cost_us) / 1000.0,
+                "{cost_us} {spent}"
+            );
+            assert!(!asked.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_natural_collection_saves_a_probe() {
+        let mut prober = Prober::new(0.005, WINDOW, 0);
+        prober.arm(0, Channel::Heap, 2500);
+        for now in (0..60_000).step_by(1000) {
+            prober.collected(now, false, 0, 0, [now, 0, 0], 1);
+            assert!(!prober.ask(now));
+        }
+    }
+}

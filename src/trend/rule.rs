@@ -1,0 +1,287 @@
+//! What one window of minima looks like: the rule, without state.
+
+use super::pyramid::BUCKETS;
+use super::stats::{correlation, mann_kendall, theil_sen};
+
+/// One bucket's minimum as the rule sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// When the minimum was seen, ms.
+    pub t: f64,
+    /// The minimum, bytes.
+    pub value: f64,
+    /// Load while the bucket was open: work per millisecond.
+    pub load: f64,
+}
+
+/// What is asked of a window before it counts as growth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// Fewest points.
+    pub points: usize,
+    /// Least deviate of the Mann-Kendall test; a window too short to reach it must rise without exception.
+    pub z: f64,
+    /// Least growth, bytes: below it is noise whatever its share.
+    pub bytes: f64,
+    /// Growth as a share of the headroom at the window's start from which a channel is suspect.
+    pub suspect: f64,
+    /// The share from which it leaks.
+    pub leak: f64,
+}
+
+/// The second half's slope below this share of the first half's: a warm-up that comes to rest.
+const DECELERATION: f64 = 0.6;
+/// The points must cover this share of the window, or a tooth of a sawtooth would do.
+const COVER: f64 = 7.0 / BUCKETS as f64;
+/// A single rise by this share of the growth, beyond the slope, is a step.
+const STEP: f64 = 0.5;
+/// A rise of the load by this factor, with [`CORRELATION`], may explain growth.
+const LOAD_RISE: f64 = 1.25;
+const CORRELATION: f64 = 0.7;
+/// A limit this many times further away than the growth was watched is no leak to wake anybody for.
+const FAR: f64 = 60.0;
+/// The headroom is taken as this share of the limit at least, so that noise just below the limit is not growth.
+const LEAST_HEADROOM: f64 = 1.0 / 8.0;
+
+/// What a window looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Too few points to say.
+    Few,
+    /// No trend.
+    Flat,
+    /// A trend that is small or whose limit is far.
+    Slow,
+    /// A trend that comes to rest.
+    Warming,
+    /// A trend that the load explains.
+    FollowsLoad,
+    /// A trend from the suspect share upwards.
+    Growing,
+}
+
+/// The rule's answer for a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finding {
+    /// What it looks like.
+    pub shape: Shape,
+    /// Theil-Sen slope, bytes per ms.
+    pub slope: f64,
+    /// Slope times span, bytes.
+    pub growth: f64,
+    /// Growth as a share of the headroom at the window's start.
+    pub share: f64,
+    /// Time from the first to the last point, ms.
+    pub span: f64,
+    /// Mann-Kendall deviate.
+    pub z: f64,
+}
+
+/// Judges the points of a window of `window` ms, oldest first, against the limit of their channel.
+#[must_use]
+pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds) -> Finding {
+    let mut finding =
+        Finding { shape: Shape::Few, slope: 0.0, growth: 0.0, share: 0.0, span: 0.0, z: 0.0 };
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return finding };
+    finding.span = last.t - first.t;
+    if points.len() < thresholds.points.max(3) || finding.span < COVER * window - 1.0 {
+        return finding;
+    }
+    let values: Vec<f64> = points.iter().map(|p| p.value).collect();
+    let limit = limit as f64;
+    finding.slope = slope(points);
+    finding.growth = finding.slope * finding.span;
+    finding.share = finding.growth / headroom(limit, first.value);
+    finding.z = mann_kendall(&values);
+    finding.shape = if finding.z < thresholds.z.min(greatest_deviate(points.len()))
+        || finding.growth < thresholds.bytes
+        || !last_third_above(&values)
+        || one_step(points, &finding)
+    {
+        Shape::Flat
+    } else if decelerates(points) {
+        Shape::Warming
+    } else if follows_load(points) {
+        Shape::FollowsLoad
+    } else if finding.share < thresholds.suspect
+        || (limit - last.value) / finding.slope > FAR * finding.span
+    {
+        Shape::Slow
+    } else {
+        Shape::Growing
+    };
+    finding
+}
+
+/// The deviate of as many values that rise without exception.
+fn greatest_deviate(points: usize) -> f64 {
+    let n = points as f64;
+    (n * (n - 1.0) / 2.0 - 1.0) / (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt()
+}
+
+/// The headroom below a limit at a value, never less than a share of the limit.
+#[must_use]
+pub fn headroom(limit: f64, value: f64) -> f64 {
+    (limit - value).max(limit * LEAST_HEADROOM).max(1.0)
+}
+
+/// Theil-Sen slope of the points, bytes per ms.
+#[must_use]
+pub fn slope(points: &[Point]) -> f64 {
+    theil_sen(&points.iter().map(|p| (p.t, p.value)).collect::<Vec<_>>())
+}
+
+/// The minimum of the last third is above every earlier value: no sawtooth and no burst does that.
+fn last_third_above(values: &[f64]) -> bool {
+    let (before, last) = values.split_at(values.len() - values.len().div_ceil(3));
+    let lowest = last.iter().copied().fold(f64::INFINITY, f64::min);
+    before.iter().all(|&value| value < lowest)
+}
+
+/// Half of the growth or more came at once: a step, which a leak would repeat.
+fn one_step(points: &[Point], finding: &Finding) -> bool {
+    points.windows(2).any(|pair| {
+        let beyond = pair[1].value - pair[0].value - finding.slope * (pair[1].t - pair[0].t);
+        beyond > STEP * finding.growth
+    })
+}
+
+fn decelerates(points: &[Point]) -> bool {
+    let middle = points.len() / 2;
+    slope(&points[middle..]) < DECELERATION * slope(&points[..=middle])
+}
+
+/// The load rose, the values went with it, and they grew less than in proportion to it.
+fn follows_load(points: &[Point]) -> bool {
+    let third = points.len() / 3;
+    let mean = |part: &[Point], of: fn(&Point) -> f64| {
+        part.iter().map(of).sum::<f64>() / part.len() as f64
+    };
+    let rise = |of: fn(&Point) -> f64| {
+        mean(&points[points.len() - third..], of)
+            / mean(&points[..third], of).max(f64::MIN_POSITIVE)
+    };
+    let loads: Vec<f64> = points.iter().map(|p| p.load).collect();
+    let values: Vec<f64> = points.iter().map(|p| p.value).collect();
+    let load_rise = rise(|p| p.load);
+    load_rise > LOAD_RISE
+        && load_rise.is_finite()
+        && rise(|p| p.value) <= load_rise
+        && correlation(&loads, &values) > CORRELATION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MB: f64 = 1024.0 * 1024.0;
+    const WINDOW: f64 = 30_000.0;
+    const LIMIT: u64 = 256 << 20;
+    const HEAP: Thresholds =
+        Thresholds { points: 6, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
+
+    fn points(values: impl IntoIterator<Item = f64>) -> Vec<Point> {
+        values
+            .into_iter()
+            .enumerate()
+            .map(|(i, mb)| Point { t: i as f64 * 2500.0, value: mb * MB, load: 1.0 })
+            .collect()
+    }
+
+    fn shape(values: &[f64]) -> Shape {
+        judge(&points(values.iter().copied()), WINDOW, LIMIT, &HEAP).shape
+    }
+
+    #[test]
+    fn a_steady_climb_grows() {
+        let climb: Vec<f64> = (0..12).map(|i| 10.0 + 2.5 * f64::from(i)).collect();
+        let finding = judge(&points(climb), WINDOW, LIMIT, &HEAP);
+        assert_eq!(finding.shape, Shape::Growing);
+        assert!((finding.slope * 1000.0 / MB - 1.0).abs() < 1e-9);
+        assert!((finding.share - 27.5 / 246.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_no_growth() {
+        assert_eq!(shape(&[10.0; 5]), Shape::Few);
+        assert_eq!(shape(&[10.0; 12]), Shape::Flat);
+        assert_eq!(
+            shape(&[9.0, 12.0, 15.0, 18.0, 9.0, 12.0, 15.0, 18.0, 9.0, 12.0, 15.0, 18.0]),
+            Shape::Flat
+        );
+        assert_eq!(
+            shape(&[9.0, 9.1, 9.2, 9.1, 9.3, 9.2, 80.0, 60.0, 9.3, 9.4, 9.5, 9.6]),
+            Shape::Flat
+        );
+        let step = [9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 40.0, 40.1, 40.2, 40.3, 40.4, 40.5];
+        assert_eq!(shape(&step), Shape::Flat);
+        let rest: Vec<f64> = (0..12).map(|i| 40.0 - 30.0 * 0.7f64.powi(i)).collect();
+        assert_eq!(shape(&rest), Shape::Warming);
+        let slow: Vec<f64> = (0..12).map(|i| 10.0 + 0.3 * f64::from(i)).collect();
+        assert_eq!(shape(&slow), Shape::Slow);
+    }
+
+    #[test]
+    fn growth_with_the_load_follows_it_and_growth_beyond_it_does_not() {
+        let loaded = |gain: f64| -> Vec<Point> {
+            (0..12)
+                .map(|i| {
+                    let load = 1.0 + 0.1 * f64::from(i);
+                    Point {
+                        t: f64::from(i) * 2500.0,
+                        value: (20.0 * (1.0 + (load - 1.0) * gain)) * MB,
+                        load,
+                    }
+                })
+                .collect()
+        };
+        assert_eq!(judge(&loaded(0.9), WINDOW, LIMIT, &HEAP).shape, Shape::FollowsLoad);
+        assert_eq!(judge(&loaded(1.6), WINDOW, LIMIT, &HEAP).shape, Shape::Growing);
+    }
+
+    proptest! {
+        #[test]
+        fn any_series_with_a_late_value_as_low_as_an_early_one_is_flat(
+            mut values in prop::collection::vec(10.0f64..200.0, 8..=12), early in 0usize..5, late in 0usize..2,
+        ) {
+            let n = values.len();
+            values[n - 1 - late] = values[early];
+            prop_assert_ne!(shape(&values), Shape::Growing);
+        }
+
+        #[test]
+        fn a_constant_leak_is_found_under_noise_below_its_step(
+            rate in 1.2f64..8.0, noise in prop::collection::vec(-0.4f64..0.4, 12), base in 5.0f64..100.0,
+        ) {
+            let values: Vec<f64> =
+                noise.iter().enumerate().map(|(i, n)| base + rate * (i as f64 + n)).collect();
+            prop_assert_eq!(shape(&values), Shape::Growing);
+        }
+
+        #[test]
+        fn scaling_values_and_limit_together_changes_nothing(
+            values in prop::collection::vec(1.0f64..250.0, 8..=12), factor in 2u32..9,
+        ) {
+            let plain = judge(&points(values.iter().copied()), WINDOW, LIMIT, &HEAP);
+            let scaled = judge(
+                &points(values.iter().map(|v| v * f64::from(factor))), WINDOW, LIMIT * u64::from(factor),
+                &Thresholds { bytes: HEAP.bytes * f64::from(factor), ..HEAP },
+            );
+            prop_assert_eq!(plain.shape, scaled.shape);
+            prop_assert!((plain.share - scaled.share).abs() < 1e-9);
+        }
+
+        #[test]
+        fn time_stretched_scales_the_slope_only(
+            values in prop::collection::vec(1.0f64..250.0, 8..=12), factor in 2u32..9,
+        ) {
+            let plain = judge(&points(values.iter().copied()), WINDOW, LIMIT, &HEAP);
+            let slowed: Vec<Point> = points(values.iter().copied()).into_iter()
+                .map(|p| Point { t: p.t * f64::from(factor), ..p }).collect();
+            let slowed = judge(&slowed, WINDOW * f64::from(factor), LIMIT, &HEAP);
+            prop_assert_eq!(plain.shape, slowed.shape);
+            prop_assert!((plain.growth - slowed.growth).abs() < 1e-3);
+        }
+    }
+}

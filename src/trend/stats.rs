@@ -1,0 +1,139 @@
+//! The three statistics that the rule rests on. All are for short series: O(n^2) over a window's buckets.
+
+/// Mann-Kendall's test for a monotone trend: the normal deviate of S, corrected for ties and continuity.
+///
+/// Above 0 where later values tend to be larger; 0 for fewer than three values. Kendall, *Rank
+/// Correlation Methods* (1975); Mann, *Econometrica* 13 (1945).
+#[must_use]
+pub fn mann_kendall(values: &[f64]) -> f64 {
+    let n = values.len();
+    if n < 3 {
+        return 0.0;
+    }
+    let mut s = 0.0;
+    for (i, a) in values.iter().enumerate() {
+        for b in &values[i + 1..] {
+            s += f64::from(i8::from(b > a) - i8::from(b < a));
+        }
+    }
+    let term = |n: f64| n * (n - 1.0) * (2.0 * n + 5.0);
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let ties: f64 = sorted.chunk_by(|a, b| a == b).map(|group| term(group.len() as f64)).sum();
+    let variance = (term(n as f64) - ties) / 18.0;
+    if variance <= 0.0 || s == 0.0 {
+        return 0.0;
+    }
+    (s - f64::signum(s)) / variance.sqrt()
+}
+
+/// Theil and Sen's slope: the median of the slopes of all pairs `(t, value)`; 0 without a pair of different times.
+///
+/// Theil, *Indagationes Mathematicae* 12 (1950); Sen, *JASA* 63 (1968). Up to 29 % of the points may be
+/// arbitrarily wrong.
+#[must_use]
+pub fn theil_sen(points: &[(f64, f64)]) -> f64 {
+    let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
+    for (i, a) in points.iter().enumerate() {
+        for b in &points[i + 1..] {
+            if b.0 != a.0 {
+                slopes.push((b.1 - a.1) / (b.0 - a.0));
+            }
+        }
+    }
+    median(&mut slopes).unwrap_or(0.0)
+}
+
+/// Pearson's correlation of two series of one length; 0 where one of them does not vary.
+#[must_use]
+pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let n = a.len().min(b.len()) as f64;
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / n;
+    let (ma, mb) = (mean(a), mean(b));
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (x, y) in a.iter().zip(b) {
+        ab += (x - ma) * (y - mb);
+        aa += (x - ma) * (x - ma);
+        bb += (y - mb) * (y - mb);
+    }
+    if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
+}
+
+/// The median, which reorders the values; of an even number the mean of the middle two.
+pub fn median(values: &mut [f64]) -> Option<f64> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    Some((values[(n - 1) / 2] + values[n / 2]) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_rising_series_has_the_textbook_deviate() {
+        // n = 8, S = 28, variance = 8 * 7 * 21 / 18.
+        let rising: Vec<f64> = (0..8).map(f64::from).collect();
+        assert!((mann_kendall(&rising) - 27.0 / (1176.0f64 / 18.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ties_shrink_the_variance() {
+        // S = 5 of (1, 2, 2, 3): variance (4*3*13 - 2*1*9) / 18.
+        assert!(
+            (mann_kendall(&[1.0, 2.0, 2.0, 3.0]) - 4.0 / (138.0f64 / 18.0).sqrt()).abs() < 1e-12
+        );
+        assert_eq!(mann_kendall(&[5.0; 9]), 0.0);
+    }
+
+    #[test]
+    fn theil_sen_ignores_wild_points() {
+        let mut line: Vec<(f64, f64)> =
+            (0..12).map(|i| (f64::from(i), 3.0 * f64::from(i) + 1.0)).collect();
+        line[4].1 = 1e9;
+        line[7].1 = -1e9;
+        line[10].1 = 4e8;
+        assert!((theil_sen(&line) - 3.0).abs() < 1e-9);
+        assert_eq!(theil_sen(&[(1.0, 2.0)]), 0.0);
+        assert_eq!(theil_sen(&[(1.0, 2.0), (1.0, 9.0)]), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn order_reversed_turns_the_sign(values in prop::collection::vec(0u32..50, 3..16)) {
+            let forth: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
+            let back: Vec<f64> = forth.iter().rev().copied().collect();
+            prop_assert!((mann_kendall(&forth) + mann_kendall(&back)).abs() < 1e-9);
+        }
+
+        #[test]
+        fn only_ranks_count(values in prop::collection::vec(0u32..50, 3..16)) {
+            let plain: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
+            let bent: Vec<f64> = plain.iter().map(|v| v.powi(3) * 7.0 + 11.0).collect();
+            prop_assert!((mann_kendall(&plain) - mann_kendall(&bent)).abs() < 1e-9);
+        }
+
+        #[test]
+        fn slope_scales_and_ignores_the_offset(
+            values in prop::collection::vec(0u32..1000, 2..14), scale in 1u32..100, offset in 0u32..1000,
+        ) {
+            let line = |f: &dyn Fn(f64) -> f64| -> Vec<(f64, f64)> {
+                values.iter().enumerate().map(|(i, &v)| (i as f64, f(f64::from(v)))).collect()
+            };
+            let plain = theil_sen(&line(&|v| v));
+            let moved = theil_sen(&line(&|v| v * f64::from(scale) + f64::from(offset)));
+            prop_assert!((plain * f64::from(scale) - moved).abs() < 1e-6);
+        }
+
+        #[test]
+        fn correlation_stays_within_one(pairs in prop::collection::vec((0u32..9, 0u32..9), 2..14)) {
+            let (a, b): (Vec<f64>, Vec<f64>) = pairs.iter().map(|&(a, b)| (f64::from(a), f64::from(b))).unzip();
+            prop_assert!(correlation(&a, &b).abs() <= 1.0 + 1e-9);
+            prop_assert!((correlation(&a, &b) - correlation(&b, &a)).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Lives of services, second by second, against the rule as a whole.
+
+use super::*;
+use proptest::prelude::*;
+
+const MB: f64 = 1e6;
+const LIMITS: Limits = Limits { heap: 256_000_000, external: 512_000_000, native: 512_000_000 };
+
+/// A service: what it holds and how it allocates, at each second.
+struct Life<'a> {
+    seconds: u64,
+    window: u64,
+    probes: f64,
+    heap: &'a dyn Fn(f64) -> f64,
+    external: &'a dyn Fn(f64) -> f64,
+    native: &'a dyn Fn(f64) -> f64,
+    /// Bytes allocated a second.
+    churn: &'a dyn Fn(f64) -> f64,
+    /// Garbage at which V8 collects by itself.
+    garbage: f64,
+}
+
+impl Default for Life<'_> {
+    fn default() -> Self {
+        Self {
+            seconds: 90,
+            window: 30,
+            probes: 0.005,
+            heap: &|_| 8.0 * MB,
+            external: &|_| 2.0 * MB,
+            native: &|_| 40.0 * MB,
+            churn: &|_| 3.0 * MB,
+            garbage: 40.0 * MB,
+        }
+    }
+}
+
+impl Life<'_> {
+    fn live(&self) -> (Trend, Vec<(u64, Event)>) {
+        let config =
+            Config::new(self.window * 1000, 1000).unwrap().with_probe_budget(self.probes).unwrap();
+        let mut trend = Trend::new(config, LIMITS);
+        let (mut events, mut garbage, mut allocated) = (Vec::new(), 0.0, 0.0);
+        for second in 0..self.seconds {
+            let at = second as f64;
+            let (heap, external, native) =
+                ((self.heap)(at), (self.external)(at), (self.native)(at));
+            let churn = (self.churn)(at);
+            garbage += churn;
+            allocated += churn;
+            let t = second * 1000;
+            let total = (heap + garbage) as u64 + 20_000_000;
+            let collection = |cause| Collection {
+                t,
+                used: heap as u64,
+                total,
+                external: external as u64,
+                cause,
+                pause_us: (heap / 1000.0) as u32,
+            };
+            // V8 is no clock: collections that keep step with a sawtooth would show a drift that is none.
+            let jitter = 0.7 + 0.6 * ((second as f64 * 12.9898).sin() * 43_758.545_3).fract().abs();
+            if garbage > self.garbage * jitter {
+                garbage = 0.0;
+                trend.collection(&collection(CollectionCause::Natural));
+            }
+            trend.reading(&Reading {
+                t,
+                rss: total + (external + native) as u64,
+                heap_total: total,
+                heap_used: (heap + garbage) as u64,
+                external: (external + garbage / 10.0) as u64,
+                native: Some(native as u64),
+                allocated: allocated as u64,
+                ..Reading::default()
+            });
+            for event in trend.advance(t) {
+                if event == Event::Probe {
+                    garbage = 0.0;
+                    trend.collection(&collection(CollectionCause::Probe));
+                }
+                events.push((second, event));
+            }
+        }
+        (trend, events)
+    }
+
+    fn ends(&self) -> (State, Option<Channel>) {
+        let verdict = self.live().0.verdict();
+        (verdict.state, verdict.channel)
+    }
+}
+
+fn first(events: &[(u64, Event)], event: Event) -> Option<u64> {
+    events.iter().find(|(_, e)| *e == event).map(|(t, _)| *t)
+}
+
+#[test]
+fn a_leak_of_each_channel_is_found_in_it_within_a_minute() {
+    let rising = |base: f64| move |t: f64| (base + t) * MB;
+    let (heap, external, native) = (rising(8.0), rising(2.0), rising(40.0));
+    let (_, events) = Life { heap: &heap, ..Life::default() }.live();
+    assert!(first(&events, Event::Leak(Channel::Heap)).unwrap() <= 60, "{events:?}");
+    assert!(first(&events, Event::Suspect(Channel::Heap)).is_some());
+    let (_, events) = Life { external: &external, ..Life::default() }.live();
+    assert!(first(&events, Event::Leak(Channel::External)).unwrap() <= 75, "{events:?}");
+    let life = Life { native: &native, seconds: 120, ..Life::default() };
+    assert_eq!(life.ends(), (State::Leak, Some(Channel::Native)));
+}
+
+#[test]
+fn a_silent_service_with_a_native_leak_is_probed_and_found() {
+    let native = |t: f64| (40.0 + t) * MB;
+    let life = Life { native: &native, churn: &|_| 0.0, seconds: 120, ..Life::default() };
+    assert_eq!(life.ends(), (State::Leak, Some(Channel::Native)));
+}
+
+#[test]
+fn nothing_is_said_before_a_window_but_of_a_leak_that_leaves_no_time() {
+    let slow = |t: f64| (8.0 + t * 0.03) * MB;
+    let (_, events) = Life { heap: &slow, window: 900, seconds: 899, ..Life::default() }.live();
+    assert!(events.iter().all(|(_, event)| *event == Event::Probe), "{events:?}");
+    let fast = |t: f64| (8.0 + t * 2.0) * MB;
+    let (_, events) = Life { heap: &fast, window: 900, seconds: 120, ..Life::default() }.live();
+    assert!(first(&events, Event::Leak(Channel::Heap)).unwrap() < 60, "{events:?}");
+}
+
+#[test]
+fn a_steady_service_is_never_probed() {
+    let (trend, events) = Life { seconds: 7200, garbage: 6.0 * MB, ..Life::default() }.live();
+    assert_eq!(events, []);
+    assert_eq!(trend.verdict().state, State::Steady);
+    assert_eq!(trend.verdict().channel, None);
+}
+
+#[test]
+fn a_cache_that_filled_up_is_taken_back() {
+    let heap = |t: f64| (8.0 + t.min(60.0)) * MB;
+    let (trend, events) = Life { heap: &heap, seconds: 400, ..Life::default() }.live();
+    assert!(first(&events, Event::Suspect(Channel::Heap)).is_some());
+    assert!(first(&events, Event::Recovered(Channel::Heap)).is_some(), "{events:?}");
+    assert_eq!(trend.verdict().state, State::Steady);
+}
+
+#[test]
+fn a_snapshot_that_leaves_pages_behind_is_no_native_leak() {
+    let config = Config::new(30_000, 1000).unwrap();
+    let mut trend = Trend::new(config, LIMITS);
+    for second in 0..200u64 {
+        let left = second / 10 * 10_000_000;
+        if second % 10 == 0 && second > 0 {
+            trend.rebase_native(second * 1000, 10_000_000);
+        }
+        let native = 40_000_000 + left;
+        let t = second * 1000;
+        trend.reading(&Reading { t, rss: native, native: Some(native), ..Reading::default() });
+        assert_eq!(trend.advance(t), []);
+    }
+}
+
+#[test]
+fn no_trend_yet_has_a_verdict() {
+    let trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    let verdict = trend.verdict();
+    assert_eq!((verdict.state, verdict.channel, verdict.observed_ms), (State::TooEarly, None, 0));
+    assert!(trend.series(Channel::Heap).is_empty());
+    assert!(serde_json::to_string(&verdict).unwrap().contains("\"bytesPerMinute\":0.0"));
+}
+
+#[test]
+fn all_series_together_take_less_than_64_kilobytes() {
+    // Heap and external have an envelope and a floor each; native, rss and slack one series.
+    assert!(7 * Pyramid::MOST_BYTES + 4 * Watch::MOST_BYTES + size_of::<Trend>() < 64 * 1024);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn stationary_noise_is_never_a_leak(
+        seed in prop::collection::vec(0.0f64..1.0, 600), base in 5.0f64..120.0, spread in 0.0f64..0.3,
+    ) {
+        let heap = |t: f64| base * MB * (1.0 + spread * seed[t as usize % seed.len()]);
+        let native = |t: f64| MB * (40.0 + 20.0 * seed[(t as usize * 7) % seed.len()]);
+        let (_, events) = Life { heap: &heap, native: &native, seconds: 600, ..Life::default() }.live();
+        prop_assert!(events.iter().all(|(_, e)| !matches!(e, Event::Leak(_))), "{:?}", events);
+    }
+
+    #[test]
+    fn a_sawtooth_is_never_a_leak(period in 4u64..20, height in 5.0f64..80.0, base in 5.0f64..60.0) {
+        let heap = |t: f64| MB * (base + height * (t as u64 % period) as f64 / period as f64);
+        let (_, events) = Life { heap: &heap, seconds: 900, ..Life::default() }.live();
+        prop_assert!(events.iter().all(|(_, e)| !matches!(e, Event::Leak(_))), "{:?}", events);
+    }
+
+    #[test]
+    fn a_slow_sawtooth_is_a_leak_at_most_once(period in 20u64..200, height in 5.0f64..80.0) {
+        let heap = |t: f64| MB * (8.0 + height * (t as u64 % period) as f64 / period as f64);
+        let (trend, events) = Life { heap: &heap, seconds: 1500, ..Life::default() }.live();
+        let leaks = events.iter().filter(|(_, e)| matches!(e, Event::Leak(_))).count();
+        prop_assert!(leaks <= 1, "{:?}", events);
+        prop_assert!(leaks == 0 || trend.verdict().state != State::Leak, "{:?} {:?}", trend.verdict(), events);
+    }
+
+    #[test]
+    fn a_burst_is_never_a_leak(start in 10u64..200, length in 1u64..40, height in 10.0f64..150.0) {
+        let burst = |t: f64| (start as f64..(start + length) as f64).contains(&t);
+        let heap = |t: f64| MB * if burst(t) { 8.0 + height } else { 8.0 };
+        let churn = |t: f64| MB * if burst(t) { 30.0 } else { 2.0 };
+        let life = Life { heap: &heap, churn: &churn, seconds: 400, ..Life::default() };
+        let (_, events) = life.live();
+        prop_assert!(events.iter().all(|(_, e)| !matches!(e, Event::Leak(_))), "{:?}", events);
+    }
+
+    #[test]
+    fn a_constant_leak_is_found_in_a_fifth_of_the_time_it_has(
+        rate in 0.05f64..2.0, churn in 0.5f64..20.0, garbage in 10.0f64..60.0, base in 5.0f64..40.0,
+    ) {
+        let heap = |t: f64| MB * (base + rate * t);
+        let to_limit = (256.0 - base) / rate;
+        let seconds = (to_limit / 5.0).max(60.0) as u64 + 5;
+        let churn = |_: f64| churn * MB;
+        let life = Life { heap: &heap, churn: &churn, garbage: garbage * MB, seconds, ..Life::default() };
+        let (_, events) = life.live();
+        prop_assert!(first(&events, Event::Leak(Channel::Heap)).is_some(), "{} s {:?}", seconds, events);
+        prop_assert!(!events.iter().any(|(_, e)| matches!(e, Event::Leak(c) if *c != Channel::Heap)));
+    }
+
+    #[test]
+    fn probes_stay_within_their_budget(rate in 0.0f64..2.0, budget in 0.0005f64..0.02, churn in 0.0f64..9.0) {
+        let heap = |t: f64| MB * (8.0 + (rate * t).min(200.0));
+        let churn = |_: f64| churn * MB;
+        let life = Life { heap: &heap, churn: &churn, probes: budget, seconds: 600, ..Life::default() };
+        let verdict = life.live().0.verdict();
+        prop_assert!(verdict.probe_cost_ms <= budget * (600_000.0 + 120_000.0) + 210.0);
+    }
+
+    #[test]
+    fn the_unit_of_time_does_not_matter(rate in 0.3f64..2.0, factor in 2u64..30) {
+        let run = |factor: u64| {
+            let mut trend = Trend::new(Config::new(30_000 * factor, 1000 * factor).unwrap(), LIMITS);
+            let mut said = Vec::new();
+            for second in 0..90u64 {
+                let t = second * 1000 * factor;
+                let used = ((8.0 + rate * second as f64) * MB) as u64;
+                let cause = CollectionCause::Natural;
+                trend.collection(&Collection { t, used, total: used, external: 0, cause, pause_us: 0 });
+                trend.reading(&Reading { t, heap_used: used, heap_total: used, ..Reading::default() });
+                said.extend(trend.advance(t).into_iter().map(|event| (second, event)));
+            }
+            said
+        };
+        prop_assert_eq!(run(1), run(factor));
+    }
+}
