@@ -4,6 +4,77 @@ import { EventEmitter } from 'node:events';
 
 // ---------------------------------------------------------------------------------------- caches
 
+/** Why an entry left: no room, end of its time, another value under its key, `delete`, `clear`. */
+export type EvictReason = 'evict' | 'expire' | 'set' | 'delete' | 'clear';
+
+export interface BoundedMapOptions<K, V> {
+  /** Entries at most: an integer from 1 to 2^23 (8,388,608). At least one of `max`, `maxBytes` and `ttl` is needed. */
+  max?: number;
+  /** Bytes at most, as `sizeOf` counts them; a single entry above it is not kept. Needs `sizeOf`. */
+  maxBytes?: number;
+  /** The bytes of an entry: an integer, 0 or more. Called once for each `set`, before anything is changed. */
+  sizeOf?: (value: V, key: K) => number;
+  /** Milliseconds until an entry ends, above 0; default Infinity. `set` may give each entry its own. */
+  ttl?: number;
+  /**
+   * Who goes for room. 'adaptive' (the default) keeps what is used often and what is used now, and shifts
+   * between the two as the load does; 'lru' keeps strict order of use.
+   */
+  policy?: 'adaptive' | 'lru';
+  /**
+   * Called after the operation that removed the entry is complete: it may change the map. What it throws reaches the
+   * caller of that operation, after every entry was reported; in the background it becomes a process warning.
+   */
+  onEvict?: (value: V, key: K, reason: EvictReason) => void;
+  /** What the cache is called in `tracked()` and in reports; default its place of construction. */
+  name?: string;
+  /** Milliseconds that only go up; default the process's clock, fake timers included. */
+  clock?: () => number;
+}
+
+export interface CacheStats {
+  /** Entries held, expired ones that were not yet removed included. */
+  size: number;
+  /** Entries at most; Infinity where only bytes or time are bounded. */
+  max: number;
+  /** Bytes held, as `sizeOf` counts them; 0 without it. */
+  bytes: number;
+  maxBytes: number;
+  hits: number;
+  misses: number;
+  /** hits / (hits + misses); 0 before the first look-up. */
+  hitRatio: number;
+  /** Entries that had to go for room. */
+  evictions: number;
+  /** Entries removed at the end of their time. */
+  expirations: number;
+}
+
+/**
+ * A Map with a bound: all of Map's methods, live iteration in insertion order, and `instanceof Map`. Full, it makes
+ * room by its policy; expired entries go first. Without a bound it throws a TypeError with code ERR_PLIMSOLL_UNBOUNDED,
+ * for other bad options a TypeError or RangeError with code ERR_PLIMSOLL_OPTION.
+ */
+export class BoundedMap<K = any, V = any> extends Map<K, V> {
+  /** The constructor itself; `any` because Map's declaration asks for a MapConstructor here. */
+  static readonly [Symbol.species]: any;
+  constructor(options: BoundedMapOptions<K, V>);
+  constructor(entries: Iterable<readonly [K, V]> | null | undefined, options: BoundedMapOptions<K, V>);
+  /** `options.ttl`: milliseconds for this entry alone. A wrong `sizeOf` throws a RangeError with code ERR_PLIMSOLL_SIZE. */
+  set(key: K, value: V, options?: { ttl?: number }): this;
+  /** The value under the key, which becomes `value` where there is none. */
+  getOrInsert(key: K, value: V): V;
+  /** The same with `callback(key)` for the value; the map does not await it. */
+  getOrInsertComputed(key: K, callback: (key: K) => V): V;
+  /** The value, leaving no trace: not counted, and not a use in the policy's eyes. */
+  peek(key: K): V | undefined;
+  stats(): CacheStats;
+  /** Changes `max`; what is beyond it is evicted. */
+  resize(max: number): void;
+  /** Removes what has expired now, and returns how many entries that were. It also happens in the background. */
+  purgeExpired(): number;
+}
+
 
 // -------------------------------------------------------------------------------------- trackers
 

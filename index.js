@@ -5,6 +5,7 @@ const track = require('./lib/track');
 
 module.exports = {
   // caches
+  ...require('./lib/cache/index.js'),
 
   // trackers
   TrackedEventEmitter: track.TrackedEventEmitter,

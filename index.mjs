@@ -2,5 +2,9 @@
 import plimsoll from './index.js';
 
 export default plimsoll;
+
+// caches
+export const { BoundedMap } = plimsoll;
+
 // trackers
 export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;

@@ -3,5 +3,6 @@
 //! Every `#[napi]` function carries `catch_unwind`: a panic becomes an exception, never an abort.
 
 mod analyze;
+mod cache;
 mod error;
 mod process;

@@ -1,1 +1,3 @@
-//! Cache policy over columns, and the off-heap store.
+//! What the native side knows of the caches, which live in JS: their counters, without the JS thread.
+
+pub mod registry;

@@ -1,0 +1,126 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fc = require('fast-check');
+const { BoundedMap } = require('..');
+const { checkStructure } = require('./helpers/cache-structure.js');
+
+/** What must hold of a bounded map whichever entries the policy picks; for 'lru' also which. */
+class Model {
+  now = 0;
+  gone = [];
+  entries = new Map(); // key -> { value, bytes, end }, in insertion order
+  order = []; // keys, least recently used first
+
+  constructor({ max = Infinity, maxBytes = Infinity, ttl = Infinity, policy }) {
+    Object.assign(this, { max, maxBytes, ttl, policy });
+  }
+  get bytes() {
+    return [...this.entries.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+  use(key) {
+    this.order = this.order.filter((other) => other !== key).concat(key);
+  }
+  remove(key, reason) {
+    this.gone.push([this.entries.get(key).value, key, reason]);
+    this.entries.delete(key);
+    this.order = this.order.filter((other) => other !== key);
+  }
+  live(key) {
+    if (this.entries.has(key) && this.entries.get(key).end <= this.now) this.remove(key, 'expire');
+    return this.entries.get(key);
+  }
+  purge() {
+    const due = [...this.entries].filter(([, { end }]) => end <= this.now);
+    for (const [key] of due) this.remove(key, 'expire');
+    return due.length;
+  }
+  get(key) {
+    const entry = this.live(key);
+    if (entry !== undefined) this.use(key);
+    return entry?.value;
+  }
+  set(key, value, bytes, ttl = this.ttl) {
+    const entry = this.live(key);
+    if (entry !== undefined) this.gone.push([entry.value, key, 'set']);
+    if (bytes > this.maxBytes) {
+      this.entries.delete(key);
+      this.order = this.order.filter((other) => other !== key);
+      this.gone.push([value, key, 'evict']);
+      return;
+    }
+    if (entry !== undefined) entry.bytes = 0;
+    this.use(key);
+    const over = () => this.bytes + bytes > this.maxBytes || (entry === undefined && this.entries.size >= this.max);
+    if (over()) this.purge();
+    while (over()) this.remove(this.order[0], 'evict');
+    const end = ttl === Infinity ? Infinity : this.now + ttl;
+    if (entry === undefined) this.entries.set(key, { value, bytes, end });
+    else Object.assign(entry, { value, bytes, end });
+  }
+  delete(key) {
+    const present = this.live(key) !== undefined;
+    if (present) this.remove(key, 'delete');
+    return present;
+  }
+}
+
+const keys = fc.integer({ min: 0, max: 11 }).map((n) => (n < 6 ? n : `key ${n}`));
+const operation = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('set'), key: keys, bytes: fc.integer({ min: 0, max: 12 }), ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }) }) },
+  { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete'), key: keys }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('wait'), ms: fc.integer({ min: 1, max: 20 }) }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('purgeExpired', 'clear') }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('resize'), max: fc.integer({ min: 1, max: 8 }) }) },
+);
+const bounds = fc
+  .record({
+    max: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
+    maxBytes: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }),
+    ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }),
+  })
+  .filter(({ max, maxBytes, ttl }) => max !== undefined || maxBytes !== undefined || ttl !== undefined);
+
+const sorted = (list) => list.map(([v, k, reason]) => `${v.sequence} ${k} ${reason}`).toSorted();
+
+/** Runs both and compares; the adaptive policy's choice of victims is followed, not foretold. */
+function run(given, operations, policy) {
+  let sequence = 0;
+  const gone = [];
+  const model = new Model({ ...given, policy });
+  const sizeOf = given.maxBytes === undefined ? undefined : (value) => value.bytes;
+  const map = new BoundedMap({ ...given, policy, sizeOf, clock: () => model.now, onEvict: (value, key, reason) => gone.push([value, key, reason]) });
+  for (const { op, key, bytes, ttl, ms, max } of operations) {
+    const value = { sequence: ++sequence, bytes: sizeOf === undefined ? 0 : bytes };
+    if (op === 'set') {
+      map.set(key, value, ttl === undefined ? undefined : { ttl });
+      model.set(key, value, value.bytes, ttl);
+    } else if (op === 'get') assert.equal(map.get(key), model.get(key));
+    else if (op === 'has') assert.equal(map.has(key), model.live(key) !== undefined);
+    else if (op === 'peek') assert.equal(map.peek(key), model.entries.get(key)?.end <= model.now ? undefined : model.entries.get(key)?.value);
+    else if (op === 'delete') assert.equal(map.delete(key), model.delete(key));
+    else if (op === 'wait') model.now += ms;
+    else if (op === 'purgeExpired') assert.equal(map.purgeExpired(), model.purge());
+    else if (op === 'clear') {
+      map.clear();
+      for (const k of model.entries.keys()) model.remove(k, 'clear');
+    } else if (op === 'resize') {
+      map.resize(max);
+      model.max = max;
+      if (model.entries.size > max) model.purge();
+      while (model.entries.size > max) model.remove(model.order[0], 'evict');
+    }
+    checkStructure(map);
+    assert.deepEqual(sorted(gone.splice(0)), sorted(model.gone.splice(0)));
+    assert.deepEqual([...map.entries()], [...model.entries].filter(([, { end }]) => end > model.now).map(([k, { value: v }]) => [k, v]));
+    assert.equal(map.size, model.entries.size);
+    assert.equal(map.stats().bytes, model.bytes);
+  }
+}
+
+test('lru: any operations under any bounds give what a plain model gives, every removal with its reason', () => {
+  fc.assert(
+    fc.property(bounds, fc.array(operation, { maxLength: 60 }), (given, operations) => run(given, operations, 'lru')),
+    { numRuns: 1500 },
+  );
+});

@@ -1,0 +1,205 @@
+'use strict';
+// A BoundedMap whose bound is out of reach is a Map.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fc = require('fast-check');
+const vm = require('node:vm');
+const { BoundedMap } = require('..');
+const { checkStructure } = require('./helpers/cache-structure.js');
+
+const objects = [{}, [], () => {}, Symbol('s')];
+const keys = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: -5, max: 20 }) },
+  { weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c', 'length', '1', '') },
+  { weight: 3, arbitrary: fc.constantFrom(-0, 0, NaN, Infinity, 2 ** 31, -(2 ** 31), 1.5, null, undefined, true, 10n, ...objects) },
+);
+const operation = fc.oneof(
+  fc.tuple(fc.constantFrom('get', 'has', 'delete', 'delete'), keys),
+  fc.tuple(fc.constantFrom('set', 'set', 'getOrInsert'), keys, fc.anything()),
+  fc.tuple(fc.constantFrom('getOrInsertComputed'), keys),
+  fc.tuple(fc.constantFrom('entries', 'keys', 'values', 'forEach', 'size')),
+  fc.record({ clear: fc.constant(true) }),
+);
+
+const make = (key) => [key, Object.is(key, -0)];
+
+function apply(map, [name, ...args]) {
+  switch (name) {
+    case 'entries':
+    case 'keys':
+    case 'values':
+      return [...map[name]()];
+    case 'forEach': {
+      const seen = [];
+      assert.equal(map.forEach((value, key, self) => seen.push(value, key, self === map)), undefined);
+      return seen;
+    }
+    case 'size':
+      return map.size;
+    case 'getOrInsert':
+      if (map.getOrInsert !== undefined) return map.getOrInsert(...args);
+      if (!map.has(args[0])) map.set(...args);
+      return map.get(args[0]);
+    case 'getOrInsertComputed': {
+      if (map.getOrInsertComputed !== undefined) return map.getOrInsertComputed(args[0], make);
+      if (!map.has(args[0])) map.set(args[0], make(args[0] === 0 ? 0 : args[0]));
+      return map.get(args[0]);
+    }
+    default: {
+      const result = map[name](...args);
+      return result === map ? 'itself' : result;
+    }
+  }
+}
+
+for (const policy of ['adaptive', 'lru']) {
+  test(`any sequence of operations gives what a Map gives (${policy})`, () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+        const ours = new BoundedMap({ max: 1000, policy });
+        const theirs = new Map();
+        for (const step of operations) {
+          if (step.clear) {
+            ours.clear();
+            theirs.clear();
+          } else {
+            assert.deepEqual(apply(ours, step), apply(theirs, step));
+          }
+          assert.deepEqual([...ours], [...theirs]);
+          checkStructure(ours);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
+
+test('iteration sees what is added, removed and moved while it runs, as a Map\'s does', () => {
+  const change = fc.tuple(fc.constantFrom('set', 'delete', 'next', 'next', 'clear'), fc.integer({ min: 0, max: 9 }));
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (changes, kind) => {
+      const maps = [new BoundedMap({ max: 100 }), new Map()];
+      for (const map of maps) for (let i = 0; i < 5; i++) map.set(i, `v${i}`);
+      const iterators = maps.map((map) => map[kind]());
+      for (const [name, key] of changes) {
+        if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
+        else for (const map of maps) map[name](key, `n${key}`);
+      }
+      assert.deepEqual([...iterators[0]], [...iterators[1]]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('properties have the attributes, names and lengths of Map\'s (test262, built-ins/Map)', () => {
+  const later = { getOrInsert: 2, getOrInsertComputed: 2 };
+  for (const name of Reflect.ownKeys(Map.prototype).concat(Object.keys(later))) {
+    const ours = Object.getOwnPropertyDescriptor(BoundedMap.prototype, name);
+    assert.ok(ours, String(name));
+    const theirs = Object.getOwnPropertyDescriptor(Map.prototype, name) ?? { writable: true, enumerable: false, configurable: true };
+    for (const attribute of ['writable', 'enumerable', 'configurable']) assert.equal(ours[attribute], theirs[attribute], `${String(name)} ${attribute}`);
+    if (typeof ours.value === 'function') {
+      assert.equal(ours.value.length, theirs.value?.length ?? later[name], `${String(name)}.length`);
+      if (name !== 'constructor') {
+        assert.equal(ours.value.name, theirs.value?.name ?? name);
+        assert.throws(() => Reflect.construct(ours.value, []), TypeError, `${String(name)} is no constructor`);
+      }
+    }
+  }
+  assert.equal(BoundedMap.prototype[Symbol.iterator], BoundedMap.prototype.entries);
+  assert.equal(BoundedMap.length, 0);
+  assert.equal(BoundedMap.name, 'BoundedMap');
+  assert.deepEqual(Object.getOwnPropertyDescriptor(BoundedMap, 'length'), Object.getOwnPropertyDescriptor(Map, 'length'));
+  assert.equal(Object.getOwnPropertyDescriptor(BoundedMap.prototype, 'size').get.name, 'get size');
+  assert.equal(BoundedMap[Symbol.species], BoundedMap);
+  assert.equal(Object.getOwnPropertyDescriptor(BoundedMap, Symbol.species).set, undefined);
+  assert.equal(Object.getOwnPropertyDescriptor(BoundedMap, Symbol.species).get.name, 'get [Symbol.species]');
+  assert.equal(Object.prototype.toString.call(new BoundedMap({ max: 1 })), '[object BoundedMap]');
+  assert.deepEqual(Reflect.ownKeys(new BoundedMap({ max: 1 })), []);
+});
+
+test('iterators are made as Map iterators are', () => {
+  const map = new BoundedMap([[1, 2]], { max: 2 });
+  const prototype = Object.getPrototypeOf(map.entries());
+  const model = Object.getPrototypeOf(new Map().entries());
+  assert.equal(Object.getPrototypeOf(prototype), Object.getPrototypeOf(model));
+  assert.deepEqual(Reflect.ownKeys(prototype), Reflect.ownKeys(model));
+  const { value, ...attributes } = Object.getOwnPropertyDescriptor(prototype, 'next');
+  assert.deepEqual(attributes, { writable: true, enumerable: false, configurable: true });
+  assert.deepEqual([value.length, value.name], [0, 'next']);
+  assert.deepEqual(Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag), {
+    value: 'BoundedMap Iterator', writable: false, enumerable: false, configurable: true,
+  });
+  assert.equal(Object.getPrototypeOf(map.keys()), prototype);
+  const iterator = map.values();
+  assert.equal(iterator[Symbol.iterator](), iterator);
+  for (const receiver of [undefined, {}, map, new Map().entries()]) assert.throws(() => prototype.next.call(receiver), TypeError);
+  const done = map.keys();
+  assert.deepEqual([...done], [1]);
+  map.set(2, 2);
+  assert.deepEqual(done.next(), { value: undefined, done: true }, 'an iterator that has ended stays so');
+});
+
+test('methods refuse every other receiver', () => {
+  const { get } = Object.getOwnPropertyDescriptor(BoundedMap.prototype, 'size');
+  for (const receiver of [undefined, null, 1, {}, [], new Map(), new WeakMap(), BoundedMap.prototype]) {
+    assert.throws(() => get.call(receiver), TypeError);
+    for (const name of ['get', 'has', 'set', 'delete', 'clear', 'entries', 'keys', 'values', 'getOrInsert', 'peek', 'stats']) {
+      assert.throws(() => BoundedMap.prototype[name].call(receiver, 1, 1), TypeError, name);
+    }
+    assert.throws(() => BoundedMap.prototype.forEach.call(receiver, () => {}), TypeError);
+  }
+  assert.throws(() => BoundedMap({ max: 1 }), TypeError);
+  for (const name of ['get', 'size']) {
+    const call = () => (name === 'size' ? Object.getOwnPropertyDescriptor(Map.prototype, 'size').get.call(new BoundedMap({ max: 1 })) : Map.prototype.get.call(new BoundedMap({ max: 1 }), 1));
+    assert.throws(call, TypeError, 'Map\'s own methods never act on an empty Map behind our back');
+  }
+});
+
+test('the constructor takes entries as Map\'s does', () => {
+  assert.deepEqual([...new BoundedMap([[1, 'a'], [-0, 'b']], { max: 2 })], [[1, 'a'], [0, 'b']]);
+  assert.equal(new BoundedMap(null, { max: 1 }).size, 0);
+  assert.equal(new BoundedMap(undefined, { max: 1 }).size, 0);
+  assert.deepEqual([...new BoundedMap(new Map([[1, 2]]), { max: 1 })], [[1, 2]]);
+  assert.throws(() => new BoundedMap([1], { max: 1 }), TypeError);
+  assert.throws(() => new BoundedMap(5, { max: 1 }), TypeError);
+
+  let closed = 0;
+  const failing = { [Symbol.iterator]: () => ({ next: () => ({ value: null, done: false }), return: () => ({ closed: ++closed }) }) };
+  assert.throws(() => new BoundedMap(failing, { max: 1 }), TypeError);
+  assert.equal(closed, 1, 'the iterator is closed when an item is no entry');
+
+  class Loud extends BoundedMap {
+    set(key, value) {
+      return super.set(key, `${value}!`);
+    }
+  }
+  const loud = new Loud([[1, 'a']], { max: 2 });
+  assert.equal(loud.get(1), 'a!', 'entries go through the subclass');
+  assert.ok(loud instanceof Loud && loud instanceof BoundedMap && loud instanceof Map);
+  class Unsettable extends BoundedMap {}
+  Unsettable.prototype.set = undefined;
+  assert.throws(() => new Unsettable([], { max: 1 }), TypeError);
+});
+
+test('a new target without a prototype of its own, and one of another realm', () => {
+  const NewTarget = new Function();
+  NewTarget.prototype = null;
+  assert.equal(Object.getPrototypeOf(Reflect.construct(BoundedMap, [{ max: 1 }], NewTarget)), BoundedMap.prototype);
+  const Other = vm.runInNewContext('const F = new Function(); F.prototype = null; F');
+  const made = Reflect.construct(BoundedMap, [{ max: 1 }], Other);
+  assert.equal(Object.getPrototypeOf(made), BoundedMap.prototype);
+  assert.equal(made.set(1, 2).get(1), 2);
+});
+
+test('getOrInsertComputed: the callback may change the map, and its error leaves no entry', () => {
+  const map = new BoundedMap({ max: 3 });
+  assert.equal(map.getOrInsertComputed('k', () => (map.set('k', 'inner'), 'outer')), 'outer');
+  assert.equal(map.get('k'), 'outer');
+  assert.throws(() => map.getOrInsertComputed('x', () => { throw new Error('no'); }), /no/);
+  assert.equal(map.has('x'), false);
+  assert.throws(() => map.getOrInsertComputed('k', 5), TypeError, 'not callable is refused before the look-up');
+  map.set('u', undefined);
+  assert.equal(map.getOrInsert('u', 1), undefined, 'a value of undefined is a value');
+  checkStructure(map);
+});

@@ -1,0 +1,32 @@
+'use strict';
+const assert = require('node:assert/strict');
+const { structureOf } = require('../../lib/cache/bounded-map.js');
+const { SIZE, BYTES, CAPACITY } = require('../../lib/cache/registry.js');
+
+/** Asserts everything that must hold of a BoundedMap between any two operations. */
+exports.checkStructure = function checkStructure(map) {
+  const { index, keys, values, policy, record, expiry, nextExpiry, sizes, free, used, slots } = structureOf(map);
+  assert.equal(index.size, used - free.length, 'each slot in use is in the index, once');
+  assert.ok(used <= slots);
+  assert.equal(record[SIZE], index.size);
+  assert.ok(index.size <= record[CAPACITY]);
+
+  assert.equal([...policy.slots()].length, index.size);
+  const taken = [...index.values()];
+  assert.equal(new Set([...taken, ...free]).size, used, 'no slot is both taken and free');
+  assert.deepEqual(new Set(policy.slots()), new Set(taken), 'the policy knows the same slots');
+  let bytes = 0;
+  for (const [key, slot] of index.entries()) {
+    assert.ok(slot < used && Object.is(keys[slot], key));
+    if (sizes !== null) bytes += sizes[slot];
+    if (expiry !== null) assert.ok(expiry[slot] >= nextExpiry, 'nothing ends before nextExpiry');
+  }
+  for (const slot of free) {
+    assert.equal(keys[slot], undefined);
+    assert.equal(values[slot], undefined, 'a removed value is let go');
+    if (expiry !== null) assert.equal(expiry[slot], Infinity);
+    if (sizes !== null) assert.equal(sizes[slot], 0);
+  }
+  assert.equal(record[BYTES], bytes);
+  policy.check?.();
+};

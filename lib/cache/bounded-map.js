@@ -1,0 +1,490 @@
+'use strict';
+
+const { inspect } = require('node:util');
+const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { Adaptive } = require('./adaptive.js');
+const { Lru } = require('./lru.js');
+const { SlotIterator, SKIP } = require('./iterator.js');
+const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
+const { hashKey } = require('./hash.js');
+const { packed, widen, normal } = require('./columns.js');
+const clock = require('./clock.js');
+const registry = require('./registry.js');
+const sweeper = require('./sweeper.js');
+
+const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS } = registry;
+const FIRST_SLOTS = 16;
+const MISS = -1;
+/** A search for expired entries costs about 1 ns a slot: at most one in this many slots a millisecond. */
+const SLOTS_SEARCHED_PER_MS = 1000;
+
+/** How iterators, and tests of the structure, look inside. */
+let readEntry, readKey, readValue, structureOf;
+
+/**
+ * A Map with a bound.
+ *
+ * The index gives a key's slot; keys, values and the columns of policy, expiry and sizes are by slot.
+ * The counters are where the native sampler reads them too. Callbacks run when the structure is
+ * whole again, so they may change the map; what they throw reaches the caller after the last one.
+ */
+class BoundedMap {
+  /** @type {Map<unknown, number>} */
+  #index = new Map();
+  #keys = packed();
+  #values = packed();
+  /** @type {Adaptive | Lru} */
+  #policy;
+  #record;
+  /** When the entry of each slot ends; null while none does. @type {Float64Array | null} */
+  #expiry = null;
+  /** Nothing ends before. */
+  #nextExpiry = Infinity;
+  #lastSearch = -Infinity;
+  /** What sizeOf said of the entry of each slot; null without sizeOf. @type {Float64Array | null} */
+  #sizes = null;
+  /** Slots below `#used` that hold nothing. @type {number[]} */
+  #free = [];
+  #used = 0;
+  /** How long the columns are. */
+  #slots = 0;
+  #max;
+  #maxBytes;
+  #sizeOf;
+  #ttl;
+  #onEvict;
+  #now;
+
+  constructor() {
+    const alone = arguments.length === 1 && !isIterable(arguments[0]);
+    const iterable = alone ? undefined : arguments[0];
+    const options = checkOptions(alone ? arguments[0] : arguments[1]);
+    // As the built-in classes do for a new target without a prototype of its own.
+    if (!isObject(new.target.prototype)) Object.setPrototypeOf(this, BoundedMap.prototype);
+    this.#record = registry.open(this, options.name, BoundedMap);
+    this.#record[CAPACITY] = options.max;
+    this.#record[MAX_BYTES] = this.#maxBytes = options.maxBytes;
+    this.#max = Math.min(options.max, LARGEST_MAX);
+    this.#sizeOf = options.sizeOf;
+    this.#ttl = options.ttl;
+    this.#onEvict = options.onEvict;
+    this.#now = options.clock ?? clock.now;
+    this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive();
+    if (options.sizeOf !== undefined) this.#sizes = new Float64Array(0);
+    if (options.ttl !== Infinity) this.#keepExpiry();
+    if (iterable !== undefined && iterable !== null) addAll(this, iterable);
+  }
+
+  static get [Symbol.species]() {
+    return this;
+  }
+
+  get size() {
+    return this.#index.size;
+  }
+
+  get(key) {
+    const slot = this.#hit(key);
+    return slot === MISS ? undefined : this.#values[slot];
+  }
+
+  has(key) {
+    const slot = this.#index.get(key);
+    return slot !== undefined && (this.#expiry === null || !this.#expired(slot));
+  }
+
+  /** The value, leaving no trace: not counted, not used in the policy's eyes, not removed if expired. */
+  peek(key) {
+    const slot = this.#index.get(key);
+    return slot === undefined || this.#isDue(slot) ? undefined : this.#values[slot];
+  }
+
+  set(key, value, options = undefined) {
+    this.#put(key, value, options === undefined ? this.#ttl : this.#ttlOf(options));
+    return this;
+  }
+
+  delete(key) {
+    const slot = this.#index.get(key);
+    if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) return false;
+    const value = this.#values[slot];
+    this.#remove(slot);
+    if (this.#onEvict !== undefined) (0, this.#onEvict)(value, normal(key), 'delete');
+    return true;
+  }
+
+  clear() {
+    const gone = [];
+    if (this.#onEvict !== undefined) for (const slot of this.#index.values()) this.#note(gone, slot, 'clear');
+    this.#index.clear();
+    this.#policy.clear();
+    this.#keys = packed();
+    this.#values = packed();
+    this.#sizes?.fill(0);
+    this.#expiry?.fill(Infinity);
+    this.#free = [];
+    this.#used = 0;
+    this.#record[SIZE] = this.#record[BYTES] = 0;
+    this.#nextExpiry = Infinity;
+    this.#tell(gone);
+  }
+
+  /** As Map's: the value under the key, which becomes `value` where there is none. */
+  getOrInsert(key, value) {
+    const slot = this.#hit(key);
+    if (slot !== MISS) return this.#values[slot];
+    this.#put(key, value, this.#ttl);
+    return value;
+  }
+
+  /** As Map's: `callback(key)` makes the value where there is none. */
+  getOrInsertComputed(key, callback) {
+    checkCallable(callback);
+    const slot = this.#hit(key);
+    if (slot !== MISS) return this.#values[slot];
+    const value = callback(normal(key));
+    this.#put(key, value, this.#ttl);
+    return value;
+  }
+
+  forEach(callback, thisArg = undefined) {
+    checkCallable(callback);
+    for (const slot of this.#index.values()) {
+      if (!this.#isDue(slot)) callback.call(thisArg, this.#values[slot], this.#keys[slot], this);
+    }
+  }
+
+  entries() {
+    return new SlotIterator(this.#index.values(), this, readEntry);
+  }
+
+  keys() {
+    return new SlotIterator(this.#index.values(), this, readKey);
+  }
+
+  values() {
+    return new SlotIterator(this.#index.values(), this, readValue);
+  }
+
+  stats() {
+    return registry.stats(this.#record);
+  }
+
+  resize(max) {
+    this.#max = this.#record[CAPACITY] = checkMax(max);
+    const gone = [];
+    if (this.#index.size > max) this.#purge(gone);
+    while (this.#index.size > max) this.#evict(gone);
+    if (this.#slots > max) this.#renumber();
+    this.#tell(gone);
+  }
+
+  purgeExpired() {
+    const gone = [];
+    const before = this.#index.size;
+    this.#purge(gone);
+    const purged = before - this.#index.size;
+    this.#tell(gone);
+    return purged;
+  }
+
+  [inspect.custom](depth, options, inspectValue) {
+    const name = `${this.constructor?.name ?? 'BoundedMap'}[max ${this.#record[CAPACITY]}]`;
+    return depth < 0 ? `[${name}]` : `${name} ${inspectValue(new Map(this.entries()), options)}`;
+  }
+
+  /** The slot of a live entry, counted and used; MISS, counted, for none. */
+  #hit(key) {
+    const slot = this.#index.get(key);
+    if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) {
+      this.#record[MISSES]++;
+      return MISS;
+    }
+    this.#record[HITS]++;
+    this.#policy.touch(slot);
+    return slot;
+  }
+
+  #put(key, value, ttl) {
+    const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
+    const slot = this.#index.get(key);
+    if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) this.#insert(key, value, bytes, ttl);
+    else if (this.#sizes === null) this.#update(slot, value, ttl);
+    else this.#updateSized(slot, value, bytes, ttl);
+  }
+
+  #update(slot, value, ttl) {
+    const old = this.#values[slot];
+    this.#values[slot] = value;
+    this.#policy.touch(slot);
+    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+    if (this.#onEvict !== undefined && !Object.is(old, value)) (0, this.#onEvict)(old, this.#keys[slot], 'set');
+  }
+
+  #updateSized(slot, value, bytes, ttl) {
+    const key = this.#keys[slot];
+    const gone = [];
+    if (!Object.is(this.#values[slot], value)) this.#note(gone, slot, 'set');
+    if (bytes > this.#maxBytes) {
+      this.#remove(slot);
+      this.#refuse(gone, key, value);
+    } else {
+      // Out of the policy's reach while others make room for it.
+      this.#policy.remove(slot);
+      this.#weigh(slot, 0);
+      this.#makeRoom(bytes, gone);
+      this.#policy.add(slot, hashKey(key));
+      this.#policy.touch(slot);
+      this.#values[slot] = value;
+      this.#weigh(slot, bytes);
+      if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+    }
+    this.#tell(gone);
+  }
+
+  #insert(key, value, bytes, ttl) {
+    if (this.#sizes !== null || this.#nextExpiry !== Infinity) {
+      this.#insertWithRoom(key, value, bytes, ttl);
+    } else if (this.#index.size < this.#max) {
+      this.#fill(this.#unused(hashKey(key)), key, value, ttl);
+    } else {
+      const slot = this.#policy.replace(hashKey(key));
+      const oldKey = this.#keys[slot];
+      const old = this.#values[slot];
+      this.#index.delete(oldKey);
+      this.#record[EVICTIONS]++;
+      this.#fill(slot, key, value, ttl);
+      if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
+    }
+  }
+
+  /** The long way: expired entries go first, then as many as the bytes and `max` ask for. */
+  #insertWithRoom(key, value, bytes, ttl) {
+    const gone = [];
+    if (bytes > this.#maxBytes) {
+      this.#refuse(gone, key, value);
+    } else {
+      this.#makeRoom(bytes, gone);
+      if (this.#index.size >= this.#max) this.#purgeDue(gone);
+      if (this.#index.size >= this.#max) this.#evict(gone);
+      const slot = this.#unused(hashKey(key));
+      this.#fill(slot, key, value, ttl);
+      if (this.#sizes !== null) this.#weigh(slot, bytes);
+    }
+    this.#tell(gone);
+  }
+
+  #makeRoom(bytes, gone) {
+    if (this.#record[BYTES] + bytes <= this.#maxBytes) return;
+    this.#purgeDue(gone);
+    while (this.#record[BYTES] + bytes > this.#maxBytes) this.#evict(gone);
+  }
+
+  /** Puts an entry into a slot that the policy has already taken in. */
+  #fill(slot, key, value, ttl) {
+    key = normal(key);
+    this.#keys[slot] = key;
+    this.#values[slot] = value;
+    this.#index.set(key, slot);
+    this.#record[SIZE] = this.#index.size;
+    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+  }
+
+  #unused(hash) {
+    const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
+    if (slot === this.#slots) this.#widen(Math.min(Math.max(FIRST_SLOTS, slot * 2), this.#max));
+    this.#policy.add(slot, hash);
+    return slot;
+  }
+
+  #remove(slot) {
+    this.#policy.remove(slot);
+    this.#vacate(slot);
+  }
+
+  #evict(gone) {
+    const slot = this.#policy.evict();
+    this.#note(gone, slot, 'evict');
+    this.#vacate(slot);
+    this.#record[EVICTIONS]++;
+  }
+
+  #vacate(slot) {
+    this.#index.delete(this.#keys[slot]);
+    this.#keys[slot] = this.#values[slot] = undefined;
+    if (this.#sizes !== null) this.#weigh(slot, 0);
+    if (this.#expiry !== null) this.#expiry[slot] = Infinity;
+    this.#free.push(slot);
+    this.#record[SIZE] = this.#index.size;
+  }
+
+  /** An entry larger than the whole bound is not kept: it is evicted at once. */
+  #refuse(gone, key, value) {
+    this.#record[EVICTIONS]++;
+    if (this.#onEvict !== undefined) gone.push([value, normal(key), 'evict']);
+  }
+
+  #widen(slots) {
+    this.#slots = slots;
+    this.#policy.grow(slots);
+    if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
+    if (this.#expiry !== null) this.#expiry = widen(this.#expiry, slots, Infinity);
+  }
+
+  /** After `max` shrank: the entries move to the first slots, the policy's coldest first. */
+  #renumber() {
+    const { keys, values, sizes, expiry } = { keys: this.#keys, values: this.#values, sizes: this.#sizes, expiry: this.#expiry };
+    const slots = [...this.#policy.slots()];
+    this.#keys = packed();
+    this.#values = packed();
+    this.#free = [];
+    this.#used = slots.length;
+    this.#policy = new this.#policy.constructor();
+    if (sizes !== null) this.#sizes = new Float64Array(0);
+    if (expiry !== null) this.#expiry = new Float64Array(0);
+    this.#widen(Math.max(FIRST_SLOTS, slots.length));
+    slots.forEach((from, to) => {
+      this.#keys[to] = keys[from];
+      this.#values[to] = values[from];
+      if (sizes !== null) this.#sizes[to] = sizes[from];
+      if (expiry !== null) this.#expiry[to] = expiry[from];
+      this.#policy.add(to, hashKey(keys[from]));
+      this.#index.set(keys[from], to);
+    });
+  }
+
+  #ttlOf(options) {
+    if (!isObject(options)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `set(key, value, options) takes options like { ttl: 1000 }, not ${quote(options)}.`);
+    return options.ttl === undefined ? this.#ttl : checkTtl(options.ttl);
+  }
+
+  #measure(value, key) {
+    const bytes = (0, this.#sizeOf)(value, key);
+    if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+    throw new PlimsollRangeError('ERR_PLIMSOLL_SIZE', `sizeOf must return an integer of bytes, 0 or more, not ${quote(bytes)}; the map is unchanged.`);
+  }
+
+  #weigh(slot, bytes) {
+    this.#record[BYTES] += bytes - this.#sizes[slot];
+    this.#sizes[slot] = bytes;
+  }
+
+  #keepExpiry() {
+    this.#expiry = new Float64Array(this.#slots).fill(Infinity);
+    sweeper.add(this);
+  }
+
+  #endAfter(slot, ttl) {
+    if (this.#expiry === null) this.#keepExpiry();
+    const end = ttl === Infinity ? Infinity : this.#now() + ttl;
+    this.#expiry[slot] = end;
+    if (end < this.#nextExpiry) this.#nextExpiry = end;
+  }
+
+  /** Whether the entry of a slot has ended; if so it is gone afterwards. */
+  #expired(slot) {
+    if (!this.#isDue(slot)) return false;
+    const gone = [];
+    this.#expire(slot, gone);
+    this.#tell(gone);
+    return true;
+  }
+
+  #isDue(slot) {
+    return this.#expiry !== null && this.#expiry[slot] !== Infinity && this.#expiry[slot] <= this.#now();
+  }
+
+  #expire(slot, gone) {
+    this.#note(gone, slot, 'expire');
+    this.#remove(slot);
+    this.#record[EXPIRATIONS]++;
+  }
+
+  /** As `#purge`, but not so often that the search would cost more than it brings. */
+  #purgeDue(gone) {
+    const now = this.#now();
+    const since = now - this.#lastSearch;
+    if (now >= this.#nextExpiry && (since < 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used)) this.#purge(gone);
+  }
+
+  #purge(gone) {
+    const expiry = this.#expiry;
+    if (expiry === null) return;
+    const now = this.#now();
+    this.#lastSearch = now;
+    let next = Infinity;
+    for (let slot = 0; slot < this.#used; slot++) {
+      const end = expiry[slot];
+      if (end <= now) this.#expire(slot, gone);
+      else if (end < next) next = end;
+    }
+    this.#nextExpiry = next;
+  }
+
+  #note(gone, slot, reason) {
+    if (this.#onEvict !== undefined) gone.push([this.#values[slot], this.#keys[slot], reason]);
+  }
+
+  /** Reports what went, all of it, then throws what a listener first threw. */
+  #tell(gone) {
+    let failed = false;
+    let failure;
+    for (const [value, key, reason] of gone) {
+      try {
+        (0, this.#onEvict)(value, key, reason);
+      } catch (error) {
+        if (!failed) failure = error;
+        failed = true;
+      }
+    }
+    if (failed) throw failure;
+  }
+
+  static {
+    readKey = (map, slot) => (map.#isDue(slot) ? SKIP : map.#keys[slot]);
+    readValue = (map, slot) => (map.#isDue(slot) ? SKIP : map.#values[slot]);
+    readEntry = (map, slot) => (map.#isDue(slot) ? SKIP : [map.#keys[slot], map.#values[slot]]);
+    structureOf = (map) => ({
+      index: map.#index,
+      keys: map.#keys,
+      values: map.#values,
+      policy: map.#policy,
+      record: map.#record,
+      expiry: map.#expiry,
+      nextExpiry: map.#nextExpiry,
+      sizes: map.#sizes,
+      free: map.#free,
+      used: map.#used,
+      slots: map.#slots,
+    });
+    Object.defineProperty(this.prototype, Symbol.iterator, { value: this.prototype.entries, writable: true, configurable: true });
+    Object.defineProperty(this.prototype, Symbol.toStringTag, { value: 'BoundedMap', configurable: true });
+    // So that `instanceof Map` holds. A method of Map that comes after us throws; it never acts on an empty Map.
+    Object.setPrototypeOf(this.prototype, Map.prototype);
+    Object.defineProperty(this, 'length', { value: 0, configurable: true });
+  }
+}
+
+function isObject(value) {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function isIterable(value) {
+  return value !== undefined && value !== null && typeof value[Symbol.iterator] === 'function';
+}
+
+function checkCallable(callback) {
+  if (typeof callback !== 'function') throw new TypeError(`${quote(callback)} is not a function`);
+}
+
+/** AddEntriesFromIterable (ECMA-262, 24.1.1.2). */
+function addAll(map, iterable) {
+  const adder = map.set;
+  checkCallable(adder);
+  for (const entry of iterable) {
+    if (!isObject(entry)) throw new TypeError(`Iterator value ${quote(entry)} is not an entry object`);
+    adder.call(map, entry[0], entry[1]);
+  }
+}
+
+module.exports = { BoundedMap, structureOf };

@@ -1,0 +1,24 @@
+'use strict';
+// Columns: one cell for each slot.
+
+/** An empty array of any values that V8 will not specialise: all caches share one kind of elements. */
+function packed() {
+  const array = /** @type {unknown[]} */ ([null]);
+  array.length = 0;
+  return array;
+}
+
+/** A longer copy of a typed array; new cells hold `blank`. */
+function widen(column, length, blank = 0) {
+  const wider = new column.constructor(length);
+  if (blank !== 0) wider.fill(blank);
+  wider.set(column.length > length ? column.subarray(0, length) : column);
+  return wider;
+}
+
+/** A key as Map keeps it: -0 is 0. */
+function normal(key) {
+  return key === 0 ? 0 : key;
+}
+
+module.exports = { packed, widen, normal };

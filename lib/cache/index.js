@@ -1,0 +1,5 @@
+'use strict';
+
+const { BoundedMap } = require('./bounded-map.js');
+
+module.exports = { BoundedMap };

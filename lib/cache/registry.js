@@ -1,0 +1,137 @@
+'use strict';
+// The live caches of this isolate. Each has a record of counters in memory that the native sampler
+// reads by itself (src/cache/registry.rs has the same layout); a collected cache's record is closed.
+
+const path = require('node:path');
+const { native } = require('../native.js');
+
+/** Words (doubles) of a record; after LABEL come the label's bytes. */
+const RECORD_WORDS = 48;
+const LABEL = 15;
+const LABEL_BYTES = (RECORD_WORDS - LABEL - 1) * 8;
+const FIRST_ARENA = 32;
+const LARGEST_ARENA = 4096;
+
+/** What stands where in a record. `ID` 0 marks one that is not in use. */
+const ID = 0;
+const NAMED = 1;
+const SIZE = 2;
+const CAPACITY = 3;
+const BYTES = 4;
+const MAX_BYTES = 5;
+const HITS = 6;
+const MISSES = 7;
+const EVICTIONS = 8;
+const EXPIRATIONS = 9;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+/** @type {{ buffer: ArrayBuffer, records: number }[]} */
+const arenas = [];
+/** @type {Float64Array[]} */
+const unused = [];
+let lastId = 0;
+
+const collected = new FinalizationRegistry((/** @type {Float64Array} */ record) => {
+  record[ID] = 0;
+  unused.push(record);
+});
+
+function grow() {
+  const records = Math.min(FIRST_ARENA << arenas.length, LARGEST_ARENA);
+  const bytes = records * RECORD_WORDS * 8;
+  const buffer = native === null ? new ArrayBuffer(bytes) : native.cacheArena(records);
+  arenas.push({ buffer, records });
+  for (let i = records - 1; i >= 0; i--) unused.push(new Float64Array(buffer, i * RECORD_WORDS * 8, RECORD_WORDS));
+}
+
+/**
+ * Opens the record of a cache: all counters 0, closed when the cache is collected.
+ * @param {object} cache
+ * @param {string | undefined} name where undefined, the place of construction takes its place
+ * @param {Function} constructor the outermost frame that is not the user's
+ * @returns {Float64Array}
+ */
+function open(cache, name, constructor) {
+  if (unused.length === 0) grow();
+  const record = /** @type {Float64Array} */ (unused.pop());
+  record.fill(0);
+  record[NAMED] = name === undefined ? 0 : 1;
+  record[CAPACITY] = Infinity;
+  record[MAX_BYTES] = Infinity;
+  record[LABEL] = writeLabel(record, name ?? site(constructor));
+  record[ID] = ++lastId;
+  collected.register(cache, record);
+  return record;
+}
+
+/** Returns the bytes that the label took: of one too long the end is kept, where a path says most. */
+function writeLabel(record, label) {
+  const bytes = new Uint8Array(record.buffer, record.byteOffset + (LABEL + 1) * 8, LABEL_BYTES);
+  const { read, written } = encoder.encodeInto(label, bytes);
+  if (read === label.length) return written;
+  return encoder.encodeInto(`…${label.slice(-Math.floor(LABEL_BYTES / 3) + 1)}`, bytes).written;
+}
+
+function readLabel(record) {
+  return decoder.decode(new Uint8Array(record.buffer, record.byteOffset + (LABEL + 1) * 8, record[LABEL]));
+}
+
+/** `file:line:column` of the frame that called `constructor`, or '' where the engine does not say. */
+function site(constructor) {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = 1;
+    Error.prepareStackTrace = (_, frames) => frames;
+    const holder = /** @type {{ stack?: any }} */ ({});
+    Error.captureStackTrace(holder, constructor);
+    const frame = holder.stack?.[0];
+    const file = frame?.getScriptNameOrSourceURL?.();
+    return file ? `${relative(file)}:${frame.getLineNumber()}:${frame.getColumnNumber()}` : '';
+  } catch {
+    return ''; // a frozen Error, a hostile script name: the cache works without
+  } finally {
+    try {
+      Error.prepareStackTrace = prepareStackTrace;
+      Error.stackTraceLimit = stackTraceLimit;
+    } catch {
+      // frozen: nothing was changed either
+    }
+  }
+}
+
+function relative(file) {
+  const plain = file.startsWith('file://') ? decodeURIComponent(new URL(file).pathname) : file;
+  const short = path.relative(process.cwd(), plain);
+  return path.isAbsolute(plain) && !short.startsWith('..') ? short : plain;
+}
+
+/** The counters of a record as `stats()` gives them. */
+function stats(record) {
+  const lookups = record[HITS] + record[MISSES];
+  return {
+    size: record[SIZE],
+    max: record[CAPACITY],
+    bytes: record[BYTES],
+    maxBytes: record[MAX_BYTES],
+    hits: record[HITS],
+    misses: record[MISSES],
+    hitRatio: lookups === 0 ? 0 : record[HITS] / lookups,
+    evictions: record[EVICTIONS],
+    expirations: record[EXPIRATIONS],
+  };
+}
+
+/** The live caches of this isolate, oldest first: {id, name, named, ...stats}. */
+function caches() {
+  const live = [];
+  for (const { buffer, records } of arenas) {
+    for (let i = 0; i < records; i++) {
+      const record = new Float64Array(buffer, i * RECORD_WORDS * 8, RECORD_WORDS);
+      if (record[ID] !== 0) live.push({ id: record[ID], name: readLabel(record), named: record[NAMED] === 1, ...stats(record) });
+    }
+  }
+  return live.toSorted((a, b) => a.id - b.id);
+}
+
+module.exports = { open, caches, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
