@@ -275,5 +275,47 @@ export function tracked(): Tracked;
 
 // ------------------------------------------------------------------------ snapshots and analysis
 
+export interface SnapshotOptions {
+  /** Where the file goes; made (mode 0700) where it is missing. Default: `--diagnostic-dir`, else the working directory. */
+  dir?: string;
+  /** Whose cooldown it is. Default: the main script's path. */
+  app?: string;
+  /** Why it is taken; kept in the directory's state file. Default 'api'. */
+  reason?: string;
+  /** Snapshots of plimsoll to keep in `dir`; the oldest go first. Files of others are never touched. Default 6. */
+  maxFiles?: number;
+  /** Bytes that the kept snapshots may have in all, and the most that one may have. Default 2 GB. */
+  maxBytes?: number;
+  /** Milliseconds since the application's last attempt in `dir`, counted over restarts; 0 for none. Default 1 h. */
+  cooldown?: number;
+  /** 'fork': by a child, so that the service goes on; 'in-process': the service stands still; 'auto': fork where that works. Default 'auto'. */
+  method?: 'auto' | 'fork' | 'in-process';
+  /** How to pack the file, which ends in `.gz` or `.zst` then. Default 'none'. */
+  compress?: 'none' | 'gzip' | 'zstd';
+  /** Memory that taking it needs, as a multiple of the live heap, where you know better than the default (8 forked, 12 in process). */
+  headroom?: number;
+  /** Whether the process stays alive until it is done. Default true. */
+  keepAlive?: boolean;
+}
 
-export {};
+export interface Snapshot {
+  path: string;
+  method: 'fork' | 'in-process';
+  /** How long the JS thread stood still, in milliseconds. */
+  pauseMs: number;
+  /** Size of the file. */
+  bytes: number;
+  /** Nodes of the heap graph. */
+  nodes: number;
+}
+
+/**
+ * Takes a heap snapshot of the calling thread. The file is named as Node names its own, has mode 0600 and appears under its
+ * name only when it is whole. Rejects with a `code`, and takes nothing, where that could harm:
+ * ERR_PLIMSOLL_NO_ROOM (with `needed` and `available`, bytes), ERR_PLIMSOLL_COOLDOWN (with `remaining`, ms), ERR_PLIMSOLL_BUSY,
+ * ERR_PLIMSOLL_DIR, ERR_PLIMSOLL_DISK_FULL, ERR_PLIMSOLL_UNAVAILABLE (the method asked for), ERR_PLIMSOLL_SNAPSHOT (it failed),
+ * ERR_PLIMSOLL_OPTION.
+ */
+export function takeSnapshot(options?: SnapshotOptions): Promise<Snapshot>;
+
+

@@ -20,5 +20,6 @@ module.exports = {
   // watch
 
   // snapshots and analysis
+  takeSnapshot: require('./lib/snapshot/take-snapshot.js').takeSnapshot,
 
 };

@@ -8,3 +8,5 @@ export const { BoundedMap } = plimsoll;
 
 // trackers
 export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;
+// snapshots and analysis
+export const { takeSnapshot } = plimsoll;

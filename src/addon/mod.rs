@@ -6,3 +6,4 @@ mod analyze;
 mod cache;
 mod error;
 mod process;
+mod snapshot;

@@ -4,5 +4,6 @@
 //! knows (`process.memoryUsage.rss()`, `os.freemem()`).
 
 pub mod cgroup;
+pub mod library;
 pub mod memory;
 pub mod process;

@@ -52,7 +52,7 @@ pub fn schedule(period: Duration, job: Job) -> std::io::Result<JobHandle> {
     let period = period.max(Duration::from_millis(1));
     let mut state = scheduler.state.lock();
     if !state.running {
-        pin_library();
+        crate::os::library::pin();
         std::thread::Builder::new()
             .name("plimsoll".into())
             .stack_size(512 * 1024)
@@ -116,24 +116,6 @@ fn run(scheduler: &Scheduler) {
         state = scheduler.state.lock();
     }
     state.running = false;
-}
-
-/// Keeps this library mapped for ever: Node calls dlclose when the environment that loaded an
-/// addon ends (a worker thread, say), while the thread would still be running its code.
-fn pin_library() {
-    #[cfg(unix)]
-    {
-        // SAFETY: Dl_info is plain data, for which all zeroes is a value.
-        let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
-        // SAFETY: the address is that of a function of ours, `info` outlives the call.
-        let found = unsafe { libc::dladdr(pin_library as fn() as *const _, &raw mut info) };
-        if found != 0 && !info.dli_fname.is_null() {
-            let flags = libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
-            // SAFETY: dladdr gave a NUL-terminated name. The library is already loaded, so no
-            // initialiser runs; the handle is leaked on purpose.
-            unsafe { libc::dlopen(info.dli_fname, flags) };
-        }
-    }
 }
 
 #[cfg(test)]

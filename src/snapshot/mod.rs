@@ -1,1 +1,39 @@
 //! Taking heap snapshots: room, files, retention, fork.
+//!
+//! A [`session::Session`] is one attempt: it holds the turn of the process and the lock of the
+//! directory, checks cooldown and room, and owns the unfinished file. A [`job::Job`] runs a session
+//! on a thread of its own and asks the isolate's thread only for what must happen there.
+
+pub mod error;
+pub mod job;
+pub mod name;
+pub mod output;
+pub mod process;
+pub mod room;
+pub mod session;
+pub mod state;
+pub mod store;
+
+#[cfg(test)]
+mod testing {
+    //! A directory for one test.
+
+    use std::path::PathBuf;
+
+    pub struct TempDir(pub PathBuf);
+
+    impl TempDir {
+        pub fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("plimsoll-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&dir);
+            std::fs::create_dir_all(&dir).unwrap();
+            Self(dir)
+        }
+    }
+
+    impl Drop for TempDir {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}

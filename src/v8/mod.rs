@@ -3,6 +3,8 @@
 //! No V8 header is compiled in: each symbol is looked up by its Itanium-mangled name in the running
 //! executable, so one binary serves every Node, and a missing symbol only turns a feature off.
 
+pub mod profiler;
+
 use std::ffi::{CStr, c_void};
 
 /// The address of a symbol that the running executable exports, if it does.

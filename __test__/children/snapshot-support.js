@@ -1,0 +1,47 @@
+'use strict';
+// What the tests of snapshots share.
+
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const PROGRAM = path.join(__dirname, 'take-snapshot.js');
+
+/** A directory that goes with the test. */
+function temporaryDir(t) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-snapshot-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Starts a process that takes a snapshot. */
+function start(options, execArgv = []) {
+  return spawn(process.execPath, [...execArgv, PROGRAM, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** What came of it. */
+async function run(options, execArgv) {
+  const child = start(options, execArgv);
+  let out = '';
+  for await (const chunk of child.stdout) out += chunk;
+  return JSON.parse(out);
+}
+
+/** Waits for something that another process does. */
+async function until(condition, limitMs = 30_000) {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const value = condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain for ${condition}`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 2);
+    });
+  }
+}
+
+const snapshotsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot')).toSorted();
+const partialsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.partial'));
+
+module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn };

@@ -1,0 +1,75 @@
+'use strict';
+// The options of takeSnapshot: checked at once, filled in where they are not given.
+
+const path = require('node:path');
+const { threadId } = require('node:worker_threads');
+const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+
+const METHODS = ['auto', 'fork', 'in-process'];
+const PACKINGS = ['none', 'gzip', 'zstd'];
+const GIGABYTE = 2 ** 30;
+
+const text = (value) => typeof value === 'string' && value.length > 0;
+const number = (from, to) => (value) => typeof value === 'number' && value >= from && value <= to;
+const whole = (from, to) => (value) => Number.isInteger(value) && value >= from && value <= to;
+const oneOf = (values) => (value) => values.includes(value);
+
+// name: [default, is it right?, what it has to be]
+const OPTIONS = {
+  dir: [() => diagnosticDir(), text, 'a path'],
+  app: [() => application(), text, 'a text that names the application'],
+  reason: [() => 'api', text, 'a text'],
+  maxFiles: [() => 6, whole(1, 1000), 'a whole number from 1 to 1000'],
+  maxBytes: [() => 2 * GIGABYTE, whole(1, 2 ** 50), 'a whole number of bytes above 0'],
+  cooldown: [() => 3_600_000, number(0, 2 ** 50), 'a number of milliseconds, 0 for none'],
+  method: [() => 'auto', oneOf(METHODS), `one of ${METHODS.join(', ')}`],
+  compress: [() => 'none', oneOf(PACKINGS), `one of ${PACKINGS.join(', ')}`],
+  headroom: [() => undefined, number(0, 100), 'a number from 0 to 100: memory needed as a multiple of the heap'],
+  keepAlive: [() => true, (value) => typeof value === 'boolean', 'true or false'],
+};
+
+/** @param {Record<string, unknown>} [given] */
+function resolve(given = {}) {
+  if (typeof given !== 'object' || given === null) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `takeSnapshot() takes an object of options; it is ${quote(given)}.`);
+  }
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${name} is not an option of takeSnapshot(). Known: ${Object.keys(OPTIONS).join(', ')}.`);
+    }
+  }
+  /** @type {Record<string, any>} */
+  const options = {};
+  for (const [name, [byDefault, isRight, expected]] of Object.entries(OPTIONS)) {
+    const value = given[name] === undefined ? byDefault() : given[name];
+    if (value !== undefined && !isRight(value)) {
+      const Base = typeof value === 'number' ? PlimsollRangeError : PlimsollTypeError;
+      throw new Base('ERR_PLIMSOLL_OPTION', `options.${name} must be ${expected}; it is ${quote(value)}.`);
+    }
+    options[name] = value;
+  }
+  options.dir = path.resolve(options.dir);
+  options.thread = threadId;
+  return options;
+}
+
+/** Where Node itself writes heap snapshots. */
+function diagnosticDir() {
+  return flagValue('--diagnostic-dir') || process.cwd();
+}
+
+function flagValue(flag) {
+  const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
+  for (const [i, argument] of given.entries()) {
+    if (argument === flag) return given[i + 1];
+    if (argument.startsWith(`${flag}=`)) return argument.slice(flag.length + 1);
+  }
+  return undefined;
+}
+
+/** What stays the same when the service is started again. */
+function application() {
+  return process.argv[1] ?? process.execPath;
+}
+
+module.exports = { resolve };

@@ -1,0 +1,190 @@
+//! A snapshot under way, as `lib/snapshot/take-snapshot.js` drives it.
+
+use std::path::PathBuf;
+
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::error::{Error, Result, error};
+use crate::snapshot::error::Error as Refusal;
+use crate::snapshot::job::{Job, Step};
+use crate::snapshot::name::Compression;
+use crate::snapshot::room::Heap;
+use crate::snapshot::session::{Method, Request};
+use crate::v8::profiler::Profiler;
+
+/// What is asked for; the JS side has checked and filled in all of it. Sizes in bytes.
+#[napi(object)]
+pub struct SnapshotRequest {
+    pub dir: String,
+    pub app: String,
+    pub reason: String,
+    pub thread: u32,
+    pub max_files: u32,
+    pub max_bytes: f64,
+    /// Milliseconds.
+    pub cooldown: f64,
+    /// 'auto' | 'fork' | 'in-process'
+    pub method: String,
+    /// 'none' | 'gzip' | 'zstd'
+    pub compress: String,
+    pub heap_used: f64,
+    pub heap_total: f64,
+    pub headroom: Option<f64>,
+}
+
+/// What to do next, and with what result it ended.
+#[napi(object, object_from_js = false)]
+pub struct SnapshotStep {
+    /// 'wait' | 'take' | 'stream' | 'done' | 'failed'
+    pub step: &'static str,
+    pub outcome: Option<SnapshotOutcome>,
+    pub failure: Option<SnapshotFailure>,
+}
+
+/// A snapshot that was taken.
+#[napi(object, object_from_js = false)]
+pub struct SnapshotOutcome {
+    pub path: String,
+    pub method: &'static str,
+    pub pause_ms: f64,
+    pub bytes: f64,
+    pub nodes: f64,
+}
+
+/// Why none was taken.
+#[napi(object, object_from_js = false)]
+pub struct SnapshotFailure {
+    pub code: &'static str,
+    pub message: String,
+    /// Bytes that were missing a place, for want of room.
+    pub needed: Option<f64>,
+    pub available: Option<f64>,
+    /// Milliseconds, for a cooldown.
+    pub remaining: Option<f64>,
+}
+
+/// A snapshot under way on a thread of its own.
+#[napi]
+pub struct SnapshotJob(Job);
+
+#[napi]
+impl SnapshotJob {
+    /// Begins; what forbids it comes out of `step`.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(request: SnapshotRequest) -> Result<Self> {
+        Job::start(request.try_into()?).map(Self).map_err(raise)
+    }
+
+    /// What to do next.
+    #[napi(catch_unwind)]
+    pub fn step(&self) -> SnapshotStep {
+        let named = |step| SnapshotStep { step, outcome: None, failure: None };
+        match self.0.step() {
+            Step::Wait => named("wait"),
+            Step::Take => named("take"),
+            Step::Stream => named("stream"),
+            Step::Done(outcome) => SnapshotStep {
+                outcome: Some(SnapshotOutcome {
+                    path: outcome.path.to_string_lossy().into_owned(),
+                    method: if outcome.forked { "fork" } else { "in-process" },
+                    pause_ms: outcome.pause_ms,
+                    bytes: number(outcome.bytes),
+                    nodes: number(outcome.nodes),
+                }),
+                ..named("done")
+            },
+            Step::Failed(refusal) => {
+                SnapshotStep { failure: Some((&refusal).into()), ..named("failed") }
+            }
+        }
+    }
+
+    /// Takes the snapshot of the calling isolate.
+    #[napi(catch_unwind)]
+    pub fn take(&mut self) {
+        // SAFETY: this is a call from JS, where a collection may happen.
+        unsafe { self.0.take() };
+    }
+
+    /// Adds a piece of V8's own stream; false when the rest is not wanted.
+    #[napi(catch_unwind)]
+    pub fn write(&mut self, chunk: Buffer) -> bool {
+        self.0.write(&chunk)
+    }
+
+    /// V8's own stream has ended.
+    #[napi(catch_unwind)]
+    pub fn end(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Why the native way of taking snapshots is off; null when it is on.
+#[napi(catch_unwind)]
+pub fn snapshot_profiler_missing() -> Option<String> {
+    Profiler::find().err()
+}
+
+impl TryFrom<SnapshotRequest> for Request {
+    type Error = Error;
+
+    fn try_from(request: SnapshotRequest) -> Result<Self> {
+        let unknown = |what: &str| error("ERR_PLIMSOLL_OPTION", format!("unknown {what}"));
+        Ok(Self {
+            dir: PathBuf::from(request.dir),
+            app: request.app,
+            reason: request.reason,
+            thread: request.thread,
+            max_files: request.max_files as usize,
+            max_bytes: whole(request.max_bytes),
+            cooldown_ms: whole(request.cooldown),
+            method: match request.method.as_str() {
+                "auto" => Method::Auto,
+                "fork" => Method::Fork,
+                "in-process" => Method::InProcess,
+                _ => return Err(unknown("method")),
+            },
+            compression: match request.compress.as_str() {
+                "none" => Compression::None,
+                "gzip" => Compression::Gzip,
+                "zstd" => Compression::Zstd,
+                _ => return Err(unknown("compress")),
+            },
+            heap: Heap { used: whole(request.heap_used), total: whole(request.heap_total) },
+            headroom: request.headroom,
+        })
+    }
+}
+
+impl From<&Refusal> for SnapshotFailure {
+    fn from(refusal: &Refusal) -> Self {
+        let (mut needed, mut available, mut remaining) = (None, None, None);
+        match refusal {
+            Refusal::NoRoom { needed: n, available: a, .. } => {
+                (needed, available) = (Some(number(*n)), Some(number(*a)));
+            }
+            Refusal::Cooldown { remaining_ms } => remaining = Some(number(*remaining_ms)),
+            _ => {}
+        }
+        Self { code: refusal.code(), message: refusal.to_string(), needed, available, remaining }
+    }
+}
+
+fn raise(refusal: Refusal) -> Error {
+    error(refusal.code(), refusal.to_string())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "bytes and nodes stay far below 2^53")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates: infinity is no bound"
+)]
+fn whole(value: f64) -> u64 {
+    value as u64
+}

@@ -1,0 +1,177 @@
+//! Why a snapshot was refused or did not come about.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What had no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The container's memory limit.
+    Container,
+    /// The machine's available memory.
+    Machine,
+    /// The file system of the directory.
+    Disk,
+    /// The bound `maxBytes` on what may be kept.
+    Budget,
+}
+
+/// A refusal or a failure. Whatever it is, nothing is left under a final name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// Not enough memory or disk for what the snapshot is expected to need (bytes).
+    NoRoom {
+        /// Where the room is missing.
+        place: Place,
+        /// Bytes that the snapshot is expected to need.
+        needed: u64,
+        /// Bytes that there are.
+        available: u64,
+    },
+    /// An earlier attempt of the same application is too recent.
+    Cooldown {
+        /// Milliseconds until the next attempt is allowed.
+        remaining_ms: u64,
+    },
+    /// Another snapshot is being taken, by this process or into the same directory.
+    Busy {
+        /// Who holds the turn.
+        by: &'static str,
+    },
+    /// The directory cannot be used.
+    Dir {
+        /// The path that failed.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: String,
+    },
+    /// The file system filled up while the file was written.
+    DiskFull {
+        /// Where the file was to be.
+        path: PathBuf,
+    },
+    /// This build, platform or Node cannot do what was asked.
+    Unavailable {
+        /// Why not.
+        why: String,
+    },
+    /// Taking or writing it failed.
+    Failed {
+        /// What happened.
+        what: String,
+    },
+}
+
+impl Error {
+    /// The `code` of the JS error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoom { place: Place::Disk, .. } | Self::DiskFull { .. } => {
+                "ERR_PLIMSOLL_DISK_FULL"
+            }
+            Self::NoRoom { .. } => "ERR_PLIMSOLL_NO_ROOM",
+            Self::Cooldown { .. } => "ERR_PLIMSOLL_COOLDOWN",
+            Self::Busy { .. } => "ERR_PLIMSOLL_BUSY",
+            Self::Dir { .. } => "ERR_PLIMSOLL_DIR",
+            Self::Unavailable { .. } => "ERR_PLIMSOLL_UNAVAILABLE",
+            Self::Failed { .. } => "ERR_PLIMSOLL_SNAPSHOT",
+        }
+    }
+
+    /// An input or output error on `path`, sorted into what the caller can act on.
+    #[must_use]
+    pub fn io(path: &Path, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { path: path.to_owned() }
+            }
+            io::ErrorKind::FileTooLarge => {
+                Self::Failed { what: format!("{} grew past a file size limit", path.display()) }
+            }
+            _ => Self::Dir { path: path.to_owned(), cause: error.to_string() },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoom { place, needed, available } => {
+                let (where_, advice) = match place {
+                    Place::Container => ("the container", "raise its memory limit"),
+                    Place::Machine => ("the machine", "free memory"),
+                    Place::Disk => ("the disk", "free space or choose another dir"),
+                    Place::Budget => ("maxBytes", "raise maxBytes or use compress"),
+                };
+                write!(
+                    f,
+                    "no room for a heap snapshot: it needs about {}, {where_} has {}; {advice}",
+                    Size(*needed),
+                    Size(*available)
+                )
+            }
+            Self::Cooldown { remaining_ms } => write!(
+                f,
+                "the last heap snapshot is too recent: the next one may be taken in {} s (option cooldown)",
+                remaining_ms.div_ceil(1000)
+            ),
+            Self::Busy { by } => {
+                write!(f, "{by} is taking a heap snapshot; try again when it is done")
+            }
+            Self::Dir { path, cause } => write!(
+                f,
+                "cannot write heap snapshots to {}: {cause}; choose a writable dir",
+                path.display()
+            ),
+            Self::DiskFull { path } => write!(
+                f,
+                "the disk filled up while {} was written; the part was removed, free some space",
+                path.display()
+            ),
+            Self::Unavailable { why } => f.write_str(why),
+            Self::Failed { what } => write!(f, "the heap snapshot failed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Bytes for people.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    #[allow(clippy::cast_precision_loss, reason = "rounded for people anyway")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n < 1 << 20 => write!(f, "{} KB", n.div_ceil(1 << 10)),
+            n if n < 10 << 30 => write!(f, "{} MB", n.div_ceil(1 << 20)),
+            n => write!(f, "{:.1} GB", n as f64 / (1u64 << 30) as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_how_much_and_what_to_do() {
+        let error =
+            Error::NoRoom { place: Place::Container, needed: 300 << 20, available: 20 << 20 };
+        assert_eq!(error.code(), "ERR_PLIMSOLL_NO_ROOM");
+        assert_eq!(
+            error.to_string(),
+            "no room for a heap snapshot: it needs about 300 MB, the container has 20 MB; raise its memory limit"
+        );
+    }
+
+    #[test]
+    fn full_disks_are_told_from_unwritable_ones() {
+        let full = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::ENOSPC));
+        assert_eq!(full.code(), "ERR_PLIMSOLL_DISK_FULL");
+        let denied = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::EACCES));
+        assert_eq!(denied.code(), "ERR_PLIMSOLL_DIR");
+    }
+}

@@ -1,0 +1,159 @@
+//! Whether there is room for a snapshot before it is taken.
+//!
+//! V8 builds the whole snapshot in memory: measured on Node 18 to 26, ten to twelve times the live
+//! heap in process, six to eight times in a forked child. The factors here are the upper ends for
+//! heaps of small objects; heaps of few big ones need less, which `headroom` can say.
+
+use std::path::Path;
+
+use super::error::{Error, Place};
+use crate::os;
+
+/// The heap that is to be described, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heap {
+    /// What live objects take (`used_heap_size`).
+    pub used: u64,
+    /// What the heap has committed (`total_heap_size`).
+    pub total: u64,
+}
+
+/// Where the snapshot is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builder {
+    /// In a forked child.
+    Child,
+    /// In the service itself.
+    Service,
+}
+
+impl Builder {
+    /// Memory as a multiple of the live heap.
+    #[must_use]
+    pub fn factor(self) -> f64 {
+        match self {
+            Self::Child => 8.0,
+            Self::Service => 12.0,
+        }
+    }
+}
+
+/// Size of the file as a multiple of the live heap (measured 1.6 to 1.8).
+const FILE_FACTOR: f64 = 2.0;
+
+/// Bytes of memory that a snapshot is expected to need. `headroom` replaces the factor.
+///
+/// A child needs more: until it is done, each page that the service writes to exists twice. A heap
+/// is rewritten by its own collections, so half of it is assumed to be.
+#[must_use]
+pub fn memory_needed(builder: Builder, heap: Heap, headroom: Option<f64>) -> u64 {
+    let built = scale(heap.used, headroom.unwrap_or(builder.factor()));
+    match builder {
+        Builder::Service => built,
+        Builder::Child => built.saturating_add(heap.total / 2),
+    }
+}
+
+/// Refuses where the container or the machine has less than `needed`.
+///
+/// # Errors
+/// [`Error::NoRoom`] with the tighter of the two.
+pub fn check_memory(
+    needed: u64,
+    container: Option<u64>,
+    machine: Option<u64>,
+) -> Result<(), Error> {
+    let container = container.map(|available| (Place::Container, available));
+    let machine = machine.map(|available| (Place::Machine, available));
+    match container.into_iter().chain(machine).min_by_key(|&(_, available)| available) {
+        Some((place, available)) if available < needed => {
+            Err(Error::NoRoom { place, needed, available })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses where the memory or the disk of this machine has no room now.
+///
+/// # Errors
+/// [`Error::NoRoom`].
+pub fn check(builder: Builder, heap: Heap, headroom: Option<f64>, dir: &Path) -> Result<(), Error> {
+    let container = os::cgroup::read().and_then(|container| container.room());
+    let needed = memory_needed(builder, heap, headroom);
+    check_memory(needed, container, os::memory::available())?;
+    // Small: the part of the disk that others need is not ours to judge, a full disk is handled
+    // where it happens. This only avoids seconds of work for a file that cannot fit.
+    let file = scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR)));
+    match free_disk(dir) {
+        Some(available) if available < file => {
+            Err(Error::NoRoom { place: Place::Disk, needed: file, available })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate; the cast saturates"
+)]
+fn scale(bytes: u64, factor: f64) -> u64 {
+    (bytes as f64 * factor) as u64
+}
+
+/// Bytes that an unprivileged process may still write on the file system of `dir`.
+fn free_disk(dir: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let path = std::ffi::CString::new(dir.as_os_str().as_bytes()).ok()?;
+        // SAFETY: statvfs is plain data, for which all zeroes is a value.
+        let mut answer: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: a NUL-terminated path and a local that outlives the call.
+        if unsafe { libc::statvfs(path.as_ptr(), &raw mut answer) } != 0 {
+            return None;
+        }
+        #[allow(clippy::useless_conversion, reason = "the fields are narrower on other systems")]
+        let blocks: u64 = answer.f_bavail.into();
+        blocks.checked_mul(answer.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = dir;
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAP: Heap = Heap { used: 100, total: 120 };
+
+    #[test]
+    fn what_is_needed() {
+        assert_eq!(memory_needed(Builder::Service, HEAP, None), 1200);
+        assert_eq!(memory_needed(Builder::Child, HEAP, None), 860);
+        assert_eq!(memory_needed(Builder::Child, HEAP, Some(0.5)), 110);
+        let huge = Heap { used: u64::MAX, total: u64::MAX };
+        assert_eq!(memory_needed(Builder::Child, huge, None), u64::MAX);
+    }
+
+    #[test]
+    fn the_tighter_of_container_and_machine_decides() {
+        assert_eq!(check_memory(100, None, None), Ok(()));
+        assert_eq!(check_memory(100, Some(100), Some(100)), Ok(()));
+        let refused = |place, available| Err(Error::NoRoom { place, needed: 100, available });
+        assert_eq!(check_memory(100, Some(99), Some(1000)), refused(Place::Container, 99));
+        assert_eq!(check_memory(100, Some(99), Some(50)), refused(Place::Machine, 50));
+        assert_eq!(check_memory(100, None, Some(0)), refused(Place::Machine, 0));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_disk_is_measured() {
+        assert!(free_disk(&std::env::temp_dir()).is_some());
+        assert_eq!(free_disk(Path::new("/nowhere/at/all")), None);
+    }
+}

@@ -1,0 +1,157 @@
+//! One attempt at a snapshot, from the checks before it to the retention after it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::error::Error;
+use super::name::Compression;
+use super::output::Output;
+use super::room::{self, Builder, Heap};
+use super::store::{Partial, Store};
+
+/// How the snapshot is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Forked where that works, else in process.
+    Auto,
+    /// Forked or not at all.
+    Fork,
+    /// In the service itself.
+    InProcess,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where the file goes.
+    pub dir: PathBuf,
+    /// The application's identity, which the cooldown goes by.
+    pub app: String,
+    /// Why it is taken; kept in the state file.
+    pub reason: String,
+    /// The thread as Node counts them.
+    pub thread: u32,
+    /// Snapshots of ours to keep.
+    pub max_files: usize,
+    /// Their bytes in all, and the most that this one may have.
+    pub max_bytes: u64,
+    /// Milliseconds since the last attempt; 0 for none.
+    pub cooldown_ms: u64,
+    /// How to take it.
+    pub method: Method,
+    /// How to pack it.
+    pub compression: Compression,
+    /// The heap that it is to describe.
+    pub heap: Heap,
+    /// Memory that it needs as a multiple of the live heap, where the caller knows better.
+    pub headroom: Option<f64>,
+}
+
+/// A snapshot that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether a forked child took it.
+    pub forked: bool,
+    /// How long the isolate's thread stood still, in milliseconds.
+    pub pause_ms: f64,
+    /// The size of the file.
+    pub bytes: u64,
+    /// The nodes of the graph.
+    pub nodes: u64,
+}
+
+/// The turn of the process: threads and copies of the JS side share it.
+#[derive(Debug)]
+struct Turn;
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+impl Turn {
+    fn take() -> Result<Self, Error> {
+        match TAKEN.swap(true, Ordering::Acquire) {
+            false => Ok(Self),
+            true => Err(Error::Busy { by: "this process" }),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TAKEN.store(false, Ordering::Release);
+    }
+}
+
+/// An attempt that was allowed to begin.
+#[derive(Debug)]
+pub struct Session {
+    request: Request,
+    store: Store,
+    announced: bool,
+    // Last: the turn ends when all else is put away.
+    _turn: Turn,
+}
+
+impl Session {
+    /// Checks everything that may forbid the attempt, except for room.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Dir`], [`Error::Cooldown`].
+    pub fn begin(request: Request) -> Result<Self, Error> {
+        let turn = Turn::take()?;
+        let store = Store::open(&request.dir)?;
+        let remaining =
+            store.state().remaining(&request.app, request.cooldown_ms, epoch_ms(SystemTime::now()));
+        if remaining > 0 {
+            return Err(Error::Cooldown { remaining_ms: remaining });
+        }
+        Ok(Self { request, store, announced: false, _turn: turn })
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Checks the room and opens the file. From here on the attempt counts for the cooldown,
+    /// whatever comes of it: a process that dies of it must not try again at once.
+    ///
+    /// # Errors
+    /// [`Error::NoRoom`], [`Error::Dir`], [`Error::DiskFull`].
+    pub fn open(&mut self, builder: Builder) -> Result<Partial, Error> {
+        let Request { thread, compression, heap, headroom, .. } = self.request;
+        room::check(builder, heap, headroom, &self.request.dir)?;
+        let now = SystemTime::now();
+        let partial = self.store.create(now, thread, compression)?;
+        let mut state = self.store.state();
+        if !self.announced {
+            state.attempt(&self.request.app, &self.request.reason, epoch_ms(now));
+            self.announced = true;
+        }
+        self.store.announce(&mut state, partial.name(), epoch_ms(now), &self.request.reason)?;
+        Ok(partial)
+    }
+
+    /// The way into the file.
+    ///
+    /// # Errors
+    /// As [`Output::new`].
+    pub fn output(&self, partial: &Partial) -> Result<Output, Error> {
+        Output::new(partial.writer()?, self.request.compression, self.request.max_bytes)
+            .map_err(|error| Error::io(&self.request.dir, &error))
+    }
+
+    /// Ends the attempt: older files make place for the new one. A failure here does not take the
+    /// snapshot back; the next attempt comes to the same files.
+    pub fn end(self) {
+        let _ = self.store.retain(self.request.max_files, self.request.max_bytes);
+    }
+}
+
+fn epoch_ms(now: SystemTime) -> u64 {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

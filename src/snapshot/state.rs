@@ -1,0 +1,341 @@
+//! What must be remembered over restarts: when each application last tried, and which files are
+//! ours. Kept in the directory itself, so a service that crashes and restarts meets its own past.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::name::Name;
+use super::process::Owner;
+
+/// The file in the snapshot directory.
+pub const FILE: &str = "plimsoll-snapshots.json";
+const SCHEMA: &str = "plimsoll.snapshots/1";
+/// Larger than any file that we write; what is larger was not written by us.
+const MAX_SIZE: u64 = 1 << 20;
+/// Applications remembered for one directory; the longest silent is forgotten first.
+const MAX_APPS: usize = 256;
+
+/// The content of the state file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    schema: String,
+    /// Application identity to its last attempt.
+    #[serde(default)]
+    apps: BTreeMap<String, Attempt>,
+    /// Finished snapshots, oldest first.
+    #[serde(default)]
+    files: Vec<Kept>,
+}
+
+/// The last time that an application began to take a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Milliseconds since the epoch.
+    pub at: u64,
+    /// Why it was taken.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A finished snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The file's name in the directory.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Milliseconds since the epoch.
+    pub at: u64,
+    /// The process that took it.
+    pub owner: Owner,
+    /// Why it was taken.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { schema: SCHEMA.to_owned(), apps: BTreeMap::new(), files: Vec::new() }
+    }
+}
+
+impl State {
+    /// Reads the state of `dir`. Whatever is missing, corrupt or foreign counts as no state: the
+    /// cost of that is one snapshot earlier than allowed, that of an error would be none ever.
+    #[must_use]
+    pub fn read(dir: &Path) -> Self {
+        let parse = |text: String| serde_json::from_str::<Self>(&text).ok();
+        let mut state = read_small(&dir.join(FILE))
+            .ok()
+            .and_then(parse)
+            .filter(|state| state.schema == SCHEMA)
+            .unwrap_or_default();
+        // A name decides what is deleted: nothing but our pattern, so no path and no other file.
+        state
+            .files
+            .retain(|file| Name::parse(&file.name).is_some_and(|n| n.to_string() == file.name));
+        state
+    }
+
+    /// Writes the state by rename, so a crash leaves the old or the new one.
+    ///
+    /// # Errors
+    /// Where the directory is not writable or full.
+    pub fn write(&self, dir: &Path) -> io::Result<()> {
+        let partial = dir.join(format!("{FILE}.partial"));
+        // What a crash left; a symbolic link planted there is removed, not followed.
+        let _ = fs::remove_file(&partial);
+        let written = create_private(&partial).and_then(|mut file| {
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            file.sync_all()?;
+            fs::rename(&partial, dir.join(FILE))
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&partial);
+        }
+        written
+    }
+
+    /// Milliseconds until `app` may try again; 0 when it may now. An attempt in the future (the
+    /// clock was set back) does not count: it could forbid for ever.
+    #[must_use]
+    pub fn remaining(&self, app: &str, cooldown_ms: u64, now: u64) -> u64 {
+        let last = self.apps.get(app).map(|attempt| attempt.at).filter(|&at| at <= now);
+        last.map_or(0, |at| (at.saturating_add(cooldown_ms)).saturating_sub(now))
+    }
+
+    /// Remembers that `app` begins an attempt.
+    pub fn attempt(&mut self, app: &str, reason: &str, now: u64) {
+        self.apps.insert(app.to_owned(), Attempt { at: now, reason: reason.to_owned() });
+        while self.apps.len() > MAX_APPS {
+            let Some(oldest) = self.apps.iter().min_by_key(|(_, a)| a.at).map(|(k, _)| k.clone())
+            else {
+                break;
+            };
+            self.apps.remove(&oldest);
+        }
+    }
+
+    /// Remembers a finished snapshot.
+    pub fn keep(&mut self, file: Kept) {
+        self.files.retain(|other| other.name != file.name);
+        self.files.push(file);
+    }
+
+    /// Takes out of the state what has to go so that at most `max_files` files and `max_bytes`
+    /// bytes are left: the oldest first, never the newest one, never one that `keep` holds.
+    pub fn excess(
+        &mut self,
+        max_files: usize,
+        max_bytes: u64,
+        keep: impl Fn(&Kept) -> bool,
+    ) -> Vec<Kept> {
+        let mut files = self.files.len();
+        let mut bytes = self.files.iter().fold(0u64, |sum, file| sum.saturating_add(file.bytes));
+        let newest = self.files.last().map(|file| file.name.clone());
+        let mut out = Vec::new();
+        self.files.retain(|file| {
+            let over = files > max_files || bytes > max_bytes;
+            if !over || Some(&file.name) == newest.as_ref() || keep(file) {
+                return true;
+            }
+            files -= 1;
+            bytes = bytes.saturating_sub(file.bytes);
+            out.push(file.clone());
+            false
+        });
+        out
+    }
+
+    /// Reads the sizes of the files from the directory.
+    pub fn measure(&mut self, dir: &Path) {
+        for file in &mut self.files {
+            file.bytes = dir.join(&file.name).symlink_metadata().map_or(0, |meta| meta.len());
+        }
+    }
+
+    /// Takes back, as the oldest, a file that could not be deleted.
+    pub fn restore(&mut self, file: Kept) {
+        self.files.insert(0, file);
+    }
+
+    /// Forgets files that are gone.
+    pub fn forget_missing(&mut self, dir: &Path) {
+        self.files.retain(|file| dir.join(&file.name).symlink_metadata().is_ok());
+    }
+}
+
+/// A new file for the owner alone; an existing one or a symbolic link is an error.
+///
+/// # Errors
+/// As `open(2)` with `O_CREAT | O_EXCL | O_NOFOLLOW`.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    }
+    options.open(path)
+}
+
+fn read_small(path: &PathBuf) -> io::Result<String> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Not blocking: a FIFO put there must not hold the service.
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut text = String::new();
+    file.take(MAX_SIZE).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::testing::TempDir;
+    use proptest::prelude::*;
+
+    fn kept(seq: u32, bytes: u64, pid: u32) -> Kept {
+        Kept {
+            name: format!("Heap.20261121.081939.{pid}.0.{seq:03}.heapsnapshot"),
+            bytes,
+            at: u64::from(seq),
+            owner: Owner { pid, start: 1, host: "h".into() },
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn reads_back_what_it_wrote() {
+        let dir = TempDir::new("state-roundtrip");
+        let mut state = State::default();
+        state.attempt("/app/server.js", "leak", 1000);
+        state.keep(kept(1, 10, 7));
+        state.write(&dir.0).unwrap();
+        assert_eq!(State::read(&dir.0), state);
+    }
+
+    #[test]
+    fn what_is_corrupt_or_foreign_counts_as_nothing() {
+        let dir = TempDir::new("state-corrupt");
+        for text in [
+            "",
+            "{",
+            "null",
+            "[]",
+            "{\"schema\":\"other/1\",\"apps\":{}}",
+            "{\"schema\":\"plimsoll.snapshots/1\",\"apps\":7}",
+            "\u{0}\u{0}\u{0}",
+        ] {
+            fs::write(dir.0.join(FILE), text).unwrap();
+            assert_eq!(State::read(&dir.0), State::default(), "{text:?}");
+        }
+        fs::remove_file(dir.0.join(FILE)).unwrap();
+        fs::create_dir(dir.0.join(FILE)).unwrap();
+        assert_eq!(State::read(&dir.0), State::default());
+    }
+
+    #[test]
+    fn a_foreign_name_can_never_be_deleted() {
+        let dir = TempDir::new("state-names");
+        let mut state = State::default();
+        for name in
+            ["../../etc/passwd", "server.js", "Heap.20261121.081939.7.0.001.heapsnapshot.partial"]
+        {
+            state.files.push(Kept { name: name.into(), ..kept(1, 10, 7) });
+        }
+        state.write(&dir.0).unwrap();
+        assert!(State::read(&dir.0).files.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_planted_link_is_replaced_and_not_followed() {
+        let dir = TempDir::new("state-link");
+        let victim = dir.0.join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.0.join(FILE)).unwrap();
+        std::os::unix::fs::symlink(&victim, dir.0.join(format!("{FILE}.partial"))).unwrap();
+        assert_eq!(State::read(&dir.0), State::default());
+        State::default().write(&dir.0).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(dir.0.join(FILE).symlink_metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn cooldown_by_application_and_not_by_a_clock_set_back() {
+        let mut state = State::default();
+        state.attempt("a", "leak", 10_000);
+        assert_eq!(state.remaining("a", 1000, 10_400), 600);
+        assert_eq!(state.remaining("a", 1000, 11_000), 0);
+        assert_eq!(state.remaining("b", 1000, 10_400), 0);
+        assert_eq!(state.remaining("a", 1000, 9_999), 0, "an attempt in the future");
+        assert_eq!(state.remaining("a", u64::MAX, 10_400), u64::MAX - 10_400);
+    }
+
+    #[test]
+    fn applications_are_bounded() {
+        let mut state = State::default();
+        for n in 0..1000u64 {
+            state.attempt(&n.to_string(), "", n);
+        }
+        assert_eq!(state.apps.len(), MAX_APPS);
+        assert!(state.apps.contains_key("999"));
+    }
+
+    proptest! {
+        #[test]
+        fn retention_keeps_the_newest_and_the_bound(
+            sizes in prop::collection::vec(0u64..100, 0..20),
+            max_files in 1usize..8,
+            max_bytes in 0u64..300,
+        ) {
+            let mut state = State::default();
+            for (seq, &bytes) in sizes.iter().enumerate() {
+                state.keep(kept(u32::try_from(seq).unwrap() + 1, bytes, 7));
+            }
+            let before = state.files.clone();
+            let gone = state.excess(max_files, max_bytes, |_| false);
+            let total: u64 = state.files.iter().map(|f| f.bytes).sum();
+            prop_assert!(state.files.len() <= max_files.max(1));
+            prop_assert!(total <= max_bytes || state.files.len() == 1);
+            prop_assert_eq!(state.files.last(), before.last());
+            // The oldest go first, and none too many: with the last one that went, it was over.
+            let all: Vec<_> = gone.iter().chain(&state.files).cloned().collect();
+            prop_assert_eq!(all, before);
+            if let Some(last) = gone.last() {
+                prop_assert!(total + last.bytes > max_bytes || state.files.len() + 1 > max_files);
+            }
+        }
+
+        #[test]
+        fn any_bytes_read_as_a_state(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let dir = TempDir::new("state-fuzz");
+            fs::write(dir.0.join(FILE), bytes).unwrap();
+            let _ = State::read(&dir.0);
+        }
+    }
+
+    #[test]
+    fn what_another_process_still_owns_stays() {
+        let mut state = State::default();
+        state.keep(kept(1, 10, 1));
+        state.keep(kept(2, 10, 2));
+        state.keep(kept(3, 10, 2));
+        let gone = state.excess(1, u64::MAX, |file| file.owner.pid == 1);
+        assert_eq!(gone.iter().map(|f| f.at).collect::<Vec<_>>(), [2]);
+    }
+}

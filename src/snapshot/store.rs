@@ -1,0 +1,371 @@
+//! The directory of snapshots: one writer at a time, temporary names, retention.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use super::error::Error;
+use super::name::{Compression, Name};
+use super::process::{self, Owner};
+use super::state::{Kept, State, create_private};
+
+/// A directory that this process alone writes snapshots into while the value lives.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    /// Holds the lock of the directory and serves to make renames durable.
+    handle: File,
+    me: Owner,
+}
+
+impl Store {
+    /// Opens `dir`, which is made where it is missing, and sweeps what crashes left there.
+    ///
+    /// # Errors
+    /// [`Error::Dir`], or [`Error::Busy`] while another process (a forked child included) writes.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::io(dir, &error);
+        make_private(dir).map_err(failed)?;
+        let handle = File::open(dir).map_err(failed)?;
+        if !lock(&handle) {
+            return Err(Error::Busy { by: "another process" });
+        }
+        let store = Self { dir: dir.to_owned(), handle, me: Owner::current() };
+        store.sweep();
+        Ok(store)
+    }
+
+    /// Removes unfinished files of processes that are gone. The lock says that nobody writes;
+    /// where the file system knows no locks, the pid in the name does.
+    fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        for entry in entries.flatten() {
+            let file = entry.file_name();
+            let Some(file) = file.to_str() else { continue };
+            let Some(name) = Name::parse(file) else { continue };
+            let gone = name.pid == self.me.pid || !process::exists(name.pid);
+            if file == name.partial() && gone {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// The state as it is now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State::read(&self.dir)
+    }
+
+    /// Makes a change to the state durable.
+    ///
+    /// # Errors
+    /// [`Error::Dir`] or [`Error::DiskFull`].
+    pub fn save(&self, state: &State) -> Result<(), Error> {
+        state.write(&self.dir).map_err(|error| Error::io(&self.dir, &error))
+    }
+
+    /// A new file under its temporary name, whose final name is free.
+    ///
+    /// # Errors
+    /// [`Error::Dir`] or [`Error::DiskFull`].
+    pub fn create(
+        &self,
+        now: SystemTime,
+        thread: u32,
+        compression: Compression,
+    ) -> Result<Partial, Error> {
+        static SEQUENCE: AtomicU32 = AtomicU32::new(1);
+        loop {
+            let seq = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+            let name = Name::new(now, thread, seq, compression);
+            // Node counts its own files from 1 too.
+            if self.dir.join(name.to_string()).symlink_metadata().is_ok() {
+                continue;
+            }
+            let path = self.dir.join(name.partial());
+            match create_private(&path) {
+                Ok(file) => {
+                    let handle = self.handle.try_clone().map_err(|e| Error::io(&path, &e))?;
+                    return Ok(Partial { dir: self.dir.clone(), handle, name, file, armed: true });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io(&path, &error)),
+            }
+        }
+    }
+
+    /// Notes that `name` is ours, before it exists: a crash may not orphan it.
+    ///
+    /// # Errors
+    /// As [`Store::save`].
+    pub fn announce(
+        &self,
+        state: &mut State,
+        name: &Name,
+        at: u64,
+        reason: &str,
+    ) -> Result<(), Error> {
+        state.forget_missing(&self.dir);
+        state.keep(Kept {
+            name: name.to_string(),
+            bytes: 0,
+            at,
+            owner: self.me.clone(),
+            reason: reason.to_owned(),
+        });
+        self.save(state)
+    }
+
+    /// Deletes the oldest snapshots of ours until the bounds hold.
+    ///
+    /// # Errors
+    /// As [`Store::save`].
+    pub fn retain(&self, max_files: usize, max_bytes: u64) -> Result<(), Error> {
+        let mut state = self.state();
+        state.forget_missing(&self.dir);
+        state.measure(&self.dir);
+        for gone in state.excess(max_files, max_bytes, |file| file.owner.is_another_alive(&self.me))
+        {
+            let removed = fs::remove_file(self.dir.join(&gone.name));
+            if removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+                state.restore(gone);
+            }
+        }
+        self.save(&state)
+    }
+}
+
+/// A file that is being written; dropped without [`Partial::commit`], it is removed.
+#[derive(Debug)]
+pub struct Partial {
+    dir: PathBuf,
+    handle: File,
+    name: Name,
+    file: File,
+    armed: bool,
+}
+
+impl Partial {
+    /// The name that it will have.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The path that it will have.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.dir.join(self.name.to_string())
+    }
+
+    /// A handle to write with.
+    ///
+    /// # Errors
+    /// Where no descriptor is left.
+    pub fn writer(&self) -> Result<File, Error> {
+        self.file.try_clone().map_err(|error| Error::io(&self.dir, &error))
+    }
+
+    /// The descriptors that a forked child has to keep: the file, and the lock of the directory.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn descriptors(&self) -> [i32; 2] {
+        use std::os::fd::AsRawFd;
+        [self.file.as_raw_fd(), self.handle.as_raw_fd()]
+    }
+
+    /// Gives the complete file its final name, for good.
+    ///
+    /// # Errors
+    /// [`Error::Dir`]; the file is removed.
+    pub fn commit(mut self) -> Result<PathBuf, Error> {
+        let path = self.path();
+        rename_new(&self.dir.join(self.name.partial()), &path)
+            .map_err(|error| Error::io(&path, &error))?;
+        self.armed = false;
+        // Only a crash of the machine can lose the name now; some file systems refuse the call.
+        let _ = self.handle.sync_all();
+        Ok(path)
+    }
+
+    /// Leaves the file to a child that has already committed it.
+    pub fn committed(mut self) -> PathBuf {
+        self.armed = false;
+        self.path()
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if self.armed {
+            let _ = fs::remove_file(self.dir.join(self.name.partial()));
+        }
+    }
+}
+
+/// As `mkdir -p` with mode 0700: dumps hold secrets.
+fn make_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Takes the lock of the directory; false when somebody else holds it. A file system that knows
+/// no locks (or no locks on directories) does not stop us.
+fn lock(handle: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: the descriptor is open for as long as `handle` lives.
+        let answer = unsafe { libc::flock(handle.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+        answer == 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = handle;
+        true
+    }
+}
+
+/// Renames to a name that must be free (renameat2(2), `RENAME_NOREPLACE`).
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let old = std::ffi::CString::new(from.as_os_str().as_bytes())?;
+        let new = std::ffi::CString::new(to.as_os_str().as_bytes())?;
+        // SAFETY: both paths are NUL-terminated and outlive the call.
+        let answer = unsafe {
+            libc::renameat2(
+                libc::AT_FDCWD,
+                old.as_ptr(),
+                libc::AT_FDCWD,
+                new.as_ptr(),
+                libc::RENAME_NOREPLACE,
+            )
+        };
+        if answer == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        // Network file systems may not know the flag.
+        if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) {
+            return Err(error);
+        }
+    }
+    fs::rename(from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::testing::TempDir;
+    use std::io::Write;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn take(store: &Store, bytes: usize) -> PathBuf {
+        let mut state = store.state();
+        let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
+        store.announce(&mut state, partial.name(), 0, "test").unwrap();
+        partial.writer().unwrap().write_all(&vec![b'x'; bytes]).unwrap();
+        partial.commit().unwrap()
+    }
+
+    #[test]
+    fn a_file_appears_whole_and_private_or_not_at_all() {
+        let dir = TempDir::new("store-commit");
+        let store = Store::open(&dir.0).unwrap();
+        let partial = store.create(SystemTime::now(), 3, Compression::None).unwrap();
+        assert_eq!(names(&dir.0), [partial.name().partial()]);
+        drop(partial);
+        assert_eq!(names(&dir.0), Vec::<String>::new());
+        let path = take(&store, 5);
+        assert_eq!(fs::read(&path).unwrap(), b"xxxxx");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_final_name_is_never_overwritten() {
+        let dir = TempDir::new("store-noreplace");
+        let store = Store::open(&dir.0).unwrap();
+        let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
+        let path = partial.path();
+        fs::write(&path, "Node's own").unwrap();
+        assert_eq!(partial.commit().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        assert_eq!(fs::read(&path).unwrap(), b"Node's own");
+        assert_eq!(names(&dir.0).len(), 1, "the partial is gone");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_writer_at_a_time() {
+        let dir = TempDir::new("store-lock");
+        let store = Store::open(&dir.0).unwrap();
+        assert_eq!(Store::open(&dir.0).unwrap_err().code(), "ERR_PLIMSOLL_BUSY");
+        drop(store);
+        Store::open(&dir.0).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn leftovers_of_the_dead_are_swept_and_nothing_else() {
+        let dir = TempDir::new("store-sweep");
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let living = format!("Heap.20261121.081939.{}.0.001.heapsnapshot.partial", child.id());
+        let dead = "Heap.20261121.081939.4194304.0.001.heapsnapshot.partial";
+        let ours =
+            format!("Heap.20261121.081939.{}.0.001.heapsnapshot.partial", std::process::id());
+        let whole = "Heap.20261121.081939.4194304.0.002.heapsnapshot";
+        for file in [living.as_str(), dead, &ours, whole, "other.partial"] {
+            fs::write(dir.0.join(file), "").unwrap();
+        }
+        Store::open(&dir.0).unwrap();
+        let mut expected = vec![living, whole.to_owned(), "other.partial".to_owned()];
+        expected.sort();
+        assert_eq!(names(&dir.0), expected);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn retention_deletes_ours_alone() {
+        let dir = TempDir::new("store-retain");
+        let store = Store::open(&dir.0).unwrap();
+        let foreign = dir.0.join("Heap.20200101.000000.4194304.0.001.heapsnapshot");
+        fs::write(&foreign, "by hand").unwrap();
+        let files: Vec<_> = (0..5).map(|_| take(&store, 10)).collect();
+        store.retain(3, u64::MAX).unwrap();
+        let left = |n: usize| files.iter().filter(|f| f.exists()).count() == n;
+        assert!(left(3) && !files[1].exists() && files[2].exists());
+        store.retain(3, 25).unwrap();
+        assert!(left(2) && foreign.exists());
+        store.retain(1, 0).unwrap();
+        assert!(left(1) && files[4].exists(), "the newest stays whatever its size");
+    }
+
+    #[test]
+    fn an_unusable_directory_is_said() {
+        let dir = TempDir::new("store-dir");
+        let file = dir.0.join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(Store::open(&file.join("below")).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        assert_eq!(Store::open(&file).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+    }
+}
