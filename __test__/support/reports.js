@@ -39,11 +39,13 @@ function leakReport() {
       msToLimit: 130 * minute,
       observedMs: 33 * minute,
       explanation: 'The floor after collections rose in 33 of 33 buckets and does not slow down.',
-      channels: {
-        heap: { state: 'leak', bytesPerMinute: 3.1 * MB, limitBytes: 512 * MB, msToLimit: 130 * minute },
-        external: { state: 'steady', bytesPerMinute: 0, limitBytes: 512 * MB, msToLimit: null },
-        native: { state: 'steady', bytesPerMinute: 0, limitBytes: 512 * MB, msToLimit: null },
-      },
+      probes: 1,
+      probeCostMs: 95,
+      channels: [
+        { channel: 'heap', state: 'leak', bytesPerMinute: 3.1 * MB, bytes: 160 * MB, limitBytes: 512 * MB, msToLimit: 130 * minute, z: 7.9, spanMs: 33 * minute },
+        { channel: 'external', state: 'steady', bytesPerMinute: 0, bytes: 4 * MB, limitBytes: 512 * MB, msToLimit: null, z: 0.1, spanMs: 33 * minute },
+        { channel: 'native', state: 'steady', bytesPerMinute: 0, bytes: 90 * MB, limitBytes: 512 * MB, msToLimit: null, z: 0, spanMs: 33 * minute },
+      ],
     },
     suspects: [
       {

@@ -41,7 +41,7 @@ function fittedFloor(points, verdict) {
   if (!verdict?.bytesPerMinute || points.length < 2) return null;
   const slope = verdict.bytesPerMinute / MINUTE;
   const to = points.at(-1)[0];
-  const seen = points.filter(([t]) => t >= to - (verdict.observedMs ?? Infinity));
+  const seen = points.filter(([t]) => t >= to - (verdict.spanMs ?? Infinity));
   if (seen.length < 2) return null;
   const base = median(seen.map(([t, min]) => min - slope * t));
   return [seen[0][0], to].map((t) => [t, Math.max(0, base + slope * t)]);

@@ -131,13 +131,13 @@ function memory(report) {
   const channels = CHANNELS.filter((channel) => series[channel]?.length > 1).toSorted((a, b) => Number(b === first) - Number(a === first));
   if (channels.length === 0) return null;
   const figures = channels.map((channel, at) => {
-    const own = verdict.channels?.[channel] ?? (verdict.channel === channel ? verdict : null);
+    const own = verdict.channels?.find((each) => each.channel === channel) ?? (verdict.channel === channel ? verdict : null);
     const heap = channel === 'heap';
     const chart = memoryChart({
       channel,
       size: at === 0 ? 'wide' : 'half',
       points: series[channel],
-      verdict: own && { observedMs: verdict.observedMs, ...own },
+      verdict: own && { spanMs: verdict.observedMs, ...own },
       limit: own?.limitBytes ?? limits?.[channel] ?? null,
       collections: heap ? collections : [],
       probes: heap ? probes.slice(-MOST.figures) : [],

@@ -1,0 +1,102 @@
+'use strict';
+// What a watcher's stats() are to a metrics system: one table that every adapter maps to the names
+// and units of its own world. All label sets are bounded.
+
+const { PlimsollTypeError, quote } = require('../errors.js');
+const { STATES } = require('../report/schema.js');
+
+const MINUTE = 60;
+/** Caches with labels of their own; what is beyond adds up under `other`. */
+const MOST_CACHES = 50;
+
+/** @typedef {{labels: Record<string, string>, value: number}} Point */
+/**
+ * @typedef {object} Measurement
+ * @property {string} name words with underscores, without prefix and unit
+ * @property {'gauge' | 'counter'} type
+ * @property {'bytes' | 'seconds' | 'bytes_per_second' | ''} unit
+ * @property {string} help
+ * @property {'max' | 'min'} [across] what the processes of a cluster are together; by default their sum
+ * @property {(stats: any) => Point[]} read
+ */
+
+const one = (value) => (value == null ? [] : [{ labels: {}, value }]);
+
+/** A point for each channel that the verdict speaks of. */
+function byChannel(read) {
+  return ({ verdict }) =>
+    verdict.channels.flatMap((own) => {
+      const value = read(own);
+      return value == null ? [] : [{ labels: { channel: own.channel }, value }];
+    });
+}
+
+/** A point for each named cache; caches of one name, and what is beyond the bound, are added up. */
+function byCache(field) {
+  return ({ caches }) => {
+    const sums = new Map();
+    const names = [...new Set(caches.filter(({ named }) => named !== false).map(({ name }) => name))].toSorted();
+    const own = new Set(names.slice(0, MOST_CACHES));
+    for (const cache of caches) {
+      const value = cache[field];
+      // No bound, or not known: an infinite gauge would say nothing.
+      if (value == null || !Number.isFinite(value)) continue;
+      const name = cache.named !== false && own.has(cache.name) ? cache.name : 'other';
+      sums.set(name, (sums.get(name) ?? 0) + value);
+    }
+    return [...sums].map(([cache, value]) => ({ labels: { cache }, value }));
+  };
+}
+
+function byKind({ trackers }) {
+  const sums = new Map();
+  for (const { kind, count } of trackers) sums.set(kind, (sums.get(kind) ?? 0) + count);
+  return [...sums].map(([kind, value]) => ({ labels: { kind }, value }));
+}
+
+/** @type {Measurement[]} */
+const MEASUREMENTS = [
+  { name: 'floor', type: 'gauge', unit: 'bytes', across: 'max', help: 'Least memory of the channel that its latest interval saw.', read: byChannel(({ bytes }) => bytes) },
+  { name: 'growth', type: 'gauge', unit: 'bytes_per_second', across: 'max', help: 'Slope of the floor; 0 where there is no trend.', read: byChannel(({ bytesPerMinute }) => bytesPerMinute / MINUTE) },
+  { name: 'limit', type: 'gauge', unit: 'bytes', across: 'max', help: 'What the channel may reach.', read: byChannel(({ limitBytes }) => limitBytes) },
+  { name: 'time_to_limit', type: 'gauge', unit: 'seconds', across: 'min', help: 'When the floor reaches the limit at its slope; infinite where it does not grow.', read: byChannel(({ msToLimit }) => (msToLimit ?? Infinity) / 1000) },
+  { name: 'leak', type: 'gauge', unit: '', help: '1 for a channel that leaks.', read: byChannel(({ state }) => Number(state === 'leak')) },
+  { name: 'verdict', type: 'gauge', unit: '', help: '1 for the state that the process is in.', read: ({ verdict }) => STATES.map((state) => ({ labels: { state }, value: Number(verdict.state === state) })) },
+  { name: 'probes', type: 'counter', unit: '', help: 'Collections provoked to see the floor.', read: ({ verdict }) => one(verdict.probes) },
+  { name: 'snapshots_taken', type: 'counter', unit: '', help: 'Heap snapshots taken.', read: ({ snapshots }) => one(snapshots.taken) },
+  { name: 'snapshots_refused', type: 'counter', unit: '', help: 'Heap snapshots that were wanted but not taken, for want of room mostly.', read: ({ snapshots }) => one(snapshots.refused) },
+  { name: 'cache_entries', type: 'gauge', unit: '', help: 'Entries in the cache.', read: byCache('size') },
+  { name: 'cache_max_entries', type: 'gauge', unit: '', help: 'Bound of the cache in entries.', read: byCache('max') },
+  { name: 'cache', type: 'gauge', unit: 'bytes', help: 'Size of the cache, where it counts bytes.', read: byCache('bytes') },
+  { name: 'cache_hits', type: 'counter', unit: '', help: 'Reads that found their key.', read: byCache('hits') },
+  { name: 'cache_misses', type: 'counter', unit: '', help: 'Reads that did not.', read: byCache('misses') },
+  { name: 'cache_evictions', type: 'counter', unit: '', help: 'Entries that went for want of room.', read: byCache('evictions') },
+  { name: 'cache_expirations', type: 'counter', unit: '', help: 'Entries that outlived their ttl.', read: byCache('expirations') },
+  { name: 'tracked', type: 'gauge', unit: '', help: 'Listeners, timers, promises, sockets that are tracked and still there.', read: byKind },
+];
+
+/**
+ * A reader of one watcher. After its stop() there is nothing to tell; so there is when it fails, since
+ * a scrape that fails loses all the other metrics too.
+ * @param {{stats(): any}} watcher
+ */
+function statsReader(watcher) {
+  if (typeof watcher?.stats !== 'function') {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.watcher must be what watch() returned; it is ${quote(watcher)}.`);
+  }
+  let latest;
+  return () => {
+    if (latest === undefined) {
+      try {
+        latest = { caches: [], trackers: [], ...watcher.stats() };
+      } catch {
+        latest = null;
+      }
+      // A registry asks metric by metric, within one turn: it gets one picture.
+      setImmediate(() => (latest = undefined)).unref();
+    }
+    return latest;
+  };
+}
+
+module.exports = { MEASUREMENTS, statsReader };
