@@ -11,6 +11,7 @@ mod dominators;
 mod error;
 mod json;
 mod kind;
+mod leak;
 mod parse;
 mod progress;
 mod read;

@@ -1,0 +1,21 @@
+'use strict';
+// Preloaded into a program of programs.js: runs its step in three rounds with a snapshot after each.
+const path = require('node:path');
+const v8 = require('node:v8');
+
+const rounds = Number(process.env.ROUNDS ?? 3);
+const steps = Number(process.env.STEPS ?? 150);
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+async function drive(step, { warm = 30, scale = 1 } = {}) {
+  let i = 0;
+  for (; i < warm; i++) await step(i);
+  for (let round = 0; round < rounds; round++) {
+    for (let k = 0; k < steps * scale; k++) await step(i++);
+    for (let k = 0; k < 5; k++) await turn();
+    v8.writeHeapSnapshot(path.join(process.env.SNAPSHOTS, `${'ABC'[round]}.heapsnapshot`));
+  }
+  process.exit(0);
+}
+
+Object.defineProperty(globalThis, 'drive', { value: drive, enumerable: false });

@@ -1,0 +1,101 @@
+'use strict';
+// Heap snapshots to a report. The work is done by a process of its own: it needs memory and time that
+// a service does not have to spare.
+
+const { spawn } = require('node:child_process');
+const path = require('node:path');
+const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { SCHEMA } = require('./schema.js');
+
+const CHILD = path.join(__dirname, 'analyzer.js');
+const MOST = 3;
+
+/** NODE_OPTIONS may preload a watcher or set flags, PLIMSOLL_* start one: the child gets neither. */
+function cleanEnv() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')));
+}
+
+/** @param {unknown} paths @returns {asserts paths is string[]} */
+function checkPaths(paths) {
+  const right = Array.isArray(paths) && paths.length >= 1 && paths.length <= MOST && paths.every((each) => typeof each === 'string' && each !== '');
+  if (!right) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `paths must be one to ${MOST} names of heap snapshots, the oldest first, not ${quote(paths)}.`);
+  }
+}
+
+/**
+ * Reads one to three snapshots of one process, the oldest first, and names what grows.
+ * @param {string[]} paths
+ * @param {{signal?: AbortSignal, top?: number, unref?: boolean}} [options] `top`: how many suspects at most; `unref`: do
+ *   not keep this process alive for it
+ * @returns {Promise<object>} a plimsoll.report/1
+ */
+async function analyze(paths, { signal, top, unref = false } = {}) {
+  checkPaths(paths);
+  signal?.throwIfAborted();
+  const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top } });
+  const child = spawn(process.execPath, [CHILD, request], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
+  if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+  const stop = () => child.kill('SIGKILL');
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const answer = await answerOf(child, paths);
+    return reportOf(answer);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+function answerOf(child, paths) {
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    child.stdin.on('error', () => {}); // it ends before we do
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer did not start (${cause.message}); run plimsoll analyze ${paths.join(' ')} elsewhere.`, { cause })));
+    child.on('close', (code, by) => {
+      let answer;
+      try {
+        answer = JSON.parse(Buffer.concat(chunks).toString());
+      } catch {
+        const hint = by === 'SIGKILL' ? ', for want of memory most likely' : '';
+        reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer ended early (${by ?? `code ${code}`}${hint}); run plimsoll analyze ${paths.join(' ')} where there is room.`));
+        return;
+      }
+      if (answer.error) reject(new PlimsollError(answer.error.code, answer.error.message));
+      else resolve(answer);
+    });
+  });
+}
+
+/** The report of what the native side found. A file does not tell the time: rates and limits stay open. */
+function reportOf({ suspects, snapshots, notes, summary }) {
+  const grown = suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
+  return {
+    schema: SCHEMA,
+    version: require('../../package.json').version,
+    at: new Date().toISOString(),
+    pid: null,
+    node: null,
+    uptimeMs: null,
+    verdict: { ...verdictOf(suspects, snapshots), channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null },
+    suspects: suspects.map((suspect) => Object.assign(suspect, { bytesPerMinute: null, share: grown > 0 ? suspect.bytes / grown : null })),
+    snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
+    series: {},
+    summary,
+    notes,
+  };
+}
+
+function verdictOf(suspects, { length }) {
+  if (length < MOST) {
+    const state = suspects.length > 0 ? 'suspect' : 'too-early';
+    return { state, explanation: `${length === 1 ? 'one snapshot shows no growth' : 'two snapshots do not tell a leak from warm-up'}: three of one process, with load in between, name a leak.` };
+  }
+  if (suspects.length > 0) return { state: 'leak', explanation: 'what is listed grew from the first snapshot to the second and again to the third.' };
+  return { state: 'steady', explanation: 'nothing grew from the first snapshot to the second and again to the third.' };
+}
+
+module.exports = { analyze, reportOf, checkPaths };

@@ -1,0 +1,327 @@
+//! What kind of leak it is: the graph's signature of each cause.
+
+use super::super::{EdgeKind, EdgeName, Node, NodeKind};
+use super::route::Step;
+use super::scene::Scene;
+
+/// Why memory grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Entries of a Map.
+    Map,
+    /// Entries of a Set.
+    Set,
+    /// Properties of an object used as a table, or a chain of objects.
+    Object,
+    /// Elements of an array.
+    Array,
+    /// Listeners of an EventEmitter or an EventTarget.
+    Listeners,
+    /// Intervals and timeouts that stay scheduled.
+    Timers,
+    /// Promises that never settle, and what waits for them.
+    Promises,
+    /// Functions that keep large data in their scope.
+    Closure,
+    /// Buffers, typed arrays and WebAssembly memory.
+    Buffers,
+    /// Streams that are not read, or written to faster than they drain.
+    Streams,
+    /// Connections, agents and requests that stay open.
+    Sockets,
+    /// Values under keys of a WeakMap that live on.
+    Weak,
+    /// Anything else.
+    Other,
+}
+
+/// A cause with what the route says about it.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub cause: Cause,
+    /// How many steps of the route lead to the thing to name: the emitter of an event, the stream of a buffer.
+    pub subject: usize,
+    /// The event whose listeners grow.
+    pub event: Option<String>,
+    /// The variable that functions keep alive, and its share of the bytes.
+    pub captured: Option<String>,
+}
+
+/// What the objects that are new consist of.
+#[derive(Debug, Default)]
+struct Composition {
+    bytes: u64,
+    buffers: u64,
+    contexts: u64,
+    timers: u64,
+    sockets: u64,
+    streams: u64,
+    promises: u64,
+    listeners: u64,
+    captured: Option<(u64, String)>,
+}
+
+/// Finds the cause from what grew, the way that leads to it, and what is new in it.
+pub(super) fn find(
+    scene: &Scene,
+    thing: Node,
+    steps: &[Step],
+    sample: &[Node],
+    is_old: &dyn Fn(Node) -> bool,
+) -> Finding {
+    let mut finding =
+        Finding { cause: Cause::Other, subject: steps.len(), event: None, captured: None };
+    if by_route(scene, thing, steps, &mut finding) {
+        return finding;
+    }
+    let composition = Composition::of(scene, sample, is_old);
+    let most = |part: u64| part * 2 > composition.bytes;
+    let container = container(scene, thing);
+    finding.captured = composition
+        .captured
+        .as_ref()
+        .filter(|_| most(composition.contexts))
+        .map(|found| found.1.clone());
+    finding.cause = if most(composition.timers) {
+        Cause::Timers
+    } else if most(composition.sockets) {
+        Cause::Sockets
+    } else if most(composition.streams) {
+        Cause::Streams
+    } else if most(composition.promises) {
+        Cause::Promises
+    } else if most(composition.listeners) {
+        Cause::Listeners
+    } else if most(composition.buffers) || container == Cause::Buffers {
+        Cause::Buffers
+    } else if most(composition.contexts) {
+        Cause::Closure
+    } else {
+        container
+    };
+    finding
+}
+
+/// What the thing itself is.
+fn container(scene: &Scene, thing: Node) -> Cause {
+    let snapshot = scene.snapshot;
+    match snapshot.kind(thing) {
+        NodeKind::Closure => Cause::Closure,
+        NodeKind::Native if snapshot.raw_name(thing) == b"system / JSArrayBufferData" => {
+            Cause::Buffers
+        }
+        NodeKind::WasmObject => Cause::Buffers,
+        NodeKind::Object => match snapshot.raw_name(thing) {
+            b"Array" | b"(array)" => Cause::Array,
+            b"Map" => Cause::Map,
+            b"Set" => Cause::Set,
+            b"WeakMap" | b"WeakSet" | b"WeakRef" | b"FinalizationRegistry" => Cause::Weak,
+            b"Promise" => Cause::Promises,
+            b"ArrayBuffer" | b"SharedArrayBuffer" | b"Buffer" | b"FastBuffer" | b"Memory"
+            | b"DataView" => Cause::Buffers,
+            name if name.starts_with(b"system / Context") => Cause::Closure,
+            name if name.ends_with(b"Array") && scene.internal(thing, "buffer").is_some() => {
+                Cause::Buffers
+            }
+            // An instance of a class that extends a collection has the collection's table.
+            _ if scene.internal(thing, "table").is_some() => {
+                match super::entries::stride(scene.snapshot, thing) {
+                    2 => Cause::Set,
+                    _ => Cause::Map,
+                }
+            }
+            _ if scene.internal(thing, "backing_store").is_some() => Cause::Buffers,
+            _ => Cause::Object,
+        },
+        _ => Cause::Other,
+    }
+}
+
+/// Causes that show on the way to the thing, within its last few steps.
+fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -> bool {
+    const NEAR: usize = 7;
+    let snapshot = scene.snapshot;
+    let from = steps.len().saturating_sub(NEAR);
+    for (at, step) in steps.iter().enumerate().skip(from).rev() {
+        let EdgeName::String(name) = step.edge.name else { continue };
+        let name = snapshot.raw_string(name);
+        match (step.edge.kind, name) {
+            (EdgeKind::Property, b"_events") if steps.len() - at <= 4 => {
+                finding.cause = Cause::Listeners;
+                finding.event =
+                    steps.get(at + 1).map(|step| snapshot.edge_name(&step.edge).into_owned());
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Property, b"<symbol kEvents>") => {
+                finding.cause = Cause::Listeners;
+                finding.event = steps.get(at + 1..).and_then(|steps| event_of_target(scene, steps));
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Context, b"timerListMap" | b"timerListQueue" | b"immediateQueue")
+                if scene
+                    .function_in(step.from)
+                    .is_some_and(|code| code.script.starts_with("node:")) =>
+            {
+                finding.cause = Cause::Timers;
+                return true;
+            }
+            (EdgeKind::Property, b"_readableState" | b"_writableState")
+                if steps.len() - at <= 6 =>
+            {
+                finding.cause = Cause::Streams;
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Internal, b"reactions_or_result") => {
+                finding.cause = Cause::Promises;
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Property, b"freeSockets" | b"sockets" | b"requests")
+                if is_agent(scene, step.from) =>
+            {
+                finding.cause = Cause::Sockets;
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Internal, name)
+                if steps.len() - at <= 1
+                    && memchr::memmem::find(name, b" / part of key (").is_some() =>
+            {
+                // The value of a WeakMap entry that no variable names.
+                finding.cause = Cause::Weak;
+                return true;
+            }
+            _ => {}
+        }
+    }
+    match snapshot.raw_name(thing) {
+        b"Promise" | b"system / PromiseReaction" => finding.cause = Cause::Promises,
+        b"TimersList" | b"Timeout" | b"Immediate" if scene.is_internal_code(thing) => {
+            finding.cause = Cause::Timers;
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn is_agent(scene: &Scene, node: Node) -> bool {
+    ["freeSockets", "sockets", "maxFreeSockets"]
+        .iter()
+        .filter(|name| scene.property(node, name).is_some())
+        .count()
+        >= 2
+}
+
+/// The listeners of an EventTarget hang in a Map by type: the key stands before the value in its table.
+fn event_of_target(scene: &Scene, steps: &[Step]) -> Option<String> {
+    let snapshot = scene.snapshot;
+    steps.iter().find_map(|step| {
+        let at: u32 = snapshot.edge_name(&step.edge).parse().ok()?;
+        let key = snapshot
+            .edges(step.from)
+            .find(|edge| snapshot.edge_name(edge).parse() == Ok(at.wrapping_sub(1)))?;
+        (snapshot.kind(key.to) == NodeKind::String).then(|| snapshot.name(key.to).into_owned())
+    })
+}
+
+impl Composition {
+    fn of(scene: &Scene, sample: &[Node], is_old: &dyn Fn(Node) -> bool) -> Self {
+        let mut sum = Composition::default();
+        // Every so many: a leak's items are alike, but the first may be warm-up.
+        let stride = sample.len().div_ceil(256).max(1);
+        for &top in sample.iter().step_by(stride) {
+            sum.add(scene, top, is_old);
+        }
+        sum
+    }
+
+    fn add(&mut self, scene: &Scene, top: Node, is_old: &dyn Fn(Node) -> bool) {
+        let snapshot = scene.snapshot;
+        let bytes = snapshot.retained(top);
+        self.bytes += bytes;
+        let mut nodes = vec![top];
+        let mut next = 0;
+        let (mut buffers, mut contexts) = (0, 0);
+        while next < nodes.len() && next < 64 {
+            let node = nodes[next];
+            next += 1;
+            match snapshot.kind(node) {
+                NodeKind::Native if snapshot.raw_name(node) == b"system / JSArrayBufferData" => {
+                    buffers += snapshot.shallow(node);
+                }
+                NodeKind::Closure if contexts == 0 => {
+                    if let Some(context) =
+                        scene.internal(node, "context").filter(|&context| !is_old(context))
+                    {
+                        contexts = snapshot.retained(context).min(bytes);
+                        self.note_captured(scene, context);
+                    }
+                }
+                NodeKind::Object if next <= 4 && scene.is_internal_code(node) => {
+                    let (is_stream, is_socket) = kind_of_stream(scene, node);
+                    match snapshot.raw_name(node) {
+                        b"Timeout" | b"Immediate" | b"TimersList" => return self.timers += bytes,
+                        b"Listener" => return self.listeners += bytes,
+                        _ if is_socket => return self.sockets += bytes,
+                        _ if is_stream => return self.streams += bytes,
+                        _ => {}
+                    }
+                }
+                NodeKind::Object if next <= 4 => {
+                    let (is_stream, is_socket) = kind_of_stream(scene, node);
+                    match snapshot.raw_name(node) {
+                        b"Promise" => return self.promises += bytes,
+                        _ if is_socket => return self.sockets += bytes,
+                        _ if is_stream => return self.streams += bytes,
+                        _ => {}
+                    }
+                }
+                NodeKind::Hidden if snapshot.raw_name(node) == b"system / PromiseReaction" => {
+                    return self.promises += bytes;
+                }
+                _ => {}
+            }
+            for edge in snapshot.edges(node) {
+                let is_own = matches!(
+                    edge.kind,
+                    EdgeKind::Property | EdgeKind::Element | EdgeKind::Internal | EdgeKind::Context
+                );
+                if is_own && !is_old(edge.to) && nodes.len() < 64 && !nodes.contains(&edge.to) {
+                    nodes.push(edge.to);
+                }
+            }
+        }
+        self.buffers += buffers.min(bytes);
+        self.contexts += contexts;
+    }
+
+    fn note_captured(&mut self, scene: &Scene, context: Node) {
+        let snapshot = scene.snapshot;
+        let heaviest = snapshot
+            .edges(context)
+            .filter(|edge| edge.kind == EdgeKind::Context)
+            .max_by_key(|edge| snapshot.retained(edge.to));
+        if let Some(edge) = heaviest {
+            let bytes = snapshot.retained(edge.to);
+            if self.captured.as_ref().is_none_or(|known| known.0 < bytes) {
+                self.captured = Some((bytes, snapshot.edge_name(&edge).into_owned()));
+            }
+        }
+    }
+}
+
+/// Whether an object is a stream, and whether it is a connection or what keeps one.
+fn kind_of_stream(scene: &Scene, node: Node) -> (bool, bool) {
+    let is_stream = scene.property(node, "_readableState").is_some()
+        || scene.property(node, "_writableState").is_some();
+    let is_socket = matches!(
+        scene.snapshot.raw_name(node),
+        b"Socket" | b"TLSSocket" | b"Http2Session" | b"ClientHttp2Session"
+    ) && is_stream
+        || is_agent(scene, node);
+    (is_stream, is_socket)
+}

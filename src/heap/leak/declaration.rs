@@ -1,0 +1,542 @@
+//! Where a JavaScript file declares a variable or first defines a property.
+//!
+//! A snapshot knows the code position of functions, not of variables; the file itself knows the rest. This is a scanner,
+//! not a parser: it sees strings, templates, comments and regular expressions for what they are, follows brackets, and
+//! resolves a name from a position outward through the scopes around it. What it cannot see it does not guess.
+
+use std::ops::Range;
+
+/// A place in the text that gives a name its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declaration {
+    /// The byte where the name stands.
+    pub at: usize,
+    /// Whether the value comes from elsewhere (`require`, an import, a pattern, a parameter), so that this is a second
+    /// name for something declared in another place.
+    pub alias: bool,
+}
+
+/// Finds where the variable `name` that is visible at byte `near` is declared.
+pub fn variable(source: &str, name: &str, near: usize) -> Option<Declaration> {
+    let scan = Scan::run(source, name);
+    let near = scan.enclosing(near);
+    scan.found
+        .iter()
+        .filter(|found| found.what == What::Variable)
+        .filter_map(|found| Some((near.iter().position(|&scope| scope == found.scope)?, found)))
+        // The innermost scope first; in one scope the first declaration (`var` may repeat).
+        .min_by_key(|(depth, found)| (*depth, found.declaration.at))
+        .map(|(_, found)| found.declaration)
+}
+
+/// Finds where the property `name` is first given its value, best within the class or function that begins near byte
+/// `near`.
+pub fn property(source: &str, name: &str, near: Option<usize>) -> Option<Declaration> {
+    let scan = Scan::run(source, name);
+    let scope = near.and_then(|near| scan.body_after(near));
+    let inside = |at: usize| scope.as_ref().is_some_and(|scope| scope.contains(&at));
+    scan.found
+        .iter()
+        .filter_map(|found| match found.what {
+            What::Property { made } => {
+                Some((!inside(found.declaration.at), !made, found.declaration))
+            }
+            What::Variable => None,
+        })
+        .min_by_key(|&(outside, assigned, declaration)| (outside, assigned, declaration.at))
+        .map(|(_, _, declaration)| declaration)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Variable,
+    /// `made` where a new value stands on the right (`new`, a literal, `Object.create`).
+    Property {
+        made: bool,
+    },
+}
+
+struct Found {
+    declaration: Declaration,
+    scope: u32,
+    what: What,
+}
+
+struct Scope {
+    parent: u32,
+    range: Range<usize>,
+}
+
+struct Scan {
+    scopes: Vec<Scope>,
+    found: Vec<Found>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token<'s> {
+    Word(&'s str),
+    /// A string without its quotes.
+    Text(&'s str),
+    Mark(u8),
+    /// A number, a template or a regular expression.
+    Value,
+}
+
+/// A bracket that is open, or a substitution in a template.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Brace,
+    Bracket,
+    Paren,
+    Template,
+}
+
+/// A `var`, `let` or `const` that is being read.
+struct Declaring {
+    depth: usize,
+    scope: u32,
+    /// The next word at this depth is a name.
+    expects_name: bool,
+    /// Inside a pattern, which is at this depth.
+    pattern: Option<usize>,
+}
+
+const MAX_SCOPES: usize = 1 << 20;
+
+impl Scan {
+    fn run(source: &str, name: &str) -> Self {
+        let mut scan =
+            Scan { scopes: vec![Scope { parent: 0, range: 0..source.len() }], found: Vec::new() };
+        let mut lexer = Lexer { source: source.as_bytes(), text: source, at: 0, regex: true };
+        let mut open: Vec<(Open, u32)> = Vec::new();
+        let mut scope = 0u32;
+        let mut declaring: Vec<Declaring> = Vec::new();
+        // The parameters that were closed last: they belong to the body that follows.
+        let mut parameters: Vec<usize> = Vec::new();
+        let mut paren_names: Vec<Vec<usize>> = Vec::new();
+        let mut last = Token::Mark(b';');
+        let mut before_last = Token::Mark(b';');
+
+        while let Some((at, token)) = lexer.next() {
+            let depth = open.len();
+            match token {
+                Token::Mark(mark @ (b'{' | b'(' | b'[')) => {
+                    let kind = match mark {
+                        b'{' => Open::Brace,
+                        b'(' => Open::Paren,
+                        _ => Open::Bracket,
+                    };
+                    if let Some(declaring) = declaring.last_mut()
+                        && declaring.expects_name
+                        && declaring.depth == depth
+                    {
+                        declaring.expects_name = false;
+                        declaring.pattern = Some(depth);
+                    }
+                    open.push((kind, scope));
+                    if kind == Open::Paren {
+                        paren_names.push(Vec::new());
+                    }
+                    if kind == Open::Brace && scan.scopes.len() < MAX_SCOPES {
+                        scan.scopes.push(Scope { parent: scope, range: at..source.len() });
+                        scope = (scan.scopes.len() - 1) as u32;
+                        if last == Token::Mark(b')') || last == Token::Mark(b'>') {
+                            for at in parameters.drain(..) {
+                                let declaration = Declaration { at, alias: true };
+                                scan.found.push(Found { declaration, scope, what: What::Variable });
+                            }
+                        }
+                    }
+                }
+                Token::Mark(b'}' | b')' | b']') => {
+                    if let Some((kind, outer)) = open.pop() {
+                        match kind {
+                            Open::Brace => {
+                                scan.scopes[scope as usize].range.end = at + 1;
+                                scope = outer;
+                            }
+                            Open::Paren => parameters = paren_names.pop().unwrap_or_default(),
+                            Open::Template if lexer.template() => open.push((kind, outer)),
+                            Open::Template | Open::Bracket => {}
+                        }
+                    }
+                    let depth = open.len();
+                    declaring.retain(|declaring| declaring.depth <= depth);
+                    if let Some(declaring) = declaring.last_mut()
+                        && declaring.pattern == Some(depth)
+                    {
+                        declaring.pattern = None;
+                    }
+                }
+                Token::Mark(b'`') => open.push((Open::Template, scope)),
+                Token::Mark(b',') => {
+                    if let Some(declaring) = declaring.last_mut()
+                        && declaring.depth == depth
+                    {
+                        declaring.expects_name = true;
+                    }
+                }
+                Token::Mark(b';') => declaring.retain(|declaring| declaring.depth < depth),
+                Token::Word("var" | "let" | "const" | "import") if last != Token::Mark(b'.') => {
+                    declaring.retain(|declaring| declaring.depth < depth);
+                    declaring.push(Declaring { depth, scope, expects_name: true, pattern: None });
+                }
+                Token::Word(word) if word == name => {
+                    let next = lexer.peek();
+                    let declaration = Declaration { at, alias: false };
+                    let current = declaring.last_mut();
+                    if matches!(last, Token::Word("function" | "class"))
+                        || (last == Token::Mark(b'*') && before_last == Token::Word("function"))
+                    {
+                        scan.found.push(Found { declaration, scope, what: What::Variable });
+                    } else if let Some(current) = current.filter(|current| {
+                        (current.expects_name && current.depth == depth)
+                            || current.pattern.is_some()
+                    }) {
+                        let alias = current.pattern.is_some() || lexer.is_required();
+                        current.expects_name = false;
+                        // `{ name: other }` binds the other one.
+                        if !(alias && next == Some(b':')) {
+                            let declaration = Declaration { at, alias };
+                            let scope = current.scope;
+                            scan.found.push(Found { declaration, scope, what: What::Variable });
+                        }
+                    } else if last == Token::Mark(b'.')
+                        || open.last().is_some_and(|open| open.0 == Open::Brace)
+                    {
+                        let key = matches!(last, Token::Mark(b'{' | b',' | b';' | b'}'))
+                            || matches!(last, Token::Word(_));
+                        let defines = lexer.is_assigned()
+                            || (last != Token::Mark(b'.') && next == Some(b':'))
+                            || (key && last != Token::Mark(b',') && next == Some(b';'));
+                        if defines && last != Token::Mark(b'?') {
+                            let what = What::Property { made: lexer.is_made() };
+                            scan.found.push(Found { declaration, scope, what });
+                        }
+                    }
+                    if let Some(names) = paren_names.last_mut() {
+                        names.push(at);
+                    }
+                }
+                Token::Text(text)
+                    if text == name
+                        && (lexer.peek() == Some(b':') || lexer.peek() == Some(b']')) =>
+                {
+                    let what = What::Property { made: lexer.is_made() };
+                    scan.found.push(Found {
+                        declaration: Declaration { at, alias: false },
+                        scope,
+                        what,
+                    });
+                }
+                Token::Word(_) => {
+                    if let Some(declaring) = declaring.last_mut()
+                        && declaring.depth == depth
+                    {
+                        declaring.expects_name = false;
+                    }
+                }
+                _ => {}
+            }
+            before_last = last;
+            last = token;
+        }
+        scan
+    }
+
+    /// The scopes around a byte, innermost first.
+    fn enclosing(&self, at: usize) -> Vec<u32> {
+        let mut scope = 0;
+        // Scopes are in the order of their beginnings: the last one that holds the byte is the innermost.
+        for (index, candidate) in self.scopes.iter().enumerate() {
+            if candidate.range.contains(&at) {
+                scope = index as u32;
+            }
+        }
+        let mut around = vec![scope];
+        while scope != 0 {
+            scope = self.scopes[scope as usize].parent;
+            around.push(scope);
+        }
+        around
+    }
+
+    /// The class around a constructor, or else the body of the function, that begins at a byte.
+    fn body_after(&self, at: usize) -> Option<Range<usize>> {
+        let inner =
+            self.enclosing(at).first().map(|&scope| self.scopes[scope as usize].range.clone())?;
+        let next = self
+            .scopes
+            .iter()
+            .find(|scope| scope.range.start >= at)
+            .map(|scope| scope.range.clone());
+        if inner.start != 0 || inner.end != self.scopes[0].range.end { Some(inner) } else { next }
+    }
+}
+
+struct Lexer<'s> {
+    source: &'s [u8],
+    text: &'s str,
+    at: usize,
+    /// A slash here begins a regular expression.
+    regex: bool,
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte == b'#' || byte >= 0x80
+}
+
+impl<'s> Lexer<'s> {
+    fn next(&mut self) -> Option<(usize, Token<'s>)> {
+        self.skip_blank();
+        let at = self.at;
+        let byte = *self.source.get(at)?;
+        let token = match byte {
+            b'"' | b'\'' => {
+                self.skip_string(byte);
+                self.regex = false;
+                let inner = at + 1..self.at.saturating_sub(1).max(at + 1);
+                Token::Text(self.text.get(inner).unwrap_or_default())
+            }
+            b'`' => {
+                self.at += 1;
+                let substitution = self.template();
+                return Some((at, if substitution { Token::Mark(b'`') } else { Token::Value }));
+            }
+            b'/' if self.regex => {
+                self.skip_regex();
+                self.regex = false;
+                Token::Value
+            }
+            byte if is_word(byte) => {
+                while self.source.get(self.at).copied().is_some_and(is_word) {
+                    self.at += 1;
+                }
+                let word = self.text.get(at..self.at).unwrap_or_default();
+                self.regex = matches!(
+                    word,
+                    "return"
+                        | "typeof"
+                        | "case"
+                        | "in"
+                        | "of"
+                        | "delete"
+                        | "void"
+                        | "instanceof"
+                        | "new"
+                        | "throw"
+                        | "else"
+                        | "do"
+                        | "await"
+                        | "yield"
+                );
+                if byte.is_ascii_digit() { Token::Value } else { Token::Word(word) }
+            }
+            _ => {
+                self.at += 1;
+                self.regex = !matches!(byte, b')' | b']' | b'}');
+                Token::Mark(byte)
+            }
+        };
+        Some((at, token))
+    }
+
+    /// Reads on in a template, to its end or to a substitution; whether it is the latter.
+    fn template(&mut self) -> bool {
+        while let Some(&byte) = self.source.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'\\' => self.at += 1,
+                b'`' => {
+                    self.regex = false;
+                    return false;
+                }
+                b'$' if self.source.get(self.at) == Some(&b'{') => {
+                    self.at += 1;
+                    self.regex = true;
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    fn skip_blank(&mut self) {
+        while let Some(&byte) = self.source.get(self.at) {
+            match (byte, self.source.get(self.at + 1)) {
+                (b'/', Some(b'/')) => self.skip_until(b"\n"),
+                (b'/', Some(b'*')) => self.skip_until(b"*/"),
+                (b'#', Some(b'!')) if self.at == 0 => self.skip_until(b"\n"),
+                _ if byte.is_ascii_whitespace() => self.at += 1,
+                _ => return,
+            }
+        }
+    }
+
+    fn skip_until(&mut self, end: &[u8]) {
+        let from = self.source.get(self.at..).unwrap_or_default();
+        self.at += memchr::memmem::find(from, end).map_or(from.len(), |found| found + end.len());
+    }
+
+    fn skip_string(&mut self, quote: u8) {
+        self.at += 1;
+        while let Some(&byte) = self.source.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'\\' => self.at += 1,
+                b'\n' => return,
+                byte if byte == quote => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn skip_regex(&mut self) {
+        let mut in_class = false;
+        self.at += 1;
+        while let Some(&byte) = self.source.get(self.at) {
+            self.at += 1;
+            match byte {
+                b'\\' => self.at += 1,
+                b'[' => in_class = true,
+                b']' => in_class = false,
+                b'/' if !in_class => return,
+                b'\n' => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// The text from the next token on, blanks skipped.
+    fn ahead(&self) -> &'s [u8] {
+        let mut ahead = Lexer { source: self.source, text: self.text, at: self.at, regex: false };
+        ahead.skip_blank();
+        self.source.get(ahead.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.ahead().first().copied()
+    }
+
+    /// Whether `=` follows, and not `==` or `=>`.
+    fn is_assigned(&self) -> bool {
+        let ahead = self.ahead();
+        // `??=` and `||=` are how a cache is often made.
+        let ahead =
+            ahead.strip_prefix(b"??").or_else(|| ahead.strip_prefix(b"||")).unwrap_or(ahead);
+        ahead.first() == Some(&b'=') && !matches!(ahead.get(1), Some(b'=' | b'>'))
+    }
+
+    fn value(&self) -> &'s [u8] {
+        let ahead = self.ahead();
+        let skip = ahead
+            .iter()
+            .take(4)
+            .take_while(|byte| matches!(byte, b'=' | b':' | b'?' | b'|' | b']'))
+            .count();
+        ahead[skip..].trim_ascii_start()
+    }
+
+    /// Whether what is assigned is made right here.
+    fn is_made(&self) -> bool {
+        let value = self.value();
+        let empty_object = value.first() == Some(&b'{') || value.first() == Some(&b'[');
+        empty_object
+            || value.starts_with(b"new ")
+            || value.starts_with(b"Object.create")
+            || value.starts_with(b"Array(")
+    }
+
+    fn is_required(&self) -> bool {
+        let value = self.value();
+        value.starts_with(b"require")
+            || value.starts_with(b"await import")
+            || value.starts_with(b"__importDefault")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line_of(source: &str, declaration: Option<Declaration>) -> Option<usize> {
+        Some(source[..declaration?.at].matches('\n').count() + 1)
+    }
+
+    #[test]
+    fn a_variable_is_resolved_outward_from_the_function_that_sees_it() {
+        let source = "
+            const cache = new Map();
+            function first() { const cache = []; return () => cache; }
+            function second() { /* const cache */ return 'const cache' + `${cache.size}` + cache; }
+            const other = 1, later = (a, b) => { let deep = /[/]const cache/.test(a); return deep; }, last = 2;
+            const { picked, kept: renamed } = require('x'), mod = require('y');";
+        let near = |text: &str| source.find(text).unwrap();
+        assert_eq!(line_of(source, variable(source, "cache", near("=> cache"))), Some(3));
+        assert_eq!(line_of(source, variable(source, "cache", near("cache.size"))), Some(2));
+        assert_eq!(line_of(source, variable(source, "deep", near("return deep"))), Some(5));
+        assert_eq!(line_of(source, variable(source, "last", near("picked"))), Some(5));
+        assert_eq!(line_of(source, variable(source, "second", 0)), Some(4));
+        assert_eq!(variable(source, "deep", near("picked")), None, "not in scope");
+        assert!(variable(source, "picked", 0).unwrap().alias);
+        assert!(variable(source, "mod", 0).unwrap().alias);
+        assert!(!variable(source, "cache", 0).unwrap().alias);
+        assert_eq!(variable(source, "kept", 0), None);
+        assert!(variable(source, "a", near("let deep")).unwrap().alias, "a parameter");
+    }
+
+    #[test]
+    fn minified_code_is_read_alike() {
+        let source = "var r=class{};function t(e){let n=e/2/1;return()=>n}var o=new Map,a=[],s=t(o);export{o as cache};";
+        assert_eq!(variable(source, "o", source.len()).unwrap().at, source.find("o=new").unwrap());
+        assert_eq!(
+            variable(source, "n", source.find("()=>n").unwrap()).unwrap().at,
+            source.find("n=e").unwrap()
+        );
+    }
+
+    #[test]
+    fn a_property_is_found_where_its_value_is_made() {
+        let source = "
+            class Other { constructor() { this.items = null; } }
+            class Store {
+              static all = [];
+              #secret = new Map();
+              ready;
+              constructor() { this.items = new Map(); }
+              use() { if (this.items === other) this.items = undefined; }
+            }
+            create.instances = [];
+            const options = { limits: {}, 'quoted-name': 1 };
+            exports.table ??= {};";
+        let store = source.find("constructor() { this.items = new").unwrap();
+        assert_eq!(line_of(source, property(source, "items", Some(store))), Some(7));
+        assert_eq!(
+            line_of(source, property(source, "items", None)),
+            Some(7),
+            "made beats assigned"
+        );
+        assert_eq!(
+            line_of(source, property(source, "items", Some(source.find("constructor").unwrap()))),
+            Some(2)
+        );
+        assert_eq!(line_of(source, property(source, "all", None)), Some(4));
+        assert_eq!(line_of(source, property(source, "#secret", None)), Some(5));
+        assert_eq!(line_of(source, property(source, "ready", None)), Some(6));
+        assert_eq!(line_of(source, property(source, "instances", None)), Some(10));
+        assert_eq!(line_of(source, property(source, "limits", None)), Some(11));
+        assert_eq!(line_of(source, property(source, "quoted-name", None)), Some(11));
+        assert_eq!(line_of(source, property(source, "table", None)), Some(12));
+        assert_eq!(property(source, "missing", None), None);
+    }
+
+    #[test]
+    fn any_text_is_survived() {
+        for source in ["", "`${", "/", "'", "}}}", "let", "a = /[", "`${`${`", "/*", "é = 1; let é"]
+        {
+            let _ = variable(source, "a", 0);
+            let _ = property(source, "é", Some(3));
+        }
+    }
+}

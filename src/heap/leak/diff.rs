@@ -1,0 +1,243 @@
+//! Which object of an earlier snapshot is which of a later one.
+//!
+//! In snapshots that one process took, an odd id is an identity (v8/src/profiler/heap-snapshot-generator.h,
+//! `HeapObjectsMap`). A forked child gives ids of its own to whatever its parent had not numbered, in the order of the
+//! heap: equal ids then mean nothing. [`Counterparts::find`] sees up to which id equal ids mean equal objects, and matches
+//! the rest by names: along two equal paths stand counterparts.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use super::super::{EdgeKind, EdgeName, Node, NodeKind, Snapshot};
+
+/// No counterpart.
+pub(super) const NONE: Node = Node::MAX;
+
+/// For each node of the later snapshot its counterpart in the earlier one, or [`NONE`].
+pub(super) struct Counterparts {
+    pub earlier: Vec<Node>,
+    /// Whether ids told all of it.
+    pub by_id: bool,
+}
+
+impl Counterparts {
+    pub fn find(earlier: &Snapshot, later: &Snapshot) -> Self {
+        let mut found = vec![NONE; later.node_count()];
+        let ids = Ids::new(earlier);
+        let common = common(earlier, later, &ids);
+        let reliable = reliable_prefix(earlier, later, &common);
+        for &(node, counterpart) in &common[..reliable] {
+            if is_same_kind(earlier.kind(counterpart), later.kind(node)) {
+                found[node as usize] = counterpart;
+            }
+        }
+        let by_id = reliable == common.len() && !common.is_empty();
+        if !by_id {
+            ByName::new(earlier, later, &mut found).run();
+        }
+        Counterparts { earlier: found, by_id }
+    }
+}
+
+/// A rope that was flattened and a string are one object.
+fn is_same_kind(a: NodeKind, b: NodeKind) -> bool {
+    let is_string =
+        |kind| matches!(kind, NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString);
+    a == b || (is_string(a) && is_string(b))
+}
+
+/// Nodes by odd id: a table where ids are dense, as they are unless a file is odd.
+enum Ids<'s> {
+    Table(Vec<Node>),
+    Search(&'s Snapshot),
+}
+
+impl<'s> Ids<'s> {
+    fn new(snapshot: &'s Snapshot) -> Self {
+        let highest = snapshot.nodes().map(|node| snapshot.id(node)).max().unwrap_or(0) as usize;
+        if highest / 2 > 32 * snapshot.node_count() + 1024 {
+            return Ids::Search(snapshot);
+        }
+        let mut table = vec![NONE; highest / 2 + 1];
+        for node in snapshot.nodes() {
+            let id = snapshot.id(node);
+            if id % 2 == 1 {
+                table[id as usize / 2] = node;
+            }
+        }
+        Ids::Table(table)
+    }
+
+    fn get(&self, id: u32) -> Option<Node> {
+        match self {
+            Ids::Table(table) => table.get(id as usize / 2).copied().filter(|&node| node != NONE),
+            Ids::Search(snapshot) => snapshot.by_id(id),
+        }
+    }
+}
+
+/// The pairs (later, earlier) of one odd id, by ascending id.
+fn common(earlier: &Snapshot, later: &Snapshot, ids: &Ids) -> Vec<(Node, Node)> {
+    let mut common: Vec<(Node, Node)> = later
+        .nodes()
+        .filter(|&node| later.id(node) % 2 == 1)
+        .filter_map(|node| Some((node, ids.get(later.id(node))?)))
+        .collect();
+    // Ids mostly ascend with the file: the sort finds runs.
+    common.sort_by_key(|&(node, _)| later.id(node));
+    debug_assert!(common.iter().all(|&(node, other)| earlier.id(other) == later.id(node)));
+    common
+}
+
+/// How many of the common ids, from the lowest on, mean the same object.
+///
+/// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are not,
+/// few. The prefix ends where the sum of (agreement - 0.9) over blocks is greatest.
+fn reliable_prefix(earlier: &Snapshot, later: &Snapshot, common: &[(Node, Node)]) -> usize {
+    const BLOCK: usize = 256;
+    let agrees = |&&(node, other): &&(Node, Node)| {
+        is_same_kind(earlier.kind(other), later.kind(node))
+            && earlier.raw_name(other) == later.raw_name(node)
+    };
+    let (mut sum, mut best, mut prefix) = (0.0, 0.0, 0);
+    for (index, block) in common.chunks(BLOCK).enumerate() {
+        let agreeing = block.iter().filter(agrees).count();
+        sum += agreeing as f64 - 0.9 * block.len() as f64;
+        if sum >= best {
+            (best, prefix) = (sum, index * BLOCK + block.len());
+        }
+    }
+    prefix
+}
+
+/// Walks both graphs in step, breadth first, the program's own objects before V8's roots.
+struct ByName<'a> {
+    earlier: &'a Snapshot,
+    later: &'a Snapshot,
+    found: &'a mut Vec<Node>,
+    taken: Vec<bool>,
+    visited: Vec<bool>,
+    /// The later snapshot's strings as indexes into the earlier one's table.
+    strings: Vec<u32>,
+    /// Names that hold ids (of WeakMap entries): those of the earlier and of the later snapshot.
+    entry_names: [Vec<bool>; 2],
+    queue: VecDeque<(Node, Node)>,
+    roots: VecDeque<(Node, Node)>,
+}
+
+/// An edge's name in terms of the earlier snapshot's strings.
+type Key = (EdgeKind, bool, u32);
+
+impl<'a> ByName<'a> {
+    fn new(earlier: &'a Snapshot, later: &'a Snapshot, found: &'a mut Vec<Node>) -> Self {
+        let index: FxHashMap<&[u8], u32> = (0..earlier.string_count() as u32)
+            .map(|string| (earlier.raw_string(string), string))
+            .collect();
+        let strings = (0..later.string_count() as u32)
+            .map(|string| index.get(later.raw_string(string)).copied().unwrap_or(u32::MAX))
+            .collect();
+        let finder = memchr::memmem::Finder::new(b" / part of key (");
+        let entry_names = [earlier, later].map(|snapshot| {
+            (0..snapshot.string_count() as u32)
+                .map(|string| finder.find(snapshot.raw_string(string)).is_some())
+                .collect()
+        });
+        let mut taken = vec![false; earlier.node_count()];
+        for &counterpart in found.iter().filter(|&&counterpart| counterpart != NONE) {
+            taken[counterpart as usize] = true;
+        }
+        let visited = vec![false; later.node_count()];
+        let (queue, roots) = (VecDeque::new(), VecDeque::new());
+        ByName { earlier, later, found, taken, visited, strings, entry_names, queue, roots }
+    }
+
+    fn run(mut self) {
+        let (earlier, later) = (self.earlier.root(), self.later.root());
+        self.found[later as usize] = earlier;
+        self.taken[earlier as usize] = true;
+        self.visit(earlier, later);
+        while let Some((earlier, later)) = self.queue.pop_front().or_else(|| self.roots.pop_front())
+        {
+            self.expand(earlier, later);
+        }
+    }
+
+    fn visit(&mut self, earlier: Node, later: Node) {
+        if std::mem::replace(&mut self.visited[later as usize], true) {
+            return;
+        }
+        let is_root = self.later.kind(later) == NodeKind::Synthetic;
+        (if is_root { &mut self.roots } else { &mut self.queue }).push_back((earlier, later));
+    }
+
+    fn expand(&mut self, earlier: Node, later: Node) {
+        let ours: Vec<(Key, Node)> = self
+            .earlier
+            .edges(earlier)
+            .filter(|edge| !matches!(edge.kind, EdgeKind::Weak | EdgeKind::Ephemeron))
+            .map(|edge| match edge.name {
+                EdgeName::Index(index) => ((edge.kind, false, index), edge.to),
+                EdgeName::String(name) if self.entry_names[0][name as usize] => {
+                    ((edge.kind, true, self.earlier.name_index(edge.to)), edge.to)
+                }
+                EdgeName::String(name) => ((edge.kind, false, name), edge.to),
+            })
+            .collect();
+        let theirs: Vec<(Key, Node)> = self
+            .later
+            .edges(later)
+            .filter(|edge| !matches!(edge.kind, EdgeKind::Weak | EdgeKind::Ephemeron))
+            .filter_map(|edge| {
+                let (is_entry, name) = match edge.name {
+                    EdgeName::Index(index) => return Some(((edge.kind, false, index), edge.to)),
+                    EdgeName::String(name) if self.entry_names[1][name as usize] => {
+                        (true, self.later.name_index(edge.to))
+                    }
+                    EdgeName::String(name) => (false, name),
+                };
+                let name = self.strings[name as usize];
+                (name != u32::MAX).then_some(((edge.kind, is_entry, name), edge.to))
+            })
+            .collect();
+        let aligned =
+            ours.iter().zip(&theirs).take_while(|(ours, theirs)| ours.0 == theirs.0).count();
+        for at in 0..aligned {
+            self.pair(ours[at].1, theirs[at].1);
+        }
+        let (ours, theirs) = (&ours[aligned..], &theirs[aligned..]);
+        if ours.is_empty() || theirs.is_empty() {
+            return;
+        }
+        let mut by_key: FxHashMap<Key, Node> = FxHashMap::default();
+        for &(key, node) in ours {
+            by_key.entry(key).or_insert(node);
+        }
+        for (key, node) in theirs {
+            if let Some(counterpart) = by_key.remove(key) {
+                self.pair(counterpart, *node);
+            }
+        }
+    }
+
+    fn pair(&mut self, earlier: Node, later: Node) {
+        let found = self.found[later as usize];
+        if found != NONE {
+            // Known already, by id or by another path: only a walk in step goes on.
+            if found == earlier {
+                self.visit(earlier, later);
+            }
+        } else if !self.taken[earlier as usize] && self.is_alike(earlier, later) {
+            self.found[later as usize] = earlier;
+            self.taken[earlier as usize] = true;
+            self.visit(earlier, later);
+        }
+    }
+
+    fn is_alike(&self, earlier: Node, later: Node) -> bool {
+        self.earlier.kind(earlier) == self.later.kind(later)
+            && self.strings[self.later.name_index(later) as usize]
+                == self.earlier.name_index(earlier)
+            && self.earlier.location(earlier) == self.later.location(later)
+    }
+}

@@ -1,0 +1,256 @@
+//! What grew from the first snapshot to the last, by holder.
+
+use rustc_hash::FxHashMap;
+
+use super::super::{Node, NodeKind, Snapshot};
+use super::diff::{Counterparts, NONE};
+use super::owners::{Share, Slot, shares, slot_names, slot_target};
+
+/// A holder that grew, in terms of the last snapshot.
+#[derive(Debug)]
+pub(super) struct Growth {
+    /// The object that grew, or the one that a variable was given anew: what is to be named.
+    pub thing: Node,
+    /// The holder and its variable, where the variable was given a new object.
+    pub slot: Slot,
+    /// The thing's counterparts in the earlier snapshots.
+    pub before: Vec<Node>,
+    /// Bytes that hang from it beyond the skeleton, by snapshot.
+    pub bytes: Vec<u64>,
+    /// Objects that hang from it beyond the skeleton, by snapshot.
+    pub objects: Vec<u64>,
+    /// Some of what is new in the last snapshot.
+    pub sample: Vec<Node>,
+}
+
+impl Growth {
+    /// From the first snapshot to the last.
+    pub fn grown(&self) -> u64 {
+        let last = self.bytes.last().copied().unwrap_or(0);
+        last.saturating_sub(self.bytes.first().copied().unwrap_or(0))
+    }
+}
+
+/// The series of snapshots with what corresponds to what.
+pub(super) struct Series<'s> {
+    snapshots: &'s [Snapshot],
+    /// For each earlier snapshot the counterparts of the last one's nodes.
+    counterparts: Vec<Counterparts>,
+    /// For each snapshot whether a node is in all of them.
+    skeletons: Vec<Vec<bool>>,
+}
+
+impl<'s> Series<'s> {
+    pub fn new(snapshots: &'s [Snapshot]) -> Option<Self> {
+        let (last, earlier) = snapshots.split_last()?;
+        let counterparts: Vec<Counterparts> =
+            earlier.iter().map(|snapshot| Counterparts::find(snapshot, last)).collect();
+        let in_all: Vec<bool> = last
+            .nodes()
+            .map(|node| {
+                counterparts.iter().all(|counterparts| counterparts.earlier[node as usize] != NONE)
+            })
+            .collect();
+        let mut skeletons: Vec<Vec<bool>> =
+            earlier.iter().map(|snapshot| vec![false; snapshot.node_count()]).collect();
+        for (skeleton, counterparts) in skeletons.iter_mut().zip(&counterparts) {
+            for (node, &counterpart) in counterparts.earlier.iter().enumerate() {
+                if in_all[node] {
+                    skeleton[counterpart as usize] = true;
+                }
+            }
+        }
+        skeletons.push(in_all);
+        Some(Series { snapshots, counterparts, skeletons })
+    }
+
+    /// Whether equal ids meant equal objects throughout.
+    pub fn by_id(&self) -> bool {
+        self.counterparts.iter().all(|counterparts| counterparts.by_id)
+    }
+
+    fn last(&self) -> &'s Snapshot {
+        &self.snapshots[self.snapshots.len() - 1]
+    }
+
+    /// Whether all snapshots have this node of the last one.
+    pub fn is_old(&self, node: Node) -> bool {
+        self.skeletons.last().is_some_and(|skeleton| skeleton[node as usize])
+    }
+
+    /// The counterparts of a node of the last snapshot in the earlier ones.
+    pub fn before(&self, node: Node) -> Vec<Node> {
+        self.counterparts.iter().map(|counterparts| counterparts.earlier[node as usize]).collect()
+    }
+
+    /// All that grew, the most bytes first.
+    pub fn growths(&self) -> Vec<Growth> {
+        let count = self.snapshots.len();
+        let mut by_slot: FxHashMap<Slot, Growth> = FxHashMap::default();
+        for (index, snapshot) in self.snapshots.iter().enumerate() {
+            let to_last = self.to_last(index);
+            let mut found: Vec<(Slot, Share)> =
+                shares(snapshot, &self.skeletons[index]).into_iter().collect();
+            found.sort_by_key(|(slot, _)| slot.holder);
+            for (slot, share) in found {
+                let holder =
+                    to_last.as_ref().map_or(slot.holder, |to_last| to_last[slot.holder as usize]);
+                let slot = self.owner(Slot { holder, name: slot.name });
+                let growth = by_slot.entry(slot).or_insert_with(|| Growth {
+                    thing: slot.holder,
+                    slot,
+                    before: Vec::new(),
+                    bytes: vec![0; count],
+                    objects: vec![0; count],
+                    sample: Vec::new(),
+                });
+                growth.bytes[index] += share.bytes + share.shared;
+                growth.objects[index] += share.objects;
+                if index == count - 1 {
+                    growth.sample.extend(share.sample);
+                }
+            }
+        }
+        self.add_own_sizes(&mut by_slot);
+        let mut growths: Vec<Growth> =
+            self.gather(by_slot).into_iter().filter(|growth| self.rises(growth)).collect();
+        for growth in &mut growths {
+            growth.before = self.before(growth.thing);
+        }
+        growths.sort_by_key(|growth| (std::cmp::Reverse(growth.grown()), growth.thing));
+        growths
+    }
+
+    /// From the nodes of a snapshot to those of the last; none for the last itself.
+    fn to_last(&self, index: usize) -> Option<Vec<Node>> {
+        let counterparts = self.counterparts.get(index)?;
+        let mut to_last = vec![NONE; self.snapshots[index].node_count()];
+        for (node, &counterpart) in counterparts.earlier.iter().enumerate() {
+            if counterpart != NONE {
+                to_last[counterpart as usize] = node as Node;
+            }
+        }
+        Some(to_last)
+    }
+
+    /// A backing store's slot belongs to the object that has the store; a chain's to its head.
+    fn owner(&self, slot: Slot) -> Slot {
+        let last = self.last();
+        let mut holder = slot.holder;
+        let mut name = slot.name;
+        while is_store(last, holder) && self.is_old(last.dominator(holder)) {
+            holder = last.dominator(holder);
+            name = None;
+        }
+        Slot { holder, name }
+    }
+
+    /// Objects of the skeleton whose own size differs: memory outside of the heap, stores that were made longer.
+    fn add_own_sizes(&self, by_slot: &mut FxHashMap<Slot, Growth>) {
+        let (last, count) = (self.last(), self.snapshots.len());
+        for node in last.nodes().filter(|&node| self.is_old(node)) {
+            let sizes: Vec<u64> = self
+                .before(node)
+                .iter()
+                .zip(self.snapshots)
+                .map(|(&before, snapshot)| snapshot.shallow(before))
+                .chain([last.shallow(node)])
+                .collect();
+            let least = sizes.iter().copied().min().unwrap_or(0);
+            if sizes.iter().all(|&size| size == least) || super::owners::counted(last, node) == 0 {
+                continue;
+            }
+            let slot = self.owner(Slot { holder: node, name: None });
+            let growth = by_slot.entry(slot).or_insert_with(|| Growth {
+                thing: slot.holder,
+                slot,
+                before: Vec::new(),
+                bytes: vec![0; count],
+                objects: vec![0; count],
+                sample: Vec::new(),
+            });
+            for (sum, size) in growth.bytes.iter_mut().zip(sizes) {
+                *sum += size - least;
+            }
+        }
+    }
+
+    /// One growth for each collection; one for each variable that was given a new object.
+    fn gather(&self, by_slot: FxHashMap<Slot, Growth>) -> Vec<Growth> {
+        let last = self.last();
+        let mut by_holder: FxHashMap<Node, Vec<Growth>> = FxHashMap::default();
+        for growth in by_slot.into_values() {
+            by_holder.entry(growth.slot.holder).or_default().push(growth);
+        }
+        let mut gathered = Vec::new();
+        for (holder, mut growths) in by_holder {
+            growths.sort_by_key(|growth| growth.slot.name);
+            let before = self.before(holder);
+            // A property that no earlier snapshot's object had is an entry.
+            let old: Vec<_> = before
+                .iter()
+                .zip(self.snapshots)
+                .map(|(&node, snapshot)| slot_names(snapshot, node))
+                .collect();
+            let (mut entries, slots): (Vec<Growth>, Vec<Growth>) =
+                growths.into_iter().partition(|growth| {
+                    growth
+                        .slot
+                        .name
+                        .is_none_or(|name| !old.iter().all(|names| names.contains(&name)))
+                });
+            for slot in slots {
+                if let Some(edge) = slot_target(last, slot.slot)
+                    && !self.is_old(edge.to)
+                {
+                    gathered.push(Growth { thing: edge.to, ..slot });
+                } else {
+                    entries.push(slot);
+                }
+            }
+            let merged = entries.into_iter().reduce(|mut all, growth| {
+                all.bytes.iter_mut().zip(&growth.bytes).for_each(|(sum, bytes)| *sum += bytes);
+                all.objects
+                    .iter_mut()
+                    .zip(&growth.objects)
+                    .for_each(|(sum, objects)| *sum += objects);
+                all.sample.extend(growth.sample);
+                all
+            });
+            if let Some(mut merged) = merged {
+                merged.slot.name = None;
+                gathered.push(merged);
+            }
+        }
+        gathered
+    }
+
+    /// Rises in each interval, by no less in the last than two fifths of the one before, and by more than what is
+    /// replaced at the same time.
+    fn rises(&self, growth: &Growth) -> bool {
+        let bytes = &growth.bytes;
+        let grown = growth.grown();
+        let steps: Vec<u64> =
+            bytes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        let rises = steps.iter().all(|&step| step > 0)
+            && steps.windows(2).all(|pair| pair[1] as f64 >= 0.4 * pair[0] as f64);
+        let last = bytes.last().copied().unwrap_or(0);
+        rises && grown >= NOISE && grown as f64 >= 0.25 * last as f64
+    }
+}
+
+/// Growth below this many bytes is not told from what a process does anyway.
+const NOISE: u64 = 4096;
+
+/// Whether a node is a part of the object that dominates it, not an object that a program sees.
+fn is_store(snapshot: &Snapshot, node: Node) -> bool {
+    match snapshot.kind(node) {
+        NodeKind::Array => true,
+        NodeKind::Native => snapshot.raw_name(node) == b"system / JSArrayBufferData",
+        NodeKind::Hidden => matches!(
+            snapshot.raw_name(node),
+            b"system / PropertyArray" | b"system / ExternalStringData" | b"system / PropertyCell"
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,209 @@
+//! Naming a leak from snapshots of one process: what grew, who holds it, what it is called, where it stands in the code.
+//!
+//! Three snapshots tell a leak from warm-up: what a process fills once rises from the first to the second, and no more.
+
+mod advice;
+mod causes;
+mod declaration;
+mod diff;
+mod entries;
+mod growth;
+mod names;
+mod owners;
+mod route;
+mod scene;
+mod sites;
+mod sourcemap;
+mod sources;
+
+use serde::Serialize;
+
+use super::{Node, Snapshot};
+use causes::Finding;
+use growth::{Growth, Series};
+use scene::Scene;
+
+pub use causes::Cause;
+pub use sites::Site;
+pub use sources::Package;
+
+/// A holder that grows, named.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspect {
+    /// The kind of leak.
+    pub cause: Cause,
+    /// A variable, a property, an event, a function.
+    pub name: String,
+    /// An absolute path, or what V8 calls the script; absent where nothing tells.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// From 1.
+    pub column: Option<u32>,
+    /// By how much it grew from the first snapshot to the last.
+    pub bytes: u64,
+    /// By how many entries.
+    pub count: u64,
+    /// Its bytes beyond what all snapshots have in common, by snapshot.
+    pub growth: Vec<u64>,
+    /// From the module or root down to it.
+    pub path: Vec<String>,
+    /// What holds it, in words.
+    pub holder: String,
+    /// The variable that functions keep alive, where that is most of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captured: Option<String>,
+    /// Where the holder lies in node_modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<Package>,
+    /// The code that made what is new.
+    pub sites: Vec<Site>,
+    /// What to change.
+    pub advice: String,
+}
+
+/// What a comparison found.
+#[derive(Debug)]
+pub struct Suspects {
+    /// The likeliest first.
+    pub suspects: Vec<Suspect>,
+    /// What was said less for, and why.
+    pub notes: Vec<String>,
+}
+
+/// Compares snapshots of one process, oldest first. One alone shows no growth.
+pub fn suspects(snapshots: &[Snapshot], most: usize) -> Suspects {
+    let mut notes = Vec::new();
+    let series = match Series::new(snapshots) {
+        Some(series) if snapshots.len() > 1 => series,
+        _ => {
+            notes.push("one snapshot shows what is there, not what grows: take two more with load in between".to_owned());
+            return Suspects { suspects: Vec::new(), notes };
+        }
+    };
+    if snapshots.len() == 2 {
+        notes.push(
+            "two snapshots do not tell a leak from warm-up: a third one, later, does".to_owned(),
+        );
+    }
+    if !series.by_id() {
+        notes.push("the object ids of these snapshots are not those of one numbering: objects were matched by their paths".to_owned());
+    }
+    let scene = Scene::new(&snapshots[snapshots.len() - 1]);
+    let growths = series.growths();
+    let mut suspects: Vec<Suspect> = Vec::new();
+    for growth in growths.iter().take(MAX_GROWTHS) {
+        let Some(suspect) = suspect(&scene, snapshots, &series, growth) else { continue };
+        let twin = suspects.iter_mut().find(|known| known.is_same(&suspect));
+        match twin {
+            Some(twin) => twin.absorb(suspect),
+            None => suspects.push(suspect),
+        }
+    }
+    suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.bytes));
+    let least = suspects.first().map_or(0, |first| first.bytes / 50);
+    suspects.retain(|suspect| suspect.bytes >= least);
+    suspects.truncate(most);
+    Suspects { suspects, notes }
+}
+
+/// Growths that are named at all: the rest is small beside them.
+const MAX_GROWTHS: usize = 64;
+
+fn suspect(
+    scene: &Scene,
+    snapshots: &[Snapshot],
+    series: &Series,
+    growth: &Growth,
+) -> Option<Suspect> {
+    let is_old = |node: Node| series.is_old(node);
+    let steps = route::route(scene, growth.thing, &is_old);
+    let Finding { cause, subject, event, captured } =
+        causes::find(scene, growth.thing, &steps, &growth.sample, &is_old);
+    let named = names::name(scene, &steps[..subject]);
+    let found = sites::sites(scene, cause, &growth.sample, &is_old);
+    let (name, place) = match cause {
+        Cause::Listeners => (
+            event.unwrap_or(named.name),
+            found.first().map(|site| site.0.place.clone()).or(named.place),
+        ),
+        Cause::Timers => {
+            let function = found.first().map(|site| &site.0);
+            let name =
+                function.map(|function| function.name.clone()).filter(|name| !name.is_empty());
+            (
+                name.unwrap_or_else(|| "timer".to_owned()),
+                function.map(|function| function.place.clone()),
+            )
+        }
+        _ => (named.name, named.place),
+    };
+    let place = place.or_else(|| found.first().map(|site| site.0.place.clone()));
+    if name.is_empty() && place.is_none() {
+        return None;
+    }
+    let package = place.as_ref().and_then(|place| sources::package_of(&place.file));
+    let mut path = named.path;
+    if cause == Cause::Listeners && path.last() != Some(&name) {
+        path.push(name.clone());
+    }
+    Some(Suspect {
+        cause,
+        advice: advice::advice(cause, &name, captured.as_deref(), package.as_ref()),
+        name,
+        file: place.as_ref().map(|place| place.file.clone()),
+        line: place.as_ref().map(|place| place.line),
+        column: place.as_ref().map(|place| place.column),
+        bytes: growth.grown(),
+        count: entries_grown(snapshots, growth),
+        growth: growth.bytes.clone(),
+        path,
+        holder: named.holder,
+        captured,
+        package,
+        sites: found
+            .into_iter()
+            .map(|(function, share)| Site {
+                function: function.name,
+                file: function.place.file,
+                line: function.place.line,
+                column: function.place.column,
+                share,
+            })
+            .collect(),
+    })
+}
+
+/// Entries of a collection; objects that hang from anything else.
+fn entries_grown(snapshots: &[Snapshot], growth: &Growth) -> u64 {
+    let last = &snapshots[snapshots.len() - 1];
+    let now = entries::count(last, growth.thing);
+    let before = growth
+        .before
+        .first()
+        .filter(|&&node| node != diff::NONE)
+        .map(|&node| entries::count(&snapshots[0], node));
+    let entries = before.map_or(0, |before| now.saturating_sub(before));
+    let objects = growth
+        .objects
+        .last()
+        .zip(growth.objects.first())
+        .map_or(0, |(last, first)| last.saturating_sub(*first));
+    if entries > 1 { entries } else { objects }
+}
+
+impl Suspect {
+    fn is_same(&self, other: &Suspect) -> bool {
+        self.cause == other.cause
+            && self.name == other.name
+            && self.file == other.file
+            && self.line == other.line
+    }
+
+    fn absorb(&mut self, other: Suspect) {
+        self.bytes += other.bytes;
+        self.count += other.count;
+        self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
+    }
+}

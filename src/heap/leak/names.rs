@@ -1,0 +1,310 @@
+//! What a person calls the thing that grew, and where its declaration stands.
+
+use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer};
+use super::route::{Step, is_global, is_module};
+use super::scene::{Function, Scene};
+use super::sources::{Declared, Place, is_internal};
+
+/// A name with what it is a part of.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// A variable (`sessions`), a property (`items`), a function's property (`createDebug.instances`).
+    pub name: String,
+    /// The declaration, or the scope that it stands in.
+    pub place: Option<Place>,
+    /// From the module or root down to the thing.
+    pub path: Vec<String>,
+    /// What holds it, in words.
+    pub holder: String,
+}
+
+/// Names the object at the end of a route.
+pub(super) fn name(scene: &Scene, steps: &[Step]) -> Named {
+    let mut named =
+        Named { path: path(scene, steps), holder: holder(scene, steps), ..Named::default() };
+    for (at, step) in steps.iter().enumerate().rev() {
+        let Some(reference) = Reference::of(scene, step) else { continue };
+        let best = reference.best(scene, step);
+        let reference = best.as_ref().unwrap_or(&reference);
+        named.name = reference.qualified(scene);
+        let declared = reference.declared(scene, &steps[..at]);
+        if let Some(original) = declared.as_ref().and_then(|declared| declared.name.clone())
+            && let Some(short) = named.name.rsplit('.').next().map(str::len)
+        {
+            // A minified name goes back to what was written.
+            named.name.truncate(named.name.len() - short);
+            named.name += &original;
+        }
+        named.place = declared.map(|declared| declared.place);
+        break;
+    }
+    if let Some(last) = named.path.last_mut()
+        && !named.name.is_empty()
+        && steps.last().is_some_and(|step| Reference::of(scene, step).is_some())
+    {
+        // The last word of the path is the name as the source has it.
+        *last = named.name.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    named
+}
+
+/// A reference that has a name in the program.
+struct Reference {
+    kind: Kind,
+    from: Node,
+    name: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Variable,
+    Property,
+    /// An ES module's export; `from` is the module.
+    Export,
+}
+
+impl Reference {
+    fn of(scene: &Scene, step: &Step) -> Option<Self> {
+        let name = match step.edge.name {
+            EdgeName::String(name) => scene.snapshot.string(name).into_owned(),
+            EdgeName::Index(_) => return None,
+        };
+        match step.edge.kind {
+            EdgeKind::Context if name != "this" => {
+                Some(Reference { kind: Kind::Variable, from: step.from, name })
+            }
+            EdgeKind::Property
+                if !matches!(name.as_str(), "__proto__" | "prototype" | "constructor") =>
+            {
+                let symbol = name.strip_prefix("<symbol ").and_then(|name| name.strip_suffix('>'));
+                if symbol.is_some() && scene.is_internal_code(step.from) {
+                    return None;
+                }
+                let name = symbol.map_or(name.clone(), str::to_owned);
+                Some(Reference { kind: Kind::Property, from: step.from, name })
+            }
+            EdgeKind::Internal if name == "value" && is_cell(scene, step.from) => {
+                let (name, module) = scene.export(step.from)?;
+                Some(Reference { kind: Kind::Export, from: module, name })
+            }
+            _ => None,
+        }
+    }
+
+    /// Of several variables for one object the one that it was made for: not an import, a pattern or a parameter.
+    fn best(&self, scene: &Scene, step: &Step) -> Option<Reference> {
+        if self.kind == Kind::Export || (self.kind == Kind::Variable && !self.is_alias(scene)) {
+            return None;
+        }
+        let from_exports = self.kind == Kind::Property && scene.function(self.from).is_none();
+        if self.kind == Kind::Property && !from_exports {
+            return None;
+        }
+        scene
+            .snapshot
+            .retainers(step.edge.to)
+            .take(256)
+            .filter(|retainer| matches!(retainer.edge.kind, EdgeKind::Context | EdgeKind::Internal))
+            .filter_map(|Retainer { from, edge }| Reference::of(scene, &Step { from, edge }))
+            .find(|other| {
+                other.kind == Kind::Export || (other.kind == Kind::Variable && other.is_made(scene))
+            })
+    }
+
+    fn variable(&self, scene: &Scene) -> Option<Declared> {
+        let function = scene.function_in(self.from)?;
+        scene.sources.variable(&function.script, &self.name, function.position)
+    }
+
+    fn is_alias(&self, scene: &Scene) -> bool {
+        self.variable(scene).is_none_or(|declared| declared.alias)
+    }
+
+    fn is_made(&self, scene: &Scene) -> bool {
+        let is_own =
+            scene.function_in(self.from).is_some_and(|function| !is_internal(&function.script));
+        is_own && self.variable(scene).is_some_and(|declared| !declared.alias)
+    }
+
+    fn qualified(&self, scene: &Scene) -> String {
+        let owner = scene.snapshot.name(self.from);
+        match self.kind {
+            Kind::Property
+                if scene.snapshot.kind(self.from) == NodeKind::Closure && !owner.is_empty() =>
+            {
+                format!("{owner}.{}", self.name)
+            }
+            _ => self.name.clone(),
+        }
+    }
+
+    /// Where it is declared; `above` leads to the holder.
+    fn declared(&self, scene: &Scene, above: &[Step]) -> Option<Declared> {
+        let at = |place: Place| Declared { place, name: None, alias: false };
+        match self.kind {
+            Kind::Variable => {
+                let function = scene.function_in(self.from)?;
+                let found = scene.sources.variable(&function.script, &self.name, function.position);
+                Some(found.unwrap_or_else(|| at(function.place)))
+            }
+            Kind::Export => {
+                let code = scene.module_code(self.from)?;
+                Some(
+                    scene
+                        .sources
+                        .variable(&code.script, &self.name, (0, 0))
+                        .unwrap_or_else(|| at(code.place)),
+                )
+            }
+            Kind::Property => {
+                let code: Vec<Function> = classes(scene, self.from);
+                let found = code.iter().find_map(|code| {
+                    scene.sources.property(&code.script, &self.name, Some(code.position))
+                });
+                found
+                    .or_else(|| code.into_iter().next().map(|code| at(code.place)))
+                    .or_else(|| self.above(scene, above))
+            }
+        }
+    }
+
+    /// A property of a plain object: somewhere in the file of what holds the object.
+    fn above(&self, scene: &Scene, above: &[Step]) -> Option<Declared> {
+        if is_global(scene, self.from) {
+            return scene.find_property(&self.name);
+        }
+        for (at, step) in above.iter().enumerate().rev() {
+            let script = if scene.is_context(step.from) {
+                scene.function_in(step.from)
+            } else if is_module(scene, step.from) {
+                scene.module_code(step.from)
+            } else {
+                classes(scene, step.from).into_iter().next()
+            };
+            if let Some(code) = script.filter(|code| !is_internal(&code.script)) {
+                let found = scene.sources.property(&code.script, &self.name, None);
+                return found.or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
+            }
+            if is_global(scene, step.from) {
+                let found = scene.find_property(&self.name);
+                return found.or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
+            }
+        }
+        None
+    }
+}
+
+/// The code of a function, or of an instance's class and those that it extends, without Node's own.
+fn classes(scene: &Scene, node: Node) -> Vec<Function> {
+    if scene.snapshot.kind(node) == NodeKind::Closure {
+        return scene.function(node).into_iter().collect();
+    }
+    let mut found: Vec<Function> = scene.function(node).into_iter().collect();
+    let mut at = node;
+    for _ in 0..8 {
+        let Some(prototype) = scene.property(at, "__proto__") else { break };
+        let constructor = scene.property(prototype, "constructor");
+        found.extend(constructor.and_then(|constructor| scene.function(constructor)));
+        at = prototype;
+    }
+    found.dedup();
+    found.retain(|code| !is_internal(&code.script));
+    found
+}
+
+fn is_cell(scene: &Scene, node: Node) -> bool {
+    scene.snapshot.raw_name(node) == b"system / Cell"
+}
+
+/// A file's place in a path: what a person recognises.
+fn short(file: &str) -> String {
+    let from = file.rfind("/node_modules/").map(|at| at + "/node_modules/".len());
+    match from {
+        Some(from) => file[from..].to_owned(),
+        None => file.rsplit('/').next().unwrap_or(file).to_owned(),
+    }
+}
+
+fn top(scene: &Scene, node: Node) -> String {
+    let code = if scene.is_context(node) {
+        scene.function_in(node)
+    } else if is_module(scene, node) {
+        scene.module_code(node)
+    } else {
+        None
+    };
+    match code {
+        Some(code) => format!("module {}", short(&code.place.file)),
+        None if is_global(scene, node) => "global".to_owned(),
+        None => scene.snapshot.name(node).trim_matches(['(', ')']).to_owned(),
+    }
+}
+
+fn path(scene: &Scene, steps: &[Step]) -> Vec<String> {
+    let mut path: Vec<String> =
+        steps.first().map(|step| top(scene, step.from)).into_iter().collect();
+    for step in steps {
+        let label = match Reference::of(scene, step) {
+            Some(reference) => reference.name,
+            None => match (step.edge.kind, step.edge.name) {
+                (EdgeKind::Element, EdgeName::Index(index)) => format!("[{index}]"),
+                (EdgeKind::Property, _) => scene.snapshot.edge_name(&step.edge).into_owned(),
+                (EdgeKind::Internal, _) if scene.snapshot.edge_name(&step.edge) == "context" => {
+                    format!("{}()", scene.snapshot.name(step.from))
+                }
+                (EdgeKind::Internal, EdgeName::String(name))
+                    if memchr::memmem::find(
+                        scene.snapshot.raw_string(name),
+                        b" / part of key (",
+                    )
+                    .is_some() =>
+                {
+                    "(WeakMap value)".to_owned()
+                }
+                _ => continue,
+            },
+        };
+        // A list is one thing, however many of its links lead on.
+        if path.last() != Some(&label) {
+            path.push(label);
+        }
+    }
+    const SHOWN: usize = 12;
+    if path.len() > SHOWN {
+        let cut = path.len() - SHOWN + 1;
+        path.splice(1..=cut, ["…".to_owned()]);
+    }
+    path
+}
+
+fn holder(scene: &Scene, steps: &[Step]) -> String {
+    let Some(step) = steps.iter().rev().find(|step| Reference::of(scene, step).is_some()) else {
+        return steps.first().map(|step| top(scene, step.from)).unwrap_or_default();
+    };
+    let from = step.from;
+    if scene.is_context(from) && !scene.is_module_context(from) {
+        let function = scene.function_in(from);
+        let above = steps
+            .iter()
+            .find(|step| step.edge.to == from)
+            .map(|step| scene.snapshot.name(step.from).into_owned());
+        let name = above.filter(|name| !name.starts_with("system /") && !name.is_empty());
+        return match (name, function) {
+            (Some(name), _) => format!("closure {name}"),
+            (None, Some(function)) => {
+                format!("closure {}:{}", short(&function.place.file), function.place.line)
+            }
+            (None, None) => "a closure".to_owned(),
+        };
+    }
+    match scene.snapshot.kind(from) {
+        NodeKind::Closure => format!("function {}", scene.snapshot.name(from)),
+        NodeKind::Object if !scene.is_context(from) && !is_global(scene, from) => {
+            format!("object {}", scene.snapshot.name(from))
+        }
+        NodeKind::Hidden if is_cell(scene, from) => {
+            scene.export(from).map(|(_, module)| top(scene, module)).unwrap_or_default()
+        }
+        _ => top(scene, from),
+    }
+}

@@ -1,0 +1,192 @@
+//! What the graph says about code: which script a function is of, which function a context belongs to.
+//!
+//! The names of V8's fields differ: SharedFunctionInfo -> Script is `script_or_debug_info` on Node 20 and `script`
+//! from 22 on.
+
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+
+use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer, Snapshot};
+use super::sources::{Declared, Place, Sources, is_internal};
+
+/// A function and where its code stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Function {
+    /// Empty for one without a name.
+    pub name: String,
+    pub place: Place,
+    /// The script and the 0-based position in it, as V8 has them.
+    pub script: String,
+    pub position: (u32, u32),
+}
+
+/// A snapshot and the files behind it.
+pub(super) struct Scene<'s> {
+    pub snapshot: &'s Snapshot,
+    pub sources: Sources,
+    scripts: FxHashMap<u32, String>,
+    functions: RefCell<FxHashMap<Node, Option<Function>>>,
+}
+
+impl<'s> Scene<'s> {
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        let mut scripts = FxHashMap::default();
+        for node in snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::Closure) {
+            if let Some(location) = snapshot.location(node) {
+                scripts.entry(location.script_id).or_insert_with(|| script_name(snapshot, node));
+            }
+        }
+        // A module without functions shows only as the generator that runs it.
+        for node in snapshot.nodes().filter(|&node| snapshot.raw_name(node) == b"Generator") {
+            if let Some(location) = snapshot.location(node)
+                && let Some(function) = snapshot.follow(node, EdgeKind::Internal, "function")
+            {
+                scripts
+                    .entry(location.script_id)
+                    .or_insert_with(|| script_name(snapshot, function));
+            }
+        }
+        scripts.retain(|_, name| !name.is_empty());
+        Scene { snapshot, sources: Sources::default(), scripts, functions: RefCell::default() }
+    }
+
+    /// The code of a closure, a generator, or the constructor of an instance.
+    pub fn function(&self, node: Node) -> Option<Function> {
+        if let Some(known) = self.functions.borrow().get(&node) {
+            return known.clone();
+        }
+        let found = self.look_up(node);
+        self.functions.borrow_mut().insert(node, found.clone());
+        found
+    }
+
+    fn look_up(&self, node: Node) -> Option<Function> {
+        let location = self.snapshot.location(node)?;
+        let script = self.scripts.get(&location.script_id)?.clone();
+        let name = match self.snapshot.kind(node) {
+            NodeKind::Closure => self.snapshot.name(node).into_owned(),
+            _ => self
+                .snapshot
+                .follow(node, EdgeKind::Internal, "function")
+                .map(|function| self.snapshot.name(function).into_owned())
+                .unwrap_or_default(),
+        };
+        let place = self.sources.place(&script, location.line, location.column);
+        Some(Function { name, place, script, position: (location.line, location.column) })
+    }
+
+    /// Whether the code of a closure or of an instance's class is Node's own.
+    pub fn is_internal_code(&self, node: Node) -> bool {
+        self.snapshot
+            .location(node)
+            .and_then(|location| self.scripts.get(&location.script_id))
+            .is_some_and(|script| is_internal(script))
+    }
+
+    pub fn is_context(&self, node: Node) -> bool {
+        self.snapshot.raw_name(node).starts_with(b"system / Context")
+            || self.snapshot.raw_name(node) == b"system / ScriptContext"
+    }
+
+    /// A function whose variables' scope, or one inside of it, is this context: its position is where the context's
+    /// variables can be seen.
+    pub fn function_in(&self, context: Node) -> Option<Function> {
+        let mut contexts = vec![context];
+        let mut next = 0;
+        // Inner contexts follow: a function's own may hold nothing but another's.
+        while next < contexts.len() && next < 64 {
+            let context = contexts[next];
+            next += 1;
+            let mut internal = None;
+            for Retainer { from, edge } in self.snapshot.retainers(context).take(4096) {
+                if edge.kind != EdgeKind::Internal {
+                    continue;
+                }
+                let EdgeName::String(name) = edge.name else { continue };
+                match self.snapshot.raw_string(name) {
+                    b"context" => match self.function(from) {
+                        Some(function) if !is_internal(&function.script) => return Some(function),
+                        found => internal = internal.or(found),
+                    },
+                    b"previous" => contexts.push(from),
+                    _ => {}
+                }
+            }
+            if internal.is_some() {
+                return internal;
+            }
+        }
+        None
+    }
+
+    /// A property of the global object: some script of the program defines it, its own files before its packages'.
+    pub fn find_property(&self, name: &str) -> Option<Declared> {
+        const MAX_SCRIPTS: usize = 2000;
+        let mut scripts: Vec<&String> =
+            self.scripts.values().filter(|script| !is_internal(script)).collect();
+        scripts.sort_by_key(|script| (script.contains("/node_modules/"), script.len(), *script));
+        scripts
+            .into_iter()
+            .take(MAX_SCRIPTS)
+            .find_map(|script| self.sources.property(script, name, None))
+    }
+
+    /// Whether a context is a module's or a script's own, not that of a function in it.
+    pub fn is_module_context(&self, context: Node) -> bool {
+        self.snapshot.follow(context, EdgeKind::Internal, "previous").is_none_or(|outer| {
+            !self.is_context(outer) || self.snapshot.raw_name(outer) == b"system / ScriptContext"
+        })
+    }
+
+    /// The target of a property.
+    pub fn property(&self, node: Node, name: &str) -> Option<Node> {
+        self.snapshot.follow(node, EdgeKind::Property, name)
+    }
+
+    /// The target of a field of V8's.
+    pub fn internal(&self, node: Node, name: &str) -> Option<Node> {
+        self.snapshot.follow(node, EdgeKind::Internal, name)
+    }
+
+    /// The name of the ES module export that a cell holds, and the module: the entry before the cell's in the table.
+    pub fn export(&self, cell: Node) -> Option<(String, Node)> {
+        let snapshot = self.snapshot;
+        snapshot.retainers(cell).find_map(|retainer| {
+            let table = retainer.from;
+            let at: u32 = snapshot.edge_name(&retainer.edge).parse().ok()?;
+            let key = snapshot.edges(table).find(|edge| {
+                snapshot.edge_name(edge).parse() == Ok(at.wrapping_sub(1))
+                    && snapshot.kind(edge.to) == NodeKind::String
+            })?;
+            let module = snapshot
+                .retainers(table)
+                .map(|retainer| retainer.from)
+                .find(|&from| snapshot.raw_name(from) == b"system / SourceTextModule")?;
+            Some((snapshot.name(key.to).into_owned(), module))
+        })
+    }
+
+    /// The code of an ES module: its top level's generator.
+    pub fn module_code(&self, module: Node) -> Option<Function> {
+        self.snapshot.edges(module).find_map(|edge| {
+            // Once it has run to its end, the generator may be the function itself.
+            let is_code =
+                matches!(self.snapshot.raw_name(edge.to), b"Generator" | b"AsyncGenerator")
+                    || self.snapshot.kind(edge.to) == NodeKind::Closure;
+            if is_code { self.function(edge.to) } else { None }
+        })
+    }
+}
+
+fn script_name(snapshot: &Snapshot, closure: Node) -> String {
+    let follow = |node, name| snapshot.follow(node, EdgeKind::Internal, name);
+    follow(closure, "shared")
+        .and_then(|shared| {
+            follow(shared, "script").or_else(|| follow(shared, "script_or_debug_info"))
+        })
+        .and_then(|script| follow(script, "name"))
+        .filter(|&name| snapshot.kind(name) == NodeKind::String)
+        .map(|name| snapshot.name(name).into_owned())
+        .unwrap_or_default()
+}

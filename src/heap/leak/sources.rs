@@ -1,0 +1,281 @@
+//! The files behind the code: read where they still are, with their source maps and packages.
+//!
+//! A snapshot names files; nothing of it is believed beyond that. Only regular files of a bounded size are read, and
+//! what is missing makes the answer poorer, never an error.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
+use super::declaration::{self, Declaration};
+use super::sourcemap::{SourceMap, base64};
+
+/// A place in a file, as a person would look it up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// An absolute path, or what V8 calls the script (`node:events`).
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in UTF-16 units.
+    pub column: u32,
+}
+
+/// A declaration that was found.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    pub place: Place,
+    /// What the source map says that it was called.
+    pub name: Option<String>,
+    /// Only another name for something declared elsewhere.
+    pub alias: bool,
+}
+
+/// The package that a file belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Package {
+    /// As `package.json` has it, or the folder in node_modules.
+    pub name: String,
+    /// Where package.json is there to tell.
+    pub version: Option<String>,
+}
+
+/// Files that were read, kept for the time of one analysis.
+#[derive(Default)]
+pub struct Sources {
+    files: RefCell<FxHashMap<String, Option<Rc<File>>>>,
+}
+
+struct File {
+    text: String,
+    /// The byte at which each line begins.
+    lines: Vec<usize>,
+    /// The map and the folder that its sources are relative to.
+    map: Option<(SourceMap, PathBuf)>,
+}
+
+/// Larger sources than this are generated data, not code that somebody looks up.
+const MAX_FILE: u64 = 64 << 20;
+
+impl Sources {
+    /// The place of a 0-based position of V8's, through the file's source map.
+    pub fn place(&self, script: &str, line: u32, column: u32) -> Place {
+        let file = path_of(script);
+        let mapped = self.file(&file).and_then(|source| source.original(line, column));
+        mapped.map_or(Place { file, line: line + 1, column: column + 1 }, |(place, _)| place)
+    }
+
+    /// Where the variable that is visible at a 0-based position is declared.
+    pub fn variable(&self, script: &str, name: &str, near: (u32, u32)) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let near = source.byte(near.0, near.1)?;
+        Some(source.declared(&file, declaration::variable(&source.text, name, near)?))
+    }
+
+    /// Where the property is first given its value, best near a 0-based position.
+    pub fn property(&self, script: &str, name: &str, near: Option<(u32, u32)>) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let near = near.and_then(|(line, column)| source.byte(line, column));
+        Some(source.declared(&file, declaration::property(&source.text, name, near)?))
+    }
+
+    fn file(&self, path: &str) -> Option<Rc<File>> {
+        if let Some(known) = self.files.borrow().get(path) {
+            return known.clone();
+        }
+        let read = if Path::new(path).is_absolute() {
+            File::read(Path::new(path)).map(Rc::new)
+        } else {
+            None
+        };
+        self.files.borrow_mut().insert(path.to_owned(), read.clone());
+        read
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Option<Self> {
+        let text = read_text(path)?;
+        let lines = std::iter::once(0)
+            .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
+            .collect();
+        let map = read_map(path, &text);
+        Some(File { text, lines, map })
+    }
+
+    fn byte(&self, line: u32, column: u32) -> Option<usize> {
+        let start = *self.lines.get(line as usize)?;
+        let mut units = 0;
+        for (at, character) in self.text.get(start..)?.char_indices() {
+            if units >= column || character == '\n' {
+                return Some(start + at);
+            }
+            units += character.len_utf16() as u32;
+        }
+        Some(self.text.len())
+    }
+
+    fn position(&self, byte: usize) -> (u32, u32) {
+        let line = self.lines.partition_point(|&start| start <= byte).saturating_sub(1);
+        let before = self.text.get(self.lines[line]..byte).unwrap_or_default();
+        (line as u32, before.encode_utf16().count() as u32)
+    }
+
+    fn original(&self, line: u32, column: u32) -> Option<(Place, Option<String>)> {
+        let (map, folder) = self.map.as_ref()?;
+        let original = map.original(line, column)?;
+        let file = resolve(folder, original.source);
+        let place = Place { file, line: original.line + 1, column: original.column + 1 };
+        Some((place, original.name.map(str::to_owned)))
+    }
+
+    fn declared(&self, file: &str, declaration: Declaration) -> Declared {
+        let (line, column) = self.position(declaration.at);
+        let (place, name) = self.original(line, column).unwrap_or_else(|| {
+            (Place { file: file.to_owned(), line: line + 1, column: column + 1 }, None)
+        });
+        Declared { place, name, alias: declaration.alias }
+    }
+}
+
+fn read_text(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    if !metadata.is_file() || metadata.len() > MAX_FILE {
+        return None;
+    }
+    // V8's columns are those of the decoded text: what is not UTF-8 is replaced, as Node does.
+    Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
+}
+
+/// The map that the file's last `sourceMappingURL` comment names: inline or beside it.
+fn read_map(path: &Path, text: &str) -> Option<(SourceMap, PathBuf)> {
+    const MARK: &str = "sourceMappingURL=";
+    let folder = path.parent()?;
+    let from = text.rfind(MARK)? + MARK.len();
+    let url = text.get(from..)?.split(|c: char| c.is_whitespace() || c == '*').next()?;
+    if let Some(data) = url.strip_prefix("data:") {
+        let (kind, data) = data.split_once(',')?;
+        let json = if kind.ends_with(";base64") {
+            base64(data.as_bytes())?
+        } else {
+            percent_decoded(data).into_bytes()
+        };
+        return Some((SourceMap::parse(&json)?, folder.to_owned()));
+    }
+    let map = folder.join(percent_decoded(url.strip_prefix("file://").unwrap_or(url)));
+    let json = read_text(&map)?;
+    Some((SourceMap::parse(json.as_bytes())?, map.parent()?.to_owned()))
+}
+
+/// The path of a script's name: file URLs become paths, everything else stays.
+pub fn path_of(script: &str) -> String {
+    match script.strip_prefix("file://") {
+        Some(path) => {
+            let path = percent_decoded(path);
+            // file:///C:/x is C:/x
+            let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+            drive.map(str::to_owned).unwrap_or(path)
+        }
+        None => script.to_owned(),
+    }
+}
+
+/// Whether a script is Node's own, or no file at all.
+pub fn is_internal(script: &str) -> bool {
+    !(script.starts_with("file://") || Path::new(script).is_absolute() || script.contains("://"))
+}
+
+fn resolve(folder: &Path, source: &str) -> String {
+    let source = match source.split_once("://") {
+        Some(("file", path)) => path,
+        // webpack://name/./src/a.ts: relative to the project, which the map does not say; the path as it is.
+        Some((_, path)) => return path.split_once("/./").map_or(path, |(_, path)| path).to_owned(),
+        None => source,
+    };
+    let mut resolved = PathBuf::new();
+    for component in folder.join(percent_decoded(source)).components() {
+        match component {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::CurDir => {}
+            other => resolved.push(other),
+        }
+    }
+    resolved.to_string_lossy().into_owned()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escape = (byte == b'%').then(|| tail.get(..2)).flatten();
+        let decoded = escape
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The package in node_modules that a file belongs to.
+pub fn package_of(file: &str) -> Option<Package> {
+    const FOLDER: &str = "/node_modules/";
+    let start = file.rfind(FOLDER)? + FOLDER.len();
+    let mut parts = file.get(start..)?.split('/');
+    let first = parts.next().filter(|part| !part.is_empty())?;
+    let folder = if first.starts_with('@') {
+        format!("{first}/{}", parts.next()?)
+    } else {
+        first.to_owned()
+    };
+    #[derive(serde::Deserialize)]
+    struct Json {
+        name: Option<String>,
+        version: Option<String>,
+    }
+    let manifest = Path::new(&file[..start]).join(&folder).join("package.json");
+    let json: Option<Json> = read_text(&manifest).and_then(|text| serde_json::from_str(&text).ok());
+    let (name, version) = json.map_or((None, None), |json| (json.name, json.version));
+    Some(Package { name: name.unwrap_or(folder), version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn script_names_become_paths() {
+        assert_eq!(path_of("file:///srv/my%20app/a.mjs"), "/srv/my app/a.mjs");
+        assert_eq!(path_of("file:///C:/app/a.mjs"), "C:/app/a.mjs");
+        assert_eq!(path_of("/srv/a.js"), "/srv/a.js");
+        assert_eq!(path_of("node:events"), "node:events");
+        assert!(
+            is_internal("node:events")
+                && is_internal("evalmachine.<anonymous>")
+                && !is_internal("/a.js")
+        );
+    }
+
+    #[test]
+    fn sources_are_resolved_against_the_map() {
+        let folder = Path::new("/srv/app/dist");
+        assert_eq!(resolve(folder, "../src/a.ts"), "/srv/app/src/a.ts");
+        assert_eq!(resolve(folder, "./b.ts"), "/srv/app/dist/b.ts");
+        assert_eq!(resolve(folder, "/abs/c.ts"), "/abs/c.ts");
+        assert_eq!(resolve(folder, "webpack://shop/./src/d.ts"), "src/d.ts");
+    }
+
+    #[test]
+    fn the_innermost_package_owns_a_file() {
+        let package = package_of("/nowhere/node_modules/a/node_modules/@scope/b/lib/x.js").unwrap();
+        assert_eq!(package, Package { name: "@scope/b".to_owned(), version: None });
+        assert_eq!(package_of("/srv/app/src/x.js"), None);
+    }
+}
