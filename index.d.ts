@@ -275,6 +275,97 @@ export function tracked(): Tracked;
 
 // ------------------------------------------------------------------------ snapshots and analysis
 
+/** Why memory grows. */
+export type Cause =
+  | 'map' | 'set' | 'object' | 'array' | 'listeners' | 'timers' | 'promises' | 'closure' | 'buffers' | 'streams' | 'sockets' | 'weak'
+  | 'native' | 'other';
+
+/** A place in the code with its share (0 to 1) of what a suspect gained. */
+export interface SuspectSite {
+  function: string | null;
+  file: string | null;
+  /** From 1. */
+  line: number | null;
+  /** From 1. */
+  column: number | null;
+  share?: number | null;
+}
+
+/** Something that grows. */
+export interface Suspect {
+  cause: Cause;
+  /** A variable, a property, an event, a function. */
+  name: string;
+  /** An absolute path, through source maps where there are any. */
+  file: string | null;
+  /** Of the declaration, or of the listener's, timer's or promise's code; from 1. */
+  line: number | null;
+  /** From 1. */
+  column: number | null;
+  /** What it grew by over the evidence. */
+  bytes: number | null;
+  /** Entries, listeners, timers ... that it gained. */
+  count: number | null;
+  bytesPerMinute: number | null;
+  /** Of everything that grew, 0 to 1. */
+  share?: number | null;
+  /** Its bytes beyond what all snapshots have in common, by snapshot. */
+  growth?: number[];
+  /** From the module or root down to it. */
+  path: string[];
+  /** What holds it, in words. */
+  holder?: string | null;
+  /** The variable that functions keep alive, where that is most of it. */
+  captured?: string;
+  /** Where the holder lies in node_modules. */
+  package?: { name: string; version: string | null };
+  sites: SuspectSite[];
+  /** What to change, in one line. */
+  advice: string | null;
+}
+
+/** A plimsoll.report/1, as docs/report.schema.json describes it. */
+export interface PlimsollReport {
+  schema: 'plimsoll.report/1';
+  pid: number | null;
+  node: string | null;
+  uptimeMs: number | null;
+  verdict: {
+    state: 'leak' | 'suspect' | 'warming' | 'follows-load' | 'slow' | 'steady' | 'too-early' | 'fragmentation' | 'filling';
+    channel: 'heap' | 'external' | 'native' | null;
+    bytesPerMinute: number | null;
+    limitBytes: number | null;
+    msToLimit: number | null;
+    explanation?: string;
+  };
+  /** The likeliest first. */
+  suspects: Suspect[];
+  /** The oldest first. */
+  snapshots: Array<{ path: string; method: 'fork' | 'in-process' | 'inspector' | 'file'; pauseMs: number | null; bytes: number | null; nodes: number | null }>;
+  series: { [channel in 'heap' | 'external' | 'native']?: Array<[tMs: number, min: number, load: number | null]> };
+  /** What limits the evidence. */
+  notes?: string[];
+  [more: string]: unknown;
+}
+
+export interface AnalyzeOptions {
+  /** Ends the analysis; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** How many suspects at most; default 10. */
+  top?: number;
+  /** Do not keep the process alive for the analysis; default false. */
+  unref?: boolean;
+}
+
+/**
+ * Reads one to three heap snapshots of one process, the oldest first, in a process of its own and of low priority, and
+ * names what grows. Files as V8 writes them, plain or compressed with gzip or zstd. With fewer than three it says less.
+ * Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read, ERR_PLIMSOLL_ANALYSIS where the
+ * analyzer did not start or was killed.
+ */
+export function analyze(paths: string[], options?: AnalyzeOptions): Promise<PlimsollReport>;
+
+
 export interface SnapshotOptions {
   /** Where the file goes; made (mode 0700) where it is missing. Default: `--diagnostic-dir`, else the working directory. */
   dir?: string;

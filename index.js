@@ -20,6 +20,7 @@ module.exports = {
   // watch
 
   // snapshots and analysis
+  analyze: require('./lib/report/analyze.js').analyze,
   takeSnapshot: require('./lib/snapshot/take-snapshot.js').takeSnapshot,
 
 };

@@ -9,4 +9,4 @@ export const { BoundedMap } = plimsoll;
 // trackers
 export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;
 // snapshots and analysis
-export const { takeSnapshot } = plimsoll;
+export const { analyze, takeSnapshot } = plimsoll;

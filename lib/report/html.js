@@ -103,6 +103,11 @@ function suspects({ report, cwd, read }) {
   return section('Suspects', [...cards, more > 0 && html`<p class="soft">and ${count(more)} more</p>`]);
 }
 
+/** A package is its name, or a name and a version. */
+function packageName(of) {
+  return typeof of === 'string' ? of : [of.name, of.version].filter(Boolean).join('@');
+}
+
 function card(suspect, number, { cwd, read, times }) {
   const { cause, name, growth = [], sites, advice } = suspect;
   const where = place(suspect, cwd);
@@ -110,7 +115,7 @@ function card(suspect, number, { cwd, read, times }) {
   const steps = suspect.path.length > MOST.steps ? [...suspect.path.slice(0, MOST.steps / 2), '…', ...suspect.path.slice(-MOST.steps / 2)] : suspect.path;
   const details = [
     where && ['defined at', html`<span class="place">${where}</span>`],
-    suspect.package && ['package', suspect.package],
+    suspect.package && ['package', packageName(suspect.package)],
     steps.length > 0 && ['held by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
     sites.length > 0 && [siteVerb(cause), html`<ul class="sites">${sites.slice(0, MOST.sites).map((site) => html`<li>${siteLine(site, cwd)}</li>`)}</ul>`],
     advice && ['try', html`<code class="advice">${advice}</code>`],
