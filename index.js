@@ -18,6 +18,12 @@ module.exports = {
   tracked: track.tracked,
 
   // watch
+  get watch() {
+    return require('./lib/watch/watcher.js').watch;
+  },
+  get Watcher() {
+    return require('./lib/watch/watcher.js').Watcher;
+  },
 
   // snapshots and analysis
   analyze: require('./lib/report/analyze.js').analyze,

@@ -8,5 +8,9 @@ export const { BoundedMap } = plimsoll;
 
 // trackers
 export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;
+
+// watch
+export const { watch, Watcher } = plimsoll;
+
 // snapshots and analysis
 export const { analyze, takeSnapshot } = plimsoll;

@@ -7,3 +7,4 @@ mod cache;
 mod error;
 mod process;
 mod snapshot;
+mod watch;

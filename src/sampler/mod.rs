@@ -1,3 +1,8 @@
 //! The sampler: one native thread, one record for each isolate.
 
+pub mod limits;
+pub mod monitor;
+pub mod record;
+pub mod registry;
+pub mod state_file;
 pub mod thread;

@@ -1,0 +1,13 @@
+'use strict';
+// Publishes its state, then never returns to the event loop: it allocates, and keeps some of it.
+const { watch, INTERNAL } = require('../../lib/watch/watcher.js');
+
+watch({ interval: 50, window: 1000, snapshotOn: [], report: [], [INTERNAL]: { statePath: process.argv[2] } });
+setTimeout(() => {
+  const kept = [];
+  for (;;) {
+    for (let i = 0; i < 1000; i++) if (i % 50 === 0) kept.push({ i, text: `kept ${i}` });
+    Array.from({ length: 10_000 }, (_, i) => ({ i }));
+    if (kept.length > 2_000_000) kept.length = 0;
+  }
+}, 100);

@@ -1,0 +1,74 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fc = require('fast-check');
+const { OPTIONS, resolveOptions, optionsFromEnv, parseDuration, parseSize, suggest } = require('../lib/options.js');
+
+const refused = (code, message) => (error) => {
+  assert.equal(error.code, code);
+  assert.match(error.message, message);
+  assert.ok(error instanceof TypeError || error instanceof RangeError);
+  return true;
+};
+
+test('durations and sizes are read as people write them', () => {
+  for (const [text, ms] of [['1500', 1500], ['30s', 30_000], ['15m', 900_000], ['2h', 7_200_000], ['1d', 86_400_000], ['250ms', 250], ['1.5s', 1500]]) assert.equal(parseDuration(text), ms, text);
+  for (const [text, bytes] of [['1048576', 1048576], ['512m', 2 ** 29], ['2g', 2 ** 31], ['1.5GiB', 1.5 * 2 ** 30], ['64KB', 65_536], ['10b', 10]]) assert.equal(parseSize(text), bytes, text);
+  for (const text of ['', 's', '-5s', '5 weeks', '1e3', '0x10', '5s5s', 'NaN', 'Infinity', '__proto__']) {
+    assert.ok(Number.isNaN(parseDuration(text)), text);
+    assert.ok(Number.isNaN(parseSize(text)), text);
+  }
+});
+
+test('defaults are those of the design', () => {
+  const options = resolveOptions();
+  assert.equal(options.interval, 1000);
+  assert.equal(options.window, 900_000);
+  assert.equal(options.threshold, 0.85);
+  assert.deepEqual(options.snapshotOn, ['leak', 'near-limit']);
+  assert.deepEqual([options.maxFiles, options.maxBytes, options.cooldown], [6, 2 * 2 ** 30, 3_600_000]);
+  assert.deepEqual(Object.keys(options), OPTIONS.map((option) => option.name));
+});
+
+test('unknown and nonsensical options are refused at once, and the message says what to do', () => {
+  assert.throws(() => resolveOptions({ intervall: 5 }), refused('ERR_PLIMSOLL_OPTION', /options\.intervall .*did you mean options\.interval\?/));
+  assert.throws(() => resolveOptions({ zzzzzzzzz: 5 }), refused('ERR_PLIMSOLL_OPTION', /Known: options\.interval, /));
+  assert.throws(() => resolveOptions({ interval: '1s' }), refused('ERR_PLIMSOLL_OPTION', /options\.interval must be a duration/));
+  assert.throws(() => resolveOptions({ interval: 1 }), refused('ERR_PLIMSOLL_OPTION', /at least 50/));
+  assert.throws(() => resolveOptions({ threshold: 85 }), refused('ERR_PLIMSOLL_OPTION', /at most 1/));
+  assert.throws(() => resolveOptions({ snapshotOn: ['leek'] }), refused('ERR_PLIMSOLL_OPTION', /"leek" is none of them/));
+  assert.throws(() => resolveOptions({ maxFiles: 1.5 }), refused('ERR_PLIMSOLL_OPTION', /whole number/));
+  assert.throws(() => resolveOptions({ dir: '' }), refused('ERR_PLIMSOLL_OPTION', /a path/));
+  assert.throws(() => resolveOptions({ log: { info() {} } }), refused('ERR_PLIMSOLL_OPTION', /a logger with/));
+  assert.throws(() => resolveOptions({ window: 5000, interval: 1000 }), refused('ERR_PLIMSOLL_OPTION', /at least 12 intervals/));
+  assert.throws(() => resolveOptions(7), refused('ERR_PLIMSOLL_OPTION', /must be an object/));
+});
+
+test('the environment speaks the same language, and errors name the variable', () => {
+  const options = optionsFromEnv({ PLIMSOLL_WINDOW: '30s', PLIMSOLL_LIMIT: '512m', PLIMSOLL_SNAPSHOT_ON: 'none', PLIMSOLL_TRACK: '1', PLIMSOLL_REPORT: 'json, html', PLIMSOLL_DIR: '' });
+  assert.deepEqual(options, { window: 30_000, limit: 2 ** 29, snapshotOn: [], report: ['json', 'html'], track: true });
+  assert.throws(() => optionsFromEnv({ PLIMSOLL_WINDOW: 'soon' }), refused('ERR_PLIMSOLL_OPTION', /PLIMSOLL_WINDOW must be .* it is "soon"/));
+  assert.throws(() => optionsFromEnv({ PLIMSOLL_TRACK: 'maybe' }), refused('ERR_PLIMSOLL_OPTION', /PLIMSOLL_TRACK/));
+});
+
+test('whatever is given, the answer is valid options or a typed error', () => {
+  const names = OPTIONS.map((option) => option.name);
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...names, 'other'), fc.anything(), { maxKeys: 3 }), (given) => {
+      try {
+        const options = resolveOptions(given);
+        for (const option of OPTIONS) {
+          const value = options[option.name];
+          if (typeof value === 'number') assert.ok(value >= option.min && value <= option.max);
+        }
+      } catch (error) {
+        assert.equal(error.code, 'ERR_PLIMSOLL_OPTION', error.stack);
+      }
+    }),
+  );
+});
+
+test('a suggestion is made only for a near miss', () => {
+  assert.equal(suggest('--windw', ['--window', '--limit']), '--window');
+  assert.equal(suggest('--frobnicate', ['--window', '--limit']), undefined);
+});

@@ -1,0 +1,55 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+const { pathToFileURL } = require('node:url');
+
+const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
+
+function start(script, env = {}, argv0 = 'app.js') {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+  const file = path.join(dir, argv0);
+  fs.writeFileSync(file, script);
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', REGISTER, file], { encoding: 'utf8', env: { ...process.env, PLIMSOLL_DIR: dir, ...env }, cwd: dir });
+  const left = fs.readdirSync(dir).filter((name) => name !== argv0);
+  fs.rmSync(dir, { recursive: true });
+  return { status, stdout, stderr, left };
+}
+
+const JOBS = `process.stdout.write(String(require(${JSON.stringify(path.join(__dirname, '../lib/native.js'))}).native?.jobCount()))`;
+
+test('the preload watches, says nothing, leaves nothing and keeps nothing alive', () => {
+  assert.deepEqual(start(JOBS), { status: 0, stdout: '1', stderr: '', left: [] });
+});
+
+test('a wrong option is said once, and the service starts unwatched', () => {
+  const { status, stdout, stderr } = start(JOBS, { PLIMSOLL_WINDOW: 'soon' });
+  assert.deepEqual([status, stdout], [0, '0']);
+  assert.match(stderr, /\[ERR_PLIMSOLL_OPTION\] PlimsollWarning: the service runs unwatched: PLIMSOLL_WINDOW must be a duration/);
+});
+
+test('where the binding does not load, the service starts', () => {
+  const { status, stdout, stderr } = start('process.stdout.write("up")', { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/plimsoll.node' });
+  assert.deepEqual([status, stdout], [0, 'up']);
+  assert.match(stderr, /\[ERR_PLIMSOLL_BINDING\] PlimsollWarning: the service runs unwatched: the native binary .* npm run build needs Rust/s);
+});
+
+test('PLIMSOLL_DISABLE=1 and package managers are left alone, silently', () => {
+  assert.deepEqual(start(JOBS, { PLIMSOLL_DISABLE: '1' }), { status: 0, stdout: 'undefined', stderr: '', left: [] });
+  assert.deepEqual(start(JOBS, {}, 'npm-cli.js'), { status: 0, stdout: '0', stderr: '', left: [] });
+});
+
+test('worker threads are watched too, each by itself', () => {
+  const script = `
+    const { Worker, isMainThread, threadId } = require('node:worker_threads');
+    const { watch } = require(${JSON.stringify(path.join(__dirname, '../index.js'))});
+    const seen = [threadId, watch().stats().threadId];
+    if (isMainThread) {
+      const worker = new Worker(__filename);
+      worker.on('message', (text) => process.stdout.write(JSON.stringify([seen, text])));
+    } else require('node:worker_threads').parentPort.postMessage(seen);`;
+  assert.deepEqual(JSON.parse(start(script).stdout), [[0, 0], [1, 1]]);
+});

@@ -1,0 +1,108 @@
+'use strict';
+// What plimsoll/register costs a plain http service: CPU time of the server's process for each
+// request at a fixed rate, with and without, and p99 latency beside an A/A control.
+//
+//   node bench/overhead.js [--pairs 30] [--seconds 4] [--rate 1500] [--env NAME=VALUE]
+//
+// Each round runs three servers in an order that changes: without (A), without again (A', the
+// control) and with (B). Printed: the mean of ln(B/A) and ln(A'/A) over rounds as ratios, with the
+// 95 % interval of Student's t. The first round warms the machine up and does not count.
+
+const { fork } = require('node:child_process');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { pathToFileURL } = require('node:url');
+const autocannon = require('autocannon');
+
+const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
+const { values } = parseArgs({
+  options: {
+    serve: { type: 'boolean' },
+    pairs: { type: 'string', default: '30' },
+    seconds: { type: 'string', default: '4' },
+    rate: { type: 'string', default: '1500' },
+    env: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+/** What a small JSON service does: a little allocation, a little string work. */
+function serve() {
+  const http = require('node:http');
+  const server = http.createServer((request, response) => {
+    const items = Array.from({ length: 50 }, (_, id) => ({ id, name: `item ${id}`, path: request.url }));
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ items }));
+  });
+  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
+  let start;
+  process.on('message', (message) => {
+    if (message === 'start') start = process.cpuUsage();
+    else process.send(process.cpuUsage(start));
+  });
+}
+
+const ask = (child, message) =>
+  new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    if (message !== undefined) child.send(message);
+  });
+
+async function round(watched) {
+  const extra = Object.fromEntries(values.env.map((pair) => pair.split('=')));
+  const child = fork(__filename, ['--serve'], { execArgv: watched ? ['--import', REGISTER] : [], env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
+  try {
+    const { port } = await ask(child);
+    const load = (duration) => autocannon({ url: `http://127.0.0.1:${port}/`, connections: 10, duration, overallRate: Number(values.rate) });
+    await load(1); // JIT warm-up, the same for all
+    child.send('start');
+    const result = await load(Number(values.seconds));
+    if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.errors} errors, ${result.non2xx} bad answers`);
+    const { user, system } = await ask(child, 'stop');
+    return { cpu: (user + system) / result.requests.total, p99: result.latency.p99 };
+  } finally {
+    child.removeAllListeners('exit');
+    child.kill('SIGKILL');
+  }
+}
+
+/** Two-sided 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, good to 3 digits). */
+function student(df) {
+  const z = 1.959964;
+  const g1 = (z ** 3 + z) / 4;
+  const g2 = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96;
+  const g3 = (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384;
+  return z + g1 / df + g2 / df ** 2 + g3 / df ** 3;
+}
+
+const text = (x) => Math.exp(x).toFixed(4);
+
+/** The geometric mean of b/a with its interval. */
+function ratio(pairs) {
+  const logs = pairs.map(([a, b]) => Math.log(b / a));
+  const mean = logs.reduce((sum, x) => sum + x, 0) / logs.length;
+  const variance = logs.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (logs.length - 1);
+  const half = student(logs.length - 1) * Math.sqrt(variance / logs.length);
+  return `${text(mean)}  [${text(mean - half)}, ${text(mean + half)}]`;
+}
+
+async function main() {
+  const rounds = [];
+  for (let n = 0; n <= Number(values.pairs); n++) {
+    const order = ['a', 'control', 'b'].map((name, at, all) => all[(at + n) % all.length]);
+    const result = {};
+    for (const name of order) result[name] = await round(name === 'b');
+    if (n > 0) rounds.push(result);
+    process.stderr.write(`\rround ${n} of ${values.pairs} `);
+  }
+  process.stderr.write('\n');
+  const pairs = (key, name) => rounds.map((r) => [r.a[key], r[name][key]]);
+  console.log(`${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
+  console.log(`CPU per request, with plimsoll/register   ${ratio(pairs('cpu', 'b'))}`);
+  console.log(`CPU per request, A/A control              ${ratio(pairs('cpu', 'control'))}`);
+  console.log(`p99 latency, with plimsoll/register       ${ratio(pairs('p99', 'b'))}`);
+  console.log(`p99 latency, A/A control                  ${ratio(pairs('p99', 'control'))}`);
+}
+
+if (values.serve) serve();
+else main();

@@ -1,0 +1,48 @@
+'use strict';
+// plimsoll doctor: what is on here, what is off, and why.
+
+const { native, loadError } = require('../native.js');
+const { version } = require('../../package.json');
+const { bytes } = require('../report/units.js');
+
+function rows() {
+  const list = [
+    ['plimsoll', version],
+    ['node', `${process.version} (V8 ${process.versions.v8}, ${process.platform} ${process.arch})`],
+    ['native binary', native === null ? `off: ${loadError.message}` : 'on'],
+  ];
+  if (native === null) return list;
+  const { watch } = require('../watch/watcher.js');
+  const watcher = watch({ snapshotOn: [], report: [] });
+  try {
+    const { hooks, limits, container, available } = watcher.stats();
+    list.push(
+      ['collection hooks', hooks.on ? 'on' : `off: ${hooks.reason}`],
+      ['heap limit', bytes(limits.heap)],
+      ['container limit', container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit)],
+      ['memory available', available === null ? 'unknown: no /proc/meminfo' : bytes(available)],
+    );
+  } finally {
+    watcher.stop();
+  }
+  if (native.snapshotSupport !== undefined) {
+    const { fork, forkOff, inProcess } = native.snapshotSupport();
+    list.push(['forked snapshots', fork ? 'on' : `off: ${forkOff}`], ['in-process snapshots', inProcess ? 'on' : "through Node's own stream"]);
+  }
+  return list;
+}
+
+async function run(values, positionals, io) {
+  const list = rows();
+  if (values.json) io.stdout.write(`${JSON.stringify(Object.fromEntries(list), null, 2)}\n`);
+  else for (const [name, state] of list) io.stdout.write(`${name.padEnd(20)} ${state}\n`);
+  return native === null ? 1 : 0;
+}
+
+module.exports = {
+  summary: 'what is on here, what is off, and why',
+  usage: '[--json]',
+  example: 'npx plimsoll doctor',
+  options: { json: { type: 'boolean', description: 'for machines' } },
+  run,
+};

@@ -1,0 +1,162 @@
+'use strict';
+// Starts the application with the preload, reads the state that it publishes in mapped files, and
+// makes the reports: whatever ends the application (kill -9, heap out of memory), the state stays.
+
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { pathToFileURL } = require('node:url');
+const { requireNative } = require('../native.js');
+const { PlimsollError } = require('../errors.js');
+const { buildReport } = require('../report/report.js');
+const { duration: words } = require('../report/units.js');
+
+const REGISTER = pathToFileURL(path.join(__dirname, '../../register.js')).href;
+const GRACE_MS = 10_000;
+const POLL_MS = 500;
+/** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
+const COMPLETE = 3;
+
+/** Likeliest to matter first; within a state, the sooner the limit is reached. */
+const ORDER = ['leak', 'suspect', 'fragmentation', 'slow', 'filling', 'follows-load', 'warming', 'steady', 'too-early'];
+
+class Supervisor {
+  #options;
+  #dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-run-'));
+  #child;
+  #byUs = false;
+  #states = new Map();
+  /** Analyses by the paths they are of: promises, so that none is begun twice. */
+  #analyses = new Map();
+  #announced = new Map();
+
+  /**
+   * @param {{script: string, args: string[], env: Record<string, string>, duration: number, stdio?: any,
+   *   execArgv?: string[], onSpawn?: (child: import('node:child_process').ChildProcess) => void,
+   *   say: (line: string) => void, show: (report: any) => void}} options
+   */
+  constructor(options) {
+    this.#options = options;
+    requireNative();
+  }
+
+  async run() {
+    const { duration, say } = this.#options;
+    const timers = [];
+    const handlers = [];
+    try {
+      const ended = this.#spawn();
+      for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
+        // A terminal's Ctrl-C reaches the application by itself; what reaches only us is passed on.
+        const forward = () => signal !== 'SIGINT' && this.#child.kill(signal);
+        process.on(signal, forward);
+        handlers.push([signal, forward]);
+      }
+      timers.push(setInterval(() => this.#poll(), POLL_MS));
+      if (duration > 0) {
+        timers.push(setTimeout(() => {
+          this.#byUs = true;
+          this.#child.kill('SIGTERM');
+          timers.push(setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS));
+        }, duration));
+      }
+      const { code, signal } = await ended;
+      timers.forEach(clearTimeout);
+      this.#poll();
+      const exit = { code, signal, byUs: this.#byUs };
+      if (!this.#byUs && (signal !== null || code !== 0)) say(`the program ended with ${signal ?? `code ${code}`}.`);
+      return { exit, reports: await this.#reports(exit) };
+    } finally {
+      timers.forEach(clearTimeout);
+      for (const [signal, forward] of handlers) process.off(signal, forward);
+      fs.rmSync(this.#dir, { recursive: true, force: true });
+    }
+  }
+
+  #spawn() {
+    const { script, args, env, stdio = 'inherit', execArgv = [], onSpawn } = this.#options;
+    const nodeOptions = [env.NODE_OPTIONS, `--import=${REGISTER}`].filter(Boolean).join(' ');
+    this.#child = spawn(process.execPath, [...execArgv, script, ...args], {
+      stdio,
+      env: { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN: String(process.pid), PLIMSOLL_RUN_DIR: this.#dir },
+    });
+    onSpawn?.(this.#child);
+    return new Promise((resolve, reject) => {
+      this.#child.once('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_SPAWN', `the program could not be started (${cause.message}).`, { cause })));
+      this.#child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+  }
+
+  #poll() {
+    for (const name of fs.readdirSync(this.#dir)) {
+      // The preload opens the file by its own pid; it does not exist before.
+      const state = readState(path.join(this.#dir, name));
+      if (state === null) continue;
+      this.#states.set(name, state);
+      this.#announce(name, state);
+      const paths = state.annex?.diagnosis ?? [];
+      if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join())) this.#early(state, paths);
+    }
+  }
+
+  #announce(name, { verdict, watchedMs, pid, annex }) {
+    const before = this.#announced.get(name) ?? { state: 'too-early', taken: 0 };
+    const taken = annex?.snapshots?.length ?? 0;
+    if (verdict.state !== before.state && ['leak', 'suspect', 'steady', 'warming', 'follows-load'].includes(verdict.state)) {
+      this.#options.say(`pid ${pid}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`);
+    }
+    for (const snapshot of (annex?.snapshots ?? []).slice(before.taken)) {
+      this.#options.say(`pid ${pid}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+    }
+    this.#announced.set(name, { state: verdict.state, taken });
+  }
+
+  /** Shows what is known as soon as the evidence is whole; the last word is said at the end. */
+  #early(state, paths) {
+    this.#analysis(paths).then(
+      (analysis) => {
+        if (this.#child.exitCode === null && this.#child.signalCode === null) this.#options.show(buildReport({ state, analysis }));
+      },
+      () => {}, // said at the end, with the report
+    );
+  }
+
+  #analysis(paths) {
+    const key = paths.join();
+    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths));
+    return this.#analyses.get(key);
+  }
+
+  async #reports(exit) {
+    const states = [...this.#states.values()].toSorted(byWeight);
+    const reports = [];
+    for (const state of states) {
+      const paths = (state.annex?.diagnosis ?? []).filter((file) => fs.existsSync(file));
+      const notes = [];
+      let analysis;
+      if (paths.length > 0 && ['leak', 'suspect'].includes(state.verdict.state)) {
+        if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
+        analysis = await this.#analysis(paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
+      }
+      reports.push({ ...buildReport({ state, analysis, exit, notes }), threadId: state.threadId });
+    }
+    return reports;
+  }
+}
+
+function byWeight(a, b) {
+  const order = ORDER.indexOf(a.verdict.state) - ORDER.indexOf(b.verdict.state);
+  return order || (a.verdict.msToLimit ?? Infinity) - (b.verdict.msToLimit ?? Infinity) || a.pid - b.pid || a.threadId - b.threadId;
+}
+
+function readState(file) {
+  try {
+    const json = requireNative().readState(file);
+    return json === null ? null : JSON.parse(json);
+  } catch {
+    return null; // being written, or not one of ours: the next poll sees it
+  }
+}
+
+module.exports = { Supervisor };

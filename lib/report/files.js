@@ -1,0 +1,67 @@
+'use strict';
+// Writes a report's views to files: whole or not at all, readable by their owner alone.
+
+const fs = require('node:fs/promises');
+const os = require('node:os');
+const path = require('node:path');
+const { PlimsollError } = require('../errors.js');
+
+const VIEWS = {
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
+  html: (report) => require('./html.js').renderHtml(report),
+  text: (report) => require('./terminal.js').render(report, { color: false, width: 100 }),
+};
+
+/** `plimsoll-19211-001`, the host's name too where every process is pid 1. */
+function stem(pid, sequence) {
+  const host = pid === 1 ? `${os.hostname().replaceAll(/[^\w.-]/g, '_')}-` : '';
+  return `plimsoll-${host}${pid}-${String(sequence).padStart(3, '0')}`;
+}
+
+/**
+ * Writes `text` under `file`, which never holds a part of it.
+ * @param {string} file @param {string} text @param {{exclusive?: boolean}} [options]
+ */
+async function writeWhole(file, text, { exclusive = false } = {}) {
+  const partial = `${file}.${process.pid}.partial`;
+  try {
+    const handle = await fs.open(partial, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    // link refuses what exists; rename replaces it.
+    if (exclusive) await fs.link(partial, file);
+    else await fs.rename(partial, file);
+  } finally {
+    await fs.rm(partial, { force: true });
+  }
+}
+
+/**
+ * @param {any} report
+ * @param {{dir: string, formats: string[]}} options
+ * @returns {Promise<string[]>} the paths written
+ */
+async function writeReport(report, { dir, formats }) {
+  if (formats.length === 0) return [];
+  try {
+    await fs.mkdir(dir, { recursive: true });
+    for (let sequence = 1; sequence < 1000; sequence++) {
+      const files = formats.map((format) => path.join(dir, `${stem(report.pid, sequence)}.${format === 'text' ? 'txt' : format}`));
+      try {
+        for (const [at, format] of formats.entries()) await writeWhole(files[at], VIEWS[format]({ ...report, files }), { exclusive: true });
+        return files;
+      } catch (error) {
+        if (error.code !== 'EEXIST') throw error;
+      }
+    }
+  } catch (cause) {
+    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${dir} (${cause.message}); set dir (PLIMSOLL_DIR) to a writable directory.`, { cause });
+  }
+  throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
+}
+
+module.exports = { writeReport, writeWhole, VIEWS };

@@ -1,0 +1,78 @@
+'use strict';
+// Builds plimsoll.report/1 (docs/report.schema.json) from what the sampler, the trackers and the
+// analyzer know. Views of it: terminal.js, html.js.
+
+const { version } = require('../../package.json');
+const { mergeSuspects } = require('./merge.js');
+const { SCHEMA } = require('./schema.js');
+
+/**
+ * @param {object} evidence
+ * @param {any} evidence.state the sampler's state, annex included
+ * @param {any} [evidence.analysis] what `plimsoll analyze` said of the snapshots
+ * @param {{code: number | null, signal: string | null, byUs: boolean} | null} [evidence.exit]
+ * @param {string[]} [evidence.notes]
+ */
+function buildReport({ state, analysis, exit = null, notes = [] }) {
+  const annex = state.annex ?? {};
+  const offset = annex.uptimeAtWatch ?? 0;
+  const tracked = annex.trackerSuspects ?? [];
+  const suspects = mergeSuspects(analysis?.suspects ?? [], tracked);
+  const minutes = minutesBetween(annex.snapshots ?? []);
+  for (const suspect of suspects) {
+    if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0) suspect.bytesPerMinute = suspect.bytes / minutes;
+  }
+  if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, annex));
+  return {
+    schema: SCHEMA,
+    version,
+    at: new Date().toISOString(),
+    pid: state.pid,
+    node: annex.node ?? null,
+    uptimeMs: offset + state.watchedMs,
+    process: { ...annex.process, ...state.memory, container: containerOf(state) },
+    limits: { ...state.limits, container: state.container?.limit ?? null, given: annex.limit ?? null },
+    verdict: state.verdict,
+    suspects,
+    snapshots: (annex.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({ path, method, pauseMs, bytes, nodes, tMs, reason })),
+    refusals: annex.refusals ?? [],
+    series: Object.fromEntries(Object.entries(state.series).map(([channel, points]) => [channel, points.map(({ t, min, load }) => [t + offset, min, load])])),
+    collections: state.collections.map(({ t, used, cause }) => [t + offset, used, cause]),
+    probes: state.collections.filter(({ cause }) => cause === 'probe').map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
+    caches: annex.caches ?? [],
+    trackers: annex.trackers ?? [],
+    exit,
+    notes: [...(annex.notes ?? []), ...(analysis?.notes ?? []), ...notes],
+  };
+}
+
+function containerOf(state) {
+  if (state.container === null) return null;
+  const { version: cgroup, limit, usage } = state.container;
+  return { version: cgroup, limit, usage };
+}
+
+function minutesBetween(snapshots) {
+  if (snapshots.length < 2) return 0;
+  return (snapshots.at(-1).tMs - snapshots[0].tMs) / 60_000;
+}
+
+/** A leak that no evidence names still is one suspect: the channel, and where to look. */
+function unnamed(verdict, annex) {
+  const base = { file: null, line: null, column: null, bytes: null, count: null, bytesPerMinute: verdict.bytesPerMinute, path: [], sites: [] };
+  if (verdict.channel !== 'native') return [];
+  const addons = annex.addons ?? [];
+  return [
+    {
+      ...base,
+      cause: 'native',
+      name: addons.length === 1 ? addons[0] : 'native memory',
+      path: addons,
+      advice:
+        (addons.length > 0 ? `native addons loaded: ${addons.join(', ')}; ` : '') +
+        'a heap snapshot cannot show it: look at what these allocate outside V8, or try MALLOC_ARENA_MAX=2 to rule fragmentation out',
+    },
+  ];
+}
+
+module.exports = { buildReport };

@@ -1,0 +1,52 @@
+'use strict';
+// When to take the snapshots of a diagnosis: three, spaced by growth rather than by the clock, so
+// that what grew between the first two can be told from what went on growing to the third.
+
+const WANTED = 3;
+/** Growth that is worth another snapshot: this share of the limit, but never less than MIN_GROWTH. */
+const GROWTH_SHARE = 0.03;
+const MIN_GROWTH = 2 * 2 ** 20;
+/** Least and longest wait between two, as shares of the window. */
+const MIN_GAP = 1 / 5;
+const MAX_GAP = 2 / 3;
+
+class Diagnosis {
+  #window;
+  /** @type {Array<{path: string, t: number, value: number}>} */
+  taken = [];
+  /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
+  closed = false;
+
+  /** @param {string} channel @param {number} window ms */
+  constructor(channel, window) {
+    this.channel = channel;
+    this.#window = window;
+  }
+
+  get complete() {
+    return this.taken.length >= WANTED;
+  }
+
+  /**
+   * Whether the next snapshot is due.
+   * @param {number} t ms since the watch began @param {number} value bytes of the channel
+   * @param {number} limit bytes
+   */
+  due(t, value, limit) {
+    if (this.closed || this.complete) return false;
+    const last = this.taken.at(-1);
+    if (last === undefined) return true;
+    const gap = t - last.t;
+    if (gap < this.#window * MIN_GAP) return false;
+    // The second interval has to be comparable with the first.
+    const first = this.taken.length === 2 ? this.taken[1].t - this.taken[0].t : 0;
+    const enough = value - last.value >= Math.max(MIN_GROWTH, limit * GROWTH_SHARE);
+    return (enough && gap >= first * 0.75) || gap >= this.#window * MAX_GAP;
+  }
+
+  add(snapshot, t, value) {
+    this.taken.push({ ...snapshot, t, value });
+  }
+}
+
+module.exports = { Diagnosis };

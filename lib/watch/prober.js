@@ -1,0 +1,50 @@
+'use strict';
+// Provokes the collection that the trend asks for (it keeps the budget): first the gentle way,
+// incremental marking in small steps, and the whole at once only where that leads to nothing.
+
+/** So many ticks the gentle way has to show a collection: an idle process does not drive it on. */
+const PATIENCE = 3;
+
+class Prober {
+  #native;
+  /** @type {{count: number, ticks: number, full: boolean} | undefined} */
+  #pending;
+  #counts = { gentle: 0, full: 0, failed: 0 };
+
+  /** @param {{probe(full: boolean): boolean, setCause(cause: string): void, markCompacts(): [number, number]}} native */
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /** The trend would like to see the floor. */
+  want() {
+    if (this.#pending === undefined) this.#begin(false);
+  }
+
+  /** Once an interval: has the collection come? */
+  tick() {
+    if (this.#pending === undefined) return;
+    const [count] = this.#native.markCompacts();
+    if (count > this.#pending.count) this.#end(this.#pending.full ? 'full' : 'gentle');
+    else if (++this.#pending.ticks < PATIENCE) return;
+    else if (this.#pending.full) this.#end('failed');
+    else this.#begin(true);
+  }
+
+  #begin(full) {
+    this.#pending = { count: this.#native.markCompacts()[0], ticks: 0, full };
+    if (!this.#native.probe(full)) this.#end('failed');
+  }
+
+  #end(how) {
+    this.#pending = undefined;
+    this.#counts[how]++;
+    this.#native.setCause('natural');
+  }
+
+  stats() {
+    return { ...this.#counts };
+  }
+}
+
+module.exports = { Prober };

@@ -1,0 +1,32 @@
+'use strict';
+// What the preload does: decides whether this process is one to watch, and never stops it from
+// starting.
+
+const path = require('node:path');
+const { isMainThread, threadId } = require('node:worker_threads');
+
+/** Package managers start the service; they are not the service. */
+const NOT_A_SERVICE = /^(npm|npx|yarn|yarnpkg|pnpm|pnpx|corepack)(-cli)?(\.[cm]?js)?$/;
+
+function register(env = process.env) {
+  if (env.PLIMSOLL_DISABLE === '1' || NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
+  if (env.PLIMSOLL_RUN !== undefined && !belongsToRun(env)) return undefined;
+  try {
+    const { optionsFromEnv } = require('../options.js');
+    const { watch, INTERNAL } = require('./watcher.js');
+    const underRun = env.PLIMSOLL_RUN_DIR !== undefined;
+    const options = { log: underRun ? 'silent' : 'info', ...optionsFromEnv(env) };
+    if (underRun) options[INTERNAL] = { statePath: path.join(env.PLIMSOLL_RUN_DIR, `${process.pid}.${threadId}.state`) };
+    return watch(options);
+  } catch (error) {
+    process.emitWarning(`the service runs unwatched: ${error.message}`, { type: 'PlimsollWarning', code: error.code });
+    return undefined;
+  }
+}
+
+/** `plimsoll run` watches the application's main process, its worker threads and cluster children. */
+function belongsToRun(env) {
+  return !isMainThread || String(process.ppid) === env.PLIMSOLL_RUN || require('node:cluster').isWorker;
+}
+
+module.exports = { register };

@@ -1,0 +1,24 @@
+'use strict';
+// Counts requests of the process' own HTTP servers, through Node's diagnostics channel: nothing is
+// patched, and nothing is paid while nobody watches.
+
+const channel = require('node:diagnostics_channel');
+
+const REQUEST_START = 'http.server.request.start';
+
+let count = 0;
+let users = 0;
+const onRequest = () => {
+  count++;
+};
+
+/** Begins to count; each call is undone by one `release`. */
+function acquire() {
+  if (users++ === 0) channel.subscribe(REQUEST_START, onRequest);
+}
+
+function release() {
+  if (--users === 0) channel.unsubscribe(REQUEST_START, onRequest);
+}
+
+module.exports = { acquire, release, count: () => count };

@@ -1,0 +1,359 @@
+'use strict';
+// The watch over one isolate: what the sampler says becomes events, evidence and a report.
+
+const { EventEmitter } = require('node:events');
+const os = require('node:os');
+const path = require('node:path');
+const { threadId } = require('node:worker_threads');
+const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { resolveOptions } = require('../options.js');
+const { loggerOf } = require('./logger.js');
+const { IsolateSampler } = require('./isolate.js');
+const { Prober } = require('./prober.js');
+const { Diagnosis } = require('./diagnosis.js');
+const { caches } = require('../cache/registry.js');
+const { trackAll, tracked, suspects } = require('../track/index.js');
+const { writeReport } = require('../report/files.js');
+const { buildReport } = require('../report/report.js');
+const { reportTrackers } = require('../report/trackers.js');
+
+/** Options that only our own programs give, beside those of the user. */
+const INTERNAL = Symbol('plimsoll.internal');
+
+/** How often the trackers' figures are copied into the published state, in ticks. */
+const ANNEX_EVERY = 5;
+
+/** @type {Watcher | undefined} */
+let running;
+
+class Watcher extends EventEmitter {
+  #options;
+  #statePath;
+  #sampler;
+  #prober;
+  #log;
+  #dir;
+  /** @type {Diagnosis | undefined} */
+  #diagnosis;
+  #busy = false;
+  #stopped = false;
+  #ticks = 0;
+  #snapshots = [];
+  #refusals = [];
+  #refused = 0;
+  #reports = [];
+  #warned = new Set();
+  #uptimeAtWatch = Math.round(process.uptime() * 1000);
+  #notes = [];
+  #abort = new AbortController();
+  #tracker;
+
+  constructor(given = {}) {
+    super();
+    const { [INTERNAL]: internal = {}, ...rest } = given;
+    this.#options = resolveOptions(rest);
+    this.#statePath = internal.statePath;
+    this.#log = loggerOf(this.#options.log);
+    this.#dir = path.resolve(this.#options.dir ?? diagnosticDir());
+    this.#sampler = new IsolateSampler(this.#options, {
+      notices: (list) => list.forEach((notice) => this.#onNotice(notice)),
+      probe: () => this.#prober.want(),
+      tick: () => this.#onTick(),
+    });
+    this.#prober = new Prober(this.#sampler.native);
+    if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
+    if (this.#options.track) this.#tracker = trackAll();
+    this.#updateAnnex();
+    if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
+  }
+
+  /** Everything known now: verdict, figures, what was taken and refused. */
+  stats() {
+    const state = this.#state();
+    return {
+      pid: process.pid,
+      threadId,
+      watchedMs: state.watchedMs,
+      verdict: state.verdict,
+      memory: state.memory,
+      limits: state.limits,
+      container: state.container,
+      available: state.available,
+      series: state.series,
+      collections: { count: state.collectionCount, ms: state.collectionMs },
+      hooks: { on: state.hooks, reason: this.#sampler.hooksOff },
+      probes: this.#prober.stats(),
+      snapshots: { taken: this.#snapshots.length, refused: this.#refused, list: [...this.#snapshots], refusals: [...this.#refusals] },
+      reports: [...this.#reports],
+      ...this.#cheapEvidence(),
+    };
+  }
+
+  /** Fit for an orchestrator's probe: fails before the limit, not at noise. */
+  health() {
+    const { verdict, memory, limits, container } = this.#state();
+    const heapShare = limits.heap > 0 ? memory.heapUsed / limits.heap : 0;
+    const limit = container?.limit ?? this.#options.limit ?? null;
+    const processShare = limit === null ? 0 : memory.rss / limit;
+    const share = Math.max(heapShare, processShare);
+    const soon = verdict.state === 'leak' && verdict.msToLimit !== null && verdict.msToLimit < 5 * 60_000;
+    const critical = share >= CRITICAL_SHARE || (soon && share >= this.#options.threshold);
+    const status = critical ? 'fail' : verdict.state === 'leak' || share >= this.#options.threshold ? 'warn' : 'pass';
+    return { status, ok: !critical, state: verdict.state, channel: verdict.channel, share, msToLimit: verdict.msToLimit };
+  }
+
+  /**
+   * Takes a snapshot now, by the same rules as those taken automatically but without the cooldown.
+   * @param {object} [options] of takeSnapshot
+   */
+  async snapshot(options = {}) {
+    if (this.#stopped) throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
+    return this.#take('api', { cooldown: 0, ...options });
+  }
+
+  /** Ends the watch; a second call does nothing. */
+  stop() {
+    if (this.#stopped) return;
+    this.#updateAnnex();
+    this.#sampler.native.publish();
+    this.#stopped = true;
+    this.#abort.abort();
+    this.#sampler.stop();
+    this.#tracker?.stop();
+    if (running === this) running = undefined;
+  }
+
+  [Symbol.dispose ?? Symbol.for('nodejs.dispose')]() {
+    this.stop();
+  }
+
+  #state() {
+    if (this.#stopped) throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
+    this.#updateAnnex();
+    return JSON.parse(this.#sampler.native.state());
+  }
+
+  #onTick() {
+    this.#prober.tick();
+    if (++this.#ticks % ANNEX_EVERY === 0) this.#updateAnnex();
+    if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
+  }
+
+  #onNotice({ kind, channel }) {
+    const verdict = JSON.parse(this.#sampler.native.verdict());
+    switch (kind) {
+      case 'suspect':
+        this.#emit('suspect', { channel, verdict });
+        if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
+        break;
+      case 'leak':
+        this.#log.warn(`plimsoll: ${channel} leak suspected of pid ${process.pid}; taking evidence.`);
+        this.#emit('leak', { channel, verdict });
+        if (this.#options.snapshotOn.includes('leak') && channel !== 'native') this.#begin(channel);
+        else if (this.#diagnosis === undefined) this.#conclude([]);
+        break;
+      case 'recovered':
+        if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
+        this.#log.info(`plimsoll: ${channel} of pid ${process.pid} has levelled off.`);
+        this.#emit('recovered', { channel, verdict });
+        break;
+      case 'threshold':
+        this.#emit('pressure', { channel, verdict, health: this.health() });
+        if (this.#options.snapshotOn.includes('threshold') && this.#diagnosis === undefined) {
+          this.#take('threshold', { cooldown: this.#options.cooldown }).catch((error) => this.#fail(error));
+        }
+        break;
+      default:
+    }
+  }
+
+  /** Starts a diagnosis, or leaves the one that is under way. */
+  #begin(channel) {
+    if (channel === 'native' || (this.#diagnosis !== undefined && !this.#diagnosis.closed)) return;
+    this.#diagnosis = new Diagnosis(channel, this.#options.window);
+    if (!this.#busy) this.#advance();
+  }
+
+  #advance() {
+    const diagnosis = this.#diagnosis;
+    const { watchedMs, memory, limits, verdict } = JSON.parse(this.#sampler.native.state());
+    const value = diagnosis.channel === 'heap' ? memory.heapUsed : memory.external;
+    const leak = verdict.state === 'leak';
+    // A suspicion buys the first snapshot; the others are for a leak.
+    if (diagnosis.taken.length > 0 && !leak) return;
+    if (!diagnosis.due(watchedMs, value, limits[diagnosis.channel])) return;
+    this.#busy = true;
+    // One cooldown for a diagnosis, not for each of its snapshots.
+    const cooldown = diagnosis.taken.length === 0 ? this.#options.cooldown : 0;
+    this.#take(diagnosis.taken.length === 0 ? 'suspect' : 'leak', { cooldown })
+      .then(
+        (snapshot) => {
+          diagnosis.add(snapshot, watchedMs, value);
+          this.#updateAnnex();
+        },
+        (error) => {
+          // Busy passes; no room, no directory or a cooldown will be no different in a moment.
+          diagnosis.closed = error.code !== 'ERR_PLIMSOLL_BUSY';
+          if (diagnosis.closed) this.#fail(error);
+        },
+      )
+      .then(() => {
+        this.#busy = false;
+        const over = diagnosis.complete || diagnosis.closed;
+        if (this.#stopped || !over || this.#diagnosis !== diagnosis) return undefined;
+        // Refused at the first suspicion: there is nothing to report yet.
+        if (diagnosis.closed && JSON.parse(this.#sampler.native.verdict()).state !== 'leak') return undefined;
+        diagnosis.closed = true;
+        return this.#conclude(diagnosis.taken.map((snapshot) => snapshot.path));
+      })
+      .catch((error) => this.#fail(error));
+  }
+
+  async #take(reason, options) {
+    const { takeSnapshot } = require('../snapshot/take-snapshot.js');
+    const { native } = this.#sampler;
+    const tMs = Math.round(process.uptime() * 1000);
+    const before = outsideHeap();
+    native.setCause('snapshot');
+    try {
+      const { dir = this.#dir, maxFiles, maxBytes } = { ...this.#options, ...options, dir: options.dir ?? this.#dir };
+      const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, ...options, dir })), tMs, reason };
+      // Pages that V8's snapshot builder took from malloc stay with it: no leak of the service.
+      if (snapshot.method === 'in-process' && !this.#stopped) native.rebaseNative(Math.max(0, outsideHeap() - before));
+      this.#snapshots.push(snapshot);
+      this.#emit('snapshot', snapshot);
+      this.#log.info(`plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+      return snapshot;
+    } catch (error) {
+      this.#refused++;
+      this.#refusals.push({ tMs, code: error.code ?? 'ERR_PLIMSOLL_SNAPSHOT', message: error.message, neededBytes: error.needed ?? null, availableBytes: error.available ?? null });
+      if (this.#refusals.length > 16) this.#refusals.shift();
+      throw error;
+    } finally {
+      if (!this.#stopped) {
+        native.setCause('natural');
+        this.#updateAnnex();
+        native.publish();
+      }
+    }
+  }
+
+  /** Analyses what was taken and reports; under `plimsoll run` that is the parent's work. */
+  async #conclude(paths) {
+    if (this.#statePath !== undefined) return;
+    const notes = [];
+    let analysis;
+    if (paths.length > 0) {
+      try {
+        analysis = await require('../report/analyze.js').analyze(paths, { signal: this.#abort.signal });
+      } catch (error) {
+        if (this.#stopped) return;
+        notes.push(`The snapshots could not be analysed here (${error.message}); plimsoll analyze ${paths.join(' ')} on another machine does it.`);
+        this.#fail(error);
+      }
+    }
+    if (this.#stopped) return;
+    const report = buildReport({ state: this.#state(), analysis, notes });
+    const files = await writeReport(report, { dir: this.#dir, formats: this.#options.report });
+    this.#reports.push(...files);
+    if (this.#log.enabled) this.#log.warn(require('../report/terminal.js').render({ ...report, files }, { color: false, width: 120 }));
+    this.#emit('report', report, files);
+  }
+
+  /** What costs nothing to know: caches, and what is tracked. */
+  #cheapEvidence() {
+    const now = tracked();
+    return { caches: caches(), trackers: reportTrackers(now), trackerSuspects: suspects() };
+  }
+
+  #updateAnnex() {
+    const annex = {
+      node: process.version,
+      uptimeAtWatch: this.#uptimeAtWatch,
+      process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: safeCwd(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
+      limit: this.#options.limit ?? null,
+      snapshots: this.#snapshots,
+      diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
+      refusals: this.#refusals,
+      addons: loadedAddons(),
+      notes: this.#notes,
+      ...this.#cheapEvidence(),
+    };
+    try {
+      this.#sampler.native.setAnnex(JSON.stringify(annex));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Tells listeners; what they throw is theirs, and goes no further than a warning. */
+  #emit(name, ...args) {
+    try {
+      this.emit(name, ...args);
+    } catch (error) {
+      this.#warn('PLIMSOLL_LISTENER', `a listener of '${name}' threw: ${error?.stack ?? quote(error)}`);
+    }
+  }
+
+  #fail(error) {
+    this.#log.debug(`plimsoll: ${error.message}`);
+    if (this.listenerCount('error') > 0) this.#emit('error', error);
+    else this.#warn(error.code ?? 'PLIMSOLL_ERROR', error.message);
+  }
+
+  #warn(code, message) {
+    if (this.#warned.has(code)) return;
+    this.#warned.add(code);
+    process.emitWarning(message, { type: 'PlimsollWarning', code });
+  }
+}
+
+/** Beyond this share of a limit the next peak may be the end. */
+const CRITICAL_SHARE = 0.95;
+
+/** Where Node itself would write a snapshot. */
+function diagnosticDir() {
+  const flag = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')].find((arg) => arg.startsWith('--diagnostic-dir='));
+  return flag === undefined ? safeCwd() : flag.slice('--diagnostic-dir='.length);
+}
+
+function safeCwd() {
+  try {
+    return process.cwd();
+  } catch {
+    return os.tmpdir();
+  }
+}
+
+function outsideHeap() {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  return rss - heapTotal - external;
+}
+
+/** Names of other packages' native addons: the candidates for memory that no snapshot shows. */
+function loadedAddons() {
+  const files = Object.keys(require.cache).filter((file) => file.endsWith('.node') && !path.basename(file).startsWith('plimsoll.'));
+  return files.map((file) => /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1] ?? path.basename(file));
+}
+
+/**
+ * Begins the watch over this isolate. One runs in each: called again, it returns the one that runs
+ * (a library, the preload and the application may all ask for it) and warns where options differ.
+ * @param {object} [options]
+ */
+function watch(options) {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `watch() takes an object of options; it is ${quote(options)}.`);
+  }
+  if (running !== undefined) {
+    resolveOptions(options);
+    if (options !== undefined && Object.keys(options).length > 0) {
+      process.emitWarning('watch() is already running in this thread; its options stay as they are.', { type: 'PlimsollWarning', code: 'PLIMSOLL_ALREADY_WATCHING' });
+    }
+    return running;
+  }
+  running = new Watcher(options);
+  return running;
+}
+
+module.exports = { watch, Watcher, INTERNAL };

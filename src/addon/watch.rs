@@ -1,0 +1,260 @@
+//! `lib/watch/watcher.js`'s end: one `IsolateWatch` for each watched isolate.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use napi_derive::napi;
+
+use super::error::{Error, Result, error};
+use crate::sampler::monitor::{Monitor, Options};
+use crate::sampler::record::{Hooks, Record};
+use crate::sampler::state_file::{self, StateFile};
+use crate::sampler::thread;
+use crate::trend::{CollectionCause, Config};
+use crate::v8::gc::{self, MARK_COMPACT, Pressure};
+use crate::v8::heap_statistics::{HeapStatistics, Isolate};
+
+const NOTICES: u32 = 1;
+const PROBE: u32 = 2;
+
+/// `v8.getHeapStatistics()` as far as it goes, in bytes.
+#[napi(object)]
+pub struct NodeHeap {
+    pub total: f64,
+    pub used: f64,
+    pub limit: f64,
+    pub external: f64,
+}
+
+impl From<&NodeHeap> for HeapStatistics {
+    fn from(heap: &NodeHeap) -> Self {
+        // Sizes are whole, positive and far below 2^53.
+        Self {
+            total: heap.total as u64,
+            used: heap.used as u64,
+            limit: heap.limit as u64,
+            external: heap.external as u64,
+        }
+    }
+}
+
+/// What `lib/watch/options.js` has validated.
+#[napi(object)]
+pub struct WatchOptions {
+    pub thread_id: u32,
+    pub interval_ms: f64,
+    pub window_ms: f64,
+    pub limit: Option<f64>,
+    pub threshold: f64,
+    /// Share of the loop's time that probe collections may take.
+    pub probe_budget: f64,
+    /// Off: the collections come through `observed`.
+    pub hooks: bool,
+}
+
+/// A watched isolate. Every method is for the thread that made it.
+#[napi]
+pub struct IsolateWatch {
+    record: Arc<Record>,
+    isolate: Option<Isolate>,
+    // The order matters: the hooks go before the monitor that reads what they write.
+    hooks: Option<Hooks>,
+    monitor: Option<Monitor>,
+    hooks_off: Option<String>,
+}
+
+#[napi]
+impl IsolateWatch {
+    /// Begins the watch. `heap` is what `v8.getHeapStatistics()` says now.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(options: WatchOptions, heap: NodeHeap, rss: f64) -> Result<Self> {
+        let config = Config::new(options.window_ms as u64, options.interval_ms as u64)
+            .and_then(|config| config.with_probe_budget(options.probe_budget))
+            .map_err(|e| error("ERR_PLIMSOLL_OPTION", e.to_string()))?;
+        let record = Arc::new(Record::default());
+        let told = HeapStatistics::from(&heap);
+        record.tick(&told, f64::NAN, 0, rss as u64);
+        let (isolate, hooks_off) = match usable_isolate(&told, options.hooks) {
+            Ok(isolate) => (Some(isolate), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        // SAFETY: this is the isolate's thread. `stop` drops the hooks on it, and the environment's
+        // cleanup hook in lib/watch calls `stop` before the isolate ends.
+        let hooks =
+            isolate.and_then(|isolate| unsafe { Hooks::install(isolate, Arc::clone(&record)) });
+        let monitor = Monitor::start(
+            Arc::clone(&record),
+            Options {
+                thread_id: options.thread_id,
+                config,
+                limit: options.limit.map(|limit| limit as u64),
+                threshold: options.threshold,
+            },
+            hooks.is_some(),
+        )
+        .map_err(|e| {
+            error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))
+        })?;
+        Ok(Self { record, isolate, hooks, monitor: Some(monitor), hooks_off })
+    }
+
+    /// Why V8's callbacks are not used; null where they are.
+    #[napi(getter, catch_unwind)]
+    pub fn hooks_off(&self) -> Option<String> {
+        self.hooks_off.clone()
+    }
+
+    /// Brings the figures of this thread; the result has bit 1 for notices, bit 2 for a probe.
+    /// With the hooks on, `heap` is not needed.
+    #[napi(catch_unwind)]
+    pub fn tick(&self, heap: Option<NodeHeap>, utilisation: f64, requests: f64, rss: f64) -> u32 {
+        let Some(monitor) = &self.monitor else { return 0 };
+        let heap = match (&heap, self.isolate) {
+            (Some(heap), _) => Some(HeapStatistics::from(heap)),
+            // SAFETY: this is the isolate's thread, and the isolate runs this very call.
+            (None, Some(isolate)) => unsafe { HeapStatistics::read(isolate) },
+            (None, None) => None,
+        };
+        if let Some(heap) = heap {
+            self.record.tick(&heap, utilisation, requests as u64, rss as u64);
+        }
+        let notices = if monitor.has_notices() { NOTICES } else { 0 };
+        let probe = if monitor.take_probe() { PROBE } else { 0 };
+        notices | probe
+    }
+
+    /// A mark-compact that a PerformanceObserver saw, where the hooks are off.
+    #[napi(catch_unwind)]
+    pub fn observed(&self, heap: NodeHeap, pause_ms: f64) {
+        let pause_us = (pause_ms * 1000.0) as u64;
+        self.record.observed(&HeapStatistics::from(&heap), MARK_COMPACT, pause_us);
+    }
+
+    /// How many mark-compacts there were, and the ms that the loop was stopped for them.
+    #[napi(catch_unwind)]
+    pub fn mark_compacts(&self) -> Vec<f64> {
+        let (count, paused_us) = self.record.mark_compacts();
+        vec![count as f64, paused_us as f64 / 1000.0]
+    }
+
+    /// The notices as JSON, oldest first.
+    #[napi(catch_unwind)]
+    pub fn take_notices(&self) -> Result<String> {
+        let notices = self.monitor.as_ref().map(Monitor::take_notices).unwrap_or_default();
+        serde_json::to_string(&notices).map_err(internal)
+    }
+
+    /// Asks V8 for a collection: incremental marking, or the whole at once. False: no means here.
+    #[napi(catch_unwind)]
+    pub fn probe(&self, full: bool) -> bool {
+        let (Some(isolate), Some(monitor)) = (self.isolate, &self.monitor) else { return false };
+        monitor.set_cause(CollectionCause::Probe);
+        let pressure = if full { Pressure::Full } else { Pressure::Moderate };
+        // SAFETY: this is the isolate's thread, in a call from JS and so in no collection.
+        unsafe { gc::request(isolate, pressure) }
+    }
+
+    /// Says what causes the collections from now on: `natural`, `probe` or `snapshot`.
+    #[napi(catch_unwind)]
+    pub fn set_cause(&self, cause: String) {
+        let Some(monitor) = &self.monitor else { return };
+        monitor.set_cause(match cause.as_str() {
+            "probe" => CollectionCause::Probe,
+            "snapshot" => CollectionCause::Snapshot,
+            _ => CollectionCause::Natural,
+        });
+    }
+
+    /// An in-process snapshot left so many bytes with the allocator.
+    #[napi(catch_unwind)]
+    pub fn rebase_native(&self, delta: f64) {
+        if let Some(monitor) = &self.monitor {
+            monitor.rebase_native(delta as i64);
+        }
+    }
+
+    /// The verdict as JSON.
+    #[napi(catch_unwind)]
+    pub fn verdict(&self) -> Result<String> {
+        let monitor = self.monitor.as_ref().ok_or_else(stopped)?;
+        serde_json::to_string(&monitor.verdict()).map_err(internal)
+    }
+
+    /// The whole state as JSON.
+    #[napi(catch_unwind)]
+    pub fn state(&self) -> Result<String> {
+        self.monitor.as_ref().ok_or_else(stopped)?.state().map_err(internal)
+    }
+
+    /// JSON that is part of the state from now on.
+    #[napi(catch_unwind)]
+    pub fn set_annex(&self, json: String) -> Result<()> {
+        let Some(monitor) = &self.monitor else { return Ok(()) };
+        monitor.set_annex(json).map_err(internal)
+    }
+
+    /// Publishes the state to a mapped file each interval.
+    #[napi(catch_unwind)]
+    pub fn publish_to(&self, path: String) -> Result<()> {
+        let monitor = self.monitor.as_ref().ok_or_else(stopped)?;
+        let file = StateFile::open(Path::new(&path)).map_err(|e| {
+            error("ERR_PLIMSOLL_STATE_FILE", format!("cannot map the state file {path}: {e}"))
+        })?;
+        monitor.publish_to(file);
+        Ok(())
+    }
+
+    /// Publishes the state now.
+    #[napi(catch_unwind)]
+    pub fn publish(&self) {
+        if let Some(monitor) = &self.monitor {
+            monitor.publish();
+        }
+    }
+
+    /// Ends the watch; a second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn stop(&mut self) {
+        self.hooks = None;
+        self.monitor = None;
+        self.isolate = None;
+    }
+}
+
+/// The state that a watched process left in a file; null if it never wrote one.
+#[napi(catch_unwind)]
+pub fn read_state(path: String) -> Result<Option<String>> {
+    let state = state_file::read(Path::new(&path)).map_err(|e| {
+        error("ERR_PLIMSOLL_STATE_FILE", format!("cannot read the state file {path}: {e}"))
+    })?;
+    Ok(state.and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
+/// How many jobs the native thread has; 0 when there is no thread.
+#[napi(catch_unwind)]
+pub fn job_count() -> u32 {
+    u32::try_from(thread::job_count()).unwrap_or(u32::MAX)
+}
+
+fn usable_isolate(told: &HeapStatistics, wanted: bool) -> std::result::Result<Isolate, String> {
+    if !wanted {
+        return Err("turned off".into());
+    }
+    let missing = "this Node does not export the V8 functions that the hooks need";
+    if !gc::available() {
+        return Err(missing.into());
+    }
+    let isolate = Isolate::current().ok_or(missing)?;
+    // SAFETY: this is called from JS, on the isolate's thread.
+    let read = unsafe { HeapStatistics::read(isolate) }.ok_or(missing)?;
+    read.verify(told)?;
+    Ok(isolate)
+}
+
+fn stopped() -> Error {
+    error("ERR_PLIMSOLL_STOPPED", "this watcher has been stopped; call watch() again")
+}
+
+fn internal(e: serde_json::Error) -> Error {
+    error("ERR_PLIMSOLL_NATIVE", e.to_string())
+}

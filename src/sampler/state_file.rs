@@ -1,0 +1,203 @@
+//! The state of a watched process in a mapped file: whoever started the process can read it after
+//! the process has ended in whatever way, kill -9 and a heap out of memory included.
+//!
+//! Two slots; the writer fills the one that is not current and then makes it current, so a reader
+//! after death always finds a whole state. The pages belong to the kernel and outlive the process.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A state that does not fit is not written: the last one that did stays.
+pub const SLOT_BYTES: usize = 512 * 1024;
+/// Magic and version, the current slot's sequence number, two lengths.
+const HEADER_WORDS: usize = 8;
+const HEADER_BYTES: usize = HEADER_WORDS * 8;
+const FILE_BYTES: usize = HEADER_BYTES + 2 * SLOT_BYTES;
+const MAGIC: u64 = u64::from_le_bytes(*b"plimsol1");
+
+const MAGIC_WORD: usize = 0;
+/// Even: slot 0 is current; odd: slot 1. Zero: nothing has been written.
+const SEQUENCE_WORD: usize = 1;
+/// This and the next: the length of what the slot holds.
+const LENGTH_WORD: usize = 2;
+
+/// The writer's end.
+#[derive(Debug)]
+pub struct StateFile {
+    base: *mut u8,
+}
+
+// SAFETY: the mapping is owned by the value and moved with it.
+unsafe impl Send for StateFile {}
+
+impl StateFile {
+    /// Maps a file, made with mode 0600 if it is not there; links are not followed.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, sized or mapped.
+    #[cfg(unix)]
+    pub fn open(path: &Path) -> io::Result<Self> {
+        use std::os::fd::AsRawFd;
+        use std::os::unix::fs::OpenOptionsExt;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(path)?;
+        file.set_len(FILE_BYTES as u64)?;
+        // SAFETY: a shared mapping of a file of exactly this length; the result is checked. The
+        // mapping stays when the descriptor is closed.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                FILE_BYTES,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let state = Self { base: base.cast() };
+        state.word(MAGIC_WORD).store(MAGIC, Ordering::Relaxed);
+        Ok(state)
+    }
+
+    /// Only where there is mmap.
+    ///
+    /// # Errors
+    /// Always, on this platform.
+    #[cfg(not(unix))]
+    pub fn open(_: &Path) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Replaces the state; false if it is too large.
+    pub fn write(&mut self, state: &[u8]) -> bool {
+        if state.len() > SLOT_BYTES {
+            return false;
+        }
+        let sequence = self.word(SEQUENCE_WORD).load(Ordering::Relaxed) + 1;
+        let slot = (sequence % 2) as usize;
+        // SAFETY: the slot lies within the mapping; only this value writes to it, and no reader
+        // of this process exists.
+        unsafe {
+            let target = self.base.add(HEADER_BYTES + slot * SLOT_BYTES);
+            std::ptr::copy_nonoverlapping(state.as_ptr(), target, state.len());
+        }
+        self.word(LENGTH_WORD + slot).store(state.len() as u64, Ordering::Relaxed);
+        self.word(SEQUENCE_WORD).store(sequence, Ordering::Release);
+        true
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        debug_assert!(index < HEADER_WORDS);
+        // SAFETY: within the header; a mapping is page-aligned, so the word is aligned.
+        #[allow(clippy::cast_ptr_alignment, reason = "page-aligned base, offset a multiple of 8")]
+        unsafe {
+            &*self.base.add(index * 8).cast::<AtomicU64>()
+        }
+    }
+}
+
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        // SAFETY: the mapping that `open` made, not used after this.
+        unsafe {
+            libc::munmap(self.base.cast(), FILE_BYTES);
+        }
+    }
+}
+
+/// The state that a process has left in `path`; `None` if it never wrote one.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // A writer that is alive may overwrite the slot being read, if it writes twice meanwhile.
+    for _ in 0..3 {
+        let before = std::fs::read(path)?;
+        let Some((sequence, state)) = current(&before) else { return Ok(None) };
+        let state = state.to_vec();
+        let after = std::fs::read(path)?;
+        if current(&after).is_some_and(|(now, _)| now < sequence + 2) {
+            return Ok(Some(state));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "the state changes faster than it can be read"))
+}
+
+fn current(file: &[u8]) -> Option<(u64, &[u8])> {
+    let word = |index: usize| {
+        let bytes = file.get(index * 8..index * 8 + 8)?;
+        Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+    };
+    let sequence = word(SEQUENCE_WORD)?;
+    if word(MAGIC_WORD)? != MAGIC || sequence == 0 {
+        return None;
+    }
+    let slot = (sequence % 2) as usize;
+    let length = usize::try_from(word(LENGTH_WORD + slot)?).ok()?;
+    let start = HEADER_BYTES + slot * SLOT_BYTES;
+    (length <= SLOT_BYTES).then(|| file.get(start..start + length)).flatten().map(|s| (sequence, s))
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary(name: &str) -> std::path::PathBuf {
+        let path =
+            std::env::temp_dir().join(format!("plimsoll-state-{}-{name}", std::process::id()));
+        std::fs::write(&path, b"").unwrap();
+        path
+    }
+
+    #[test]
+    fn the_last_state_is_found() {
+        let path = temporary("last");
+        assert_eq!(read(&path).unwrap(), None, "an empty file is no state");
+        let mut file = StateFile::open(&path).unwrap();
+        assert_eq!(read(&path).unwrap(), None, "nothing written yet");
+        for text in ["one", "two, longer", "3"] {
+            assert!(file.write(text.as_bytes()));
+            assert_eq!(read(&path).unwrap().unwrap(), text.as_bytes());
+        }
+        drop(file);
+        assert_eq!(read(&path).unwrap().unwrap(), b"3", "it outlives the mapping");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn too_large_keeps_the_last() {
+        let path = temporary("large");
+        let mut file = StateFile::open(&path).unwrap();
+        assert!(file.write(b"small"));
+        assert!(!file.write(&vec![b'x'; SLOT_BYTES + 1]));
+        assert_eq!(read(&path).unwrap().unwrap(), b"small");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_foreign_or_damaged_file_is_no_state() {
+        let path = temporary("foreign");
+        std::fs::write(&path, vec![7u8; FILE_BYTES]).unwrap();
+        assert_eq!(read(&path).unwrap(), None);
+        let mut damaged = vec![0u8; FILE_BYTES];
+        damaged[..8].copy_from_slice(&MAGIC.to_ne_bytes());
+        damaged[8..16].copy_from_slice(&1u64.to_ne_bytes());
+        damaged[24..32].copy_from_slice(&u64::MAX.to_ne_bytes());
+        std::fs::write(&path, damaged).unwrap();
+        assert_eq!(read(&path).unwrap(), None);
+        std::fs::remove_file(path).unwrap();
+    }
+}
