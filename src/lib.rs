@@ -13,5 +13,6 @@ pub mod heap;
 pub mod os;
 pub mod sampler;
 pub mod snapshot;
+pub mod track;
 pub mod trend;
 pub mod v8;

@@ -5,9 +5,10 @@
 const { subscribe, unsubscribe } = require('node:diagnostics_channel');
 const http = require('node:http');
 const https = require('node:https');
+const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
-const { rank } = require('./sites.js');
+const { heaviest, rank } = require('./sites.js');
 const { onTick } = require('./tick.js');
 
 const MAX_AGENTS = 1024;
@@ -25,7 +26,7 @@ const requests = new Reservoir(256);
 const sampleOf = new WeakMap();
 let started = 0;
 
-/** Sockets (free and in use) and queue of each host. @type {Map<string, { sockets: History, queued: History }>} */
+/** Sockets (free and in use) and queue of each host. @type {Map<string, { sockets: History, queued: History, row: Float64Array }>} */
 const histories = new Map();
 
 /** A request counts while its socket is open, or while it waits for one; a socket counts once. */
@@ -46,7 +47,7 @@ function onRequest({ request }) {
   const { agent } = request;
   if (agent && !seen.has(agent)) addAgent(agent);
   started++;
-  if (--requests.countdown <= 0) requests.sample(request, isOpen, () => hostOf(request));
+  if (--requests.countdown <= 0) requests.sample(request, () => isOpen, () => hostOf(request));
 }
 
 const hostOf = (request) => `${request.protocol === 'https:' ? 'https' : 'http'} ${request.host}`;
@@ -70,7 +71,7 @@ function trackAgents() {
   return () => {
     unsubscribe('http.client.request.start', onRequest);
     stopTicking();
-    histories.clear();
+    for (const key of histories.keys()) forget(key);
   };
 }
 
@@ -82,12 +83,26 @@ function tick(now) {
   for (const pool of hosts()) {
     const key = `${pool.agent} ${pool.host}`;
     there.add(key);
-    if (!histories.has(key) && histories.size < MAX_HOSTS) histories.set(key, { sockets: new History(), queued: new History() });
-    histories.get(key)?.sockets.note(now, pool.free + pool.inUse, started);
-    histories.get(key)?.queued.note(now, pool.queued, started);
+    if (!histories.has(key)) {
+      if (histories.size >= MAX_HOSTS) continue;
+      histories.set(key, { sockets: new History(), queued: new History(), row: openRow('sockets', key) });
+    }
+    const { sockets, queued, row } = histories.get(key);
+    sockets.note(now, pool.free + pool.inUse, started);
+    queued.note(now, pool.queued, started);
+    row[COUNT] = pool.free + pool.inUse + pool.queued;
+    row[ADDED] = started;
+    setSite(row, heaviest(weightsOf(key)));
   }
-  for (const key of histories.keys()) if (!there.has(key)) histories.delete(key);
+  for (const key of histories.keys()) if (!there.has(key)) forget(key);
 }
+
+function forget(key) {
+  closeRow(histories.get(key).row);
+  histories.delete(key);
+}
+
+const weightsOf = (key) => requests.weights((sample) => key.startsWith(sample.info));
 
 const lengths = (lists, key) => lists?.[key]?.length ?? 0;
 
@@ -146,11 +161,10 @@ function agentRows(since) {
   return hosts().map((pool) => {
     const key = `${pool.agent} ${pool.host}`;
     const total = pool.free + pool.inUse + pool.queued;
-    const weights = requests.weights((sample) => key.startsWith(sample.info));
     return {
       ...pool,
       growth: histories.get(key)?.sockets.growth(since) ?? NO_GROWTH,
-      sites: rank(weights, total),
+      sites: rank(weightsOf(key), total),
     };
   });
 }

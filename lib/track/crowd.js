@@ -3,9 +3,10 @@
 // and a history for each site.
 
 const { performance } = require('node:perf_hooks');
+const { openRow, setSite, NO_ROW, COUNT, ADDED } = require('./counters.js');
 const { History } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
-const { describe } = require('./sites.js');
+const { describe, heaviest } = require('./sites.js');
 
 const MAX_HISTORIES = 256;
 
@@ -14,18 +15,22 @@ class Crowd {
   reservoir;
   /** @type {Map<number, { history: History, added: number }>} by site id */
   #sites = new Map();
+  #row = NO_ROW;
+  #name;
   #isLive;
   #checks;
   #counts;
 
   /**
    * @param {object} about
+   * @param {string} about.cause @param {string} about.name  of the row that the sampler reads
    * @param {number} about.capacity  samples
    * @param {(target: object, sample: object, now: number) => boolean} about.isLive
    * @param {(sample: object) => boolean} [about.counts]  which of the live ones count; all
    * @param {number} [about.checks]  how many samples are asked each second; all
    */
-  constructor({ capacity, isLive, counts = () => true, checks = Infinity }) {
+  constructor({ cause, name, capacity, isLive, counts = () => true, checks = Infinity }) {
+    this.#name = [cause, name];
     this.reservoir = new Reservoir(capacity);
     this.#isLive = isLive;
     this.#counts = counts;
@@ -34,13 +39,13 @@ class Crowd {
 
   /** The hot path: something was made; whether it should be taken into the sample. */
   due() {
-    this.created++;
+    this.#row[ADDED] = ++this.created;
     return --this.reservoir.countdown <= 0;
   }
 
   /** @param {object} target @param {(builtIn: string | null) => any} [about]  what to keep with it */
   take(target, about) {
-    const site = this.reservoir.sample(target, this.#live(performance.now()), about);
+    const site = this.reservoir.sample(target, () => this.#live(performance.now()), about);
     if (site === null) return;
     if (!this.#sites.has(site)) {
       if (this.#sites.size >= MAX_HISTORIES) this.#forgetQuiet();
@@ -75,7 +80,19 @@ class Crowd {
       for (const sample of asked) if (isLive(sample)) reservoir.samples.push(sample);
     }
     const weights = reservoir.weights(this.#counts);
+    this.#count(weights);
     for (const [site, { history, added }] of this.#sites) history.note(now, weights.get(site) ?? 0, added);
+  }
+
+  #count(weights) {
+    if (this.#row === NO_ROW && this.created > 0) {
+      this.#row = openRow(...this.#name);
+      this.#row[ADDED] = this.created;
+    }
+    let count = 0;
+    for (const weight of weights.values()) count += weight;
+    this.#row[COUNT] = count;
+    setSite(this.#row, heaviest(weights));
   }
 
   /** Samples that count, by site. */

@@ -3,11 +3,11 @@
 // emitter itself when somebody looks, so `emit`, `off` and the order of everything stay Node's own.
 
 const EventEmitter = require('node:events');
-const { performance } = require('node:perf_hooks');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Source, Sources, describeSource, ANY } = require('./listeners.js');
 const { checkOptions } = require('./options.js');
 const { likeness } = require('./patch.js');
+const { Stamp } = require('./stamp.js');
 const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
@@ -20,27 +20,27 @@ const CROWD_OF_EVENTS = 64;
 
 const { listenerCount, rawListeners, eventNames } = EventEmitter.prototype;
 const askNode = {
+  isCheap: true,
   count: (emitter, event) => listenerCount.call(emitter, event),
   listeners: (emitter, event) => rawListeners.call(emitter, event),
   events: (emitter) => eventNames.call(emitter),
 };
 /** Emitters of another make with the same methods (eventemitter3). */
 const askThem = {
+  isCheap: true,
   count: (emitter, event) => emitter.listenerCount(event),
   listeners: (emitter, event) => emitter.listeners(event),
   events: (emitter) => emitter.eventNames(),
 };
 
-/** @type {WeakMap<object, Source>} */
-const sourceOf = new WeakMap();
 const sources = new Sources();
 let stopTicking = null;
 
 const ask = (emitter) => (emitter instanceof EventEmitter ? askNode : askThem);
 
 function add(emitter, name, explicit) {
-  const source = new Source(emitter, { kind: kindOf(emitter), name, explicit, ask: ask(emitter) });
-  sourceOf.set(emitter, source);
+  const source = new Source(emitter, sources, { kind: kindOf(emitter), name, explicit, ask: ask(emitter) });
+  Stamp.set(emitter, source);
   sources.add(source);
   stopTicking ??= onTick(tick);
   return source;
@@ -65,35 +65,26 @@ function kindOf(emitter) {
 
 /** An `EventEmitter` that knows who added its listeners, and how they grow. */
 class TrackedEventEmitter extends EventEmitter {
-  #source = null;
-  #name = null;
-
   /** @param {{ name?: string, captureRejections?: boolean }} [options] */
   constructor(options) {
     super(options);
-    if (options?.name === undefined) return;
-    if (typeof options.name !== 'string') {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `TrackedEventEmitter: name must be a string, not ${quote(options.name)}.`);
+    const name = options?.name ?? null;
+    if (name !== null && typeof name !== 'string') {
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `TrackedEventEmitter: name must be a string, not ${quote(name)}.`);
     }
-    this.#name = options.name;
+    add(this, name, true);
   }
 
   on(event, listener) {
     const result = super.on(event, listener);
-    if (#source in this) this.#note(event, listener);
+    Stamp.get(this)?.note(event, listener);
     return result;
   }
 
   prependListener(event, listener) {
     const result = super.prependListener(event, listener);
-    if (#source in this) this.#note(event, listener);
+    Stamp.get(this)?.note(event, listener);
     return result;
-  }
-
-  #note(event, listener) {
-    this.#source ??= sourceOf.get(this) ?? add(this, this.#name, true);
-    const record = this.#source.events.get(event) ?? this.#source.record(event, 1, performance.now());
-    record.note(listener);
   }
 }
 
@@ -115,13 +106,12 @@ function trackEmitter(emitter, options = {}) {
       `trackEmitter: ${quote(emitter)} is not an emitter; it takes an EventEmitter, or what has on, listeners, listenerCount and eventNames.`,
     );
   }
-  let source = sourceOf.get(emitter);
+  let source = Stamp.get(emitter);
   if (source === undefined || !source.explicit) {
     const before = source;
     source = add(emitter, options.name ?? null, true);
     if (before !== undefined) sources.delete(before);
-    const now = performance.now();
-    for (const event of ask(emitter).events(emitter)) source.record(event, 0, now);
+    for (const event of ask(emitter).events(emitter)) source.record(event, 0);
     if (!(emitter instanceof TrackedEventEmitter)) {
       try {
         source.unwrap = wrap(emitter, source);
@@ -151,7 +141,7 @@ function trackEmitter(emitter, options = {}) {
 
 function forget(emitter, source) {
   sources.delete(source);
-  if (sourceOf.get(emitter) === source) sourceOf.delete(emitter);
+  if (Stamp.get(emitter) === source) Stamp.set(emitter, undefined);
 }
 
 function isEmitter(value) {
@@ -194,10 +184,7 @@ function adder(original, source) {
     } finally {
       source.depth--;
     }
-    if (source.depth === 0) {
-      const record = source.events.get(event) ?? source.record(event, 1, performance.now());
-      record.note(listener);
-    }
+    if (source.depth === 0) source.note(event, listener);
     return result;
   };
   return likeness(wrapped, original);
@@ -259,13 +246,11 @@ function patchPrototype() {
 }
 
 function noteCrowd(emitter, event, listener, there) {
-  let source = sourceOf.get(emitter);
+  let source = Stamp.get(emitter);
   if (source === undefined) source = add(emitter, null, false);
   // It has methods of its own for this.
   else if (source.explicit) return;
-  const key = typeof there === 'object' && there.length >= CROWD ? event : ANY;
-  const record = source.events.get(key) ?? source.record(key, 1, performance.now());
-  record.note(listener);
+  source.note(typeof there === 'object' && there.length >= CROWD ? event : ANY, listener);
 }
 
 module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters, emitterSources: sources };

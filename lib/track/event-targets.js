@@ -2,11 +2,11 @@
 // Listeners of EventTargets, AbortSignals above all, and the signals that AbortSignal.any derives.
 
 const { getEventListeners } = require('node:events');
-const { performance } = require('node:perf_hooks');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Source, Sources, describeSource } = require('./listeners.js');
 const { checkOptions } = require('./options.js');
 const { likeness, replace } = require('./patch.js');
+const { Stamp } = require('./stamp.js');
 const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
@@ -40,20 +40,19 @@ const dependantsOf = new WeakMap();
 const listenersOf = (target, event) =>
   event === ANY_OF ? (dependantsOf.get(target)?.listening() ?? []) : getEventListeners(target, event);
 const ask = {
+  isCheap: false,
   count: (target, event) => listenersOf(target, event).length,
   listeners: listenersOf,
   // Its names cannot be asked for: only events that were seen have a record.
   events: () => [],
 };
 
-/** A source, or for a target that has few listeners yet, how many were added. @type {WeakMap<EventTarget, Source | number>} */
-const sourceOf = new WeakMap();
 const sources = new Sources();
 let stopTicking = null;
 
 function add(target, name, explicit) {
-  const source = new Source(target, { kind: target.constructor?.name ?? 'EventTarget', name, explicit, ask });
-  sourceOf.set(target, source);
+  const source = new Source(target, sources, { kind: target.constructor?.name ?? 'EventTarget', name, explicit, ask });
+  Stamp.set(target, source);
   sources.add(source);
   stopTicking ??= onTick(tick);
   return source;
@@ -64,11 +63,6 @@ function tick(now) {
   if (sources.size > 0) return;
   stopTicking();
   stopTicking = null;
-}
-
-function note(source, event, listener) {
-  const record = source.events.get(event) ?? source.record(event, 1, performance.now());
-  record.note(listener);
 }
 
 const isListener = (value) => typeof value === 'function' || (typeof value === 'object' && value !== null);
@@ -82,17 +76,17 @@ function trackEventTarget(target, options = {}) {
   if (!(target instanceof EventTarget)) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_EVENT_TARGET', `trackEventTarget: ${quote(target)} is not an EventTarget; for an emitter there is trackEmitter.`);
   }
-  let source = sourceOf.get(target);
+  let source = Stamp.get(target);
   if (!(source instanceof Source) || !source.explicit) {
     if (source instanceof Source) sources.delete(source);
     source = add(target, options.name ?? null, true);
     // What an AbortSignal has already; other targets show an event from its next listener on.
-    if (target instanceof AbortSignal) source.record('abort', 0, performance.now());
+    if (target instanceof AbortSignal) source.record('abort', 0);
     try {
       source.unwrap = wrap(target, source);
     } catch (cause) {
       sources.delete(source);
-      sourceOf.delete(target);
+      Stamp.set(target, undefined);
       throw new PlimsollTypeError(
         'ERR_PLIMSOLL_EVENT_TARGET',
         'trackEventTarget: the target does not take new properties (it is frozen, or a proxy that refuses them); use trackAll({ eventTargets: true }).',
@@ -110,7 +104,7 @@ function trackEventTarget(target, options = {}) {
       source.unwrap();
       sources.delete(source);
       const there = source.target;
-      if (there !== undefined && sourceOf.get(there) === source) sourceOf.delete(there);
+      if (there !== undefined && Stamp.get(there) === source) Stamp.set(there, undefined);
     },
   );
 }
@@ -120,7 +114,7 @@ function wrap(target, source) {
   let on = true;
   const wrapped = likeness(function addEventListener(type, listener, ...rest) {
     const result = original.call(this, type, listener, ...rest);
-    if (on && isListener(listener)) note(source, String(type), listener);
+    if (on && isListener(listener)) source.note(String(type), listener);
     return result;
   }, original);
   Object.defineProperty(target, 'addEventListener', { value: wrapped, writable: true, enumerable: false, configurable: true });
@@ -156,7 +150,7 @@ function watchAny() {
 
 function noteDerived(signal, derived) {
   if (signal.aborted) return;
-  let source = sourceOf.get(signal);
+  let source = Stamp.get(signal);
   if (!(source instanceof Source)) {
     if (patch === null || !isCrowd(signal)) return;
     source = add(signal, null, false);
@@ -164,13 +158,13 @@ function noteDerived(signal, derived) {
   let dependants = dependantsOf.get(signal);
   if (dependants === undefined) dependantsOf.set(signal, (dependants = new Dependants()));
   dependants.add(derived);
-  note(source, ANY_OF, derived);
+  source.note(ANY_OF, derived);
 }
 
-/** Counts what is added to a target without a record, and says when there is a crowd. */
+/** Counts what is added to a target that has no source yet, and says when there is a crowd. */
 function isCrowd(target) {
-  const added = (sourceOf.get(target) ?? 0) + 1;
-  sourceOf.set(target, added);
+  const added = (Stamp.get(target) ?? 0) + 1;
+  Stamp.set(target, added);
   return added >= CROWD;
 }
 
@@ -215,12 +209,12 @@ function patchPrototype() {
 }
 
 function noteAdded(target, type, listener) {
-  const source = sourceOf.get(target);
+  const source = Stamp.get(target);
   if (source instanceof Source) {
     // It has a method of its own for this.
-    if (!source.explicit) note(source, String(type), listener);
+    if (!source.explicit) source.note(String(type), listener);
   } else if (isCrowd(target)) {
-    note(add(target, null, false), String(type), listener);
+    add(target, null, false).note(String(type), listener);
   }
 }
 

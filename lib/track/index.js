@@ -2,6 +2,7 @@
 // The trackers together.
 
 const { PlimsollTypeError } = require('../errors.js');
+const { caches } = require('../cache/registry.js');
 const { TrackedEventEmitter, trackEmitter, trackEmitters, emitterSources } = require('./emitters.js');
 const { trackEventTarget, trackEventTargets, targetSources } = require('./event-targets.js');
 const { trackTimers, describeTimers, isTracking: timersOn } = require('./timers.js');
@@ -44,10 +45,6 @@ function tracked() {
     promises: promisesOn() ? describePromises() : null,
     resources: resourcesOn() ? describeResources() : null,
   };
-}
-
-function caches() {
-  return [];
 }
 
 module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked, suspects };

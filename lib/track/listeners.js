@@ -2,11 +2,15 @@
 // What is known of the listeners of one emitter or event target. It holds neither the emitter nor a
 // listener, and its size does not depend on how many come and go.
 
+const { performance } = require('node:perf_hooks');
+const { openRow, closeRow, setSite, NO_ROW, COUNT, ADDED } = require('./counters.js');
 const { History } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
-const { rank } = require('./sites.js');
+const { heaviest, rank } = require('./sites.js');
 
 const SAMPLES = 64;
+/** Listeners between two looks at the count, at most. */
+const STRIDE = 16;
 /** Events by name; an emitter that sees more of them has the rest under one record. */
 const MAX_EVENTS = 256;
 const MAX_SOURCES = 2048;
@@ -17,6 +21,12 @@ const ANY = Symbol('any event');
 /** Listeners of one event of one source. `added` counts what was seen; those before it are `base`. */
 class EventRecord {
   added = 0;
+  /** As of the last look or tick. */
+  lastCount = 0;
+  #row = NO_ROW;
+  /** Listeners until the next look, and between this one and the last. */
+  #left = 1;
+  #stride = 1;
   history = new History();
   reservoir = new Reservoir(SAMPLES);
   #base;
@@ -27,13 +37,38 @@ class EventRecord {
     this.#source = source;
     this.event = event;
     this.#base = base;
+    this.lastCount = base;
     this.history.note(now, base, 0);
   }
 
-  /** The hot path of tracking: a listener was added. */
   note(listener) {
-    this.added++;
-    if (--this.reservoir.countdown <= 0) this.reservoir.sample(listener, this.#isLive());
+    this.#row[ADDED] = ++this.added;
+    if (--this.#left <= 0) this.#look(listener);
+  }
+
+  /** After each of the first listeners, and each 16th of many: how many there are; now and then, whence. */
+  #look(listener) {
+    const { reservoir } = this;
+    const count = this.#source.countNow(this.event, this.lastCount + this.#stride);
+    this.#row[COUNT] = this.lastCount = count;
+    reservoir.countdown -= this.#stride;
+    if (reservoir.countdown <= 0) {
+      reservoir.sample(listener, () => this.#isLive());
+      if (!this.#source.listed) this.#source.list();
+      if (this.#row === NO_ROW && (count > 1 || this.#source.name !== null)) this.#open();
+    }
+    this.#left = this.#stride = Math.min(STRIDE, reservoir.countdown);
+  }
+
+  #open() {
+    this.#row = openRow('listeners', `${this.#source.label} ${String(this.event)}`);
+    this.#row[ADDED] = this.added;
+    this.#row[COUNT] = this.lastCount;
+  }
+
+  close() {
+    closeRow(this.#row);
+    this.#row = NO_ROW;
   }
 
   /** Exact, by the emitter's own account. */
@@ -51,6 +86,11 @@ class EventRecord {
     if (count > this.#base + this.added) this.added = count - this.#base;
     this.reservoir.relax(now);
     this.history.note(now, count, this.added);
+    this.lastCount = count;
+    if (this.#row === NO_ROW) return;
+    this.#row[COUNT] = count;
+    this.#row[ADDED] = this.added;
+    setSite(this.#row, heaviest(this.reservoir.weights()));
   }
 
   /**
@@ -87,6 +127,10 @@ class EventRecord {
 class Source {
   /** @type {Map<string | symbol, EventRecord>} */
   events = new Map();
+  #last = null;
+  /** Whether reports list it; see Sources. */
+  listed = false;
+  #sources;
   /** Depth of tracked calls under way on it: an `addListener` that calls `on` adds one listener. */
   depth = 0;
   /** What takes the wrapping of its methods off again. */
@@ -96,10 +140,12 @@ class Source {
 
   /**
    * @param {object} target
-   * @param {{ kind: string, name: string | null, explicit: boolean, ask: { count: Function, listeners: Function, events: Function } }} about
+   * @param {Sources} sources  the list that it is on while there is room
+   * @param {{ kind: string, name: string | null, explicit: boolean, ask: { isCheap: boolean, count: Function, listeners: Function, events: Function } }} about
    */
-  constructor(target, { kind, name, explicit, ask }) {
+  constructor(target, sources, { kind, name, explicit, ask }) {
     this.#ref = new WeakRef(target);
+    this.#sources = sources;
     this.#ask = ask;
     this.kind = kind;
     this.name = name;
@@ -124,6 +170,11 @@ class Source {
     return count;
   }
 
+  /** On the way of each listener: an event target's count is a walk over all, so the estimate stands. */
+  countNow(event, estimate) {
+    return this.#ask.isCheap && event !== ANY ? this.count(event) : estimate;
+  }
+
   listeners(event) {
     const target = this.target;
     if (target === undefined) return [];
@@ -131,26 +182,44 @@ class Source {
     return this.#ask.events(target).flatMap((other) => (this.events.has(other) ? [] : this.#ask.listeners(target, other)));
   }
 
-  /** The record of an event; `fresh` listeners of its count were added just now. */
-  record(event, fresh, now) {
+  /** The hot path of tracking: a listener of an event was added just now. */
+  note(event, listener) {
+    const last = this.#last;
+    if (last !== null && last.event === event) last.note(listener);
+    else (this.#last = this.events.get(event) ?? this.record(event, 1)).note(listener);
+  }
+
+  /** The record of an event, of whose listeners `fresh` were added just now. */
+  record(event, fresh) {
     let record = this.events.get(event);
     if (record === undefined && this.events.size >= MAX_EVENTS) {
       event = ANY;
       record = this.events.get(ANY);
     }
     if (record === undefined) {
-      record = new EventRecord(this, event, Math.max(0, this.count(event) - fresh), now);
+      record = new EventRecord(this, event, Math.max(0, this.count(event) - fresh), performance.now());
       this.events.set(event, record);
     }
     return record;
   }
 
+  list() {
+    this.#sources.add(this);
+  }
+
   observe(now) {
     for (const record of this.events.values()) record.observe(now);
   }
+
+  close() {
+    for (const record of this.events.values()) record.close();
+  }
 }
 
-/** The sources that reports list: those that live, at most 2048, named ones before the rest. */
+/**
+ * The sources that reports list: those that live, at most 2048, named ones before the rest. One that
+ * had to go comes back with the next listener that is sampled.
+ */
 class Sources {
   /** @type {Set<Source>} */
   #all = new Set();
@@ -158,10 +227,13 @@ class Sources {
   add(source) {
     if (this.#all.size >= MAX_SOURCES) this.#evict();
     this.#all.add(source);
+    source.listed = true;
   }
 
   delete(source) {
     this.#all.delete(source);
+    source.listed = false;
+    source.close();
   }
 
   get size() {
@@ -173,15 +245,15 @@ class Sources {
     if (this.#all.size < MAX_SOURCES) return;
     for (const source of this.#all) {
       if (source.explicit && source.name !== null) continue;
-      this.#all.delete(source);
+      this.delete(source);
       if (this.#all.size < MAX_SOURCES * 0.75) return;
     }
     // All are named: the oldest goes.
-    if (this.#all.size >= MAX_SOURCES) this.#all.delete(this.#all.values().next().value);
+    if (this.#all.size >= MAX_SOURCES) this.delete(this.#all.values().next().value);
   }
 
   prune() {
-    for (const source of this.#all) if (source.target === undefined) this.#all.delete(source);
+    for (const source of this.#all) if (source.target === undefined) this.delete(source);
   }
 
   observe(now) {

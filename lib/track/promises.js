@@ -29,6 +29,8 @@ function watchCollections() {
 }
 
 const crowd = new Crowd({
+  cause: 'promises',
+  name: 'Promise',
   capacity: SAMPLES,
   checks: CHECKS_PER_SECOND,
   isLive(promise, sample, now) {

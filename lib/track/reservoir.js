@@ -11,12 +11,12 @@ const { capture } = require('./sites.js');
 
 /** Captures aim at one in this many milliseconds for each reservoir. */
 const SPACING = 10;
-const MAX_INTERVAL = 1024;
+const MAX_INTERVAL = 4096;
 /** The first things are all kept: most tracked events never see more. */
 const WHOLE = 48;
 
 class Reservoir {
-  /** Things until the next sample; the owner counts it down: `if (--r.countdown <= 0) r.sample(x)`. */
+  /** Things until the next sample; the owner counts it down and calls `sample` at 0. */
   countdown = 1;
   /** @type {{ ref: WeakRef<object>, site: number, weight: number, at: number, checkedAt: number, info: any }[]} */
   samples = [];
@@ -24,7 +24,8 @@ class Reservoir {
   #interval = 1;
   /** Things that the next sample stands for. */
   #owed = 1;
-  #taken = 0;
+  /** Times that a sample was due. */
+  #due = 0;
   #lastAt = 0;
 
   /** @param {number} capacity */
@@ -34,11 +35,11 @@ class Reservoir {
 
   /**
    * @param {object} target  what came
-   * @param {(sample: object) => boolean} isLive  whether a sample is still there, asked when full
+   * @param {() => (sample: object) => boolean} liveness  tells which samples are still there, asked for when full
    * @param {(builtIn: string | null) => any} [describe]  what else to keep with the sample
    * @returns {number | null} the site, when one was captured
    */
-  sample(target, isLive, describe) {
+  sample(target, liveness, describe) {
     const now = performance.now();
     this.#pace(now);
     const captured = capture();
@@ -48,8 +49,7 @@ class Reservoir {
     // Without a stack the next sample stands for these too.
     this.#owed = captured === null ? weight + skip : skip;
     if (captured === null) return null;
-    if (this.samples.length >= this.#capacity) this.#thin(isLive);
-    this.#taken++;
+    if (this.samples.length >= this.#capacity) this.#thin(liveness());
     this.samples.push({
       ref: new WeakRef(target),
       site: captured.site,
@@ -64,8 +64,9 @@ class Reservoir {
   #pace(now) {
     const elapsed = now - this.#lastAt;
     this.#lastAt = now;
+    this.#due++;
     if (elapsed > 4 * SPACING) this.#interval = Math.max(1, Math.floor((this.#interval * SPACING) / elapsed));
-    else if (elapsed < SPACING && this.#taken >= WHOLE) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
+    else if (elapsed < SPACING && this.#due > WHOLE) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
   }
 
   /** Called now and then: a burst's long interval must not hide a slow leak that follows it. */

@@ -147,6 +147,12 @@ function describe(id) {
   return caller === null ? described : { ...described, caller: { ...caller } };
 }
 
+/** In one line, for the native side; not worth reading a source map for. */
+function label(id) {
+  const { function: name, file, line, column } = sites[id];
+  return file === null ? '' : `${name ?? '(anonymous)'} ${file}:${line}:${column}`;
+}
+
 function mapToSource(frame) {
   const map = frame.file && mapOf(frame.file);
   if (!map) return;
@@ -212,4 +218,11 @@ function rank(weights, total) {
     .map(([id, weight]) => ({ ...describe(id), count: Math.round((weight / sum) * total), share: weight / sum }));
 }
 
-module.exports = { capture, describe, rank, UNKNOWN };
+/** The site with the largest weight. @param {Map<number, number>} weights */
+function heaviest(weights) {
+  let most = UNKNOWN;
+  for (const [site, weight] of weights) if (weight > (weights.get(most) ?? 0)) most = site;
+  return most;
+}
+
+module.exports = { capture, describe, label, rank, heaviest };

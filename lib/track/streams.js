@@ -24,6 +24,8 @@ function isUndrained(stream, sample, now) {
 }
 
 const crowd = new Crowd({
+  cause: 'streams',
+  name: 'pipe',
   capacity: SAMPLES,
   isLive: isUndrained,
   counts: ({ info }) => info.stuck || (info.abandoned && info.buffered > 0),

@@ -22,9 +22,9 @@ function verified() {
 
 const timerIsLive = (timer) => timer._destroyed === false;
 const crowds = {
-  interval: new Crowd({ capacity: SAMPLES, isLive: timerIsLive }),
-  timeout: new Crowd({ capacity: SAMPLES, isLive: timerIsLive }),
-  promise: new Crowd({ capacity: SAMPLES, isLive: isPending, checks: 256 }),
+  interval: new Crowd({ cause: 'timers', name: 'setInterval', capacity: SAMPLES, isLive: timerIsLive }),
+  timeout: new Crowd({ cause: 'timers', name: 'setTimeout', capacity: SAMPLES, isLive: timerIsLive }),
+  promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: 256 }),
 };
 
 let patch = null;

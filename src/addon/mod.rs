@@ -7,4 +7,5 @@ mod cache;
 mod error;
 mod process;
 mod snapshot;
+mod track;
 mod watch;

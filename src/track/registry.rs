@@ -1,0 +1,211 @@
+//! The tracked counts of the process, readable whatever the JS threads do.
+//!
+//! Each isolate has one [`Table`]: memory of ours that JS writes through a `Float64Array`
+//! (`lib/track/counters.js` has the same layout). Names and sites are text that many rows share:
+//! they are interned here once, and a row has their numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+/// 64-bit words (doubles) of a row: id, kind, name, site, count, added, two spare.
+pub const ROW_WORDS: usize = 8;
+/// Distinct texts at most; later ones read as empty. At most [`MAX_TEXT`] bytes each: 8 MB.
+const MAX_TEXTS: usize = 16_384;
+const MAX_TEXT: usize = 512;
+
+/// What a row counts. The numbers are those that JS writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Listeners of one event of an emitter or event target.
+    Listeners,
+    /// Intervals or timeouts.
+    Timers,
+    /// Pending promises.
+    Promises,
+    /// Sockets and queued requests of a host in agents.
+    Sockets,
+    /// Streams that nobody drains.
+    Streams,
+}
+
+/// One tracked thing at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// Unique within the isolate, never used again.
+    pub id: u64,
+    /// What is counted.
+    pub kind: Kind,
+    /// The emitter and event, the timer function, the host.
+    pub name: String,
+    /// Where most of them came from, `function file:line:column`; empty where that is not known.
+    pub site: String,
+    /// How many there are: of listeners as of the last one added, of the rest as of the last second.
+    pub count: u64,
+    /// How many there ever were.
+    pub added: u64,
+}
+
+/// The rows of one isolate.
+#[derive(Debug)]
+pub struct Table {
+    words: Box<[AtomicU64]>,
+}
+
+#[derive(Default)]
+struct Texts {
+    ids: FxHashMap<Arc<str>, u32>,
+    by_id: Vec<Arc<str>>,
+}
+
+static TABLES: Mutex<Vec<Weak<Table>>> = Mutex::new(Vec::new());
+static TEXTS: Mutex<Option<Texts>> = Mutex::new(None);
+
+impl Table {
+    /// A table of `rows` unused rows, which [`counts`] reads for as long as it is held.
+    #[must_use]
+    pub fn open(rows: usize) -> Arc<Self> {
+        let words = (0..rows * ROW_WORDS).map(|_| AtomicU64::new(0)).collect();
+        let table = Arc::new(Self { words });
+        let mut tables = TABLES.lock();
+        tables.retain(|table| table.strong_count() > 0);
+        tables.push(Arc::downgrade(&table));
+        table
+    }
+
+    /// The memory that JS writes.
+    #[must_use]
+    pub fn words(&self) -> &[AtomicU64] {
+        &self.words
+    }
+}
+
+/// The number of a text, the same for the same text; 0 is the empty text.
+#[must_use]
+pub fn intern(text: &str) -> u32 {
+    let text = truncated(text);
+    let mut texts = TEXTS.lock();
+    let texts = texts.get_or_insert_with(|| {
+        let empty: Arc<str> = Arc::from("");
+        Texts { ids: FxHashMap::from_iter([(empty.clone(), 0)]), by_id: vec![empty] }
+    });
+    if let Some(&id) = texts.ids.get(text) {
+        return id;
+    }
+    if texts.by_id.len() >= MAX_TEXTS {
+        return 0;
+    }
+    let id = texts.by_id.len() as u32;
+    let text: Arc<str> = Arc::from(text);
+    texts.by_id.push(text.clone());
+    texts.ids.insert(text, id);
+    id
+}
+
+fn truncated(text: &str) -> &str {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let end = (0..=MAX_TEXT).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
+}
+
+fn text(id: u64) -> String {
+    let texts = TEXTS.lock();
+    let known = texts.as_ref().and_then(|texts| texts.by_id.get(usize::try_from(id).ok()?));
+    known.map_or_else(String::new, ToString::to_string)
+}
+
+/// Every open row of the process, each isolate's in the order of its table.
+#[must_use]
+pub fn counts() -> Vec<Count> {
+    let tables: Vec<_> = TABLES.lock().iter().filter_map(Weak::upgrade).collect();
+    tables.iter().flat_map(|table| table.words.chunks_exact(ROW_WORDS).filter_map(read)).collect()
+}
+
+/// One row, or `None` where it is unused or changed hands meanwhile.
+fn read(row: &[AtomicU64]) -> Option<Count> {
+    // A double from JS: what is not a count there saturates here.
+    let word = |at: usize| f64::from_bits(row[at].load(Ordering::Acquire)) as u64;
+    let id = word(0);
+    if id == 0 {
+        return None;
+    }
+    let kind = match word(1) {
+        0 => Kind::Listeners,
+        1 => Kind::Timers,
+        2 => Kind::Promises,
+        3 => Kind::Sockets,
+        4 => Kind::Streams,
+        _ => return None,
+    };
+    let (name, site) = (text(word(2)), text(word(3)));
+    let count = Count { id, kind, name, site, count: word(4), added: word(5) };
+    (word(0) == id).then_some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(table: &Table, row: usize, words: [f64; 6]) {
+        for (at, value) in words.into_iter().enumerate() {
+            table.words()[row * ROW_WORDS + at].store(value.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    fn named(name: &str) -> Vec<Count> {
+        counts().into_iter().filter(|count| count.name == name).collect()
+    }
+
+    #[test]
+    fn rows_are_read_until_their_table_is_dropped() {
+        let table = Table::open(4);
+        let (name, site) = (intern("bus change"), intern("serve app.js:1:2"));
+        write(&table, 2, [7.0, 0.0, f64::from(name), f64::from(site), 3.0, 5.0]);
+        let expected = Count {
+            id: 7,
+            kind: Kind::Listeners,
+            name: "bus change".into(),
+            site: "serve app.js:1:2".into(),
+            count: 3,
+            added: 5,
+        };
+        assert_eq!(named("bus change"), [expected]);
+        write(&table, 2, [0.0; 6]);
+        assert_eq!(named("bus change"), []);
+        write(&table, 0, [8.0, 4.0, f64::from(name), 0.0, 1.0, 1.0]);
+        assert_eq!(named("bus change")[0].kind, Kind::Streams);
+        drop(table);
+        assert_eq!(named("bus change"), []);
+    }
+
+    #[test]
+    fn what_no_tracker_writes_is_no_row_and_no_panic() {
+        let table = Table::open(2);
+        let name = f64::from(intern("nonsense"));
+        for (id, kind, count) in [(f64::NAN, 0.0, 1.0), (-1.0, 0.0, 1.0), (1.0, 99.0, 1.0)] {
+            write(&table, 0, [id, kind, name, 0.0, count, 0.0]);
+            assert_eq!(named("nonsense"), []);
+        }
+        write(&table, 0, [1.0, 0.0, name, 1e300, f64::INFINITY, -5.0]);
+        let found = &named("nonsense")[0];
+        assert_eq!((found.site.as_str(), found.count, found.added), ("", u64::MAX, 0));
+    }
+
+    #[test]
+    fn a_text_has_one_number_and_a_long_one_ends_at_a_character() {
+        assert_eq!(intern(""), 0);
+        assert_eq!(intern("same"), intern("same"));
+        let long = "é".repeat(MAX_TEXT);
+        let id = intern(&long);
+        let kept = text(u64::from(id));
+        assert!(kept.len() <= MAX_TEXT && long.starts_with(&kept) && !kept.is_empty());
+        assert_eq!(text(u64::MAX), "");
+    }
+}
