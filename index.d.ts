@@ -398,6 +398,8 @@ export interface Snapshot {
   bytes: number;
   /** Nodes of the heap graph. */
   nodes: number;
+  /** Why earlier tries of the same call failed: a busy V8, a child that was lost. */
+  retries: string[];
 }
 
 /**

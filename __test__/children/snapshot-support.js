@@ -42,6 +42,27 @@ async function until(condition, limitMs = 30_000) {
 }
 
 const snapshotsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot')).toSorted();
-const partialsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.partial'));
+const partialsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot.partial'));
 
-module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn };
+/** The pids of the snapshot children of a process. */
+function forksOf(parent) {
+  const listed = fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
+  return listed.filter((pid) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'plimsoll-snap';
+    } catch {
+      return false;
+    }
+  }).map(Number);
+}
+
+/** Parses a snapshot file, which fails when it is not whole. */
+function parse(file) {
+  const heap = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const { meta, node_count: nodes, edge_count: edges } = heap.snapshot;
+  if (heap.nodes.length !== nodes * meta.node_fields.length) throw new Error(`${file} lacks nodes`);
+  if (heap.edges.length !== edges * meta.edge_fields.length) throw new Error(`${file} lacks edges`);
+  return heap;
+}
+
+module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn, forksOf, parse };

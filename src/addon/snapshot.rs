@@ -7,6 +7,7 @@ use napi_derive::napi;
 
 use super::error::{Error, Result, error};
 use crate::snapshot::error::Error as Refusal;
+use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
 use crate::snapshot::name::Compression;
 use crate::snapshot::room::Heap;
@@ -50,6 +51,8 @@ pub struct SnapshotOutcome {
     pub pause_ms: f64,
     pub bytes: f64,
     pub nodes: f64,
+    /// Why earlier tries of the same call failed.
+    pub retries: Vec<String>,
 }
 
 /// Why none was taken.
@@ -91,6 +94,7 @@ impl SnapshotJob {
                     pause_ms: outcome.pause_ms,
                     bytes: number(outcome.bytes),
                     nodes: number(outcome.nodes),
+                    retries: outcome.retries,
                 }),
                 ..named("done")
             },
@@ -120,10 +124,19 @@ impl SnapshotJob {
     }
 }
 
-/// Why the native way of taking snapshots is off; null when it is on.
+/// Which ways of taking snapshots are on, and why not.
+#[napi(object, object_from_js = false)]
+pub struct SnapshotSupport {
+    /// Why V8's profiler is not called directly; null when it is.
+    pub profiler: Option<String>,
+    /// Why snapshots are not forked; null when they are.
+    pub fork: Option<String>,
+}
+
+/// What works here, for `plimsoll doctor`.
 #[napi(catch_unwind)]
-pub fn snapshot_profiler_missing() -> Option<String> {
-    Profiler::find().err()
+pub fn snapshot_support() -> SnapshotSupport {
+    SnapshotSupport { profiler: Profiler::find().err(), fork: fork::support().err() }
 }
 
 impl TryFrom<SnapshotRequest> for Request {

@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// What had no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// The container's memory limit.
     Container,
@@ -17,8 +19,17 @@ pub enum Place {
     Budget,
 }
 
+/// Who takes a snapshot already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holder {
+    /// This process.
+    Ours,
+    /// Another one, in the same directory.
+    Another,
+}
+
 /// A refusal or a failure. Whatever it is, nothing is left under a final name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Error {
     /// Not enough memory or disk for what the snapshot is expected to need (bytes).
     NoRoom {
@@ -37,7 +48,7 @@ pub enum Error {
     /// Another snapshot is being taken, by this process or into the same directory.
     Busy {
         /// Who holds the turn.
-        by: &'static str,
+        by: Holder,
     },
     /// The directory cannot be used.
     Dir {
@@ -118,7 +129,11 @@ impl fmt::Display for Error {
                 remaining_ms.div_ceil(1000)
             ),
             Self::Busy { by } => {
-                write!(f, "{by} is taking a heap snapshot; try again when it is done")
+                let who = match by {
+                    Holder::Ours => "this process",
+                    Holder::Another => "another process with the same dir",
+                };
+                write!(f, "{who} is taking a heap snapshot; try again when it is done")
             }
             Self::Dir { path, cause } => write!(
                 f,

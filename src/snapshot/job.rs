@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::error::Error;
+use super::fork::{self, Child, Failure, Prepared, Scene};
 use super::room::Builder;
 use super::session::{Method, Outcome, Request, Session};
 use crate::v8::profiler::Profiler;
@@ -31,6 +32,10 @@ pub enum Step {
     Failed(Error),
 }
 
+/// How often a busy V8 is asked again, with growing pauses between: ten seconds in all.
+const BAD_MOMENTS: u32 = 30;
+/// How many children are replaced.
+const LOST_CHILDREN: u32 = 4;
 /// Pieces of the text on their way to the job's thread; a few, so that memory stays bounded.
 const PIECES: usize = 16;
 
@@ -42,7 +47,10 @@ enum Piece {
 
 enum Phase {
     Working,
+    /// To take it here and send the text.
     Asking(SyncSender<Piece>),
+    /// To fork, and send the child.
+    AskingToFork(Arc<Prepared>, Scene, SyncSender<Result<Child, Failure>>),
     Finished(Result<Outcome, Error>),
     /// The isolate's side is gone.
     Abandoned,
@@ -82,6 +90,7 @@ impl Job {
     pub fn step(&self) -> Step {
         match &*self.phase.lock() {
             Phase::Working | Phase::Abandoned => Step::Wait,
+            Phase::AskingToFork(..) => Step::Take,
             Phase::Asking(_) if Profiler::find().is_ok() => Step::Take,
             Phase::Asking(_) => Step::Stream,
             Phase::Finished(Ok(outcome)) => Step::Done(outcome.clone()),
@@ -89,21 +98,21 @@ impl Job {
         }
     }
 
-    /// Takes the snapshot of the isolate that is current on this thread.
+    /// Takes the snapshot of the isolate that is current on this thread, or forks the child that
+    /// does.
     ///
     /// # Safety
     /// As [`Profiler::take`].
     pub unsafe fn take(&mut self) {
-        let Some(pieces) = self.accept() else { return };
-        let Ok(profiler) = Profiler::find() else { return };
-        let begun = Instant::now();
-        // SAFETY: the caller vouches for the moment.
-        let Some(snapshot) = (unsafe { profiler.take() }) else { return };
-        let mut send = |chunk: &[u8]| pieces.send(Piece::Text(chunk.to_vec())).is_ok();
-        let whole = snapshot.serialize(&mut send);
-        drop(snapshot);
-        if whole {
-            let _ = pieces.send(Piece::End(begun.elapsed()));
+        let question = std::mem::replace(&mut *self.phase.lock(), Phase::Working);
+        match question {
+            Phase::AskingToFork(prepared, scene, answer) => {
+                // SAFETY: the caller vouches for the moment.
+                let _ = answer.send(unsafe { prepared.fork(&scene) });
+            }
+            // SAFETY: as above.
+            Phase::Asking(pieces) => unsafe { take_here(&pieces) },
+            other => *self.phase.lock() = other,
         }
     }
 
@@ -142,30 +151,91 @@ impl Drop for Job {
     }
 }
 
-fn run(request: Request, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
-    let mut session = Session::begin(request)?;
-    if session.request().method == Method::Fork {
-        return Err(Error::Unavailable { why: "this build cannot fork a snapshot".into() });
+/// Takes the snapshot on this thread and sends its text.
+///
+/// # Safety
+/// As [`Profiler::take`].
+unsafe fn take_here(pieces: &SyncSender<Piece>) {
+    let Ok(profiler) = Profiler::find() else { return };
+    let begun = Instant::now();
+    // SAFETY: the caller vouches for the moment.
+    let Some(snapshot) = (unsafe { profiler.take() }) else { return };
+    let mut send = |chunk: &[u8]| pieces.send(Piece::Text(chunk.to_vec())).is_ok();
+    let whole = snapshot.serialize(&mut send);
+    drop(snapshot);
+    if whole {
+        let _ = pieces.send(Piece::End(begun.elapsed()));
     }
-    let outcome = in_process(&mut session, phase)?;
+}
+
+fn run(request: Request, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
+    let method = request.method;
+    let mut session = Session::begin(request)?;
+    let outcome = match (method, fork::support()) {
+        (Method::InProcess, _) | (Method::Auto, Err(_)) => in_process(&mut session, phase),
+        (Method::Fork, Err(why)) => Err(Error::Unavailable { why }),
+        (Method::Fork, Ok(())) => forked(&mut session, phase).map_err(Into::into),
+        (Method::Auto, Ok(())) => match forked(&mut session, phase) {
+            Err(Failure::NotNow(why) | Failure::Lost(why)) => {
+                session.retry(why);
+                in_process(&mut session, phase)
+            }
+            other => other.map_err(Into::into),
+        },
+    }?;
     session.end();
     Ok(outcome)
 }
 
+/// Tries children until one succeeds or none ever will.
+fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Failure> {
+    let mut lost = 0;
+    loop {
+        match fork_one(session, phase) {
+            Err(Failure::Lost(why)) if lost < LOST_CHILDREN => {
+                lost += 1;
+                session.retry(why);
+                std::thread::sleep(Duration::from_millis(100) * lost);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Failure> {
+    let partial = session.open(Builder::Child).map_err(Failure::Final)?;
+    let prepared = Arc::new(Prepared::new(session, partial)?);
+    let mut bad_moments = 0;
+    let child = loop {
+        match fork_now(&prepared, phase) {
+            Err(Failure::NotNow(why)) if bad_moments < BAD_MOMENTS => {
+                bad_moments += 1;
+                session.retry(why);
+                std::thread::sleep(Duration::from_millis(20) * bad_moments);
+            }
+            result => break result?,
+        }
+    };
+    let (path, written) = prepared.wait(&child)?;
+    Ok(session.outcome(path, true, child.pause, written))
+}
+
+fn fork_now(prepared: &Arc<Prepared>, phase: &Mutex<Phase>) -> Result<Child, Failure> {
+    let scene = Scene::survey()?;
+    let (sender, answer) = sync_channel(1);
+    let question = Phase::AskingToFork(Arc::clone(prepared), scene, sender);
+    ask(phase, question).map_err(Failure::Final)?;
+    answer.recv().map_err(|_| Failure::Final(unfinished()))?
+}
+
 fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
     let partial = session.open(Builder::Service)?;
-    let mut output = session.output(&partial)?;
+    let mut output = session.packing().output(&partial)?;
     let (sender, pieces) = sync_channel(PIECES);
     ask(phase, Phase::Asking(sender))?;
     let pause = pump(&pieces, |text| output.write(text))?;
     let written = output.finish()?;
-    Ok(Outcome {
-        path: partial.commit()?,
-        forked: false,
-        pause_ms: pause.as_secs_f64() * 1000.0,
-        bytes: written.bytes,
-        nodes: written.nodes,
-    })
+    Ok(session.outcome(partial.commit()?, false, pause, written))
 }
 
 /// Puts a question to the isolate's side, unless that is gone.

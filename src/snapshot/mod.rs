@@ -5,6 +5,7 @@
 //! on a thread of its own and asks the isolate's thread only for what must happen there.
 
 pub mod error;
+pub mod fork;
 pub mod job;
 pub mod name;
 pub mod output;

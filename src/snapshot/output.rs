@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Place};
 use super::name::Compression;
@@ -77,7 +78,7 @@ impl Output {
 }
 
 /// A file that is complete and on disk, still under its temporary name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Its size.
     pub bytes: u64,

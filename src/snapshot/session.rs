@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::Error;
+use super::error::{Error, Holder};
 use super::name::Compression;
-use super::output::Output;
+use super::output::{Output, Written};
 use super::room::{self, Builder, Heap};
 use super::store::{Partial, Store};
 
@@ -61,6 +61,26 @@ pub struct Outcome {
     pub bytes: u64,
     /// The nodes of the graph.
     pub nodes: u64,
+    /// Why earlier tries of the same call failed.
+    pub retries: Vec<String>,
+}
+
+/// How the file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    compression: Compression,
+    max_bytes: u64,
+}
+
+impl Packing {
+    /// The way into the file.
+    ///
+    /// # Errors
+    /// Where no descriptor or no compressor can be had.
+    pub fn output(self, partial: &Partial) -> Result<Output, Error> {
+        Output::new(partial.writer()?, self.compression, self.max_bytes)
+            .map_err(|error| Error::io(&partial.path(), &error))
+    }
 }
 
 /// The turn of the process: threads and copies of the JS side share it.
@@ -73,7 +93,7 @@ impl Turn {
     fn take() -> Result<Self, Error> {
         match TAKEN.swap(true, Ordering::Acquire) {
             false => Ok(Self),
-            true => Err(Error::Busy { by: "this process" }),
+            true => Err(Error::Busy { by: Holder::Ours }),
         }
     }
 }
@@ -90,6 +110,7 @@ pub struct Session {
     request: Request,
     store: Store,
     announced: bool,
+    retries: Vec<String>,
     // Last: the turn ends when all else is put away.
     _turn: Turn,
 }
@@ -107,7 +128,7 @@ impl Session {
         if remaining > 0 {
             return Err(Error::Cooldown { remaining_ms: remaining });
         }
-        Ok(Self { request, store, announced: false, _turn: turn })
+        Ok(Self { request, store, announced: false, retries: Vec::new(), _turn: turn })
     }
 
     /// What was asked for.
@@ -135,13 +156,34 @@ impl Session {
         Ok(partial)
     }
 
-    /// The way into the file.
-    ///
-    /// # Errors
-    /// As [`Output::new`].
-    pub fn output(&self, partial: &Partial) -> Result<Output, Error> {
-        Output::new(partial.writer()?, self.request.compression, self.request.max_bytes)
-            .map_err(|error| Error::io(&self.request.dir, &error))
+    /// How the file is to be written.
+    #[must_use]
+    pub fn packing(&self) -> Packing {
+        Packing { compression: self.request.compression, max_bytes: self.request.max_bytes }
+    }
+
+    /// Remembers why a try failed that is followed by another.
+    pub fn retry(&mut self, why: impl Into<String>) {
+        self.retries.push(why.into());
+    }
+
+    /// What is to be told of a file that is complete.
+    #[must_use]
+    pub fn outcome(
+        &mut self,
+        path: PathBuf,
+        forked: bool,
+        pause: Duration,
+        file: Written,
+    ) -> Outcome {
+        Outcome {
+            path,
+            forked,
+            pause_ms: pause.as_secs_f64() * 1000.0,
+            bytes: file.bytes,
+            nodes: file.nodes,
+            retries: std::mem::take(&mut self.retries),
+        }
     }
 
     /// Ends the attempt: older files make place for the new one. A failure here does not take the

@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use super::error::Error;
+use super::error::{Error, Holder};
 use super::name::{Compression, Name};
 use super::process::{self, Owner};
 use super::state::{Kept, State, create_private};
@@ -30,7 +30,7 @@ impl Store {
         make_private(dir).map_err(failed)?;
         let handle = File::open(dir).map_err(failed)?;
         if !lock(&handle) {
-            return Err(Error::Busy { by: "another process" });
+            return Err(Error::Busy { by: Holder::Another });
         }
         let store = Self { dir: dir.to_owned(), handle, me: Owner::current() };
         store.sweep();
@@ -88,7 +88,8 @@ impl Store {
             match create_private(&path) {
                 Ok(file) => {
                     let handle = self.handle.try_clone().map_err(|e| Error::io(&path, &e))?;
-                    return Ok(Partial { dir: self.dir.clone(), handle, name, file, armed: true });
+                    let armed = AtomicBool::new(true);
+                    return Ok(Partial { dir: self.dir.clone(), handle, name, file, armed });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io(&path, &error)),
@@ -144,7 +145,7 @@ pub struct Partial {
     handle: File,
     name: Name,
     file: File,
-    armed: bool,
+    armed: AtomicBool,
 }
 
 impl Partial {
@@ -180,26 +181,35 @@ impl Partial {
     ///
     /// # Errors
     /// [`Error::Dir`]; the file is removed.
-    pub fn commit(mut self) -> Result<PathBuf, Error> {
+    pub fn commit(&self) -> Result<PathBuf, Error> {
+        self.publish()?;
+        Ok(self.committed())
+    }
+
+    /// Gives the complete file its final name; a forked child does it with its parent's value.
+    ///
+    /// # Errors
+    /// [`Error::Dir`].
+    pub fn publish(&self) -> Result<(), Error> {
         let path = self.path();
         rename_new(&self.dir.join(self.name.partial()), &path)
             .map_err(|error| Error::io(&path, &error))?;
-        self.armed = false;
         // Only a crash of the machine can lose the name now; some file systems refuse the call.
         let _ = self.handle.sync_all();
-        Ok(path)
+        Ok(())
     }
 
-    /// Leaves the file to a child that has already committed it.
-    pub fn committed(mut self) -> PathBuf {
-        self.armed = false;
+    /// The path of a file that was published.
+    #[must_use]
+    pub fn committed(&self) -> PathBuf {
+        self.armed.store(false, Ordering::Relaxed);
         self.path()
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if self.armed {
+        if *self.armed.get_mut() {
             let _ = fs::remove_file(self.dir.join(self.name.partial()));
         }
     }
@@ -309,6 +319,7 @@ mod tests {
         let path = partial.path();
         fs::write(&path, "Node's own").unwrap();
         assert_eq!(partial.commit().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        drop(partial);
         assert_eq!(fs::read(&path).unwrap(), b"Node's own");
         assert_eq!(names(&dir.0).len(), 1, "the partial is gone");
     }

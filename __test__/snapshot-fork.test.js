@@ -1,0 +1,153 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const { Worker } = require('node:worker_threads');
+const { takeSnapshot } = require('../index.js');
+const { native } = require('../lib/native.js');
+const { temporaryDir, start, until, snapshotsIn, partialsIn, forksOf, parse } = require('./children/snapshot-support.js');
+
+const { fork: unsupported } = native.snapshotSupport();
+const options = unsupported ? { skip: unsupported } : {};
+const forked = { method: 'fork', cooldown: 0 };
+const index = require.resolve('../index.js');
+
+/** A forked snapshot whose child stands still until it is let go. */
+async function stoppedFork(given) {
+  const taken = takeSnapshot({ ...forked, ...given });
+  taken.catch(() => {});
+  const pid = await until(() => forksOf(process.pid)[0]);
+  process.kill(pid, 'SIGSTOP');
+  return { taken, pid, letGo: () => process.kill(pid, 'SIGCONT') };
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    assert.equal(error.code, 'ESRCH');
+  }
+}
+
+/** Field 19 of proc(5)'s stat. */
+const niceness = (pid) => Number(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[16]);
+
+test('where snapshots cannot be forked, that is said', { skip: !unsupported && 'they can be forked here' }, async (t) => {
+  await assert.rejects(takeSnapshot({ ...forked, dir: temporaryDir(t) }), { code: 'ERR_PLIMSOLL_UNAVAILABLE', message: unsupported });
+});
+
+test('a forked snapshot is whole and is of this heap', options, async (t) => {
+  globalThis.planted = class PlantedInTheService {};
+  globalThis.instance = new globalThis.planted();
+  const snapshot = await takeSnapshot({ ...forked, dir: temporaryDir(t) });
+  assert.equal(snapshot.method, 'fork');
+  const heap = parse(snapshot.path);
+  assert.equal(heap.snapshot.node_count, snapshot.nodes);
+  assert.ok(heap.strings.includes('PlantedInTheService'));
+  assert.equal(fs.statSync(snapshot.path).mode & 0o777, 0o600);
+});
+
+test('forked and in process describe the same heap', options, async (t) => {
+  const dir = temporaryDir(t);
+  await takeSnapshot({ ...forked, dir });
+  const child = await takeSnapshot({ ...forked, dir });
+  const here = await takeSnapshot({ ...forked, dir, method: 'in-process' });
+  assert.ok(Math.abs(child.nodes - here.nodes) < here.nodes * 0.02, `${child.nodes} and ${here.nodes} nodes`);
+});
+
+test('the child is expendable', options, async (t) => {
+  const { taken, pid, letGo } = await stoppedFork({ dir: temporaryDir(t) });
+  assert.equal(niceness(pid), 19);
+  letGo();
+  await until(() => fs.readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim() === '1000');
+  await taken;
+});
+
+test('a socket that the service closes is closed while the child lives', options, async (t) => {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = net.connect(server.address().port, '127.0.0.1');
+  const [[accepted]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+  const taken = takeSnapshot({ ...forked, dir: temporaryDir(t) });
+  const pid = await until(() => forksOf(process.pid)[0]);
+  // The child lets go of its descriptors before it looks at the heap.
+  await until(() => !fs.existsSync(`/proc/${pid}`) || fs.readdirSync(`/proc/${pid}/fd`).every((fd) => !fs.readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')));
+  process.kill(pid, 'SIGSTOP');
+  const closed = Promise.all([once(client, 'close'), once(server, 'close')]);
+  accepted.destroy();
+  server.close();
+  await closed;
+  process.kill(pid, 'SIGCONT');
+  assert.equal((await taken).method, 'fork');
+});
+
+test('a child that is killed is replaced', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { taken, pid } = await stoppedFork({ dir });
+  process.kill(pid, 'SIGKILL');
+  const { retries, method, path: file } = await taken;
+  assert.equal(method, 'fork');
+  assert.deepEqual(retries, ['the child died of signal 9']);
+  parse(file);
+  assert.deepEqual([snapshotsIn(dir).length, partialsIn(dir)], [1, []]);
+});
+
+test('children that are killed one after the other: in process, or said', options, async (t) => {
+  for (const [method, check] of [
+    ['auto', (taken) => taken.then((snapshot) => assert.equal(snapshot.method, 'in-process'))],
+    ['fork', (taken) => assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /signal 9/ })],
+  ]) {
+    const dir = temporaryDir(t);
+    const taken = takeSnapshot({ ...forked, method, dir });
+    const killer = setInterval(() => forksOf(process.pid).forEach(kill), 1);
+    await check(taken).finally(() => clearInterval(killer));
+    assert.deepEqual(partialsIn(dir), []);
+  }
+});
+
+test('kill -9 of the service: the child finishes the file', options, async (t) => {
+  const dir = temporaryDir(t);
+  const service = start({ ...forked, dir, ballast: 5 });
+  const pid = await until(() => forksOf(service.pid)[0]);
+  service.kill('SIGKILL');
+  await once(service, 'exit');
+  await until(() => !fs.existsSync(`/proc/${pid}`) || fs.readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
+  assert.equal(snapshotsIn(dir).length, 1);
+  parse(path.join(dir, snapshotsIn(dir)[0]));
+  assert.deepEqual(partialsIn(dir), []);
+});
+
+test("the service's own children are not disturbed", options, async (t) => {
+  const dir = temporaryDir(t);
+  const exec = promisify(execFile);
+  const [snapshot, ...own] = await Promise.all([
+    takeSnapshot({ ...forked, dir }),
+    ...Array.from({ length: 10 }, (_, i) => exec('sh', ['-c', `sleep 0.0${i}; echo ${i}`])),
+  ]);
+  assert.equal(snapshot.method, 'fork');
+  assert.deepEqual(own.map(({ stdout }) => stdout.trim()), Array.from({ length: 10 }, (_, i) => String(i)));
+  // Spawning still works after V8's pages were excluded from children again.
+  assert.equal((await exec('echo', ['after'])).stdout, 'after\n');
+});
+
+test("a worker thread's heap, while another allocates hard", options, async (t) => {
+  const dir = temporaryDir(t);
+  const busy = new Worker("const kept = []; for (let i = 0; ; i++) { kept[i % 10000] = { i, text: `${i}` }; }", { eval: true });
+  await once(busy, 'online');
+  const worker = new Worker(
+    `const { workerData, parentPort } = require('node:worker_threads');
+     globalThis.OnlyTheWorkerHasThis = class OnlyTheWorkerHasThis {};
+     require(workerData.index).takeSnapshot(workerData.options).then((snapshot) => parentPort.postMessage(snapshot));`,
+    { eval: true, workerData: { index, options: { ...forked, dir } } },
+  );
+  const [snapshot] = await once(worker, 'message');
+  await busy.terminate();
+  assert.equal(snapshot.method, 'fork');
+  assert.ok(parse(snapshot.path).strings.includes('OnlyTheWorkerHasThis'));
+});

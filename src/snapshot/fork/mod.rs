@@ -1,0 +1,124 @@
+//! A snapshot by a forked child: the service stands still for the fork alone.
+//!
+//! A naive fork of a Node process never works; [`regions`] and [`workers`] say what stands in the
+//! way. The child is expendable: whatever happens to it is noticed, and another is tried.
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod child;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod parent;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod regions;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod workers;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+pub use parent::{Child, Prepared, Scene, support};
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+pub use elsewhere::{Child, Prepared, Scene, support};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+
+/// Why a fork brought no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// The moment was bad (a V8 worker was busy): nothing was forked.
+    NotNow(String),
+    /// The child failed in a way that another one may not.
+    Lost(String),
+    /// Another child would fail too.
+    Final(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotNow(what) | Failure::Lost(what) => Self::Failed { what },
+            Failure::Final(error) => error,
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+mod elsewhere {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::super::error::Error;
+    use super::super::output::Written;
+    use super::super::session::Session;
+    use super::super::store::Partial;
+    use super::Failure;
+
+    /// Never made: there is no fork here.
+    #[derive(Debug)]
+    pub enum Prepared {}
+    /// Never made.
+    #[derive(Debug)]
+    pub enum Scene {}
+    /// Never made.
+    #[derive(Debug)]
+    pub struct Child {
+        /// How long the isolate's thread stood still.
+        pub pause: Duration,
+        never: Prepared,
+    }
+
+    /// Why snapshots are not forked here.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn support() -> Result<(), String> {
+        Err(format!(
+            "snapshots are forked on Linux x64 with glibc alone; this is {} {}",
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        ))
+    }
+
+    fn unavailable() -> Failure {
+        Failure::Final(Error::Unavailable { why: support().err().unwrap_or_default() })
+    }
+
+    impl Scene {
+        /// Never succeeds.
+        ///
+        /// # Errors
+        /// Always.
+        pub fn survey() -> Result<Self, Failure> {
+            Err(unavailable())
+        }
+    }
+
+    impl Prepared {
+        /// Never succeeds.
+        ///
+        /// # Errors
+        /// Always.
+        pub fn new(_: &Session, _: Partial) -> Result<Self, Failure> {
+            Err(unavailable())
+        }
+
+        /// Cannot be called.
+        ///
+        /// # Errors
+        /// Never returns.
+        ///
+        /// # Safety
+        /// None needed.
+        pub unsafe fn fork(&self, _: &Scene) -> Result<Child, Failure> {
+            match *self {}
+        }
+
+        /// Cannot be called.
+        ///
+        /// # Errors
+        /// Never returns.
+        pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), Failure> {
+            match child.never {}
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The parent's side: preparation on the job's thread, the fork on the isolate's, and the watch over
+//! the child on the job's again.
+
+use std::ffi::CStr;
+use std::fs::{self, File};
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::super::output::Written;
+use super::super::session::{Packing, Session};
+use super::super::store::Partial;
+use super::Failure;
+use super::child;
+use super::regions::Regions;
+use super::workers::{CondLayout, Workers};
+use crate::v8::profiler::Profiler;
+
+/// glibc versions (the minor number of 2.x) on which forked snapshots were shown to work.
+const GLIBC: std::ops::RangeInclusive<u32> = 28..=41;
+/// How long the isolate's thread waits for V8's workers to be idle.
+const IDLE_LIMIT: Duration = Duration::from_millis(50);
+/// A child that sleeps for so long without using the processor hangs.
+const HANG_LIMIT: Duration = Duration::from_secs(3);
+
+/// Whether snapshots can be forked here, or why not.
+///
+/// # Errors
+/// The reason.
+pub fn support() -> Result<(), String> {
+    static SUPPORT: OnceLock<Result<(), String>> = OnceLock::new();
+    let look = || {
+        layout()?;
+        Profiler::find()?;
+        fs::read_to_string("/proc/self/task/self/syscall")
+            .or_else(|_| fs::read_to_string("/proc/thread-self/syscall"))
+            .and_then(|_| fs::metadata("/proc/self/smaps"))
+            .map_err(|error| format!("snapshots cannot be forked without procfs: {error}"))?;
+        Ok(())
+    };
+    SUPPORT.get_or_init(look).clone()
+}
+
+fn layout() -> Result<CondLayout, String> {
+    // SAFETY: takes nothing, gives a static NUL-terminated text.
+    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
+    let minor = version.strip_prefix("2.").and_then(|rest| rest.split('.').next()?.parse().ok());
+    match minor {
+        Some(minor) if GLIBC.contains(&minor) => {
+            Ok(if minor < 41 { CondLayout::Quiescing } else { CondLayout::Free })
+        }
+        _ => Err(format!("snapshots are not forked on glibc {version}: not tested there")),
+    }
+}
+
+/// What the process looks like: looked up off the isolate's thread, short before the fork.
+#[derive(Debug)]
+pub struct Scene {
+    workers: Workers,
+    regions: Regions,
+}
+
+impl Scene {
+    /// Looks the process over.
+    ///
+    /// # Errors
+    /// [`Failure::NotNow`] where V8's workers were not found idle.
+    pub fn survey() -> Result<Self, Failure> {
+        let survey = || {
+            let layout = layout().map_err(io::Error::other)?;
+            Ok(Self { workers: Workers::find(layout)?, regions: Regions::scan()? })
+        };
+        survey().map_err(not_now)
+    }
+}
+
+fn not_now(error: io::Error) -> Failure {
+    Failure::NotNow(error.to_string())
+}
+
+/// The file of a child, and what it is to do with it.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) partial: Partial,
+    pub(super) packing: Packing,
+    pub(super) report: PipeWriter,
+    pub(super) null: File,
+    pub(super) lifetime: Duration,
+    answer: PipeReader,
+}
+
+impl Prepared {
+    /// Opens what the child needs.
+    ///
+    /// # Errors
+    /// [`Failure::Lost`] where no descriptor is left.
+    pub fn new(session: &Session, partial: Partial) -> Result<Self, Failure> {
+        let prepare = || -> io::Result<Self> {
+            let (answer, report) = io::pipe()?;
+            nonblocking(&answer)?;
+            Ok(Self {
+                partial,
+                packing: session.packing(),
+                report,
+                null: File::options().read(true).write(true).open("/dev/null")?,
+                lifetime: lifetime(session.request().heap.used),
+                answer,
+            })
+        };
+        prepare().map_err(|error| Failure::Lost(error.to_string()))
+    }
+
+    /// Forks at a moment when V8's workers are idle. The child takes the snapshot of the isolate
+    /// that is current on this thread, and never returns from here.
+    ///
+    /// # Errors
+    /// [`Failure::NotNow`] where that moment did not come, or the kernel refused.
+    ///
+    /// # Safety
+    /// As [`Profiler::take`].
+    pub unsafe fn fork(&self, scene: &Scene) -> Result<Child, Failure> {
+        let begun = Instant::now();
+        let profiler = Profiler::find().map_err(Failure::NotNow)?;
+        let included = scene.regions.include().map_err(not_now)?;
+        let signals = BlockedSignals::new();
+        // Last of all: the instant that was found idle is the one that is forked.
+        while !scene.workers.are_idle() {
+            if begun.elapsed() > IDLE_LIMIT {
+                return Err(Failure::NotNow("V8's worker threads are busy".into()));
+            }
+            std::hint::spin_loop();
+        }
+        // SAFETY: the child only runs `child::run`, which is written for a copy of a process with
+        // one thread left; the memory allocator is made usable by glibc's own handlers.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: this is the child; the caller vouches for the moment.
+            unsafe { child::run(self, &scene.workers, profiler) }
+        }
+        let error = io::Error::last_os_error();
+        drop(signals);
+        drop(included);
+        if pid < 0 {
+            return Err(not_now(error));
+        }
+        Ok(Child { pid, pause: begun.elapsed() })
+    }
+
+    /// Waits for the child and takes over its file.
+    ///
+    /// # Errors
+    /// What became of it instead.
+    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), Failure> {
+        let end = child.watch(self.lifetime);
+        // The child has ended: what it said is in the pipe, whose end is not waited for, since our
+        // own copy of the writing side is open. One read takes all of it.
+        let mut answer = [0; 4096];
+        let length = (&self.answer).read(&mut answer).unwrap_or(0);
+        match serde_json::from_slice::<Result<Written, Failure>>(&answer[..length]) {
+            Ok(Ok(written)) => Ok((self.partial.committed(), written)),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::Lost(end)),
+        }
+    }
+}
+
+/// The most that a child may take: small heaps take seconds; on a busy machine, at the lowest
+/// priority, a big one may take a hundred times its best.
+fn lifetime(heap_used: u64) -> Duration {
+    Duration::from_secs(300 + 2 * (heap_used >> 20))
+}
+
+/// No signal is delivered to this thread while the value lives: a handler that ran in the child
+/// would be the service's.
+struct BlockedSignals(libc::sigset_t);
+
+impl BlockedSignals {
+    fn new() -> Self {
+        // SAFETY: sigset_t is plain data that sigfillset and pthread_sigmask fill in.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by pthread_sigmask.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+/// A child that takes a snapshot.
+#[derive(Debug)]
+pub struct Child {
+    /// How long the isolate's thread stood still.
+    pub pause: Duration,
+    pid: libc::pid_t,
+}
+
+impl Child {
+    /// Waits until the child has ended; kills it when it hangs. Says how it ended.
+    fn watch(&self, lifetime: Duration) -> String {
+        let started = Instant::now();
+        let mut progress = Progress { ticks: 0, since: started };
+        let mut pause = Duration::from_millis(2);
+        loop {
+            let mut status = 0;
+            // SAFETY: asks for this child alone; `status` outlives the call.
+            let ended = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
+            if ended == self.pid {
+                return describe(status);
+            }
+            // Reaped by the kernel (SIGCHLD is ignored) or by somebody who waits for any child.
+            if ended < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
+                return "the child was reaped by somebody else".into();
+            }
+            if progress.hangs(self.pid) || started.elapsed() > lifetime {
+                self.kill();
+                return "the child hung and was killed".into();
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    fn kill(&self) {
+        let mut status = 0;
+        // SAFETY: the child has not been waited for, so the pid is still its own.
+        unsafe {
+            libc::kill(self.pid, libc::SIGKILL);
+            libc::waitpid(self.pid, &raw mut status, 0);
+        }
+    }
+}
+
+/// The processor time of the child's first thread (its watch runs on another).
+struct Progress {
+    ticks: u64,
+    since: Instant,
+}
+
+impl Progress {
+    fn hangs(&mut self, pid: libc::pid_t) -> bool {
+        let Some((state, ticks)) = fs::read_to_string(format!("/proc/{pid}/task/{pid}/stat"))
+            .ok()
+            .and_then(|stat| parse_stat(&stat))
+        else {
+            return false;
+        };
+        // Runnable but not run, or waiting for the disk, is no hang.
+        if state != 'S' || ticks != self.ticks {
+            *self = Self { ticks, since: Instant::now() };
+        }
+        self.since.elapsed() > HANG_LIMIT
+    }
+}
+
+/// State, and user and system time in ticks (proc(5), stat).
+fn parse_stat(stat: &str) -> Option<(char, u64)> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let mut time = fields.skip(10);
+    let (user, system): (u64, u64) = (time.next()?.parse().ok()?, time.next()?.parse().ok()?);
+    Some((state, user + system))
+}
+
+fn describe(status: libc::c_int) -> String {
+    if libc::WIFSIGNALED(status) {
+        format!("the child died of signal {}", libc::WTERMSIG(status))
+    } else {
+        format!("the child ended with code {}", libc::WEXITSTATUS(status))
+    }
+}
+
+fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
+    // SAFETY: the descriptor is open; the call only changes its flags.
+    match unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_a_child() {
+        let stat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 400 20 0 0 39 19 2 0 4242 5 6";
+        assert_eq!(parse_stat(stat), Some(('S', 420)));
+        assert_eq!(parse_stat("7 (a) S"), None);
+    }
+
+    #[test]
+    fn the_c_library_is_one_that_was_tested() {
+        layout().unwrap();
+    }
+}
