@@ -11,6 +11,7 @@ class Model {
   gone = [];
   entries = new Map(); // key -> { value, bytes, end }, in insertion order
   order = []; // keys, least recently used first
+  chosen = []; // keys that the adaptive policy evicted in this operation
 
   constructor({ max = Infinity, maxBytes = Infinity, ttl = Infinity, policy }) {
     Object.assign(this, { max, maxBytes, ttl, policy });
@@ -20,6 +21,11 @@ class Model {
   }
   use(key) {
     this.order = this.order.filter((other) => other !== key).concat(key);
+  }
+  evict() {
+    const key = this.policy === 'lru' ? this.order[0] : this.chosen.shift();
+    assert.ok(this.entries.has(key), 'only what is there is evicted, and only for room');
+    this.remove(key, 'evict');
   }
   remove(key, reason) {
     this.gone.push([this.entries.get(key).value, key, reason]);
@@ -53,7 +59,7 @@ class Model {
     this.use(key);
     const over = () => this.bytes + bytes > this.maxBytes || (entry === undefined && this.entries.size >= this.max);
     if (over()) this.purge();
-    while (over()) this.remove(this.order[0], 'evict');
+    while (over()) this.evict();
     const end = ttl === Infinity ? Infinity : this.now + ttl;
     if (entry === undefined) this.entries.set(key, { value, bytes, end });
     else Object.assign(entry, { value, bytes, end });
@@ -84,6 +90,8 @@ const bounds = fc
 const sorted = (list) => list.map(([v, k, reason]) => `${v.sequence} ${k} ${reason}`).toSorted();
 
 /** Runs both and compares; the adaptive policy's choice of victims is followed, not foretold. */
+const follow = (gone) => gone.filter(([, , reason]) => reason === 'evict').map(([, key]) => key);
+
 function run(given, operations, policy) {
   let sequence = 0;
   const gone = [];
@@ -94,6 +102,7 @@ function run(given, operations, policy) {
     const value = { sequence: ++sequence, bytes: sizeOf === undefined ? 0 : bytes };
     if (op === 'set') {
       map.set(key, value, ttl === undefined ? undefined : { ttl });
+      model.chosen = follow(gone);
       model.set(key, value, value.bytes, ttl);
     } else if (op === 'get') assert.equal(map.get(key), model.get(key));
     else if (op === 'has') assert.equal(map.has(key), model.live(key) !== undefined);
@@ -106,9 +115,10 @@ function run(given, operations, policy) {
       for (const k of model.entries.keys()) model.remove(k, 'clear');
     } else if (op === 'resize') {
       map.resize(max);
+      model.chosen = follow(gone);
       model.max = max;
       if (model.entries.size > max) model.purge();
-      while (model.entries.size > max) model.remove(model.order[0], 'evict');
+      while (model.entries.size > max) model.evict();
     }
     checkStructure(map);
     assert.deepEqual(sorted(gone.splice(0)), sorted(model.gone.splice(0)));
@@ -118,9 +128,31 @@ function run(given, operations, policy) {
   }
 }
 
-test('lru: any operations under any bounds give what a plain model gives, every removal with its reason', () => {
-  fc.assert(
-    fc.property(bounds, fc.array(operation, { maxLength: 60 }), (given, operations) => run(given, operations, 'lru')),
-    { numRuns: 1500 },
-  );
+for (const policy of ['lru', 'adaptive']) {
+  test(`${policy}: any operations under any bounds give what a plain model gives, every removal with its reason`, () => {
+    fc.assert(
+      fc.property(bounds, fc.array(operation, { maxLength: 80 }), (given, operations) => run(given, operations, policy)),
+      { numRuns: 1500 },
+    );
+  });
+}
+
+test('adaptive: against LRU on the loads that are hard for it', () => {
+  // A loop larger than the cache, of which LRU hits nothing; hot keys under a scan; hot keys that change.
+  const loads = {
+    loop: (i) => i % 1000,
+    scan: (i) => (i % 2 === 0 ? i : (i * 7) % 61),
+    shift: (i) => Math.floor(i / 20_000) * 1000 + Math.floor(90 * ((i * 0.618033988749895) % 1)),
+  };
+  const hits = {};
+  for (const [name, load] of Object.entries(loads)) {
+    hits[name] = ['lru', 'adaptive'].map((policy) => {
+      const map = new BoundedMap({ max: 100, policy });
+      for (let i = 0; i < 100_000; i++) map.getOrInsert(load(i), i);
+      return map.stats().hitRatio;
+    });
+  }
+  assert.ok(hits.loop[0] === 0 && hits.loop[1] > 0.08, `loop ${hits.loop}`);
+  assert.ok(hits.scan[1] > hits.scan[0] + 0.1, `scan ${hits.scan}`);
+  assert.ok(hits.shift[1] > hits.shift[0] - 0.01, `shift ${hits.shift}`);
 });

@@ -6,7 +6,6 @@ const { Adaptive } = require('./adaptive.js');
 const { Lru } = require('./lru.js');
 const { SlotIterator, SKIP } = require('./iterator.js');
 const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
-const { hashKey } = require('./hash.js');
 const { packed, widen, normal } = require('./columns.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
@@ -233,7 +232,7 @@ class BoundedMap {
       this.#policy.remove(slot);
       this.#weigh(slot, 0);
       this.#makeRoom(bytes, gone);
-      this.#policy.add(slot, hashKey(key));
+      this.#policy.add(slot);
       this.#policy.touch(slot);
       this.#values[slot] = value;
       this.#weigh(slot, bytes);
@@ -246,9 +245,9 @@ class BoundedMap {
     if (this.#sizes !== null || this.#nextExpiry !== Infinity) {
       this.#insertWithRoom(key, value, bytes, ttl);
     } else if (this.#index.size < this.#max) {
-      this.#fill(this.#unused(hashKey(key)), key, value, ttl);
+      this.#fill(this.#unused(), key, value, ttl);
     } else {
-      const slot = this.#policy.replace(hashKey(key));
+      const slot = this.#policy.replace(key, this.#keys);
       const oldKey = this.#keys[slot];
       const old = this.#values[slot];
       this.#index.delete(oldKey);
@@ -267,7 +266,7 @@ class BoundedMap {
       this.#makeRoom(bytes, gone);
       if (this.#index.size >= this.#max) this.#purgeDue(gone);
       if (this.#index.size >= this.#max) this.#evict(gone);
-      const slot = this.#unused(hashKey(key));
+      const slot = this.#unused();
       this.#fill(slot, key, value, ttl);
       if (this.#sizes !== null) this.#weigh(slot, bytes);
     }
@@ -290,10 +289,10 @@ class BoundedMap {
     if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
   }
 
-  #unused(hash) {
+  #unused() {
     const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
     if (slot === this.#slots) this.#widen(Math.min(Math.max(FIRST_SLOTS, slot * 2), this.#max));
-    this.#policy.add(slot, hash);
+    this.#policy.add(slot);
     return slot;
   }
 
@@ -303,7 +302,7 @@ class BoundedMap {
   }
 
   #evict(gone) {
-    const slot = this.#policy.evict();
+    const slot = this.#policy.evict(this.#keys);
     this.#note(gone, slot, 'evict');
     this.#vacate(slot);
     this.#record[EVICTIONS]++;
@@ -348,7 +347,7 @@ class BoundedMap {
       this.#values[to] = values[from];
       if (sizes !== null) this.#sizes[to] = sizes[from];
       if (expiry !== null) this.#expiry[to] = expiry[from];
-      this.#policy.add(to, hashKey(keys[from]));
+      this.#policy.add(to);
       this.#index.set(keys[from], to);
     });
   }

@@ -1,0 +1,52 @@
+'use strict';
+
+/**
+ * The keys evicted last, about as many as the cache has slots, by hash: direct mapped, 4 bytes each.
+ *
+ * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, and 15 of the time
+ * of eviction, counted in ticks of which TICKS make one turnover of the cache. A collision, or
+ * a cell so old that its time comes round again, costs a little hit ratio.
+ */
+const FINGERPRINT = 0xffff0000;
+const WAS_PROVEN = 0x8000;
+const TIME = 0x7fff;
+const TICKS = 8192;
+
+class Ghosts {
+  static NONE = 0;
+  static PROVEN = 1;
+  static UNPROVEN = 2;
+
+  #cells;
+  #mask;
+  /** Evictions of a tick, and of the memory's length. */
+  #tick;
+  #turnover;
+  #evictions = 0;
+
+  /** @param {number} slots of the cache */
+  constructor(slots) {
+    const cells = 2 ** Math.ceil(Math.log2(Math.max(slots, 1)));
+    this.#cells = new Uint32Array(cells);
+    this.#mask = cells - 1;
+    this.#tick = Math.max(1, Math.ceil(slots / TICKS));
+    this.#turnover = Math.ceil(slots / this.#tick);
+  }
+
+  put(hash, proven) {
+    const time = Math.floor(++this.#evictions / this.#tick) & TIME;
+    this.#cells[hash & this.#mask] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | time;
+  }
+
+  /** What the key was, if it is remembered; it is forgotten afterwards. */
+  take(hash) {
+    const cell = this.#cells[hash & this.#mask];
+    if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) return Ghosts.NONE;
+    const age = (Math.floor(this.#evictions / this.#tick) - cell) & TIME;
+    if (age > this.#turnover) return Ghosts.NONE;
+    this.#cells[hash & this.#mask] = 0;
+    return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
+  }
+}
+
+module.exports = { Ghosts };
