@@ -272,6 +272,147 @@ export function tracked(): Tracked;
 
 // ----------------------------------------------------------------------------------------- watch
 
+export type Channel = 'heap' | 'external' | 'native';
+
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** docs/options.md has them in one table, with the variables and flags that mean the same. */
+export interface WatchOptions {
+  /** ms between two readings; default 1000. */
+  interval?: number;
+  /** The least ms before a verdict, at least 12 intervals; default 15 minutes. */
+  window?: number;
+  /** Bytes that the process may have; default: the container's limit, else what the machine can give. */
+  limit?: number;
+  /** Share of a limit, 0 to 1, at which `pressure` is said; default .85. */
+  threshold?: number;
+  /** Where snapshots, reports and state go; default `--diagnostic-dir`, else the working directory. */
+  dir?: string;
+  /** What takes a snapshot; default `['leak', 'near-limit']`, `[]` for never. */
+  snapshotOn?: Array<'suspect' | 'leak' | 'threshold' | 'near-limit'>;
+  /** Snapshots kept in `dir`; default 6. */
+  maxFiles?: number;
+  /** Bytes of snapshots kept in `dir`; default 2 GB. */
+  maxBytes?: number;
+  /** The least ms between two diagnoses, over restarts too; default 1 hour. */
+  cooldown?: number;
+  /** Share of the loop's time that probe collections may take, 0 for none; default .005. */
+  probeBudget?: number;
+  /** Files written for a leak; default `['html']`. */
+  report?: Array<'html' | 'json' | 'text'>;
+  /** Track emitters, timers and promises of the whole process (`trackAll`); default false. */
+  track?: boolean;
+  /** Default 'silent'. */
+  log?: 'silent' | 'info' | 'debug' | Logger;
+}
+
+export interface ChannelVerdict {
+  channel: Channel;
+  state: PlimsollReport['verdict']['state'];
+  bytesPerMinute: number;
+  /** The floor at the end. */
+  bytes: number;
+  limitBytes: number;
+  msToLimit: number | null;
+}
+
+export type Verdict = PlimsollReport['verdict'] & { observedMs: number; explanation: string; channels: ChannelVerdict[] };
+
+/** What the floor was: `load` is requests, or allocated bytes, a second. */
+export interface SeriesPoint {
+  /** ms since the watch began. */
+  t: number;
+  min: number;
+  load: number;
+}
+
+export interface WatcherStats {
+  pid: number;
+  /** 0 in the main thread. */
+  threadId: number;
+  watchedMs: number;
+  verdict: Verdict;
+  /** Bytes; `native` is rss less heap and external memory, null in worker threads. */
+  memory: { rss: number; heapTotal: number; heapUsed: number; external: number; native: number | null; allocated: number };
+  limits: { heap: number; external: number; native: number };
+  /** The memory cgroup; `limit` null for none. */
+  container: { version: 1 | 2; limit: number | null; usage: number; oomGroup: boolean } | null;
+  /** MemAvailable, where there is procfs. */
+  available: number | null;
+  series: Record<Channel, SeriesPoint[]>;
+  /** Collections of any kind, and ms spent in them. */
+  collections: { count: number; ms: number };
+  /** Whether V8's callbacks are used, and if not why. */
+  hooks: { on: boolean; reason: string | null };
+  /** Collections that we provoked, by how: in small steps, the whole at once, in vain. */
+  probes: { gentle: number; full: number; failed: number };
+  snapshots: {
+    taken: number;
+    refused: number;
+    list: Array<Snapshot & { tMs: number; reason: string }>;
+    refusals: Array<{ tMs: number; code: string; message: string; neededBytes: number | null; availableBytes: number | null }>;
+  };
+  /** Paths of the reports written. */
+  reports: string[];
+  caches: Array<Record<string, unknown>>;
+  trackers: Array<Record<string, unknown>>;
+  trackerSuspects: Suspect[];
+}
+
+export interface Health {
+  /** 'fail' close to a limit, 'warn' at a leak or beyond the threshold. */
+  status: 'pass' | 'warn' | 'fail';
+  /** False for 'fail' only. */
+  ok: boolean;
+  state: Verdict['state'];
+  channel: Channel | null;
+  /** Of the limit that is nearest, 0 to 1. */
+  share: number;
+  msToLimit: number | null;
+}
+
+export interface WatcherEvents {
+  /** A floor rises: cheap evidence is gathered. */
+  suspect: [{ channel: Channel; verdict: Verdict }];
+  leak: [{ channel: Channel; verdict: Verdict }];
+  /** What was said of the channel is taken back: it levelled off. */
+  recovered: [{ channel: Channel; verdict: Verdict }];
+  /** Once each time that the threshold is crossed upwards. */
+  pressure: [{ channel: Channel; verdict: Verdict; health: Health }];
+  snapshot: [Snapshot & { tMs: number; reason: string }];
+  /** The report of a leak, and the files that were written. */
+  report: [report: PlimsollReport, files: string[]];
+  /** Something of ours failed. Without a listener: one process warning a code. */
+  error: [Error & { code?: string }];
+}
+
+/** The watch over one isolate. What its listeners throw is contained: one process warning. */
+export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
+  private constructor();
+  /** @throws ERR_PLIMSOLL_STOPPED */
+  stats(): WatcherStats;
+  /** Fit for /livez: fails before the limit, not at noise. @throws ERR_PLIMSOLL_STOPPED */
+  health(): Health;
+  /** Takes a snapshot now: the room is checked, the cooldown is not. Rejects as takeSnapshot does. */
+  snapshot(options?: SnapshotOptions): Promise<Snapshot & { tMs: number; reason: string }>;
+  /** Ends the watch at once; a second call does nothing. */
+  stop(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Begins the watch over this thread's isolate: one native thread for the process samples memory, also
+ * while the event loop is stuck, and nothing of it keeps the process alive. One watcher runs in a
+ * thread: called again, it is returned as it is.
+ * @throws {TypeError | RangeError} ERR_PLIMSOLL_OPTION
+ * @throws ERR_PLIMSOLL_BINDING, ERR_PLIMSOLL_DISABLED where there is no native side
+ */
+export function watch(options?: WatchOptions): Watcher;
 
 // ------------------------------------------------------------------------ snapshots and analysis
 

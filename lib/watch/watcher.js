@@ -6,6 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { requireNative } = require('../native.js');
 const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
@@ -15,10 +16,15 @@ const { caches } = require('../cache/registry.js');
 const { trackAll, tracked, suspects } = require('../track/index.js');
 const { writeReport } = require('../report/files.js');
 const { buildReport } = require('../report/report.js');
+const { bytes } = require('../report/units.js');
 const { reportTrackers } = require('../report/trackers.js');
 
 /** Options that only our own programs give, beside those of the user. */
 const INTERNAL = Symbol('plimsoll.internal');
+
+/** Memory that the analyzer takes: of the files' bytes, and beside them. */
+const ANALYSIS_FACTOR = 1.3;
+const ANALYSIS_BASE = 96 * 2 ** 20;
 
 /** How often the trackers' figures are copied into the published state, in ticks. */
 const ANNEX_EVERY = 5;
@@ -217,7 +223,7 @@ class Watcher extends EventEmitter {
     native.setCause('snapshot');
     try {
       const { dir = this.#dir, maxFiles, maxBytes } = { ...this.#options, ...options, dir: options.dir ?? this.#dir };
-      const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, ...options, dir })), tMs, reason };
+      const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, keepAlive: false, ...options, dir })), tMs, reason };
       // Pages that V8's snapshot builder took from malloc stay with it: no leak of the service.
       if (snapshot.method === 'in-process' && !this.#stopped) native.rebaseNative(Math.max(0, outsideHeap() - before));
       this.#snapshots.push(snapshot);
@@ -242,22 +248,31 @@ class Watcher extends EventEmitter {
   async #conclude(paths) {
     if (this.#statePath !== undefined) return;
     const notes = [];
-    let analysis;
-    if (paths.length > 0) {
-      try {
-        analysis = await require('../report/analyze.js').analyze(paths, { signal: this.#abort.signal });
-      } catch (error) {
-        if (this.#stopped) return;
-        notes.push(`The snapshots could not be analysed here (${error.message}); plimsoll analyze ${paths.join(' ')} on another machine does it.`);
-        this.#fail(error);
-      }
-    }
+    const analysis = paths.length === 0 ? undefined : await this.#analyse(paths, notes);
     if (this.#stopped) return;
     const report = buildReport({ state: this.#state(), analysis, notes });
     const files = await writeReport(report, { dir: this.#dir, formats: this.#options.report });
     this.#reports.push(...files);
     if (this.#log.enabled) this.#log.warn(require('../report/terminal.js').render({ ...report, files }, { color: false, width: 120 }));
     this.#emit('report', report, files);
+  }
+
+  /** In a process of its own, and only where that has room beside the service. */
+  async #analyse(paths, notes) {
+    const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
+    const needed = this.#snapshots.filter(({ path: file }) => paths.includes(file)).reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
+    const room = requireNative().memoryRoom();
+    if (room !== null && room < needed) {
+      notes.push(`The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.`);
+      return undefined;
+    }
+    try {
+      return await require('../report/analyze.js').analyze(paths, { signal: this.#abort.signal, unref: true });
+    } catch (error) {
+      notes.push(`The snapshots could not be analysed here (${error.message}); ${elsewhere}.`);
+      if (!this.#stopped) this.#fail(error);
+      return undefined;
+    }
   }
 
   /** What costs nothing to know: caches, and what is tracked. */

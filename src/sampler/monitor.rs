@@ -107,6 +107,7 @@ struct Memory {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ContainerFacts {
+    version: u8,
     limit: Option<u64>,
     usage: u64,
     oom_group: bool,
@@ -438,6 +439,10 @@ impl Watched {
             memory: self.memory,
             limits: self.limits,
             container: self.container.as_ref().map(|container| ContainerFacts {
+                version: match container.version {
+                    cgroup::Version::V1 => 1,
+                    cgroup::Version::V2 => 2,
+                },
                 limit: container.limit,
                 usage: container.usage,
                 oom_group: container.oom_group,
