@@ -414,6 +414,54 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
  */
 export function watch(options?: WatchOptions): Watcher;
 
+// ---------------------------------------------------------------------------------------- health
+
+/** What `watcher.health()` says; docs/health.md. */
+export interface HealthLike {
+  ok: boolean;
+  status: 'pass' | 'warn' | 'fail';
+}
+
+export interface HealthHandlers {
+  /** 503 when the process should be restarted: critical for three seconds running. */
+  livez(...args: any[]): any;
+  /** 503 when it should get no requests: critical, or on its way out. */
+  readyz(...args: any[]): any;
+}
+
+/**
+ * Handlers for the routes of an orchestrator's probes. They take what http and Express `(request, response)`, Fastify
+ * `(request, reply)` or Koa `(context)` pass to a handler.
+ * @throws TypeError with code ERR_PLIMSOLL_OPTION
+ */
+export function healthHandlers(watcher: { health(): HealthLike }): HealthHandlers;
+
+export interface CriticalOptions {
+  /** Closed when the process is critical: requests under way are answered, no new ones taken. */
+  server?: { close(callback?: (error?: Error) => void): any } | { close(callback?: (error?: Error) => void): any }[];
+  /** Called after the last request is answered. */
+  close?: () => any;
+  /** The process has ended by then, whatever hangs: ms, default 25,000 (Kubernetes kills after 30 s). */
+  graceMs?: number;
+  /** How long it goes on answering after /readyz began to fail: ms, default 3,000, at most half of graceMs. */
+  drainMs?: number;
+  /** Whether to take a heap snapshot first, where there is room; default true. */
+  evidence?: boolean;
+  /** Default 1. */
+  exitCode?: number;
+  /** Default process.exit. */
+  exit?: (code: number) => void;
+}
+
+/**
+ * Restarts the process in good order once it is critical: evidence, no new connections, the requests under way to their
+ * end, `close`, exit. Who started the process starts it again. Takes no signal before it begins; then SIGTERM and SIGINT
+ * shorten the grace to what Kubernetes and PM2 give.
+ * @returns calls it off, where it has not begun
+ * @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION
+ */
+export function onCritical(watcher: { health(): HealthLike; snapshot(options: object): Promise<any> }, options?: CriticalOptions): () => void;
+
 // ------------------------------------------------------------------------ snapshots and analysis
 
 /** Why memory grows. */

@@ -25,6 +25,14 @@ module.exports = {
     return require('./lib/watch/watcher.js').Watcher;
   },
 
+  // health
+  get healthHandlers() {
+    return require('./lib/watch/health.js').healthHandlers;
+  },
+  get onCritical() {
+    return require('./lib/watch/restart.js').onCritical;
+  },
+
   // snapshots and analysis
   analyze: require('./lib/report/analyze.js').analyze,
   takeSnapshot: require('./lib/snapshot/take-snapshot.js').takeSnapshot,

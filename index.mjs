@@ -12,5 +12,8 @@ export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers,
 // watch
 export const { watch, Watcher } = plimsoll;
 
+// health
+export const { healthHandlers, onCritical } = plimsoll;
+
 // snapshots and analysis
 export const { analyze, takeSnapshot } = plimsoll;

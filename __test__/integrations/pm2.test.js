@@ -1,0 +1,69 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const http = require('node:http');
+const os = require('node:os');
+const path = require('node:path');
+const { execFile } = require('node:child_process');
+const { promisify } = require('node:util');
+
+const execute = promisify(execFile);
+const SERVICE = path.join(__dirname, 'pm2-service.js');
+
+/** A PM2 of our own, with its own home and daemon, that goes when the test does. */
+function startPm2(t) {
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-pm2-'));
+  const env = { ...process.env, PM2_HOME: home, PM2_DISCRETE_MODE: 'true' };
+  const pm2 = async (...args) => (await execute(process.execPath, [path.join(__dirname, 'node_modules/pm2/bin/pm2'), ...args], { env })).stdout;
+  t.after(async () => {
+    await pm2('kill');
+    fs.rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return { pm2, log: path.join(home, 'events.log'), portFile: path.join(home, 'port') };
+}
+
+async function until(what, condition) {
+  for (let tries = 0; tries < 600; tries++) {
+    const value = await condition();
+    if (value) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what} did not come to be`);
+}
+
+function get(port, route) {
+  return new Promise((resolve, reject) => {
+    http.get({ host: '127.0.0.1', port, path: route, agent: false }, (response) => response.resume().on('end', () => resolve(response.statusCode))).on('error', reject);
+  });
+}
+
+test('under PM2: a critical process ends by itself in good order and is started again', async (t) => {
+  const { pm2, log, portFile } = startPm2(t);
+  await pm2('start', SERVICE, '--name', 'service', '--restart-delay', '100', '--max-memory-restart', '2G', '--', log, portFile);
+  const events = () => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8').trim().split('\n') : []);
+  const port = await until('the first start', () => fs.existsSync(portFile) && Number(fs.readFileSync(portFile, 'utf8')));
+  const slow = get(port, '/slow');
+  assert.equal(await get(port, '/critical'), 200);
+  assert.equal(await slow, 200, 'the request under way is answered');
+  await until('the second start', () => events().filter((line) => line === 'start').length === 2);
+  const [first] = JSON.parse(await pm2('jlist'));
+  assert.deepEqual(events(), ['start', 'evidence', 'close', 'start']);
+  assert.equal(first.pm2_env.restart_time, 1);
+  assert.equal(first.pm2_env.exit_code, 1);
+});
+
+test("under PM2: a stop that comes while it drains ends it before PM2's kill", async (t) => {
+  const { pm2, log, portFile } = startPm2(t);
+  await pm2('start', SERVICE, '--name', 'hanging', '--no-autorestart', '--', log, portFile, '--hang');
+  const port = await until('the start', () => fs.existsSync(portFile) && Number(fs.readFileSync(portFile, 'utf8')));
+  await get(port, '/critical');
+  await until('the evidence', () => fs.readFileSync(log, 'utf8').includes('evidence'));
+  await pm2('stop', 'hanging');
+  const text = await until('the end', () => {
+    const lines = fs.readFileSync(log, 'utf8');
+    return lines.includes('exit') && lines;
+  });
+  // An exit handler ran: it went by itself, and was not killed by SIGKILL 1.6 s after SIGINT.
+  assert.match(text, /exit 1\n$/);
+});

@@ -1,0 +1,61 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const http = require('node:http');
+const path = require('node:path');
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+
+const SERVICE = path.join(__dirname, 'children/restarting-service.js');
+const FAIL = { status: 'fail', ok: false, state: 'leak', channel: 'heap', share: 0.97, msToLimit: 60_000 };
+
+/** What a kubelet does with a container: it routes while ready, kills after three failures of /livez, restarts. */
+async function kubelet(t) {
+  const child = fork(SERVICE, { stdio: 'inherit' });
+  t.after(() => child.kill('SIGKILL'));
+  const events = [];
+  child.on('message', ({ event }) => events.push(event));
+  const [{ port }] = await once(child, 'message');
+  const state = { child, port, events, ready: false, livenessFailures: 0, kills: 0 };
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    events.push('exit');
+    return { code, signal };
+  });
+  const probe = async (route) => (await fetch(`http://127.0.0.1:${port}${route}`, { signal: AbortSignal.timeout(1000) })).status === 200;
+  const running = (async () => {
+    while (!events.includes('exit')) {
+      state.ready = await probe('/readyz').catch(() => false);
+      const alive = await probe('/livez').catch(() => false);
+      state.livenessFailures = alive ? 0 : state.livenessFailures + 1;
+      // A listener that is gone fails probes too: what counts is whether it comes to a kill.
+      if (state.livenessFailures === 10 && !events.includes('exit')) state.kills += Number(child.kill('SIGTERM'));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  return { ...state, state, exited, running };
+}
+
+test('under a kubelet: no request is lost, evidence comes first, and no kill is needed', async (t) => {
+  const { child, port, events, exited, running, state } = await kubelet(t);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+  t.after(() => agent.destroy());
+  const lost = [];
+  let answered = 0;
+  const request = () =>
+    new Promise((resolve) => {
+      http
+        .get({ port, path: '/', agent, host: '127.0.0.1' }, (response) => response.resume().on('end', () => resolve(answered++)))
+        .on('error', (error) => resolve(lost.push(error)));
+    });
+  while (!state.ready) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.send(FAIL);
+  // Traffic for as long as it is ready, as a Service's endpoints would send it.
+  while (state.ready) await Promise.all([request(), request(), request()]);
+  const { code, signal } = await exited;
+  await running;
+  assert.deepEqual({ code, signal }, { code: 9, signal: null });
+  assert.deepEqual(events.filter((event) => event !== 'listening'), ['evidence', 'close', 'exit']);
+  assert.equal(state.kills, 0);
+  assert.ok(answered > 10);
+  assert.deepEqual(lost, []);
+});
