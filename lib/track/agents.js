@@ -2,13 +2,13 @@
 // Sockets in the agents of http and https, and of undici (fetch), by host: free, in use, queued. The
 // agents are those that requests were made with; the site is that of the request.
 
-const { subscribe, unsubscribe } = require('node:diagnostics_channel');
 const http = require('node:http');
 const https = require('node:https');
 const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
 const { heaviest, rank } = require('./sites.js');
+const { likeness, replace } = require('./patch.js');
 const { onTick } = require('./tick.js');
 
 const MAX_AGENTS = 1024;
@@ -31,26 +31,26 @@ const histories = new Map();
 
 /** A request counts while its socket is open, or while it waits for one; a socket counts once. */
 function isOpen(sample) {
-  let target = sample.ref.deref();
-  if (target === undefined || target.destroyed) return false;
-  if (target instanceof http.ClientRequest) {
-    if (!target.socket) return true;
-    target = target.socket;
-    sample.ref = new WeakRef(target);
-    if (sampleOf.has(target)) return false;
-    sampleOf.set(target, sample);
-  }
-  return !target.destroyed;
+  const target = sample.ref.deref();
+  if (!(target instanceof http.ClientRequest)) return target !== undefined && !target.destroyed;
+  const { socket } = target;
+  if (!socket) return !target.destroyed;
+  if (sampleOf.has(socket)) return false;
+  sampleOf.set(socket, sample);
+  sample.ref = new WeakRef(socket);
+  return !socket.destroyed;
 }
 
-function onRequest({ request }) {
-  const { agent } = request;
-  if (agent && !seen.has(agent)) addAgent(agent);
+function noteRequest(agent, request, options) {
+  if (!seen.has(agent)) addAgent(agent);
   started++;
-  if (--requests.countdown <= 0) requests.sample(request, () => isOpen, () => hostOf(request));
+  if (--requests.countdown <= 0) requests.sample(request, () => isOpen, () => keyOf(agent, agent.getName({ ...options, ...agent.options })));
 }
 
-const hostOf = (request) => `${request.protocol === 'https:' ? 'https' : 'http'} ${request.host}`;
+/** An agent's name for a pool is 'host:port:localAddress...'; what follows tells TLS options, some of them secret. */
+const hostOf = (name) => name.split(':', 2).join(':');
+const kindOf = (agent) => (agent instanceof https.Agent ? 'https' : 'http');
+const keyOf = (agent, name) => `${kindOf(agent)} ${hostOf(name)}`;
 
 function addAgent(agent) {
   seen.add(agent);
@@ -62,14 +62,29 @@ function prune() {
   for (const ref of agents) if (ref.deref() === undefined) agents.delete(ref);
 }
 
-/** Begins to look at requests, of which Node tells on a diagnostics channel. @returns {() => void} what ends it */
+/**
+ * Begins to look at requests: wraps `addRequest`, which takes each one to its agent while the caller
+ * is still on the stack (Node's diagnostics channel tells of it later).
+ * @returns {() => void} what ends it
+ */
 function trackAgents() {
+  let on = true;
   addAgent(http.globalAgent);
   addAgent(https.globalAgent);
-  subscribe('http.client.request.start', onRequest);
+  const original = http.Agent.prototype.addRequest;
+  const restore = replace(
+    http.Agent.prototype,
+    'addRequest',
+    likeness(function (request, ...rest) {
+      const result = Reflect.apply(original, this, [request, ...rest]);
+      if (on) noteRequest(this, request, rest[0]);
+      return result;
+    }, original),
+  );
   const stopTicking = onTick(tick);
   return () => {
-    unsubscribe('http.client.request.start', onRequest);
+    on = false;
+    restore();
     stopTicking();
     for (const key of histories.keys()) forget(key);
   };
@@ -77,7 +92,7 @@ function trackAgents() {
 
 function tick(now) {
   prune();
-  requests.relax(now);
+  requests.tick(now);
   requests.prune(isOpen);
   const there = new Set();
   for (const pool of hosts()) {
@@ -102,7 +117,7 @@ function forget(key) {
   histories.delete(key);
 }
 
-const weightsOf = (key) => requests.weights((sample) => key.startsWith(sample.info));
+const weightsOf = (key) => requests.weights((sample) => sample.info === key);
 
 const lengths = (lists, key) => lists?.[key]?.length ?? 0;
 
@@ -110,8 +125,7 @@ const lengths = (lists, key) => lists?.[key]?.length ?? 0;
 function poolsOf(agent) {
   const keys = new Set([...Object.keys(agent.sockets ?? {}), ...Object.keys(agent.freeSockets ?? {}), ...Object.keys(agent.requests ?? {})]);
   return [...keys].map((key) => ({
-    // 'host:port:localAddress...': what follows the port tells TLS options, some of them secret.
-    host: key.split(':', 2).join(':'),
+    host: hostOf(key),
     free: lengths(agent.freeSockets, key),
     inUse: lengths(agent.sockets, key),
     queued: lengths(agent.requests, key),
@@ -148,8 +162,7 @@ function hosts() {
   for (const ref of agents) {
     const agent = ref.deref();
     if (agent === undefined) continue;
-    const kind = agent instanceof https.Agent ? 'https' : 'http';
-    for (const pool of poolsOf(agent)) addTo(kind, pool);
+    for (const pool of poolsOf(agent)) addTo(kindOf(agent), pool);
   }
   for (const pool of undiciPools()) addTo('undici', pool);
   return [...byHost.values()].toSorted((a, b) => b.free + b.inUse + b.queued - (a.free + a.inUse + a.queued));

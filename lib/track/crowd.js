@@ -71,7 +71,7 @@ class Crowd {
   /** Brings the sample up to date: those not asked for longest first, so each has its turn. */
   observe(now) {
     const { reservoir } = this;
-    reservoir.relax(now);
+    reservoir.tick(now);
     const isLive = this.#live(now);
     if (reservoir.samples.length <= this.#checks) {
       reservoir.prune(isLive);

@@ -6,7 +6,7 @@ const EventEmitter = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Source, Sources, describeSource, ANY } = require('./listeners.js');
 const { checkOptions } = require('./options.js');
-const { likeness } = require('./patch.js');
+const { likeness, replace } = require('./patch.js');
 const { Stamp } = require('./stamp.js');
 const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
@@ -16,7 +16,7 @@ const ADDERS = ['on', 'addListener', 'prependListener'];
 /** Tracked for all emitters: an event with as many listeners as this, */
 const CROWD = 6;
 /** or an emitter with as many events. */
-const CROWD_OF_EVENTS = 64;
+const CROWD_OF_EVENTS = 24;
 
 const { listenerCount, rawListeners, eventNames } = EventEmitter.prototype;
 const askNode = {
@@ -193,7 +193,7 @@ function adder(original, source) {
 let patch = null;
 
 /**
- * Tracks the emitters of the whole process: those where an event gathers 6 listeners, or that have 64
+ * Tracks the emitters of the whole process: those where an event gathers 6 listeners, or that have 24
  * events. Patches EventEmitter.prototype once.
  */
 function trackEmitters() {
@@ -215,42 +215,45 @@ function trackEmitters() {
 function patchPrototype() {
   const prototype = EventEmitter.prototype;
   const wrappers = new Map();
-  const state = { users: 0, on: true, undo };
-  const undone = [];
+  const restores = [];
+  const state = {
+    users: 0,
+    on: true,
+    undo() {
+      state.on = false;
+      for (const restore of restores) restore();
+    },
+  };
   for (const method of ADDERS) {
     const original = prototype[method];
     // `on` and `addListener` are one function, before and after.
-    let wrapped = wrappers.get(original);
-    if (wrapped === undefined) {
-      wrapped = likeness(function (event, listener) {
+    if (!wrappers.has(original)) {
+      const wrapped = function (event, listener) {
         const result = original.call(this, event, listener);
-        const events = this._events;
-        if (state.on && events !== undefined) {
-          const there = events[event];
-          if ((typeof there === 'object' && there.length >= CROWD) || this._eventsCount >= CROWD_OF_EVENTS) noteCrowd(this, event, listener, there);
-        }
+        if (state.on) noteAdded(this, event, listener);
         return result;
-      }, original);
-      wrappers.set(original, wrapped);
+      };
+      wrappers.set(original, likeness(wrapped, original));
     }
-    prototype[method] = wrapped;
-    undone.push(() => {
-      if (prototype[method] === wrapped) prototype[method] = original;
-    });
-  }
-  function undo() {
-    state.on = false;
-    for (const restore of undone) restore();
+    restores.push(replace(prototype, method, wrappers.get(original)));
   }
   return state;
 }
 
-function noteCrowd(emitter, event, listener, there) {
-  let source = Stamp.get(emitter);
-  if (source === undefined) source = add(emitter, null, false);
-  // It has methods of its own for this.
-  else if (source.explicit) return;
-  source.note(typeof there === 'object' && there.length >= CROWD ? event : ANY, listener);
+/** Most emitters end at the first check: they are no crowd. */
+function noteAdded(emitter, event, listener) {
+  const crowd = crowdOf(emitter, event);
+  if (crowd === null) return;
+  const source = Stamp.get(emitter) ?? add(emitter, null, false);
+  // An explicit one has methods of its own for this.
+  if (!source.explicit) source.note(crowd, listener);
+}
+
+/** Under which event a listener counts that was added just now, or null. */
+function crowdOf(emitter, event) {
+  const there = emitter._events?.[event];
+  if (typeof there === 'object' && there.length >= CROWD) return event;
+  return emitter._eventsCount >= CROWD_OF_EVENTS ? ANY : null;
 }
 
 module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters, emitterSources: sources };

@@ -61,14 +61,11 @@ class History {
   }
 
   /**
-   * Whether the count grows as a leak does, against removals: see `isLeaking`.
+   * Whether the count grows as a leak does, whatever is removed: see `isLeaking`.
    * @param {number} [since] @param {number} [least]  the smallest net growth that counts
    */
   leaks(since = -Infinity, least = 4) {
-    const growth = this.growth(since);
-    // Where things also go, the balance of a healthy crowd wanders by about its root.
-    const noise = growth.removed > 0 ? 3 * Math.sqrt(this.points.at(-1).count - growth.net + 1) : 0;
-    return growth.net >= Math.max(least, noise) && isLeaking(floors(this.#from(since)));
+    return this.growth(since).net >= least && isLeaking(floors(this.#from(since)));
   }
 }
 
@@ -87,19 +84,28 @@ function floors(points) {
 
 /**
  * The rule of the memory trend on counts: the floor rises throughout (Mann and Kendall's test, one
- * sided at 0.5 %), its last third lies above everything before, and it does not level off (the second
- * half grows at least half as much as the first). So many listeners added at the start are no leak,
- * nor a crowd that comes and goes.
+ * sided at 0.5 %) and by more than the wandering of its steps explains (Student's t of 3), its last
+ * third lies above everything before, and it does not level off (the second half grows at least half
+ * as much as the first). So many listeners added at the start are no leak, nor a crowd that comes and
+ * goes.
  *
  * @param {number[]} lows  equally spaced
  */
 function isLeaking(lows) {
   const n = lows.length;
-  if (n < MIN_POINTS || mannKendall(lows) < 2.58) return false;
+  if (n < MIN_POINTS || mannKendall(lows) < 2.58 || drift(lows) < 3) return false;
   const third = Math.ceil((2 * n) / 3);
   if (Math.min(...lows.slice(third)) <= Math.max(...lows.slice(0, third))) return false;
   const half = lows[Math.floor((n - 1) / 2)];
   return lows[n - 1] - half >= 0.5 * (half - lows[0]);
+}
+
+/** Student's t of the steps: of a random walk, how far it went against how far it might. */
+function drift(lows) {
+  const steps = lows.slice(1).map((low, i) => low - lows[i]);
+  const mean = (lows.at(-1) - lows[0]) / steps.length;
+  const variance = steps.reduce((sum, step) => sum + (step - mean) ** 2, 0) / (steps.length - 1);
+  return variance === 0 ? mean * Infinity : mean / Math.sqrt(variance / steps.length);
 }
 
 /** The z of H. B. Mann (1945) and M. Kendall (1975), with the correction for ties. */

@@ -2,7 +2,6 @@
 // What is known of the listeners of one emitter or event target. It holds neither the emitter nor a
 // listener, and its size does not depend on how many come and go.
 
-const { performance } = require('node:perf_hooks');
 const { openRow, closeRow, setSite, NO_ROW, COUNT, ADDED } = require('./counters.js');
 const { History } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
@@ -32,13 +31,12 @@ class EventRecord {
   #base;
   #source;
 
-  /** @param {Source} source @param {string | symbol} event @param {number} base @param {number} now */
-  constructor(source, event, base, now) {
+  /** @param {Source} source @param {string | symbol} event @param {number} base  listeners before */
+  constructor(source, event, base) {
     this.#source = source;
     this.event = event;
     this.#base = base;
     this.lastCount = base;
-    this.history.note(now, base, 0);
   }
 
   note(listener) {
@@ -84,7 +82,7 @@ class EventRecord {
     const count = this.count();
     // Listeners that came past the tracked methods (an early `super.on`, another wrapper).
     if (count > this.#base + this.added) this.added = count - this.#base;
-    this.reservoir.relax(now);
+    this.reservoir.tick(now);
     this.history.note(now, count, this.added);
     this.lastCount = count;
     if (this.#row === NO_ROW) return;
@@ -112,9 +110,16 @@ class EventRecord {
     return (sample) => live.has(sample);
   }
 
+  /** Where those there now were added. */
   sites() {
     this.reservoir.prune(this.#isLive());
     return rank(this.reservoir.weights(), this.count());
+  }
+
+  /** Where those came from that were added since `growth` began and are still there. */
+  grownSites(growth) {
+    this.reservoir.prune(this.#isLive());
+    return rank(this.reservoir.weights(({ at }) => at >= growth.since), growth.net);
   }
 
   /** @param {number} [since] */
@@ -197,7 +202,7 @@ class Source {
       record = this.events.get(ANY);
     }
     if (record === undefined) {
-      record = new EventRecord(this, event, Math.max(0, this.count(event) - fresh), performance.now());
+      record = new EventRecord(this, event, Math.max(0, this.count(event) - fresh));
       this.events.set(event, record);
     }
     return record;

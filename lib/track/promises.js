@@ -35,8 +35,8 @@ const crowd = new Crowd({
   checks: CHECKS_PER_SECOND,
   isLive(promise, sample, now) {
     if (!isPending(promise)) return false;
-    sample.info.old = now - sample.at >= minAge;
-    sample.info.held = sample.info.epoch < epoch;
+    sample.info.old ||= now - sample.at >= minAge;
+    sample.info.held ||= sample.info.epoch < epoch;
     return true;
   },
   counts: (sample) => sample.info.old,

@@ -9,24 +9,26 @@
 const { performance } = require('node:perf_hooks');
 const { capture } = require('./sites.js');
 
-/** Captures aim at one in this many milliseconds for each reservoir. */
-const SPACING = 10;
-const MAX_INTERVAL = 4096;
-/** The first things are all kept: most tracked events never see more. */
+/** Between two ticks so many are all kept; from there on each sample doubles the interval. */
 const WHOLE = 48;
+/** The interval aims at so many a tick. */
+const PER_TICK = 32;
+const MAX_INTERVAL = 4096;
 
 class Reservoir {
-  /** Things until the next sample; the owner counts it down and calls `sample` at 0. */
+  /** Things until the next sample; the owner counts it down and calls `sample` at 0 or below. */
   countdown = 1;
-  /** @type {{ ref: WeakRef<object>, site: number, weight: number, at: number, checkedAt: number, info: any }[]} */
+  /** @type {{ ref: WeakRef<object>, site: number, weight: number, at: number, info: any }[]} */
   samples = [];
   #capacity;
   #interval = 1;
-  /** Things that the next sample stands for. */
+  /** Things that the next sample stands for, if it is taken when the countdown is 0. */
   #owed = 1;
-  /** Times that a sample was due. */
+  /** Since the last tick: samples that were due, and things that came. */
   #due = 0;
-  #lastAt = 0;
+  #came = 0;
+  /** The time of a sample is that of the tick before it. */
+  #tickAt = performance.now();
 
   /** @param {number} capacity */
   constructor(capacity) {
@@ -40,41 +42,33 @@ class Reservoir {
    * @returns {number | null} the site, when one was captured
    */
   sample(target, liveness, describe) {
-    const now = performance.now();
-    this.#pace(now);
     const captured = capture();
-    const weight = this.#owed;
-    const skip = this.#interval === 1 ? 1 : 1 + Math.floor(Math.random() * (2 * this.#interval - 1));
-    this.countdown = skip;
-    // Without a stack the next sample stands for these too.
-    this.#owed = captured === null ? weight + skip : skip;
-    if (captured === null) return null;
+    const weight = this.#owed - this.countdown;
+    this.#came += weight;
+    if (++this.#due > WHOLE) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
+    // Random steps, or what comes in turns from two sites would be seen from one.
+    this.countdown = this.#interval === 1 ? 1 : 1 + Math.floor(Math.random() * (2 * this.#interval - 1));
+    this.#owed = this.countdown;
+    if (captured === null) {
+      // The next sample stands for these too.
+      this.#owed += weight;
+      this.#came -= weight;
+      return null;
+    }
     if (this.samples.length >= this.#capacity) this.#thin(liveness());
-    this.samples.push({
-      ref: new WeakRef(target),
-      site: captured.site,
-      weight,
-      at: now,
-      checkedAt: now,
-      info: describe === undefined ? null : describe(captured.builtIn),
-    });
+    this.samples.push({ ref: new WeakRef(target), site: captured.site, weight, at: this.#tickAt, info: describe === undefined ? null : describe(captured.builtIn) });
     return captured.site;
   }
 
-  #pace(now) {
-    const elapsed = now - this.#lastAt;
-    this.#lastAt = now;
-    this.#due++;
-    if (elapsed > 4 * SPACING) this.#interval = Math.max(1, Math.floor((this.#interval * SPACING) / elapsed));
-    else if (elapsed < SPACING && this.#due > WHOLE) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
-  }
-
-  /** Called now and then: a burst's long interval must not hide a slow leak that follows it. */
-  relax(now) {
-    if (this.#interval === 1 || now - this.#lastAt < 500) return;
-    this.#interval = 1;
-    this.#owed = Math.max(1, this.#owed - this.countdown + 1);
-    this.countdown = 1;
+  /** A tick: the interval for the rate of the last one, so that a burst does not hide a slow leak. */
+  tick(now) {
+    this.#tickAt = now;
+    this.#interval = Math.min(MAX_INTERVAL, Math.ceil(this.#came / PER_TICK) || 1);
+    this.#due = 0;
+    this.#came = 0;
+    if (this.countdown <= this.#interval) return;
+    this.#owed -= this.countdown - this.#interval;
+    this.countdown = this.#interval;
   }
 
   #thin(isLive) {

@@ -8,13 +8,12 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { fileURLToPath } = require('node:url');
 const { findSourceMap, SourceMap } = require('node:module');
-const { performance } = require('node:perf_hooks');
 
 const FRAMES = 24;
 const MAX_SITES = 4096;
-/** A stack costs 2-5 us: this many at once, and this many a second, are 0.1 % of one core. */
-const BURST = 256;
-const PER_SECOND = 200;
+/** A stack costs 2-5 us: this many at once, and this many a tick (a second), are 0.1 % of one core. */
+const BURST = 1024;
+const PER_TICK = 200;
 /** A map that is not loaded by Node is read when a report is made; larger ones are left alone. */
 const MAX_MAP_BYTES = 4 << 20;
 
@@ -27,15 +26,10 @@ const sites = [{ function: null, file: null, line: null, column: null, caller: n
 const ids = new Map();
 
 let tokens = BURST;
-let refilledAt = performance.now();
 
-function takeToken() {
-  const now = performance.now();
-  tokens = Math.min(BURST, tokens + ((now - refilledAt) * PER_SECOND) / 1000);
-  refilledAt = now;
-  if (tokens < 1) return false;
-  tokens -= 1;
-  return true;
+/** A tick: more stacks may be captured. */
+function refill() {
+  tokens = Math.min(BURST, tokens + PER_TICK);
 }
 
 const keepCallSites = (_error, frames) => frames;
@@ -79,7 +73,8 @@ const isDependency = (file) => file.includes('/node_modules/') || file.includes(
  * own `Promise` constructor and the like). Null when the budget for captures is used up.
  */
 function capture() {
-  if (!takeToken()) return null;
+  if (tokens === 0) return null;
+  tokens--;
   let builtIn = null;
   let added = null;
   let caller = null;
@@ -225,4 +220,4 @@ function heaviest(weights) {
   return most;
 }
 
-module.exports = { capture, describe, label, rank, heaviest };
+module.exports = { capture, refill, describe, label, rank, heaviest };

@@ -26,15 +26,21 @@ const MAX_SUSPECTS = 20;
  */
 function suspects({ now, since } = {}) {
   observe(now);
+  // Where one line makes several things that stay, the one that says most comes first here.
   const found = [
-    ...listenerSuspects(emitterSources, since),
-    ...listenerSuspects(targetSources, since),
-    ...timerSuspects(since),
-    ...promiseSuspects(since),
     ...socketSuspects(since),
     ...streamSuspects(since),
+    ...timerSuspects(since),
+    ...listenerSuspects(emitterSources, since),
+    ...listenerSuspects(targetSources, since),
+    ...promiseSuspects(since),
   ];
-  return found.toSorted((a, b) => b.growth.net - a.growth.net).slice(0, MAX_SUSPECTS);
+  const byPlace = new Map();
+  for (const each of found) {
+    const place = each.file === null ? each : `${each.file}:${each.line}`;
+    if (!byPlace.has(place)) byPlace.set(place, each);
+  }
+  return [...byPlace.values()].toSorted((a, b) => b.growth.net - a.growth.net).slice(0, MAX_SUSPECTS);
 }
 
 function suspect({ cause, name, count, growth, sites, path, advice }) {
@@ -48,9 +54,10 @@ function listenerSuspects(sources, since) {
   for (const source of sources) {
     for (const record of source.events.values()) {
       if (!record.history.leaks(since)) continue;
-      const sites = record.sites();
+      const growth = record.growth(since);
+      const sites = record.grownSites(growth);
       const key = source.name === null ? `${source.kind} ${String(record.event)} ${sites[0]?.file}:${sites[0]?.line}` : source;
-      const found = { source, record, sites, count: record.count(), growth: record.growth(since), emitters: 1 };
+      const found = { source, record, sites, count: record.count(), growth, emitters: 1 };
       const group = groups.get(key)?.get(record.event);
       if (group === undefined) {
         if (!groups.has(key)) groups.set(key, new Map());

@@ -3,6 +3,7 @@
 // Node's own whatever replaces the globals later (fake timers, our own timer tracking).
 
 const { performance } = require('node:perf_hooks');
+const { refill } = require('./sites.js');
 const { setInterval, clearInterval } = globalThis;
 
 const PERIOD = 1000;
@@ -14,7 +15,7 @@ let timer = null;
 /** Has `observer(now)` called each second until the function that this returns is called. */
 function onTick(observer) {
   observers.add(observer);
-  timer ??= setInterval(observe, PERIOD).unref();
+  timer ??= setInterval(() => observe(), PERIOD).unref();
   return () => {
     observers.delete(observer);
     if (observers.size > 0) return;
@@ -25,7 +26,8 @@ function onTick(observer) {
 
 /** Brings all trackers up to date. @param {number} [now]  ms, as performance.now() */
 function observe(now = performance.now()) {
+  refill();
   for (const observer of observers) observer(now);
 }
 
-module.exports = { onTick, observe: (now) => observe(now) };
+module.exports = { onTick, observe };
