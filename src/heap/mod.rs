@@ -5,7 +5,9 @@
 //! Chrome DevTools' heap snapshot worker, to the byte. Distances and retainers are computed when
 //! first asked for.
 
+mod bits;
 mod columns;
+mod depth_first;
 mod distances;
 mod dominators;
 mod error;

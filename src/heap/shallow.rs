@@ -40,36 +40,41 @@ pub(super) fn is_user_root(columns: &Columns, node: usize) -> bool {
         || columns.strings.raw(columns.names[node]) == b"(Document DOM trees)"
 }
 
-/// For each node the one that owns it: itself, UNOWNED or SHARED.
-fn owners(columns: &Columns) -> Vec<u32> {
-    let ownable = |node: usize| match columns.kinds[node] {
+/// Whether a node may count for another: it is V8's own.
+#[inline]
+fn is_ownable(columns: &Columns, node: usize) -> bool {
+    match columns.kinds[node] {
         NodeKind::Hidden | NodeKind::Array => true,
         NodeKind::Native => {
             columns.strings.raw(columns.names[node]) == b"system / ExternalStringData"
         }
         _ => false,
-    };
-    let mut owners: Vec<u32> = (0..columns.node_count())
-        .map(|node| if ownable(node) { UNOWNED } else { node as u32 })
-        .collect();
+    }
+}
+
+/// For each ownable node the one that owns it, UNOWNED or SHARED; others own themselves.
+fn owners(columns: &Columns) -> Vec<u32> {
+    let mut owners = vec![UNOWNED; columns.node_count()];
     // Ownership only ever rises, from none over one to several, so the order does not matter.
     let mut pending = Vec::new();
     for start in 0..columns.node_count() {
-        if owners[start] != start as u32 {
+        if is_ownable(columns, start) {
             continue;
         }
+        owners[start] = start as u32;
         pending.push(start);
         while let Some(node) = pending.pop() {
             let owner = owners[node];
             for target in columns.targets_of(node) {
                 let to = target.node();
-                let current = owners[to];
-                if current == to as u32 || current == owner || current == SHARED || target.is_weak()
-                {
+                if target.is_weak() || !is_ownable(columns, to) {
                     continue;
                 }
-                owners[to] = if current == UNOWNED { owner } else { SHARED };
-                pending.push(to);
+                let current = owners[to];
+                if current != owner && current != SHARED {
+                    owners[to] = if current == UNOWNED { owner } else { SHARED };
+                    pending.push(to);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 //! table, both named `N / part of key (K @1) -> value (V @2) pair in WeakMap (table @3)`
 //! (v8/src/profiler/heap-snapshot-generator.cc, ExtractEphemeronHashTableReferences).
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::columns::{Columns, Target};
 use super::kind::EdgeKind;
@@ -40,7 +40,11 @@ pub(super) fn mark_tables(columns: &mut Columns, entries: &Entries) {
     if entries.is_empty() {
         return;
     }
+    let tables: FxHashSet<u64> = entries.values().map(|entry| entry.table).collect();
     for node in 0..columns.node_count() {
+        if !tables.contains(&u64::from(columns.ids[node])) {
+            continue;
+        }
         for edge in columns.edge_range(node) {
             let target = columns.targets[edge];
             if target.kind() == EdgeKind::Internal
