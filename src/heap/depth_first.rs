@@ -1,7 +1,7 @@
 //! A depth-first spanning tree over the edges that retain, by DevTools' rules for which do
 //! (HeapSnapshot.ts: computeIsEssentialEdge, markPageOwnedNodes, hasOnlyWeakRetainers).
 
-use super::bits::Bits;
+use super::bits::{BitRow, Bits};
 use super::columns::Columns;
 use super::kind::EdgeKind;
 
@@ -13,6 +13,9 @@ pub(super) struct DepthFirst {
     pub nodes: Vec<u32>,
     /// The number of each number's parent.
     pub parents: Vec<u32>,
+    /// The tree once more, in two bits a node: set where the walk enters the next number, clear
+    /// where it leaves the one that it is in.
+    pub steps: BitRow,
     /// The edges that retain and are not of the tree.
     pub joins: Bits,
     /// For each node how many of `joins` lead to it.
@@ -38,7 +41,7 @@ struct Walk<'a> {
     tree: DepthFirst,
     visited: Bits,
     page: Bits,
-    /// Nodes of the page with the next of their edges.
+    /// The numbers above the one in hand, each with the next of its edges.
     stack: Vec<(u32, u32)>,
     /// Where an edge leads that makes a node part of the page without retaining it.
     loose: Vec<u32>,
@@ -51,6 +54,7 @@ impl<'a> Walk<'a> {
             numbers: vec![0; count],
             nodes: Vec::with_capacity(count),
             parents: Vec::with_capacity(count),
+            steps: BitRow::default(),
             joins: Bits::new(columns.targets.len()),
             join_counts: vec![0; count],
         };
@@ -66,6 +70,7 @@ impl<'a> Walk<'a> {
         self.tree.numbers[node] = number;
         self.tree.nodes.push(node as u32);
         self.tree.parents.push(parent);
+        self.tree.steps.push(true);
         self.visited.set(node);
         number
     }
@@ -119,6 +124,8 @@ impl<'a> Walk<'a> {
         let mut inside = PAGE || self.page.has(node);
         loop {
             let mut child = None;
+            // An array full of one object joins it once.
+            let mut joined = usize::MAX;
             while edge < end {
                 let at = edge as usize;
                 edge += 1;
@@ -129,7 +136,8 @@ impl<'a> Walk<'a> {
                         self.loose.push(to as u32);
                     }
                 } else if self.visited.has(to) {
-                    if to != node && (inside || !self.page.has(to)) {
+                    if to != node && to != joined && (inside || !self.page.has(to)) {
+                        joined = to;
                         self.join(at, to);
                     }
                 } else if inside || !self.page.has(to) {
@@ -142,12 +150,12 @@ impl<'a> Walk<'a> {
                 node = child;
                 number = self.number(child, number);
                 edge = columns.first_edges[child];
-            } else if let Some((above, next)) = self.stack.pop() {
+            } else {
+                self.tree.steps.push(false);
+                let Some((above, next)) = self.stack.pop() else { return };
                 number = above;
                 node = self.tree.nodes[above as usize] as usize;
                 edge = next;
-            } else {
-                return;
             }
             end = columns.first_edges[node + 1];
             inside = PAGE || self.page.has(node);
@@ -176,6 +184,7 @@ impl<'a> Walk<'a> {
         for node in 0..columns.node_count() {
             if !self.visited.has(node) {
                 self.number(node, 0);
+                self.tree.steps.push(false);
             }
         }
     }

@@ -23,7 +23,7 @@ pub enum Error {
     },
     /// Its `snapshot.meta` lacks what a heap snapshot must have.
     Schema(String),
-    /// It is larger than the graph can be: 2^29 nodes, 2^32 edges, 2^32 strings.
+    /// It is larger than a graph can be here: 2^29 nodes, 2^32 edges, 4 GB of strings.
     TooLarge(String),
     /// It is well-formed and contradicts itself.
     Corrupt(String),

@@ -141,44 +141,47 @@ impl<'a> Scanner<'a> {
         Ok(!empty)
     }
 
-    /// Consumes an unsigned integer and what follows it in an array: the number, and whether
-    /// another comes.
-    #[inline]
-    pub fn number(&mut self) -> Result<(u64, bool)> {
+    /// Consumes as many unsigned integers of an array as there are `values`, and what follows
+    /// them: whether another comes.
+    #[inline(always)]
+    pub fn record(&mut self, values: &mut [u64]) -> Result<bool> {
+        let text = &self.text[self.at..self.end];
+        if text.len() > values.len() * WINDOW
+            && let Some(length) = plain_record(text, values)
+        {
+            self.at += length;
+            return Ok(true);
+        }
+        self.any_record(values)
+    }
+
+    /// A record at the buffer's or the array's end, or with white space in it.
+    #[cold]
+    fn any_record(&mut self, values: &mut [u64]) -> Result<bool> {
+        let mut more = true;
+        for value in values {
+            if !more {
+                return Err(Error::Corrupt("a section ends within a record".into()));
+            }
+            (*value, more) = self.number()?;
+        }
+        Ok(more)
+    }
+
+    fn number(&mut self) -> Result<(u64, bool)> {
+        if !self.peek()?.is_ascii_digit() {
+            return Err(self.unexpected("a number"));
+        }
         if self.end - self.at < WINDOW {
             self.refill()?;
         }
-        let Some(window) = self.text[self.at..].first_chunk::<WINDOW>() else {
-            return Err(self.truncated());
-        };
-        let mut value = 0u64;
-        let mut digits = 0;
-        while digits < MAX_DIGITS {
-            let digit = window[digits].wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value * 10 + u64::from(digit);
-            digits += 1;
+        // Zeros follow the end of the text.
+        let (value, digits) = digits(&self.text[self.at..]);
+        if digits > MAX_DIGITS {
+            return Err(self.unexpected("a number that fits 64 bits"));
         }
-        if digits == 0 {
-            return self.number_after_space();
-        }
-        match [window[digits], window[digits + 1]] {
-            [b',', _] => self.at += digits + 1,
-            // Up to Node 22 V8 ends each record with a line feed.
-            [b'\n', b','] => self.at += digits + 2,
-            _ => {
-                self.at += digits;
-                return Ok((value, self.another(b']', "a whole number, then , or ]")?));
-            }
-        }
-        Ok((value, true))
-    }
-
-    #[cold]
-    fn number_after_space(&mut self) -> Result<(u64, bool)> {
-        if self.peek()?.is_ascii_digit() { self.number() } else { Err(self.unexpected("a number")) }
+        self.at += digits;
+        Ok((value, self.another(b']', "a whole number, then , or ]")?))
     }
 
     /// Consumes a string and appends its raw text, escapes and all, to `to`.
@@ -254,6 +257,46 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The integer at the front and how many digits it has; more than [`MAX_DIGITS`] may be wrong.
+#[inline(always)]
+fn digits(text: &[u8]) -> (u64, usize) {
+    let mut value = 0u64;
+    let mut count = 0;
+    while count < text.len() {
+        let digit = text[count].wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (value, count)
+}
+
+/// The record at the front as V8 writes it, with another after it, and its length: up to Node 22
+/// there is a line feed before the comma that follows a record.
+#[inline(always)]
+fn plain_record(text: &[u8], values: &mut [u64]) -> Option<usize> {
+    let mut at = 0;
+    let last = values.len() - 1;
+    for (index, value) in values.iter_mut().enumerate() {
+        let (number, count) = digits(text.get(at..)?);
+        if count == 0 || count > MAX_DIGITS {
+            return None;
+        }
+        *value = number;
+        at += count;
+        if index == last && text.get(at) == Some(&b'\n') {
+            at += 1;
+        }
+        if text.get(at) != Some(&b',') {
+            return None;
+        }
+        at += 1;
+    }
+    Some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::progress::unattended;
@@ -276,32 +319,47 @@ mod tests {
     }
 
     #[test]
-    fn numbers_with_every_separator_that_v8_writes() {
-        let mut scanner = scanner(b"[0,18\n,1234567890123456789 , 7\n]");
-        assert!(scanner.open_array().unwrap());
-        assert_eq!(scanner.number().unwrap(), (0, true));
-        assert_eq!(scanner.number().unwrap(), (18, true));
-        assert_eq!(scanner.number().unwrap(), (1_234_567_890_123_456_789, true));
-        assert_eq!(scanner.number().unwrap(), (7, false));
+    fn records_with_every_separator_that_v8_writes() {
+        let json = "[0,18\n,1234567890123456789 , 7\n,9,10,11,12\n]";
+        for padding in [0, 1000] {
+            let text = format!("{json}{}", " ".repeat(padding));
+            let mut scanner = Scanner::new(decode(text.as_bytes()).unwrap(), &unattended);
+            let mut values = [0; 2];
+            assert!(scanner.open_array().unwrap());
+            for (record, more) in [
+                ([0, 18], true),
+                ([1_234_567_890_123_456_789, 7], true),
+                ([9, 10], true),
+                ([11, 12], false),
+            ] {
+                assert_eq!(scanner.record(&mut values).unwrap(), more);
+                assert_eq!(values, record);
+            }
+        }
     }
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["-1]", "1.5]", "a", "\"1\"", "12345678901234567890]", "1;2"] {
-            assert!(
-                matches!(scanner(text.as_bytes()).number(), Err(Error::NotJson { .. })),
-                "{text}"
-            );
+        let long = "1".repeat(20);
+        for text in ["-1]", "1.5]", "a", "\"1\"", &format!("{long}]"), "1;2", ",1]"] {
+            for padding in [0, 100] {
+                let text = format!("{text}{}", " ".repeat(padding));
+                assert!(
+                    matches!(scanner(text.as_bytes()).record(&mut [0]), Err(Error::NotJson { .. })),
+                    "{text}"
+                );
+            }
         }
         for text in ["1", " 1 ", ""] {
             assert!(
                 matches!(
-                    scanner(text.as_bytes()).number(),
+                    scanner(text.as_bytes()).record(&mut [0]),
                     Err(Error::Truncated { .. } | Error::Empty)
                 ),
                 "{text}"
             );
         }
+        assert!(matches!(scanner(b"1,2]").record(&mut [0; 3]), Err(Error::Corrupt(_))));
     }
 
     #[test]

@@ -14,6 +14,9 @@ const MAX_HEADER: usize = 1 << 20;
 /// What is reserved where the file's length does not bound a count.
 const UNBOUNDED: usize = 1 << 16;
 
+/// Readers are compiled for the field counts that V8 writes today, and for any.
+const ANY: usize = 0;
+
 /// Reads a whole snapshot.
 pub(super) fn parse(scanner: &mut Scanner) -> Result<Columns> {
     scanner.expect(b'{', "{")?;
@@ -33,10 +36,18 @@ pub(super) fn parse(scanner: &mut Scanner) -> Result<Columns> {
                 schema = Some(Schema::read(&header)?);
             }
             (b"nodes", Some(schema)) if nodes.is_none() => {
-                nodes = Some(Nodes::read(scanner, schema)?);
+                nodes = Some(match schema.node.count {
+                    6 => Nodes::read::<6>(scanner, schema)?,
+                    7 => Nodes::read::<7>(scanner, schema)?,
+                    _ => Nodes::read::<ANY>(scanner, schema)?,
+                });
             }
             (b"edges", Some(schema)) if edges.is_none() => {
-                edges = Some(Edges::read(scanner, schema)?);
+                edges = Some(match (schema.node.count, schema.edge.count) {
+                    (6, 3) => Edges::read::<6, 3>(scanner, schema)?,
+                    (7, 3) => Edges::read::<7, 3>(scanner, schema)?,
+                    _ => Edges::read::<ANY, ANY>(scanner, schema)?,
+                });
             }
             (b"locations", Some(Schema { location: Some(fields), node, .. }))
                 if locations.is_empty() =>
@@ -108,17 +119,10 @@ fn room(claimed: u64, fields: usize, scanner: &Scanner) -> usize {
     claimed.min(possible) as usize
 }
 
-/// Reads one record; whether another follows.
+/// A count that is known when the reader is compiled, or else at run time.
 #[inline(always)]
-fn record(scanner: &mut Scanner, values: &mut [u64; MAX_FIELDS], fields: usize) -> Result<bool> {
-    let mut more = true;
-    for value in &mut values[..fields] {
-        if !more {
-            return Err(Error::Corrupt("a section ends within a record".into()));
-        }
-        (*value, more) = scanner.number()?;
-    }
-    Ok(more)
+fn known<const COUNT: usize>(actual: usize) -> usize {
+    if COUNT == ANY { actual } else { COUNT }
 }
 
 fn small(value: u64, what: &str) -> Result<u32> {
@@ -145,7 +149,7 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn read(scanner: &mut Scanner, schema: &Schema) -> Result<Self> {
+    fn read<const FIELDS: usize>(scanner: &mut Scanner, schema: &Schema) -> Result<Self> {
         if schema.node_count > MAX_NODES {
             return Err(Error::TooLarge(format!(
                 "{} nodes, and {MAX_NODES} are the most",
@@ -166,7 +170,7 @@ impl Nodes {
         let mut values = [0; MAX_FIELDS];
         let mut more = scanner.open_array()?;
         while more {
-            more = record(scanner, &mut values, fields.count)?;
+            more = scanner.record(&mut values[..known::<FIELDS>(fields.count)])?;
             let kind = schema.node_kinds.get(values[fields.kind] as usize).copied();
             nodes
                 .kinds
@@ -204,7 +208,11 @@ struct Edges {
 }
 
 impl Edges {
-    fn read(scanner: &mut Scanner, schema: &Schema) -> Result<Self> {
+    fn read<const NODE_FIELDS: usize, const FIELDS: usize>(
+        scanner: &mut Scanner,
+        schema: &Schema,
+    ) -> Result<Self> {
+        let node_fields = known::<NODE_FIELDS>(schema.node.count) as u64;
         let fields: EdgeFields = schema.edge;
         let room = room(schema.edge_count.min(MAX_EDGES), fields.count, scanner);
         let mut edges = Edges {
@@ -216,7 +224,7 @@ impl Edges {
         let mut values = [0; MAX_FIELDS];
         let mut more = scanner.open_array()?;
         while more {
-            more = record(scanner, &mut values, fields.count)?;
+            more = scanner.record(&mut values[..known::<FIELDS>(fields.count)])?;
             let kind = schema.edge_kinds.get(values[fields.kind] as usize).copied();
             let kind =
                 kind.ok_or_else(|| Error::Corrupt("an edge's type is not in meta".into()))?;
@@ -224,7 +232,7 @@ impl Edges {
             if !kind.is_indexed() {
                 edges.max_name = edges.max_name.max(name);
             }
-            let to = ordinal(values[fields.to], schema.node.count as u64)?;
+            let to = ordinal(values[fields.to], node_fields)?;
             if to >= MAX_NODES {
                 return Err(Error::Corrupt("an edge leads to no node".into()));
             }
@@ -250,7 +258,7 @@ fn read_locations(
     let mut values = [0; MAX_FIELDS];
     let mut more = scanner.open_array()?;
     while more {
-        more = record(scanner, &mut values, fields.count)?;
+        more = scanner.record(&mut values[..fields.count])?;
         locations.push(NodeLocation {
             node: small(ordinal(values[fields.node], node_fields as u64)?, "location")?,
             script: small(values[fields.script], "script id")?,

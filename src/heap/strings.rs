@@ -9,7 +9,7 @@ use super::{Error, Result};
 #[derive(Debug, Default)]
 pub(super) struct Strings {
     arena: Vec<u8>,
-    ends: Vec<u64>,
+    ends: Vec<u32>,
 }
 
 impl Strings {
@@ -18,7 +18,10 @@ impl Strings {
         let mut more = scanner.open_array()?;
         while more {
             scanner.string(&mut strings.arena)?;
-            strings.ends.push(strings.arena.len() as u64);
+            // V8 cuts each string at 1,024 characters, so this is more than a graph can name.
+            let end = u32::try_from(strings.arena.len())
+                .map_err(|_| Error::TooLarge("its strings take more than 4 GB".into()))?;
+            strings.ends.push(end);
             more = scanner.another(b']', ", or ]")?;
         }
         if u32::try_from(strings.ends.len()).is_err() {
@@ -57,7 +60,7 @@ impl Strings {
         std::iter::from_fn(move || {
             loop {
                 let at = from + memchr::memmem::find(&self.arena[from..], needle)?;
-                let index = self.ends.partition_point(|end| *end <= at as u64);
+                let index = self.ends.partition_point(|end| *end as usize <= at);
                 let end = *self.ends.get(index)? as usize;
                 // Neither two strings that happen to make the needle, nor one string twice.
                 from = if at + needle.len() <= end { end } else { at + 1 };
