@@ -77,7 +77,7 @@ impl<'a> Walk<'a> {
 
     /// What the root's shortcuts retain, and then what else belongs to the page.
     fn page(&mut self) {
-        self.from_root::<true>(|kind| kind == EdgeKind::Shortcut);
+        self.descend_from_root::<true>(|kind| kind == EdgeKind::Shortcut);
         self.page = self.visited.clone();
         let mut pending = std::mem::take(&mut self.loose);
         while let Some(node) = pending.pop() {
@@ -89,10 +89,10 @@ impl<'a> Walk<'a> {
     }
 
     fn beyond_the_page(&mut self) {
-        self.from_root::<false>(|kind| kind < EdgeKind::Shortcut);
+        self.descend_from_root::<false>(|kind| kind < EdgeKind::Shortcut);
     }
 
-    fn from_root<const PAGE: bool>(&mut self, retains: impl Fn(EdgeKind) -> bool) {
+    fn descend_from_root<const PAGE: bool>(&mut self, retains: impl Fn(EdgeKind) -> bool) {
         let root = self.columns.root as usize;
         for edge in self.columns.edge_range(root) {
             let target = self.columns.targets[edge];
