@@ -467,7 +467,7 @@ add('buffers: one that is replaced by a longer one', `
 add('buffers: WebAssembly memory', `
     class $Engine {
       constructor() { this.$heap = new WebAssembly.Memory({ initial: 1, maximum: 2000 }); } //@
-      grow() { this.$heap.grow(1); }
+      grow() { this.$heap.grow(1); return this.$heap.buffer.byteLength; }
     }
     const $engine = new $Engine();
     drive((i) => { if (i % 10 === 0) $engine.grow(); });`,
@@ -656,8 +656,8 @@ add('healthy: listeners, timers and promises that end', `
       const listener = () => state;
       $bus.on('$evt', listener);
       const timer = setInterval(listener, 1000);
-      const signal = AbortSignal.any([new AbortController().signal]);
-      signal.addEventListener('abort', listener);
+      const controller = new AbortController();
+      controller.signal.addEventListener('abort', listener);
       setImmediate(() => $bus.emit('$done', i));
       await once($bus, '$done');
       clearInterval(timer);

@@ -24,7 +24,7 @@ use super::{Error, Result};
 pub type Node = u32;
 
 /// What an edge is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EdgeName {
     /// A string: [`Snapshot::string`] decodes it.
     String(u32),

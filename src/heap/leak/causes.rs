@@ -46,6 +46,8 @@ pub(super) struct Finding {
     pub event: Option<String>,
     /// The variable that functions keep alive, and its share of the bytes.
     pub captured: Option<String>,
+    /// The WeakMap whose value grows.
+    pub weak_map: Option<Node>,
 }
 
 /// What the objects that are new consist of.
@@ -70,8 +72,13 @@ pub(super) fn find(
     sample: &[Node],
     is_old: &dyn Fn(Node) -> bool,
 ) -> Finding {
-    let mut finding =
-        Finding { cause: Cause::Other, subject: steps.len(), event: None, captured: None };
+    let mut finding = Finding {
+        cause: Cause::Other,
+        subject: steps.len(),
+        event: None,
+        captured: None,
+        weak_map: None,
+    };
     if by_route(scene, thing, steps, &mut finding) {
         return finding;
     }
@@ -175,7 +182,10 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
                 finding.subject = at;
                 return true;
             }
-            (EdgeKind::Internal, b"reactions_or_result") => {
+            // What a settled promise resolved to is nobody's wait.
+            (EdgeKind::Internal, b"reactions_or_result")
+                if snapshot.raw_name(step.edge.to) == b"system / PromiseReaction" =>
+            {
                 finding.cause = Cause::Promises;
                 finding.subject = at;
                 return true;
@@ -193,19 +203,32 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
             {
                 // The value of a WeakMap entry that no variable names.
                 finding.cause = Cause::Weak;
+                finding.weak_map = weak_map_of(scene, name);
                 return true;
             }
             _ => {}
         }
     }
     match snapshot.raw_name(thing) {
-        b"Promise" | b"system / PromiseReaction" => finding.cause = Cause::Promises,
+        b"system / PromiseReaction" => finding.cause = Cause::Promises,
         b"TimersList" | b"Timeout" | b"Immediate" if scene.is_internal_code(thing) => {
             finding.cause = Cause::Timers;
         }
         _ => return false,
     }
     true
+}
+
+/// The WeakMap of an entry: V8 writes its table's id into the name of the edge.
+fn weak_map_of(scene: &Scene, entry: &[u8]) -> Option<Node> {
+    let entry = std::str::from_utf8(entry).ok()?;
+    let id = entry.rsplit_once("(table @")?.1.trim_end_matches(')').parse().ok()?;
+    let table = scene.snapshot.by_id(id)?;
+    scene
+        .snapshot
+        .retainers(table)
+        .find(|retainer| scene.snapshot.edge_name(&retainer.edge) == "table")
+        .map(|retainer| retainer.from)
 }
 
 fn is_agent(scene: &Scene, node: Node) -> bool {
@@ -261,25 +284,16 @@ impl Composition {
                         self.note_captured(scene, context);
                     }
                 }
-                NodeKind::Object if next <= 4 && scene.is_internal_code(node) => {
-                    let (is_stream, is_socket) = kind_of_stream(scene, node);
-                    match snapshot.raw_name(node) {
-                        b"Timeout" | b"Immediate" | b"TimersList" => return self.timers += bytes,
-                        b"Listener" => return self.listeners += bytes,
-                        _ if is_socket => return self.sockets += bytes,
-                        _ if is_stream => return self.streams += bytes,
-                        _ => {}
-                    }
-                }
-                NodeKind::Object if next <= 4 => {
-                    let (is_stream, is_socket) = kind_of_stream(scene, node);
-                    match snapshot.raw_name(node) {
-                        b"Promise" => return self.promises += bytes,
-                        _ if is_socket => return self.sockets += bytes,
-                        _ if is_stream => return self.streams += bytes,
-                        _ => {}
-                    }
-                }
+                NodeKind::Object if next <= 4 => match kind_of(scene, node) {
+                    Some(Kind::Timer) => return self.timers += bytes,
+                    Some(Kind::Listener) => return self.listeners += bytes,
+                    Some(Kind::Promise) => return self.promises += bytes,
+                    Some(Kind::Socket) => return self.sockets += bytes,
+                    Some(Kind::Stream) if node == top => return self.streams += bytes,
+                    // A request or a response has a connection, but somebody kept the exchange.
+                    Some(Kind::Message) => return,
+                    _ => {}
+                },
                 NodeKind::Hidden if snapshot.raw_name(node) == b"system / PromiseReaction" => {
                     return self.promises += bytes;
                 }
@@ -314,14 +328,45 @@ impl Composition {
     }
 }
 
-/// Whether an object is a stream, and whether it is a connection or what keeps one.
-fn kind_of_stream(scene: &Scene, node: Node) -> (bool, bool) {
-    let is_stream = scene.property(node, "_readableState").is_some()
-        || scene.property(node, "_writableState").is_some();
-    let is_socket = matches!(
-        scene.snapshot.raw_name(node),
-        b"Socket" | b"TLSSocket" | b"Http2Session" | b"ClientHttp2Session"
-    ) && is_stream
-        || is_agent(scene, node);
-    (is_stream, is_socket)
+/// Objects of Node's that say what an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Timer,
+    Listener,
+    Promise,
+    Socket,
+    Stream,
+    Message,
+}
+
+fn kind_of(scene: &Scene, node: Node) -> Option<Kind> {
+    let name = scene.snapshot.raw_name(node);
+    if name == b"Promise" {
+        return Some(Kind::Promise);
+    }
+    let is_stream = ["_readableState", "_writableState"]
+        .iter()
+        .any(|state| scene.property(node, state).is_some());
+    match name {
+        b"Socket"
+        | b"TLSSocket"
+        | b"Http2Session"
+        | b"ClientHttp2Session"
+        | b"ServerHttp2Session"
+            if is_stream =>
+        {
+            Some(Kind::Socket)
+        }
+        b"IncomingMessage" | b"ServerResponse" | b"ClientRequest" | b"Http2ServerRequest" => {
+            Some(Kind::Message)
+        }
+        b"Timeout" | b"Immediate" | b"TimersList" if scene.is_internal_code(node) => {
+            Some(Kind::Timer)
+        }
+        b"Listener" | b"AbortSignal" | b"EventTarget" if scene.is_internal_code(node) => {
+            Some(Kind::Listener)
+        }
+        _ if is_agent(scene, node) => Some(Kind::Socket),
+        _ => is_stream.then_some(Kind::Stream),
+    }
 }

@@ -47,6 +47,18 @@ pub fn property(source: &str, name: &str, near: Option<usize>) -> Option<Declara
         .map(|(_, _, declaration)| declaration)
 }
 
+/// The range of the name of the innermost function or method with one around byte `at`; a constructor's is its class's.
+pub fn enclosing_function(source: &str, at: usize) -> Option<Range<usize>> {
+    let scan = Scan::run(source, "");
+    let around = scan.enclosing(at);
+    around.iter().find_map(|&scope| {
+        let name = scan.scopes[scope as usize].name.clone()?;
+        let is_constructor = source.get(name.clone()) == Some("constructor");
+        let class = scan.scopes[scan.scopes[scope as usize].parent as usize].name.clone();
+        if is_constructor { class } else { Some(name) }
+    })
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Variable,
@@ -65,6 +77,8 @@ struct Found {
 struct Scope {
     parent: u32,
     range: Range<usize>,
+    /// Of the function or class whose body it is.
+    name: Option<Range<usize>>,
 }
 
 struct Scan {
@@ -91,6 +105,32 @@ enum Open {
     Template,
 }
 
+/// What stands in parentheses.
+#[derive(Default)]
+struct Parens {
+    /// Where the name that is looked for stands in them.
+    names: Vec<usize>,
+    /// What the function is called whose parameters they may be.
+    function: Option<Range<usize>>,
+}
+
+/// Words that stand before parentheses and name no function.
+fn is_control(word: &str) -> bool {
+    matches!(
+        word,
+        "if" | "for"
+            | "while"
+            | "switch"
+            | "catch"
+            | "with"
+            | "return"
+            | "await"
+            | "typeof"
+            | "yield"
+            | "new"
+    )
+}
+
 /// A `var`, `let` or `const` that is being read.
 struct Declaring {
     depth: usize,
@@ -105,15 +145,21 @@ const MAX_SCOPES: usize = 1 << 20;
 
 impl Scan {
     fn run(source: &str, name: &str) -> Self {
-        let mut scan =
-            Scan { scopes: vec![Scope { parent: 0, range: 0..source.len() }], found: Vec::new() };
+        let mut scan = Scan {
+            scopes: vec![Scope { parent: 0, range: 0..source.len(), name: None }],
+            found: Vec::new(),
+        };
         let mut lexer = Lexer { source: source.as_bytes(), text: source, at: 0, regex: true };
         let mut open: Vec<(Open, u32)> = Vec::new();
         let mut scope = 0u32;
         let mut declaring: Vec<Declaring> = Vec::new();
-        // The parameters that were closed last: they belong to the body that follows.
-        let mut parameters: Vec<usize> = Vec::new();
-        let mut paren_names: Vec<Vec<usize>> = Vec::new();
+        // The parentheses that were closed last: what is in them may be the parameters of the body that follows.
+        let mut closed = Parens::default();
+        let mut parens: Vec<Parens> = Vec::new();
+        // The word before the last `=` or `:`, which names a function that follows.
+        let mut assigned: Option<Range<usize>> = None;
+        let mut class: Option<Option<Range<usize>>> = None;
+        let mut last_word: Option<Range<usize>> = None;
         let mut last = Token::Mark(b';');
         let mut before_last = Token::Mark(b';');
 
@@ -135,13 +181,25 @@ impl Scan {
                     }
                     open.push((kind, scope));
                     if kind == Open::Paren {
-                        paren_names.push(Vec::new());
+                        let name = match (before_last, last) {
+                            (_, Token::Word("function" | "async"))
+                            | (_, Token::Mark(b'=' | b':')) => assigned.clone(),
+                            (_, Token::Word(word)) if !is_control(word) => last_word.clone(),
+                            _ => None,
+                        };
+                        parens.push(Parens { names: Vec::new(), function: name });
                     }
                     if kind == Open::Brace && scan.scopes.len() < MAX_SCOPES {
-                        scan.scopes.push(Scope { parent: scope, range: at..source.len() });
+                        let is_body = last == Token::Mark(b')') || last == Token::Mark(b'>');
+                        let name = match class.take() {
+                            Some(class) => class,
+                            None if is_body => closed.function.take(),
+                            None => None,
+                        };
+                        scan.scopes.push(Scope { parent: scope, range: at..source.len(), name });
                         scope = (scan.scopes.len() - 1) as u32;
-                        if last == Token::Mark(b')') || last == Token::Mark(b'>') {
-                            for at in parameters.drain(..) {
+                        if is_body {
+                            for at in closed.names.drain(..) {
                                 let declaration = Declaration { at, alias: true };
                                 scan.found.push(Found { declaration, scope, what: What::Variable });
                             }
@@ -155,7 +213,7 @@ impl Scan {
                                 scan.scopes[scope as usize].range.end = at + 1;
                                 scope = outer;
                             }
-                            Open::Paren => parameters = paren_names.pop().unwrap_or_default(),
+                            Open::Paren => closed = parens.pop().unwrap_or_default(),
                             Open::Template if lexer.template() => open.push((kind, outer)),
                             Open::Template | Open::Bracket => {}
                         }
@@ -214,8 +272,8 @@ impl Scan {
                             scan.found.push(Found { declaration, scope, what });
                         }
                     }
-                    if let Some(names) = paren_names.last_mut() {
-                        names.push(at);
+                    if let Some(parens) = parens.last_mut() {
+                        parens.names.push(at);
                     }
                 }
                 Token::Text(text)
@@ -235,6 +293,20 @@ impl Scan {
                     {
                         declaring.expects_name = false;
                     }
+                }
+                _ => {}
+            }
+            match token {
+                Token::Word("class") if last != Token::Mark(b'.') => class = Some(None),
+                Token::Word(word) => {
+                    let range = at..at + word.len();
+                    if class == Some(None) && word != "extends" {
+                        class = Some(Some(range.clone()));
+                    }
+                    last_word = Some(range);
+                }
+                Token::Mark(b'=' | b':') if matches!(last, Token::Word(_)) => {
+                    assigned.clone_from(&last_word);
                 }
                 _ => {}
             }
@@ -529,6 +601,24 @@ mod tests {
         assert_eq!(line_of(source, property(source, "quoted-name", None)), Some(11));
         assert_eq!(line_of(source, property(source, "table", None)), Some(12));
         assert_eq!(property(source, "missing", None), None);
+    }
+
+    #[test]
+    fn a_position_has_the_function_around_it() {
+        let source = "
+            function plain(a) { if (a) { one(); } }
+            const arrow = async (b) => { two(); };
+            class Session { constructor(c) { three(); } tick() { list.forEach((x) => { four(); }); } }
+            module.exports = { method: function () { five(); } };";
+        let at = |text: &str| {
+            enclosing_function(source, source.find(text).unwrap()).map(|name| &source[name])
+        };
+        assert_eq!(at("one"), Some("plain"));
+        assert_eq!(at("two"), Some("arrow"));
+        assert_eq!(at("three"), Some("Session"));
+        assert_eq!(at("four"), Some("tick"));
+        assert_eq!(at("five"), Some("method"));
+        assert_eq!(at("module"), None);
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl<'s> Series<'s> {
             self.gather(by_slot).into_iter().filter(|growth| self.rises(growth)).collect();
         for growth in &mut growths {
             growth.before = self.before(growth.thing);
+            growth.sample = self.items(std::mem::take(&mut growth.sample));
         }
         growths.sort_by_key(|growth| (std::cmp::Reverse(growth.grown()), growth.thing));
         growths
@@ -225,15 +226,49 @@ impl<'s> Series<'s> {
         gathered
     }
 
-    /// Rises in each interval, by no less in the last than two fifths of the one before, and by more than what is
-    /// replaced at the same time.
+    /// What a program put there: a new backing store stands for the objects in it.
+    fn items(&self, sample: Vec<Node>) -> Vec<Node> {
+        const MOST: usize = 2048;
+        let last = self.last();
+        let mut items = Vec::with_capacity(sample.len());
+        for node in sample {
+            if items.len() >= MOST {
+                break;
+            }
+            if !is_store(last, node) {
+                items.push(node);
+                continue;
+            }
+            let is_item = |node: Node| {
+                !self.is_old(node)
+                    && matches!(
+                        last.kind(node),
+                        NodeKind::Object | NodeKind::Closure | NodeKind::Hidden
+                    )
+            };
+            items.extend(
+                last.edges(node).map(|edge| edge.to).filter(|&node| is_item(node)).take(MOST),
+            );
+        }
+        items.sort_unstable();
+        items.dedup();
+        items
+    }
+
+    /// Rises in each interval: by no less in the last than two fifths of the one before, since warm-up slows down; by no
+    /// more than eight times of it, since a leak does not leap; and by more than what is replaced at the same time.
     fn rises(&self, growth: &Growth) -> bool {
         let bytes = &growth.bytes;
         let grown = growth.grown();
         let steps: Vec<u64> =
             bytes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        if is_system(self.last(), growth.thing) {
+            return false;
+        }
         let rises = steps.iter().all(|&step| step > 0)
-            && steps.windows(2).all(|pair| pair[1] as f64 >= 0.4 * pair[0] as f64);
+            && steps
+                .windows(2)
+                .all(|pair| pair[1] as f64 >= 0.4 * pair[0] as f64 && pair[0] >= pair[1] / 8);
         let last = bytes.last().copied().unwrap_or(0);
         rises && grown >= NOISE && grown as f64 >= 0.25 * last as f64
     }
@@ -241,6 +276,15 @@ impl<'s> Series<'s> {
 
 /// Growth below this many bytes is not told from what a process does anyway.
 const NOISE: u64 = 4096;
+
+/// Whether a node is V8's own and says nothing about who uses it.
+fn is_system(snapshot: &Snapshot, node: Node) -> bool {
+    match snapshot.kind(node) {
+        NodeKind::Synthetic | NodeKind::Code | NodeKind::ObjectShape => true,
+        NodeKind::Hidden => snapshot.raw_name(node) == b"system / NativeContext",
+        _ => false,
+    }
+}
 
 /// Whether a node is a part of the object that dominates it, not an object that a program sees.
 fn is_store(snapshot: &Snapshot, node: Node) -> bool {

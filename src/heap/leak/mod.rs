@@ -21,6 +21,7 @@ use serde::Serialize;
 use super::{Node, Snapshot};
 use causes::Finding;
 use growth::{Growth, Series};
+use route::Step;
 use scene::Scene;
 
 pub use causes::Cause;
@@ -118,11 +119,15 @@ fn suspect(
     growth: &Growth,
 ) -> Option<Suspect> {
     let is_old = |node: Node| series.is_old(node);
-    let steps = route::route(scene, growth.thing, &is_old);
-    let Finding { cause, subject, event, captured } =
+    let steps = way(scene, growth, &is_old);
+    let Finding { cause, subject, event, captured, weak_map } =
         causes::find(scene, growth.thing, &steps, &growth.sample, &is_old);
     let named = names::name(scene, &steps[..subject]);
     let found = sites::sites(scene, cause, &growth.sample, &is_old);
+    // A value that only a WeakMap's key leads to is called as the WeakMap is.
+    let table = weak_map
+        .map(|node| names::name(scene, &route::route(scene, node, &is_old)))
+        .filter(|table| !table.name.is_empty());
     let (name, place) = match cause {
         Cause::Listeners => (
             event.unwrap_or(named.name),
@@ -130,15 +135,16 @@ fn suspect(
         ),
         Cause::Timers => {
             let function = found.first().map(|site| &site.0);
-            let name =
-                function.map(|function| function.name.clone()).filter(|name| !name.is_empty());
-            (
-                name.unwrap_or_else(|| "timer".to_owned()),
-                function.map(|function| function.place.clone()),
-            )
+            let name = sites::timer_name(scene, &growth.sample, function, &is_old);
+            (name, function.map(|function| function.place.clone()))
+        }
+        Cause::Weak if table.is_some() => {
+            table.map(|table| (table.name, table.place)).unwrap_or_default()
         }
         _ => (named.name, named.place),
     };
+    // Where Node itself holds it, what the program gave to Node is the place to look at.
+    let place = place.filter(|place| found.is_empty() || !sources::is_internal(&place.file));
     let place = place.or_else(|| found.first().map(|site| site.0.place.clone()));
     if name.is_empty() && place.is_none() {
         return None;
@@ -173,6 +179,21 @@ fn suspect(
             })
             .collect(),
     })
+}
+
+/// The route to what grew; to the head where it is a link of a chain.
+fn way(scene: &Scene, growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Vec<Step> {
+    let class = |node| (scene.snapshot.kind(node), scene.snapshot.name_index(node));
+    let is_link =
+        growth.slot.holder != growth.thing && class(growth.slot.holder) == class(growth.thing);
+    match is_link.then(|| route::chain_head(scene, growth.thing, is_old)).flatten() {
+        Some(head) => {
+            let mut steps = route::route(scene, head.from, is_old);
+            steps.push(head);
+            steps
+        }
+        None => route::before_chain(scene, route::route(scene, growth.thing, is_old)),
+    }
 }
 
 /// Entries of a collection; objects that hang from anything else.

@@ -218,6 +218,9 @@ fn is_cell(scene: &Scene, node: Node) -> bool {
 
 /// A file's place in a path: what a person recognises.
 fn short(file: &str) -> String {
+    if is_internal(file) {
+        return file.to_owned();
+    }
     let from = file.rfind("/node_modules/").map(|at| at + "/node_modules/".len());
     match from {
         Some(from) => file[from..].to_owned(),
@@ -236,6 +239,7 @@ fn top(scene: &Scene, node: Node) -> String {
     match code {
         Some(code) => format!("module {}", short(&code.place.file)),
         None if is_global(scene, node) => "global".to_owned(),
+        None if scene.is_context(node) => "a function's scope".to_owned(),
         None => scene.snapshot.name(node).trim_matches(['(', ')']).to_owned(),
     }
 }

@@ -93,6 +93,10 @@ impl Tops {
         for node in snapshot.nodes().filter(|&node| !skeleton[node as usize]) {
             *sums.entry(top[node as usize]).or_default() += counted(snapshot, node);
         }
+        // What only code keeps was loaded, not leaked.
+        let is_code =
+            |node: &Node| matches!(snapshot.kind(*node), NodeKind::Code | NodeKind::ObjectShape);
+        sums.retain(|top, _| !is_code(top));
         let mut bytes: Vec<(Node, u64)> = sums.into_iter().collect();
         bytes.sort_unstable();
         Tops { top, bytes }

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind, Retainer};
 use super::scene::Scene;
@@ -59,6 +59,53 @@ pub(super) fn route(scene: &Scene, thing: Node, is_old: &dyn Fn(Node) -> bool) -
     steps
 }
 
+/// The reference that leads from outside to a chain of objects of one class (a linked list, timers, listeners), where the
+/// object is a link of one.
+pub(super) fn chain_head(scene: &Scene, link: Node, is_old: &dyn Fn(Node) -> bool) -> Option<Step> {
+    let snapshot = scene.snapshot;
+    let class = snapshot.name_index(link);
+    let is_link =
+        |node: Node| snapshot.name_index(node) == class && snapshot.kind(node) == NodeKind::Object;
+    let mut links = vec![link];
+    let mut seen: FxHashSet<Node> = links.iter().copied().collect();
+    let mut best: Option<(u32, Step)> = None;
+    let mut next = 0;
+    while next < links.len() && links.len() < MAX_VISITED {
+        for Retainer { from, edge } in snapshot.retainers(links[next]).take(MAX_RETAINERS) {
+            if is_link(from) {
+                if edge.kind == EdgeKind::Property && seen.insert(from) {
+                    links.push(from);
+                }
+            } else if let Some(cost) = step_cost(scene, from, &edge).filter(|_| is_old(from)) {
+                let is_inner = matches!(edge.kind, EdgeKind::Hidden | EdgeKind::Internal);
+                let cost = cost + if is_inner { 40 } else { 0 };
+                if best.is_none_or(|known| cost < known.0) {
+                    best = Some((cost, Step { from, edge }));
+                }
+            }
+        }
+        next += 1;
+    }
+    best.map(|found| found.1)
+}
+
+/// Ends a route where a chain begins: where its last reference occurs again and again on the way, only the first of them
+/// and what is before it says who holds the chain.
+pub(super) fn before_chain(scene: &Scene, mut steps: Vec<Step>) -> Vec<Step> {
+    const REPEATS: usize = 4;
+    let key = |step: &Step| (scene.snapshot.name_index(step.from), step.edge.kind, step.edge.name);
+    let mut counts: FxHashMap<(u32, EdgeKind, EdgeName), usize> = FxHashMap::default();
+    for step in &steps {
+        *counts.entry(key(step)).or_default() += 1;
+    }
+    let repeats = |step: &Step| counts.get(&key(step)).is_some_and(|&count| count >= REPEATS);
+    if steps.last().is_some_and(repeats) {
+        let first = steps.iter().position(repeats).unwrap_or(0);
+        steps.truncate(first.max(1));
+    }
+    steps
+}
+
 /// Whether no name above this node says more.
 fn is_top(scene: &Scene, node: Node) -> bool {
     match scene.snapshot.kind(node) {
@@ -92,7 +139,7 @@ fn step_cost(scene: &Scene, from: Node, edge: &Edge) -> Option<u32> {
         NodeKind::Code if snapshot.raw_name(from) != b"system / Cell" => return None,
         NodeKind::Synthetic => 400,
         NodeKind::Native => 60,
-        _ if scene.is_internal_code(from) => 25,
+        _ if scene.is_internal_code(from) || scene.is_internal_context(from) => 25,
         _ => 0,
     };
     let name = match edge.name {
@@ -112,6 +159,8 @@ fn step_cost(scene: &Scene, from: Node, edge: &Edge) -> Option<u32> {
             b"extension" | b"previous" => 20,
             _ => 6,
         },
+        // A promise's resolving functions have one in a context that is no scope of the program's.
+        EdgeKind::Hidden if scene.is_context(from) => 80,
         _ => 14,
     };
     Some(holder + reference)

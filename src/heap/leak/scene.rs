@@ -84,6 +84,18 @@ impl<'s> Scene<'s> {
             .is_some_and(|script| is_internal(script))
     }
 
+    /// Whether a context holds variables of Node's own code: the first function in it tells.
+    pub fn is_internal_context(&self, node: Node) -> bool {
+        const LOOKED_AT: usize = 64;
+        self.is_context(node)
+            && self
+                .snapshot
+                .retainers(node)
+                .take(LOOKED_AT)
+                .find(|retainer| self.snapshot.location(retainer.from).is_some())
+                .is_some_and(|retainer| self.is_internal_code(retainer.from))
+    }
+
     pub fn is_context(&self, node: Node) -> bool {
         self.snapshot.raw_name(node).starts_with(b"system / Context")
             || self.snapshot.raw_name(node) == b"system / ScriptContext"

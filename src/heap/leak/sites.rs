@@ -45,6 +45,70 @@ pub(super) fn sites(
     sites.into_iter().map(|(function, count)| (function, count as f64 / total as f64)).collect()
 }
 
+/// How timers are called: what starts them and the function that they call, or the one that they were started in.
+pub(super) fn timer_name(
+    scene: &Scene,
+    sample: &[Node],
+    function: Option<&Function>,
+    is_old: &dyn Fn(Node) -> bool,
+) -> String {
+    let starts = sample
+        .iter()
+        .find_map(|&top| nearest(scene, top, is_old, |node| start_of(scene, node)))
+        .unwrap_or("timer");
+    match function {
+        Some(function) if !function.name.is_empty() => format!("{starts}({})", function.name),
+        Some(function) => {
+            match scene.sources.enclosing_function(&function.script, function.position) {
+                Some(outer) => format!("{starts} in {outer}"),
+                None => starts.to_owned(),
+            }
+        }
+        None => starts.to_owned(),
+    }
+}
+
+/// An interval has no `_repeat` reference (it is a number), a timeout's leads to null.
+fn start_of(scene: &Scene, node: Node) -> Option<&'static str> {
+    match scene.snapshot.raw_name(node) {
+        b"Timeout" if scene.is_internal_code(node) => {
+            Some(if scene.property(node, "_repeat").is_some() {
+                "setTimeout"
+            } else {
+                "setInterval"
+            })
+        }
+        b"Immediate" if scene.is_internal_code(node) => Some("setImmediate"),
+        _ => None,
+    }
+}
+
+/// The first that an object's own new objects answer, breadth first.
+fn nearest<T>(
+    scene: &Scene,
+    top: Node,
+    is_old: &dyn Fn(Node) -> bool,
+    answer: impl Fn(Node) -> Option<T>,
+) -> Option<T> {
+    let mut nodes = vec![top];
+    let mut next = 0;
+    while next < nodes.len() && next < 16 {
+        let node = nodes[next];
+        next += 1;
+        if let Some(found) = answer(node) {
+            return Some(found);
+        }
+        nodes.extend(
+            scene
+                .snapshot
+                .edges(node)
+                .filter(|edge| edge.kind == EdgeKind::Property && !is_old(edge.to))
+                .map(|edge| edge.to),
+        );
+    }
+    None
+}
+
 /// The program's code that an object leads to, by the nearest reference.
 fn code_of(
     scene: &Scene,

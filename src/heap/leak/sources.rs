@@ -84,6 +84,17 @@ impl Sources {
         Some(source.declared(&file, declaration::property(&source.text, name, near)?))
     }
 
+    /// The name of the innermost function with one around a 0-based position.
+    pub fn enclosing_function(&self, script: &str, position: (u32, u32)) -> Option<String> {
+        let source = self.file(&path_of(script))?;
+        let at = source.byte(position.0, position.1)?;
+        let named = declaration::enclosing_function(&source.text, at)?;
+        let (line, column) = source.position(named.start);
+        // A bundle's function is called as it was written.
+        let original = source.original(line, column).and_then(|(_, name)| name);
+        original.or_else(|| source.text.get(named).map(str::to_owned))
+    }
+
     fn file(&self, path: &str) -> Option<Rc<File>> {
         if let Some(known) = self.files.borrow().get(path) {
             return known.clone();
