@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const { pathToFileURL } = require('node:url');
 
 const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
@@ -52,4 +52,28 @@ test('worker threads are watched too, each by itself', () => {
       worker.on('message', (text) => process.stdout.write(JSON.stringify([seen, text])));
     } else require('node:worker_threads').parentPort.postMessage(seen);`;
   assert.deepEqual(JSON.parse(start(script).stdout), [[0, 0], [1, 1]]);
+});
+
+test('a service that leaks reports by itself: on stderr, as files, once', async (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const settings = { WINDOW: '6s', INTERVAL: '250ms', LIMIT: '256m', SNAPSHOT_ON: 'suspect,leak', REPORT: 'json,html', DIR: dir };
+  const env = { ...process.env, ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`PLIMSOLL_${name}`, value])) };
+  const service = spawn(process.execPath, ['--import', REGISTER, path.join(__dirname, 'children/leak-map.js')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  t.after(() => service.kill('SIGKILL'));
+  let stderr = '';
+  await new Promise((resolve, reject) => {
+    service.stderr.on('data', (chunk) => {
+      stderr += chunk;
+      if (/^ *report .*\.html/m.test(stderr)) resolve();
+    });
+    service.once('exit', () => reject(new Error(stderr)));
+  });
+  assert.match(stderr, /plimsoll: heap leak, \+/);
+  assert.match(stderr, /1\. Map `kept` .*leak-map\.js:\d+/);
+  const stem = `plimsoll-${service.pid}-001`;
+  const report = JSON.parse(fs.readFileSync(path.join(dir, `${stem}.json`), 'utf8'));
+  assert.equal(report.pid, service.pid);
+  assert.equal(report.snapshots.length, 3);
+  assert.equal(fs.statSync(path.join(dir, `${stem}.html`)).mode & 0o777, 0o600);
 });

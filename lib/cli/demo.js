@@ -53,8 +53,7 @@ async function phase(script, ms, io, dir) {
     if (report === undefined) throw new Error('the demo service ended before anything could be observed');
     const file = path.join(dir, `${path.basename(script, '.js')}.json`);
     fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
-    report.files = [file];
-    write(`\n${render(report, { color, width: io.stdout.columns ?? 100 })}\n`);
+    write(`\n${render(report, { color, width: io.stdout.columns ?? 100, files: [file] })}\n`);
     return report;
   } finally {
     clearInterval(progress);

@@ -5,6 +5,8 @@ const { native, loadError } = require('../native.js');
 const { version } = require('../../package.json');
 const { bytes } = require('../report/units.js');
 
+const offBecause = (reason) => (reason === null || reason === undefined ? 'on' : `off: ${reason}`);
+
 function rows() {
   const list = [
     ['plimsoll', version],
@@ -17,7 +19,7 @@ function rows() {
   try {
     const { hooks, limits, container, available } = watcher.stats();
     list.push(
-      ['collection hooks', hooks.on ? 'on' : `off: ${hooks.reason}`],
+      ['collection hooks', offBecause(hooks.reason)],
       ['heap limit', bytes(limits.heap)],
       ['container limit', container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit)],
       ['memory available', available === null ? 'unknown: no /proc/meminfo' : bytes(available)],
@@ -25,10 +27,8 @@ function rows() {
   } finally {
     watcher.stop();
   }
-  if (native.snapshotSupport !== undefined) {
-    const { fork, forkOff, inProcess } = native.snapshotSupport();
-    list.push(['forked snapshots', fork ? 'on' : `off: ${forkOff}`], ['in-process snapshots', inProcess ? 'on' : "through Node's own stream"]);
-  }
+  const { profiler, fork } = native.snapshotSupport();
+  list.push(['forked snapshots', offBecause(fork)], ['in-process snapshots', profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`]);
   return list;
 }
 

@@ -68,16 +68,15 @@ async function run(values, positionals, io) {
   const color = io.stderr.isTTY === true && !io.env.NO_COLOR;
   const width = io.stderr.columns ?? 100;
   const say = values.quiet ? () => {} : (line) => io.stderr.write(`plimsoll: ${line}\n`);
-  const show = (report) => io.stderr.write(render(report, { color, width }));
+  const show = (report, written = []) => io.stderr.write(render(report, { color, width, files: written }));
   const supervisor = new Supervisor({ script, args, env: { ...io.env, ...environmentOf(values) }, duration: durationOf(values.duration), say, show });
   const { exit, reports } = await supervisor.run();
   for (const [at, report] of reports.entries()) {
     const files = [];
     if (values.json !== undefined) files.push(['json', fileFor(values.json, report, at)]);
     if (values.html !== undefined) files.push(['html', fileFor(values.html, report, at)]);
-    report.files = files.map(([, file]) => file);
     for (const [format, file] of files) await write(file, VIEWS[format](report));
-    if (at === 0 || report.verdict.state === 'leak') show(report);
+    if (at === 0 || report.verdict.state === 'leak') show(report, files.map(([, file]) => file));
   }
   if (reports.length === 0) io.stderr.write('plimsoll: the program ended before anything could be observed.\n');
   return exitCode(exit, reports.some((report) => report.verdict.state === 'leak'));

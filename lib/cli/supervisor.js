@@ -15,6 +15,8 @@ const { duration: words } = require('../report/units.js');
 const REGISTER = pathToFileURL(path.join(__dirname, '../../register.js')).href;
 const GRACE_MS = 10_000;
 const POLL_MS = 500;
+/** How long the end of the duration waits for a snapshot that is being written. */
+const EVIDENCE_MS = 20_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
 
@@ -55,11 +57,7 @@ class Supervisor {
       }
       timers.push(setInterval(() => this.#poll(), POLL_MS));
       if (duration > 0) {
-        timers.push(setTimeout(() => {
-          this.#byUs = true;
-          this.#child.kill('SIGTERM');
-          timers.push(setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS));
-        }, duration));
+        timers.push(setTimeout(() => this.#end(timers, Date.now() + EVIDENCE_MS), duration));
       }
       const { code, signal } = await ended;
       timers.forEach(clearTimeout);
@@ -67,11 +65,27 @@ class Supervisor {
       const exit = { code, signal, byUs: this.#byUs };
       if (!this.#byUs && (signal !== null || code !== 0)) say(`the program ended with ${signal ?? `code ${code}`}.`);
       return { exit, reports: await this.#reports(exit) };
+    } catch (error) {
+      // Without us nobody would end it after the duration.
+      this.#child?.kill('SIGTERM');
+      throw error;
     } finally {
       timers.forEach(clearTimeout);
       for (const [signal, forward] of handlers) process.off(signal, forward);
       fs.rmSync(this.#dir, { recursive: true, force: true });
     }
+  }
+
+  /** At the end of the duration; a snapshot that is being written is worth a short wait. */
+  #end(timers, deadline) {
+    this.#poll();
+    if ([...this.#states.values()].some((state) => state.annex?.taking) && Date.now() < deadline) {
+      timers.push(setTimeout(() => this.#end(timers, deadline), POLL_MS));
+      return;
+    }
+    this.#byUs = true;
+    this.#child.kill('SIGTERM');
+    timers.push(setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS));
   }
 
   #spawn() {

@@ -52,7 +52,7 @@ async function writeReport(report, { dir, formats }) {
     for (let sequence = 1; sequence < 1000; sequence++) {
       const files = formats.map((format) => path.join(dir, `${stem(report.pid, sequence)}.${format === 'text' ? 'txt' : format}`));
       try {
-        for (const [at, format] of formats.entries()) await writeWhole(files[at], VIEWS[format]({ ...report, files }), { exclusive: true });
+        for (const [at, format] of formats.entries()) await writeWhole(files[at], VIEWS[format](report), { exclusive: true });
         return files;
       } catch (error) {
         if (error.code !== 'EEXIST') throw error;

@@ -42,6 +42,7 @@ class Watcher extends EventEmitter {
   /** @type {Diagnosis | undefined} */
   #diagnosis;
   #busy = false;
+  #taking = 0;
   #stopped = false;
   #ticks = 0;
   #snapshots = [];
@@ -221,6 +222,8 @@ class Watcher extends EventEmitter {
     const tMs = Math.round(process.uptime() * 1000);
     const before = outsideHeap();
     native.setCause('snapshot');
+    this.#taking++;
+    this.#updateAnnex();
     try {
       const { dir = this.#dir, maxFiles, maxBytes } = { ...this.#options, ...options, dir: options.dir ?? this.#dir };
       const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, keepAlive: false, ...options, dir })), tMs, reason };
@@ -236,6 +239,7 @@ class Watcher extends EventEmitter {
       if (this.#refusals.length > 16) this.#refusals.shift();
       throw error;
     } finally {
+      this.#taking--;
       if (!this.#stopped) {
         native.setCause('natural');
         this.#updateAnnex();
@@ -253,7 +257,7 @@ class Watcher extends EventEmitter {
     const report = buildReport({ state: this.#state(), analysis, notes });
     const files = await writeReport(report, { dir: this.#dir, formats: this.#options.report });
     this.#reports.push(...files);
-    if (this.#log.enabled) this.#log.warn(require('../report/terminal.js').render({ ...report, files }, { color: false, width: 120 }));
+    if (this.#log.enabled) this.#log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#emit('report', report, files);
   }
 
@@ -288,6 +292,7 @@ class Watcher extends EventEmitter {
       process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: safeCwd(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
       limit: this.#options.limit ?? null,
       snapshots: this.#snapshots,
+      taking: this.#taking > 0,
       diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
       refusals: this.#refusals,
       addons: loadedAddons(),

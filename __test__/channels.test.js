@@ -1,0 +1,51 @@
+'use strict';
+// The verdict over real processes: each channel is told from the others, and health from a leak.
+// Causes inside the heap are in causes.test.js.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const fs = require('node:fs');
+const os = require('node:os');
+const { spawn } = require('node:child_process');
+
+const BIN = path.join(__dirname, '../bin/plimsoll.js');
+
+function observe(t, child, { limit, duration }) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const args = ['run', '--window', '6s', '--interval', '250ms', '--limit', limit, '--duration', duration, '--dir', dir, '--json', path.join(dir, 'r.json'), '--quiet'];
+  return new Promise((resolve) => {
+    const run = spawn(process.execPath, [BIN, ...args, path.join(__dirname, 'children', child)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    run.stderr.on('data', (chunk) => (stderr += chunk));
+    run.once('exit', (code) => resolve({ code, stderr, report: JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8')) }));
+  });
+}
+
+test('verdicts over real processes', { concurrency: 3 }, async (t) => {
+  await Promise.all([
+    t.test('Buffers that are kept are a leak of external memory, and named', async (s) => {
+      const { code, report, stderr } = await observe(s, 'leak-buffers.js', { limit: '256m', duration: '22s' });
+      assert.deepEqual([report.verdict.state, report.verdict.channel], ['leak', 'external'], stderr);
+      assert.equal(code, 3);
+      const [suspect] = report.suspects;
+      assert.ok(['array', 'buffers'].includes(suspect.cause), suspect.cause);
+      assert.equal(suspect.name, 'uploads');
+      assert.match(suspect.file, /leak-buffers\.js$/);
+    }),
+    t.test('malloc that nobody frees is a leak of native memory, which no snapshot is taken for', async (s) => {
+      const { code, report, stderr } = await observe(s, 'leak-native.js', { limit: '256m', duration: '22s' });
+      assert.deepEqual([report.verdict.state, report.verdict.channel], ['leak', 'native'], stderr);
+      assert.equal(code, 3);
+      assert.deepEqual(report.suspects.map((suspect) => suspect.cause), ['native']);
+      assert.match(report.suspects[0].advice, /heap snapshot cannot show it/);
+      assert.equal(report.snapshots.length, 0);
+    }),
+    t.test('a sawtooth over a full cache is no leak', async (s) => {
+      const { code, report, stderr } = await observe(s, 'healthy-sawtooth.js', { limit: '256m', duration: '22s' });
+      assert.notEqual(report.verdict.state, 'leak', stderr);
+      assert.equal(code, 0);
+    }),
+  ]);
+});

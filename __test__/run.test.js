@@ -1,0 +1,124 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { spawn } = require('node:child_process');
+
+const BIN = path.join(__dirname, '../bin/plimsoll.js');
+
+/** Runs the command line in a directory of its own; the report is that of --json r.json. */
+function plimsoll(t, args, files = {}, env = {}) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(dir, name), text);
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => (stdout += chunk));
+    child.stderr.on('data', (chunk) => (stderr += chunk));
+    child.once('exit', (code) => {
+      const json = path.join(dir, 'r.json');
+      const report = fs.existsSync(json) ? JSON.parse(fs.readFileSync(json, 'utf8')) : null;
+      resolve({ code, stdout, stderr, report, left: fs.readdirSync(dir) });
+    });
+  });
+}
+
+const leakMap = fs.readFileSync(path.join(__dirname, 'children/leak-map.js'), 'utf8');
+const FAST = ['--window', '6s', '--interval', '250ms', '--limit', '256m', '--json', 'r.json', '--quiet'];
+
+test('the exit code and the arguments are those of the program', async (t) => {
+  const app = 'console.log(process.argv.slice(2).join()); setTimeout(() => process.exit(5), 300)';
+  const { code, stdout, report } = await plimsoll(t, ['run', '--json', 'r.json', 'app.js', '--port', '1', '--json'], { 'app.js': app });
+  assert.equal(code, 5);
+  assert.equal(stdout, '--port,1,--json\n');
+  assert.deepEqual(report.exit, { code: 5, signal: null, byUs: false });
+  assert.equal(report.verdict.state, 'too-early');
+});
+
+test('a crash keeps its signal, and the report is written whatever killed the program', async (t) => {
+  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], { 'app.js': 'setTimeout(() => process.kill(process.pid, "SIGKILL"), 400)' });
+  assert.equal(code, 128 + 9);
+  assert.deepEqual(report.exit, { code: null, signal: 'SIGKILL', byUs: false });
+  assert.ok(report.process.rss > 0);
+});
+
+test('the duration ends a program that would not end, one that ignores SIGTERM not before its grace', async (t) => {
+  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--duration', '1s', 'app.js'], { 'app.js': 'setInterval(() => {}, 1000)' });
+  assert.equal(code, 0);
+  assert.deepEqual(report.exit, { code: null, signal: 'SIGTERM', byUs: true });
+});
+
+test('a leak is found, named and written down, and the exit code says so', async (t) => {
+  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '25s', 'app.js'], { 'app.js': leakMap });
+  assert.equal(report.verdict.state, 'leak', JSON.stringify(report.verdict));
+  assert.equal(report.verdict.channel, 'heap');
+  assert.equal(code, 3);
+  const [suspect] = report.suspects;
+  assert.deepEqual([suspect.cause, suspect.name, path.basename(suspect.file)], ['map', 'kept', 'app.js']);
+  assert.ok(suspect.line > 0 && suspect.bytes > 0 && suspect.advice.length > 0);
+  assert.match(stderr, /heap leak/);
+  assert.equal(left.filter((name) => name.endsWith('.heapsnapshot')).length, report.snapshots.length);
+  assert.equal(left.some((name) => name.endsWith('.partial')), false);
+});
+
+test('a refused snapshot still leaves a verdict, and says why', async (t) => {
+  const { code, report } = await plimsoll(t, ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '20s', 'app.js'], { 'app.js': leakMap });
+  assert.deepEqual([code, report.verdict.state], [3, 'leak']);
+  assert.equal(report.snapshots.length, 0);
+  assert.equal(report.refusals[0].code, 'ERR_PLIMSOLL_DIR');
+  assert.match(report.refusals[0].message, /\/dev\/null\/snapshots/);
+});
+
+test('cluster children and worker threads are watched, other children are not', async (t) => {
+  const app = `
+    const cluster = require('node:cluster');
+    const { Worker, isMainThread } = require('node:worker_threads');
+    const { spawn } = require('node:child_process');
+    setTimeout(() => process.exit(0), 1500);
+    if (isMainThread && cluster.isPrimary) {
+      cluster.fork();
+      new Worker(__filename);
+      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1000)']);
+    }`;
+  const { code, report, left } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], { 'app.js': app });
+  assert.equal(code, 0);
+  const others = left.filter((name) => /^r\.\d+/.test(name));
+  assert.equal(others.length, 2, left.join());
+  assert.ok(others.includes(`r.${report.pid}.1.json`), 'the worker thread of the main process');
+});
+
+test('a heap that runs out leaves its report', async (t) => {
+  const app = 'const all = []; setInterval(() => { for (let i = 0; i < 20_000; i++) all.push({ i, t: [i, i, i] }); }, 5);';
+  const { code, report } = await plimsoll(t, ['run', ...FAST, '--snapshot-on', 'none', 'app.js'], { 'app.js': app }, { NODE_OPTIONS: '--max-old-space-size=64' });
+  assert.equal(code, 128 + 6);
+  assert.deepEqual(report.exit, { code: null, signal: 'SIGABRT', byUs: false });
+});
+
+test('bad usage is code 2 and says what to do', async (t) => {
+  const cases = [
+    [['run'], /name the program/],
+    [['run', '--windw', '5s', 'app.js'], /unknown option --windw; did you mean --window\?/],
+    [['run', '--window', 'soon', 'app.js'], /--window must be a duration.*"soon"/],
+    [['run', '--duration', 'x', 'app.js'], /--duration must be like/],
+    [['rnu', 'app.js'], /unknown command rnu; did you mean run\?/],
+    [['run', '--window'], /--window/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stderr } = await plimsoll(t, args, { 'app.js': '' });
+    assert.equal(code, 2, args.join(' '));
+    assert.match(stderr, message);
+  }
+  const { code, stdout } = await plimsoll(t, ['run', '--help']);
+  assert.equal(code, 0);
+  assert.match(stdout, /--window TIME .*\n[^]*Example:\n {2}npx plimsoll run/);
+});
+
+test('a program that does not exist is its own failure', async (t) => {
+  const { code, stderr } = await plimsoll(t, ['run', 'nowhere.js']);
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot find module/);
+});
