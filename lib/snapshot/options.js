@@ -25,6 +25,7 @@ const OPTIONS = {
   method: [() => 'auto', oneOf(METHODS), `one of ${METHODS.join(', ')}`],
   compress: [() => 'none', oneOf(PACKINGS), `one of ${PACKINGS.join(', ')}`],
   headroom: [() => undefined, number(0, 100), 'a number from 0 to 100: memory needed as a multiple of the heap'],
+  nice: [() => 19, whole(0, 19), 'a whole number from 0 to 19'],
   keepAlive: [() => true, (value) => typeof value === 'boolean', 'true or false'],
 };
 

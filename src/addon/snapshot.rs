@@ -32,6 +32,8 @@ pub struct SnapshotRequest {
     pub heap_used: f64,
     pub heap_total: f64,
     pub headroom: Option<f64>,
+    /// Of a forked child, 0 to 19.
+    pub nice: u8,
 }
 
 /// What to do next, and with what result it ended.
@@ -166,6 +168,7 @@ impl TryFrom<SnapshotRequest> for Request {
             },
             heap: Heap { used: whole(request.heap_used), total: whole(request.heap_total) },
             headroom: request.headroom,
+            nice: request.nice.min(19),
         })
     }
 }

@@ -46,6 +46,8 @@ pub struct Request {
     pub heap: Heap,
     /// Memory that it needs as a multiple of the live heap, where the caller knows better.
     pub headroom: Option<f64>,
+    /// The niceness of a forked child, 0 to 19.
+    pub nice: u8,
 }
 
 /// A snapshot that was taken.

@@ -102,7 +102,7 @@ unsafe fn become_expendable(prepared: &Prepared) {
         libc::alarm(seconds);
         let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
-        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+        libc::setpriority(libc::PRIO_PROCESS, 0, prepared.nice.into());
         libc::prctl(libc::PR_SET_NAME, c"plimsoll-snap".as_ptr());
     }
     let _ = fs::write("/proc/self/oom_score_adj", "1000");

@@ -88,6 +88,7 @@ pub struct Prepared {
     pub(super) report: PipeWriter,
     pub(super) null: File,
     pub(super) lifetime: Duration,
+    pub(super) nice: u8,
     answer: PipeReader,
 }
 
@@ -106,6 +107,7 @@ impl Prepared {
                 report,
                 null: File::options().read(true).write(true).open("/dev/null")?,
                 lifetime: lifetime(session.request().heap.used),
+                nice: session.request().nice,
                 answer,
             })
         };
