@@ -30,7 +30,7 @@ function whole(file) {
 async function fire(execPath) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-fire-'));
   const count = Number(values.count);
-  const service = fork(path.join(__dirname, 'service.js'), [dir, values.count, values.heap, values.nice], { execPath, execArgv: ['--max-old-space-size=4096'] });
+  const service = fork(path.join(__dirname, 'service.js'), [dir, values.count, values.heap, values.seconds, values.nice], { execPath, execArgv: ['--max-old-space-size=4096'] });
   const result = { node: execPath, asked: count, fork: 0, 'in-process': 0, refused: 0, broken: 0, crashed: false, settled: null, left: 0 };
   const retries = {};
   const refusals = {};
@@ -51,9 +51,7 @@ async function fire(execPath) {
     if (!whole(message.path)) result.broken++;
     fs.rmSync(message.path, { force: true });
   });
-  const timer = setTimeout(() => service.kill('SIGKILL'), Number(values.seconds) * 1000);
   const [code, signal] = await once(service, 'exit');
-  clearTimeout(timer);
   result.crashed = result.settled === null ? `${signal ?? code}` : false;
   result.left = fs.readdirSync(dir).filter((file) => file.includes('.heapsnapshot')).length;
   fs.rmSync(dir, { recursive: true, force: true });

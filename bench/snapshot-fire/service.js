@@ -1,6 +1,7 @@
 'use strict';
 // A service under fire: a heap of at least HEAP_MB, two worker threads that allocate without pause,
-// file and crypto work in flight at all times. Takes COUNT snapshots; tells the parent of each.
+// file and crypto work in flight at all times. Takes COUNT snapshots, or as many as the time allows;
+// tells the parent of each.
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
@@ -10,10 +11,11 @@ const { Worker } = require('node:worker_threads');
 const { native } = require('../../lib/native.js');
 const { drive } = require('../../lib/snapshot/take-snapshot.js');
 
-const [dir, count, heapMB] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const dir = process.argv[2];
+const [count, heapMB, seconds, nice] = process.argv.slice(3).map(Number);
 
 // Few big objects: a snapshot of them is quick, so that many can be taken.
-const ballast = Array.from({ length: Math.ceil(heapMB / 8) + 1 }, () => new Array(2 ** 20).fill(0.5));
+const ballast = Array.from({ length: Math.ceil(heapMB / 8) + 1 }, () => Array.from({ length: 2 ** 20 }).fill(0.5));
 
 const workers = Array.from({ length: 2 }, () => new Worker(
   `const kept = [];
@@ -27,12 +29,12 @@ const workers = Array.from({ length: 2 }, () => new Worker(
 // Promises that have to settle whatever happens around them.
 const inFlight = { fs: 0, crypto: 0 };
 const settled = { fs: 0, crypto: 0 };
-let going = true;
+const work = { going: true };
 
-async function keepBusy(kind, work) {
-  while (going) {
+async function keepBusy(kind, start) {
+  while (work.going) {
     inFlight[kind]++;
-    await work();
+    await start();
     inFlight[kind]--;
     settled[kind]++;
   }
@@ -46,12 +48,13 @@ const busy = [
 ];
 
 async function main() {
-  for (let i = 0; i < count; i++) {
+  const end = performance.now() + seconds * 1000;
+  for (let i = 0; i < count && performance.now() < end; i++) {
     const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
     assert.ok(heapUsed >= heapMB * 2 ** 20);
     const job = new native.SnapshotJob({
       dir, app: 'fire', reason: 'fire', thread: 0, maxFiles: 1000, maxBytes: 2 ** 40, cooldown: 0,
-      method: 'auto', compress: 'none', nice: Number(process.argv[5]), heapUsed, heapTotal, headroom: 3,
+      method: 'auto', compress: 'none', nice, heapUsed, heapTotal, headroom: 3,
     });
     const watched = {
       step: () => job.step(),
@@ -64,7 +67,7 @@ async function main() {
     const snapshot = await drive(watched, true).catch(({ code, message }) => ({ code, message }));
     process.send({ ...snapshot, ms: performance.now() - began });
   }
-  going = false;
+  work.going = false;
   await Promise.all(busy);
   assert.deepEqual(inFlight, { fs: 0, crypto: 0 });
   await Promise.all(workers.map((worker) => worker.terminate()));

@@ -1,11 +1,15 @@
 //! A snapshot under way, as `lib/snapshot/take-snapshot.js` drives it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-use napi::bindgen_prelude::Buffer;
+use napi::Env;
+use napi::bindgen_prelude::{Buffer, ObjectFinalize};
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
+use crate::snapshot::emergency::Emergency;
 use crate::snapshot::error::Error as Refusal;
 use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
@@ -84,26 +88,7 @@ impl SnapshotJob {
     /// What to do next.
     #[napi(catch_unwind)]
     pub fn step(&self) -> SnapshotStep {
-        let named = |step| SnapshotStep { step, outcome: None, failure: None };
-        match self.0.step() {
-            Step::Wait => named("wait"),
-            Step::Take => named("take"),
-            Step::Stream => named("stream"),
-            Step::Done(outcome) => SnapshotStep {
-                outcome: Some(SnapshotOutcome {
-                    path: outcome.path.to_string_lossy().into_owned(),
-                    method: if outcome.forked { "fork" } else { "in-process" },
-                    pause_ms: outcome.pause_ms,
-                    bytes: number(outcome.bytes),
-                    nodes: number(outcome.nodes),
-                    retries: outcome.retries,
-                }),
-                ..named("done")
-            },
-            Step::Failed(refusal) => {
-                SnapshotStep { failure: Some((&refusal).into()), ..named("failed") }
-            }
-        }
+        self.0.step().into()
     }
 
     /// Takes the snapshot of the calling isolate.
@@ -123,6 +108,60 @@ impl SnapshotJob {
     #[napi(catch_unwind)]
     pub fn end(&mut self) {
         self.0.end();
+    }
+}
+
+/// Takes a snapshot of the calling isolate where JS cannot ask for one: in an endless loop, or when
+/// V8 is about to give up. It is forked or not taken at all. Each of them takes any number of
+/// snapshots in loops, as the cooldown allows, and one at the heap's limit.
+#[napi(custom_finalize)]
+pub struct SnapshotEmergency(Arc<Emergency>);
+
+#[napi]
+impl SnapshotEmergency {
+    /// `request.method` is not looked at.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(request: SnapshotRequest) -> Result<Self> {
+        let emergency = Emergency::new(request.try_into()?);
+        let missing = || error("ERR_PLIMSOLL_UNAVAILABLE", "this Node does not export its isolate");
+        emergency.map(Self).ok_or_else(missing)
+    }
+
+    /// At the heap's limit: snapshot, raise the limit by `raise` bytes or what the container can
+    /// spare, go on. False where V8 does not export the means.
+    #[napi(catch_unwind)]
+    pub fn watch_heap_limit(&self, raise: f64) -> bool {
+        // SAFETY: a call from JS is on the isolate's thread.
+        unsafe { self.0.watch_heap_limit(whole(raise)) }
+    }
+
+    /// Interrupts JS `ms` from now unless called again before: a turn of the event loop puts it
+    /// off, a stuck one does not.
+    #[napi(catch_unwind)]
+    pub fn interrupt_in(&self, ms: f64) -> Result<()> {
+        let after = Duration::from_millis(whole(ms));
+        self.0.interrupt_in(after).map_err(|e| error("ERR_PLIMSOLL_NATIVE", e.to_string()))
+    }
+
+    /// What came of the last one: 'wait', 'done' or 'failed'.
+    #[napi(catch_unwind)]
+    pub fn step(&self) -> SnapshotStep {
+        self.0.step().into()
+    }
+
+    /// Takes none from here on.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        // SAFETY: a call from JS is on the isolate's thread.
+        unsafe { self.0.close() };
+    }
+}
+
+impl ObjectFinalize for SnapshotEmergency {
+    fn finalize(self, _: Env) -> napi::Result<()> {
+        // SAFETY: finalizers run on the isolate's thread, at the latest when its environment ends.
+        unsafe { self.0.close() };
+        Ok(())
     }
 }
 
@@ -170,6 +209,31 @@ impl TryFrom<SnapshotRequest> for Request {
             headroom: request.headroom,
             nice: request.nice.min(19),
         })
+    }
+}
+
+impl From<Step> for SnapshotStep {
+    fn from(step: Step) -> Self {
+        let named = |step| SnapshotStep { step, outcome: None, failure: None };
+        match step {
+            Step::Wait => named("wait"),
+            Step::Take => named("take"),
+            Step::Stream => named("stream"),
+            Step::Done(outcome) => SnapshotStep {
+                outcome: Some(SnapshotOutcome {
+                    path: outcome.path.to_string_lossy().into_owned(),
+                    method: if outcome.forked { "fork" } else { "in-process" },
+                    pause_ms: outcome.pause_ms,
+                    bytes: number(outcome.bytes),
+                    nodes: number(outcome.nodes),
+                    retries: outcome.retries,
+                }),
+                ..named("done")
+            },
+            Step::Failed(refusal) => {
+                SnapshotStep { failure: Some((&refusal).into()), ..named("failed") }
+            }
+        }
     }
 }
 

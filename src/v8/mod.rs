@@ -4,7 +4,9 @@
 //! executable, so one binary serves every Node, and a missing symbol only turns a feature off.
 
 pub mod gc;
+pub mod heap_limit;
 pub mod heap_statistics;
+pub mod interrupt;
 pub mod profiler;
 
 use std::ffi::{CStr, c_void};

@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
+use super::heap_statistics::Isolate;
 use super::lookup;
 
-type GetIsolate = unsafe extern "C" fn() -> *mut c_void;
 type GetProfiler = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 type Take = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, bool, bool) -> *mut c_void;
 type Serialize = unsafe extern "C" fn(*const c_void, *mut c_void, c_int);
@@ -18,7 +18,6 @@ type GetVersion = unsafe extern "C" fn() -> *const c_char;
 /// V8's functions, found in the running executable.
 #[derive(Debug)]
 pub struct Profiler {
-    get_isolate: GetIsolate,
     get_profiler: GetProfiler,
     take: Take,
     serialize: Serialize,
@@ -64,9 +63,6 @@ impl Profiler {
         // holds the parameter types): `this` first, pointers, bools, an enum of int size.
         unsafe {
             Ok(Self {
-                get_isolate: std::mem::transmute::<*mut c_void, GetIsolate>(symbol(
-                    c"_ZN2v87Isolate10GetCurrentEv",
-                )?),
                 get_profiler: std::mem::transmute::<*mut c_void, GetProfiler>(symbol(
                     c"_ZN2v87Isolate15GetHeapProfilerEv",
                 )?),
@@ -99,16 +95,12 @@ impl Profiler {
     /// near-heap-limit callback; never from within a collection.
     #[must_use]
     pub unsafe fn take(&self) -> Option<Snapshot<'_>> {
-        // SAFETY: takes nothing; gives the isolate of this thread or null.
-        let isolate = unsafe { (self.get_isolate)() };
-        if isolate.is_null() {
-            return None;
-        }
+        let isolate = Isolate::current()?;
         // SAFETY: the isolate is current on this thread, by which it is alive and ours to use; no
         // control and no name resolver are allowed to be null; the caller vouches for the moment.
         // The flags: expose no internals as Node does by default, no numeric values.
         let snapshot = unsafe {
-            let profiler = (self.get_profiler)(isolate);
+            let profiler = (self.get_profiler)(isolate.as_ptr());
             (self.take)(profiler, std::ptr::null_mut(), std::ptr::null_mut(), true, false)
         };
         (!snapshot.is_null()).then_some(Snapshot { functions: self, snapshot, thread: PhantomData })

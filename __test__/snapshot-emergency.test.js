@@ -1,0 +1,78 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+const { native } = require('../lib/native.js');
+const { temporaryDir, until, snapshotsIn, partialsIn, parse } = require('./children/snapshot-support.js');
+
+const { fork: unsupported } = native.snapshotSupport();
+const options = unsupported ? { skip: unsupported } : {};
+const request = (dir) => ({
+  dir, app: 'test', reason: 'near-limit', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 0,
+  method: 'fork', compress: 'none', nice: 0, heapUsed: 0, heapTotal: 0,
+});
+
+test('an endless loop is interrupted for a snapshot and goes on', options, async (t) => {
+  const dir = temporaryDir(t);
+  const emergency = new native.SnapshotEmergency(request(dir));
+  globalThis.StuckHere = class StuckHere {};
+  emergency.interruptIn(20);
+  // The event loop does not turn until the snapshot is there.
+  let answer = emergency.step();
+  while (answer.step === 'wait') answer = emergency.step();
+  assert.equal(answer.step, 'done', answer.failure?.message);
+  assert.ok(parse(answer.outcome.path).strings.includes('StuckHere'));
+  assert.ok(answer.outcome.pauseMs > 0);
+  emergency.close();
+});
+
+test('a loop that turns is not interrupted', options, async (t) => {
+  const dir = temporaryDir(t);
+  const emergency = new native.SnapshotEmergency(request(dir));
+  for (let i = 0; i < 20; i++) {
+    emergency.interruptIn(60_000);
+    await new Promise(setImmediate);
+  }
+  emergency.close();
+  assert.equal(emergency.step().step, 'wait');
+  assert.deepEqual(snapshotsIn(dir), []);
+});
+
+test("what forbids a snapshot forbids this one: the reason is kept", options, async (t) => {
+  const emergency = new native.SnapshotEmergency({ ...request(path.join(temporaryDir(t), 'x')), headroom: 100, heapUsed: 0, dir: '/proc/plimsoll' });
+  emergency.interruptIn(0);
+  let answer = emergency.step();
+  while (answer.step === 'wait') answer = emergency.step();
+  assert.equal(answer.failure.code, 'ERR_PLIMSOLL_DIR');
+  emergency.close();
+  emergency.close();
+});
+
+function leak(dir, end) {
+  return spawn(process.execPath, ['--max-old-space-size=64', path.join(__dirname, 'children/near-limit.js'), JSON.stringify(request(dir)), end], { stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+test('near the heap limit: a snapshot, and the service goes on', options, async (t) => {
+  const dir = temporaryDir(t);
+  const service = leak(dir, 'live');
+  let out = '';
+  for await (const chunk of service.stdout) out += chunk;
+  const [watched, answer] = out.split('\n');
+  assert.equal(watched, 'true');
+  const { step, outcome, failure } = JSON.parse(answer);
+  assert.equal(step, 'done', failure?.message);
+  parse(outcome.path);
+});
+
+test('near the heap limit: a service that dies leaves its evidence', options, async (t) => {
+  const dir = temporaryDir(t);
+  const service = leak(dir, 'die');
+  service.stdout.resume();
+  const [code, signal] = await once(service, 'exit');
+  assert.ok(code !== 0 || signal !== null, 'V8 gave up in the end');
+  await until(() => snapshotsIn(dir).length > 0);
+  parse(path.join(dir, snapshotsIn(dir)[0]));
+  assert.deepEqual(partialsIn(dir), []);
+});

@@ -1,0 +1,48 @@
+//! V8's callback short before the heap limit, where an answer above the limit avoids the crash.
+
+use std::ffi::c_void;
+use std::mem::transmute;
+use std::sync::OnceLock;
+
+use super::heap_statistics::Isolate;
+use super::lookup;
+
+/// `v8::NearHeapLimitCallback`: data, the current and the initial limit; answers with the new one.
+pub type Callback = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
+
+type Add = unsafe extern "C" fn(*mut c_void, Callback, *mut c_void);
+type Remove = unsafe extern "C" fn(*mut c_void, Callback, usize);
+
+fn functions() -> Option<(Add, Remove)> {
+    static FUNCTIONS: OnceLock<Option<(Add, Remove)>> = OnceLock::new();
+    *FUNCTIONS.get_or_init(|| {
+        let add = lookup(c"_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_")?;
+        let remove = lookup(c"_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm")?;
+        // SAFETY: the mangled names spell these very signatures, `this` first (Itanium ABI).
+        Some(unsafe {
+            (transmute::<*mut c_void, Add>(add), transmute::<*mut c_void, Remove>(remove))
+        })
+    })
+}
+
+/// Calls `callback` before anyone who registered earlier; false where V8 does not export the means.
+///
+/// # Safety
+/// On the isolate's thread; `data` stays valid until [`remove`].
+pub unsafe fn add(isolate: Isolate, callback: Callback, data: *mut c_void) -> bool {
+    let Some((add, _)) = functions() else { return false };
+    // SAFETY: the caller's promise.
+    unsafe { add(isolate.as_ptr(), callback, data) };
+    true
+}
+
+/// Undoes [`add`]; the limit stays as it is.
+///
+/// # Safety
+/// On the isolate's thread, where `callback` is registered (V8 aborts where it is not).
+pub unsafe fn remove(isolate: Isolate, callback: Callback) {
+    if let Some((_, remove)) = functions() {
+        // SAFETY: the caller's promise; 0 restores no limit.
+        unsafe { remove(isolate.as_ptr(), callback, 0) };
+    }
+}
