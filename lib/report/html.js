@@ -159,8 +159,8 @@ function figureTable(channel, points) {
   const every = Math.ceil(points.length / MOST.figures);
   const rows = points.filter((_, at) => at % every === 0);
   return html`<details><summary>Figures</summary><div class="scroll" tabindex="0" role="region" aria-label="figures of ${channel}"><table><caption>Floor of ${channel} by time since the start</caption>
-<tr><th scope="col">time</th><th scope="col" class="num">floor</th><th scope="col" class="num">allocated</th></tr>
-${rows.map(([t, min, load]) => html`<tr><td>${duration(t)}</td><td class="num">${bytes(min)}</td><td class="num">${load == null ? '' : `${bytes(load)}/s`}</td></tr>\n`)}</table></div></details>`;
+<tr><th scope="col">time</th><th scope="col" class="num">floor</th><th scope="col" class="num">load</th></tr>
+${rows.map(([t, min, load]) => html`<tr><td>${duration(t)}</td><td class="num">${bytes(min)}</td><td class="num">${load ? `${count(Math.round(load))}/s` : ''}</td></tr>\n`)}</table></div></details>`;
 }
 
 function legend({ collections, probes, files }) {

@@ -8,4 +8,5 @@ mod error;
 mod process;
 mod snapshot;
 mod track;
+mod trend;
 mod watch;

@@ -1,0 +1,146 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const { attach, configuredPort, listeningPorts } = require('../lib/inspect/target.js');
+const { main } = require('../lib/cli/main.js');
+const { violations } = require('./support/reports.js');
+
+const PROGRAM = path.join(__dirname, 'children/plain-leak.js');
+const linux = process.platform !== 'linux' && 'reads /proc';
+
+/** A Node process of another program, running. */
+async function start(t, { flags = ['--inspect-port=0'], program = PROGRAM } = {}) {
+  const child = spawn(process.execPath, [...flags, program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '' } });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  return child;
+}
+
+function folder(t) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-attach-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+/** The command line with what it wrote. */
+async function cli(...args) {
+  const io = { env: {}, out: '', err: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  const code = await main(['attach', ...args], io);
+  return { code, ...io };
+}
+
+async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test('a running process is observed, its leak named, and its inspector closed again', { skip: linux, timeout: 240_000 }, async (t) => {
+  const child = await start(t);
+  const dir = folder(t);
+  const json = path.join(dir, 'r.json');
+  const html = path.join(dir, 'r.html');
+  const { code, out, err } = await cli('--yes', '--interval', '100ms', '--duration', '6s', '--dir', dir, '--json', json, '--html', html, String(child.pid));
+  const report = JSON.parse(fs.readFileSync(json, 'utf8'));
+  assert.deepEqual(violations(report), []);
+  assert.equal(report.pid, child.pid);
+  assert.equal(report.process.script, PROGRAM);
+  assert.equal(report.snapshots.length, 3);
+  for (const { path: file, method, bytes } of report.snapshots) {
+    assert.equal(method, 'inspector');
+    assert.equal(fs.statSync(file).size, bytes);
+    assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  }
+  const [suspect] = report.suspects;
+  assert.deepEqual([suspect.cause, suspect.name, path.basename(suspect.file)], ['map', 'visits', 'plain-leak.js']);
+  assert.equal(report.verdict.state, 'leak');
+  assert.ok(report.verdict.bytesPerMinute > 0);
+  assert.equal(code, 3);
+  assert.match(out, /^plimsoll: heap leak, .*\n(?:.*\n)*? +1\. Map `visits`/);
+  assert.match(err, /each stops it for about .*\n(?:.*\n)*plimsoll: snapshot 1 of 3/);
+  assert.match(fs.readFileSync(html, 'utf8'), /visits/);
+  assert.deepEqual(fs.readdirSync(dir).filter((name) => name.endsWith('.partial')), []);
+  await until(() => listeningPorts(child.pid).size === 0);
+  assert.equal(child.exitCode, null, 'it runs on');
+});
+
+test('without consent nothing is stopped, and the inspector is closed again', { skip: linux }, async (t) => {
+  const child = await start(t);
+  const dir = folder(t);
+  const refused = await cli('--dir', dir, String(child.pid));
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /secrets included[^]*--yes/);
+  await until(() => listeningPorts(child.pid).size === 0);
+  const observed = await cli('--no-snapshots', '--interval', '50ms', '--duration', '1200', '--dir', dir, String(child.pid));
+  assert.equal(observed.code, 0);
+  assert.match(observed.out, /^plimsoll: /);
+  assert.deepEqual(fs.readdirSync(dir), []);
+});
+
+test('an inspector that was open before stays open, at the port that was chosen', { skip: linux }, async (t) => {
+  const child = await start(t, { flags: ['--inspect=127.0.0.1:0'] });
+  const [port] = listeningPorts(child.pid);
+  const { session, port: found, close } = await attach(child.pid, { port });
+  assert.equal(found, port);
+  assert.equal(await session.evaluate('process.pid'), child.pid);
+  await close();
+  assert.ok(listeningPorts(child.pid).has(port));
+});
+
+test('the port of --inspect-port is honoured, in all its spellings', { skip: linux }, async (t) => {
+  const free = net.createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address();
+  free.close();
+  await once(free, 'close');
+  for (const flags of [[`--inspect-port=${port}`], ['--inspect-port', `127.0.0.1:${port}`]]) {
+    const child = await start(t, { flags });
+    assert.equal(configuredPort(child.pid), port);
+    const attached = await attach(child.pid);
+    assert.equal(attached.port, port);
+    await attached.close();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+});
+
+test('what cannot be attached to is left alone, with the reason', { skip: linux }, async (t) => {
+  const sleeper = spawn('sleep', ['60']);
+  t.after(() => sleeper.kill('SIGKILL'));
+  await once(sleeper, 'spawn');
+  await assert.rejects(attach(sleeper.pid), { code: 'ERR_PLIMSOLL_NOT_NODE', message: /sleep/ });
+  assert.equal(sleeper.exitCode, null);
+  const gone = spawn('true');
+  await once(gone, 'exit');
+  await assert.rejects(attach(gone.pid), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
+  await assert.rejects(attach(process.pid), { code: 'ERR_PLIMSOLL_ATTACH' });
+});
+
+test('a port that another process has is found out, not waited for in silence', { skip: linux }, async (t) => {
+  const other = await start(t, { flags: ['--inspect=127.0.0.1:0'] });
+  const [port] = listeningPorts(other.pid);
+  const child = await start(t, { flags: [`--inspect-port=${port}`] });
+  await assert.rejects(attach(child.pid, { patienceMs: 300 }), { code: 'ERR_PLIMSOLL_INSPECTOR', message: new RegExp(`port ${port} is taken`) });
+  assert.equal(child.exitCode, null);
+});
+
+test('a process that ends while it is observed still has its report', { skip: linux, timeout: 60_000 }, async (t) => {
+  const child = await start(t);
+  const running = cli('--no-snapshots', '--interval', '50ms', '--duration', '30s', String(child.pid));
+  await until(() => listeningPorts(child.pid).size > 0);
+  setTimeout(() => child.kill('SIGKILL'), 1000);
+  const { out } = await running;
+  assert.match(out, /the process ended while it was observed/);
+});
+
+test('bad usage is refused before anything is touched', async () => {
+  for (const args of [[], ['x'], ['1', '2'], ['0'], ['--port', '0', '1'], ['--interval', '1s', '--duration', '3s', '1'], ['--limit', 'much', '1'], ['--durration', '1m', '1']]) {
+    const { code, err } = await cli(...args);
+    assert.equal(code, 2, args.join(' '));
+    assert.match(err, /^plimsoll: /);
+  }
+});

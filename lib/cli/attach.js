@@ -1,0 +1,129 @@
+'use strict';
+// plimsoll attach PID: a process that never heard of plimsoll, through its inspector.
+
+const path = require('node:path');
+const readline = require('node:readline/promises');
+const { OPTIONS, check } = require('../options.js');
+const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { attach } = require('../inspect/target.js');
+const { Observer } = require('../inspect/observer.js');
+const { analyze } = require('../report/analyze.js');
+const { VIEWS, writeWhole } = require('../report/files.js');
+const { render } = require('../report/terminal.js');
+const { duration } = require('../report/units.js');
+
+const LEAK_FOUND = 3;
+/** Readings that the trend wants within a window, at the least. */
+const READINGS = 12;
+
+const options = {
+  duration: { type: 'string', value: 'TIME', description: 'how long to observe (2m)' },
+  interval: { type: 'string', value: 'TIME', description: 'how often memory is read (1s)' },
+  limit: { type: 'string', value: 'BYTES', description: 'memory the process may have (its container, or the machine)' },
+  dir: { type: 'string', value: 'DIR', description: 'where snapshots go (the working directory)' },
+  port: { type: 'string', value: 'PORT', description: "the inspector's port, where it cannot be found out" },
+  yes: { type: 'boolean', short: 'y', description: 'take snapshots without asking: each stops the process for a while' },
+  'no-snapshots': { type: 'boolean', description: 'observe only, and stop nothing' },
+  json: { type: 'string', value: 'FILE', description: 'write the report as JSON' },
+  html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
+};
+
+const usage = (message) => new PlimsollTypeError('ERR_PLIMSOLL_USAGE', message);
+
+/** A flag by the rules of the table of options. */
+function flag(name, text) {
+  const option = OPTIONS.find((each) => each.name === name);
+  return text === undefined ? option.default : check(option, 'flag', text);
+}
+
+function parse(values, positionals) {
+  const [text, ...more] = positionals;
+  const pid = Number(text);
+  if (text === undefined || more.length > 0) throw usage('name one process: plimsoll attach [options] PID.');
+  if (!Number.isInteger(pid) || pid < 1) throw usage(`a pid is a whole number above 0; it is ${quote(text)}.`);
+  const port = values.port === undefined ? undefined : Number(values.port);
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) throw usage(`--port must be from 1 to 65535; it is ${quote(values.port)}.`);
+  const interval = flag('interval', values.interval);
+  const total = flag('window', values.duration ?? '2m');
+  const least = 2 * READINGS * interval;
+  if (total < least) throw usage(`--duration must be at least ${duration(least)} (${2 * READINGS} intervals): with fewer readings no trend can be told.`);
+  return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), READINGS * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.') };
+}
+
+/** Whether the process may be stopped for snapshots. */
+async function consent(values, observer, pid, io) {
+  if (values['no-snapshots']) return false;
+  io.stderr.write(`plimsoll: three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, secrets included.\n`);
+  if (values.yes) return true;
+  if (!io.stderr.isTTY || !process.stdin.isTTY) throw usage('add --yes to go on without being asked, or --no-snapshots to only observe.');
+  const question = readline.createInterface({ input: process.stdin, output: io.stderr });
+  try {
+    return /^y(es)?$/i.test((await question.question('plimsoll: take them? [y/N] ')).trim());
+  } finally {
+    question.close();
+  }
+}
+
+/** Lines on stderr; those that pass are overwritten on a terminal, and left out elsewhere. */
+function speaker(stream) {
+  return (line, { passing = false } = {}) => {
+    if (stream.isTTY) stream.write(`\r\u001b[K${passing ? line : `plimsoll: ${line}\n`}`);
+    else if (!passing) stream.write(`plimsoll: ${line}\n`);
+  };
+}
+
+async function analysed(paths, signal) {
+  if (paths.length < 2) return { notes: [] };
+  try {
+    return await analyze(paths, { signal });
+  } catch (error) {
+    return { notes: [`The snapshots could not be analysed here (${error.message}); plimsoll analyze ${paths.join(' ')} on another machine does it.`] };
+  }
+}
+
+async function run(values, positionals, io) {
+  const settings = parse(values, positionals);
+  const say = speaker(io.stderr);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  // Whatever ends us, the inspector is closed again.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupt);
+  try {
+    const { session, port, close } = await attach(settings.pid, { port: settings.port });
+    const observation = { ...settings, snapshots: false };
+    const observer = new Observer(session, observation);
+    try {
+      await observer.begin();
+      observation.snapshots = await consent(values, observer, settings.pid, io);
+      say(`observing pid ${settings.pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`);
+      await observer.run({ signal: stop.signal, say });
+    } finally {
+      await close();
+    }
+    say('reading the snapshots', { passing: true });
+    const report = observer.report(await analysed(observer.snapshotPaths));
+    say('', { passing: true });
+    const files = [];
+    for (const format of ['json', 'html']) {
+      if (values[format] === undefined) continue;
+      files.push(path.resolve(values[format]));
+      try {
+        await writeWhole(files.at(-1), VIEWS[format](report));
+      } catch (cause) {
+        throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${values[format]} (${cause.message}).`, { cause });
+      }
+    }
+    io.stdout.write(render(report, { color: io.stdout.isTTY === true && !io.env.NO_COLOR, width: io.stdout.columns ?? 100, files }));
+    return report.verdict.state === 'leak' ? LEAK_FOUND : 0;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupt);
+  }
+}
+
+module.exports = {
+  summary: 'observe a process that runs already, through its inspector',
+  usage: '[options] PID',
+  example: 'npx plimsoll attach --duration 2m --html report.html 19211',
+  options,
+  run,
+};

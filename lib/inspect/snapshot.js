@@ -1,0 +1,59 @@
+'use strict';
+// A heap snapshot of another process through its inspector: it stops that process for as long as it takes.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { PlimsollError } = require('../errors.js');
+
+const pad = (n, width = 2) => String(n).padStart(width, '0');
+
+/** As Node names its own: Heap.date.time.pid.thread.sequence. */
+function nameOf(pid, sequence, now = new Date()) {
+  const date = `${now.getFullYear()}${pad(now.getMonth() + 1)}${pad(now.getDate())}`;
+  const time = `${pad(now.getHours())}${pad(now.getMinutes())}${pad(now.getSeconds())}`;
+  return `Heap.${date}.${time}.${pid}.0.${pad(sequence, 3)}.heapsnapshot`;
+}
+
+/**
+ * @param {import('./session.js').Session} session
+ * @param {{dir: string, pid: number, sequence: number}} options
+ * @returns {Promise<{path: string, method: 'inspector', pauseMs: number, bytes: number, nodes: number | null}>}
+ */
+async function takeSnapshot(session, { dir, pid, sequence }) {
+  const file = path.join(dir, nameOf(pid, sequence));
+  const partial = `${file}.partial`;
+  let fd;
+  try {
+    fd = fs.openSync(partial, 'wx', 0o600);
+  } catch (cause) {
+    throw new PlimsollError('ERR_PLIMSOLL_DIR', `a snapshot cannot be written to ${dir} (${cause.message}); give a writable directory with --dir.`, { cause });
+  }
+  let bytes = 0;
+  let head = '';
+  let failure;
+  const write = ({ chunk }) => {
+    if (head.length < 4096) head += chunk.slice(0, 4096);
+    try {
+      bytes += fs.writeSync(fd, chunk);
+    } catch (error) {
+      failure ??= error;
+    }
+  };
+  session.on('HeapProfiler.addHeapSnapshotChunk', write);
+  const start = performance.now();
+  try {
+    await session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+    if (failure) throw new PlimsollError('ERR_PLIMSOLL_DIR', `the snapshot could not be written whole to ${dir} (${failure.message}); give a directory with room with --dir.`, { cause: failure });
+    fs.fsyncSync(fd);
+    // link refuses what exists already, rename would replace it.
+    fs.linkSync(partial, file);
+    const nodes = /"node_count":\s*(\d+)/.exec(head)?.[1];
+    return { path: file, method: 'inspector', pauseMs: performance.now() - start, bytes, nodes: nodes === undefined ? null : Number(nodes) };
+  } finally {
+    session.off('HeapProfiler.addHeapSnapshotChunk', write);
+    fs.closeSync(fd);
+    fs.rmSync(partial, { force: true });
+  }
+}
+
+module.exports = { takeSnapshot, nameOf };
