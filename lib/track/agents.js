@@ -8,6 +8,7 @@ const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
 const { heaviest, rank } = require('./sites.js');
+const { safely } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
 const { onTick } = require('./tick.js');
 
@@ -77,7 +78,7 @@ function trackAgents() {
     'addRequest',
     likeness(function (request, ...rest) {
       const result = Reflect.apply(original, this, [request, ...rest]);
-      if (on) noteRequest(this, request, rest[0]);
+      if (on) safely(noteRequest, this, request, rest[0]);
       return result;
     }, original),
   );
@@ -135,9 +136,9 @@ function poolsOf(agent) {
 /** The pools of undici's global dispatcher, by their public `stats`. */
 function undiciPools() {
   const pools = [];
-  for (const symbol of DISPATCHERS) {
-    const dispatcher = globalThis[symbol];
-    const clients = Object.getOwnPropertySymbols(dispatcher ?? {}).find((key) => key.description === 'clients');
+  // Both slots may hold the same one.
+  for (const dispatcher of new Set(DISPATCHERS.map((symbol) => globalThis[symbol]).filter(Boolean))) {
+    const clients = Object.getOwnPropertySymbols(dispatcher).find((key) => key.description === 'clients');
     if (clients === undefined || !(dispatcher[clients] instanceof Map)) continue;
     for (const [origin, entry] of dispatcher[clients]) {
       const client = entry?.dispatcher ?? entry?.deref?.() ?? entry;

@@ -6,6 +6,7 @@ const EventEmitter = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Source, Sources, describeSource, ANY } = require('./listeners.js');
 const { checkOptions } = require('./options.js');
+const { contain } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
 const { Stamp } = require('./stamp.js');
 const { onTick, observe } = require('./tick.js');
@@ -34,12 +35,14 @@ const askThem = {
 };
 
 const sources = new Sources();
+/** What takes the wrapping of an emitter's methods off again; it may hold the emitter. @type {WeakMap<object, () => void>} */
+const unwraps = new WeakMap();
 let stopTicking = null;
 
 const ask = (emitter) => (emitter instanceof EventEmitter ? askNode : askThem);
 
 function add(emitter, name, explicit) {
-  const source = new Source(emitter, sources, { kind: kindOf(emitter), name, explicit, ask: ask(emitter) });
+  const source = new Source(emitter, sources, { kind: kindOf(emitter), name, explicit, ask: explicit ? ask(emitter) : askNode });
   Stamp.set(emitter, source);
   sources.add(source);
   stopTicking ??= onTick(tick);
@@ -114,7 +117,7 @@ function trackEmitter(emitter, options = {}) {
     for (const event of ask(emitter).events(emitter)) source.record(event, 0);
     if (!(emitter instanceof TrackedEventEmitter)) {
       try {
-        source.unwrap = wrap(emitter, source);
+        unwraps.set(emitter, wrap(emitter, source));
       } catch (cause) {
         forget(emitter, source);
         throw new PlimsollTypeError(
@@ -132,9 +135,11 @@ function trackEmitter(emitter, options = {}) {
       return describeSource(source);
     },
     () => {
-      source.unwrap?.();
       const target = source.target;
-      if (target !== undefined) forget(target, source);
+      if (target === undefined) return;
+      unwraps.get(target)?.();
+      unwraps.delete(target);
+      forget(target, source);
     },
   );
 }
@@ -184,7 +189,11 @@ function adder(original, source) {
     } finally {
       source.depth--;
     }
-    if (source.depth === 0) source.note(event, listener);
+    try {
+      if (source.depth === 0) source.note(event, listener);
+    } catch (error) {
+      contain(error);
+    }
     return result;
   };
   return likeness(wrapped, original);
@@ -230,7 +239,11 @@ function patchPrototype() {
     if (!wrappers.has(original)) {
       const wrapped = function (event, listener) {
         const result = original.call(this, event, listener);
-        if (state.on) noteAdded(this, event, listener);
+        try {
+          if (state.on) noteAdded(this, event, listener);
+        } catch (error) {
+          contain(error);
+        }
         return result;
       };
       wrappers.set(original, likeness(wrapped, original));

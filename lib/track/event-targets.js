@@ -5,6 +5,7 @@ const { getEventListeners } = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Source, Sources, describeSource } = require('./listeners.js');
 const { checkOptions } = require('./options.js');
+const { safely } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
 const { Stamp } = require('./stamp.js');
 const { onTick, observe } = require('./tick.js');
@@ -48,6 +49,8 @@ const ask = {
 };
 
 const sources = new Sources();
+/** What takes the wrapping of a target's method off again; it may hold the target. @type {WeakMap<object, () => void>} */
+const unwraps = new WeakMap();
 let stopTicking = null;
 
 function add(target, name, explicit) {
@@ -65,6 +68,7 @@ function tick(now) {
   stopTicking = null;
 }
 
+const noteIn = (source, type, listener) => source.note(String(type), listener);
 const isListener = (value) => typeof value === 'function' || (typeof value === 'object' && value !== null);
 
 /**
@@ -83,7 +87,7 @@ function trackEventTarget(target, options = {}) {
     // What an AbortSignal has already; other targets show an event from its next listener on.
     if (target instanceof AbortSignal) source.record('abort', 0);
     try {
-      source.unwrap = wrap(target, source);
+      unwraps.set(target, wrap(target, source));
     } catch (cause) {
       sources.delete(source);
       Stamp.set(target, undefined);
@@ -101,10 +105,12 @@ function trackEventTarget(target, options = {}) {
       return describeSource(source);
     },
     () => {
-      source.unwrap();
       sources.delete(source);
       const there = source.target;
-      if (there !== undefined && Stamp.get(there) === source) Stamp.set(there, undefined);
+      if (there === undefined) return;
+      unwraps.get(there)?.();
+      unwraps.delete(there);
+      if (Stamp.get(there) === source) Stamp.set(there, undefined);
     },
   );
 }
@@ -114,14 +120,14 @@ function wrap(target, source) {
   let on = true;
   const wrapped = likeness(function addEventListener(type, listener, ...rest) {
     const result = original.call(this, type, listener, ...rest);
-    if (on && isListener(listener)) source.note(String(type), listener);
+    if (on && isListener(listener)) safely(noteIn, source, type, listener);
     return result;
   }, original);
   Object.defineProperty(target, 'addEventListener', { value: wrapped, writable: true, enumerable: false, configurable: true });
-  const stopAny = watchAny();
+  const stopAny = target instanceof AbortSignal ? watchAny() : null;
   return () => {
     on = false;
-    stopAny();
+    stopAny?.();
     if (target.addEventListener === wrapped) delete target.addEventListener;
   };
 }
@@ -133,9 +139,10 @@ function watchAny() {
   if (any === null) {
     const original = AbortSignal.any;
     const wrapped = likeness(function (signals) {
-      const list = [...signals];
-      const derived = original.call(this, list);
-      for (const signal of list) noteDerived(signal, derived);
+      // An iterable can be read once only; what is none is Node's to refuse.
+      const list = typeof signals?.[Symbol.iterator] === 'function' ? [...signals] : [];
+      const derived = original.call(this, list.length > 0 ? list : signals);
+      for (const signal of list) safely(noteDerived, signal, derived);
       return derived;
     }, original);
     any = { users: 0, restore: replace(AbortSignal, 'any', wrapped) };
@@ -191,7 +198,7 @@ function patchPrototype() {
   const original = EventTarget.prototype.addEventListener;
   const wrapped = likeness(function (type, listener, ...rest) {
     const result = original.call(this, type, listener, ...rest);
-    if (state.on && isListener(listener)) noteAdded(this, type, listener);
+    if (state.on && isListener(listener)) safely(noteAdded, this, type, listener);
     return result;
   }, original);
   const restore = replace(EventTarget.prototype, 'addEventListener', wrapped);

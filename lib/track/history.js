@@ -84,8 +84,8 @@ function floors(points) {
 
 /**
  * The rule of the memory trend on counts: the floor rises throughout (Mann and Kendall's test, one
- * sided at 0.5 %) and by more than the wandering of its steps explains (Student's t of 3), its last
- * third lies above everything before, and it does not level off (the second half grows at least half
+ * sided at 0.5 %) and by more than the wandering of its steps explains (Student's t of 2.5), its last
+ * third lies nowhere below what was before, and it does not level off (the second half grows at least half
  * as much as the first). So many listeners added at the start are no leak, nor a crowd that comes and
  * goes.
  *
@@ -93,9 +93,9 @@ function floors(points) {
  */
 function isLeaking(lows) {
   const n = lows.length;
-  if (n < MIN_POINTS || mannKendall(lows) < 2.58 || drift(lows) < 3) return false;
+  if (n < MIN_POINTS || mannKendall(lows) < 2.58 || drift(lows) < 2.5) return false;
   const third = Math.ceil((2 * n) / 3);
-  if (Math.min(...lows.slice(third)) <= Math.max(...lows.slice(0, third))) return false;
+  if (Math.min(...lows.slice(third)) < Math.max(...lows.slice(0, third))) return false;
   const half = lows[Math.floor((n - 1) / 2)];
   return lows[n - 1] - half >= 0.5 * (half - lows[0]);
 }

@@ -138,8 +138,6 @@ class Source {
   #sources;
   /** Depth of tracked calls under way on it: an `addListener` that calls `on` adds one listener. */
   depth = 0;
-  /** What takes the wrapping of its methods off again. */
-  unwrap = null;
   #ref;
   #ask;
 

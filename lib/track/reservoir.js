@@ -9,8 +9,9 @@
 const { performance } = require('node:perf_hooks');
 const { capture } = require('./sites.js');
 
-/** Between two ticks so many are all kept; from there on each sample doubles the interval. */
+/** Between two ticks so many are all kept; from there on the interval doubles with every 16th sample. */
 const WHOLE = 48;
+const STEP = 16;
 /** The interval aims at so many a tick. */
 const PER_TICK = 32;
 const MAX_INTERVAL = 4096;
@@ -45,7 +46,7 @@ class Reservoir {
     const captured = capture();
     const weight = this.#owed - this.countdown;
     this.#came += weight;
-    if (++this.#due > WHOLE) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
+    if (++this.#due > WHOLE && this.#due % STEP === 1) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
     // Random steps, or what comes in turns from two sites would be seen from one.
     this.countdown = this.#interval === 1 ? 1 : 1 + Math.floor(Math.random() * (2 * this.#interval - 1));
     this.#owed = this.countdown;

@@ -3,6 +3,7 @@
 // Node's own whatever replaces the globals later (fake timers, our own timer tracking).
 
 const { performance } = require('node:perf_hooks');
+const { safely } = require('./contain.js');
 const { refill } = require('./sites.js');
 const { setInterval, clearInterval } = globalThis;
 
@@ -27,7 +28,7 @@ function onTick(observer) {
 /** Brings all trackers up to date. @param {number} [now]  ms, as performance.now() */
 function observe(now = performance.now()) {
   refill();
-  for (const observer of observers) observer(now);
+  for (const observer of observers) safely(observer, now);
 }
 
 module.exports = { onTick, observe };

@@ -1,0 +1,210 @@
+'use strict';
+// Bad input and odd emitters: what the trackers refuse, and what they do no harm to.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
+const { Readable } = require('node:stream');
+const plimsoll = require('..');
+const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackAll, trackPromises, tracked } = plimsoll;
+
+const fill = (emitter, event = 'x', times = 8) => {
+  for (let i = 0; i < times; i++) emitter.on(event, () => i);
+};
+
+test('what is no emitter, target or option is refused with a code and a way out', () => {
+  for (const value of [null, undefined, 1, 'bus', {}, { on() {} }, () => {}]) {
+    assert.throws(() => trackEmitter(value), { name: 'TypeError', code: 'ERR_PLIMSOLL_EMITTER' });
+  }
+  for (const value of [null, {}, new EventEmitter()]) {
+    assert.throws(() => trackEventTarget(value), { name: 'TypeError', code: 'ERR_PLIMSOLL_EVENT_TARGET', message: /EventTarget/ });
+  }
+  const bad = [
+    () => trackEmitter(new EventEmitter(), { nmae: 'x' }),
+    () => trackEmitter(new EventEmitter(), { name: 7 }),
+    () => trackEmitter(new EventEmitter(), null),
+    () => new TrackedEventEmitter({ name: {} }),
+    () => trackAll({ sockets: true }),
+    () => trackAll({ emitters: 'yes' }),
+    () => trackAll({ emitters: false, eventTargets: false, timers: false, promises: false, resources: false }),
+    () => trackPromises({ pendingFor: 0 }),
+    () => trackPromises({ pendingFor: Number.NaN }),
+    () => trackPromises({ pendingFor: '5s' }),
+  ];
+  for (const call of bad) assert.throws(call, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+});
+
+test('an emitter that overrides on and emit counts each listener once', (t) => {
+  class Chatty extends EventEmitter {
+    calls = [];
+    on(event, listener) {
+      this.calls.push(event);
+      return super.on(event, listener);
+    }
+    addListener(event, listener) {
+      return this.on(event, listener);
+    }
+    emit(event, ...args) {
+      this.calls.push(`emit ${String(event)}`);
+      return super.emit(event, ...args);
+    }
+  }
+  const emitter = new Chatty();
+  const tracker = trackEmitter(emitter);
+  t.after(() => tracker.stop());
+  emitter.on('x', () => {}).addListener('x', () => {}).once('x', () => {});
+  emitter.emit('x');
+  const [event] = tracker.report().events;
+  assert.deepEqual([event.count, event.added, event.removed], [2, 3, 1]);
+  assert.deepEqual(emitter.calls, ['x', 'x', 'x', 'emit x']);
+});
+
+test('a Readable, whose own on starts its flow, flows as before', async (t) => {
+  const tracker = trackAll({ emitters: true });
+  t.after(() => tracker.stop());
+  const readable = Readable.from(['a', 'b']);
+  const own = trackEmitter(readable);
+  const chunks = [];
+  readable.on('data', (chunk) => chunks.push(chunk));
+  await new Promise((resolve) => readable.on('end', resolve));
+  assert.deepEqual(chunks, ['a', 'b']);
+  assert.ok(own.report().events.some(({ event }) => event === 'data'));
+});
+
+test('proxies: through one that lets all pass, and one that refuses', (t) => {
+  const all = trackAll({ emitters: true });
+  t.after(() => all.stop());
+  const through = new Proxy(new EventEmitter(), {});
+  fill(through);
+  assert.equal(through.listenerCount('x'), 8);
+  const tee = new Proxy(new TrackedEventEmitter(), {});
+  fill(tee);
+  assert.equal(tee.listenerCount('x'), 8);
+  const refuses = new Proxy(new EventEmitter(), {
+    defineProperty: (target, key, descriptor) => key.startsWith?.('_') && Reflect.defineProperty(target, key, descriptor),
+  });
+  assert.throws(() => trackEmitter(refuses), { code: 'ERR_PLIMSOLL_EMITTER', message: /trackAll/ });
+  fill(refuses);
+  assert.equal(refuses.emit('x'), true);
+});
+
+test('a frozen emitter is refused, or tracked with all others, and works', (t) => {
+  const emitter = new EventEmitter();
+  fill(emitter, 'x', 1);
+  // Node itself adds no event to a frozen emitter, but listeners to an event that is there.
+  emitter._events.x = [emitter._events.x];
+  Object.freeze(emitter);
+  assert.throws(() => trackEmitter(emitter), { code: 'ERR_PLIMSOLL_EMITTER', message: /frozen/ });
+  const all = trackAll({ emitters: true });
+  t.after(() => all.stop());
+  fill(emitter, 'x', 9);
+  assert.equal(emitter.listenerCount('x'), 10);
+  assert.ok(all.report().emitters.some(({ events }) => events.some(({ count }) => count === 10)));
+});
+
+test('emitters without a prototype, a constructor or an _events that makes sense', (t) => {
+  const all = trackAll({ emitters: true });
+  t.after(() => all.stop());
+  const bare = Object.assign(Object.create(null), { on: EventEmitter.prototype.on });
+  fill(bare);
+  assert.equal(bare._events.x.length, 8);
+  const hostile = new EventEmitter();
+  Object.defineProperty(hostile, 'constructor', {
+    get() {
+      throw new Error('no');
+    },
+  });
+  fill(hostile);
+  const kinds = all.report().emitters.map(({ kind }) => kind);
+  assert.ok(kinds.filter((kind) => kind === 'EventEmitter').length >= 2);
+});
+
+test('an emitter of another make', () => {
+  class Other {
+    map = new Map();
+    on(event, listener) {
+      this.map.set(event, [...(this.map.get(event) ?? []), listener]);
+      return this;
+    }
+    listeners(event) {
+      return this.map.get(event) ?? [];
+    }
+    listenerCount(event) {
+      return this.listeners(event).length;
+    }
+    eventNames() {
+      return [...this.map.keys()];
+    }
+  }
+  const emitter = new Other();
+  const tracker = trackEmitter(emitter, { name: 'other' });
+  fill(emitter, 'x', 3);
+  const report = tracker.report();
+  assert.deepEqual([report.kind, report.name, report.events[0].count, report.events[0].sites[0].file], ['Other', 'other', 3, __filename]);
+});
+
+test('symbols as events, and thousands of names', () => {
+  const emitter = new TrackedEventEmitter({ name: 'many names' });
+  const symbol = Symbol('mine');
+  emitter.on(symbol, () => {});
+  for (let i = 0; i < 5000; i++) emitter.on(`reply ${i}`, () => i);
+  const source = tracked().emitters.find(({ name }) => name === 'many names');
+  assert.ok(source.events.length <= 257);
+  assert.equal(source.events.find(({ event }) => event === symbol).count, 1);
+  assert.equal(source.events.reduce((sum, { count }) => sum + count, 0), 5001);
+});
+
+test('a listener that is added from within newListener counts once, and one that throws not at all', () => {
+  const emitter = new TrackedEventEmitter({ name: 'inner' });
+  emitter.on('newListener', (event) => {
+    if (event === 'bad') throw new Error('refused');
+    if (event === 'x') emitter.on('y', () => {});
+  });
+  emitter.on('x', () => {});
+  assert.throws(() => emitter.on('bad', () => {}), /refused/);
+  const counts = Object.fromEntries(tracked().emitters.find(({ name }) => name === 'inner').events.map(({ event, added }) => [event, added]));
+  assert.deepEqual(counts, { newListener: 1, x: 1, y: 1 });
+});
+
+test('another patch of EventEmitter.prototype, before ours and after it, keeps working', () => {
+  const { on } = EventEmitter.prototype;
+  const seen = [];
+  const patched = (name, inner) =>
+    function wrapped(event, listener) {
+      seen.push(name);
+      return inner.call(this, event, listener);
+    };
+  try {
+    EventEmitter.prototype.on = patched('before', EventEmitter.prototype.on);
+    const tracker = trackAll({ emitters: true });
+    EventEmitter.prototype.on = patched('after', EventEmitter.prototype.on);
+    const emitter = new EventEmitter();
+    fill(emitter, 'x', 1);
+    assert.deepEqual(seen, ['after', 'before']);
+    // Ours is not on top: it stays where it is, and passes on.
+    tracker.stop();
+    fill(emitter, 'x', 9);
+    assert.equal(emitter.listenerCount('x'), 10);
+    assert.deepEqual(seen.slice(-2), ['after', 'before']);
+  } finally {
+    EventEmitter.prototype.on = on;
+  }
+});
+
+test('domain and AsyncLocalStorage see what they saw', async (t) => {
+  const { AsyncLocalStorage } = require('node:async_hooks');
+  const tracker = trackAll();
+  t.after(() => tracker.stop());
+  const storage = new AsyncLocalStorage();
+  const store = await storage.run('request 7', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return storage.getStore();
+  });
+  assert.equal(store, 'request 7');
+  const domain = require('node:domain').create();
+  t.after(() => domain.exit());
+  const caught = new Promise((resolve) => domain.on('error', resolve));
+  const emitter = new EventEmitter();
+  domain.add(emitter);
+  emitter.emit('error', new Error('in the domain'));
+  assert.equal((await caught).message, 'in the domain');
+});

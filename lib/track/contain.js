@@ -1,0 +1,26 @@
+'use strict';
+// What goes wrong in a tracker stays there: the call that it looks at has been made and succeeds.
+
+let warned = false;
+
+/** @param {unknown} error */
+function contain(error) {
+  if (warned) return;
+  warned = true;
+  const reason = error instanceof Error ? error.message : String(error);
+  process.emitWarning(`plimsoll could not track something (${reason}); the application is not affected, counts may be.`, {
+    type: 'PlimsollWarning',
+    code: 'PLIMSOLL_TRACK',
+  });
+}
+
+/** Calls `look(...args)`, whatever comes of it. */
+function safely(look, ...args) {
+  try {
+    look(...args);
+  } catch (error) {
+    contain(error);
+  }
+}
+
+module.exports = { contain, safely };
