@@ -220,4 +220,4 @@ function heaviest(weights) {
   return most;
 }
 
-module.exports = { capture, refill, describe, label, rank, heaviest };
+module.exports = { capture, refill, describe, label, rank, heaviest, mapToSource, toPath };

@@ -2,6 +2,7 @@
 //!
 //! Every `#[napi]` function carries `catch_unwind`: a panic becomes an exception, never an abort.
 
+mod allocation;
 mod analyze;
 mod cache;
 mod error;

@@ -1,9 +1,9 @@
 //! The verdict: what a service's operator is told.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a leak would grow in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
     /// Bytes that V8's heap holds after a mark-compact.

@@ -8,6 +8,7 @@ pub mod heap_limit;
 pub mod heap_statistics;
 pub mod interrupt;
 pub mod profiler;
+pub mod sampling_profiler;
 
 use std::ffi::{CStr, c_void};
 

@@ -1,0 +1,104 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const { Worker } = require('node:worker_threads');
+const { AllocationSampler, growth } = require('../lib/watch/allocation.js');
+const { native } = require('../lib/native.js');
+
+v8.setFlagsFromString('--expose-gc');
+const collect = vm.runInNewContext('gc');
+const FINE = { interval: 16 * 1024 };
+
+/** Code of a file of its own in a folder that is removed after the test. */
+function moduleWith(t, source) {
+  const dir = mkdtempSync(path.join(tmpdir(), 'plimsoll-allocation-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const file = path.join(dir, 'app.js');
+  writeFileSync(file, source);
+  return { file, exports: require(file) };
+}
+
+/** A node of a profile. */
+const node = (functionName, url, selfSize, children = []) => ({ callFrame: { functionName, url, lineNumber: 0, columnNumber: 0 }, selfSize, children });
+
+test('the function whose objects stay is named, the one whose objects went is not', (t) => {
+  const { file, exports: app } = moduleWith(
+    t,
+    `const kept = [];
+exports.login = function login(i) {
+  kept.push(new Array(200).fill(i));
+};
+exports.render = function render(i) {
+  return new Array(200).fill(i).length;
+};
+`,
+  );
+  const sampler = new AllocationSampler();
+  t.after(() => sampler.stop());
+  assert.equal(sampler.start(FINE), 'on');
+  const before = sampler.read();
+  for (let i = 0; i < 5000; i++) {
+    app.login(i);
+    app.render(i);
+  }
+  collect();
+  const [site] = growth(before, sampler.read());
+  assert.deepEqual([site.function, site.file, site.line], ['login', file, 2]);
+  assert.ok(site.share > 0.8, `share ${site.share}`);
+  assert.ok(site.bytes > 4e6 && site.bytes < 16e6, `${site.bytes} bytes of about 8 MB`);
+});
+
+test('a dependency is named with the function of the application that called it', () => {
+  const memo = node('memo', '/app/node_modules/memo/index.js', 600, [node('set', '', 400)]);
+  const after = { head: node('(root)', '', 0, [node('handler', '/app/server.js', 0, [memo])]) };
+  const [site, ...rest] = growth(null, after);
+  assert.deepEqual(rest, []);
+  assert.deepEqual([site.function, site.caller.function, site.bytes, site.share], ['memo', 'handler', 1000, 1]);
+});
+
+test('what shrank or came and went is no growth', () => {
+  assert.deepEqual(growth({ head: node('f', '/app/a.js', 900) }, { head: node('f', '/app/a.js', 400) }), []);
+  assert.deepEqual(growth({ head: node('f', '/app/a.js', 900) }, { head: node('f', '/app/a.js', 900) }), []);
+});
+
+test("another's sampling is read, and neither started nor stopped", (t) => {
+  assert.equal(native.startAllocationSampling(FINE.interval, 16), 'on');
+  t.after(() => native.stopAllocationSampling());
+  const sampler = new AllocationSampler();
+  assert.equal(sampler.start(), 'in-use');
+  assert.match(sampler.reason, /another profiler/);
+  assert.ok(sampler.read().head);
+  sampler.stop();
+  assert.equal(sampler.read(), null);
+  assert.equal(native.startAllocationSampling(FINE.interval, 16), 'in-use', 'it was stopped with ours');
+});
+
+test('sampling that another stopped is told, and may start again', (t) => {
+  const sampler = new AllocationSampler();
+  t.after(() => sampler.stop());
+  sampler.start();
+  native.stopAllocationSampling();
+  assert.equal(sampler.read(), null);
+  assert.deepEqual([sampler.state, sampler.reason], ['off', 'another profiler stopped the sampling']);
+  assert.equal(sampler.start(), 'on');
+});
+
+test('each thread has its own, and one that ends while sampled does no harm', async () => {
+  const source = `
+    const { AllocationSampler } = require(${JSON.stringify(require.resolve('../lib/watch/allocation.js'))});
+    const sampler = new AllocationSampler();
+    require('node:worker_threads').parentPort.postMessage(sampler.start());`;
+  const main = new AllocationSampler();
+  assert.equal(main.start(), 'on');
+  const worker = new Worker(source, { eval: true });
+  const exited = new Promise((resolve) => worker.once('exit', resolve));
+  assert.equal(await new Promise((resolve) => worker.once('message', resolve)), 'on');
+  assert.equal(await exited, 0);
+  assert.ok(main.read().head);
+  main.stop();
+});

@@ -1,0 +1,135 @@
+'use strict';
+// Allocation sampling: which stacks allocated what is still alive.
+//
+// V8 has one sampling heap profiler for each isolate (a sample every `interval` bytes allocated, kept as
+// long as the object lives). Where somebody else has it running (an APM), it is read but never started or
+// stopped. Lines are those where a function begins: that is what V8 keeps.
+
+const { native } = require('../native.js');
+const { mapToSource, toPath } = require('../track/sites.js');
+
+/** Bytes between two samples: V8's own default; 250 MB alive are 500 samples. */
+const INTERVAL = 512 * 1024;
+const DEPTH = 32;
+/** Callers that share the profiler with us and believe it theirs: while one is loaded, it is left running. */
+const PROFILERS = /[\\/](@datadog[\\/]pprof|dd-trace|pprof|@pyroscope[\\/]nodejs|@google-cloud[\\/]profiler)[\\/]/;
+const OWN = require.resolve('../../package.json').slice(0, -'package.json'.length);
+
+/** @typedef {{ function: string | null, file: string | null, line: number | null, column: number | null }} Frame */
+/** @typedef {Frame & { bytes: number, share: number, caller: Frame | null }} Site */
+
+class AllocationSampler {
+  /** @type {import('node:inspector').Session | null} */
+  #session = null;
+  #started = false;
+  /** 'on', 'in-use' (another's: read only) or 'off'. @type {'on' | 'in-use' | 'off'} */
+  state = 'off';
+  /** Why it is not on. @type {string | null} */
+  reason = 'not started';
+
+  /** Starts sampling this isolate, unless it is sampled already. @param {{ interval?: number }} [options] */
+  start({ interval = INTERVAL } = {}) {
+    if (this.#session !== null) return this.state;
+    if (native === null) return this.#off('the native side is off');
+    try {
+      // Some builds of Node have no inspector; a permission may forbid it.
+      const { Session } = require('node:inspector');
+      this.#session = new Session();
+      this.#session.connect();
+    } catch (error) {
+      this.#session = null;
+      return this.#off(`Node has no inspector here (${error.message})`);
+    }
+    const answer = native.startAllocationSampling(interval, DEPTH);
+    if (answer === 'missing') {
+      this.stop();
+      return this.#off('this Node does not export the sampling heap profiler');
+    }
+    this.#started = answer === 'on';
+    this.state = answer;
+    this.reason = this.#started ? null : 'another profiler samples this process';
+    return this.state;
+  }
+
+  /**
+   * What is alive now of what was sampled, as DevTools' `.heapprofile` has it, or null. Right after a
+   * collection it shows what stays; a few milliseconds.
+   *
+   * @returns {{ head: object, samples: object[] } | null}
+   */
+  read() {
+    let profile = null;
+    // The session is of this thread, so the answer is here when `post` returns.
+    this.#session?.post('HeapProfiler.getSamplingProfile', (error, result) => {
+      if (error === null) profile = result.profile;
+    });
+    if (profile === null && this.state !== 'off') {
+      this.stop();
+      this.reason = 'another profiler stopped the sampling';
+    }
+    return profile;
+  }
+
+  /** Stops what `start` started, unless a profiler that came later may rely on it. */
+  stop() {
+    if (this.#started && !Object.keys(require.cache).some((file) => PROFILERS.test(file))) native.stopAllocationSampling();
+    this.#started = false;
+    this.#session?.disconnect();
+    this.#session = null;
+    this.#off('stopped');
+  }
+
+  #off(reason) {
+    this.state = 'off';
+    this.reason = reason;
+    return this.state;
+  }
+}
+
+/**
+ * The sites whose live bytes grew between two reads, the largest growth first. A site is the function that
+ * allocated, or where that is Node's own or a built-in, the nearest one below that is not; `caller` is
+ * the nearest function of the application where the site is a dependency's. `share` is of all growth.
+ *
+ * @param {{ head: object } | null} before  null: from nothing
+ * @param {{ head: object }} after
+ * @param {number} [most]
+ * @returns {Site[]}
+ */
+function growth(before, after, most = 10) {
+  const sites = new Map();
+  if (before !== null) collect(before.head, -1, [], sites);
+  collect(after.head, 1, [], sites);
+  const grown = [...sites.values()].filter((site) => site.bytes > 0);
+  const total = grown.reduce((sum, site) => sum + site.bytes, 0);
+  return grown
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .slice(0, most)
+    .map(({ frame, caller, bytes }) => ({ ...describe(frame), bytes, share: bytes / total, caller: caller && describe(caller) }));
+}
+
+function collect(node, sign, stack, sites) {
+  stack.push(node.callFrame);
+  if (node.selfSize > 0) {
+    const frame = stack.findLast(isUsers);
+    const caller = frame && isDependency(frame) ? (stack.findLast((f) => isUsers(f) && !isDependency(f)) ?? null) : null;
+    const key = [frame, caller].map((f) => f && `${f.url}:${f.lineNumber}:${f.columnNumber}`).join(' ');
+    const site = sites.get(key) ?? { frame, caller, bytes: 0 };
+    site.bytes += sign * node.selfSize;
+    sites.set(key, site);
+  }
+  for (const child of node.children) collect(child, sign, stack, sites);
+  stack.pop();
+}
+
+const isUsers = ({ url }) => url !== '' && !url.startsWith('node:') && !toPath(url).startsWith(OWN + 'lib');
+const isDependency = ({ url }) => /[\\/]node_modules[\\/]/.test(url);
+
+function describe(frame) {
+  if (frame === undefined) return { function: null, file: null, line: null, column: null };
+  const site = { function: frame.functionName || null, file: toPath(frame.url), line: frame.lineNumber + 1, column: frame.columnNumber + 1 };
+  mapToSource(site);
+  return site;
+}
+
+module.exports = { AllocationSampler, growth };
