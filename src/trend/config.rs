@@ -46,7 +46,7 @@ pub struct Config {
     pub window_ms: u64,
     /// Time between two readings, ms.
     pub interval_ms: u64,
-    /// Share of the loop's time that probe collections may take, averaged over a window; 0 turns them off.
+    /// Share of the loop's time that probe collections may take, in any half an hour (or window, where that is longer); 0 turns them off.
     pub probe_budget: f64,
     /// How the live heap (used after a mark-compact) is judged.
     pub heap: Thresholds,
@@ -64,7 +64,7 @@ impl Config {
     /// # Errors
     /// Where the interval is 0 or the window shorter than 12 intervals.
     pub fn new(window_ms: u64, interval_ms: u64) -> Result<Self, Error> {
-        let exact = Thresholds { points: 6, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
+        let exact = Thresholds { points: 5, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
         Self {
             window_ms,
             interval_ms,

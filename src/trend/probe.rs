@@ -1,6 +1,7 @@
 //! When to ask for a collection: on a suspicion, once a bucket, within a budget, and less and less
 //! often where collections keep refuting the suspicion.
 
+use super::pyramid::BUCKETS;
 use super::verdict::Channel;
 
 /// Collections in a row that show no new floor before the suspicion is dropped.
@@ -9,8 +10,10 @@ const REFUTED: u32 = 3;
 const LONGEST_PAUSE: u64 = 64;
 /// A collection of this many bytes takes about a millisecond, where none has been timed yet.
 const BYTES_PER_MS: u64 = 1 << 20;
-/// The budget of at least this time may be spent at once, ms.
-const LEAST_CREDIT: u64 = 120_000;
+/// The budget holds over any span of this length, ms, or of a window where that is longer.
+const HOLDS_OVER: u64 = 1_800_000;
+/// Collections that a window should get at least, if the budget is to be spread over it.
+const PER_WINDOW: f64 = 6.0;
 
 /// A suspicion that collections are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +28,9 @@ struct Armed {
 /// Asks for collections.
 #[derive(Debug, Clone)]
 pub(super) struct Prober {
-    budget: f64,
+    /// Share of the loop's time that comes in; as much again may be saved up.
+    income: f64,
+    most: f64,
     window: u64,
     /// Loop time that may still be spent, ms.
     credit: f64,
@@ -44,10 +49,13 @@ pub(super) struct Prober {
 
 impl Prober {
     pub fn new(budget: f64, window: u64, now: u64) -> Self {
+        // Half of the budget saved up and half of it as income: together never more than the budget.
+        let most = budget / 2.0 * window.max(HOLDS_OVER) as f64;
         Self {
-            budget,
+            income: budget / 2.0,
+            most,
             window,
-            credit: budget * window.max(LEAST_CREDIT) as f64,
+            credit: most,
             refilled: now,
             cost_ms: 0.0,
             armed: None,
@@ -62,7 +70,7 @@ impl Prober {
 
     /// A suspicion of a channel whose buckets are `spacing` ms wide.
     pub fn arm(&mut self, now: u64, channel: Channel, spacing: u64) {
-        if now < self.paused_until || self.budget == 0.0 {
+        if now < self.paused_until || self.most == 0.0 {
             return;
         }
         let armed = self.armed.get_or_insert(Armed {
@@ -78,7 +86,7 @@ impl Prober {
     /// The suspicion was confirmed: it is watched on at this spacing until it is released.
     pub fn confirm(&mut self, now: u64, channel: Channel, spacing: u64) {
         self.release(now);
-        if self.budget > 0.0 {
+        if self.most > 0.0 {
             self.armed =
                 Some(Armed { channel, spacing, highest: None, refuted: 0, confirmed: true });
         }
@@ -124,19 +132,26 @@ impl Prober {
 
     /// Whether to ask for a collection now.
     pub fn ask(&mut self, now: u64) -> bool {
-        let most = self.budget * self.window.max(LEAST_CREDIT) as f64;
-        let refill = self.budget * now.saturating_sub(self.refilled) as f64;
-        self.credit = (self.credit + refill).min(most);
+        let refill = self.income * now.saturating_sub(self.refilled) as f64;
+        self.credit = (self.credit + refill).min(self.most);
         self.refilled = now;
         let Some(armed) = self.armed else { return false };
-        let waited =
-            |since: Option<u64>| since.is_none_or(|t| now.saturating_sub(t) >= armed.spacing);
+        let spacing = armed.spacing.max(self.affordable(armed.spacing));
+        let waited = |since: Option<u64>| since.is_none_or(|t| now.saturating_sub(t) >= spacing);
         let due = waited(self.collected) && waited(self.asked);
         if due && self.credit >= self.cost_ms {
             self.asked = Some(now);
             return true;
         }
         false
+    }
+
+    /// The spacing at which the credit lasts for a window of buckets of this width, but never so wide
+    /// that too few collections fall into one.
+    fn affordable(&self, bucket: u64) -> u64 {
+        let window = (bucket * BUCKETS as u64) as f64;
+        let number = (self.credit + self.income * window) / self.cost_ms.max(1.0);
+        (window / number.max(PER_WINDOW)) as u64
     }
 }
 
@@ -187,10 +202,7 @@ mod tests {
         for cost_us in [2000, 50_000, 400_000] {
             let asked = life(0.005, 3600, cost_us, |t| t);
             let spent = asked.len() as f64 * f64::from(cost_us) / 1000.0;
-            assert!(
-                spent <= 0.005 * (3_600_000.0 + 120_000.0) + f64::from(cost_us) / 1000.0,
-                "{cost_us} {spent}"
-            );
+            assert!(spent <= 0.005 * 3_600_000.0, "{cost_us} {spent}");
             assert!(!asked.is_empty());
         }
     }

@@ -98,6 +98,8 @@ pub struct Pyramid {
     width: u64,
     origin: u64,
     levels: Vec<Level>,
+    /// Levels that an insertion closed a bucket of since `close` last told.
+    untold: u64,
 }
 
 impl Pyramid {
@@ -107,7 +109,7 @@ impl Pyramid {
     /// A pyramid whose narrowest buckets are `width` ms wide, the first one starting at `origin`.
     #[must_use]
     pub fn new(width: u64, origin: u64) -> Self {
-        Self { width: width.max(1), origin, levels: vec![Level::new()] }
+        Self { width: width.max(1), origin, levels: vec![Level::new()], untold: 0 }
     }
 
     /// Takes a value in. One from before the open bucket counts for the open bucket.
@@ -120,10 +122,11 @@ impl Pyramid {
         self.at(t).work += work as f32;
     }
 
-    /// Closes the buckets that ended by `now`. Bit `l` of the result is set where level `l` closed one.
+    /// Closes the buckets that ended by `now`. Bit `l` of the result is set where level `l` closed one
+    /// since the last call.
     pub fn close(&mut self, now: u64) -> u64 {
         let index = self.index(now);
-        let mut closed = 0;
+        let mut closed = std::mem::take(&mut self.untold);
         let mut level = 0;
         while level < self.levels.len() {
             let ended = self.levels[level]
@@ -178,7 +181,7 @@ impl Pyramid {
         let mut closed = None;
         self.levels[0].open_at(index, &mut closed);
         if let Some(bucket) = closed {
-            self.merge_up(1, &bucket);
+            self.untold |= 1 | self.merge_up(1, &bucket);
         }
         self.levels[0].open_at(index, &mut None)
     }
@@ -216,6 +219,16 @@ mod tests {
         assert_eq!(minima(&pyramid, 0), [(0, Some(3)), (1, Some(4)), (2, Some(9)), (3, Some(1))]);
         assert_eq!(minima(&pyramid, 1), [(0, Some(3)), (1, Some(1))]);
         assert_eq!(minima(&pyramid, 9), []);
+    }
+
+    #[test]
+    fn a_bucket_that_an_insertion_closed_is_told() {
+        let mut pyramid = Pyramid::new(10, 0);
+        for t in [5, 15, 25] {
+            pyramid.insert(t, 1);
+        }
+        assert_eq!(pyramid.close(25), 0b11);
+        assert_eq!(pyramid.close(25), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What one window of minima looks like: the rule, without state.
 
 use super::pyramid::BUCKETS;
-use super::stats::{correlation, mann_kendall, theil_sen};
+use super::stats::{correlation, mann_kendall, median, theil_sen};
 
 /// One bucket's minimum as the rule sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Point {
 pub struct Thresholds {
     /// Fewest points.
     pub points: usize,
-    /// Least deviate of the Mann-Kendall test; a window too short to reach it must rise without exception.
+    /// Least deviate of the Mann-Kendall test, from eight points on; fewer must lie on a rising line.
     pub z: f64,
     /// Least growth, bytes: below it is noise whatever its share.
     pub bytes: f64,
@@ -31,6 +31,10 @@ pub struct Thresholds {
 
 /// The second half's slope below this share of the first half's: a warm-up that comes to rest.
 const DECELERATION: f64 = 0.6;
+/// Below this many points the Mann-Kendall test has no power.
+const ENOUGH: usize = 8;
+/// Fewer points are a line where none is further off than this share of the growth.
+const COLLINEAR: f64 = 0.15;
 /// The points must cover this share of the window, or a tooth of a sawtooth would do.
 const COVER: f64 = 7.0 / BUCKETS as f64;
 /// A single rise by this share of the growth, beyond the slope, is a step.
@@ -93,7 +97,7 @@ pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds)
     finding.growth = finding.slope * finding.span;
     finding.share = finding.growth / headroom(limit, first.value);
     finding.z = mann_kendall(&values);
-    finding.shape = if finding.z < thresholds.z.min(greatest_deviate(points.len()))
+    finding.shape = if !rises(points, &finding, thresholds)
         || finding.growth < thresholds.bytes
         || !last_third_above(&values)
         || one_step(points, &finding)
@@ -113,10 +117,15 @@ pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds)
     finding
 }
 
-/// The deviate of as many values that rise without exception.
-fn greatest_deviate(points: usize) -> f64 {
-    let n = points as f64;
-    (n * (n - 1.0) / 2.0 - 1.0) / (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt()
+/// The test for a trend; too few points for it must lie on a rising line.
+fn rises(points: &[Point], finding: &Finding, thresholds: &Thresholds) -> bool {
+    if points.len() >= ENOUGH {
+        return finding.z >= thresholds.z;
+    }
+    let mut residuals: Vec<f64> = points.iter().map(|p| p.value - finding.slope * p.t).collect();
+    let middle = median(&mut residuals).unwrap_or(0.0);
+    points.windows(2).all(|pair| pair[0].value < pair[1].value)
+        && residuals.iter().all(|r| (r - middle).abs() <= COLLINEAR * finding.growth)
 }
 
 /// The headroom below a limit at a value, never less than a share of the limit.
@@ -179,7 +188,7 @@ mod tests {
     const WINDOW: f64 = 30_000.0;
     const LIMIT: u64 = 256 << 20;
     const HEAP: Thresholds =
-        Thresholds { points: 6, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
+        Thresholds { points: 5, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
 
     fn points(values: impl IntoIterator<Item = f64>) -> Vec<Point> {
         values
@@ -204,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_no_growth() {
-        assert_eq!(shape(&[10.0; 5]), Shape::Few);
+        assert_eq!(shape(&[10.0; 4]), Shape::Few);
         assert_eq!(shape(&[10.0; 12]), Shape::Flat);
         assert_eq!(
             shape(&[9.0, 12.0, 15.0, 18.0, 9.0, 12.0, 15.0, 18.0, 9.0, 12.0, 15.0, 18.0]),

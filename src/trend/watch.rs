@@ -6,6 +6,8 @@ use super::stats::mann_kendall;
 
 /// A window this share of the projected time to the limit may judge, though the full one is not over.
 const HURRY: f64 = 1.0 / 5.0;
+/// Such a window needs this many times the growth.
+const HURRIED: f64 = 2.0;
 /// Growth that fell below this share of the rate it was raised at counts as levelled off.
 const LEVELLED: f64 = 0.25;
 /// How far beyond the crest of a leak that was taken back another one must go.
@@ -100,7 +102,8 @@ impl Watch {
             }
             let ripe = self.ripe(series, level, observed, limit, &points, &finding);
             let last = points.last().map_or(0.0, |last| last.value);
-            self.record(level, finding, last, ripe);
+            let hurried = series.window(level) < self.window as f64;
+            self.record(level, finding, last, ripe, hurried);
             self.settle(level, &points);
         }
         self.phase != before
@@ -143,7 +146,7 @@ impl Watch {
         span >= needed && observed >= needed
     }
 
-    fn record(&mut self, level: usize, finding: Finding, last: f64, ripe: bool) {
+    fn record(&mut self, level: usize, finding: Finding, last: f64, ripe: bool, hurried: bool) {
         if self.levels.len() <= level {
             self.levels.resize(level + 1, None);
         }
@@ -152,8 +155,10 @@ impl Watch {
             self.levels[level] = None;
             return;
         }
-        let streak = |share: f64, before: Option<u32>| {
-            let grows = finding.shape == Shape::Growing && finding.share >= share;
+        // A window cut short sees one tooth of a slow sawtooth whole: it asks for more.
+        let share = if hurried { HURRIED } else { 1.0 };
+        let streak = |least: f64, before: Option<u32>| {
+            let grows = finding.shape == Shape::Growing && finding.share >= share * least;
             if grows { before.unwrap_or(0) + 1 } else { 0 }
         };
         let now = Level {
