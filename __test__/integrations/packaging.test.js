@@ -1,0 +1,77 @@
+'use strict';
+// The packages as npm installs them: packed, into an empty project, without Rust.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { execFileSync, spawnSync } = require('node:child_process');
+const { version } = require('../../package.json');
+
+const ROOT = path.join(__dirname, '../..');
+const BIN = path.join(__dirname, 'node_modules/.bin');
+// One for the file: packing and installing takes its time.
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-pack-'));
+test.after(() => fs.rmSync(work, { recursive: true }));
+
+const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const pack = (folder) => path.join(work, JSON.parse(npm(folder, 'pack', '--json', '--pack-destination', work))[0].filename);
+/** The target of the binary that was built here: `linux-x64-gnu` and the like. */
+const [, platform] = fs.readdirSync(ROOT).map((name) => /^plimsoll\.(.+)\.node$/.exec(name)).find(Boolean);
+
+const main = pack(ROOT);
+// The napi CLI writes beside a package.json: not into the working tree.
+fs.copyFileSync(path.join(ROOT, 'package.json'), path.join(work, 'package.json'));
+fs.mkdirSync(path.join(work, 'npm'));
+execFileSync(path.join(ROOT, 'node_modules/.bin/napi'), ['create-npm-dirs'], { cwd: work, stdio: 'ignore' });
+const platformFolder = path.join(work, 'npm', platform);
+fs.copyFileSync(path.join(ROOT, `plimsoll.${platform}.node`), path.join(platformFolder, `plimsoll.${platform}.node`));
+const binary = pack(platformFolder);
+
+/** A project with these tarballs in it, and neither cargo nor a registry at hand. */
+function project(name, ...tarballs) {
+  const folder = path.join(work, name);
+  fs.mkdirSync(folder);
+  fs.writeFileSync(path.join(folder, 'package.json'), '{"private": true}');
+  npm(folder, 'install', '--offline', '--no-audit', '--no-fund', ...tarballs);
+  return (...args) => spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { PATH: path.dirname(process.execPath) } });
+}
+
+test('the package holds what it needs and no binary, no test, no source of the native side', () => {
+  const names = execFileSync('tar', ['tzf', main], { encoding: 'utf8' }).split('\n');
+  for (const name of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'register.js', 'binding.js', 'bin/plimsoll.js', 'lib/report/page.css', 'docs/report.schema.json', 'LICENSE', 'README.md']) assert.ok(names.includes(`package/${name}`), name);
+  assert.deepEqual(names.filter((name) => /\.node$|\.rs$|__test__|^package\/(bench|src|target)\//.test(name)), []);
+});
+
+test('installed from the tarballs, without Rust, all of it works', () => {
+  const node = project('whole', main, binary);
+  const cjs = node('-e', "const p = require('plimsoll'); const m = new p.BoundedMap({ max: 1 }); m.set(1, 1).set(2, 2); const w = p.watch(); const { state } = w.stats().verdict; w.stop(); console.log(m.size, state)");
+  assert.equal(cjs.stdout, '1 too-early\n', cjs.stderr);
+  const esm = node('--input-type=module', '-e', "import p, { BoundedMap } from 'plimsoll'; import { collectMetrics } from 'plimsoll/prometheus'; import { observeMetrics } from 'plimsoll/opentelemetry'; console.log(p.BoundedMap === BoundedMap, typeof collectMetrics, typeof observeMetrics)");
+  assert.equal(esm.stdout, 'true function function\n', esm.stderr);
+  assert.equal(node('--import', 'plimsoll/register', '-e', 'console.log(1)').stdout, '1\n');
+  assert.equal(node('node_modules/plimsoll/bin/plimsoll.js', '--version').stdout, `${version}\n`);
+});
+
+test("without the platform's package: the service starts, the caches work, the error says what to do", () => {
+  const node = project('bare', main);
+  const caches = node('-e', "const { BoundedMap } = require('plimsoll'); console.log(new BoundedMap({ max: 1 }).size)");
+  assert.equal(caches.stdout, '0\n', caches.stderr);
+  const watch = node('-e', "try { require('plimsoll').watch() } catch ({ code, message }) { console.log(code, message) }");
+  assert.match(watch.stdout, /^ERR_PLIMSOLL_BINDING .*--include=optional/, watch.stderr);
+  const preload = node('--import', 'plimsoll/register', '-e', 'console.log("served")');
+  assert.equal(preload.stdout, 'served\n');
+  assert.match(preload.stderr, /ERR_PLIMSOLL_BINDING/);
+});
+
+test('publint and attw find nothing', () => {
+  for (const [tool, ...args] of [
+    ['publint', 'run', main, '--strict'],
+    // node10 knows no `exports`; Node 20 and later are what is supported.
+    ['attw', main, '--profile', 'node16', '--no-emoji'],
+  ]) {
+    const { status, stdout, stderr } = spawnSync(path.join(BIN, tool), args, { encoding: 'utf8' });
+    assert.equal(status, 0, stdout + stderr);
+  }
+});

@@ -1,0 +1,2 @@
+/** Imported for what it does: `node --import plimsoll/register app.js` watches the process (docs/options.md). */
+export {};
