@@ -75,7 +75,7 @@ for (const policy of ['adaptive', 'lru']) {
 }
 
 test('iteration sees what is added, removed and moved while it runs, as a Map\'s does', () => {
-  const change = fc.tuple(fc.constantFrom('set', 'delete', 'next', 'next', 'clear'), fc.integer({ min: 0, max: 9 }));
+  const change = fc.tuple(fc.constantFrom('set', 'delete', 'next', 'next', 'clear'), fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }) }, { weight: 1, arbitrary: fc.constant('no int32') }));
   fc.assert(
     fc.property(fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (changes, kind) => {
       const maps = [new BoundedMap({ max: 100 }), new Map()];
@@ -89,6 +89,30 @@ test('iteration sees what is added, removed and moved while it runs, as a Map\'s
     }),
     { numRuns: 500 },
   );
+});
+
+test('integer keys: a large map under adds and removals, and then a key that is none', () => {
+  let state = 1;
+  const random = (below) => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % below;
+  for (const spread of [1, 1 << 12, 0x10001]) {
+    const ours = new BoundedMap({ max: 5000, policy: 'lru' });
+    const theirs = new Map();
+    for (let i = 0; i < 30_000; i++) {
+      const key = ((random(4000) - 2000) * spread) | 0;
+      if (random(3) === 0) assert.equal(ours.delete(key), theirs.delete(key));
+      else {
+        ours.set(key, i);
+        theirs.set(key, i);
+      }
+      assert.equal(ours.get(key), theirs.get(key));
+    }
+    checkStructure(ours);
+    assert.deepEqual([...ours], [...theirs]);
+    ours.set('no int32', 1);
+    theirs.set('no int32', 1);
+    checkStructure(ours);
+    assert.deepEqual([...ours], [...theirs]);
+  }
 });
 
 test('properties have the attributes, names and lengths of Map\'s (test262, built-ins/Map)', () => {

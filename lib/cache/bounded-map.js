@@ -4,6 +4,7 @@ const { inspect } = require('node:util');
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 const { Adaptive } = require('./adaptive.js');
 const { Lru } = require('./lru.js');
+const { IntTable, isInt32 } = require('./int-table.js');
 const { SlotIterator, SKIP } = require('./iterator.js');
 const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
 const { packed, widen, normal } = require('./columns.js');
@@ -28,8 +29,10 @@ let readEntry, readKey, readValue, structureOf;
  * whole again, so they may change the map; what they throw reaches the caller after the last one.
  */
 class BoundedMap {
-  /** @type {Map<unknown, number>} */
-  #index = new Map();
+  /** A table of our own while all keys are int32, found out by itself. @type {IntTable | null} */
+  #ints = new IntTable();
+  /** The same, or a Map. @type {IntTable | Map<unknown, number>} */
+  #index = this.#ints;
   #keys = packed();
   #values = packed();
   /** @type {Adaptive | Lru} */
@@ -88,13 +91,13 @@ class BoundedMap {
   }
 
   has(key) {
-    const slot = this.#index.get(key);
+    const slot = this.#find(key);
     return slot !== undefined && (this.#expiry === null || !this.#expired(slot));
   }
 
   /** The value, leaving no trace: not counted, not used in the policy's eyes, not removed if expired. */
   peek(key) {
-    const slot = this.#index.get(key);
+    const slot = this.#find(key);
     return slot === undefined || this.#isDue(slot) ? undefined : this.#values[slot];
   }
 
@@ -104,7 +107,7 @@ class BoundedMap {
   }
 
   delete(key) {
-    const slot = this.#index.get(key);
+    const slot = this.#find(key);
     if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) return false;
     const value = this.#values[slot];
     this.#remove(slot);
@@ -192,9 +195,35 @@ class BoundedMap {
     return depth < 0 ? `[${name}]` : `${name} ${inspectValue(new Map(this.entries()), options)}`;
   }
 
+  #find(key) {
+    if (this.#ints === null) return this.#index.get(key);
+    return isInt32(key) ? this.#ints.get(key) : undefined;
+  }
+
+  #link(key, slot) {
+    if (this.#ints !== null) {
+      if (isInt32(key)) {
+        this.#ints.set(key, slot);
+        return;
+      }
+      this.#leaveInts();
+    }
+    this.#index.set(key, slot);
+  }
+
+  #unlink(key) {
+    if (this.#ints === null) this.#index.delete(key);
+    else this.#ints.delete(key);
+  }
+
+  #leaveInts() {
+    this.#index = this.#ints.toMap(this.#keys);
+    this.#ints = null;
+  }
+
   /** The slot of a live entry, counted and used; MISS, counted, for none. */
   #hit(key) {
-    const slot = this.#index.get(key);
+    const slot = this.#find(key);
     if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) {
       this.#record[MISSES]++;
       return MISS;
@@ -206,7 +235,7 @@ class BoundedMap {
 
   #put(key, value, ttl) {
     const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
-    const slot = this.#index.get(key);
+    const slot = this.#find(key);
     if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) this.#insert(key, value, bytes, ttl);
     else if (this.#sizes === null) this.#update(slot, value, ttl);
     else this.#updateSized(slot, value, bytes, ttl);
@@ -250,7 +279,7 @@ class BoundedMap {
       const slot = this.#policy.replace(key, this.#keys);
       const oldKey = this.#keys[slot];
       const old = this.#values[slot];
-      this.#index.delete(oldKey);
+      this.#unlink(oldKey);
       this.#record[EVICTIONS]++;
       this.#fill(slot, key, value, ttl);
       if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
@@ -284,7 +313,7 @@ class BoundedMap {
     key = normal(key);
     this.#keys[slot] = key;
     this.#values[slot] = value;
-    this.#index.set(key, slot);
+    this.#link(key, slot);
     this.#record[SIZE] = this.#index.size;
     if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
   }
@@ -309,7 +338,7 @@ class BoundedMap {
   }
 
   #vacate(slot) {
-    this.#index.delete(this.#keys[slot]);
+    this.#unlink(this.#keys[slot]);
     this.#keys[slot] = this.#values[slot] = undefined;
     if (this.#sizes !== null) this.#weigh(slot, 0);
     if (this.#expiry !== null) this.#expiry[slot] = Infinity;
@@ -325,6 +354,7 @@ class BoundedMap {
 
   #widen(slots) {
     this.#slots = slots;
+    this.#ints?.grow(slots);
     this.#policy.grow(slots);
     if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
     if (this.#expiry !== null) this.#expiry = widen(this.#expiry, slots, Infinity);
@@ -332,6 +362,7 @@ class BoundedMap {
 
   /** After `max` shrank: the entries move to the first slots, the policy's coldest first. */
   #renumber() {
+    if (this.#ints !== null) this.#leaveInts();
     const { keys, values, sizes, expiry } = { keys: this.#keys, values: this.#values, sizes: this.#sizes, expiry: this.#expiry };
     const slots = [...this.#policy.slots()];
     this.#keys = packed();

@@ -64,10 +64,20 @@ class Lru {
     return slot;
   }
 
+  /** The least recently used slot, or NONE. */
+  get first() {
+    return this.#oldest;
+  }
+
+  /** The slot used next after `slot`, or NONE. */
+  after(slot) {
+    return this.#next[slot];
+  }
+
   /** The slots from the least recently used on. */
   *slots() {
     for (let slot = this.#oldest; slot !== NONE; slot = this.#next[slot]) yield slot;
   }
 }
 
-module.exports = { Lru };
+module.exports = { Lru, NONE };

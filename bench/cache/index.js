@@ -1,0 +1,118 @@
+'use strict';
+// Caches side by side: ours, the peers and a bare Map.
+//
+//   npm install --prefix bench/cache
+//   node bench/cache [--operations hit,miss] [--sizes 1000,100000] [--keys string,integer] [--ttl 3600000]
+//                    [--subjects a,b] [--rounds 15] [--memory]
+//
+// Each library runs in a process of its own; rounds are interleaved. A cell is lru-cache's time divided by the
+// subject's, the median of the rounds' ratios with its 95 % interval (order statistics): above 1
+// is faster than lru-cache. The last column is our time divided by a bare Map's.
+
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+
+const { values: options } = parseArgs({
+  options: {
+    operations: { type: 'string', default: 'hit,hit equal,miss,set existing,set new,delete,zipf' },
+    sizes: { type: 'string', default: '1000,100000,1000000' },
+    keys: { type: 'string', default: 'string,integer' },
+    ttl: { type: 'string' },
+    subjects: { type: 'string', default: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache' },
+    rounds: { type: 'string', default: '15' },
+    memory: { type: 'boolean', default: false },
+  },
+});
+const BASE = 'lru-cache';
+const NO_TTL = new Set(['Map', 'mnemonist', 'lru.min', 'flru']);
+const NO_DELETE = new Set(['flru']);
+const ttl = options.ttl === undefined ? undefined : Number(options.ttl);
+const subjects = options.subjects.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
+
+async function start(name) {
+  const child = fork(path.join(__dirname, 'subject.js'), [name], { execArgv: ['--expose-gc', '--max-old-space-size=4096'] });
+  await once(child, 'message');
+  const ended = new AbortController();
+  child.once('exit', () => ended.abort(new Error(`${name} ended`)));
+  const ask = async (command, argument) => {
+    child.send({ command, argument });
+    const [answer] = await once(child, 'message', { signal: ended.signal });
+    return answer;
+  };
+  return { name, ask, end: () => child.kill() };
+}
+
+/** The median, and the interval that holds it with 95 % (binomial order statistics). */
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const n = sorted.length;
+  const reach = Math.ceil(0.98 * Math.sqrt(n));
+  const at = (i) => sorted[Math.min(Math.max(Math.round(i), 0), n - 1)];
+  return { middle: at((n - 1) / 2), low: at((n - 1) / 2 - reach), high: at((n - 1) / 2 + reach) };
+}
+
+async function measure(cell) {
+  const names = subjects.filter((name) => cell.operation !== 'delete' || !NO_DELETE.has(name));
+  const running = [];
+  for (const name of names) running.push(await start(name));
+  const times = new Map(names.map((name) => [name, []]));
+  try {
+    for (const subject of running) {
+      const proof = await subject.ask('prepare', cell);
+      if (!proof.found || !proof.bounded) throw new Error(`${subject.name} does not do what is timed: ${JSON.stringify({ ...cell, ...proof })}`);
+      for (let warm = 0; warm < 2; warm++) await subject.ask('round');
+    }
+    for (let round = 0; round < Number(options.rounds); round++) {
+      for (const subject of running) times.get(subject.name).push(await subject.ask('round'));
+    }
+  } finally {
+    for (const subject of running) subject.end();
+  }
+  return times;
+}
+
+const ratios = (of, by) => of.map((time, round) => time / by[round]);
+
+async function main() {
+  console.log(`node ${process.version}; ${BASE}'s time / the subject's${ttl === undefined ? '' : `; ttl ${ttl}`}`);
+  if (options.memory) {
+    await compareMemory();
+    return;
+  }
+  for (const keys of options.keys.split(',')) {
+    for (const size of options.sizes.split(',').map(Number)) {
+      console.log(`\n${keys} keys, ${size} entries`);
+      console.log(`${''.padEnd(14)}${subjects.filter((name) => name !== BASE).map((name) => name.padStart(17)).join('')}   ours/Map`);
+      for (const operation of options.operations.split(',')) {
+        const times = await measure({ operation, size, keys, ttl });
+        const cells = subjects.filter((name) => name !== BASE).map((name) => {
+          if (!times.has(name)) return '-';
+          const { middle, low, high } = median(ratios(times.get(BASE), times.get(name)));
+          return `${middle.toFixed(2)} ${low.toFixed(2)}-${high.toFixed(2)}`;
+        });
+        const floor = times.has('Map') && times.has('plimsoll') ? median(ratios(times.get('plimsoll'), times.get('Map'))).middle.toFixed(2) : '';
+        console.log(`${operation.padEnd(14)}${cells.map((each) => each.padStart(17)).join('')}${floor.padStart(11)}`);
+      }
+    }
+  }
+}
+
+async function compareMemory() {
+  for (const keys of options.keys.split(',')) {
+    console.log(`\n${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`);
+    const rows = [];
+    for (const name of subjects) {
+      const subject = await start(name);
+      rows.push({ name, ...(await subject.ask('memory', { size: 1_000_000, keys, ttl })) });
+      subject.end();
+    }
+    const base = rows.find(({ name }) => name === BASE);
+    for (const { name, bytes, collection } of rows) {
+      console.log(`${name.padEnd(14)}${bytes.toFixed(1).padStart(8)}${(base === undefined ? '' : (collection / base.collection).toFixed(2)).padStart(8)}`);
+    }
+  }
+}
+
+void main();

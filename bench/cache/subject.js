@@ -1,0 +1,159 @@
+'use strict';
+// One cache library in a process of its own, so that none spoils the others' compiled code. Takes
+// cells and rounds from bench/cache/index.js.
+
+const { BoundedMap } = require('../..');
+
+/** A bare Map: what the others pay for their bound. It drops the key that the bench says. */
+const SUBJECTS = {
+  'plimsoll': (max, ttl) => new BoundedMap({ max, ttl, name: 'bench' }),
+  'plimsoll lru': (max, ttl) => new BoundedMap({ max, ttl, policy: 'lru', name: 'bench' }),
+  'Map': () => new Map(),
+  'lru-cache': (max, ttl) => new (require('lru-cache').LRUCache)({ max, ttl }),
+  'quick-lru': (max, ttl) => new modules['quick-lru'].default({ maxSize: max, maxAge: ttl }),
+  'mnemonist': (max) => new (require('mnemonist/lru-map-with-delete'))(max),
+  'tiny-lru': (max, ttl) => modules['tiny-lru'].lru(max, ttl),
+  'lru.min': (max) => require('lru.min').createLRU({ max }),
+  'flru': (max) => require('flru')(max),
+  'ttlcache': (max, ttl) => new modules['@isaacs/ttlcache'].TTLCache({ max, ttl: ttl ?? Infinity }),
+};
+const modules = {};
+
+const subject = process.argv[2];
+const OPERATIONS = 1 << 18;
+
+/** A linear congruential generator: the same keys and order in each process. */
+let state = 1;
+const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+
+const makeKey = { string: (i) => `user:${String(i).padStart(11, '0')}`, integer: (i) => i };
+let cell;
+
+function prepare({ operation, size, keys: kind, ttl }) {
+  state = 1;
+  const key = makeKey[kind];
+  const cache = SUBJECTS[subject](size, ttl);
+  const keys = Array.from({ length: size }, (_, i) => key(i));
+  for (const each of keys) cache.set(each, 1);
+  // A second pass, so that the steady state is measured, not the first fill.
+  for (const each of keys) cache.get(each);
+  cell = { operation, size, cache, key, next: size, oldest: 0, run: OPERATION[operation] };
+  const pick = (from) => Array.from({ length: OPERATIONS }, () => from[Math.floor(random() * from.length)]);
+  if (operation === 'hit' || operation === 'set existing' || operation === 'delete') cell.picks = pick(keys);
+  if (operation === 'hit equal') cell.picks = pick(kind === 'string' ? keys.map((each) => `${each}x`.slice(0, -1)) : keys);
+  if (operation === 'miss') cell.picks = pick(Array.from({ length: size }, (_, i) => key(size + i)));
+  if (operation === 'zipf') {
+    const universe = Array.from({ length: size * 4 }, (_, i) => key(i));
+    const log = Math.log(universe.length);
+    cell.picks = Array.from({ length: OPERATIONS * 4 }, () => universe[Math.floor(Math.exp(random() * log)) - 1]);
+  }
+}
+
+const OPERATION = {
+  'hit': get,
+  'hit equal': get,
+  'miss': get,
+  'set existing'({ cache, picks }) {
+    for (let i = 0; i < picks.length; i++) cache.set(picks[i], i);
+    return picks.length;
+  },
+  'set new'(cell) {
+    const { cache, fresh } = cell;
+    if (cache instanceof Map && !(cache instanceof BoundedMap)) {
+      for (let i = 0; i < fresh.length; i++) {
+        cache.delete(cell.drop[i]);
+        cache.set(fresh[i], i);
+      }
+    } else for (let i = 0; i < fresh.length; i++) cache.set(fresh[i], i);
+    return fresh.length;
+  },
+  'delete'({ cache, picks }) {
+    for (let i = 0; i < picks.length; i++) {
+      cache.delete(picks[i]);
+      cache.set(picks[i], i);
+    }
+    return picks.length;
+  },
+  'zipf'({ cache, picks }) {
+    let hits = 0;
+    for (let i = 0; i < picks.length; i++) {
+      if (cache.get(picks[i]) === undefined) cache.set(picks[i], i);
+      else hits++;
+    }
+    cell.hits = hits / picks.length;
+    return picks.length;
+  },
+};
+
+function get({ cache, picks }) {
+  let found = 0;
+  for (let i = 0; i < picks.length; i++) if (cache.get(picks[i]) !== undefined) found++;
+  cell.found = found;
+  return picks.length;
+}
+
+/** Keys never seen before, made outside the timed part; what a bare Map drops for them. */
+function refresh() {
+  if (cell.operation !== 'set new') return;
+  cell.drop = Array.from({ length: OPERATIONS }, (_, i) => cell.key(cell.oldest + i));
+  cell.fresh = Array.from({ length: OPERATIONS }, (_, i) => cell.key(cell.next + i));
+  cell.next += OPERATIONS;
+  cell.oldest += OPERATIONS;
+}
+
+/** CPU time, which a busy machine disturbs less than the wall clock's. */
+function round() {
+  refresh();
+  const start = process.cpuUsage();
+  const operations = cell.run(cell);
+  const { user, system } = process.cpuUsage(start);
+  return (1000 * (user + system)) / operations;
+}
+
+/** What must be the same for all: hits are hits, misses misses, and the bound holds. */
+function proof() {
+  refresh();
+  const operations = cell.run(cell);
+  const { operation, cache, size } = cell;
+  const held = cache.size ?? cache.length;
+  return {
+    found: operation.startsWith('hit') ? cell.found === operations : operation === 'miss' ? cell.found === 0 : true,
+    bounded: subject === 'Map' || subject === 'flru' || subject === 'quick-lru' || held <= size,
+  };
+}
+
+/** Bytes an entry without key and value, and the time of a full collection. */
+function memory({ size, keys: kind, ttl }) {
+  const keys = Array.from({ length: size }, (_, i) => makeKey[kind](i));
+  const used = () => {
+    global.gc();
+    global.gc();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  for (const each of keys) void SUBJECTS.Map().set(each, 1);
+  const before = used();
+  const cache = SUBJECTS[subject](size, ttl);
+  for (const each of keys) cache.set(each, 1);
+  const bytes = (used() - before) / size;
+  const times = Array.from({ length: 5 }, () => {
+    const start = process.hrtime.bigint();
+    global.gc();
+    return Number(process.hrtime.bigint() - start) / 1e6;
+  });
+  cell = { cache, keys };
+  return { bytes, collection: times.toSorted((a, b) => a - b)[2] };
+}
+
+async function main() {
+  for (const name of ['quick-lru', 'tiny-lru', '@isaacs/ttlcache']) modules[name] = await import(name).catch(() => null);
+  process.on('message', ({ command, argument }) => {
+    if (command === 'prepare') {
+      prepare(argument);
+      process.send(proof());
+    } else if (command === 'round') process.send(round());
+    else process.send(memory(argument));
+  });
+  process.send('ready');
+}
+void main();
