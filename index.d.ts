@@ -75,6 +75,54 @@ export class BoundedMap<K = any, V = any> extends Map<K, V> {
   purgeExpired(): number;
 }
 
+/**
+ * The array that never grows: the last `capacity` values, oldest first. `push` takes constant time. Bad options throw a
+ * TypeError or RangeError with code ERR_PLIMSOLL_OPTION.
+ */
+export class RingBuffer<T = any> implements Iterable<T> {
+  /** `capacity`: an integer from 1 to 2^25. With `maxBytes` and `sizeOf`, the oldest values also go for bytes. */
+  constructor(capacity: number | { capacity: number; maxBytes?: number; sizeOf?: (value: T) => number });
+  /** Returns the new length. A value larger than `maxBytes` is dropped itself. */
+  push(value: T): number;
+  /** As Array's: negative indices count from the newest. */
+  at(index: number): T | undefined;
+  /** As Array's: a plain array. */
+  slice(start?: number, end?: number): T[];
+  clear(): void;
+  /** Oldest first; sees what is pushed meanwhile, passes over what is dropped meanwhile. */
+  values(): IterableIterator<T>;
+  [Symbol.iterator](): IterableIterator<T>;
+  toJSON(): T[];
+  readonly length: number;
+  readonly capacity: number;
+  /** Bytes held, as `sizeOf` counts them; 0 without it. */
+  readonly bytes: number;
+  /** How many values had to go for room. */
+  readonly dropped: number;
+}
+
+/**
+ * A Map whose values the collector may take; an entry goes soon after its value. A value that cannot be collected
+ * (a primitive) throws a TypeError with code ERR_PLIMSOLL_VALUE.
+ */
+export class WeakValueMap<K = any, V extends object = any> implements Iterable<[K, V]> {
+  constructor(entries?: Iterable<readonly [K, V]> | null);
+  /** Entries, those included whose values are collected but not yet swept away. */
+  readonly size: number;
+  get(key: K): V | undefined;
+  has(key: K): boolean;
+  set(key: K, value: V): this;
+  delete(key: K): boolean;
+  clear(): void;
+  getOrInsert(key: K, value: V): V;
+  getOrInsertComputed(key: K, callback: (key: K) => V): V;
+  forEach(callback: (value: V, key: K, map: this) => void, thisArg?: any): void;
+  entries(): IterableIterator<[K, V]>;
+  keys(): IterableIterator<K>;
+  values(): IterableIterator<V>;
+  [Symbol.iterator](): IterableIterator<[K, V]>;
+}
+
 
 // -------------------------------------------------------------------------------------- trackers
 

@@ -29,6 +29,8 @@ const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 
 const makeKey = { string: (i) => `user:${String(i).padStart(11, '0')}`, integer: (i) => i };
 let cell;
 
+const pick = (from) => Array.from({ length: OPERATIONS }, () => from[Math.floor(random() * from.length)]);
+
 function prepare({ operation, size, keys: kind, ttl }) {
   state = 1;
   const key = makeKey[kind];
@@ -38,7 +40,6 @@ function prepare({ operation, size, keys: kind, ttl }) {
   // A second pass, so that the steady state is measured, not the first fill.
   for (const each of keys) cache.get(each);
   cell = { operation, size, cache, key, next: size, oldest: 0, run: OPERATION[operation] };
-  const pick = (from) => Array.from({ length: OPERATIONS }, () => from[Math.floor(random() * from.length)]);
   if (operation === 'hit' || operation === 'set existing' || operation === 'delete') cell.picks = pick(keys);
   if (operation === 'hit equal') cell.picks = pick(kind === 'string' ? keys.map((each) => `${each}x`.slice(0, -1)) : keys);
   if (operation === 'miss') cell.picks = pick(Array.from({ length: size }, (_, i) => key(size + i)));
@@ -57,11 +58,10 @@ const OPERATION = {
     for (let i = 0; i < picks.length; i++) cache.set(picks[i], i);
     return picks.length;
   },
-  'set new'(cell) {
-    const { cache, fresh } = cell;
+  'set new'({ cache, fresh, drop }) {
     if (cache instanceof Map && !(cache instanceof BoundedMap)) {
       for (let i = 0; i < fresh.length; i++) {
-        cache.delete(cell.drop[i]);
+        cache.delete(drop[i]);
         cache.set(fresh[i], i);
       }
     } else for (let i = 0; i < fresh.length; i++) cache.set(fresh[i], i);
@@ -122,16 +122,16 @@ function proof() {
   };
 }
 
+function used() {
+  global.gc();
+  global.gc();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
 /** Bytes an entry without key and value, and the time of a full collection. */
 function memory({ size, keys: kind, ttl }) {
   const keys = Array.from({ length: size }, (_, i) => makeKey[kind](i));
-  const used = () => {
-    global.gc();
-    global.gc();
-    const { heapUsed, arrayBuffers } = process.memoryUsage();
-    return heapUsed + arrayBuffers;
-  };
-  for (const each of keys) void SUBJECTS.Map().set(each, 1);
   const before = used();
   const cache = SUBJECTS[subject](size, ttl);
   for (const each of keys) cache.set(each, 1);

@@ -235,8 +235,10 @@ class BoundedMap {
 
   #put(key, value, ttl) {
     const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
-    const slot = this.#find(key);
-    if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) this.#insert(key, value, bytes, ttl);
+    let slot = this.#find(key);
+    // The listener who hears of an expired entry may set the key anew.
+    if (slot !== undefined && this.#expiry !== null && this.#expired(slot)) slot = this.#find(key);
+    if (slot === undefined) this.#insert(key, value, bytes, ttl);
     else if (this.#sizes === null) this.#update(slot, value, ttl);
     else this.#updateSized(slot, value, bytes, ttl);
   }

@@ -1,0 +1,83 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fc = require('fast-check');
+const { inspect } = require('node:util');
+const { RingBuffer } = require('..');
+
+const operation = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 12 }).map((bytes) => ({ bytes })) },
+  { weight: 1, arbitrary: fc.constant('clear') },
+);
+
+test('any pushes under any bounds leave what an array cut from the front would', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 7 }), fc.option(fc.integer({ min: 1, max: 30 })), fc.array(operation, { maxLength: 60 }), (capacity, maxBytes, operations) => {
+      const ring = maxBytes === null ? new RingBuffer(capacity) : new RingBuffer({ capacity, maxBytes, sizeOf: (value) => value.bytes });
+      let model = [];
+      let dropped = 0;
+      const sum = () => (maxBytes === null ? 0 : model.reduce((total, { bytes }) => total + bytes, 0));
+      const most = maxBytes ?? 0;
+      for (const value of operations) {
+        if (value === 'clear') {
+          ring.clear();
+          model = [];
+        } else {
+          if (maxBytes !== null && value.bytes > maxBytes) dropped++;
+          else {
+            model.push(value);
+            while (model.length > capacity || sum() > most) {
+              model.shift();
+              dropped++;
+            }
+          }
+          assert.equal(ring.push(value), model.length);
+        }
+        assert.deepEqual([...ring], model);
+        assert.deepEqual(ring.slice(), model);
+        assert.deepEqual([ring.length, ring.dropped, ring.capacity], [model.length, dropped, capacity]);
+        assert.equal(ring.bytes, sum());
+        for (const i of [-8, -2, -1, 0, 1, 2.7, 6, 7, NaN]) assert.equal(ring.at(i), model.at(i));
+        for (const range of [[1], [-2], [1, -1], [0, 99], [3, 1]]) assert.deepEqual(ring.slice(...range), model.slice(...range));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('iteration sees what is pushed meanwhile and passes over what is dropped', () => {
+  const ring = new RingBuffer(3);
+  for (const value of [1, 2, 3]) ring.push(value);
+  const seen = [];
+  for (const value of ring) {
+    seen.push(value);
+    if (value === 1) for (const more of [4, 5]) ring.push(more);
+  }
+  assert.deepEqual(seen, [1, 3, 4, 5]);
+  const iterator = ring.values();
+  iterator.next();
+  ring.clear();
+  ring.push(undefined);
+  assert.deepEqual([...iterator], [undefined], 'a value of undefined is a value');
+});
+
+test('JSON and inspect show the values', () => {
+  const ring = new RingBuffer(2);
+  for (const value of ['a', 'b', 'c']) ring.push(value);
+  assert.equal(JSON.stringify({ ring }), '{"ring":["b","c"]}');
+  assert.equal(inspect(ring), "RingBuffer(2/2) [ 'b', 'c' ]");
+  assert.equal(String(ring), '[object RingBuffer]');
+});
+
+test('bad options and sizes are refused, and change nothing', () => {
+  for (const bad of [undefined, 0, -1, 1.5, NaN, Infinity, '3', 2 ** 26, {}, { capacity: 1, maxBytes: 0, sizeOf: () => 1 }]) {
+    assert.throws(() => new RingBuffer(bad), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
+  }
+  for (const bad of [{ capacity: 1, max: 1 }, { capacity: 1, maxBytes: 1 }, { capacity: 1, sizeOf: () => 1 }, { capacity: 1, maxBytes: 1, sizeOf: 1 }]) {
+    assert.throws(() => new RingBuffer(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  }
+  const ring = new RingBuffer({ capacity: 2, maxBytes: 10, sizeOf: (size) => size });
+  ring.push(4);
+  for (const size of [-1, NaN, 0.5, '1', undefined, 1n]) assert.throws(() => ring.push(size), { code: 'ERR_PLIMSOLL_SIZE' });
+  assert.deepEqual([ring.slice(), ring.bytes, ring.dropped], [[4], 4, 0]);
+});

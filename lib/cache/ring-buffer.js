@@ -1,0 +1,148 @@
+'use strict';
+
+const { inspect } = require('node:util');
+const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+
+const KNOWN = ['capacity', 'maxBytes', 'sizeOf'];
+
+function checkOptions(given) {
+  const options = typeof given === 'object' && given !== null ? given : { capacity: given };
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.includes(name)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(name)}; a RingBuffer knows ${KNOWN.join(', ')}.`);
+  }
+  const { capacity, maxBytes = Infinity, sizeOf } = options;
+  // What an array of V8 can hold in one piece.
+  if (!Number.isInteger(capacity) || capacity < 1 || capacity > 2 ** 25) {
+    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `a RingBuffer's capacity must be an integer from 1 to ${2 ** 25}, not ${quote(capacity)}.`);
+  }
+  if (maxBytes !== Infinity && (!Number.isSafeInteger(maxBytes) || maxBytes < 1)) {
+    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `maxBytes must be a positive integer of bytes, not ${quote(maxBytes)}.`);
+  }
+  if ((maxBytes === Infinity) !== (sizeOf === undefined) || (sizeOf !== undefined && typeof sizeOf !== 'function')) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf(value) go together: give both or neither.');
+  }
+  return { capacity, maxBytes, sizeOf };
+}
+
+/** The array that never grows: the last `capacity` values, oldest first. */
+class RingBuffer {
+  /** Grows to `capacity` as it fills; cells outside of the window hold undefined. @type {unknown[]} */
+  #items = [];
+  /** Of each cell what sizeOf said. @type {number[] | null} */
+  #sizes = null;
+  #capacity;
+  #maxBytes;
+  #sizeOf;
+  #first = 0;
+  #length = 0;
+  #bytes = 0;
+  #dropped = 0;
+  /** How many values ever left: the sequence number of the oldest one. */
+  #removed = 0;
+
+  constructor(options) {
+    const { capacity, maxBytes, sizeOf } = checkOptions(options);
+    this.#capacity = capacity;
+    this.#maxBytes = maxBytes;
+    this.#sizeOf = sizeOf;
+    if (sizeOf !== undefined) this.#sizes = [];
+  }
+
+  get length() {
+    return this.#length;
+  }
+
+  get capacity() {
+    return this.#capacity;
+  }
+
+  get bytes() {
+    return this.#bytes;
+  }
+
+  get dropped() {
+    return this.#dropped;
+  }
+
+  push(value) {
+    const bytes = this.#sizes === null ? 0 : this.#measure(value);
+    if (bytes > this.#maxBytes) {
+      this.#dropped++;
+      return this.#length;
+    }
+    while (this.#length === this.#capacity || this.#bytes + bytes > this.#maxBytes) {
+      this.#shift();
+      this.#dropped++;
+    }
+    const at = this.#cell(this.#length++);
+    this.#items[at] = value;
+    if (this.#sizes !== null) {
+      this.#sizes[at] = bytes;
+      this.#bytes += bytes;
+    }
+    return this.#length;
+  }
+
+  at(index) {
+    const whole = Math.trunc(index) || 0;
+    const i = whole < 0 ? whole + this.#length : whole;
+    return i >= 0 && i < this.#length ? this.#items[this.#cell(i)] : undefined;
+  }
+
+  slice(start = 0, end = this.#length) {
+    return Array.from({ length: this.#length }, (_, i) => this.#items[this.#cell(i)]).slice(start, end);
+  }
+
+  clear() {
+    this.#removed += this.#length;
+    this.#items = [];
+    if (this.#sizes !== null) this.#sizes = [];
+    this.#first = this.#length = this.#bytes = 0;
+  }
+
+  /** Oldest first; values pushed meanwhile are seen, values dropped meanwhile are passed over. */
+  *values() {
+    for (let next = this.#removed; next < this.#removed + this.#length; next++) {
+      next = Math.max(next, this.#removed);
+      yield this.#items[this.#cell(next - this.#removed)];
+    }
+  }
+
+  [Symbol.iterator]() {
+    return this.values();
+  }
+
+  toJSON() {
+    return this.slice();
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'RingBuffer';
+  }
+
+  [inspect.custom](depth, options, inspectValue) {
+    const name = `RingBuffer(${this.#length}/${this.#capacity})`;
+    return depth < 0 ? `[${name}]` : `${name} ${inspectValue(this.slice(), options)}`;
+  }
+
+  #cell(i) {
+    const at = this.#first + i;
+    return at < this.#capacity ? at : at - this.#capacity;
+  }
+
+  #shift() {
+    this.#items[this.#first] = undefined;
+    if (this.#sizes !== null) this.#bytes -= this.#sizes[this.#first];
+    this.#first = this.#cell(1);
+    this.#length--;
+    this.#removed++;
+  }
+
+  #measure(value) {
+    const bytes = (0, this.#sizeOf)(value);
+    if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+    throw new PlimsollRangeError('ERR_PLIMSOLL_SIZE', `sizeOf must return an integer of bytes, 0 or more, not ${quote(bytes)}; the buffer is unchanged.`);
+  }
+}
+
+module.exports = { RingBuffer };
