@@ -92,10 +92,13 @@ test('cluster children and worker threads are watched, other children are not', 
 });
 
 test('a heap that runs out leaves its report', async (t) => {
-  const app = 'const all = []; setInterval(() => { for (let i = 0; i < 20_000; i++) all.push({ i, t: [i, i, i] }); }, 5);';
-  const { code, report } = await plimsoll(t, ['run', ...FAST, '--snapshot-on', 'none', 'app.js'], { 'app.js': app }, { NODE_OPTIONS: '--max-old-space-size=64' });
+  const app = 'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
+  const { code, report, left } = await plimsoll(t, ['run', ...FAST, 'app.js'], { 'app.js': app }, { NODE_OPTIONS: '--max-old-space-size=64' });
   assert.equal(code, 128 + 6);
   assert.deepEqual(report.exit, { code: null, signal: 'SIGABRT', byUs: false });
+  const snapshots = left.filter((name) => name.endsWith('.heapsnapshot'));
+  assert.equal(snapshots.length, 1, left.join());
+  assert.match(report.notes.join(), /one snapshot/, 'it was read');
 });
 
 test('bad usage is code 2 and says what to do', async (t) => {

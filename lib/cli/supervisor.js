@@ -6,6 +6,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
 const { pathToFileURL } = require('node:url');
 const { requireNative } = require('../native.js');
 const { PlimsollError } = require('../errors.js');
@@ -15,8 +16,9 @@ const { duration: words } = require('../report/units.js');
 const REGISTER = pathToFileURL(path.join(__dirname, '../../register.js')).href;
 const GRACE_MS = 10_000;
 const POLL_MS = 500;
-/** How long the end of the duration waits for a snapshot that is being written. */
+/** How long a snapshot that is being written is waited for: at the end of the duration, and where the program is dead. */
 const EVIDENCE_MS = 20_000;
+const LAST_EVIDENCE_MS = 120_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
 
@@ -146,10 +148,10 @@ class Supervisor {
     const states = [...this.#states.values()].toSorted(byWeight);
     const reports = [];
     for (const state of states) {
-      const paths = (state.annex?.diagnosis ?? []).filter((file) => fs.existsSync(file));
+      const paths = await evidenceOf(state, exit);
       const notes = [];
       let analysis;
-      if (paths.length > 0 && ['leak', 'suspect'].includes(state.verdict.state)) {
+      if (paths.length > 0 && (['leak', 'suspect'].includes(state.verdict.state) || exit.signal === 'SIGABRT')) {
         if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
         analysis = await this.#analysis(paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
       }
@@ -162,6 +164,21 @@ class Supervisor {
 function byWeight(a, b) {
   const order = ORDER.indexOf(a.verdict.state) - ORDER.indexOf(b.verdict.state);
   return order || (a.verdict.msToLimit ?? Infinity) - (b.verdict.msToLimit ?? Infinity) || a.pid - b.pid || a.threadId - b.threadId;
+}
+
+/**
+ * The snapshots to read: those of the diagnosis, and what the process left when it was about to run
+ * out of heap, which it could not tell any more. A child may still be writing that one.
+ */
+async function evidenceOf({ pid, annex }, exit) {
+  const taken = (annex?.diagnosis ?? []).filter((file) => fs.existsSync(file));
+  // V8 ends a process that is out of heap by abort().
+  if (taken.length >= COMPLETE || annex === null || exit.signal !== 'SIGABRT') return taken;
+  const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot(\\.partial)?$`);
+  const listed = () => (fs.existsSync(annex.dir) ? fs.readdirSync(annex.dir).filter((name) => own.test(name)) : []);
+  for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')); waited += POLL_MS) await delay(POLL_MS);
+  const left = listed().filter((name) => !name.endsWith('.partial')).map((name) => path.join(annex.dir, name));
+  return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
 }
 
 function readState(file) {

@@ -8,6 +8,9 @@ const { isMainThread, threadId } = require('node:worker_threads');
 /** Package managers start the service; they are not the service. */
 const NOT_A_SERVICE = /^(npm|npx|yarn|yarnpkg|pnpm|pnpx|corepack)(-cli)?(\.[cm]?js)?$/;
 
+/** Who runs a service under `plimsoll run` waits for the evidence: the snapshot's child may work. */
+const DIAGNOSIS_NICE = 5;
+
 function register(env = process.env) {
   if (env.PLIMSOLL_DISABLE === '1' || NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
   if (env.PLIMSOLL_RUN !== undefined && !belongsToRun(env)) return undefined;
@@ -16,7 +19,7 @@ function register(env = process.env) {
     const { watch, INTERNAL } = require('./watcher.js');
     const underRun = env.PLIMSOLL_RUN_DIR !== undefined;
     const options = { log: underRun ? 'silent' : 'info', ...optionsFromEnv(env) };
-    if (underRun) options[INTERNAL] = { statePath: path.join(env.PLIMSOLL_RUN_DIR, `${process.pid}.${threadId}.state`) };
+    if (underRun) options[INTERNAL] = { statePath: path.join(env.PLIMSOLL_RUN_DIR, `${process.pid}.${threadId}.state`), nice: DIAGNOSIS_NICE };
     return watch(options);
   } catch (error) {
     process.emitWarning(`the service runs unwatched: ${error.message}`, { type: 'PlimsollWarning', code: error.code });

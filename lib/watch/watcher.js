@@ -10,6 +10,7 @@ const { requireNative } = require('../native.js');
 const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
+const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { caches } = require('../cache/registry.js');
@@ -25,6 +26,8 @@ const INTERNAL = Symbol('plimsoll.internal');
 /** Memory that the analyzer takes: of the files' bytes, and beside them. */
 const ANALYSIS_FACTOR = 1.3;
 const ANALYSIS_BASE = 96 * 2 ** 20;
+
+const REFUSALS_KEPT = 16;
 
 /** How often the trackers' figures are copied into the published state, in ticks. */
 const ANNEX_EVERY = 5;
@@ -54,12 +57,16 @@ class Watcher extends EventEmitter {
   #notes = [];
   #abort = new AbortController();
   #tracker;
+  /** @type {NearLimit | undefined} */
+  #nearLimit;
+  #nice;
 
   constructor(given = {}) {
     super();
     const { [INTERNAL]: internal = {}, ...rest } = given;
     this.#options = resolveOptions(rest);
     this.#statePath = internal.statePath;
+    this.#nice = internal.nice;
     this.#log = loggerOf(this.#options.log);
     this.#dir = path.resolve(this.#options.dir ?? diagnosticDir());
     this.#sampler = new IsolateSampler(this.#options, {
@@ -69,6 +76,7 @@ class Watcher extends EventEmitter {
     });
     this.#prober = new Prober(this.#sampler.native);
     if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
+    if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
     if (this.#options.track) this.#tracker = trackAll();
     this.#updateAnnex();
     if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
@@ -127,6 +135,7 @@ class Watcher extends EventEmitter {
     this.#abort.abort();
     this.#sampler.stop();
     this.#tracker?.stop();
+    this.#nearLimit?.close();
     if (running === this) running = undefined;
   }
 
@@ -140,9 +149,20 @@ class Watcher extends EventEmitter {
     return JSON.parse(this.#sampler.native.state());
   }
 
+  #watchLimit() {
+    const { maxFiles, maxBytes, cooldown } = this.#options;
+    try {
+      this.#nearLimit = new NearLimit({ dir: this.#dir, maxFiles, maxBytes, cooldown, nice: this.#nice });
+    } catch (error) {
+      this.#notes.push(`No snapshot will be taken near the heap's limit: ${error.message}`);
+    }
+  }
+
   #onTick() {
     this.#prober.tick();
-    if (++this.#ticks % ANNEX_EVERY === 0) this.#updateAnnex();
+    const last = this.#nearLimit?.poll() ?? null;
+    if (last !== null) this.#onNearLimit(last);
+    if (this.#statePath !== undefined && ++this.#ticks % ANNEX_EVERY === 0) this.#updateAnnex();
     if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
   }
 
@@ -197,6 +217,7 @@ class Watcher extends EventEmitter {
         (snapshot) => {
           diagnosis.add(snapshot, watchedMs, value);
           this.#updateAnnex();
+          this.#sampler.native.publish();
         },
         (error) => {
           // Busy passes; no room, no directory or a cooldown will be no different in a moment.
@@ -216,6 +237,27 @@ class Watcher extends EventEmitter {
       .catch((error) => this.#fail(error));
   }
 
+  /** V8 was about to give up: what the child that was forked there has left. */
+  #onNearLimit({ outcome, failure }) {
+    const tMs = Math.round(process.uptime() * 1000);
+    if (outcome === undefined) this.#refuse(tMs, failure);
+    else this.#took({ ...outcome, tMs, reason: 'near-limit' });
+    this.#updateAnnex();
+  }
+
+  #took(snapshot) {
+    this.#snapshots.push(snapshot);
+    this.#emit('snapshot', snapshot);
+    this.#log.info(`plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+    return snapshot;
+  }
+
+  #refuse(tMs, { code, message, needed, available }) {
+    this.#refused++;
+    this.#refusals.push({ tMs, code: code ?? 'ERR_PLIMSOLL_SNAPSHOT', message, neededBytes: needed ?? null, availableBytes: available ?? null });
+    if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
+  }
+
   async #take(reason, options) {
     const { takeSnapshot } = require('../snapshot/take-snapshot.js');
     const { native } = this.#sampler;
@@ -226,17 +268,12 @@ class Watcher extends EventEmitter {
     this.#updateAnnex();
     try {
       const { dir = this.#dir, maxFiles, maxBytes } = { ...this.#options, ...options, dir: options.dir ?? this.#dir };
-      const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, keepAlive: false, ...options, dir })), tMs, reason };
+      const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, keepAlive: false, nice: this.#nice, ...options, dir })), tMs, reason };
       // Pages that V8's snapshot builder took from malloc stay with it: no leak of the service.
       if (snapshot.method === 'in-process' && !this.#stopped) native.rebaseNative(Math.max(0, outsideHeap() - before));
-      this.#snapshots.push(snapshot);
-      this.#emit('snapshot', snapshot);
-      this.#log.info(`plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
-      return snapshot;
+      return this.#took(snapshot);
     } catch (error) {
-      this.#refused++;
-      this.#refusals.push({ tMs, code: error.code ?? 'ERR_PLIMSOLL_SNAPSHOT', message: error.message, neededBytes: error.needed ?? null, availableBytes: error.available ?? null });
-      if (this.#refusals.length > 16) this.#refusals.shift();
+      this.#refuse(tMs, error);
       throw error;
     } finally {
       this.#taking--;
@@ -291,6 +328,7 @@ class Watcher extends EventEmitter {
       uptimeAtWatch: this.#uptimeAtWatch,
       process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: safeCwd(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
       limit: this.#options.limit ?? null,
+      dir: this.#dir,
       snapshots: this.#snapshots,
       taking: this.#taking > 0,
       diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],

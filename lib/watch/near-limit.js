@@ -1,0 +1,40 @@
+'use strict';
+// The last evidence: when V8 is about to give up for want of heap, a forked child takes a snapshot,
+// the limit is raised a little, and the service goes on, or dies with the file on disk.
+
+const v8 = require('node:v8');
+const { requireNative } = require('../native.js');
+const { resolve } = require('../snapshot/options.js');
+
+/** By what share of the limit it is raised: enough to end the work in hand, and to say goodbye. */
+const RAISE = 0.1;
+
+class NearLimit {
+  #emergency;
+  /** What has been told already: each of them takes one. */
+  #told = false;
+
+  /** @param {Record<string, unknown>} options of takeSnapshot */
+  constructor(options) {
+    const { SnapshotEmergency } = requireNative();
+    const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
+    const { keepAlive: _, ...request } = resolve({ ...options, reason: 'near-limit' });
+    this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });
+    this.#emergency.watchHeapLimit(limit * RAISE);
+  }
+
+  /** What came of it, once: {outcome} or {failure}; null while nothing did. */
+  poll() {
+    if (this.#told) return null;
+    const { step, outcome, failure } = this.#emergency.step();
+    if (step !== 'done' && step !== 'failed') return null;
+    this.#told = true;
+    return step === 'done' ? { outcome } : { failure };
+  }
+
+  close() {
+    this.#emergency.close();
+  }
+}
+
+module.exports = { NearLimit };
