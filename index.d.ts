@@ -561,6 +561,33 @@ export interface Suspect {
   advice: string | null;
 }
 
+/** A row of a summary; sizes in bytes. */
+export interface SummaryRow {
+  name: string;
+  count: number;
+  shallow: number;
+  retained: number;
+}
+
+/** What one snapshot holds, the largest first; sizes in bytes. */
+export interface SnapshotSummary {
+  bytes: number;
+  /** By constructor; strings and the like by their kind, `(string)`. */
+  constructors: SummaryRow[];
+  /** By the variable or property that holds them. */
+  holders: Array<{ name: string; constructor: string; id: number; file: string | null; line: number | null; retained: number; path: string[] }>;
+  /** By package: `name@version`, `(application)`, `(node)`, `(v8)`. */
+  packages: SummaryRow[];
+  /** Shapes that are often a mistake. */
+  shapes: Array<
+    | { kind: 'duplicated-string'; text: string; count: number; bytes: number }
+    | { kind: 'sparse-array'; id: number; elements: number; capacity: number; bytes: number }
+    | { kind: 'huge-closure'; id: number; name: string; bytes: number }
+    | { kind: 'detached-context'; id: number; bytes: number }
+    | { kind: 'zombie-timer'; count: number; bytes: number }
+  >;
+}
+
 /** A plimsoll.report/1, as docs/report.schema.json describes it. */
 export interface PlimsollReport {
   schema: 'plimsoll.report/1';
@@ -582,14 +609,18 @@ export interface PlimsollReport {
   series: { [channel in 'heap' | 'external' | 'native']?: Array<[tMs: number, min: number, load: number | null]> };
   /** What limits the evidence. */
   notes?: string[];
+  /** What the last snapshot holds: only from `analyze()`. */
+  summary?: SnapshotSummary;
   [more: string]: unknown;
 }
 
 export interface AnalyzeOptions {
   /** Ends the analysis; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** How many suspects at most; default 10. */
+  /** How many suspects, and rows of each kind in the summary, at most; default 10. */
   top?: number;
+  /** The channel that grew, where it is known: what the snapshots themselves cannot show is then named by it. */
+  channel?: 'heap' | 'external' | 'native';
   /** Do not keep the process alive for the analysis; default false. */
   unref?: boolean;
 }

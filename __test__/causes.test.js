@@ -5,6 +5,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { analyze } = require('../index.js');
+const command = require('../lib/cli/analyze.js');
 const { requireNative } = require('../lib/native.js');
 const { programs } = require('./causes/programs.js');
 const { runProgram } = require('./causes/run.js');
@@ -52,6 +53,11 @@ test('with two snapshots or one it says less, and why', async (t) => {
   assert.equal(one.verdict.state, 'too-early');
   assert.deepEqual(one.suspects, []);
   assert.match(one.notes.join(), /take two more/);
+  const holder = one.summary.holders.find(({ name }) => expect.name.includes(name));
+  assert.equal(holder.file.endsWith(expect.file), true);
+  assert.equal(holder.constructor, 'Map');
+  assert.ok(one.summary.packages.some(({ name, retained }) => name === '(application)' && retained > holder.retained / 2));
+  assert.ok(one.summary.constructors.some(({ name, count }) => name === 'Map' && count > 1));
 
   await assert.rejects(analyze([]), { code: 'ERR_PLIMSOLL_OPTION' });
   await assert.rejects(analyze(['/none.heapsnapshot']), { code: 'ERR_PLIMSOLL_SNAPSHOT_IO' });
@@ -61,4 +67,23 @@ test('with two snapshots or one it says less, and why', async (t) => {
   const running = analyze(snapshots, { signal: controller.signal });
   controller.abort(reason);
   await assert.rejects(running, reason);
+});
+
+test('one snapshot has a summary, and --path the way to an object', async (t) => {
+  const program = programs.find(({ title }) => title === 'object: instance, null prototype, strings');
+  const { dir, snapshots, expect } = await runProgram(program, { random, rounds: 1 });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const run = async (values) => {
+    let text = '';
+    const stream = { write: (chunk) => (text += chunk), isTTY: false };
+    const code = await command.run(values, snapshots, { stdout: stream, stderr: stream, env: {} });
+    assert.equal(code, 0);
+    return text;
+  };
+  const { summary } = JSON.parse(await run({ json: true, top: '50' }));
+  const holder = summary.holders.find(({ name }) => expect.name.includes(name));
+  assert.ok((await run({ path: String(holder.id) })).includes(holder.name));
+  assert.match(await run({}), new RegExp(`${expect.name[0]}.*${expect.file}`));
+  await assert.rejects(run({ path: '2' }), { code: 'ERR_PLIMSOLL_OPTION' });
+  await assert.rejects(run({ top: '0' }), { code: 'ERR_PLIMSOLL_OPTION' });
 });

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { requireNative } = require('../native.js');
 const { checkPaths, reportOf } = require('../report/analyze.js');
 const { PlimsollError } = require('../errors.js');
+const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 
 const LEAK = 3;
@@ -13,14 +14,17 @@ const LEAK = 3;
 const options = {
   json: { type: 'boolean', description: 'the report as JSON on standard output' },
   html: { type: 'string', value: 'FILE', description: 'the report as one page' },
-  top: { type: 'string', value: 'N', description: 'how many suspects and rows at most (10)' },
+  path: { type: 'string', value: 'ID', description: 'only the way to the object with this id in the last snapshot' },
+  top: { type: 'string', value: 'N', description: 'how many suspects, and rows of each kind, at most (10)' },
 };
 
-function topOf(text) {
+function wholeNumber(name, text, most) {
   if (text === undefined) return undefined;
-  const top = Number(text);
-  if (!Number.isInteger(top) || top < 1 || top > 1000) throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--top must be a whole number from 1 to 1000, not ${text}.`);
-  return top;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > most) {
+    throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--${name} must be a whole number from 1 to ${most}, not ${text}.`);
+  }
+  return number;
 }
 
 /** Shows how far the analysis is, on a terminal, until the function that it returns is called. */
@@ -41,24 +45,35 @@ function showProgress(native, stream, count) {
   };
 }
 
-async function run(values, positionals, io) {
-  checkPaths(positionals);
-  const native = requireNative();
-  const paths = positionals.map((each) => path.resolve(each));
-  const top = topOf(values.top);
-  const done = showProgress(native, io.stderr, paths.length);
-  let report;
+async function answerOf(native, paths, wanted, stderr) {
+  const done = showProgress(native, stderr, paths.length);
   try {
-    report = reportOf(JSON.parse(await native.analyzeSnapshots(paths, JSON.stringify({ top }))));
+    return JSON.parse(await native.analyzeSnapshots(paths, JSON.stringify(wanted)));
   } finally {
     done();
   }
+}
+
+async function run(values, positionals, io) {
+  checkPaths(positionals);
+  const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1) };
+  const answer = await answerOf(requireNative(), positionals.map((each) => path.resolve(each)), wanted, io.stderr);
+  if (answer.way) {
+    io.stdout.write(values.json ? `${JSON.stringify(answer.way)}\n` : renderWay(answer.way));
+    return 0;
+  }
+  const report = reportOf(answer);
   const files = [];
   if (values.html !== undefined) {
     fs.writeFileSync(values.html, require('../report/html.js').renderHtml(report));
     files.push(path.resolve(values.html));
   }
-  io.stdout.write(values.json ? `${JSON.stringify(report)}\n` : render(report, { color: Boolean(io.stdout.isTTY), width: io.stdout.columns, files }));
+  if (values.json) io.stdout.write(`${JSON.stringify(report)}\n`);
+  else {
+    io.stdout.write(render(report, { color: Boolean(io.stdout.isTTY), width: io.stdout.columns, files }));
+    // With suspects at hand the summary would only be in their way.
+    if (report.suspects.length === 0) io.stdout.write(renderSummary(report.summary));
+  }
   return report.verdict.state === 'leak' ? LEAK : 0;
 }
 

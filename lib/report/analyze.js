@@ -26,14 +26,14 @@ function checkPaths(paths) {
 /**
  * Reads one to three snapshots of one process, the oldest first, and names what grows.
  * @param {string[]} paths
- * @param {{signal?: AbortSignal, top?: number, unref?: boolean}} [options] `top`: how many suspects at most; `unref`: do
- *   not keep this process alive for it
+ * @param {{signal?: AbortSignal, top?: number, channel?: 'heap' | 'external' | 'native', unref?: boolean}} [options] `top`: how many
+ *   suspects at most; `channel`: the one that grew; `unref`: do not keep this process alive for it
  * @returns {Promise<object>} a plimsoll.report/1
  */
-async function analyze(paths, { signal, top, unref = false } = {}) {
+async function analyze(paths, { signal, top, channel, unref = false } = {}) {
   checkPaths(paths);
   signal?.throwIfAborted();
-  const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top } });
+  const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top, channel } });
   const child = spawn(process.execPath, [CHILD, request], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
   if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
   const stop = () => child.kill('SIGKILL');

@@ -29,6 +29,8 @@ pub enum Error {
     Corrupt(String),
     /// The caller asked to stop.
     Cancelled,
+    /// No object of the snapshot has the id that was asked for.
+    NoSuchObject(u32),
 }
 
 impl Error {
@@ -43,6 +45,7 @@ impl Error {
             Error::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
             Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
+            Error::NoSuchObject(_) => "ERR_PLIMSOLL_OPTION",
         }
     }
 }
@@ -84,6 +87,12 @@ impl fmt::Display for Error {
                  again (compare checksums), or take another.",
             ),
             Error::Cancelled => f.write_str("the analysis was cancelled by its caller."),
+            Error::NoSuchObject(id) => {
+                write!(
+                    f,
+                    "no object of the snapshot has the id {id}; take one from the summary or from DevTools."
+                )
+            }
         }
     }
 }

@@ -25,12 +25,13 @@ mod shallow;
 mod sizes;
 mod snapshot;
 mod strings;
+mod summary;
 mod weak_map;
 
 pub use error::Error;
 pub use kind::{EdgeKind, NodeKind};
 pub use progress::{Phase, Progress, Report, unattended};
-pub use report::{Options, analyze};
+pub use report::{Channel, Options, analyze};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
 
 /// The result of reading a snapshot.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::leak::{Suspect, Suspects, suspects};
-use super::{Report, Result, Snapshot};
+use super::leak::{Names, Suspect, Suspects, suspects};
+use super::summary::{Summary, summary};
+use super::{Error, Report, Result, Snapshot};
 
 /// What the caller may choose.
 #[derive(Debug, Default, Deserialize)]
@@ -13,6 +14,22 @@ use super::{Report, Result, Snapshot};
 pub struct Options {
     /// How many suspects at most; 10 unless given.
     pub top: Option<usize>,
+    /// The id of an object in the last snapshot: only the way to it is wanted.
+    pub path: Option<u32>,
+    /// The channel that grew, where the caller knows it.
+    pub channel: Option<Channel>,
+}
+
+/// Where memory grew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// V8's heap.
+    Heap,
+    /// Buffers and what else V8 accounts for outside of its heap.
+    External,
+    /// Memory that V8 does not know.
+    Native,
 }
 
 /// A snapshot that was read.
@@ -29,6 +46,19 @@ struct Analysis {
     suspects: Vec<Suspect>,
     snapshots: Vec<Source>,
     notes: Vec<String>,
+    /// Of the last snapshot.
+    summary: Summary,
+}
+
+/// An object and the way to it.
+#[derive(Debug, Serialize)]
+struct Way {
+    id: u32,
+    name: String,
+    shallow: u64,
+    retained: u64,
+    /// From the module or root down.
+    path: Vec<String>,
 }
 
 /// Reads the snapshots, oldest first, and says what they show, as JSON.
@@ -46,6 +76,26 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
         });
         snapshots.push(snapshot);
     }
-    let Suspects { suspects, notes } = suspects(&snapshots, options.top.unwrap_or(10));
-    Ok(serde_json::json!(Analysis { suspects, snapshots: sources, notes }).to_string())
+    let Some(last) = snapshots.last() else {
+        return Err(Error::Schema("no snapshot was given".to_owned()));
+    };
+    if let Some(id) = options.path {
+        return way(last, id);
+    }
+    let most = options.top.unwrap_or(10);
+    let Suspects { suspects, notes } = suspects(&snapshots, most, options.channel);
+    let summary = summary(last, most);
+    Ok(serde_json::json!(Analysis { suspects, snapshots: sources, notes, summary }).to_string())
+}
+
+fn way(snapshot: &Snapshot, id: u32) -> Result<String> {
+    let node = snapshot.by_id(id).ok_or(Error::NoSuchObject(id))?;
+    let way = Way {
+        id,
+        name: snapshot.name(node).into_owned(),
+        shallow: snapshot.shallow(node),
+        retained: snapshot.retained(node),
+        path: Names::new(snapshot).path_to(node),
+    };
+    Ok(serde_json::json!({ "way": way }).to_string())
 }

@@ -82,7 +82,7 @@ pub(super) fn find(
     if by_route(scene, thing, steps, &mut finding) {
         return finding;
     }
-    let composition = Composition::of(scene, sample, is_old);
+    let composition = Composition::of(scene, thing, sample, is_old);
     let most = |part: u64| part * 2 > composition.bytes;
     let container = container(scene, thing);
     finding.captured = composition
@@ -90,7 +90,7 @@ pub(super) fn find(
         .as_ref()
         .filter(|_| most(composition.contexts))
         .map(|found| found.1.clone());
-    finding.cause = if most(composition.timers) {
+    finding.cause = if most(composition.timers) && container == Cause::Other {
         Cause::Timers
     } else if most(composition.sockets) {
         Cause::Sockets
@@ -252,17 +252,17 @@ fn event_of_target(scene: &Scene, steps: &[Step]) -> Option<String> {
 }
 
 impl Composition {
-    fn of(scene: &Scene, sample: &[Node], is_old: &dyn Fn(Node) -> bool) -> Self {
+    fn of(scene: &Scene, thing: Node, sample: &[Node], is_old: &dyn Fn(Node) -> bool) -> Self {
         let mut sum = Composition::default();
         // Every so many: a leak's items are alike, but the first may be warm-up.
         let stride = sample.len().div_ceil(256).max(1);
         for &top in sample.iter().step_by(stride) {
-            sum.add(scene, top, is_old);
+            sum.add(scene, thing, top, is_old);
         }
         sum
     }
 
-    fn add(&mut self, scene: &Scene, top: Node, is_old: &dyn Fn(Node) -> bool) {
+    fn add(&mut self, scene: &Scene, thing: Node, top: Node, is_old: &dyn Fn(Node) -> bool) {
         let snapshot = scene.snapshot;
         let bytes = snapshot.retained(top);
         self.bytes += bytes;
@@ -276,7 +276,8 @@ impl Composition {
                 NodeKind::Native if snapshot.raw_name(node) == b"system / JSArrayBufferData" => {
                     buffers += snapshot.shallow(node);
                 }
-                NodeKind::Closure if contexts == 0 => {
+                // Of a variable's own value the scopes of its methods count too.
+                NodeKind::Closure if node == top || (top == thing && contexts == 0) => {
                     if let Some(context) =
                         scene.internal(node, "context").filter(|&context| !is_old(context))
                     {
@@ -284,17 +285,20 @@ impl Composition {
                         self.note_captured(scene, context);
                     }
                 }
+                // What an item has (a session its timer) is not what it is; a connection is, whoever wraps it.
                 NodeKind::Object if next <= 4 => match kind_of(scene, node) {
-                    Some(Kind::Timer) => return self.timers += bytes,
-                    Some(Kind::Listener) => return self.listeners += bytes,
-                    Some(Kind::Promise) => return self.promises += bytes,
                     Some(Kind::Socket) => return self.sockets += bytes,
+                    Some(Kind::Timer) if node == top => return self.timers += bytes,
+                    Some(Kind::Listener) if node == top => return self.listeners += bytes,
+                    Some(Kind::Promise) if node == top => return self.promises += bytes,
                     Some(Kind::Stream) if node == top => return self.streams += bytes,
                     // A request or a response has a connection, but somebody kept the exchange.
                     Some(Kind::Message) => return,
                     _ => {}
                 },
-                NodeKind::Hidden if snapshot.raw_name(node) == b"system / PromiseReaction" => {
+                NodeKind::Hidden
+                    if node == top && snapshot.raw_name(node) == b"system / PromiseReaction" =>
+                {
                     return self.promises += bytes;
                 }
                 _ => {}
@@ -339,10 +343,17 @@ enum Kind {
     Message,
 }
 
+/// A settled promise refers to its result, a pending one to what waits for it or to nothing.
+fn is_pending(scene: &Scene, promise: Node) -> bool {
+    scene
+        .internal(promise, "reactions_or_result")
+        .is_none_or(|waits| scene.snapshot.raw_name(waits) == b"system / PromiseReaction")
+}
+
 fn kind_of(scene: &Scene, node: Node) -> Option<Kind> {
     let name = scene.snapshot.raw_name(node);
     if name == b"Promise" {
-        return Some(Kind::Promise);
+        return is_pending(scene, node).then_some(Kind::Promise);
     }
     let is_stream = ["_readableState", "_writableState"]
         .iter()

@@ -150,17 +150,18 @@ impl<'s> Series<'s> {
     fn add_own_sizes(&self, by_slot: &mut FxHashMap<Slot, Growth>) {
         let (last, count) = (self.last(), self.snapshots.len());
         for node in last.nodes().filter(|&node| self.is_old(node)) {
-            let sizes: Vec<u64> = self
-                .before(node)
-                .iter()
-                .zip(self.snapshots)
-                .map(|(&before, snapshot)| snapshot.shallow(before))
-                .chain([last.shallow(node)])
-                .collect();
-            let least = sizes.iter().copied().min().unwrap_or(0);
-            if sizes.iter().all(|&size| size == least) || super::owners::counted(last, node) == 0 {
+            let now = last.shallow(node);
+            let before = || {
+                self.counterparts
+                    .iter()
+                    .zip(self.snapshots)
+                    .map(|(of, snapshot)| snapshot.shallow(of.earlier[node as usize]))
+            };
+            if before().all(|size| size == now) || super::owners::counted(last, node) == 0 {
                 continue;
             }
+            let sizes: Vec<u64> = before().chain([now]).collect();
+            let least = sizes.iter().copied().min().unwrap_or(0);
             let slot = self.owner(Slot { holder: node, name: None });
             let growth = by_slot.entry(slot).or_insert_with(|| Growth {
                 thing: slot.holder,

@@ -18,6 +18,7 @@ mod sources;
 
 use serde::Serialize;
 
+use super::report::Channel;
 use super::{Node, Snapshot};
 use causes::Finding;
 use growth::{Growth, Series};
@@ -74,7 +75,7 @@ pub struct Suspects {
 }
 
 /// Compares snapshots of one process, oldest first. One alone shows no growth.
-pub fn suspects(snapshots: &[Snapshot], most: usize) -> Suspects {
+pub fn suspects(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
     let mut notes = Vec::new();
     let series = match Series::new(snapshots) {
         Some(series) if snapshots.len() > 1 => series,
@@ -105,8 +106,156 @@ pub fn suspects(snapshots: &[Snapshot], most: usize) -> Suspects {
     suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.bytes));
     let least = suspects.first().map_or(0, |first| first.bytes / 50);
     suspects.retain(|suspect| suspect.bytes >= least);
+    let is_external = |suspect: &Suspect| suspect.cause == Cause::Buffers;
+    if channel == Some(Channel::External) && !suspects.iter().any(is_external) {
+        add_wasm_memories(&scene, &series, &mut suspects, &mut notes);
+    }
     suspects.truncate(most);
     Suspects { suspects, notes }
+}
+
+/// From Node 26 on a WebAssembly memory shows its size only while a program looks at its buffer. Where memory outside of
+/// the heap grows and no buffer does, it is likely to be one of these.
+fn add_wasm_memories(
+    scene: &Scene,
+    series: &Series,
+    suspects: &mut Vec<Suspect>,
+    notes: &mut Vec<String>,
+) {
+    let snapshot = scene.snapshot;
+    let is_memory = |&node: &Node| {
+        snapshot.raw_name(node) == b"Memory"
+            && series.is_old(node)
+            && scene
+                .property(node, "__proto__")
+                .is_some_and(|proto| snapshot.raw_name(proto) == b"WebAssembly.Memory")
+    };
+    for node in snapshot.nodes().filter(is_memory).take(MAX_GROWTHS) {
+        let steps = route::route(scene, node, &|node| series.is_old(node));
+        let named = names::name(scene, &steps);
+        let Some(place) = named.place.filter(|place| !sources::is_internal(&place.file)) else {
+            continue;
+        };
+        let package = sources::package_of(&place.file);
+        let mut path = named.path;
+        path.push("WebAssembly.Memory".to_owned());
+        suspects.insert(
+            0,
+            Suspect {
+                cause: Cause::Buffers,
+                advice: advice::advice(Cause::Buffers, &named.name, None, package.as_ref()),
+                name: named.name,
+                file: Some(place.file),
+                line: Some(place.line),
+                column: Some(place.column),
+                bytes: 0,
+                count: 0,
+                growth: Vec::new(),
+                path,
+                holder: named.holder,
+                captured: None,
+                package,
+                sites: Vec::new(),
+            },
+        );
+        notes.push("these snapshots do not tell the size of WebAssembly memory: it is listed because memory outside of the heap grew and no buffer did".to_owned());
+    }
+    notes.dedup();
+}
+
+/// Something large and what holds it.
+#[derive(Debug, Serialize)]
+pub struct Holder {
+    /// The variable or property.
+    pub name: String,
+    /// What it is: its constructor.
+    pub constructor: String,
+    /// V8's id of the object.
+    pub id: u32,
+    /// Where it is declared.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// What would be freed with it.
+    pub retained: u64,
+    /// From the module or root down to it.
+    pub path: Vec<String>,
+}
+
+/// Names for the objects of one snapshot.
+pub struct Names<'s> {
+    scene: Scene<'s>,
+}
+
+impl<'s> Names<'s> {
+    /// Learns which script is which.
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Names { scene: Scene::new(snapshot) }
+    }
+
+    /// The variables and properties behind objects, one for each place; what lies within another is left out.
+    pub fn holders(&self, nodes: &[Node], most: usize) -> Vec<Holder> {
+        let snapshot = self.scene.snapshot;
+        let mut holders: Vec<(Node, Holder)> = Vec::new();
+        for &node in nodes {
+            let is_within = |outer: &(Node, Holder)| {
+                let mut at = node;
+                std::iter::from_fn(|| {
+                    let above = snapshot.dominator(at);
+                    let moved = above != at;
+                    at = above;
+                    moved.then_some(above)
+                })
+                .take(64)
+                .any(|above| above == outer.0)
+            };
+            if holders.len() >= most || holders.iter().any(is_within) {
+                continue;
+            }
+            let steps = route::route(&self.scene, node, &|_| true);
+            let named = names::name(&self.scene, &steps);
+            let is_own =
+                named.place.as_ref().is_some_and(|place| !sources::is_internal(&place.file));
+            if named.name.is_empty() || !is_own {
+                continue;
+            }
+            let holder = Holder {
+                name: named.name,
+                constructor: snapshot.name(node).into_owned(),
+                id: snapshot.id(node),
+                file: named.place.as_ref().map(|place| place.file.clone()),
+                line: named.place.as_ref().map(|place| place.line),
+                retained: snapshot.retained(node),
+                path: named.path,
+            };
+            holders.push((node, holder));
+        }
+        holders.into_iter().map(|found| found.1).collect()
+    }
+
+    /// The way to an object, one line a reference, from the module or root down.
+    pub fn path_to(&self, node: Node) -> Vec<String> {
+        names::path(&self.scene, &route::route(&self.scene, node, &|_| true))
+    }
+
+    /// The script of a function, or of an instance's class.
+    pub fn script(&self, node: Node) -> Option<&str> {
+        self.scene.script(node)
+    }
+
+    /// The package of a script, `(application)` or `(node)`.
+    pub fn package(&self, script: &str) -> String {
+        if sources::is_internal(script) {
+            return "(node)".to_owned();
+        }
+        sources::package_of(&sources::path_of(script)).map_or_else(
+            || "(application)".to_owned(),
+            |package| match package.version {
+                Some(version) => format!("{}@{version}", package.name),
+                None => package.name,
+            },
+        )
+    }
 }
 
 /// Growths that are named at all: the rest is small beside them.

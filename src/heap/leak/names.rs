@@ -244,7 +244,7 @@ fn top(scene: &Scene, node: Node) -> String {
     }
 }
 
-fn path(scene: &Scene, steps: &[Step]) -> Vec<String> {
+pub(super) fn path(scene: &Scene, steps: &[Step]) -> Vec<String> {
     let mut path: Vec<String> =
         steps.first().map(|step| top(scene, step.from)).into_iter().collect();
     for step in steps {

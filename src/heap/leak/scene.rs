@@ -76,12 +76,15 @@ impl<'s> Scene<'s> {
         Some(Function { name, place, script, position: (location.line, location.column) })
     }
 
+    /// The script of a closure, a generator, or of an instance's class.
+    pub fn script(&self, node: Node) -> Option<&str> {
+        let location = self.snapshot.location(node)?;
+        self.scripts.get(&location.script_id).map(String::as_str)
+    }
+
     /// Whether the code of a closure or of an instance's class is Node's own.
     pub fn is_internal_code(&self, node: Node) -> bool {
-        self.snapshot
-            .location(node)
-            .and_then(|location| self.scripts.get(&location.script_id))
-            .is_some_and(|script| is_internal(script))
+        self.script(node).is_some_and(is_internal)
     }
 
     /// Whether a context holds variables of Node's own code: the first function in it tells.

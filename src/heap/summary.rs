@@ -1,0 +1,333 @@
+//! What one snapshot shows: who holds most, and shapes that are often a mistake.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
+
+use super::leak::{Holder, Names};
+use super::{EdgeKind, EdgeName, Node, NodeKind, Snapshot};
+
+/// The largest of a kind, by retained bytes.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// What they are called.
+    pub name: String,
+    /// How many there are.
+    pub count: u64,
+    /// Their own bytes.
+    pub shallow: u64,
+    /// What would be freed with them; nested ones count once.
+    pub retained: u64,
+}
+
+/// A shape that is often a mistake.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Shape {
+    /// The same text many times over.
+    DuplicatedString {
+        /// Its beginning.
+        text: String,
+        /// How many copies there are.
+        count: u64,
+        /// What all but one of them take.
+        bytes: u64,
+    },
+    /// A backing store with far more room than elements.
+    SparseArray {
+        /// The node's id.
+        id: u32,
+        /// Elements that are there.
+        elements: u64,
+        /// Elements that there is room for.
+        capacity: u64,
+        /// Bytes of the store.
+        bytes: u64,
+    },
+    /// A function that keeps much alive in its scope.
+    HugeClosure {
+        /// The node's id.
+        id: u32,
+        /// The function.
+        name: String,
+        /// What its scope alone keeps.
+        bytes: u64,
+    },
+    /// A global of a context (vm, frame) that nothing runs in any more.
+    DetachedContext {
+        /// The node's id.
+        id: u32,
+        /// What it keeps.
+        bytes: u64,
+    },
+    /// A timer that was cleared or has fired and is still kept, with what it would have called.
+    ZombieTimer {
+        /// How many there are.
+        count: u64,
+        /// What they keep.
+        bytes: u64,
+    },
+}
+
+/// A summary of one snapshot.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// All bytes in it.
+    pub bytes: u64,
+    /// By constructor.
+    pub constructors: Vec<Row>,
+    /// By variable or property that holds them.
+    pub holders: Vec<Holder>,
+    /// By package in node_modules; the program's own code is `(application)`, Node's `(node)`.
+    pub packages: Vec<Row>,
+    /// What is suspicious, the largest first.
+    pub shapes: Vec<Shape>,
+}
+
+/// Bytes below which nothing is worth a line.
+const WORTH: u64 = 16 << 10;
+
+/// Summarises a snapshot: at most `most` rows of each kind.
+pub fn summary(snapshot: &Snapshot, most: usize) -> Summary {
+    let names = Names::new(snapshot);
+    let heaviest = heaviest(snapshot, 8 * most);
+    Summary {
+        bytes: snapshot.retained(snapshot.root()),
+        constructors: constructors(snapshot, most),
+        holders: names.holders(&heaviest, most),
+        packages: packages(snapshot, &names, most),
+        shapes: shapes(snapshot, most),
+    }
+}
+
+fn is_listed(kind: NodeKind) -> bool {
+    !matches!(
+        kind,
+        NodeKind::Synthetic
+            | NodeKind::Hidden
+            | NodeKind::Code
+            | NodeKind::ObjectShape
+            | NodeKind::Number
+    )
+}
+
+/// Rows by name; `retained` counts a node only where no dominator of it has the same name.
+fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
+    let mut rows: FxHashMap<(NodeKind, u32), (u64, u64, u64)> = FxHashMap::default();
+    // Strings, numbers and the like have no constructor: their kind stands for it.
+    let key = |node: Node| match snapshot.kind(node) {
+        kind @ (NodeKind::Object | NodeKind::Closure | NodeKind::Native | NodeKind::WasmObject) => {
+            (kind, snapshot.name_index(node))
+        }
+        kind => (kind, u32::MAX),
+    };
+    for node in snapshot.nodes().filter(|&node| is_listed(snapshot.kind(node))) {
+        let row = rows.entry(key(node)).or_default();
+        row.0 += 1;
+        row.1 += snapshot.shallow(node);
+        let dominator = snapshot.dominator(node);
+        if dominator == node || key(dominator) != key(node) {
+            row.2 += snapshot.retained(node);
+        }
+    }
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_unstable_by_key(|&((_, name), (_, _, retained))| (std::cmp::Reverse(retained), name));
+    rows.truncate(most);
+    rows.into_iter()
+        .map(|((kind, name), (count, shallow, retained))| {
+            let name = match kind {
+                NodeKind::Closure => {
+                    format!("function {}", snapshot.string(name)).trim_end().to_owned()
+                }
+                _ if name == u32::MAX => format!("({})", kind.name()),
+                _ => snapshot.string(name).into_owned(),
+            };
+            Row { name, count, shallow, retained }
+        })
+        .collect()
+}
+
+/// The objects that retain most; not one of which another that it dominates makes up more than half.
+fn heaviest(snapshot: &Snapshot, most: usize) -> Vec<Node> {
+    let mut nodes: Vec<Node> = snapshot
+        .nodes()
+        .filter(|&node| snapshot.kind(node) == NodeKind::Object && snapshot.retained(node) >= WORTH)
+        .filter(|&node| !snapshot.raw_name(node).starts_with(b"system / "))
+        .collect();
+    nodes.sort_unstable_by_key(|&node| (std::cmp::Reverse(snapshot.retained(node)), node));
+    nodes.truncate(most);
+    let mut made_up = FxHashSet::default();
+    for &node in &nodes {
+        let mut at = node;
+        while snapshot.dominator(at) != at {
+            at = snapshot.dominator(at);
+            if snapshot.retained(node) * 2 > snapshot.retained(at) {
+                made_up.insert(at);
+            }
+        }
+    }
+    nodes.retain(|node| !made_up.contains(node));
+    nodes
+}
+
+/// Each object counts for the package of the nearest function or instance above it in the dominator tree.
+fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
+    let mut rows: FxHashMap<&str, (u64, u64)> = FxHashMap::default();
+    let mut known: Vec<Option<u32>> = vec![None; snapshot.node_count()];
+    let mut labels: Vec<String> = vec!["(v8)".to_owned()];
+    let mut of_script: FxHashMap<&str, u32> = FxHashMap::default();
+    let mut path = Vec::new();
+    for node in snapshot.nodes() {
+        let mut at = node;
+        let found = loop {
+            if let Some(label) = known[at as usize] {
+                break label;
+            }
+            path.push(at);
+            if let Some(script) = names.script(at) {
+                break *of_script.entry(script).or_insert_with(|| {
+                    labels.push(names.package(script));
+                    (labels.len() - 1) as u32
+                });
+            }
+            let dominator = snapshot.dominator(at);
+            if dominator == at {
+                break 0;
+            }
+            at = dominator;
+        };
+        path.drain(..).for_each(|node| known[node as usize] = Some(found));
+    }
+    for (node, label) in snapshot.nodes().zip(&known) {
+        let row = rows.entry(labels[label.unwrap_or(0) as usize].as_str()).or_default();
+        row.0 += 1;
+        row.1 += snapshot.shallow(node);
+    }
+    let mut rows: Vec<Row> = rows
+        .into_iter()
+        .map(|(name, (count, bytes))| Row {
+            name: name.to_owned(),
+            count,
+            shallow: bytes,
+            retained: bytes,
+        })
+        .collect();
+    rows.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.name.cmp(&b.name)));
+    rows.truncate(most);
+    rows
+}
+
+fn shapes(snapshot: &Snapshot, most: usize) -> Vec<Shape> {
+    let mut shapes = duplicated_strings(snapshot, most);
+    let (mut zombies, mut zombie_bytes) = (0, 0);
+    for node in snapshot.nodes() {
+        match snapshot.kind(node) {
+            NodeKind::Object if snapshot.raw_name(node) == b"Array" => {
+                shapes.extend(sparse_array(snapshot, node));
+            }
+            NodeKind::Object
+                if snapshot.raw_name(node) == b"Timeout" && is_zombie(snapshot, node) =>
+            {
+                zombies += 1;
+                zombie_bytes += snapshot.retained(node);
+            }
+            NodeKind::Closure => shapes.extend(huge_closure(snapshot, node)),
+            NodeKind::Hidden | NodeKind::Object if is_detached_context(snapshot, node) => {
+                shapes.push(Shape::DetachedContext {
+                    id: snapshot.id(node),
+                    bytes: snapshot.retained(node),
+                });
+            }
+            _ => {}
+        }
+    }
+    if zombie_bytes >= WORTH {
+        shapes.push(Shape::ZombieTimer { count: zombies, bytes: zombie_bytes });
+    }
+    shapes.sort_by_key(|shape| std::cmp::Reverse(shape.bytes()));
+    shapes.truncate(most);
+    shapes
+}
+
+impl Shape {
+    fn bytes(&self) -> u64 {
+        match self {
+            Shape::DuplicatedString { bytes, .. }
+            | Shape::SparseArray { bytes, .. }
+            | Shape::HugeClosure { bytes, .. }
+            | Shape::DetachedContext { bytes, .. }
+            | Shape::ZombieTimer { bytes, .. } => *bytes,
+        }
+    }
+}
+
+/// Texts that the file cuts off (at 1024 characters) are told apart by their size.
+fn duplicated_strings(snapshot: &Snapshot, most: usize) -> Vec<Shape> {
+    let mut copies: FxHashMap<(u32, u64), u64> = FxHashMap::default();
+    for node in snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::String) {
+        *copies.entry((snapshot.name_index(node), snapshot.shallow(node))).or_default() += 1;
+    }
+    let mut copies: Vec<(u64, u32, u64)> = copies
+        .into_iter()
+        .map(|((name, size), count)| ((count - 1) * size, name, count))
+        .filter(|&(bytes, _, _)| bytes >= WORTH)
+        .collect();
+    copies.sort_unstable_by_key(|&(bytes, name, _)| (std::cmp::Reverse(bytes), name));
+    copies.truncate(most);
+    let shown = |name| snapshot.string(name).chars().take(80).collect();
+    copies
+        .into_iter()
+        .map(|(bytes, name, count)| Shape::DuplicatedString { text: shown(name), count, bytes })
+        .collect()
+}
+
+/// More than four fifths empty. Small integers have no node: an array of them has no element here, and is left alone.
+fn sparse_array(snapshot: &Snapshot, array: Node) -> Option<Shape> {
+    // The store's size is the array's by DevTools' rule: what exceeds the object itself.
+    let bytes = snapshot.shallow(array);
+    let capacity = bytes / 8;
+    if bytes < WORTH {
+        return None;
+    }
+    let elements =
+        snapshot.edges(array).filter(|edge| edge.kind == EdgeKind::Element).count() as u64;
+    let highest = snapshot
+        .edges(array)
+        .filter(|edge| edge.kind == EdgeKind::Element)
+        .filter_map(|edge| match edge.name {
+            EdgeName::Index(index) => Some(u64::from(index)),
+            EdgeName::String(_) => None,
+        })
+        .max()?;
+    let is_sparse = elements * 5 < capacity && elements * 5 < highest + 1;
+    is_sparse.then(|| Shape::SparseArray { id: snapshot.id(array), elements, capacity, bytes })
+}
+
+fn huge_closure(snapshot: &Snapshot, closure: Node) -> Option<Shape> {
+    const HUGE: u64 = 1 << 20;
+    let bytes = snapshot.retained(closure);
+    let context = snapshot.follow(closure, EdgeKind::Internal, "context")?;
+    let is_huge = bytes >= HUGE && snapshot.dominator(context) == closure;
+    is_huge.then(|| Shape::HugeClosure {
+        id: snapshot.id(closure),
+        name: snapshot.name(closure).into_owned(),
+        bytes,
+    })
+}
+
+/// V8 writes how a detached context is called into its name; `--track-detached-contexts` is not needed.
+fn is_detached_context(snapshot: &Snapshot, node: Node) -> bool {
+    let name = snapshot.raw_name(node);
+    name.starts_with(b"Detached ") && memchr::memmem::find(name, b"Context").is_some()
+}
+
+/// Out of its list (`_idleNext` is null or leads to itself), with its callback still there.
+fn is_zombie(snapshot: &Snapshot, timer: Node) -> bool {
+    let property = |name| snapshot.follow(timer, EdgeKind::Property, name);
+    let is_listed = property("_idleNext").is_some_and(|next| {
+        next != timer && matches!(snapshot.raw_name(next), b"Timeout" | b"TimersList")
+    });
+    let callback =
+        property("_onTimeout").is_some_and(|callback| snapshot.kind(callback) == NodeKind::Closure);
+    !is_listed && callback
+}
