@@ -26,9 +26,9 @@ async function stoppedFork(given) {
   return { taken, pid, letGo: () => process.kill(pid, 'SIGCONT') };
 }
 
-function kill(pid) {
+function kill(pid, signal) {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     // It has ended by itself.
     assert.equal(error.code, 'ESRCH');
@@ -93,19 +93,21 @@ test('a child that is killed is replaced', options, async (t) => {
   process.kill(pid, 'SIGKILL');
   const { retries, method, path: file } = await taken;
   assert.equal(method, 'fork');
-  assert.deepEqual(retries, ['the child died of signal 9']);
+  assert.deepEqual(retries, ['the child was killed (signal 9): out of memory, most likely']);
   parse(file);
   assert.deepEqual([snapshotsIn(dir).length, partialsIn(dir)], [1, []]);
 });
 
-test('children that are killed one after the other: in process, or said', options, async (t) => {
-  for (const [method, check] of [
-    ['auto', (taken) => taken.then((snapshot) => assert.equal(snapshot.method, 'in-process'))],
-    ['fork', (taken) => assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /signal 9/ })],
+test('children that are lost one after the other: in process, or said', options, async (t) => {
+  for (const [method, signal, check] of [
+    ['auto', 'SIGSEGV', (taken) => taken.then((snapshot) => assert.equal(snapshot.method, 'in-process'))],
+    ['fork', 'SIGSEGV', (taken) => assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /signal 11/ })],
+    // What kills for want of memory would kill the service next: no fallback.
+    ['auto', 'SIGKILL', (taken) => assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /signal 9/ })],
   ]) {
     const dir = temporaryDir(t);
     const taken = takeSnapshot({ ...forked, method, dir });
-    const killer = setInterval(() => forksOf(process.pid).forEach(kill), 1);
+    const killer = setInterval(() => forksOf(process.pid).forEach((pid) => kill(pid, signal)), 1);
     await check(taken).finally(() => clearInterval(killer));
     assert.deepEqual(partialsIn(dir), []);
   }

@@ -22,7 +22,7 @@ function turn() {
     setTimeout(turn, 5);
     return;
   }
-  for (let i = 0; i < 20; i++) leak.push(Array.from({ length: 10_000 }).fill(0.5));
+  for (let i = 0; i < 20; i++) leak.push(Array.from({ length: 10_000 }, () => 0.5));
   setImmediate(turn);
 }
 turn();

@@ -15,7 +15,7 @@ const dir = process.argv[2];
 const [count, heapMB, seconds, nice] = process.argv.slice(3).map(Number);
 
 // Few big objects: a snapshot of them is quick, so that many can be taken.
-const ballast = Array.from({ length: Math.ceil(heapMB / 8) + 1 }, () => Array.from({ length: 2 ** 20 }).fill(0.5));
+const ballast = Array.from({ length: Math.ceil(heapMB / 8) + 1 }, () => Array.from({ length: 2 ** 20 }, () => 0.5));
 
 const workers = Array.from({ length: 2 }, () => new Worker(
   `const kept = [];

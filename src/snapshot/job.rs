@@ -190,15 +190,18 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
 /// Tries children until one succeeds or none ever will.
 fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Failure> {
     let mut lost = 0;
+    let mut killed = false;
     loop {
         match fork_one(session, phase) {
-            Err(Failure::Lost(why)) if lost < LOST_CHILDREN => {
-                lost += 1;
+            Err(Failure::Lost(why)) if lost < LOST_CHILDREN => session.retry(why),
+            Err(Failure::Killed(why)) if !killed => {
+                killed = true;
                 session.retry(why);
-                std::thread::sleep(Duration::from_millis(100) * lost);
             }
             result => return result,
         }
+        lost += 1;
+        std::thread::sleep(Duration::from_millis(100) * lost);
     }
 }
 

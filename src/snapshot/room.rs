@@ -54,6 +54,16 @@ pub fn memory_needed(builder: Builder, heap: Heap, headroom: Option<f64>) -> u64
     }
 }
 
+/// The caller's factor. Where the kernel kills the service `together` with a child (v2,
+/// `memory.oom.group`), a child that outgrows its expectation is no small matter: there it can
+/// only be raised.
+fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f64> {
+    match headroom {
+        Some(factor) if together && builder == Builder::Child => Some(factor.max(builder.factor())),
+        headroom => headroom,
+    }
+}
+
 /// Refuses where the container or the machine has less than `needed`.
 ///
 /// # Errors
@@ -78,9 +88,11 @@ pub fn check_memory(
 /// # Errors
 /// [`Error::NoRoom`].
 pub fn check(builder: Builder, heap: Heap, headroom: Option<f64>, dir: &Path) -> Result<(), Error> {
-    let container = os::cgroup::read().and_then(|container| container.room());
-    let needed = memory_needed(builder, heap, headroom);
-    check_memory(needed, container, os::memory::available())?;
+    let container = os::cgroup::read();
+    let together = container.as_ref().is_some_and(|container| container.oom_group);
+    let needed = memory_needed(builder, heap, trusted(headroom, builder, together));
+    let room = container.and_then(|container| container.room());
+    check_memory(needed, room, os::memory::available())?;
     // Small: the part of the disk that others need is not ours to judge, a full disk is handled
     // where it happens. This only avoids seconds of work for a file that cannot fit.
     let file = scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR)));
@@ -148,6 +160,15 @@ mod tests {
         assert_eq!(check_memory(100, Some(99), Some(1000)), refused(Place::Container, 99));
         assert_eq!(check_memory(100, Some(99), Some(50)), refused(Place::Machine, 50));
         assert_eq!(check_memory(100, None, Some(0)), refused(Place::Machine, 0));
+    }
+
+    #[test]
+    fn where_one_kill_ends_all_the_factor_is_only_raised() {
+        assert_eq!(trusted(Some(0.5), Builder::Child, true), Some(8.0));
+        assert_eq!(trusted(Some(20.0), Builder::Child, true), Some(20.0));
+        assert_eq!(trusted(Some(0.5), Builder::Child, false), Some(0.5));
+        assert_eq!(trusted(Some(0.5), Builder::Service, true), Some(0.5));
+        assert_eq!(trusted(None, Builder::Child, true), None);
     }
 
     #[cfg(unix)]

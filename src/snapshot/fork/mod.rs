@@ -29,6 +29,9 @@ pub enum Failure {
     NotNow(String),
     /// The child failed in a way that another one may not.
     Lost(String),
+    /// Somebody killed the child, the kernel for want of memory most likely: what the service
+    /// would meet as well if it did the same in process.
+    Killed(String),
     /// Another child would fail too.
     Final(Error),
 }
@@ -36,7 +39,9 @@ pub enum Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::NotNow(what) | Failure::Lost(what) => Self::Failed { what },
+            Failure::NotNow(what) | Failure::Lost(what) | Failure::Killed(what) => {
+                Self::Failed { what }
+            }
             Failure::Final(error) => error,
         }
     }

@@ -163,7 +163,7 @@ impl Prepared {
         match serde_json::from_slice::<Result<Written, Failure>>(&answer[..length]) {
             Ok(Ok(written)) => Ok((self.partial.committed(), written)),
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::Lost(end)),
+            Err(_) => Err(end),
         }
     }
 }
@@ -171,7 +171,7 @@ impl Prepared {
 /// The most that a child may take: small heaps take seconds; on a busy machine, at the lowest
 /// priority, a big one may take a hundred times its best.
 fn lifetime(heap_used: u64) -> Duration {
-    Duration::from_secs(300 + 2 * (heap_used >> 20))
+    Duration::from_secs(300 + 6 * (heap_used >> 20))
 }
 
 /// No signal is delivered to this thread while the value lives: a handler that ran in the child
@@ -209,8 +209,9 @@ pub struct Child {
 }
 
 impl Child {
-    /// Waits until the child has ended; kills it when it hangs. Says how it ended.
-    fn watch(&self, lifetime: Duration) -> String {
+    /// Waits until the child has ended; kills it when it hangs. Says what its end
+    /// means where it left no word.
+    fn watch(&self, lifetime: Duration) -> Failure {
         let started = Instant::now();
         let mut progress = Progress { ticks: 0, since: started };
         let mut pause = Duration::from_millis(2);
@@ -223,11 +224,11 @@ impl Child {
             }
             // Reaped by the kernel (SIGCHLD is ignored) or by somebody who waits for any child.
             if ended < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
-                return "the child was reaped by somebody else".into();
+                return Failure::Lost("the child was reaped by somebody else".into());
             }
             if progress.hangs(self.pid) || started.elapsed() > lifetime {
                 self.kill();
-                return "the child hung and was killed".into();
+                return Failure::Lost("the child hung and was killed".into());
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
@@ -275,11 +276,15 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
     Some((state, user + system))
 }
 
-fn describe(status: libc::c_int) -> String {
-    if libc::WIFSIGNALED(status) {
-        format!("the child died of signal {}", libc::WTERMSIG(status))
-    } else {
-        format!("the child ended with code {}", libc::WEXITSTATUS(status))
+fn describe(status: libc::c_int) -> Failure {
+    if !libc::WIFSIGNALED(status) {
+        return Failure::Lost(format!("the child ended with code {}", libc::WEXITSTATUS(status)));
+    }
+    match libc::WTERMSIG(status) {
+        libc::SIGKILL => {
+            Failure::Killed("the child was killed (signal 9): out of memory, most likely".into())
+        }
+        signal => Failure::Lost(format!("the child died of signal {signal}")),
     }
 }
 

@@ -1,0 +1,53 @@
+'use strict';
+// Fills a heap of HEAP_MB with small objects that live, takes one snapshot by METHOD, and tells the
+// parent what it cost. The event loop's longest turn is measured from within.
+
+const fs = require('node:fs');
+const v8 = require('node:v8');
+const { takeSnapshot } = require('../../index.js');
+
+const [dir, method] = [process.argv[2], process.argv[3]];
+const [heapMB, nice] = process.argv.slice(4).map(Number);
+
+const kept = [];
+globalThis.kept = kept;
+while (v8.getHeapStatistics().used_heap_size < heapMB * 2 ** 20) {
+  for (let i = 0; i < 10_000; i++) kept.push({ id: kept.length, text: `entry ${kept.length}`, next: kept.at(-1) });
+}
+globalThis.gc();
+
+const status = (pid, field) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+
+/** The most memory that the forked child has had, shared pages included. */
+function childPeak() {
+  for (const pid of fs.readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ')) {
+    try {
+      return status(pid, 'VmHWM');
+    } catch {
+      // It has ended.
+    }
+  }
+  return 0;
+}
+
+async function main() {
+  const { used_heap_size: heap } = v8.getHeapStatistics();
+  fs.writeFileSync('/proc/self/clear_refs', '5');
+  const before = status('self', 'VmRSS');
+  let [longest, last, peak] = [0, performance.now(), 0];
+  const ticker = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    peak = Math.max(peak, childPeak());
+  }, 5);
+  const began = performance.now();
+  const snapshot = await takeSnapshot({ dir, method, nice, cooldown: 0 });
+  const ms = performance.now() - began;
+  await new Promise(setImmediate);
+  clearInterval(ticker);
+  const grown = status('self', 'VmHWM') - before;
+  process.send({ heap, ms, longest: Math.max(longest, performance.now() - last), grown, child: Math.max(0, peak - before), ...snapshot });
+}
+
+void main();
