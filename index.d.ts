@@ -353,6 +353,8 @@ export interface WatchOptions {
   probeBudget?: number;
   /** Files written for a leak; default `['html']`. */
   report?: Array<'html' | 'json' | 'text'>;
+  /** Sample allocations with V8's profiler, unless somebody else's runs; default true. */
+  sampling?: boolean;
   /** Track emitters, timers and promises of the whole process (`trackAll`); default false. */
   track?: boolean;
   /** Default 'silent'. */
@@ -410,6 +412,8 @@ export interface WatcherStats {
   caches: Array<Record<string, unknown>>;
   trackers: Array<Record<string, unknown>>;
   trackerSuspects: Suspect[];
+  /** V8's sampling heap profiler: ours, another's that is read, or off and why; the sites that grew since the suspicion. */
+  allocation: { state: 'on' | 'in-use' | 'off'; reason: string | null; sites: Array<Frame & { bytes: number; share: number; caller: Frame | null }> };
 }
 
 export interface Health {

@@ -18,7 +18,7 @@ const options = {
   json: { type: 'string', value: 'FILE', description: 'write the report as JSON' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
   quiet: { type: 'boolean', description: 'say nothing while the program runs' },
-  ...Object.fromEntries(flags.map(({ flag, type, docs }) => [flag.slice(2), { type: type === 'boolean' ? 'boolean' : 'string', value: { duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B' }[type], description: docs }])),
+  ...Object.fromEntries(flags.map(({ flag, type, docs, default: byDefault }) => [flag.slice(2), { type: type === 'boolean' && byDefault === false ? 'boolean' : 'string', value: { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B' }[type], description: docs }])),
 };
 
 /** The environment that carries the flags to the preload. */

@@ -18,6 +18,8 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const offset = annex.uptimeAtWatch ?? 0;
   const tracked = annex.trackerSuspects ?? [];
   const suspects = mergeSuspects(analysis?.suspects ?? [], tracked);
+  const allocated = annex.allocation?.sites ?? [];
+  attribute(suspects, allocated, state.verdict);
   const minutes = minutesBetween(annex.snapshots ?? []);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0) suspect.bytesPerMinute = suspect.bytes / minutes;
@@ -41,9 +43,32 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     probes: state.collections.filter(({ cause }) => cause === 'probe').map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
     caches: annex.caches ?? [],
     trackers: annex.trackers ?? [],
+    allocation: annex.allocation ?? null,
     exit,
     notes: [...(annex.notes ?? []), ...(analysis?.notes ?? []), ...notes],
   };
+}
+
+/** What most of the growth must come from one site for, before that site is said of a suspect. */
+const MOST = 0.5;
+/** Causes whose bytes are what was allocated, rather than what was added, started or opened. */
+const CONTAINERS = new Set(['map', 'set', 'object', 'array', 'closure', 'buffers', 'weak', 'other']);
+
+/** Joins the allocation profile: it knows who allocated, not who holds. */
+function attribute(suspects, sites, verdict) {
+  if (verdict.channel !== 'heap' || sites.length === 0) return;
+  const shown = sites.slice(0, 3).map(({ function: name, file, line, column, share }) => ({ function: name, file, line, column, share }));
+  const [first] = suspects;
+  if (first !== undefined) {
+    const most = (first.share ?? 1) >= MOST;
+    if (most && first.sites.length === 0 && CONTAINERS.has(first.cause)) first.sites = shown;
+  } else if (verdict.state === 'leak' && sites[0].file !== null) {
+    const [{ function: name, file, line, column, bytes, share }] = sites;
+    suspects.push({
+      cause: 'other', name: name ?? '(anonymous)', file, line, column, bytes, count: null, bytesPerMinute: null, share, path: [], sites: shown,
+      advice: 'this function allocates what stays; a heap snapshot would say who holds it',
+    });
+  }
 }
 
 function containerOf(state) {

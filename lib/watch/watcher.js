@@ -10,6 +10,7 @@ const { requireNative } = require('../native.js');
 const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
+const { AllocationSampler, growth } = require('./allocation.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
@@ -60,6 +61,9 @@ class Watcher extends EventEmitter {
   /** @type {NearLimit | undefined} */
   #nearLimit;
   #nice;
+  #allocation = new AllocationSampler();
+  #allocatedBefore = null;
+  #allocationSites = [];
 
   constructor(given = {}) {
     super();
@@ -77,6 +81,7 @@ class Watcher extends EventEmitter {
     this.#prober = new Prober(this.#sampler.native);
     if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
     if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
+    if (this.#options.sampling) this.#allocation.start();
     if (this.#options.track) this.#tracker = trackAll();
     this.#updateAnnex();
     if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
@@ -134,6 +139,7 @@ class Watcher extends EventEmitter {
     this.#stopped = true;
     this.#abort.abort();
     this.#sampler.stop();
+    this.#allocation.stop();
     this.#tracker?.stop();
     this.#nearLimit?.close();
     if (running === this) running = undefined;
@@ -170,11 +176,13 @@ class Watcher extends EventEmitter {
     const verdict = JSON.parse(this.#sampler.native.verdict());
     switch (kind) {
       case 'suspect':
+        this.#allocatedBefore = this.#allocation.read();
         this.#emit('suspect', { channel, verdict });
         if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
         break;
       case 'leak':
         this.#log.warn(`plimsoll: ${channel} leak suspected of pid ${process.pid}; taking evidence.`);
+        this.#readAllocation();
         this.#emit('leak', { channel, verdict });
         if (this.#options.snapshotOn.includes('leak') && channel !== 'native') this.#begin(channel);
         else if (this.#diagnosis === undefined) this.#conclude([]);
@@ -192,6 +200,12 @@ class Watcher extends EventEmitter {
         break;
       default:
     }
+  }
+
+  /** Which sites allocated what has stayed since the suspicion. */
+  #readAllocation() {
+    const now = this.#allocation.read();
+    if (now !== null) this.#allocationSites = growth(this.#allocatedBefore, now);
   }
 
   /** Starts a diagnosis, or leaves the one that is under way. */
@@ -216,6 +230,7 @@ class Watcher extends EventEmitter {
       .then(
         (snapshot) => {
           diagnosis.add(snapshot, watchedMs, value);
+          this.#readAllocation();
           this.#updateAnnex();
           this.#sampler.native.publish();
         },
@@ -319,7 +334,8 @@ class Watcher extends EventEmitter {
   /** What costs nothing to know: caches, and what is tracked. */
   #cheapEvidence() {
     const now = tracked();
-    return { caches: caches(), trackers: reportTrackers(now), trackerSuspects: suspects() };
+    const { state, reason } = this.#allocation;
+    return { caches: caches(), trackers: reportTrackers(now), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites } };
   }
 
   #updateAnnex() {
