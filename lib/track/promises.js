@@ -1,6 +1,6 @@
 'use strict';
 // Promises that stay pending, by the site that made them. V8's promise hook tells of each new promise
-// (about a third of what async_hooks cost a program that only awaits); all but a sample end there.
+// (about half of what async_hooks cost a program that only awaits: bench/track/promises.js); all but a sample end there.
 
 const { promiseHooks } = require('node:v8');
 const { Crowd } = require('./crowd.js');
