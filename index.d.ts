@@ -123,6 +123,66 @@ export class WeakValueMap<K = any, V extends object = any> implements Iterable<[
   [Symbol.iterator](): IterableIterator<[K, V]>;
 }
 
+export interface SharedCacheOptions {
+  /** Bytes at most, an exact bound: each entry counts its key, its value and 64 bytes for what it takes in the tables. */
+  maxBytes: number;
+  /** Milliseconds until an entry ends, above 0; default Infinity. `set` may give each entry its own. */
+  ttl?: number;
+  /** Who goes for room: 'adaptive' (the default; a scan does not flush what is used often) or 'lru'. */
+  policy?: 'adaptive' | 'lru';
+  /** Milliseconds that only go up, read at each operation and then the time for all threads: for tests. Default the process's monotonic clock. */
+  clock?: () => number;
+}
+
+/**
+ * A cache of bytes and strings off the V8 heap: one store for all worker threads of the process that use the same name.
+ * It lives as long as the process. Keys are strings. What is kept is a copy, and what is given is a copy.
+ *
+ * The first to open a name gives the options; later ones give the same or none, else a TypeError with code
+ * ERR_PLIMSOLL_OPTION is thrown. Without the native side the constructor throws its reason (ERR_PLIMSOLL_BINDING).
+ */
+export class SharedCache {
+  constructor(name: string, options?: SharedCacheOptions);
+  readonly name: string;
+  readonly maxBytes: number;
+  /** Entries held, expired ones that were not yet removed included. */
+  readonly size: number;
+  /** The value's bytes (of a string, its UTF-8) as a Buffer of the caller's own. */
+  get(key: string): Buffer | undefined;
+  /** Copies the value to `offset` (default 0) of the view and returns its length. One that is longer than the room there is not copied. */
+  getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
+  getString(key: string): string | undefined;
+  /** What `setJSON` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
+  getJSON<T = any>(key: string): T | undefined;
+  /** What `setValue` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
+  getValue<T = any>(key: string): T | undefined;
+  /** False where the entry is larger than `maxBytes`: it is not kept, nor is the one that was there. `options.ttl`: milliseconds for this entry alone. */
+  set(key: string, value: string | NodeJS.ArrayBufferView, options?: { ttl?: number }): boolean;
+  /** As JSON text, the quickest for small objects. */
+  setJSON(key: string, value: unknown, options?: { ttl?: number }): boolean;
+  /** By `v8.serialize`: Map, Set, Date, Buffer, cycles. */
+  setValue(key: string, value: unknown, options?: { ttl?: number }): boolean;
+  /** Whether there is a value, leaving no trace. */
+  has(key: string): boolean;
+  delete(key: string): boolean;
+  clear(): void;
+  /**
+   * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for the
+   * key wait for it: its rejection is theirs (in other threads as the cause of an Error with code ERR_PLIMSOLL_COMPUTE); if
+   * its thread dies, another computes. A key that is set or deleted meanwhile keeps that: the computed value is not stored.
+   */
+  getOrCompute(key: string, compute: (key: string) => string | NodeJS.ArrayBufferView | Promise<string | NodeJS.ArrayBufferView>, options?: { ttl?: number; as?: 'buffer' }): Promise<Buffer>;
+  getOrCompute(key: string, compute: (key: string) => string | Promise<string>, options: { ttl?: number; as: 'string' }): Promise<string>;
+  /** 'json': kept as `setJSON` does, 'value': as `setValue` does. Each caller gets a copy of its own. */
+  getOrCompute<T>(key: string, compute: (key: string) => T | Promise<T>, options: { ttl?: number; as: 'json' | 'value' }): Promise<T>;
+  /** The live keys, in no order. What other threads do meanwhile may or may not show. */
+  keys(): IterableIterator<string>;
+  /** Removes what has expired, and returns how many entries that were. It also happens in the background. */
+  purgeExpired(): number;
+  /** The figures of the store, those of all threads; `max` is Infinity. */
+  stats(): CacheStats;
+}
+
 
 // -------------------------------------------------------------------------------------- trackers
 

@@ -2,6 +2,7 @@
 
 const { BoundedMap } = require('./bounded-map.js');
 const { RingBuffer } = require('./ring-buffer.js');
+const { SharedCache } = require('./shared-cache.js');
 const { WeakValueMap } = require('./weak-value-map.js');
 
-module.exports = { BoundedMap, RingBuffer, WeakValueMap };
+module.exports = { BoundedMap, RingBuffer, SharedCache, WeakValueMap };

@@ -30,6 +30,8 @@ const decoder = new TextDecoder();
 const arenas = [];
 /** @type {Float64Array[]} */
 const unused = [];
+/** @type {{ id: number, name: string, readStats: () => object }[]} */
+const shared = [];
 let lastId = 0;
 
 const collected = new FinalizationRegistry((/** @type {Float64Array} */ record) => {
@@ -122,9 +124,14 @@ function stats(record) {
   };
 }
 
+/** Adds a cache that all threads share, whose counters the native side keeps, for as long as this isolate lives. */
+function addShared(name, readStats) {
+  shared.push({ id: ++lastId, name, readStats });
+}
+
 /** The live caches of this isolate, oldest first: {id, name, named, ...stats}. */
 function caches() {
-  const live = [];
+  const live = shared.map(({ id, name, readStats }) => ({ id, name, named: true, ...readStats() }));
   for (const { buffer, records } of arenas) {
     for (let i = 0; i < records; i++) {
       const record = new Float64Array(buffer, i * RECORD_WORDS * 8, RECORD_WORDS);
@@ -134,4 +141,4 @@ function caches() {
   return live.toSorted((a, b) => a.id - b.id);
 }
 
-module.exports = { open, caches, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
+module.exports = { open, addShared, caches, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };

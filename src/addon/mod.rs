@@ -7,6 +7,7 @@ mod analyze;
 mod cache;
 mod error;
 mod process;
+mod shared_cache;
 mod snapshot;
 mod track;
 mod trend;

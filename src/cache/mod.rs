@@ -1,3 +1,4 @@
-//! What the native side knows of the caches, which live in JS: their counters, without the JS thread.
+//! What the native side knows of the caches: those that live in JS by their counters, and those that all threads share.
 
 pub mod registry;
+pub mod shared;

@@ -10,16 +10,21 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::shared::store::{Stats, Store};
+use super::shared::{self, Counters};
+
 /// 64-bit words of a record: the counters as doubles, then the label.
 pub const RECORD_WORDS: usize = 48;
 /// Where the label begins: its length in bytes as a double, then UTF-8.
 const LABEL: usize = 15;
+/// The ids of shared caches begin here, above those that any isolate gives.
+const FIRST_SHARED: u64 = 1 << 52;
 
 /// The counters of one cache at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheStats {
-    /// Unique within the isolate, never used again.
+    /// Unique within the isolate, never used again; of a shared cache, from 2^52 on.
     pub id: u64,
     /// The name that the user gave, or else the place of construction, `file:line:column`.
     pub name: String,
@@ -74,7 +79,7 @@ impl Arena {
     }
 }
 
-/// Every open cache of the process, each isolate's in the order of its records.
+/// Every open cache of the process: each isolate's in the order of its records, then the shared ones by name.
 #[must_use]
 pub fn sample() -> Vec<CacheStats> {
     let arenas: Vec<_> = ARENAS.lock().iter().filter_map(Weak::upgrade).collect();
@@ -82,7 +87,31 @@ pub fn sample() -> Vec<CacheStats> {
     for arena in arenas {
         arena.sample(&mut stats);
     }
+    stats.extend(
+        (FIRST_SHARED..)
+            .zip(shared::registry::stores())
+            .map(|(id, (name, store))| read_shared(id, name, &store)),
+    );
     stats
+}
+
+fn read_shared(id: u64, name: String, store: &Store) -> CacheStats {
+    let Stats { size, bytes, counters } = store.stats();
+    let max_bytes = Some(store.options().max_bytes);
+    let Counters { hits, misses, evictions, expirations } = counters;
+    CacheStats {
+        id,
+        name,
+        named: true,
+        size,
+        capacity: None,
+        bytes,
+        max_bytes,
+        hits,
+        misses,
+        evictions,
+        expirations,
+    }
 }
 
 /// One record, or `None` where it is unused or changed hands meanwhile.
@@ -174,6 +203,26 @@ mod tests {
         assert!(sample().iter().any(|cache| cache.id == 1_000_000_000_000_000));
         drop(arena);
         assert!(!sample().iter().any(|cache| cache.id == 1_000_000_000_000_000));
+    }
+
+    #[test]
+    fn shared_caches_are_sampled_by_name() {
+        let options = shared::store::Options {
+            max_bytes: 1000,
+            ttl: u64::MAX,
+            policy: shared::policy::Policy::Lru,
+        };
+        let store = shared::registry::open("sampled", Some(options)).unwrap();
+        store.set(b"key", b"value", None);
+        assert!(store.has(b"key"));
+        store.get(b"none", |_| ((), true));
+        let stats = sample().into_iter().find(|cache| cache.name == "sampled").unwrap();
+        assert!(stats.id >= FIRST_SHARED && stats.named && stats.capacity.is_none());
+        assert_eq!(
+            (stats.size, stats.bytes, stats.max_bytes),
+            (1, 8 + shared::ENTRY_BYTES, Some(1000))
+        );
+        assert_eq!((stats.hits, stats.misses), (0, 1));
     }
 
     #[test]

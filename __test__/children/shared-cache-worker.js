@@ -1,0 +1,45 @@
+'use strict';
+// A thread for shared-cache-threads.test.js: does what it is told, one command at a time.
+
+const { parentPort, workerData } = require('node:worker_threads');
+const { SharedCache } = require('../..');
+
+const cache = new SharedCache(workerData.name);
+const never = new Promise(() => {});
+
+const commands = {
+  get: (key) => cache.getString(key),
+  set: (key, value) => cache.set(key, value),
+  /** Computes a value that says who made it; `mode` 'reject' fails, 'hang' never ends. */
+  compute: (key, mode) =>
+    cache.getOrCompute(
+      key,
+      async () => {
+        parentPort.postMessage({ computing: key });
+        if (mode === 'hang') await never;
+        await new Promise((resolve) => parentPort.once('message', resolve));
+        if (mode === 'reject') throw new RangeError('no such row');
+        return `by ${workerData.id}`;
+      },
+      { as: 'string' },
+    ),
+  /** Writes and reads for as long as the thread lives. */
+  hammer: () => {
+    parentPort.postMessage({ hammering: true });
+    for (let turn = 0; ; turn++) {
+      const key = `key ${turn % 500}`;
+      cache.set(key, key.repeat(1 + (turn % 50)));
+      const value = cache.getString(`key ${(turn * 7) % 500}`);
+      if (value !== undefined && !value.startsWith(`key ${(turn * 7) % 500}`)) throw new Error(`torn: ${value}`);
+    }
+  },
+};
+
+parentPort.on('message', async ({ command, args }) => {
+  if (command === undefined) return;
+  try {
+    parentPort.postMessage({ result: await commands[command](...args) });
+  } catch (error) {
+    parentPort.postMessage({ error: { name: error.name, code: error.code, message: error.message, cause: error.cause?.message } });
+  }
+});

@@ -1,0 +1,135 @@
+'use strict';
+// One store for all threads of the process: values, computations, and threads that die.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const path = require('node:path');
+const { after, test } = require('node:test');
+const { Worker } = require('node:worker_threads');
+const { SharedCache } = require('..');
+
+let names = 0;
+const threads = [];
+
+function open() {
+  const name = `threads ${++names}`;
+  return { name, cache: new SharedCache(name, { maxBytes: 1 << 20 }) };
+}
+
+function start(name, id) {
+  const worker = new Worker(path.join(__dirname, 'children/shared-cache-worker.js'), { workerData: { name, id } });
+  threads.push(worker);
+  return {
+    worker,
+    send: (command, ...args) => worker.postMessage({ command, args }),
+    next: async () => (await once(worker, 'message'))[0],
+    /** Lets the computation that is under way go on. */
+    release: () => worker.postMessage({}),
+  };
+}
+
+after(() => Promise.all(threads.map((worker) => worker.terminate())));
+
+const untilMissed = async (cache, misses) => {
+  while (cache.stats().misses < misses) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('what one thread sets another gets, and after the thread is gone it is still there', async () => {
+  const { name, cache } = open();
+  const thread = start(name, 1);
+  thread.send('set', 'key', 'from the worker');
+  assert.deepEqual(await thread.next(), { result: true });
+  assert.equal(cache.getString('key'), 'from the worker');
+  cache.set('key', 'from the main thread');
+  thread.send('get', 'key');
+  assert.deepEqual(await thread.next(), { result: 'from the main thread' });
+  await thread.worker.terminate();
+  assert.equal(cache.getString('key'), 'from the main thread');
+});
+
+test('a computation is made once for all threads', async () => {
+  const { name, cache } = open();
+  const [a, b] = [start(name, 'a'), start(name, 'b')];
+  a.send('compute', 'key');
+  assert.deepEqual(await a.next(), { computing: 'key' });
+  b.send('compute', 'key');
+  const mine = [cache.getOrCompute('key', assert.fail, { as: 'string' }), cache.getOrCompute('key', assert.fail)];
+  await untilMissed(cache, 4);
+  const results = [a.next(), b.next()];
+  a.release();
+  assert.deepEqual(await Promise.all(results), [{ result: 'by a' }, { result: 'by a' }]);
+  assert.equal(await mine[0], 'by a');
+  assert.deepEqual(await mine[1], Buffer.from('by a'));
+  assert.equal(cache.getString('key'), 'by a');
+});
+
+test('a rejection is that of all who wait, and the next one computes anew', async () => {
+  const { name, cache } = open();
+  const [a, b] = [start(name, 'a'), start(name, 'b')];
+  a.send('compute', 'key', 'reject');
+  await a.next();
+  b.send('compute', 'key');
+  const mine = cache.getOrCompute('key', assert.fail);
+  await untilMissed(cache, 3);
+  const results = [a.next(), b.next(), mine.catch((error) => error)];
+  a.release();
+  const [first, second, error] = await Promise.all(results);
+  assert.deepEqual(first.error, { name: 'RangeError', code: undefined, message: 'no such row', cause: undefined });
+  assert.equal(second.error.code, 'ERR_PLIMSOLL_COMPUTE');
+  assert.equal(second.error.cause, 'no such row');
+  assert.equal(error.code, 'ERR_PLIMSOLL_COMPUTE');
+  assert.ok(error.cause instanceof RangeError);
+  assert.equal(await cache.getOrCompute('key', () => 'now', { as: 'string' }), 'now');
+});
+
+test('where the thread that computes dies, one of those who wait takes over', async () => {
+  const { name, cache } = open();
+  const [a, b] = [start(name, 'a'), start(name, 'b')];
+  a.send('compute', 'key', 'hang');
+  await a.next();
+  b.send('compute', 'key');
+  await untilMissed(cache, 2);
+  await a.worker.terminate();
+  assert.deepEqual(await b.next(), { computing: 'key' });
+  const result = b.next();
+  b.release();
+  assert.deepEqual(await result, { result: 'by b' });
+  assert.equal(cache.getString('key'), 'by b');
+});
+
+test('threads that are killed in the middle of their work leave the store sound', async () => {
+  const { name, cache } = open();
+  for (let round = 0; round < 4; round++) {
+    const killed = [start(name, 1), start(name, 2)];
+    for (const thread of killed) {
+      thread.worker.on('error', (error) => assert.fail(error));
+      const hammering = thread.next();
+      thread.send('hammer');
+      await hammering;
+    }
+    for (let turn = 0; turn < 20_000; turn++) {
+      const key = `key ${turn % 500}`;
+      const value = cache.getString(key);
+      assert.ok(value === undefined || value.startsWith(key));
+    }
+    await Promise.all(killed.map(({ worker }) => worker.terminate()));
+  }
+  const held = [...cache.keys()];
+  assert.equal(held.length, cache.size);
+  const bytes = held.reduce((sum, key) => sum + key.length + cache.get(key).length + 64, 0);
+  assert.equal(cache.stats().bytes, bytes);
+  for (const key of held) assert.ok(cache.delete(key));
+  assert.deepEqual([cache.size, cache.stats().bytes], [0, 0]);
+});
+
+test('a worker that alone loaded the addon leaves the store to the next', async () => {
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    const run = (code) => new Promise((resolve) => new Worker("const { SharedCache } = require(" + JSON.stringify(process.argv[1]) + ");" + code, { eval: true, argv: [process.argv[1]] }).on('exit', resolve));
+    run("new SharedCache('only', { maxBytes: 1000 }).set('a', 'kept')").then(() => run("console.log(new SharedCache('only').getString('a'))"));
+  `;
+  const { execFile } = require('node:child_process');
+  const { promisify } = require('node:util');
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, path.join(__dirname, '..')]);
+  assert.equal(stdout, 'kept\n');
+});

@@ -1,0 +1,249 @@
+'use strict';
+
+const v8 = require('node:v8');
+const { requireNative } = require('../native.js');
+const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const registry = require('./registry.js');
+const { Computations } = require('./shared-computations.js');
+
+const KNOWN = new Set(['maxBytes', 'ttl', 'policy', 'clock']);
+const FORMS = new Set(['buffer', 'string', 'json', 'value']);
+/** Small values are copied into slabs, as Node's own Buffer.from does: an allocation for each would cost more than the copy. */
+const SLAB = 8192;
+/** The store's own ttl, where a number is expected. */
+const STORE_TTL = -1;
+
+/** The native side of each cache that this isolate opened; it lives as long as the isolate. */
+const opened = new Map();
+
+let slab = Buffer.allocUnsafeSlow(SLAB);
+let slabUsed = 0;
+
+function checkOptions(options) {
+  if (options === undefined) return {};
+  if (options === null || typeof options !== 'object') {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the options of a SharedCache are an object, { maxBytes }, not ${quote(options)}.`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(name)}; a SharedCache knows ${[...KNOWN].join(', ')}.`);
+  }
+  const { maxBytes, ttl, policy, clock } = options;
+  if (maxBytes === undefined && (ttl !== undefined || policy !== undefined)) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'a SharedCache needs a bound: maxBytes, beside ttl and policy.');
+  }
+  if (maxBytes !== undefined && (!Number.isSafeInteger(maxBytes) || maxBytes < 1)) {
+    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `maxBytes must be a positive integer of bytes, not ${quote(maxBytes)}.`);
+  }
+  if (ttl !== undefined) checkTtl(ttl);
+  if (policy !== undefined && policy !== 'adaptive' && policy !== 'lru') {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `policy must be 'adaptive' or 'lru', not ${quote(policy)}.`);
+  }
+  if (clock !== undefined && typeof clock !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must be a function, not ${quote(clock)}.`);
+  return { maxBytes, ttl, policy, clock };
+}
+
+function checkTtl(ttl) {
+  if (typeof ttl !== 'number' || !(ttl > 0)) {
+    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `ttl must be milliseconds above 0 (Infinity for no end), not ${quote(ttl)}.`);
+  }
+  return ttl;
+}
+
+function ttlOf(options) {
+  return options?.ttl === undefined ? STORE_TTL : checkTtl(options.ttl);
+}
+
+function open(name, { maxBytes, ttl, policy }) {
+  const binding = requireNative();
+  let cache = opened.get(name);
+  try {
+    if (cache === undefined) {
+      const native = binding.sharedCache(name, maxBytes, ttl, policy === 'lru');
+      cache = { native, computations: new Computations(name, native) };
+      opened.set(name, cache);
+      registry.addShared(name, () => readStats(native));
+    } else if (maxBytes !== undefined) binding.checkSharedCache(name, maxBytes, ttl, policy === 'lru');
+  } catch (error) {
+    throw new PlimsollTypeError(error.code, error.message);
+  }
+  return cache;
+}
+
+class SharedCache {
+  #name;
+  #native;
+  #computations;
+  #clock;
+
+  constructor(name, options) {
+    if (typeof name !== 'string' || name === '') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the name of a SharedCache is a string that is not empty, not ${quote(name)}.`);
+    const checked = checkOptions(options);
+    const { native, computations } = open(name, checked);
+    this.#name = name;
+    this.#native = native;
+    this.#computations = computations;
+    this.#clock = checked.clock;
+  }
+
+  get name() {
+    return this.#name;
+  }
+
+  get maxBytes() {
+    return this.#native.maxBytes;
+  }
+
+  get size() {
+    return this.stats().size;
+  }
+
+  get(key) {
+    if (this.#clock !== undefined) this.#tick();
+    const length = this.#native.read(key, slab, slabUsed);
+    if (length < 0) return undefined;
+    if (length <= SLAB - slabUsed) {
+      const value = slab.subarray(slabUsed, slabUsed + length);
+      slabUsed = (slabUsed + length + 7) & ~7; // aligned, for who makes a Float64Array of it
+      return value;
+    }
+    return this.#getApart(key, length);
+  }
+
+  /** A value for which the slab has no room: in a new slab, or in memory of its own where it is large. */
+  #getApart(key, length) {
+    if (length <= SLAB / 4) {
+      slab = Buffer.allocUnsafeSlow(SLAB);
+      slabUsed = 0;
+      return this.get(key);
+    }
+    for (;;) {
+      const value = Buffer.allocUnsafeSlow(length);
+      const now = this.#native.read(key, value, 0);
+      if (now < 0) return undefined;
+      if (now <= length) return now === length ? value : value.subarray(0, now);
+      length = now; // another thread has put a larger one
+    }
+  }
+
+  getInto(key, view, offset = 0) {
+    if (!Number.isInteger(offset) || offset < 0 || offset > view?.byteLength) {
+      throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `offset must be an integer from 0 to the view's byteLength, not ${quote(offset)}.`);
+    }
+    if (this.#clock !== undefined) this.#tick();
+    const length = this.#native.read(key, view, offset);
+    return length < 0 ? undefined : length;
+  }
+
+  getString(key) {
+    if (this.#clock !== undefined) this.#tick();
+    return this.#native.text(key);
+  }
+
+  getJSON(key) {
+    const text = this.getString(key);
+    return text === undefined ? undefined : this.#decode('json', text, key);
+  }
+
+  getValue(key) {
+    const bytes = this.get(key);
+    return bytes === undefined ? undefined : this.#decode('value', bytes, key);
+  }
+
+  set(key, value, options) {
+    if (this.#clock !== undefined) this.#tick();
+    const ttl = options === undefined ? STORE_TTL : ttlOf(options);
+    return typeof value === 'string' ? this.#native.setText(key, value, ttl) : this.#native.setBytes(key, value, ttl);
+  }
+
+  setJSON(key, value, options) {
+    return this.set(key, encode('json', value), options);
+  }
+
+  setValue(key, value, options) {
+    return this.set(key, encode('value', value), options);
+  }
+
+  has(key) {
+    if (this.#clock !== undefined) this.#tick();
+    return this.#native.has(key);
+  }
+
+  delete(key) {
+    if (this.#clock !== undefined) this.#tick();
+    return this.#native.delete(key);
+  }
+
+  clear() {
+    this.#native.clear();
+  }
+
+  purgeExpired() {
+    if (this.#clock !== undefined) this.#tick();
+    return this.#native.purge();
+  }
+
+  *keys() {
+    if (this.#clock !== undefined) this.#tick();
+    for (let part = 0; ; part++) {
+      const keys = this.#native.keys(part);
+      if (keys === undefined) return;
+      yield* keys;
+    }
+  }
+
+  async getOrCompute(key, compute, options) {
+    if (typeof compute !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `getOrCompute needs a function that computes the value, not ${quote(compute)}.`);
+    const form = options?.as ?? 'buffer';
+    if (!FORMS.has(form)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `as must be one of ${[...FORMS].join(', ')}, not ${quote(form)}.`);
+    const ttl = ttlOf(options);
+    const held = form === 'string' || form === 'json' ? this.getString(key) : this.get(key);
+    if (held !== undefined) return form === 'buffer' ? held : this.#decode(form, held, key);
+    const computed = await this.#computations.run(key, async () => toBytes(encode(form, await compute(key))), ttl);
+    // Each caller gets a value of its own: those who waited in this isolate were given the same bytes.
+    if (form === 'buffer') return Buffer.from(computed);
+    return this.#decode(form, form === 'value' ? computed : computed.toString(), key);
+  }
+
+  stats() {
+    return readStats(this.#native);
+  }
+
+  #tick() {
+    this.#native.setClock(this.#clock());
+  }
+
+  #decode(form, held, key) {
+    try {
+      if (form === 'json') return JSON.parse(held);
+      return form === 'value' ? v8.deserialize(held) : held;
+    } catch (error) {
+      throw new PlimsollError('ERR_PLIMSOLL_VALUE', `what the SharedCache ${quote(this.#name)} holds under ${quote(key)} is not ${form === 'json' ? 'JSON' : 'from setValue'}; read it as it was written.`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+function readStats(native) {
+  const figures = new Float64Array(6);
+  native.stats(figures);
+  const [size, bytes, hits, misses, evictions, expirations] = figures;
+  const lookups = hits + misses;
+  return { size, max: Infinity, bytes, maxBytes: native.maxBytes, hits, misses, hitRatio: lookups === 0 ? 0 : hits / lookups, evictions, expirations };
+}
+
+function encode(form, value) {
+  if (form === 'value') return v8.serialize(value);
+  if (form !== 'json') return value;
+  const text = JSON.stringify(value);
+  if (text === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `${quote(value)} has no JSON; setValue keeps what the structured clone algorithm does.`);
+  return text;
+}
+
+function toBytes(value) {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `what is computed must be a string, a Buffer or a view, not ${quote(value)}; as: 'json' or 'value' takes others.`);
+}
+
+module.exports = { SharedCache };

@@ -1,0 +1,297 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+const NEVER: u64 = u64::MAX;
+
+fn options(max_bytes: u64, policy: Policy) -> Options {
+    Options { max_bytes, ttl: NEVER, policy }
+}
+
+/// A store whose clock stands at 0.
+fn store(max_bytes: u64, shards: usize, policy: Policy) -> Store {
+    let store = Store::with_shards(options(max_bytes, policy), shards);
+    store.clock.set(0);
+    store
+}
+
+fn copy(value: &[u8]) -> (Vec<u8>, bool) {
+    (value.to_vec(), true)
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Set { key: u8, length: usize, ttl: Option<u64> },
+    Get(u8),
+    Delete(u8),
+    Advance(u64),
+    Purge,
+    Clear,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let ttl = prop_oneof![2 => Just(None), 1 => (1u64..40).prop_map(Some)];
+    prop_oneof![
+        8 => (0u8..40, 0usize..300, ttl).prop_map(|(key, length, ttl)| Operation::Set { key, length, ttl }),
+        8 => (0u8..40).prop_map(Operation::Get),
+        2 => (0u8..40).prop_map(Operation::Delete),
+        3 => (0u64..12).prop_map(Operation::Advance),
+        1 => Just(Operation::Purge),
+        1 => Just(Operation::Clear),
+    ]
+}
+
+fn cost(key: &[u8], value: &[u8]) -> u64 {
+    (key.len() + value.len()) as u64 + ENTRY_BYTES
+}
+
+proptest! {
+    /// Against a map without a bound: what the store has is what was set last and lives; what it lacks was counted as
+    /// evicted, and only where there was no room and nothing expired was left to go first.
+    #[test]
+    fn it_agrees_with_a_model(
+        operations in prop::collection::vec(operation(), 0..300),
+        max in 200u64..3000,
+        shards in prop_oneof![Just(1usize), Just(4)],
+        policy in prop_oneof![Just(Policy::Adaptive), Just(Policy::Lru)],
+    ) {
+        let store = store(max, shards, policy);
+        let mut model: HashMap<Vec<u8>, (Vec<u8>, u64)> = HashMap::new();
+        let (mut now, mut serial) = (0u64, 0u8);
+        for operation in operations {
+            match operation {
+                Operation::Set { key, length, ttl } => {
+                    serial = serial.wrapping_add(1);
+                    let (key, value) = (vec![key], vec![serial; length]);
+                    let before = store.stats();
+                    let live = model.values().filter(|(_, deadline)| *deadline > now).count() as u64;
+                    let kept = store.set(&key, &value, ttl);
+                    prop_assert_eq!(kept, cost(&key, &value) <= max);
+                    let evicted = store.stats().counters.evictions - before.counters.evictions;
+                    if evicted > 0 {
+                        prop_assert!(before.bytes + cost(&key, &value) > max, "evicted without need");
+                        let expired = store.stats().counters.expirations - before.counters.expirations;
+                        prop_assert_eq!(before.size - live.min(before.size), expired, "expired ones go first");
+                    }
+                    model.remove(&key);
+                    if kept {
+                        model.insert(key, (value, ttl.map_or(NEVER, |ttl| now + ttl)));
+                    }
+                    model.retain(|key, (_, deadline)| *deadline <= now || store.has(key));
+                }
+                Operation::Get(key) => {
+                    let expected = model.get(&vec![key]).filter(|(_, deadline)| *deadline > now).map(|(value, _)| value.clone());
+                    prop_assert_eq!(store.get(&[key], copy), expected);
+                }
+                Operation::Delete(key) => {
+                    let lived = model.remove(&vec![key]).is_some_and(|(_, deadline)| deadline > now);
+                    prop_assert_eq!(store.delete(&[key]), lived);
+                }
+                Operation::Advance(by) => {
+                    now += by;
+                    store.clock.set(now);
+                }
+                Operation::Purge => {
+                    store.purge();
+                    model.retain(|_, (_, deadline)| *deadline > now);
+                    prop_assert_eq!(store.stats().size, model.len() as u64);
+                }
+                Operation::Clear => {
+                    store.clear();
+                    model.clear();
+                    prop_assert_eq!((store.stats().size, store.stats().bytes), (0, 0));
+                }
+            }
+            store.check();
+        }
+        let mut keys: Vec<_> = (0..).map_while(|at| store.keys(at)).flatten().map(Vec::from).collect();
+        let mut expected: Vec<_> = model.iter().filter(|(_, (_, deadline))| *deadline > now).map(|(key, _)| key.clone()).collect();
+        keys.sort();
+        expected.sort();
+        prop_assert_eq!(keys, expected);
+    }
+}
+
+#[test]
+fn the_number_of_shards_follows_the_bytes() {
+    let shards = |max| Store::new(options(max, Policy::Adaptive)).shards.len();
+    assert_eq!([1, 600 << 10, 4 << 20, 1 << 40].map(shards), [1, 2, 16, 64]);
+}
+
+#[test]
+fn an_entry_may_be_as_large_as_the_whole() {
+    let store = store(100_000, 16, Policy::Adaptive);
+    for key in 0..200u8 {
+        assert!(store.set(&[key], &[0; 400], None));
+    }
+    assert!(store.set(b"all", &vec![1; 100_000 - 3 - ENTRY_BYTES as usize], None));
+    assert_eq!(store.stats().size, 1);
+    assert!(
+        !store.set(b"all", &vec![1; 100_000], None),
+        "too large, and the old value is gone too"
+    );
+    assert!(!store.has(b"all"));
+    store.check();
+}
+
+#[test]
+fn the_shares_of_many_shards_are_used_up() {
+    let store = store(1 << 20, 64, Policy::Adaptive);
+    for key in 0..20_000u32 {
+        store.set(&key.to_le_bytes(), &[0; 100], None);
+    }
+    assert!(store.stats().bytes > (1 << 20) - 200, "full to the last entry");
+    store.check();
+}
+
+#[test]
+fn threads_share_a_store_within_its_bound() {
+    const MAX: u64 = 300_000;
+    let store = Store::with_shards(options(MAX, Policy::Adaptive), 8);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4u64)
+            .map(|thread| {
+                let store = &store;
+                scope.spawn(move || {
+                    let mut random = thread + 1;
+                    for turn in 0..30_000u64 {
+                        random = random
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
+                        let key = (random >> 40) % 5000;
+                        // A value says whose it is: one that is torn, or another key's, shows.
+                        let value = [key.to_le_bytes(); 40];
+                        match random >> 60 {
+                            0 => {
+                                store.delete(&key.to_le_bytes());
+                            }
+                            1..=6 => {
+                                let length = 8 * (1 + (random >> 33) as usize % 40);
+                                let ttl = (turn % 3 == 0).then_some(1);
+                                store.set(&key.to_le_bytes(), &value.as_flattened()[..length], ttl);
+                            }
+                            7 if turn % 5000 == 0 => store.clear(),
+                            _ => {
+                                let whole = |held: &[u8]| {
+                                    (held.chunks(8).all(|part| part == key.to_le_bytes()), true)
+                                };
+                                assert_ne!(store.get(&key.to_le_bytes(), whole), Some(false));
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        let (store, done) = (&store, &done);
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                assert!(store.bytes.load(Ordering::Relaxed) <= MAX, "never above the bound");
+                store.purge();
+            }
+        });
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    store.check();
+    let counters = store.stats().counters;
+    assert!(
+        counters.evictions > 0 && counters.expirations > 0 && counters.hits > 0,
+        "{counters:?}"
+    );
+}
+
+fn lead(store: &Store, key: &[u8]) -> Arc<Lease> {
+    match store.join(key) {
+        Joined::Lead(lease) => lease,
+        other => panic!("leads, not {other:?}"),
+    }
+}
+
+fn follow(store: &Store, key: &[u8]) -> Arc<Lease> {
+    match store.join(key) {
+        Joined::Follow(lease) => lease,
+        other => panic!("follows, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_computation_is_made_once_and_given_to_all() {
+    let store = store(10_000, 1, Policy::Adaptive);
+    let leader = lead(&store, b"key");
+    let follower = follow(&store, b"key");
+    assert_eq!(follower.outcome(), None);
+    assert!(store.finish(b"key", &leader, Outcome::Value(b"value".as_slice().into()), None));
+    assert_eq!(follower.outcome(), Some(Outcome::Value(b"value".as_slice().into())));
+    assert!(matches!(store.join(b"key"), Joined::Present));
+    assert_eq!(store.get(b"key", copy), Some(b"value".to_vec()));
+}
+
+#[test]
+fn a_value_too_large_to_keep_still_reaches_those_who_waited() {
+    let store = store(100, 1, Policy::Adaptive);
+    let leader = lead(&store, b"key");
+    let follower = follow(&store, b"key");
+    let value: Arc<[u8]> = vec![7; 1000].into();
+    store.finish(b"key", &leader, Outcome::Value(Arc::clone(&value)), None);
+    assert_eq!(follower.outcome(), Some(Outcome::Value(value)));
+    assert!(!store.has(b"key"));
+    lead(&store, b"key");
+}
+
+#[test]
+fn after_a_failure_or_a_death_the_next_one_leads() {
+    let store = store(10_000, 1, Policy::Adaptive);
+    let leader = lead(&store, b"key");
+    let follower = follow(&store, b"key");
+    store.finish(b"key", &leader, Outcome::Failed(b"no".as_slice().into()), None);
+    assert_eq!(follower.outcome(), Some(Outcome::Failed(b"no".as_slice().into())));
+    let dying = lead(&store, b"key");
+    let follower = follow(&store, b"key");
+    dying.end(Outcome::Abandoned); // what the end of a thread does: it no longer knows the key
+    assert_eq!(follower.outcome(), Some(Outcome::Abandoned));
+    lead(&store, b"key");
+}
+
+#[test]
+fn what_was_invalidated_meanwhile_is_not_stored() {
+    for invalidate in [
+        |store: &Store| {
+            store.delete(b"key");
+        },
+        |store: &Store| store.clear(),
+        |store: &Store| {
+            store.set(b"key", b"new", None);
+        },
+    ] {
+        let store = store(10_000, 1, Policy::Adaptive);
+        let leader = lead(&store, b"key");
+        let follower = follow(&store, b"key");
+        invalidate(&store);
+        let newer = store.get(b"key", copy);
+        assert!(store.finish(b"key", &leader, Outcome::Value(b"old".as_slice().into()), None));
+        assert_eq!(
+            follower.outcome(),
+            Some(Outcome::Value(b"old".as_slice().into())),
+            "asked before, answered"
+        );
+        assert_eq!(store.get(b"key", copy), newer);
+        store.check();
+    }
+}
+
+#[test]
+fn a_late_end_does_not_part_the_next_computation_from_its_key() {
+    let store = store(10_000, 1, Policy::Adaptive);
+    let first = lead(&store, b"key");
+    store.delete(b"key");
+    let second = lead(&store, b"key");
+    store.finish(b"key", &first, Outcome::Failed([].into()), None);
+    follow(&store, b"key");
+    store.finish(b"key", &second, Outcome::Value(b"2".as_slice().into()), None);
+    assert!(store.has(b"key"));
+}
