@@ -1,5 +1,5 @@
 'use strict';
-// Fills a heap of HEAP_MB with small objects that live, takes one snapshot by METHOD, and tells the
+// Fills a heap of about HEAP_MB with small objects that live, takes one snapshot by METHOD, and tells the
 // parent what it cost. The event loop's longest turn is measured from within.
 
 const fs = require('node:fs');
@@ -9,11 +9,10 @@ const { takeSnapshot } = require('../../index.js');
 const [dir, method] = [process.argv[2], process.argv[3]];
 const [heapMB, nice] = process.argv.slice(4).map(Number);
 
+// The same number of objects in every process; one with its text takes some 115 bytes.
 const kept = [];
 globalThis.kept = kept;
-while (v8.getHeapStatistics().used_heap_size < heapMB * 2 ** 20) {
-  for (let i = 0; i < 10_000; i++) kept.push({ id: kept.length, text: `entry ${kept.length}`, next: kept.at(-1) });
-}
+for (let i = 0; i < heapMB * 9000; i++) kept.push({ id: i, text: `entry ${i}`, next: kept.at(-1) });
 globalThis.gc();
 
 const status = (pid, field) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
