@@ -715,7 +715,7 @@ export interface SnapshotOptions {
   method?: 'auto' | 'fork' | 'in-process';
   /** How to pack the file, which ends in `.gz` or `.zst` then. Default 'none'. */
   compress?: 'none' | 'gzip' | 'zstd';
-  /** Memory that taking it needs, as a multiple of the live heap, where you know better than the default (8 forked, 12 in process). */
+  /** Memory that taking it needs, as a multiple of the live heap, where you know better than the default (8 forked, 24 in process). */
   headroom?: number;
   /** The niceness of a forked child: 19 takes only what the service leaves, 0 is sooner done. Default 19. */
   nice?: number;

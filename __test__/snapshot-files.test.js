@@ -190,9 +190,9 @@ test('no memory for it: refused with the numbers, the cooldown not begun', async
   const refused = drive(new native.SnapshotJob(request), true);
   await assert.rejects(refused, ({ code, needed, available, message }) => {
     assert.equal(code, 'ERR_PLIMSOLL_NO_ROOM');
-    assert.equal(needed, 12 * 2 ** 45);
+    assert.equal(needed, 24 * 2 ** 45);
     assert.ok(available > 0 && available < needed);
-    assert.match(message, /needs about 393216.0 GB/);
+    assert.match(message, /needs about 786432.0 GB/);
     return true;
   });
   assert.deepEqual(fs.readdirSync(dir), []);
