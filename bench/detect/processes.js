@@ -156,7 +156,7 @@ const ok = {
     const loaded = [];
     let done = 0;
     each(50, (i) => {
-      const want = 3000 * (1 - Math.exp(-i / 400));
+      const want = 1 + 3000 * (1 - Math.exp(-i / 400));
       for (; done < want; done++) loaded.push(new Function('a', `const t = "${text(done, 900)}"; return a + t.length + ${done};`));
       loaded[i % loaded.length](i);
     });
