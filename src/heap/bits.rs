@@ -43,6 +43,10 @@ impl Bits {
         self.0[at / 64] |= 1 << (at % 64);
     }
 
+    pub fn clear(&mut self, at: usize) {
+        self.0[at / 64] &= !(1 << (at % 64));
+    }
+
     /// Sets a bit; whether it was clear.
     #[inline]
     pub fn insert(&mut self, at: usize) -> bool {

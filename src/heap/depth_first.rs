@@ -2,7 +2,7 @@
 //! (HeapSnapshot.ts: computeIsEssentialEdge, markPageOwnedNodes, hasOnlyWeakRetainers).
 
 use super::bits::{BitRow, Bits};
-use super::columns::Columns;
+use super::columns::{Columns, Target};
 use super::kind::EdgeKind;
 
 /// The tree and what lies across it. Numbers are preorder numbers; the root's is 0.
@@ -79,7 +79,14 @@ impl<'a> Walk<'a> {
     fn page(&mut self) {
         self.descend_from_root::<true>(|kind| kind == EdgeKind::Shortcut);
         self.page = self.visited.clone();
+        // The root belongs to the page, with all that it refers to, only where the page leads back.
+        let root = self.columns.root as usize;
+        self.page.clear(root);
         let mut pending = std::mem::take(&mut self.loose);
+        let is_loop = |to: &Target| to.kind() == EdgeKind::Shortcut && to.node() == root;
+        if self.tree.join_counts[root] > 0 || self.columns.targets_of(root).iter().any(is_loop) {
+            pending.push(root as u32);
+        }
         while let Some(node) = pending.pop() {
             if self.page.insert(node as usize) {
                 let targets = self.columns.targets_of(node as usize).iter();

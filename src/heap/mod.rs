@@ -14,6 +14,8 @@ mod error;
 mod json;
 mod kind;
 mod leak;
+#[cfg(test)]
+mod model;
 mod parse;
 mod progress;
 mod read;
