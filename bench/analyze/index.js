@@ -28,14 +28,14 @@ const peers = {
 /** CPU seconds and peak kB of one run, or null where the peer does not run here or gives up. */
 function measure(command) {
   const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', 'measured %U %S %M', ...command], { encoding: 'utf8', maxBuffer: 1 << 26 });
-  const [, user, system, peak] = /^measured (\S+) (\S+) (\S+)$/m.exec(stderr) ?? [];
+  const [, user, system, peak] = /measured (\S+) (\S+) (\S+)$/m.exec(stderr) ?? [];
   if (status !== 0 || peak === undefined) return null;
   const json = stdout.split('\n').findLast((line) => line.includes('{'));
   const result = json === undefined ? {} : JSON.parse(json.slice(json.indexOf('{')));
   return { cpu: Number(user) + Number(system), peak: Number(peak) * 1024, ...result };
 }
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
 for (const file of process.argv.slice(2).map((name) => path.resolve(name))) {
