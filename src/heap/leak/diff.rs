@@ -28,7 +28,7 @@ impl Counterparts {
         let common = common(earlier, later, &ids);
         let reliable = reliable_prefix(earlier, later, &common);
         for &(node, counterpart) in &common[..reliable] {
-            if is_same_kind(earlier.kind(counterpart), later.kind(node)) {
+            if is_same_object(earlier, later, counterpart, node) {
                 found[node as usize] = counterpart;
             }
         }
@@ -45,6 +45,13 @@ fn is_same_kind(a: NodeKind, b: NodeKind) -> bool {
     let is_string =
         |kind| matches!(kind, NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString);
     a == b || (is_string(a) && is_string(b))
+}
+
+/// An object and a function keep their names; a string's node may say less of it once it is a part of a rope.
+fn is_same_object(earlier: &Snapshot, later: &Snapshot, a: Node, b: Node) -> bool {
+    let is_named = matches!(later.kind(b), NodeKind::Object | NodeKind::Closure);
+    is_same_kind(earlier.kind(a), later.kind(b))
+        && (!is_named || earlier.raw_name(a) == later.raw_name(b))
 }
 
 /// Nodes by odd id: a table where ids are dense, as they are unless a file is odd.
@@ -93,22 +100,21 @@ fn common(earlier: &Snapshot, later: &Snapshot, ids: &Ids) -> Vec<(Node, Node)> 
 /// How many of the common ids, from the lowest on, mean the same object.
 ///
 /// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are not,
-/// few. The prefix ends where the sum of (agreement - 0.9) over blocks is greatest.
+/// few. The prefix ends where the sum of (agreement - 0.9) is greatest.
 fn reliable_prefix(earlier: &Snapshot, later: &Snapshot, common: &[(Node, Node)]) -> usize {
-    const BLOCK: usize = 256;
-    let agrees = |&&(node, other): &&(Node, Node)| {
+    let agrees = |node: Node, other: Node| {
         is_same_kind(earlier.kind(other), later.kind(node))
             && earlier.raw_name(other) == later.raw_name(node)
     };
-    let (mut sum, mut best, mut prefix) = (0.0, 0.0, 0);
-    for (index, block) in common.chunks(BLOCK).enumerate() {
-        let agreeing = block.iter().filter(agrees).count();
-        sum += agreeing as f64 - 0.9 * block.len() as f64;
+    let (mut sum, mut best, mut prefix) = (0i64, 0, 0);
+    for (index, &(node, other)) in common.iter().enumerate() {
+        sum += if agrees(node, other) { 1 } else { -9 };
         if sum >= best {
-            (best, prefix) = (sum, index * BLOCK + block.len());
+            (best, prefix) = (sum, index + 1);
         }
     }
-    prefix
+    // A rope that was flattened, a class that was renamed: a few at the end do not make ids unreliable.
+    if best - sum <= 9 * (8 + common.len() as i64 / 1000) { common.len() } else { prefix }
 }
 
 /// Walks both graphs in step, breadth first, the program's own objects before V8's roots.
@@ -239,5 +245,53 @@ impl<'a> ByName<'a> {
             && self.strings[self.later.name_index(later) as usize]
                 == self.earlier.name_index(earlier)
             && self.earlier.location(earlier) == self.later.location(later)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graphs::program;
+    use super::*;
+
+    /// How many objects that are the same were found, and how many pairs were of different objects.
+    fn right_and_wrong(
+        earlier: &Snapshot,
+        later: &Snapshot,
+        found: &Counterparts,
+    ) -> (usize, usize) {
+        let pairs = later.nodes().filter(|&node| found.earlier[node as usize] != NONE);
+        let is_right =
+            |node: &Node| later.raw_name(*node) == earlier.raw_name(found.earlier[*node as usize]);
+        let (right, wrong): (Vec<Node>, Vec<Node>) = pairs.partition(is_right);
+        (right.len(), wrong.len())
+    }
+
+    #[test]
+    fn ids_of_one_numbering_are_identities() {
+        let (earlier, later) = (program(300).snapshot(), program(600).snapshot());
+        let found = Counterparts::find(&earlier, &later);
+        assert!(found.by_id);
+        // Everything but the tables and the entries that went.
+        assert_eq!(right_and_wrong(&earlier, &later, &found), (5 + 1000 + 600, 0));
+    }
+
+    #[test]
+    fn ids_of_several_numberings_are_not_believed() {
+        let (earlier, later) =
+            (program(300).renumbered(1).snapshot(), program(600).renumbered(1).snapshot());
+        let found = Counterparts::find(&earlier, &later);
+        let (right, wrong) = right_and_wrong(&earlier, &later, &found);
+        assert!(right >= 5 + 1000 + 600, "{right}");
+        assert_eq!(wrong, 0);
+    }
+
+    #[test]
+    fn ids_that_the_parent_gave_are_believed() {
+        let (earlier, mut later) = (program(300).snapshot(), program(300));
+        // A child's object that has the id of another child's.
+        later.rename(202_327, "Other");
+        let later = later.snapshot();
+        let found = Counterparts::find(&earlier, &later);
+        assert_eq!(right_and_wrong(&earlier, &later, &found).1, 0);
     }
 }

@@ -55,3 +55,33 @@ fn rows(snapshot: &Snapshot, table: Node) -> (u32, u64) {
     }
     (3, by_residue(3).into_iter().max().unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::graphs::{Graph, program};
+    use super::*;
+
+    #[test]
+    fn entries_of_a_map_are_its_keys() {
+        let snapshot = program(40).snapshot();
+        let map = snapshot.by_id(7).unwrap();
+        assert_eq!((stride(&snapshot, map), count(&snapshot, map)), (3, 40));
+        assert_eq!(count(&snapshot, snapshot.by_id(9).unwrap()), 16);
+    }
+
+    #[test]
+    fn entries_of_a_set_are_its_members() {
+        let mut graph = Graph::new();
+        let set = graph.node("object", "Set", 3, 32);
+        let table = graph.node("array", "", 5, 64);
+        graph.edge(0, "property", "set", set);
+        graph.edge(set, "internal", "table", table);
+        for at in 0..5 {
+            let member = graph.node("object", "Session", 7 + 2 * at, 64);
+            graph.edge(table, "internal", &(5 + 2 * at).to_string(), member);
+        }
+        let snapshot = graph.snapshot();
+        let set = snapshot.by_id(3).unwrap();
+        assert_eq!((stride(&snapshot, set), count(&snapshot, set)), (2, 5));
+    }
+}

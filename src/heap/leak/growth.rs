@@ -299,3 +299,91 @@ fn is_store(snapshot: &Snapshot, node: Node) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::graphs::{Graph, program};
+    use super::*;
+
+    fn growths(snapshots: &[Snapshot]) -> Vec<(String, u64, Vec<u64>)> {
+        let series = Series::new(snapshots).unwrap();
+        let last = &snapshots[snapshots.len() - 1];
+        let named = |growth: &Growth| {
+            let variable = last.retainers(growth.thing).next().unwrap();
+            (last.edge_name(&variable.edge).into_owned(), growth.grown(), growth.bytes.clone())
+        };
+        series.growths().iter().map(named).collect()
+    }
+
+    #[test]
+    fn the_map_that_keeps_all_grows_and_the_full_one_does_not() {
+        for renumbered in [false, true] {
+            let snapshots = [200, 300, 400].map(|turns| {
+                let graph = program(turns);
+                if renumbered { graph.renumbered(1) } else { graph }.snapshot()
+            });
+            let found = growths(&snapshots);
+            assert_eq!(found.len(), 1, "{found:?}");
+            // 200 more entries: a key of 32 bytes, a value of 96, and 24 in the table.
+            assert_eq!((found[0].0.as_str(), found[0].1), ("kept", 200 * (32 + 96 + 24)));
+        }
+    }
+
+    #[test]
+    fn warm_up_is_no_growth() {
+        let turns = [[200, 400, 400], [200, 400, 440], [200, 205, 400], [400, 300, 200]];
+        for turns in turns {
+            let found = growths(&turns.map(|turns| program(turns).snapshot()));
+            assert!(found.is_empty(), "{turns:?}: {found:?}");
+        }
+        assert_eq!(growths(&[200, 400, 500].map(|turns| program(turns).snapshot())).len(), 1);
+    }
+
+    /// Sessions that a Map and an array hold.
+    fn shared(count: u32) -> Graph {
+        let mut graph = program(20);
+        let holders = [("byId", 11, "Map"), ("all", 13, "Array")].map(|(name, id, class)| {
+            let holder = graph.node("object", class, id, 32);
+            graph.edge(2, "context", name, holder);
+            let store = graph.node("array", "", 300_000 + 4 * count + id, u64::from(count) * 8);
+            graph.edge(
+                holder,
+                "internal",
+                if class == "Map" { "table" } else { "elements" },
+                store,
+            );
+            store
+        });
+        for at in 0..count {
+            let session = graph.node("object", "Session", 400_001 + 2 * at, 256);
+            for store in holders {
+                graph.edge(store, "internal", &at.to_string(), session);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn what_two_hold_counts_for_both() {
+        let found = growths(&[100, 200, 300].map(|count| shared(count).snapshot()));
+        let mut names: Vec<&str> = found.iter().map(|growth| growth.0.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["all", "byId"]);
+        assert!(found.iter().all(|growth| growth.1 >= 200 * 256));
+    }
+
+    #[test]
+    fn an_object_of_the_skeleton_that_swells_grows() {
+        let with_memory = |size| {
+            let mut graph = program(20);
+            let memory = graph.node("native", "system / JSArrayBufferData", 15, size);
+            let buffer = graph.node("object", "ArrayBuffer", 17, 96);
+            graph.edge(2, "context", "memory", buffer);
+            graph.edge(buffer, "internal", "backing_store", memory);
+            graph.snapshot()
+        };
+        let found = growths(&[1 << 16, 2 << 16, 3 << 16].map(with_memory));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].0.as_str(), found[0].1), ("memory", 2 << 16));
+    }
+}

@@ -7,6 +7,8 @@ mod causes;
 mod declaration;
 mod diff;
 mod entries;
+#[cfg(test)]
+mod graphs;
 mod growth;
 mod names;
 mod owners;

@@ -1,0 +1,118 @@
+//! Small heaps for unit tests, written as V8 writes them.
+
+use super::super::{Snapshot, unattended};
+
+/// A graph that is being drawn; node 0 is the root.
+pub(super) struct Graph {
+    nodes: Vec<(&'static str, String, u32, u64)>,
+    edges: Vec<(usize, &'static str, String, usize)>,
+}
+
+const NODE_TYPES: [&str; 10] = [
+    "hidden",
+    "array",
+    "string",
+    "object",
+    "code",
+    "closure",
+    "native",
+    "synthetic",
+    "number",
+    "symbol",
+];
+const EDGE_TYPES: [&str; 7] =
+    ["context", "element", "property", "internal", "hidden", "shortcut", "weak"];
+
+impl Graph {
+    pub fn new() -> Self {
+        Graph { nodes: vec![("synthetic", String::new(), 1, 0)], edges: Vec::new() }
+    }
+
+    pub fn node(&mut self, kind: &'static str, name: &str, id: u32, size: u64) -> usize {
+        self.nodes.push((kind, name.to_owned(), id, size));
+        self.nodes.len() - 1
+    }
+
+    pub fn edge(&mut self, from: usize, kind: &'static str, name: &str, to: usize) {
+        self.edges.push((from, kind, name.to_owned(), to));
+    }
+
+    /// The ids that a forked child gives: in the order of the heap.
+    pub fn renumbered(mut self, first: u32) -> Self {
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            node.2 = first + 2 * at as u32;
+        }
+        self
+    }
+
+    /// Another object under the id.
+    pub fn rename(&mut self, id: u32, name: &str) {
+        self.nodes.iter_mut().find(|node| node.2 == id).unwrap().1 = name.to_owned();
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let mut strings: Vec<&str> = vec!["<dummy>"];
+        let mut index = |text| {
+            strings.push(text);
+            strings.len() - 1
+        };
+        let position =
+            |all: &[&str], kind: &str| all.iter().position(|each| *each == kind).unwrap();
+        let (mut nodes, mut edges) = (Vec::new(), Vec::new());
+        for (at, (kind, name, id, size)) in self.nodes.iter().enumerate() {
+            let own: Vec<_> = self.edges.iter().filter(|edge| edge.0 == at).collect();
+            nodes.push(format!(
+                "{},{},{id},{size},{}",
+                position(&NODE_TYPES, kind),
+                index(name),
+                own.len()
+            ));
+            for (_, kind, name, to) in own {
+                let is_indexed = matches!(*kind, "element" | "hidden");
+                let name = if is_indexed { name.parse().unwrap() } else { index(name) };
+                edges.push(format!("{},{name},{}", position(&EDGE_TYPES, kind), to * 5));
+            }
+        }
+        let text = format!(
+            r#"{{"snapshot":{{"meta":{{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[{},"string","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[{},"string_or_number","node"]}},"node_count":{},"edge_count":{}}},"nodes":[{}],"edges":[{}],"strings":{}}}"#,
+            serde_json::json!(NODE_TYPES),
+            serde_json::json!(EDGE_TYPES),
+            nodes.len(),
+            edges.len(),
+            nodes.join(","),
+            edges.join(","),
+            serde_json::json!(strings),
+        );
+        Snapshot::read(std::io::Cursor::new(text.into_bytes()), &unattended).unwrap()
+    }
+}
+
+/// A program with a Map of `entries` strings that keeps all, one of 16 that keeps the last ones, and much that stays:
+/// after `turns` turns of its loop.
+pub(super) fn program(turns: u32) -> Graph {
+    let mut graph = Graph::new();
+    let global = graph.node("object", "global", 3, 16);
+    graph.edge(0, "shortcut", "global", global);
+    let context = graph.node("object", "system / Context", 5, 32);
+    graph.edge(global, "property", "module", context);
+    for at in 0..1000 {
+        let constant = graph.node("object", &format!("Class{at}"), 1001 + 2 * at, 64);
+        graph.edge(context, "context", &format!("constant{at}"), constant);
+    }
+    for (id, name, first) in [(7, "kept", 0), (9, "recent", turns.saturating_sub(16))] {
+        let map = graph.node("object", "Map", id, 32);
+        graph.edge(context, "context", name, map);
+        // A table is made anew as it fills: never the same object.
+        let table =
+            graph.node("array", "", 100_000 + 4 * turns + id, u64::from(turns - first) * 24);
+        graph.edge(map, "internal", "table", table);
+        for turn in first..turns {
+            let number = 200_001 + 8 * turn + 2 * (id - 7);
+            let key = graph.node("string", &format!("{name}{turn}"), number, 32);
+            let value = graph.node("object", "Session", number + 2, 96);
+            graph.edge(table, "internal", &(10 + 3 * turn).to_string(), key);
+            graph.edge(table, "internal", &(11 + 3 * turn).to_string(), value);
+        }
+    }
+    graph
+}
