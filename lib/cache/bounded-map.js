@@ -70,7 +70,7 @@ class BoundedMap {
     this.#sizeOf = options.sizeOf;
     this.#ttl = options.ttl;
     this.#onEvict = options.onEvict;
-    this.#now = options.clock ?? clock.now;
+    this.#now = options.clock ?? (options.ttl < clock.COARSE_TTL ? clock.now : clock.coarseNow);
     this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive();
     if (options.sizeOf !== undefined) this.#sizes = new Float64Array(0);
     if (options.ttl !== Infinity) this.#keepExpiry();
@@ -387,7 +387,9 @@ class BoundedMap {
 
   #ttlOf(options) {
     if (!isObject(options)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `set(key, value, options) takes options like { ttl: 1000 }, not ${quote(options)}.`);
-    return options.ttl === undefined ? this.#ttl : checkTtl(options.ttl);
+    if (options.ttl === undefined) return this.#ttl;
+    if (options.ttl < clock.COARSE_TTL && this.#now === clock.coarseNow) this.#now = clock.now;
+    return checkTtl(options.ttl);
   }
 
   #measure(value, key) {

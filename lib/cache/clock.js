@@ -2,12 +2,24 @@
 // Milliseconds that only go up, for expiry. Read anew each time: a clock captured at import would
 // not see a test's fake timers.
 
+const { native } = require('../native.js');
+
 const RealDate = Date;
 const realDateNow = Date.now;
 const { performance } = globalThis;
 const realNow = performance.now;
-/** What is added to the monotonic clock to give the time of day. */
+/** What is taken from the time of day to give the monotonic clock's. */
 const origin = Date.now() - performance.now();
+
+/** Below this ttl, what the word is behind would be more than 1 %. */
+const COARSE_TTL = 2000;
+/** A word this far behind is not written any more. */
+const LOST = 2000;
+
+/** The native thread's clock word, while somebody needs it. @type {Float64Array | null} */
+let word = null;
+let offset = 0;
+let usable = native !== null;
 
 /** The time on the monotonic clock's scale; fake timers' time where Date or performance.now is faked. */
 function now() {
@@ -17,4 +29,35 @@ function now() {
   return performance.now();
 }
 
-module.exports = { now };
+/** The same, up to 20 ms behind where the clock word serves: a twentieth of the cost. */
+function coarseNow() {
+  if (word === null || performance.now !== realNow || globalThis.Date !== RealDate || RealDate.now !== realDateNow) return now();
+  return word[0] + offset;
+}
+
+/** Starts the clock word for this isolate. */
+function start() {
+  if (word !== null || !usable) return;
+  try {
+    const fresh = new Float64Array(native.cacheClock());
+    offset = realNow.call(performance) - fresh[0];
+    word = fresh;
+  } catch {
+    usable = false; // no thread to be had: performance.now() serves
+  }
+}
+
+/** Lets the word go: its thread ends with the last one. */
+function stop() {
+  word = null;
+}
+
+/** Does without the word for good where it is no longer written (a copied buffer, a thread that died). */
+function check() {
+  if (word !== null && realNow.call(performance) - (word[0] + offset) > LOST) {
+    usable = false;
+    word = null;
+  }
+}
+
+module.exports = { now, coarseNow, start, stop, check, COARSE_TTL };

@@ -2,6 +2,8 @@
 // Removes expired entries from maps that nobody touches: one unreferenced timer for the isolate, and
 // only while there are maps whose entries end.
 
+const clock = require('./clock.js');
+
 /** Not those of a test's fake timers: a sweep is housekeeping, never what a test waits for. */
 const { setInterval, clearInterval } = globalThis;
 const PERIOD = 1000;
@@ -16,10 +18,12 @@ function add(map) {
   if (timer === null) {
     timer = setInterval(sweep, PERIOD);
     timer.unref();
+    clock.start();
   }
 }
 
 function sweep() {
+  clock.check();
   for (const reference of maps) {
     const map = reference.deref();
     if (map === undefined) maps.delete(reference);
@@ -28,6 +32,7 @@ function sweep() {
   if (maps.size === 0) {
     clearInterval(timer);
     timer = null;
+    clock.stop();
   }
 }
 

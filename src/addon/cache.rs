@@ -8,6 +8,7 @@ use napi_derive::napi;
 
 use super::error::{Result, error};
 use crate::cache::registry::{self, Arena};
+use crate::sampler::clock::Word;
 
 /// Records for `records` caches: doubles, laid out as `lib/cache/registry.js` says. Where external
 /// buffers are forbidden (pointer compression) it is a copy that the sampler does not see.
@@ -29,4 +30,18 @@ pub fn cache_arena(env: &Env, records: u32) -> Result<ArrayBuffer<'_>> {
 pub fn cache_stats() -> Result<String> {
     serde_json::to_string(&registry::sample())
         .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))
+}
+
+/// One double: milliseconds that only go up, at most 20 ms behind for as long as the buffer is held.
+#[napi(catch_unwind)]
+pub fn cache_clock(env: &Env) -> Result<ArrayBuffer<'_>> {
+    let word = Word::hold().map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))?;
+    let data = word.as_atomic().as_ptr().cast::<u8>();
+    // SAFETY: the word is an atomic of 8 bytes, which the buffer's finalizer keeps alive.
+    unsafe {
+        ArrayBuffer::from_external(env, data, size_of::<u64>(), word, |_, word: Arc<Word>| {
+            drop(word);
+        })
+    }
+    .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.reason.clone()))
 }
