@@ -17,7 +17,7 @@ const PER_TICK = 200;
 /** A map that is not loaded by Node is read when a report is made; larger ones are left alone. */
 const MAX_MAP_BYTES = 4 << 20;
 
-const OWN = __dirname + path.sep;
+const OWN = path.dirname(__dirname) + path.sep;
 const UNKNOWN = 0;
 
 /** @type {{ function: string | null, file: string | null, line: number | null, column: number | null, caller: object | null, mapped: boolean }[]} */
