@@ -130,7 +130,7 @@ class Supervisor {
 
   /** Shows what is known as soon as the evidence is whole; the last word is said at the end. */
   #early(state, paths) {
-    this.#analysis(paths).then(
+    this.#analysis(state, paths).then(
       (analysis) => {
         if (this.#child.exitCode === null && this.#child.signalCode === null) this.#options.show(buildReport({ state, analysis }));
       },
@@ -138,9 +138,9 @@ class Supervisor {
     );
   }
 
-  #analysis(paths) {
+  #analysis({ verdict }, paths) {
     const key = paths.join();
-    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths));
+    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths, { channel: verdict.channel ?? undefined }));
     return this.#analyses.get(key);
   }
 
@@ -153,7 +153,7 @@ class Supervisor {
       let analysis;
       if (paths.length > 0 && (['leak', 'suspect'].includes(state.verdict.state) || exit.signal === 'SIGABRT')) {
         if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
-        analysis = await this.#analysis(paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
+        analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
       }
       reports.push({ ...buildReport({ state, analysis, exit, notes }), threadId: state.threadId });
     }

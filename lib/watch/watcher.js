@@ -185,7 +185,7 @@ class Watcher extends EventEmitter {
         this.#readAllocation();
         this.#emit('leak', { channel, verdict });
         if (this.#options.snapshotOn.includes('leak') && channel !== 'native') this.#begin(channel);
-        else if (this.#diagnosis === undefined) this.#conclude([]);
+        else if (this.#diagnosis === undefined) this.#conclude(channel, []);
         break;
       case 'recovered':
         if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
@@ -247,7 +247,7 @@ class Watcher extends EventEmitter {
         // Refused at the first suspicion: there is nothing to report yet.
         if (diagnosis.closed && JSON.parse(this.#sampler.native.verdict()).state !== 'leak') return undefined;
         diagnosis.closed = true;
-        return this.#conclude(diagnosis.taken.map((snapshot) => snapshot.path));
+        return this.#conclude(diagnosis.channel, diagnosis.taken.map((snapshot) => snapshot.path));
       })
       .catch((error) => this.#fail(error));
   }
@@ -301,10 +301,10 @@ class Watcher extends EventEmitter {
   }
 
   /** Analyses what was taken and reports; under `plimsoll run` that is the parent's work. */
-  async #conclude(paths) {
+  async #conclude(channel, paths) {
     if (this.#statePath !== undefined) return;
     const notes = [];
-    const analysis = paths.length === 0 ? undefined : await this.#analyse(paths, notes);
+    const analysis = paths.length === 0 ? undefined : await this.#analyse(paths, channel, notes);
     if (this.#stopped) return;
     const report = buildReport({ state: this.#state(), analysis, notes });
     const files = await writeReport(report, { dir: this.#dir, formats: this.#options.report });
@@ -314,7 +314,7 @@ class Watcher extends EventEmitter {
   }
 
   /** In a process of its own, and only where that has room beside the service. */
-  async #analyse(paths, notes) {
+  async #analyse(paths, channel, notes) {
     const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
     const needed = this.#snapshots.filter(({ path: file }) => paths.includes(file)).reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
     const room = requireNative().memoryRoom();
@@ -323,7 +323,7 @@ class Watcher extends EventEmitter {
       return undefined;
     }
     try {
-      return await require('../report/analyze.js').analyze(paths, { signal: this.#abort.signal, unref: true });
+      return await require('../report/analyze.js').analyze(paths, { signal: this.#abort.signal, channel, unref: true });
     } catch (error) {
       notes.push(`The snapshots could not be analysed here (${error.message}); ${elsewhere}.`);
       if (!this.#stopped) this.#fail(error);

@@ -132,6 +132,18 @@ struct ByName<'a> {
     roots: VecDeque<(Node, Node)>,
 }
 
+/// The functions of which there is only one, by script, line and column.
+fn lone_functions(snapshot: &Snapshot) -> FxHashMap<(u32, u32, u32), Node> {
+    let mut functions: FxHashMap<(u32, u32, u32), Node> = FxHashMap::default();
+    for node in snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::Closure) {
+        let Some(location) = snapshot.location(node) else { continue };
+        let place = (location.script_id, location.line, location.column);
+        functions.entry(place).and_modify(|known| *known = NONE).or_insert(node);
+    }
+    functions.retain(|_, node| *node != NONE);
+    functions
+}
+
 /// An edge's name in terms of the earlier snapshot's strings.
 type Key = (EdgeKind, bool, u32);
 
@@ -162,10 +174,25 @@ impl<'a> ByName<'a> {
         let (earlier, later) = (self.earlier.root(), self.later.root());
         self.found[later as usize] = earlier;
         self.taken[earlier as usize] = true;
+        self.pair_lone_functions();
         self.visit(earlier, later);
         while let Some((earlier, later)) = self.queue.pop_front().or_else(|| self.roots.pop_front())
         {
             self.expand(earlier, later);
+        }
+    }
+
+    /// A function that a program has one of is itself, whatever leads to it: a timer that waits in one snapshot, an
+    /// answered request in another. What it keeps is found from it then, by paths that do not change.
+    fn pair_lone_functions(&mut self) {
+        let earlier = lone_functions(self.earlier);
+        let mut pairs: Vec<(Node, Node)> = lone_functions(self.later)
+            .into_iter()
+            .filter_map(|(place, node)| Some((*earlier.get(&place)?, node)))
+            .collect();
+        pairs.sort_unstable();
+        for (earlier, later) in pairs {
+            self.pair(earlier, later);
         }
     }
 
