@@ -1,0 +1,92 @@
+'use strict';
+// A BoundedMap or a SharedCache as a store of Keyv: the first tier of cacheable and cache-manager.
+
+const { EventEmitter } = require('node:events');
+const v8 = require('node:v8');
+const { BoundedMap, SharedCache } = require('../cache/index.js');
+const { PlimsollTypeError, quote } = require('../errors.js');
+
+/** The first byte of what is kept in a SharedCache by v8.serialize; a string that begins with it is kept so too. */
+const CLONED = '\0';
+
+/** What Keyv gives (strings, unless its serialization is off) as a SharedCache keeps it, and back. */
+const pack = (value) => (typeof value === 'string' && !value.startsWith(CLONED) ? value : Buffer.concat([Buffer.from(CLONED), v8.serialize(value)]));
+const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : bytes.toString());
+
+/**
+ * The contract of Keyv 5: keys come with their namespace, times as relative milliseconds. It declares no
+ * `capabilities.expires`, so Keyv 6 wraps it in its own bridge, which turns absolute times into relative ones.
+ */
+class KeyvStore extends EventEmitter {
+  #cache;
+  #shared;
+  /** Keyv 5 only iterates over stores whose dialect it knows; 'redis' is one whose iterator is asynchronous and takes a namespace. */
+  opts = { dialect: 'redis' };
+
+  constructor(cache) {
+    super();
+    this.#shared = cache instanceof SharedCache;
+    if (!this.#shared && !(cache instanceof BoundedMap)) {
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `a KeyvStore is made over a BoundedMap or a SharedCache: new KeyvStore(new BoundedMap({ max: 1000 })), not ${quote(cache)}.`);
+    }
+    this.#cache = cache;
+  }
+
+  async get(key) {
+    const held = this.#cache.get(key);
+    return held !== undefined && this.#shared ? unpack(held) : held;
+  }
+
+  getMany(keys) {
+    return Promise.all(keys.map((key) => this.get(key)));
+  }
+
+  async set(key, value, ttl) {
+    if (ttl !== undefined && ttl !== null && !(ttl > 0)) {
+      this.#cache.delete(key);
+      return true;
+    }
+    const kept = this.#cache.set(key, this.#shared ? pack(value) : value, ttl ? { ttl } : undefined);
+    return kept !== false;
+  }
+
+  setMany(entries) {
+    return Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)));
+  }
+
+  async has(key) {
+    return this.#cache.has(key);
+  }
+
+  hasMany(keys) {
+    return Promise.all(keys.map((key) => this.has(key)));
+  }
+
+  async delete(key) {
+    return this.#cache.delete(key);
+  }
+
+  async deleteMany(keys) {
+    return keys.map((key) => this.#cache.delete(key)).some(Boolean);
+  }
+
+  async clear() {
+    // Set by Keyv 5. Not declared: of a store that has it from the start, Keyv 6 expects that it prefixes its keys itself.
+    if (!this.namespace) return this.#cache.clear();
+    for (const key of this.#keys(this.namespace)) this.#cache.delete(key);
+  }
+
+  async *iterator(namespace) {
+    for (const key of this.#keys(namespace)) {
+      const value = await this.get(key);
+      if (value !== undefined) yield [key, value];
+    }
+  }
+
+  #keys(namespace) {
+    const keys = [...this.#cache.keys()];
+    return namespace ? keys.filter((key) => key.startsWith(`${namespace}:`)) : keys;
+  }
+}
+
+module.exports = { KeyvStore };
