@@ -88,9 +88,9 @@ fn rewire(text: &mut String, random: &mut Random) {
                 3 => nodes[at + 3] = value >> random.below(64),
                 _ => {
                     let other = random.below(count) * fields;
-                    let moved = value % (nodes[at + 4] + 1);
+                    let moved = value % nodes[at + 4].saturating_add(1);
                     nodes[at + 4] -= moved;
-                    nodes[other + 4] += moved;
+                    nodes[other + 4] = nodes[other + 4].saturating_add(moved);
                 }
             }
         } else if edges.len() >= 3 {
