@@ -1,6 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { setImmediate: nextTurn } = require('node:timers/promises');
 const fs = require('node:fs');
 const path = require('node:path');
 const { metrics } = require('@opentelemetry/api');
@@ -51,12 +52,15 @@ test('counters go on, a stopped watcher observes nothing, and the way out ends i
   const watcher = stubWatcher();
   const end = observeMetrics({ watcher, meter: provider.getMeter('test') });
   await collect();
+  await nextTurn(); // one turn has one picture
   watcher.current = { ...leakStats(), snapshots: { taken: 5, refused: 1 } };
   assert.deepEqual(points(await collect(), 'plimsoll.snapshots.taken'), [[undefined, 5]]);
+  await nextTurn();
   watcher.current = null;
   await collect();
   const { reads } = watcher;
   end();
+  await nextTurn();
   await collect();
   assert.equal(watcher.reads, reads);
 });

@@ -106,6 +106,8 @@ test('worker threads may end in any way while they are watched', () => {
   assert.ok(JSON.parse(out).state, 'the main thread is watched to the end');
 });
 
+const misses = (state) => state.caches.find((cache) => cache.name === 'stuck').misses;
+
 test('the sampler goes on while the event loop is stuck, and its state outlives kill -9', async (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
   t.after(() => fs.rmSync(dir, { recursive: true }));
@@ -129,10 +131,22 @@ test('the sampler goes on while the event loop is stuck, and its state outlives 
   const early = await until((state) => state.watchedMs > 400);
   const late = await until((state) => state.watchedMs > early.watchedMs + 400 && state.collectionCount > early.collectionCount + 5);
   assert.ok(late.memory.rss > 0);
+  assert.ok(misses(late) > misses(early), 'the counters of a cache are read from its own memory');
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);
   stuck.kill('SIGKILL');
   assert.equal(await ended, 'SIGKILL');
   assert.ok(read().watchedMs >= late.watchedMs, 'the last state is still there');
+});
+
+test('diagnostics_channel tells those who have no watcher in hand', () => {
+  const script = `
+    const { subscribe } = require('node:diagnostics_channel');
+    const { watch } = require(${JSON.stringify(path.join(__dirname, '../index.js'))});
+    const dir = require('node:fs').mkdtempSync(require('node:path').join(require('node:os').tmpdir(), 'plimsoll-test-'));
+    const w = watch({ interval: 50, window: 1000, snapshotOn: [], report: [], dir });
+    subscribe('plimsoll:snapshot', ({ path, reason }) => process.stdout.write([require('node:path').dirname(path) === dir, reason].join()));
+    w.snapshot({ keepAlive: true }).then(() => w.stop()).finally(() => require('node:fs').rmSync(dir, { recursive: true }));`;
+  assert.equal(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }), 'true,api');
 });
 
 test('what a listener throws is contained', async () => {

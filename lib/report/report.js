@@ -3,6 +3,7 @@
 // analyzer know. Views of it: terminal.js, html.js.
 
 const { version } = require('../../package.json');
+const { reportCaches } = require('./caches.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
 
@@ -41,7 +42,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     series: Object.fromEntries(Object.entries(state.series).map(([channel, points]) => [channel, points.map(({ t, min, load }) => [t + offset, min, load])])),
     collections: state.collections.map(({ t, used, cause }) => [t + offset, used, cause]),
     probes: state.collections.filter(({ cause }) => cause === 'probe').map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
-    caches: annex.caches ?? [],
+    caches: reportCaches(state.caches),
     trackers: annex.trackers ?? [],
     allocation: annex.allocation ?? null,
     exit,

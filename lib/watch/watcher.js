@@ -1,6 +1,7 @@
 'use strict';
 // The watch over one isolate: what the sampler says becomes events, evidence and a report.
 
+const diagnostics = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
 const os = require('node:os');
 const path = require('node:path');
@@ -14,9 +15,9 @@ const { AllocationSampler, growth } = require('./allocation.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
-const { caches } = require('../cache/registry.js');
 const { trackAll, tracked, suspects } = require('../track/index.js');
 const { writeReport } = require('../report/files.js');
+const { reportCaches } = require('../report/caches.js');
 const { buildReport } = require('../report/report.js');
 const { bytes } = require('../report/units.js');
 const { reportTrackers } = require('../report/trackers.js');
@@ -29,6 +30,9 @@ const ANALYSIS_FACTOR = 1.3;
 const ANALYSIS_BASE = 96 * 2 ** 20;
 
 const REFUSALS_KEPT = 16;
+
+/** For those who have no watcher in hand (node:diagnostics_channel). */
+const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnostics.channel('plimsoll:snapshot') };
 
 /** How often the trackers' figures are copied into the published state, in ticks. */
 const ANNEX_EVERY = 5;
@@ -104,6 +108,7 @@ class Watcher extends EventEmitter {
       hooks: { on: state.hooks, reason: this.#sampler.hooksOff },
       probes: this.#prober.stats(),
       snapshots: { taken: this.#snapshots.length, refused: this.#refused, list: [...this.#snapshots], refusals: [...this.#refusals] },
+      caches: reportCaches(state.caches),
       reports: [...this.#reports],
       ...this.#cheapEvidence(),
     };
@@ -335,7 +340,7 @@ class Watcher extends EventEmitter {
   #cheapEvidence() {
     const now = tracked();
     const { state, reason } = this.#allocation;
-    return { caches: caches(), trackers: reportTrackers(now), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites } };
+    return { trackers: reportTrackers(now), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites } };
   }
 
   #updateAnnex() {
@@ -362,6 +367,7 @@ class Watcher extends EventEmitter {
 
   /** Tells listeners; what they throw is theirs, and goes no further than a warning. */
   #emit(name, ...args) {
+    if (CHANNELS[name]?.hasSubscribers) CHANNELS[name].publish(args[0]);
     try {
       this.emit(name, ...args);
     } catch (error) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
+use crate::cache::registry;
 use crate::sampler::monitor::{Monitor, Options};
 use crate::sampler::record::{Hooks, Record};
 use crate::sampler::state_file::{self, StateFile};
@@ -89,6 +90,7 @@ impl IsolateWatch {
                 config,
                 limit: options.limit.map(|limit| limit as u64),
                 threshold: options.threshold,
+                caches: || serde_json::value::to_raw_value(&registry::sample()),
             },
             hooks.is_some(),
         )

@@ -39,6 +39,8 @@ pub struct Options {
     pub limit: Option<u64>,
     /// Share of a limit, 0 to 1, beyond which `threshold` is said.
     pub threshold: f64,
+    /// The counters of the process' caches as JSON: read from their own memory, whatever the loop does.
+    pub caches: fn() -> serde_json::Result<Box<RawValue>>,
 }
 
 /// Something to tell JS.
@@ -82,6 +84,8 @@ pub struct State<'a> {
     collection_ms: u64,
     hooks: bool,
     threads: usize,
+    /// `None` where they could not be written as JSON.
+    caches: Option<Box<RawValue>>,
     /// What JS adds: snapshots, trackers, the facts of the process.
     annex: Option<&'a RawValue>,
 }
@@ -453,6 +457,7 @@ impl Watched {
             collection_ms: paused_us / 1000,
             hooks: self.hooks,
             threads: registry::count(),
+            caches: (self.options.caches)().ok(),
             annex: self.annex.as_deref(),
         }
     }
