@@ -22,6 +22,9 @@ const REST = 0.5;
 /** Twice the calls must leave at least this many times the bytes. */
 const PROPORTION = 1.5;
 const STAGES = 3;
+/** A stage in which something else let go of memory is repeated, so often in all, where as many bytes a call stayed by its median. */
+const REPEATS = 3;
+const WORTH_REPEATING = 16;
 /** Bytes between two samples in the last stage: some hundred samples of what stays. */
 const SAMPLES = 200;
 
@@ -66,6 +69,7 @@ async function expectNoLeak(fn, options = {}) {
   const sampler = new AllocationSampler();
   let measured = { bytesPerIteration: 0, rounds };
   let step = 0;
+  let repeats = 0;
   let sites = [];
   try {
     for (let stage = 0; stage < STAGES; stage++) {
@@ -77,7 +81,13 @@ async function expectNoLeak(fn, options = {}) {
       }
       const floors = await floorsOf(repeat, times, rounds);
       const rise = medianStep(floors);
-      if (!rises(floors) || rise <= step * PROPORTION) return { ...measured, rounds: rounds * (stage + 1) };
+      if (!rises(floors) || rise <= step * PROPORTION) {
+        if (repeats === REPEATS || rise < times * WORTH_REPEATING) return { ...measured, rounds: rounds * (stage + 1 + repeats) };
+        repeats++;
+        stage--;
+        sampler.stop();
+        continue;
+      }
       step = rise;
       measured = { bytesPerIteration: step / times, rounds };
       if (stage === STAGES - 1 && before !== null) sites = growth(before, sampler.read() ?? before, 3);
