@@ -20,13 +20,14 @@ const pack = (folder) => path.join(work, JSON.parse(npm(folder, 'pack', '--json'
 /** The target of the binary that was built here: `linux-x64-gnu` and the like. */
 const [, platform] = fs.readdirSync(ROOT).map((name) => /^plimsoll\.(.+)\.node$/.exec(name)).find(Boolean);
 
+const BINARY = `plimsoll.${platform}.node`;
 const main = pack(ROOT);
 // The napi CLI writes beside a package.json: not into the working tree.
 fs.copyFileSync(path.join(ROOT, 'package.json'), path.join(work, 'package.json'));
 fs.mkdirSync(path.join(work, 'npm'));
 execFileSync(path.join(ROOT, 'node_modules/.bin/napi'), ['create-npm-dirs'], { cwd: work, stdio: 'ignore' });
 const platformFolder = path.join(work, 'npm', platform);
-fs.copyFileSync(path.join(ROOT, `plimsoll.${platform}.node`), path.join(platformFolder, `plimsoll.${platform}.node`));
+fs.copyFileSync(path.join(ROOT, BINARY), path.join(platformFolder, BINARY));
 const binary = pack(platformFolder);
 
 /** A project with these tarballs in it, and neither cargo nor a registry at hand. */
@@ -38,14 +39,16 @@ function project(name, ...tarballs) {
   return (...args) => spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { PATH: path.dirname(process.execPath) } });
 }
 
-test('the package holds what it needs and no binary, no test, no source of the native side', () => {
+test('the package holds what it needs, the binary that was built here, no test and no source of the native side', () => {
   const names = execFileSync('tar', ['tzf', main], { encoding: 'utf8' }).split('\n');
   for (const name of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'register.js', 'binding.js', 'bin/plimsoll.js', 'lib/report/page.css', 'docs/report.schema.json', 'LICENSE', 'README.md']) assert.ok(names.includes(`package/${name}`), name);
-  assert.deepEqual(names.filter((name) => /\.node$|\.rs$|__test__|^package\/(bench|src|target)\//.test(name)), []);
+  assert.deepEqual(names.filter((name) => /\.node$|\.rs$|__test__|^package\/(bench|src|target)\//.test(name)), [`package/${BINARY}`]);
 });
 
 test('installed from the tarballs, without Rust, all of it works', () => {
+  // As published: the binary comes with the platform's package alone.
   const node = project('whole', main, binary);
+  fs.rmSync(path.join(work, 'whole/node_modules/plimsoll', BINARY));
   const cjs = node('-e', "const p = require('plimsoll'); const m = new p.BoundedMap({ max: 1 }); m.set(1, 1).set(2, 2); const w = p.watch(); const { state } = w.stats().verdict; w.stop(); console.log(m.size, state)");
   assert.equal(cjs.stdout, '1 too-early\n', cjs.stderr);
   const esm = node('--input-type=module', '-e', "import p, { BoundedMap } from 'plimsoll'; import { collectMetrics } from 'plimsoll/prometheus'; import { observeMetrics } from 'plimsoll/opentelemetry'; console.log(p.BoundedMap === BoundedMap, typeof collectMetrics, typeof observeMetrics)");
@@ -54,8 +57,9 @@ test('installed from the tarballs, without Rust, all of it works', () => {
   assert.equal(node('node_modules/plimsoll/bin/plimsoll.js', '--version').stdout, `${version}\n`);
 });
 
-test("without the platform's package: the service starts, the caches work, the error says what to do", () => {
+test('without a binary: the service starts, the caches work, the error says what to do', () => {
   const node = project('bare', main);
+  fs.rmSync(path.join(work, 'bare/node_modules/plimsoll', BINARY));
   const caches = node('-e', "const { BoundedMap } = require('plimsoll'); console.log(new BoundedMap({ max: 1 }).size)");
   assert.equal(caches.stdout, '0\n', caches.stderr);
   const watch = node('-e', "try { require('plimsoll').watch() } catch ({ code, message }) { console.log(code, message) }");

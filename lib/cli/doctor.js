@@ -28,7 +28,7 @@ function rows() {
     watcher.stop();
   }
   const { profiler, fork } = native.snapshotSupport();
-  list.push(['forked snapshots', offBecause(fork)], ['in-process snapshots', profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`]);
+  list.push(['forked snapshots', offBecause(fork)], ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`]);
   return list;
 }
 

@@ -6,6 +6,8 @@ use super::super::{Snapshot, unattended};
 pub(super) struct Graph {
     nodes: Vec<(&'static str, String, u32, u64)>,
     edges: Vec<(usize, &'static str, String, usize)>,
+    /// Ascending by node: node, line.
+    functions: Vec<(usize, u32)>,
 }
 
 const NODE_TYPES: [&str; 10] = [
@@ -25,7 +27,11 @@ const EDGE_TYPES: [&str; 7] =
 
 impl Graph {
     pub fn new() -> Self {
-        Graph { nodes: vec![("synthetic", String::new(), 1, 0)], edges: Vec::new() }
+        Graph {
+            nodes: vec![("synthetic", String::new(), 1, 0)],
+            edges: Vec::new(),
+            functions: Vec::new(),
+        }
     }
 
     pub fn node(&mut self, kind: &'static str, name: &str, id: u32, size: u64) -> usize {
@@ -35,6 +41,13 @@ impl Graph {
 
     pub fn edge(&mut self, from: usize, kind: &'static str, name: &str, to: usize) {
         self.edges.push((from, kind, name.to_owned(), to));
+    }
+
+    /// A function that stands at a line of the one script.
+    pub fn function(&mut self, name: &str, id: u32, line: u32) -> usize {
+        let node = self.node("closure", name, id, 64);
+        self.functions.push((node, line));
+        node
     }
 
     /// The ids that a forked child gives: in the order of the heap.
@@ -73,14 +86,17 @@ impl Graph {
                 edges.push(format!("{},{name},{}", position(&EDGE_TYPES, kind), to * 5));
             }
         }
+        let locations: Vec<String> =
+            self.functions.iter().map(|(node, line)| format!("{},1,{line},0", node * 5)).collect();
         let text = format!(
-            r#"{{"snapshot":{{"meta":{{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[{},"string","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[{},"string_or_number","node"]}},"node_count":{},"edge_count":{}}},"nodes":[{}],"edges":[{}],"strings":{}}}"#,
+            r#"{{"snapshot":{{"meta":{{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[{},"string","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[{},"string_or_number","node"],"location_fields":["object_index","script_id","line","column"]}},"node_count":{},"edge_count":{}}},"nodes":[{}],"edges":[{}],"locations":[{}],"strings":{}}}"#,
             serde_json::json!(NODE_TYPES),
             serde_json::json!(EDGE_TYPES),
             nodes.len(),
             edges.len(),
             nodes.join(","),
             edges.join(","),
+            locations.join(","),
             serde_json::json!(strings),
         );
         Snapshot::read(std::io::Cursor::new(text.into_bytes()), &unattended).unwrap()

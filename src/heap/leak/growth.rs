@@ -386,4 +386,34 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].0.as_str(), found[0].1), ("memory", 2 << 16));
     }
+
+    /// The only way to the cache is through what the event loop holds at that moment, which differs.
+    #[test]
+    fn what_a_function_keeps_is_found_by_whichever_way_it_is_reached() {
+        let at_rest_in = |way: &'static str, entries: u32| {
+            let mut graph = program(20);
+            let waiting = graph.node("object", way, 500_001, 48);
+            graph.edge(0, "shortcut", way, waiting);
+            let lookup = graph.function("lookup", 500_003, 7);
+            graph.edge(waiting, "property", way, lookup);
+            let context = graph.node("object", "system / Context", 500_005, 32);
+            graph.edge(lookup, "internal", "context", context);
+            let map = graph.node("object", "Map", 500_007, 32);
+            graph.edge(context, "context", "cache", map);
+            let table = graph.node("array", "", 500_009, u64::from(entries) * 24);
+            graph.edge(map, "internal", "table", table);
+            for at in 0..entries {
+                let user = graph.node("object", "User", 600_001 + 2 * at, 128);
+                graph.edge(table, "internal", &(10 + 3 * at).to_string(), user);
+            }
+            graph.renumbered(1 + 2 * entries).snapshot()
+        };
+        let found = growths(&[
+            at_rest_in("Timeout", 100),
+            at_rest_in("Immediate", 200),
+            at_rest_in("Socket", 300),
+        ]);
+        let names: Vec<&str> = found.iter().map(|growth| growth.0.as_str()).collect();
+        assert_eq!(names, ["cache"], "{found:?}");
+    }
 }
