@@ -54,7 +54,7 @@ async function round(watched) {
   try {
     const { port } = await ask(child);
     const load = (duration) => autocannon({ url: `http://127.0.0.1:${port}/`, connections: 10, duration, overallRate: Number(values.rate) });
-    await load(1); // JIT warm-up, the same for all
+    await load(2); // JIT and the heap after start-up settle, the same for all
     child.send('start');
     const result = await load(Number(values.seconds));
     if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.errors} errors, ${result.non2xx} bad answers`);
