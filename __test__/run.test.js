@@ -107,6 +107,8 @@ test('bad usage is code 2 and says what to do', async (t) => {
     [['run', '--windw', '5s', 'app.js'], /unknown option --windw; did you mean --window\?/],
     [['run', '--window', 'soon', 'app.js'], /--window must be a duration.*"soon"/],
     [['run', '--duration', 'x', 'app.js'], /--duration must be like/],
+    [['run', '--duration', '30d', 'app.js'], /--duration must be at most 24d/],
+    [['run', '--window', '5s', 'app.js'], /at least 12 intervals/],
     [['rnu', 'app.js'], /unknown command rnu; did you mean run\?/],
     [['run', '--window'], /--window/],
   ];

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { execFile, execFileSync, spawn } = require('node:child_process');
+const { execFile, execFileSync, spawn, spawnSync } = require('node:child_process');
 const { setTimeout: delay } = require('node:timers/promises');
 const { watch, Watcher } = require('../index.js');
 const { native } = require('../lib/native.js');
@@ -158,4 +158,48 @@ test('what a listener throws is contained', async () => {
     setTimeout(() => {}, 600);`;
   const out = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   assert.match(out, /^PLIMSOLL_LISTENER a listener of 'pressure' threw: Error: from a listener/);
+});
+
+/** A leak of some MB/s, watched with a second's window: [exit code, stdout, stderr]. */
+function leaking(options, body, stdio = ['ignore', 'pipe', 'pipe']) {
+  const script = `
+    const w = require(${JSON.stringify(path.join(__dirname, '../index.js'))}).watch(${JSON.stringify({ interval: 50, window: 1000, limit: 100 * 2 ** 20, snapshotOn: [], ...options })});
+    const kept = [];
+    setInterval(() => { for (let i = 0; i < 3000; i++) kept.push({ i, row: [i, i, i] }); for (let i = 0; i < 20000; i++) ({ i }); }, 10);
+    setTimeout(() => process.exit(9), 30_000);
+    ${body}`;
+  return new Promise((resolve) => {
+    const service = spawn(process.execPath, ['-e', script], { stdio });
+    let out = '';
+    let err = '';
+    service.stdout?.on('data', (chunk) => (out += chunk));
+    service.stderr?.on('data', (chunk) => (err += chunk));
+    service.once('close', (code) => resolve([code, out, err]));
+  });
+}
+
+test('a report that cannot be written is an error event, and the service lives', async () => {
+  const body = "w.on('error', (error) => { process.stdout.write(error.code); setTimeout(() => process.exit(0), 200); });";
+  assert.deepEqual(await leaking({ dir: '/dev/null/reports' }, body), [0, 'ERR_PLIMSOLL_REPORT_WRITE', '']);
+});
+
+test('a listener may stop the watch', async () => {
+  const body = "w.once('leak', () => { w.stop(); setTimeout(() => process.exit(0), 300); });";
+  assert.deepEqual(await leaking({ report: [] }, body), [0, '', '']);
+});
+
+test('a full disk under the state file is a typed error and leaves nothing running', { skip: process.getuid?.() !== 0 && 'mounting a tmpfs takes root' }, (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+  t.after(() => {
+    spawnSync('umount', [dir]);
+    fs.rmdirSync(dir);
+  });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir]);
+  if (mounted.status !== 0) return t.skip('no tmpfs can be mounted here');
+  const script = `
+    const { watch, INTERNAL } = require(${JSON.stringify(path.join(__dirname, '../lib/watch/watcher.js'))});
+    const { native } = require(${JSON.stringify(path.join(__dirname, '../lib/native.js'))});
+    try { watch({ [INTERNAL]: { statePath: ${JSON.stringify(path.join(dir, 'state'))} } }); } catch (error) { process.stdout.write(error.code + native.jobCount()); }`;
+  const { status, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  return assert.deepEqual([status, stdout], [0, 'ERR_PLIMSOLL_STATE_FILE0']);
 });

@@ -2,13 +2,15 @@
 // plimsoll run app.js: the application under watch, and a report however it ends.
 
 const path = require('node:path');
-const { OPTIONS, check, parseDuration } = require('../options.js');
+const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions } = require('../options.js');
 const { PlimsollError, PlimsollTypeError } = require('../errors.js');
 const { writeWhole, VIEWS } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
 const { Supervisor } = require('./supervisor.js');
 
 const LEAK_FOUND = 3;
+/** What a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 const flags = OPTIONS.filter((option) => option.flag !== undefined && !['report', 'log'].includes(option.name));
 
@@ -21,10 +23,12 @@ const options = {
   ...Object.fromEntries(flags.map(({ flag, type, docs, default: byDefault }) => [flag.slice(2), { type: type === 'boolean' && byDefault === false ? 'boolean' : 'string', value: { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B' }[type], description: docs }])),
 };
 
+/** A diagnostic session: evidence from the first suspicion on, and none withheld for an earlier run. */
+const SESSION = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOLDOWN: '0' };
+
 /** The environment that carries the flags to the preload. */
 function environmentOf(values) {
-  // A diagnostic session: evidence from the first suspicion on, and none withheld for an earlier run.
-  const env = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOLDOWN: '0' };
+  const env = {};
   for (const option of flags) {
     const value = values[option.flag.slice(2)];
     if (value === undefined) continue;
@@ -37,6 +41,7 @@ function environmentOf(values) {
 function durationOf(text = '0') {
   const duration = parseDuration(text);
   if (Number.isNaN(duration)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be like 90s or 15m; it is "${text}".`);
+  if (duration > LONGEST_MS) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be at most 24d; it is "${text}".`);
   return duration;
 }
 
@@ -69,7 +74,9 @@ async function run(values, positionals, io) {
   const width = io.stderr.columns ?? 100;
   const say = values.quiet ? () => {} : (line) => io.stderr.write(`plimsoll: ${line}\n`);
   const show = (report, written = []) => io.stderr.write(render(report, { color, width, files: written }));
-  const supervisor = new Supervisor({ script, args, env: { ...io.env, ...environmentOf(values) }, duration: durationOf(values.duration), say, show });
+  const env = { ...SESSION, ...io.env, ...environmentOf(values) };
+  resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
+  const supervisor = new Supervisor({ script, args, env, duration: durationOf(values.duration), say, show });
   const { exit, reports } = await supervisor.run();
   for (const [at, report] of reports.entries()) {
     const files = [];

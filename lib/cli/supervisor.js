@@ -27,7 +27,7 @@ const ORDER = ['leak', 'suspect', 'fragmentation', 'slow', 'filling', 'follows-l
 
 class Supervisor {
   #options;
-  #dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-run-'));
+  #dir;
   #child;
   #byUs = false;
   #states = new Map();
@@ -43,6 +43,7 @@ class Supervisor {
   constructor(options) {
     this.#options = options;
     requireNative();
+    this.#dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-run-'));
   }
 
   async run() {
@@ -53,7 +54,7 @@ class Supervisor {
       const ended = this.#spawn();
       for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
         // A terminal's Ctrl-C reaches the application by itself; what reaches only us is passed on.
-        const forward = () => signal !== 'SIGINT' && this.#child.kill(signal);
+        const forward = () => (signal !== 'SIGINT' || !process.stdin.isTTY) && this.#child.kill(signal);
         process.on(signal, forward);
         handlers.push([signal, forward]);
       }
@@ -105,7 +106,7 @@ class Supervisor {
   }
 
   #poll() {
-    for (const name of fs.readdirSync(this.#dir)) {
+    for (const name of namesIn(this.#dir)) {
       // The preload opens the file by its own pid; it does not exist before.
       const state = readState(path.join(this.#dir, name));
       if (state === null) continue;
@@ -175,10 +176,19 @@ async function evidenceOf({ pid, annex }, exit) {
   // V8 ends a process that is out of heap by abort().
   if (taken.length >= COMPLETE || annex === null || exit.signal !== 'SIGABRT') return taken;
   const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot(\\.partial)?$`);
-  const listed = () => (fs.existsSync(annex.dir) ? fs.readdirSync(annex.dir).filter((name) => own.test(name)) : []);
+  const listed = () => namesIn(annex.dir).filter((name) => own.test(name));
   for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')); waited += POLL_MS) await delay(POLL_MS);
   const left = listed().filter((name) => !name.endsWith('.partial')).map((name) => path.join(annex.dir, name));
   return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
+}
+
+/** A cleaner of temporary files may have been there. */
+function namesIn(dir) {
+  try {
+    return fs.readdirSync(dir);
+  } catch {
+    return [];
+  }
 }
 
 function readState(file) {

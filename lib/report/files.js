@@ -40,6 +40,18 @@ async function writeWhole(file, text, { exclusive = false } = {}) {
   }
 }
 
+const exists = (file) => fs.stat(file).then(Boolean, () => false);
+
+/** Node's recursive mkdir never ends where a parent that exists refuses with ENOENT, as procfs does. */
+async function ensureDirectory(dir) {
+  if (await exists(dir)) return;
+  const parent = path.dirname(dir);
+  if (parent !== dir) await ensureDirectory(parent);
+  await fs.mkdir(dir).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
 /**
  * @param {any} report
  * @param {{dir: string, formats: string[]}} options
@@ -48,7 +60,7 @@ async function writeWhole(file, text, { exclusive = false } = {}) {
 async function writeReport(report, { dir, formats }) {
   if (formats.length === 0) return [];
   try {
-    await fs.mkdir(dir, { recursive: true });
+    await ensureDirectory(dir);
     for (let sequence = 1; sequence < 1000; sequence++) {
       const files = formats.map((format) => path.join(dir, `${stem(report.pid, sequence)}.${format === 'text' ? 'txt' : format}`));
       try {

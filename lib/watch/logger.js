@@ -1,8 +1,16 @@
 'use strict';
 // A level or a logger becomes a logger that never throws into the service.
 
+const { Console } = require('node:console');
+
 const noop = () => {};
-const write = (message) => process.stderr.write(message.endsWith('\n') ? message : `${message}\n`);
+
+/** A Console ignores what a closed pipe says (EPIPE); a bare write would make it an uncaught 'error'. */
+let stderr;
+const write = (message) => {
+  stderr ??= new Console({ stdout: process.stderr, stderr: process.stderr, ignoreErrors: true });
+  stderr.error('%s', message.endsWith('\n') ? message.slice(0, -1) : message);
+};
 
 /** @param {'silent' | 'info' | 'debug' | {debug: Function, info: Function, warn: Function, error: Function}} log */
 function loggerOf(log) {

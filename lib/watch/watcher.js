@@ -78,17 +78,22 @@ class Watcher extends EventEmitter {
     this.#log = loggerOf(this.#options.log);
     this.#dir = path.resolve(this.#options.dir ?? diagnosticDir());
     this.#sampler = new IsolateSampler(this.#options, {
-      notices: (list) => list.forEach((notice) => this.#onNotice(notice)),
-      probe: () => this.#prober.want(),
-      tick: () => this.#onTick(),
+      notices: (list) => list.forEach((notice) => this.#guard(() => this.#onNotice(notice))),
+      probe: () => this.#guard(() => this.#prober.want()),
+      tick: () => this.#guard(() => this.#onTick()),
     });
-    this.#prober = new Prober(this.#sampler.native);
-    if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
-    if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
-    if (this.#options.sampling) this.#allocation.start();
-    if (this.#options.track) this.#tracker = trackAll();
-    this.#updateAnnex();
-    if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
+    try {
+      this.#prober = new Prober(this.#sampler.native);
+      if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
+      if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
+      if (this.#options.sampling) this.#allocation.start();
+      if (this.#options.track) this.#tracker = trackAll();
+      this.#updateAnnex();
+      if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
   }
 
   /** Everything known now: verdict, figures, what was taken and refused. */
@@ -160,6 +165,16 @@ class Watcher extends EventEmitter {
     return JSON.parse(this.#sampler.native.state());
   }
 
+  /** Called from our timer: whatever goes wrong is ours, and a listener may have stopped the watch. */
+  #guard(step) {
+    if (this.#stopped) return;
+    try {
+      step();
+    } catch (error) {
+      if (!this.#stopped) this.#fail(error);
+    }
+  }
+
   #watchLimit() {
     const { maxFiles, maxBytes, cooldown } = this.#options;
     try {
@@ -190,7 +205,7 @@ class Watcher extends EventEmitter {
         this.#readAllocation();
         this.#emit('leak', { channel, verdict });
         if (this.#options.snapshotOn.includes('leak') && channel !== 'native') this.#begin(channel);
-        else if (this.#diagnosis === undefined) this.#conclude(channel, []);
+        else if (this.#diagnosis === undefined || this.#diagnosis.closed) this.#conclude(channel, []).catch((error) => this.#fail(error));
         break;
       case 'recovered':
         if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
@@ -215,7 +230,7 @@ class Watcher extends EventEmitter {
 
   /** Starts a diagnosis, or leaves the one that is under way. */
   #begin(channel) {
-    if (channel === 'native' || (this.#diagnosis !== undefined && !this.#diagnosis.closed)) return;
+    if (this.#stopped || channel === 'native' || (this.#diagnosis !== undefined && !this.#diagnosis.closed)) return;
     this.#diagnosis = new Diagnosis(channel, this.#options.window);
     if (!this.#busy) this.#advance();
   }
@@ -234,6 +249,7 @@ class Watcher extends EventEmitter {
     this.#take(diagnosis.taken.length === 0 ? 'suspect' : 'leak', { cooldown })
       .then(
         (snapshot) => {
+          this.#busy = false;
           diagnosis.add(snapshot, watchedMs, value);
           this.#readAllocation();
           this.#updateAnnex();
@@ -307,7 +323,7 @@ class Watcher extends EventEmitter {
 
   /** Analyses what was taken and reports; under `plimsoll run` that is the parent's work. */
   async #conclude(channel, paths) {
-    if (this.#statePath !== undefined) return;
+    if (this.#stopped || this.#statePath !== undefined) return;
     const notes = [];
     const analysis = paths.length === 0 ? undefined : await this.#analyse(paths, channel, notes);
     if (this.#stopped) return;
@@ -344,21 +360,21 @@ class Watcher extends EventEmitter {
   }
 
   #updateAnnex() {
-    const annex = {
-      node: process.version,
-      uptimeAtWatch: this.#uptimeAtWatch,
-      process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: safeCwd(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
-      limit: this.#options.limit ?? null,
-      dir: this.#dir,
-      snapshots: this.#snapshots,
-      taking: this.#taking > 0,
-      diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
-      refusals: this.#refusals,
-      addons: loadedAddons(),
-      notes: this.#notes,
-      ...this.#cheapEvidence(),
-    };
     try {
+      const annex = {
+        node: process.version,
+        uptimeAtWatch: this.#uptimeAtWatch,
+        process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: safeCwd(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
+        limit: this.#options.limit ?? null,
+        dir: this.#dir,
+        snapshots: this.#snapshots,
+        taking: this.#taking > 0,
+        diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
+        refusals: this.#refusals,
+        addons: loadedAddons(),
+        notes: this.#notes,
+        ...this.#cheapEvidence(),
+      };
       this.#sampler.native.setAnnex(JSON.stringify(annex));
     } catch (error) {
       this.#fail(error);

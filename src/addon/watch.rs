@@ -79,8 +79,8 @@ impl IsolateWatch {
             Ok(isolate) => (Some(isolate), None),
             Err(reason) => (None, Some(reason)),
         };
-        // SAFETY: this is the isolate's thread. `stop` drops the hooks on it, and the environment's
-        // cleanup hook in lib/watch calls `stop` before the isolate ends.
+        // SAFETY: this is the isolate's thread. `stop` drops the hooks on it, and where that is not
+        // called the finalizer does, which Node runs on this thread before the isolate ends.
         let hooks =
             isolate.and_then(|isolate| unsafe { Hooks::install(isolate, Arc::clone(&record)) });
         let monitor = Monitor::start(

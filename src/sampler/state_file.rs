@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A state that does not fit is not written: the last one that did stays.
-pub const SLOT_BYTES: usize = 512 * 1024;
+pub const SLOT_BYTES: usize = 256 * 1024;
 /// Magic and version, the current slot's sequence number, two lengths.
 const HEADER_WORDS: usize = 8;
 const HEADER_BYTES: usize = HEADER_WORDS * 8;
@@ -50,6 +50,13 @@ impl StateFile {
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(path)?;
         file.set_len(FILE_BYTES as u64)?;
+        // A page without room behind it would be a SIGBUS at the first store: have them all now.
+        #[cfg(target_os = "linux")]
+        // SAFETY: a descriptor that is open for writing.
+        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, FILE_BYTES as libc::off_t) } {
+            0 => {}
+            code => return Err(io::Error::from_raw_os_error(code)),
+        }
         // SAFETY: a shared mapping of a file of exactly this length; the result is checked. The
         // mapping stays when the descriptor is closed.
         let base = unsafe {
