@@ -123,6 +123,224 @@ export class WeakValueMap<K = any, V extends object = any> implements Iterable<[
   [Symbol.iterator](): IterableIterator<[K, V]>;
 }
 
+type FetchOptionsOf<K, V, FC> = unknown extends FC ? LRUCache.FetchOptions<K, V, FC> : FC extends undefined | void ? LRUCache.FetchOptions<K, V, FC> & { context?: undefined } : LRUCache.FetchOptions<K, V, FC> & { context: FC };
+type MemoOptionsOf<K, V, FC> = unknown extends FC ? LRUCache.MemoOptions<K, V, FC> : FC extends undefined | void ? LRUCache.MemoOptions<K, V, FC> & { context?: undefined } : LRUCache.MemoOptions<K, V, FC> & { context: FC };
+/** The options may be left out only where no context is asked for. */
+type OptionsIfNeeded<FC, Options> = unknown extends FC ? [options?: Options] : FC extends undefined | void ? [options?: Options] : [options: Options];
+
+/** The types of lru-cache 11, by their names there. */
+export namespace LRUCache {
+  /** No room, another value, `delete` or `clear`, end of its time, a fetch without a value. */
+  type DisposeReason = 'evict' | 'set' | 'delete' | 'expire' | 'fetch';
+  type InsertReason = 'add' | 'update' | 'replace';
+  type Disposer<K, V> = (value: V, key: K, reason: DisposeReason) => void;
+  type Inserter<K, V> = (value: V, key: K, reason: InsertReason) => void;
+  type SizeCalculator<K, V> = (value: V, key: K) => number;
+  type Fetcher<K, V, FC = unknown> = (key: K, staleValue: V | undefined, options: FetcherOptions<K, V, FC>) => Promise<V | undefined | void> | V | undefined | void;
+  type Memoizer<K, V, FC = unknown> = (key: K, staleValue: V | undefined, options: MemoizerOptions<K, V, FC>) => V;
+
+  interface FetcherOptions<K, V, FC = unknown> {
+    signal: AbortSignal;
+    /** Read when the fetch settles: what fetchMethod changes here holds. */
+    options: FetcherFetchOptions<K, V, FC>;
+    context: FC;
+  }
+  interface MemoizerOptions<K, V, FC = unknown> {
+    options: SetOptions<K, V, FC>;
+    context: FC;
+  }
+  interface GetOptions<K, V, FC = unknown> {
+    allowStale?: boolean;
+    updateAgeOnGet?: boolean;
+    noDeleteOnStaleGet?: boolean;
+    status?: Status<K, V, FC>;
+  }
+  interface HasOptions<K, V, FC = unknown> {
+    updateAgeOnHas?: boolean;
+    status?: Status<K, V, FC>;
+  }
+  interface PeekOptions<K, V, FC = unknown> {
+    allowStale?: boolean;
+    status?: Status<K, V, FC>;
+  }
+  interface SetOptions<K, V, FC = unknown> {
+    /** A positive integer; takes the place of sizeCalculation. */
+    size?: number;
+    sizeCalculation?: SizeCalculator<K, V>;
+    /** Milliseconds; 0 for no end. */
+    ttl?: number;
+    /** Since when the ttl counts, on the cache's `perf`; default now. */
+    start?: number;
+    noUpdateTTL?: boolean;
+    noDisposeOnSet?: boolean;
+    status?: Status<K, V, FC>;
+  }
+  interface FetcherFetchOptions<K, V, FC = unknown> extends GetOptions<K, V, FC>, Omit<SetOptions<K, V, FC>, 'start'> {
+    noDeleteOnFetchRejection?: boolean;
+    allowStaleOnFetchRejection?: boolean;
+    allowStaleOnFetchAbort?: boolean;
+    ignoreFetchAbort?: boolean;
+  }
+  interface FetchOptions<K, V, FC = unknown> extends FetcherFetchOptions<K, V, FC> {
+    /** Fetch even what is not stale. */
+    forceRefresh?: boolean;
+    context?: FC;
+    signal?: AbortSignal;
+  }
+  interface MemoOptions<K, V, FC = unknown> extends GetOptions<K, V, FC>, SetOptions<K, V, FC> {
+    forceRefresh?: boolean;
+    context?: FC;
+  }
+  /** Filled by the call that it is given to. */
+  interface Status<K, V, FC = unknown> {
+    op?: 'get' | 'set' | 'memo' | 'fetch' | 'has' | 'peek';
+    key?: K;
+    value?: V;
+    oldValue?: V;
+    cache?: LRUCache<K & {}, V & {}, FC>;
+    context?: unknown;
+    set?: 'add' | 'update' | 'replace' | 'miss' | 'deleted';
+    get?: 'stale' | 'hit' | 'miss' | 'fetching' | 'stale-fetching';
+    has?: 'hit' | 'stale' | 'miss';
+    peek?: 'hit' | 'stale' | 'miss';
+    memo?: 'hit' | 'miss';
+    fetch?: 'get' | 'inflight' | 'miss' | 'hit' | 'stale' | 'refresh';
+    ttl?: number;
+    start?: number;
+    now?: number;
+    remainingTTL?: number;
+    entrySize?: number;
+    totalCalculatedSize?: number;
+    maxEntrySizeExceeded?: true;
+    forceRefresh?: boolean;
+    returnedStale?: true;
+    fetchDispatched?: true;
+    fetchUpdated?: true;
+    fetchResolved?: true;
+    fetchRejected?: true;
+    fetchError?: Error;
+    fetchAborted?: true;
+    fetchAbortIgnored?: true;
+  }
+  interface Entry<V> {
+    value: V;
+    ttl?: number;
+    size?: number;
+    start?: number;
+  }
+  interface OptionsBase<K, V, FC = unknown> {
+    /** Entries at most; 0 (the default) for no such bound. One of `max`, `maxSize` and `ttl` is needed. */
+    max?: number;
+    /** The sum of the sizes at most; 0 (the default) for no such bound. */
+    maxSize?: number;
+    /** A larger entry is not kept; default maxSize. */
+    maxEntrySize?: number;
+    /** A positive integer. Without it each `set` needs the option `size`. */
+    sizeCalculation?: SizeCalculator<K, V>;
+    /** Milliseconds that an entry lives; 0 (the default) for no end. */
+    ttl?: number;
+    /** Milliseconds for which a reading of the clock holds, default 1; 0 reads it each time. */
+    ttlResolution?: number;
+    /** Remove entries at the end of their time, each by a timer; default false: when they are met. */
+    ttlAutopurge?: boolean;
+    updateAgeOnGet?: boolean;
+    updateAgeOnHas?: boolean;
+    allowStale?: boolean;
+    noDeleteOnStaleGet?: boolean;
+    noUpdateTTL?: boolean;
+    noDisposeOnSet?: boolean;
+    /** Called after the structure is whole again: it may change the cache. */
+    dispose?: Disposer<K, V>;
+    /** Called after `dispose` and `onInsert`. */
+    disposeAfter?: Disposer<K, V>;
+    onInsert?: Inserter<K, V>;
+    fetchMethod?: Fetcher<K, V, FC>;
+    memoMethod?: Memoizer<K, V, FC>;
+    /** The size of an entry whose first fetch is under way; default 1. */
+    backgroundFetchSize?: number;
+    noDeleteOnFetchRejection?: boolean;
+    allowStaleOnFetchRejection?: boolean;
+    allowStaleOnFetchAbort?: boolean;
+    ignoreFetchAbort?: boolean;
+    /** The clock of ttl, in milliseconds; default `performance`, looked up at each reading. */
+    perf?: { now(): number };
+    /** What the cache is called in `tracked()` and in reports; default its place of construction. */
+    name?: string;
+  }
+  type Options<K, V, FC = unknown> = OptionsBase<K, V, FC> & ({ max: number } | { maxSize: number } | { ttl: number });
+}
+
+/**
+ * The API of lru-cache 11, see docs/caches.md for what differs. Without a bound it throws a TypeError with code
+ * ERR_PLIMSOLL_UNBOUNDED, for other bad options a TypeError or RangeError with code ERR_PLIMSOLL_OPTION, for a size
+ * that is no positive integer a TypeError with code ERR_PLIMSOLL_SIZE.
+ */
+export class LRUCache<K extends {} = any, V extends {} = any, FC = unknown> implements Iterable<[K, V]> {
+  constructor(options: LRUCache.Options<K, V, FC> | LRUCache<K, V, FC>);
+  ttl: number;
+  ttlResolution: number;
+  ttlAutopurge: boolean;
+  updateAgeOnGet: boolean;
+  updateAgeOnHas: boolean;
+  allowStale: boolean;
+  noDeleteOnStaleGet: boolean;
+  noUpdateTTL: boolean;
+  noDisposeOnSet: boolean;
+  maxEntrySize: number;
+  sizeCalculation?: LRUCache.SizeCalculator<K, V>;
+  backgroundFetchSize: number;
+  noDeleteOnFetchRejection: boolean;
+  allowStaleOnFetchRejection: boolean;
+  allowStaleOnFetchAbort: boolean;
+  ignoreFetchAbort: boolean;
+  get max(): number;
+  get maxSize(): number;
+  /** Entries held, stale ones and those whose first fetch is under way included. */
+  get size(): number;
+  get calculatedSize(): number;
+  get perf(): { now(): number };
+  get dispose(): LRUCache.Disposer<K, V> | undefined;
+  get disposeAfter(): LRUCache.Disposer<K, V> | undefined;
+  get onInsert(): LRUCache.Inserter<K, V> | undefined;
+  get fetchMethod(): LRUCache.Fetcher<K, V, FC> | undefined;
+  get memoMethod(): LRUCache.Memoizer<K, V, FC> | undefined;
+  stats(): CacheStats;
+  get(key: K, options?: LRUCache.GetOptions<K, V, FC>): V | undefined;
+  has(key: K, options?: LRUCache.HasOptions<K, V, FC>): boolean;
+  peek(key: K, options?: LRUCache.PeekOptions<K, V, FC>): V | undefined;
+  /** `undefined` deletes the entry. */
+  set(key: K, value: V | undefined, options?: LRUCache.SetOptions<K, V, FC>): this;
+  delete(key: K): boolean;
+  clear(): void;
+  /** Removes the least recently used entry and returns its value. */
+  pop(): V | undefined;
+  /** Whether any was removed. */
+  purgeStale(): boolean;
+  /** Milliseconds, negative for a stale entry; 0 where there is none, Infinity where it has no end. */
+  getRemainingTTL(key: K): number;
+  info(key: K): LRUCache.Entry<V> | undefined;
+  /** All entries for `load`, the least recently used first, with `start` on the clock of Date. */
+  dump(): [K, LRUCache.Entry<V>][];
+  load(entries: Iterable<[K, LRUCache.Entry<V>]>): void;
+  find(test: (value: V, key: K, cache: this) => boolean, options?: LRUCache.GetOptions<K, V, FC>): V | undefined;
+  forEach(callback: (value: V, key: K, cache: this) => void, thisArg?: any): void;
+  rforEach(callback: (value: V, key: K, cache: this) => void, thisArg?: any): void;
+  /** The most recently used first; the `r` methods the least recently used first. */
+  entries(): Generator<[K, V], void, unknown>;
+  rentries(): Generator<[K, V], void, unknown>;
+  keys(): Generator<K, void, unknown>;
+  rkeys(): Generator<K, void, unknown>;
+  values(): Generator<V, void, unknown>;
+  rvalues(): Generator<V, void, unknown>;
+  [Symbol.iterator](): Generator<[K, V], void, unknown>;
+  readonly [Symbol.toStringTag]: string;
+  memo(key: K, ...options: OptionsIfNeeded<FC, MemoOptionsOf<K, V, FC>>): V;
+  /** The value, or the one promise of it for all who ask while it is fetched. */
+  fetch(key: K, ...options: OptionsIfNeeded<FC, FetchOptionsOf<K, V, FC>>): Promise<V | undefined>;
+  /** Rejects with ERR_PLIMSOLL_FETCH where `fetch` gives undefined. */
+  forceFetch(key: K, ...options: OptionsIfNeeded<FC, FetchOptionsOf<K, V, FC>>): Promise<V>;
+}
+
 export interface SharedCacheOptions {
   /** Bytes at most, an exact bound: each entry counts its key, its value and 64 bytes for what it takes in the tables. */
   maxBytes: number;

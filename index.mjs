@@ -4,7 +4,7 @@ import plimsoll from './index.js';
 export default plimsoll;
 
 // caches
-export const { BoundedMap, RingBuffer, SharedCache, WeakValueMap } = plimsoll;
+export const { BoundedMap, LRUCache, RingBuffer, SharedCache, WeakValueMap } = plimsoll;
 
 // trackers
 export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;

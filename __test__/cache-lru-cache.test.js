@@ -1,0 +1,344 @@
+'use strict';
+// LRUCache against lru-cache itself over generated operations, and directed tests of what is asynchronous.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const fc = require('fast-check');
+const { LRUCache: Peer } = require('lru-cache');
+const { LRUCache } = require('..');
+const { caches } = require('../lib/cache/registry.js');
+
+const key = fc.integer({ min: 0, max: 7 });
+const value = fc.integer({ min: 1, max: 5 });
+const maybe = (arbitrary) => fc.option(arbitrary, { nil: undefined });
+const compact = (record) => record.map((all) => Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
+const flag = maybe(fc.boolean());
+
+const options = compact(
+  fc.record({
+    max: fc.integer({ min: 1, max: 6 }),
+    ttl: maybe(fc.integer({ min: 1, max: 20 })),
+    allowStale: flag,
+    updateAgeOnGet: flag,
+    updateAgeOnHas: flag,
+    noDeleteOnStaleGet: flag,
+    noUpdateTTL: flag,
+    noDisposeOnSet: flag,
+    ttlResolution: fc.constant(0),
+  }),
+);
+const sized = fc.record({ maxSize: fc.integer({ min: 5, max: 15 }), maxEntrySize: maybe(fc.integer({ min: 1, max: 5 })) });
+
+const getOptions = compact(fc.record({ allowStale: flag, updateAgeOnGet: flag, noDeleteOnStaleGet: flag }));
+const setOptions = compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), start: maybe(fc.integer({ min: 990, max: 1100 })), noUpdateTTL: flag, noDisposeOnSet: flag }));
+const anySize = maybe(fc.integer({ min: 1, max: 12 }));
+const iterators = ['keys', 'rkeys', 'values', 'rvalues', 'entries', 'rentries'];
+
+const op = fc.oneof(
+  { weight: 60, arbitrary: fc.tuple(fc.constant('set'), key, maybe(value), setOptions, anySize) },
+  { weight: 40, arbitrary: fc.tuple(fc.constant('get'), key, getOptions) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('has'), key, compact(fc.record({ updateAgeOnHas: flag }))) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('peek'), key, compact(fc.record({ allowStale: flag }))) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('delete'), key) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('memo'), key, compact(fc.record({ forceRefresh: flag, ttl: maybe(fc.integer({ min: 0, max: 20 })) }))) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('find'), value) },
+  { weight: 30, arbitrary: fc.tuple(fc.constant('advance'), fc.integer({ min: 1, max: 15 })) },
+  { weight: 10, arbitrary: fc.tuple(fc.constantFrom('pop', 'purgeStale', 'dump', 'reload', 'forEach', 'rforEach', ...iterators)) },
+  { weight: 10, arbitrary: fc.tuple(fc.constantFrom('info', 'getRemainingTTL'), key) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('clear')) },
+);
+
+/** What a status object says of the fields that both fill. */
+function said(status) {
+  const { set, get, has, peek, delete: _delete, ttl, start, now, remainingTTL, entrySize, totalCalculatedSize, maxEntrySizeExceeded, oldValue, returnedStale } = status;
+  return { set, get, has, peek, ttl, start, now, remainingTTL, entrySize, totalCalculatedSize, maxEntrySizeExceeded, oldValue, returnedStale };
+}
+
+function subject(Class, given, after) {
+  const clock = { t: 1000, now: () => clock.t };
+  const log = [];
+  const hear = (name) => (...args) => log.push([name, ...args]);
+  const cache = new Class({
+    ...given,
+    perf: clock,
+    dispose: hear('dispose'),
+    ...(after ? { disposeAfter: hear('disposeAfter') } : {}),
+    onInsert: hear('onInsert'),
+    memoMethod: (k, stale) => {
+      log.push(['memo', k, stale]);
+      return (k % 5) + 1;
+    },
+  });
+  const run = ([name, ...args]) => {
+    const status = {};
+    switch (name) {
+      case 'advance':
+        clock.t += args[0];
+        return undefined;
+      case 'set': {
+        const [k, v, setting, entrySize] = args;
+        const extra = given.maxSize === undefined || entrySize === undefined ? {} : { size: entrySize };
+        cache.set(k, v, { ...setting, ...extra, status });
+        return said(status);
+      }
+      case 'get':
+      case 'has':
+      case 'peek':
+        return [cache[name](args[0], { ...args[1], status }), said(status)];
+      case 'find':
+        return cache.find((v) => v >= args[0]);
+      case 'dump':
+        // Of an entry older than the first ttl theirs says 0 or undefined, as its columns happen to be.
+        return cache.dump().map(([k, { start: _start, ttl, ...entry }]) => [k, { ...entry, ttl: given.ttl === undefined ? (ttl ?? 0) : ttl }]);
+      case 'reload':
+        return void cache.load(cache.dump().map(([k, { start: _start, ...entry }]) => [k, entry]));
+      case 'info': {
+        const entry = cache.info(args[0]);
+        return entry && { ...entry, start: typeof entry.start };
+      }
+      case 'forEach':
+      case 'rforEach': {
+        const seen = [];
+        cache[name]((v, k) => seen.push([k, v]));
+        return seen;
+      }
+      default: {
+        const result = cache[name](...args);
+        return iterators.includes(name) ? [...result] : result;
+      }
+    }
+  };
+  return { cache, log, run };
+}
+
+function compare(given, ops) {
+  // With noDisposeOnSet theirs is late to hear of what was evicted (docs/caches.md).
+  const after = !given.noDisposeOnSet && !ops.some(([name, , , setting]) => name === 'set' && setting.noDisposeOnSet);
+  const ours = subject(LRUCache, given, after);
+  const theirs = subject(Peer, given, after);
+  for (const step of ops) {
+    assert.deepEqual(ours.run(step), theirs.run(step), JSON.stringify(step));
+    assert.deepEqual(ours.log, theirs.log, JSON.stringify(step));
+    assert.equal(ours.cache.size, theirs.cache.size);
+    assert.equal(ours.cache.calculatedSize, theirs.cache.calculatedSize);
+    // The order of use, the stale ones included.
+    assert.deepEqual(ours.cache.dump().map(([k]) => k), theirs.cache.dump().map(([k]) => k), JSON.stringify(step));
+  }
+}
+
+describe('against lru-cache', () => {
+  test('entries and times', () => {
+    fc.assert(fc.property(options, fc.array(op, { maxLength: 60 }), compare), { numRuns: 3000 });
+  });
+
+  test('sizes', () => {
+    const given = fc.tuple(options, sized).map(([a, b]) => ({ ...a, ...Object.fromEntries(Object.entries(b).filter(([, v]) => v !== undefined)), sizeCalculation: (v) => v }));
+    fc.assert(fc.property(given, fc.array(op, { maxLength: 60 }), compare), { numRuns: 3000 });
+  });
+
+  test('sizes without max', () => {
+    fc.assert(fc.property(fc.integer({ min: 2, max: 40 }), fc.array(op, { maxLength: 60 }), (maxSize, ops) => compare({ maxSize, ttlResolution: 0, sizeCalculation: (v) => v }, ops)), { numRuns: 3000 });
+  });
+});
+
+/** A cache whose fetches are settled by hand. */
+function fetching(given = {}) {
+  const calls = [];
+  const clock = { t: 1000, now: () => clock.t };
+  const fetchMethod = (k, stale, { signal, options: setting, context }) =>
+    new Promise((resolve, reject) => calls.push({ k, stale, signal, options: setting, context, resolve, reject }));
+  return { calls, clock, cache: new LRUCache({ max: 3, ttl: 10, ttlResolution: 0, perf: clock, fetchMethod, ...given }) };
+}
+
+describe('fetch', () => {
+  test('resolves, once for all who ask', async () => {
+    const { cache, calls } = fetching();
+    const status = {};
+    const first = cache.fetch('a', { context: 'c', status });
+    const second = cache.fetch('a');
+    assert.equal(calls.length, 1);
+    assert.equal(calls[0].context, 'c');
+    assert.equal(cache.get('a'), undefined);
+    assert.equal(cache.has('a'), false);
+    calls[0].options.ttl = 77;
+    calls[0].resolve(1);
+    assert.deepEqual(await Promise.all([first, second]), [1, 1]);
+    assert.equal(cache.get('a'), 1);
+    assert.equal(cache.getRemainingTTL('a'), 77);
+    assert.equal(status.fetch, 'miss');
+    assert.ok(status.fetchDispatched && status.fetchResolved && status.fetchUpdated);
+    assert.equal(await cache.fetch('a'), 1);
+    assert.equal(calls.length, 1);
+  });
+
+  test('a rejection leaves nothing, or the stale value where asked', async () => {
+    for (const [setting, kept] of [[{}, undefined], [{ noDeleteOnFetchRejection: true }, 1], [{ allowStaleOnFetchRejection: true }, 1]]) {
+      const { cache, calls, clock } = fetching(setting);
+      cache.set('a', 1);
+      clock.t += 11;
+      const status = {};
+      const fetched = cache.fetch('a', { status });
+      const error = new Error('no');
+      calls[0].reject(error);
+      if (setting.allowStaleOnFetchRejection) assert.equal(await fetched, 1);
+      else await assert.rejects(fetched, error);
+      assert.equal(cache.peek('a', { allowStale: true }), kept);
+      assert.equal(status.fetchError, error);
+    }
+    const thrown = new LRUCache({ max: 1, fetchMethod: () => { throw new RangeError('at once'); } });
+    await assert.rejects(thrown.fetch(1), RangeError);
+    assert.equal(thrown.size, 0);
+  });
+
+  test('stale while it is fetched, and forceRefresh', async () => {
+    const { cache, calls, clock } = fetching({ allowStale: true });
+    cache.set('a', 1);
+    assert.equal(await cache.fetch('a', { forceRefresh: true }), 1);
+    calls[0].resolve(2);
+    await new Promise(setImmediate);
+    assert.equal(cache.get('a'), 2);
+    clock.t += 11;
+    const status = {};
+    assert.equal(await cache.fetch('a', { status }), 2);
+    assert.equal(status.fetch, 'stale');
+    assert.equal(status.returnedStale, true);
+    assert.equal(calls[1].stale, 2);
+    assert.equal(cache.get('a'), 2);
+    calls[1].reject(new Error('heard by nobody'));
+    await new Promise(setImmediate);
+    assert.equal(cache.size, 0);
+  });
+
+  test('delete, set, eviction and the signal abort', async () => {
+    const abort = new AbortController();
+    const { cache, calls } = fetching();
+    const cases = { delete: () => cache.delete('a'), clear: () => cache.clear(), signal: () => abort.abort(new Error('mine')), set: () => cache.set('a', 9) };
+    for (const [name, act] of Object.entries(cases)) {
+      const fetched = cache.fetch('a', { signal: name === 'signal' ? abort.signal : undefined });
+      const { signal, resolve } = calls.at(-1);
+      act();
+      assert.equal(signal.aborted, true, name);
+      await assert.rejects(fetched, signal.reason);
+      resolve(5);
+      await new Promise(setImmediate);
+      assert.equal(cache.get('a'), name === 'set' ? 9 : undefined, name);
+      cache.clear();
+    }
+    const evicted = cache.fetch('a');
+    for (const k of ['b', 'c', 'd']) cache.set(k, 1);
+    await assert.rejects(evicted, /evicted/);
+  });
+
+  test('allowStaleOnFetchAbort and ignoreFetchAbort', async () => {
+    const stale = fetching({ allowStaleOnFetchAbort: true });
+    stale.cache.set('a', 1);
+    stale.clock.t += 11;
+    const abort = new AbortController();
+    const fetched = stale.cache.fetch('a', { signal: abort.signal });
+    abort.abort();
+    assert.equal(await fetched, 1);
+
+    const patient = fetching({ ignoreFetchAbort: true });
+    const status = {};
+    const slow = patient.cache.fetch('a', { signal: abort.signal, status });
+    patient.calls[0].resolve(4);
+    assert.equal(await slow, 4);
+    assert.equal(patient.cache.get('a'), 4);
+    assert.equal(status.fetchAbortIgnored, true);
+
+    const both = fetching({ ignoreFetchAbort: true, allowStaleOnFetchAbort: true });
+    both.cache.set('a', 1);
+    both.clock.t += 11;
+    assert.equal(await both.cache.fetch('a', { signal: abort.signal }), 1);
+    both.calls[0].resolve(6);
+    await new Promise(setImmediate);
+    assert.equal(both.cache.get('a'), 6);
+
+    both.clock.t += 11;
+    assert.equal(await both.cache.fetch('a', { signal: abort.signal }), 6);
+    both.calls[1].reject(new Error('late'));
+    await new Promise(setImmediate);
+    void both.cache.fetch('a');
+    assert.equal(both.calls.length, 3);
+  });
+
+  test('without fetchMethod it is get; forceFetch wants a value', async () => {
+    const cache = new LRUCache({ max: 2 });
+    cache.set('a', 1);
+    const status = {};
+    assert.equal(await cache.fetch('a', { status }), 1);
+    assert.equal(status.fetch, 'get');
+    await assert.rejects(cache.forceFetch('b'), { code: 'ERR_PLIMSOLL_FETCH' });
+  });
+
+  test('a size that cannot be computed rejects and leaves nothing', async () => {
+    const cache = new LRUCache({ maxSize: 5, sizeCalculation: () => NaN, fetchMethod: async () => 1 });
+    await assert.rejects(cache.fetch('a'), { code: 'ERR_PLIMSOLL_SIZE' });
+    assert.equal(cache.size, 0);
+    assert.equal(cache.calculatedSize, 0);
+  });
+});
+
+describe('around it', () => {
+  test('dump goes into load, of theirs too', () => {
+    const cache = new LRUCache({ max: 3, ttl: 1e6 });
+    for (const k of [1, 2, 3]) cache.set(k, k * 10);
+    cache.get(1);
+    for (const Class of [LRUCache, Peer]) {
+      const other = new Class({ max: 3 });
+      other.load(cache.dump());
+      assert.deepEqual([...other.rentries()], [[2, 20], [3, 30], [1, 10]]);
+      assert.ok(Math.abs(other.getRemainingTTL(1) - 1e6) < 10_000);
+    }
+  });
+
+  test('fake timers move ttl and ttlAutopurge', (t) => {
+    t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1000 });
+    const gone = [];
+    const cache = new LRUCache({ ttl: 50, ttlAutopurge: true, max: 5, perf: { now: () => Date.now() }, dispose: (...all) => gone.push(all) });
+    cache.set('a', 1).set('b', 2, { ttl: 0 });
+    t.mock.timers.tick(40);
+    assert.equal(cache.get('a', { updateAgeOnGet: true }), 1);
+    t.mock.timers.tick(40);
+    assert.equal(cache.get('a'), 1);
+    t.mock.timers.tick(20);
+    assert.deepEqual(gone, [[1, 'a', 'expire']]);
+    assert.deepEqual([...cache.keys()], ['b']);
+  });
+
+  test('callbacks may change the cache, and what they throw comes last', () => {
+    const cache = new LRUCache({
+      max: 2,
+      dispose: (v, k, reason) => {
+        if (reason === 'delete') cache.set(k, v + 1);
+        if (reason === 'evict') throw new Error('first');
+      },
+      disposeAfter: (v, k) => cache.delete(`${k}?`),
+    });
+    cache.set('a', 1);
+    assert.equal(cache.delete('a'), true);
+    assert.equal(cache.get('a'), 2);
+    cache.set('b', 1);
+    assert.throws(() => cache.set('c', 1), /first/);
+    assert.deepEqual([...cache.keys()], ['c', 'b']);
+  });
+
+  test('listed by its name, with its counters', () => {
+    const cache = new LRUCache({ max: 1, name: 'lru of the test' });
+    cache.set(1, 1).set(2, 2);
+    cache.get(1);
+    cache.get(2);
+    const { size, max, hits, misses, evictions } = caches().find(({ name }) => name === 'lru of the test');
+    assert.deepEqual({ size, max, hits, misses, evictions }, { size: 1, max: 1, hits: 1, misses: 1, evictions: 1 });
+  });
+
+  test('bad options', () => {
+    for (const given of [undefined, {}, { max: 0 }, { maxEntrySize: 3 }]) assert.throws(() => new LRUCache(given), { code: 'ERR_PLIMSOLL_UNBOUNDED' });
+    for (const given of [{ max: -1 }, { max: 1.5 }, { max: 1, ttl: 'a' }, { max: 1, dispose: 1 }, { max: 1, sizeCalculation: () => 1 }, { max: 1, perf: {} }, { max: 1, name: 1 }]) {
+      assert.throws(() => new LRUCache(given), { code: 'ERR_PLIMSOLL_OPTION' });
+    }
+    assert.throws(() => new LRUCache({ maxSize: 3 }).set(1, 1), { code: 'ERR_PLIMSOLL_SIZE' });
+    assert.throws(() => new LRUCache({ max: 3 }).set(1, 1, { size: 1 }), { code: 'ERR_PLIMSOLL_SIZE' });
+    assert.throws(() => new LRUCache({ max: 3 }).memo(1), { code: 'ERR_PLIMSOLL_OPTION' });
+  });
+});

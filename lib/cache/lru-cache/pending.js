@@ -1,0 +1,126 @@
+'use strict';
+
+/**
+ * A fetch under way: it stands in the place of its entry's value until it is settled.
+ *
+ * `options` belong to the fetchMethod, which may change them: they are read when they are needed.
+ */
+class Pending {
+  key;
+  /** The value that stood there before, which the cache still shows. */
+  stale;
+  promise;
+  /** No longer of interest to an abort. */
+  settled = false;
+  #options;
+  #cache;
+  #controller = new AbortController();
+
+  /**
+   * @param {unknown} key
+   * @param {unknown} stale
+   * @param {object} options
+   * @param {{ succeed(pending: Pending, value: unknown, late: boolean, options: object): void, fail(pending: Pending, keep: boolean): void }} cache
+   */
+  constructor(key, stale, options, cache) {
+    this.key = key;
+    this.stale = stale;
+    this.#options = options;
+    this.#cache = cache;
+  }
+
+  start(fetchMethod, signal, context) {
+    const own = this.#controller.signal;
+    if (signal?.aborted) this.#controller.abort(signal.reason);
+    const follow = () => this.#controller.abort(signal.reason);
+    signal?.addEventListener('abort', follow, { once: true });
+    const options = this.#options;
+    if (options.status) options.status.fetchDispatched = true;
+    const { promise, resolve } = withResolvers();
+    // As within a promise's executor: what fetchMethod throws at once is a rejection too.
+    const fetched = new Promise((done) => {
+      done(fetchMethod(this.key, this.stale, { signal: own, options, context }));
+    });
+    const aborted = () => {
+      if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return;
+      if (options.ignoreFetchAbort) fetched.then((value) => this.#late(value), () => this.#cache.fail(this, true)).catch(() => {});
+      resolve(this.#aborted());
+    };
+    if (own.aborted) aborted();
+    else own.addEventListener('abort', aborted, { once: true });
+    fetched.then(
+      (value) => resolve(this.#resolved(value)),
+      (error) => resolve(this.#rejected(error)),
+    );
+    this.promise = promise;
+    // A signal that outlives the fetch is not to hold it.
+    const release = () => signal?.removeEventListener('abort', follow);
+    fetched.then(release, release);
+    // Those who hold the promise hear of a failure; this keeps it from being an unhandled one for the others.
+    promise.catch(() => {});
+  }
+
+  abort(reason) {
+    if (!this.settled) this.#controller.abort(reason);
+  }
+
+  async #resolved(value) {
+    if (this.settled) return undefined;
+    const { signal } = this.#controller;
+    const { status } = this.#options;
+    if (signal.aborted) {
+      // Only where ignoreFetchAbort is set: else the abort has settled this already.
+      if (status) Object.assign(status, { fetchAborted: true, fetchError: signal.reason });
+      if (value === undefined) return this.#failed(signal.reason);
+      if (status) status.fetchAbortIgnored = true;
+    } else if (status) {
+      status.fetchResolved = true;
+    }
+    this.settled = true;
+    this.#cache.succeed(this, value, signal.aborted, this.#options);
+    return value;
+  }
+
+  async #rejected(error) {
+    if (this.settled) return undefined;
+    const { status } = this.#options;
+    if (status) Object.assign(status, { fetchRejected: true, fetchError: error });
+    return this.#failed(error);
+  }
+
+  async #aborted() {
+    const { reason } = this.#controller.signal;
+    const { status, ignoreFetchAbort } = this.#options;
+    if (status) Object.assign(status, { fetchAborted: true, fetchError: reason });
+    if (status && ignoreFetchAbort) status.fetchAbortIgnored = true;
+    return this.#failed(reason);
+  }
+
+  /** The value of a fetch that went on after its callers had their answer. */
+  #late(value) {
+    if (value !== undefined) this.#cache.succeed(this, value, true, this.#options);
+    else this.#cache.fail(this, true);
+  }
+
+  #failed(error) {
+    this.settled = true;
+    const options = this.#options;
+    const onAbort = this.#controller.signal.aborted && options.allowStaleOnFetchAbort;
+    const allowed = onAbort || options.allowStaleOnFetchRejection;
+    // One that goes on in the background stays where it is.
+    if (!(onAbort && options.ignoreFetchAbort)) this.#cache.fail(this, Boolean(allowed || options.noDeleteOnFetchRejection));
+    if (!allowed) throw error;
+    if (options.status && this.stale !== undefined) options.status.returnedStale = true;
+    return this.stale;
+  }
+}
+
+function withResolvers() {
+  let resolve;
+  const promise = new Promise((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+module.exports = { Pending };
