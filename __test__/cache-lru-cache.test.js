@@ -32,6 +32,7 @@ const sized = fc.record({ maxSize: fc.integer({ min: 5, max: 15 }), maxEntrySize
 const getOptions = compact(fc.record({ allowStale: flag, updateAgeOnGet: flag, noDeleteOnStaleGet: flag }));
 const setOptions = compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), start: maybe(fc.integer({ min: 990, max: 1100 })), noUpdateTTL: flag, noDisposeOnSet: flag }));
 const anySize = maybe(fc.integer({ min: 1, max: 12 }));
+const late = ([heard]) => heard === 'disposeAfter';
 const iterators = ['keys', 'rkeys', 'values', 'rvalues', 'entries', 'rentries'];
 
 const op = fc.oneof(
@@ -85,6 +86,14 @@ function subject(Class, given, after) {
       case 'has':
       case 'peek':
         return [cache[name](args[0], { ...args[1], status }), said(status)];
+      case 'purgeStale': {
+        // Theirs tells disposeAfter of each before it removes the next; ours of all at the end.
+        const before = log.length;
+        const purged = cache.purgeStale();
+        const told = log.splice(before);
+        log.push(...told.filter((entry) => !late(entry)), ...told.filter(late));
+        return purged;
+      }
       case 'find':
         return cache.find((v) => v >= args[0]);
       case 'dump':
@@ -207,6 +216,19 @@ describe('fetch', () => {
     calls[1].reject(new Error('heard by nobody'));
     await new Promise(setImmediate);
     assert.equal(cache.size, 0);
+  });
+
+  test('the same value again is an update, and the former of a deleted fetch is disposed of', async () => {
+    const log = [];
+    const { cache, calls } = fetching({ dispose: (...all) => log.push(all), onInsert: (v, k, reason) => log.push(reason) });
+    cache.set('a', 1);
+    const fetched = cache.fetch('a', { forceRefresh: true });
+    calls[0].resolve(1);
+    assert.equal(await fetched, 1);
+    const gone = cache.fetch('a', { forceRefresh: true });
+    cache.delete('a');
+    await assert.rejects(gone, /deleted/);
+    assert.deepEqual(log, ['add', 'update', [1, 'a', 'delete']]);
   });
 
   test('delete, set, eviction and the signal abort', async () => {

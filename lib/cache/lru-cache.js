@@ -537,9 +537,12 @@ class LRUCache {
     this.#touch(slot);
     let reason = 'update';
     if (held !== value) {
-      reason = old === undefined ? 'add' : 'replace';
-      if (held instanceof Pending || !noDisposeOnSet) this.#note(slot, 'set', noDisposeOnSet);
-      if (status && old !== undefined) status.oldValue = old;
+      // What a fetch brings may be the very value that stood there: it is not disposed of.
+      const same = old === value;
+      if (old === undefined) reason = 'add';
+      else if (!same) reason = 'replace';
+      if (held instanceof Pending || !noDisposeOnSet) this.#note(slot, 'set', noDisposeOnSet || same);
+      if (status && reason === 'replace') status.oldValue = old;
       this.#values[slot] = value;
       this.#resize(slot, 0);
       // The entry is the last of the ring, and fits: others go first.

@@ -43,7 +43,7 @@ function checkOptions(options) {
   if (!ttl) throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'an LRUCache needs a bound: max (entries), maxSize, or ttl (ms).');
   if (!ttlAutopurge && !warned) {
     warned = true;
-    process.emitWarning(NO_TTL_BOUND, { code: 'PLIMSOLL_UNBOUNDED_TTL' });
+    process.emitWarning(NO_TTL_BOUND, { code: 'ERR_PLIMSOLL_UNBOUNDED' });
   }
 }
 
