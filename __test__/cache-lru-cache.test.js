@@ -328,6 +328,13 @@ describe('around it', () => {
     assert.deepEqual([...cache.keys()], ['b']);
   });
 
+  test('an end beyond the longest timer is awaited', (t) => {
+    const delays = [];
+    t.mock.method(globalThis, 'setTimeout', (_, delay) => delays.push(delay));
+    new LRUCache({ max: 1, ttl: 2 ** 40, ttlAutopurge: true }).set(1, 1);
+    assert.deepEqual(delays, [2 ** 31 - 1]);
+  });
+
   test('callbacks may change the cache, and what they throw comes last', () => {
     const cache = new LRUCache({
       max: 2,

@@ -10,6 +10,8 @@ const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS }
 const FIRST_SLOTS = 16;
 /** The slot that is both ends of the ring: after it the least recently used, before it the most. */
 const END = 0;
+/** Milliseconds that setTimeout takes; what ends later is armed again. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 const NONE = Object.freeze({});
 const ABORTS = { evict: 'evicted', set: 'replaced', delete: 'deleted', expire: 'expired', fetch: 'deleted' };
 
@@ -695,7 +697,7 @@ class LRUCache {
     const key = this.#keys[slot];
     const self = this.#self;
     const wait = this.#ttls[slot] - (this.perf.now() - this.#starts[slot]) + 1;
-    const timer = setTimeout(() => self.deref()?.#due(key), Math.max(1, wait));
+    const timer = setTimeout(() => self.deref()?.#due(key), Math.min(Math.max(1, wait), LONGEST_TIMER));
     timer.unref?.();
     this.#timers.set(key, timer);
   }
