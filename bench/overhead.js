@@ -2,11 +2,12 @@
 // What plimsoll/register costs a plain http service: CPU time of the server's process for each
 // request at a fixed rate, with and without, and p99 latency beside an A/A control.
 //
-//   node bench/overhead.js [--pairs 30] [--seconds 4] [--rate 1500] [--env NAME=VALUE]
+//   node bench/overhead.js [--pairs 30] [--seconds 8] [--rate 1500] [--env NAME=VALUE]
 //
-// Each round runs three servers in an order that changes: without (A), without again (A', the
-// control) and with (B). Printed: the mean of ln(B/A) and ln(A'/A) over rounds as ratios, with the
-// 95 % interval of Student's t. The first round warms the machine up and does not count.
+// Each round starts three servers: without (A), without again (A', the control) and with (B), and
+// loads them in turns of a second, so that a slow minute of the machine falls on all three alike.
+// Printed: the mean of ln(B/A) and ln(A'/A) over rounds as ratios, with the 95 % interval of
+// Student's t. The first round warms the machine up and does not count.
 
 const { fork } = require('node:child_process');
 const path = require('node:path');
@@ -14,16 +15,20 @@ const { parseArgs } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const autocannon = require('autocannon');
 
+const WARM_UP = 4; // seconds
 const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
 const { values } = parseArgs({
   options: {
     serve: { type: 'boolean' },
     pairs: { type: 'string', default: '30' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '8' },
     rate: { type: 'string', default: '1500' },
     env: { type: 'string', multiple: true, default: [] },
   },
 });
+
+/** The list, begun `by` places later. */
+const turn = (list, by) => list.map((_, at) => list[(at + by) % list.length]);
 
 /** What a small JSON service does: a little allocation, a little string work. */
 function serve() {
@@ -43,26 +48,51 @@ function serve() {
 
 const ask = (child, message) =>
   new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    const ended = (code) => reject(new Error(`the server ended with ${code}`));
+    child.once('exit', ended);
+    child.once('message', (answer) => {
+      child.off('exit', ended);
+      resolve(answer);
+    });
     if (message !== undefined) child.send(message);
   });
 
-async function round(watched) {
+async function start(name) {
   const extra = Object.fromEntries(values.env.map((pair) => pair.split('=')));
-  const child = fork(__filename, ['--serve'], { execArgv: watched ? ['--import', REGISTER] : [], env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
+  const execArgv = name === 'b' ? ['--import', REGISTER] : [];
+  const child = fork(__filename, ['--serve'], { execArgv, env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
+  const { port } = await ask(child);
+  return { name, child, url: `http://127.0.0.1:${port}/`, cpu: 0, requests: 0, p99: [] };
+}
+
+async function load(server) {
+  server.child.send('start');
+  const { non2xx, errors, requests, latency } = await autocannon({ url: server.url, connections: 10, duration: 1, overallRate: Number(values.rate) });
+  if (non2xx > 0 || errors > 0) throw new Error(`${errors} errors, ${non2xx} bad answers`);
+  const { user, system } = await ask(server.child, 'stop');
+  return { cpu: user + system, requests: requests.total, p99: latency.p99 };
+}
+
+async function round(n) {
+  const servers = [];
   try {
-    const { port } = await ask(child);
-    const load = (duration) => autocannon({ url: `http://127.0.0.1:${port}/`, connections: 10, duration, overallRate: Number(values.rate) });
-    await load(2); // JIT and the heap after start-up settle, the same for all
-    child.send('start');
-    const result = await load(Number(values.seconds));
-    if (result.non2xx > 0 || result.errors > 0) throw new Error(`${result.errors} errors, ${result.non2xx} bad answers`);
-    const { user, system } = await ask(child, 'stop');
-    return { cpu: (user + system) / result.requests.total, p99: result.latency.p99 };
+    for (const name of turn(['a', 'control', 'b'], n)) servers.push(await start(name));
+    // JIT and the heap after start-up settle, the same for all.
+    for (let at = 0; at < WARM_UP; at++) for (const server of servers) await load(server);
+    for (let at = 0; at < Number(values.seconds); at++) {
+      for (const server of turn(servers, at)) {
+        const { cpu, requests, p99 } = await load(server);
+        server.cpu += cpu;
+        server.requests += requests;
+        server.p99.push(p99);
+      }
+    }
+    const mean = (list) => list.reduce((sum, x) => sum + x, 0) / list.length;
+    return Object.fromEntries(servers.map(({ name, cpu, requests, p99 }) => [name, { cpu: cpu / requests, p99: mean(p99) }]));
   } finally {
-    child.removeAllListeners('exit');
-    child.kill('SIGKILL');
+    for (const { child } of servers) {
+      child.kill('SIGKILL');
+    }
   }
 }
 
@@ -89,9 +119,7 @@ function ratio(pairs) {
 async function main() {
   const rounds = [];
   for (let n = 0; n <= Number(values.pairs); n++) {
-    const order = ['a', 'control', 'b'].map((name, at, all) => all[(at + n) % all.length]);
-    const result = {};
-    for (const name of order) result[name] = await round(name === 'b');
+    const result = await round(n);
     if (n > 0) rounds.push(result);
     process.stderr.write(`\rround ${n} of ${values.pairs} `);
   }
