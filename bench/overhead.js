@@ -2,12 +2,13 @@
 // What plimsoll/register costs a plain http service: CPU time of the server's process for each
 // request at a fixed rate, with and without, and p99 latency beside an A/A control.
 //
-//   node bench/overhead.js [--pairs 30] [--seconds 8] [--rate 1500] [--env NAME=VALUE]
+//   node bench/overhead.js [--pairs 30] [--seconds 8] [--rate 1000] [--env NAME=VALUE]
 //
 // Each round starts three servers: without (A), without again (A', the control) and with (B), and
-// loads them in turns of a second, so that a slow minute of the machine falls on all three alike.
-// Printed: the mean of ln(B/A) and ln(A'/A) over rounds as ratios, with the 95 % interval of
-// Student's t. The first round warms the machine up and does not count.
+// loads them at the same time, each at the rate, so that whatever else the machine does falls on all
+// three alike. Printed: the ratios B/sqrt(A A') and A'/A, geometric means over rounds with the 95 % interval
+// of Student's t. The first round warms the machine up and does not count.
+// Steadier where servers and load share a core: taskset -c 0 node bench/overhead.js
 
 const { fork } = require('node:child_process');
 const path = require('node:path');
@@ -15,20 +16,17 @@ const { parseArgs } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const autocannon = require('autocannon');
 
-const WARM_UP = 4; // seconds
+const WARM_UP = 5; // seconds
 const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
 const { values } = parseArgs({
   options: {
     serve: { type: 'boolean' },
     pairs: { type: 'string', default: '30' },
     seconds: { type: 'string', default: '8' },
-    rate: { type: 'string', default: '1500' },
+    rate: { type: 'string', default: '1000' },
     env: { type: 'string', multiple: true, default: [] },
   },
 });
-
-/** The list, begun `by` places later. */
-const turn = (list, by) => list.map((_, at) => list[(at + by) % list.length]);
 
 /** What a small JSON service does: a little allocation, a little string work. */
 function serve() {
@@ -62,37 +60,27 @@ async function start(name) {
   const execArgv = name === 'b' ? ['--import', REGISTER] : [];
   const child = fork(__filename, ['--serve'], { execArgv, env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
   const { port } = await ask(child);
-  return { name, child, url: `http://127.0.0.1:${port}/`, cpu: 0, requests: 0, p99: [] };
+  return { name, child, url: `http://127.0.0.1:${port}/` };
 }
 
-async function load(server) {
+async function load(server, duration) {
   server.child.send('start');
-  const { non2xx, errors, requests, latency } = await autocannon({ url: server.url, connections: 10, duration: 1, overallRate: Number(values.rate) });
-  if (non2xx > 0 || errors > 0) throw new Error(`${errors} errors, ${non2xx} bad answers`);
+  const { non2xx, errors, requests, latency } = await autocannon({ url: server.url, connections: 5, duration, overallRate: Number(values.rate) });
   const { user, system } = await ask(server.child, 'stop');
-  return { cpu: user + system, requests: requests.total, p99: latency.p99 };
+  if (non2xx > 0 || errors > 0) throw new Error(`${errors} errors, ${non2xx} bad answers`);
+  return [server.name, { cpu: (user + system) / requests.total, p99: latency.p99 }];
 }
 
 async function round(n) {
   const servers = [];
   try {
-    for (const name of turn(['a', 'control', 'b'], n)) servers.push(await start(name));
+    const names = ['a', 'control', 'b'];
+    for (const at of names.keys()) servers.push(await start(names[(at + n) % names.length]));
     // JIT and the heap after start-up settle, the same for all.
-    for (let at = 0; at < WARM_UP; at++) for (const server of servers) await load(server);
-    for (let at = 0; at < Number(values.seconds); at++) {
-      for (const server of turn(servers, at)) {
-        const { cpu, requests, p99 } = await load(server);
-        server.cpu += cpu;
-        server.requests += requests;
-        server.p99.push(p99);
-      }
-    }
-    const mean = (list) => list.reduce((sum, x) => sum + x, 0) / list.length;
-    return Object.fromEntries(servers.map(({ name, cpu, requests, p99 }) => [name, { cpu: cpu / requests, p99: mean(p99) }]));
+    await Promise.all(servers.map((server) => load(server, WARM_UP)));
+    return Object.fromEntries(await Promise.all(servers.map((server) => load(server, Number(values.seconds)))));
   } finally {
-    for (const { child } of servers) {
-      child.kill('SIGKILL');
-    }
+    for (const { child } of servers) child.kill('SIGKILL');
   }
 }
 
@@ -107,9 +95,8 @@ function student(df) {
 
 const text = (x) => Math.exp(x).toFixed(4);
 
-/** The geometric mean of b/a with its interval. */
-function ratio(pairs) {
-  const logs = pairs.map(([a, b]) => Math.log(b / a));
+/** The geometric mean with its interval, of ratios given by their logarithms. */
+function ratio(logs) {
   const mean = logs.reduce((sum, x) => sum + x, 0) / logs.length;
   const variance = logs.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (logs.length - 1);
   const half = student(logs.length - 1) * Math.sqrt(variance / logs.length);
@@ -124,12 +111,13 @@ async function main() {
     process.stderr.write(`\rround ${n} of ${values.pairs} `);
   }
   process.stderr.write('\n');
-  const pairs = (key, name) => rounds.map((r) => [r.a[key], r[name][key]]);
+  const watched = (key) => rounds.map(({ a, control, b }) => Math.log(b[key]) - (Math.log(a[key]) + Math.log(control[key])) / 2);
+  const control = (key) => rounds.map((round) => Math.log(round.control[key] / round.a[key]));
   console.log(`${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
-  console.log(`CPU per request, with plimsoll/register   ${ratio(pairs('cpu', 'b'))}`);
-  console.log(`CPU per request, A/A control              ${ratio(pairs('cpu', 'control'))}`);
-  console.log(`p99 latency, with plimsoll/register       ${ratio(pairs('p99', 'b'))}`);
-  console.log(`p99 latency, A/A control                  ${ratio(pairs('p99', 'control'))}`);
+  console.log(`CPU per request, with plimsoll/register   ${ratio(watched('cpu'))}`);
+  console.log(`CPU per request, A/A control              ${ratio(control('cpu'))}`);
+  console.log(`p99 latency, with plimsoll/register       ${ratio(watched('p99'))}`);
+  console.log(`p99 latency, A/A control                  ${ratio(control('p99'))}`);
 }
 
 if (values.serve) serve();

@@ -39,30 +39,60 @@ impl Container {
     }
 }
 
-/// Reads the figures of the current process; `None` where there is no memory cgroup.
+/// Reads the figures of the current process once; `None` where there is no memory cgroup.
 #[must_use]
 pub fn read() -> Option<Container> {
-    read_at(Path::new("/"))
+    Reader::default().read()
 }
 
-/// [`read`] with `/proc` and `/sys` below another root, for fixtures.
-#[must_use]
-pub fn read_at(root: &Path) -> Option<Container> {
-    let membership = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
-    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
-    let machine = fs::read_to_string(root.join("proc/meminfo")).ok();
-    // More than the machine has is what both versions report for "no limit", in several spellings.
-    let ceiling = machine.as_deref().and_then(machine_total).unwrap_or(1 << 60);
-    // In a hybrid setup the memory controller is in v1 and the v2 tree is empty: v1 first.
-    let levels = levels(root, &membership, &mounts, Version::V1)
-        .or_else(|| levels(root, &membership, &mounts, Version::V2))?;
-    levels.iter().filter_map(|level| level.read(ceiling)).reduce(|tightest, other| {
-        match (tightest.room(), other.room()) {
-            (Some(a), Some(b)) if b < a => other,
-            (None, Some(_)) => other,
-            _ => tightest,
+/// Reads the figures again and again: where the files are is looked up only when the process'
+/// membership has changed, because the list of mounts costs more than the figures.
+#[derive(Debug)]
+pub struct Reader {
+    /// `/proc` and `/sys` are below it: a fixture's folder in tests.
+    root: PathBuf,
+    membership: String,
+    ceiling: u64,
+    levels: Vec<Level>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::below(Path::new("/"))
+    }
+}
+
+impl Reader {
+    fn below(root: &Path) -> Self {
+        Self { root: root.to_owned(), membership: String::new(), ceiling: 0, levels: Vec::new() }
+    }
+
+    /// As [`read`].
+    pub fn read(&mut self) -> Option<Container> {
+        let membership = fs::read_to_string(self.root.join("proc/self/cgroup")).ok()?;
+        if self.membership != membership {
+            self.find(&membership)?;
+            self.membership = membership;
         }
-    })
+        self.levels.iter().filter_map(|level| level.read(self.ceiling)).reduce(|tightest, other| {
+            match (tightest.room(), other.room()) {
+                (Some(a), Some(b)) if b < a => other,
+                (None, Some(_)) => other,
+                _ => tightest,
+            }
+        })
+    }
+
+    fn find(&mut self, membership: &str) -> Option<()> {
+        let mounts = fs::read_to_string(self.root.join("proc/self/mountinfo")).ok()?;
+        let machine = fs::read_to_string(self.root.join("proc/meminfo")).ok();
+        // More than the machine has is what both versions report for "no limit", in several spellings.
+        self.ceiling = machine.as_deref().and_then(machine_total).unwrap_or(1 << 60);
+        // In a hybrid setup the memory controller is in v1 and the v2 tree is empty: v1 first.
+        self.levels = levels(&self.root, membership, &mounts, Version::V1)
+            .or_else(|| levels(&self.root, membership, &mounts, Version::V2))?;
+        Some(())
+    }
 }
 
 fn machine_total(meminfo: &str) -> Option<u64> {
@@ -70,6 +100,7 @@ fn machine_total(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+#[derive(Debug)]
 struct Level {
     version: Version,
     dir: PathBuf,
@@ -196,7 +227,7 @@ mod tests {
                 ("sys/fs/cgroup/kube/pod/app/memory.current", "800000\n"),
             ],
         );
-        let container = read_at(&fixture.0).unwrap();
+        let container = Reader::below(&fixture.0).read().unwrap();
         assert_eq!(container.version, Version::V2);
         assert_eq!(container.limit, Some(1_000_000));
         assert_eq!(container.usage, 900_000);
@@ -221,7 +252,7 @@ mod tests {
                 ("sys/fs/cgroup/memory/memory.stat", "total_inactive_file 40\ninactive_file 1\n"),
             ],
         );
-        let container = read_at(&fixture.0).unwrap();
+        let container = Reader::below(&fixture.0).read().unwrap();
         assert_eq!((container.version, container.limit), (Version::V1, Some(512 << 20)));
         assert_eq!(container.reclaimable, 40);
         assert!(!container.oom_group);
@@ -245,7 +276,7 @@ mod tests {
                     ("cg/memory.usage_in_bytes", "1000"),
                 ],
             );
-            let container = read_at(&fixture.0).unwrap();
+            let container = Reader::below(&fixture.0).read().unwrap();
             assert_eq!((container.limit, container.room()), (None, None), "{name}");
         }
     }
@@ -262,12 +293,34 @@ mod tests {
                 ("cg/memory.current", "1\n"),
             ],
         );
-        assert_eq!(read_at(&fixture.0).unwrap().limit, Some(4096));
+        assert_eq!(Reader::below(&fixture.0).read().unwrap().limit, Some(4096));
+    }
+
+    #[test]
+    fn a_process_that_was_moved_is_followed() {
+        let fixture = Fixture::new(
+            "moved",
+            &[
+                MEMINFO,
+                ("proc/self/cgroup", "0::/a\n"),
+                ("proc/self/mountinfo", "30 23 0:26 / /cg rw - cgroup2 cgroup2 rw\n"),
+                ("cg/a/memory.max", "4096\n"),
+                ("cg/a/memory.current", "1\n"),
+                ("cg/b/memory.max", "8192\n"),
+                ("cg/b/memory.current", "2\n"),
+            ],
+        );
+        let mut reader = Reader::below(&fixture.0);
+        assert_eq!(reader.read().unwrap().limit, Some(4096));
+        fs::write(fixture.0.join("cg/a/memory.max"), "5000\n").unwrap();
+        assert_eq!(reader.read().unwrap().limit, Some(5000), "a limit that changes is seen");
+        fs::write(fixture.0.join("proc/self/cgroup"), "0::/b\n").unwrap();
+        assert_eq!(reader.read().unwrap().limit, Some(8192));
     }
 
     #[test]
     fn nothing_to_read_is_none() {
         let fixture = Fixture::new("empty", &[MEMINFO, ("proc/self/cgroup", "0::/\n")]);
-        assert_eq!(read_at(&fixture.0), None);
+        assert_eq!(Reader::below(&fixture.0).read(), None);
     }
 }

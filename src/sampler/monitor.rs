@@ -126,6 +126,7 @@ struct Watched {
     borrowed: u64,
     memory: Memory,
     limits: Limits,
+    cgroup: cgroup::Reader,
     container: Option<cgroup::Container>,
     available: Option<u64>,
     intervals: u64,
@@ -172,6 +173,7 @@ impl Monitor {
             rss_at_start: rss,
             borrowed: 0,
             memory: Memory { rss, ..Memory::default() },
+            cgroup: cgroup::Reader::default(),
             container: None,
             available: None,
             intervals: 0,
@@ -321,7 +323,7 @@ impl Watched {
     }
 
     fn read_slowly(&mut self, record: &Record) {
-        self.container = cgroup::read();
+        self.container = self.cgroup.read();
         self.available = memory::available();
         let Some(heap) = record.heap() else { return };
         self.limits = Inputs {
