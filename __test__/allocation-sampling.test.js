@@ -53,6 +53,36 @@ exports.render = function render(i) {
   assert.ok(site.bytes > 4e6 && site.bytes < 16e6, `${site.bytes} bytes of about 8 MB`);
 });
 
+test('from a suspicion on, only what is allocated then counts, and densely', (t) => {
+  const { exports: app } = moduleWith(
+    t,
+    `const kept = [];
+exports.boot = function boot(i) {
+  kept.push(new Array(200).fill(i));
+};
+exports.login = function login(i) {
+  kept.push(new Array(200).fill(i));
+};
+`,
+  );
+  const sampler = new AllocationSampler();
+  t.after(() => sampler.stop());
+  assert.equal(sampler.start(FINE), 'on');
+  for (let i = 0; i < 5000; i++) app.boot(i);
+  const before = sampler.begin();
+  for (let i = 0; i < 2500; i++) app.login(i);
+  assert.equal(sampler.begin(), null, 'a second suspicion begins nothing anew');
+  for (let i = 0; i < 2500; i++) app.login(i);
+  collect();
+  const sites = growth(before, sampler.read());
+  assert.equal(sites[0].function, 'login');
+  assert.ok(sites[0].bytes > 3e6, `${sites[0].bytes} bytes of about 8 MB`);
+  assert.ok(!sites.some((site) => site.function === 'boot'), 'what was there before is no growth');
+  sampler.end();
+  assert.equal(sampler.state, 'on');
+  assert.ok(!growth(null, sampler.read()).some((site) => site.function === 'login'), 'the next interval begins empty');
+});
+
 test('a dependency is named with the function of the application that called it', () => {
   const memo = node('memo', '/app/node_modules/memo/index.js', 600, [node('set', '', 400)]);
   const after = { head: node('(root)', '', 0, [node('handler', '/app/server.js', 0, [memo])]) };
@@ -73,6 +103,8 @@ test("another's sampling is read, and neither started nor stopped", (t) => {
   assert.equal(sampler.start(), 'in-use');
   assert.match(sampler.reason, /another profiler/);
   assert.ok(sampler.read().head);
+  assert.ok(sampler.begin().head, 'there is a read to compare with');
+  sampler.end();
   sampler.stop();
   assert.equal(sampler.read(), null);
   assert.equal(native.startAllocationSampling(FINE.interval, 16), 'in-use', 'it was stopped with ours');

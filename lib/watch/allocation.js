@@ -8,8 +8,12 @@
 const { native } = require('../native.js');
 const { mapToSource, toPath } = require('../track/sites.js');
 
-/** Bytes between two samples: V8's own default; 250 MB alive are 500 samples. */
-const INTERVAL = 512 * 1024;
+/**
+ * Mean bytes between two samples while all is well, and from a suspicion on. At V8's own 512 KiB the
+ * sampling was half of what the watch costs a busy server (bench/overhead.js); the sparse rate is not to be seen.
+ */
+const SPARSE = 2 * 2 ** 20;
+const DENSE = 2 ** 18;
 const DEPTH = 32;
 /** Callers that share the profiler with us and believe it theirs: while one is loaded, it is left running. */
 const PROFILERS = /[\\/](@datadog[\\/]pprof|dd-trace|pprof|@pyroscope[\\/]nodejs|@google-cloud[\\/]profiler)[\\/]/;
@@ -22,13 +26,14 @@ class AllocationSampler {
   /** @type {import('node:inspector').Session | null} */
   #session = null;
   #started = false;
+  #dense = false;
   /** 'on', 'in-use' (another's: read only) or 'off'. @type {'on' | 'in-use' | 'off'} */
   state = 'off';
   /** Why it is not on. @type {string | null} */
   reason = 'not started';
 
   /** Starts sampling this isolate, unless it is sampled already. @param {{ interval?: number }} [options] */
-  start({ interval = INTERVAL } = {}) {
+  start({ interval = SPARSE } = {}) {
     if (this.#session !== null) return this.state;
     if (native === null) return this.#off('the native side is off');
     try {
@@ -70,10 +75,33 @@ class AllocationSampler {
     return profile;
   }
 
+  /**
+   * Begins an interval whose growth is wanted, where none is under way: what is allocated from here on is
+   * sampled densely.
+   * @returns {{ head: object } | null} what `growth` takes as `before`
+   */
+  begin() {
+    if (!this.#started || shared()) return this.read();
+    if (!this.#dense) this.#restart(DENSE);
+    return null;
+  }
+
+  /** The interval is over. */
+  end() {
+    if (this.#dense && this.#started && !shared()) this.#restart(SPARSE);
+  }
+
+  #restart(interval) {
+    native.stopAllocationSampling();
+    native.startAllocationSampling(interval, DEPTH);
+    this.#dense = interval === DENSE;
+  }
+
   /** Stops what `start` started, unless a profiler that came later may rely on it. */
   stop() {
-    if (this.#started && !Object.keys(require.cache).some((file) => PROFILERS.test(file))) native.stopAllocationSampling();
+    if (this.#started && !shared()) native.stopAllocationSampling();
     this.#started = false;
+    this.#dense = false;
     this.#session?.disconnect();
     this.#session = null;
     this.#off('stopped');
@@ -85,6 +113,9 @@ class AllocationSampler {
     return this.state;
   }
 }
+
+/** Whether a profiler is loaded that may rely on the one that we started. */
+const shared = () => Object.keys(require.cache).some((file) => PROFILERS.test(file));
 
 /**
  * The sites whose live bytes grew between two reads, the largest growth first. A site is the function that

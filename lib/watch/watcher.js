@@ -196,7 +196,7 @@ class Watcher extends EventEmitter {
     const verdict = JSON.parse(this.#sampler.native.verdict());
     switch (kind) {
       case 'suspect':
-        this.#allocatedBefore = this.#allocation.read();
+        this.#allocatedBefore = this.#allocation.begin();
         this.#emit('suspect', { channel, verdict });
         if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
         break;
@@ -209,6 +209,7 @@ class Watcher extends EventEmitter {
         break;
       case 'recovered':
         if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
+        if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
         this.#log.info(`plimsoll: ${channel} of pid ${process.pid} has levelled off.`);
         this.#emit('recovered', { channel, verdict });
         break;
