@@ -37,10 +37,10 @@ function serve() {
     response.end(JSON.stringify({ items }));
   });
   server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
-  let start;
+  let since;
   process.on('message', (message) => {
-    if (message === 'start') start = process.cpuUsage();
-    else process.send(process.cpuUsage(start));
+    if (message === 'start') since = process.cpuUsage();
+    else process.send(process.cpuUsage(since));
   });
 }
 
@@ -112,7 +112,7 @@ async function main() {
   }
   process.stderr.write('\n');
   const watched = (key) => rounds.map(({ a, control, b }) => Math.log(b[key]) - (Math.log(a[key]) + Math.log(control[key])) / 2);
-  const control = (key) => rounds.map((round) => Math.log(round.control[key] / round.a[key]));
+  const control = (key) => rounds.map((of) => Math.log(of.control[key] / of.a[key]));
   console.log(`${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
   console.log(`CPU per request, with plimsoll/register   ${ratio(watched('cpu'))}`);
   console.log(`CPU per request, A/A control              ${ratio(control('cpu'))}`);
