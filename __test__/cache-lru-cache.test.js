@@ -1,5 +1,5 @@
 'use strict';
-// LRUCache against lru-cache itself over generated operations, and directed tests of what is asynchronous.
+// LRUCache against lru-cache itself over generated operations; what is asynchronous is in cache-lru-fetch.test.js.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -41,7 +41,7 @@ const op = fc.oneof(
   { weight: 20, arbitrary: fc.tuple(fc.constant('has'), key, compact(fc.record({ updateAgeOnHas: flag }))) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('peek'), key, compact(fc.record({ allowStale: flag }))) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('delete'), key) },
-  { weight: 20, arbitrary: fc.tuple(fc.constant('memo'), key, compact(fc.record({ forceRefresh: flag, ttl: maybe(fc.integer({ min: 0, max: 20 })) }))) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('memo'), key, compact(fc.record({ forceRefresh: flag, context: maybe(fc.constant('context')), ttl: maybe(fc.integer({ min: 0, max: 20 })) }))) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('find'), value) },
   { weight: 30, arbitrary: fc.tuple(fc.constant('advance'), fc.integer({ min: 1, max: 15 })) },
   { weight: 10, arbitrary: fc.tuple(fc.constantFrom('pop', 'purgeStale', 'dump', 'reload', 'forEach', 'rforEach', ...iterators)) },
@@ -49,10 +49,9 @@ const op = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('clear')) },
 );
 
-/** What a status object says of the fields that both fill. */
-function said(status) {
-  const { set, get, has, peek, delete: _delete, ttl, start, now, remainingTTL, entrySize, totalCalculatedSize, maxEntrySizeExceeded, oldValue, returnedStale } = status;
-  return { set, get, has, peek, ttl, start, now, remainingTTL, entrySize, totalCalculatedSize, maxEntrySizeExceeded, oldValue, returnedStale };
+/** A status without what only one of them says: the cache itself. */
+function said({ cache: _cache, ...fields }) {
+  return fields;
 }
 
 function subject(Class, given, after) {
@@ -65,8 +64,8 @@ function subject(Class, given, after) {
     dispose: hear('dispose'),
     ...(after ? { disposeAfter: hear('disposeAfter') } : {}),
     onInsert: hear('onInsert'),
-    memoMethod: (k, stale) => {
-      log.push(['memo', k, stale]);
+    memoMethod: (k, stale, { options: setting, context }) => {
+      log.push(['memo', k, stale, setting, context]);
       return (k % 5) + 1;
     },
   });
@@ -86,6 +85,8 @@ function subject(Class, given, after) {
       case 'has':
       case 'peek':
         return [cache[name](args[0], { ...args[1], status }), said(status)];
+      case 'memo':
+        return [cache.memo(args[0], { ...args[1], status }), said(status)];
       case 'purgeStale': {
         // Theirs tells disposeAfter of each before it removes the next; ours of all at the end.
         const before = log.length;
@@ -147,157 +148,6 @@ describe('against lru-cache', () => {
 
   test('sizes without max', () => {
     fc.assert(fc.property(fc.integer({ min: 2, max: 40 }), fc.array(op, { maxLength: 60 }), (maxSize, ops) => compare({ maxSize, ttlResolution: 0, sizeCalculation: (v) => v }, ops)), { numRuns: 3000 });
-  });
-});
-
-/** A cache whose fetches are settled by hand. */
-function fetching(given = {}) {
-  const calls = [];
-  const clock = { t: 1000, now: () => clock.t };
-  const fetchMethod = (k, stale, { signal, options: setting, context }) =>
-    new Promise((resolve, reject) => calls.push({ k, stale, signal, options: setting, context, resolve, reject }));
-  return { calls, clock, cache: new LRUCache({ max: 3, ttl: 10, ttlResolution: 0, perf: clock, fetchMethod, ...given }) };
-}
-
-describe('fetch', () => {
-  test('resolves, once for all who ask', async () => {
-    const { cache, calls } = fetching();
-    const status = {};
-    const first = cache.fetch('a', { context: 'c', status });
-    const second = cache.fetch('a');
-    assert.equal(calls.length, 1);
-    assert.equal(calls[0].context, 'c');
-    assert.equal(cache.get('a'), undefined);
-    assert.equal(cache.has('a'), false);
-    calls[0].options.ttl = 77;
-    calls[0].resolve(1);
-    assert.deepEqual(await Promise.all([first, second]), [1, 1]);
-    assert.equal(cache.get('a'), 1);
-    assert.equal(cache.getRemainingTTL('a'), 77);
-    assert.equal(status.fetch, 'miss');
-    assert.ok(status.fetchDispatched && status.fetchResolved && status.fetchUpdated);
-    assert.equal(await cache.fetch('a'), 1);
-    assert.equal(calls.length, 1);
-  });
-
-  test('a rejection leaves nothing, or the stale value where asked', async () => {
-    for (const [setting, kept] of [[{}, undefined], [{ noDeleteOnFetchRejection: true }, 1], [{ allowStaleOnFetchRejection: true }, 1]]) {
-      const { cache, calls, clock } = fetching(setting);
-      cache.set('a', 1);
-      clock.t += 11;
-      const status = {};
-      const fetched = cache.fetch('a', { status });
-      const error = new Error('no');
-      calls[0].reject(error);
-      if (setting.allowStaleOnFetchRejection) assert.equal(await fetched, 1);
-      else await assert.rejects(fetched, error);
-      assert.equal(cache.peek('a', { allowStale: true }), kept);
-      assert.equal(status.fetchError, error);
-    }
-    const thrown = new LRUCache({ max: 1, fetchMethod: () => { throw new RangeError('at once'); } });
-    await assert.rejects(thrown.fetch(1), RangeError);
-    assert.equal(thrown.size, 0);
-  });
-
-  test('stale while it is fetched, and forceRefresh', async () => {
-    const { cache, calls, clock } = fetching({ allowStale: true });
-    cache.set('a', 1);
-    assert.equal(await cache.fetch('a', { forceRefresh: true }), 1);
-    calls[0].resolve(2);
-    await new Promise(setImmediate);
-    assert.equal(cache.get('a'), 2);
-    clock.t += 11;
-    const status = {};
-    assert.equal(await cache.fetch('a', { status }), 2);
-    assert.equal(status.fetch, 'stale');
-    assert.equal(status.returnedStale, true);
-    assert.equal(calls[1].stale, 2);
-    assert.equal(cache.get('a'), 2);
-    calls[1].reject(new Error('heard by nobody'));
-    await new Promise(setImmediate);
-    assert.equal(cache.size, 0);
-  });
-
-  test('the same value again is an update, and the former of a deleted fetch is disposed of', async () => {
-    const log = [];
-    const { cache, calls } = fetching({ dispose: (...all) => log.push(all), onInsert: (v, k, reason) => log.push(reason) });
-    cache.set('a', 1);
-    const fetched = cache.fetch('a', { forceRefresh: true });
-    calls[0].resolve(1);
-    assert.equal(await fetched, 1);
-    const gone = cache.fetch('a', { forceRefresh: true });
-    cache.delete('a');
-    await assert.rejects(gone, /deleted/);
-    assert.deepEqual(log, ['add', 'update', [1, 'a', 'delete']]);
-  });
-
-  test('delete, set, eviction and the signal abort', async () => {
-    const abort = new AbortController();
-    const { cache, calls } = fetching();
-    const cases = { delete: () => cache.delete('a'), clear: () => cache.clear(), signal: () => abort.abort(new Error('mine')), set: () => cache.set('a', 9) };
-    for (const [name, act] of Object.entries(cases)) {
-      const fetched = cache.fetch('a', { signal: name === 'signal' ? abort.signal : undefined });
-      const { signal, resolve } = calls.at(-1);
-      act();
-      assert.equal(signal.aborted, true, name);
-      await assert.rejects(fetched, signal.reason);
-      resolve(5);
-      await new Promise(setImmediate);
-      assert.equal(cache.get('a'), name === 'set' ? 9 : undefined, name);
-      cache.clear();
-    }
-    const evicted = cache.fetch('a');
-    for (const k of ['b', 'c', 'd']) cache.set(k, 1);
-    await assert.rejects(evicted, /evicted/);
-  });
-
-  test('allowStaleOnFetchAbort and ignoreFetchAbort', async () => {
-    const stale = fetching({ allowStaleOnFetchAbort: true });
-    stale.cache.set('a', 1);
-    stale.clock.t += 11;
-    const abort = new AbortController();
-    const fetched = stale.cache.fetch('a', { signal: abort.signal });
-    abort.abort();
-    assert.equal(await fetched, 1);
-
-    const patient = fetching({ ignoreFetchAbort: true });
-    const status = {};
-    const slow = patient.cache.fetch('a', { signal: abort.signal, status });
-    patient.calls[0].resolve(4);
-    assert.equal(await slow, 4);
-    assert.equal(patient.cache.get('a'), 4);
-    assert.equal(status.fetchAbortIgnored, true);
-
-    const both = fetching({ ignoreFetchAbort: true, allowStaleOnFetchAbort: true });
-    both.cache.set('a', 1);
-    both.clock.t += 11;
-    assert.equal(await both.cache.fetch('a', { signal: abort.signal }), 1);
-    both.calls[0].resolve(6);
-    await new Promise(setImmediate);
-    assert.equal(both.cache.get('a'), 6);
-
-    both.clock.t += 11;
-    assert.equal(await both.cache.fetch('a', { signal: abort.signal }), 6);
-    both.calls[1].reject(new Error('late'));
-    await new Promise(setImmediate);
-    void both.cache.fetch('a');
-    assert.equal(both.calls.length, 3);
-  });
-
-  test('without fetchMethod it is get; forceFetch wants a value', async () => {
-    const cache = new LRUCache({ max: 2 });
-    cache.set('a', 1);
-    const status = {};
-    assert.equal(await cache.fetch('a', { status }), 1);
-    assert.equal(status.fetch, 'get');
-    await assert.rejects(cache.forceFetch('b'), { code: 'ERR_PLIMSOLL_FETCH' });
-  });
-
-  test('a size that cannot be computed rejects and leaves nothing', async () => {
-    const cache = new LRUCache({ maxSize: 5, sizeCalculation: () => NaN, fetchMethod: async () => 1 });
-    await assert.rejects(cache.fetch('a'), { code: 'ERR_PLIMSOLL_SIZE' });
-    assert.equal(cache.size, 0);
-    assert.equal(cache.calculatedSize, 0);
   });
 });
 

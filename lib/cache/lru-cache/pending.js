@@ -3,71 +3,74 @@
 /**
  * A fetch under way: it stands in the place of its entry's value until it is settled.
  *
- * `options` belong to the fetchMethod, which may change them: they are read when they are needed.
+ * `options` are shown to the fetchMethod, which may change them: they are read when they are needed.
  */
 class Pending {
   key;
   /** The value that stood there before, which the cache still shows. */
   stale;
+  options;
   promise;
-  /** No longer of interest to an abort. */
-  settled = false;
-  #options;
+  /** Its callers have their answer: no longer of interest to an abort. */
+  #settled = false;
+  #resolve;
   #cache;
   #controller = new AbortController();
 
   /**
    * @param {unknown} key
    * @param {unknown} stale
-   * @param {object} options
-   * @param {{ succeed(pending: Pending, value: unknown, late: boolean, options: object): void, fail(pending: Pending, keep: boolean): void }} cache
+   * @param {any} options
+   * @param {import('./fetches.js').Fetches} cache
    */
   constructor(key, stale, options, cache) {
     this.key = key;
     this.stale = stale;
-    this.#options = options;
+    this.options = options;
     this.#cache = cache;
+    this.promise = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    // Those who hold the promise hear of a failure; this keeps it from being an unhandled one for the others.
+    this.promise.catch(() => {});
   }
 
-  start(fetchMethod, signal, context) {
+  start(fetchMethod, context) {
+    const { options, stale, key } = this;
     const own = this.#controller.signal;
+    const { signal, status } = options;
     if (signal?.aborted) this.#controller.abort(signal.reason);
     const follow = () => this.#controller.abort(signal.reason);
     signal?.addEventListener('abort', follow, { once: true });
-    const options = this.#options;
-    if (options.status) options.status.fetchDispatched = true;
-    const { promise, resolve } = withResolvers();
+    if (status) status.fetchDispatched = true;
     // As within a promise's executor: what fetchMethod throws at once is a rejection too.
     const fetched = new Promise((done) => {
-      done(fetchMethod(this.key, this.stale, { signal: own, options, context }));
+      done(fetchMethod(key, stale, { signal: own, options, context }));
     });
     const aborted = () => {
       if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return;
       if (options.ignoreFetchAbort) fetched.then((value) => this.#late(value), () => this.#cache.fail(this, true)).catch(() => {});
-      resolve(this.#aborted());
+      this.#resolve(this.#aborted());
     };
     if (own.aborted) aborted();
     else own.addEventListener('abort', aborted, { once: true });
     fetched.then(
-      (value) => resolve(this.#resolved(value)),
-      (error) => resolve(this.#rejected(error)),
+      (value) => this.#resolve(this.#resolved(value)),
+      (error) => this.#resolve(this.#rejected(error)),
     );
-    this.promise = promise;
     // A signal that outlives the fetch is not to hold it.
     const release = () => signal?.removeEventListener('abort', follow);
     fetched.then(release, release);
-    // Those who hold the promise hear of a failure; this keeps it from being an unhandled one for the others.
-    promise.catch(() => {});
   }
 
   abort(reason) {
-    if (!this.settled) this.#controller.abort(reason);
+    if (!this.#settled) this.#controller.abort(reason);
   }
 
   async #resolved(value) {
-    if (this.settled) return undefined;
+    if (this.#settled) return undefined;
     const { signal } = this.#controller;
-    const { status } = this.#options;
+    const { status } = this.options;
     if (signal.aborted) {
       // Only where ignoreFetchAbort is set: else the abort has settled this already.
       if (status) Object.assign(status, { fetchAborted: true, fetchError: signal.reason });
@@ -76,51 +79,45 @@ class Pending {
     } else if (status) {
       status.fetchResolved = true;
     }
-    this.settled = true;
-    this.#cache.succeed(this, value, signal.aborted, this.#options);
+    this.#settled = true;
+    if (value === undefined) this.#cache.fail(this, true);
+    else this.#cache.succeed(this, value, false);
     return value;
   }
 
   async #rejected(error) {
-    if (this.settled) return undefined;
-    const { status } = this.#options;
+    if (this.#settled) return undefined;
+    const { status } = this.options;
     if (status) Object.assign(status, { fetchRejected: true, fetchError: error });
     return this.#failed(error);
   }
 
   async #aborted() {
     const { reason } = this.#controller.signal;
-    const { status, ignoreFetchAbort } = this.#options;
+    const { status } = this.options;
     if (status) Object.assign(status, { fetchAborted: true, fetchError: reason });
-    if (status && ignoreFetchAbort) status.fetchAbortIgnored = true;
     return this.#failed(reason);
   }
 
   /** The value of a fetch that went on after its callers had their answer. */
   #late(value) {
-    if (value !== undefined) this.#cache.succeed(this, value, true, this.#options);
-    else this.#cache.fail(this, true);
+    const { status } = this.options;
+    if (status) status.fetchResolved = true;
+    if (value === undefined) this.#cache.fail(this, true);
+    else this.#cache.succeed(this, value, true);
   }
 
   #failed(error) {
-    this.settled = true;
-    const options = this.#options;
+    this.#settled = true;
+    const { options, stale } = this;
     const onAbort = this.#controller.signal.aborted && options.allowStaleOnFetchAbort;
     const allowed = onAbort || options.allowStaleOnFetchRejection;
     // One that goes on in the background stays where it is.
     if (!(onAbort && options.ignoreFetchAbort)) this.#cache.fail(this, Boolean(allowed || options.noDeleteOnFetchRejection));
     if (!allowed) throw error;
-    if (options.status && this.stale !== undefined) options.status.returnedStale = true;
-    return this.stale;
+    if (options.status && stale !== undefined) options.status.returnedStale = true;
+    return stale;
   }
-}
-
-function withResolvers() {
-  let resolve;
-  const promise = new Promise((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }
 
 module.exports = { Pending };

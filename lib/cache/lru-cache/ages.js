@@ -1,0 +1,136 @@
+'use strict';
+
+const { widen } = require('../columns.js');
+
+/** Milliseconds that setTimeout takes; what ends later is armed again. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * How long the entry of each slot lives, and since when; and the timers of ttlAutopurge.
+ *
+ * The settings are read when they are needed, since the user may change them. An entry whose time begins
+ * at 0 has no end, as in lru-cache.
+ */
+class Ages {
+  /** Milliseconds, 0 for no end. */
+  #ttls;
+  #starts;
+  /** By slot. @type {Map<number, NodeJS.Timeout>} */
+  #timers = new Map();
+  /** The time, for ttlResolution milliseconds; 0 where it must be read. */
+  #now = 0;
+  #settings;
+  #due;
+  /** What timers hold: a cache that nobody else holds is collected. */
+  #self = new WeakRef(this);
+
+  /**
+   * @param {number} slots
+   * @param {{ perf: { now(): number }, ttlResolution: number, ttlAutopurge: boolean }} settings
+   * @param {(slot: number) => void} due the entry of this slot is to go by itself
+   */
+  constructor(slots, settings, due) {
+    this.#ttls = new Float64Array(slots);
+    this.#starts = new Float64Array(slots);
+    this.#settings = settings;
+    this.#due = due;
+  }
+
+  grow(slots) {
+    this.#ttls = widen(this.#ttls, slots);
+    this.#starts = widen(this.#starts, slots);
+  }
+
+  /** The entry of a slot lives for `ttl` milliseconds from `start`, by default from now. */
+  begin(slot, ttl, start = undefined) {
+    this.#ttls[slot] = ttl;
+    this.#starts[slot] = ttl ? (start ?? this.#settings.perf.now()) : 0;
+    this.arm(slot);
+  }
+
+  /** Its time begins anew. */
+  renew(slot) {
+    if (this.#ttls[slot] === 0) return;
+    this.#starts[slot] = this.#settings.perf.now();
+    this.arm(slot);
+  }
+
+  forget(slot) {
+    this.#disarm(slot);
+    this.#ttls[slot] = this.#starts[slot] = 0;
+  }
+
+  clear() {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#ttls.fill(0);
+    this.#starts.fill(0);
+  }
+
+  ends(slot) {
+    return this.#ttls[slot] !== 0 && this.#starts[slot] !== 0;
+  }
+
+  isStale(slot) {
+    return this.ends(slot) && this.remaining(slot) < 0;
+  }
+
+  remaining(slot) {
+    return this.#ttls[slot] - (this.#time() - this.#starts[slot]);
+  }
+
+  ttl(slot) {
+    return this.#ttls[slot];
+  }
+
+  /** Milliseconds since the entry's time began, by the clock itself. */
+  age(slot) {
+    return this.#settings.perf.now() - this.#starts[slot];
+  }
+
+  describe(status, slot) {
+    if (!this.ends(slot)) return;
+    status.ttl = this.#ttls[slot];
+    status.start = this.#starts[slot];
+    status.now = this.#time();
+    status.remainingTTL = status.ttl - (status.now - status.start);
+  }
+
+  /** Where ttlAutopurge is set, a timer for the entry of a slot. */
+  arm(slot) {
+    this.#disarm(slot);
+    if (!this.#settings.ttlAutopurge || !this.ends(slot)) return;
+    const self = this.#self;
+    const wait = this.#ttls[slot] - this.age(slot) + 1;
+    const timer = setTimeout(() => self.deref()?.#ring(slot), Math.min(Math.max(1, wait), LONGEST_TIMER));
+    timer.unref?.();
+    this.#timers.set(slot, timer);
+  }
+
+  #disarm(slot) {
+    if (this.#timers.size === 0) return;
+    clearTimeout(this.#timers.get(slot));
+    this.#timers.delete(slot);
+  }
+
+  #ring(slot) {
+    if (this.age(slot) > this.#ttls[slot]) this.#due(slot);
+    else this.arm(slot);
+  }
+
+  #time() {
+    if (this.#now !== 0) return this.#now;
+    const { perf, ttlResolution } = this.#settings;
+    const now = perf.now();
+    if (ttlResolution > 0) {
+      this.#now = now;
+      const timer = setTimeout(() => {
+        this.#now = 0;
+      }, ttlResolution);
+      timer.unref?.();
+    }
+    return now;
+  }
+}
+
+module.exports = { Ages };

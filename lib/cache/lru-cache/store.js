@@ -1,0 +1,167 @@
+'use strict';
+
+const { packed, widen } = require('../columns.js');
+const { Lru, NONE } = require('../lru.js');
+const { SIZE, BYTES, EVICTIONS, EXPIRATIONS } = require('../registry.js');
+const { Ages } = require('./ages.js');
+const { Pending } = require('./pending.js');
+
+const FIRST_SLOTS = 16;
+
+/**
+ * The entries of an LRUCache: keys, values and the columns of order, ages and sizes are by slot, the index
+ * gives a key's slot. What goes is noted in `removals`; who called tells of it when all is done.
+ */
+class Store {
+  /** @type {Map<unknown, number>} */
+  index = new Map();
+  keys = packed();
+  /** A value, or the fetch that is to bring it. */
+  values = packed();
+  order = new Lru();
+  /** Null while no entry has an end. @type {Ages | null} */
+  ages = null;
+  /** Null where none are kept. @type {Float64Array | null} */
+  sizes = null;
+  #slots = FIRST_SLOTS;
+  /** Slots below `#used` that hold nothing. @type {number[]} */
+  #free = [];
+  #used = 0;
+  #record;
+  #removals;
+  #settings;
+
+  /**
+   * @param {Float64Array} record the counters
+   * @param {import('./removals.js').Removals} removals
+   * @param {{ max: number, maxSize: number, maxEntrySize: number, ttl: number, ttlResolution: number, ttlAutopurge: boolean, perf: { now(): number } }} settings
+   */
+  constructor(record, removals, settings) {
+    this.#record = record;
+    this.#removals = removals;
+    this.#settings = settings;
+    this.order.grow(FIRST_SLOTS);
+    if (settings.maxEntrySize !== 0) this.sizes = new Float64Array(FIRST_SLOTS);
+  }
+
+  /** The value, which is the former one during a fetch. */
+  shown(slot) {
+    const held = this.values[slot];
+    return held instanceof Pending ? held.stale : held;
+  }
+
+  isStale(slot) {
+    return this.ages !== null && this.ages.isStale(slot);
+  }
+
+  /** Puts an entry where none is, makes room for it, and returns its slot. */
+  add(key, value, size) {
+    const { max } = this.#settings;
+    if (max !== 0 && this.index.size >= max) this.evict();
+    this.makeRoom(size);
+    const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
+    if (slot === this.#slots) this.#grow();
+    this.keys[slot] = key;
+    this.values[slot] = value;
+    this.index.set(key, slot);
+    this.order.add(slot);
+    this.weigh(slot, size);
+    this.#record[SIZE] = this.index.size;
+    return slot;
+  }
+
+  /** The time of an entry begins. */
+  age(slot, ttl, start = undefined) {
+    if (this.ages === null) {
+      if (!ttl && !this.#settings.ttl) return;
+      this.ages = new Ages(this.#slots, this.#settings, (due) => this.#expire(due));
+    }
+    this.ages.begin(slot, ttl, start);
+  }
+
+  weigh(slot, size) {
+    if (this.sizes === null) return;
+    this.#record[BYTES] += size - this.sizes[slot];
+    this.sizes[slot] = size;
+  }
+
+  makeRoom(size) {
+    const { maxSize } = this.#settings;
+    if (maxSize === 0) return;
+    while (this.#record[BYTES] + size > maxSize && this.index.size > 0) this.evict();
+  }
+
+  /** The least recently used goes. */
+  evict() {
+    this.drop(this.order.first, 'evict');
+    this.#record[EVICTIONS]++;
+  }
+
+  drop(slot, reason) {
+    this.note(slot, reason);
+    if (reason === 'expire') this.#record[EXPIRATIONS]++;
+    this.weigh(slot, 0);
+    this.ages?.forget(slot);
+    this.index.delete(this.keys[slot]);
+    this.keys[slot] = this.values[slot] = undefined;
+    this.order.remove(slot);
+    this.#free.push(slot);
+    this.#record[SIZE] = this.index.size;
+  }
+
+  /** What stands in a slot is to go; where `silent`, only a fetch is told. */
+  note(slot, reason, silent = false) {
+    const held = this.values[slot];
+    const pending = held instanceof Pending ? held : null;
+    this.#removals.note(silent ? undefined : this.shown(slot), this.keys[slot], reason, pending);
+  }
+
+  clear() {
+    for (const slot of this.order.slots()) this.note(slot, 'delete');
+    this.index.clear();
+    this.order.clear();
+    this.keys = packed();
+    this.values = packed();
+    this.ages?.clear();
+    this.sizes?.fill(0);
+    this.#free = [];
+    this.#used = 0;
+    this.#record[SIZE] = this.#record[BYTES] = 0;
+  }
+
+  /** Drops what is stale and not being fetched; whether there was any. */
+  purgeStale() {
+    const before = this.index.size;
+    if (this.ages !== null) {
+      for (let slot = this.order.first; slot !== NONE; ) {
+        const following = this.order.after(slot);
+        if (this.ages.isStale(slot) && !(this.values[slot] instanceof Pending)) this.drop(slot, 'expire');
+        slot = following;
+      }
+    }
+    return this.index.size < before;
+  }
+
+  /** The keys, the least recently used first. */
+  ordered() {
+    const keys = [];
+    for (const slot of this.order.slots()) keys.push(this.keys[slot]);
+    return keys;
+  }
+
+  /** At the end of its time an entry goes by itself, unless its successor is on the way. */
+  #expire(slot) {
+    if (this.values[slot] instanceof Pending) return;
+    this.drop(slot, 'expire');
+    this.#removals.tell();
+  }
+
+  #grow() {
+    this.#slots *= 2;
+    this.order.grow(this.#slots);
+    this.ages?.grow(this.#slots);
+    if (this.sizes !== null) this.sizes = widen(this.sizes, this.#slots);
+  }
+}
+
+module.exports = { Store };
