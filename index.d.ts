@@ -388,11 +388,15 @@ export class SharedCache {
    * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for the
    * key wait for it: its rejection is theirs (in other threads as the cause of an Error with code ERR_PLIMSOLL_COMPUTE); if
    * its thread dies, another computes. A key that is set or deleted meanwhile keeps that: the computed value is not stored.
+   *
+   * `timeout`: the milliseconds that this caller waits, default Infinity; then it rejects with code ERR_PLIMSOLL_TIMEOUT. Where
+   * it was this caller's `compute` that ran, the next of those who wait computes in its place, and what it gives late is dropped.
+   * Without a timeout anywhere, a computation that never settles keeps all who ask for its key waiting.
    */
-  getOrCompute(key: string, compute: (key: string) => string | NodeJS.ArrayBufferView | Promise<string | NodeJS.ArrayBufferView>, options?: { ttl?: number; as?: 'buffer' }): Promise<Buffer>;
-  getOrCompute(key: string, compute: (key: string) => string | Promise<string>, options: { ttl?: number; as: 'string' }): Promise<string>;
+  getOrCompute(key: string, compute: (key: string) => string | NodeJS.ArrayBufferView | Promise<string | NodeJS.ArrayBufferView>, options?: { ttl?: number; timeout?: number; as?: 'buffer' }): Promise<Buffer>;
+  getOrCompute(key: string, compute: (key: string) => string | Promise<string>, options: { ttl?: number; timeout?: number; as: 'string' }): Promise<string>;
   /** 'json': kept as `setJSON` does, 'value': as `setValue` does. Each caller gets a copy of its own. */
-  getOrCompute<T>(key: string, compute: (key: string) => T | Promise<T>, options: { ttl?: number; as: 'json' | 'value' }): Promise<T>;
+  getOrCompute<T>(key: string, compute: (key: string) => T | Promise<T>, options: { ttl?: number; timeout?: number; as: 'json' | 'value' }): Promise<T>;
   /** The live keys, in no order. What other threads do meanwhile may or may not show. */
   keys(): IterableIterator<string>;
   /** Removes what has expired, and returns how many entries that were. It also happens in the background. */
@@ -659,6 +663,9 @@ export interface SeriesPoint {
   load: number;
 }
 
+/** What an isolate says for itself; a thread whose loop is stuck too. */
+export type IsolateSummary = Pick<WatcherStats, 'threadId' | 'watchedMs' | 'verdict' | 'memory' | 'limits'>;
+
 export interface WatcherStats {
   pid: number;
   /** 0 in the main thread. */
@@ -687,6 +694,8 @@ export interface WatcherStats {
   };
   /** Paths of the reports written. */
   reports: string[];
+  /** Every isolate of the process that is under watch, this one among them: the main thread and the worker threads that watch themselves. */
+  isolates: IsolateSummary[];
   caches: Array<Record<string, unknown>>;
   trackers: Array<Record<string, unknown>>;
   trackerSuspects: Suspect[];
@@ -743,6 +752,29 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
  * @throws ERR_PLIMSOLL_BINDING, ERR_PLIMSOLL_DISABLED where there is no native side
  */
 export function watch(options?: WatchOptions): Watcher;
+
+// --------------------------------------------------------------------------------------- cluster
+
+/** One worker's answer: its figures, or why there are none. */
+export interface WorkerStats {
+  /** Of the worker in its cluster, or of the process in PM2's list. */
+  id: number;
+  pid: number;
+  stats: WatcherStats | null;
+  /**
+   * ERR_PLIMSOLL_TIMEOUT: its event loop is stuck, or nobody has called watch() there; ERR_PLIMSOLL_WORKER: it has ended or is
+   * disconnected; else what `stats()` threw.
+   */
+  error: { code: string; message: string } | null;
+}
+
+/**
+ * In the primary of node:cluster: what `stats()` says in each worker, in the order of their ids. A worker answers from its
+ * watch() on, through messages of type `plimsoll:stats` on the cluster's own channel. One that does not answer within `timeout`
+ * (ms, default 2000) makes nobody wait longer. Figures come as JSON: what is infinite is null. For PM2: `plimsoll/pm2`.
+ * @throws ERR_PLIMSOLL_NOT_PRIMARY in a worker, ERR_PLIMSOLL_OPTION
+ */
+export function clusterStats(options?: { timeout?: number }): Promise<WorkerStats[]>;
 
 // ---------------------------------------------------------------------------------------- health
 

@@ -25,6 +25,11 @@ module.exports = {
     return require('./lib/watch/watcher.js').Watcher;
   },
 
+  // cluster
+  get clusterStats() {
+    return require('./lib/watch/cluster.js').clusterStats;
+  },
+
   // health
   get healthHandlers() {
     return require('./lib/watch/health.js').healthHandlers;

@@ -12,6 +12,9 @@ export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers,
 // watch
 export const { watch, Watcher } = plimsoll;
 
+// cluster
+export const { clusterStats } = plimsoll;
+
 // health
 export const { healthHandlers, onCritical } = plimsoll;
 

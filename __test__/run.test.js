@@ -91,6 +91,32 @@ test('cluster children and worker threads are watched, other children are not', 
   assert.ok(others.includes(`r.${report.pid}.1.json`), 'the worker thread of the main process');
 });
 
+test('threads that have ended leave no file and few reports, but a leak of theirs is kept', async (t) => {
+  const app = `
+    const fs = require('node:fs');
+    const { Worker, isMainThread, workerData } = require('node:worker_threads');
+    const { watch } = require(${JSON.stringify(path.join(__dirname, '..'))});
+    const run = (task) => new Promise((resolve) => new Worker(__filename, { workerData: task }).once('exit', resolve));
+    const files = () => fs.readdirSync(process.env.PLIMSOLL_RUN_DIR).length;
+    async function main() {
+      await run('leak');
+      for (let n = 0; n < 8; n++) await Promise.all(['a', 'b', 'c', 'd'].map(run));
+      while (files() > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+      process.exit(0);
+    }
+    if (isMainThread) main();
+    else if (workerData === 'leak') {
+      const kept = [];
+      setInterval(() => { for (let i = 0; i < 2000; i++) kept.push({ i, row: [i, i, i] }); }, 10);
+      watch().once('leak', () => process.exit());
+    }`;
+  const args = ['run', '--json', 'r.json', '--interval', '50ms', '--window', '1s', '--limit', '256m', '--snapshot-on', 'near-limit', '--quiet', 'app.js'];
+  const { code, report, left } = await plimsoll(t, args, { 'app.js': app });
+  assert.deepEqual([code, report.verdict.state], [3, 'leak']);
+  const others = left.filter((name) => /^r\.\d+.*json$/.test(name));
+  assert.equal(others.length, 16, 'the main thread, and those that matter most of 32');
+});
+
 test('a heap that runs out leaves its report', async (t) => {
   const app = 'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
   const { code, report, left } = await plimsoll(t, ['run', ...FAST, 'app.js'], { 'app.js': app }, { NODE_OPTIONS: '--max-old-space-size=64' });

@@ -97,6 +97,42 @@ test('where the thread that computes dies, one of those who wait takes over', as
   assert.equal(cache.getString('key'), 'by b');
 });
 
+test('who waits for what never settles may give up, and so may the thread that computes', async () => {
+  const { name, cache } = open();
+  const [a, b] = [start(name, 'a'), start(name, 'b')];
+  a.send('compute', 'key', 'hang', 300);
+  await a.next();
+  const error = await cache.getOrCompute('key', assert.fail, { timeout: 20 }).catch((reason) => reason);
+  assert.equal(error.code, 'ERR_PLIMSOLL_TIMEOUT');
+  assert.match(error.message, /"key" was not computed for the SharedCache "threads \d+" within 20 ms/);
+  b.send('compute', 'key');
+  assert.equal((await a.next()).error.code, 'ERR_PLIMSOLL_TIMEOUT');
+  assert.deepEqual(await b.next(), { computing: 'key' }, 'one who waits takes over');
+  const result = b.next();
+  b.release();
+  assert.deepEqual(await result, { result: 'by b' });
+  assert.equal(cache.getString('key'), 'by b');
+});
+
+test('in one thread too the next takes over, and what comes late is dropped', async () => {
+  const { cache } = open();
+  const late = [];
+  const hang = () => new Promise((resolve, reject) => late.push({ resolve, reject }));
+  const first = assert.rejects(cache.getOrCompute('key', hang, { timeout: 20 }), { code: 'ERR_PLIMSOLL_TIMEOUT' });
+  const second = cache.getOrCompute('key', () => 'second', { as: 'string' });
+  const third = cache.getOrCompute('key', assert.fail, { as: 'string' });
+  await first;
+  assert.deepEqual(await Promise.all([second, third]), ['second', 'second']);
+  late[0].resolve('late');
+  await assert.rejects(cache.getOrCompute('other', hang, { timeout: 1 }), { code: 'ERR_PLIMSOLL_TIMEOUT' });
+  late[1].reject(new Error('late: not an unhandled rejection'));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([cache.getString('key'), cache.has('other')], ['second', false]);
+  for (const timeout of [0, -1, NaN, '5', 2 ** 31]) {
+    await assert.rejects(cache.getOrCompute('key', hang, { timeout }), { code: 'ERR_PLIMSOLL_OPTION', message: /timeout must be milliseconds/ });
+  }
+});
+
 test('threads that are killed in the middle of their work leave the store sound', async () => {
   const { name, cache } = open();
   for (let round = 0; round < 4; round++) {

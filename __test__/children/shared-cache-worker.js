@@ -11,7 +11,7 @@ const commands = {
   get: (key) => cache.getString(key),
   set: (key, value) => cache.set(key, value),
   /** Computes a value that says who made it; `mode` 'reject' fails, 'hang' never ends. */
-  compute: (key, mode) =>
+  compute: (key, mode, timeout) =>
     cache.getOrCompute(
       key,
       async () => {
@@ -21,7 +21,7 @@ const commands = {
         if (mode === 'reject') throw new RangeError('no such row');
         return `by ${workerData.id}`;
       },
-      { as: 'string' },
+      { as: 'string', timeout },
     ),
   /** Writes and reads for as long as the thread lives. */
   hammer: () => {

@@ -10,6 +10,8 @@ const KNOWN = new Set(['maxBytes', 'ttl', 'policy', 'clock']);
 const FORMS = new Set(['buffer', 'string', 'json', 'value']);
 /** Small values are copied into slabs, as Node's own Buffer.from does: an allocation for each would cost more than the copy. */
 const SLAB = 8192;
+/** What a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
 /** The store's own ttl, where a number is expected. */
 const STORE_TTL = -1;
 
@@ -47,6 +49,13 @@ function checkTtl(ttl) {
     throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `ttl must be milliseconds above 0 (Infinity for no end), not ${quote(ttl)}.`);
   }
   return ttl;
+}
+
+function checkTimeout(timeout = Infinity) {
+  if (typeof timeout !== 'number' || !(timeout > 0) || (timeout > LONGEST_MS && timeout !== Infinity)) {
+    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `timeout must be milliseconds above 0, ${LONGEST_MS} at most (Infinity for no end), not ${quote(timeout)}.`);
+  }
+  return timeout;
 }
 
 function ttlOf(options) {
@@ -196,9 +205,10 @@ class SharedCache {
     const form = options?.as ?? 'buffer';
     if (!FORMS.has(form)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `as must be one of ${[...FORMS].join(', ')}, not ${quote(form)}.`);
     const ttl = ttlOf(options);
+    const timeout = checkTimeout(options?.timeout);
     const held = form === 'string' || form === 'json' ? this.getString(key) : this.get(key);
     if (held !== undefined) return form === 'buffer' ? held : this.#decode(form, held, key);
-    const computed = await this.#computations.run(key, async () => toBytes(encode(form, await compute(key))), ttl);
+    const computed = await this.#computations.run(key, async () => toBytes(encode(form, await compute(key))), ttl, timeout);
     // Each caller gets a value of its own: those who waited in this isolate were given the same bytes.
     if (form === 'buffer') return Buffer.from(computed);
     return this.#decode(form, form === 'value' ? computed : computed.toString(), key);

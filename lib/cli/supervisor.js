@@ -22,6 +22,9 @@ const LAST_EVIDENCE_MS = 120_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
 
+/** Isolates that ended before the program did, and whose reports are made all the same: those that matter most. */
+const MOST_ENDED = 16;
+
 /** Likeliest to matter first; within a state, the sooner the limit is reached. */
 const ORDER = ['leak', 'suspect', 'fragmentation', 'slow', 'filling', 'follows-load', 'warming', 'steady', 'too-early'];
 
@@ -30,7 +33,9 @@ class Supervisor {
   #dir;
   #child;
   #byUs = false;
+  /** States by the names of their files, and of those isolates that have ended. */
   #states = new Map();
+  #ended = [];
   /** Analyses by the paths they are of: promises, so that none is begun twice. */
   #analyses = new Map();
   #announced = new Map();
@@ -107,14 +112,27 @@ class Supervisor {
 
   #poll() {
     for (const name of namesIn(this.#dir)) {
+      const file = path.join(this.#dir, name);
+      // Asked before it is read: what it reads is then the last that a dead process wrote.
+      const alive = isAlive(Number.parseInt(name, 10));
       // The preload opens the file by its own pid; it does not exist before.
-      const state = readState(path.join(this.#dir, name));
+      const state = readState(file);
       if (state === null) continue;
       this.#states.set(name, state);
       this.#announce(name, state);
       const paths = state.annex?.diagnosis ?? [];
       if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join())) this.#early(state, paths);
+      if (state.ended || !alive) this.#retire(name, file);
     }
+  }
+
+  /** Nobody writes there any more. A service may start a thread for each task: files and states of what has ended must not pile up. */
+  #retire(name, file) {
+    fs.rmSync(file, { force: true });
+    this.#ended.push(this.#states.get(name));
+    this.#states.delete(name);
+    this.#announced.delete(name);
+    if (this.#ended.length > MOST_ENDED) this.#ended = this.#ended.toSorted(byWeight).slice(0, MOST_ENDED);
   }
 
   #announce(name, { verdict, watchedMs, pid, annex }) {
@@ -146,7 +164,7 @@ class Supervisor {
   }
 
   async #reports(exit) {
-    const states = [...this.#states.values()].toSorted(byWeight);
+    const states = [...this.#states.values(), ...this.#ended].toSorted(byWeight);
     const reports = [];
     for (const state of states) {
       const paths = await evidenceOf(state, exit);
@@ -180,6 +198,14 @@ async function evidenceOf({ pid, annex }, exit) {
   for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')); waited += POLL_MS) await delay(POLL_MS);
   const left = listed().filter((name) => !name.endsWith('.partial')).map((name) => path.join(annex.dir, name));
   return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code !== 'ESRCH';
+  }
 }
 
 /** A cleaner of temporary files may have been there. */

@@ -12,6 +12,7 @@ const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
 const { AllocationSampler, growth } = require('./allocation.js');
+const { answerPrimary } = require('./cluster.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
@@ -68,6 +69,7 @@ class Watcher extends EventEmitter {
   #allocation = new AllocationSampler();
   #allocatedBefore = null;
   #allocationSites = [];
+  #unanswer;
 
   constructor(given = {}) {
     super();
@@ -90,6 +92,7 @@ class Watcher extends EventEmitter {
       if (this.#options.track) this.#tracker = trackAll();
       this.#updateAnnex();
       if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
+      this.#unanswer = answerPrimary(this);
     } catch (error) {
       this.stop();
       throw error;
@@ -115,6 +118,7 @@ class Watcher extends EventEmitter {
       snapshots: { taken: this.#snapshots.length, refused: this.#refused, list: [...this.#snapshots], refusals: [...this.#refusals] },
       caches: reportCaches(state.caches),
       reports: [...this.#reports],
+      isolates: JSON.parse(requireNative().isolates()),
       ...this.#cheapEvidence(),
     };
   }
@@ -145,9 +149,9 @@ class Watcher extends EventEmitter {
   stop() {
     if (this.#stopped) return;
     this.#updateAnnex();
-    this.#sampler.native.publish();
     this.#stopped = true;
     this.#abort.abort();
+    this.#unanswer?.();
     this.#sampler.stop();
     this.#allocation.stop();
     this.#tracker?.stop();

@@ -180,7 +180,7 @@ macro_rules! raw {
 }
 
 /// What JS sees of a handle; `lib/cache/shared-cache.js` is its only user.
-const FUNCTIONS: [(&CStr, Raw); 14] = [
+const FUNCTIONS: [(&CStr, Raw); 15] = [
     // read(key, view, offset): the value's length, or -1. It is copied, and counts as a hit, where there is room for it.
     (c"read", raw!(read)),
     // text(key): the value as a string, or undefined
@@ -212,10 +212,19 @@ const FUNCTIONS: [(&CStr, Raw); 14] = [
     // join(key): 0 where there is a value, the number of a computation of this isolate, which is to be made if it is new, or
     // minus the number of another's to wait for
     (c"join", raw!(join)),
-    // finish(number, view, failed, ttl): whether others wait
+    // finish(number, view, how, ttl): 0 with this value, 1 with this error, 2 not at all; whether others wait
     (c"finish", raw!(finish)),
     // poll(number): undefined while it is under way, null where it was abandoned, or else bytes: 0 and the value, 1 and the error
     (c"poll", raw!(poll)),
+    // leave(number): a computation of another's is not waited for any more
+    (
+        c"leave",
+        raw!(|call| {
+            let number = call.float(0)? as u32;
+            call.handle.leases.borrow_mut().followed.remove(&number);
+            call.undefined()
+        }),
+    ),
 ];
 
 type Value = Result<sys::napi_value>;
@@ -547,8 +556,11 @@ fn join(call: Call<'_>) -> Value {
 fn finish(call: Call<'_>) -> Value {
     let number = call.float(0)? as u32;
     let bytes: Arc<[u8]> = call.with_bytes(1, |bytes| Arc::from(bytes))?;
-    let outcome =
-        if call.float(2)? == 0.0 { Outcome::Value(bytes) } else { Outcome::Failed(bytes) };
+    let outcome = match call.float(2)? as u8 {
+        0 => Outcome::Value(bytes),
+        1 => Outcome::Failed(bytes),
+        _ => Outcome::Abandoned,
+    };
     let ttl = call.ttl(3)?;
     let led = call.handle.leases.borrow_mut().led.remove(&number);
     call.boolean(

@@ -9,6 +9,7 @@ use super::error::{Error, Result, error};
 use crate::cache::registry;
 use crate::sampler::monitor::{Monitor, Options};
 use crate::sampler::record::{Hooks, Record};
+use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::thread;
 use crate::trend::{CollectionCause, Config};
@@ -230,6 +231,12 @@ pub fn read_state(path: String) -> Result<Option<String>> {
         error("ERR_PLIMSOLL_STATE_FILE", format!("cannot read the state file {path}: {e}"))
     })?;
     Ok(state.and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
+/// What each isolate of the process that is under watch says for itself, as JSON.
+#[napi(catch_unwind)]
+pub fn isolates() -> Result<String> {
+    serde_json::to_string(&isolates::summaries()).map_err(internal)
 }
 
 /// How many jobs the native thread has; 0 when there is no thread.

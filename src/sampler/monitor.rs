@@ -20,6 +20,7 @@ use crate::os::{cgroup, memory, process};
 use crate::trend::{
     Channel, Collection, CollectionCause, Config, Event, Limits, Point, Reading, Trend, Verdict,
 };
+use crate::v8::heap_statistics::HeapStatistics;
 
 /// The last mark-compacts are kept for the report's graph.
 const COLLECTIONS_KEPT: usize = 128;
@@ -84,10 +85,23 @@ pub struct State<'a> {
     collection_ms: u64,
     hooks: bool,
     threads: usize,
+    /// The last one: nobody watches the isolate any more.
+    ended: bool,
     /// `None` where they could not be written as JSON.
     caches: Option<Box<RawValue>>,
     /// What JS adds: snapshots, trackers, the facts of the process.
     annex: Option<&'a RawValue>,
+}
+
+/// What an isolate says for itself beside the others of its process.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    thread_id: u32,
+    watched_ms: u64,
+    verdict: Verdict,
+    memory: Memory,
+    limits: Limits,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,6 +151,7 @@ struct Watched {
     annex: Option<Box<RawValue>>,
     file: Option<StateFile>,
     hooks: bool,
+    ended: bool,
 }
 
 /// A watched isolate. Dropping it ends the watch; the thread ends with the last one.
@@ -146,7 +161,8 @@ pub struct Monitor {
     job: Option<JobHandle>,
 }
 
-struct Shared {
+/// What the isolate's thread and the native one both have.
+pub(super) struct Shared {
     record: Arc<Record>,
     watched: Mutex<Watched>,
     probe_wanted: AtomicBool,
@@ -184,15 +200,16 @@ impl Monitor {
             annex: None,
             file: None,
             hooks,
+            ended: false,
         };
         watched.read_slowly(&record);
-        registry::add(&record);
         let shared = Arc::new(Shared {
             record,
             watched: Mutex::new(watched),
             probe_wanted: AtomicBool::new(false),
             notices_waiting: AtomicBool::new(false),
         });
+        registry::add(&shared);
         let for_job = Arc::clone(&shared);
         let job = thread::schedule(
             interval,
@@ -204,7 +221,7 @@ impl Monitor {
         match job {
             Ok(job) => Ok(Self { shared, job: Some(job) }),
             Err(error) => {
-                registry::remove(&shared.record);
+                registry::remove(&shared);
                 Err(error)
             }
         }
@@ -282,11 +299,27 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         drop(self.job.take());
-        registry::remove(&self.shared.record);
+        registry::remove(&self.shared);
+        self.shared.watched.lock().end(&self.shared.record);
     }
 }
 
 impl Shared {
+    pub(super) fn heap(&self) -> Option<HeapStatistics> {
+        self.record.heap()
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let watched = self.watched.lock();
+        Summary {
+            thread_id: watched.options.thread_id,
+            watched_ms: watched.elapsed(Instant::now()),
+            verdict: watched.trend.verdict(),
+            memory: watched.memory,
+            limits: watched.limits,
+        }
+    }
+
     fn sample(&self, now: Instant) {
         let mut watched = self.watched.lock();
         if watched.intervals.is_multiple_of(SLOW_READ_EVERY) {
@@ -459,6 +492,7 @@ impl Watched {
             collection_ms: paused_us / 1000,
             hooks: self.hooks,
             threads: registry::count(),
+            ended: self.ended,
             caches: (self.options.caches)().ok(),
             annex: self.annex.as_deref(),
         }
@@ -470,5 +504,12 @@ impl Watched {
             file.write(&json);
         }
         self.file = Some(file);
+    }
+
+    /// Publishes the last state: who reads it need not read again.
+    fn end(&mut self, record: &Record) {
+        self.ended = true;
+        self.publish(record);
+        self.file = None;
     }
 }

@@ -4,32 +4,40 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::record::Record;
+use super::monitor::{Shared, Summary};
 
-static RECORDS: Mutex<Vec<Arc<Record>>> = Mutex::new(Vec::new());
+static ISOLATES: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
 
-/// Lists a record.
-pub fn add(record: &Arc<Record>) {
-    RECORDS.lock().push(Arc::clone(record));
+/// Lists an isolate.
+pub(super) fn add(isolate: &Arc<Shared>) {
+    ISOLATES.lock().push(Arc::clone(isolate));
 }
 
-/// Forgets a record; unknown ones are no matter.
-pub fn remove(record: &Arc<Record>) {
-    RECORDS.lock().retain(|listed| !Arc::ptr_eq(listed, record));
+/// Forgets an isolate; unknown ones are no matter.
+pub(super) fn remove(isolate: &Arc<Shared>) {
+    ISOLATES.lock().retain(|listed| !Arc::ptr_eq(listed, isolate));
 }
 
 /// How many isolates are under watch.
 #[must_use]
 pub fn count() -> usize {
-    RECORDS.lock().len()
+    ISOLATES.lock().len()
 }
 
 /// Committed heap and external bytes of all isolates under watch.
 #[must_use]
 pub fn heaps() -> (u64, u64) {
-    RECORDS
+    ISOLATES
         .lock()
         .iter()
-        .filter_map(|record| record.heap())
+        .filter_map(|isolate| isolate.heap())
         .fold((0, 0), |(total, external), heap| (total + heap.total, external + heap.external))
+}
+
+/// What each isolate says for itself, whatever its thread does meanwhile.
+#[must_use]
+pub fn summaries() -> Vec<Summary> {
+    // An isolate that takes a sample asks for `heaps`: the list may not be locked while one is asked.
+    let isolates = ISOLATES.lock().clone();
+    isolates.iter().map(|isolate| isolate.summary()).collect()
 }

@@ -4,8 +4,8 @@
 //! Two slots; the writer fills the one that is not current and then makes it current, so a reader
 //! after death always finds a whole state. The pages belong to the kernel and outlive the process.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -129,32 +129,53 @@ impl Drop for StateFile {
 /// # Errors
 /// Where the file cannot be read.
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = File::open(path)?;
     // A writer that is alive may overwrite the slot being read, if it writes twice meanwhile.
     for _ in 0..3 {
-        let before = std::fs::read(path)?;
-        let Some((sequence, state)) = current(&before) else { return Ok(None) };
-        let state = state.to_vec();
-        let after = std::fs::read(path)?;
-        if current(&after).is_some_and(|(now, _)| now < sequence + 2) {
+        let Some(slot) = Slot::current(&mut file)? else { return Ok(None) };
+        let Some(state) = read_at(&mut file, slot.start, slot.length)? else { return Ok(None) };
+        if Slot::current(&mut file)?.is_some_and(|now| now.sequence < slot.sequence + 2) {
             return Ok(Some(state));
         }
     }
     Err(io::Error::new(io::ErrorKind::WouldBlock, "the state changes faster than it can be read"))
 }
 
-fn current(file: &[u8]) -> Option<(u64, &[u8])> {
-    let word = |index: usize| {
-        let bytes = file.get(index * 8..index * 8 + 8)?;
-        Some(u64::from_ne_bytes(bytes.try_into().ok()?))
-    };
-    let sequence = word(SEQUENCE_WORD)?;
-    if word(MAGIC_WORD)? != MAGIC || sequence == 0 {
-        return None;
+/// Where the current state is.
+struct Slot {
+    sequence: u64,
+    start: u64,
+    length: usize,
+}
+
+impl Slot {
+    fn current(file: &mut File) -> io::Result<Option<Self>> {
+        let Some(header) = read_at(file, 0, HEADER_BYTES)? else { return Ok(None) };
+        let (words, _) = header.as_chunks();
+        let word = |index: usize| u64::from_ne_bytes(words[index]);
+        let sequence = word(SEQUENCE_WORD);
+        if word(MAGIC_WORD) != MAGIC || sequence == 0 {
+            return Ok(None);
+        }
+        let slot = (sequence % 2) as usize;
+        let start = (HEADER_BYTES + slot * SLOT_BYTES) as u64;
+        let length = usize::try_from(word(LENGTH_WORD + slot)).ok();
+        Ok(length.filter(|&length| length <= SLOT_BYTES).map(|length| Self {
+            sequence,
+            start,
+            length,
+        }))
     }
-    let slot = (sequence % 2) as usize;
-    let length = usize::try_from(word(LENGTH_WORD + slot)?).ok()?;
-    let start = HEADER_BYTES + slot * SLOT_BYTES;
-    (length <= SLOT_BYTES).then(|| file.get(start..start + length)).flatten().map(|s| (sequence, s))
+}
+
+/// `None` where the file ends before.
+fn read_at(file: &mut File, start: u64, length: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; length];
+    file.seek(SeekFrom::Start(start))?;
+    match file.read_exact(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        read => read.map(|()| Some(bytes)),
+    }
 }
 
 #[cfg(unix)]
