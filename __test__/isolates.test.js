@@ -41,8 +41,8 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
     const [limit] = await once(worker, 'message');
     return { worker, limit, threadId: worker.threadId };
   };
-  const leaking = await start('leak', 160);
-  const healthy = await start('healthy', 96);
+  const leaking = await start('Leak', 160);
+  const healthy = await start('Healthy', 96);
   const of = (threadId) => watcher.stats().isolates.find((isolate) => isolate.threadId === threadId);
 
   assert.deepEqual(watcher.stats().isolates.map(({ threadId }) => threadId), [0, leaking.threadId, healthy.threadId]);
@@ -57,7 +57,7 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
   assert.notEqual(of(0).verdict.state, 'leak');
   assert.equal(path.basename(snapshot.path).split('.')[4], String(leaking.threadId), 'the file name says which thread');
   const heap = fs.readFileSync(snapshot.path, 'utf8');
-  assert.ok(heap.includes('OnlyInTheLeakingThread') && !heap.includes('OnlyInTheHealthyThread'));
+  assert.deepEqual(['OnlyInLeak', 'OnlyInHealthy'].map((name) => heap.includes(`"${name}"`)), [true, false], 'it is that of the one which leaks');
 
   healthy.worker.postMessage('get stuck');
   await once(healthy.worker, 'message');

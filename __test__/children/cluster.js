@@ -1,6 +1,6 @@
 'use strict';
 // A cluster for cluster.test.js: its primary prints what clusterStats() says as JSON. Workers by number: 1 watches itself and
-// a thread of its own, 2 watches itself, 3 does not, 4 is stuck, 5 ends when it is asked.
+// a thread of its own, 2 watches itself, 3 does not, 4 is stuck, 5 does not watch itself and ends when it is asked.
 
 const cluster = require('node:cluster');
 const { Worker, isMainThread } = require('node:worker_threads');
@@ -27,14 +27,14 @@ const started = (worker) => new Promise((resolve) => worker.once('message', reso
 async function work() {
   const number = Number(process.env.NUMBER);
   process.on('disconnect', () => process.exit());
-  if (number !== 3) watch(quiet);
+  if (number !== 3 && number !== 5) watch(quiet);
   if (number === 1) await started(new Worker(__filename, { resourceLimits: { maxOldGenerationSizeMb: 64 } }));
   process.on('message', (message) => {
     if (number === 5) process.exit();
     if (message === 'ask') clusterStats().catch(({ code }) => process.send({ refused: code }));
   });
   process.send('ready', () => {
-    while (number === 4);
+    if (number === 4) for (;;);
   });
 }
 

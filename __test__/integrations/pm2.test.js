@@ -3,34 +3,10 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const http = require('node:http');
-const os = require('node:os');
 const path = require('node:path');
-const { execFile } = require('node:child_process');
-const { promisify } = require('node:util');
+const { startPm2, until } = require('./pm2.js');
 
-const execute = promisify(execFile);
 const SERVICE = path.join(__dirname, 'pm2-service.js');
-
-/** A PM2 of our own, with its own home and daemon, that goes when the test does. */
-function startPm2(t) {
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-pm2-'));
-  const env = { ...process.env, PM2_HOME: home, PM2_DISCRETE_MODE: 'true' };
-  const pm2 = async (...args) => (await execute(process.execPath, [path.join(__dirname, 'node_modules/pm2/bin/pm2'), ...args], { env })).stdout;
-  t.after(async () => {
-    await pm2('kill');
-    fs.rmSync(home, { recursive: true, force: true, maxRetries: 5 });
-  });
-  return { pm2, log: path.join(home, 'events.log'), portFile: path.join(home, 'port') };
-}
-
-async function until(what, condition) {
-  for (let tries = 0; tries < 600; tries++) {
-    const value = await condition();
-    if (value) return value;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${what} did not come to be`);
-}
 
 function get(port, route) {
   return new Promise((resolve, reject) => {

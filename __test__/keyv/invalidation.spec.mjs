@@ -25,6 +25,8 @@ async function startInstance(...args) {
   return { child, read: ask('read'), set: ask('set'), del: ask('del'), inFirst: ask('inFirst') };
 }
 
+const serves = async (instance, value) => (await instance.read('key')) === value && (await instance.inFirst('key')) === value;
+
 for (const library of Object.keys(libraries)) {
   for (const tier of Object.keys(firstTiers)) {
     describe(`${library} over ${tier}, two processes`, () => {
@@ -33,7 +35,6 @@ for (const library of Object.keys(libraries)) {
         const namespace = `${library} ${tier}`;
         const [a, b] = await Promise.all([startInstance(library, tier, port, namespace), startInstance(library, tier, port, namespace)]);
         try {
-          const serves = async (instance, value) => (await instance.read('key')) === value && (await instance.inFirst('key')) === value;
           await a.set('key', 'old');
           await until(() => serves(b, 'old'));
           await a.set('key', 'new');

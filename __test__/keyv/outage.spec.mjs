@@ -32,28 +32,37 @@ beforeAll(async () => {
   else warnWithoutRedis();
 });
 
+const hanging = () => delay(HANGS_MS).then(() => assert.fail('a request hangs'));
+
 /** Asks for a key that is known and for one that is new, over and over. */
-function startRequests(getOrMake) {
-  const requests = { answered: 0, stop: () => {}, ended: null };
-  let stopped = false;
-  requests.stop = () => {
-    stopped = true;
-    return requests.ended;
-  };
-  const within = (promise) => Promise.race([promise, delay(HANGS_MS).then(() => assert.fail('a request hangs'))]);
-  requests.ended = (async () => {
-    for (let n = 0; !stopped; n++, await delay(1)) {
+class Requests {
+  #answered = 0;
+  #stopped = false;
+  #running;
+
+  constructor(getOrMake) {
+    this.#running = this.#run(getOrMake);
+    this.#running.catch(() => {}); // seen by those who wait below
+  }
+
+  async #run(getOrMake) {
+    for (let n = 0; !this.#stopped; n++) {
       const asked = [getOrMake('known', () => assert.fail('the first tier has it')), getOrMake(`new ${n}`, () => `made ${n}`)];
-      assert.deepEqual(await within(Promise.all(asked)), ['value', `made ${n}`]);
-      requests.answered++;
+      assert.deepEqual(await Promise.race([Promise.all(asked), hanging()]), ['value', `made ${n}`]);
+      this.#answered++;
+      await delay(1);
     }
-  })();
-  requests.ended.catch(() => {}); // looked at by stop
-  requests.more = (count) => {
-    const enough = requests.answered + count;
-    return Promise.race([requests.ended, until(() => requests.answered >= enough, 30_000)]);
-  };
-  return requests;
+  }
+
+  more(count) {
+    const enough = this.#answered + count;
+    return Promise.race([this.#running, until(() => this.#answered >= enough, 30_000)]);
+  }
+
+  stop() {
+    this.#stopped = true;
+    return this.#running;
+  }
 }
 
 for (const [tier, make] of Object.entries(firstTiers)) {
@@ -69,7 +78,7 @@ for (const [tier, make] of Object.entries(firstTiers)) {
           try {
             await set('known', 'value');
             assert.equal(await secondary.get('known'), 'value');
-            const requests = startRequests(getOrMake);
+            const requests = new Requests(getOrMake);
             await requests.more(20);
             await away(server);
             await requests.more(20);

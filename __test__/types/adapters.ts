@@ -14,3 +14,14 @@ end();
 
 // @ts-expect-error a registry is needed
 collectMetrics({ watcher });
+
+import { clusterStats } from 'plimsoll';
+import { pm2Stats } from 'plimsoll/pm2';
+
+export async function leaking(): Promise<number[]> {
+  const answers = [...(await clusterStats({ timeout: 500 })), ...(await pm2Stats({ pm2: {}, name: 'shop' }))];
+  return answers.filter(({ stats, error }) => error === null && stats?.isolates.some(({ verdict }) => verdict.state === 'leak')).map(({ pid }) => pid);
+}
+
+// @ts-expect-error the connection is the user's
+pm2Stats({ name: 'shop' });

@@ -33,6 +33,7 @@ class Supervisor {
   #dir;
   #child;
   #byUs = false;
+  #running = true;
   /** States by the names of their files, and of those isolates that have ended. */
   #states = new Map();
   #ended = [];
@@ -69,6 +70,7 @@ class Supervisor {
       }
       const { code, signal } = await ended;
       timers.forEach(clearTimeout);
+      this.#running = false;
       this.#poll();
       const exit = { code, signal, byUs: this.#byUs };
       if (!this.#byUs && (signal !== null || code !== 0)) say(`the program ended with ${signal ?? `code ${code}`}.`);
@@ -122,11 +124,12 @@ class Supervisor {
       this.#announce(name, state);
       const paths = state.annex?.diagnosis ?? [];
       if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join())) this.#early(state, paths);
-      if (state.ended || !alive) this.#retire(name, file);
+      const early = this.#running && name !== `${this.#child.pid}.0.state`;
+      if (early && (state.ended || !alive)) this.#retire(name, file);
     }
   }
 
-  /** Nobody writes there any more. A service may start a thread for each task: files and states of what has ended must not pile up. */
+  /** Nobody writes there any more, and the program goes on. A service may start a thread for each task: files and states of what has ended must not pile up. */
   #retire(name, file) {
     fs.rmSync(file, { force: true });
     this.#ended.push(this.#states.get(name));
