@@ -10,8 +10,10 @@ const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { setTimeout: delay } = require('node:timers/promises');
 
-const { WITHIN = 120, RATE = 150 } = process.env;
+const { WITHIN = 120, RATE = 250 } = process.env;
 const PRODUCTS = 500;
+/** As large as cookies get. */
+const HEADERS = { cookie: `session=${'x'.repeat(4000)}` };
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-cluster-'));
 
 const QUICKLY = { PLIMSOLL_WINDOW: '6s', PLIMSOLL_INTERVAL: '250ms', PLIMSOLL_LIMIT: '256m', PLIMSOLL_COOLDOWN: '0', PLIMSOLL_LOG: 'silent', PLIMSOLL_REPORT: 'json', PLIMSOLL_DIR: dir };
@@ -37,7 +39,7 @@ function start() {
 function get(port, route) {
   return new Promise((resolve, reject) => {
     http
-      .get({ host: '127.0.0.1', port, path: route, agent: false }, (response) => {
+      .get({ host: '127.0.0.1', port, path: route, headers: HEADERS, agent: false }, (response) => {
         let body = '';
         response.setEncoding('utf8').on('data', (chunk) => (body += chunk)).on('end', () => resolve({ status: response.statusCode, body }));
       })

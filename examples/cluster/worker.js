@@ -19,17 +19,13 @@ async function readProduct(id) {
   return { id, name: `product ${id}`, price: Number(id) % 100 };
 }
 
-/** The fault: what was asked for is noted, and nothing ever forgets it. */
+/** The fault: every request is noted, all of it, and nothing ever forgets it. */
 const audit = [];
-
-function note(request) {
-  audit.push({ url: request.url, headers: { ...request.headers }, at: new Date(), steps: Array.from({ length: 50 }, (_, step) => ({ step })) });
-}
 
 const service = fastify();
 
 service.get('/products/:id', async (request) => {
-  if (process.env.LEAK === '1') note(request);
+  if (process.env.LEAK === '1') audit.push({ request, at: new Date() });
   const { id } = request.params;
   return { ...(await cache.getOrSet(`product:${id}`, () => readProduct(id))), by: process.pid };
 });

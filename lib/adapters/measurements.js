@@ -59,7 +59,7 @@ const MEASUREMENTS = [
   { name: 'floor', type: 'gauge', unit: 'bytes', across: 'max', help: 'Least memory of the channel that its latest interval saw.', read: byChannel(({ bytes }) => bytes) },
   { name: 'growth', type: 'gauge', unit: 'bytes_per_second', across: 'max', help: 'Slope of the floor; 0 where there is no trend.', read: byChannel(({ bytesPerMinute }) => bytesPerMinute / MINUTE) },
   { name: 'limit', type: 'gauge', unit: 'bytes', across: 'max', help: 'What the channel may reach.', read: byChannel(({ limitBytes }) => limitBytes) },
-  { name: 'time_to_limit', type: 'gauge', unit: 'seconds', across: 'min', help: 'When the floor reaches the limit at its slope; infinite where it does not grow.', read: byChannel(({ msToLimit }) => (msToLimit ?? Infinity) / 1000) },
+  { name: 'time_to_limit', type: 'gauge', unit: 'seconds', across: 'min', help: 'When the floor reaches the limit at its slope; no value where it does not grow.', read: byChannel(({ msToLimit }) => (msToLimit === null ? null : msToLimit / 1000)) },
   { name: 'leak', type: 'gauge', unit: '', help: '1 for a channel that leaks.', read: byChannel(({ state }) => Number(state === 'leak')) },
   { name: 'verdict', type: 'gauge', unit: '', help: '1 for the state that the process is in.', read: ({ verdict }) => STATES.map((state) => ({ labels: { state }, value: Number(verdict.state === state) })) },
   { name: 'probes', type: 'counter', unit: '', help: 'Collections provoked to see the floor.', read: ({ verdict }) => one(verdict.probes) },

@@ -38,8 +38,7 @@ function observeMetrics({ watcher, meter = globalMeter() } = {}) {
     const now = stats();
     if (now === null) return;
     for (const { read, instrument } of observed) {
-      // Exporters disagree about infinity; what is not reached has no point.
-      for (const { labels, value } of read(now)) if (Number.isFinite(value)) result.observe(instrument, value, attributes(labels));
+      for (const { labels, value } of read(now)) result.observe(instrument, value, attributes(labels));
     }
   };
   const instruments = observed.map(({ instrument }) => instrument);
