@@ -5,5 +5,6 @@ pub mod limits;
 pub mod monitor;
 pub mod record;
 pub mod registry;
+pub mod state;
 pub mod state_file;
 pub mod thread;

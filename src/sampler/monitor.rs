@@ -14,11 +14,12 @@ use serde_json::value::RawValue;
 use super::limits::Inputs;
 use super::record::Record;
 use super::registry;
+use super::state::{CollectionSeen, ContainerFacts, Memory, Series, State, Summary};
 use super::state_file::StateFile;
 use super::thread::{self, JobHandle};
 use crate::os::{cgroup, memory, process};
 use crate::trend::{
-    Channel, Collection, CollectionCause, Config, Event, Limits, Point, Reading, Trend, Verdict,
+    Channel, Collection, CollectionCause, Config, Event, Limits, Reading, Trend, Verdict,
 };
 use crate::v8::heap_statistics::HeapStatistics;
 
@@ -54,81 +55,6 @@ pub struct Notice {
     pub channel: Channel,
     /// When, in ms since the watch began.
     pub t: u64,
-}
-
-/// A mark-compact as the report shows it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CollectionSeen {
-    t: u64,
-    used: u64,
-    external: u64,
-    pause_us: u64,
-    cause: &'static str,
-}
-
-/// Everything about the isolate and its process at one moment; times are ms since the watch began.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct State<'a> {
-    pid: u32,
-    thread_id: u32,
-    watched_ms: u64,
-    verdict: Verdict,
-    series: Series,
-    memory: Memory,
-    limits: Limits,
-    container: Option<ContainerFacts>,
-    available: Option<u64>,
-    collections: &'a VecDeque<CollectionSeen>,
-    collection_count: u64,
-    collection_ms: u64,
-    hooks: bool,
-    threads: usize,
-    /// The last one: nobody watches the isolate any more.
-    ended: bool,
-    /// `None` where they could not be written as JSON.
-    caches: Option<Box<RawValue>>,
-    /// What JS adds: snapshots, trackers, the facts of the process.
-    annex: Option<&'a RawValue>,
-}
-
-/// What an isolate says for itself beside the others of its process.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    thread_id: u32,
-    watched_ms: u64,
-    verdict: Verdict,
-    memory: Memory,
-    limits: Limits,
-}
-
-#[derive(Debug, Serialize)]
-struct Series {
-    heap: Vec<Point>,
-    external: Vec<Point>,
-    native: Vec<Point>,
-}
-
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Memory {
-    rss: u64,
-    heap_total: u64,
-    heap_used: u64,
-    external: u64,
-    native: Option<u64>,
-    allocated: u64,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerFacts {
-    version: u8,
-    limit: Option<u64>,
-    usage: u64,
-    oom_group: bool,
 }
 
 struct Watched {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::monitor::{Shared, Summary};
+use super::monitor::Shared;
+use super::state::Summary;
 
 static ISOLATES: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
 
