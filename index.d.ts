@@ -842,7 +842,7 @@ export interface SuspectSite {
   share?: number | null;
 }
 
-/** Something that grows. */
+/** Something that grows or, where there is one snapshot only, is large. */
 export interface Suspect {
   cause: Cause;
   /** A variable, a property, an event, a function. */
@@ -853,14 +853,16 @@ export interface Suspect {
   line: number | null;
   /** From 1. */
   column: number | null;
-  /** What it grew by over the evidence. */
+  /** Whether three snapshots show that it grew and went on growing; absent where the evidence is no snapshot. */
+  proven?: boolean;
+  /** What it grew by over the evidence; of one snapshot, what it retains. */
   bytes: number | null;
-  /** Entries, listeners, timers ... that it gained. */
+  /** Entries, listeners, timers ... that it gained; of one snapshot, that it has. */
   count: number | null;
   bytesPerMinute: number | null;
-  /** Of everything that grew, 0 to 1. */
+  /** Of everything that grew, 0 to 1; of one snapshot, of the heap. */
   share?: number | null;
-  /** Its bytes beyond what all snapshots have in common, by snapshot. */
+  /** Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains. */
   growth?: number[];
   /** From the module or root down to it. */
   path: string[];
@@ -895,8 +897,8 @@ export interface SnapshotSummary {
   /** Shapes that are often a mistake. */
   shapes: Array<
     | { kind: 'duplicated-string'; text: string; count: number; bytes: number }
-    | { kind: 'sparse-array'; id: number; elements: number; capacity: number; bytes: number }
-    | { kind: 'huge-closure'; id: number; name: string; bytes: number }
+    | { kind: 'sparse-array'; id: number; name: string; file: string | null; line: number | null; elements: number; capacity: number; bytes: number }
+    | { kind: 'huge-closure'; id: number; name: string; file: string | null; line: number | null; bytes: number }
     | { kind: 'detached-context'; id: number; bytes: number }
     | { kind: 'zombie-timer'; count: number; bytes: number }
   >;

@@ -62,6 +62,7 @@ async function openPage(port, url, { width = 1100, height = 900, dark = false } 
     requests,
     evaluate: (expression) => session.evaluate(expression),
     send: (method, params) => session.send(method, params),
+    on: (event, listener) => session.on(event, listener),
     async screenshot() {
       const { data } = await session.send('Page.captureScreenshot', { captureBeyondViewport: true });
       return Buffer.from(data, 'base64');

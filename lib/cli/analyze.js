@@ -1,18 +1,20 @@
 'use strict';
 // plimsoll analyze: what snapshots show, in this process.
 
-const fs = require('node:fs');
 const path = require('node:path');
 const { requireNative } = require('../native.js');
 const { checkPaths, reportOf } = require('../report/analyze.js');
 const { PlimsollError } = require('../errors.js');
+const { writeView } = require('../report/files.js');
 const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
+const { bytes, percent } = require('../report/units.js');
 
 const LEAK = 3;
+const STDIN = '-';
 
 const options = {
-  json: { type: 'boolean', description: 'the report as JSON on standard output' },
+  json: { type: 'string', value: 'FILE', optional: /\.json$/, description: 'the report as JSON, on standard output without a FILE (*.json)' },
   html: { type: 'string', value: 'FILE', description: 'the report as one page' },
   path: { type: 'string', value: 'ID', description: 'only the way to the object with this id in the last snapshot' },
   top: { type: 'string', value: 'N', description: 'how many suspects, and rows of each kind, at most (10)' },
@@ -27,17 +29,15 @@ function wholeNumber(name, text, most) {
   return number;
 }
 
+const PHASES = ['reading', 'finding what keeps what alive in', 'comparing'];
+
 /** Shows how far the analysis is, on a terminal, until the function that it returns is called. */
 function showProgress(native, stream, count) {
   if (!stream.isTTY) return () => {};
-  let file = 0;
-  let last = 0;
   const timer = setInterval(() => {
-    const [done, total] = native.analysisProgress();
-    if (done < last) file++;
-    last = done;
-    const share = total > 0 ? ` ${Math.floor((100 * done) / total)} %` : '';
-    stream.write(`\r\x1b[Kreading snapshot ${Math.min(file + 1, count)} of ${count}${share}`);
+    const [phase, done, total] = native.analysisProgress();
+    const far = phase > 0 ? '' : `: ${total > 0 ? percent(Math.min(done / total, 1)) : bytes(done)}`;
+    stream.write(`\r\x1b[K${PHASES[phase]} ${count === 1 ? 'the snapshot' : `${count} snapshots`}${far}`);
   }, 200);
   return () => {
     clearInterval(timer);
@@ -54,25 +54,29 @@ async function answerOf(native, paths, wanted, stderr) {
   }
 }
 
-async function run(values, positionals, io) {
+/** The names as the native side wants them: `-` is standard input, which can be read once. */
+function sourcesOf(positionals) {
   checkPaths(positionals);
+  if (positionals.filter((each) => each === STDIN).length > 1) throw new PlimsollError('ERR_PLIMSOLL_OPTION', 'only one of the snapshots can be standard input (-).');
+  return positionals.map((each) => (each === STDIN ? each : path.resolve(each)));
+}
+
+async function run(values, positionals, io) {
+  const paths = sourcesOf(positionals);
   const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1) };
-  const answer = await answerOf(requireNative(), positionals.map((each) => path.resolve(each)), wanted, io.stderr);
+  const answer = await answerOf(requireNative(), paths, wanted, io.stderr);
   if (answer.way) {
-    io.stdout.write(values.json ? `${JSON.stringify(answer.way)}\n` : renderWay(answer.way));
+    io.stdout.write(values.json === undefined ? renderWay(answer.way) : `${JSON.stringify(answer.way)}\n`);
     return 0;
   }
   const report = reportOf(answer);
   const files = [];
-  if (values.html !== undefined) {
-    fs.writeFileSync(values.html, require('../report/html.js').renderHtml(report));
-    files.push(path.resolve(values.html));
-  }
-  if (values.json) io.stdout.write(`${JSON.stringify(report)}\n`);
+  for (const format of ['json', 'html']) if (values[format]) files.push(await writeView(report, format, values[format]));
+  if (values.json === '') io.stdout.write(`${JSON.stringify(report)}\n`);
   else {
-    io.stdout.write(render(report, { color: Boolean(io.stdout.isTTY), width: io.stdout.columns, files }));
-    // With suspects at hand the summary would only be in their way.
-    if (report.suspects.length === 0) io.stdout.write(renderSummary(report.summary));
+    io.stdout.write(render(report, { color: Boolean(io.stdout.isTTY) && !io.env.NO_COLOR, width: io.stdout.columns, files }));
+    // With what grows at hand the summary would only be in its way.
+    if (!report.suspects.some(({ growth }) => growth.length > 1)) io.stdout.write(renderSummary(report.summary));
   }
   return report.verdict.state === 'leak' ? LEAK : 0;
 }

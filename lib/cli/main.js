@@ -33,8 +33,8 @@ function overview() {
 }
 
 function helpOf(name, command) {
-  const rows = Object.entries(command.options).map(([flag, { type, short, value, description }]) => {
-    const spelt = `${short ? `-${short}, ` : ''}--${flag}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`;
+  const rows = Object.entries(command.options).map(([flag, { type, short, value = 'VALUE', optional, description }]) => {
+    const spelt = `${short ? `-${short}, ` : ''}--${flag}${type === 'string' ? ` ${optional ? `[${value}]` : value}` : ''}`;
     return `  ${spelt.padEnd(26)} ${description}`;
   });
   return [`plimsoll ${name}: ${command.summary}`, '', `Usage: plimsoll ${name} ${command.usage}`, '', ...rows, '', 'Example:', `  ${command.example}`, ''].join('\n');
@@ -47,7 +47,7 @@ function parse(name, command, args) {
   // What follows the program's own name is the program's: `plimsoll run app.js --port 1`.
   const split = command.stopAtPositional ? firstPositional(args, known) : args.length;
   try {
-    const { values, positionals } = parseArgs({ args: args.slice(0, split), options: known, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({ args: withValues(args.slice(0, split), options), options: known, allowPositionals: true, strict: true });
     return { values, positionals: [...positionals, ...args.slice(split)], options };
   } catch (error) {
     const unknown = /Unknown option '(-[^']*)'/.exec(error.message)?.[1];
@@ -55,6 +55,14 @@ function parse(name, command, args) {
     const meant = suggest(unknown, Object.keys(known).map((flag) => `--${flag}`));
     throw new UsageError(`unknown option ${unknown}${meant ? `; did you mean ${meant}?` : `; plimsoll ${name} --help lists them.`}`);
   }
+}
+
+/** An option's `optional` is what a word after it must look like to be its value; without one the value is ''. */
+function withValues(args, options) {
+  return args.map((arg, at) => {
+    const optional = arg.startsWith('--') && options[arg.slice(2)]?.optional;
+    return optional && !optional.test(args[at + 1] ?? '') ? `${arg}=` : arg;
+  });
 }
 
 function firstPositional(args, known) {

@@ -3,8 +3,8 @@
 
 const path = require('node:path');
 const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions } = require('../options.js');
-const { PlimsollError, PlimsollTypeError } = require('../errors.js');
-const { writeWhole, VIEWS } = require('../report/files.js');
+const { PlimsollTypeError } = require('../errors.js');
+const { writeView } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
 const { Supervisor } = require('./supervisor.js');
 
@@ -59,14 +59,6 @@ function fileFor(file, report, at) {
   return path.join(dir, `${name}.${report.pid}${report.threadId ? `.${report.threadId}` : ''}${ext}`);
 }
 
-async function write(file, text) {
-  try {
-    await writeWhole(path.resolve(file), text);
-  } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, { cause });
-  }
-}
-
 async function run(values, positionals, io) {
   const [script, ...args] = positionals[0] === '--' ? positionals.slice(1) : positionals;
   if (script === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
@@ -82,7 +74,7 @@ async function run(values, positionals, io) {
     const files = [];
     if (values.json !== undefined) files.push(['json', fileFor(values.json, report, at)]);
     if (values.html !== undefined) files.push(['html', fileFor(values.html, report, at)]);
-    for (const [format, file] of files) await write(file, VIEWS[format](report));
+    for (const [format, file] of files) await writeView(report, format, file);
     if (at === 0 || report.verdict.state === 'leak') show(report, files.map(([, file]) => file));
   }
   if (reports.length === 0) io.stderr.write('plimsoll: the program ended before anything could be observed.\n');

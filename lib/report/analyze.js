@@ -72,7 +72,8 @@ function answerOf(child, paths) {
 
 /** The report of what the native side found. A file does not tell the time: rates and limits stay open. */
 function reportOf({ suspects, snapshots, notes, summary }) {
-  const grown = suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
+  // Of everything that grew; of one snapshot, of all that is in it.
+  const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
   return {
     schema: SCHEMA,
     version: require('../../package.json').version,
@@ -81,7 +82,7 @@ function reportOf({ suspects, snapshots, notes, summary }) {
     node: null,
     uptimeMs: null,
     verdict: { ...verdictOf(suspects, snapshots), channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null },
-    suspects: suspects.map((suspect) => Object.assign(suspect, { bytesPerMinute: null, share: grown > 0 ? suspect.bytes / grown : null })),
+    suspects: suspects.map((suspect) => Object.assign(suspect, { bytesPerMinute: null, share: all > 0 ? suspect.bytes / all : null })),
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     series: {},
     summary,
@@ -89,10 +90,13 @@ function reportOf({ suspects, snapshots, notes, summary }) {
   };
 }
 
+const THREE = 'three of one process, with load in between, name a leak';
+
 function verdictOf(suspects, { length }) {
+  if (length === 1) return { state: 'too-early', explanation: `one snapshot shows what is large, not what grows: ${THREE}.` };
   if (length < MOST) {
     const state = suspects.length > 0 ? 'suspect' : 'too-early';
-    return { state, explanation: `${length === 1 ? 'one snapshot shows no growth' : 'two snapshots do not tell a leak from warm-up'}: three of one process, with load in between, name a leak.` };
+    return { state, explanation: `two snapshots do not tell a leak from warm-up: ${THREE}.` };
   }
   if (suspects.length > 0) return { state: 'leak', explanation: 'what is listed grew from the first snapshot to the second and again to the third.' };
   return { state: 'steady', explanation: 'nothing grew from the first snapshot to the second and again to the third.' };

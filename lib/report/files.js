@@ -40,6 +40,21 @@ async function writeWhole(file, text, { exclusive = false } = {}) {
   }
 }
 
+/**
+ * Writes one view of a report where the user wants it.
+ * @param {any} report @param {'json' | 'html' | 'text'} format @param {string} file
+ * @returns {Promise<string>} its absolute path
+ */
+async function writeView(report, format, file) {
+  const target = path.resolve(file);
+  try {
+    await writeWhole(target, VIEWS[format](report));
+  } catch (cause) {
+    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, { cause });
+  }
+  return target;
+}
+
 const exists = (file) => fs.stat(file).then(Boolean, () => false);
 
 /** Node's recursive mkdir never ends where a parent that exists refuses with ENOENT, as procfs does. */
@@ -76,4 +91,4 @@ async function writeReport(report, { dir, formats }) {
   throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
 }
 
-module.exports = { writeReport, writeWhole, VIEWS };
+module.exports = { writeReport, writeView, writeWhole, VIEWS };

@@ -9,8 +9,9 @@ const { html, trusted } = require('./markup.js');
 const { memoryChart, sparkline, letter } = require('./chart.js');
 const { excerpt, readSource } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
-const { bytes, change, rate, count, duration, percent } = require('./units.js');
-const { KIND, place, gained, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
+const { sectionsOf } = require('./summary.js');
+const { bytes, rate, count, duration, percent } = require('./units.js');
+const { KIND, place, gained, extent, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
 
 /** So that no heap, however odd, makes a page that a browser cannot show. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
@@ -71,6 +72,7 @@ ${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
 ${suspects(view)}
 ${memory(report)}
 ${snapshots(view)}
+${holdings(view)}
 ${caches(view)}
 ${trackers(view)}
 ${facts(report)}
@@ -122,7 +124,7 @@ function card(suspect, number, { cwd, read, times }) {
   ].filter(Boolean);
   return html`<article class="card suspect">
 <h3><span class="n">${number}.</span> ${KIND[cause]} <code>${name}</code></h3>
-<div class="grown">${suspect.bytes != null && html`<strong>${change(suspect.bytes)}${suspect.share != null && ` (${percent(suspect.share)})`}</strong>`}
+<div class="grown">${suspect.bytes != null && html`<strong>${extent(suspect)}</strong>`}
 ${suspect.count != null && html`<span class="soft">${gained(suspect)}</span> `}${suspect.bytesPerMinute != null && html`<span class="soft">${rate(suspect.bytesPerMinute)}</span> `}
 ${growth.length > 1 && sparkline(growth, times?.length === growth.length ? times : null)}</div>
 <dl>${details.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>
@@ -205,6 +207,16 @@ function snapshots({ report, cwd }) {
       ),
     refusals.slice(0, MOST.notes).map(({ code, message, tMs }) => html`<p><strong>Refused</strong>${tMs != null && ` at ${duration(tMs)}`}: ${message} <span class="soft">${code}</span></p>`),
   ]);
+}
+
+/** What the last snapshot holds, where no watch has more to say. */
+function holdings({ report: { summary }, cwd }) {
+  if (summary == null) return null;
+  const columns = [['size', true], ['what', false], ['objects', true], ['defined at', false]];
+  return section(
+    'In the last snapshot',
+    sectionsOf(summary).map(({ title, rows }) => table(capital(title), columns, rows.map((row) => ({ cells: [bytes(row.bytes), row.what, row.count === undefined ? '' : count(row.count), place(row, cwd)] })))),
+  );
 }
 
 function caches({ report, cwd }) {

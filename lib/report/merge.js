@@ -2,6 +2,8 @@
 // One list of suspects from two kinds of evidence. Where a tracker and a snapshot speak of the same
 // thing they become one suspect: the snapshot's bytes and path, the tracker's sites and growth.
 
+const { isBySize } = require('./words.js');
+
 const sameCause = (a, b) => a.cause === b.cause;
 const samePlace = (a, b) => a.file !== null && a.file === b.file && (a.line === null || b.line === null || a.line === b.line);
 const sameName = (a, b) => a.name !== '' && a.name === b.name;
@@ -20,7 +22,8 @@ function mergeSuspects(fromSnapshots, fromTrackers) {
     match.count ??= tracked.count;
     for (const key of ['file', 'line', 'column', 'advice']) match[key] ??= tracked[key];
   }
-  return merged;
+  // What grew stands before what is merely large.
+  return [...merged.filter((suspect) => !isBySize(suspect)), ...merged.filter(isBySize)];
 }
 
 module.exports = { mergeSuspects };

@@ -6,6 +6,9 @@ const { version } = require('../../package.json');
 const { reportCaches } = require('./caches.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
+const { isBySize } = require('./words.js');
+
+const GROWING = new Set(['leak', 'suspect', 'slow']);
 
 /**
  * @param {object} evidence
@@ -18,12 +21,14 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const annex = state.annex ?? {};
   const offset = annex.uptimeAtWatch ?? 0;
   const tracked = annex.trackerSuspects ?? [];
-  const suspects = mergeSuspects(analysis?.suspects ?? [], tracked);
+  // What is large in one snapshot is under suspicion only where something grows.
+  const found = (analysis?.suspects ?? []).filter((suspect) => GROWING.has(state.verdict.state) || !isBySize(suspect));
+  const suspects = mergeSuspects(found, tracked);
   const allocated = annex.allocation?.sites ?? [];
   attribute(suspects, allocated, state.verdict);
   const minutes = minutesBetween(annex.snapshots ?? []);
   for (const suspect of suspects) {
-    if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0) suspect.bytesPerMinute = suspect.bytes / minutes;
+    if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
   }
   if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, annex));
   return {

@@ -1,29 +1,44 @@
 'use strict';
-// What one snapshot holds, as the lines of a terminal.
+// What one snapshot holds, in sections that every view of a report shares, and as the lines of a terminal.
 
 const { bytes, count } = require('./units.js');
 const { place, printable } = require('./words.js');
 
 const shapes = {
   'duplicated-string': ({ text, count: n }) => `${count(n)} copies of the string ${JSON.stringify(text)}`,
-  'sparse-array': ({ id, elements, capacity }) => `array @${id} has ${count(elements)} elements and room for ${count(capacity)}`,
-  'huge-closure': ({ id, name }) => `function ${printable(name) || '(anonymous)'} @${id} keeps a large scope`,
+  'sparse-array': ({ id, name, elements, capacity }) => `array ${name && `${name} `}@${id} has ${count(elements)} elements and room for ${count(capacity)}`,
+  'huge-closure': ({ id, name }) => `function ${name || '(anonymous)'} @${id} keeps a large scope`,
   'detached-context': ({ id }) => `detached context @${id}`,
   'zombie-timer': ({ count: n }) => `${count(n)} timers that are no longer scheduled and are still kept`,
 };
 
-const row = ({ name, count: n, retained }) => [retained, `${printable(name)}  ${count(n)}`];
+const row = ({ name, count: n, retained }) => ({ bytes: retained, what: name, count: n });
+
+/**
+ * @param {object} summary of `analyze()`
+ * @returns {{title: string, rows: {bytes: number, what: string, count?: number, file?: string | null, line?: number | null}[]}[]}
+ */
+function sectionsOf({ holders, constructors, packages, shapes: odd }) {
+  const held = holders.map(({ path, constructor, id, retained, file, line }) => ({ bytes: retained, what: `${path.join(' > ')}  ${constructor} @${id}`, file, line }));
+  const sections = [
+    { title: 'by what holds it', rows: held },
+    { title: 'by constructor', rows: constructors.map(row) },
+    { title: 'by package', rows: packages.map(row) },
+    { title: 'suspicious shapes', rows: odd.map((each) => ({ bytes: each.bytes, what: shapes[each.kind]?.(each) ?? each.kind, file: each.file, line: each.line })) },
+  ];
+  return sections.filter(({ rows }) => rows.length > 0);
+}
 
 /** @param {object} summary of `analyze()` @param {{cwd?: string}} [options] what file names are shown relative to */
 function renderSummary(summary, { cwd = process.cwd() } = {}) {
   const lines = [`  heap  ${bytes(summary.bytes)}`];
-  const section = (title, rows) => {
-    if (rows.length > 0) lines.push('', `  ${title}`, ...rows.map(([size, text]) => `  ${bytes(size).padStart(10)}  ${text}`));
-  };
-  section('by what holds it', summary.holders.map((each) => [each.retained, `${each.path.map(printable).join(' > ')}  ${printable(each.constructor)} @${each.id}  ${place(each, cwd)}`]));
-  section('by constructor', summary.constructors.map(row));
-  section('by package', summary.packages.map(row));
-  section('suspicious', summary.shapes.map((each) => [each.bytes, shapes[each.kind](each)]));
+  for (const { title, rows } of sectionsOf(summary)) {
+    lines.push('', `  ${title}`);
+    for (const each of rows) {
+      const text = [printable(each.what), each.count === undefined ? '' : count(each.count), place(each, cwd)].filter(Boolean).join('  ');
+      lines.push(`  ${bytes(each.bytes).padStart(10)}  ${text}`);
+    }
+  }
   return `${lines.join('\n')}\n`;
 }
 
@@ -33,4 +48,4 @@ function renderWay({ id, name, shallow, retained, path }) {
   return `${printable(name)} @${id}, ${bytes(shallow)} itself, ${bytes(retained)} with all that it keeps\n${steps.join('\n')}\n`;
 }
 
-module.exports = { renderSummary, renderWay };
+module.exports = { sectionsOf, renderSummary, renderWay };

@@ -2,8 +2,8 @@
 // A report as the lines of a terminal. Pure: the caller knows whether there are colours and how wide it is.
 
 const { styleText } = require('node:util');
-const { bytes, change, count, percent } = require('./units.js');
-const { KIND, printable, place, gained, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
+const { bytes, count, percent } = require('./units.js');
+const { KIND, printable, place, gained, extent, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
 
 const LABEL = 14; // the column of `held by`, `allocated by`, `try`
 const SITES = 3;
@@ -140,7 +140,7 @@ function suspects(page, all, cwd) {
     `${KIND[suspect.cause] ?? ''} \`${printable(suspect.name)}\``.trimStart(),
     place(suspect, cwd),
     suspect.count == null ? '' : gained(suspect),
-    suspect.bytes == null ? '' : `${change(suspect.bytes)}${suspect.share == null ? '' : ` (${percent(suspect.share)})`}`,
+    suspect.bytes == null ? '' : extent(suspect),
   ]);
   const widths = [0, 1, 2, 3].map((at) => Math.max(0, ...rows.map((row) => cells(row[at]))));
   shown.forEach((suspect, at) => {

@@ -2,7 +2,7 @@
 // The sentences that every view of a report shares: the terminal, the page, the log line.
 
 const path = require('node:path');
-const { bytes, rate, count, duration, percent } = require('./units.js');
+const { bytes, change, rate, count, duration, percent } = require('./units.js');
 
 // Controls (escape sequences), invisible formats (text that reads in another order than it is stored), line ends.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
@@ -55,10 +55,22 @@ const UNIT = {
 };
 const OBJECTS = ['object', 'objects'];
 
-/** `+48,213 entries` */
-function gained({ cause, count: n }) {
-  const [one, many] = UNIT[cause] ?? OBJECTS;
-  return `${n >= 0 ? '+' : ''}${count(n)} ${Math.abs(n) === 1 ? one : many}`;
+/** Whether a suspect is large, and nothing shows that it grew: it comes from one snapshot. */
+const isBySize = ({ proven, growth }) => proven === false && growth?.length === 1;
+
+/** `+48,213 entries`; without the sign where it has as many */
+function gained(suspect) {
+  const n = suspect.count;
+  const [one, many] = UNIT[suspect.cause] ?? OBJECTS;
+  return `${n >= 0 && !isBySize(suspect) ? '+' : ''}${count(n)} ${Math.abs(n) === 1 ? one : many}`;
+}
+
+/** `+96 MB (94 %)`, `12 MB (8 % of the heap, not proven)` */
+function extent(suspect) {
+  const bySize = isBySize(suspect);
+  const share = suspect.share == null ? '' : `${percent(suspect.share)}${bySize ? ' of the heap' : ''}`;
+  const remarks = [share, suspect.proven === false ? 'not proven' : ''].filter(Boolean).join(', ');
+  return `${bySize ? bytes(suspect.bytes) : change(suspect.bytes)}${remarks && ` (${remarks})`}`;
 }
 
 /** How a site relates to what it left behind. */
@@ -124,8 +136,11 @@ function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
 }
 
 function snapshotsOnly(suspects, snapshots) {
-  const from = `${count(snapshots.length)} ${snapshots.length === 1 ? 'snapshot' : 'snapshots'}`;
   const found = `${count(suspects.length)} ${suspects.length === 1 ? 'suspect' : 'suspects'}`;
+  if (snapshots.length === 1) {
+    return suspects.length === 0 ? 'one snapshot: nothing in it stands out' : `one snapshot: ${found} by size, and growth takes three to show`;
+  }
+  const from = `${count(snapshots.length)} snapshots`;
   return suspects.length === 0 ? `nothing grew over ${from}` : `${found} from ${from}`;
 }
 
@@ -145,4 +160,4 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, printable, place, gained, siteVerb, siteLine, taken, trend, headline, cacheRemark, hitRatio };
+module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLine, taken, trend, headline, cacheRemark, hitRatio };

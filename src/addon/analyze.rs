@@ -12,9 +12,8 @@ use napi_derive::napi;
 use super::error::{self, error};
 use crate::heap::{self, Options, Progress};
 
-/// How much of the snapshot that is being read has been, and how much there is (0: unknown).
-static DONE: AtomicU64 = AtomicU64::new(0);
-static TOTAL: AtomicU64 = AtomicU64::new(0);
+/// The phase, how many bytes have been read, and how many there are (0: unknown).
+static PROGRESS: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 
 /// One call of `analyzeSnapshots`.
 pub struct Analysis {
@@ -40,8 +39,8 @@ impl Task for Analysis {
 }
 
 fn note(progress: Progress) -> ControlFlow<()> {
-    DONE.store(progress.done, Ordering::Relaxed);
-    TOTAL.store(progress.total.unwrap_or(0), Ordering::Relaxed);
+    let figures = [progress.phase as u64, progress.done, progress.total.unwrap_or(0)];
+    PROGRESS.iter().zip(figures).for_each(|(word, figure)| word.store(figure, Ordering::Relaxed));
     ControlFlow::Continue(())
 }
 
@@ -58,8 +57,9 @@ pub fn analyze_snapshots(
     Ok(AsyncTask::new(Analysis { paths, options }))
 }
 
-/// Where the analysis that runs is: bytes (or nodes) done, and how many there are, 0 if unknown.
+/// Where the analysis that runs is: its phase (0 reading, 1 dominators, 2 comparing), bytes read, and bytes in all, 0 if
+/// that is not known.
 #[napi(catch_unwind)]
 pub fn analysis_progress() -> Vec<f64> {
-    [&DONE, &TOTAL].map(|value| value.load(Ordering::Relaxed) as f64).to_vec()
+    PROGRESS.iter().map(|word| word.load(Ordering::Relaxed) as f64).collect()
 }

@@ -11,14 +11,17 @@ mod depth_first;
 mod distances;
 mod dominators;
 mod error;
+mod heaviest;
 mod json;
 mod kind;
 mod leak;
 #[cfg(test)]
 mod model;
+mod parallel;
 mod parse;
 mod progress;
 mod read;
+mod read_ahead;
 mod report;
 mod retained;
 mod retainers;
@@ -32,9 +35,11 @@ mod weak_map;
 
 pub use error::Error;
 pub use kind::{EdgeKind, NodeKind};
+pub use leak::{Cause, Holder, Package, Site, Suspect};
 pub use progress::{Phase, Progress, Report, unattended};
-pub use report::{Channel, Options, analyze};
+pub use report::{Channel, Findings, Options, analyze, describe};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
+pub use summary::{Row, Shape, Summary};
 
 /// The result of reading a snapshot.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{EdgeKind, Error, NodeKind, Snapshot, unattended};
+use super::{EdgeKind, Error, NodeKind, Options, Snapshot, describe, unattended};
 
 #[path = "../../fuzz/mutate.rs"]
 mod mutate;
@@ -314,7 +314,11 @@ proptest! {
     fn survives_hostile_mutations(graph in graphs(), seven: bool, seed: u64) {
         let text = mutate::mutate(graph.json(seven).as_bytes(), seed);
         match Snapshot::read(text.as_slice(), &unattended) {
-            Ok(snapshot) => visit(&snapshot),
+            Ok(snapshot) => {
+                visit(&snapshot);
+                let again = Snapshot::read(graph.json(seven).as_bytes(), &unattended).unwrap();
+                describe(&[again, snapshot], &Options::default());
+            }
             Err(error) => prop_assert!(!matches!(error, Error::Io(_) | Error::Cancelled)),
         }
     }

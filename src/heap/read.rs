@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use super::Result;
+use super::read_ahead::ReadAhead;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -21,14 +22,20 @@ pub(super) struct Source<'a> {
 
 /// Opens a file, or standard input for `-`.
 pub(super) fn open(path: &Path) -> Result<Source<'static>> {
-    if path == Path::new("-") {
-        return decode(io::stdin());
+    let source = if path == Path::new("-") {
+        decode(io::stdin())?
+    } else {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let source = decode(file)?;
+        let length = (source.plain && metadata.is_file()).then_some(metadata.len());
+        Source { length, ..source }
+    };
+    // A plain file the kernel itself reads ahead.
+    if source.plain {
+        return Ok(source);
     }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let mut source = decode(file)?;
-    source.length = (source.plain && metadata.is_file()).then_some(metadata.len());
-    Ok(source)
+    Ok(Source { reader: Box::new(ReadAhead::new(source.reader)?), ..source })
 }
 
 /// Looks at the first bytes and puts a decoder in front where one is needed.

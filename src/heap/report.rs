@@ -5,8 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::leak::{Names, Suspect, Suspects, suspects};
+use super::parallel::{self, both};
+use super::progress::{Phase, Whole};
 use super::summary::{Summary, summary};
-use super::{Error, Report, Result, Snapshot};
+use super::{Error, Report, Result, Snapshot, read};
 
 /// What the caller may choose.
 #[derive(Debug, Default, Deserialize)]
@@ -63,29 +65,56 @@ struct Way {
 
 /// Reads the snapshots, oldest first, and says what they show, as JSON.
 pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) -> Result<String> {
-    let mut snapshots = Vec::with_capacity(paths.len());
-    let mut sources = Vec::with_capacity(paths.len());
-    for path in paths {
-        let path = path.as_ref();
-        let snapshot = Snapshot::open(path, report)?;
-        sources.push(Source {
-            path: path.display().to_string(),
-            bytes: snapshot.bytes(),
-            nodes: snapshot.node_count(),
-            edges: snapshot.edge_count(),
-        });
-        snapshots.push(snapshot);
-    }
+    let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    // What is not there is said before anything is read.
+    let sources = paths.iter().map(|path| read::open(path)).collect::<Result<Vec<_>>>()?;
+    let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
+    let whole = Whole::new(report, &lengths);
+    let snapshots = parallel::map(sources.into_iter().enumerate().collect(), |(at, source)| {
+        Snapshot::load(source, &|progress| whole.note(at, progress))
+    });
+    let snapshots = snapshots.into_iter().collect::<Result<Vec<_>>>()?;
     let Some(last) = snapshots.last() else {
         return Err(Error::Schema("no snapshot was given".to_owned()));
     };
     if let Some(id) = options.path {
         return way(last, id);
     }
+    if whole.say(Phase::Comparing).is_break() {
+        return Err(Error::Cancelled);
+    }
+    let Findings { suspects, notes, summary } = describe(&snapshots, options);
+    let snapshots = paths.iter().zip(&snapshots).map(|(path, snapshot)| Source {
+        path: path.display().to_string(),
+        bytes: snapshot.bytes(),
+        nodes: snapshot.node_count(),
+        edges: snapshot.edge_count(),
+    });
+    let snapshots = snapshots.collect();
+    Ok(serde_json::json!(Analysis { suspects, snapshots, notes, summary }).to_string())
+}
+
+/// What one snapshot or more show.
+#[derive(Debug)]
+pub struct Findings {
+    /// The likeliest first.
+    pub suspects: Vec<Suspect>,
+    /// What was said less for, and why.
+    pub notes: Vec<String>,
+    /// Of the last snapshot.
+    pub summary: Summary,
+}
+
+/// Compares snapshots of one process, oldest first, and summarises the last.
+///
+/// # Panics
+/// If there is none.
+pub fn describe(snapshots: &[Snapshot], options: &Options) -> Findings {
+    let last = &snapshots[snapshots.len() - 1];
     let most = options.top.unwrap_or(10);
-    let Suspects { suspects, notes } = suspects(&snapshots, most, options.channel);
-    let summary = summary(last, most);
-    Ok(serde_json::json!(Analysis { suspects, snapshots: sources, notes, summary }).to_string())
+    let (Suspects { suspects, notes }, summary) =
+        both(|| suspects(snapshots, most, options.channel), || summary(last, most));
+    Findings { suspects, notes, summary }
 }
 
 fn way(snapshot: &Snapshot, id: u32) -> Result<String> {

@@ -3,12 +3,13 @@
 
 use super::columns::Columns;
 use super::kind::NodeKind;
+use super::sizes::Sizes;
 
 const UNOWNED: u32 = u32::MAX;
 const SHARED: u32 = u32::MAX - 1;
 
-/// Moves the sizes of owned nodes to their owners.
-pub(super) fn move_to_owners(columns: &mut Columns) {
+/// Moves the sizes of owned nodes, which are apart from the graph, to their owners.
+pub(super) fn move_to_owners(columns: &Columns, sizes: &mut Sizes) {
     // Without a user's root the snapshot shows V8's internals, and shows them as they are.
     if !has_user_root(columns) {
         return;
@@ -19,9 +20,9 @@ pub(super) fn move_to_owners(columns: &mut Columns) {
             continue;
         }
         if columns.kinds[owner] != NodeKind::Synthetic && owner != columns.root as usize {
-            let size = columns.sizes.get(owned);
-            columns.sizes.set(owned, 0);
-            columns.sizes.add(owner, size);
+            let size = sizes.get(owned);
+            sizes.set(owned, 0);
+            sizes.add(owner, size);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::distances::{NONE, distances};
 use super::dominators::dominators;
 use super::json::Scanner;
 use super::kind::{EdgeKind, NodeKind};
+use super::parallel::both;
 use super::parse::parse;
 use super::progress::{Phase, Progress, Report};
 use super::read::{Source, decode, open};
@@ -91,7 +92,7 @@ impl Snapshot {
         Self::load(decode(reader)?, report)
     }
 
-    fn load(source: Source, report: Report) -> Result<Self> {
+    pub(super) fn load(source: Source, report: Report) -> Result<Self> {
         let mut scanner = Scanner::new(source, report);
         let mut columns = parse(&mut scanner)?;
         let bytes = scanner.position();
@@ -106,8 +107,10 @@ impl Snapshot {
         }
         let weak_maps = entries(&columns.strings);
         mark_tables(&mut columns, &weak_maps);
-        move_to_owners(&mut columns);
-        let tree = dominators(&columns);
+        // The tree is made of the graph alone.
+        let mut sizes = std::mem::take(&mut columns.sizes);
+        let (tree, ()) = both(|| dominators(&columns), || move_to_owners(&columns, &mut sizes));
+        columns.sizes = sizes;
         let retained = retained(&columns.sizes, &tree);
         let mut dominators = vec![0; columns.node_count()];
         for (node, idom) in tree.nodes.iter().zip(&tree.idoms) {
@@ -237,13 +240,17 @@ impl Snapshot {
 
     /// What refers to a node, weakly or not, in the file's order.
     pub fn retainers(&self, node: Node) -> impl ExactSizeIterator<Item = Retainer> + '_ {
-        let retainers = self.retainers.get_or_init(|| Retainers::new(&self.columns));
-        retainers.of(node as usize).iter().map(|edge| {
+        self.index_retainers().of(node as usize).iter().map(|edge| {
             let edge = *edge as usize;
             let from =
                 self.columns.first_edges.partition_point(|first| *first as usize <= edge) - 1;
             Retainer { from: from as Node, edge: self.edge(edge) }
         })
+    }
+
+    /// Sorts edges by their targets: [`Snapshot::retainers`] does it when it is first asked.
+    pub(super) fn index_retainers(&self) -> &Retainers {
+        self.retainers.get_or_init(|| Retainers::new(&self.columns))
     }
 
     fn edge(&self, edge: usize) -> Edge {

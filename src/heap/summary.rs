@@ -1,8 +1,9 @@
 //! What one snapshot shows: who holds most, and shapes that are often a mistake.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use super::heaviest::heaviest;
 use super::leak::{Holder, Names};
 use super::{EdgeKind, EdgeName, Node, NodeKind, Snapshot};
 
@@ -36,6 +37,12 @@ pub enum Shape {
     SparseArray {
         /// The node's id.
         id: u32,
+        /// The variable or property that holds it; empty where none does.
+        name: String,
+        /// Where that is declared.
+        file: Option<String>,
+        /// From 1.
+        line: Option<u32>,
         /// Elements that are there.
         elements: u64,
         /// Elements that there is room for.
@@ -49,6 +56,10 @@ pub enum Shape {
         id: u32,
         /// The function.
         name: String,
+        /// Where it stands.
+        file: Option<String>,
+        /// From 1.
+        line: Option<u32>,
         /// What its scope alone keeps.
         bytes: u64,
     },
@@ -90,13 +101,14 @@ const WORTH: u64 = 16 << 10;
 /// Summarises a snapshot: at most `most` rows of each kind.
 pub fn summary(snapshot: &Snapshot, most: usize) -> Summary {
     let names = Names::new(snapshot);
-    let heaviest = heaviest(snapshot, 8 * most);
+    let heaviest: Vec<Node> =
+        heaviest(snapshot, WORTH).iter().map(|heavy| heavy.node).take(8 * most).collect();
     Summary {
         bytes: snapshot.retained(snapshot.root()),
         constructors: constructors(snapshot, most),
         holders: names.holders(&heaviest, most),
         packages: packages(snapshot, &names, most),
-        shapes: shapes(snapshot, most),
+        shapes: shapes(snapshot, &names, most),
     }
 }
 
@@ -147,29 +159,6 @@ fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
         .collect()
 }
 
-/// The objects that retain most; not one of which another that it dominates makes up more than half.
-fn heaviest(snapshot: &Snapshot, most: usize) -> Vec<Node> {
-    let mut nodes: Vec<Node> = snapshot
-        .nodes()
-        .filter(|&node| snapshot.kind(node) == NodeKind::Object && snapshot.retained(node) >= WORTH)
-        .filter(|&node| !snapshot.raw_name(node).starts_with(b"system / "))
-        .collect();
-    nodes.sort_unstable_by_key(|&node| (std::cmp::Reverse(snapshot.retained(node)), node));
-    nodes.truncate(most);
-    let mut made_up = FxHashSet::default();
-    for &node in &nodes {
-        let mut at = node;
-        while snapshot.dominator(at) != at {
-            at = snapshot.dominator(at);
-            if snapshot.retained(node) * 2 > snapshot.retained(at) {
-                made_up.insert(at);
-            }
-        }
-    }
-    nodes.retain(|node| !made_up.contains(node));
-    nodes
-}
-
 /// Each object counts for the package of the nearest function or instance above it in the dominator tree.
 fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
     let mut rows: FxHashMap<&str, (u64, u64)> = FxHashMap::default();
@@ -217,7 +206,7 @@ fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
     rows
 }
 
-fn shapes(snapshot: &Snapshot, most: usize) -> Vec<Shape> {
+fn shapes(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Shape> {
     let mut shapes = duplicated_strings(snapshot, most);
     let (mut zombies, mut zombie_bytes) = (0, 0);
     for node in snapshot.nodes() {
@@ -246,10 +235,29 @@ fn shapes(snapshot: &Snapshot, most: usize) -> Vec<Shape> {
     }
     shapes.sort_by_key(|shape| std::cmp::Reverse(shape.bytes()));
     shapes.truncate(most);
+    shapes.iter_mut().for_each(|shape| shape.find(snapshot, names));
     shapes
 }
 
 impl Shape {
+    /// Says where it is in the program.
+    fn find(&mut self, snapshot: &Snapshot, names: &Names) {
+        match self {
+            Shape::SparseArray { id, name, file, line, .. } => {
+                let holders = snapshot.by_id(*id).map(|node| names.holders(&[node], 1));
+                if let Some(holder) = holders.and_then(|mut holders| holders.pop()) {
+                    (*name, *file, *line) = (holder.name, holder.file, holder.line);
+                }
+            }
+            Shape::HugeClosure { id, file, line, .. } => {
+                if let Some(place) = snapshot.by_id(*id).and_then(|node| names.place(node)) {
+                    (*file, *line) = (Some(place.file), Some(place.line));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn bytes(&self) -> u64 {
         match self {
             Shape::DuplicatedString { bytes, .. }
@@ -300,7 +308,15 @@ fn sparse_array(snapshot: &Snapshot, array: Node) -> Option<Shape> {
         })
         .max()?;
     let is_sparse = elements * 5 < capacity && elements * 5 < highest + 1;
-    is_sparse.then(|| Shape::SparseArray { id: snapshot.id(array), elements, capacity, bytes })
+    is_sparse.then(|| Shape::SparseArray {
+        id: snapshot.id(array),
+        name: String::new(),
+        file: None,
+        line: None,
+        elements,
+        capacity,
+        bytes,
+    })
 }
 
 fn huge_closure(snapshot: &Snapshot, closure: Node) -> Option<Shape> {
@@ -311,6 +327,8 @@ fn huge_closure(snapshot: &Snapshot, closure: Node) -> Option<Shape> {
     is_huge.then(|| Shape::HugeClosure {
         id: snapshot.id(closure),
         name: snapshot.name(closure).into_owned(),
+        file: None,
+        line: None,
         bytes,
     })
 }

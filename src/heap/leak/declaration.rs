@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::lexer::{Lexer, Token};
+
 /// A place in the text that gives a name its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Declaration {
@@ -86,16 +88,6 @@ struct Scan {
     found: Vec<Found>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token<'s> {
-    Word(&'s str),
-    /// A string without its quotes.
-    Text(&'s str),
-    Mark(u8),
-    /// A number, a template or a regular expression.
-    Value,
-}
-
 /// A bracket that is open, or a substitution in a template.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
@@ -149,7 +141,7 @@ impl Scan {
             scopes: vec![Scope { parent: 0, range: 0..source.len(), name: None }],
             found: Vec::new(),
         };
-        let mut lexer = Lexer { source: source.as_bytes(), text: source, at: 0, regex: true };
+        let mut lexer = Lexer::new(source);
         let mut open: Vec<(Open, u32)> = Vec::new();
         let mut scope = 0u32;
         let mut declaring: Vec<Declaring> = Vec::new();
@@ -260,13 +252,18 @@ impl Scan {
                             scan.found.push(Found { declaration, scope, what: What::Variable });
                         }
                     } else if last == Token::Mark(b'.')
-                        || open.last().is_some_and(|open| open.0 == Open::Brace)
+                        || open.last().is_none_or(|open| open.0 == Open::Brace)
                     {
                         let key = matches!(last, Token::Mark(b'{' | b',' | b';' | b'}'))
                             || matches!(last, Token::Word(_));
+                        let is_inside = !open.is_empty();
+                        // What is assigned and declared nowhere is a property of the global object.
                         let defines = lexer.is_assigned()
-                            || (last != Token::Mark(b'.') && next == Some(b':'))
-                            || (key && last != Token::Mark(b',') && next == Some(b';'));
+                            || (is_inside && last != Token::Mark(b'.') && next == Some(b':'))
+                            || (is_inside
+                                && key
+                                && last != Token::Mark(b',')
+                                && next == Some(b';'));
                         if defines && last != Token::Mark(b'?') {
                             let what = What::Property { made: lexer.is_made() };
                             scan.found.push(Found { declaration, scope, what });
@@ -346,188 +343,6 @@ impl Scan {
     }
 }
 
-struct Lexer<'s> {
-    source: &'s [u8],
-    text: &'s str,
-    at: usize,
-    /// A slash here begins a regular expression.
-    regex: bool,
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte == b'#' || byte >= 0x80
-}
-
-impl<'s> Lexer<'s> {
-    fn next(&mut self) -> Option<(usize, Token<'s>)> {
-        self.skip_blank();
-        let at = self.at;
-        let byte = *self.source.get(at)?;
-        let token = match byte {
-            b'"' | b'\'' => {
-                self.skip_string(byte);
-                self.regex = false;
-                let inner = at + 1..self.at.saturating_sub(1).max(at + 1);
-                Token::Text(self.text.get(inner).unwrap_or_default())
-            }
-            b'`' => {
-                self.at += 1;
-                let substitution = self.template();
-                return Some((at, if substitution { Token::Mark(b'`') } else { Token::Value }));
-            }
-            b'/' if self.regex => {
-                self.skip_regex();
-                self.regex = false;
-                Token::Value
-            }
-            byte if is_word(byte) => {
-                while self.source.get(self.at).copied().is_some_and(is_word) {
-                    self.at += 1;
-                }
-                let word = self.text.get(at..self.at).unwrap_or_default();
-                self.regex = matches!(
-                    word,
-                    "return"
-                        | "typeof"
-                        | "case"
-                        | "in"
-                        | "of"
-                        | "delete"
-                        | "void"
-                        | "instanceof"
-                        | "new"
-                        | "throw"
-                        | "else"
-                        | "do"
-                        | "await"
-                        | "yield"
-                );
-                if byte.is_ascii_digit() { Token::Value } else { Token::Word(word) }
-            }
-            _ => {
-                self.at += 1;
-                self.regex = !matches!(byte, b')' | b']' | b'}');
-                Token::Mark(byte)
-            }
-        };
-        Some((at, token))
-    }
-
-    /// Reads on in a template, to its end or to a substitution; whether it is the latter.
-    fn template(&mut self) -> bool {
-        while let Some(&byte) = self.source.get(self.at) {
-            self.at += 1;
-            match byte {
-                b'\\' => self.at += 1,
-                b'`' => {
-                    self.regex = false;
-                    return false;
-                }
-                b'$' if self.source.get(self.at) == Some(&b'{') => {
-                    self.at += 1;
-                    self.regex = true;
-                    return true;
-                }
-                _ => {}
-            }
-        }
-        false
-    }
-
-    fn skip_blank(&mut self) {
-        while let Some(&byte) = self.source.get(self.at) {
-            match (byte, self.source.get(self.at + 1)) {
-                (b'/', Some(b'/')) => self.skip_until(b"\n"),
-                (b'/', Some(b'*')) => self.skip_until(b"*/"),
-                (b'#', Some(b'!')) if self.at == 0 => self.skip_until(b"\n"),
-                _ if byte.is_ascii_whitespace() => self.at += 1,
-                _ => return,
-            }
-        }
-    }
-
-    fn skip_until(&mut self, end: &[u8]) {
-        let from = self.source.get(self.at..).unwrap_or_default();
-        self.at += memchr::memmem::find(from, end).map_or(from.len(), |found| found + end.len());
-    }
-
-    fn skip_string(&mut self, quote: u8) {
-        self.at += 1;
-        while let Some(&byte) = self.source.get(self.at) {
-            self.at += 1;
-            match byte {
-                b'\\' => self.at += 1,
-                b'\n' => return,
-                byte if byte == quote => return,
-                _ => {}
-            }
-        }
-    }
-
-    fn skip_regex(&mut self) {
-        let mut in_class = false;
-        self.at += 1;
-        while let Some(&byte) = self.source.get(self.at) {
-            self.at += 1;
-            match byte {
-                b'\\' => self.at += 1,
-                b'[' => in_class = true,
-                b']' => in_class = false,
-                b'/' if !in_class => return,
-                b'\n' => return,
-                _ => {}
-            }
-        }
-    }
-
-    /// The text from the next token on, blanks skipped.
-    fn ahead(&self) -> &'s [u8] {
-        let mut ahead = Lexer { source: self.source, text: self.text, at: self.at, regex: false };
-        ahead.skip_blank();
-        self.source.get(ahead.at..).unwrap_or_default()
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.ahead().first().copied()
-    }
-
-    /// Whether `=` follows, and not `==` or `=>`.
-    fn is_assigned(&self) -> bool {
-        let ahead = self.ahead();
-        // `??=` and `||=` are how a cache is often made.
-        let ahead =
-            ahead.strip_prefix(b"??").or_else(|| ahead.strip_prefix(b"||")).unwrap_or(ahead);
-        ahead.first() == Some(&b'=') && !matches!(ahead.get(1), Some(b'=' | b'>'))
-    }
-
-    fn value(&self) -> &'s [u8] {
-        let ahead = self.ahead();
-        let skip = ahead
-            .iter()
-            .take(4)
-            .take_while(|byte| matches!(byte, b'=' | b':' | b'?' | b'|' | b']'))
-            .count();
-        ahead[skip..].trim_ascii_start()
-    }
-
-    /// Whether what is assigned is made right here.
-    fn is_made(&self) -> bool {
-        let value = self.value();
-        let empty_object = value.first() == Some(&b'{') || value.first() == Some(&b'[');
-        empty_object
-            || value.starts_with(b"new ")
-            || value.starts_with(b"Object.create")
-            || value.starts_with(b"Array(")
-    }
-
-    fn is_required(&self) -> bool {
-        let value = self.value();
-        value.starts_with(b"require")
-            || value.starts_with(b"await import")
-            || value.starts_with(b"__importDefault")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -581,7 +396,8 @@ mod tests {
             }
             create.instances = [];
             const options = { limits: {}, 'quoted-name': 1 };
-            exports.table ??= {};";
+            exports.table ??= {};
+            undeclared = [];";
         let store = source.find("constructor() { this.items = new").unwrap();
         assert_eq!(line_of(source, property(source, "items", Some(store))), Some(7));
         assert_eq!(
@@ -600,6 +416,7 @@ mod tests {
         assert_eq!(line_of(source, property(source, "limits", None)), Some(11));
         assert_eq!(line_of(source, property(source, "quoted-name", None)), Some(11));
         assert_eq!(line_of(source, property(source, "table", None)), Some(12));
+        assert_eq!(line_of(source, property(source, "undeclared", None)), Some(13));
         assert_eq!(property(source, "missing", None), None);
     }
 

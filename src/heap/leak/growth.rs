@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::super::{Node, NodeKind, Snapshot};
+use super::super::{Node, NodeKind, Snapshot, parallel};
 use super::diff::{Counterparts, NONE};
 use super::owners::{Share, Slot, shares, slot_names, slot_target};
 
@@ -24,10 +24,29 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    /// From the first snapshot to the last.
+    fn new(slot: Slot, snapshots: usize) -> Self {
+        Growth {
+            thing: slot.holder,
+            slot,
+            before: Vec::new(),
+            bytes: vec![0; snapshots],
+            objects: vec![0; snapshots],
+            sample: Vec::new(),
+        }
+    }
+
+    /// What one snapshot has: all of it counts.
+    pub fn of_one(thing: Node, bytes: u64, sample: Vec<Node>) -> Self {
+        let slot = Slot { holder: thing, name: None };
+        Growth { bytes: vec![bytes], sample, ..Growth::new(slot, 1) }
+    }
+
+    /// From the first snapshot to the last; from nothing where there is one only.
     pub fn grown(&self) -> u64 {
-        let last = self.bytes.last().copied().unwrap_or(0);
-        last.saturating_sub(self.bytes.first().copied().unwrap_or(0))
+        match self.bytes.as_slice() {
+            [first, .., last] => last.saturating_sub(*first),
+            bytes => bytes.iter().sum(),
+        }
     }
 }
 
@@ -41,10 +60,11 @@ pub(super) struct Series<'s> {
 }
 
 impl<'s> Series<'s> {
-    pub fn new(snapshots: &'s [Snapshot]) -> Option<Self> {
-        let (last, earlier) = snapshots.split_last()?;
-        let counterparts: Vec<Counterparts> =
-            earlier.iter().map(|snapshot| Counterparts::find(snapshot, last)).collect();
+    /// Compares two snapshots or more.
+    pub fn new(snapshots: &'s [Snapshot]) -> Self {
+        let (last, earlier) = (&snapshots[snapshots.len() - 1], &snapshots[..snapshots.len() - 1]);
+        let counterparts =
+            parallel::map(earlier.iter().collect(), |snapshot| Counterparts::find(snapshot, last));
         let in_all: Vec<bool> = last
             .nodes()
             .map(|node| {
@@ -61,12 +81,13 @@ impl<'s> Series<'s> {
             }
         }
         skeletons.push(in_all);
-        Some(Series { snapshots, counterparts, skeletons })
+        Series { snapshots, counterparts, skeletons }
     }
 
-    /// Whether equal ids meant equal objects throughout.
-    pub fn by_id(&self) -> bool {
-        self.counterparts.iter().all(|counterparts| counterparts.by_id)
+    /// Whether equal ids meant equal objects in some of the snapshots and not in others.
+    pub fn is_mixed(&self) -> bool {
+        let by_id = self.counterparts.iter().filter(|counterparts| counterparts.by_id).count();
+        by_id > 0 && by_id < self.counterparts.len()
     }
 
     fn last(&self) -> &'s Snapshot {
@@ -87,23 +108,19 @@ impl<'s> Series<'s> {
     pub fn growths(&self) -> Vec<Growth> {
         let count = self.snapshots.len();
         let mut by_slot: FxHashMap<Slot, Growth> = FxHashMap::default();
-        for (index, snapshot) in self.snapshots.iter().enumerate() {
-            let to_last = self.to_last(index);
+        let shares = parallel::map((0..count).collect(), |index| {
             let mut found: Vec<(Slot, Share)> =
-                shares(snapshot, &self.skeletons[index]).into_iter().collect();
+                shares(&self.snapshots[index], &self.skeletons[index]).into_iter().collect();
             found.sort_by_key(|(slot, _)| slot.holder);
+            found
+        });
+        for (index, found) in shares.into_iter().enumerate() {
+            let to_last = self.to_last(index);
             for (slot, share) in found {
                 let holder =
                     to_last.as_ref().map_or(slot.holder, |to_last| to_last[slot.holder as usize]);
                 let slot = self.owner(Slot { holder, name: slot.name });
-                let growth = by_slot.entry(slot).or_insert_with(|| Growth {
-                    thing: slot.holder,
-                    slot,
-                    before: Vec::new(),
-                    bytes: vec![0; count],
-                    objects: vec![0; count],
-                    sample: Vec::new(),
-                });
+                let growth = by_slot.entry(slot).or_insert_with(|| Growth::new(slot, count));
                 growth.bytes[index] += share.bytes + share.shared;
                 growth.objects[index] += share.objects;
                 if index == count - 1 {
@@ -137,13 +154,11 @@ impl<'s> Series<'s> {
     /// A backing store's slot belongs to the object that has the store; a chain's to its head.
     fn owner(&self, slot: Slot) -> Slot {
         let last = self.last();
-        let mut holder = slot.holder;
-        let mut name = slot.name;
-        while is_store(last, holder) && self.is_old(last.dominator(holder)) {
-            holder = last.dominator(holder);
-            name = None;
+        let holder = owner_of_store(last, slot.holder);
+        if holder == slot.holder || !self.is_old(holder) {
+            return slot;
         }
-        Slot { holder, name }
+        Slot { holder, name: None }
     }
 
     /// Objects of the skeleton whose own size differs: memory outside of the heap, stores that were made longer.
@@ -163,14 +178,7 @@ impl<'s> Series<'s> {
             let sizes: Vec<u64> = before().chain([now]).collect();
             let least = sizes.iter().copied().min().unwrap_or(0);
             let slot = self.owner(Slot { holder: node, name: None });
-            let growth = by_slot.entry(slot).or_insert_with(|| Growth {
-                thing: slot.holder,
-                slot,
-                before: Vec::new(),
-                bytes: vec![0; count],
-                objects: vec![0; count],
-                sample: Vec::new(),
-            });
+            let growth = by_slot.entry(slot).or_insert_with(|| Growth::new(slot, count));
             for (sum, size) in growth.bytes.iter_mut().zip(sizes) {
                 *sum += size - least;
             }
@@ -288,7 +296,7 @@ fn is_system(snapshot: &Snapshot, node: Node) -> bool {
 }
 
 /// Whether a node is a part of the object that dominates it, not an object that a program sees.
-fn is_store(snapshot: &Snapshot, node: Node) -> bool {
+pub(super) fn is_store(snapshot: &Snapshot, node: Node) -> bool {
     match snapshot.kind(node) {
         NodeKind::Array => true,
         NodeKind::Native => snapshot.raw_name(node) == b"system / JSArrayBufferData",
@@ -300,13 +308,23 @@ fn is_store(snapshot: &Snapshot, node: Node) -> bool {
     }
 }
 
+/// The object that a store is a part of; of anything else itself.
+pub(super) fn owner_of_store(snapshot: &Snapshot, node: Node) -> Node {
+    let mut at = node;
+    // The root is its own dominator, whatever a damaged file says that it is.
+    while is_store(snapshot, at) && snapshot.dominator(at) != at {
+        at = snapshot.dominator(at);
+    }
+    at
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::graphs::{Graph, program};
     use super::*;
 
     fn growths(snapshots: &[Snapshot]) -> Vec<(String, u64, Vec<u64>)> {
-        let series = Series::new(snapshots).unwrap();
+        let series = Series::new(snapshots);
         let last = &snapshots[snapshots.len() - 1];
         let named = |growth: &Growth| {
             let variable = last.retainers(growth.thing).next().unwrap();

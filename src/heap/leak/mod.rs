@@ -10,16 +10,21 @@ mod entries;
 #[cfg(test)]
 mod graphs;
 mod growth;
+mod holders;
+mod lexer;
 mod names;
 mod owners;
 mod route;
 mod scene;
+mod single;
 mod sites;
 mod sourcemap;
 mod sources;
+mod wasm;
 
 use serde::Serialize;
 
+use super::parallel::both;
 use super::report::Channel;
 use super::{Node, Snapshot};
 use causes::Finding;
@@ -28,10 +33,11 @@ use route::Step;
 use scene::Scene;
 
 pub use causes::Cause;
+pub use holders::{Holder, Names};
 pub use sites::Site;
 pub use sources::Package;
 
-/// A holder that grows, named.
+/// A holder that grows or, where there is one snapshot only, is large: named.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspect {
@@ -45,11 +51,13 @@ pub struct Suspect {
     pub line: Option<u32>,
     /// From 1.
     pub column: Option<u32>,
-    /// By how much it grew from the first snapshot to the last.
+    /// Whether it rose from the first snapshot to the second and again to the third.
+    pub proven: bool,
+    /// By how much it grew from the first snapshot to the last; of one snapshot, what it retains.
     pub bytes: u64,
-    /// By how many entries.
-    pub count: u64,
-    /// Its bytes beyond what all snapshots have in common, by snapshot.
+    /// By how many entries; of one snapshot, how many it has. Absent where links of a chain were not counted.
+    pub count: Option<u64>,
+    /// Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains.
     pub growth: Vec<u64>,
     /// From the module or root down to it.
     pub path: Vec<String>,
@@ -76,29 +84,41 @@ pub struct Suspects {
     pub notes: Vec<String>,
 }
 
-/// Compares snapshots of one process, oldest first. One alone shows no growth.
+/// Compares snapshots of one process, oldest first. One alone shows what is large, not what grows.
 pub fn suspects(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
+    match snapshots {
+        [] => Suspects { suspects: Vec::new(), notes: Vec::new() },
+        [one] => Suspects {
+            suspects: single::suspects(one, most),
+            notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
+        },
+        _ => compare(snapshots, most, channel),
+    }
+}
+
+fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
     let mut notes = Vec::new();
-    let series = match Series::new(snapshots) {
-        Some(series) if snapshots.len() > 1 => series,
-        _ => {
-            notes.push("one snapshot shows what is there, not what grows: take two more with load in between".to_owned());
-            return Suspects { suspects: Vec::new(), notes };
-        }
-    };
     if snapshots.len() == 2 {
         notes.push(
             "two snapshots do not tell a leak from warm-up: a third one, later, does".to_owned(),
         );
     }
-    if !series.by_id() {
-        notes.push("the object ids of these snapshots are not those of one numbering: objects were matched by their paths".to_owned());
+    let last = &snapshots[snapshots.len() - 1];
+    let series = Series::new(snapshots);
+    if series.is_mixed() {
+        notes.push("these snapshots do not number objects alike: one was not taken as the others were, or of another process; objects were matched by their paths, which may miss some".to_owned());
     }
-    let scene = Scene::new(&snapshots[snapshots.len() - 1]);
-    let growths = series.growths();
+    let prepare = || {
+        last.index_retainers();
+        Scene::new(last)
+    };
+    let (scene, growths) = both(prepare, || series.growths());
+    let is_old = |node: Node| series.is_old(node);
     let mut suspects: Vec<Suspect> = Vec::new();
     for growth in growths.iter().take(MAX_GROWTHS) {
-        let Some(suspect) = suspect(&scene, snapshots, &series, growth) else { continue };
+        let count = Some(entries_grown(snapshots, growth));
+        let Some(mut suspect) = suspect(&scene, growth, count, &is_old) else { continue };
+        suspect.proven = snapshots.len() > 2;
         let twin = suspects.iter_mut().find(|known| known.is_same(&suspect));
         match twin {
             Some(twin) => twin.absorb(suspect),
@@ -110,174 +130,30 @@ pub fn suspects(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -
     suspects.retain(|suspect| suspect.bytes >= least);
     let is_external = |suspect: &Suspect| suspect.cause == Cause::Buffers;
     if channel == Some(Channel::External) && !suspects.iter().any(is_external) {
-        add_wasm_memories(&scene, &series, &mut suspects, &mut notes);
+        wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
     }
     suspects.truncate(most);
     Suspects { suspects, notes }
 }
 
-/// From Node 26 on a WebAssembly memory shows its size only while a program looks at its buffer. Where memory outside of
-/// the heap grows and no buffer does, it is likely to be one of these.
-fn add_wasm_memories(
-    scene: &Scene,
-    series: &Series,
-    suspects: &mut Vec<Suspect>,
-    notes: &mut Vec<String>,
-) {
-    let snapshot = scene.snapshot;
-    let is_memory = |&node: &Node| {
-        snapshot.raw_name(node) == b"Memory"
-            && series.is_old(node)
-            && scene
-                .property(node, "__proto__")
-                .is_some_and(|proto| snapshot.raw_name(proto) == b"WebAssembly.Memory")
-    };
-    for node in snapshot.nodes().filter(is_memory).take(MAX_GROWTHS) {
-        let steps = route::route(scene, node, &|node| series.is_old(node));
-        let named = names::name(scene, &steps);
-        let Some(place) = named.place.filter(|place| !sources::is_internal(&place.file)) else {
-            continue;
-        };
-        let package = sources::package_of(&place.file);
-        let mut path = named.path;
-        path.push("WebAssembly.Memory".to_owned());
-        suspects.insert(
-            0,
-            Suspect {
-                cause: Cause::Buffers,
-                advice: advice::advice(Cause::Buffers, &named.name, None, package.as_ref()),
-                name: named.name,
-                file: Some(place.file),
-                line: Some(place.line),
-                column: Some(place.column),
-                bytes: 0,
-                count: 0,
-                growth: Vec::new(),
-                path,
-                holder: named.holder,
-                captured: None,
-                package,
-                sites: Vec::new(),
-            },
-        );
-        notes.push("these snapshots do not tell the size of WebAssembly memory: it is listed because memory outside of the heap grew and no buffer did".to_owned());
-    }
-    notes.dedup();
-}
-
-/// Something large and what holds it.
-#[derive(Debug, Serialize)]
-pub struct Holder {
-    /// The variable or property.
-    pub name: String,
-    /// What it is: its constructor.
-    pub constructor: String,
-    /// V8's id of the object.
-    pub id: u32,
-    /// Where it is declared.
-    pub file: Option<String>,
-    /// From 1.
-    pub line: Option<u32>,
-    /// What would be freed with it.
-    pub retained: u64,
-    /// From the module or root down to it.
-    pub path: Vec<String>,
-}
-
-/// Names for the objects of one snapshot.
-pub struct Names<'s> {
-    scene: Scene<'s>,
-}
-
-impl<'s> Names<'s> {
-    /// Learns which script is which.
-    pub fn new(snapshot: &'s Snapshot) -> Self {
-        Names { scene: Scene::new(snapshot) }
-    }
-
-    /// The variables and properties behind objects, one for each place; what lies within another is left out.
-    pub fn holders(&self, nodes: &[Node], most: usize) -> Vec<Holder> {
-        let snapshot = self.scene.snapshot;
-        let mut holders: Vec<(Node, Holder)> = Vec::new();
-        for &node in nodes {
-            let is_within = |outer: &(Node, Holder)| {
-                let mut at = node;
-                std::iter::from_fn(|| {
-                    let above = snapshot.dominator(at);
-                    let moved = above != at;
-                    at = above;
-                    moved.then_some(above)
-                })
-                .take(64)
-                .any(|above| above == outer.0)
-            };
-            if holders.len() >= most || holders.iter().any(is_within) {
-                continue;
-            }
-            let steps = route::route(&self.scene, node, &|_| true);
-            let named = names::name(&self.scene, &steps);
-            let is_own =
-                named.place.as_ref().is_some_and(|place| !sources::is_internal(&place.file));
-            if named.name.is_empty() || !is_own {
-                continue;
-            }
-            let holder = Holder {
-                name: named.name,
-                constructor: snapshot.name(node).into_owned(),
-                id: snapshot.id(node),
-                file: named.place.as_ref().map(|place| place.file.clone()),
-                line: named.place.as_ref().map(|place| place.line),
-                retained: snapshot.retained(node),
-                path: named.path,
-            };
-            holders.push((node, holder));
-        }
-        holders.into_iter().map(|found| found.1).collect()
-    }
-
-    /// The way to an object, one line a reference, from the module or root down.
-    pub fn path_to(&self, node: Node) -> Vec<String> {
-        names::path(&self.scene, &route::route(&self.scene, node, &|_| true))
-    }
-
-    /// The script of a function, or of an instance's class.
-    pub fn script(&self, node: Node) -> Option<&str> {
-        self.scene.script(node)
-    }
-
-    /// The package of a script, `(application)` or `(node)`.
-    pub fn package(&self, script: &str) -> String {
-        if sources::is_internal(script) {
-            return "(node)".to_owned();
-        }
-        sources::package_of(&sources::path_of(script)).map_or_else(
-            || "(application)".to_owned(),
-            |package| match package.version {
-                Some(version) => format!("{}@{version}", package.name),
-                None => package.name,
-            },
-        )
-    }
-}
-
 /// Growths that are named at all: the rest is small beside them.
 const MAX_GROWTHS: usize = 64;
 
+/// Names what grew. Nodes that are not `is_old` are what it consists of.
 fn suspect(
     scene: &Scene,
-    snapshots: &[Snapshot],
-    series: &Series,
     growth: &Growth,
+    count: Option<u64>,
+    is_old: &dyn Fn(Node) -> bool,
 ) -> Option<Suspect> {
-    let is_old = |node: Node| series.is_old(node);
-    let steps = way(scene, growth, &is_old);
+    let steps = way(scene, growth, is_old);
     let Finding { cause, subject, event, captured, weak_map } =
-        causes::find(scene, growth.thing, &steps, &growth.sample, &is_old);
+        causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
     let named = names::name(scene, &steps[..subject]);
-    let found = sites::sites(scene, cause, &growth.sample, &is_old);
+    let found = sites::sites(scene, cause, &growth.sample, is_old);
     // A value that only a WeakMap's key leads to is called as the WeakMap is.
     let table = weak_map
-        .map(|node| names::name(scene, &route::route(scene, node, &is_old)))
+        .map(|node| names::name(scene, &route::route(scene, node, is_old)))
         .filter(|table| !table.name.is_empty());
     let (name, place) = match cause {
         Cause::Listeners => (
@@ -286,7 +162,7 @@ fn suspect(
         ),
         Cause::Timers => {
             let function = found.first().map(|site| &site.0);
-            let name = sites::timer_name(scene, &growth.sample, function, &is_old);
+            let name = sites::timer_name(scene, &growth.sample, function, is_old);
             (name, function.map(|function| function.place.clone()))
         }
         Cause::Weak if table.is_some() => {
@@ -312,8 +188,9 @@ fn suspect(
         file: place.as_ref().map(|place| place.file.clone()),
         line: place.as_ref().map(|place| place.line),
         column: place.as_ref().map(|place| place.column),
+        proven: false,
         bytes: growth.grown(),
-        count: entries_grown(snapshots, growth),
+        count,
         growth: growth.bytes.clone(),
         path,
         holder: named.holder,
@@ -375,7 +252,7 @@ impl Suspect {
 
     fn absorb(&mut self, other: Suspect) {
         self.bytes += other.bytes;
-        self.count += other.count;
+        self.count = self.count.zip(other.count).map(|(own, other)| own + other);
         self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
     }
 }

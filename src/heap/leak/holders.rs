@@ -1,0 +1,108 @@
+//! What holds the heaviest objects of one snapshot.
+
+use serde::Serialize;
+
+use super::super::{Node, Snapshot};
+use super::scene::Scene;
+use super::{names, route, sources};
+
+/// Something large and what holds it.
+#[derive(Debug, Serialize)]
+pub struct Holder {
+    /// The variable or property.
+    pub name: String,
+    /// What it is: its constructor.
+    pub constructor: String,
+    /// V8's id of the object.
+    pub id: u32,
+    /// Where it is declared.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// What would be freed with it.
+    pub retained: u64,
+    /// From the module or root down to it.
+    pub path: Vec<String>,
+}
+
+/// Names for the objects of one snapshot.
+pub struct Names<'s> {
+    scene: Scene<'s>,
+}
+
+impl<'s> Names<'s> {
+    /// Learns which script is which.
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Names { scene: Scene::new(snapshot) }
+    }
+
+    /// The variables and properties behind objects, one for each place; what lies within another is left out.
+    pub fn holders(&self, nodes: &[Node], most: usize) -> Vec<Holder> {
+        let snapshot = self.scene.snapshot;
+        let mut holders: Vec<(Node, Holder)> = Vec::new();
+        for &node in nodes {
+            let is_within = |outer: &(Node, Holder)| {
+                let mut at = node;
+                std::iter::from_fn(|| {
+                    let above = snapshot.dominator(at);
+                    let moved = above != at;
+                    at = above;
+                    moved.then_some(above)
+                })
+                .take(64)
+                .any(|above| above == outer.0)
+            };
+            if holders.len() >= most || holders.iter().any(is_within) {
+                continue;
+            }
+            let steps = route::route(&self.scene, node, &|_| true);
+            let named = names::name(&self.scene, &steps);
+            let is_own =
+                named.place.as_ref().is_some_and(|place| !sources::is_internal(&place.file));
+            if named.name.is_empty() || !is_own {
+                continue;
+            }
+            let holder = Holder {
+                name: named.name,
+                constructor: snapshot.name(node).into_owned(),
+                id: snapshot.id(node),
+                file: named.place.as_ref().map(|place| place.file.clone()),
+                line: named.place.as_ref().map(|place| place.line),
+                retained: snapshot.retained(node),
+                path: named.path,
+            };
+            holders.push((node, holder));
+        }
+        holders.into_iter().map(|found| found.1).collect()
+    }
+
+    /// The way to an object, one line a reference, from the module or root down.
+    pub fn path_to(&self, node: Node) -> Vec<String> {
+        names::path(&self.scene, &route::route(&self.scene, node, &|_| true))
+    }
+
+    /// Where a function of the program's own stands.
+    pub fn place(&self, node: Node) -> Option<sources::Place> {
+        let function = self.scene.function(node)?;
+        (!sources::is_internal(&function.script)).then_some(function.place)
+    }
+
+    /// The script of a function, or of an instance's class.
+    pub fn script(&self, node: Node) -> Option<&str> {
+        self.scene.script(node)
+    }
+
+    /// The package of a script, `(application)` or `(node)`.
+    pub fn package(&self, script: &str) -> String {
+        if sources::is_internal(script) {
+            return "(node)".to_owned();
+        }
+        sources::package_of(&sources::path_of(script)).map_or_else(
+            || "(application)".to_owned(),
+            |package| match package.version {
+                Some(version) => format!("{}@{version}", package.name),
+                None => package.name,
+            },
+        )
+    }
+}

@@ -1,0 +1,151 @@
+//! What is suspicious in one snapshot: the largest collections, by what holds them. Nothing shows that they grow.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::super::bits::Bits;
+use super::super::heaviest::{Heavy, heaviest};
+use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
+use super::growth::{Growth, is_store, owner_of_store};
+use super::scene::Scene;
+use super::{MAX_GROWTHS, Suspect, entries, sources, suspect};
+
+/// A collection of fewer items is not worth a suspicion.
+const MANY: usize = 16;
+/// The bytes below which nothing is one, and the share of the heap.
+const LEAST: u64 = 64 << 10;
+const LEAST_SHARE: u64 = 100;
+/// How many items of a collection are looked at.
+const SAMPLE: usize = 2048;
+/// How far up the dominator tree an object's part is recognised as one.
+const REACH: usize = 64;
+
+/// The suspects of a snapshot, those that retain most first.
+pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
+    let scene = Scene::new(snapshot);
+    let least = (snapshot.retained(snapshot.root()) / LEAST_SHARE).max(LEAST);
+    let mut heavy = heaviest(snapshot, least);
+    heavy.truncate(MAX_GROWTHS);
+    let mut items = items(snapshot, &heavy);
+    let mut found: Vec<(Node, Suspect)> = Vec::new();
+    for Heavy { node, heads_chain } in heavy {
+        if found.len() == most {
+            break;
+        }
+        let direct = items.remove(&node).unwrap_or_default();
+        let items = waits(snapshot, node).unwrap_or(direct);
+        let is_collection = items.count >= MANY && !is_code(snapshot, &items.sample);
+        if !(is_collection || heads_chain || is_bulk(snapshot, node))
+            || found.iter().any(|(outer, _)| is_within(snapshot, node, *outer))
+        {
+            continue;
+        }
+        let entries = entries::count(snapshot, node);
+        let count = match (heads_chain, entries >= MANY as u64) {
+            (true, _) => None,
+            (false, true) => Some(entries),
+            (false, false) => Some(items.count as u64),
+        };
+        let growth = Growth::of_one(node, snapshot.retained(node), items.sample);
+        let is_outside = |other: Node| !is_within(snapshot, other, node);
+        let Some(suspect) = suspect(&scene, &growth, count, &is_outside) else { continue };
+        // What Node itself keeps (its module cache, its tables) is no leak of the program's.
+        let is_own = suspect.file.as_deref().is_some_and(|file| !sources::is_internal(file));
+        let is_new = !found.iter().any(|(_, known)| known.is_same(&suspect));
+        if is_own && is_new && !suspect.name.is_empty() {
+            found.push((node, suspect));
+        }
+    }
+    found.into_iter().map(|(_, suspect)| suspect).collect()
+}
+
+/// What hangs from an object, its stores seen through.
+#[derive(Default)]
+struct Items {
+    count: usize,
+    sample: Vec<Node>,
+}
+
+impl Items {
+    fn add(&mut self, node: Node) {
+        self.count += 1;
+        if self.sample.len() < SAMPLE {
+            self.sample.push(node);
+        }
+    }
+}
+
+fn items(snapshot: &Snapshot, heavy: &[Heavy]) -> FxHashMap<Node, Items> {
+    let mut items: FxHashMap<Node, Items> = FxHashMap::default();
+    let mut is_heavy = Bits::new(snapshot.node_count());
+    heavy.iter().for_each(|heavy| is_heavy.set(heavy.node as usize));
+    let is_item = |kind| {
+        !matches!(
+            kind,
+            NodeKind::Array
+                | NodeKind::Code
+                | NodeKind::ObjectShape
+                | NodeKind::Synthetic
+                | NodeKind::Number
+                | NodeKind::Symbol
+        )
+    };
+    for node in snapshot.nodes().filter(|&node| is_item(snapshot.kind(node))) {
+        let above = owner_of_store(snapshot, snapshot.dominator(node));
+        if is_heavy.has(above as usize) && above != node && !is_store(snapshot, node) {
+            items.entry(above).or_default().add(node);
+        }
+    }
+    items
+}
+
+/// What waits for a promise: a chain of V8's own objects.
+fn waits(snapshot: &Snapshot, promise: Node) -> Option<Items> {
+    let next = |node| {
+        let is_reaction = |edge: &Edge| {
+            matches!(edge.kind, EdgeKind::Internal | EdgeKind::Hidden)
+                && snapshot.raw_name(edge.to) == b"system / PromiseReaction"
+        };
+        snapshot.edges(node).find(is_reaction).map(|edge| edge.to)
+    };
+    let mut waits = Items::default();
+    // A damaged file may have a ring of them.
+    let mut seen = FxHashSet::default();
+    let mut reaction = Some(next(promise)?);
+    while let Some(node) = reaction.filter(|&node| seen.insert(node)) {
+        waits.add(node);
+        reaction = next(node);
+    }
+    Some(waits)
+}
+
+/// Functions of which each is written elsewhere are a program's code: a namespace, a prototype, a table of handlers.
+fn is_code(snapshot: &Snapshot, items: &[Node]) -> bool {
+    let places: Vec<_> = items
+        .iter()
+        .filter(|&&node| snapshot.kind(node) == NodeKind::Closure)
+        .filter_map(|&node| snapshot.location(node))
+        .map(|location| (location.script_id, location.line, location.column))
+        .collect();
+    let different: FxHashSet<_> = places.iter().collect();
+    places.len() * 2 > items.len() && different.len() * 2 > places.len()
+}
+
+/// One large thing: a string, a buffer.
+fn is_bulk(snapshot: &Snapshot, node: Node) -> bool {
+    snapshot.kind(node) != NodeKind::Object
+        || snapshot.shallow(node) > snapshot.retained(node) / 2
+        || snapshot.edges(node).any(|edge| {
+            snapshot.kind(edge.to) == NodeKind::Native
+                && snapshot.retained(edge.to) > snapshot.retained(node) / 2
+        })
+}
+
+/// Whether `node` is `outer`, or kept by it alone.
+fn is_within(snapshot: &Snapshot, node: Node, outer: Node) -> bool {
+    let mut at = node;
+    (0..REACH).any(|_| {
+        let found = at == outer;
+        at = snapshot.dominator(at);
+        found
+    })
+}
