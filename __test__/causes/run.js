@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
+const { MAIN } = require('./define.js');
 const { makeNaming } = require('./names.js');
 
 const drivePath = path.join(__dirname, 'drive.cjs');
@@ -40,7 +41,7 @@ function unmark(text) {
 }
 
 /**
- * @param {import('./programs.js').Program} program
+ * @param {import('./define.js').Program} program
  * @param {{node?: string, random: () => number, rounds?: number, steps?: number, dir?: string}} options
  * @returns {Promise<{dir: string, snapshots: string[], expect: {cause: string[], name: string[], file: string, lines: number[] | null, package?: string} | null}>}
  */
@@ -66,7 +67,7 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
   });
   const { expect } = program;
   if (expect === null) return { dir, snapshots: snapshotsOf(dir, rounds), expect };
-  const file = name(expect.file ?? { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: 'main.js' }[program.kind]);
+  const file = name(expect.file ?? MAIN[program.kind]);
   const found = [...lines].find(([key]) => key.endsWith(file));
   return {
     dir,

@@ -42,22 +42,37 @@ async function compare(file) {
     const distance = mine[at + 4] === NONE ? -5 : Number(mine[at + 4]);
     if (distance !== nodeDistances[ordinal]) differing.distance++;
   }
-  const weak = nodeDistances.reduce((count, distance) => count + (distance === -5 ? 1 : 0), 0);
-  print(`${path.basename(file)}: ${nodeCount} nodes compared (${weak} only weakly reachable), differing: ${JSON.stringify(differing)}`);
+  const holds = contents(snapshot);
+  print(`${path.basename(file)}: ${nodeCount} nodes compared, differing: ${JSON.stringify(differing)}; among them ${JSON.stringify(holds)}`);
   assert.deepEqual(differing, { id: 0, shallow: 0, retained: 0, dominator: 0, distance: 0 });
-  return nodeCount;
+  return { nodeCount, holds };
+}
+
+/** How much of a snapshot is of the kinds that are hard to get right. */
+function contents({ nodes, nodeCount, nodeFieldCount, nodeNameOffset, strings, nodeDistances }) {
+  const count = { contexts: 0, externalStrings: 0, weakMaps: 0, weakMapValues: 0, onlyWeaklyReachable: 0 };
+  const key = new Map([['system / NativeContext', 'contexts'], ['system / ExternalStringData', 'externalStrings'], ['WeakMap', 'weakMaps']]);
+  for (let ordinal = 0; ordinal < nodeCount; ordinal++) {
+    const kind = key.get(strings[nodes.getValue(ordinal * nodeFieldCount + nodeNameOffset)]);
+    if (kind !== undefined) count[kind]++;
+    if (nodeDistances[ordinal] === -5) count.onlyWeaklyReachable++;
+  }
+  // Each value has a name of its own for the table's edge and its key's.
+  count.weakMapValues = strings.filter((text) => / pair in WeakMap \(table @\d+\)$/.test(text)).length;
+  return count;
 }
 
 let total = 0;
 try {
   const given = process.argv.slice(2);
-  for (const file of given) total += await compare(path.resolve(file));
+  for (const file of given) total += (await compare(path.resolve(file))).nodeCount;
   for (const version of given.length > 0 ? [] : [20, 22, 24, 26]) {
     const file = path.join(dir, `node-${version}.heapsnapshot`);
     execFileSync(here(`node_modules/node-${version}/bin/node`), [here('service.js'), file]);
-    const count = await compare(file);
-    assert.ok(count >= 1_000_000, `${count} nodes are fewer than a million`);
-    total += count;
+    const { nodeCount, holds } = await compare(file);
+    assert.ok(nodeCount >= 1_000_000, `${nodeCount} nodes are fewer than a million`);
+    for (const [kind, count] of Object.entries(holds)) assert.ok(count > 1, `the service holds ${count} of ${kind}`);
+    total += nodeCount;
     fs.rmSync(file);
   }
 } finally {

@@ -1,0 +1,22 @@
+'use strict';
+// How the programs are written down. One leak a program. `$name` is drawn anew at each run (names.js), so no rule of the
+// analyzer can know it. A line that ends in `//@` is one that the report may give; `expect.name` lists what it may call the
+// culprit, `expect.cause` the causes that fit. Without expectations a program is healthy.
+// Kinds: cjs (default), esm, typescript (transpiled, map inlined), bundle (esbuild, minified, map beside the file).
+
+const blob = `'x'.repeat(500) + i`;
+const record = `{ id: i, label: 'user ' + i, profile: { bio: ${blob}, tags: ['a', 'b', String(i)] } }`;
+const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: 'main.js' };
+
+/** @typedef {{title: string, kind?: string, files: Record<string, string>, expect: {cause: string[], name: string[], file?: string, line?: boolean, package?: string} | null}} Program */
+
+function collect() {
+  /** @type {Program[]} */
+  const programs = [];
+  const add = (title, files, expect, kind = 'cjs') => {
+    programs.push({ title, kind, files: typeof files === 'string' ? { [MAIN[kind]]: files } : files, expect });
+  };
+  return { programs, add };
+}
+
+module.exports = { collect, blob, record, MAIN };

@@ -1,0 +1,330 @@
+'use strict';
+// Maps, Sets, objects and arrays: in instances, classes, globals, modules and packages.
+
+const { collect, blob, record } = require('../define.js');
+
+const { programs, add } = collect();
+
+// ------------------------------------------------------------------------------------------- map
+add('map: class field', {
+  '$store.js': `
+    class $Store {
+      constructor() {
+        this.$items = new Map(); //@
+      }
+      add(key, value) { this.$items.set(key, value); }
+    }
+    module.exports = new $Store();`,
+  'main.js': `
+    const $store = require('./$store.js');
+    drive((i) => { $store.add('k' + i, ${record}); });`,
+}, { cause: ['map'], name: ['$items'], file: '$store.js', line: true });
+add('map: private field', `
+    class $Store {
+      #$items = new Map(); //@
+      add(key, value) { this.#$items.set(key, value); }
+    }
+    const $store = new $Store();
+    drive((i) => { $store.add('k' + i, ${record}); });`,
+{ cause: ['map'], name: ['$items'], line: true });
+add('map: closure', `
+    function $make() {
+      const $cache = new Map(); //@
+      return function $lookup(key, value) { $cache.set(key, value); return $cache.size; };
+    }
+    const $lookup = $make();
+    drive((i) => { $lookup('k' + i, ${record}); });`,
+{ cause: ['map'], name: ['$cache'], line: true });
+add('map: ES export', {
+  '$registry.mjs': `
+    export const $registry = new Map(); //@
+    export function $put(key, value) { $registry.set(key, value); }`,
+  'main.mjs': `
+    import { $put } from './$registry.mjs';
+    drive((i) => { $put('k' + i, ${record}); });`,
+}, { cause: ['map'], name: ['$registry'], file: '$registry.mjs', line: true }, 'esm');
+add('map: TypeScript', `
+    type $Row = { id: number };
+    interface $Shape { a: number; b: string }
+
+    class $Repo {
+      private readonly $rows: Map<string, $Row> = new Map(); //@
+      public keep(key: string, row: $Row): void { this.$rows.set(key, row); }
+    }
+    const $repo: $Repo = new $Repo();
+    declare function drive(step: (i: number) => void): void;
+    drive((i: number): void => { $repo.keep('k' + i, ${record}); });`,
+{ cause: ['map'], name: ['$rows'], file: 'main.ts', line: true }, 'typescript');
+add('map: bundle', {
+  '$lib.js': `
+    const $sessions = new Map(); //@
+    export function $login(key, value) { $sessions.set(key, value); return $sessions.size; }`,
+  'main.js': `
+    import { $login } from './$lib.js';
+    drive((i) => { $login('k' + i, ${record}); });`,
+}, { cause: ['map'], name: ['$sessions'], file: '$lib.js', line: true }, 'bundle');
+
+// ------------------------------------------------------------------------------------------- set
+add('set: class static', `
+    class $Tracker {
+      static $seen = new Set(); //@
+      static mark(value) { $Tracker.$seen.add(value); }
+    }
+    drive((i) => { $Tracker.mark(${record}); });`,
+{ cause: ['set'], name: ['$seen'], line: true });
+add('set: closure', `
+    const $guard = (() => {
+      const $visited = new Set(); //@
+      return (value) => $visited.add(value);
+    })();
+    drive((i) => { $guard('key-' + ${blob}); });`,
+{ cause: ['set'], name: ['$visited'], line: true });
+add('set: ES module', `
+    const $pending = new Set(); //@
+    export const $track = (value) => { $pending.add(value); };
+    drive((i) => { $track(${record}); });`,
+{ cause: ['set'], name: ['$pending'], line: true }, 'esm');
+add('set: bundle', {
+  '$lib.js': `
+    class $Seen {
+      $ids = new Set(); //@
+      note(id) { this.$ids.add(id); }
+    }
+    export const $seen = new $Seen();`,
+  'main.js': `
+    import { $seen } from './$lib.js';
+    drive((i) => { $seen.note(${record}); });`,
+}, { cause: ['set'], name: ['$ids'], file: '$lib.js', line: true }, 'bundle');
+
+// ---------------------------------------------------------------------------------------- object
+add('object: module level', {
+  '$state.js': `
+    const $table = {}; //@
+    exports.save = (key, value) => { $table[key] = value; };`,
+  'main.js': `
+    const { save } = require('./$state.js');
+    drive((i) => { save('k' + i, ${record}); });`,
+}, { cause: ['object'], name: ['$table'], file: '$state.js', line: true });
+add('object: instance, null prototype, strings', `
+    class $Memory {
+      constructor() { this.$entries = Object.create(null); } //@
+      set(key, value) { this.$entries[key] = JSON.stringify(value); }
+    }
+    const $app = { $memory: new $Memory() };
+    drive((i) => { $app.$memory.set('s' + i, ${record}); });`,
+{ cause: ['object'], name: ['$entries'], line: true });
+add('object: global', `
+    globalThis.$index = {}; //@
+    drive((i) => { globalThis.$index['k' + i] = ${record}; });`,
+{ cause: ['object'], name: ['$index'], line: true });
+add('object: ES export', {
+  '$cache.mjs': `
+    export const $cache = {}; //@`,
+  'main.mjs': `
+    import { $cache } from './$cache.mjs';
+    drive((i) => { $cache['k' + i] = ${record}; });`,
+}, { cause: ['object'], name: ['$cache'], file: '$cache.mjs', line: true }, 'esm');
+add('object: integer keys', `
+    const $byId = {}; //@
+    function $remember(i) { $byId[i * 7] = ${record}; }
+    drive((i) => { $remember(i); });`,
+{ cause: ['object'], name: ['$byId'], line: true });
+
+// ----------------------------------------------------------------------------------------- array
+add('array: function property', {
+  '$common.js': `
+    module.exports = function setup() {
+      $create.$instances = []; //@
+      function $create(name) {
+        function $item() { return name; }
+        $item.opts = { name, at: ${blob.replace(' + i', '')} };
+        $create.$instances.push($item);
+        return $item;
+      }
+      return $create;
+    };`,
+  'main.js': `
+    const $create = require('./$common.js')();
+    drive((i) => { $create('n' + i); });`,
+}, { cause: ['array'], name: ['$instances'], file: '$common.js', line: true });
+add('array: closure', `
+    function $logger() {
+      const $lines = []; //@
+      return { write(line) { $lines.push(line); }, count() { return $lines.length; } };
+    }
+    const $log = $logger();
+    drive((i) => { $log.write(${record}); });`,
+{ cause: ['array'], name: ['$lines'], line: true });
+add('array: class static', `
+    class $Pool {
+      static $all = []; //@
+      constructor(i) { this.payload = ${blob}; $Pool.$all.push(this); }
+    }
+    drive((i) => { new $Pool(i); });`,
+{ cause: ['array'], name: ['$all'], line: true });
+add('array: nested under app', `
+    class $Repo { constructor() { this.$rows = []; } } //@
+    function $build() { const $app = { $repo: new $Repo(), handle(i) { this.$repo.$rows.push(${record}); } }; return $app; }
+    const $app = $build();
+    drive((i) => { $app.handle(i); });`,
+{ cause: ['array'], name: ['$rows'], line: true });
+add('array: ES module', `
+    const $audit = []; //@
+    export function $note(entry) { $audit.push(entry); }
+    drive((i) => { $note(${record}); });`,
+{ cause: ['array'], name: ['$audit'], line: true }, 'esm');
+add('array: bundle', {
+  '$lib.js': `
+    export function $recorder() {
+      const $events = []; //@
+      return (event) => { $events.push(event); };
+    }`,
+  'main.js': `
+    import { $recorder } from './$lib.js';
+    const $record = $recorder();
+    drive((i) => { $record(${record}); });`,
+}, { cause: ['array'], name: ['$events'], file: '$lib.js', line: true }, 'bundle');
+add('array: linked list', `
+    let $head = null; //@
+    function $push(value) { $head = { value, next: $head }; }
+    drive((i) => { $push(${record}); });`,
+{ cause: ['array', 'object', 'other'], name: ['$head'], line: true });
+add('array: linked list, appended', `
+    class $Node { constructor(value) { this.value = value; this.next = null; } }
+    class $Queue {
+      constructor() { this.$first = this.$last = new $Node(null); } //@
+      push(value) { this.$last = this.$last.next = new $Node(value); }
+    }
+    const $queue = new $Queue();
+    drive((i) => { $queue.push(${record}); });`,
+{ cause: ['array', 'object', 'other'], name: ['$first', '$last', '$queue'], line: true });
+add('array: request state at module level', {
+  '$trace.js': `
+    const $recent = []; //@
+    module.exports = (req, res, next) => { $recent.push({ req, res, at: Date.now() }); next(); };`,
+  'main.js': `
+    const http = require('node:http');
+    const $trace = require('./$trace.js');
+    const server = http.createServer((req, res) => $trace(req, res, () => res.end('ok')));
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    server.listen(0, '127.0.0.1', () => {
+      const get = () => new Promise((resolve, reject) => {
+        http.get({ port: server.address().port, host: '127.0.0.1', agent }, (res) => { res.resume(); res.on('end', resolve); }).on('error', reject);
+      });
+      drive(get, { scale: 0.5 });
+    });`,
+}, { cause: ['array'], name: ['$recent'], file: '$trace.js', line: true });
+add('object: circular under a global', `
+    global.$graph = { $nodes: [] }; //@
+    drive((i) => {
+      const parent = { kind: 'p', data: ${blob}, children: [] };
+      for (let k = 0; k < 3; k++) parent.children.push({ kind: 'c', parent });
+      parent.root = global.$graph;
+      global.$graph.$nodes.push(parent); //@
+    });`,
+{ cause: ['array', 'object'], name: ['$graph', '$nodes'], line: true });
+
+// --------------------------------------------------------------------------------------- packages
+add('a package in node_modules', {
+  'node_modules/$pkg/package.json': `{ "name": "$pkg", "version": "3.1.4", "main": "lib/index.js" }`,
+  'node_modules/$pkg/lib/index.js': `
+    var $memo = {}; //@
+    module.exports = function $parse(text) { return $memo[text] || ($memo[text] = { text: text, parts: text.split('') }); };`,
+  'main.js': `
+    const $parse = require('$pkg');
+    drive((i) => { $parse('route/' + i + '/with/some/segments'); });`,
+}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg' });
+
+// ----------------------------------------------------------------------- class statics, instances
+add('class static: Map, TypeScript', `
+    type $Entry = { at: number; body: unknown };
+
+    abstract class $Base {
+      protected static readonly $known: Map<string, $Entry> = new Map(); //@
+    }
+    class $Child extends $Base {
+      public static learn(key: string, entry: $Entry): void { $Base.$known.set(key, entry); }
+    }
+    declare function drive(step: (i: number) => void): void;
+    drive((i: number): void => { $Child.learn('k' + i, { at: i, body: ${record} }); });`,
+{ cause: ['map'], name: ['$known'], file: 'main.ts', line: true }, 'typescript');
+add('class static: block, bundle', {
+  '$lib.js': `
+    export class $Audit {
+      static $trail; //@
+      static { this.$trail = []; } //@
+      static note(entry) { $Audit.$trail.push(entry); }
+    }`,
+  'main.js': `
+    import { $Audit } from './$lib.js';
+    drive((i) => { $Audit.note(${record}); });`,
+}, { cause: ['array'], name: ['$trail'], file: '$lib.js', line: true }, 'bundle');
+add('instance: a class that extends Map', `
+    class $Index extends Map {
+      remember(key, value) { return this.set(key, value); }
+    }
+    const $byKey = new $Index(); //@
+    drive((i) => { $byKey.remember('k' + i, ${record}); });`,
+{ cause: ['map'], name: ['$byKey'], line: true });
+add('instance: deep in an app, ES module', {
+  '$app.mjs': `
+    class $Layer { constructor(inner) { this.inner = inner; } }
+    class $Core { $jobs = new Map(); } //@
+    export const $app = new $Layer(new $Layer(new $Layer(new $Core())));`,
+  'main.mjs': `
+    import { $app } from './$app.mjs';
+    drive((i) => { $app.inner.inner.inner.$jobs.set(i, ${record}); });`,
+}, { cause: ['map'], name: ['$jobs'], file: '$app.mjs', line: true }, 'esm');
+
+// ---------------------------------------------------------------------------------------- globals
+add('global: undeclared', `
+    $trace = []; //@
+    drive((i) => { $trace.push(${record}); });`,
+{ cause: ['array'], name: ['$trace'], line: true });
+add('global: Map, ES module', `
+    globalThis.$registry ??= new Map(); //@
+    drive((i) => { globalThis.$registry.set('k' + i, ${record}); });`,
+{ cause: ['map'], name: ['$registry'], line: true }, 'esm');
+add('global: an instance, bundle', {
+  '$lib.js': `
+    class $Telemetry {
+      $points = []; //@
+      add(point) { this.$points.push(point); }
+    }
+    globalThis.$telemetry = new $Telemetry();`,
+  'main.js': `
+    import './$lib.js';
+    drive((i) => { globalThis.$telemetry.add(${record}); });`,
+}, { cause: ['array'], name: ['$points'], file: '$lib.js', line: true }, 'bundle');
+add('circular under a global: a tree with parents', `
+    globalThis.$tree = { children: [], parent: null, root: null }; //@
+    globalThis.$tree.root = globalThis.$tree;
+    function $grow(i) {
+      const node = { parent: globalThis.$tree, root: globalThis.$tree, children: [], data: ${record} };
+      node.self = node;
+      globalThis.$tree.children.push(node);
+    }
+    drive((i) => { $grow(i); });`,
+{ cause: ['array', 'object'], name: ['$tree', 'children'], line: true });
+add('circular under a global: members that know their room', `
+    class $Member { constructor(room, i) { this.room = room; this.peers = room.$members; this.data = ${record}; } }
+    class $Room {
+      constructor() { this.$members = new Set(); this.self = this; } //@
+      join(i) { this.$members.add(new $Member(this, i)); }
+    }
+    globalThis.$lobby = new $Room();
+    drive((i) => { globalThis.$lobby.join(i); });`,
+{ cause: ['set'], name: ['$members'], line: true });
+add('circular under a global: a ring of nodes, ES module', `
+    const $first = { data: null }; //@
+    $first.next = $first.prev = $first;
+    globalThis.$ring = $first; //@
+    export function $insert(i) {
+      const node = { data: ${record}, next: $first, prev: $first.prev };
+      $first.prev.next = node;
+      $first.prev = node;
+    }
+    drive((i) => { $insert(i); });`,
+{ cause: ['object', 'array', 'other'], name: ['$first', '$ring'], line: true }, 'esm');
+
+module.exports = programs;
