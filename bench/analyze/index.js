@@ -1,74 +1,105 @@
 'use strict';
-// Load + dominators + retained sizes: CPU seconds and peak memory beside other readers of heap
-// snapshots, in one run, as ratios. Before anything is timed every node is compared with DevTools'.
+// Load + dominators + retained sizes: CPU seconds, wall time and peak memory beside other readers of heap snapshots, in
+// one run, as ratios. Before anything is timed every node is compared with DevTools'. With three snapshots of one process,
+// also what their comparison with names costs beside loading each of them.
 //
 //   npm ci --prefix __test__/devtools && npm ci --ignore-scripts --prefix bench/analyze
-//   HEAP_SNAPSHOT="chroot /srv/trixie heap-snapshot" node bench/analyze SNAPSHOT...
+//   node --max-old-space-size=8000 bench/analyze/generate.js DIR 300 3
+//   HEAP_SNAPSHOT="chroot /srv/trixie heap-snapshot" node bench/analyze [--rounds 3] [--no-compare] [--diff] SNAPSHOT...
 //
 // HEAP_SNAPSHOT runs dinfuehr's binary, which wants glibc 2.39: on an older system, in a Debian 13 of
-// its own (debootstrap trixie), where the snapshots have the same paths. GNU time measures.
+// its own (debootstrap trixie), where the snapshots have the same paths. LOAD is our own reader where it is built
+// already (cargo build --release --example load). GNU time measures.
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
 
-const ROUNDS = 3;
+const { values, positionals } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, 'no-compare': { type: 'boolean' }, diff: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const ROUNDS = Number(values.rounds);
 const root = path.join(__dirname, '../..');
 const devtools = path.join(root, '__test__/devtools');
 const dinfuehr = process.env.HEAP_SNAPSHOT ?? path.join(__dirname, 'node_modules/.bin/heap-snapshot');
+const ours = process.env.LOAD ?? path.join(root, 'target/release/examples/load');
 
 // Half of the peers need more than V8's default for the larger files.
 const node = [process.execPath, '--max-old-space-size=12000'];
 const peers = {
-  plimsoll: (file) => [path.join(root, 'target/release/examples/load'), file],
+  plimsoll: (file) => [ours, file],
   'dinfuehr/heap-snapshot': (file) => [...dinfuehr.split(' '), 'roots', file],
   "DevTools' worker": (file) => [...node, path.join(devtools, 'load.mjs'), file],
   '@memlab/heap-analysis': (file) => [...node, path.join(__dirname, 'memlab.js'), file],
 };
 
-/** CPU seconds and peak kB of one run, or null where the peer does not run here or gives up. */
+/** CPU and wall seconds and peak bytes of one run, or null where the peer does not run here or gives up. */
 function measure(command) {
-  const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', 'measured %U %S %M', ...command], { encoding: 'utf8', maxBuffer: 1 << 26 });
-  const [, user, system, peak] = /measured (\S+) (\S+) (\S+)$/m.exec(stderr) ?? [];
+  const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', 'measured %U %S %e %M', ...command], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const [, user, system, wall, peak] = /measured (\S+) (\S+) (\S+) (\S+)$/m.exec(stderr) ?? [];
   if (status !== 0 || peak === undefined) return null;
   const json = stdout.split('\n').findLast((line) => line.includes('{'));
   const result = json === undefined ? {} : JSON.parse(json.slice(json.indexOf('{')));
-  return { cpu: Number(user) + Number(system), peak: Number(peak) * 1024, ...result };
+  return { ...result, cpu: Number(user) + Number(system), wall: Number(wall), peak: Number(peak) * 1024 };
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+const median = (runs, key) => runs.map((run) => run[key]).toSorted((a, b) => a - b)[runs.length >> 1];
 
-execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
-for (const file of process.argv.slice(2).map((name) => path.resolve(name))) {
-  const size = fs.statSync(file).size;
-  console.log(`\n${path.basename(file)}, ${(size / 1e6).toFixed(0)} MB`);
-  const equal = spawnSync(process.execPath, ['--max-old-space-size=12000', path.join(devtools, 'compare.mjs'), file], { encoding: 'utf8' });
-  if (equal.status === 0) console.log(`equal: ${equal.stdout.trim().split('\n').at(-1)}`);
-  else if (/Invalid string length|out of memory|Array buffer allocation/.test(equal.stderr)) console.log('equal: unknown, DevTools cannot load this file');
-  else throw new Error(`not equal to DevTools', so not timed:\n${equal.stdout}${equal.stderr}`);
-
-  const runs = Object.fromEntries(Object.keys(peers).map((name) => [name, []]));
+/** The medians of interleaved rounds: {name: {cpu, wall, peak, ...} | null}. */
+function interleaved(commands) {
+  const runs = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, command] of Object.entries(peers)) {
-      if (runs[name] !== null) {
-        const run = measure(command(file));
-        runs[name] = run === null ? null : [...runs[name], run];
-      }
+    for (const [name, command] of Object.entries(commands)) {
+      if (runs[name] === null) continue;
+      const run = measure(command);
+      runs[name] = run === null ? null : [...runs[name], run];
     }
   }
-  const [{ retained, nodes }] = runs.plimsoll;
-  const cpu = (name) => median(runs[name].map((run) => run.cpu));
-  const peak = (name) => median(runs[name].map((run) => run.peak));
-  console.log('| reader | CPU, ratio to plimsoll | memory, ratio to plimsoll | memory, ratio to the file |\n|---|---|---|---|');
-  for (const name of Object.keys(peers)) {
-    if (runs[name] === null) {
-      console.log(`| ${name} | does not run here, or gives up | | |`);
-      continue;
-    }
-    const [other] = runs[name];
-    if (other.retained !== undefined && (other.retained !== retained || other.nodes !== nodes)) {
-      console.log(`  (${name} counts ${other.nodes} nodes and ${other.retained} bytes at the root, not ${nodes} and ${retained})`);
-    }
-    const ratios = [cpu(name) / cpu('plimsoll'), peak(name) / peak('plimsoll'), peak(name) / size];
-    console.log(`| ${name} | ${ratios.map((ratio) => ratio.toFixed(2)).join(' | ')} |`);
-  }
+  return Object.fromEntries(Object.entries(runs).map(([name, all]) => [name, all && { ...all[0], cpu: median(all, 'cpu'), wall: median(all, 'wall'), peak: median(all, 'peak') }]));
 }
+
+const print = (line) => process.stdout.write(`${line}\n`);
+const table = (head, rows) => print([head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n'));
+const ratio = (a, b) => (a / b).toFixed(2);
+
+function compare(file) {
+  const equal = spawnSync(process.execPath, ['--max-old-space-size=12000', path.join(devtools, 'compare.mjs'), file], { encoding: 'utf8' });
+  if (equal.status === 0) print(`equal: ${equal.stdout.trim().split('\n').at(-1)}`);
+  else if (/Invalid string length|out of memory|Array buffer allocation/.test(equal.stderr)) print('equal: unknown, DevTools cannot load this file');
+  else throw new Error(`not equal to DevTools', so not timed:\n${equal.stdout}${equal.stderr}`);
+}
+
+function benchLoad(file) {
+  const size = fs.statSync(file).size;
+  print(`\n${file}, ${(size / 1e6).toFixed(0)} MB`);
+  if (!values['no-compare']) compare(file);
+  const found = interleaved(Object.fromEntries(Object.entries(peers).map(([name, command]) => [name, command(file)])));
+  const own = found.plimsoll;
+  const rows = Object.entries(found).map(([name, other]) => {
+    if (other === null) return [name, 'does not run here, or gives up', '', '', ''];
+    if (other.retained !== undefined && (other.retained !== own.retained || other.nodes !== own.nodes)) {
+      print(`(${name} counts ${other.nodes} nodes and ${other.retained} bytes at the root, not ${own.nodes} and ${own.retained})`);
+    }
+    return [name, ratio(other.cpu, own.cpu), ratio(other.wall, own.wall), ratio(other.peak, own.peak), ratio(other.peak, size)];
+  });
+  table(['reader', 'CPU, ratio to plimsoll', 'wall, ratio to plimsoll', 'memory, ratio to plimsoll', 'memory, ratio to the file'], rows);
+}
+
+/** What three cost together, beside the sum of what each costs alone. */
+function benchDiff(files) {
+  const size = files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
+  const commands = { diff: [ours, '--diff', ...files], ...Object.fromEntries(files.map((file) => [file, [ours, file]])) };
+  const { diff, ...loads } = interleaved(commands);
+  const sum = (key) => Object.values(loads).reduce((total, run) => total + run[key], 0);
+  print(`\n${files.length} snapshots, ${(size / 1e6).toFixed(0)} MB; the first suspect: ${diff.suspect}`);
+  table(['comparison with names, ratio to', 'CPU', 'wall', 'memory'], [
+    ['the sum of the loads', ratio(diff.cpu, sum('cpu')), ratio(diff.wall, sum('wall')), ratio(diff.peak, sum('peak'))],
+    ['the sum of the files', '', '', ratio(diff.peak, size)],
+  ]);
+}
+
+if (process.env.LOAD === undefined) execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
+const files = positionals.map((name) => path.resolve(name));
+if (values.diff) benchDiff(files);
+else files.forEach(benchLoad);

@@ -1,32 +1,44 @@
 //! Loads a snapshot and prints what it is; `--dump FILE` writes each node's id, shallow size,
 //! retained size, dominator's id and distance as five little-endian u64 for a comparison.
+//! `--diff A B C` compares snapshots and prints the first suspect.
 
 use std::error::Error;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use plimsoll::heap::{Snapshot, unattended};
+use plimsoll::heap::{Options, Snapshot, analyze, unattended};
+use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let path = arguments.first().ok_or("usage: load SNAPSHOT [--dump FILE]")?;
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["--diff", paths @ ..] => diff(paths)?,
+        [path] => load(path, None)?,
+        [path, "--dump", file] => load(path, Some(file))?,
+        _ => return Err("usage: load SNAPSHOT [--dump FILE] | load --diff SNAPSHOT...".into()),
+    };
+    writeln!(std::io::stdout(), "{result}")?;
+    Ok(())
+}
+
+fn diff(paths: &[&str]) -> Result<Value, Box<dyn Error>> {
+    let analysis: Value = serde_json::from_str(&analyze(paths, &Options::default(), &unattended)?)?;
+    let suspect = &analysis["suspects"][0];
+    let [cause, name] = ["cause", "name"].map(|key| suspect[key].as_str().unwrap_or("none"));
+    Ok(json!({ "suspect": format!("{cause} {name}") }))
+}
+
+fn load(path: &str, dump_to: Option<&str>) -> Result<Value, Box<dyn Error>> {
     let snapshot = Snapshot::open(Path::new(path), &unattended)?;
-    writeln!(
-        std::io::stdout(),
-        "{}",
-        serde_json::json!({
-            "bytes": snapshot.bytes(),
-            "nodes": snapshot.node_count(),
-            "edges": snapshot.edge_count(),
-            "retained": snapshot.retained(snapshot.root()),
-        })
-    )?;
-    if let [_, flag, file] = arguments.as_slice()
-        && flag == "--dump"
-    {
+    if let Some(file) = dump_to {
         dump(&snapshot, file)?;
     }
-    Ok(())
+    Ok(json!({
+        "bytes": snapshot.bytes(),
+        "nodes": snapshot.node_count(),
+        "edges": snapshot.edge_count(),
+        "retained": snapshot.retained(snapshot.root()),
+    }))
 }
 
 fn dump(snapshot: &Snapshot, file: &str) -> std::io::Result<()> {

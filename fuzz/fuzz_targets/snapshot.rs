@@ -1,36 +1,93 @@
-//! Reads what a mutated snapshot has become and asks for everything that it can tell.
+//! Reads what a mutated snapshot has become, asks for everything that it can tell, and names what it holds: alone, and
+//! beside two more mutations of the same bytes, as three snapshots of one process.
 //!
-//!   node fuzz/seed.js && RUSTC_BOOTSTRAP=1 cargo fuzz run snapshot -- -runs=1000000 -max_len=65536
+//!   node fuzz/seed.js && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none snapshot -- -runs=1000000 -max_len=65536
 
 #![no_main]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use plimsoll::heap::{Snapshot, unattended};
+use plimsoll::heap::{Options, Snapshot, describe, unattended};
 
 #[path = "../mutate.rs"]
 mod mutate;
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static GRAPHS: AtomicU64 = AtomicU64::new(0);
+static COMPARED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts what is allocated at once, to hold it against the input's length.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: it is the system's allocator; the counts beside it change nothing of what it gives and takes.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(live, Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+/// Three readers' buffers and what a table of names takes, whatever the input.
+const FIXED: usize = 16 << 20;
+/// A graph of small numbers takes more than its text: `1,` is an edge's word twice over.
+const MULTIPLE: usize = 64;
+
+fn read(text: &[u8]) -> Option<Snapshot> {
+    Snapshot::read(text, &unattended).ok()
+}
+
+fn ask(snapshot: &Snapshot) {
+    for node in snapshot.nodes() {
+        let _ = (snapshot.by_id(snapshot.id(node)), snapshot.name(node), snapshot.location(node));
+        assert!(snapshot.retained(node) >= snapshot.shallow(node));
+        let _ = (snapshot.dominator(node), snapshot.distance(node));
+        for edge in snapshot.edges(node) {
+            let _ = snapshot.edge_name(&edge);
+        }
+        let _ = snapshot.retainers(node).count();
+    }
+}
 
 fuzz_target!(|text: &[u8]| {
-    if let Ok(snapshot) = Snapshot::read(text, &unattended) {
-        GRAPHS.fetch_add(1, Ordering::Relaxed);
-        for node in snapshot.nodes() {
-            let _ = (snapshot.by_id(snapshot.id(node)), snapshot.name(node), snapshot.location(node));
-            assert!(snapshot.retained(node) >= snapshot.shallow(node));
-            let _ = (snapshot.dominator(node), snapshot.distance(node));
-            for edge in snapshot.edges(node) {
-                let _ = snapshot.edge_name(&edge);
-            }
-            let _ = snapshot.retainers(node).count();
+    let before = LIVE.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    if let Some(snapshot) = read(text) {
+        GRAPHS.fetch_add(1, Relaxed);
+        ask(&snapshot);
+        let mut snapshots = vec![snapshot];
+        let _ = describe(&snapshots, &Options::default());
+        let seed = text.iter().fold(0u64, |hash, byte| hash.wrapping_mul(31) ^ u64::from(*byte));
+        snapshots.extend([1, 2].iter().filter_map(|at| read(&mutate::mutate(text, seed ^ at))));
+        if snapshots.len() == 3 {
+            COMPARED.fetch_add(1, Relaxed);
+            let _ = describe(&snapshots, &Options::default());
         }
     }
-    let runs = RUNS.fetch_add(1, Ordering::Relaxed) + 1;
-    if runs.is_multiple_of(100_000) {
-        eprintln!("{runs} inputs, {} reached the graph", GRAPHS.load(Ordering::Relaxed));
+    let peak = PEAK.load(Relaxed) - before;
+    assert!(peak <= FIXED + MULTIPLE * text.len(), "{peak} bytes for an input of {}", text.len());
+    let runs = RUNS.fetch_add(1, Relaxed) + 1;
+    if runs.is_multiple_of(50_000) {
+        eprintln!(
+            "{runs} inputs: {} reached the graph, {} were compared as one of three",
+            GRAPHS.load(Relaxed),
+            COMPARED.load(Relaxed)
+        );
     }
 });
 
