@@ -84,7 +84,7 @@ test('collections reach the native side through V8, and through a PerformanceObs
     }, 1);`;
   const hooks = (env) => JSON.parse(execFileSync(process.execPath, ['-e', script], { env: { ...process.env, ...env } }));
   assert.deepEqual(hooks({}), { on: true, reason: null });
-  assert.deepEqual(hooks({ PLIMSOLL_HOOKS: 'off' }), { on: false, reason: 'turned off' });
+  assert.deepEqual(hooks({ PLIMSOLL_HOOKS: 'off' }), { on: false, reason: 'turned off by PLIMSOLL_HOOKS=off' });
 });
 
 /** Runs a watched program: [exit code, signal, stderr]. */

@@ -17,9 +17,11 @@ function rows() {
   const { watch } = require('../watch/watcher.js');
   const watcher = watch({ snapshotOn: [], report: [] });
   try {
-    const { hooks, limits, container, available } = watcher.stats();
+    const { hooks, limits, container, available, allocation } = watcher.stats();
     list.push(
       ['collection hooks', offBecause(hooks.reason)],
+      ['provoked collections', offBecause(hooks.reason)],
+      ['allocation sampling', offBecause(allocation.reason)],
       ['heap limit', bytes(limits.heap)],
       ['container limit', container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit)],
       ['memory available', available === null ? 'unknown: no /proc/meminfo' : bytes(available)],
@@ -28,14 +30,18 @@ function rows() {
     watcher.stop();
   }
   const { profiler, fork } = native.snapshotSupport();
-  list.push(['forked snapshots', offBecause(fork)], ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`]);
+  list.push(
+    ['forked snapshots', offBecause(fork)],
+    ['snapshot near limit', offBecause(fork)],
+    ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
+  );
   return list;
 }
 
 async function run(values, positionals, io) {
   const list = rows();
   if (values.json) io.stdout.write(`${JSON.stringify(Object.fromEntries(list), null, 2)}\n`);
-  else for (const [name, state] of list) io.stdout.write(`${name.padEnd(20)} ${state}\n`);
+  else for (const [name, state] of list) io.stdout.write(`${name.padEnd(21)} ${state}\n`);
   return native === null ? 1 : 0;
 }
 

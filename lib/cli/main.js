@@ -106,4 +106,4 @@ async function main(argv, io = { stdout: process.stdout, stderr: process.stderr,
   }
 }
 
-module.exports = { main, UsageError };
+module.exports = { main, parse, UsageError };

@@ -45,13 +45,13 @@ class AllocationSampler {
       this.#session = null;
       return this.#off(`Node has no inspector here (${error.message})`);
     }
-    const answer = native.startAllocationSampling(interval, DEPTH);
-    if (answer === 'missing') {
+    try {
+      this.#started = native.startAllocationSampling(interval, DEPTH);
+    } catch (error) {
       this.stop();
-      return this.#off('this Node does not export the sampling heap profiler');
+      return this.#off(error.message);
     }
-    this.#started = answer === 'on';
-    this.state = answer;
+    this.state = this.#started ? 'on' : 'in-use';
     this.reason = this.#started ? null : 'another profiler samples this process';
     return this.state;
   }

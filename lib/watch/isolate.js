@@ -34,9 +34,8 @@ class IsolateSampler {
    */
   constructor(options, on) {
     const { IsolateWatch } = requireNative();
-    const hooks = process.env.PLIMSOLL_HOOKS !== 'off';
     this.#native = new IsolateWatch(
-      { threadId, intervalMs: options.interval, windowMs: options.window, limit: options.limit, threshold: options.threshold, probeBudget: options.probeBudget, hooks },
+      { threadId, intervalMs: options.interval, windowMs: options.window, limit: options.limit, threshold: options.threshold, probeBudget: options.probeBudget },
       nodeHeap(),
       memoryRss(),
     );

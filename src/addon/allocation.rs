@@ -2,17 +2,21 @@
 
 use napi_derive::napi;
 
+use super::error::{Result, error};
+use crate::v8;
 use crate::v8::sampling_profiler::SamplingProfiler;
 
-/// Starts V8's sampling heap profiler: 'on', 'in-use' where it runs already, 'missing' without it.
+/// Starts V8's sampling heap profiler; false where it runs already. Throws where there is none.
 #[napi(catch_unwind)]
-pub fn start_allocation_sampling(interval: u32, depth: u16) -> &'static str {
-    let Ok(profiler) = SamplingProfiler::find() else { return "missing" };
+pub fn start_allocation_sampling(interval: u32, depth: u16) -> Result<bool> {
+    let profiler = SamplingProfiler::find().map_err(|_| {
+        error("ERR_PLIMSOLL_UNAVAILABLE", v8::missing("the sampling heap profiler"))
+    })?;
     // SAFETY: this is a call from JS.
-    if unsafe { profiler.start(u64::from(interval), depth) } { "on" } else { "in-use" }
+    Ok(unsafe { profiler.start(u64::from(interval), depth) })
 }
 
-/// Stops it; only after a start that gave 'on', on the same thread.
+/// Stops it; only after a start that gave true, on the same thread.
 #[napi(catch_unwind)]
 pub fn stop_allocation_sampling() {
     if let Ok(profiler) = SamplingProfiler::find() {

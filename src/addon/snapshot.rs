@@ -16,6 +16,7 @@ use crate::snapshot::job::{Job, Step};
 use crate::snapshot::name::Compression;
 use crate::snapshot::room::Heap;
 use crate::snapshot::session::{Method, Request};
+use crate::v8;
 use crate::v8::profiler::Profiler;
 
 /// What is asked for; the JS side has checked and filled in all of it. Sizes in bytes.
@@ -123,7 +124,7 @@ impl SnapshotEmergency {
     #[napi(constructor, catch_unwind)]
     pub fn new(request: SnapshotRequest) -> Result<Self> {
         let emergency = Emergency::new(request.try_into()?);
-        let missing = || error("ERR_PLIMSOLL_UNAVAILABLE", "this Node does not export its isolate");
+        let missing = || error("ERR_PLIMSOLL_UNAVAILABLE", v8::missing("its isolate"));
         emergency.map(Self).ok_or_else(missing)
     }
 

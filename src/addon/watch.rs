@@ -13,6 +13,7 @@ use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::thread;
 use crate::trend::{CollectionCause, Config};
+use crate::v8;
 use crate::v8::gc::{self, MARK_COMPACT, Pressure};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 
@@ -50,8 +51,6 @@ pub struct WatchOptions {
     pub threshold: f64,
     /// Share of the loop's time that probe collections may take.
     pub probe_budget: f64,
-    /// Off: the collections come through `observed`.
-    pub hooks: bool,
 }
 
 /// A watched isolate. Every method is for the thread that made it.
@@ -76,7 +75,7 @@ impl IsolateWatch {
         let record = Arc::new(Record::default());
         let told = HeapStatistics::from(&heap);
         record.tick(&told, f64::NAN, 0, rss as u64);
-        let (isolate, hooks_off) = match usable_isolate(&told, options.hooks) {
+        let (isolate, hooks_off) = match usable_isolate(&told) {
             Ok(isolate) => (Some(isolate), None),
             Err(reason) => (None, Some(reason)),
         };
@@ -245,17 +244,14 @@ pub fn job_count() -> u32 {
     u32::try_from(thread::job_count()).unwrap_or(u32::MAX)
 }
 
-fn usable_isolate(told: &HeapStatistics, wanted: bool) -> std::result::Result<Isolate, String> {
-    if !wanted {
-        return Err("turned off".into());
-    }
-    let missing = "this Node does not export the V8 functions that the hooks need";
+fn usable_isolate(told: &HeapStatistics) -> std::result::Result<Isolate, String> {
+    let missing = || v8::missing("the V8 functions that the hooks need");
     if !gc::available() {
-        return Err(missing.into());
+        return Err(missing());
     }
-    let isolate = Isolate::current().ok_or(missing)?;
+    let isolate = Isolate::current().ok_or_else(missing)?;
     // SAFETY: this is called from JS, on the isolate's thread.
-    let read = unsafe { HeapStatistics::read(isolate) }.ok_or(missing)?;
+    let read = unsafe { HeapStatistics::read(isolate) }.ok_or_else(missing)?;
     read.verify(told)?;
     Ok(isolate)
 }

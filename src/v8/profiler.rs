@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use super::heap_statistics::Isolate;
-use super::lookup;
+use super::{lookup, missing};
 
 type GetProfiler = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 type Take = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, bool, bool) -> *mut c_void;
@@ -42,8 +42,7 @@ impl Profiler {
 
     fn look_up() -> Result<Self, String> {
         let symbol = |name: &'static CStr| {
-            lookup(name)
-                .ok_or_else(|| format!("this Node does not export {}", name.to_string_lossy()))
+            lookup(name).ok_or_else(|| missing(&name.to_string_lossy()))
         };
         let take = symbol(
             c"_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_18ObjectNameResolverEbb",
