@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const { attach, configuredPort, listeningPorts } = require('../lib/inspect/target.js');
 const { main } = require('../lib/cli/main.js');
@@ -143,4 +143,36 @@ test('bad usage is refused before anything is touched', async () => {
     assert.equal(code, 2, args.join(' '));
     assert.match(err, /^plimsoll: /);
   }
+});
+
+const root = linux || (process.getuid() !== 0 && 'takes root: a process of another user, and one in a network of its own');
+
+test('a process of another user is refused, with what to do', { skip: root }, async (t) => {
+  const child = await start(t);
+  const nobody = { uid: 65_534, gid: 65_534, encoding: 'utf8', env: { PATH: process.env.PATH } };
+  const { status, stderr } = spawnSync(process.execPath, [path.join(__dirname, '../bin/plimsoll.js'), 'attach', '--no-snapshots', String(child.pid)], nobody);
+  assert.equal(status, 1);
+  assert.match(stderr, new RegExp(`^plimsoll: pid ${child.pid} belongs to another user; run plimsoll attach as that user\\.\n$`));
+  assert.equal(listeningPorts(child.pid).size, 0, 'its inspector was not opened');
+});
+
+test('a process in a container of its own is refused, with what to do', { skip: root }, async (t) => {
+  // A network of its own is what a container has, and what keeps its loopback from us.
+  const child = spawn('unshare', ['--net', process.execPath, PROGRAM], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
+  t.after(() => child.kill('SIGKILL'));
+  const [output] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
+  if (/unshare/.test(output)) return t.skip(`no network can be made here: ${output}`);
+  const { code, err } = await cli('--no-snapshots', String(child.pid));
+  assert.equal(code, 1);
+  assert.match(err, /container of its own.*docker exec or kubectl exec/);
+  await assert.rejects(attach(child.pid), { code: 'ERR_PLIMSOLL_NAMESPACE' });
+  assert.equal(child.exitCode, null, 'and it runs on: no signal was sent');
+});
+
+const flagless = !process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') && 'this Node has no --disable-sigusr1';
+
+test('a process that takes no SIGUSR1 is left alone', { skip: linux || flagless }, async (t) => {
+  const child = await start(t, { flags: ['--disable-sigusr1'] });
+  await assert.rejects(attach(child.pid), { code: 'ERR_PLIMSOLL_NO_INSPECTOR' });
+  assert.equal(child.exitCode, null, 'the signal would have killed it');
 });

@@ -43,3 +43,20 @@ test("under PM2: a stop that comes while it drains ends it before PM2's kill", a
   // An exit handler ran: it went by itself, and was not killed by SIGKILL 1.6 s after SIGINT.
   assert.match(text, /exit 1\n$/);
 });
+
+test('under PM2: memory that is really close to its limit ends the process with evidence, before PM2 would', async (t) => {
+  const { pm2 } = startPm2(t);
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-pressed-'));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
+  await pm2('start', path.join(__dirname, 'pressed-service.js'), '--name', 'pressed', '--restart-delay', '100', '--max-memory-restart', '400M', '--', dir);
+  const port = await until('the first start', () => fs.existsSync(path.join(dir, 'port')) && Number(fs.readFileSync(path.join(dir, 'port'), 'utf8')));
+  assert.equal(await get(port, '/fill'), 200);
+  const events = () => fs.readFileSync(path.join(dir, 'events.log'), 'utf8').trim().split('\n');
+  await until('the second start', () => events().filter((line) => line === 'start').length === 2);
+  const [, evidence, ...rest] = events();
+  assert.match(evidence, /^evidence /);
+  assert.deepEqual(rest, ['close', 'exit 1', 'start']);
+  assert.equal(fs.readdirSync(dir).filter((name) => name.endsWith('.heapsnapshot')).length, 1);
+  const [{ pm2_env: state }] = JSON.parse(await pm2('jlist'));
+  assert.deepEqual([state.restart_time, state.exit_code], [1, 1]);
+});

@@ -27,7 +27,7 @@ function commands(text) {
   const lines = text.replaceAll('\\\n', ' ').split('\n').map((line) => line.replace(/(^|\s)#.*/, ''));
   return lines.flatMap((line) => line.split(/&&|\|\||[|;&]/)).flatMap((command) => {
     const words = command.trim().split(/\s+/).filter(Boolean);
-    const at = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
+    const at = words.findIndex((word) => !/^[A-Za-z_]+=/.test(word));
     return at < 0 ? [] : [{ variables: words.slice(0, at), words: words.slice(at) }];
   });
 }

@@ -1,5 +1,7 @@
 //! What a person would grep for, with scopes resolved: each rule prefers silence to a guess.
 
+mod closures;
+
 use std::path::Path;
 
 use oxc_allocator::Allocator;
@@ -13,7 +15,7 @@ use serde::Serialize;
 /// A place that may leak.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `map`, `set`, `object`, `array`, `listeners` or `timers`, as in plimsoll's reports.
+    /// `map`, `set`, `object`, `array`, `listeners`, `timers` or `closure`, as in plimsoll's reports.
     pub cause: &'static str,
     /// The variable, or the receiver and its event.
     pub name: String,
@@ -45,8 +47,14 @@ pub fn scan(path: &Path, source: &str) -> Result<Vec<Finding>, Unread> {
     }
     let semantic = SemanticBuilder::new().build(&parsed.program).semantic;
     let file = File { semantic: &semantic, source };
-    let mut findings = file.containers();
-    findings.extend(file.calls());
+    let mut findings = file.closures();
+    // A listener or an interval that also keeps something large is said once.
+    let calls = file.calls().into_iter().filter(|call| {
+        !findings.iter().any(|finding| (finding.line, finding.column) == (call.line, call.column))
+    });
+    let calls: Vec<_> = calls.collect();
+    findings.extend(calls);
+    findings.extend(file.containers());
     findings.sort_by_key(|finding| (finding.line, finding.column));
     Ok(findings)
 }
@@ -79,14 +87,13 @@ impl<'a> File<'_, 'a> {
     fn finding(&self, cause: &'static str, name: String, span: Span, why: String) -> Finding {
         let before = &self.source[..span.start as usize];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
-        Finding {
-            cause,
-            name,
-            line: line as u32,
-            column: (before.len() - line_start) as u32 + 1,
-            why,
-        }
+        let column = (before.len() - line_start) as u32 + 1;
+        Finding { cause, name, line: self.line(span), column, why }
+    }
+
+    fn line(&self, span: Span) -> u32 {
+        let before = &self.source.as_bytes()[..span.start as usize];
+        before.iter().filter(|&&byte| byte == b'\n').count() as u32 + 1
     }
 
     /// Module-level Maps, Sets, objects and arrays that functions add to and nothing takes from.
@@ -111,7 +118,7 @@ impl<'a> File<'_, 'a> {
                 Use::Read | Use::Filled => {}
             }
         }
-        let line = self.finding(cause, String::new(), grows?, String::new()).line;
+        let line = self.line(grows?);
         let name = self.semantic.scoping().symbol_name(symbol).to_owned();
         let why = format!("grows at line {line} in a function; nothing here takes from it");
         Some(self.finding(cause, name, declarator.id.span(), why))
