@@ -9,6 +9,7 @@ const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 const { AllocationSampler, growth } = require('../lib/watch/allocation.js');
 const { native } = require('../lib/native.js');
+const { noHooks } = require('./support/hooks.js');
 
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
@@ -26,7 +27,7 @@ function moduleWith(t, source) {
 /** A node of a profile. */
 const node = (functionName, url, selfSize, children = []) => ({ callFrame: { functionName, url, lineNumber: 0, columnNumber: 0 }, selfSize, children });
 
-test('the function whose objects stay is named, the one whose objects went is not', (t) => {
+test('the function whose objects stay is named, the one whose objects went is not', { skip: noHooks }, (t) => {
   const { file, exports: app } = moduleWith(
     t,
     `const kept = [];
@@ -96,7 +97,7 @@ test('what shrank or came and went is no growth', () => {
   assert.deepEqual(growth({ head: node('f', '/app/a.js', 900) }, { head: node('f', '/app/a.js', 900) }), []);
 });
 
-test("another's sampling is read, and neither started nor stopped", (t) => {
+test("another's sampling is read, and neither started nor stopped", { skip: noHooks }, (t) => {
   assert.equal(native.startAllocationSampling(FINE.interval, 16), true);
   t.after(() => native.stopAllocationSampling());
   const sampler = new AllocationSampler();
@@ -110,7 +111,7 @@ test("another's sampling is read, and neither started nor stopped", (t) => {
   assert.equal(native.startAllocationSampling(FINE.interval, 16), false, 'it was stopped with ours');
 });
 
-test('sampling that another stopped is told, and may start again', (t) => {
+test('sampling that another stopped is told, and may start again', { skip: noHooks }, (t) => {
   const sampler = new AllocationSampler();
   t.after(() => sampler.stop());
   sampler.start();
@@ -120,7 +121,7 @@ test('sampling that another stopped is told, and may start again', (t) => {
   assert.equal(sampler.start(), 'on');
 });
 
-test('each thread has its own, and one that ends while sampled does no harm', async () => {
+test('each thread has its own, and one that ends while sampled does no harm', { skip: noHooks }, async () => {
   const source = `
     const { AllocationSampler } = require(${JSON.stringify(require.resolve('../lib/watch/allocation.js'))});
     const sampler = new AllocationSampler();
@@ -133,4 +134,11 @@ test('each thread has its own, and one that ends while sampled does no harm', as
   assert.equal(await exited, 0);
   assert.ok(main.read().head);
   main.stop();
+});
+
+test('where V8 lacks it, or it is turned off, the reason is said', { skip: !noHooks && 'it is here' }, () => {
+  const sampler = new AllocationSampler();
+  assert.equal(sampler.start(), 'off');
+  assert.equal(sampler.reason, 'turned off by PLIMSOLL_HOOKS=off');
+  assert.equal(sampler.read(), null);
 });

@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const { expectNoLeak } = require('plimsoll/test');
 const { mannKendall, medianStep } = require('../lib/test/statistics.js');
+const { noHooks } = require('./support/hooks.js');
 
 const nothing = () => {};
 
@@ -21,6 +22,7 @@ test('a function that keeps an object a call is found, sized and named', async (
     assert.equal(error.code, 'ERR_PLIMSOLL_LEAK');
     assert.ok(error.bytesPerIteration > 50 && error.bytesPerIteration < 200, `${error.bytesPerIteration} bytes`);
     assert.match(error.message, /^login leaks: about \d+ bytes a call/);
+    if (noHooks) return true; // the name comes from V8's sampling
     assert.match(error.message, /% of it allocated in login \(__test__\/expect-no-leak\.test\.js:\d+\)/);
     assert.equal(error.sites[0].file, __filename);
     return true;

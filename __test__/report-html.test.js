@@ -34,6 +34,8 @@ function hostileReport(text) {
   return report;
 }
 
+/** Evaluated in the page: the charts that are shown, by channel and size. */
+const charts = `[...document.querySelectorAll('svg.chart')].filter((chart) => chart.getClientRects().length > 0).map((chart) => chart.className.baseVal.replace('chart ', ''))`;
 const tags = (page) => page.match(/<[a-z!/][^\s>]*/gi);
 const many = (value, n) => Array.from({ length: n }, () => value);
 
@@ -121,12 +123,18 @@ test('in a browser', { skip: findChromium() === null && 'no Chromium here: apt-g
     assert.deepEqual(page.requests.filter((url) => !/^(file|data):/.test(url)), []);
     const text = await page.evaluate('document.body.innerText');
     for (const part of ['2 h 10 min to the limit', 'sessions', 'src/session.js:12', 'Snapshots', 'Caches', 'Process']) assert.ok(text.includes(part), part);
-    assert.equal(await page.evaluate('document.querySelectorAll("svg.chart").length'), 3);
+    assert.deepEqual(await page.evaluate(charts), ['heap wide', 'external half', 'native half']);
     // The style sheet is applied: the policy's hash is the one of the sheet.
     assert.equal(await page.evaluate('getComputedStyle(document.querySelector(".line")).fill'), 'none');
-    const picture = await page.screenshot();
-    if (process.env.PLIMSOLL_SCREENSHOTS) fs.writeFileSync(path.join(process.env.PLIMSOLL_SCREENSHOTS, 'report.png'), picture);
-    assert.ok(picture.length > 50_000);
+    assert.ok((await page.screenshot()).length > 50_000);
+  });
+
+  await t.test('pictures for a person, where PLIMSOLL_SCREENSHOTS names a folder', { skip: !process.env.PLIMSOLL_SCREENSHOTS && 'not asked for' }, async () => {
+    for (const [name, options] of Object.entries({ light: {}, dark: { dark: true }, phone: { width: 360, height: 800 }, 'phone-dark': { width: 360, height: 800, dark: true } })) {
+      const page = await open(leakReport(), options);
+      fs.writeFileSync(path.join(process.env.PLIMSOLL_SCREENSHOTS, `${name}.png`), await page.screenshot({ whole: true }));
+      page.close();
+    }
   });
 
   await t.test('hostile names run nothing', async () => {
@@ -144,6 +152,16 @@ test('in a browser', { skip: findChromium() === null && 'no Chromium here: apt-g
       assert.ok((await page.evaluate('document.documentElement.scrollWidth')) <= 360);
       page.close();
     }
+  });
+
+  await t.test('charts can be read on a phone', async () => {
+    const page = await open(leakReport(), { width: 360, height: 800 });
+    assert.deepEqual(await page.evaluate(charts), ['heap half', 'external half', 'native half']);
+    const letters = await page.evaluate(`[...document.querySelectorAll('.chart .tick')].filter((tick) => tick.getClientRects().length > 0)
+      .map((tick) => parseFloat(getComputedStyle(tick).fontSize) * tick.ownerSVGElement.clientWidth / tick.ownerSVGElement.viewBox.baseVal.width)`);
+    assert.ok(letters.length > 15);
+    for (const pixels of letters) assert.ok(pixels >= 9, `letters of ${pixels.toFixed(1)} px`);
+    page.close();
   });
 
   await t.test('text has the contrast that WCAG AA asks for, light and dark', async () => {

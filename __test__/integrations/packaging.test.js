@@ -45,6 +45,10 @@ test('the package holds what it needs, the binary that was built here, no test a
   assert.deepEqual(names.filter((name) => /\.node$|\.rs$|__test__|^package\/(bench|src|target)\//.test(name)), [`package/${BINARY}`]);
 });
 
+test('the binary is 3 MB at most', () => {
+  assert.ok(fs.statSync(path.join(ROOT, BINARY)).size <= 3 * 2 ** 20);
+});
+
 test('installed from the tarballs, without Rust, all of it works', () => {
   // As published: the binary comes with the platform's package alone.
   const node = project('whole', main, binary);

@@ -63,8 +63,10 @@ async function openPage(port, url, { width = 1100, height = 900, dark = false } 
     evaluate: (expression) => session.evaluate(expression),
     send: (method, params) => session.send(method, params),
     on: (event, listener) => session.on(event, listener),
-    async screenshot() {
-      const { data } = await session.send('Page.captureScreenshot', { captureBeyondViewport: true });
+    async screenshot({ whole = false } = {}) {
+      const { cssContentSize } = await session.send('Page.getLayoutMetrics');
+      const clip = whole ? { clip: { ...cssContentSize, scale: 1 } } : {};
+      const { data } = await session.send('Page.captureScreenshot', { captureBeyondViewport: true, ...clip });
       return Buffer.from(data, 'base64');
     },
     close: () => session.close(),

@@ -20,7 +20,7 @@ function rows() {
     const { hooks, limits, container, available, allocation } = watcher.stats();
     list.push(
       ['collection hooks', offBecause(hooks.reason)],
-      ['provoked collections', offBecause(hooks.reason)],
+      ['provoked collections', hooks.on ? 'on' : "on, through V8's gc(): a full one at once"],
       ['allocation sampling', offBecause(allocation.reason)],
       ['heap limit', bytes(limits.heap)],
       ['container limit', container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit)],

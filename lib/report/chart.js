@@ -9,6 +9,7 @@ const { bytes, duration, rate } = require('./units.js');
 const SIZE = { wide: [720, 240], half: [400, 190] };
 const PAD = { left: 62, right: 14, top: 18, bottom: 26 };
 const MARKS = 300;
+const POINTS = 600;
 const MINUTE = 60_000;
 const SPANS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800].map((s) => s * 1000);
 
@@ -47,6 +48,14 @@ function fittedFloor(points, verdict) {
   return [seen[0][0], to].map((t) => [t, Math.max(0, base + slope * t)]);
 }
 
+/** At most so many points, and the last: of each run the lowest, for it is a floor. */
+function thinned(points, most) {
+  const run = Math.ceil(points.length / most);
+  if (run === 1) return points;
+  const lowest = (from) => points.slice(from, from + run).reduce((low, point) => (point[1] < low[1] ? point : low));
+  return [...Array.from({ length: Math.ceil(points.length / run) }, (_, at) => lowest(at * run)).slice(0, -1), points.at(-1)];
+}
+
 const round = (n) => Math.round(n * 10) / 10;
 
 /**
@@ -60,8 +69,9 @@ const round = (n) => Math.round(n * 10) / 10;
  * @param {{tMs: number, bytes?: number | null}[]} [chart.probes]
  * @param {{tMs?: number | null}[]} [chart.snapshots]
  */
-function memoryChart({ channel, size, points, verdict, limit = null, collections = [], probes = [], snapshots = [] }) {
+function memoryChart({ channel, size, points: all, verdict, limit = null, collections = [], probes = [], snapshots = [] }) {
   const [width, height] = SIZE[size];
+  const points = thinned(all, POINTS);
   const marks = collections.slice(-MARKS);
   const times = [...points.map(([t]) => t), ...marks.map(([t]) => t), ...snapshots.flatMap(({ tMs }) => tMs ?? [])];
   const from = Math.min(...times);

@@ -140,18 +140,20 @@ function memory(report) {
   const figures = channels.map((channel, at) => {
     const own = verdict.channels?.find((each) => each.channel === channel) ?? (verdict.channel === channel ? verdict : null);
     const heap = channel === 'heap';
-    const chart = memoryChart({
+    // A wide chart on a phone would have letters that nobody can read: the style sheet shows one of two.
+    const sizes = at === 0 ? ['wide', 'half'] : ['half'];
+    const charts = sizes.map((size) => memoryChart({
       channel,
-      size: at === 0 ? 'wide' : 'half',
+      size,
       points: series[channel],
       verdict: own && { spanMs: verdict.observedMs, ...own },
       limit: own?.limitBytes ?? limits?.[channel] ?? null,
       collections: heap ? collections : [],
       probes: heap ? probes.slice(-MOST.figures) : [],
       snapshots: files.slice(0, MOST.marks),
-    });
+    }));
     const right = own && html`<span class="soft">${[STATE[own.state], own.state !== 'steady' && own.bytesPerMinute != null && rate(own.bytesPerMinute)].filter(Boolean).join(', ')}</span>`;
-    return html`<figure class="card"><figcaption><strong>${CHANNEL[channel]}</strong>${right}</figcaption>${chart}${figureTable(channel, series[channel])}</figure>\n`;
+    return html`<figure class="card"><figcaption><strong>${CHANNEL[channel]}</strong>${right}</figcaption>${charts}${figureTable(channel, series[channel])}</figure>\n`;
   });
   return section('Memory over time', html`<div class="charts">${figures}</div>${legend({ collections, probes, files })}`);
 }

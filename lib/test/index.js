@@ -8,10 +8,9 @@
 const { AssertionError } = require('node:assert');
 const path = require('node:path');
 const { setImmediate: turn } = require('node:timers/promises');
-const v8 = require('node:v8');
-const vm = require('node:vm');
 const { PlimsollRangeError, PlimsollTypeError, quote } = require('../errors.js');
 const { AllocationSampler, growth } = require('../watch/allocation.js');
+const { collector } = require('../watch/collect.js');
 const { mannKendall, medianStep } = require('./statistics.js');
 
 const DEFAULTS = { iterations: 500, warmup: 1000, rounds: 8 };
@@ -33,18 +32,6 @@ const idle = () => {};
 /** One place that calls more than one function: V8 inlines none of them, and samples keep their names. */
 function invoke(fn, i) {
   return fn(i);
-}
-
-let collect;
-
-/** A full collection without --expose-gc: the flag need only be set while a context is made. */
-function collector() {
-  if (collect === undefined) {
-    v8.setFlagsFromString('--expose-gc');
-    collect = globalThis.gc ?? vm.runInNewContext('gc');
-    if (globalThis.gc === undefined) v8.setFlagsFromString('--no-expose-gc');
-  }
-  return collect;
 }
 
 /**

@@ -1,16 +1,21 @@
 'use strict';
 // A level or a logger becomes a logger that never throws into the service.
 
-const { Console } = require('node:console');
-
+// As it was when we were loaded, before any fake timers.
+const { setImmediate } = globalThis;
 const noop = () => {};
 
-/** A Console ignores what a closed pipe says (EPIPE); a bare write would make it an uncaught 'error'. */
-let stderr;
-const write = (message) => {
-  stderr ??= new Console({ stdout: process.stderr, stderr: process.stderr, ignoreErrors: true });
-  stderr.error('%s', message.endsWith('\n') ? message.slice(0, -1) : message);
-};
+/**
+ * A closed pipe (EPIPE) would make a bare write an uncaught 'error'. A Console with ignoreErrors, too, where two lines
+ * fail in one turn: it listens for one.
+ */
+function write(message) {
+  const { stderr } = process;
+  const ignore = () => {};
+  stderr.on('error', ignore);
+  // The error is emitted after the callback.
+  stderr.write(message.endsWith('\n') ? message : `${message}\n`, () => setImmediate(() => stderr.off('error', ignore)).unref());
+}
 
 /** @param {'silent' | 'info' | 'debug' | {debug: Function, info: Function, warn: Function, error: Function}} log */
 function loggerOf(log) {

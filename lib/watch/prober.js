@@ -1,6 +1,9 @@
 'use strict';
 // Provokes the collection that the trend asks for (it keeps the budget): first the gentle way,
-// incremental marking in small steps, and the whole at once only where that leads to nothing.
+// incremental marking in small steps, and the whole at once only where that leads to nothing, or
+// where V8 does not export the means.
+
+const { collector } = require('./collect.js');
 
 /** So many ticks the gentle way has to show a collection: an idle process does not drive it on. */
 const PATIENCE = 3;
@@ -33,7 +36,10 @@ class Prober {
 
   #begin(full) {
     this.#pending = { count: this.#native.markCompacts()[0], ticks: 0, full };
-    if (!this.#native.probe(full)) this.#end('failed');
+    if (this.#native.probe(full)) return;
+    this.#pending.full = true;
+    this.#native.setCause('probe');
+    collector()();
   }
 
   #end(how) {

@@ -35,8 +35,11 @@ pub struct Record {
     used: AtomicU64,
     limit: AtomicU64,
     external: AtomicU64,
-    /// Bytes allocated since the watch began.
+    /// Bytes allocated since the watch began; 0 without the callbacks, for what comes and goes between two ticks
+    /// would be missing.
     allocated: AtomicU64,
+    /// Whether V8's callbacks come.
+    hooked: AtomicBool,
     /// `used` when `allocated` was last brought up to date.
     counted: AtomicU64,
     /// Whether the first figures have been stored.
@@ -68,6 +71,7 @@ impl Default for Record {
             limit: AtomicU64::new(0),
             external: AtomicU64::new(0),
             allocated: AtomicU64::new(0),
+            hooked: AtomicBool::new(false),
             counted: AtomicU64::new(0),
             begun: AtomicBool::new(false),
             prologue_us: AtomicU64::new(0),
@@ -97,7 +101,7 @@ impl Record {
         })
     }
 
-    /// Bytes allocated on the heap since the watch began.
+    /// Bytes allocated on the heap since the watch began; 0 where V8's callbacks are missing.
     #[must_use]
     pub fn allocated(&self) -> u64 {
         self.allocated.load(Relaxed)
@@ -157,6 +161,7 @@ impl Record {
 
     /// A collection begins.
     pub fn prologue(&self, heap: &HeapStatistics) {
+        self.hooked.store(true, Relaxed);
         self.count(heap.used);
         self.prologue_us.store(self.now_us(), Relaxed);
     }
@@ -172,7 +177,6 @@ impl Record {
     /// A collection that only a PerformanceObserver saw, where V8's callbacks are missing.
     pub fn observed(&self, heap: &HeapStatistics, kind: GcType, pause_us: u64) {
         self.store(heap);
-        self.count(heap.used);
         self.collected(heap, kind, pause_us);
     }
 
@@ -200,6 +204,9 @@ impl Record {
 
     /// What `used` rose by since it was last looked at has been allocated.
     fn count(&self, used: u64) {
+        if !self.hooked.load(Relaxed) {
+            return;
+        }
         let before = self.counted.swap(used, Relaxed);
         self.allocated.fetch_add(used.saturating_sub(before), Relaxed);
     }
@@ -283,6 +290,17 @@ mod tests {
         assert_eq!(record.allocated(), 30 + 8);
         assert_eq!((record.utilisation(), record.requests()), (Some(0.5), 7));
         assert_eq!(record.take_mark_compacts().count(), 0, "a scavenge is no floor");
+    }
+
+    #[test]
+    fn without_callbacks_allocation_is_not_known() {
+        let record = Record::default();
+        for used in [10, 40, 12, 60] {
+            record.tick(&heap(used), f64::NAN, 0, 0);
+            record.observed(&heap(used), MARK_COMPACT, 1);
+        }
+        assert_eq!(record.allocated(), 0, "a rise between ticks is what the collections left of it");
+        assert_eq!(record.mark_compacts().0, 4);
     }
 
     #[test]

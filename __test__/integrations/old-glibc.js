@@ -1,0 +1,71 @@
+'use strict';
+// node __test__/integrations/old-glibc.js [suite]: the packed package with the portable binary (npm run build:portable) on
+// the Debian of this name, bullseye unless given, in a chroot that debootstrap makes. Takes root. PLIMSOLL_CHROOT
+// names a folder that is kept, or was kept, for it.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { execFileSync } = require('node:child_process');
+
+const ROOT = path.join(__dirname, '../..');
+const BINARY = 'plimsoll.linux-x64-gnu.node';
+/** What Node 20's own binaries need. */
+const OLDEST = [2, 28];
+
+const run = (...args) => execFileSync(args[0], args.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 26 });
+
+/** The latest symbol version of glibc that a binary asks for. */
+function needs(file) {
+  const versions = [...run('objdump', '-T', file).matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [Number(major), Number(minor)]);
+  return versions.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]).at(-1);
+}
+
+/** What runs inside: everything that the binary is for. */
+const PROGRAM = `
+  const { watch, takeSnapshot, analyze, BoundedMap } = require('plimsoll');
+  const { execFileSync } = require('node:child_process');
+  (async () => {
+    const doctor = JSON.parse(execFileSync(process.execPath, ['/app/node_modules/plimsoll/bin/plimsoll.js', 'doctor', '--json'], { encoding: 'utf8' }));
+    const watcher = watch();
+    const map = new BoundedMap({ max: 2, ttl: 1000 });
+    for (let i = 0; i < 5; i++) map.set(i, i);
+    const kept = new Map();
+    const paths = [];
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 3000; i++) kept.set(kept.size, { i });
+      paths.push(await takeSnapshot({ dir: '/tmp', cooldown: 0 }));
+    }
+    const [suspect] = (await analyze(paths.map(({ path }) => path))).suspects;
+    const glibc = process.report.getReport().header.glibcVersionRuntime;
+    console.log(JSON.stringify({ glibc, native: doctor['native binary'], hooks: doctor['collection hooks'], fork: doctor['forked snapshots'], state: watcher.stats().verdict.state, size: map.size, methods: paths.map(({ method }) => method), name: suspect.name, line: suspect.line }));
+    watcher.stop();
+  })();`;
+
+function main([suite = 'bullseye']) {
+  const [major, minor] = needs(path.join(ROOT, BINARY));
+  assert.ok(major === OLDEST[0] && minor <= OLDEST[1], `${BINARY} needs glibc ${major}.${minor}: npm run build:portable`);
+  const kept = process.env.PLIMSOLL_CHROOT;
+  const root = kept ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-chroot-'));
+  try {
+    if (!fs.existsSync(path.join(root, 'bin/sh'))) run('debootstrap', '--variant=minbase', suite, root);
+    fs.rmSync(path.join(root, 'app'), { recursive: true, force: true });
+    fs.mkdirSync(path.join(root, 'app/node_modules'), { recursive: true });
+    const [{ filename }] = JSON.parse(run('npm', 'pack', '--json', '--pack-destination', path.join(root, 'app'), ROOT));
+    run('tar', 'xzf', path.join(root, 'app', filename), '-C', path.join(root, 'app/node_modules'));
+    fs.renameSync(path.join(root, 'app/node_modules/package'), path.join(root, 'app/node_modules/plimsoll'));
+    fs.copyFileSync(process.execPath, path.join(root, 'app/node'));
+    fs.writeFileSync(path.join(root, 'app/program.js'), PROGRAM);
+    // Mounts of a namespace of their own: nothing stays behind.
+    const output = run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" /app/node /app/program.js', root);
+    process.stdout.write(output);
+    const { native, hooks, size, methods, name, line, state } = JSON.parse(output);
+    assert.deepEqual({ native, hooks, size, methods, name, line, state }, { native: 'on', hooks: 'on', size: 2, methods: ['fork', 'fork', 'fork'], name: 'kept', line: 9, state: 'too-early' });
+    process.stdout.write(`${BINARY} needs glibc ${major}.${minor} and works on Debian ${suite}\n`);
+  } finally {
+    if (kept === undefined) fs.rmSync(root, { recursive: true, force: true });
+  }
+}
+
+main(process.argv.slice(2));
