@@ -19,12 +19,7 @@ if (process.env.PLIMSOLL_DISABLE === '1') {
     if (built === version) native = binding;
     else loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', `the native binary is of version ${built}, the package of ${version}; reinstall plimsoll.`);
   } catch (error) {
-    loadError = new PlimsollError(
-      'ERR_PLIMSOLL_BINDING',
-      `the native binary for ${process.platform}-${process.arch} did not load (${error.message}). ` +
-        'Install with optional dependencies (npm install --include=optional), or build it: npm run build needs Rust.',
-      { cause: error },
-    );
+    loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', require('./load-error.js').explainLoadError(error), { cause: error });
   }
 }
 
