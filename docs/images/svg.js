@@ -3,7 +3,7 @@
 
 const CELL = { width: 8, height: 18 };
 const PADDING = 16;
-const SGR = /\u001b\[([\d;]*)m/;
+const SGR = new RegExp(`${String.fromCharCode(27)}\\[([\\d;]*)m`);
 /** The codes that node:util styleText writes for the colours of lib/report/terminal.js. */
 const CLASSES = { 1: 'bold', 2: 'dim', 31: 'red', 32: 'green', 33: 'yellow', 34: 'blue', 35: 'magenta', 36: 'cyan', 90: 'dim' };
 /** What ends them. */

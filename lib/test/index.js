@@ -8,6 +8,7 @@
 const { AssertionError } = require('node:assert');
 const path = require('node:path');
 const { setImmediate: turn } = require('node:timers/promises');
+const v8 = require('node:v8');
 const { PlimsollRangeError, PlimsollTypeError, quote } = require('../errors.js');
 const { AllocationSampler, growth } = require('../watch/allocation.js');
 const { collector } = require('../watch/collect.js');
