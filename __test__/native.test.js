@@ -22,6 +22,7 @@ test('PLIMSOLL_DISABLE=1 turns the native side off with a typed error', () => {
 
 /** What binding.js throws after it tried these, the last one first in the chain. */
 const failed = (...tried) => tried.reduce((cause, message) => Object.assign(new Error(message), { cause }), undefined);
+const explain = (...tried) => explainLoadError(failed(...tried));
 const NOT_FOUND = [
   "Cannot find module './plimsoll.linux-x64-gnu.node'\nRequire stack:\n- /app/node_modules/plimsoll/binding.js",
   "Cannot find module 'plimsoll-linux-x64-gnu'\nRequire stack:\n- /app/node_modules/plimsoll/binding.js",
@@ -31,7 +32,6 @@ const NOT_FOUND = [
 ];
 
 test('what did not load is explained, with what to do', () => {
-  const explain = (...tried) => explainLoadError(failed(...tried));
   assert.match(explain(...NOT_FOUND), /not installed: it is in the package plimsoll-linux-x64-gnu.*npm ci --include=optional/);
   assert.match(explain(...NOT_FOUND.map((message) => message.replaceAll('x64-gnu', 'arm64-musl'))), /package plimsoll-linux-arm64-musl/);
   const old = "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /app/node_modules/plimsoll-linux-x64-gnu/plimsoll.linux-x64-gnu.node)";

@@ -5,13 +5,16 @@
 const { setImmediate } = globalThis;
 const noop = () => {};
 
+/** For one write: each takes its own away again. */
+const deaf = () => () => {};
+
 /**
  * A closed pipe (EPIPE) would make a bare write an uncaught 'error'. A Console with ignoreErrors, too, where two lines
  * fail in one turn: it listens for one.
  */
 function write(message) {
   const { stderr } = process;
-  const ignore = () => {};
+  const ignore = deaf();
   stderr.on('error', ignore);
   // The error is emitted after the callback.
   stderr.write(message.endsWith('\n') ? message : `${message}\n`, () => setImmediate(() => stderr.off('error', ignore)).unref());
