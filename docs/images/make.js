@@ -56,10 +56,10 @@ async function photograph(report) {
   fs.writeFileSync(file, renderHtml(report, { read }));
   const browser = await startChromium();
   try {
-    for (const [name, dark] of [['report.png', false], ['report-dark.png', true]]) {
-      const width = 900;
-      const page = await browser.open(pathToFileURL(file).href, { width, height: 1180, dark });
-      const { data } = await page.send('Page.captureScreenshot', { clip: { x: 0, y: 0, width, height: 1180, scale: 1 }, captureBeyondViewport: true });
+    for (const [name, dark] of [['report.webp', false], ['report-dark.webp', true]]) {
+      const [width, height] = [900, 1420];
+      const page = await browser.open(pathToFileURL(file).href, { width, height, dark });
+      const { data } = await page.send('Page.captureScreenshot', { format: 'webp', quality: 80, clip: { x: 0, y: 0, width, height, scale: 1 }, captureBeyondViewport: true });
       fs.writeFileSync(at(name), Buffer.from(data, 'base64'));
       page.close();
     }
@@ -73,7 +73,7 @@ async function make() {
   if (process.argv[2] === undefined) await observe();
   const report = JSON.parse(fs.readFileSync(process.argv[2] ?? REPORT, 'utf8'));
   const view = { width: WIDTH, cwd: SHOWN, files: [] };
-  fs.writeFileSync(at('terminal.svg'), svgOf(`$ npx plimsoll ${COMMAND.join(' ')}\n\n${render(report, { ...view, color: true })}`, WIDTH));
+  fs.writeFileSync(at('terminal.svg'), svgOf(`$ npx plimsoll ${COMMAND.join(' ')}\n\n${render(report, { ...view, color: true })}`, WIDTH + 4));
   const readme = path.join(ROOT, 'README.md');
   const block = /(<!-- docs\/images\/make\.js -->\n```text\n)[^]*?(```)/;
   fs.writeFileSync(readme, fs.readFileSync(readme, 'utf8').replace(block, (_, before, after) => before + render(report, view) + after));
