@@ -236,12 +236,16 @@ impl<'a> File<'_, 'a> {
         Some(self.finding("listeners", format!("{name} '{}'", event.value), call.span, why))
     }
 
-    /// A variable of the module. Not `process`: what listens there is added once, at the start, as all eleven
+    /// A variable of the module that is what it is for good. Not `process`: what listens there is added once, at the start, as all eleven
     /// places were in the packages that were read for docs/scan.md.
     fn outlives(&self, receiver: &oxc_ast::ast::IdentifierReference<'a>) -> bool {
         let scoping = self.semantic.scoping();
         let symbol = scoping.get_reference(receiver.reference_id()).symbol_id();
-        symbol.is_some_and(|symbol| scoping.symbol_scope_id(symbol) == scoping.root_scope_id())
+        symbol.is_some_and(|symbol| {
+            scoping.symbol_scope_id(symbol) == scoping.root_scope_id()
+                // What listens on a receiver that is replaced goes with it.
+                && !self.semantic.symbol_references(symbol).any(Reference::is_write)
+        })
     }
 
     /// Whether anything in the file takes listeners from a receiver of this name.
@@ -367,6 +371,7 @@ mod tests {
         for source in [
             "bus.on('change', f);",
             "function f(socket) { socket.on('data', g); }",
+            "let w = null; function f() { w ??= new Worker('a'); w.on('exit', () => { w = null; }); }",
             "function f() { process.on('exit', g); }",
             "const bus = g(); function f() { bus.on('x', h); bus.off('x', h); }",
             "const bus = g(); function f(signal) { bus.addEventListener('x', h, { signal }); }",
