@@ -34,7 +34,7 @@ const PROGRAM = `
     const kept = new Map();
     const paths = [];
     for (let round = 0; round < 3; round++) {
-      for (let i = 0; i < 3000; i++) kept.set(kept.size, { i });
+      for (let i = 0; i < 30_000; i++) kept.set(kept.size, { i, row: [i, i] });
       paths.push(await takeSnapshot({ dir: '/tmp', cooldown: 0 }));
     }
     const [suspect] = (await analyze(paths.map(({ path }) => path))).suspects;
@@ -58,7 +58,7 @@ function main([suite = 'bullseye']) {
     fs.copyFileSync(process.execPath, path.join(root, 'app/node'));
     fs.writeFileSync(path.join(root, 'app/program.js'), PROGRAM);
     // Mounts of a namespace of their own: nothing stays behind.
-    const output = run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec chroot "$0" /app/node /app/program.js', root);
+    const output = run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$0" /app/node /app/program.js', root);
     process.stdout.write(output);
     const { native, hooks, size, methods, name, line, state } = JSON.parse(output);
     assert.deepEqual({ native, hooks, size, methods, name, line, state }, { native: 'on', hooks: 'on', size: 2, methods: ['fork', 'fork', 'fork'], name: 'kept', line: 9, state: 'too-early' });

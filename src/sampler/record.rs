@@ -299,7 +299,11 @@ mod tests {
             record.tick(&heap(used), f64::NAN, 0, 0);
             record.observed(&heap(used), MARK_COMPACT, 1);
         }
-        assert_eq!(record.allocated(), 0, "a rise between ticks is what the collections left of it");
+        assert_eq!(
+            record.allocated(),
+            0,
+            "a rise between ticks is what the collections left of it"
+        );
         assert_eq!(record.mark_compacts().0, 4);
     }
 

@@ -41,9 +41,8 @@ impl Profiler {
     }
 
     fn look_up() -> Result<Self, String> {
-        let symbol = |name: &'static CStr| {
-            lookup(name).ok_or_else(|| missing(&name.to_string_lossy()))
-        };
+        let symbol =
+            |name: &'static CStr| lookup(name).ok_or_else(|| missing(&name.to_string_lossy()));
         let take = symbol(
             c"_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_18ObjectNameResolverEbb",
         )
