@@ -80,8 +80,11 @@ export class BoundedMap<K = any, V = any> extends Map<K, V> {
  * TypeError or RangeError with code ERR_PLIMSOLL_OPTION.
  */
 export class RingBuffer<T = any> implements Iterable<T> {
-  /** `capacity`: an integer from 1 to 2^25. With `maxBytes` and `sizeOf`, the oldest values also go for bytes. */
-  constructor(capacity: number | { capacity: number; maxBytes?: number; sizeOf?: (value: T) => number });
+  /**
+   * `capacity`: an integer from 1 to 2^25. With `maxBytes` and `sizeOf`, the oldest values also go for bytes. `name`: what it
+   * is called in `tracked()` and in reports; default its place of construction.
+   */
+  constructor(capacity: number | { capacity: number; maxBytes?: number; sizeOf?: (value: T) => number; name?: string });
   /** Returns the new length. A value larger than `maxBytes` is dropped itself. */
   push(value: T): number;
   /** As Array's: negative indices count from the newest. */
@@ -99,6 +102,8 @@ export class RingBuffer<T = any> implements Iterable<T> {
   readonly bytes: number;
   /** How many values had to go for room. */
   readonly dropped: number;
+  /** Counters, as those of BoundedMap: `evictions` is what was dropped. */
+  stats(): CacheStats;
 }
 
 /**
@@ -106,7 +111,8 @@ export class RingBuffer<T = any> implements Iterable<T> {
  * (a primitive) throws a TypeError with code ERR_PLIMSOLL_VALUE.
  */
 export class WeakValueMap<K = any, V extends object = any> implements Iterable<[K, V]> {
-  constructor(entries?: Iterable<readonly [K, V]> | null);
+  /** `name`: what it is called in `tracked()` and in reports; default its place of construction. */
+  constructor(entries?: Iterable<readonly [K, V]> | null, options?: { name?: string });
   /** Entries, those included whose values are collected but not yet swept away. */
   readonly size: number;
   get(key: K): V | undefined;
@@ -121,6 +127,8 @@ export class WeakValueMap<K = any, V extends object = any> implements Iterable<[
   keys(): IterableIterator<K>;
   values(): IterableIterator<V>;
   [Symbol.iterator](): IterableIterator<[K, V]>;
+  /** Counters, as those of BoundedMap: `expirations` are the values that the collector took. */
+  stats(): CacheStats;
 }
 
 type FetchOptionsOf<K, V, FC> = unknown extends FC ? LRUCache.FetchOptions<K, V, FC> : FC extends undefined | void ? LRUCache.FetchOptions<K, V, FC> & { context?: undefined } : LRUCache.FetchOptions<K, V, FC> & { context: FC };
@@ -542,9 +550,14 @@ export interface Tracked {
   resources: TrackedResources | null;
 }
 
-export interface TrackedCache {
+/** A cache of this isolate, for as long as it lives. */
+export interface TrackedCache extends CacheStats {
+  /** Unique within the isolate. */
+  id: number;
+  kind: 'BoundedMap' | 'LRUCache' | 'RingBuffer' | 'WeakValueMap' | 'SharedCache';
+  /** The one that it was given, or else its place of construction, `file:line:column`. */
   name: string;
-  [counter: string]: unknown;
+  named: boolean;
 }
 
 /** What a track function returns: a report on demand, and an end. */
@@ -666,6 +679,23 @@ export interface SeriesPoint {
 /** What an isolate says for itself; a thread whose loop is stuck too. */
 export type IsolateSummary = Pick<WatcherStats, 'threadId' | 'watchedMs' | 'verdict' | 'memory' | 'limits'>;
 
+/** Caches of one kind and name (or place of construction), their counters added up; at most 200 of these. */
+export interface ReportedCache extends Omit<CacheStats, 'max' | 'maxBytes' | 'hitRatio'> {
+  id: number;
+  /** Empty for the row of all caches that there is no room for. */
+  kind: TrackedCache['kind'] | '';
+  name: string;
+  named: boolean;
+  instances: number;
+  /** Null where there is no bound. */
+  max: number | null;
+  maxBytes: number | null;
+  /** Null before the first look-up. */
+  hitRatio: number | null;
+  /** What the counters tell, where they tell something: a poor hit ratio at the bound, a cache or a bound without effect. */
+  advice: string | null;
+}
+
 export interface WatcherStats {
   pid: number;
   /** 0 in the main thread. */
@@ -696,7 +726,8 @@ export interface WatcherStats {
   reports: string[];
   /** Every isolate of the process that is under watch, this one among them: the main thread and the worker threads that watch themselves. */
   isolates: IsolateSummary[];
-  caches: Array<Record<string, unknown>>;
+  /** Of all threads. */
+  caches: ReportedCache[];
   trackers: Array<Record<string, unknown>>;
   trackerSuspects: Suspect[];
   /** V8's sampling heap profiler: ours, another's that is read, or off and why; the sites that grew since the suspicion. */

@@ -9,6 +9,7 @@ const { describe, test } = require('node:test');
 const fc = require('fast-check');
 const { LRUCache: Peer } = require('lru-cache');
 const { LRUCache } = require('..');
+const { checkLru } = require('./helpers/lru-structure.js');
 
 const key = fc.integer({ min: 0, max: 4 });
 const value = fc.integer({ min: 1, max: 5 });
@@ -168,6 +169,7 @@ for (const [kind, abort] of Object.entries(kinds)) {
         assert.deepEqual(ours.run(step), theirs.run(step), JSON.stringify(step));
         await settle();
         assert.deepEqual(ours.seen(), theirs.seen(), JSON.stringify(step));
+        checkLru(ours.cache);
       }
     });
     await fc.assert(property, { numRuns: 1500, includeErrorInReport: true });
@@ -509,6 +511,7 @@ describe('times against lru-cache under fake timers', () => {
             }
             assert.deepEqual(ours.gone, theirs.gone, JSON.stringify([name, ...args]));
             assert.equal(ours.cache.size, theirs.cache.size);
+            checkLru(ours.cache);
           }
         } finally {
           now.mock.restore();

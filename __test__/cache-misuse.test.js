@@ -152,6 +152,29 @@ test('onEvict may change the map: any change, at any removal, leaves it whole', 
   );
 });
 
+test('iteration while evicting: an entry that went before its turn is not shown, one that came is', () => {
+  for (const policy of ['lru', 'adaptive']) {
+    const map = new BoundedMap({ max: 3, policy });
+    map.set(0, 0).set(1, 1).set(2, 2);
+    const seen = [];
+    for (const [key, value] of map) {
+      assert.equal(map.peek(key), value, 'what is shown is there');
+      seen.push(key);
+      if (key < 10) map.set(key + 10, key).set(key + 20, key);
+      checkStructure(map);
+    }
+    assert.equal(new Set(seen).size, seen.length);
+    assert.ok(seen.length > 3 && map.size === 3);
+    if (policy === 'lru') assert.deepEqual(seen, [0, 2, 20, 12, 22]);
+    const walked = [];
+    map.forEach((_, key) => {
+      walked.push(key);
+      map.clear();
+    });
+    assert.equal(walked.length, 1);
+  }
+});
+
 test('expired entries go first, and by themselves', () => {
   let now = 0;
   const gone = [];

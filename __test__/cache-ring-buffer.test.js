@@ -73,11 +73,43 @@ test('bad options and sizes are refused, and change nothing', () => {
   for (const bad of [undefined, 0, -1, 1.5, NaN, Infinity, '3', 2 ** 26, {}, { capacity: 1, maxBytes: 0, sizeOf: () => 1 }]) {
     assert.throws(() => new RingBuffer(bad), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
   }
-  for (const bad of [{ capacity: 1, max: 1 }, { capacity: 1, maxBytes: 1 }, { capacity: 1, sizeOf: () => 1 }, { capacity: 1, maxBytes: 1, sizeOf: 1 }]) {
+  for (const bad of [{ capacity: 1, max: 1 }, { capacity: 1, maxBytes: 1 }, { capacity: 1, sizeOf: () => 1 }, { capacity: 1, maxBytes: 1, sizeOf: 1 }, { capacity: 1, name: 1 }, { capacity: 1, name: null }]) {
     assert.throws(() => new RingBuffer(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
   }
   const ring = new RingBuffer({ capacity: 2, maxBytes: 10, sizeOf: (size) => size });
   ring.push(4);
   for (const size of [-1, NaN, 0.5, '1', undefined, 1n]) assert.throws(() => ring.push(size), { code: 'ERR_PLIMSOLL_SIZE' });
   assert.deepEqual([ring.slice(), ring.bytes, ring.dropped], [[4], 4, 0]);
+});
+
+test('sizeOf that throws or changes the buffer from inside leaves it whole', () => {
+  const ring = new RingBuffer({
+    capacity: 3,
+    maxBytes: 10,
+    sizeOf: (value) => {
+      if (value === 'throws') throw new Error('mine');
+      if (value === 'pushes') ring.push('inner');
+      if (value === 'clears') ring.clear();
+      return 3;
+    },
+  });
+  ring.push('a');
+  assert.throws(() => ring.push('throws'), /mine/);
+  assert.deepEqual([ring.slice(), ring.bytes, ring.dropped], [['a'], 3, 0]);
+  ring.push('pushes');
+  assert.deepEqual([ring.slice(), ring.bytes], [['a', 'inner', 'pushes'], 9]);
+  ring.push('clears');
+  assert.deepEqual([ring.slice(), ring.bytes, ring.stats().size], [['clears'], 3, 1]);
+});
+
+test('a full buffer by bytes lets go as many as it must, and never one more', () => {
+  const ring = new RingBuffer({ capacity: 100, maxBytes: 10, sizeOf: (value) => value });
+  for (const value of [3, 3, 3]) ring.push(value);
+  assert.equal(ring.push(1), 4);
+  assert.equal(ring.push(4), 3);
+  assert.deepEqual([ring.slice(), ring.bytes, ring.dropped], [[3, 1, 4], 8, 2]);
+  assert.equal(ring.push(10), 1);
+  assert.equal(ring.push(11), 1, 'larger than the whole: dropped itself');
+  assert.equal(ring.push(0), 2);
+  assert.deepEqual([ring.slice(), ring.bytes, ring.dropped], [[10, 0], 10, 6]);
 });

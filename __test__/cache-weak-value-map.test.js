@@ -4,6 +4,7 @@ const assert = require('node:assert/strict');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { inspect } = require('node:util');
+const fc = require('fast-check');
 const { WeakValueMap } = require('..');
 
 v8.setFlagsFromString('--expose-gc');
@@ -43,20 +44,101 @@ test('an entry goes with its value, and only then', async () => {
   assert.deepEqual([...map], [['kept', kept]]);
 });
 
-test('a collected value never takes the entry of its successor', async () => {
-  const map = new WeakValueMap();
-  const successors = [];
-  for (let round = 0; round < 50; round++) {
-    (() => map.set('key', { round }))();
-    gc(); // the value may be gone while its finalizer is still to run
-    const successor = { successor: round };
-    map.set('key', successor);
-    successors.push(successor);
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(map.get('key'), successor);
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** In each, the value is dead and its finalizer is still to run when the key gets its next value. */
+const successions = {
+  set: (map, value) => map.set('key', value),
+  'delete, set': (map, value) => {
+    assert.equal(map.delete('key'), false, 'a collected value is not there');
+    map.set('key', value);
+  },
+  'clear, set': (map, value) => {
+    map.clear();
+    map.set('key', value);
+  },
+  getOrInsert: (map, value) => assert.equal(map.getOrInsert('key', value), value),
+  getOrInsertComputed: (map, value) => assert.equal(map.getOrInsertComputed('key', () => value), value),
+};
+
+for (const [name, succeed] of Object.entries(successions)) {
+  test(`a collected value never takes the entry of its successor: ${name}`, async () => {
+    const map = new WeakValueMap();
+    let collected = 0;
+    for (let round = 0; round < 30; round++) {
+      (() => map.set('key', { round }))();
+      await turn(); // what a job has made or seen lives until its end
+      gc();
+      if (map.get('key') === undefined) collected++;
+      const successor = { successor: round };
+      succeed(map, successor);
+      await turn();
+      await turn();
+      assert.equal(map.get('key'), successor);
+      assert.deepEqual([map.size, map.stats().size], [1, 1]);
+      map.delete('key');
+    }
+    assert.ok(collected > 20, `the race was met ${collected} times of 30`);
+  });
+}
+
+/** One operation on the map and on what must be in it: a frame of its own, which holds no value afterwards. */
+function perform(map, held, name, key) {
+  const value = { key };
+  switch (name) {
+    case 'hold':
+      held.set(key, value);
+      map.set(key, value);
+      break;
+    case 'pass':
+      held.delete(key);
+      map.set(key, value);
+      break;
+    case 'getOrInsert': {
+      const there = map.getOrInsert(key, value);
+      if (held.has(key)) assert.equal(there, held.get(key));
+      held.set(key, there);
+      break;
+    }
+    case 'let go':
+      held.delete(key);
+      break;
+    case 'delete':
+      assert.ok(map.delete(key) || !held.has(key));
+      held.delete(key);
+      break;
+    case 'clear':
+      map.clear();
+      held.clear();
+      break;
+    default:
+      gc();
   }
-  assert.equal(map.size, 1);
-  assert.equal(successors.length, 50);
+  assert.equal(map.stats().size, map.size);
+  for (const [k, kept] of held) assert.equal(map.get(k), kept);
+  for (const [k, { key: own }] of map) assert.equal(own, k);
+}
+
+async function run(steps) {
+  const map = new WeakValueMap();
+  const held = new Map();
+  for (const [name, key] of steps) {
+    if (name === 'turn') await turn();
+    else perform(map, held, name, key);
+  }
+  await collectUntil(() => map.size === held.size);
+  assert.deepEqual(new Map(map), held);
+}
+
+test('under any operations and collections, what is held is there and what is not goes', async () => {
+  const keys = fc.integer({ min: 0, max: 5 });
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.tuple(fc.constantFrom('hold', 'pass'), keys) },
+    { weight: 3, arbitrary: fc.tuple(fc.constantFrom('let go', 'delete', 'getOrInsert'), keys) },
+    { weight: 3, arbitrary: fc.tuple(fc.constantFrom('collect', 'turn')) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('clear')) },
+  );
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), run), { numRuns: 60 });
 });
 
 test('values that cannot be collected are refused', () => {
@@ -65,5 +147,25 @@ test('values that cannot be collected are refused', () => {
     assert.throws(() => map.set('k', value), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
   }
   assert.throws(() => map.getOrInsertComputed('k', 1), TypeError);
+  for (const options of [null, 1, { max: 1 }, { name: 1 }]) assert.throws(() => new WeakValueMap([], options), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
   assert.equal(map.size, 0);
+});
+
+test('changes from inside: while it is walked, and by a callback', () => {
+  const values = Array.from({ length: 6 }, (_, i) => ({ i }));
+  const map = new WeakValueMap([[0, values[0]], [1, values[1]], [2, values[2]]]);
+  const seen = [];
+  for (const [key] of map) {
+    seen.push(key);
+    if (key === 0) map.delete(1);
+    if (key < 3) map.set(key + 3, values[key + 3]);
+  }
+  assert.deepEqual(seen, [0, 2, 3, 5], 'as a Map does');
+  assert.equal(map.getOrInsertComputed('k', () => (map.set('k', values[0]), values[1])), values[1]);
+  assert.equal(map.get('k'), values[1]);
+  assert.throws(() => map.getOrInsertComputed('x', () => { throw new Error('mine'); }), /mine/);
+  assert.throws(() => map.getOrInsertComputed('x', () => 5), { code: 'ERR_PLIMSOLL_VALUE' });
+  assert.throws(() => map.forEach(() => { throw new Error('mine'); }), /mine/);
+  assert.deepEqual([map.has('x'), map.size, map.stats().size], [false, 5, 5]);
+  assert.throws(() => new WeakValueMap([[1, 1]]), { code: 'ERR_PLIMSOLL_VALUE' });
 });

@@ -29,7 +29,8 @@ plimsoll: heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB
   report    plimsoll-19211-001.html
   cache     users: 1,000 of 1,000 entries, 3 % hits, at its bound with a poor hit ratio: raise max,
             or do without
-  cache     src/cache.js:4: 12 of 500 entries, 99 % hits
+  cache     src/cache.js:4: 12 of 500 entries, 99 % hits, its bound is without effect so far: it was
+            never reached
   tracked   listeners of bus 'change': 1,902 (+901), onRequest (server.js:9) 1,900
   exit      ended by plimsoll after the duration
   note      allocation sampling was off: another profiler uses V8's

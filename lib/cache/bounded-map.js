@@ -63,7 +63,7 @@ class BoundedMap {
     const options = checkOptions(alone ? arguments[0] : arguments[1]);
     // As the built-in classes do for a new target without a prototype of its own.
     if (!isObject(new.target.prototype)) Object.setPrototypeOf(this, BoundedMap.prototype);
-    this.#record = registry.open(this, options.name, BoundedMap);
+    this.#record = registry.open(this, 'BoundedMap', options.name, BoundedMap);
     this.#record[CAPACITY] = options.max;
     this.#record[MAX_BYTES] = this.#maxBytes = options.maxBytes;
     this.#max = Math.min(options.max, LARGEST_MAX);

@@ -11,6 +11,9 @@ const registry = require('./registry.js');
 const { CAPACITY, BYTES, MAX_BYTES, HITS, MISSES } = registry;
 const NONE = Object.freeze({});
 
+/** How tests of the structure look inside. */
+let storeOf;
+
 /** The API of lru-cache 11: what may be asked, with what options, and what a status object says of it. */
 class LRUCache {
   #store;
@@ -54,7 +57,7 @@ class LRUCache {
     this.allowStaleOnFetchRejection = Boolean(options.allowStaleOnFetchRejection);
     this.allowStaleOnFetchAbort = Boolean(options.allowStaleOnFetchAbort);
     this.ignoreFetchAbort = Boolean(options.ignoreFetchAbort);
-    this.#record = registry.open(this, another ? undefined : options.name, LRUCache);
+    this.#record = registry.open(this, 'LRUCache', another ? undefined : options.name, LRUCache);
     if (this.#max !== 0) this.#record[CAPACITY] = this.#max;
     if (this.#maxSize !== 0) this.#record[MAX_BYTES] = this.#maxSize;
     this.#removals = new Removals(this);
@@ -382,12 +385,13 @@ class LRUCache {
     const { status, ttl = this.ttl, noUpdateTTL = this.noUpdateTTL, noDisposeOnSet = this.noDisposeOnSet } = options;
     const store = this.#store;
     const held = store.values[slot];
-    const old = store.shown(slot);
+    const pending = this.#fetches !== null && held instanceof Pending;
+    const old = pending ? /** @type {Pending} */ (held).stale : held;
     // What a fetch brings may be the very value that stood there: it is not disposed of.
     const outcome = old === undefined ? 'add' : old === value ? 'update' : 'replace';
     store.order.touch(slot);
     if (held !== value) {
-      if (held instanceof Pending || !noDisposeOnSet) store.note(slot, 'set', noDisposeOnSet || old === value);
+      if (pending || !noDisposeOnSet) store.note(slot, 'set', noDisposeOnSet || old === value);
       store.values[slot] = value;
       store.weigh(slot, 0);
       // The entry is the most recently used, and fits: others go first.
@@ -426,9 +430,13 @@ class LRUCache {
       if (value !== undefined && (this.allowStale || !store.isStale(slot))) yield [key, value];
     }
   }
+
+  static {
+    storeOf = (cache) => cache.#store;
+  }
 }
 
 const oldestFirst = (keys) => keys;
 const newestFirst = (keys) => keys.toReversed();
 
-module.exports = { LRUCache };
+module.exports = { LRUCache, storeOf };

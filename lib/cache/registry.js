@@ -23,10 +23,14 @@ const HITS = 6;
 const MISSES = 7;
 const EVICTIONS = 8;
 const EXPIRATIONS = 9;
+const KIND = 14;
+
+/** What a record's KIND counts. */
+const KINDS = ['BoundedMap', 'LRUCache', 'RingBuffer', 'WeakValueMap'];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-/** @type {{ buffer: ArrayBuffer, records: number }[]} */
+/** @type {ArrayBuffer[]} */
 const arenas = [];
 /** @type {Float64Array[]} */
 const unused = [];
@@ -43,22 +47,24 @@ function grow() {
   const records = Math.min(FIRST_ARENA << arenas.length, LARGEST_ARENA);
   const bytes = records * RECORD_WORDS * 8;
   const buffer = native === null ? new ArrayBuffer(bytes) : native.cacheArena(records);
-  arenas.push({ buffer, records });
+  arenas.push(buffer);
   for (let i = records - 1; i >= 0; i--) unused.push(new Float64Array(buffer, i * RECORD_WORDS * 8, RECORD_WORDS));
 }
 
 /**
  * Opens the record of a cache: all counters 0, closed when the cache is collected.
  * @param {object} cache
+ * @param {string} kind one of KINDS
  * @param {string | undefined} name where undefined, the place of construction takes its place
  * @param {Function} constructor the outermost frame that is not the user's
  * @returns {Float64Array}
  */
-function open(cache, name, constructor) {
+function open(cache, kind, name, constructor) {
   if (unused.length === 0) grow();
   const record = /** @type {Float64Array} */ (unused.pop());
   record.fill(0);
   record[NAMED] = name === undefined ? 0 : 1;
+  record[KIND] = KINDS.indexOf(kind);
   record[CAPACITY] = Infinity;
   record[MAX_BYTES] = Infinity;
   record[LABEL] = writeLabel(record, name ?? site(constructor));
@@ -129,16 +135,18 @@ function addShared(name, readStats) {
   shared.push({ id: ++lastId, name, readStats });
 }
 
-/** The live caches of this isolate, oldest first: {id, name, named, ...stats}. */
+/** The live caches of this isolate, oldest first: {id, kind, name, named, ...stats}. */
 function caches() {
-  const live = shared.map(({ id, name, readStats }) => ({ id, name, named: true, ...readStats() }));
-  for (const { buffer, records } of arenas) {
-    for (let i = 0; i < records; i++) {
-      const record = new Float64Array(buffer, i * RECORD_WORDS * 8, RECORD_WORDS);
-      if (record[ID] !== 0) live.push({ id: record[ID], name: readLabel(record), named: record[NAMED] === 1, ...stats(record) });
+  const live = shared.map(({ id, name, readStats }) => ({ id, kind: 'SharedCache', name, named: true, ...readStats() }));
+  for (const buffer of arenas) {
+    const words = new Float64Array(buffer);
+    for (let at = 0; at < words.length; at += RECORD_WORDS) {
+      if (words[at + ID] === 0) continue;
+      const record = words.subarray(at, at + RECORD_WORDS);
+      live.push({ id: record[ID], kind: KINDS[record[KIND]], name: readLabel(record), named: record[NAMED] === 1, ...stats(record) });
     }
   }
   return live.toSorted((a, b) => a.id - b.id);
 }
 
-module.exports = { open, addShared, caches, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
+module.exports = { open, addShared, caches, stats, ID, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };

@@ -2,15 +2,17 @@
 
 const { inspect } = require('node:util');
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const registry = require('./registry.js');
 
-const KNOWN = ['capacity', 'maxBytes', 'sizeOf'];
+const { SIZE, CAPACITY, BYTES, MAX_BYTES, EVICTIONS } = registry;
+const KNOWN = ['capacity', 'maxBytes', 'sizeOf', 'name'];
 
 function checkOptions(given) {
   const options = typeof given === 'object' && given !== null ? given : { capacity: given };
   for (const name of Object.keys(options)) {
     if (!KNOWN.includes(name)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(name)}; a RingBuffer knows ${KNOWN.join(', ')}.`);
   }
-  const { capacity, maxBytes = Infinity, sizeOf } = options;
+  const { capacity, maxBytes = Infinity, sizeOf, name } = options;
   // What an array of V8 can hold in one piece.
   if (!Number.isInteger(capacity) || capacity < 1 || capacity > 2 ** 25) {
     throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `a RingBuffer's capacity must be an integer from 1 to ${2 ** 25}, not ${quote(capacity)}.`);
@@ -21,7 +23,8 @@ function checkOptions(given) {
   if ((maxBytes === Infinity) !== (sizeOf === undefined) || (sizeOf !== undefined && typeof sizeOf !== 'function')) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf(value) go together: give both or neither.');
   }
-  return { capacity, maxBytes, sizeOf };
+  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `name must be a string, not ${quote(name)}.`);
+  return { capacity, maxBytes, sizeOf, name };
 }
 
 /** The array that never grows: the last `capacity` values, oldest first. */
@@ -35,17 +38,20 @@ class RingBuffer {
   #sizeOf;
   #first = 0;
   #length = 0;
-  #bytes = 0;
-  #dropped = 0;
+  /** The counters: bytes and what was dropped are kept there. */
+  #record;
   /** How many values ever left: the sequence number of the oldest one. */
   #removed = 0;
 
   constructor(options) {
-    const { capacity, maxBytes, sizeOf } = checkOptions(options);
+    const { capacity, maxBytes, sizeOf, name } = checkOptions(options);
     this.#capacity = capacity;
     this.#maxBytes = maxBytes;
     this.#sizeOf = sizeOf;
     if (sizeOf !== undefined) this.#sizes = [];
+    this.#record = registry.open(this, 'RingBuffer', name, RingBuffer);
+    this.#record[CAPACITY] = capacity;
+    this.#record[MAX_BYTES] = maxBytes;
   }
 
   get length() {
@@ -57,28 +63,30 @@ class RingBuffer {
   }
 
   get bytes() {
-    return this.#bytes;
+    return this.#record[BYTES];
   }
 
   get dropped() {
-    return this.#dropped;
+    return this.#record[EVICTIONS];
   }
 
   push(value) {
+    const record = this.#record;
     const bytes = this.#sizes === null ? 0 : this.#measure(value);
     if (bytes > this.#maxBytes) {
-      this.#dropped++;
+      record[EVICTIONS]++;
       return this.#length;
     }
-    while (this.#length === this.#capacity || this.#bytes + bytes > this.#maxBytes) {
+    while (this.#length === this.#capacity || record[BYTES] + bytes > this.#maxBytes) {
       this.#shift();
-      this.#dropped++;
+      record[EVICTIONS]++;
     }
     const at = this.#cell(this.#length++);
     this.#items[at] = value;
+    record[SIZE] = this.#length;
     if (this.#sizes !== null) {
       this.#sizes[at] = bytes;
-      this.#bytes += bytes;
+      record[BYTES] += bytes;
     }
     return this.#length;
   }
@@ -97,7 +105,8 @@ class RingBuffer {
     this.#removed += this.#length;
     this.#items = [];
     if (this.#sizes !== null) this.#sizes = [];
-    this.#first = this.#length = this.#bytes = 0;
+    this.#first = this.#length = 0;
+    this.#record[SIZE] = this.#record[BYTES] = 0;
   }
 
   /** Oldest first; values pushed meanwhile are seen, values dropped meanwhile are passed over. */
@@ -110,6 +119,11 @@ class RingBuffer {
 
   [Symbol.iterator]() {
     return this.values();
+  }
+
+  /** Counters, as those of BoundedMap: the evictions are what was dropped. */
+  stats() {
+    return registry.stats(this.#record);
   }
 
   toJSON() {
@@ -132,7 +146,7 @@ class RingBuffer {
 
   #shift() {
     this.#items[this.#first] = undefined;
-    if (this.#sizes !== null) this.#bytes -= this.#sizes[this.#first];
+    if (this.#sizes !== null) this.#record[BYTES] -= this.#sizes[this.#first];
     this.#first = this.#cell(1);
     this.#length--;
     this.#removed++;

@@ -2,6 +2,19 @@
 
 const { inspect } = require('node:util');
 const { PlimsollTypeError, quote } = require('../errors.js');
+const registry = require('./registry.js');
+
+const { ID, SIZE, HITS, MISSES, EXPIRATIONS } = registry;
+
+function checkOptions(options) {
+  if (options === null || typeof options !== 'object') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the options of a WeakValueMap are an object, { name }, not ${quote(options)}.`);
+  for (const option of Object.keys(options)) {
+    if (option !== 'name') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(option)}; a WeakValueMap knows name.`);
+  }
+  const { name } = options;
+  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `name must be a string, not ${quote(name)}.`);
+  return name;
+}
 
 /**
  * A Map whose values the collector may take: an entry goes soon after its value. Keys are held as
@@ -11,13 +24,21 @@ class WeakValueMap {
   /** @type {Map<unknown, WeakRef<object>>} */
   #references = new Map();
   #collected;
+  #record;
 
-  constructor(entries = undefined) {
+  constructor(entries = undefined, options = {}) {
     const references = this.#references;
+    const record = registry.open(this, 'WeakValueMap', checkOptions(options), WeakValueMap);
+    const id = record[ID];
     // By then the key may have another value: only the entry of this very reference goes.
     this.#collected = new FinalizationRegistry(({ key, reference }) => {
-      if (references.get(key) === reference) references.delete(key);
+      if (references.get(key) !== reference) return;
+      references.delete(key);
+      if (record[ID] !== id) return; // the map is gone too, its record another's
+      record[SIZE] = references.size;
+      record[EXPIRATIONS]++;
     });
+    this.#record = record;
     if (entries !== undefined && entries !== null) for (const [key, value] of entries) this.set(key, value);
   }
 
@@ -27,11 +48,13 @@ class WeakValueMap {
   }
 
   get(key) {
-    return this.#references.get(key)?.deref();
+    const value = this.#peek(key);
+    this.#record[value === undefined ? MISSES : HITS]++;
+    return value;
   }
 
   has(key) {
-    return this.get(key) !== undefined;
+    return this.#peek(key) !== undefined;
   }
 
   set(key, value) {
@@ -45,6 +68,7 @@ class WeakValueMap {
     }
     const reference = new WeakRef(value);
     this.#references.set(key, reference);
+    this.#record[SIZE] = this.#references.size;
     this.#collected.register(value, { key, reference }, reference);
     return this;
   }
@@ -53,6 +77,7 @@ class WeakValueMap {
     const reference = this.#references.get(key);
     if (reference === undefined) return false;
     this.#references.delete(key);
+    this.#record[SIZE] = this.#references.size;
     this.#collected.unregister(reference);
     return reference.deref() !== undefined;
   }
@@ -60,6 +85,7 @@ class WeakValueMap {
   clear() {
     for (const reference of this.#references.values()) this.#collected.unregister(reference);
     this.#references.clear();
+    this.#record[SIZE] = 0;
   }
 
   getOrInsert(key, value) {
@@ -82,6 +108,11 @@ class WeakValueMap {
     for (const [key, value] of this) callback.call(thisArg, value, key, this);
   }
 
+  /** Counters, as those of BoundedMap: the expirations are the values that the collector took. */
+  stats() {
+    return registry.stats(this.#record);
+  }
+
   /** The entries whose values are alive, in insertion order, live as a Map's. */
   *entries() {
     for (const [key, reference] of this.#references) {
@@ -100,6 +131,10 @@ class WeakValueMap {
 
   [Symbol.iterator]() {
     return this.entries();
+  }
+
+  #peek(key) {
+    return this.#references.get(key)?.deref();
   }
 
   get [Symbol.toStringTag]() {

@@ -5,13 +5,14 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { createHash } = require('node:crypto');
+const { adviceFor } = require('./caches.js');
 const { html, trusted } = require('./markup.js');
 const { memoryChart, sparkline, letter } = require('./chart.js');
 const { excerpt, readSource } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
-const { KIND, place, gained, extent, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
+const { KIND, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, hitRatio } = require('./words.js');
 
 /** So that no heap, however odd, makes a page that a browser cannot show. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
@@ -226,17 +227,17 @@ function caches({ report, cwd }) {
   if (all.length === 0) return null;
   const rows = all.map((cache) => {
     const ratio = hitRatio(cache);
-    const remark = cache.advice ?? cacheRemark(cache);
+    const advice = adviceFor(cache);
     return {
-      wrong: remark !== '',
+      wrong: advice?.wrong ?? false,
       cells: [
-        html`<code>${cache.name ?? place(cache, cwd)}</code>`,
+        html`<code>${cacheName(cache, cwd)}</code>`,
         `${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`}`,
         cache.bytes == null ? '' : `${bytes(cache.bytes)}${cache.maxBytes == null ? '' : ` of ${bytes(cache.maxBytes)}`}`,
         ratio === null ? '' : percent(ratio),
         cache.evictions == null ? '' : count(cache.evictions),
         cache.expirations == null ? '' : count(cache.expirations),
-        remark,
+        cache.advice ?? advice?.text ?? '',
       ],
     };
   });

@@ -2,13 +2,15 @@
 // A report as the lines of a terminal. Pure: the caller knows whether there are colours and how wide it is.
 
 const { styleText } = require('node:util');
+const { adviceFor } = require('./caches.js');
 const { bytes, count, percent } = require('./units.js');
-const { KIND, printable, place, gained, extent, siteVerb, siteLine, taken, headline, cacheRemark, hitRatio } = require('./words.js');
+const { KIND, printable, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, hitRatio } = require('./words.js');
 
 const LABEL = 14; // the column of `held by`, `allocated by`, `try`
 const SITES = 3;
 const SUSPECTS = 5;
 const PATH = 8;
+const CACHES = 10;
 const COLOUR = {
   leak: 'red',
   suspect: 'yellow',
@@ -127,7 +129,7 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
   for (const snapshot of report.snapshots) page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);
   for (const refusal of report.refusals ?? []) page.add('  refused   ', printable(refusal.message));
   for (const file of files) page.add('  report    ', place({ file }, cwd));
-  for (const cache of report.caches ?? []) page.add('  cache     ', cacheLine(cache, cwd));
+  caches(page, report.caches ?? [], cwd);
   for (const tracker of report.trackers ?? []) page.add('  tracked   ', trackerLine(tracker, cwd));
   if (report.exit) page.add('  exit      ', exitLine(report.exit));
   for (const note of report.notes ?? []) page.add('  note      ', printable(note));
@@ -156,13 +158,23 @@ function detail(page, label, text) {
   if (text !== '') page.add(`     ${label.padEnd(LABEL)}`, text);
 }
 
+/** Those with something wrong come first. */
+const rank = (cache) => Number(adviceFor(cache)?.wrong ?? false);
+
+/** All of them where they are few, else those first that there is something to say of. */
+function caches(page, all, cwd) {
+  const shown = all.length <= CACHES ? all : all.toSorted((a, b) => rank(b) - rank(a)).slice(0, CACHES);
+  for (const cache of shown) page.add('  cache     ', cacheLine(cache, cwd));
+  if (all.length > shown.length) page.add('            ', `and ${count(all.length - shown.length)} more in the report`, 'dim');
+}
+
 function cacheLine(cache, cwd) {
   const ratio = hitRatio(cache);
   const facts = [
-    `${printable(cache.name ?? place(cache, cwd))}: ${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`} entries`,
+    `${cacheName(cache, cwd)}: ${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`} entries`,
     cache.bytes == null ? '' : `${bytes(cache.bytes)}${cache.maxBytes == null ? '' : ` of ${bytes(cache.maxBytes)}`}`,
     ratio === null ? '' : `${percent(ratio)} hits`,
-    cache.advice ? printable(cache.advice) : cacheRemark(cache),
+    printable(cache.advice ?? adviceFor(cache)?.text ?? ''),
   ];
   return facts.filter(Boolean).join(', ');
 }

@@ -144,14 +144,10 @@ function snapshotsOnly(suspects, snapshots) {
   return suspects.length === 0 ? `nothing grew over ${from}` : `${found} from ${from}`;
 }
 
-/** What a cache's figures tell, where they tell something. */
-function cacheRemark({ size, max, hits = 0, misses = 0, bytes: used, maxBytes }) {
-  const asked = hits + misses;
-  if (asked < 1000) return '';
-  const full = (max != null && size >= max) || (maxBytes != null && used != null && used >= 0.95 * maxBytes);
-  if (hits === 0) return 'without effect: nothing was ever found in it';
-  if (full && hits / asked < 0.5) return 'at its bound with a poor hit ratio: raise max, or do without';
-  return '';
+/** `users`, `users ×3` for three of one name, and the row of all that the report has no room for. */
+function cacheName(cache, cwd) {
+  const name = cache.name === '' && !cache.kind ? 'others' : printable(cache.name ?? place(cache, cwd));
+  return cache.instances > 1 ? `${name} ×${count(cache.instances)}` : name;
 }
 
 /** Hits of all reads; null before the first. */
@@ -160,4 +156,4 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLine, taken, trend, headline, cacheRemark, hitRatio };
+module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLine, taken, trend, headline, cacheName, hitRatio };

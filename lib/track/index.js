@@ -36,9 +36,13 @@ function trackAll(options = {}) {
 
 /** All that is tracked now; null for what is not. */
 function tracked() {
+  return { caches: caches(), ...sources() };
+}
+
+/** The same without the caches, which the native side reads by itself. */
+function sources() {
   observe();
   return {
-    caches: caches(),
     emitters: [...emitterSources].map(describeSource),
     eventTargets: [...targetSources].map(describeSource),
     timers: timersOn() ? describeTimers() : null,
@@ -47,4 +51,4 @@ function tracked() {
   };
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked, suspects };
+module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked, sources, suspects };

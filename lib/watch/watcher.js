@@ -16,7 +16,7 @@ const { answerPrimary } = require('./cluster.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
-const { trackAll, tracked, suspects } = require('../track/index.js');
+const { trackAll, sources, suspects } = require('../track/index.js');
 const { writeReport } = require('../report/files.js');
 const { reportCaches } = require('../report/caches.js');
 const { buildReport } = require('../report/report.js');
@@ -357,11 +357,10 @@ class Watcher extends EventEmitter {
     }
   }
 
-  /** What costs nothing to know: caches, and what is tracked. */
+  /** What costs nothing to know: what is tracked. */
   #cheapEvidence() {
-    const now = tracked();
     const { state, reason } = this.#allocation;
-    return { trackers: reportTrackers(now), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites } };
+    return { trackers: reportTrackers(sources()), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites } };
   }
 
   #updateAnnex() {

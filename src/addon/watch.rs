@@ -90,7 +90,7 @@ impl IsolateWatch {
                 config,
                 limit: options.limit.map(|limit| limit as u64),
                 threshold: options.threshold,
-                caches: || serde_json::value::to_raw_value(&registry::sample()),
+                caches: || serde_json::value::to_raw_value(&registry::summary()),
             },
             hooks.is_some(),
         )

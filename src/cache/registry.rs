@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::shared::store::{Stats, Store};
@@ -15,8 +16,14 @@ use super::shared::{self, Counters};
 
 /// 64-bit words of a record: the counters as doubles, then the label.
 pub const RECORD_WORDS: usize = 48;
+/// Where a record says of what kind the cache is.
+const KIND: usize = 14;
 /// Where the label begins: its length in bytes as a double, then UTF-8.
 const LABEL: usize = 15;
+/// What [`KIND`] counts.
+const KINDS: [&str; 4] = ["BoundedMap", "LRUCache", "RingBuffer", "WeakValueMap"];
+/// The rows of a [`summary`] at most, the one of all others included.
+pub const MOST_ROWS: usize = 200;
 /// The ids of shared caches begin here, above those that any isolate gives.
 const FIRST_SHARED: u64 = 1 << 52;
 
@@ -26,6 +33,8 @@ const FIRST_SHARED: u64 = 1 << 52;
 pub struct CacheStats {
     /// Unique within the isolate, never used again; of a shared cache, from 2^52 on.
     pub id: u64,
+    /// The class of the cache.
+    pub kind: &'static str,
     /// The name that the user gave, or else the place of construction, `file:line:column`.
     pub name: String,
     /// Whether `name` is one that the user gave.
@@ -46,6 +55,28 @@ pub struct CacheStats {
     pub evictions: u64,
     /// Entries that went at the end of their time.
     pub expirations: u64,
+    /// How many caches these are the counters of.
+    pub instances: u64,
+}
+
+impl CacheStats {
+    /// The counters of another cache are added; a bound that one of them lacks is lacking.
+    fn add(&mut self, other: &Self) {
+        let both = |a: Option<u64>, b| a.zip(b).map(|(a, b): (u64, u64)| a.saturating_add(b));
+        self.capacity = both(self.capacity, other.capacity);
+        self.max_bytes = both(self.max_bytes, other.max_bytes);
+        for (sum, more) in [
+            (&mut self.size, other.size),
+            (&mut self.bytes, other.bytes),
+            (&mut self.hits, other.hits),
+            (&mut self.misses, other.misses),
+            (&mut self.evictions, other.evictions),
+            (&mut self.expirations, other.expirations),
+            (&mut self.instances, other.instances),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
 }
 
 /// Records for a number of caches of one isolate.
@@ -95,12 +126,40 @@ pub fn sample() -> Vec<CacheStats> {
     stats
 }
 
+/// The same for a report, whose size is bounded: caches of one kind and name (or place of construction)
+/// are one row, and the rows beyond [`MOST_ROWS`] are one, with an empty name.
+#[must_use]
+pub fn summary() -> Vec<CacheStats> {
+    summarise(sample())
+}
+
+fn summarise(caches: Vec<CacheStats>) -> Vec<CacheStats> {
+    let mut rows: Vec<CacheStats> = Vec::new();
+    let mut row_of = FxHashMap::default();
+    for cache in caches {
+        let rest = rows.len() >= MOST_ROWS - 1;
+        let key = (cache.kind, cache.named, cache.name.clone());
+        match row_of.get(&key).copied().or_else(|| rest.then_some(MOST_ROWS - 1)) {
+            Some(row) if row < rows.len() => rows[row].add(&cache),
+            Some(_) => {
+                rows.push(CacheStats { kind: "", name: String::new(), named: false, ..cache });
+            }
+            None => {
+                row_of.insert(key, rows.len());
+                rows.push(cache);
+            }
+        }
+    }
+    rows
+}
+
 fn read_shared(id: u64, name: String, store: &Store) -> CacheStats {
     let Stats { size, bytes, counters } = store.stats();
     let max_bytes = Some(store.options().max_bytes);
     let Counters { hits, misses, evictions, expirations } = counters;
     CacheStats {
         id,
+        kind: "SharedCache",
         name,
         named: true,
         size,
@@ -111,6 +170,7 @@ fn read_shared(id: u64, name: String, store: &Store) -> CacheStats {
         misses,
         evictions,
         expirations,
+        instances: 1,
     }
 }
 
@@ -126,6 +186,7 @@ fn read(record: &[AtomicU64]) -> Option<CacheStats> {
     }
     let stats = CacheStats {
         id,
+        kind: KINDS.get(count(KIND) as usize).copied().unwrap_or_default(),
         name: label(record),
         named: count(1) == 1,
         size: count(2),
@@ -136,6 +197,7 @@ fn read(record: &[AtomicU64]) -> Option<CacheStats> {
         misses: count(7),
         evictions: count(8),
         expirations: count(9),
+        instances: 1,
     };
     (count(0) == id).then_some(stats)
 }
@@ -163,6 +225,7 @@ mod tests {
         }
         set(1, 1.0);
         set(5, f64::INFINITY);
+        set(KIND, 2.0);
         set(LABEL, label.len() as f64);
         for (at, chunk) in label.as_bytes().chunks(8).enumerate() {
             let mut word = [0; 8];
@@ -182,6 +245,7 @@ mod tests {
             stats,
             [CacheStats {
                 id: 7,
+                kind: "RingBuffer",
                 name: "sessions of the café".to_owned(),
                 named: true,
                 size: 2,
@@ -192,6 +256,7 @@ mod tests {
                 misses: 7,
                 evictions: 8,
                 expirations: 9,
+                instances: 1,
             }]
         );
     }
@@ -223,6 +288,29 @@ mod tests {
             (1, 8 + shared::ENTRY_BYTES, Some(1000))
         );
         assert_eq!((stats.hits, stats.misses), (0, 1));
+    }
+
+    #[test]
+    fn a_summary_has_a_row_for_each_name_and_an_end() {
+        let arena = Arena::open(3 * MOST_ROWS);
+        for record in 0..3 * MOST_ROWS {
+            let name =
+                if record % 3 == 0 { "the same".to_owned() } else { format!("cache {record}") };
+            write(&arena, record, record as f64 + 1.0, &name);
+        }
+        let mut stats = Vec::new();
+        arena.sample(&mut stats);
+        let rows = summarise(stats);
+        assert_eq!(rows.len(), MOST_ROWS);
+        assert_eq!((rows[0].name.as_str(), rows[0].instances), ("the same", MOST_ROWS as u64));
+        assert_eq!(
+            (rows[0].size, rows[0].capacity),
+            (2 * MOST_ROWS as u64, Some(3 * MOST_ROWS as u64))
+        );
+        assert_eq!((rows[1].name.as_str(), rows[1].instances, rows[1].id), ("cache 1", 1, 2));
+        let rest = &rows[MOST_ROWS - 1];
+        assert_eq!((rest.name.as_str(), rest.kind, rest.max_bytes), ("", "", None));
+        assert_eq!(rows.iter().map(|row| row.instances).sum::<u64>(), 3 * MOST_ROWS as u64);
     }
 
     #[test]

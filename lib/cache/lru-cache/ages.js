@@ -5,6 +5,9 @@ const { widen } = require('../columns.js');
 /** Milliseconds that setTimeout takes; what ends later is armed again. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** How tests of the structure look inside. */
+let columnsOf;
+
 /**
  * How long the entry of each slot lives, and since when; and the timers of ttlAutopurge.
  *
@@ -131,6 +134,10 @@ class Ages {
     }
     return now;
   }
+
+  static {
+    columnsOf = (ages) => ({ ttls: ages.#ttls, starts: ages.#starts, timers: ages.#timers });
+  }
 }
 
-module.exports = { Ages };
+module.exports = { Ages, columnsOf };

@@ -3,7 +3,7 @@
 
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../../errors.js');
 
-const COUNTS = ['max', 'ttl', 'maxSize', 'maxEntrySize'];
+const COUNTS = ['max', 'ttl', 'maxSize', 'maxEntrySize', 'ttlResolution', 'backgroundFetchSize'];
 const FUNCTIONS = ['sizeCalculation', 'dispose', 'disposeAfter', 'onInsert', 'fetchMethod', 'memoMethod'];
 const NO_TTL_BOUND = 'an LRUCache with a ttl but without max, maxSize or ttlAutopurge keeps expired entries until they are asked for: set one of the three.';
 let warned = false;

@@ -9,19 +9,21 @@ const ABORTS = { evict: 'evicted', set: 'replaced', delete: 'deleted', expire: '
 class Removals {
   /** @type {{ value: unknown, key: unknown, reason: string, pending: import('./pending.js').Pending | null }[]} */
   #gone = [];
+  /** Whether anybody hears of what goes. */
+  heard;
   #dispose;
   #disposeAfter;
   #onInsert;
 
   constructor({ dispose, disposeAfter, onInsert }) {
+    this.heard = dispose !== undefined || disposeAfter !== undefined;
     this.#dispose = dispose;
     this.#disposeAfter = disposeAfter;
     this.#onInsert = onInsert;
   }
 
-  /** `value` undefined: nothing to dispose of, only a fetch to abort. */
+  /** `value` undefined: nothing to dispose of, only the fetch `pending` to abort. */
   note(value, key, reason, pending) {
-    if (pending === null && this.#dispose === undefined && this.#disposeAfter === undefined) return;
     this.#gone.push({ value, key, reason, pending });
   }
 

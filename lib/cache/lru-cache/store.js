@@ -8,6 +8,9 @@ const { Pending } = require('./pending.js');
 
 const FIRST_SLOTS = 16;
 
+/** How tests of the structure look inside. */
+let slotsOf;
+
 /**
  * The entries of an LRUCache: keys, values and the columns of order, ages and sizes are by slot, the index
  * gives a key's slot. What goes is noted in `removals`; who called tells of it when all is done.
@@ -113,7 +116,9 @@ class Store {
   note(slot, reason, silent = false) {
     const held = this.values[slot];
     const pending = held instanceof Pending ? held : null;
-    this.#removals.note(silent ? undefined : this.shown(slot), this.keys[slot], reason, pending);
+    if (pending === null && !this.#removals.heard) return;
+    const value = pending === null ? held : pending.stale;
+    this.#removals.note(silent ? undefined : value, this.keys[slot], reason, pending);
   }
 
   clear() {
@@ -162,6 +167,10 @@ class Store {
     this.ages?.grow(this.#slots);
     if (this.sizes !== null) this.sizes = widen(this.sizes, this.#slots);
   }
+
+  static {
+    slotsOf = (store) => ({ slots: store.#slots, used: store.#used, free: store.#free, record: store.#record });
+  }
 }
 
-module.exports = { Store };
+module.exports = { Store, slotsOf };

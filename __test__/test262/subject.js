@@ -1,0 +1,43 @@
+'use strict';
+// BoundedMap in Map's place: its bound out of reach, and new for each test, since some change its prototype.
+
+const path = require('node:path');
+
+const CACHE = path.join(__dirname, '..', '..', 'lib', 'cache');
+const OUT_OF_REACH = { max: 2 ** 23, name: 'test262' };
+
+function boundedMap() {
+  for (const file of Object.keys(require.cache)) if (file.startsWith(CACHE)) delete require.cache[file];
+  const { BoundedMap } = require(path.join(CACHE, 'bounded-map.js'));
+  const Map = new Proxy(BoundedMap, {
+    construct: (target, [iterable], newTarget) => Reflect.construct(target, [iterable, OUT_OF_REACH], newTarget === Map ? target : newTarget),
+  });
+  Object.defineProperty(BoundedMap.prototype, 'constructor', { value: Map, writable: true, enumerable: false, configurable: true });
+  return Map;
+}
+
+/** This Node's own Map, judged and then as it was: some expectations change its prototype. */
+function judgeNative(judge) {
+  const { prototype } = Map;
+  const before = Object.getOwnPropertyDescriptors(prototype);
+  try {
+    return judge(Map);
+  } finally {
+    Object.defineProperties(prototype, before);
+  }
+}
+
+/** Expectations that a BoundedMap does not meet, and why that is meant: a file, or a folder. */
+const DIFFERS = {
+  'name.js': 'it is called BoundedMap',
+  'prototype/Symbol.toStringTag.js': 'String(map) says BoundedMap',
+  '../MapIteratorPrototype/Symbol.toStringTag.js': 'String(map.keys()) says BoundedMap Iterator',
+  'proto-from-ctor-realm.js': 'a class written in JS has no twin in other realms: the prototype is BoundedMap.prototype',
+  'properties-of-the-map-prototype-object.js': 'between it and Object.prototype stands Map.prototype, for instanceof Map',
+  groupBy: 'not there: with a group evicted the result would be wrong; new BoundedMap(Map.groupBy(items, callback), options) says so',
+};
+
+/** @param {string} name of an expectation */
+const differs = (name) => DIFFERS[name] ?? DIFFERS[name.split('/')[0]];
+
+module.exports = { boundedMap, judgeNative, differs, DIFFERS };
