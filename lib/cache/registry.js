@@ -11,6 +11,7 @@ const LABEL = 15;
 const LABEL_BYTES = (RECORD_WORDS - LABEL - 1) * 8;
 const FIRST_ARENA = 32;
 const LARGEST_ARENA = 4096;
+const MOST_FILES = 1000;
 
 /** What stands where in a record. `ID` 0 marks one that is not in use. */
 const ID = 0;
@@ -36,6 +37,8 @@ const arenas = [];
 const unused = [];
 /** @type {{ id: number, name: string, readStats: () => object }[]} */
 const shared = [];
+/** What `relative` said of each file. @type {Map<string, string>} */
+const shortened = new Map();
 let lastId = 0;
 
 const collected = new FinalizationRegistry((/** @type {Float64Array} */ record) => {
@@ -108,10 +111,17 @@ function site(constructor) {
   }
 }
 
+/** Paths from the working directory of its time: a cache keeps the name that it has. */
 function relative(file) {
-  const plain = file.startsWith('file://') ? decodeURIComponent(new URL(file).pathname) : file;
-  const short = path.relative(process.cwd(), plain);
-  return path.isAbsolute(plain) && !short.startsWith('..') ? short : plain;
+  let shown = shortened.get(file);
+  if (shown === undefined) {
+    const plain = file.startsWith('file://') ? decodeURIComponent(new URL(file).pathname) : file;
+    const short = path.relative(process.cwd(), plain);
+    shown = path.isAbsolute(plain) && !short.startsWith('..') ? short : plain;
+    if (shortened.size === MOST_FILES) shortened.clear();
+    shortened.set(file, shown);
+  }
+  return shown;
 }
 
 /** The counters of a record as `stats()` gives them. */
