@@ -10,8 +10,8 @@ new RingBuffer(10).stats().evictions.toFixed();
 new WeakValueMap<number, Date>([[1, new Date()]], { name: 'dates' }).get(1)?.getTime();
 tracked().caches[0]?.kind satisfies 'BoundedMap' | 'LRUCache' | 'RingBuffer' | 'WeakValueMap' | 'SharedCache' | undefined;
 // @ts-expect-error no bound
-new BoundedMap();
+export const unbounded = new BoundedMap();
 // @ts-expect-error a name is a string
-new RingBuffer({ capacity: 1, name: 1 });
+export const misnamed = new RingBuffer({ capacity: 1, name: 1 });
 // @ts-expect-error values are objects or functions
-new WeakValueMap<number, number>();
+export const primitive = new WeakValueMap<number, number>();

@@ -159,4 +159,4 @@ function caches() {
   return live.toSorted((a, b) => a.id - b.id);
 }
 
-module.exports = { open, addShared, caches, stats, ID, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
+module.exports = { open, addShared, caches, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };

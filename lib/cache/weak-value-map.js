@@ -4,7 +4,7 @@ const { inspect } = require('node:util');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const registry = require('./registry.js');
 
-const { ID, SIZE, HITS, MISSES, EXPIRATIONS } = registry;
+const { SIZE, HITS, MISSES, EXPIRATIONS } = registry;
 
 function checkOptions(options) {
   if (options === null || typeof options !== 'object') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the options of a WeakValueMap are an object, { name }, not ${quote(options)}.`);
@@ -17,34 +17,31 @@ function checkOptions(options) {
 }
 
 /**
+ * An entry of a map. It goes with its map: the registry below, which lives for ever, holds neither.
+ *
+ * @typedef {{ key: unknown, value: WeakRef<object>, map: WeakValueMap }} Entry
+ */
+
+/** One for all maps, since V8 empties one registry in a turn of the event loop. @type {FinalizationRegistry<WeakRef<Entry>>} */
+let collected;
+
+/**
  * A Map whose values the collector may take: an entry goes soon after its value. Keys are held as
  * long as their entries are.
  */
 class WeakValueMap {
-  /** @type {Map<unknown, WeakRef<object>>} */
-  #references = new Map();
-  #collected;
+  /** @type {Map<unknown, Entry>} */
+  #entries = new Map();
   #record;
 
   constructor(entries = undefined, options = {}) {
-    const references = this.#references;
-    const record = registry.open(this, 'WeakValueMap', checkOptions(options), WeakValueMap);
-    const id = record[ID];
-    // By then the key may have another value: only the entry of this very reference goes.
-    this.#collected = new FinalizationRegistry(({ key, reference }) => {
-      if (references.get(key) !== reference) return;
-      references.delete(key);
-      if (record[ID] !== id) return; // the map is gone too, its record another's
-      record[SIZE] = references.size;
-      record[EXPIRATIONS]++;
-    });
-    this.#record = record;
+    this.#record = registry.open(this, 'WeakValueMap', checkOptions(options), WeakValueMap);
     if (entries !== undefined && entries !== null) for (const [key, value] of entries) this.set(key, value);
   }
 
   /** Entries, those included whose values are collected but not yet swept away. */
   get size() {
-    return this.#references.size;
+    return this.#entries.size;
   }
 
   get(key) {
@@ -61,30 +58,29 @@ class WeakValueMap {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
       throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `the values of a WeakValueMap must be objects or functions, which can be collected, not ${quote(value)}.`);
     }
-    const old = this.#references.get(key);
+    const old = this.#entries.get(key);
     if (old !== undefined) {
-      if (old.deref() === value) return this;
-      this.#collected.unregister(old);
+      if (old.value.deref() === value) return this;
+      collected.unregister(old);
     }
-    const reference = new WeakRef(value);
-    this.#references.set(key, reference);
-    this.#record[SIZE] = this.#references.size;
-    this.#collected.register(value, { key, reference }, reference);
+    const entry = { key, value: new WeakRef(value), map: this };
+    this.#entries.set(key, entry);
+    this.#record[SIZE] = this.#entries.size;
+    collected.register(value, new WeakRef(entry), entry);
     return this;
   }
 
   delete(key) {
-    const reference = this.#references.get(key);
-    if (reference === undefined) return false;
-    this.#references.delete(key);
-    this.#record[SIZE] = this.#references.size;
-    this.#collected.unregister(reference);
-    return reference.deref() !== undefined;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    this.#remove(entry);
+    collected.unregister(entry);
+    return entry.value.deref() !== undefined;
   }
 
   clear() {
-    for (const reference of this.#references.values()) this.#collected.unregister(reference);
-    this.#references.clear();
+    for (const entry of this.#entries.values()) collected.unregister(entry);
+    this.#entries.clear();
     this.#record[SIZE] = 0;
   }
 
@@ -115,7 +111,7 @@ class WeakValueMap {
 
   /** The entries whose values are alive, in insertion order, live as a Map's. */
   *entries() {
-    for (const [key, reference] of this.#references) {
+    for (const { key, value: reference } of this.#entries.values()) {
       const value = reference.deref();
       if (value !== undefined) yield [key, value];
     }
@@ -134,7 +130,26 @@ class WeakValueMap {
   }
 
   #peek(key) {
-    return this.#references.get(key)?.deref();
+    return this.#entries.get(key)?.value.deref();
+  }
+
+  #remove({ key }) {
+    this.#entries.delete(key);
+    this.#record[SIZE] = this.#entries.size;
+  }
+
+  /** The value of an entry is gone. By then the key may have another. */
+  #sweep(entry) {
+    if (this.#entries.get(entry.key) !== entry) return;
+    this.#remove(entry);
+    this.#record[EXPIRATIONS]++;
+  }
+
+  static {
+    collected = new FinalizationRegistry((reference) => {
+      const entry = reference.deref();
+      entry?.map.#sweep(entry);
+    });
   }
 
   get [Symbol.toStringTag]() {

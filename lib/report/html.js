@@ -12,7 +12,7 @@ const { excerpt, readSource } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
-const { KIND, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, hitRatio } = require('./words.js');
+const { KIND, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 /** So that no heap, however odd, makes a page that a browser cannot show. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
@@ -233,7 +233,7 @@ function caches({ report, cwd }) {
       cells: [
         html`<code>${cacheName(cache, cwd)}</code>`,
         `${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`}`,
-        cache.bytes == null ? '' : `${bytes(cache.bytes)}${cache.maxBytes == null ? '' : ` of ${bytes(cache.maxBytes)}`}`,
+        cacheBytes(cache),
         ratio === null ? '' : percent(ratio),
         cache.evictions == null ? '' : count(cache.evictions),
         cache.expirations == null ? '' : count(cache.expirations),

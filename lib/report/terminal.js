@@ -3,8 +3,8 @@
 
 const { styleText } = require('node:util');
 const { adviceFor } = require('./caches.js');
-const { bytes, count, percent } = require('./units.js');
-const { KIND, printable, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, hitRatio } = require('./words.js');
+const { count, percent } = require('./units.js');
+const { KIND, printable, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 const LABEL = 14; // the column of `held by`, `allocated by`, `try`
 const SITES = 3;
@@ -172,7 +172,7 @@ function cacheLine(cache, cwd) {
   const ratio = hitRatio(cache);
   const facts = [
     `${cacheName(cache, cwd)}: ${count(cache.size)}${cache.max == null ? '' : ` of ${count(cache.max)}`} entries`,
-    cache.bytes == null ? '' : `${bytes(cache.bytes)}${cache.maxBytes == null ? '' : ` of ${bytes(cache.maxBytes)}`}`,
+    cacheBytes(cache),
     ratio === null ? '' : `${percent(ratio)} hits`,
     printable(cache.advice ?? adviceFor(cache)?.text ?? ''),
   ];

@@ -150,10 +150,16 @@ function cacheName(cache, cwd) {
   return cache.instances > 1 ? `${name} ×${count(cache.instances)}` : name;
 }
 
+/** `2 kB of 1 MB`; empty where the cache does not count bytes. */
+function cacheBytes({ bytes: held, maxBytes }) {
+  if (maxBytes == null && !held) return '';
+  return `${bytes(held ?? 0)}${maxBytes == null ? '' : ` of ${bytes(maxBytes)}`}`;
+}
+
 /** Hits of all reads; null before the first. */
 function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   if (given != null) return given;
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLine, taken, trend, headline, cacheName, hitRatio };
+module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLine, taken, trend, headline, cacheName, cacheBytes, hitRatio };
