@@ -14,10 +14,6 @@ const { scripts, exports: entries } = require('../package.json');
 
 /** What a page's blocks have beside plimsoll: globals, for a block may declare the same name. */
 const SETTINGS = {
-  'docs/analyze.md': `
-    const { PassThrough } = require('node:stream');
-    Object.assign(globalThis, { PassThrough, bus: new (require('node:events'))(), handlers: [], line: 'x', memoized: {}, query: async () => 1,
-      parser: { heads: [] }, chunk: Buffer.alloc(64), http: { Agent: require('node:http').Agent, get() {} } });`,
   'docs/caches.md': `
     const { RingBuffer, WeakValueMap } = require('plimsoll');
     Object.assign(globalThis, { RingBuffer, WeakValueMap, id: 1, session: {}, event: {}, socket: {}, load: async () => ({}) });`,
@@ -51,7 +47,7 @@ function runBlock({ page, text }, name) {
   fs.writeFileSync(path.join(folder, name), [
     "import { createRequire } from 'node:module';",
     `const require = createRequire(${JSON.stringify(path.join(ROOT, 'index.js'))});`,
-    `{ ${SETTINGS[page] ?? ''} }`,
+    `{ globalThis.module = { exports: {} }; ${SETTINGS[page] ?? ''} }`,
     program,
     page === 'docs/detection.md' ? '' : 'setImmediate(() => process.exit());',
   ].join('\n'));
@@ -106,7 +102,7 @@ function fault({ variables, words: [program, ...args] }) {
     const file = args.filter((_, at) => preload < 0 || (at !== preload && at !== preload + 1)).find((arg) => !arg.startsWith('-'));
     return file === undefined || READERS.test(file) || isProgram(file) ? null : `there is no ${file}`;
   }
-  return FOREIGN.has(program) ? null : `${program} is unknown to FOREIGN of this test`;
+  return FOREIGN.has(program) || isProgram(program) ? null : `${program} is unknown to FOREIGN of this test`;
 }
 
 function isProgram(file) {
