@@ -156,3 +156,36 @@ test('adaptive: against LRU on the loads that are hard for it', () => {
   assert.ok(hits.scan[1] > hits.scan[0] + 0.1, `scan ${hits.scan}`);
   assert.ok(hits.shift[1] > hits.shift[0] - 0.01, `shift ${hits.shift}`);
 });
+
+/** Hot keys by Zipf's law, of which some leave and return, under a scan. */
+function* mixedLoad(requests) {
+  let state = 7;
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  for (let i = 0; i < requests; i++) yield i % 4 === 0 ? 10_000 + i : Math.floor(Math.exp(random() * Math.log(1500)));
+}
+
+function* scanned(scan, requests) {
+  for (let i = 0; i < scan; i++) yield 1e6 + i;
+  yield* mixedLoad(requests);
+}
+
+function hitRatio(options, keyOf, load) {
+  const map = new BoundedMap({ max: 200, ...options });
+  for (const i of load) map.getOrInsert(keyOf(i), i);
+  return map.stats().hitRatio;
+}
+
+test('adaptive: the hits hardly depend on what keys look like, and not on a ttl out of reach', () => {
+  const ratio = (keyOf, options) => hitRatio(options, keyOf, mixedLoad(200_000));
+  const integers = ratio((i) => i);
+  assert.ok(integers > hitRatio({ policy: 'lru' }, (i) => i, mixedLoad(200_000)) + 0.02);
+  for (const keyOf of [(i) => `user:${i}`, (i) => `user:${i}:profile`, (i) => `/users/${i}/orders?page=1&sort=created&order=descending`]) {
+    assert.ok(Math.abs(ratio(keyOf) - integers) < 0.01, `${keyOf(1)}: ${ratio(keyOf)} and ${integers}`);
+  }
+  assert.equal(ratio((i) => i, { ttl: 1e9, clock: () => 0 }), integers);
+});
+
+test('adaptive: after a long scan, during which it stops listening, it hears returning keys again', () => {
+  const hits = [0, 100_000].map((scan) => hitRatio({}, (i) => i, scanned(scan, 400_000)) * (scan + 400_000));
+  assert.ok(hits[1] > 0.98 * hits[0], `${hits}`);
+});

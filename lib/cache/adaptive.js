@@ -2,7 +2,6 @@
 
 const { widen } = require('./columns.js');
 const { Ghosts } = require('./ghosts.js');
-const { hashKey } = require('./hash.js');
 
 /** A cell of `#marks`: how often the entry was used since the hand last passed, and whether it ever was. */
 const USES = 3;
@@ -19,6 +18,10 @@ const FREQUENCY = 0.3;
 /** How much one returning key moves the share, at least. */
 const STEP = 1e-4;
 
+/** Returning keys are rare where fewer than one in RARE evicted keys returns; turnovers without listening, at most. */
+const RARE = 64;
+const LONGEST_REST = 16;
+
 const NOWHERE = -1;
 
 /**
@@ -33,6 +36,9 @@ const NOWHERE = -1;
  * evicted after that for less, each weighed by how rare its kind is among the evictions. Moving the
  * boundary moves no entry. Where probation would take most of the ring, a FIFO is worse than LRU
  * and the whole ring becomes one CLOCK, which is about LRU, until the returning keys say otherwise.
+ *
+ * To know a returning key again costs a hash of each key that enters and of each that goes. Where hardly
+ * any returns, the policy listens for one turnover of the cache, then not for 1, 2, 4 ... of them.
  */
 class Adaptive {
   #ring = new Uint32Array(0);
@@ -46,6 +52,14 @@ class Adaptive {
   #recency = false;
   /** Of about the last `#used` evictions, the share of entries that were never used. */
   #unproven = 0.5;
+  /** Of one of them: 1 / `#used`. */
+  #weight = 1;
+  /** Whether returning keys are listened for; evictions until that is thought over, and keys that returned meanwhile. */
+  #listening = true;
+  #turn = 0;
+  #recalled = 0;
+  /** Turnovers that the next rest lasts. */
+  #rest = 1;
 
   grow(slots) {
     const before = this.#ring.length;
@@ -53,12 +67,14 @@ class Adaptive {
     this.#marks = widen(this.#marks, slots);
     for (let slot = before; slot < slots; slot++) this.#ring[slot] = slot;
     this.#ghosts = new Ghosts(slots);
+    this.#listen(slots);
   }
 
   clear() {
     this.#used = this.#probation = this.#probationHand = this.#mainHand = 0;
     for (let slot = 0; slot < this.#ring.length; slot++) this.#ring[slot] = slot;
-    this.#ghosts = new Ghosts(this.#ring.length);
+    this.#ghosts.clear();
+    this.#listen(this.#ring.length);
   }
 
   touch(slot) {
@@ -66,12 +82,12 @@ class Adaptive {
     if ((marks & USES) < MOST_USES) this.#marks[slot] = marks + 1;
   }
 
-  add(slot) {
+  add(slot, key) {
     if (slot === this.#used) {
-      this.#used++;
+      this.#weight = 1 / ++this.#used;
       this.#divide();
     }
-    this.#marks[slot] = 0;
+    this.#marks[slot] = this.#recall(key) === Ghosts.NONE ? 0 : PROVEN;
   }
 
   remove(slot) {
@@ -79,8 +95,7 @@ class Adaptive {
   }
 
   replace(key, keys) {
-    const ghost = this.#ghosts.take(hashKey(key));
-    if (ghost !== Ghosts.NONE) this.#adapt(ghost === Ghosts.PROVEN);
+    const ghost = this.#recall(key);
     let at = ghost === Ghosts.NONE || this.#recency ? NOWHERE : this.#mainVictim();
     if (at === NOWHERE) at = this.#victim();
     const slot = this.#ring[at];
@@ -105,49 +120,97 @@ class Adaptive {
 
   /** Where the entry is that goes next, given that there is one. */
   #victim() {
+    const ring = this.#ring;
+    const marks = this.#marks;
+    const end = this.#probation;
+    let hand = this.#probationHand;
     // Each pass takes at least one use of every entry that it does not choose.
-    for (let steps = (MOST_USES + 1) * this.#probation; steps > 0; steps--) {
-      if (this.#probationHand >= this.#probation) this.#probationHand = 0;
-      const at = this.#probationHand++;
-      const slot = this.#ring[at];
-      const marks = this.#marks[slot];
-      if (marks === VACANT) continue;
-      if ((marks & USES) === 0) return at;
-      const main = this.#recency ? NOWHERE : this.#mainVictim();
-      if (main === NOWHERE) {
-        this.#marks[slot] = (marks - 1) | PROVEN;
-      } else {
-        this.#marks[slot] = PROVEN;
-        this.#ring[at] = this.#ring[main];
-        this.#ring[main] = slot;
-        return at;
+    for (let steps = (MOST_USES + 1) * end; steps > 0; steps--) {
+      if (hand >= end) hand = 0;
+      const at = hand++;
+      const slot = ring[at];
+      const mark = marks[slot];
+      if (mark === VACANT) continue;
+      if ((mark & USES) !== 0) {
+        const main = this.#recency ? NOWHERE : this.#mainVictim();
+        if (main === NOWHERE) {
+          marks[slot] = (mark - 1) | PROVEN;
+          continue;
+        }
+        marks[slot] = PROVEN;
+        ring[at] = ring[main];
+        ring[main] = slot;
       }
+      this.#probationHand = hand;
+      return at;
     }
     return this.#mainVictim();
   }
 
   /** The CLOCK's victim, or NOWHERE if it holds no entry. */
   #mainVictim() {
-    for (let steps = (MOST_USES + 1) * (this.#used - this.#probation); steps > 0; steps--) {
-      if (this.#mainHand >= this.#used || this.#mainHand < this.#probation) this.#mainHand = this.#probation;
-      const at = this.#mainHand++;
-      const marks = this.#marks[this.#ring[at]];
-      if (marks === VACANT) continue;
-      if ((marks & USES) === 0) return at;
-      this.#marks[this.#ring[at]] = (marks - 1) | PROVEN;
+    const ring = this.#ring;
+    const marks = this.#marks;
+    const start = this.#probation;
+    const end = this.#used;
+    let hand = this.#mainHand;
+    for (let steps = (MOST_USES + 1) * (end - start); steps > 0; steps--) {
+      if (hand >= end || hand < start) hand = start;
+      const at = hand++;
+      const slot = ring[at];
+      const mark = marks[slot];
+      if (mark === VACANT) continue;
+      if ((mark & USES) === 0) {
+        this.#mainHand = hand;
+        return at;
+      }
+      marks[slot] = (mark - 1) | PROVEN;
     }
     return NOWHERE;
   }
 
   #bury(slot, keys) {
     const proven = (this.#marks[slot] & PROVEN) !== 0;
-    this.#unproven += ((proven ? 0 : 1) - this.#unproven) / this.#used;
-    this.#ghosts.put(hashKey(keys[slot]), proven);
+    this.#unproven += ((proven ? 0 : 1) - this.#unproven) * this.#weight;
+    if (this.#listening) this.#ghosts.put(keys[slot], proven);
+    if (--this.#turn === 0) this.#endTurn();
+  }
+
+  /** What is remembered of a new key. */
+  #recall(key) {
+    if (!this.#listening || this.#turn === this.#ring.length) return Ghosts.NONE;
+    const ghost = this.#ghosts.take(key);
+    if (ghost !== Ghosts.NONE) {
+      this.#recalled++;
+      this.#adapt(ghost === Ghosts.PROVEN);
+    }
+    return ghost;
+  }
+
+  #listen(slots) {
+    this.#listening = true;
+    this.#turn = slots;
+    this.#recalled = 0;
+  }
+
+  #endTurn() {
+    const slots = this.#ring.length;
+    if (!this.#listening) {
+      this.#ghosts.clear();
+      this.#listen(slots);
+    } else if (this.#recalled * RARE >= slots) {
+      this.#rest = 1;
+      this.#listen(slots);
+    } else {
+      this.#listening = false;
+      this.#turn = this.#rest * slots;
+      this.#rest = Math.min(2 * this.#rest, LONGEST_REST);
+    }
   }
 
   /** A key returned that was evicted too early. */
   #adapt(proven) {
-    const rarest = 1 / this.#used;
+    const rarest = this.#weight;
     const odds = Math.max(this.#unproven, rarest) / Math.max(1 - this.#unproven, rarest);
     const step = Math.max(STEP, rarest) * (proven ? -Math.max(odds, 1) : Math.max(1 / odds, 1));
     this.#share = Math.min(Math.max(this.#share + step, LEAST_SHARE), 1 - LEAST_SHARE);

@@ -4,17 +4,16 @@ const { inspect } = require('node:util');
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 const { Adaptive } = require('./adaptive.js');
 const { Lru } = require('./lru.js');
-const { IntTable, isInt32 } = require('./int-table.js');
+const { IntTable, isInt32, MISS } = require('./int-table.js');
 const { SlotIterator, SKIP } = require('./iterator.js');
 const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
-const { packed, widen, normal } = require('./columns.js');
+const { cells, widen, normal } = require('./columns.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
 const sweeper = require('./sweeper.js');
 
 const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS } = registry;
 const FIRST_SLOTS = 16;
-const MISS = -1;
 /** A search for expired entries costs about 1 ns a slot: at most one in this many slots a millisecond. */
 const SLOTS_SEARCHED_PER_MS = 1000;
 
@@ -33,8 +32,8 @@ class BoundedMap {
   #ints = new IntTable();
   /** The same, or a Map. @type {IntTable | Map<unknown, number>} */
   #index = this.#ints;
-  #keys = packed();
-  #values = packed();
+  #keys = cells(0);
+  #values = cells(0);
   /** @type {Adaptive | Lru} */
   #policy;
   #record;
@@ -45,6 +44,7 @@ class BoundedMap {
   #lastSearch = -Infinity;
   /** What sizeOf said of the entry of each slot; null without sizeOf. @type {Float64Array | null} */
   #sizes = null;
+  #size = 0;
   /** Slots below `#used` that hold nothing. @type {number[]} */
   #free = [];
   #used = 0;
@@ -82,7 +82,7 @@ class BoundedMap {
   }
 
   get size() {
-    return this.#index.size;
+    return this.#size;
   }
 
   get(key) {
@@ -92,13 +92,13 @@ class BoundedMap {
 
   has(key) {
     const slot = this.#find(key);
-    return slot !== undefined && (this.#expiry === null || !this.#expired(slot));
+    return slot !== MISS && (this.#expiry === null || !this.#expired(slot));
   }
 
   /** The value, leaving no trace: not counted, not used in the policy's eyes, not removed if expired. */
   peek(key) {
     const slot = this.#find(key);
-    return slot === undefined || this.#isDue(slot) ? undefined : this.#values[slot];
+    return slot === MISS || this.#isDue(slot) ? undefined : this.#values[slot];
   }
 
   set(key, value, options = undefined) {
@@ -108,7 +108,7 @@ class BoundedMap {
 
   delete(key) {
     const slot = this.#find(key);
-    if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) return false;
+    if (slot === MISS || (this.#expiry !== null && this.#expired(slot))) return false;
     const value = this.#values[slot];
     this.#remove(slot);
     if (this.#onEvict !== undefined) (0, this.#onEvict)(value, normal(key), 'delete');
@@ -120,13 +120,14 @@ class BoundedMap {
     if (this.#onEvict !== undefined) for (const slot of this.#index.values()) this.#note(gone, slot, 'clear');
     this.#index.clear();
     this.#policy.clear();
-    this.#keys = packed();
-    this.#values = packed();
+    this.#keys.fill(undefined);
+    this.#values.fill(undefined);
     this.#sizes?.fill(0);
     this.#expiry?.fill(Infinity);
     this.#free = [];
     this.#used = 0;
-    this.#record[SIZE] = this.#record[BYTES] = 0;
+    this.#record[SIZE] = this.#size = 0;
+    this.#record[BYTES] = 0;
     this.#nextExpiry = Infinity;
     this.#tell(gone);
   }
@@ -175,17 +176,17 @@ class BoundedMap {
   resize(max) {
     this.#max = this.#record[CAPACITY] = checkMax(max);
     const gone = [];
-    if (this.#index.size > max) this.#purge(gone);
-    while (this.#index.size > max) this.#evict(gone);
+    if (this.#size > max) this.#purge(gone);
+    while (this.#size > max) this.#evict(gone);
     if (this.#slots > max) this.#renumber();
     this.#tell(gone);
   }
 
   purgeExpired() {
     const gone = [];
-    const before = this.#index.size;
+    const before = this.#size;
     this.#purge(gone);
-    const purged = before - this.#index.size;
+    const purged = before - this.#size;
     this.#tell(gone);
     return purged;
   }
@@ -195,9 +196,11 @@ class BoundedMap {
     return depth < 0 ? `[${name}]` : `${name} ${inspectValue(new Map(this.entries()), options)}`;
   }
 
+  /** The slot of a key, or MISS. */
   #find(key) {
-    if (this.#ints === null) return this.#index.get(key);
-    return isInt32(key) ? this.#ints.get(key) : undefined;
+    if (this.#ints !== null) return isInt32(key) ? this.#ints.get(key) : MISS;
+    const slot = this.#index.get(key);
+    return slot === undefined ? MISS : slot;
   }
 
   #link(key, slot) {
@@ -224,7 +227,7 @@ class BoundedMap {
   /** The slot of a live entry, counted and used; MISS, counted, for none. */
   #hit(key) {
     const slot = this.#find(key);
-    if (slot === undefined || (this.#expiry !== null && this.#expired(slot))) {
+    if (slot === MISS || (this.#expiry !== null && this.#expired(slot))) {
       this.#record[MISSES]++;
       return MISS;
     }
@@ -237,8 +240,8 @@ class BoundedMap {
     const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
     let slot = this.#find(key);
     // The listener who hears of an expired entry may set the key anew.
-    if (slot !== undefined && this.#expiry !== null && this.#expired(slot)) slot = this.#find(key);
-    if (slot === undefined) this.#insert(key, value, bytes, ttl);
+    if (slot !== MISS && this.#expiry !== null && this.#expired(slot)) slot = this.#find(key);
+    if (slot === MISS) this.#insert(key, value, bytes, ttl);
     else if (this.#sizes === null) this.#update(slot, value, ttl);
     else this.#updateSized(slot, value, bytes, ttl);
   }
@@ -263,7 +266,7 @@ class BoundedMap {
       this.#policy.remove(slot);
       this.#weigh(slot, 0);
       this.#makeRoom(bytes, gone);
-      this.#policy.add(slot);
+      this.#policy.add(slot, key);
       this.#policy.touch(slot);
       this.#values[slot] = value;
       this.#weigh(slot, bytes);
@@ -273,10 +276,11 @@ class BoundedMap {
   }
 
   #insert(key, value, bytes, ttl) {
-    if (this.#sizes !== null || this.#nextExpiry !== Infinity) {
+    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge())) {
       this.#insertWithRoom(key, value, bytes, ttl);
-    } else if (this.#index.size < this.#max) {
-      this.#fill(this.#unused(), key, value, ttl);
+    } else if (this.#size < this.#max) {
+      this.#fill(this.#unused(key), key, value, ttl);
+      this.#record[SIZE] = ++this.#size;
     } else {
       const slot = this.#policy.replace(key, this.#keys);
       const oldKey = this.#keys[slot];
@@ -295,10 +299,11 @@ class BoundedMap {
       this.#refuse(gone, key, value);
     } else {
       this.#makeRoom(bytes, gone);
-      if (this.#index.size >= this.#max) this.#purgeDue(gone);
-      if (this.#index.size >= this.#max) this.#evict(gone);
-      const slot = this.#unused();
+      if (this.#size >= this.#max && this.#shouldPurge()) this.#purge(gone);
+      if (this.#size >= this.#max) this.#evict(gone);
+      const slot = this.#unused(key);
       this.#fill(slot, key, value, ttl);
+      this.#record[SIZE] = ++this.#size;
       if (this.#sizes !== null) this.#weigh(slot, bytes);
     }
     this.#tell(gone);
@@ -306,7 +311,7 @@ class BoundedMap {
 
   #makeRoom(bytes, gone) {
     if (this.#record[BYTES] + bytes <= this.#maxBytes) return;
-    this.#purgeDue(gone);
+    if (this.#shouldPurge()) this.#purge(gone);
     while (this.#record[BYTES] + bytes > this.#maxBytes) this.#evict(gone);
   }
 
@@ -316,14 +321,13 @@ class BoundedMap {
     this.#keys[slot] = key;
     this.#values[slot] = value;
     this.#link(key, slot);
-    this.#record[SIZE] = this.#index.size;
     if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
   }
 
-  #unused() {
+  #unused(key) {
     const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
     if (slot === this.#slots) this.#widen(Math.min(Math.max(FIRST_SLOTS, slot * 2), this.#max));
-    this.#policy.add(slot);
+    this.#policy.add(slot, key);
     return slot;
   }
 
@@ -345,7 +349,7 @@ class BoundedMap {
     if (this.#sizes !== null) this.#weigh(slot, 0);
     if (this.#expiry !== null) this.#expiry[slot] = Infinity;
     this.#free.push(slot);
-    this.#record[SIZE] = this.#index.size;
+    this.#record[SIZE] = --this.#size;
   }
 
   /** An entry larger than the whole bound is not kept: it is evicted at once. */
@@ -356,6 +360,8 @@ class BoundedMap {
 
   #widen(slots) {
     this.#slots = slots;
+    this.#keys = cells(slots, this.#keys);
+    this.#values = cells(slots, this.#values);
     this.#ints?.grow(slots);
     this.#policy.grow(slots);
     if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
@@ -367,8 +373,8 @@ class BoundedMap {
     if (this.#ints !== null) this.#leaveInts();
     const { keys, values, sizes, expiry } = { keys: this.#keys, values: this.#values, sizes: this.#sizes, expiry: this.#expiry };
     const slots = [...this.#policy.slots()];
-    this.#keys = packed();
-    this.#values = packed();
+    this.#keys = cells(0);
+    this.#values = cells(0);
     this.#free = [];
     this.#used = slots.length;
     this.#policy = new this.#policy.constructor();
@@ -380,7 +386,7 @@ class BoundedMap {
       this.#values[to] = values[from];
       if (sizes !== null) this.#sizes[to] = sizes[from];
       if (expiry !== null) this.#expiry[to] = expiry[from];
-      this.#policy.add(to);
+      this.#policy.add(to, keys[from]);
       this.#index.set(keys[from], to);
     });
   }
@@ -434,11 +440,12 @@ class BoundedMap {
     this.#record[EXPIRATIONS]++;
   }
 
-  /** As `#purge`, but not so often that the search would cost more than it brings. */
-  #purgeDue(gone) {
+  /** Whether entries have expired, and the last search is so long ago that another does not cost more than it brings. */
+  #shouldPurge() {
+    if (this.#nextExpiry === Infinity) return false;
     const now = this.#now();
     const since = now - this.#lastSearch;
-    if (now >= this.#nextExpiry && (since < 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used)) this.#purge(gone);
+    return now >= this.#nextExpiry && (since < 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used);
   }
 
   #purge(gone) {

@@ -23,7 +23,7 @@ let usable = native !== null;
 
 /** The time on the monotonic clock's scale; fake timers' time where Date or performance.now is faked. */
 function now() {
-  if (performance.now === realNow && (globalThis.Date !== RealDate || RealDate.now !== realDateNow)) {
+  if (performance.now === realNow && (Date !== RealDate || RealDate.now !== realDateNow)) {
     return globalThis.Date.now() - origin;
   }
   return performance.now();
@@ -31,7 +31,7 @@ function now() {
 
 /** The same, up to 20 ms behind where the clock word serves: a twentieth of the cost. */
 function coarseNow() {
-  if (word === null || performance.now !== realNow || globalThis.Date !== RealDate || RealDate.now !== realDateNow) return now();
+  if (word === null || performance.now !== realNow || Date !== RealDate || RealDate.now !== realDateNow) return now();
   return word[0] + offset;
 }
 

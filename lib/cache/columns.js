@@ -8,6 +8,15 @@ function packed() {
   return array;
 }
 
+/** An array of `length` cells for any values, of the same kind, with no room that nobody asked for; the first are `from`'s. */
+function cells(length, from = []) {
+  const array = packed();
+  array.length = length;
+  array.fill(undefined);
+  for (let slot = 0; slot < Math.min(length, from.length); slot++) array[slot] = from[slot];
+  return array;
+}
+
 /** A longer copy of a typed array; new cells hold `blank`. */
 function widen(column, length, blank = 0) {
   const wider = new column.constructor(length);
@@ -18,7 +27,7 @@ function widen(column, length, blank = 0) {
 
 /** A key as Map keeps it: -0 is 0. */
 function normal(key) {
-  return key === 0 ? 0 : key;
+  return typeof key === 'number' ? key + 0 : key;
 }
 
-module.exports = { packed, widen, normal };
+module.exports = { packed, cells, widen, normal };

@@ -1,5 +1,7 @@
 'use strict';
 
+const { hashKey } = require('./hash.js');
+
 /**
  * The keys evicted last, about as many as the cache has slots, by hash: direct mapped, 4 bytes each.
  *
@@ -12,6 +14,13 @@ const WAS_PROVEN = 0x8000;
 const TIME = 0x7fff;
 const TICKS = 8192;
 
+/** Of a string so many characters are read, at first and at most. */
+const FIRST_READS = 4;
+const MOST_READS = 64;
+/** The number doubles where more than one key in COLLISION meets its own hash in the memory, by about a thousand evictions' worth. */
+const COLLISION = 16;
+const COLLISIONS = 1024;
+
 class Ghosts {
   static NONE = 0;
   static PROVEN = 1;
@@ -19,33 +28,58 @@ class Ghosts {
 
   #cells;
   #mask;
-  /** Evictions of a tick, and of the memory's length. */
+  /** Evictions of a tick, how many are left of this one, and ticks of the memory's length. */
   #tick;
+  #left;
   #turnover;
-  #evictions = 0;
+  #time = 0;
+  #reads = FIRST_READS;
+  #collisions = 0;
 
   /** @param {number} slots of the cache */
   constructor(slots) {
     const cells = 2 ** Math.ceil(Math.log2(Math.max(slots, 1)));
     this.#cells = new Uint32Array(cells);
     this.#mask = cells - 1;
-    this.#tick = Math.max(1, Math.ceil(slots / TICKS));
+    this.#tick = this.#left = Math.max(1, Math.ceil(slots / TICKS));
     this.#turnover = Math.ceil(slots / this.#tick);
   }
 
-  put(hash, proven) {
-    const time = Math.floor(++this.#evictions / this.#tick) & TIME;
-    this.#cells[hash & this.#mask] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | time;
+  clear() {
+    this.#cells.fill(0);
+  }
+
+  put(key, proven) {
+    if (--this.#left === 0) {
+      this.#left = this.#tick;
+      this.#time = (this.#time + 1) & TIME;
+    }
+    const hash = hashKey(key, this.#reads);
+    const at = hash & this.#mask;
+    const cell = this.#cells[at];
+    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | this.#time;
+    if (cell !== 0 && ((cell ^ hash) & FINGERPRINT) === 0) this.#collide();
+    else if (this.#collisions > 0) this.#collisions--;
   }
 
   /** What the key was, if it is remembered; it is forgotten afterwards. */
-  take(hash) {
-    const cell = this.#cells[hash & this.#mask];
+  take(key) {
+    const hash = hashKey(key, this.#reads);
+    const at = hash & this.#mask;
+    const cell = this.#cells[at];
     if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) return Ghosts.NONE;
-    const age = (Math.floor(this.#evictions / this.#tick) - cell) & TIME;
-    if (age > this.#turnover) return Ghosts.NONE;
-    this.#cells[hash & this.#mask] = 0;
+    this.#cells[at] = 0;
+    if (((this.#time - cell) & TIME) > this.#turnover) return Ghosts.NONE;
     return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
+  }
+
+  /** A key that is remembered never comes again, it is taken: this is another of the same hash. */
+  #collide() {
+    this.#collisions += COLLISION;
+    if (this.#collisions < COLLISIONS || this.#reads === MOST_READS) return;
+    this.#reads *= 2;
+    this.#collisions = 0;
+    this.clear();
   }
 }
 

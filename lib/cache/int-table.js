@@ -5,8 +5,9 @@ const { Lru, NONE } = require('./lru.js');
 
 /** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
 const [SEED, FACTOR] = randomFillSync(new Uint32Array(2)).map((word, i) => (i === 1 ? word | 1 : word));
-const EMPTY = new Int32Array(2);
 const FIRST_CELLS = 16;
+const EMPTY = new Int32Array(2 * FIRST_CELLS);
+const MISS = -1;
 
 /**
  * What BoundedMap needs of Map, for int32 keys: key -> slot, in insertion order.
@@ -16,9 +17,12 @@ const FIRST_CELLS = 16;
  */
 class IntTable {
   #cells = EMPTY;
-  #mask = 0;
-  #shift = 31;
+  /** Of the places in `#cells`, and what is left of a hash to be one. */
+  #mask = 2 * FIRST_CELLS - 1;
+  #shift = Math.clz32(FIRST_CELLS - 1);
   #size = 0;
+  /** Keys that fit in before the table must grow; EMPTY, which all share, is never written. */
+  #limit = 0;
   #order = new Lru();
   /** Iterations under way, which follow changes as a Map's do. @type {WeakRef<Cursor>[]} */
   #cursors = [];
@@ -27,14 +31,12 @@ class IntTable {
     return this.#size;
   }
 
-  /** @returns {number | undefined} */
+  /** The slot of a key, or MISS. */
   get(key) {
     const cells = this.#cells;
-    const mask = this.#mask;
-    for (let at = this.#home(key); ; at = (at + 1) & mask) {
-      const slot = cells[2 * at + 1];
-      if (slot === 0) return undefined;
-      if (cells[2 * at] === key) return slot - 1;
+    for (let at = home(key, this.#shift); ; at = (at + 2) & this.#mask) {
+      const slot = cells[at + 1] - 1;
+      if (slot === MISS || cells[at] === key) return slot;
     }
   }
 
@@ -45,39 +47,38 @@ class IntTable {
 
   /** Adds a key that is not in the table. */
   set(key, slot) {
-    if (2 * ++this.#size > this.#mask) this.#rehash(Math.max(FIRST_CELLS, 2 * (this.#mask + 1)));
+    if (++this.#size > this.#limit) this.#rehash(this.#limit === 0 ? FIRST_CELLS : 4 * this.#limit);
     this.#place(key, slot + 1);
     this.#order.add(slot);
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.added(slot));
   }
 
+  /** Removes a key that is in the table. */
   delete(key) {
     const cells = this.#cells;
     const mask = this.#mask;
-    let hole = this.#home(key);
-    while (cells[2 * hole] !== key || cells[2 * hole + 1] === 0) {
-      if (cells[2 * hole + 1] === 0) return;
-      hole = (hole + 1) & mask;
-    }
-    const slot = cells[2 * hole + 1] - 1;
+    const shift = this.#shift;
+    let hole = home(key, shift);
+    while (cells[hole] !== key || cells[hole + 1] === 0) hole = (hole + 2) & mask;
+    const slot = cells[hole + 1] - 1;
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.removed(slot));
     this.#order.remove(slot);
     this.#size--;
-    for (let at = (hole + 1) & mask; cells[2 * at + 1] !== 0; at = (at + 1) & mask) {
+    for (let at = (hole + 2) & mask; cells[at + 1] !== 0; at = (at + 2) & mask) {
       // What is not yet past its home by as far as the hole is may not move there.
-      if (((at - this.#home(cells[2 * at])) & mask) < ((at - hole) & mask)) continue;
-      cells[2 * hole] = cells[2 * at];
-      cells[2 * hole + 1] = cells[2 * at + 1];
+      if (((at - home(cells[at], shift)) & mask) < ((at - hole) & mask)) continue;
+      cells[hole] = cells[at];
+      cells[hole + 1] = cells[at + 1];
       hole = at;
     }
-    cells[2 * hole + 1] = 0;
+    cells[hole + 1] = 0;
   }
 
   clear() {
     this.#cells = EMPTY;
-    this.#mask = 0;
-    this.#shift = 31;
-    this.#size = 0;
+    this.#mask = 2 * FIRST_CELLS - 1;
+    this.#shift = Math.clz32(FIRST_CELLS - 1);
+    this.#size = this.#limit = 0;
     this.#order.clear();
     this.#notify((cursor) => cursor.cleared());
   }
@@ -97,25 +98,21 @@ class IntTable {
     return map;
   }
 
-  #home(key) {
-    const mixed = Math.imul(key ^ SEED, 0x85ebca6b);
-    return Math.imul(mixed ^ (mixed >>> 15), FACTOR) >>> this.#shift & this.#mask;
-  }
-
   #place(key, tagged) {
     const cells = this.#cells;
-    let at = this.#home(key);
-    while (cells[2 * at + 1] !== 0) at = (at + 1) & this.#mask;
-    cells[2 * at] = key;
-    cells[2 * at + 1] = tagged;
+    let at = home(key, this.#shift);
+    while (cells[at + 1] !== 0) at = (at + 2) & this.#mask;
+    cells[at] = key;
+    cells[at + 1] = tagged;
   }
 
   #rehash(length) {
     const old = this.#cells;
     this.#cells = new Int32Array(2 * length);
-    this.#mask = length - 1;
-    this.#shift = Math.clz32(this.#mask);
-    for (let i = 0; i < old.length; i += 2) if (old[i + 1] !== 0) this.#place(old[i], old[i + 1]);
+    this.#mask = 2 * length - 1;
+    this.#shift = Math.clz32(length - 1);
+    this.#limit = length / 2;
+    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#place(old[at], old[at + 1]);
   }
 
   #notify(tell) {
@@ -177,8 +174,14 @@ class Cursor {
   }
 }
 
+/** The place where a key stands unless others were there before. */
+function home(key, shift) {
+  const mixed = Math.imul(key ^ SEED, 0x85ebca6b);
+  return 2 * (Math.imul(mixed ^ (mixed >>> 15), FACTOR) >>> shift);
+}
+
 function isInt32(key) {
   return typeof key === 'number' && (key | 0) === key;
 }
 
-module.exports = { IntTable, isInt32 };
+module.exports = { IntTable, isInt32, MISS };

@@ -3,81 +3,93 @@
 const { widen } = require('./columns.js');
 
 /** No slot: the end of a list. */
-const NONE = 0xffffffff;
+const NONE = -1;
+/** Where the list's own links are: to the oldest and the newest. */
+const ENDS = 0;
+const NEXT = 0;
+const PREVIOUS = 1;
+
+/** Where a slot's links are, and whose they are. */
+const linksOf = (slot) => 2 * slot + 2;
+const slotOf = (at) => (at >> 1) - 1;
 
 /**
- * Strict order of use: a doubly linked list over slots, in two columns.
+ * Strict order of use: a doubly linked ring of pairs of links in one column, each the place of another pair.
  *
- * A policy knows slots, never keys or values. `add`: an entry came into an unused slot; `touch`: it
- * was used; `remove`: it went; `replace`: the slot of the entry that must go, taken over by a new
- * one; `evict`: the same without a new one.
+ * A policy knows slots and, where it remembers what it evicted, keys; never values. `add`: an entry came into an
+ * unused slot; `touch`: it was used; `remove`: it went; `replace`: the slot of the entry that must go, taken over
+ * by a new one; `evict`: the same without a new one.
  */
 class Lru {
-  #next = new Uint32Array(0);
-  #previous = new Uint32Array(0);
-  #oldest = NONE;
-  #newest = NONE;
+  #links = new Int32Array(linksOf(0));
 
   /** Makes room for `slots` slots. */
   grow(slots) {
-    this.#next = widen(this.#next, slots);
-    this.#previous = widen(this.#previous, slots);
+    this.#links = widen(this.#links, linksOf(slots));
   }
 
   clear() {
-    this.#oldest = this.#newest = NONE;
+    this.#links[ENDS + NEXT] = this.#links[ENDS + PREVIOUS] = ENDS;
   }
 
   touch(slot) {
-    if (slot === this.#newest) return;
-    this.remove(slot);
-    this.add(slot);
+    const links = this.#links;
+    const at = linksOf(slot);
+    const next = links[at + NEXT];
+    if (next === ENDS) return;
+    const previous = links[at + PREVIOUS];
+    links[previous + NEXT] = next;
+    links[next + PREVIOUS] = previous;
+    append(links, at);
   }
 
   add(slot) {
-    const newest = this.#newest;
-    this.#previous[slot] = newest;
-    this.#next[slot] = NONE;
-    if (newest === NONE) this.#oldest = slot;
-    else this.#next[newest] = slot;
-    this.#newest = slot;
+    append(this.#links, linksOf(slot));
   }
 
   remove(slot) {
-    const next = this.#next[slot];
-    const previous = this.#previous[slot];
-    if (previous === NONE) this.#oldest = next;
-    else this.#next[previous] = next;
-    if (next === NONE) this.#newest = previous;
-    else this.#previous[next] = previous;
+    const links = this.#links;
+    const at = linksOf(slot);
+    const next = links[at + NEXT];
+    const previous = links[at + PREVIOUS];
+    links[previous + NEXT] = next;
+    links[next + PREVIOUS] = previous;
   }
 
   replace() {
-    const slot = this.#oldest;
+    const slot = this.first;
     this.touch(slot);
     return slot;
   }
 
   evict() {
-    const slot = this.#oldest;
+    const slot = this.first;
     this.remove(slot);
     return slot;
   }
 
   /** The least recently used slot, or NONE. */
   get first() {
-    return this.#oldest;
+    return slotOf(this.#links[ENDS + NEXT]);
   }
 
   /** The slot used next after `slot`, or NONE. */
   after(slot) {
-    return this.#next[slot];
+    return slotOf(this.#links[linksOf(slot) + NEXT]);
   }
 
   /** The slots from the least recently used on. */
   *slots() {
-    for (let slot = this.#oldest; slot !== NONE; slot = this.#next[slot]) yield slot;
+    for (let slot = this.first; slot !== NONE; slot = this.after(slot)) yield slot;
   }
+}
+
+function append(links, at) {
+  const newest = links[ENDS + PREVIOUS];
+  links[newest + NEXT] = at;
+  links[at + NEXT] = ENDS;
+  links[at + PREVIOUS] = newest;
+  links[ENDS + PREVIOUS] = at;
 }
 
 module.exports = { Lru, NONE };
