@@ -702,7 +702,7 @@ export interface WatcherStats {
   threadId: number;
   watchedMs: number;
   verdict: Verdict;
-  /** Bytes; `native` is rss less heap and external memory, null in worker threads. */
+  /** Bytes; `native` is rss less heap, external memory and what SharedCaches hold; null in worker threads. */
   memory: { rss: number; heapTotal: number; heapUsed: number; external: number; native: number | null; allocated: number };
   limits: { heap: number; external: number; native: number };
   /** The memory cgroup; `limit` null for none. */
@@ -730,8 +730,16 @@ export interface WatcherStats {
   caches: ReportedCache[];
   trackers: Array<Record<string, unknown>>;
   trackerSuspects: Suspect[];
-  /** V8's sampling heap profiler: ours, another's that is read, or off and why; the sites that grew since the suspicion. */
-  allocation: { state: 'on' | 'in-use' | 'off'; reason: string | null; sites: Array<Frame & { bytes: number; share: number; caller: Frame | null }> };
+  /**
+   * V8's sampling heap profiler: ours, another's that is read, or off and why; the sites that grew since the suspicion;
+   * the `.heapprofile` that was written for a leak.
+   */
+  allocation: {
+    state: 'on' | 'in-use' | 'off';
+    reason: string | null;
+    sites: Array<Frame & { bytes: number; share: number; caller: Frame | null }>;
+    profile: string | null;
+  };
 }
 
 export interface Health {
@@ -770,6 +778,12 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
   health(): Health;
   /** Takes a snapshot now: the room is checked, the cooldown is not. Rejects as takeSnapshot does. */
   snapshot(options?: SnapshotOptions): Promise<Snapshot & { tMs: number; reason: string }>;
+  /**
+   * Writes what allocation sampling knows of the objects that are alive, as a `.heapprofile` for DevTools (Memory, "Load
+   * profile"), and resolves to its path. `file` is relative to `dir`; by default the name is made as Node's --heap-prof does.
+   * Rejects with ERR_PLIMSOLL_SAMPLING_OFF, ERR_PLIMSOLL_REPORT_WRITE.
+   */
+  writeHeapProfile(file?: string): Promise<string>;
   /** Ends the watch at once; a second call does nothing. */
   stop(): void;
   [Symbol.dispose](): void;
@@ -948,6 +962,8 @@ export interface PlimsollReport {
     limitBytes: number | null;
     msToLimit: number | null;
     explanation?: string;
+    /** The bounded cache that explains the growth, where the state is `filling`; `share`: how full it is. */
+    cache?: { name: string; share: number } | null;
   };
   /** The likeliest first. */
   suspects: Suspect[];

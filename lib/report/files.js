@@ -91,4 +91,4 @@ async function writeReport(report, { dir, formats }) {
   throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
 }
 
-module.exports = { writeReport, writeView, writeWhole, VIEWS };
+module.exports = { ensureDirectory, writeReport, writeView, writeWhole, VIEWS };

@@ -106,6 +106,11 @@ function trend(verdict) {
   return `${rate(bytesPerMinute)}${span}${left}`;
 }
 
+/** The cache `sessions` (41 % of its bound) */
+function filling({ cache }) {
+  return cache ? `the cache \`${printable(cache.name)}\` (${percent(cache.share)} of its bound)` : 'a bounded cache';
+}
+
 /** The verdict in a sentence, without a full stop. */
 function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
   const channel = verdict.channel ?? 'memory';
@@ -126,7 +131,7 @@ function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
     case 'fragmentation':
       return `fragmentation of ${channel}: held, but not used${and}`;
     case 'filling':
-      return `a bounded cache is still filling${and}; no leak`;
+      return `${filling(verdict)} is still filling${and}; no leak`;
     case 'too-early':
       if (pid === null && snapshots.length > 0) return snapshotsOnly(suspects, snapshots);
       return `too early to tell${span && `, watched for ${span}`}`;

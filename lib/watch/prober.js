@@ -5,18 +5,26 @@
 
 const { collector } = require('./collect.js');
 
-/** So many ticks the gentle way has to show a collection: an idle process does not drive it on. */
-const PATIENCE = 3;
+/** How long the gentle way may take to show a collection: a gigabyte takes seconds, an idle process does not drive it on. */
+const PATIENCE = 10_000; // ms
+/** In a shorter window it has this share of it. */
+const PATIENCE_SHARE = 1 / 12;
 
 class Prober {
   #native;
+  /** In ticks. */
+  #patience;
   /** @type {{count: number, ticks: number, full: boolean} | undefined} */
   #pending;
   #counts = { gentle: 0, full: 0, failed: 0 };
 
-  /** @param {{probe(full: boolean): boolean, setCause(cause: string): void, markCompacts(): [number, number]}} native */
-  constructor(native) {
+  /**
+   * @param {{probe(full: boolean): boolean, setCause(cause: string): void, markCompacts(): [number, number]}} native
+   * @param {{interval: number, window: number}} options ms
+   */
+  constructor(native, { interval, window }) {
     this.#native = native;
+    this.#patience = Math.max(3, Math.round(Math.min(PATIENCE, window * PATIENCE_SHARE) / interval));
   }
 
   /** The trend would like to see the floor. */
@@ -29,7 +37,7 @@ class Prober {
     if (this.#pending === undefined) return;
     const [count] = this.#native.markCompacts();
     if (count > this.#pending.count) this.#end(this.#pending.full ? 'full' : 'gentle');
-    else if (++this.#pending.ticks < PATIENCE) return;
+    else if (++this.#pending.ticks < this.#patience) return;
     else if (this.#pending.full) this.#end('failed');
     else this.#begin(true);
   }

@@ -13,6 +13,7 @@ const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
 const { AllocationSampler, growth } = require('./allocation.js');
 const { answerPrimary } = require('./cluster.js');
+const { saveHeapProfile } = require('./heap-profile.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
@@ -68,8 +69,13 @@ class Watcher extends EventEmitter {
   #nice;
   #allocation = new AllocationSampler();
   #allocatedBefore = null;
+  /** What was alive of all that was sampled before the suspicion. */
+  #allocatedEarlier = null;
   #allocationSites = [];
   #unanswer;
+  /** The `.heapprofile` of the leak at hand. @type {string | null} */
+  #profile = null;
+  #writingProfile = Promise.resolve();
 
   constructor(given = {}) {
     super();
@@ -85,7 +91,7 @@ class Watcher extends EventEmitter {
       tick: () => this.#guard(() => this.#onTick()),
     });
     try {
-      this.#prober = new Prober(this.#sampler.native);
+      this.#prober = new Prober(this.#sampler.native, this.#options);
       if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
       if (this.#options.sampling) this.#allocation.start();
@@ -125,11 +131,8 @@ class Watcher extends EventEmitter {
 
   /** Fit for an orchestrator's probe: fails before the limit, not at noise. */
   health() {
-    const { verdict, memory, limits, container } = this.#state();
-    const heapShare = limits.heap > 0 ? memory.heapUsed / limits.heap : 0;
-    const limit = container?.limit ?? this.#options.limit ?? null;
-    const processShare = limit === null ? 0 : memory.rss / limit;
-    const share = Math.max(heapShare, processShare);
+    const { verdict, pressure } = this.#state();
+    const share = Math.max(pressure.heap, pressure.process ?? 0);
     const soon = verdict.state === 'leak' && verdict.msToLimit !== null && verdict.msToLimit < 5 * 60_000;
     const critical = share >= CRITICAL_SHARE || (soon && share >= this.#options.threshold);
     const status = critical ? 'fail' : verdict.state === 'leak' || share >= this.#options.threshold ? 'warn' : 'pass';
@@ -143,6 +146,18 @@ class Watcher extends EventEmitter {
   async snapshot(options = {}) {
     if (this.#stopped) throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
     return this.#take('api', { cooldown: 0, ...options });
+  }
+
+  /**
+   * Writes what allocation sampling knows of the objects that are alive, for DevTools.
+   * @param {string} [file] relative to `dir`; by default `Heap.<date>.<time>.<pid>.<thread>.<n>.heapprofile`
+   * @returns {Promise<string>} its path
+   */
+  async writeHeapProfile(file) {
+    if (file !== undefined && (typeof file !== 'string' || file === '')) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `writeHeapProfile() takes a path; it is ${quote(file)}.`);
+    const profile = this.#allocation.read();
+    if (profile === null) throw new PlimsollError('ERR_PLIMSOLL_SAMPLING_OFF', `there is no allocation profile: ${this.#allocation.reason}; watch() with sampling on (PLIMSOLL_SAMPLING=true) and no other profiler.`);
+    return saveHeapProfile(profile, { dir: this.#dir, file });
   }
 
   /** Ends the watch; a second call does nothing. */
@@ -200,13 +215,15 @@ class Watcher extends EventEmitter {
     const verdict = JSON.parse(this.#sampler.native.verdict());
     switch (kind) {
       case 'suspect':
+        this.#allocatedEarlier = this.#allocation.read();
         this.#allocatedBefore = this.#allocation.begin();
         this.#emit('suspect', { channel, verdict });
         if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
         break;
       case 'leak':
         this.#log.warn(`plimsoll: ${channel} leak suspected of pid ${process.pid}; taking evidence.`);
-        this.#readAllocation();
+        this.#profile = null;
+        this.#readAllocation(true);
         this.#emit('leak', { channel, verdict });
         if (this.#options.snapshotOn.includes('leak') && channel !== 'native') this.#begin(channel);
         else if (this.#diagnosis === undefined || this.#diagnosis.closed) this.#conclude(channel, []).catch((error) => this.#fail(error));
@@ -227,10 +244,25 @@ class Watcher extends EventEmitter {
     }
   }
 
-  /** Which sites allocated what has stayed since the suspicion. */
-  #readAllocation() {
-    const now = this.#allocation.read();
-    if (now !== null) this.#allocationSites = growth(this.#allocatedBefore, now);
+  /** Which sites allocated what has stayed since the suspicion; `save`: and the whole of it beside the report. */
+  #readAllocation(save) {
+    let profile = this.#allocation.read();
+    if (profile === null) return;
+    this.#allocationSites = growth(this.#allocatedBefore, profile);
+    if (this.#allocationSites.length === 0 && this.#allocatedEarlier !== null) {
+      // A fast leak is suspected and found in one breath: then what has stayed from before.
+      profile = this.#allocatedEarlier;
+      this.#allocationSites = growth(null, profile);
+    }
+    if (!save || this.#options.report.length === 0) return;
+    this.#writingProfile = saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined }).then(
+      (written) => {
+        this.#profile = written;
+        if (!this.#stopped) this.#updateAnnex();
+      },
+      // Where a report cannot be written either, that is the error; here the sites are known all the same.
+      (error) => void this.#notes.push(error.message),
+    );
   }
 
   /** Starts a diagnosis, or leaves the one that is under way. */
@@ -256,7 +288,7 @@ class Watcher extends EventEmitter {
         (snapshot) => {
           this.#busy = false;
           diagnosis.add(snapshot, watchedMs, value);
-          this.#readAllocation();
+          this.#readAllocation(diagnosis.complete);
           this.#updateAnnex();
           this.#sampler.native.publish();
         },
@@ -331,6 +363,7 @@ class Watcher extends EventEmitter {
     if (this.#stopped || this.#statePath !== undefined) return;
     const notes = [];
     const analysis = paths.length === 0 ? undefined : await this.#analyse(paths, channel, notes);
+    await this.#writingProfile;
     if (this.#stopped) return;
     const report = buildReport({ state: this.#state(), analysis, notes });
     const files = await writeReport(report, { dir: this.#dir, formats: this.#options.report });
@@ -360,7 +393,7 @@ class Watcher extends EventEmitter {
   /** What costs nothing to know: what is tracked. */
   #cheapEvidence() {
     const { state, reason } = this.#allocation;
-    return { trackers: reportTrackers(sources()), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites } };
+    return { trackers: reportTrackers(sources()), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites, profile: this.#profile } };
   }
 
   #updateAnnex() {

@@ -59,9 +59,7 @@ impl RemoteTrend {
             external: reading.external as u64,
             // A cast of what is negative is 0.
             native: Some(outside as u64),
-            allocated: 0,
-            utilisation: None,
-            requests: None,
+            ..Reading::default()
         });
     }
 

@@ -2,17 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::ThreadId;
 
 use napi_derive::napi;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::{Error, Result, error};
 use crate::cache::registry;
-use crate::sampler::monitor::{Monitor, Options};
+use crate::sampler::monitor::{Caches, Monitor, Options};
 use crate::sampler::record::{Hooks, Record};
 use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::thread;
-use crate::trend::{CollectionCause, Config};
+use crate::trend::{CollectionCause, Config, Fill};
 use crate::v8;
 use crate::v8::gc::{self, MARK_COMPACT, Pressure};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
@@ -53,6 +55,29 @@ pub struct WatchOptions {
     pub probe_budget: f64,
 }
 
+/// The caches of the isolate on a thread, and of its process.
+#[derive(Debug)]
+struct CachesOf(ThreadId);
+
+impl Caches for CachesOf {
+    fn json(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&registry::summary())
+    }
+
+    fn fills(&self) -> Vec<Fill> {
+        let fill = |registry::Fill { id, held, bound }| Fill { id, held, bound };
+        registry::fills(self.0).into_iter().map(fill).collect()
+    }
+
+    fn name(&self, id: u64) -> Option<String> {
+        registry::name(self.0, id)
+    }
+
+    fn shared_bytes(&self) -> u64 {
+        registry::shared_bytes()
+    }
+}
+
 /// A watched isolate. Every method is for the thread that made it.
 #[napi]
 pub struct IsolateWatch {
@@ -90,9 +115,9 @@ impl IsolateWatch {
                 config,
                 limit: options.limit.map(|limit| limit as u64),
                 threshold: options.threshold,
-                caches: || serde_json::value::to_raw_value(&registry::summary()),
+                caches: Box::new(CachesOf(std::thread::current().id())),
+                hooks: hooks.is_some(),
             },
-            hooks.is_some(),
         )
         .map_err(|e| {
             error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))
@@ -151,7 +176,7 @@ impl IsolateWatch {
     pub fn probe(&self, full: bool) -> bool {
         let (Some(isolate), Some(monitor)) = (self.isolate, &self.monitor) else { return false };
         monitor.set_cause(CollectionCause::Probe);
-        let pressure = if full { Pressure::Full } else { Pressure::Moderate };
+        let pressure = if full { Pressure::Critical } else { Pressure::Moderate };
         // SAFETY: this is the isolate's thread, in a call from JS and so in no collection.
         unsafe { gc::request(isolate, pressure) }
     }

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -83,16 +84,30 @@ impl CacheStats {
 #[derive(Debug)]
 pub struct Arena {
     words: Box<[AtomicU64]>,
+    /// The isolate's.
+    thread: ThreadId,
+}
+
+/// How full an open cache is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// As [`CacheStats::id`].
+    pub id: u64,
+    /// Entries held, or bytes where only these are bounded.
+    pub held: u64,
+    /// The same at most.
+    pub bound: u64,
 }
 
 static ARENAS: Mutex<Vec<Weak<Arena>>> = Mutex::new(Vec::new());
 
 impl Arena {
-    /// An arena of `records` unused records, which [`sample`] reads for as long as it is held.
+    /// An arena of `records` unused records, which [`sample`] reads for as long as it is held. For the
+    /// isolate's thread.
     #[must_use]
     pub fn open(records: usize) -> Arc<Self> {
         let words = (0..records * RECORD_WORDS).map(|_| AtomicU64::new(0)).collect();
-        let arena = Arc::new(Self { words });
+        let arena = Arc::new(Self { words, thread: thread::current().id() });
         let mut arenas = ARENAS.lock();
         arenas.retain(|arena| arena.strong_count() > 0);
         arenas.push(Arc::downgrade(&arena));
@@ -153,6 +168,35 @@ fn summarise(caches: Vec<CacheStats>) -> Vec<CacheStats> {
     rows
 }
 
+/// How full the caches of the isolate on `thread` are, in the order of their records.
+#[must_use]
+pub fn fills(thread: ThreadId) -> Vec<Fill> {
+    let mut fills = Vec::new();
+    for arena in arenas_of(thread) {
+        fills.extend(arena.words.chunks_exact(RECORD_WORDS).filter_map(fill));
+    }
+    fills
+}
+
+/// What a cache of the isolate on `thread` is called, as [`CacheStats::name`].
+#[must_use]
+pub fn name(thread: ThreadId, id: u64) -> Option<String> {
+    let mut stats = Vec::new();
+    arenas_of(thread).iter().for_each(|arena| arena.sample(&mut stats));
+    stats.into_iter().find(|cache| cache.id == id).map(|cache| cache.name)
+}
+
+/// Bytes that the shared caches of the process hold, outside of any V8 heap.
+#[must_use]
+pub fn shared_bytes() -> u64 {
+    shared::registry::stores().iter().map(|(_, store)| store.stats().bytes).sum()
+}
+
+fn arenas_of(thread: ThreadId) -> Vec<Arc<Arena>> {
+    let arenas = ARENAS.lock();
+    arenas.iter().filter_map(Weak::upgrade).filter(|arena| arena.thread == thread).collect()
+}
+
 fn read_shared(id: u64, name: String, store: &Store) -> CacheStats {
     let Stats { size, bytes, counters } = store.stats();
     let max_bytes = Some(store.options().max_bytes);
@@ -174,13 +218,36 @@ fn read_shared(id: u64, name: String, store: &Store) -> CacheStats {
     }
 }
 
+/// A double from JS: what is not a count there saturates here.
+fn count(record: &[AtomicU64], at: usize) -> u64 {
+    f64::from_bits(record[at].load(Ordering::Relaxed)) as u64
+}
+
+/// A count, or `None` for infinity.
+fn bound(record: &[AtomicU64], at: usize) -> Option<u64> {
+    let finite = f64::from_bits(record[at].load(Ordering::Relaxed)).is_finite();
+    finite.then(|| count(record, at))
+}
+
+fn id(record: &[AtomicU64]) -> u64 {
+    f64::from_bits(record[0].load(Ordering::Acquire)) as u64
+}
+
+/// As [`read`].
+fn fill(record: &[AtomicU64]) -> Option<Fill> {
+    let id = id(record);
+    let (held, bound) = match (bound(record, 3), bound(record, 5)) {
+        (Some(entries), _) => (count(record, 2), entries),
+        (None, Some(bytes)) => (count(record, 4), bytes),
+        (None, None) => return None,
+    };
+    (id != 0 && bound > 0 && count(record, 0) == id).then_some(Fill { id, held, bound })
+}
+
 /// One record, or `None` where it is unused or changed hands meanwhile.
 fn read(record: &[AtomicU64]) -> Option<CacheStats> {
-    let word = |at: usize| f64::from_bits(record[at].load(Ordering::Relaxed));
-    // A double from JS: what is not a count there saturates here.
-    let count = |at: usize| word(at) as u64;
-    let bound = |at: usize| word(at).is_finite().then(|| count(at));
-    let id = f64::from_bits(record[0].load(Ordering::Acquire)) as u64;
+    let (count, bound) = (|at| count(record, at), |at| bound(record, at));
+    let id = id(record);
     if id == 0 {
         return None;
     }
@@ -259,6 +326,22 @@ mod tests {
                 instances: 1,
             }]
         );
+    }
+
+    #[test]
+    fn a_fill_is_in_entries_or_else_in_bytes_and_of_its_own_thread() {
+        let arena = Arena::open(2);
+        write(&arena, 0, 11.0, "entries");
+        write(&arena, 1, 12.0, "bytes");
+        let words = &arena.words()[RECORD_WORDS..];
+        words[3].store(f64::INFINITY.to_bits(), Ordering::Relaxed);
+        words[5].store(50f64.to_bits(), Ordering::Relaxed);
+        let here = thread::current().id();
+        let expected = [Fill { id: 11, held: 2, bound: 3 }, Fill { id: 12, held: 4, bound: 50 }];
+        assert_eq!(fills(here), expected);
+        assert_eq!(name(here, 12).as_deref(), Some("bytes"));
+        let other = thread::spawn(|| fills(thread::current().id())).join().unwrap();
+        assert_eq!(other, []);
     }
 
     #[test]

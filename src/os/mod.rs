@@ -5,5 +5,6 @@
 
 pub mod cgroup;
 pub mod library;
+pub mod malloc;
 pub mod memory;
 pub mod process;

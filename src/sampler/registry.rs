@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::monitor::Shared;
+use super::record::Record;
 use super::state::Summary;
 
 static ISOLATES: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
@@ -17,6 +18,11 @@ pub(super) fn add(isolate: &Arc<Shared>) {
 /// Forgets an isolate; unknown ones are no matter.
 pub(super) fn remove(isolate: &Arc<Shared>) {
     ISOLATES.lock().retain(|listed| !Arc::ptr_eq(listed, isolate));
+}
+
+/// Whether it is the one that speaks for the process: of those under watch it came first.
+pub(super) fn is_first(record: &Record) -> bool {
+    ISOLATES.lock().first().is_some_and(|first| first.has(record))
 }
 
 /// How many isolates are under watch.

@@ -5,43 +5,35 @@ use std::collections::VecDeque;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::trend::{Limits, Point, Verdict};
+use super::pressure::Pressure;
+use crate::os::cgroup;
+use crate::trend::{Channel, Collection, Limits, Point, Trend, Verdict};
 
-/// A mark-compact as the report shows it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CollectionSeen {
-    pub(super) t: u64,
-    pub(super) used: u64,
-    pub(super) external: u64,
-    pub(super) pause_us: u64,
-    pub(super) cause: &'static str,
-}
-
-/// Everything about the isolate and its process at one moment; times are ms since the watch began.
+/// The state at one moment; times are ms since the watch began.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State<'a> {
-    pub(super) pid: u32,
-    pub(super) thread_id: u32,
-    pub(super) watched_ms: u64,
-    pub(super) verdict: Verdict,
-    pub(super) series: Series,
-    pub(super) memory: Memory,
-    pub(super) limits: Limits,
-    pub(super) container: Option<ContainerFacts>,
-    pub(super) available: Option<u64>,
-    pub(super) collections: &'a VecDeque<CollectionSeen>,
-    pub(super) collection_count: u64,
-    pub(super) collection_ms: u64,
-    pub(super) hooks: bool,
-    pub(super) threads: usize,
+    pub pid: u32,
+    pub thread_id: u32,
+    pub watched_ms: u64,
+    pub verdict: Verdict,
+    pub series: Series,
+    pub memory: Memory,
+    pub limits: Limits,
+    pub pressure: Pressure,
+    pub container: Option<ContainerFacts>,
+    pub available: Option<u64>,
+    pub collections: &'a VecDeque<Collection>,
+    pub collection_count: u64,
+    pub collection_ms: u64,
+    pub hooks: bool,
+    pub threads: usize,
     /// The last one: nobody watches the isolate any more.
-    pub(super) ended: bool,
+    pub ended: bool,
     /// `None` where they could not be written as JSON.
-    pub(super) caches: Option<Box<RawValue>>,
+    pub caches: Option<Box<RawValue>>,
     /// What JS adds: snapshots, trackers, the facts of the process.
-    pub(super) annex: Option<&'a RawValue>,
+    pub annex: Option<&'a RawValue>,
 }
 
 /// What an isolate says for itself beside the others of its process.
@@ -57,27 +49,46 @@ pub struct Summary {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Series {
-    pub(super) heap: Vec<Point>,
-    pub(super) external: Vec<Point>,
-    pub(super) native: Vec<Point>,
+    heap: Vec<Point>,
+    external: Vec<Point>,
+    native: Vec<Point>,
+}
+
+impl From<&Trend> for Series {
+    fn from(trend: &Trend) -> Self {
+        let [heap, external, native] = Channel::ALL.map(|channel| trend.series(channel));
+        Self { heap, external, native }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Memory {
-    pub(super) rss: u64,
-    pub(super) heap_total: u64,
-    pub(super) heap_used: u64,
-    pub(super) external: u64,
-    pub(super) native: Option<u64>,
-    pub(super) allocated: u64,
+    pub rss: u64,
+    pub heap_total: u64,
+    pub heap_used: u64,
+    pub external: u64,
+    /// Without what caches of ours hold there.
+    pub native: Option<u64>,
+    pub allocated: u64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContainerFacts {
-    pub(super) version: u8,
-    pub(super) limit: Option<u64>,
-    pub(super) usage: u64,
-    pub(super) oom_group: bool,
+    version: u8,
+    limit: Option<u64>,
+    usage: u64,
+    oom_group: bool,
+}
+
+impl From<&cgroup::Container> for ContainerFacts {
+    fn from(container: &cgroup::Container) -> Self {
+        let version = match container.version {
+            cgroup::Version::V1 => 1,
+            cgroup::Version::V2 => 2,
+        };
+        let &cgroup::Container { limit, usage, oom_group, .. } = container;
+        Self { version, limit, usage, oom_group }
+    }
 }

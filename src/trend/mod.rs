@@ -11,6 +11,7 @@
 //! less often where the floor does not rise. Memory is O(log uptime).
 
 mod config;
+mod filling;
 mod probe;
 mod pyramid;
 mod rule;
@@ -19,15 +20,17 @@ mod verdict;
 mod watch;
 
 pub use config::{Config, Error};
+pub use filling::Fill;
 pub use pyramid::{BUCKETS, Bucket, Pyramid, Sample};
 pub use rule::Thresholds;
-pub use verdict::{Channel, ChannelVerdict, State, Verdict};
+pub use verdict::{Channel, ChannelVerdict, FillingCache, State, Verdict};
 
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
+use filling::Filling;
 use probe::Prober;
 use rule::{Finding, Shape};
 use watch::{Phase, Watch};
@@ -76,10 +79,13 @@ pub struct Reading {
     pub utilisation: Option<f64>,
     /// Requests served since the start, never falling: the load where an HTTP server is observed.
     pub requests: Option<u64>,
+    /// Bytes that the allocator holds and has given to nobody; `None` where nobody looked just now.
+    pub malloc_free: Option<u64>,
 }
 
 /// Why a mark-compact happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CollectionCause {
     /// V8 decided.
     Natural,
@@ -90,7 +96,8 @@ pub enum CollectionCause {
 }
 
 /// What a mark-compact left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Collection {
     /// When it ended, ms.
     pub t: u64,
@@ -212,6 +219,9 @@ struct Tracks {
     rss: Pyramid,
     /// Committed less used heap at collections: fragmentation.
     slack: Track,
+    /// What the allocator keeps: native growth that it makes up is fragmentation too.
+    malloc_free: Pyramid,
+    filling: Filling,
     prober: Prober,
     read: Option<Reading>,
     collected: Option<u64>,
@@ -229,6 +239,8 @@ impl Tracks {
             native: track(Channel::Native, config.native),
             rss: Pyramid::new(config.base_width(), origin),
             slack: track(Channel::Heap, slack),
+            malloc_free: Pyramid::new(config.base_width(), origin),
+            filling: Filling::new(Pyramid::new(config.base_width(), origin)),
             prober: Prober::new(config.probe_budget, config.window_ms, origin),
             read: None,
             collected: None,
@@ -289,6 +301,14 @@ impl Trend {
             tracks.native.observe_floor(r.t, native);
             tracks.rss.insert(r.t, r.rss);
         }
+        if let Some(free) = r.malloc_free {
+            tracks.malloc_free.insert(r.t, free);
+        }
+    }
+
+    /// How full the isolate's bounded caches are, in an order that lasts; once an interval.
+    pub fn caches(&mut self, t: u64, fills: &[Fill]) {
+        self.tracks(t).filling.observe(t, fills);
     }
 
     /// Used heap after a minor collection: free to know where a hook sees it, it tightens the envelope.
@@ -322,13 +342,27 @@ impl Trend {
         self.now = self.now.max(now);
         let (now, limits) = (self.now, self.limits);
         let Some(tracks) = &mut self.tracks else { return Vec::new() };
-        let Tracks { origin, heap, external, native, rss, slack, prober, collected, .. } = tracks;
+        let Tracks {
+            origin,
+            heap,
+            external,
+            native,
+            rss,
+            slack,
+            malloc_free,
+            filling,
+            prober,
+            collected,
+            read: _,
+        } = tracks;
         let observed = now - *origin;
         let probing = self.config.probe_budget > 0.0;
         let mut events = Vec::new();
         rss.close(now);
+        malloc_free.close(now);
+        filling.close(now);
         let closed = slack.close(now).1;
-        slack.watch.judge(&slack.floor, None, closed, observed, limits.heap, |_, _| false);
+        slack.watch.judge(&slack.floor, None, closed, observed, limits.heap, |_, _| None);
         for (track, limit) in
             [(heap, limits.heap), (external, limits.external), (native, limits.native)]
         {
@@ -336,23 +370,29 @@ impl Trend {
             if let Some(spacing) = track.suspicion(seen, observed, limit, self.config.window_ms) {
                 prober.arm(now, track.channel, spacing);
             }
-            let native = track.channel == Channel::Native;
-            let mirrored = |level: usize, finding: &Finding| {
-                native
-                    && (rule::slope(&watch::points(rss, None, level)) < finding.slope / 2.0
-                        || probing
-                            && collected.is_none_or(|t| (now - t) as f64 > finding.span / 2.0))
-            };
             let channel = track.channel;
+            let explain = |level: usize, finding: &Finding| {
+                let slope = |series: &Pyramid| rule::slope(&watch::points(series, None, level));
+                let unseen =
+                    |t: Option<u64>| t.is_none_or(|t| (now - t) as f64 > finding.span / 2.0);
+                match channel {
+                    Channel::Native if slope(rss) < finding.slope / 2.0 => Some(Shape::Flat),
+                    // Buffers that wait for a collection are native memory until it comes.
+                    Channel::Native if probing && unseen(*collected) => Some(Shape::Flat),
+                    Channel::Native if slope(malloc_free) > finding.slope / 2.0 => {
+                        Some(Shape::Fragmentation)
+                    }
+                    Channel::Heap | Channel::External
+                        if filling.explains(&track.floor, level, finding, limit) =>
+                    {
+                        Some(Shape::Filling)
+                    }
+                    _ => None,
+                }
+            };
             let before = track.watch.phase();
-            if !track.watch.judge(
-                &track.floor,
-                track.envelope.as_ref(),
-                closed,
-                observed,
-                limit,
-                mirrored,
-            ) {
+            let (floor, envelope) = (&track.floor, track.envelope.as_ref());
+            if !track.watch.judge(floor, envelope, closed, observed, limit, explain) {
                 continue;
             }
             if before == Phase::Quiet && track.watch.phase() == Phase::Leak {
@@ -383,12 +423,22 @@ impl Trend {
     /// What is true now.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        self.verdict_naming(|_| None)
+    }
+
+    /// The same, where `name` knows what a cache of [`Trend::caches`] is called.
+    #[must_use]
+    pub fn verdict_naming(&self, name: impl FnOnce(u64) -> Option<String>) -> Verdict {
         let observed_ms = self.tracks.as_ref().map_or(0, |tracks| self.now - tracks.origin);
         let channels = Channel::ALL.map(|channel| self.channel_verdict(channel, observed_ms));
         let share = |v: &ChannelVerdict| v.ms_to_limit.map_or(u64::MAX, |ms| ms);
         let worst = channels.iter().max_by_key(|v| (v.state, std::cmp::Reverse(share(v))));
         let worst = worst.unwrap_or(&channels[0]);
         let quiet = matches!(worst.state, State::TooEarly | State::Steady);
+        let filling = self.tracks.as_ref().filter(|_| worst.state == State::Filling);
+        let cache = filling
+            .and_then(|tracks| tracks.filling.cache())
+            .map(|(id, share)| FillingCache { name: name(id).unwrap_or_default(), share });
         Verdict {
             state: worst.state,
             channel: (!quiet).then_some(worst.channel),
@@ -396,7 +446,8 @@ impl Trend {
             limit_bytes: worst.limit_bytes,
             ms_to_limit: worst.ms_to_limit,
             observed_ms,
-            explanation: verdict::explain(worst, observed_ms),
+            explanation: verdict::explain(worst, cache.as_ref(), observed_ms),
+            cache,
             probes: self.tracks.as_ref().map_or(0, |tracks| tracks.prober.count),
             probe_cost_ms: self.tracks.as_ref().map_or(0.0, |tracks| tracks.prober.spent_ms),
             channels,
@@ -435,19 +486,23 @@ impl Trend {
         let track = tracks.track(channel);
         verdict.bytes = track.last;
         let phase = track.watch.phase();
-        let slack = channel == Channel::Heap && tracks.slack.watch.phase() == Phase::Leak;
+        let slack = channel == Channel::Heap
+            && phase == Phase::Quiet
+            && tracks.slack.watch.phase() == Phase::Leak;
         let finding = track.watch.telling().filter(|finding| finding.shape != Shape::Few);
         verdict.state = match (phase, finding.map(|finding| finding.shape)) {
             (Phase::Leak, _) => State::Leak,
             (Phase::Suspect, _) => State::Suspect,
             _ if slack => State::Fragmentation,
+            (_, Some(Shape::Fragmentation)) => State::Fragmentation,
+            (_, Some(Shape::Filling)) => State::Filling,
             (_, Some(Shape::FollowsLoad)) => State::FollowsLoad,
             (_, Some(Shape::Warming)) => State::Warming,
             (_, Some(Shape::Slow | Shape::Growing)) => State::Slow,
             _ if observed < self.config.window_ms => State::TooEarly,
             _ => State::Steady,
         };
-        let quiet = matches!(verdict.state, State::TooEarly | State::Steady | State::Fragmentation);
+        let quiet = slack || matches!(verdict.state, State::TooEarly | State::Steady);
         if let Some(finding) = finding.filter(|_| !quiet) {
             verdict.bytes_per_minute = (finding.slope * 60_000.0).max(0.0);
             verdict.z = finding.z;

@@ -103,8 +103,8 @@ pub struct Pyramid {
 }
 
 impl Pyramid {
-    /// Widths double up to here: with buckets of a second the widest window is ten months.
-    pub const LEVELS: usize = 22;
+    /// Widths double up to here: with buckets of a second the widest window is nine days.
+    pub const LEVELS: usize = 17;
 
     /// A pyramid whose narrowest buckets are `width` ms wide, the first one starting at `origin`.
     #[must_use]

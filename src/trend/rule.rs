@@ -1,7 +1,7 @@
 //! What one window of minima looks like: the rule, without state.
 
 use super::pyramid::BUCKETS;
-use super::stats::{correlation, mann_kendall, median, theil_sen};
+use super::stats::{correlation, curvature, mann_kendall, median, theil_sen};
 
 /// One bucket's minimum as the rule sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +31,15 @@ pub struct Thresholds {
 
 /// The second half's slope below this share of the first half's: a warm-up that comes to rest.
 const DECELERATION: f64 = 0.6;
+/// Above it, but below this share, the bend must be beyond chance ([`CERTAIN`]), and lead to rest in time.
+const BENDS_DOWN: f64 = 0.9;
+/// The same upwards: what fills does not accelerate.
+const BENDS_UP: f64 = 1.25;
+/// Deviate of the quadratic term from which a bend is beyond chance.
+const CERTAIN: f64 = 2.5;
+/// Growth that halves from half to half (or by whatever ratio) comes to rest; it must do so with this share
+/// of the headroom still free.
+const FREE_AT_REST: f64 = 0.5;
 /// Below this many points the Mann-Kendall test has no power.
 const ENOUGH: usize = 8;
 /// Fewer points are a line where none is further off than this share of the growth.
@@ -60,6 +69,10 @@ pub enum Shape {
     Warming,
     /// A trend that the load explains.
     FollowsLoad,
+    /// A trend that a bounded cache of ours explains.
+    Filling,
+    /// A trend of what the allocator keeps, not of what is used.
+    Fragmentation,
     /// A trend from the suspect share upwards.
     Growing,
 }
@@ -79,13 +92,26 @@ pub struct Finding {
     pub span: f64,
     /// Mann-Kendall deviate.
     pub z: f64,
+    /// Whether it grows ever faster, in time and for the work that is done.
+    pub accelerates: bool,
+}
+
+impl Finding {
+    const NONE: Self = Self {
+        shape: Shape::Few,
+        slope: 0.0,
+        growth: 0.0,
+        share: 0.0,
+        span: 0.0,
+        z: 0.0,
+        accelerates: false,
+    };
 }
 
 /// Judges the points of a window of `window` ms, oldest first, against the limit of their channel.
 #[must_use]
 pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds) -> Finding {
-    let mut finding =
-        Finding { shape: Shape::Few, slope: 0.0, growth: 0.0, share: 0.0, span: 0.0, z: 0.0 };
+    let mut finding = Finding::NONE;
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return finding };
     finding.span = last.t - first.t;
     if points.len() < thresholds.points.max(3) || finding.span < COVER * window - 1.0 {
@@ -97,13 +123,15 @@ pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds)
     finding.growth = finding.slope * finding.span;
     finding.share = finding.growth / headroom(limit, first.value);
     finding.z = mann_kendall(&values);
+    let bends = [bend(&over_time(points)), bend(&over_work(points))];
+    finding.accelerates = bends.iter().all(|b| b.ratio > BENDS_UP && b.deviate >= CERTAIN);
     finding.shape = if !rises(points, &finding, thresholds)
         || finding.growth < thresholds.bytes
         || !last_third_above(&values)
         || one_step(points, &finding)
     {
         Shape::Flat
-    } else if decelerates(points) {
+    } else if bends.iter().all(|bend| bend.comes_to_rest(headroom(limit, first.value))) {
         Shape::Warming
     } else if follows_load(points) {
         Shape::FollowsLoad
@@ -137,14 +165,15 @@ pub fn headroom(limit: f64, value: f64) -> f64 {
 /// Theil-Sen slope of the points, bytes per ms.
 #[must_use]
 pub fn slope(points: &[Point]) -> f64 {
-    theil_sen(&points.iter().map(|p| (p.t, p.value)).collect::<Vec<_>>())
+    theil_sen(&over_time(points))
 }
 
-/// The minimum of the last third is above every earlier value: no sawtooth and no burst does that.
+/// The minimum of the last third is above every value of the first half: no sawtooth and no burst does
+/// that. What lies between may overlap with the last third, for noise overlaps.
 fn last_third_above(values: &[f64]) -> bool {
-    let (before, last) = values.split_at(values.len() - values.len().div_ceil(3));
+    let last = &values[values.len() - values.len().div_ceil(3)..];
     let lowest = last.iter().copied().fold(f64::INFINITY, f64::min);
-    before.iter().all(|&value| value < lowest)
+    values[..values.len() / 2].iter().all(|&value| value < lowest)
 }
 
 /// Half of the growth or more came at once: a step, which a leak would repeat.
@@ -155,9 +184,57 @@ fn one_step(points: &[Point], finding: &Finding) -> bool {
     })
 }
 
-fn decelerates(points: &[Point]) -> bool {
-    let middle = points.len() / 2;
-    slope(&points[middle..]) < DECELERATION * slope(&points[..=middle])
+fn over_time(points: &[Point]) -> Vec<(f64, f64)> {
+    points.iter().map(|p| (p.t, p.value)).collect()
+}
+
+/// The same over the work done so far, where any was: growth that slows down because the load does is no
+/// warm-up.
+fn over_work(points: &[Point]) -> Vec<(f64, f64)> {
+    let (mut work, mut before) = (0.0, points[0].t);
+    let done = |p: &Point| {
+        work += p.load * (p.t - before);
+        before = p.t;
+        (work, p.value)
+    };
+    let line: Vec<_> = points.iter().map(done).collect();
+    if work > 0.0 { line } else { over_time(points) }
+}
+
+/// How the slope changes from the first half of a series to its second.
+#[derive(Debug, Clone, Copy)]
+struct Bend {
+    /// Second half's slope by the first half's.
+    ratio: f64,
+    /// [`curvature`].
+    deviate: f64,
+    /// What the first half grew by, bytes.
+    first: f64,
+    /// So few points that the deviate has no power; they lie on a line, so the ratio has.
+    few: bool,
+}
+
+fn bend(line: &[(f64, f64)]) -> Bend {
+    let middle = line.len() / 2;
+    let (first, second) = (theil_sen(&line[..=middle]), theil_sen(&line[middle..]));
+    let grown = first * (line[middle].0 - line[0].0);
+    // Growth that only begins in the second half accelerates.
+    let ratio = if first > 0.0 { second / first } else { f64::INFINITY };
+    Bend { ratio, deviate: curvature(line), first: grown, few: line.len() < ENOUGH }
+}
+
+impl Bend {
+    /// Half by half the growth shrinks by the ratio: to a level in sight, before too much of the headroom
+    /// at the window's start is gone.
+    fn comes_to_rest(self, headroom: f64) -> bool {
+        if self.ratio < DECELERATION {
+            return true;
+        }
+        let certain = self.deviate <= -CERTAIN || self.few;
+        self.ratio < BENDS_DOWN
+            && certain
+            && self.first / (1.0 - self.ratio) <= (1.0 - FREE_AT_REST) * headroom
+    }
 }
 
 /// The load rose, the values went with it, and they grew less than in proportion to it.
@@ -263,9 +340,14 @@ mod tests {
         fn a_constant_leak_is_found_under_noise_below_its_step(
             rate in 1.2f64..8.0, noise in prop::collection::vec(-0.4f64..0.4, 12), base in 5.0f64..100.0,
         ) {
-            let values: Vec<f64> =
-                noise.iter().enumerate().map(|(i, n)| base + rate * (i as f64 + n)).collect();
-            prop_assert_eq!(shape(&values), Shape::Growing);
+            // Noise may bend a line down so that it seems to come to rest, but its mirror image does not.
+            let under = |sign: f64| -> Shape {
+                let value = |(i, n): (usize, &f64)| base + rate * (i as f64 + sign * n);
+                shape(&noise.iter().enumerate().map(value).collect::<Vec<_>>())
+            };
+            let shapes = [under(1.0), under(-1.0)];
+            prop_assert!(shapes.contains(&Shape::Growing), "{shapes:?}");
+            prop_assert!(shapes.iter().all(|s| matches!(s, Shape::Growing | Shape::Warming)), "{shapes:?}");
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! The three statistics that the rule rests on. All are for short series: O(n^2) over a window's buckets.
+//! The statistics that the rule rests on. All are for short series: O(n^2) over a window's buckets.
 
 /// Mann-Kendall's test for a monotone trend: the normal deviate of S, corrected for ties and continuity.
 ///
@@ -59,6 +59,39 @@ pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
     if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
 }
 
+/// Student's t of the quadratic term in a least-squares parabola through pairs `(x, y)`: below 0 where
+/// the line bends down. 0 for fewer than four pairs, or fewer than three different x.
+#[must_use]
+pub fn curvature(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    if points.len() < 4 {
+        return 0.0;
+    }
+    let mean = points.iter().map(|p| p.0).sum::<f64>() / n;
+    let reach = points.iter().map(|p| (p.0 - mean).abs()).fold(0.0, f64::max);
+    if reach <= 0.0 {
+        return 0.0;
+    }
+    let x: Vec<f64> = points.iter().map(|p| (p.0 - mean) / reach).collect();
+    // Gram and Schmidt: the square's part that neither the constant nor the line explains.
+    let (two, three) =
+        x.iter().fold((0.0, 0.0), |(two, three), x| (two + x * x, three + x * x * x));
+    let bow: Vec<f64> = x.iter().map(|x| x * x - two / n - three / two * x).collect();
+    let square: f64 = bow.iter().map(|b| b * b).sum();
+    let level = points.iter().map(|p| p.1).sum::<f64>() / n;
+    let line = x.iter().zip(points).map(|(x, p)| x * p.1).sum::<f64>() / two;
+    let quadratic = bow.iter().zip(points).map(|(b, p)| b * p.1).sum::<f64>() / square;
+    let residual: f64 = x
+        .iter()
+        .zip(&bow)
+        .zip(points)
+        .map(|((x, b), p)| (p.1 - level - line * x - quadratic * b).powi(2))
+        .sum();
+    let error = (residual / (n - 3.0) / square).sqrt();
+    let deviate = quadratic / error;
+    if deviate.is_nan() || square < 1e-9 { 0.0 } else { deviate }
+}
+
 /// The median, which reorders the values; of an even number the mean of the middle two.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     let n = values.len();
@@ -102,7 +135,30 @@ mod tests {
         assert_eq!(theil_sen(&[(1.0, 2.0), (1.0, 9.0)]), 0.0);
     }
 
+    #[test]
+    fn curvature_is_the_textbook_t() {
+        // Quadratic term .75, sum of squared residuals .05 with one degree of freedom, of the regressor 4.
+        let points = [(0.0, 0.0), (1.0, 1.0), (2.0, 4.0), (3.0, 8.0)];
+        assert!((curvature(&points) - 0.75 / (0.05f64 / 4.0).sqrt()).abs() < 1e-9);
+        assert_eq!(curvature(&[(0.0, 1.0), (1.0, 2.0), (2.0, 9.0)]), 0.0);
+        assert_eq!(curvature(&[(1.0, 1.0); 5]), 0.0);
+    }
+
     proptest! {
+        #[test]
+        fn a_series_upside_down_bends_the_other_way(
+            values in prop::collection::vec(0u32..1000, 5..13), slope in 0u32..50, stretch in 1u32..9,
+        ) {
+            let points = |sign: f64, slope: f64, stretch: f64| -> Vec<(f64, f64)> {
+                values.iter().enumerate()
+                    .map(|(i, &v)| (i as f64 * stretch, sign * f64::from(v) + slope * i as f64)).collect()
+            };
+            let plain = curvature(&points(1.0, 0.0, 1.0));
+            prop_assert!((plain + curvature(&points(-1.0, 0.0, 1.0))).abs() < 1e-6 * (1.0 + plain.abs()));
+            let tilted = curvature(&points(1.0, f64::from(slope), f64::from(stretch)));
+            prop_assert!((plain - tilted).abs() < 1e-6 * (1.0 + plain.abs()));
+        }
+
         #[test]
         fn order_reversed_turns_the_sign(values in prop::collection::vec(0u32..50, 3..16)) {
             let forth: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();

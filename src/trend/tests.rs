@@ -142,6 +142,73 @@ fn a_cache_that_filled_up_is_taken_back() {
     assert_eq!(trend.verdict().state, State::Steady);
 }
 
+/// A heap that grows by `rate` MB a second while a cache of `bound` entries fills by 100 a second.
+fn filling(seconds: u64, bound: u64, heap: impl Fn(f64) -> f64) -> (Trend, Vec<Event>) {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    let mut events = Vec::new();
+    for second in 0..seconds {
+        let t = second * 1000;
+        let used = (heap(second as f64) * MB) as u64;
+        let held = (second * 100).min(bound);
+        let cause = CollectionCause::Natural;
+        trend.collection(&Collection { t, used, total: used, external: 0, cause, pause_us: 0 });
+        trend.caches(t, &[Fill { id: 3, held: 5, bound: 5 }, Fill { id: 7, held, bound }]);
+        trend.reading(&Reading { t, heap_used: used, heap_total: used, ..Reading::default() });
+        events.extend(trend.advance(t).into_iter().filter(|event| *event != Event::Probe));
+    }
+    (trend, events)
+}
+
+#[test]
+fn a_cache_of_ours_that_fills_is_no_suspect_and_has_a_name() {
+    let (trend, events) = filling(90, 12_000, |t| 8.0 + t);
+    assert_eq!(events, []);
+    let name = |id| (id == 7).then(|| "sessions".to_owned());
+    let verdict = trend.verdict_naming(name);
+    assert_eq!((verdict.state, verdict.channel), (State::Filling, Some(Channel::Heap)));
+    let cache = verdict.cache.unwrap();
+    assert_eq!(cache.name, "sessions");
+    assert!((cache.share - 0.74).abs() < 0.01, "{cache:?}");
+    assert!(verdict.explanation.contains("the cache `sessions` (74 % of its bound)"));
+    assert_eq!(filling(200, 6000, |t| 8.0 + t.min(60.0)).0.verdict().state, State::Steady);
+}
+
+#[test]
+fn a_leak_beside_a_full_cache_or_one_that_will_not_fit_is_a_leak() {
+    let (_, events) = filling(200, 4000, |t| 8.0 + t);
+    assert!(events.contains(&Event::Leak(Channel::Heap)), "the cache was full after 40 s");
+    let (_, events) = filling(100, 100_000, |t| 8.0 + t);
+    assert!(events.contains(&Event::Leak(Channel::Heap)), "full at 1000 s, the heap at 248 s");
+}
+
+#[test]
+fn native_growth_that_the_allocator_keeps_is_fragmentation() {
+    let life = |kept: f64| {
+        let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+        let mut events = Vec::new();
+        for second in 0..120u64 {
+            let t = second * 1000;
+            let native = 40_000_000 + second * 1_000_000;
+            let cause = CollectionCause::Natural;
+            trend.collection(&Collection { t, used: 0, total: 0, external: 0, cause, pause_us: 0 });
+            let malloc_free = Some((second as f64 * 1e6 * kept) as u64);
+            let native = Some(native);
+            trend.reading(&Reading {
+                t,
+                rss: native.unwrap(),
+                native,
+                malloc_free,
+                ..Reading::default()
+            });
+            events.extend(trend.advance(t));
+        }
+        let verdict = trend.verdict();
+        (verdict.state, verdict.channel, events.contains(&Event::Leak(Channel::Native)))
+    };
+    assert_eq!(life(0.9), (State::Fragmentation, Some(Channel::Native), false));
+    assert_eq!(life(0.2), (State::Leak, Some(Channel::Native), true));
+}
+
 #[test]
 fn a_snapshot_that_leaves_pages_behind_is_no_native_leak() {
     let config = Config::new(30_000, 1000).unwrap();
@@ -169,8 +236,9 @@ fn no_trend_yet_has_a_verdict() {
 
 #[test]
 fn all_series_together_take_less_than_64_kilobytes() {
-    // Heap and external have an envelope and a floor each; native, rss and slack one series.
-    assert!(7 * Pyramid::MOST_BYTES + 4 * Watch::MOST_BYTES + size_of::<Trend>() < 64 * 1024);
+    // Heap and external have an envelope and a floor each; native, rss, slack, malloc and caches one series.
+    let series = 9 * Pyramid::MOST_BYTES + 4 * Watch::MOST_BYTES + Filling::MOST_BYTES;
+    assert!(series + size_of::<Trend>() < 64 * 1024);
 }
 
 proptest! {

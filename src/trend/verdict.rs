@@ -91,6 +91,8 @@ pub struct Verdict {
     pub observed_ms: u64,
     /// One sentence for people.
     pub explanation: String,
+    /// The cache that fills, where the state is [`State::Filling`].
+    pub cache: Option<FillingCache>,
     /// Collections that were provoked.
     pub probes: u32,
     /// What they cost the event loop, ms.
@@ -99,8 +101,22 @@ pub struct Verdict {
     pub channels: [ChannelVerdict; 3],
 }
 
+/// A bounded cache of ours that is below its bound.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FillingCache {
+    /// As the user named it, or else the place of its construction.
+    pub name: String,
+    /// How full it is, 0 to 1.
+    pub share: f64,
+}
+
 /// The sentence for a channel's verdict.
-pub(super) fn explain(verdict: &ChannelVerdict, observed_ms: u64) -> String {
+pub(super) fn explain(
+    verdict: &ChannelVerdict,
+    cache: Option<&FillingCache>,
+    observed_ms: u64,
+) -> String {
     let what = verdict.channel.noun();
     let rate = format!(
         "{what} rose by {:.1} MB/min over {}",
@@ -116,7 +132,23 @@ pub(super) fn explain(verdict: &ChannelVerdict, observed_ms: u64) -> String {
         State::Slow => format!("{rate}{limit}: too slow to act on"),
         State::Warming => format!("{rate}, and slows down: a warm-up"),
         State::FollowsLoad => format!("{rate}, as the load did"),
-        State::Filling => format!("{rate}, while a bounded cache fills"),
+        State::Filling => {
+            let which = cache.map_or_else(
+                || "a bounded cache".into(),
+                |cache| {
+                    format!(
+                        "the cache `{}` ({:.0} % of its bound)",
+                        cache.name,
+                        cache.share * 100.0
+                    )
+                },
+            );
+            format!("{rate}, while {which} fills")
+        }
+        State::Fragmentation if verdict.channel == Channel::Native => format!(
+            "{rate}, but that is what the allocator keeps of what was freed: \
+             MALLOC_ARENA_MAX=2 or jemalloc would give it back"
+        ),
         State::Fragmentation => format!("{what}: what is committed grows, what is used does not"),
         State::Suspect => format!("{rate}{limit}: a leak if it goes on"),
         State::Leak => format!("{rate} without coming down{limit}"),

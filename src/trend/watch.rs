@@ -78,7 +78,7 @@ impl Watch {
 
     /// Judges the levels that closed a bucket (bits of `closed`); true where the phase changed.
     ///
-    /// Growth that `veto` knows better is none.
+    /// `explain` may know what the growth of a window is, if it is no leak.
     pub fn judge(
         &mut self,
         series: &Pyramid,
@@ -86,7 +86,7 @@ impl Watch {
         closed: u64,
         observed: u64,
         limit: u64,
-        veto: impl Fn(usize, &Finding) -> bool,
+        explain: impl Fn(usize, &Finding) -> Option<Shape>,
     ) -> bool {
         let before = self.phase;
         // A window that ends without a new value has nothing new to say.
@@ -97,8 +97,10 @@ impl Watch {
         for level in (0..series.depth()).filter(news) {
             let points = points(series, envelope, level);
             let mut finding = rule::judge(&points, series.window(level), limit, &self.thresholds);
-            if finding.shape == Shape::Growing && veto(level, &finding) {
-                finding.shape = Shape::Flat;
+            if finding.shape == Shape::Growing
+                && let Some(shape) = explain(level, &finding)
+            {
+                finding.shape = shape;
             }
             let ripe = self.ripe(series, level, observed, limit, &points, &finding);
             let last = points.last().map_or(0.0, |last| last.value);
@@ -119,7 +121,7 @@ impl Watch {
             Shape::Flat => 1,
             Shape::Slow => 2,
             Shape::Warming => 3,
-            Shape::FollowsLoad | Shape::Growing => 4,
+            Shape::FollowsLoad | Shape::Filling | Shape::Fragmentation | Shape::Growing => 4,
         };
         self.levels.iter().flatten().map(|level| level.finding).max_by_key(rank)
     }
@@ -161,10 +163,12 @@ impl Watch {
             let grows = finding.shape == Shape::Growing && finding.share >= share * least;
             if grows { before.unwrap_or(0) + 1 } else { 0 }
         };
+        let Thresholds { suspect, leak, .. } = self.thresholds;
+        let leak = if finding.accelerates { suspect } else { leak };
         let now = Level {
             finding,
-            suspect: streak(self.thresholds.suspect, before.map(|b| b.suspect)),
-            leak: streak(self.thresholds.leak, before.map(|b| b.leak)),
+            suspect: streak(suspect, before.map(|b| b.suspect)),
+            leak: streak(leak, before.map(|b| b.leak)),
         };
         self.levels[level] = Some(now);
         let phase = if now.leak >= self.need && last > self.crest * CREST {

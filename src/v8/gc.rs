@@ -101,13 +101,15 @@ pub unsafe fn remove_callbacks(
     }
 }
 
-/// How hard to ask for a collection.
+/// How hard to ask for a collection: `v8::MemoryPressureLevel` (v8-isolate.h).
+///
+/// `LowMemoryNotification` is no better: it collects up to seven times running, to the last bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pressure {
-    /// `MemoryPressureLevel::kModerate`: V8 starts incremental marking, in small steps.
-    Moderate,
-    /// `LowMemoryNotification`: a full collection at once, with the pause that it takes.
-    Full,
+    /// `kModerate`: V8 starts incremental marking, in small steps.
+    Moderate = 1,
+    /// `kCritical`: a full collection at once, with the pause that it takes.
+    Critical = 2,
 }
 
 /// Asks for a collection; false where V8 does not export the means.
@@ -116,33 +118,19 @@ pub enum Pressure {
 /// On the isolate's thread, outside of any collection callback.
 #[must_use]
 pub unsafe fn request(isolate: Isolate, pressure: Pressure) -> bool {
-    match pressure {
-        Pressure::Moderate => {
-            type Notify = unsafe extern "C" fn(*mut c_void, i32);
-            const MODERATE: i32 = 1;
-            const NONE: i32 = 0;
-            let Some(address) =
-                lookup(c"_ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE")
-            else {
-                return false;
-            };
-            // SAFETY: the mangled name spells the signature; the isolate is the caller's promise.
-            unsafe {
-                let notify = transmute::<*mut c_void, Notify>(address);
-                notify(isolate.as_ptr(), MODERATE);
-                // The level stays until it is lowered, and V8 acts only on a rise.
-                notify(isolate.as_ptr(), NONE);
-            }
-            true
-        }
-        Pressure::Full => {
-            type Notify = unsafe extern "C" fn(*mut c_void);
-            let Some(address) = lookup(c"_ZN2v87Isolate21LowMemoryNotificationEv") else {
-                return false;
-            };
-            // SAFETY: as above.
-            unsafe { transmute::<*mut c_void, Notify>(address)(isolate.as_ptr()) };
-            true
-        }
+    type Notify = unsafe extern "C" fn(*mut c_void, i32);
+    const NONE: i32 = 0;
+    let Some(address) =
+        lookup(c"_ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE")
+    else {
+        return false;
+    };
+    // SAFETY: the mangled name spells the signature; the isolate is the caller's promise.
+    unsafe {
+        let notify = transmute::<*mut c_void, Notify>(address);
+        notify(isolate.as_ptr(), pressure as i32);
+        // The level stays until it is lowered, and V8 acts only on a rise.
+        notify(isolate.as_ptr(), NONE);
     }
+    true
 }

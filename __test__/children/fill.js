@@ -1,0 +1,38 @@
+'use strict';
+// A cache that fills evenly to its bound and is then churned: `fill.js bounded` with one of ours, `fill.js lru` with a
+// Map that deletes its oldest. Prints what the watch said as it went: {said, states, names, full}.
+const { watch, BoundedMap } = require('../../index.js');
+
+const MAX = 60_000;
+const SECONDS = 6;
+
+class Lru extends Map {
+  set(key, value) {
+    if (this.size >= MAX) this.delete(this.keys().next().value);
+    return super.set(key, value);
+  }
+}
+
+const cache = process.argv[2] === 'bounded' ? new BoundedMap({ max: MAX, name: 'sessions' }) : new Lru();
+const watcher = watch({ interval: 50, window: 2000, snapshotOn: [], report: [] });
+const said = [];
+const states = new Set();
+const names = new Set();
+let full = 0;
+let i = 0;
+for (const event of ['suspect', 'leak', 'recovered']) watcher.on(event, ({ channel }) => said.push(`${event} ${channel}`));
+
+const begun = Date.now();
+const timer = setInterval(() => {
+  const due = ((Date.now() - begun) / 1000 / SECONDS) * MAX;
+  for (; i < due; i++) cache.set(`k${i}`, { id: i, body: Array.from({ length: 60 }, () => i) });
+  const { verdict } = watcher.stats();
+  states.add(verdict.state);
+  if (verdict.state === 'filling') names.add(verdict.cache?.name);
+  if (full === 0 && cache.size >= MAX) full = Date.now();
+  const settled = full > 0 && Date.now() - full > 2000 && verdict.state === 'steady';
+  if (!settled && Date.now() - begun < 40_000) return;
+  clearInterval(timer);
+  watcher.stop();
+  process.stdout.write(JSON.stringify({ said, states: [...states], names: [...names], full: full > 0, last: verdict.state }));
+}, 20);

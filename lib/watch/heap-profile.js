@@ -1,0 +1,35 @@
+'use strict';
+// `.heapprofile` files: what allocation sampling knows, in the form that DevTools loads (Memory, "Load profile").
+
+const path = require('node:path');
+const { threadId } = require('node:worker_threads');
+const { PlimsollError } = require('../errors.js');
+const { ensureDirectory, writeWhole } = require('../report/files.js');
+
+const two = (n) => String(n).padStart(2, '0');
+let sequence = 0;
+
+/** As Node's --heap-prof names them: `Heap.20261121.081939.19211.0.001.heapprofile`. */
+function nameOf(now) {
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  return `Heap.${date}.${time}.${process.pid}.${threadId}.${String(++sequence).padStart(3, '0')}.heapprofile`;
+}
+
+/**
+ * @param {object} profile as V8's inspector gives it (HeapProfiler.SamplingHeapProfile)
+ * @param {{ dir: string, file?: string }} where `file` is resolved against `dir`; without it the name is made
+ * @returns {Promise<string>} the path
+ */
+async function saveHeapProfile(profile, { dir, file = nameOf(new Date()) }) {
+  const target = path.resolve(dir, file);
+  try {
+    await ensureDirectory(path.dirname(target));
+    await writeWhole(target, JSON.stringify(profile));
+    return target;
+  } catch (cause) {
+    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the allocation profile cannot be written to ${target} (${cause.message}); set dir (PLIMSOLL_DIR) to a writable directory.`, { cause });
+  }
+}
+
+module.exports = { saveHeapProfile };

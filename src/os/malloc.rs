@@ -1,0 +1,135 @@
+//! What the C allocator keeps of what was freed: `mallinfo2` of glibc 2.33 and later.
+//!
+//! Looked up at run time, and believed only where it sees an allocation of ours: with another allocator
+//! preloaded glibc still has the function, and it counts nothing.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// `struct mallinfo2` (malloc.h).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Mallinfo2 {
+    arena: usize,
+    ordblks: usize,
+    smblks: usize,
+    hblks: usize,
+    hblkhd: usize,
+    usmblks: usize,
+    fsmblks: usize,
+    uordblks: usize,
+    fordblks: usize,
+    keepcost: usize,
+}
+
+/// Bytes of all arenas, chunks that were mapped on their own left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malloc {
+    /// In the hands of the program.
+    pub used: u64,
+    /// Free, and kept.
+    pub free: u64,
+}
+
+/// What the allocator says; `None` where it is not glibc's.
+#[must_use]
+pub fn read() -> Option<Malloc> {
+    static FUNCTION: OnceLock<Option<Function>> = OnceLock::new();
+    FUNCTION.get_or_init(verified).map(call)
+}
+
+type Function = unsafe extern "C" fn() -> Mallinfo2;
+
+fn call(function: Function) -> Malloc {
+    // SAFETY: mallinfo2 takes nothing and locks what it reads.
+    let info = unsafe { function() };
+    Malloc { used: info.uordblks as u64, free: info.fordblks as u64 }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn verified() -> Option<Function> {
+    // SAFETY: dlsym takes any NUL-terminated name; RTLD_DEFAULT needs no handle.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"mallinfo2".as_ptr()) };
+    if address.is_null() {
+        return None;
+    }
+    // SAFETY: the name is glibc's alone, and this is its signature.
+    let function = unsafe { std::mem::transmute::<*mut libc::c_void, Function>(address) };
+    // Other threads may free as much meanwhile: a second and a third look tell.
+    (0..3).any(|_| sees_an_allocation(function)).then_some(function)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn verified() -> Option<Function> {
+    None
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn sees_an_allocation(function: Function) -> bool {
+    const PIECES: usize = 8;
+    // Below the threshold from which a chunk is mapped on its own.
+    const PIECE: usize = 96 << 10;
+    let before = call(function).used;
+    let pieces: Vec<Vec<u8>> =
+        (0..PIECES).map(|_| std::hint::black_box(Vec::with_capacity(PIECE))).collect();
+    let gained = call(function).used.saturating_sub(before);
+    drop(pieces);
+    (PIECES * PIECE / 2..PIECES * PIECE * 2).contains(&(gained as usize))
+}
+
+/// Readings that take a bounded share of the time: one walks the free chunks of every arena, under its lock.
+#[derive(Debug)]
+pub struct Reader {
+    period: Duration,
+    due: Option<Instant>,
+}
+
+/// A reading waits for so many times what the last one took.
+const REST: u32 = 2000;
+
+impl Reader {
+    /// Reads every `period` at most.
+    #[must_use]
+    pub fn new(period: Duration) -> Self {
+        Self { period, due: None }
+    }
+
+    /// A reading, if it is time for one.
+    pub fn read(&mut self, now: Instant) -> Option<Malloc> {
+        if self.due.is_some_and(|due| now < due) {
+            return None;
+        }
+        let begun = Instant::now();
+        let malloc = read();
+        self.due = Some(now + self.period.max(begun.elapsed() * REST));
+        malloc
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_freed_between_what_stays_is_kept() {
+        const PIECE: usize = 5000;
+        let before = read().unwrap();
+        let mut pieces: Vec<Option<Box<[u8]>>> =
+            (0..20_000).map(|_| Some(vec![1u8; PIECE].into_boxed_slice())).collect();
+        let full = read().unwrap();
+        assert!(full.used >= before.used + 15_000 * PIECE as u64, "{before:?} {full:?}");
+        pieces.iter_mut().step_by(2).for_each(|piece| *piece = None);
+        let half = read().unwrap();
+        assert!(half.used + 7_000 * PIECE as u64 <= full.used, "{full:?} {half:?}");
+        assert!(half.free >= full.free + 7_000 * PIECE as u64, "{full:?} {half:?}");
+    }
+
+    #[test]
+    fn a_reading_is_not_repeated_before_its_time() {
+        let mut reader = Reader::new(Duration::from_secs(10));
+        let now = Instant::now();
+        assert!(reader.read(now).is_some());
+        assert_eq!(reader.read(now + Duration::from_secs(9)), None);
+        assert!(reader.read(now + Duration::from_secs(600)).is_some());
+    }
+}
