@@ -1,8 +1,10 @@
 'use strict';
-// What plimsoll/register costs a plain http service: CPU time of the server's process for each
+// What plimsoll/register costs a plain http service, or one on Fastify: CPU time of the server's process for each
 // request at a fixed rate, with and without, and p99 latency beside an A/A control.
 //
-//   node bench/overhead.js [--pairs 30] [--seconds 8] [--rate 1000] [--env NAME=VALUE]
+//   node bench/overhead.js [--server http|fastify] [--pairs 30] [--seconds 8] [--rate 1000] [--env NAME=VALUE]
+//
+// fastify is that of the integration tests: npm ci --prefix __test__/integrations
 //
 // Each round starts three servers: without (A), without again (A', the control) and with (B), and
 // loads them at the same time, each at the rate, so that whatever else the machine does falls on all
@@ -11,6 +13,7 @@
 // Steadier where servers and load share a core: taskset -c 0 node bench/overhead.js
 
 const { fork } = require('node:child_process');
+const { createRequire } = require('node:module');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { pathToFileURL } = require('node:url');
@@ -21,6 +24,7 @@ const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
 const { values } = parseArgs({
   options: {
     serve: { type: 'boolean' },
+    server: { type: 'string', default: 'http' },
     pairs: { type: 'string', default: '30' },
     seconds: { type: 'string', default: '8' },
     rate: { type: 'string', default: '1000' },
@@ -29,18 +33,31 @@ const { values } = parseArgs({
 });
 
 /** What a small JSON service does: a little allocation, a little string work. */
-function serve() {
-  const http = require('node:http');
-  const server = http.createServer((request, response) => {
-    const items = Array.from({ length: 50 }, (_, id) => ({ id, name: `item ${id}`, path: request.url }));
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ items }));
-  });
-  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }));
-  let since;
+const page = (url) => ({ items: Array.from({ length: 50 }, (_, id) => ({ id, name: `item ${id}`, path: url })) });
+
+/** Servers that answer every request so, listening on a port of their own. */
+const SERVERS = {
+  http() {
+    const http = require('node:http');
+    const server = http.createServer((request, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(page(request.url)));
+    });
+    return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
+  },
+  async fastify() {
+    const app = createRequire(path.join(__dirname, '../__test__/integrations/package.json'))('fastify')();
+    app.get('/', async (request) => page(request.url));
+    return new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port;
+  },
+};
+
+async function serve() {
+  process.send({ port: await SERVERS[values.server]() });
+  let before;
   process.on('message', (message) => {
-    if (message === 'start') since = process.cpuUsage();
-    else process.send(process.cpuUsage(since));
+    if (message === 'start') before = process.cpuUsage();
+    else process.send(process.cpuUsage(before));
   });
 }
 
@@ -58,7 +75,7 @@ const ask = (child, message) =>
 async function start(name) {
   const extra = Object.fromEntries(values.env.map((pair) => pair.split('=')));
   const execArgv = name === 'b' ? ['--import', REGISTER] : [];
-  const child = fork(__filename, ['--serve'], { execArgv, env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
+  const child = fork(__filename, ['--serve', '--server', values.server], { execArgv, env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
   const { port } = await ask(child);
   return { name, child, url: `http://127.0.0.1:${port}/` };
 }
@@ -112,8 +129,8 @@ async function main() {
   }
   process.stderr.write('\n');
   const watched = (key) => rounds.map(({ a, control, b }) => Math.log(b[key]) - (Math.log(a[key]) + Math.log(control[key])) / 2);
-  const control = (key) => rounds.map((of) => Math.log(of.control[key] / of.a[key]));
-  console.log(`${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
+  const control = (key) => rounds.map((each) => Math.log(each.control[key] / each.a[key]));
+  console.log(`${values.server}, ${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
   console.log(`CPU per request, with plimsoll/register   ${ratio(watched('cpu'))}`);
   console.log(`CPU per request, A/A control              ${ratio(control('cpu'))}`);
   console.log(`p99 latency, with plimsoll/register       ${ratio(watched('p99'))}`);

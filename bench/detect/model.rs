@@ -5,23 +5,31 @@ use plimsoll::trend::{Channel, Collection, CollectionCause, Limits, Reading};
 
 use crate::tape::{Step, Tape};
 
-const MB: f64 = 1e6;
-const HOUR: f64 = 3600.0;
-const DAY: f64 = 24.0 * HOUR;
+pub const MB: f64 = 1e6;
+pub const HOUR: f64 = 3600.0;
+pub const DAY: f64 = 24.0 * HOUR;
 const YOUNG: f64 = 16.0 * MB;
+
+/// A course over time (seconds).
+pub type Curve = Box<dyn Fn(f64) -> f64>;
+
+/// Boxes it.
+pub fn curve(course: impl Fn(f64) -> f64 + 'static) -> Curve {
+    Box::new(course)
+}
 
 /// What a service holds and allocates at a time (seconds).
 pub struct Service {
     pub name: &'static str,
-    pub live: fn(f64) -> f64,
-    pub external: fn(f64) -> f64,
-    pub native: fn(f64) -> f64,
+    pub live: Curve,
+    pub external: Curve,
+    pub native: Curve,
     /// Bytes allocated a second.
-    pub churn: fn(f64) -> f64,
+    pub churn: Curve,
     /// The share of it that outlives two scavenges and then dies.
     pub promoted: f64,
     /// Committed heap that stays above what is used.
-    pub slack: fn(f64) -> f64,
+    pub slack: Curve,
     pub hours: f64,
     /// When a leak begins (seconds), its mean rate from then on (bytes a second) and what it grows in.
     pub leak: Option<(f64, f64, Channel)>,
@@ -31,12 +39,12 @@ impl Default for Service {
     fn default() -> Self {
         Self {
             name: "",
-            live: |_| 120.0 * MB,
-            external: |_| 12.0 * MB,
-            native: |_| 60.0 * MB,
-            churn: |_| 20.0 * MB,
+            live: curve(|_| 120.0 * MB),
+            external: curve(|_| 12.0 * MB),
+            native: curve(|_| 60.0 * MB),
+            churn: curve(|_| 20.0 * MB),
             promoted: 0.02,
-            slack: |_| 30.0 * MB,
+            slack: curve(|_| 30.0 * MB),
             hours: 24.0,
             leak: None,
         }
@@ -59,7 +67,7 @@ fn noise(t: f64, purpose: f64) -> f64 {
 }
 
 /// A level of sessions or requests in flight that wanders by a few percent within minutes.
-fn wander(t: f64, purpose: f64) -> f64 {
+pub fn wander(t: f64, purpose: f64) -> f64 {
     let at = |step: f64| {
         let (k, f) = ((t / step).floor(), (t / step).fract());
         noise(k, purpose) * (1.0 - f) + noise(k + 1.0, purpose) * f - 0.5
@@ -69,9 +77,9 @@ fn wander(t: f64, purpose: f64) -> f64 {
 
 /// The services that leak.
 pub fn leaky() -> Vec<Service> {
-    let heap = |name, live, rate| Service {
+    let heap = |name, live: fn(f64) -> f64, rate| Service {
         name,
-        live,
+        live: curve(live),
         leak: Some((0.0, rate, Channel::Heap)),
         ..Service::default()
     };
@@ -85,7 +93,7 @@ pub fn leaky() -> Vec<Service> {
             0.1 * MB,
         ),
         Service {
-            churn: |t| 30.0 * MB * daily(t),
+            churn: curve(|t| 30.0 * MB * daily(t)),
             ..heap(
                 "daily-leak",
                 |t| (80.0 + 40.0 * daily(t)) * MB + daily_sum(t) * 0.09 * MB,
@@ -106,29 +114,29 @@ pub fn leaky() -> Vec<Service> {
         ),
         heap("step-leak", |t| 150.0 * MB + (t / (0.5 * HOUR)).floor() * 45.0 * MB, 0.025 * MB),
         Service {
-            native: |t| (60.0 + wander(t, 4.0) * 8.0) * MB + t * 0.06 * MB,
+            native: curve(|t| (60.0 + wander(t, 4.0) * 8.0) * MB + t * 0.06 * MB),
             leak: Some((0.0, 0.06 * MB, Channel::Native)),
             ..Service { name: "native-slow", ..Service::default() }
         },
         Service {
-            native: |t| 50.0 * MB + t * 0.2 * MB,
-            churn: |_| 0.002 * MB,
+            native: curve(|t| 50.0 * MB + t * 0.2 * MB),
+            churn: curve(|_| 0.002 * MB),
             leak: Some((0.0, 0.2 * MB, Channel::Native)),
             ..Service { name: "native-idle", ..Service::default() }
         },
         Service {
-            external: |t| 20.0 * MB + t * 0.15 * MB + wander(t, 5.0) * 4.0 * MB,
+            external: curve(|t| 20.0 * MB + t * 0.15 * MB + wander(t, 5.0) * 4.0 * MB),
             leak: Some((0.0, 0.15 * MB, Channel::External)),
             ..Service { name: "buffers", ..Service::default() }
         },
         // WASM memory grows by 16 MB at once.
         Service {
-            external: |t| 20.0 * MB + (t / 120.0).floor() * 16.0 * MB,
+            external: curve(|t| 20.0 * MB + (t / 120.0).floor() * 16.0 * MB),
             leak: Some((0.0, 16.0 / 120.0 * MB, Channel::External)),
             ..Service { name: "wasm-steps", ..Service::default() }
         },
         Service {
-            native: |t| 60.0 * MB + t * 0.01 * MB,
+            native: curve(|t| 60.0 * MB + t * 0.01 * MB),
             ..heap(
                 "two-causes",
                 |t| 90.0 * MB + t * 0.05 * MB + (t / 900.0).floor() * 20.0 * MB,
@@ -149,7 +157,7 @@ pub fn leaky() -> Vec<Service> {
             0.06 * MB,
         ),
         Service {
-            churn: |t| if t % 600.0 < 90.0 { 120.0 * MB } else { 5.0 * MB },
+            churn: curve(|t| if t % 600.0 < 90.0 { 120.0 * MB } else { 5.0 * MB }),
             promoted: 0.2,
             ..heap(
                 "leak-batch",
@@ -159,7 +167,7 @@ pub fn leaky() -> Vec<Service> {
         },
         heap("leak-accelerating", |t| 100.0 * MB + (t / HOUR).powi(2) * 100.0 * MB, 0.106 * MB),
         Service {
-            churn: |t| if t < 2.0 * HOUR { 10.0 * MB } else { 30.0 * MB },
+            churn: curve(|t| if t < 2.0 * HOUR { 10.0 * MB } else { 30.0 * MB }),
             ..heap(
                 "leak-load-step",
                 |t| (if t < 2.0 * HOUR { 100.0 } else { 140.0 }) * MB + t * 0.07 * MB,
@@ -171,29 +179,32 @@ pub fn leaky() -> Vec<Service> {
 
 /// The healthy ones.
 pub fn healthy() -> Vec<Service> {
-    let service = |name, live| Service { name, live, ..Service::default() };
+    let service =
+        |name, live: fn(f64) -> f64| Service { name, live: curve(live), ..Service::default() };
     vec![
         service("steady", |t| (120.0 + wander(t, 11.0) * 10.0) * MB),
-        Service { churn: |_| 0.005 * MB, ..service("idle", |_| 40.0 * MB) },
+        Service { churn: curve(|_| 0.005 * MB), ..service("idle", |_| 40.0 * MB) },
         Service {
-            churn: |t| 40.0 * MB * daily(t),
+            churn: curve(|t| 40.0 * MB * daily(t)),
             hours: 72.0,
             ..service("daily-load", |t| (80.0 + (260.0 + wander(t, 12.0) * 20.0) * daily(t)) * MB)
         },
         Service {
-            churn: |t| if noise((t / 60.0).floor(), 13.0) > 0.9 { 150.0 * MB } else { 8.0 * MB },
+            churn: curve(
+                |t| if noise((t / 60.0).floor(), 13.0) > 0.9 { 150.0 * MB } else { 8.0 * MB },
+            ),
             ..service("bursts", |t| {
                 (90.0 + if noise((t / 60.0).floor(), 13.0) > 0.9 { 300.0 } else { 0.0 }) * MB
             })
         },
         Service {
-            native: |t| (50.0 + 60.0 * (1.0 - (-t / 900.0).exp())) * MB,
+            native: curve(|t| (50.0 + 60.0 * (1.0 - (-t / 900.0).exp())) * MB),
             ..service("deploy-warmup", |t| {
                 (60.0 + 350.0 * (1.0 - (-t / 1500.0).exp()) + wander(t, 14.0) * 4.0) * MB
             })
         },
         Service {
-            churn: |t| if t % (2.0 * HOUR) < 1200.0 { 100.0 * MB } else { 5.0 * MB },
+            churn: curve(|t| if t % (2.0 * HOUR) < 1200.0 { 100.0 * MB } else { 5.0 * MB }),
             promoted: 0.1,
             ..service("batch", |t| {
                 (100.0
@@ -211,40 +222,42 @@ pub fn healthy() -> Vec<Service> {
             (90.0 + 180.0 * (1.0 - (-t / 1200.0).exp()) + wander(t, 18.0) * 15.0) * MB
         }),
         Service {
-            churn: |t| if t < 3.0 * HOUR { 10.0 * MB } else { 30.0 * MB },
+            churn: curve(|t| if t < 3.0 * HOUR { 10.0 * MB } else { 30.0 * MB }),
             ..service("load-step", |t| {
                 (100.0 + if t < 3.0 * HOUR { 0.0 } else { 150.0 } + wander(t, 19.0) * 8.0) * MB
             })
         },
         Service {
-            churn: |t| 5.0 * MB + 45.0 * MB * (t / (6.0 * HOUR)).min(1.0),
+            churn: curve(|t| 5.0 * MB + 45.0 * MB * (t / (6.0 * HOUR)).min(1.0)),
             ..service("load-ramp", |t| {
                 (60.0 + 300.0 * (t / (6.0 * HOUR)).min(1.0) + wander(t, 20.0) * 5.0) * MB
             })
         },
         // Hardly anything is promoted: hours between two mark-compacts.
         Service {
-            churn: |_| 4.0 * MB,
+            churn: curve(|_| 4.0 * MB),
             promoted: 0.003,
             ..service("rare-collections", |_| 150.0 * MB)
         },
         Service {
-            native: |t| {
+            native: curve(|t| {
                 (50.0 + 160.0 * (1.0 - (-t / (1.5 * HOUR)).exp()) + wander(t, 21.0) * 10.0) * MB
-            },
+            }),
             ..service("native-arenas", |t| (120.0 + wander(t, 21.0) * 6.0) * MB)
         },
         Service {
-            slack: |t| (30.0 + t * 0.02) * MB,
+            slack: curve(|t| (30.0 + t * 0.02) * MB),
             ..service("fragmentation", |t| (150.0 + wander(t, 22.0) * 10.0) * MB)
         },
         Service {
-            external: |t| (30.0 + 120.0 * noise((t / 5.0).floor(), 23.0)) * MB,
+            external: curve(|t| (30.0 + 120.0 * noise((t / 5.0).floor(), 23.0)) * MB),
             ..service("buffer-pool", |t| (110.0 + wander(t, 23.0) * 6.0) * MB)
         },
         Service {
             hours: 120.0,
-            churn: |t| 30.0 * MB * daily(t) * if (t / DAY) as u64 % 7 >= 2 { 1.0 } else { 0.4 },
+            churn: curve(|t| {
+                30.0 * MB * daily(t) * if (t / DAY) as u64 % 7 >= 2 { 1.0 } else { 0.4 }
+            }),
             ..service("weekend", |t| {
                 (90.0 + 200.0 * daily(t) * if (t / DAY) as u64 % 7 >= 2 { 1.0 } else { 0.4 }) * MB
             })

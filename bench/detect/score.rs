@@ -1,12 +1,15 @@
 //! Scores the rule on the corpus of `split.json`, beside what others would have said.
 //!
 //! `cargo run --release --example detect -- tune|score|all [-v] [ID...]`
+//! `cargo run --release --example detect -- families [FIRST [COUNT [NAME]]]`
 //!
+//! The second draws services of each family at random (`families.rs`): seeds below 1000 are for tuning.
 //! Models are run here; processes and packages were recorded by `record.js` (`series/KIND-NAME-leak.txt`
 //! with a collection provoked each 2.5 s, of which the rule sees those that it asks for; `natural/` the
 //! same without, which is what the others are judged on).
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
+mod families;
 mod model;
 mod peers;
 mod tape;
@@ -18,6 +21,7 @@ use std::path::PathBuf;
 use plimsoll::trend::{Channel, Config, Event, State, Trend, Verdict};
 use serde::Deserialize;
 
+use families::{HEALTHY, LEAKY, SCORED};
 use model::{Model, healthy, leaky};
 use peers::Peers;
 use tape::{Recording, Tape};
@@ -64,7 +68,8 @@ struct Outcome {
     recovered: bool,
 }
 
-fn run(tape: &mut dyn Tape, verbose: bool) -> Result<Outcome, Box<dyn Error>> {
+/// Feeds the tape to the rule, to its end or to the first leak.
+fn run(tape: &mut dyn Tape, verbose: bool, first: bool) -> Result<Outcome, Box<dyn Error>> {
     let mut trend = Trend::new(Config::new(tape.window_ms(), 1000)?, tape.limits());
     let (mut asked, mut leaks, mut recovered) = (false, [None; 3], false);
     while let Some(step) = tape.step(asked) {
@@ -89,6 +94,9 @@ fn run(tape: &mut dyn Tape, verbose: bool) -> Result<Outcome, Box<dyn Error>> {
                 Event::Recovered(_) => recovered = true,
                 Event::Suspect(_) => {}
             }
+        }
+        if first && leaks.iter().any(Option::is_some) {
+            break;
         }
     }
     Ok(Outcome { verdict: trend.verdict(), leaks, recovered })
@@ -116,12 +124,64 @@ struct Tally {
     probes: u32,
 }
 
+/// How often a family's draws are found, and in time, or raise a false alarm.
+fn families(args: &[String], verbose: bool) -> Result<(), Box<dyn Error>> {
+    let number = |at: usize, or: u32| args.get(at).map_or(Ok(or), |arg| arg.parse());
+    let (from, count) = (number(0, 0)?, number(1, 40)?);
+    let half = if from < SCORED { "tuning" } else { "scoring" };
+    println!(
+        "seeds {from} to {} ({half}); last: those missed, late or alarmed for nothing",
+        from + count - 1
+    );
+    println!(
+        "{:24} {:>7} {:>8} {:>14} {:>7}",
+        "family", "alarms", "in time", "median share", "probes"
+    );
+    for (name, draw) in LEAKY.iter().chain(&HEALTHY) {
+        if args.get(2).is_some_and(|wanted| !name.contains(wanted.as_str())) {
+            continue;
+        }
+        let (mut alarms, mut in_time, mut shares, mut probes) = (0, 0, Vec::new(), 0);
+        let mut notable = Vec::new();
+        for seed in from..from + count {
+            let mut tape = Model::new(draw(seed));
+            let outcome = run(&mut tape, verbose, true)?;
+            probes += outcome.verdict.probes;
+            let (start, left) = tape.to_limit(Channel::Heap);
+            let leaks = left < u64::MAX;
+            let found = outcome.leaks.iter().flatten().min().copied();
+            let due = start + tape.window_ms().max(left / 5) + 1000;
+            alarms += u32::from(found.is_some());
+            in_time += u32::from(found.is_some_and(|t| t <= due));
+            shares.extend(found.map(|t| t as f64 / left as f64));
+            if found.is_some_and(|t| t <= due) != leaks {
+                notable.push(seed.to_string());
+            }
+        }
+        shares.sort_by(f64::total_cmp);
+        let median = shares.get(shares.len() / 2).filter(|share| **share > 1e-6);
+        println!(
+            "{name:24} {:>7} {:>8} {:>14} {probes:>7}  {}",
+            format!("{alarms}/{count}"),
+            median.map_or("-".into(), |_| format!("{in_time}/{count}")),
+            median.map_or("-".into(), |share| format!("{:.0} %", share * 100.0)),
+            notable.join(" ")
+        );
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let verbose = args.iter().any(|arg| arg == "-v");
+    let (flags, args): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|arg| arg == "-v");
+    let verbose = !flags.is_empty();
+    if args.first().is_some_and(|arg| arg == "families") {
+        return families(&args[1..], verbose);
+    }
     let half = args.first().filter(|arg| ["tune", "score", "all"].contains(&arg.as_str()));
-    let half = half.ok_or("usage: detect tune|score|all [-v] [ID...]")?;
-    let ids: Vec<&String> = args[1..].iter().filter(|arg| *arg != "-v").collect();
+    let half =
+        half.ok_or("usage: detect tune|score|all [-v] [ID...] | families [FIRST [COUNT]]")?;
+    let ids = &args[1..];
     let split: Split = serde_json::from_str(include_str!("split.json"))?;
     let (mut leaky, mut healthy) = (Tally::default(), Tally::default());
     println!(
@@ -145,7 +205,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if verbose {
             println!("{}", program.id);
         }
-        let outcome = run(&mut *tape, verbose)?;
+        let outcome = run(&mut *tape, verbose, false)?;
         let others = peers(&mut *natural);
         let first = outcome.leaks.iter().flatten().min().copied();
         let tally = if program.channel.is_some() { &mut leaky } else { &mut healthy };

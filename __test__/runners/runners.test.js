@@ -1,0 +1,27 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+
+/** Runs a runner on its spec: [exit code, all that it printed]. */
+function run(script, ...args) {
+  const env = { ...process.env, NO_COLOR: '1', NODE_TEST_CONTEXT: undefined };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(__dirname, 'node_modules', script), ...args], { cwd: __dirname, env, encoding: 'utf8' });
+  return [status, stdout + stderr];
+}
+
+const RUNNERS = [
+  ['vitest', ['vitest/vitest.mjs', 'run', 'vitest.spec.mjs'], /Tests +4 passed \(4\)/],
+  ['jest', ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/jest.spec.cjs'], /Tests: +4 passed, 4 total/],
+  ['mocha', ['mocha/bin/mocha.js', 'mocha.spec.cjs'], /4 passing/],
+];
+
+for (const [name, args, passed] of RUNNERS) {
+  const { version } = require(`${name}/package.json`);
+  test(`expectNoLeak in ${name} ${version}`, () => {
+    const [status, output] = run(...args);
+    assert.match(output, passed);
+    assert.equal(status, 0, output);
+  });
+}
