@@ -188,15 +188,14 @@ fn native_growth_that_the_allocator_keeps_is_fragmentation() {
         let mut events = Vec::new();
         for second in 0..120u64 {
             let t = second * 1000;
-            let native = 40_000_000 + second * 1_000_000;
+            let rss = 40_000_000 + second * 1_000_000;
             let cause = CollectionCause::Natural;
             trend.collection(&Collection { t, used: 0, total: 0, external: 0, cause, pause_us: 0 });
             let malloc_free = Some((second as f64 * 1e6 * kept) as u64);
-            let native = Some(native);
             trend.reading(&Reading {
                 t,
-                rss: native.unwrap(),
-                native,
+                rss,
+                native: Some(rss),
                 malloc_free,
                 ..Reading::default()
             });
