@@ -37,6 +37,11 @@ test('what the allocator keeps is fragmentation, what native objects hold is a l
   assert.equal(leaked.states.includes('fragmentation'), false);
 });
 
+test('that the process is near its limit is said once, however many threads are watched', async () => {
+  const said = await run('pressure.js');
+  assert.deepEqual(said.toSorted(), ['0 heap', '0 native', '1 heap', '2 heap']);
+});
+
 test('without any snapshot the verdict names the site that allocates what stays, and leaves a .heapprofile', async (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
   t.after(() => fs.rmSync(dir, { recursive: true }));

@@ -309,6 +309,41 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_bend_warms_up_where_it_leads_to_a_level_in_sight() {
+        let towards = |level: f64| -> Vec<f64> {
+            (0..12).map(|i| 10.0 + level * (1.0 - 0.95f64.powi(i))).collect()
+        };
+        assert_eq!(shape(&towards(60.0)), Shape::Warming);
+        assert_eq!(shape(&towards(200.0)), Shape::Growing, "at rest too little would be free");
+        let mut noisy = towards(60.0);
+        for (at, value) in noisy.iter_mut().enumerate() {
+            *value += if at % 2 == 0 { 1.2 } else { -1.2 };
+        }
+        assert_eq!(shape(&noisy), Shape::Growing, "the bend is within the noise");
+    }
+
+    #[test]
+    fn a_leak_that_slows_because_the_load_does_is_no_warm_up() {
+        let mut value = 10.0 * MB;
+        let points: Vec<Point> = (0..12)
+            .map(|i| {
+                let load = 1.0 / f64::from(i + 3);
+                value += 20.0 * MB * load;
+                Point { t: f64::from(i) * 2500.0, value, load }
+            })
+            .collect();
+        assert_eq!(judge(&points, WINDOW, LIMIT, &HEAP).shape, Shape::Growing);
+    }
+
+    #[test]
+    fn what_grows_ever_faster_is_told() {
+        let squares: Vec<f64> = (0..12).map(|i| 10.0 + 0.2 * f64::from(i * i)).collect();
+        let line: Vec<f64> = (0..12).map(|i| 10.0 + 2.2 * f64::from(i)).collect();
+        assert!(judge(&points(squares), WINDOW, LIMIT, &HEAP).accelerates);
+        assert!(!judge(&points(line), WINDOW, LIMIT, &HEAP).accelerates);
+    }
+
+    #[test]
     fn growth_with_the_load_follows_it_and_growth_beyond_it_does_not() {
         let loaded = |gain: f64| -> Vec<Point> {
             (0..12)
