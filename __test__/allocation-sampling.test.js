@@ -1,9 +1,11 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
 const { mkdtempSync, rmSync, writeFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
+const { promisify } = require('node:util');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
@@ -141,4 +143,10 @@ test('where V8 lacks it, or it is turned off, the reason is said', { skip: !noHo
   assert.equal(sampler.start(), 'off');
   assert.equal(sampler.reason, 'turned off by PLIMSOLL_HOOKS=off');
   assert.equal(sampler.read(), null);
+});
+
+test('threads that are terminated with samples alive do no harm', async () => {
+  // On Node 24 the process died of a corrupted heap, when the isolate was disposed of.
+  const { stdout } = await promisify(execFile)(process.execPath, [path.join(__dirname, 'children/sampled-worker.js')]);
+  assert.equal(stdout, 'ok');
 });
