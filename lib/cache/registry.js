@@ -47,7 +47,7 @@ const collected = new FinalizationRegistry((/** @type {Float64Array} */ record) 
 });
 
 function grow() {
-  const records = Math.min(FIRST_ARENA << arenas.length, LARGEST_ARENA);
+  const records = Math.min(FIRST_ARENA * 2 ** arenas.length, LARGEST_ARENA);
   const bytes = records * RECORD_WORDS * 8;
   const buffer = native === null ? new ArrayBuffer(bytes) : native.cacheArena(records);
   arenas.push(buffer);
@@ -145,6 +145,11 @@ function addShared(name, readStats) {
   shared.push({ id: ++lastId, name, readStats });
 }
 
+/** Records that there is memory for, in use or not. */
+function reserved() {
+  return arenas.reduce((sum, { byteLength }) => sum + byteLength, 0) / (RECORD_WORDS * 8);
+}
+
 /** The live caches of this isolate, oldest first: {id, kind, name, named, ...stats}. */
 function caches() {
   const live = shared.map(({ id, name, readStats }) => ({ id, kind: 'SharedCache', name, named: true, ...readStats() }));
@@ -159,4 +164,4 @@ function caches() {
   return live.toSorted((a, b) => a.id - b.id);
 }
 
-module.exports = { open, addShared, caches, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
+module.exports = { open, addShared, caches, reserved, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
