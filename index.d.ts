@@ -436,7 +436,7 @@ export interface Site extends Frame {
   caller?: Frame;
 }
 
-/** How a count developed since tracking began. */
+/** How a count developed over the window (of watch(), else 15 minutes), or since tracking began. */
 export interface Growth {
   /** Net growth a minute. */
   perMinute: number;
@@ -536,7 +536,7 @@ export interface TrackedResources {
   /** process.getActiveResourcesInfo(), counted. */
   active: Record<string, number>;
   agents: TrackedHost[];
-  /** Where streams were piped that hold data which nobody takes. */
+  /** Where a consumer was added (pipe, 'data', 'readable', for await) to streams that hold data which nobody takes. */
   streams: TrackedStreamSite[];
 }
 
@@ -558,6 +558,8 @@ export interface TrackedCache extends CacheStats {
   /** The one that it was given, or else its place of construction, `file:line:column`. */
   name: string;
   named: boolean;
+  /** Where it was constructed; null for a SharedCache. */
+  site: Frame | null;
 }
 
 /** What a track function returns: a report on demand, and an end. */
@@ -592,7 +594,7 @@ export function trackTimers(): Tracker<TrackedTimers>;
 /** Samples promises by V8's promise hook; those pending for longer than `pendingFor` (5000 ms) count. @throws {TypeError} ERR_PLIMSOLL_OPTION */
 export function trackPromises(options?: { pendingFor?: number }): Tracker<TrackedPromises>;
 
-/** Tracks the sockets of http, https and undici agents by host, and streams that are piped and not drained. */
+/** Tracks the sockets of http, https and undici agents by host, and streams that are not drained. */
 export function trackResources(): Tracker<TrackedResources>;
 
 export interface TrackAllOptions {
@@ -909,6 +911,8 @@ export interface Suspect {
   share?: number | null;
   /** Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains. */
   growth?: number[];
+  /** What a tracker counted, where one saw it. */
+  tracked?: TrackedGrowth;
   /** From the module or root down to it. */
   path: string[];
   /** What holds it, in words. */
@@ -920,6 +924,19 @@ export interface Suspect {
   sites: SuspectSite[];
   /** What to change, in one line. */
   advice: string | null;
+}
+
+/** What a tracker counted of a suspect: how many there are, and how they grew over the window or all the time. */
+export interface TrackedGrowth {
+  count: number;
+  /** `added` less `removed`. */
+  net: number;
+  added: number;
+  removed: number;
+  /** Net growth a minute. */
+  perMinute: number;
+  /** Since when, in milliseconds since the start of the thread. */
+  sinceMs: number;
 }
 
 /** A row of a summary; sizes in bytes. */

@@ -1,8 +1,17 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { EventEmitter, errorMonitor, captureRejectionSymbol, once } = require('node:events');
+const fc = require('fast-check');
+const { EventEmitter, errorMonitor, captureRejectionSymbol, once, on: iterate, getEventListeners, getMaxListeners } = require('node:events');
+const { performance } = require('node:perf_hooks');
 const { TrackedEventEmitter, trackEmitter, trackAll, tracked } = require('..');
+const { suspects } = require('../lib/track');
+const { observe } = require('../lib/track/tick.js');
+
+const untouched = { ...EventEmitter.prototype };
+
+/** An emitter with the methods from before anything was tracked. */
+const plain = () => Object.create(EventEmitter.prototype, Object.fromEntries(['on', 'addListener', 'prependListener'].map((key) => [key, { value: untouched[key] }])));
 
 /** Each way to track, with what makes an emitter of it: all must behave as Node's own. */
 const MAKERS = {
@@ -205,6 +214,100 @@ documented('MaxListenersExceededWarning comes at the same listener', async (t, m
   assert.deepEqual(warnings, [3]);
 });
 
+documented('setMaxListeners(0) silences the warning; getMaxListeners and the default are as set', async (t, make) => {
+  const warnings = [];
+  const listen = (warning) => warning.emitter === emitter && warnings.push(warning);
+  process.on('warning', listen);
+  t.after(() => process.off('warning', listen));
+  const emitter = make();
+  assert.equal(emitter.getMaxListeners(), EventEmitter.defaultMaxListeners);
+  assert.equal(emitter.setMaxListeners(0), emitter);
+  for (let i = 0; i < 40; i++) emitter.on('x', () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([warnings, getMaxListeners(emitter), emitter.listenerCount('x')], [[], 0, 40]);
+});
+
+documented('events.on iterates, with what came between, and leaves no listener behind', async (t, make) => {
+  const emitter = make();
+  const ended = new AbortController();
+  const seen = [];
+  const reading = (async () => {
+    for await (const [value] of iterate(emitter, 'x', { signal: ended.signal })) if (seen.push(value) === 2) break;
+  })();
+  emitter.emit('x', 1);
+  emitter.emit('x', 2);
+  await reading;
+  assert.deepEqual([seen, emitter.listenerCount('x')], [[1, 2], 0]);
+});
+
+documented('events.once with a signal rejects, and takes its listeners away', async (t, make) => {
+  const emitter = make();
+  const ended = new AbortController();
+  const waiting = once(emitter, 'x', { signal: ended.signal });
+  ended.abort();
+  await assert.rejects(waiting, { name: 'AbortError' });
+  assert.deepEqual([emitter.listenerCount('x'), emitter.listenerCount('error')], [0, 0]);
+});
+
+documented('listenerCount of one listener, getEventListeners, and an error in a listener that ends emit', (t, make) => {
+  const emitter = make();
+  const calls = [];
+  emitter.on('x', a).once('x', a).on('x', b);
+  assert.deepEqual([emitter.listenerCount('x', a), emitter.listenerCount('x', b), emitter.listenerCount('x', () => {})], [2, 1, 0]);
+  assert.deepEqual(getEventListeners(emitter, 'x'), [a, a, b]);
+  emitter.prependListener('x', () => calls.push('first')).prependListener('x', () => {
+    throw new Error('stop');
+  });
+  assert.throws(() => emitter.emit('x'), /stop/);
+  assert.deepEqual(calls, []);
+});
+
+test('any sequence of operations does on each kind what it does on an EventEmitter', (t) => {
+  const all = trackAll({ emitters: true });
+  t.after(() => all.stop());
+  const functions = Array.from({ length: 4 }, (_, i) => (log) => log.push(i));
+  const operation = fc.tuple(
+    fc.constantFrom('on', 'addListener', 'once', 'prependListener', 'prependOnceListener', 'off', 'removeListener', 'removeAllListeners', 'emit'),
+    fc.constantFrom('x', 'y', 7, Symbol.for('z')),
+    fc.nat(3),
+  );
+  const trace = (emitter, operations) => {
+    const log = [];
+    emitter.on('newListener', (event, listener) => log.push('new', event, functions.indexOf(listener), emitter.listenerCount(event)));
+    emitter.on('removeListener', (event, listener) => log.push('gone', event, functions.indexOf(listener), emitter.listenerCount(event)));
+    for (const [method, event, i] of operations) {
+      if (method === 'emit') log.push(emitter.emit(event, log));
+      else assert.equal(method === 'removeAllListeners' ? emitter.removeAllListeners(event) : emitter[method](event, functions[i]), emitter);
+      log.push(emitter.eventNames().map(String).join(), emitter.listeners(event).map((each) => functions.indexOf(each)), emitter.rawListeners(event).length);
+    }
+    return log;
+  };
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+      const expected = trace(plain(), operations);
+      const own = new EventEmitter();
+      const tracker = trackEmitter(own);
+      for (const emitter of [new EventEmitter(), new TrackedEventEmitter(), own]) assert.deepEqual(trace(emitter, operations), expected);
+      const { events } = tracker.report();
+      for (const { event, count } of events) assert.equal(count, own.listenerCount(event));
+      tracker.stop();
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('a leak is seen before MaxListenersExceededWarning', () => {
+  const emitter = new TrackedEventEmitter({ name: 'young' });
+  const start = performance.now();
+  for (let second = 1; second <= 8; second++) {
+    emitter.on('x', () => second); // and nobody removes it
+    observe(start + second * 1000);
+  }
+  assert.ok(emitter.listenerCount('x') < EventEmitter.defaultMaxListeners);
+  const suspect = suspects({ now: start + 8000 }).find(({ path }) => path[0].includes('young'));
+  assert.deepEqual([suspect.cause, suspect.name, suspect.file], ['listeners', 'x', __filename]);
+});
+
 test('counts, totals and sites of listeners that are still there', () => {
   const emitter = new TrackedEventEmitter({ name: 'counted' });
   emitter.setMaxListeners(0);
@@ -244,6 +347,31 @@ test('what was there before tracking is counted, and has no site', (t) => {
   emitter.on('x', () => {});
   const [event] = tracker.report().events;
   assert.deepEqual([event.count, event.added, event.removed, event.sites.length], [3, 1, 0, 1]);
+});
+
+test('two trackers of one emitter: it is tracked until both have stopped', () => {
+  const emitter = new EventEmitter();
+  const [first, second] = [trackEmitter(emitter), trackEmitter(emitter, { name: 'shared' })];
+  first.stop();
+  emitter.on('x', () => {});
+  const { name, events } = second.report();
+  assert.deepEqual([name, events[0].count, events[0].sites[0].file], ['shared', 1, __filename]);
+  second.stop();
+  assert.ok(!Object.hasOwn(emitter, 'on'));
+});
+
+test('an emitter that all tracking saw keeps its sites when it is tracked by itself', (t) => {
+  const all = trackAll({ emitters: true });
+  t.after(() => all.stop());
+  const emitter = new EventEmitter();
+  (function early() {
+    for (let i = 0; i < 9; i++) emitter.on('x', () => i);
+  })();
+  const tracker = trackEmitter(emitter);
+  emitter.on('x', () => {});
+  const [{ count, sites }] = tracker.report().events;
+  assert.equal(count, 10);
+  assert.ok(sites.some((site) => site.function === 'early'));
 });
 
 test('stop puts an emitter back as it was', () => {

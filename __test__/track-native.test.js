@@ -15,10 +15,11 @@ const rowsNamed = (part) => JSON.parse(native.trackCounts()).filter(({ name }) =
 test('counts are read natively while the thread that made them is blocked', () => {
   const [row, ...others] = child('blocked.js');
   assert.deepEqual(others, []);
-  assert.deepEqual([row.kind, row.name], ['listeners', 'TrackedEventEmitter blocked x']);
-  assert.equal(row.added, 1000);
-  // Looked at with every sixteenth.
-  assert.ok(row.count > 1000 - 16 && row.count <= 1000, String(row.count));
+  assert.deepEqual([row.kind, row.name], ['listeners', 'blocked: x']);
+  // Looked at with every 32nd.
+  for (const count of [row.added, row.count]) assert.ok(count > 1000 - 32 && count <= 1000, JSON.stringify(row));
+  assert.match(row.site, /blocked\.js:\d+:\d+ $/);
+  assert.equal(row.threadId, 0);
 });
 
 test('emitters, targets and listeners can be collected, and their rows with them', () => {

@@ -4,6 +4,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
 const { Readable } = require('node:stream');
+const { runInThisContext } = require('node:vm');
 const plimsoll = require('..');
 const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackAll, trackPromises, tracked } = plimsoll;
 
@@ -188,6 +189,113 @@ test('another patch of EventEmitter.prototype, before ours and after it, keeps w
   } finally {
     EventEmitter.prototype.on = on;
   }
+});
+
+/**
+ * As tracers do that carry a context into listeners (cls-hooked, OpenTelemetry's bind): each is wrapped, and
+ * found again by its own function. Run from where a tracer lies.
+ */
+const bindContext = runInThisContext(`(${bindListeners})`, { filename: '/app/node_modules/@opentelemetry/context-async-hooks/index.js' });
+
+function bindListeners(emitter, run) {
+  const bound = new Map();
+  for (const method of ['on', 'addListener', 'prependListener', 'once']) {
+    const original = emitter[method];
+    emitter[method] = function (event, listener) {
+      if (!bound.has(listener)) {
+        const wrapped = (...args) => run(() => Reflect.apply(listener, this, args));
+        bound.set(listener, wrapped).set(wrapped, wrapped);
+      }
+      return original.call(this, event, bound.get(listener));
+    };
+  }
+  for (const method of ['off', 'removeListener']) {
+    const original = emitter[method];
+    emitter[method] = function (event, listener) {
+      return original.call(this, event, bound.get(listener) ?? listener);
+    };
+  }
+}
+
+for (const order of ['before', 'after']) {
+  test(`a tracer that wraps listeners, patched ${order} ours: its context, our counts and sites`, () => {
+    const { AsyncLocalStorage } = require('node:async_hooks');
+    const storage = new AsyncLocalStorage();
+    const emitter = new EventEmitter();
+    const bind = () => bindContext(emitter, (call) => storage.run('span', call));
+    if (order === 'before') bind();
+    const tracker = trackEmitter(emitter);
+    if (order === 'after') bind();
+    const seen = [];
+    const mine = () => seen.push(storage.getStore());
+    (function adds() {
+      emitter.on('x', mine).once('x', () => seen.push('once'));
+      emitter.on('x', () => seen.push('kept'));
+    })();
+    emitter.emit('x');
+    assert.deepEqual(seen, ['span', 'once', 'kept']);
+    emitter.off('x', mine);
+    const [{ count, added, sites }] = tracker.report().events;
+    assert.deepEqual([count, added, sites.length, sites[0]?.function, sites[0]?.count], [1, 3, 1, 'adds', 1]);
+    tracker.stop();
+    emitter.on('x', mine).emit('x');
+    assert.deepEqual(seen.slice(3), ['kept', 'span']);
+  });
+}
+
+test('a tracer that patches EventEmitter.prototype, below trackAll: sites as before', (t) => {
+  const saved = Object.fromEntries(['on', 'addListener', 'prependListener', 'once', 'off', 'removeListener'].map((key) => [key, EventEmitter.prototype[key]]));
+  t.after(() => Object.assign(EventEmitter.prototype, saved));
+  const { AsyncResource } = require('node:async_hooks');
+  const { on } = EventEmitter.prototype;
+  EventEmitter.prototype.on = EventEmitter.prototype.addListener = function (event, listener) {
+    return on.call(this, event, Object.assign(AsyncResource.bind(listener), { listener }));
+  };
+  const tracker = trackAll({ emitters: true });
+  const emitter = new EventEmitter();
+  const listener = (value) => emitter.emit('y', value);
+  (function crowd() {
+    for (let i = 0; i < 9; i++) emitter.on('x', () => i);
+    emitter.on('x', listener);
+  })();
+  emitter.off('x', listener);
+  const source = tracker.report().emitters.find(({ events }) => events.some(({ count }) => count === 9));
+  assert.deepEqual(source.events[0].sites.map((site) => site.function), ['crowd']);
+  tracker.stop();
+});
+
+test('more arguments than Node takes reach another make of emitter', () => {
+  class WithContext extends EventEmitter {
+    on(event, listener, context) {
+      return super.on(event, context === undefined ? listener : listener.bind(context));
+    }
+  }
+  const emitter = new WithContext();
+  trackEmitter(emitter);
+  const seen = [];
+  emitter.on('x', function () {
+    seen.push(this);
+  }, 'context');
+  emitter.emit('x');
+  assert.deepEqual(seen.map(String), ['context']);
+});
+
+test('frozen and proxied event targets', (t) => {
+  const all = trackAll({ eventTargets: true });
+  t.after(() => all.stop());
+  const frozen = new EventTarget();
+  // Newer Nodes make room for listeners with the first one: to one that was frozen before they add none.
+  frozen.addEventListener('x', () => {});
+  Object.freeze(frozen);
+  assert.throws(() => trackEventTarget(frozen), { code: 'ERR_PLIMSOLL_EVENT_TARGET', message: /frozen/ });
+  for (let i = 0; i < 8; i++) frozen.addEventListener('x', () => i);
+  assert.ok(all.report().eventTargets.some(({ events }) => events.some(({ event, count }) => event === 'x' && count === 9)));
+  const refuses = new Proxy(new EventTarget(), { defineProperty: () => false });
+  assert.throws(() => trackEventTarget(refuses), { code: 'ERR_PLIMSOLL_EVENT_TARGET' });
+  const { signal } = new AbortController();
+  // Node refuses these, before us and with us.
+  assert.throws(() => signal.addEventListener(Symbol('s'), () => {}), TypeError);
+  assert.throws(() => EventTarget.prototype.addEventListener.call({}, 'x', () => {}), { code: 'ERR_INVALID_THIS' });
 });
 
 test('domain and AsyncLocalStorage see what they saw', async (t) => {

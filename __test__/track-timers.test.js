@@ -6,7 +6,10 @@ const timersPromises = require('node:timers/promises');
 const { promisify } = require('node:util');
 const { execFileSync } = require('node:child_process');
 const path = require('node:path');
+const { performance } = require('node:perf_hooks');
 const { trackTimers } = require('..');
+const { suspects } = require('../lib/track');
+const { observe } = require('../lib/track/tick.js');
 
 /** The rows of one function of this file. */
 const rowsOf = (tracker, name) => tracker.report().sites.filter((site) => site.function === name);
@@ -37,6 +40,24 @@ test('intervals and timeouts by site, until they fire or are cleared', async (t)
   assert.equal(rowsOf(tracker, 'beat')[0].count, 3);
   const [after] = rowsOf(tracker, 'beat');
   assert.deepEqual([after.added, after.removed], [6, 3]);
+});
+
+test('what keeps a timer is Node, with or without unref; a leak of either is told', (t) => {
+  const tracker = trackTimers();
+  t.after(() => tracker.stop());
+  const kept = [];
+  const start = performance.now();
+  function forgets() {
+    kept.push(setInterval(function beat() {}, 60_000).unref());
+  }
+  for (let second = 1; second <= 10; second++) {
+    forgets();
+    observe(start + second * 1000);
+  }
+  const suspect = suspects({ now: start + 10_000 }).find(({ sites }) => sites[0].function === 'forgets');
+  assert.deepEqual([suspect.cause, suspect.name, suspect.path], ['timers', 'beat', ['active timers of Node', 'setInterval, 60000 ms, unref', 'beat']]);
+  kept.forEach(clearInterval);
+  assert.deepEqual(rowsOf(tracker, 'forgets'), []);
 });
 
 test('a timeout that fired is gone, one that is refreshed is not', async (t) => {

@@ -2,31 +2,19 @@
 // npm run test:causes: every program on Node 20, 22, 24 and 26, with ids as V8 gives them and with those of a forked child.
 // Prints what was wrong and a table; exits with 1 where anything was. Arguments: versions, and a part of a title.
 const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const { execFileSync } = require('node:child_process');
 const { requireNative } = require('../../lib/native.js');
 const { programs } = require('./programs.js');
 const { runProgram } = require('./run.js');
 const { judge } = require('./judge.js');
 const { scramble } = require('./scramble.js');
 const { seeded } = require('./names.js');
+const { SUPPORTED, nodeOf } = require('../support/nodes.js');
 
 const print = (line) => process.stdout.write(`${line}\n`);
 const arguments_ = process.argv.slice(2);
 const versions = arguments_.filter((each) => /^\d+$/.test(each));
 const titles = arguments_.filter((each) => !/^\d+$/.test(each));
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
-
-/** The binary of a version, from npm; installed once. */
-function nodeOf(version) {
-  if (process.versions.node.startsWith(`${version}.`)) return process.execPath;
-  const folder = path.join(process.env.NODES ?? path.join(os.tmpdir(), 'nodes'), version);
-  const name = `node-${process.platform}-${process.arch}`;
-  const binary = path.join(folder, 'node_modules', name, 'bin/node');
-  if (!fs.existsSync(binary)) execFileSync('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, `${name}@${version}`]);
-  return binary;
-}
 
 async function faultOf(snapshots, expect) {
   const { suspects } = JSON.parse(await requireNative().analyzeSnapshots(snapshots));
@@ -36,7 +24,7 @@ async function faultOf(snapshots, expect) {
 async function main() {
   const chosen = programs.filter(({ title }) => titles.length === 0 || titles.some((part) => title.includes(part)));
   const rows = [];
-  for (const version of versions.length > 0 ? versions : ['20', '22', '24', '26']) {
+  for (const version of versions.length > 0 ? versions : SUPPORTED) {
     const node = nodeOf(version);
     const random = seeded(seed);
     const row = { version, ids: 0, names: 0, total: 0 };

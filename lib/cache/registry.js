@@ -35,6 +35,8 @@ const decoder = new TextDecoder();
 const arenas = [];
 /** @type {Float64Array[]} */
 const unused = [];
+/** Where each was constructed. @type {Map<number, { function: string | null, file: string, line: number, column: number } | null>} */
+const sites = new Map();
 /** @type {{ id: number, name: string, readStats: () => object }[]} */
 const shared = [];
 /** What `relative` said of each file. @type {Map<string, string>} */
@@ -42,6 +44,7 @@ const shortened = new Map();
 let lastId = 0;
 
 const collected = new FinalizationRegistry((/** @type {Float64Array} */ record) => {
+  sites.delete(record[ID]);
   record[ID] = 0;
   unused.push(record);
 });
@@ -70,8 +73,10 @@ function open(cache, kind, name, constructor) {
   record[KIND] = KINDS.indexOf(kind);
   record[CAPACITY] = Infinity;
   record[MAX_BYTES] = Infinity;
-  record[LABEL] = writeLabel(record, name ?? site(constructor));
+  const site = siteOf(constructor);
+  record[LABEL] = writeLabel(record, name ?? (site === null ? '' : `${relative(site.file)}:${site.line}:${site.column}`));
   record[ID] = ++lastId;
+  sites.set(lastId, site);
   collected.register(cache, record);
   return record;
 }
@@ -88,8 +93,8 @@ function readLabel(record) {
   return decoder.decode(new Uint8Array(record.buffer, record.byteOffset + (LABEL + 1) * 8, record[LABEL]));
 }
 
-/** `file:line:column` of the frame that called `constructor`, or '' where the engine does not say. */
-function site(constructor) {
+/** The frame that called `constructor`, or null where the engine does not say. */
+function siteOf(constructor) {
   const { prepareStackTrace, stackTraceLimit } = Error;
   try {
     Error.stackTraceLimit = 1;
@@ -98,9 +103,9 @@ function site(constructor) {
     Error.captureStackTrace(holder, constructor);
     const frame = holder.stack?.[0];
     const file = frame?.getScriptNameOrSourceURL?.();
-    return file ? `${relative(file)}:${frame.getLineNumber()}:${frame.getColumnNumber()}` : '';
+    return file ? { function: frame.getFunctionName(), file: toPath(file), line: frame.getLineNumber(), column: frame.getColumnNumber() } : null;
   } catch {
-    return ''; // a frozen Error, a hostile script name: the cache works without
+    return null; // a frozen Error, a hostile script name: the cache works without
   } finally {
     try {
       Error.prepareStackTrace = prepareStackTrace;
@@ -111,17 +116,26 @@ function site(constructor) {
   }
 }
 
+const toPath = (file) => (file.startsWith('file://') ? decodeURIComponent(new URL(file).pathname) : file);
+
 /** Paths from the working directory of its time: a cache keeps the name that it has. */
 function relative(file) {
   let shown = shortened.get(file);
   if (shown === undefined) {
-    const plain = file.startsWith('file://') ? decodeURIComponent(new URL(file).pathname) : file;
-    const short = path.relative(process.cwd(), plain);
-    shown = path.isAbsolute(plain) && !short.startsWith('..') ? short : plain;
+    shown = fromHere(file);
     if (shortened.size === MOST_FILES) shortened.clear();
     shortened.set(file, shown);
   }
   return shown;
+}
+
+function fromHere(file) {
+  try {
+    const short = path.relative(process.cwd(), file);
+    return path.isAbsolute(file) && !short.startsWith('..') ? short : file;
+  } catch {
+    return file; // the working directory has been removed
+  }
 }
 
 /** The counters of a record as `stats()` gives them. */
@@ -150,18 +164,21 @@ function reserved() {
   return arenas.reduce((sum, { byteLength }) => sum + byteLength, 0) / (RECORD_WORDS * 8);
 }
 
-/** The live caches of this isolate, oldest first: {id, kind, name, named, ...stats}. */
+/** The live caches of this isolate, oldest first: {id, kind, name, named, site, ...stats}. */
 function caches() {
-  const live = shared.map(({ id, name, readStats }) => ({ id, kind: 'SharedCache', name, named: true, ...readStats() }));
+  const live = shared.map(({ id, name, readStats }) => ({ id, kind: 'SharedCache', name, named: true, site: null, ...readStats() }));
   for (const buffer of arenas) {
     const words = new Float64Array(buffer);
     for (let at = 0; at < words.length; at += RECORD_WORDS) {
       if (words[at + ID] === 0) continue;
       const record = words.subarray(at, at + RECORD_WORDS);
-      live.push({ id: record[ID], kind: KINDS[record[KIND]], name: readLabel(record), named: record[NAMED] === 1, ...stats(record) });
+      live.push({ id: record[ID], kind: KINDS[record[KIND]], name: readLabel(record), named: record[NAMED] === 1, site: sites.get(record[ID]) ?? null, ...stats(record) });
     }
   }
   return live.toSorted((a, b) => a.id - b.id);
 }
 
-module.exports = { open, addShared, caches, reserved, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
+/** How many there are. */
+const liveCaches = () => sites.size + shared.length;
+
+module.exports = { open, addShared, liveCaches, caches, reserved, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };

@@ -1,29 +1,68 @@
 'use strict';
 // One list of suspects from two kinds of evidence. Where a tracker and a snapshot speak of the same
-// thing they become one suspect: the snapshot's bytes and path, the tracker's sites and growth.
+// thing they become one suspect: what the tracker counted and where it was added, with the bytes that
+// the snapshot saw and the path that holds them.
 
+const path = require('node:path');
 const { isBySize } = require('./words.js');
 
-const sameCause = (a, b) => a.cause === b.cause;
-const samePlace = (a, b) => a.file !== null && a.file === b.file && (a.line === null || b.line === null || a.line === b.line);
-const sameName = (a, b) => a.name !== '' && a.name === b.name;
-const siteOf = (a, b) => a.sites.some((site) => site.file !== null && b.sites.some((other) => other.file === site.file && other.line === site.line));
+/** Causes of which a file rarely has two; they are kept in something. */
+const ONE_A_FILE = new Set(['sockets', 'streams', 'promises']);
+const KEEPERS = new Set(['array', 'map', 'set', 'object']);
+/** Two that grow at one pace, give or take: what keeps them gains as many as there are more of them. */
+const ABOUT = 1.5;
+const OUR_CACHES = path.join(__dirname, '../cache/');
+/** What Node's own containers count: a snapshot knows them by the name that they have in Node. */
+const OF_NODE = new Map([['gcPersistentSignals', 'AbortSignal.any']]);
 
-/** @param {any[]} fromSnapshots likeliest first @param {any[]} fromTrackers likeliest first */
-function mergeSuspects(fromSnapshots, fromTrackers) {
+const nameOf = ({ name }) => OF_NODE.get(name) ?? name;
+const isNodes = (suspect) => OF_NODE.has(suspect.name);
+const sameName = (a, b) => (a.cause === b.cause || isNodes(a)) && a.name !== '' && nameOf(a) === b.name;
+const sameFile = (a, b) => a.file !== null && a.file === b.file;
+const samePlace = (a, b) => sameFile(a, b) && a.line === b.line;
+const sameKind = (a, b) => a.cause === b.cause && (ONE_A_FILE.has(a.cause) ? a.file === null || sameFile(a, b) : sameFile(a, b) && (a.line === null || b.line === null));
+/** A snapshot sees what our caches are made of, a tracker knows the cache. */
+const sameCache = (a, b) => b.path[0] === 'caches' && a.file !== null && a.file.startsWith(OUR_CACHES);
+const siteOf = (a, b) => a.sites.some((site) => [b, ...b.sites].some((other) => samePlace(site, other)));
+
+const keeps = (a, b, minutes) => {
+  const pace = a.count / minutes / b.tracked.perMinute;
+  return ONE_A_FILE.has(b.cause) && KEEPERS.has(a.cause) && sameFile(a, b) && pace > 1 / ABOUT && pace < ABOUT;
+};
+
+/** A snapshot's suspect with this share of all that grew goes before what only a tracker saw. */
+const MOST = 0.5;
+
+/** The surest first. */
+const RULES = [samePlace, sameName, siteOf, sameKind, sameCache, keeps];
+
+/**
+ * In order: what a snapshot shows to be most of the growth, or a tracker counted too; what a tracker alone
+ * counted; the rest of the snapshot.
+ *
+ * @param {any[]} fromSnapshots likeliest first @param {any[]} fromTrackers likeliest first
+ * @param {number} minutes  between the first and the last snapshot
+ */
+function mergeSuspects(fromSnapshots, fromTrackers, minutes) {
   const merged = fromSnapshots.map((suspect) => ({ ...suspect }));
+  const alone = [];
   for (const tracked of fromTrackers) {
-    const match = merged.find((suspect) => sameCause(suspect, tracked) && (sameName(suspect, tracked) || samePlace(suspect, tracked) || siteOf(suspect, tracked)));
-    if (match === undefined) {
-      merged.push({ ...tracked });
-      continue;
-    }
-    match.sites = tracked.sites.length > 0 ? tracked.sites : match.sites;
-    match.count ??= tracked.count;
-    for (const key of ['file', 'line', 'column', 'advice']) match[key] ??= tracked[key];
+    const same = RULES.map((rule) => merged.findIndex((suspect) => rule(suspect, tracked, minutes))).find((at) => at !== -1);
+    if (same === undefined) alone.push({ ...tracked });
+    // Of several counts at one place the first is the likeliest.
+    else if (merged[same].tracked === undefined) merged[same] = joined(merged[same], tracked);
   }
-  // What grew stands before what is merely large.
-  return [...merged.filter((suspect) => !isBySize(suspect)), ...merged.filter(isBySize)];
+  return [...merged.filter(isSure), ...alone, ...merged.filter((suspect) => !isSure(suspect))];
+}
+
+const isSure = (suspect) => suspect.tracked !== undefined || (suspect.share >= MOST && !isBySize(suspect));
+
+function joined(suspect, counted) {
+  // What was merely large in one snapshot has been seen to grow: by so many, not by its size.
+  const seen = isBySize(suspect) ? { ...suspect, bytes: null, count: null, share: null, growth: [], proven: true } : suspect;
+  const { cause, name, sites, tracked, advice } = counted;
+  const place = counted.file === null ? seen : counted;
+  return { ...seen, cause, name, file: place.file, line: place.line, column: place.column, count: seen.count ?? counted.count, sites: sites.length > 0 ? sites : seen.sites, advice, tracked };
 }
 
 module.exports = { mergeSuspects };

@@ -6,6 +6,7 @@ const { version } = require('../../package.json');
 const { reportCaches } = require('./caches.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
+const { refreshed } = require('./trackers.js');
 const { isBySize } = require('./words.js');
 
 const GROWING = new Set(['leak', 'suspect', 'slow']);
@@ -23,10 +24,10 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const tracked = annex.trackerSuspects ?? [];
   // What is large in one snapshot is under suspicion only where something grows.
   const found = (analysis?.suspects ?? []).filter((suspect) => GROWING.has(state.verdict.state) || !isBySize(suspect));
-  const suspects = mergeSuspects(found, tracked);
+  const minutes = minutesBetween(annex.snapshots ?? []);
+  const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = annex.allocation?.sites ?? [];
   attribute(suspects, allocated, state.verdict);
-  const minutes = minutesBetween(annex.snapshots ?? []);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
   }
@@ -48,7 +49,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     collections: state.collections.map(({ t, used, cause }) => [t + offset, used, cause]),
     probes: state.collections.filter(({ cause }) => cause === 'probe').map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
     caches: reportCaches(state.caches),
-    trackers: annex.trackers ?? [],
+    trackers: refreshed(annex.trackers ?? [], state.tracked, state.threadId),
     allocation: annex.allocation ?? null,
     exit,
     notes: [...(annex.notes ?? []), ...(analysis?.notes ?? []), ...notes],

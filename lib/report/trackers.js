@@ -1,6 +1,8 @@
 'use strict';
 // What is tracked, as rows of the report: the largest of each kind.
 
+const { fromLabel } = require('../track/sites.js');
+
 const ROWS = 20;
 
 const site = ({ function: name, file, line, column, share, count }) => ({ function: name, file, line, column, share: share ?? null, count });
@@ -25,4 +27,27 @@ function reportTrackers({ emitters, eventTargets, timers, promises, resources })
   return rows.filter((row) => row.count > 0).toSorted((a, b) => b.count - a.count).slice(0, ROWS);
 }
 
-module.exports = { reportTrackers };
+/**
+ * The rows as JS last told, with the listeners as the native side counts them: these go on while the
+ * event loop is blocked.
+ *
+ * @param {any[]} rows @param {any[] | null} counts  of all threads @param {number} threadId
+ */
+function refreshed(rows, counts, threadId) {
+  const fresh = (counts ?? []).filter((count) => count.kind === 'listeners' && count.threadId === threadId);
+  const countOf = (row) => {
+    const [same, ...others] = row.kind === 'listeners' ? fresh.filter(({ name }) => name === row.name) : [];
+    // Two emitters of one name cannot be told apart.
+    return same === undefined || others.length > 0 ? row.count : same.count;
+  };
+  const names = new Set(rows.map(({ name }) => name));
+  const unseen = fresh.filter(({ name, count }) => count > 0 && !names.has(name));
+  return [...rows.map((row) => ({ ...row, count: countOf(row) })), ...unseen.map(rowOf)].toSorted((a, b) => b.count - a.count).slice(0, ROWS);
+}
+
+function rowOf({ kind, name, site: label, count }) {
+  const frame = fromLabel(label);
+  return { kind, name, count, growth: null, sites: frame === null ? [] : [{ ...frame, share: null, count }] };
+}
+
+module.exports = { reportTrackers, refreshed };

@@ -1,22 +1,20 @@
 'use strict';
-// Sockets in the agents of http and https, and of undici (fetch), by host: free, in use, queued. The
-// agents are those that requests were made with; the site is that of the request.
+// Sockets in the agents of http and https, and of undici, by host: free, in use, queued. The agents are
+// those that requests were made with; the site is that of the request.
 
 const http = require('node:http');
 const https = require('node:https');
 const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
-const { heaviest, rank } = require('./sites.js');
+const { capture, heaviest, rank } = require('./sites.js');
 const { safely } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
 const { onTick } = require('./tick.js');
+const { trackUndici, undiciPools, forgetFetches, isQueued } = require('./undici.js');
 
 const MAX_AGENTS = 1024;
 const MAX_HOSTS = 256;
-/** undici's slots for the dispatcher of fetch; its own copy in an application uses them too. */
-const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')];
-
 /** @type {WeakSet<http.Agent>} */
 const seen = new WeakSet();
 /** @type {Set<WeakRef<http.Agent>>} */
@@ -33,20 +31,39 @@ const histories = new Map();
 /** A request counts while its socket is open, or while it waits for one; a socket counts once. */
 function isOpen(sample) {
   const target = sample.ref.deref();
-  if (!(target instanceof http.ClientRequest)) return target !== undefined && !target.destroyed;
-  const { socket } = target;
-  if (!socket) return !target.destroyed;
+  if (target === undefined) return false;
+  if (sample.onSocket) return !target.destroyed;
+  if (!(target instanceof http.ClientRequest)) return isQueued(target);
+  if (target.socket) return moveTo(sample, target.socket);
+  return !target.destroyed;
+}
+
+/** From when it has a socket on, a request's sample stands for that. */
+function moveTo(sample, socket) {
   if (sampleOf.has(socket)) return false;
   sampleOf.set(socket, sample);
   sample.ref = new WeakRef(socket);
+  sample.onSocket = true;
   return !socket.destroyed;
 }
 
-function noteRequest(agent, request, options) {
-  if (!seen.has(agent)) addAgent(agent);
+/** @returns {object | null} the request's sample, where it is one of those */
+function noteRequest(request, keyOfIt, site) {
   started++;
-  if (--requests.countdown <= 0) requests.sample(request, () => isOpen, () => keyOf(agent, agent.getName({ ...options, ...agent.options })));
+  if (--requests.countdown > 0) return null;
+  return requests.sample(request, () => isOpen, keyOfIt, site) === null ? null : requests.samples.at(-1);
 }
+
+function noteHttpRequest(agent, request, options) {
+  if (!seen.has(agent)) addAgent(agent);
+  noteRequest(request, () => keyOf(agent, agent.getName({ ...options, ...agent.options })));
+}
+
+const undiciSampling = {
+  started: (request, key, site) => noteRequest(request, () => key, site),
+  moved: (sample, socket) => sample !== null && moveTo(sample, socket),
+  siteOfCaller: (waiting) => (requests.countdown <= waiting + 1 ? (capture()?.site ?? 0) : 0),
+};
 
 /** An agent's name for a pool is 'host:port:localAddress...'; what follows tells TLS options, some of them secret. */
 const hostOf = (name) => name.split(':', 2).join(':');
@@ -78,14 +95,16 @@ function trackAgents() {
     'addRequest',
     likeness(function (request, ...rest) {
       const result = Reflect.apply(original, this, [request, ...rest]);
-      if (on) safely(noteRequest, this, request, rest[0]);
+      if (on) safely(noteHttpRequest, this, request, rest[0]);
       return result;
     }, original),
   );
+  const stopUndici = trackUndici(undiciSampling);
   const stopTicking = onTick(tick);
   return () => {
     on = false;
     restore();
+    stopUndici();
     stopTicking();
     for (const key of histories.keys()) forget(key);
   };
@@ -94,6 +113,7 @@ function trackAgents() {
 function tick(now) {
   prune();
   requests.tick(now);
+  forgetFetches();
   requests.prune(isOpen);
   const there = new Set();
   for (const pool of hosts()) {
@@ -133,23 +153,6 @@ function poolsOf(agent) {
   }));
 }
 
-/** The pools of undici's global dispatcher, by their public `stats`. */
-function undiciPools() {
-  const pools = [];
-  // Both slots may hold the same one.
-  for (const dispatcher of new Set(DISPATCHERS.map((symbol) => globalThis[symbol]).filter(Boolean))) {
-    const clients = Object.getOwnPropertySymbols(dispatcher).find((key) => key.description === 'clients');
-    if (clients === undefined || !(dispatcher[clients] instanceof Map)) continue;
-    for (const [origin, entry] of dispatcher[clients]) {
-      const client = entry?.dispatcher ?? entry?.deref?.() ?? entry;
-      const stats = client?.stats;
-      if (!stats) continue;
-      pools.push({ host: String(origin).replace(/^https?:\/\//, ''), free: stats.free ?? 0, inUse: (stats.connected ?? 0) - (stats.free ?? 0), queued: stats.queued ?? 0 });
-    }
-  }
-  return pools;
-}
-
 /** All pools, added up by kind of agent and host. */
 function hosts() {
   const byHost = new Map();
@@ -169,15 +172,15 @@ function hosts() {
   return [...byHost.values()].toSorted((a, b) => b.free + b.inUse + b.queued - (a.free + a.inUse + a.queued));
 }
 
-/** The hosts with where their requests were made. `since` as in suspects(). */
-function agentRows(since) {
+/** The hosts with where their requests were made. */
+function agentRows() {
   requests.prune(isOpen);
   return hosts().map((pool) => {
     const key = `${pool.agent} ${pool.host}`;
     const total = pool.free + pool.inUse + pool.queued;
     return {
       ...pool,
-      growth: histories.get(key)?.sockets.growth(since) ?? NO_GROWTH,
+      growth: histories.get(key)?.sockets.growth() ?? NO_GROWTH,
       sites: rank(weightsOf(key), total),
     };
   });

@@ -2,6 +2,7 @@
 // Counts in memory that the native sampler reads by itself, while this thread is blocked too.
 // src/track/registry.rs has the same layout. Where there is no native side, it is plain memory.
 
+const { threadId } = require('node:worker_threads');
 const { native } = require('../native.js');
 const { label } = require('./sites.js');
 
@@ -26,7 +27,7 @@ let unused = null;
 let lastId = 0;
 
 function openTable() {
-  const buffer = native === null ? new ArrayBuffer(ROWS * ROW_WORDS * 8) : native.trackTable(ROWS);
+  const buffer = native === null ? new ArrayBuffer(ROWS * ROW_WORDS * 8) : native.trackTable(threadId, ROWS);
   return Array.from({ length: ROWS }, (_, row) => new Float64Array(buffer, row * ROW_WORDS * 8, ROW_WORDS)).toReversed();
 }
 

@@ -1,5 +1,5 @@
 'use strict';
-// Things that are made at many sites and should go again (timers, promises, pipes): a sample of them,
+// Things that are made at many sites and should go again (timers, promises, streams): a sample of them,
 // and a history for each site.
 
 const { performance } = require('node:perf_hooks');
@@ -107,28 +107,25 @@ class Crowd {
   }
 
   /**
-   * A row for each site with its history, the largest first.
+   * A row for each site, the largest first, with its growth where that is a leak's (history.js).
    * @param {(samples: object[]) => object} extra  tells more of a site from its samples
-   * @param {number} [since]  of the growth
-   * @returns {[History, object][]}
+   * @returns {{ row: object, leak: object | null }[]}
    */
-  entries(extra, since) {
+  entries(extra) {
     const entries = [];
     for (const [site, samples] of this.bySite()) {
       const known = this.#sites.get(site) ?? { history: new History(), added: 0 };
       const count = samples.reduce((sum, sample) => sum + sample.weight, 0);
       const added = Math.max(count, known.added);
-      entries.push([
-        known.history,
-        { ...describe(site), count, added, removed: added - count, growth: known.history.growth(since), ...extra(samples) },
-      ]);
+      const row = { ...describe(site), count, added, removed: added - count, growth: known.history.growth(), ...extra(samples) };
+      entries.push({ row, leak: known.history.leak() });
     }
-    return entries.toSorted(([, a], [, b]) => b.count - a.count);
+    return entries.toSorted((a, b) => b.row.count - a.row.count);
   }
 
   /** The rows alone, for reports. */
   rows(extra) {
-    return this.entries(extra).map(([, row]) => row);
+    return this.entries(extra).map(({ row }) => row);
   }
 }
 

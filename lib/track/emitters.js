@@ -4,13 +4,11 @@
 
 const EventEmitter = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
-const { Source, Sources, describeSource, ANY } = require('./listeners.js');
+const { Listening, tracked, wrapAdders, patchAdders } = require('./listening.js');
 const { checkOptions } = require('./options.js');
 const { contain } = require('./contain.js');
-const { likeness, replace } = require('./patch.js');
-const { Stamp } = require('./stamp.js');
-const { onTick, observe } = require('./tick.js');
-const { Tracker } = require('./tracker.js');
+const { ANY } = require('./sources.js');
+const { onTick } = require('./tick.js');
 
 /** What adds a listener. `once` and `prependOnceListener` call these; `on` is `addListener`. */
 const ADDERS = ['on', 'addListener', 'prependListener'];
@@ -18,6 +16,12 @@ const ADDERS = ['on', 'addListener', 'prependListener'];
 const CROWD = 6;
 /** or an emitter with as many events. */
 const CROWD_OF_EVENTS = 24;
+/** A crowd is looked for at each of so many additions in a second, and at one in eight of the rest. */
+const LOOKS = 2000;
+const ONE_IN_EIGHT = 7;
+
+/** Additions to emitters without a source, since the last tick. */
+let looks = 0;
 
 const { listenerCount, rawListeners, eventNames } = EventEmitter.prototype;
 const askNode = {
@@ -34,27 +38,22 @@ const askThem = {
   events: (emitter) => emitter.eventNames(),
 };
 
-const sources = new Sources();
-/** What takes the wrapping of an emitter's methods off again; it may hold the emitter. @type {WeakMap<object, () => void>} */
-const unwraps = new WeakMap();
-let stopTicking = null;
+const askOf = (emitter) => (emitter instanceof EventEmitter ? askNode : askThem);
 
-const ask = (emitter) => (emitter instanceof EventEmitter ? askNode : askThem);
-
-function add(emitter, name, explicit) {
-  const source = new Source(emitter, sources, { kind: kindOf(emitter), name, explicit, ask: explicit ? ask(emitter) : askNode });
-  Stamp.set(emitter, source);
-  sources.add(source);
-  stopTicking ??= onTick(tick);
-  return source;
-}
-
-function tick(now) {
-  sources.observe(now);
-  if (sources.size > 0) return;
-  stopTicking();
-  stopTicking = null;
-}
+const emitters = new Listening({
+  kindOf,
+  // What reaches the methods of EventEmitter by itself is of Node's make, whatever its prototype.
+  ask: (emitter, explicit) => (explicit ? askOf(emitter) : askNode),
+  present: (emitter) => askOf(emitter).events(emitter),
+  wrap: (emitter, source) => (emitter instanceof TrackedEventEmitter ? () => {} : wrapAdders(emitter, ADDERS, source)),
+  patch,
+  refusal: (cause) =>
+    new PlimsollTypeError(
+      'ERR_PLIMSOLL_EMITTER',
+      'trackEmitter: the emitter does not take new properties (it is frozen, or a proxy that refuses them); use TrackedEventEmitter or trackAll({ emitters: true }).',
+      { cause },
+    ),
+});
 
 function kindOf(emitter) {
   if (emitter === process) return 'process';
@@ -75,18 +74,19 @@ class TrackedEventEmitter extends EventEmitter {
     if (name !== null && typeof name !== 'string') {
       throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `TrackedEventEmitter: name must be a string, not ${quote(name)}.`);
     }
-    add(this, name, true);
+    emitters.add(this, name, true).users = 1;
   }
 
   on(event, listener) {
     const result = super.on(event, listener);
-    Stamp.get(this)?.note(event, listener);
+    const source = tracked.get(this);
+    if (source !== undefined && !source.pass(event)) source.note(this, event, listener);
     return result;
   }
 
   prependListener(event, listener) {
     const result = super.prependListener(event, listener);
-    Stamp.get(this)?.note(event, listener);
+    tracked.get(this)?.note(this, event, listener);
     return result;
   }
 }
@@ -109,44 +109,7 @@ function trackEmitter(emitter, options = {}) {
       `trackEmitter: ${quote(emitter)} is not an emitter; it takes an EventEmitter, or what has on, listeners, listenerCount and eventNames.`,
     );
   }
-  let source = Stamp.get(emitter);
-  if (source === undefined || !source.explicit) {
-    const before = source;
-    source = add(emitter, options.name ?? null, true);
-    if (before !== undefined) sources.delete(before);
-    for (const event of ask(emitter).events(emitter)) source.record(event, 0);
-    if (!(emitter instanceof TrackedEventEmitter)) {
-      try {
-        unwraps.set(emitter, wrap(emitter, source));
-      } catch (cause) {
-        forget(emitter, source);
-        throw new PlimsollTypeError(
-          'ERR_PLIMSOLL_EMITTER',
-          'trackEmitter: the emitter does not take new properties (it is frozen, or a proxy that refuses them); use TrackedEventEmitter or trackAll({ emitters: true }).',
-          { cause },
-        );
-      }
-    }
-  }
-  if (options.name !== undefined) source.name = options.name;
-  return new Tracker(
-    () => {
-      observe();
-      return describeSource(source);
-    },
-    () => {
-      const target = source.target;
-      if (target === undefined) return;
-      unwraps.get(target)?.();
-      unwraps.delete(target);
-      forget(target, source);
-    },
-  );
-}
-
-function forget(emitter, source) {
-  sources.delete(source);
-  if (Stamp.get(emitter) === source) Stamp.set(emitter, undefined);
+  return emitters.trackOne(emitter, options.name);
 }
 
 function isEmitter(value) {
@@ -155,111 +118,40 @@ function isEmitter(value) {
   return ['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function');
 }
 
-/** Wraps the adders of one emitter; @returns {() => void} what takes the wrapping off again. */
-function wrap(emitter, source) {
-  const wrappers = new Map();
-  const undo = [];
-  for (const method of ADDERS) {
-    const original = emitter[method];
-    if (typeof original !== 'function') continue;
-    const before = Object.getOwnPropertyDescriptor(emitter, method);
-    // `on` and `addListener` are one function, before and after.
-    if (!wrappers.has(original)) wrappers.set(original, adder(original, source));
-    const wrapped = wrappers.get(original);
-    Object.defineProperty(emitter, method, { value: wrapped, writable: true, enumerable: before?.enumerable ?? false, configurable: true });
-    undo.push(() => {
-      // Another wrapper may stand on ours by now: then ours stays, and passes on.
-      if (emitter[method] !== wrapped) return;
-      if (before === undefined) delete emitter[method];
-      else Object.defineProperty(emitter, method, before);
-    });
-  }
+/** Patches EventEmitter.prototype, for all emitters. */
+function patch() {
+  const stopTicking = onTick(() => (looks = 0));
+  const unpatch = patchAdders(EventEmitter.prototype, ADDERS, wrapForAll);
   return () => {
-    source.depth = Infinity;
-    for (const restore of undo) restore();
+    unpatch();
+    stopTicking();
   };
 }
 
-function adder(original, source) {
-  const wrapped = function (event, listener) {
-    source.depth++;
-    let result;
+function wrapForAll(original, state) {
+  return function (event, listener) {
+    const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+    if (!state.on) return result;
     try {
-      result = original.call(this, event, listener);
-    } finally {
-      source.depth--;
-    }
-    try {
-      if (source.depth === 0) source.note(event, listener);
+      const source = tracked.get(this);
+      if (source === undefined) {
+        if (++looks <= LOOKS || (looks & ONE_IN_EIGHT) === 0) noteCrowd(this, undefined, event, listener);
+      } else if (!source.explicit && !source.pass(event)) {
+        // An explicit one has methods of its own for this.
+        if (source.events.has(event)) source.note(this, event, listener);
+        else noteCrowd(this, source, event, listener);
+      }
     } catch (error) {
       contain(error);
     }
     return result;
   };
-  return likeness(wrapped, original);
 }
 
-let patch = null;
-
-/**
- * Tracks the emitters of the whole process: those where an event gathers 6 listeners, or that have 24
- * events. Patches EventEmitter.prototype once.
- */
-function trackEmitters() {
-  patch ??= patchPrototype();
-  patch.users++;
-  return new Tracker(
-    () => {
-      observe();
-      return [...sources].map(describeSource);
-    },
-    () => {
-      if (--patch.users > 0) return;
-      patch.undo();
-      patch = null;
-    },
-  );
-}
-
-function patchPrototype() {
-  const prototype = EventEmitter.prototype;
-  const wrappers = new Map();
-  const restores = [];
-  const state = {
-    users: 0,
-    on: true,
-    undo() {
-      state.on = false;
-      for (const restore of restores) restore();
-    },
-  };
-  for (const method of ADDERS) {
-    const original = prototype[method];
-    // `on` and `addListener` are one function, before and after.
-    if (!wrappers.has(original)) {
-      const wrapped = function (event, listener) {
-        const result = original.call(this, event, listener);
-        try {
-          if (state.on) noteAdded(this, event, listener);
-        } catch (error) {
-          contain(error);
-        }
-        return result;
-      };
-      wrappers.set(original, likeness(wrapped, original));
-    }
-    restores.push(replace(prototype, method, wrappers.get(original)));
-  }
-  return state;
-}
-
-/** Most emitters end at the first check: they are no crowd. */
-function noteAdded(emitter, event, listener) {
+/** Most emitters end here: they are no crowd. */
+function noteCrowd(emitter, source, event, listener) {
   const crowd = crowdOf(emitter, event);
-  if (crowd === null) return;
-  const source = Stamp.get(emitter) ?? add(emitter, null, false);
-  // An explicit one has methods of its own for this.
-  if (!source.explicit) source.note(crowd, listener);
+  if (crowd !== null) (source ?? emitters.add(emitter, null, false)).note(emitter, crowd, listener);
 }
 
 /** Under which event a listener counts that was added just now, or null. */
@@ -269,4 +161,4 @@ function crowdOf(emitter, event) {
   return emitter._eventsCount >= CROWD_OF_EVENTS ? ANY : null;
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters, emitterSources: sources };
+module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters: () => emitters.trackAll(), emitterSources: emitters.sources };

@@ -3,14 +3,13 @@
 
 const { getEventListeners } = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
-const { Source, Sources, describeSource } = require('./listeners.js');
-const { checkOptions } = require('./options.js');
 const { safely } = require('./contain.js');
+const { Listening, tracked, wrapAdders, patchAdders, isListener } = require('./listening.js');
+const { checkOptions } = require('./options.js');
 const { likeness, replace } = require('./patch.js');
-const { Stamp } = require('./stamp.js');
-const { onTick, observe } = require('./tick.js');
-const { Tracker } = require('./tracker.js');
+const { SharedPatch } = require('./shared-patch.js');
 
+const ADDERS = ['addEventListener'];
 /** Tracked for all targets: one on which as many listeners were added. */
 const CROWD = 6;
 /** The event under which a signal's dependants count. */
@@ -36,8 +35,13 @@ class Dependants {
   }
 }
 
+/** How many listeners were added to a target without a source. @type {WeakMap<EventTarget, number>} */
+const fewAdded = new WeakMap();
 /** @type {WeakMap<EventTarget, Dependants>} */
 const dependantsOf = new WeakMap();
+/** What a derived signal was derived from, in the end: signals that are not derived. @type {WeakMap<AbortSignal, WeakRef<AbortSignal>[]>} */
+const originsOf = new WeakMap();
+
 const listenersOf = (target, event) =>
   event === ANY_OF ? (dependantsOf.get(target)?.listening() ?? []) : getEventListeners(target, event);
 const ask = {
@@ -48,28 +52,88 @@ const ask = {
   events: () => [],
 };
 
-const sources = new Sources();
-/** What takes the wrapping of a target's method off again; it may hold the target. @type {WeakMap<object, () => void>} */
-const unwraps = new WeakMap();
-let stopTicking = null;
+const targets = new Listening({
+  kindOf: (target) => target.constructor?.name ?? 'EventTarget',
+  ask: () => ask,
+  // Of other targets an event shows from its next listener on.
+  present: (target) => (target instanceof AbortSignal ? ['abort'] : []),
+  wrap(target, source) {
+    const unwrap = wrapAdders(target, ADDERS, source);
+    const stopAny = target instanceof AbortSignal ? any.use() : () => {};
+    return () => {
+      stopAny();
+      unwrap();
+    };
+  },
+  patch() {
+    const unpatch = patchAdders(EventTarget.prototype, ADDERS, wrapForAll);
+    const stopAny = any.use();
+    return () => {
+      stopAny();
+      unpatch();
+    };
+  },
+  refusal: (cause) =>
+    new PlimsollTypeError(
+      'ERR_PLIMSOLL_EVENT_TARGET',
+      'trackEventTarget: the target does not take new properties (it is frozen, or a proxy that refuses them); use trackAll({ eventTargets: true }).',
+      { cause },
+    ),
+});
 
-function add(target, name, explicit) {
-  const source = new Source(target, sources, { kind: target.constructor?.name ?? 'EventTarget', name, explicit, ask });
-  Stamp.set(target, source);
-  sources.add(source);
-  stopTicking ??= onTick(tick);
-  return source;
+/** AbortSignal.any wrapped while somebody needs it: what it derives counts for each of its sources. */
+const any = new SharedPatch(() => {
+  const original = AbortSignal.any;
+  const wrapped = likeness(function (signals) {
+    // An iterable can be read once only; what is none is Node's to refuse.
+    const list = typeof signals?.[Symbol.iterator] === 'function' ? [...signals] : [];
+    const derived = original.call(this, list.length > 0 ? list : signals);
+    safely(noteDerived, list, derived);
+    return derived;
+  }, original);
+  return replace(AbortSignal, 'any', wrapped);
+});
+
+/** A chain of derived signals hangs on the signals at its start, as in Node. */
+function noteDerived(signals, derived) {
+  const origins = new Set(signals.flatMap((signal) => originsOf.get(signal)?.map((ref) => ref.deref()) ?? [signal]));
+  origins.delete(undefined);
+  originsOf.set(derived, Array.from(origins, (origin) => new WeakRef(origin)));
+  for (const origin of origins) noteDependant(origin, derived);
 }
 
-function tick(now) {
-  sources.observe(now);
-  if (sources.size > 0) return;
-  stopTicking();
-  stopTicking = null;
+function noteDependant(origin, derived) {
+  if (origin.aborted) return;
+  let source = tracked.get(origin);
+  if (source === undefined) {
+    if (!targets.all || !isCrowd(origin)) return;
+    source = targets.add(origin, null, false);
+  }
+  if (!dependantsOf.has(origin)) dependantsOf.set(origin, new Dependants());
+  dependantsOf.get(origin).add(derived);
+  source.note(origin, ANY_OF, derived);
 }
 
-const noteIn = (source, type, listener) => source.note(String(type), listener);
-const isListener = (value) => typeof value === 'function' || (typeof value === 'object' && value !== null);
+/** Counts what is added to a target that has no source yet, and says when there is a crowd. */
+function isCrowd(target) {
+  const added = (fewAdded.get(target) ?? 0) + 1;
+  fewAdded.set(target, added);
+  return added >= CROWD;
+}
+
+function wrapForAll(original, state) {
+  return function (type, listener) {
+    const result = Reflect.apply(original, this, arguments);
+    if (state.on && isListener(listener)) safely(noteAdded, this, type, listener);
+    return result;
+  };
+}
+
+function noteAdded(target, type, listener) {
+  const source = tracked.get(target) ?? (isCrowd(target) ? targets.add(target, null, false) : undefined);
+  // An explicit one has a method of its own for this.
+  if (source !== undefined && !source.explicit && !source.pass(type)) source.note(target, type, listener);
+}
 
 /**
  * Tracks one event target.
@@ -80,149 +144,7 @@ function trackEventTarget(target, options = {}) {
   if (!(target instanceof EventTarget)) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_EVENT_TARGET', `trackEventTarget: ${quote(target)} is not an EventTarget; for an emitter there is trackEmitter.`);
   }
-  let source = Stamp.get(target);
-  if (!(source instanceof Source) || !source.explicit) {
-    if (source instanceof Source) sources.delete(source);
-    source = add(target, options.name ?? null, true);
-    // What an AbortSignal has already; other targets show an event from its next listener on.
-    if (target instanceof AbortSignal) source.record('abort', 0);
-    try {
-      unwraps.set(target, wrap(target, source));
-    } catch (cause) {
-      sources.delete(source);
-      Stamp.set(target, undefined);
-      throw new PlimsollTypeError(
-        'ERR_PLIMSOLL_EVENT_TARGET',
-        'trackEventTarget: the target does not take new properties (it is frozen, or a proxy that refuses them); use trackAll({ eventTargets: true }).',
-        { cause },
-      );
-    }
-  }
-  if (options.name !== undefined) source.name = options.name;
-  return new Tracker(
-    () => {
-      observe();
-      return describeSource(source);
-    },
-    () => {
-      sources.delete(source);
-      const there = source.target;
-      if (there === undefined) return;
-      unwraps.get(there)?.();
-      unwraps.delete(there);
-      if (Stamp.get(there) === source) Stamp.set(there, undefined);
-    },
-  );
+  return targets.trackOne(target, options.name);
 }
 
-function wrap(target, source) {
-  const original = target.addEventListener;
-  let on = true;
-  const wrapped = likeness(function addEventListener(type, listener, ...rest) {
-    const result = original.call(this, type, listener, ...rest);
-    if (on && isListener(listener)) safely(noteIn, source, type, listener);
-    return result;
-  }, original);
-  Object.defineProperty(target, 'addEventListener', { value: wrapped, writable: true, enumerable: false, configurable: true });
-  const stopAny = target instanceof AbortSignal ? watchAny() : null;
-  return () => {
-    on = false;
-    stopAny?.();
-    if (target.addEventListener === wrapped) delete target.addEventListener;
-  };
-}
-
-let any = null;
-
-/** AbortSignal.any wrapped while somebody needs it: what it derives counts for each of its sources. */
-function watchAny() {
-  if (any === null) {
-    const original = AbortSignal.any;
-    const wrapped = likeness(function (signals) {
-      // An iterable can be read once only; what is none is Node's to refuse.
-      const list = typeof signals?.[Symbol.iterator] === 'function' ? [...signals] : [];
-      const derived = original.call(this, list.length > 0 ? list : signals);
-      for (const signal of list) safely(noteDerived, signal, derived);
-      return derived;
-    }, original);
-    any = { users: 0, restore: replace(AbortSignal, 'any', wrapped) };
-  }
-  any.users++;
-  return () => {
-    if (--any.users > 0) return;
-    any.restore();
-    any = null;
-  };
-}
-
-function noteDerived(signal, derived) {
-  if (signal.aborted) return;
-  let source = Stamp.get(signal);
-  if (!(source instanceof Source)) {
-    if (patch === null || !isCrowd(signal)) return;
-    source = add(signal, null, false);
-  }
-  let dependants = dependantsOf.get(signal);
-  if (dependants === undefined) dependantsOf.set(signal, (dependants = new Dependants()));
-  dependants.add(derived);
-  source.note(ANY_OF, derived);
-}
-
-/** Counts what is added to a target that has no source yet, and says when there is a crowd. */
-function isCrowd(target) {
-  const added = (Stamp.get(target) ?? 0) + 1;
-  Stamp.set(target, added);
-  return added >= CROWD;
-}
-
-let patch = null;
-
-/** Tracks the event targets of the whole process on which 6 listeners or more were added. */
-function trackEventTargets() {
-  patch ??= patchPrototype();
-  patch.users++;
-  return new Tracker(
-    () => {
-      observe();
-      return [...sources].map(describeSource);
-    },
-    () => {
-      if (--patch.users > 0) return;
-      patch.undo();
-      patch = null;
-    },
-  );
-}
-
-function patchPrototype() {
-  const original = EventTarget.prototype.addEventListener;
-  const wrapped = likeness(function (type, listener, ...rest) {
-    const result = original.call(this, type, listener, ...rest);
-    if (state.on && isListener(listener)) safely(noteAdded, this, type, listener);
-    return result;
-  }, original);
-  const restore = replace(EventTarget.prototype, 'addEventListener', wrapped);
-  const stopAny = watchAny();
-  const state = {
-    users: 0,
-    on: true,
-    undo() {
-      state.on = false;
-      stopAny();
-      restore();
-    },
-  };
-  return state;
-}
-
-function noteAdded(target, type, listener) {
-  const source = Stamp.get(target);
-  if (source instanceof Source) {
-    // It has a method of its own for this.
-    if (!source.explicit) source.note(String(type), listener);
-  } else if (isCrowd(target)) {
-    add(target, null, false).note(String(type), listener);
-  }
-}
-
-module.exports = { trackEventTarget, trackEventTargets, targetSources: sources, ANY_OF };
+module.exports = { trackEventTarget, trackEventTargets: () => targets.trackAll(), targetSources: targets.sources, ANY_OF };

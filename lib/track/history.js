@@ -1,23 +1,35 @@
 'use strict';
-// How a count developed: a bounded series, and whether it grows the way a leak does.
+// How a count developed: two bounded series, of the window and of all the time, and whether it grows
+// the way a leak does.
 
 const CAPACITY = 48;
 const BUCKETS = 12;
 const MIN_POINTS = 6;
+/** The smallest net growth that counts. */
+const LEAST = 4;
 
 const NO_GROWTH = Object.freeze({ perMinute: 0, since: 0, net: 0, added: 0, removed: 0 });
 
+/** The window of all histories, ms: that of watch() where it runs. */
+let window = 15 * 60_000;
+
+/** @param {number} ms  for the counts that are noted from now on */
+function setWindow(ms) {
+  window = ms;
+}
+
 /**
- * Counts over time in at most 48 points: when full, neighbours are joined, so the spacing doubles and
- * the whole past stays in view. A point keeps the lowest count of its span.
+ * Counts over time in at most 48 points, each with the lowest count of its span. When it is full,
+ * neighbours are joined, so the spacing doubles and the whole past stays in view; once the points are
+ * as far apart as they may be, the oldest go instead.
  */
-class History {
+class Series {
   /** @type {{ t: number, low: number, count: number, added: number }[]} */
   points = [];
   #spacing = 0;
 
-  /** @param {number} t  ms @param {number} count  there now @param {number} added  ever */
-  note(t, count, added) {
+  /** @param {number} widest  ms, how far apart the points may be */
+  note(t, count, added, widest) {
     const { points } = this;
     const last = points.at(-1);
     if (last !== undefined && t - last.t < this.#spacing) {
@@ -26,47 +38,74 @@ class History {
       last.added = added;
       return;
     }
-    if (points.length >= CAPACITY) this.#join();
-    points.push({ t, low: count, count, added });
+    if (points.length >= CAPACITY) {
+      const spacing = (2 * (t - points[0].t)) / CAPACITY;
+      if (spacing <= widest) this.#join(spacing);
+      else points.shift();
+    }
+    this.points.push({ t, low: count, count, added });
   }
 
-  #join() {
+  #join(spacing) {
     const joined = [];
     for (let i = 0; i + 1 < this.points.length; i += 2) {
       const [a, b] = [this.points[i], this.points[i + 1]];
       joined.push({ t: a.t, low: Math.min(a.low, b.low), count: b.count, added: b.added });
     }
-    this.#spacing = (2 * (this.points.at(-1).t - this.points[0].t)) / CAPACITY;
+    this.#spacing = spacing;
     this.points = joined;
   }
 
   /** The points from `since` on, and the last one before. */
-  #from(since) {
+  from(since) {
     const first = this.points.findIndex((point) => point.t >= since);
     if (first === -1) return this.points.slice(-1);
     return this.points.slice(Math.max(0, first - 1));
   }
+}
+
+class History {
+  #recent = new Series();
+  #life = new Series();
+
+  /** @param {number} t  ms @param {number} count  there now @param {number} added  ever */
+  note(t, count, added) {
+    // Two windows' worth of points at the most: one window has at least half of them.
+    this.#recent.note(t, count, added, (2 * window) / CAPACITY);
+    this.#life.note(t, count, added, Infinity);
+  }
+
+  #window() {
+    return this.#recent.from((this.#recent.points.at(-1)?.t ?? 0) - window);
+  }
 
   /**
-   * Growth since `since` (ms; the start where left out).
+   * Growth over the window, or since the first count where that is less.
    * @returns {{ perMinute: number, since: number, net: number, added: number, removed: number }}
    */
-  growth(since = -Infinity) {
-    const points = this.#from(since);
-    const [first, last] = [points[0], points.at(-1)];
-    if (first === undefined || last === first) return { ...NO_GROWTH, since: first?.t ?? 0 };
-    const net = last.count - first.count;
-    const added = last.added - first.added;
-    return { perMinute: (net * 60_000) / (last.t - first.t), since: first.t, net, added, removed: added - net };
+  growth() {
+    return growthOf(this.#window());
   }
 
   /**
-   * Whether the count grows as a leak does, whatever is removed: see `isLeaking`.
-   * @param {number} [since] @param {number} [least]  the smallest net growth that counts
+   * The growth over the window, or else over all the time, where it is that of a leak (`isLeaking`),
+   * whatever is removed; null where it is not.
    */
-  leaks(since = -Infinity, least = 4) {
-    return this.growth(since).net >= least && isLeaking(floors(this.#from(since)));
+  leak() {
+    for (const points of [this.#window(), this.#life.points]) {
+      const growth = growthOf(points);
+      if (growth.net >= LEAST && isLeaking(floors(points))) return growth;
+    }
+    return null;
   }
+}
+
+function growthOf(points) {
+  const [first, last] = [points[0], points.at(-1)];
+  if (first === undefined || last === first) return { ...NO_GROWTH, since: first?.t ?? 0 };
+  const net = last.count - first.count;
+  const added = last.added - first.added;
+  return { perMinute: (net * 60_000) / (last.t - first.t), since: first.t, net, added, removed: added - net };
 }
 
 /** The lowest count in each of at most 12 equal spans of time. */
@@ -120,4 +159,4 @@ function mannKendall(values) {
   return s === 0 || variance === 0 ? 0 : (s - Math.sign(s)) / Math.sqrt(variance / 18);
 }
 
-module.exports = { History, NO_GROWTH, isLeaking, mannKendall };
+module.exports = { History, Series, setWindow, NO_GROWTH, isLeaking, mannKendall };

@@ -8,7 +8,9 @@ const { trackEventTarget, trackEventTargets, targetSources } = require('./event-
 const { trackTimers, describeTimers, isTracking: timersOn } = require('./timers.js');
 const { trackPromises, describePromises, isTracking: promisesOn } = require('./promises.js');
 const { trackResources, describeResources, isTracking: resourcesOn } = require('./resources.js');
-const { describeSource } = require('./listeners.js');
+const { describeSource } = require('./sources.js');
+const { useCaches } = require('./cache-sizes.js');
+const { setWindow } = require('./history.js');
 const { checkOptions } = require('./options.js');
 const { suspects } = require('./suspects.js');
 const { observe } = require('./tick.js');
@@ -31,7 +33,21 @@ function trackAll(options = {}) {
   const chosen = kinds.filter((kind) => options[kind] ?? byDefault);
   if (chosen.length === 0) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `trackAll: every kind is turned off; leave one of ${kinds.join(', ')} on.`);
   const started = chosen.map((kind) => TRACKERS[kind]());
-  return new Tracker(tracked, () => started.forEach((tracker) => tracker.stop()));
+  const stopCaches = useCaches();
+  return new Tracker(tracked, () => {
+    stopCaches();
+    for (const tracker of started) tracker.stop();
+  });
+}
+
+/**
+ * What every watched process has, and costs nothing to it: the sizes of its caches over the window.
+ * @param {number} window  ms, for all trackers
+ * @returns {() => void} what ends it
+ */
+function trackCaches(window) {
+  setWindow(window);
+  return useCaches();
 }
 
 /** All that is tracked now; null for what is not. */
@@ -51,4 +67,4 @@ function sources() {
   };
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked, sources, suspects };
+module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, trackCaches, tracked, sources, suspects };

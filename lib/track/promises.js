@@ -6,6 +6,7 @@ const { promiseHooks } = require('node:v8');
 const { Crowd } = require('./crowd.js');
 const { checkOptions } = require('./options.js');
 const { isPending } = require('./promise-state.js');
+const { SharedPatch } = require('./shared-patch.js');
 const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
@@ -42,7 +43,7 @@ const crowd = new Crowd({
   counts: (sample) => sample.info.old,
 });
 
-let patch = null;
+const patch = new SharedPatch(hook);
 
 /**
  * Samples promises; those pending for longer than `pendingFor` count.
@@ -51,19 +52,10 @@ let patch = null;
 function trackPromises(options = {}) {
   checkOptions('trackPromises', options, { pendingFor: 'duration' });
   if (options.pendingFor !== undefined) minAge = options.pendingFor;
-  patch ??= hook();
-  patch.users++;
-  return new Tracker(
-    () => {
-      observe();
-      return describePromises();
-    },
-    () => {
-      if (--patch.users > 0) return;
-      patch.undo();
-      patch = null;
-    },
-  );
+  return new Tracker(() => {
+    observe();
+    return describePromises();
+  }, patch.use());
 }
 
 function hook() {
@@ -74,12 +66,9 @@ function hook() {
     watchCollections();
     crowd.observe(now);
   });
-  return {
-    users: 0,
-    undo() {
-      stopHook();
-      stopTicking();
-    },
+  return () => {
+    stopHook();
+    stopTicking();
   };
 }
 
@@ -105,6 +94,6 @@ function describePromises() {
 module.exports = {
   trackPromises,
   describePromises,
-  promiseEntries: (since) => crowd.entries(likePromises, since),
-  isTracking: () => patch !== null,
+  promiseEntries: () => crowd.entries(likePromises),
+  isTracking: () => patch.on,
 };

@@ -2,32 +2,22 @@
 // What the process holds of the outside: active resources, sockets in agents, streams not drained.
 
 const { trackAgents, agentRows } = require('./agents.js');
+const { SharedPatch } = require('./shared-patch.js');
 const { trackStreams, describeStreams } = require('./streams.js');
 const { observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
-let patch = null;
-
-/** Tracks agents' sockets by host and piped streams. */
-function trackResources() {
-  patch ??= begin();
-  patch.users++;
-  return new Tracker(
-    () => {
-      observe();
-      return describeResources();
-    },
-    () => {
-      if (--patch.users > 0) return;
-      patch.undo();
-      patch = null;
-    },
-  );
-}
-
-function begin() {
+const patch = new SharedPatch(() => {
   const ends = [trackAgents(), trackStreams()];
-  return { users: 0, undo: () => ends.forEach((end) => end()) };
+  return () => ends.forEach((end) => end());
+});
+
+/** Tracks agents' sockets by host, and streams that nobody drains. */
+function trackResources() {
+  return new Tracker(() => {
+    observe();
+    return describeResources();
+  }, patch.use());
 }
 
 function describeResources() {
@@ -36,4 +26,4 @@ function describeResources() {
   return { active, agents: agentRows(), streams: describeStreams() };
 }
 
-module.exports = { trackResources, describeResources, isTracking: () => patch !== null };
+module.exports = { trackResources, describeResources, isTracking: () => patch.on };

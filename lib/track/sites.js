@@ -62,14 +62,16 @@ function restore(key, descriptor) {
   else Error[key] = descriptor.value;
 }
 
-const isUsers = (file) => !file.startsWith('node:') && !file.startsWith('internal/') && !file.startsWith(OWN);
+/** Tracers wrap what others call: what calls them is the site. */
+const TRACER = /[\\/]node_modules[\\/](?:@opentelemetry|@sentry|@datadog|dd-trace|newrelic|elastic-apm-node|applicationinsights|cls-hooked|continuation-local-storage|async-listener|emitter-listener|shimmer)[\\/]/;
+const isUsers = (file) => !file.startsWith('node:') && !file.startsWith('internal/') && !file.startsWith(OWN) && !TRACER.test(file);
 const isDependency = (file) => file.includes('/node_modules/') || file.includes('\\node_modules\\');
 
 /**
  * Captures where the user's code is now.
  *
  * @returns {{ site: number, builtIn: string | null } | null} `site` is the id of the first frame
- * outside Node and plimsoll; `builtIn` names the frame just below plimsoll where it has no file (V8's
+ * outside Node, plimsoll and tracers; `builtIn` names the frame just below plimsoll where it has no file (V8's
  * own `Promise` constructor and the like). Null when the budget for captures is used up.
  */
 function capture() {
@@ -142,10 +144,19 @@ function describe(id) {
   return caller === null ? described : { ...described, caller: { ...caller } };
 }
 
-/** In one line, for the native side; not worth reading a source map for. */
+/** In one line, for the native side, which `fromLabel` reads; not worth reading a source map for. */
 function label(id) {
   const { function: name, file, line, column } = sites[id];
-  return file === null ? '' : `${name ?? '(anonymous)'} ${file}:${line}:${column}`;
+  return file === null ? '' : `${file}:${line}:${column} ${name ?? ''}`;
+}
+
+/** @param {string} text  a label @returns {{ function: string | null, file: string, line: number, column: number } | null} */
+function fromLabel(text) {
+  const [, file, line, column, name] = /^(.*):(\d+):(\d+) (.*)$/s.exec(text) ?? [];
+  if (file === undefined) return null;
+  const frame = { function: name || null, file, line: Number(line), column: Number(column) };
+  mapToSource(frame);
+  return frame;
 }
 
 function mapToSource(frame) {
@@ -220,4 +231,4 @@ function heaviest(weights) {
   return most;
 }
 
-module.exports = { capture, refill, describe, label, rank, heaviest, mapToSource, toPath };
+module.exports = { capture, refill, UNKNOWN, describe, label, fromLabel, rank, heaviest, mapToSource, toPath };

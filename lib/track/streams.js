@@ -1,13 +1,17 @@
 'use strict';
-// Streams that were piped and are not drained: the reader holds buffered bytes, and its consumer is
-// gone or does not take any.
+// Readable streams that somebody began to consume and nobody drains: bytes are buffered, and the consumer
+// is gone or does not take any.
 
 const { Readable } = require('node:stream');
 const { Crowd } = require('./crowd.js');
+const { safely } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
+const { UNKNOWN } = require('./sites.js');
 const { onTick } = require('./tick.js');
 
 const SAMPLES = 512;
+/** What consumes adds one of these: `pipe`, `for await` and the like do so too. */
+const CONSUMES = new Set(['data', 'readable']);
 /** A consumer may be slow: this many ms without a byte taken. */
 const STUCK_AFTER = 5000;
 
@@ -17,7 +21,7 @@ function isUndrained(stream, sample, now) {
   const { info } = sample;
   const moved = stream.readableLength !== info.buffered || stream.readableFlowing === true;
   info.buffered = stream.readableLength;
-  info.abandoned = stream.readableFlowing === false && stream.listenerCount('data') === 0 && stream.listenerCount('readable') === 0;
+  info.abandoned = stream.readableFlowing !== true && stream.listenerCount('data') === 0 && stream.listenerCount('readable') === 0;
   if (moved) info.movedAt = now;
   info.stuck = stream.readableLength > 0 && now - info.movedAt >= STUCK_AFTER;
   return true;
@@ -25,29 +29,36 @@ function isUndrained(stream, sample, now) {
 
 const crowd = new Crowd({
   cause: 'streams',
-  name: 'pipe',
+  name: 'Readable',
   capacity: SAMPLES,
   isLive: isUndrained,
-  counts: ({ info }) => info.stuck || (info.abandoned && info.buffered > 0),
+  // Node's own consumers, http's of its sockets, are not for the user to mend.
+  counts: ({ site, info }) => site !== UNKNOWN && (info.stuck || (info.abandoned && info.buffered > 0)),
 });
 
-/** Wraps `pipe` of Readable. @returns {() => void} what ends it */
+/** The streams that are in the sample already: a second consumer is no second stream. @type {WeakSet<Readable>} */
+const known = new WeakSet();
+
+function noteConsumer(stream) {
+  if (known.has(stream) || !crowd.due()) return;
+  known.add(stream);
+  crowd.take(stream, () => ({ buffered: 0, abandoned: false, stuck: false, movedAt: -Infinity }));
+}
+
+/** Wraps what adds a consumer to a Readable. @returns {() => void} what ends it */
 function trackStreams() {
   let on = true;
-  const wrapPipe = (prototype) => {
-    const original = prototype.pipe;
-    const wrapped = likeness(function (...args) {
-      const destination = Reflect.apply(original, this, args);
-      if (on && this instanceof Readable && crowd.due()) crowd.take(this, () => ({ buffered: 0, abandoned: false, stuck: false, movedAt: -Infinity }));
-      return destination;
-    }, original);
-    return replace(prototype, 'pipe', wrapped);
-  };
-  const restore = wrapPipe(Readable.prototype);
+  const original = Readable.prototype.on;
+  const wrapped = likeness(function (event, ...rest) {
+    const result = original.call(this, event, ...rest);
+    if (on && CONSUMES.has(event)) safely(noteConsumer, this);
+    return result;
+  }, original);
+  const restores = ['on', 'addListener'].filter((method) => Readable.prototype[method] === original).map((method) => replace(Readable.prototype, method, wrapped));
   const stopTicking = onTick((now) => crowd.observe(now));
   return () => {
     on = false;
-    restore();
+    for (const restore of restores) restore();
     stopTicking();
   };
 }
@@ -63,5 +74,5 @@ function likeStreams(samples) {
 module.exports = {
   trackStreams,
   describeStreams: () => crowd.rows(likeStreams),
-  streamEntries: (since) => crowd.entries(likeStreams, since),
+  streamEntries: () => crowd.entries(likeStreams),
 };

@@ -7,10 +7,11 @@
 
 const { emitterSources } = require('./emitters.js');
 const { targetSources, ANY_OF } = require('./event-targets.js');
-const { ANY } = require('./listeners.js');
+const { ANY } = require('./sources.js');
 const { timerEntries } = require('./timers.js');
 const { promiseEntries } = require('./promises.js');
 const { agentRows, agentHistory } = require('./agents.js');
+const { growingCaches } = require('./cache-sizes.js');
 const { streamEntries } = require('./streams.js');
 const { observe } = require('./tick.js');
 
@@ -21,40 +22,45 @@ const MAX_SUSPECTS = 20;
 /**
  * @param {object} [options]
  * @param {number} [options.now]  ms, on the clock of performance.now()
- * @param {number} [options.since]  the window's start on the same clock; all that is known
  * @returns {object[]} the likeliest first
  */
-function suspects({ now, since } = {}) {
+function suspects({ now } = {}) {
   observe(now);
   // Where one line makes several things that stay, the one that says most comes first here.
   const found = [
-    ...socketSuspects(since),
-    ...streamSuspects(since),
-    ...timerSuspects(since),
-    ...listenerSuspects(emitterSources, since),
-    ...listenerSuspects(targetSources, since),
-    ...promiseSuspects(since),
+    ...socketSuspects(),
+    ...streamSuspects(),
+    ...timerSuspects(),
+    ...listenerSuspects(emitterSources),
+    ...listenerSuspects(targetSources),
+    ...promiseSuspects(),
+    ...cacheSuspects(),
   ];
   const byPlace = new Map();
   for (const each of found) {
     const place = each.file === null ? each : `${each.file}:${each.line}`;
     if (!byPlace.has(place)) byPlace.set(place, each);
   }
-  return [...byPlace.values()].toSorted((a, b) => b.growth.net - a.growth.net).slice(0, MAX_SUSPECTS);
+  const all = [...byPlace.values()].toSorted((a, b) => b.tracked.net - a.tracked.net);
+  // Promises that Node itself made wait for something: where it is known, they say no more.
+  const told = all.filter(({ cause, file }) => cause !== 'promises' || file !== null);
+  return (told.length > 0 ? told : all).slice(0, MAX_SUSPECTS);
 }
 
 function suspect({ cause, name, count, growth, sites, path, advice }) {
   const [{ file, line, column } = { file: null, line: null, column: null }] = sites;
-  return { cause, name, file, line, column, count, bytes: null, bytesPerMinute: null, growth, path, sites, advice };
+  const { net, added, removed, perMinute, since } = growth;
+  const tracked = { count, net, added, removed, perMinute, sinceMs: since };
+  return { cause, name, file, line, column, count: net, bytes: null, bytesPerMinute: null, path, sites, advice, tracked };
 }
 
 /** The same listener leaking on many emitters (a socket each) is one suspect. */
-function listenerSuspects(sources, since) {
+function listenerSuspects(sources) {
   const groups = new Map();
   for (const source of sources) {
     for (const record of source.events.values()) {
-      if (!record.history.leaks(since)) continue;
-      const growth = record.growth(since);
+      const growth = record.history.leak();
+      if (growth === null) continue;
       const sites = record.grownSites(growth);
       const key = source.name === null ? `${source.kind} ${String(record.event)} ${sites[0]?.file}:${sites[0]?.line}` : source;
       const found = { source, record, sites, count: record.count(), growth, emitters: 1 };
@@ -74,7 +80,8 @@ function listenerSuspects(sources, since) {
 
 function listenerSuspect({ source, record, sites, count, growth, emitters }) {
   const event = record.event === ANY ? '(any event)' : String(record.event);
-  const on = emitters === 1 ? source.label : `${emitters} of ${source.kind}`;
+  const one = source.name === null ? source.kind : `${source.kind} ${source.name}`;
+  const on = emitters === 1 ? one : `${emitters} of ${source.kind}`;
   return suspect({
     cause: 'listeners',
     name: event,
@@ -107,18 +114,19 @@ function addGrowth(a, b) {
 
 const siteOf = ({ function: name, file, line, column, caller, count }) => ({ function: name, file, line, column, ...(caller && { caller }), count, share: 1 });
 
-function timerSuspects(since) {
-  return timerEntries(since)
-    .filter(([history, row]) => history.leaks(since) && outlives(row))
-    .map(([, row]) => {
+function timerSuspects() {
+  return timerEntries()
+    .filter(({ row, leak }) => leak !== null && outlives(row, leak))
+    .map(({ row, leak }) => {
       const what = row.kind === 'interval' ? 'setInterval' : 'setTimeout';
       return suspect({
         cause: 'timers',
         name: row.callback ?? row.function ?? what,
         count: row.count,
-        growth: row.growth,
+        growth: leak,
         sites: [siteOf(row)],
-        path: [what, `${row.delay} ms`, row.callback ?? '(anonymous)'],
+        // What keeps a timer, and all that its callback closes over, is Node's list, until it ends.
+        path: ['active timers of Node', `${what}, ${row.delay} ms${row.refed === 0 ? ', unref' : ''}`, row.callback ?? '(anonymous)'],
         advice:
           row.kind === 'interval'
             ? 'clearInterval(...) when what started it ends; one interval for all is cheaper than one for each'
@@ -128,26 +136,24 @@ function timerSuspects(since) {
 }
 
 /** Timeouts end by themselves: they leak while they come faster than they end. */
-function outlives(row) {
+function outlives(row, leak) {
   if (row.kind === 'interval') return true;
-  return row.delay >= LONG_TIMEOUT || row.removed === 0 || row.growth.net >= 0.5 * row.growth.added;
+  return row.delay >= LONG_TIMEOUT || row.removed === 0 || leak.net >= 0.5 * leak.added;
 }
 
 /**
  * An async function or a `then` that waits for a promise which waits for ever is as pending as that
  * one: where there is a site of `new Promise`, it is the cause and the others are not named.
  */
-function promiseSuspects(since) {
-  const rows = promiseEntries(since)
-    .filter(([history, row]) => row.held && history.leaks(since))
-    .map(([, row]) => row);
-  const executors = rows.filter((row) => row.kind === 'executor');
-  return (executors.length > 0 ? executors : rows).map((row) =>
+function promiseSuspects() {
+  const found = promiseEntries().filter(({ row, leak }) => row.held && leak !== null);
+  const executors = found.filter(({ row }) => row.kind === 'executor');
+  return (executors.length > 0 ? executors : found).map(({ row, leak }) =>
     suspect({
       cause: 'promises',
       name: row.function ?? 'Promise',
       count: row.count,
-      growth: row.growth,
+      growth: leak,
       sites: [siteOf(row)],
       path: ['pending promises', row.function ?? '(anonymous)'],
       advice: 'settle it on every way out: on error, on close, after a time limit (AbortSignal.timeout)',
@@ -155,18 +161,18 @@ function promiseSuspects(since) {
   );
 }
 
-function socketSuspects(since) {
+function socketSuspects() {
   const found = [];
-  for (const row of agentRows(since)) {
+  for (const row of agentRows()) {
     const history = agentHistory(row);
-    const queue = history?.queued.leaks(since);
-    if (!queue && !history?.sockets.leaks(since)) continue;
+    const growth = history?.queued.leak() ?? history?.sockets.leak() ?? null;
+    if (growth === null) continue;
     found.push(
       suspect({
         cause: 'sockets',
         name: row.host,
         count: row.free + row.inUse + row.queued,
-        growth: queue ? history.queued.growth(since) : row.growth,
+        growth,
         sites: row.sites,
         path: [`${row.agent} agent${row.agents > 1 ? `s (${row.agents})` : ''}`, row.host, `${row.free} free, ${row.inUse} in use, ${row.queued} queued`],
         advice: socketAdvice(row),
@@ -183,20 +189,37 @@ function socketAdvice({ agents, free, inUse, queued }) {
   return 'bound what the agent keeps: maxSockets, maxFreeSockets, timeout';
 }
 
-function streamSuspects(since) {
-  return streamEntries(since)
-    .filter(([history]) => history.leaks(since))
-    .map(([, row]) =>
+function streamSuspects() {
+  return streamEntries()
+    .filter(({ leak }) => leak !== null)
+    .map(({ row, leak }) =>
       suspect({
         cause: 'streams',
         name: row.function ?? row.kind,
         count: row.count,
-        growth: row.growth,
+        growth: leak,
         sites: [siteOf(row)],
-        path: [row.kind, 'pipe', row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read'],
-        advice: 'use stream.pipeline(), which destroys both ends when one fails; pipe() leaves the source open when the consumer goes',
+        path: [row.kind, `${row.buffered} bytes buffered`, row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read'],
+        advice: 'destroy() a stream that nobody reads any more; stream.pipeline() does so to both ends when one fails, pipe() leaves the source open',
       }),
     );
+}
+
+/** A bound that is far away bounds nothing. */
+function cacheSuspects() {
+  return growingCaches().map(({ name, size, max, bytes, site, growth, minutes }) =>
+    suspect({
+      cause: 'map',
+      name,
+      count: size,
+      growth,
+      sites: site === null ? [] : [{ ...site, count: growth.net, share: 1 }],
+      path: ['caches', name, `${size} of ${Number.isFinite(max) ? max : 'any number of'} entries${bytes > 0 ? `, ${bytes} bytes` : ''}`],
+      advice: Number.isFinite(minutes)
+        ? `at this pace its bound is ${Math.round(minutes / 60)} h away: a smaller max or a ttl that fits what is used`
+        : 'it has no bound on its entries: give it max or a ttl that fits what is used',
+    }),
+  );
 }
 
 module.exports = { suspects };

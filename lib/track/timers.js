@@ -7,6 +7,7 @@ const { syncBuiltinESMExports } = require('node:module');
 const { Crowd } = require('./crowd.js');
 const { isPending } = require('./promise-state.js');
 const { likeness, replace } = require('./patch.js');
+const { SharedPatch } = require('./shared-patch.js');
 const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
@@ -27,36 +28,27 @@ const crowds = {
   promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: 256 }),
 };
 
-let patch = null;
+const patch = new SharedPatch(patchTimers);
 
 /** Tracks intervals and timeouts, those of node:timers/promises too. */
 function trackTimers() {
-  patch ??= patchTimers();
-  patch.users++;
-  return new Tracker(
-    () => {
-      observe();
-      return describeTimers();
-    },
-    () => {
-      if (--patch.users > 0) return;
-      patch.undo();
-      patch = null;
-    },
-  );
+  return new Tracker(() => {
+    observe();
+    return describeTimers();
+  }, patch.use());
 }
 
 function patchTimers() {
-  const state = { users: 0, on: verified(), undo };
-  const undone = [];
+  let on = verified();
+  const restores = [];
   const wrap = (owners, key, crowd) => {
     const original = owners[0][key];
     const wrapped = likeness(function (...args) {
       const timer = Reflect.apply(original, this, args);
-      if (state.on && crowd.due()) crowd.take(timer);
+      if (on && crowd.due()) crowd.take(timer);
       return timer;
     }, original);
-    for (const owner of owners) if (owner[key] === original) undone.push(replace(owner, key, wrapped));
+    for (const owner of owners) if (owner[key] === original) restores.push(replace(owner, key, wrapped));
   };
   wrap([timers, globalThis], 'setInterval', crowds.interval);
   wrap([timers, globalThis], 'setTimeout', crowds.timeout);
@@ -64,10 +56,10 @@ function patchTimers() {
     const original = owner[key];
     const wrapped = likeness(function (...args) {
       const promise = Reflect.apply(original, this, args);
-      if (state.on && crowds.promise.due()) crowds.promise.take(promise, () => ({ delay: args[delayAt] }));
+      if (on && crowds.promise.due()) crowds.promise.take(promise, () => ({ delay: args[delayAt] }));
       return promise;
     }, original);
-    undone.push(replace(owner, key, wrapped));
+    restores.push(replace(owner, key, wrapped));
   };
   wrapPromise(timersPromises, 'setTimeout', 0);
   wrapPromise(Object.getPrototypeOf(timersPromises.scheduler), 'wait', 0);
@@ -76,13 +68,12 @@ function patchTimers() {
   const stopTicking = onTick((now) => {
     for (const crowd of Object.values(crowds)) crowd.observe(now);
   });
-  function undo() {
-    state.on = false;
+  return () => {
+    on = false;
     stopTicking();
-    for (const restore of undone) restore();
+    for (const restore of restores) restore();
     syncBuiltinESMExports();
-  }
-  return state;
+  };
 }
 
 /** What a site's timers are like: their delay, whether they keep the process alive, what they call. */
@@ -100,19 +91,19 @@ function likePromises(samples) {
   return { delay: samples.at(-1).info?.delay ?? null, refed: null, callback: null };
 }
 
-function entries(since) {
+function entries() {
   return [
-    ...crowds.interval.entries((samples) => ({ kind: 'interval', ...likeTimers(samples) }), since),
-    ...crowds.timeout.entries((samples) => ({ kind: 'timeout', ...likeTimers(samples) }), since),
-    ...crowds.promise.entries((samples) => ({ kind: 'promise', ...likePromises(samples) }), since),
+    ...crowds.interval.entries((samples) => ({ kind: 'interval', ...likeTimers(samples) })),
+    ...crowds.timeout.entries((samples) => ({ kind: 'timeout', ...likeTimers(samples) })),
+    ...crowds.promise.entries((samples) => ({ kind: 'promise', ...likePromises(samples) })),
   ];
 }
 
 function describeTimers() {
   return {
     created: { intervals: crowds.interval.created, timeouts: crowds.timeout.created + crowds.promise.created },
-    sites: entries().map(([, row]) => row),
+    sites: entries().map(({ row }) => row),
   };
 }
 
-module.exports = { trackTimers, describeTimers, timerEntries: entries, isTracking: () => patch !== null };
+module.exports = { trackTimers, describeTimers, timerEntries: entries, isTracking: () => patch.on };

@@ -17,7 +17,7 @@ const { saveHeapProfile } = require('./heap-profile.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
 const { Diagnosis } = require('./diagnosis.js');
-const { trackAll, sources, suspects } = require('../track/index.js');
+const { trackAll, trackCaches, sources, suspects } = require('../track/index.js');
 const { writeReport } = require('../report/files.js');
 const { reportCaches } = require('../report/caches.js');
 const { buildReport } = require('../report/report.js');
@@ -64,6 +64,7 @@ class Watcher extends EventEmitter {
   #notes = [];
   #abort = new AbortController();
   #tracker;
+  #stopCaches;
   /** @type {NearLimit | undefined} */
   #nearLimit;
   #nice;
@@ -95,6 +96,7 @@ class Watcher extends EventEmitter {
       if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
       if (this.#options.sampling) this.#allocation.start();
+      this.#stopCaches = trackCaches(this.#options.window);
       if (this.#options.track) this.#tracker = trackAll();
       this.#updateAnnex();
       if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
@@ -170,6 +172,7 @@ class Watcher extends EventEmitter {
     this.#sampler.stop();
     this.#allocation.stop();
     this.#tracker?.stop();
+    this.#stopCaches?.();
     this.#nearLimit?.close();
     if (running === this) running = undefined;
   }

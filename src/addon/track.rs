@@ -9,11 +9,11 @@ use napi_derive::napi;
 use super::error::{Result, error};
 use crate::track::registry::{self, Table};
 
-/// `rows` rows of tracked counts, laid out as `lib/track/counters.js` says. Where external buffers
+/// `rows` rows of tracked counts of this isolate, laid out as `lib/track/counters.js` says. Where external buffers
 /// are forbidden (pointer compression) it is a copy that the sampler does not see.
 #[napi(catch_unwind)]
-pub fn track_table(env: &Env, rows: u32) -> Result<ArrayBuffer<'_>> {
-    let table = Table::open(rows as usize);
+pub fn track_table(env: &Env, thread_id: u32, rows: u32) -> Result<ArrayBuffer<'_>> {
+    let table = Table::open(thread_id, rows as usize);
     let words = table.words();
     let (data, length) = (words.as_ptr().cast_mut().cast::<u8>(), size_of_val(words));
     // SAFETY: atomics may be written through a shared reference; the buffer's finalizer holds the

@@ -14,6 +14,7 @@ use crate::sampler::record::{Hooks, Record};
 use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::thread;
+use crate::track;
 use crate::trend::{CollectionCause, Config, Fill};
 use crate::v8;
 use crate::v8::gc::{self, MARK_COMPACT, Pressure};
@@ -116,6 +117,7 @@ impl IsolateWatch {
                 limit: options.limit.map(|limit| limit as u64),
                 threshold: options.threshold,
                 caches: Box::new(CachesOf(std::thread::current().id())),
+                tracked: || to_raw_value(&track::registry::counts()),
                 hooks: hooks.is_some(),
             },
         )

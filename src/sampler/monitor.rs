@@ -48,6 +48,8 @@ pub struct Options {
     pub threshold: f64,
     /// The caches of the process.
     pub caches: Box<dyn Caches>,
+    /// What the trackers of the process count as JSON, read in the same way.
+    pub tracked: fn() -> serde_json::Result<Box<RawValue>>,
     /// Whether V8's collection callbacks bring the collections.
     pub hooks: bool,
 }

@@ -32,6 +32,7 @@ pub(super) struct State<'a> {
     pub ended: bool,
     /// `None` where they could not be written as JSON.
     pub caches: Option<Box<RawValue>>,
+    pub tracked: Option<Box<RawValue>>,
     /// What JS adds: snapshots, trackers, the facts of the process.
     pub annex: Option<&'a RawValue>,
 }

@@ -189,6 +189,7 @@ impl Watched {
             threads: registry::count(),
             ended: self.ended,
             caches: self.options.caches.json().ok(),
+            tracked: (self.options.tracked)().ok(),
             annex: self.annex.as_deref(),
         }
     }

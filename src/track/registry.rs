@@ -37,15 +37,17 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Count {
+    /// Of the isolate that counts: 0 for the main thread, else the worker's thread id.
+    pub thread_id: u32,
     /// Unique within the isolate, never used again.
     pub id: u64,
     /// What is counted.
     pub kind: Kind,
     /// The emitter and event, the timer function, the host.
     pub name: String,
-    /// Where most of them came from, `function file:line:column`; empty where that is not known.
+    /// Where most of them came from, `file:line:column function`; empty where that is not known.
     pub site: String,
-    /// How many there are: of listeners as of the last one added, of the rest as of the last second.
+    /// How many there are: of listeners as of the last 32nd added, of the rest as of the last second.
     pub count: u64,
     /// How many there ever were.
     pub added: u64,
@@ -54,6 +56,7 @@ pub struct Count {
 /// The rows of one isolate.
 #[derive(Debug)]
 pub struct Table {
+    thread_id: u32,
     words: Box<[AtomicU64]>,
 }
 
@@ -67,11 +70,11 @@ static TABLES: Mutex<Vec<Weak<Table>>> = Mutex::new(Vec::new());
 static TEXTS: Mutex<Option<Texts>> = Mutex::new(None);
 
 impl Table {
-    /// A table of `rows` unused rows, which [`counts`] reads for as long as it is held.
+    /// A table of `rows` unused rows for an isolate, which [`counts`] reads for as long as it is held.
     #[must_use]
-    pub fn open(rows: usize) -> Arc<Self> {
+    pub fn open(thread_id: u32, rows: usize) -> Arc<Self> {
         let words = (0..rows * ROW_WORDS).map(|_| AtomicU64::new(0)).collect();
-        let table = Arc::new(Self { words });
+        let table = Arc::new(Self { thread_id, words });
         let mut tables = TABLES.lock();
         tables.retain(|table| table.strong_count() > 0);
         tables.push(Arc::downgrade(&table));
@@ -82,6 +85,10 @@ impl Table {
     #[must_use]
     pub fn words(&self) -> &[AtomicU64] {
         &self.words
+    }
+
+    fn counts(&self) -> impl Iterator<Item = Count> {
+        self.words.chunks_exact(ROW_WORDS).filter_map(|row| read(self.thread_id, row))
     }
 }
 
@@ -125,11 +132,11 @@ fn text(id: u64) -> String {
 #[must_use]
 pub fn counts() -> Vec<Count> {
     let tables: Vec<_> = TABLES.lock().iter().filter_map(Weak::upgrade).collect();
-    tables.iter().flat_map(|table| table.words.chunks_exact(ROW_WORDS).filter_map(read)).collect()
+    tables.iter().flat_map(|table| table.counts()).collect()
 }
 
 /// One row, or `None` where it is unused or changed hands meanwhile.
-fn read(row: &[AtomicU64]) -> Option<Count> {
+fn read(thread_id: u32, row: &[AtomicU64]) -> Option<Count> {
     // A double from JS: what is not a count there saturates here.
     let word = |at: usize| f64::from_bits(row[at].load(Ordering::Acquire)) as u64;
     let id = word(0);
@@ -145,7 +152,7 @@ fn read(row: &[AtomicU64]) -> Option<Count> {
         _ => return None,
     };
     let (name, site) = (text(word(2)), text(word(3)));
-    let count = Count { id, kind, name, site, count: word(4), added: word(5) };
+    let count = Count { thread_id, id, kind, name, site, count: word(4), added: word(5) };
     (word(0) == id).then_some(count)
 }
 
@@ -165,14 +172,15 @@ mod tests {
 
     #[test]
     fn rows_are_read_until_their_table_is_dropped() {
-        let table = Table::open(4);
-        let (name, site) = (intern("bus change"), intern("serve app.js:1:2"));
+        let table = Table::open(3, 4);
+        let (name, site) = (intern("bus change"), intern("app.js:1:2 serve"));
         write(&table, 2, [7.0, 0.0, f64::from(name), f64::from(site), 3.0, 5.0]);
         let expected = Count {
+            thread_id: 3,
             id: 7,
             kind: Kind::Listeners,
             name: "bus change".into(),
-            site: "serve app.js:1:2".into(),
+            site: "app.js:1:2 serve".into(),
             count: 3,
             added: 5,
         };
@@ -187,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_no_tracker_writes_is_no_row_and_no_panic() {
-        let table = Table::open(2);
+        let table = Table::open(0, 2);
         let name = f64::from(intern("nonsense"));
         for (id, kind, count) in [(f64::NAN, 0.0, 1.0), (-1.0, 0.0, 1.0), (1.0, 99.0, 1.0)] {
             write(&table, 0, [id, kind, name, 0.0, count, 0.0]);

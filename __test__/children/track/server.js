@@ -6,7 +6,8 @@ const { once } = require('node:events');
 
 /** @returns {Promise<number>} the port */
 async function listen(handler) {
-  const server = http.createServer(handler).listen(0, '127.0.0.1').unref();
+  // Keeps idle connections for ever: who opened them is to close them.
+  const server = http.createServer({ keepAliveTimeout: 0 }, handler).listen(0, '127.0.0.1').unref();
   await once(server, 'listening');
   return server.address().port;
 }
