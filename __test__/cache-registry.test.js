@@ -129,6 +129,22 @@ for (const [kind, make] of Object.entries(MAKE)) {
   });
 }
 
+test('a collected LRUCache leaves no timers of ttlAutopurge', async (t) => {
+  const { clearTimeout } = globalThis;
+  t.after(() => Object.assign(globalThis, { clearTimeout }));
+  let cleared = 0; // not a mock of the runner's: it keeps the stack of each call, and so the cache
+  globalThis.clearTimeout = (timer) => {
+    if (timer !== undefined) cleared++;
+    clearTimeout(timer);
+  };
+  (() => {
+    const cache = new LRUCache({ max: 200, ttl: 86_400_000, ttlAutopurge: true });
+    for (let i = 0; i < 150; i++) cache.set(i, i);
+  })();
+  assert.equal(cleared, 0);
+  await collectUntil(() => cleared === 150);
+});
+
 test('a weak map that is collected with its values leaves the record to the next', async () => {
   (() => {
     for (let i = 0; i < 500; i++) MAKE.WeakValueMap('short-lived');

@@ -5,6 +5,11 @@ const { widen } = require('../columns.js');
 /** Milliseconds that setTimeout takes; what ends later is armed again. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** A collected cache leaves no timers behind, which may have days to go. */
+const abandoned = new FinalizationRegistry((/** @type {Map<number, NodeJS.Timeout>} */ timers) => {
+  for (const timer of timers.values()) clearTimeout(timer);
+});
+
 /** How tests of the structure look inside. */
 let columnsOf;
 
@@ -20,6 +25,8 @@ class Ages {
   #starts;
   /** By slot. @type {Map<number, NodeJS.Timeout>} */
   #timers = new Map();
+  /** Whether there ever was one. */
+  #timed = false;
   /** The time, for ttlResolution milliseconds; 0 where it must be read. */
   #now = 0;
   #settings;
@@ -107,6 +114,8 @@ class Ages {
     const wait = this.#ttls[slot] - this.age(slot) + 1;
     const timer = setTimeout(() => self.deref()?.#ring(slot), Math.min(Math.max(1, wait), LONGEST_TIMER));
     timer.unref?.();
+    if (!this.#timed) abandoned.register(this, this.#timers);
+    this.#timed = true;
     this.#timers.set(slot, timer);
   }
 
