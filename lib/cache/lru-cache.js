@@ -393,10 +393,7 @@ class LRUCache {
     if (held !== value) {
       if (pending || !noDisposeOnSet) store.note(slot, 'set', noDisposeOnSet || old === value);
       store.values[slot] = value;
-      store.weigh(slot, 0);
-      // The entry is the most recently used, and fits: others go first.
-      store.makeRoom(size);
-      store.weigh(slot, size);
+      store.reweigh(slot, size);
       if (status && old !== undefined) status.oldValue = old;
     }
     if (!noUpdateTTL) store.age(slot, ttl, options.start);

@@ -61,7 +61,7 @@ class Store {
   add(key, value, size) {
     const { max } = this.#settings;
     if (max !== 0 && this.index.size >= max) this.evict();
-    this.makeRoom(size);
+    this.#makeRoom(size);
     const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
     if (slot === this.#slots) this.#grow();
     this.keys[slot] = key;
@@ -88,7 +88,15 @@ class Store {
     this.sizes[slot] = size;
   }
 
-  makeRoom(size) {
+  /** Another size for the entry that was used last: as it fits, others make room for it. */
+  reweigh(slot, size) {
+    if (this.sizes === null) return;
+    this.weigh(slot, 0);
+    this.#makeRoom(size);
+    this.weigh(slot, size);
+  }
+
+  #makeRoom(size) {
     const { maxSize } = this.#settings;
     if (maxSize === 0) return;
     while (this.#record[BYTES] + size > maxSize && this.index.size > 0) this.evict();
