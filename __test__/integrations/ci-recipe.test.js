@@ -14,7 +14,7 @@ const yaml = require('js-yaml');
 const ROOT = path.join(__dirname, '../..');
 const { env: settings, steps } = yaml.load(fs.readFileSync(path.join(ROOT, 'examples/ci/leak-check.yml'), 'utf8')).jobs.leak;
 /** Shorter than in the recipe: the examples leak fast. */
-const QUICK = { WINDOW: '15s', DURATION: '50' };
+const QUICK = { WINDOW: '15s', DURATION: '90' };
 
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
