@@ -8,7 +8,8 @@ const path = require('node:path');
 const { spawn } = require('node:child_process');
 
 const PERIOD_MS = 200;
-const LIVENESS_FAILURES = 3;
+/** As long as a drain may take: a server that has stopped listening fails probes too. */
+const LIVENESS_FAILURES = 50;
 
 class Kubelet {
   #program;
@@ -23,7 +24,8 @@ class Kubelet {
   endpoint = null;
   /** How each container ended: {code, signal, killed}; killed: by SIGKILL after the grace. */
   ends = [];
-  liveness = { asked: 0, failed: 0 };
+  /** Containers that were killed for failing /livez. */
+  livenessKills = 0;
 
   constructor(program, dir, { graceMs }) {
     this.#program = program;
@@ -61,10 +63,8 @@ class Kubelet {
     const [ready, alive] = await Promise.all([status(port, '/readyz'), status(port, '/livez')]);
     if (this.#port() !== port || this.#deleted) return;
     this.endpoint = ready === 200 ? port : null;
-    this.liveness.asked++;
-    if (alive !== 200) this.liveness.failed++;
     this.#failures = alive === 200 ? 0 : this.#failures + 1;
-    if (this.#failures >= LIVENESS_FAILURES) this.#child.kill('SIGTERM');
+    if (this.#failures === LIVENESS_FAILURES) this.livenessKills += Number(this.#child.kill('SIGTERM'));
   }
 
   #port() {
