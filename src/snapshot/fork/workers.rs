@@ -46,8 +46,9 @@ pub struct Workers {
 
 const FUTEX: usize = 202;
 const EPOLL_WAIT: [usize; 2] = [232, 281];
-/// FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME: pthread_cond_wait.
-const COND_WAIT: usize = 0x189;
+/// How pthread_cond_wait waits: FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME; before glibc 2.33
+/// FUTEX_WAIT | FUTEX_PRIVATE_FLAG, as a mutex does (but that all of them wait for one at once is no idle moment that lasts).
+const COND_WAIT: [usize; 2] = [0x189, 0x80];
 
 impl Workers {
     /// Finds the workers. Newer Nodes name them; in older ones they are those that follow the main
@@ -136,8 +137,12 @@ impl Workers {
 
 /// The futex word that a thread waits on for a condition variable.
 fn waits_on(tid: u32) -> Option<usize> {
-    match syscall(tid)? {
-        [FUTEX, word, COND_WAIT] => Some(word),
+    condition(syscall(tid))
+}
+
+fn condition(call: Option<[usize; 3]>) -> Option<usize> {
+    match call {
+        Some([FUTEX, word, operation]) if COND_WAIT.contains(&operation) => Some(word),
         _ => None,
     }
 }
@@ -162,6 +167,10 @@ mod tests {
     fn system_calls() {
         let waiting = "202 0x3faf6604 0x189 0x0 0x0 0x0 0xffffffff 0x7fbd2301bc70 0x7fbd238a3f16";
         assert_eq!(parse_syscall(waiting), Some([202, 0x3faf_6604, 0x189]));
+        assert_eq!(condition(parse_syscall(waiting)), Some(0x3faf_6604));
+        let older = "202 0x3b99a3a0 0x80 0x0 0x0 0x0 0x7fffbaffaf10 0x7f949bffecd0 0x7f94a0b8fd10";
+        assert_eq!(condition(parse_syscall(older)), Some(0x3b99_a3a0), "glibc 2.31");
+        assert_eq!(condition(parse_syscall("281 0x9 0x80 0x400")), None);
         assert_eq!(parse_syscall("running\n"), None);
         assert_eq!(parse_syscall("-1 0x7ffc 0x7fbd\n"), None);
         assert_eq!(parse_syscall(""), None);
