@@ -56,7 +56,7 @@ exports.render = function render(i) {
   assert.ok(site.bytes > 4e6 && site.bytes < 16e6, `${site.bytes} bytes of about 8 MB`);
 });
 
-test('from a suspicion on, only what is allocated then counts, and densely', (t) => {
+test('from a suspicion on, only what is allocated then counts, and densely', { skip: noHooks }, (t) => {
   const { exports: app } = moduleWith(
     t,
     `const kept = [];
