@@ -5,7 +5,7 @@
 //
 //   npm ci --prefix __test__/devtools && npm ci --ignore-scripts --prefix bench/analyze
 //   node --max-old-space-size=8000 bench/analyze/generate.js DIR 300 3
-//   HEAP_SNAPSHOT="chroot /srv/trixie heap-snapshot" node bench/analyze [--rounds 3] [--no-compare] [--diff] SNAPSHOT...
+//   HEAP_SNAPSHOT="chroot /srv/trixie heap-snapshot" node bench/analyze [--rounds 3] [--only PEER] [--no-compare] [--diff] SNAPSHOT...
 //
 // HEAP_SNAPSHOT runs dinfuehr's binary, which wants glibc 2.39: on an older system, in a Debian 13 of
 // its own (debootstrap trixie), where the snapshots have the same paths. LOAD is our own reader where it is built
@@ -16,7 +16,7 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, 'no-compare': { type: 'boolean' }, diff: { type: 'boolean' } },
+  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' }, 'no-compare': { type: 'boolean' }, diff: { type: 'boolean' } },
   allowPositionals: true,
 });
 const ROUNDS = Number(values.rounds);
@@ -74,7 +74,8 @@ function benchLoad(file) {
   const size = fs.statSync(file).size;
   print(`\n${file}, ${(size / 1e6).toFixed(0)} MB`);
   if (!values['no-compare']) compare(file);
-  const found = interleaved(Object.fromEntries(Object.entries(peers).map(([name, command]) => [name, command(file)])));
+  const chosen = Object.entries(peers).filter(([name]) => name === 'plimsoll' || name.includes(values.only));
+  const found = interleaved(Object.fromEntries(chosen.map(([name, command]) => [name, command(file)])));
   const own = found.plimsoll;
   const rows = Object.entries(found).map(([name, other]) => {
     if (other === null) return [name, 'does not run here, or gives up', '', '', ''];

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::columns::{Columns, Target};
+use super::columns::{Columns, NodeLocation, Target};
 use super::distances::{NONE, distances};
 use super::dominators::dominators;
 use super::json::Scanner;
@@ -279,6 +279,14 @@ impl Snapshot {
             EdgeName::Index(_) => false,
         };
         self.edges(node).find(|edge| edge.kind == kind && named(edge)).map(|edge| edge.to)
+    }
+
+    /// The nodes that have a place in the code, ascending, each with its place.
+    pub fn locations(&self) -> impl Iterator<Item = (Node, Location)> + '_ {
+        self.columns.locations.iter().map(|location| {
+            let NodeLocation { node, script, line, column } = *location;
+            (node, Location { script_id: script, line, column })
+        })
     }
 
     /// Where a closure, a generator or a script's code stands.

@@ -161,10 +161,17 @@ fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
 
 /// Each object counts for the package of the nearest function or instance above it in the dominator tree.
 fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
-    let mut rows: FxHashMap<&str, (u64, u64)> = FxHashMap::default();
     let mut known: Vec<Option<u32>> = vec![None; snapshot.node_count()];
     let mut labels: Vec<String> = vec!["(v8)".to_owned()];
     let mut of_script: FxHashMap<&str, u32> = FxHashMap::default();
+    for (node, _) in snapshot.locations() {
+        known[node as usize] = names.script(node).map(|script| {
+            *of_script.entry(script).or_insert_with(|| {
+                labels.push(names.package(script));
+                (labels.len() - 1) as u32
+            })
+        });
+    }
     let mut path = Vec::new();
     for node in snapshot.nodes() {
         let mut at = node;
@@ -173,12 +180,6 @@ fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
                 break label;
             }
             path.push(at);
-            if let Some(script) = names.script(at) {
-                break *of_script.entry(script).or_insert_with(|| {
-                    labels.push(names.package(script));
-                    (labels.len() - 1) as u32
-                });
-            }
             let dominator = snapshot.dominator(at);
             if dominator == at {
                 break 0;
@@ -187,19 +188,22 @@ fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
         };
         path.drain(..).for_each(|node| known[node as usize] = Some(found));
     }
+    let mut sums = vec![(0u64, 0u64); labels.len()];
     for (node, label) in snapshot.nodes().zip(&known) {
-        let row = rows.entry(labels[label.unwrap_or(0) as usize].as_str()).or_default();
-        row.0 += 1;
-        row.1 += snapshot.shallow(node);
+        let sum = &mut sums[label.unwrap_or(0) as usize];
+        sum.0 += 1;
+        sum.1 += snapshot.shallow(node);
     }
-    let mut rows: Vec<Row> = rows
+    // Scripts of one package are one row.
+    let mut by_name: FxHashMap<String, (u64, u64)> = FxHashMap::default();
+    for (name, (count, bytes)) in labels.into_iter().zip(sums) {
+        let sum = by_name.entry(name).or_default();
+        *sum = (sum.0 + count, sum.1 + bytes);
+    }
+    let mut rows: Vec<Row> = by_name
         .into_iter()
-        .map(|(name, (count, bytes))| Row {
-            name: name.to_owned(),
-            count,
-            shallow: bytes,
-            retained: bytes,
-        })
+        .filter(|(_, (count, _))| *count > 0)
+        .map(|(name, (count, bytes))| Row { name, count, shallow: bytes, retained: bytes })
         .collect();
     rows.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.name.cmp(&b.name)));
     rows.truncate(most);

@@ -24,11 +24,11 @@ pub(super) struct Counterparts {
 impl Counterparts {
     pub fn find(earlier: &Snapshot, later: &Snapshot) -> Self {
         let mut found = vec![NONE; later.node_count()];
-        let ids = Ids::new(earlier);
-        let common = common(earlier, later, &ids);
-        let reliable = reliable_prefix(earlier, later, &common);
+        let common = common(earlier, later);
+        let mut names = SameNames::new(earlier, later);
+        let reliable = reliable_prefix(&mut names, &common);
         for &(node, counterpart) in &common[..reliable] {
-            if is_same_object(earlier, later, counterpart, node) {
+            if is_same_object(&mut names, counterpart, node) {
                 found[node as usize] = counterpart;
             }
         }
@@ -47,68 +47,82 @@ fn is_same_kind(a: NodeKind, b: NodeKind) -> bool {
     a == b || (is_string(a) && is_string(b))
 }
 
+/// Compares names across two snapshots, whose string tables differ.
+struct SameNames<'s> {
+    earlier: &'s Snapshot,
+    later: &'s Snapshot,
+    /// For each string of the later one the last of the earlier one that was found to equal it.
+    known: Vec<u32>,
+}
+
+impl<'s> SameNames<'s> {
+    fn new(earlier: &'s Snapshot, later: &'s Snapshot) -> Self {
+        SameNames { earlier, later, known: vec![u32::MAX; later.string_count()] }
+    }
+
+    fn equal(&mut self, a: Node, b: Node) -> bool {
+        let (ours, theirs) = (self.earlier.name_index(a), self.later.name_index(b));
+        let known = &mut self.known[theirs as usize];
+        if *known == ours {
+            return true;
+        }
+        let equal = self.earlier.raw_string(ours) == self.later.raw_string(theirs);
+        if equal {
+            *known = ours;
+        }
+        equal
+    }
+
+    fn is_same_kind(&self, a: Node, b: Node) -> bool {
+        is_same_kind(self.earlier.kind(a), self.later.kind(b))
+    }
+}
+
 /// An object and a function keep their names; a string's node may say less of it once it is a part of a rope.
-fn is_same_object(earlier: &Snapshot, later: &Snapshot, a: Node, b: Node) -> bool {
-    let is_named = matches!(later.kind(b), NodeKind::Object | NodeKind::Closure);
-    is_same_kind(earlier.kind(a), later.kind(b))
-        && (!is_named || earlier.raw_name(a) == later.raw_name(b))
+fn is_same_object(names: &mut SameNames, a: Node, b: Node) -> bool {
+    let is_named = matches!(names.later.kind(b), NodeKind::Object | NodeKind::Closure);
+    names.is_same_kind(a, b) && (!is_named || names.equal(a, b))
 }
 
-/// Nodes by odd id: a table where ids are dense, as they are unless a file is odd.
-enum Ids<'s> {
-    Table(Vec<Node>),
-    Search(&'s Snapshot),
-}
-
-impl<'s> Ids<'s> {
-    fn new(snapshot: &'s Snapshot) -> Self {
-        let highest = snapshot.nodes().map(|node| snapshot.id(node)).max().unwrap_or(0) as usize;
-        if highest / 2 > 32 * snapshot.node_count() + 1024 {
-            return Ids::Search(snapshot);
-        }
+/// The nodes with odd ids, by ascending id; of several with one id the last.
+fn by_odd_id(snapshot: &Snapshot) -> Vec<Node> {
+    let is_odd = |node: &Node| snapshot.id(*node) % 2 == 1;
+    let highest = snapshot.nodes().map(|node| snapshot.id(node)).max().unwrap_or(0) as usize;
+    // Ids are dense, unless a file is odd: a table takes less time than a sort.
+    if highest / 2 <= 32 * snapshot.node_count() + 1024 {
         let mut table = vec![NONE; highest / 2 + 1];
-        for node in snapshot.nodes() {
-            let id = snapshot.id(node);
-            if id % 2 == 1 {
-                table[id as usize / 2] = node;
-            }
+        for node in snapshot.nodes().filter(is_odd) {
+            table[snapshot.id(node) as usize / 2] = node;
         }
-        Ids::Table(table)
+        table.retain(|&node| node != NONE);
+        return table;
     }
-
-    fn get(&self, id: u32) -> Option<Node> {
-        match self {
-            Ids::Table(table) => table.get(id as usize / 2).copied().filter(|&node| node != NONE),
-            Ids::Search(snapshot) => snapshot.by_id(id),
-        }
-    }
+    let mut nodes: Vec<Node> = snapshot.nodes().filter(is_odd).collect();
+    nodes.sort_by_key(|&node| (snapshot.id(node), std::cmp::Reverse(node)));
+    nodes.dedup_by_key(|node| snapshot.id(*node));
+    nodes
 }
 
 /// The pairs (later, earlier) of one odd id, by ascending id.
-fn common(earlier: &Snapshot, later: &Snapshot, ids: &Ids) -> Vec<(Node, Node)> {
-    let mut common: Vec<(Node, Node)> = later
-        .nodes()
-        .filter(|&node| later.id(node) % 2 == 1)
-        .filter_map(|node| Some((node, ids.get(later.id(node))?)))
-        .collect();
-    // Ids mostly ascend with the file: the sort finds runs.
-    common.sort_by_key(|&(node, _)| later.id(node));
-    debug_assert!(common.iter().all(|&(node, other)| earlier.id(other) == later.id(node)));
-    common
+fn common(earlier: &Snapshot, later: &Snapshot) -> Vec<(Node, Node)> {
+    let mut ours = by_odd_id(earlier).into_iter().peekable();
+    let pair = |node| {
+        let id = later.id(node);
+        while ours.next_if(|&ours| earlier.id(ours) < id).is_some() {}
+        ours.next_if(|&ours| earlier.id(ours) == id).map(|ours| (node, ours))
+    };
+    by_odd_id(later).into_iter().filter_map(pair).collect()
 }
 
 /// How many of the common ids, from the lowest on, mean the same object.
 ///
 /// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are not,
 /// few. The prefix ends where the sum of (agreement - 0.9) is greatest.
-fn reliable_prefix(earlier: &Snapshot, later: &Snapshot, common: &[(Node, Node)]) -> usize {
-    let agrees = |node: Node, other: Node| {
-        is_same_kind(earlier.kind(other), later.kind(node))
-            && earlier.raw_name(other) == later.raw_name(node)
-    };
+fn reliable_prefix(names: &mut SameNames, common: &[(Node, Node)]) -> usize {
     let (mut sum, mut best, mut prefix) = (0i64, 0, 0);
     for (index, &(node, other)) in common.iter().enumerate() {
-        sum += if agrees(node, other) { 1 } else { -9 };
+        let agrees = names.is_same_kind(other, node) && names.equal(other, node);
+        sum += if agrees { 1 } else { -9 };
         if sum >= best {
             (best, prefix) = (sum, index + 1);
         }

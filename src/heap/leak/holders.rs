@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::{Node, Snapshot};
+use super::super::{Node, NodeKind, Snapshot};
 use super::scene::Scene;
 use super::{names, route, sources};
 
@@ -11,7 +11,7 @@ use super::{names, route, sources};
 pub struct Holder {
     /// The variable or property.
     pub name: String,
-    /// What it is: its constructor.
+    /// What it is: its constructor, or `(string)` and the like.
     pub constructor: String,
     /// V8's id of the object.
     pub id: u32,
@@ -64,7 +64,11 @@ impl<'s> Names<'s> {
             }
             let holder = Holder {
                 name: named.name,
-                constructor: snapshot.name(node).into_owned(),
+                constructor: match snapshot.kind(node) {
+                    NodeKind::Object => snapshot.name(node).into_owned(),
+                    // A string's name is its text.
+                    kind => format!("({})", kind.name()),
+                },
                 id: snapshot.id(node),
                 file: named.place.as_ref().map(|place| place.file.clone()),
                 line: named.place.as_ref().map(|place| place.line),

@@ -32,14 +32,14 @@ pub(super) struct Scene<'s> {
 impl<'s> Scene<'s> {
     pub fn new(snapshot: &'s Snapshot) -> Self {
         let mut scripts = FxHashMap::default();
-        for node in snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::Closure) {
-            if let Some(location) = snapshot.location(node) {
+        for (node, location) in snapshot.locations() {
+            if snapshot.kind(node) == NodeKind::Closure {
                 scripts.entry(location.script_id).or_insert_with(|| script_name(snapshot, node));
             }
         }
         // A module without functions shows only as the generator that runs it.
-        for node in snapshot.nodes().filter(|&node| snapshot.raw_name(node) == b"Generator") {
-            if let Some(location) = snapshot.location(node)
+        for (node, location) in snapshot.locations() {
+            if snapshot.raw_name(node) == b"Generator"
                 && let Some(function) = snapshot.follow(node, EdgeKind::Internal, "function")
             {
                 scripts
