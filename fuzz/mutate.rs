@@ -85,7 +85,7 @@ fn rewire(text: &mut String, random: &mut Random) {
                 0 => nodes[at] = value % 16,
                 1 => nodes[at + 1] = value % strings as u64,
                 2 => nodes[at + 2] = value % (2 * count as u64 + 2),
-                3 => nodes[at + 3] = value >> random.below(64),
+                3 => nodes[at + 3] = value >> (16 + random.below(48)),
                 _ => {
                     let other = random.below(count) * fields;
                     let moved = value % nodes[at + 4].saturating_add(1);

@@ -8,7 +8,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+use libfuzzer_sys::{Corpus, fuzz_mutator, fuzz_target, fuzzer_mutate};
 use plimsoll::heap::{Options, Snapshot, describe, unattended};
 
 #[path = "../mutate.rs"]
@@ -64,10 +64,13 @@ fn ask(snapshot: &Snapshot) {
     }
 }
 
-fuzz_target!(|text: &[u8]| {
+fuzz_target!(|text: &[u8]| -> Corpus {
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
-    if let Some(snapshot) = read(text) {
+    let snapshot = read(text);
+    // What is no snapshot is tried, and not built upon: else most inputs would soon be none.
+    let corpus = if snapshot.is_some() { Corpus::Keep } else { Corpus::Reject };
+    if let Some(snapshot) = snapshot {
         GRAPHS.fetch_add(1, Relaxed);
         ask(&snapshot);
         let mut snapshots = vec![snapshot];
@@ -89,6 +92,7 @@ fuzz_target!(|text: &[u8]| {
             COMPARED.load(Relaxed)
         );
     }
+    corpus
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

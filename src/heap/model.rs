@@ -369,6 +369,12 @@ fn counts_that_lie_allocate_nothing() {
     assert!(matches!(Snapshot::read(lie.as_bytes(), &unattended), Err(Error::Corrupt(_))));
     let huge = text.replace("\"node_count\":1", "\"node_count\":600000000");
     assert!(matches!(Snapshot::read(huge.as_bytes(), &unattended), Err(Error::TooLarge(_))));
+    let heavy = Graph(vec![Node { kind: 3, name: 1, size: 1 << 54, edges: vec![] }]);
+    let text_of_heavy = heavy.json(false);
+    assert!(matches!(
+        Snapshot::read(text_of_heavy.as_bytes(), &unattended),
+        Err(Error::Corrupt(_))
+    ));
     let edges = text.replace("\"edge_count\":0", "\"edge_count\":18446744073709551615");
     assert!(matches!(Snapshot::read(edges.as_bytes(), &unattended), Err(Error::Corrupt(_))));
 }

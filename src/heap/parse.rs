@@ -11,6 +11,8 @@ use super::{Error, Result};
 
 /// The header is about 1 kB; a megabyte leaves room for what V8 may add.
 const MAX_HEADER: usize = 1 << 20;
+/// More bytes than any memory has, and the most that a number of JSON's readers can hold: no sum of sizes overflows.
+const MAX_BYTES: u64 = 1 << 53;
 /// What is reserved where the file's length does not bound a count.
 const UNBOUNDED: usize = 1 << 16;
 
@@ -168,6 +170,7 @@ impl Nodes {
             max_name: 0,
         };
         let mut values = [0; MAX_FIELDS];
+        let mut bytes = 0u64;
         let mut more = scanner.open_array()?;
         while more {
             more = scanner.record(&mut values[..known::<FIELDS>(fields.count)])?;
@@ -180,6 +183,7 @@ impl Nodes {
             nodes.names.push(name as u32);
             nodes.ids.push(small(values[fields.id], "node id")?);
             nodes.sizes.push(values[fields.self_size]);
+            bytes = bytes.saturating_add(values[fields.self_size]);
             nodes.first_edges.push(nodes.edge_count as u32);
             nodes.edge_count = nodes.edge_count.saturating_add(values[fields.edge_count]);
             if nodes.kinds.len() as u64 > schema.node_count {
@@ -188,6 +192,9 @@ impl Nodes {
             if nodes.edge_count > MAX_EDGES {
                 return Err(Error::TooLarge(format!("{} edges or more", nodes.edge_count)));
             }
+        }
+        if bytes > MAX_BYTES {
+            return Err(Error::Corrupt("its sizes add up to more than any memory".into()));
         }
         nodes.first_edges.push(nodes.edge_count as u32);
         nodes.kinds.shrink_to_fit();

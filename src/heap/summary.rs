@@ -139,7 +139,7 @@ fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
         row.1 += snapshot.shallow(node);
         let dominator = snapshot.dominator(node);
         if dominator == node || key(dominator) != key(node) {
-            row.2 += snapshot.retained(node);
+            row.2 = row.2.saturating_add(snapshot.retained(node));
         }
     }
     let mut rows: Vec<_> = rows.into_iter().collect();
@@ -222,7 +222,7 @@ fn shapes(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Shape> {
                 if snapshot.raw_name(node) == b"Timeout" && is_zombie(snapshot, node) =>
             {
                 zombies += 1;
-                zombie_bytes += snapshot.retained(node);
+                zombie_bytes = snapshot.retained(node).saturating_add(zombie_bytes);
             }
             NodeKind::Closure => shapes.extend(huge_closure(snapshot, node)),
             NodeKind::Hidden | NodeKind::Object if is_detached_context(snapshot, node) => {
