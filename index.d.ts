@@ -652,7 +652,7 @@ export interface WatchOptions {
   report?: Array<'html' | 'json' | 'text'>;
   /** Sample allocations with V8's profiler, unless somebody else's runs; default true. */
   sampling?: boolean;
-  /** Track emitters, timers and promises of the whole process (`trackAll`); default false. */
+  /** Track listeners, timers, promises, sockets and streams of the whole process (`trackAll`); default false. */
   track?: boolean;
   /** Default 'silent'. */
   log?: 'silent' | 'info' | 'debug' | Logger;

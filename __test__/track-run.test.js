@@ -36,7 +36,7 @@ function isAtTheLeak(suspect, name) {
   assert.ok(suspect.tracked.net > 0 && suspect.tracked.perMinute > 0 && suspect.sites.length > 0 && suspect.advice.length > 0);
 }
 
-test('run --track names a leak without any snapshot, whatever the memory says', async (t) => {
+test('run --track names a leak without any snapshot, whatever the memory says', { timeout: 120_000 }, async (t) => {
   const report = await run(t, ['--snapshot-on', 'none', '--window', '6s', '--interval', '250ms', '--duration', '12s'], DRIVE, 'listener-signal.js');
   assert.equal(report.snapshots.length, 0);
   isAtTheLeak(report.suspects[0], 'listener-signal.js');
@@ -45,7 +45,7 @@ test('run --track names a leak without any snapshot, whatever the memory says', 
   assert.ok(row.count > 0 && row.growth > 0 && row.sites[0].function === 'task');
 });
 
-test('the preload names it in the report that it writes for a leak', async (t) => {
+test('the preload names it in the report that it writes for a leak', { timeout: 120_000 }, async (t) => {
   const dir = temporary(t);
   const env = { ...process.env, PLIMSOLL_TRACK: '1', PLIMSOLL_WINDOW: '6s', PLIMSOLL_INTERVAL: '250ms', PLIMSOLL_LIMIT: '256m', PLIMSOLL_SNAPSHOT_ON: 'none', PLIMSOLL_REPORT: 'json', PLIMSOLL_DIR: dir };
   const child = spawn(process.execPath, ['--import', REGISTER, DRIVE, 'listener-unlimited.js'], { env, cwd: dir, stdio: 'ignore' });
@@ -59,7 +59,7 @@ test('the preload names it in the report that it writes for a leak', async (t) =
   isAtTheLeak(report.suspects[0], 'listener-unlimited.js');
 });
 
-test('listeners that a stuck event loop adds are counted, with their site', async (t) => {
+test('listeners that a stuck event loop adds are counted, with their site', { timeout: 120_000 }, async (t) => {
   const report = await run(t, ['--snapshot-on', 'none', '--window', '12s', '--duration', '5s'], path.join(FOLDER, 'stuck.js'));
   const row = report.trackers.find(({ name }) => name === 'EventEmitter: x');
   assert.ok(row.count > 100, JSON.stringify(report.trackers));

@@ -33,7 +33,7 @@ const OPTIONS = [
   { name: 'probeBudget', env: 'PLIMSOLL_PROBE_BUDGET', flag: '--probe-budget', type: 'share', default: 0.005, min: 0, max: 0.5, docs: "share of the loop's time that probe collections may take; 0 for none" },
   { name: 'report', env: 'PLIMSOLL_REPORT', flag: '--report', type: 'list', values: REPORT_FORMATS, default: ['html'], docs: 'files written for a leak; `none` for none' },
   { name: 'sampling', env: 'PLIMSOLL_SAMPLING', flag: '--sampling', type: 'boolean', default: true, docs: "sample allocations with V8's profiler, to name the site that allocates what stays" },
-  { name: 'track', env: 'PLIMSOLL_TRACK', flag: '--track', type: 'boolean', default: false, docs: 'track emitters, timers and promises of the whole process' },
+  { name: 'track', env: 'PLIMSOLL_TRACK', flag: '--track', type: 'boolean', default: false, docs: 'track listeners, timers, promises, sockets and streams of the whole process' },
   { name: 'log', env: 'PLIMSOLL_LOG', flag: '--log', type: 'log', values: LOG_LEVELS, default: 'silent', docs: 'what is said on stderr (`info` under plimsoll/register); in JS a logger {debug, info, warn, error} too' },
 ];
 
