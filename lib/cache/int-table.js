@@ -34,10 +34,13 @@ class IntTable {
   /** The slot of a key, or MISS. */
   get(key) {
     const cells = this.#cells;
-    for (let at = home(key, this.#shift); ; at = (at + 2) & this.#mask) {
-      const slot = cells[at + 1] - 1;
-      if (slot === MISS || cells[at] === key) return slot;
+    let at = home(key, this.#shift);
+    let tagged = cells[at + 1];
+    while (cells[at] !== key && tagged !== 0) {
+      at = (at + 2) & this.#mask;
+      tagged = cells[at + 1];
     }
+    return tagged - 1;
   }
 
   /** Makes room for slots below `slots`. */
