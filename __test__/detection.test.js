@@ -30,7 +30,7 @@ test("somebody else's is a suspect that is taken back when it levels off", async
 test('what the allocator keeps is fragmentation, what native objects hold is a leak', { skip: process.platform !== 'linux' }, async () => {
   const kept = await run('fragment.js');
   assert.ok(kept.states.includes('fragmentation'), JSON.stringify(kept));
-  assert.deepEqual(kept.said, []);
+  assert.equal(kept.said.includes('leak native'), false);
   assert.match(kept.explanation, /MALLOC_ARENA_MAX|jemalloc/);
   const leaked = await run('fragment.js', ['leak']);
   assert.equal(leaked.said.at(-1), 'leak native', JSON.stringify(leaked));

@@ -34,7 +34,7 @@ const PROGRAMS = {
   },
   warming: {
     seconds: 20,
-    step: () => keep((t) => 60_000 * (1 - Math.exp(-t / 4))),
+    step: () => keep((t) => 25_000 * (1 - Math.exp(-t / 5))),
   },
   'follows-load': {
     seconds: 16,

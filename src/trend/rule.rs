@@ -210,8 +210,6 @@ struct Bend {
     deviate: f64,
     /// What the first half grew by, bytes.
     first: f64,
-    /// So few points that the deviate has no power; they lie on a line, so the ratio has.
-    few: bool,
 }
 
 fn bend(line: &[(f64, f64)]) -> Bend {
@@ -220,7 +218,7 @@ fn bend(line: &[(f64, f64)]) -> Bend {
     let grown = first * (line[middle].0 - line[0].0);
     // Growth that only begins in the second half accelerates.
     let ratio = if first > 0.0 { second / first } else { f64::INFINITY };
-    Bend { ratio, deviate: curvature(line), first: grown, few: line.len() < ENOUGH }
+    Bend { ratio, deviate: curvature(line), first: grown }
 }
 
 impl Bend {
@@ -230,10 +228,8 @@ impl Bend {
         if self.ratio < DECELERATION {
             return true;
         }
-        let certain = self.deviate <= -CERTAIN || self.few;
-        self.ratio < BENDS_DOWN
-            && certain
-            && self.first / (1.0 - self.ratio) <= (1.0 - FREE_AT_REST) * headroom
+        let certain = self.ratio < BENDS_DOWN && self.deviate <= -CERTAIN;
+        certain && self.first / (1.0 - self.ratio) <= (1.0 - FREE_AT_REST) * headroom
     }
 }
 
