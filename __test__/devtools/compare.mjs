@@ -48,14 +48,18 @@ async function compare(file) {
   return { nodeCount, holds };
 }
 
-/** How much of a snapshot is of the kinds that are hard to get right. */
+/**
+ * How much of a snapshot is of the kinds that are hard to get right. Node 20 to 26 write no node for what an external string
+ * refers to, and collect what only weak references reach; snapshots of Chrome have both.
+ */
 function contents({ nodes, nodeCount, nodeFieldCount, nodeNameOffset, strings, nodeDistances }) {
-  const count = { contexts: 0, externalStrings: 0, weakMaps: 0, weakMapValues: 0, onlyWeaklyReachable: 0 };
+  const count = { contexts: 0, externalStrings: 0, weakMaps: 0, weakMapValues: 0, heldByV8Alone: 0, onlyWeaklyReachable: 0 };
   const key = new Map([['system / NativeContext', 'contexts'], ['system / ExternalStringData', 'externalStrings'], ['WeakMap', 'weakMaps']]);
   for (let ordinal = 0; ordinal < nodeCount; ordinal++) {
     const kind = key.get(strings[nodes.getValue(ordinal * nodeFieldCount + nodeNameOffset)]);
     if (kind !== undefined) count[kind]++;
     if (nodeDistances[ordinal] === -5) count.onlyWeaklyReachable++;
+    if (nodeDistances[ordinal] >= 100_000_000) count.heldByV8Alone++;
   }
   // Each value has a name of its own for the table's edge and its key's.
   count.weakMapValues = strings.filter((text) => / pair in WeakMap \(table @\d+\)$/.test(text)).length;
@@ -71,7 +75,7 @@ try {
     execFileSync(here(`node_modules/node-${version}/bin/node`), [here('service.js'), file]);
     const { nodeCount, holds } = await compare(file);
     assert.ok(nodeCount >= 1_000_000, `${nodeCount} nodes are fewer than a million`);
-    for (const [kind, count] of Object.entries(holds)) assert.ok(count > 1, `the service holds ${count} of ${kind}`);
+    for (const kind of ['contexts', 'weakMaps', 'weakMapValues', 'heldByV8Alone']) assert.ok(holds[kind] > 1, `the service holds ${holds[kind]} of ${kind}`);
     total += nodeCount;
     fs.rmSync(file);
   }

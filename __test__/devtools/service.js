@@ -1,7 +1,7 @@
 'use strict';
 // An Express + ws service that has worked for a while: more than a million nodes, with what heap
-// snapshots find hard: WeakMaps (keys held here, there and nowhere), several contexts, external and
-// sliced and joined strings, buffers, cycles that only weak references reach.
+// snapshots find hard: WeakMaps (keys held here, there and nowhere), several contexts, external, sliced and joined strings,
+// buffers, cycles that weak references lead to.
 const http = require('node:http');
 const v8 = require('node:v8');
 const vm = require('node:vm');
