@@ -10,7 +10,7 @@ const { promisify } = require('node:util');
 
 const run = async (name, args = [], options = {}) => {
   const file = path.join(__dirname, 'children', name);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', file, ...args], { timeout: 60_000, ...options });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', file, ...args], { timeout: 120_000, ...options });
   return JSON.parse(stdout);
 };
 
