@@ -62,7 +62,8 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
   healthy.worker.postMessage('get stuck');
   await once(healthy.worker, 'message');
   const { allocated } = of(healthy.threadId).memory;
-  await until('a later reading', () => of(healthy.threadId).memory.allocated > allocated);
+  // Without V8's callbacks nothing new is known of it, but what was is told.
+  if (watcher.stats().hooks.on) await until('a later reading', () => of(healthy.threadId).memory.allocated > allocated);
   await Promise.all(workers.map((worker) => worker.terminate()));
   await until('the end of their records', () => watcher.stats().isolates.length === 1);
 });
