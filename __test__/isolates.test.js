@@ -41,7 +41,7 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
     const [limit] = await once(worker, 'message');
     return { worker, limit, threadId: worker.threadId };
   };
-  const leaking = await start('Leak', 160);
+  const leaking = await start('Leak', 512);
   const healthy = await start('Healthy', 96);
   const of = (threadId) => watcher.stats().isolates.find((isolate) => isolate.threadId === threadId);
 

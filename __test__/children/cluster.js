@@ -12,7 +12,7 @@ async function primary() {
   const workers = Array.from({ length: 5 }, (_, i) => cluster.fork({ NUMBER: i + 1 }));
   await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
   const before = workers.map((worker) => worker.listenerCount('message') + worker.listenerCount('exit'));
-  const answers = await clusterStats({ timeout: 1000 });
+  const answers = await clusterStats({ timeout: 6000 });
   const after = workers.map((worker) => worker.listenerCount('message') + worker.listenerCount('exit'));
   const refused = await new Promise((resolve) => {
     workers[1].on('message', (message) => message.refused && resolve(message.refused));

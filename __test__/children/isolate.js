@@ -11,7 +11,7 @@ const watcher = watch({ interval: 50, window: 1000, snapshotOn: ['leak'], report
 const name = `OnlyIn${role}`;
 const { [name]: Row } = {
   [name]: class {
-    cells = Array.from({ length: 20 }, (_, i) => ({ i }));
+    cells = new Array(128).fill(0);
   },
 };
 const kept = [new Row()];
@@ -19,9 +19,12 @@ const make = () => {
   const row = new Row();
   if (role === 'Leak') kept.push(row);
 };
+let rate = 100;
 setInterval(() => {
-  for (let i = 0; i < 100; i++) make();
+  for (let i = 0; i < rate; i++) make();
 }, 10);
+// Enough is known: the snapshot may take its time, and the heap has an end.
+watcher.once('leak', () => (rate = 10));
 watcher.once('snapshot', (snapshot) => parentPort.postMessage(snapshot));
 parentPort.on('message', () => {
   parentPort.postMessage('stuck');
