@@ -7,11 +7,12 @@ const { watch } = require('../..');
 
 const { role, dir } = workerData;
 const watcher = watch({ interval: 50, window: 1000, snapshotOn: ['leak'], report: [], cooldown: 0, dir });
+const KILOBYTE = Array.from({ length: 128 }, () => 0);
 // A name that no source has: the text of this file is in the heap of every thread.
 const name = `OnlyIn${role}`;
 const { [name]: Row } = {
   [name]: class {
-    cells = new Array(128).fill(0);
+    cells = [...KILOBYTE];
   },
 };
 const kept = [new Row()];
