@@ -21,20 +21,22 @@ async function pm2Stats({ pm2, name, timeout } = {}) {
   const ms = checkTimeout(timeout);
   const listed = await promisify(pm2.list.bind(pm2))();
   const bus = await promisify(pm2.launchBus.bind(pm2))();
+  /** One listener for all: the bus' `off` takes away every listener of the event. */
+  const listeners = new Set();
+  bus.on(TYPE, (packet) => listeners.forEach((listener) => listener(packet?.data)));
   try {
     const workers = listed.filter((one) => one.pm2_env.exec_mode === 'cluster_mode' && one.pm2_env.status === 'online' && (name === undefined || one.name === name));
-    return await Promise.all(workers.map(({ pm_id: id, pid }) => ask({ id, pid }, ms, (on) => openProcess(pm2, bus, id, on))));
+    return await Promise.all(workers.map(({ pm_id: id, pid }) => ask({ id, pid }, ms, (on) => openProcess(pm2, listeners, id, on))));
   } finally {
     bus.close?.();
   }
 }
 
-function openProcess(pm2, bus, id, { data, fail }) {
-  const onPacket = (packet) => data(packet?.data);
-  bus.on(TYPE, onPacket);
+function openProcess(pm2, listeners, id, { data, fail }) {
+  listeners.add(data);
   return {
     send: (message) => pm2.sendDataToProcessId({ id, ...message }, (error) => error && fail(error.message ?? String(error))),
-    close: () => bus.off(TYPE, onPacket),
+    close: () => listeners.delete(data),
   };
 }
 
