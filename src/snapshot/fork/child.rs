@@ -84,12 +84,16 @@ fn write(
     failed.map_or_else(|| output.finish(), Err)
 }
 
+/// A child whose service is gone is watched by nobody: it ends after this many times its processor
+/// time.
+const ORPHAN: u32 = 8;
+
 /// Last in every queue, first to be killed, gone after its time even where nobody watches.
 ///
 /// # Safety
 /// Only in the child.
 unsafe fn become_expendable(prepared: &Prepared) {
-    let seconds = u32::try_from(prepared.lifetime.as_secs()).unwrap_or(u32::MAX);
+    let seconds = u32::try_from((prepared.lifetime * ORPHAN).as_secs()).unwrap_or(u32::MAX);
     // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
     unsafe {
         // The service's handlers may not run here; a crash ends the child and nothing else.
