@@ -1,5 +1,5 @@
 'use strict';
-// Storms that take minutes or need root: `npm run test:storm`. STORM is the count of each.
+// Storms that take minutes or need root: `npm run test:storm`. STORM is the count of each; the kernel kills half as often.
 // Whatever happens to the service or to its child, no file is ever wrong under its final name.
 
 const test = require('node:test');
@@ -12,7 +12,8 @@ const readline = require('node:readline');
 const { native } = require('../../lib/native.js');
 const { temporaryDir, snapshotsIn, partialsIn, forksOf, parse, until } = require('../children/snapshot-support.js');
 
-const COUNT = Number(process.env.STORM ?? 50);
+const COUNT = Number(process.env.STORM ?? 100);
+const KILLS = Math.ceil(COUNT / 2);
 const PROGRAM = path.join(__dirname, '../children/snapshot-on-command.js');
 const CGROUPS = '/sys/fs/cgroup/memory';
 const { fork: unsupported } = native.snapshotSupport();
@@ -20,8 +21,8 @@ const options = { timeout: 3_600_000, ...(unsupported ? { skip: unsupported } : 
 const now = (dir, given) => `${JSON.stringify({ dir, cooldown: 0, nice: 0, method: 'fork', ...given })}\n`;
 
 /** A service that answers each line of options with what came of it. */
-async function serve(command, args) {
-  const service = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+async function serve(command, args, as = {}) {
+  const service = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], ...as });
   const lines = readline.createInterface({ input: service.stdout })[Symbol.asyncIterator]();
   assert.equal((await lines.next()).value, 'ready');
   return { service, answer: async () => JSON.parse((await lines.next()).value) };
@@ -41,7 +42,7 @@ function allWhole(dir) {
   return files.length;
 }
 
-test(`the kernel kills the child and never the service, ${COUNT} times`, options, async (t) => {
+test(`the kernel kills the child and never the service, ${KILLS} times`, options, async (t) => {
   const group = path.join(CGROUPS, `plimsoll-storm-${process.pid}`);
   try {
     fs.mkdirSync(group);
@@ -57,7 +58,7 @@ test(`the kernel kills the child and never the service, ${COUNT} times`, options
   try {
     const usage = () => Number(fs.readFileSync(path.join(group, 'memory.usage_in_bytes'), 'utf8'));
     fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(usage() + 40 * 2 ** 20));
-    for (let i = 0; i < COUNT; i++) {
+    for (let i = 0; i < KILLS; i++) {
       // 'auto': a service that fell back to itself would be the next to be killed.
       service.stdin.write(now(dir, { method: 'auto' }));
       const { code, message } = await answer();
@@ -67,7 +68,7 @@ test(`the kernel kills the child and never the service, ${COUNT} times`, options
       assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
     }
     const kills = /oom_kill (\d+)/.exec(fs.readFileSync(path.join(group, 'memory.oom_control'), 'utf8'));
-    t.diagnostic(`${COUNT} of ${COUNT}; the kernel counts ${kills?.[1]} kills`);
+    t.diagnostic(`${KILLS} of ${KILLS}; the kernel counts ${kills?.[1]} kills`);
   } finally {
     service.kill('SIGKILL');
     await once(service, 'exit');
@@ -186,4 +187,35 @@ test(`a directory that goes away in the middle, ${COUNT} times`, options, async 
     if (fs.existsSync(dir)) allWhole(dir);
   }
   service.kill();
+});
+
+test(`permissions that are revoked in the middle, ${COUNT} times`, options, async (t) => {
+  if (process.getuid() !== 0) {
+    t.skip('a service of another user needs root');
+    return;
+  }
+  const nobody = 65_534;
+  const dir = path.join(temporaryDir(t), 'dir');
+  fs.mkdirSync(dir);
+  fs.chmodSync(path.dirname(dir), 0o755);
+  fs.chownSync(dir, nobody, nobody);
+  const { service, answer } = await serve(process.execPath, [PROGRAM, '5'], { uid: nobody, gid: nobody });
+  const ends = {};
+  try {
+    for (let i = 0; i < COUNT; i++) {
+      fs.chmodSync(dir, 0o700);
+      for (const file of fs.readdirSync(dir)) fs.rmSync(path.join(dir, file));
+      service.stdin.write(now(dir));
+      const answered = answer();
+      await pause(Math.random() * 200);
+      fs.chmodSync(dir, 0o500);
+      const { code, method } = await answered;
+      ends[code ?? method] = (ends[code ?? method] ?? 0) + 1;
+      if (code !== undefined) assert.equal(code, 'ERR_PLIMSOLL_DIR');
+      allWhole(dir);
+    }
+  } finally {
+    service.kill();
+  }
+  t.diagnostic(JSON.stringify(ends));
 });

@@ -1,6 +1,7 @@
 'use strict';
 // A forked snapshot beside one in process: pause, time, memory, file size, in one run.
-//   node bench/snapshot/run.js [--heap 100] [--rounds 3] [--nice 0] [NODE ...]
+//   node bench/snapshot/run.js [--heap 100] [--entry 115] [--rounds 3] [--nice 0] [--headroom 24] [NODE ...]
+// ENTRY: bytes of one of the objects that fill the heap, with its text. What V8 needs goes by their number.
 // NODE: paths of Node binaries; the running one unless given. Both must describe the same heap
 // (node counts within 1 %) before they are compared; ratios are medians of interleaved rounds.
 
@@ -13,7 +14,13 @@ const { parseArgs } = require('node:util');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { heap: { type: 'string', default: '100' }, rounds: { type: 'string', default: '3' }, nice: { type: 'string', default: '0' } },
+  options: {
+    heap: { type: 'string', default: '100' },
+    entry: { type: 'string', default: '115' },
+    rounds: { type: 'string', default: '3' },
+    nice: { type: 'string', default: '0' },
+    headroom: { type: 'string' },
+  },
 });
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
@@ -21,7 +28,7 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 async function measure(execPath, method) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-bench-'));
   const execArgv = ['--expose-gc', '--max-old-space-size=8192'];
-  const service = fork(path.join(__dirname, 'service.js'), [dir, method, values.heap, values.nice], { execPath, execArgv });
+  const service = fork(path.join(__dirname, 'service.js'), [dir, method, JSON.stringify(values)], { execPath, execArgv });
   const [result] = await Promise.race([once(service, 'message'), once(service, 'exit').then(([code]) => Promise.reject(new Error(`the service ended with ${code}`)))]);
   service.disconnect();
   fs.rmSync(dir, { recursive: true });

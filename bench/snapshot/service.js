@@ -6,13 +6,16 @@ const fs = require('node:fs');
 const v8 = require('node:v8');
 const { takeSnapshot } = require('../../index.js');
 
-const [dir, method] = [process.argv[2], process.argv[3]];
-const [heapMB, nice] = process.argv.slice(4).map(Number);
+const [dir, method, given] = process.argv.slice(2);
+const { heap: heapMB, entry, nice, headroom } = Object.fromEntries(Object.entries(JSON.parse(given)).map(([name, value]) => [name, Number(value)]));
 
-// The same number of objects in every process; one with its text takes some 115 bytes.
+// The same number of objects in every process; one with a short text takes some 115 bytes.
+const SHORT = 115;
 const kept = [];
 globalThis.kept = kept;
-for (let i = 0; i < heapMB * 9000; i++) kept.push({ id: i, text: `entry ${i}`, next: kept.at(-1) });
+// In one piece: a string that was put together is a tree of pieces.
+const text = (i) => (entry === SHORT ? `entry ${i}` : Buffer.from(`entry ${i}`.padEnd(entry - SHORT, '.')).toString('latin1'));
+for (let i = 0; i < (heapMB * 9000 * SHORT) / entry; i++) kept.push({ id: i, text: text(i), next: kept.at(-1) });
 globalThis.gc();
 
 const status = (pid, field) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
@@ -41,7 +44,7 @@ async function main() {
     peak = Math.max(peak, childPeak());
   }, 5);
   const began = performance.now();
-  const snapshot = await takeSnapshot({ dir, method, nice, cooldown: 0 });
+  const snapshot = await takeSnapshot({ dir, method, nice, headroom, cooldown: 0, maxBytes: 2 ** 40 });
   const ms = performance.now() - began;
   await new Promise(setImmediate);
   clearInterval(ticker);
