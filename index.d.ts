@@ -640,6 +640,10 @@ export interface WatchOptions {
   dir?: string;
   /** What takes a snapshot; default `['leak', 'near-limit']`, `[]` for never. */
   snapshotOn?: Array<'suspect' | 'leak' | 'threshold' | 'near-limit'>;
+  /** A signal that takes a snapshot, in the main thread; default none. */
+  signal?: 'SIGUSR2' | 'SIGHUP' | 'SIGPWR';
+  /** Whether snapshots are redacted (`SnapshotOptions.redact`); default false. */
+  redact?: boolean;
   /** Snapshots kept in `dir`; default 6. */
   maxFiles?: number;
   /** Bytes of snapshots kept in `dir`; default 2 GB. */
@@ -722,7 +726,8 @@ export interface WatcherStats {
     taken: number;
     refused: number;
     list: Array<Snapshot & { tMs: number; reason: string }>;
-    refusals: Array<{ tMs: number; code: string; message: string; neededBytes: number | null; availableBytes: number | null }>;
+    /** The last 16. */
+    refusals: Array<{ tMs: number; reason: string; code: string; message: string; neededBytes: number | null; availableBytes: number | null }>;
   };
   /** Paths of the reports written. */
   reports: string[];
@@ -1035,6 +1040,12 @@ export interface SnapshotOptions {
   headroom?: number;
   /** The niceness of a forked child: 19 takes only what the service leaves, 0 is sooner done. Default 19. */
   nice?: number;
+  /**
+   * Keeps the graph, the sizes and the names of the code (functions, classes, variables, properties), and nothing of the data:
+   * contents of strings become their length, keys of dictionaries a hash that is the same in all snapshots of the process.
+   * docs/snapshots.md says exactly what stays. Default false.
+   */
+  redact?: boolean;
   /** Whether the process stays alive until it is done. Default true. */
   keepAlive?: boolean;
 }

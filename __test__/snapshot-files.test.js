@@ -46,7 +46,7 @@ test('gzip and zstd hold the same', async (t) => {
 test("V8's own stream serves where the symbols do not verify", async (t) => {
   const dir = temporaryDir(t);
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
-  const request = { dir, app: 'test', reason: 'test', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 0, method: 'in-process', compress: 'none', nice: 19, heapUsed, heapTotal };
+  const request = { dir, app: 'test', reason: 'test', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 0, method: 'in-process', compress: 'none', nice: 19, redact: false, heapUsed, heapTotal };
   const job = new native.SnapshotJob(request);
   const blind = {
     step() {
@@ -186,7 +186,7 @@ test('a full disk is a typed error and leaves no part behind', async (t) => {
 
 test('no memory for it: refused with the numbers, the cooldown not begun', async (t) => {
   const dir = temporaryDir(t);
-  const request = { dir, app: 'test', reason: 'test', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 3_600_000, method: 'in-process', compress: 'none', nice: 19, heapUsed: 2 ** 45, heapTotal: 2 ** 45 };
+  const request = { dir, app: 'test', reason: 'test', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 3_600_000, method: 'in-process', compress: 'none', nice: 19, redact: false, heapUsed: 2 ** 45, heapTotal: 2 ** 45 };
   const refused = drive(new native.SnapshotJob(request), true);
   await assert.rejects(refused, ({ code, needed, available, message }) => {
     assert.equal(code, 'ERR_PLIMSOLL_NO_ROOM');

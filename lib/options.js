@@ -13,6 +13,8 @@ const SIZE_UNITS = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
 const SNAPSHOT_REASONS = ['suspect', 'leak', 'threshold', 'near-limit'];
 const REPORT_FORMATS = ['html', 'json', 'text'];
+/** SIGUSR1 is Node's own: it starts the inspector. */
+const SIGNALS = ['SIGUSR2', 'SIGHUP', 'SIGPWR'];
 const LOG_LEVELS = ['silent', 'info', 'debug'];
 
 /**
@@ -27,6 +29,8 @@ const OPTIONS = [
   { name: 'threshold', env: 'PLIMSOLL_THRESHOLD', flag: '--threshold', type: 'share', default: 0.85, min: 0.05, max: 1, docs: 'share of a limit at which `pressure` is said' },
   { name: 'dir', env: 'PLIMSOLL_DIR', flag: '--dir', type: 'path', default: undefined, docs: 'where snapshots, reports and state go: --diagnostic-dir, else the working directory' },
   { name: 'snapshotOn', env: 'PLIMSOLL_SNAPSHOT_ON', flag: '--snapshot-on', type: 'list', values: SNAPSHOT_REASONS, default: ['leak', 'near-limit'], docs: 'what takes a snapshot; `none` for never' },
+  { name: 'signal', env: 'PLIMSOLL_SIGNAL', flag: '--signal', type: 'signal', values: SIGNALS, default: undefined, docs: 'a signal that takes a snapshot (SIGUSR2 is free in most services); none unless given' },
+  { name: 'redact', env: 'PLIMSOLL_REDACT', flag: '--redact', type: 'boolean', default: false, docs: 'keep the graph, sizes and names of the code in snapshots, and nothing of the data' },
   { name: 'maxFiles', env: 'PLIMSOLL_MAX_FILES', flag: '--max-files', type: 'count', default: 6, min: 1, max: 1000, docs: 'snapshots kept in `dir`' },
   { name: 'maxBytes', env: 'PLIMSOLL_MAX_BYTES', flag: '--max-bytes', type: 'size', unit: 'bytes', default: 2 * 2 ** 30, min: 2 ** 20, max: 2 ** 50, docs: 'bytes of snapshots kept in `dir`' },
   { name: 'cooldown', env: 'PLIMSOLL_COOLDOWN', flag: '--cooldown', type: 'duration', unit: 'ms', default: HOUR, min: 0, max: 365 * 24 * HOUR, docs: 'least time between two diagnoses, over restarts too' },
@@ -59,6 +63,7 @@ const SHAPES = {
   count: 'a whole number',
   path: 'a path',
   boolean: 'true or false',
+  signal: 'the name of a signal',
   list: 'a list of names',
   log: 'a level or a logger',
 };
@@ -110,6 +115,11 @@ function checkLog(option, source, value, given) {
   throw refuse(option, source, given, `one of ${option.values.join(', ')}${source === 'js' ? ', or a logger with debug, info, warn and error' : ''}`);
 }
 
+function checkSignal(option, source, value, given) {
+  if (option.values.includes(value)) return value;
+  throw refuse(option, source, given, `one of ${option.values.join(', ')}`);
+}
+
 /** One value, valid, or a typed error. @param {'js' | 'env' | 'flag'} source */
 function check(option, source, given) {
   const value = source === 'js' || typeof given !== 'string' ? given : fromText(option, given);
@@ -124,6 +134,8 @@ function check(option, source, given) {
       return value;
     case 'list':
       return checkList(option, source, value, given);
+    case 'signal':
+      return checkSignal(option, source, value, given);
     case 'log':
       return checkLog(option, source, value, given);
     default:

@@ -42,10 +42,10 @@ function unmark(text) {
 
 /**
  * @param {import('./define.js').Program} program
- * @param {{node?: string, random: () => number, rounds?: number, steps?: number, dir?: string}} options
+ * @param {{node?: string, random: () => number, rounds?: number, steps?: number, dir?: string, take?: object}} options `take`: by takeSnapshot, with these options
  * @returns {Promise<{dir: string, snapshots: string[], expect: {cause: string[], name: string[], file: string, lines: number[] | null, package?: string} | null}>}
  */
-async function runProgram(program, { node = process.execPath, random, rounds = 3, steps, dir }) {
+async function runProgram(program, { node = process.execPath, random, rounds = 3, steps, dir, take }) {
   dir = dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-causes-'));
   const name = makeNaming(random);
   const lines = new Map();
@@ -58,7 +58,7 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
   }
   const main = build[program.kind](dir);
   await new Promise((resolve, reject) => {
-    const env = { PATH: process.env.PATH, SNAPSHOTS: dir, ROUNDS: String(rounds), ...(steps && { STEPS: String(steps) }) };
+    const env = { PATH: process.env.PATH, SNAPSHOTS: dir, ROUNDS: String(rounds), ...(steps && { STEPS: String(steps) }), ...(take && { TAKE: JSON.stringify(take) }) };
     const child = spawn(node, ['--require', drivePath, path.join(dir, main)], { cwd: dir, env, stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     child.stderr.on('data', (chunk) => (stderr += chunk));

@@ -13,6 +13,7 @@ const text = (value) => typeof value === 'string' && value.length > 0;
 const number = (from, to) => (value) => typeof value === 'number' && value >= from && value <= to;
 const whole = (from, to) => (value) => Number.isInteger(value) && value >= from && value <= to;
 const oneOf = (values) => (value) => values.includes(value);
+const YES_OR_NO = [oneOf([true, false]), 'true or false'];
 
 // name: [default, is it right?, what it has to be]
 const OPTIONS = {
@@ -26,7 +27,8 @@ const OPTIONS = {
   compress: [() => 'none', oneOf(PACKINGS), `one of ${PACKINGS.join(', ')}`],
   headroom: [() => undefined, number(0, 100), 'a number from 0 to 100: memory needed as a multiple of the heap'],
   nice: [() => 19, whole(0, 19), 'a whole number from 0 to 19'],
-  keepAlive: [() => true, (value) => typeof value === 'boolean', 'true or false'],
+  redact: [() => false, ...YES_OR_NO],
+  keepAlive: [() => true, ...YES_OR_NO],
 };
 
 /** @param {Record<string, unknown>} [given] */

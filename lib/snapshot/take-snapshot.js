@@ -7,6 +7,7 @@ const v8 = require('node:v8');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
+const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
 
 // Short at first: most of the checks before a snapshot take a millisecond.
@@ -21,6 +22,7 @@ const LAST_POLL_MS = 50;
 async function takeSnapshot(given) {
   const { keepAlive, ...options } = resolve(given);
   const { SnapshotJob } = requireNative();
+  if (options.redact) await learnBuiltIns();
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
   return drive(new SnapshotJob({ ...options, heapUsed, heapTotal }), keepAlive);
 }

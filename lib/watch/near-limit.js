@@ -4,6 +4,7 @@
 
 const v8 = require('node:v8');
 const { requireNative } = require('../native.js');
+const { learnBuiltIns } = require('../snapshot/built-ins.js');
 const { resolve } = require('../snapshot/options.js');
 
 /** By what share of the limit it is raised: enough to end the work in hand, and to say goodbye. */
@@ -21,6 +22,8 @@ class NearLimit {
     const { keepAlive: _, ...request } = resolve({ ...options, reason: 'near-limit' });
     this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });
     this.#emergency.watchHeapLimit(limit * RAISE);
+    // Ahead: there is no JavaScript at that moment.
+    if (request.redact) void learnBuiltIns();
   }
 
   /** What came of it, once: {outcome} or {failure}; null while nothing did. */

@@ -16,6 +16,7 @@ const { answerPrimary } = require('./cluster.js');
 const { saveHeapProfile } = require('./heap-profile.js');
 const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
+const { SnapshotSignal } = require('./signal.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { trackAll, trackCaches, sources, suspects } = require('../track/index.js');
 const { writeReport } = require('../report/files.js');
@@ -35,6 +36,7 @@ const REFUSALS_KEPT = 16;
 
 /** For those who have no watcher in hand (node:diagnostics_channel). */
 const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnostics.channel('plimsoll:snapshot') };
+const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
 
 /** How often the trackers' figures are copied into the published state, in ticks. */
 const ANNEX_EVERY = 5;
@@ -67,6 +69,8 @@ class Watcher extends EventEmitter {
   #stopCaches;
   /** @type {NearLimit | undefined} */
   #nearLimit;
+  /** @type {SnapshotSignal | undefined} */
+  #signal;
   #nice;
   #allocation = new AllocationSampler();
   #allocatedBefore = null;
@@ -95,6 +99,7 @@ class Watcher extends EventEmitter {
       this.#prober = new Prober(this.#sampler.native, this.#options);
       if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
+      if (this.#options.signal !== undefined) this.#signal = new SnapshotSignal(this.#options.signal, () => this.#takeAnyway('signal', 0));
       if (this.#options.sampling) this.#allocation.start();
       this.#stopCaches = trackCaches(this.#options.window);
       if (this.#options.track) this.#tracker = trackAll();
@@ -174,6 +179,7 @@ class Watcher extends EventEmitter {
     this.#tracker?.stop();
     this.#stopCaches?.();
     this.#nearLimit?.close();
+    this.#signal?.close();
     if (running === this) running = undefined;
   }
 
@@ -198,9 +204,9 @@ class Watcher extends EventEmitter {
   }
 
   #watchLimit() {
-    const { maxFiles, maxBytes, cooldown } = this.#options;
+    const { maxFiles, maxBytes, cooldown, redact } = this.#options;
     try {
-      this.#nearLimit = new NearLimit({ dir: this.#dir, maxFiles, maxBytes, cooldown, nice: this.#nice });
+      this.#nearLimit = new NearLimit({ dir: this.#dir, maxFiles, maxBytes, cooldown, redact, nice: this.#nice });
     } catch (error) {
       this.#notes.push(`No snapshot will be taken near the heap's limit: ${error.message}`);
     }
@@ -240,7 +246,7 @@ class Watcher extends EventEmitter {
       case 'threshold':
         this.#emit('pressure', { channel, verdict, health: this.health() });
         if (this.#options.snapshotOn.includes('threshold') && this.#diagnosis === undefined) {
-          this.#take('threshold', { cooldown: this.#options.cooldown }).catch((error) => this.#fail(error));
+          this.#takeAnyway('threshold', this.#options.cooldown);
         }
         break;
       default:
@@ -316,7 +322,7 @@ class Watcher extends EventEmitter {
   /** V8 was about to give up: what the child that was forked there has left. */
   #onNearLimit({ outcome, failure }) {
     const tMs = Math.round(process.uptime() * 1000);
-    if (outcome === undefined) this.#refuse(tMs, failure);
+    if (outcome === undefined) this.#refuse(tMs, 'near-limit', failure);
     else this.#took({ ...outcome, tMs, reason: 'near-limit' });
     this.#updateAnnex();
   }
@@ -328,10 +334,17 @@ class Watcher extends EventEmitter {
     return snapshot;
   }
 
-  #refuse(tMs, { code, message, needed, available }) {
+  #refuse(tMs, reason, { code = 'ERR_PLIMSOLL_SNAPSHOT', message, needed = null, available = null }) {
+    const refusal = { tMs, reason, code, message, neededBytes: needed, availableBytes: available };
     this.#refused++;
-    this.#refusals.push({ tMs, code: code ?? 'ERR_PLIMSOLL_SNAPSHOT', message, neededBytes: needed ?? null, availableBytes: available ?? null });
+    this.#refusals.push(refusal);
     if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
+    if (REFUSED.hasSubscribers) REFUSED.publish(refusal);
+  }
+
+  /** Nobody waits for it. */
+  #takeAnyway(reason, cooldown) {
+    this.#take(reason, { cooldown }).catch((error) => this.#fail(error));
   }
 
   async #take(reason, options) {
@@ -343,13 +356,14 @@ class Watcher extends EventEmitter {
     this.#taking++;
     this.#updateAnnex();
     try {
-      const { dir = this.#dir, maxFiles, maxBytes } = { ...this.#options, ...options, dir: options.dir ?? this.#dir };
-      const snapshot = { ...(await takeSnapshot({ maxFiles, maxBytes, reason, keepAlive: false, nice: this.#nice, ...options, dir })), tMs, reason };
+      const { maxFiles, maxBytes, redact } = this.#options;
+      const given = { dir: this.#dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice: this.#nice, ...options };
+      const snapshot = { ...(await takeSnapshot(given)), tMs, reason };
       // Pages that V8's snapshot builder took from malloc stay with it: no leak of the service.
       if (snapshot.method === 'in-process' && !this.#stopped) native.rebaseNative(Math.max(0, outsideHeap() - before));
       return this.#took(snapshot);
     } catch (error) {
-      this.#refuse(tMs, error);
+      this.#refuse(tMs, reason, error);
       throw error;
     } finally {
       this.#taking--;

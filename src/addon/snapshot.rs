@@ -14,6 +14,7 @@ use crate::snapshot::error::Error as Refusal;
 use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
 use crate::snapshot::name::Compression;
+use crate::snapshot::redaction;
 use crate::snapshot::room::Heap;
 use crate::snapshot::session::{Method, Request};
 use crate::v8;
@@ -39,6 +40,7 @@ pub struct SnapshotRequest {
     pub headroom: Option<f64>,
     /// Of a forked child, 0 to 19.
     pub nice: u8,
+    pub redact: bool,
 }
 
 /// What to do next, and with what result it ended.
@@ -166,6 +168,12 @@ impl ObjectFinalize for SnapshotEmergency {
     }
 }
 
+/// Adds the identifiers of one of Node's own sources to those that redacted snapshots keep.
+#[napi(catch_unwind)]
+pub fn learn_built_in(source: String) {
+    redaction::learn_built_in(source.as_bytes());
+}
+
 /// Which ways of taking snapshots are on, and why not.
 #[napi(object, object_from_js = false)]
 pub struct SnapshotSupport {
@@ -209,6 +217,7 @@ impl TryFrom<SnapshotRequest> for Request {
             heap: Heap { used: whole(request.heap_used), total: whole(request.heap_total) },
             headroom: request.headroom,
             nice: request.nice.min(19),
+            redact: request.redact,
         })
     }
 }

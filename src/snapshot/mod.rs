@@ -11,6 +11,7 @@ pub mod job;
 pub mod name;
 pub mod output;
 pub mod process;
+pub mod redaction;
 pub mod room;
 pub mod session;
 pub mod state;

@@ -1,4 +1,5 @@
-//! The way from V8's chunks to the file: packed, counted, bounded, checked for completeness.
+//! The way from V8's chunks to the file: redacted, packed, counted, bounded, checked for
+//! completeness.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,12 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Place};
 use super::name::Compression;
+use super::redaction::Redactor;
 
 /// V8 writes the counts within the first kilobytes, after the schema.
 const HEAD: usize = 16 * 1024;
 
 /// A snapshot that is being written.
 pub struct Output {
+    redactor: Option<Redactor>,
+    target: Target,
+}
+
+/// What the text goes to that may be in the file.
+struct Target {
     packer: Packer,
     head: Vec<u8>,
     last: Option<u8>,
@@ -26,11 +34,16 @@ enum Packer {
 }
 
 impl Output {
-    /// Writes to `file` at most `max_bytes` bytes.
+    /// Writes to `file` at most `max_bytes` bytes, and nothing that `redactor` takes out.
     ///
     /// # Errors
     /// Where the compressor cannot be set up.
-    pub fn new(file: File, compression: Compression, max_bytes: u64) -> io::Result<Self> {
+    pub fn new(
+        file: File,
+        compression: Compression,
+        max_bytes: u64,
+        redactor: Option<Redactor>,
+    ) -> io::Result<Self> {
         let bounded = Bounded { file, written: 0, max_bytes };
         let packer = match compression {
             Compression::None => Packer::Plain(bounded),
@@ -38,7 +51,8 @@ impl Output {
             Compression::Gzip => Packer::Gzip(GzEncoder::new(bounded, flate2::Compression::fast())),
             Compression::Zstd => Packer::Zstd(zstd::Encoder::new(bounded, 1)?),
         };
-        Ok(Self { packer, head: Vec::with_capacity(HEAD), last: None })
+        let target = Target { packer, head: Vec::with_capacity(HEAD), last: None };
+        Ok(Self { redactor, target })
     }
 
     /// Adds a piece of the JSON text.
@@ -46,6 +60,37 @@ impl Output {
     /// # Errors
     /// As writing to the file, or where it would grow past its bound.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        let Self { redactor, target } = self;
+        match redactor {
+            Some(redactor) => redactor.write(chunk, &mut |text| target.write(text)),
+            None => target.write(chunk),
+        }
+    }
+
+    /// Ends the file and makes it durable.
+    ///
+    /// # Errors
+    /// As writing, or where the text is not a whole snapshot.
+    pub fn finish(self) -> Result<Written, Error> {
+        let Target { packer, head, last } = self.target;
+        let nodes = node_count(&head);
+        let whole = self.redactor.is_none_or(|redactor| redactor.is_whole());
+        let (Some(nodes), Some(b'}'), true) = (nodes, last, whole) else {
+            return Err(Error::Failed { what: "V8 wrote an incomplete snapshot".into() });
+        };
+        let bounded = match packer {
+            Packer::Plain(out) => Ok(out),
+            Packer::Gzip(out) => out.finish(),
+            Packer::Zstd(out) => out.finish(),
+        };
+        let Bounded { file, written, .. } = bounded.map_err(|error| sort(&error))?;
+        file.sync_all().map_err(|error| sort(&error))?;
+        Ok(Written { bytes: written, nodes })
+    }
+}
+
+impl Target {
+    fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&chunk[..room.min(chunk.len())]);
         self.last = chunk.iter().rfind(|byte| !byte.is_ascii_whitespace()).copied().or(self.last);
@@ -55,25 +100,6 @@ impl Output {
             Packer::Zstd(out) => out.write_all(chunk),
         };
         written.map_err(|error| sort(&error))
-    }
-
-    /// Ends the file and makes it durable.
-    ///
-    /// # Errors
-    /// As writing, or where the text is not a whole snapshot.
-    pub fn finish(self) -> Result<Written, Error> {
-        let nodes = node_count(&self.head);
-        let (Some(nodes), Some(b'}')) = (nodes, self.last) else {
-            return Err(Error::Failed { what: "V8 wrote an incomplete snapshot".into() });
-        };
-        let bounded = match self.packer {
-            Packer::Plain(out) => Ok(out),
-            Packer::Gzip(out) => out.finish(),
-            Packer::Zstd(out) => out.finish(),
-        };
-        let Bounded { file, written, .. } = bounded.map_err(|error| sort(&error))?;
-        file.sync_all().map_err(|error| sort(&error))?;
-        Ok(Written { bytes: written, nodes })
     }
 }
 
@@ -155,7 +181,7 @@ mod tests {
         text: &[u8],
     ) -> Result<Written, Error> {
         let file = File::create(dir.0.join("f")).unwrap();
-        let mut output = Output::new(file, compression, max).unwrap();
+        let mut output = Output::new(file, compression, max, None).unwrap();
         for chunk in text.chunks(5) {
             output.write(chunk)?;
         }

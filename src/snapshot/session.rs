@@ -1,12 +1,14 @@
 //! One attempt at a snapshot, from the checks before it to the retention after it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::{Error, Holder};
 use super::name::Compression;
 use super::output::{Output, Written};
+use super::redaction::{Names, Redactor};
 use super::room::{self, Builder, Heap};
 use super::store::{Partial, Store};
 
@@ -48,6 +50,8 @@ pub struct Request {
     pub headroom: Option<f64>,
     /// The niceness of a forked child, 0 to 19.
     pub nice: u8,
+    /// Whether contents are taken out of it.
+    pub redact: bool,
 }
 
 /// A snapshot that was taken.
@@ -68,10 +72,12 @@ pub struct Outcome {
 }
 
 /// How the file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Packing {
     compression: Compression,
     max_bytes: u64,
+    /// The names that stay beside those of the scripts, where contents are taken out.
+    redaction: Option<Arc<Names>>,
 }
 
 impl Packing {
@@ -79,8 +85,9 @@ impl Packing {
     ///
     /// # Errors
     /// Where no descriptor or no compressor can be had.
-    pub fn output(self, partial: &Partial) -> Result<Output, Error> {
-        Output::new(partial.writer()?, self.compression, self.max_bytes)
+    pub fn output(&self, partial: &Partial) -> Result<Output, Error> {
+        let redactor = self.redaction.clone().map(Redactor::new);
+        Output::new(partial.writer()?, self.compression, self.max_bytes, redactor)
             .map_err(|error| Error::io(&partial.path(), &error))
     }
 }
@@ -161,7 +168,8 @@ impl Session {
     /// How the file is to be written.
     #[must_use]
     pub fn packing(&self) -> Packing {
-        Packing { compression: self.request.compression, max_bytes: self.request.max_bytes }
+        let Request { compression, max_bytes, redact, .. } = self.request;
+        Packing { compression, max_bytes, redaction: redact.then(Names::built_in) }
     }
 
     /// Remembers why a try failed that is followed by another.

@@ -1,0 +1,321 @@
+//! The strings of a snapshot: what they are used for, and what is shown of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::names::{self, Names};
+use super::role::{self, Role};
+use super::{MOST_STRINGS, Redactor, Sink, Stage, unknown};
+use crate::snapshot::error::Error;
+
+/// The names that V8 gives nodes whose content it does not show.
+const NO_CONTENT: [&[u8]; 7] = [
+    b"(concatenated string)",
+    b"(sliced string)",
+    b"symbol",
+    b"private symbol",
+    b"bigint",
+    b"heap number",
+    b"smi number",
+];
+/// No exported name is longer.
+const LONGEST_EXPORT: usize = 64;
+
+/// The table of strings.
+#[derive(Debug)]
+pub struct Strings {
+    names: Arc<Names>,
+    /// What each string is used for, by index.
+    roles: Vec<Role>,
+    entries: Vec<Entry>,
+    /// The texts of those that may stay.
+    texts: Vec<u8>,
+    /// The string that is being read, as it stands in the file.
+    raw: Vec<u8>,
+    written: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// UTF-16 code units; V8 shows at most 1024 characters.
+    length: u32,
+    /// Where its text begins; it ends where that of the next entry begins.
+    text: usize,
+}
+
+impl Redactor {
+    /// Reads on in a string: how much of `text` belongs to it.
+    pub(super) fn string(&mut self, text: &[u8], escaped: bool) -> usize {
+        let raw = &mut self.strings.raw;
+        if escaped {
+            raw.push(text[0]);
+            self.stage = Stage::String { escaped: false };
+            return 1;
+        }
+        let end = memchr::memchr2(b'"', b'\\', text);
+        raw.extend_from_slice(&text[..end.unwrap_or(text.len())]);
+        match end {
+            None => text.len(),
+            Some(end) if text[end] == b'\\' => {
+                raw.push(b'\\');
+                self.stage = Stage::String { escaped: true };
+                end + 1
+            }
+            Some(end) => {
+                self.strings.add();
+                self.stage = Stage::Strings;
+                end + 1
+            }
+        }
+    }
+}
+
+impl Strings {
+    pub fn new(names: Arc<Names>) -> Self {
+        Self {
+            names,
+            roles: Vec::new(),
+            entries: Vec::new(),
+            texts: Vec::new(),
+            raw: Vec::new(),
+            written: false,
+        }
+    }
+
+    /// String `index` is used in this role: its new index.
+    pub fn name(&mut self, index: u64, role: Role) -> Result<u64, Error> {
+        let at =
+            usize::try_from(index).ok().filter(|_| index < MOST_STRINGS).ok_or_else(unknown)?;
+        if at >= self.roles.len() {
+            self.roles.resize((at + 1).max(2 * self.roles.len()), 0);
+        }
+        self.roles[at] |= role;
+        Ok(2 * index + u64::from(role == role::CONTENT))
+    }
+
+    pub fn is_written(&self) -> bool {
+        self.written
+    }
+
+    /// The string in `raw` is complete.
+    fn add(&mut self) {
+        let roles = self.role(self.entries.len());
+        let length = length(&self.raw);
+        self.entries.push(Entry { length, text: self.texts.len() });
+        let may_stay = roles & role::NAME != 0
+            || (roles & role::CONTENT != 0 && self.raw.len() <= LONGEST_EXPORT);
+        if may_stay {
+            match unescaped(&self.raw) {
+                Some(text) => self.texts.extend_from_slice(text.as_bytes()),
+                // Not an identifier, whatever it is.
+                None => self.texts.extend_from_slice(&self.raw),
+            }
+        }
+        self.raw.clear();
+    }
+
+    fn role(&self, index: usize) -> Role {
+        self.roles.get(index).copied().unwrap_or(0)
+    }
+
+    fn text(&self, index: usize) -> &[u8] {
+        let end = self.entries.get(index + 1).map_or(self.texts.len(), |next| next.text);
+        &self.texts[self.entries[index].text..end]
+    }
+
+    /// Writes all of them but the closing bracket.
+    pub fn write(&mut self, out: &mut Vec<u8>, piece: usize, sink: &mut Sink) -> Result<(), Error> {
+        // A name that is used and not there: the table is not whole.
+        if self.roles.iter().skip(self.entries.len()).any(|&role| role != 0) {
+            return Err(unknown());
+        }
+        let names = self.learned();
+        for index in 0..self.entries.len() {
+            out.extend_from_slice(if index == 0 { b"" } else { b",\n" });
+            let roles = self.role(index);
+            let text = self.text(index);
+            quote(out, &name(roles & role::NAME, text, &names));
+            out.push(b',');
+            quote(out, &content(roles & role::CONTENT, text, self.entries[index].length, &names));
+            if out.len() >= piece {
+                sink(out)?;
+                out.clear();
+            }
+        }
+        self.written = true;
+        Ok(())
+    }
+
+    /// The identifiers of the code: what the snapshot shows of it, and the files of its scripts.
+    fn learned(&self) -> Names {
+        let mut names = (*self.names).clone();
+        let mut files = Vec::new();
+        for index in 0..self.entries.len() {
+            let roles = self.role(index);
+            if roles & (role::CODE | role::VARIABLE) == 0 {
+                continue;
+            }
+            let text = self.text(index);
+            if names::is_identifier(text) {
+                names.insert(text);
+            } else if roles & role::CODE != 0
+                && let Some(path) = names::script_path(text)
+            {
+                files.push(file(path));
+            }
+        }
+        names.learn_files(&files);
+        names
+    }
+}
+
+/// What is shown of a name.
+fn name(roles: Role, text: &[u8], names: &Names) -> Vec<u8> {
+    let has = |role| roles & role != 0;
+    let stays = text.is_empty()
+        || (has(role::FIXED) && !is_entry(text))
+        || (has(role::CODE) && is_of_code(text))
+        || (has(role::VARIABLE)
+            && text
+                .split(|&byte| byte == b'.')
+                .all(|part| part.is_empty() || names::is_identifier(part)))
+        || (has(role::SHAPE) && names::is_like_identifier(text))
+        || (has(role::TYPE) && is_type(text, names))
+        || (has(role::PROPERTY | role::SHAPE) && names.know(text));
+    match () {
+        () if roles == 0 => Vec::new(),
+        () if stays => text.to_vec(),
+        () if has(role::FIXED) && is_entry(text) => entry(text),
+        () => match names::script_path(text).filter(|_| has(role::CODE)) {
+            Some(path) => path.to_vec(),
+            None => names::placeholder(text).into_bytes(),
+        },
+    }
+}
+
+/// What is shown of a content: how long it is. Names of exports stay, since an ES module has no
+/// others for its variables.
+fn content(roles: Role, text: &[u8], length: u32, names: &Names) -> Vec<u8> {
+    match roles {
+        0 => Vec::new(),
+        _ if NO_CONTENT.contains(&text) || (names::is_identifier(text) && names.exports(text)) => {
+            text.to_vec()
+        }
+        _ => format!("(length {length})").into_bytes(),
+    }
+}
+
+/// Names of functions, scripts of Node and of V8's, and V8's own names of code.
+fn is_of_code(text: &[u8]) -> bool {
+    const FORMS: [(&[u8], &[u8]); 6] = [
+        (b"(", b")"),
+        (b"<", b">"),
+        (b"node:", b""),
+        (b"system / ", b""),
+        (b"[eval", b"]"),
+        (b"wasm://wasm/", b""),
+    ];
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_ ()/.:<>[]-".contains(byte);
+    let has_form = |(start, end): &(&[u8], &[u8])| text.starts_with(start) && text.ends_with(end);
+    names::is_like_identifier(text)
+        || matches!(text, b"evalmachine.<anonymous>" | b"[worker eval]")
+        || (FORMS.iter().any(has_form) && text.iter().all(is_plain))
+}
+
+/// `Map`, `Array Iterator`, `WebAssembly.Memory`, `system / Context`.
+fn is_type(text: &[u8], names: &Names) -> bool {
+    text.starts_with(b"system / ")
+        || text.split(|byte| matches!(byte, b' ' | b'.')).all(|word| names.know(word))
+}
+
+const ENTRY: &[u8] = b" / part of key (";
+const ENTRY_END: &[u8] = b" pair in WeakMap (table @";
+
+fn is_entry(text: &[u8]) -> bool {
+    memchr::memmem::find(text, ENTRY).is_some()
+}
+
+/// The name of an edge to an entry of a `WeakMap` holds the names of key and value: "N / part of
+/// key (NAME @ID) -> value (NAME @ID) pair in WeakMap (table @ID)".
+fn entry(text: &[u8]) -> Vec<u8> {
+    let parts = || {
+        let number = digits_at_start(text);
+        let end = memchr::memmem::rfind(text, ENTRY_END)?;
+        let value = digits_at_end(text[..end].strip_suffix(b")")?);
+        // The names may hold anything: the first that follows an id is the real one.
+        let key = memchr::memmem::find_iter(&text[..end], b") -> value (")
+            .map(|at| digits_at_end(&text[..at]))
+            .find(|id| !id.is_empty())?;
+        let table = digits_at_start(&text[end + ENTRY_END.len()..]);
+        Some([number, key, value, table].map(String::from_utf8_lossy))
+    };
+    match parts() {
+        Some([number, key, value, table]) => {
+            format!("{number} / part of key (key @{key}) -> value (value @{value}) pair in WeakMap (table @{table})").into_bytes()
+        }
+        None => names::placeholder(text).into_bytes(),
+    }
+}
+
+fn digits_at_start(text: &[u8]) -> &[u8] {
+    &text[..text.iter().take_while(|byte| byte.is_ascii_digit()).count()]
+}
+
+fn digits_at_end(text: &[u8]) -> &[u8] {
+    &text[text.len() - text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count()..]
+}
+
+/// The file that a script's name means: a path, or a URL with its escapes.
+fn file(script: &[u8]) -> PathBuf {
+    let Some(path) = script.strip_prefix(b"file://") else {
+        return PathBuf::from(String::from_utf8_lossy(script).into_owned());
+    };
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, tail @ ..] = rest {
+        let escape =
+            tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    PathBuf::from(String::from_utf8_lossy(&decoded).into_owned())
+}
+
+/// The text of a JSON string. Half of a surrogate pair, which V8 may write, is no text.
+fn unescaped(raw: &[u8]) -> Option<std::borrow::Cow<'_, str>> {
+    if memchr::memchr(b'\\', raw).is_none() {
+        return std::str::from_utf8(raw).ok().map(Into::into);
+    }
+    let quoted = [b"\"", raw, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).ok().map(Into::into)
+}
+
+fn quote(out: &mut Vec<u8>, text: &[u8]) {
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(&mut *out, &String::from_utf8_lossy(text));
+}
+
+/// UTF-16 code units of a JSON string.
+fn length(raw: &[u8]) -> u32 {
+    let mut length = 0;
+    let mut at = 0;
+    while let Some(&byte) = raw.get(at) {
+        let (units, bytes) = match byte {
+            b'\\' => (1, if raw.get(at + 1) == Some(&b'u') { 6 } else { 2 }),
+            0x80..=0xbf => (0, 1),
+            0xf0.. => (2, 1),
+            _ => (1, 1),
+        };
+        length += units;
+        at += bytes;
+    }
+    length
+}
