@@ -11,6 +11,12 @@ const { temporaryDir, parse, snapshotsIn } = require('./children/snapshot-suppor
 
 const quiet = { interval: 50, window: 1000, snapshotOn: [], report: [] };
 
+/** As a service's server does: a watcher's snapshots keep nothing alive. */
+function stayAlive(t) {
+  const timer = setInterval(() => {}, 60_000);
+  t.after(() => clearInterval(timer));
+}
+
 /** What a channel says while the test runs. */
 function listen(t, channel) {
   const heard = [];
@@ -21,6 +27,7 @@ function listen(t, channel) {
 }
 
 test('a signal takes a snapshot, where the user opted in', async (t) => {
+  stayAlive(t);
   const dir = temporaryDir(t);
   const heard = listen(t, 'plimsoll:snapshot');
   const watcher = watch({ ...quiet, dir, signal: 'SIGUSR2', redact: true });
@@ -51,6 +58,7 @@ test('without the option a signal is nobody\'s', (t) => {
 });
 
 test('a refusal is told: its reason, its code and its numbers', async (t) => {
+  stayAlive(t);
   const file = path.join(temporaryDir(t), 'file');
   fs.writeFileSync(file, '');
   const heard = listen(t, 'plimsoll:snapshot-refused');
