@@ -422,6 +422,9 @@ mod tests {
             (CLOSURE, "login", &[(CONTEXT, "tokens"), (PROPERTY, "tokens"), (PROPERTY, "login")]),
             (CODE, "file:///srv/none.mjs?secret", &[(ELEMENT, "7"), (ELEMENT, "123456789")]),
             (CODE, "data:text/javascript,secret", &[]),
+            (STRING, "file:///srv/none.mjs?secret", &[]),
+            (STRING, "data:text/javascript,secret", &[]),
+            (STRING, "login", &[]),
         ]);
         let (nodes, edges) = read(&redact(&text, usize::MAX).unwrap());
         let hashed = |name: &str| names::placeholder(name.as_bytes());
@@ -438,6 +441,9 @@ mod tests {
             "login",
             "file:///srv/none.mjs",
             &data,
+            "file:///srv/none.mjs",
+            "(length 27)",
+            "(length 5)",
         ];
         assert_eq!(nodes, expected);
         let [key, port] = ["secret", "127.0.0.1:80:"].map(hashed);

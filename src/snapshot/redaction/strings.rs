@@ -136,7 +136,7 @@ impl Strings {
             let text = self.text(index);
             quote(out, &name(roles & role::NAME, text, &names));
             out.push(b',');
-            quote(out, &content(roles & role::CONTENT, text, self.entries[index].length, &names));
+            quote(out, &content(roles, text, self.entries[index].length, &names));
             if out.len() >= piece {
                 sink(out)?;
                 out.clear();
@@ -194,15 +194,21 @@ fn name(roles: Role, text: &[u8], names: &Names) -> Vec<u8> {
 }
 
 /// What is shown of a content: how long it is. Names of exports stay, since an ES module has no
-/// others for its variables.
+/// others for its variables, and those of scripts, which lead to the file.
 fn content(roles: Role, text: &[u8], length: u32, names: &Names) -> Vec<u8> {
-    match roles {
-        0 => Vec::new(),
-        _ if NO_CONTENT.contains(&text) || (names::is_identifier(text) && names.exports(text)) => {
-            text.to_vec()
-        }
-        _ => format!("(length {length})").into_bytes(),
+    let is_export = || names::is_identifier(text) && names.exports(text);
+    match script_name(text).filter(|_| roles & role::CODE != 0) {
+        _ if roles & role::CONTENT == 0 => Vec::new(),
+        Some(name) => name.to_vec(),
+        None if NO_CONTENT.contains(&text) || is_export() => text.to_vec(),
+        None => format!("(length {length})").into_bytes(),
     }
+}
+
+/// The name of a script, without what an import may carry in it.
+fn script_name(text: &[u8]) -> Option<&[u8]> {
+    let is_nameless = || is_of_code(text) && !names::is_like_identifier(text);
+    names::script_path(text).or_else(|| is_nameless().then_some(text))
 }
 
 /// Names of functions, scripts of Node and of V8's, and V8's own names of code.
