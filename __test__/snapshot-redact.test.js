@@ -106,11 +106,20 @@ test('a leak is named by file, line and variable in redacted snapshots', async (
   const random = seeded(Math.floor(Math.random() * 2 ** 32));
   const causes = ['map: class field', 'object: ', 'closure', 'listeners', 'timers'];
   const chosen = causes.map((cause) => programs.find(({ title, expect }) => title.startsWith(cause) && expect !== null));
-  const exported = programs.find(({ kind }) => kind === 'esm');
-  for (const program of new Set([...chosen, exported])) {
+  for (const program of chosen) {
     const { dir, snapshots, expect } = await runProgram(program, { random, take: { method: methods[0], redact: true } });
     t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
     const { suspects } = JSON.parse(await requireNative().analyzeSnapshots(snapshots));
-    assert.equal(judge(suspects, expect), null, `${program.title}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
+    // An event's name is data: it is hashed like the keys of a dictionary.
+    const judged = program.title.startsWith('listeners') ? { ...expect, name: ['redacted-'] } : expect;
+    assert.equal(judge(suspects, judged), null, `${program.title}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
   }
+});
+
+test("an ES module's binding is named without its file, which is data of the module", async (t) => {
+  const program = programs.find(({ kind }) => kind === 'esm');
+  const { dir, snapshots, expect } = await runProgram(program, { random: seeded(1), take: { method: methods[0], redact: true } });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const [{ cause, name }] = JSON.parse(await requireNative().analyzeSnapshots(snapshots)).suspects;
+  assert.deepEqual([cause, name], [expect.cause[0], expect.name[0]]);
 });

@@ -40,7 +40,7 @@ pub struct SnapshotRequest {
     pub headroom: Option<f64>,
     /// Of a forked child, 0 to 19.
     pub nice: u8,
-    pub redact: bool,
+    pub redact: Option<bool>,
 }
 
 /// What to do next, and with what result it ended.
@@ -217,7 +217,7 @@ impl TryFrom<SnapshotRequest> for Request {
             heap: Heap { used: whole(request.heap_used), total: whole(request.heap_total) },
             headroom: request.headroom,
             nice: request.nice.min(19),
-            redact: request.redact,
+            redact: request.redact.unwrap_or(false),
         })
     }
 }

@@ -138,8 +138,9 @@ struct ByName<'a> {
     found: &'a mut Vec<Node>,
     taken: Vec<bool>,
     visited: Vec<bool>,
-    /// The later snapshot's strings as indexes into the earlier one's table.
-    strings: Vec<u32>,
+    /// The strings of the earlier and of the later snapshot as indexes into the earlier one's table, one index for each
+    /// text: where a snapshot was redacted, many of its strings have the same.
+    strings: [Vec<u32>; 2],
     /// Names that hold ids (of WeakMap entries): those of the earlier and of the later snapshot.
     entry_names: [Vec<bool>; 2],
     queue: VecDeque<(Node, Node)>,
@@ -166,9 +167,11 @@ impl<'a> ByName<'a> {
         let index: FxHashMap<&[u8], u32> = (0..earlier.string_count() as u32)
             .map(|string| (earlier.raw_string(string), string))
             .collect();
-        let strings = (0..later.string_count() as u32)
-            .map(|string| index.get(later.raw_string(string)).copied().unwrap_or(u32::MAX))
-            .collect();
+        let strings = [earlier, later].map(|snapshot| {
+            (0..snapshot.string_count() as u32)
+                .map(|string| index.get(snapshot.raw_string(string)).copied().unwrap_or(u32::MAX))
+                .collect()
+        });
         let finder = memchr::memmem::Finder::new(b" / part of key (");
         let entry_names = [earlier, later].map(|snapshot| {
             (0..snapshot.string_count() as u32)
@@ -226,9 +229,11 @@ impl<'a> ByName<'a> {
             .map(|edge| match edge.name {
                 EdgeName::Index(index) => ((edge.kind, false, index), edge.to),
                 EdgeName::String(name) if self.entry_names[0][name as usize] => {
-                    ((edge.kind, true, self.earlier.name_index(edge.to)), edge.to)
+                    ((edge.kind, true, self.earlier_name(edge.to)), edge.to)
                 }
-                EdgeName::String(name) => ((edge.kind, false, name), edge.to),
+                EdgeName::String(name) => {
+                    ((edge.kind, false, self.strings[0][name as usize]), edge.to)
+                }
             })
             .collect();
         let theirs: Vec<(Key, Node)> = self
@@ -243,7 +248,7 @@ impl<'a> ByName<'a> {
                     }
                     EdgeName::String(name) => (false, name),
                 };
-                let name = self.strings[name as usize];
+                let name = self.strings[1][name as usize];
                 (name != u32::MAX).then_some(((edge.kind, is_entry, name), edge.to))
             })
             .collect();
@@ -267,6 +272,10 @@ impl<'a> ByName<'a> {
         }
     }
 
+    fn earlier_name(&self, node: Node) -> u32 {
+        self.strings[0][self.earlier.name_index(node) as usize]
+    }
+
     fn pair(&mut self, earlier: Node, later: Node) {
         let found = self.found[later as usize];
         if found != NONE {
@@ -283,8 +292,7 @@ impl<'a> ByName<'a> {
 
     fn is_alike(&self, earlier: Node, later: Node) -> bool {
         self.earlier.kind(earlier) == self.later.kind(later)
-            && self.strings[self.later.name_index(later) as usize]
-                == self.earlier.name_index(earlier)
+            && self.strings[1][self.later.name_index(later) as usize] == self.earlier_name(earlier)
             && self.earlier.location(earlier) == self.later.location(later)
     }
 }
