@@ -319,6 +319,9 @@ fn unknown() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Kinds and names.
+    type Edges<'a> = &'a [(usize, &'a str)];
     use proptest::prelude::*;
 
     const META: &str = r#""meta":{"node_fields":["type","name","id","self_size","edge_count","detachedness"],
@@ -338,7 +341,7 @@ mod tests {
     const INTERNAL: usize = 3;
 
     /// A snapshot of nodes (kind, name, edges), whose edges are (kind, name or index).
-    fn snapshot(nodes: &[(usize, &str, &[(usize, &str)])]) -> String {
+    fn snapshot(nodes: &[(usize, &str, Edges)]) -> String {
         let mut strings = vec!["<dummy>"];
         let mut index = |text| {
             strings.iter().position(|string| *string == text).unwrap_or_else(|| {
