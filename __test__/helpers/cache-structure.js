@@ -5,9 +5,10 @@ const { SIZE, BYTES, CAPACITY } = require('../../lib/cache/registry.js');
 
 /** Asserts everything that must hold of a BoundedMap between any two operations. */
 exports.checkStructure = function checkStructure(map) {
-  const { index, keys, values, policy, record, expiry, nextExpiry, sizes, free, used, slots } = structureOf(map);
+  const { index, plain, keys, values, policy, record, expiry, nextExpiry, sizes, free, used, slots } = structureOf(map);
   assert.equal(index.size, used - free.length, 'each slot in use is in the index, once');
   assert.ok(used <= slots);
+  assert.equal(plain, index instanceof Map && expiry === null ? index : null);
   assert.equal(record[SIZE], index.size);
   assert.ok(index.size <= record[CAPACITY]);
 

@@ -32,6 +32,8 @@ class BoundedMap {
   #ints = new IntTable();
   /** The same, or a Map. @type {IntTable | Map<unknown, number>} */
   #index = this.#ints;
+  /** The index where a look-up in it is all there is to finding an entry: it is a Map, and no entry ends. @type {Map<unknown, number> | null} */
+  #plain = null;
   #keys = cells(0);
   #values = cells(0);
   /** @type {Adaptive | Lru} */
@@ -86,6 +88,17 @@ class BoundedMap {
   }
 
   get(key) {
+    const plain = this.#plain;
+    if (plain !== null) {
+      const slot = plain.get(key);
+      if (slot === undefined) {
+        this.#record[MISSES]++;
+        return undefined;
+      }
+      this.#record[HITS]++;
+      this.#policy.touch(slot);
+      return this.#values[slot];
+    }
     const slot = this.#hit(key);
     return slot === MISS ? undefined : this.#values[slot];
   }
@@ -102,6 +115,13 @@ class BoundedMap {
   }
 
   set(key, value, options = undefined) {
+    const plain = this.#plain;
+    if (plain !== null && options === undefined && this.#sizes === null) {
+      const slot = plain.get(key);
+      if (slot === undefined) this.#insert(key, value, 0, Infinity);
+      else this.#replaceValue(slot, value);
+      return this;
+    }
     this.#put(key, value, options === undefined ? this.#ttl : this.#ttlOf(options));
     return this;
   }
@@ -222,6 +242,7 @@ class BoundedMap {
   #leaveInts() {
     this.#index = this.#ints.toMap(this.#keys);
     this.#ints = null;
+    if (this.#expiry === null) this.#plain = this.#index;
   }
 
   /** The slot of a live entry, counted and used; MISS, counted, for none. */
@@ -247,10 +268,14 @@ class BoundedMap {
   }
 
   #update(slot, value, ttl) {
+    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+    this.#replaceValue(slot, value);
+  }
+
+  #replaceValue(slot, value) {
     const old = this.#values[slot];
     this.#values[slot] = value;
     this.#policy.touch(slot);
-    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
     if (this.#onEvict !== undefined && !Object.is(old, value)) (0, this.#onEvict)(old, this.#keys[slot], 'set');
   }
 
@@ -411,6 +436,7 @@ class BoundedMap {
 
   #keepExpiry() {
     this.#expiry = new Float64Array(this.#slots).fill(Infinity);
+    this.#plain = null;
     sweeper.add(this);
   }
 
@@ -487,6 +513,7 @@ class BoundedMap {
     readEntry = (map, slot) => (map.#isDue(slot) ? SKIP : [map.#keys[slot], map.#values[slot]]);
     structureOf = (map) => ({
       index: map.#index,
+      plain: map.#plain,
       keys: map.#keys,
       values: map.#values,
       policy: map.#policy,
