@@ -1,6 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -15,8 +16,8 @@ const PROGRAM = path.join(__dirname, 'children/plain-leak.js');
 const linux = process.platform !== 'linux' && 'reads /proc';
 
 /** A Node process of another program, running. */
-async function start(t, { flags = ['--inspect-port=0'], program = PROGRAM } = {}) {
-  const child = spawn(process.execPath, [...flags, program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '' } });
+async function start(t, { flags = ['--inspect-port=0'], program = PROGRAM, env } = {}) {
+  const child = spawn(process.execPath, [...flags, program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '', ...env } });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
@@ -66,6 +67,31 @@ test('a running process is observed, its leak named, and its inspector closed ag
   assert.deepEqual(fs.readdirSync(dir).filter((name) => name.endsWith('.partial')), []);
   await until(() => listeningPorts(child.pid).size === 0);
   assert.equal(child.exitCode, null, 'it runs on');
+});
+
+test('with --redact the leak is named and no secret reaches the disk', { skip: linux, timeout: 240_000 }, async (t) => {
+  const dir = folder(t);
+  const program = path.join(dir, 'ledger.js');
+  fs.writeFileSync(program, `
+    const entries = new Map();
+    let id = 0;
+    setInterval(() => { for (let n = 0; n < 50; n++) entries.set(process.env.MARK + id, { token: process.env.MARK + id++ }); }, 10);
+    process.stdout.write('ready');`);
+  const mark = `q${crypto.randomBytes(8).toString('hex')}`;
+  const child = await start(t, { program, env: { MARK: mark } });
+  const dumps = path.join(dir, 'dumps');
+  fs.mkdirSync(dumps);
+  const { err } = await cli('--yes', '--redact', '--interval', '100ms', '--duration', '4s', '--dir', dumps, '--json', path.join(dir, 'r.json'), String(child.pid));
+  assert.match(err, /without its data/);
+  const { snapshots, suspects } = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
+  assert.equal(snapshots.length, 3);
+  for (const { path: file, bytes } of snapshots) {
+    const text = fs.readFileSync(file, 'latin1');
+    assert.equal(text.length, bytes);
+    assert.equal(text.includes(mark), false);
+    assert.ok(JSON.parse(text).strings.includes('(length 18)'), 'the secrets, by their length');
+  }
+  assert.deepEqual([suspects[0].cause, suspects[0].name, path.basename(suspects[0].file)], ['map', 'entries', 'ledger.js']);
 });
 
 test('without consent nothing is stopped, and the inspector is closed again', { skip: linux }, async (t) => {

@@ -24,6 +24,7 @@ const options = {
   port: { type: 'string', value: 'PORT', description: "the inspector's port, where it cannot be found out" },
   yes: { type: 'boolean', short: 'y', description: 'take snapshots without asking: each stops the process for a while' },
   'no-snapshots': { type: 'boolean', description: 'observe only, and stop nothing' },
+  redact: { type: 'boolean', description: 'snapshots keep the graph, the sizes and the names of the code, and nothing of the data' },
   json: { type: 'string', value: 'FILE', description: 'write the report as JSON' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
 };
@@ -47,13 +48,13 @@ function parse(values, positionals) {
   const total = flag('window', values.duration ?? '2m');
   const least = 2 * READINGS * interval;
   if (total < least) throw usage(`--duration must be at least ${duration(least)} (${2 * READINGS} intervals): with fewer readings no trend can be told.`);
-  return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), READINGS * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.') };
+  return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), READINGS * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.'), redact: values.redact ?? false };
 }
 
 /** Whether the process may be stopped for snapshots. */
 async function consent(values, observer, pid, io) {
   if (values['no-snapshots']) return false;
-  io.stderr.write(`plimsoll: three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, secrets included.\n`);
+  io.stderr.write(`plimsoll: three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.\n`);
   if (values.yes) return true;
   if (!io.stderr.isTTY || !process.stdin.isTTY) throw usage('add --yes to go on without being asked, or --no-snapshots to only observe.');
   const question = readline.createInterface({ input: process.stdin, output: io.stderr });

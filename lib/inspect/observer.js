@@ -133,9 +133,9 @@ class Observer {
       return;
     }
     const before = rss - heapTotal - external;
-    const { dir } = this.#options;
+    const { dir, redact } = this.#options;
     try {
-      const snapshot = await takeSnapshot(this.#session, { dir, pid: this.#about.pid, sequence: this.#snapshots.length + 1 });
+      const snapshot = await takeSnapshot(this.#session, { dir, pid: this.#about.pid, sequence: this.#snapshots.length + 1, redact });
       this.#snapshots.push({ ...snapshot, tMs: t, reason: 'attach' });
       this.#stopped += snapshot.pauseMs;
       say(`snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process stood still for ${duration(snapshot.pauseMs)}`);

@@ -4,6 +4,8 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
+const { requireNative } = require('../native.js');
+const { learnBuiltIns } = require('../snapshot/built-ins.js');
 
 const pad = (n, width = 2) => String(n).padStart(width, '0');
 
@@ -14,12 +16,21 @@ function nameOf(pid, sequence, now = new Date()) {
   return `Heap.${date}.${time}.${pid}.0.${pad(sequence, 3)}.heapsnapshot`;
 }
 
+/** What is written of each piece of the text. */
+async function rewriter(redact) {
+  if (!redact) return { write: (text) => text, isWhole: () => true };
+  await learnBuiltIns();
+  const { SnapshotRedactor } = requireNative();
+  return new SnapshotRedactor();
+}
+
 /**
  * @param {import('./session.js').Session} session
- * @param {{dir: string, pid: number, sequence: number}} options
+ * @param {{dir: string, pid: number, sequence: number, redact?: boolean}} options redact: nothing of the data reaches the disk
  * @returns {Promise<{path: string, method: 'inspector', pauseMs: number, bytes: number, nodes: number | null}>}
  */
-async function takeSnapshot(session, { dir, pid, sequence }) {
+async function takeSnapshot(session, { dir, pid, sequence, redact = false }) {
+  const text = await rewriter(redact);
   const file = path.join(dir, nameOf(pid, sequence));
   const partial = `${file}.partial`;
   let fd;
@@ -32,18 +43,24 @@ async function takeSnapshot(session, { dir, pid, sequence }) {
   let head = '';
   let failure;
   const write = ({ chunk }) => {
+    if (failure) return;
     if (head.length < 4096) head += chunk.slice(0, 4096);
     try {
-      bytes += fs.writeSync(fd, chunk);
+      const piece = text.write(chunk);
+      // Unlike writeSync, all of it or an error.
+      fs.appendFileSync(fd, piece);
+      bytes += Buffer.byteLength(piece);
     } catch (error) {
-      failure ??= error;
+      failure = error;
     }
   };
   session.on('HeapProfiler.addHeapSnapshotChunk', write);
   const start = performance.now();
   try {
     await session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+    if (failure?.code?.startsWith('ERR_PLIMSOLL_')) throw failure;
     if (failure) throw new PlimsollError('ERR_PLIMSOLL_DIR', `the snapshot could not be written whole to ${dir} (${failure.message}); give a directory with room with --dir.`, { cause: failure });
+    if (!text.isWhole()) throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', 'the snapshot came incomplete through the inspector; take another.');
     fs.fsyncSync(fd);
     // link refuses what exists already, rename would replace it.
     fs.linkSync(partial, file);

@@ -1,6 +1,7 @@
 'use strict';
 // The options of takeSnapshot: checked at once, filled in where they are not given.
 
+const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
@@ -53,6 +54,7 @@ function resolve(given = {}) {
   }
   options.dir = path.resolve(options.dir);
   options.thread = threadId;
+  options.pool = poolSize();
   return options;
 }
 
@@ -61,11 +63,20 @@ function diagnosticDir() {
   return flagValue('--diagnostic-dir') || process.cwd();
 }
 
+/** V8's worker threads (node, `src/node_platform.cc`, `GetActualThreadPoolSize`); undefined where their number was not chosen. */
+function poolSize() {
+  const given = flagValue('--v8-pool-size');
+  if (given === undefined) return undefined;
+  return Number(given) > 0 ? Number(given) : Math.max(1, os.availableParallelism() - 1);
+}
+
+/** The value of one of Node's flags, whose name may be written with underscores. */
 function flagValue(flag) {
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
   for (const [i, argument] of given.entries()) {
-    if (argument === flag) return given[i + 1];
-    if (argument.startsWith(`${flag}=`)) return argument.slice(flag.length + 1);
+    const [name] = argument.split('=', 1);
+    if (name.replaceAll('_', '-') !== flag) continue;
+    return name === argument ? given[i + 1] : argument.slice(name.length + 1);
   }
   return undefined;
 }

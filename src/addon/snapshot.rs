@@ -14,7 +14,7 @@ use crate::snapshot::error::Error as Refusal;
 use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
 use crate::snapshot::name::Compression;
-use crate::snapshot::redaction;
+use crate::snapshot::redaction::{self, Names, Redactor};
 use crate::snapshot::room::Heap;
 use crate::snapshot::session::{Method, Request};
 use crate::v8;
@@ -38,6 +38,8 @@ pub struct SnapshotRequest {
     pub heap_used: f64,
     pub heap_total: f64,
     pub headroom: Option<f64>,
+    /// V8's worker threads, where `--v8-pool-size` is given.
+    pub pool: Option<u32>,
     /// Of a forked child, 0 to 19.
     pub nice: u8,
     pub redact: Option<bool>,
@@ -174,6 +176,38 @@ pub fn learn_built_in(source: String) {
     redaction::learn_built_in(source.as_bytes());
 }
 
+/// Takes the contents out of a snapshot that comes in pieces from elsewhere (`plimsoll attach`).
+#[napi]
+pub struct SnapshotRedactor(Redactor);
+
+#[napi]
+impl SnapshotRedactor {
+    /// Keeps the identifiers of Node's own code that were told so far.
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "made by JS alone")]
+    pub fn new() -> Self {
+        Self(Redactor::new(Names::built_in()))
+    }
+
+    /// What may be written of the text so far.
+    #[napi(catch_unwind)]
+    pub fn write(&mut self, chunk: String) -> Result<Buffer> {
+        let mut out = Vec::with_capacity(chunk.len());
+        let mut sink = |text: &[u8]| {
+            out.extend_from_slice(text);
+            Ok(())
+        };
+        self.0.write(chunk.as_bytes(), &mut sink).map_err(raise)?;
+        Ok(out.into())
+    }
+
+    /// Whether the text was complete.
+    #[napi(catch_unwind)]
+    pub fn is_whole(&self) -> bool {
+        self.0.is_whole()
+    }
+}
+
 /// Which ways of taking snapshots are on, and why not.
 #[napi(object, object_from_js = false)]
 pub struct SnapshotSupport {
@@ -216,6 +250,7 @@ impl TryFrom<SnapshotRequest> for Request {
             },
             heap: Heap { used: whole(request.heap_used), total: whole(request.heap_total) },
             headroom: request.headroom,
+            pool: request.pool.map(|pool| pool as usize),
             nice: request.nice.min(19),
             redact: request.redact.unwrap_or(false),
         })

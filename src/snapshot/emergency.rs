@@ -188,8 +188,9 @@ unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Error> {
     let prepared = Prepared::new(&session, partial)?;
     let mut tries = 0;
     loop {
+        let pool = session.request().pool;
         // SAFETY: the caller vouches for the moment.
-        let forked = Scene::survey().and_then(|scene| unsafe { prepared.fork(&scene) });
+        let forked = Scene::survey(pool).and_then(|scene| unsafe { prepared.fork(&scene) });
         match forked {
             Err(Failure::NotNow(why)) if tries < BAD_MOMENTS => {
                 tries += 1;

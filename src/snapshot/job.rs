@@ -210,7 +210,7 @@ fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Fail
     let prepared = Arc::new(Prepared::new(session, partial)?);
     let mut bad_moments = 0;
     let child = loop {
-        match fork_now(&prepared, phase) {
+        match fork_now(&prepared, session.request().pool, phase) {
             Err(Failure::NotNow(why)) if bad_moments < BAD_MOMENTS => {
                 bad_moments += 1;
                 session.retry(why);
@@ -223,8 +223,12 @@ fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Fail
     Ok(session.outcome(path, true, child.pause, written))
 }
 
-fn fork_now(prepared: &Arc<Prepared>, phase: &Mutex<Phase>) -> Result<Child, Failure> {
-    let scene = Scene::survey()?;
+fn fork_now(
+    prepared: &Arc<Prepared>,
+    pool: Option<usize>,
+    phase: &Mutex<Phase>,
+) -> Result<Child, Failure> {
+    let scene = Scene::survey(pool)?;
     let (sender, answer) = sync_channel(1);
     let question = Phase::AskingToFork(Arc::clone(prepared), scene, sender);
     ask(phase, question).map_err(Failure::Final)?;

@@ -48,6 +48,8 @@ pub struct Request {
     pub heap: Heap,
     /// Memory that it needs as a multiple of the live heap, where the caller knows better.
     pub headroom: Option<f64>,
+    /// V8's worker threads, where their number was chosen (`--v8-pool-size`).
+    pub pool: Option<usize>,
     /// The niceness of a forked child, 0 to 19.
     pub nice: u8,
     /// Whether contents are taken out of it.

@@ -1,18 +1,18 @@
 //! The child's side: a copy of the service with one thread, which must disturb nobody.
 
 use std::fs;
-use std::io::Write;
+use std::io::{PipeWriter, Write};
+use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::super::error::{Error, Place};
 use super::super::output::{Output, Written};
 use super::Failure;
-use super::parent::Prepared;
-use super::workers::Workers;
+use super::parent::{Moment, Prepared};
 use crate::os;
-use crate::v8::lookup;
 use crate::v8::profiler::Profiler;
 
 /// How often the child looks whether it takes the room of others.
@@ -23,49 +23,58 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(20);
 /// # Safety
 /// Only in a freshly forked child, on a thread whose isolate may be snapshot (as
 /// [`Profiler::take`]), with all signals blocked.
-pub unsafe fn run(prepared: &Prepared, workers: &Workers, profiler: &Profiler) -> ! {
+pub unsafe fn run(prepared: &Prepared, moment: Moment, profiler: &Profiler) -> ! {
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the caller vouches for the state of the process.
-        unsafe { take(prepared, workers, profiler) }
+        unsafe { take(prepared, moment, profiler) }
     }));
-    let result = taken.unwrap_or_else(|_| Err(Failure::Lost("the child panicked".into())));
-    report(prepared, &result);
-    // SAFETY: ends the process at once; nothing of the service's runs.
-    unsafe { libc::_exit(i32::from(result.is_err())) }
+    let written = taken.unwrap_or_else(|_| Err(Failure::Lost("the child panicked".into())));
+    end(&prepared.report, || {
+        let written = written?;
+        prepared.partial.publish().map_err(Failure::Final)?;
+        Ok(written)
+    })
 }
 
-/// A report fits into the pipe's buffer, so this never blocks.
-fn report(prepared: &Prepared, result: &Result<Written, Failure>) {
-    if let Ok(text) = serde_json::to_vec(result) {
-        let _ = (&prepared.report).write_all(&text);
+/// Ends the process with what `last` says; nothing of the service's runs. Whoever comes first has
+/// the word: a file that is published is reported as such, and one that is given up stays away.
+fn end(to: &PipeWriter, last: impl FnOnce() -> Result<Written, Failure>) -> ! {
+    static ENDING: AtomicBool = AtomicBool::new(false);
+    while ENDING.swap(true, Ordering::AcqRel) {
+        std::thread::sleep(WATCH_INTERVAL);
     }
+    let result = last();
+    // A report fits into the pipe's buffer, so this never blocks.
+    if let Ok(text) = serde_json::to_vec(&result) {
+        let _ = (&*to).write_all(&text);
+    }
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(i32::from(result.is_err())) }
 }
 
 /// # Safety
 /// As [`run`].
 unsafe fn take(
     prepared: &Prepared,
-    workers: &Workers,
+    Moment { queue, collector }: Moment,
     profiler: &Profiler,
 ) -> Result<Written, Failure> {
     // SAFETY: these only change the child.
     unsafe {
         become_expendable(prepared);
-        if workers.queue_is_locked() || collector_is_locked() {
+        if !queue.is_at_rest() || collector.is_held() {
             return Err(Failure::Lost("a lock was held at the instant of the fork".into()));
         }
-        workers.forget();
+        queue.forget_waiters();
     }
     release_descriptors(prepared).map_err(|error| Failure::Lost(error.to_string()))?;
     watch_room(prepared);
     // SAFETY: the caller vouches for the moment; V8's workers were idle and are forgotten.
     let snapshot =
         unsafe { profiler.take() }.ok_or_else(|| Failure::Lost("no isolate was current".into()))?;
-    let written = write(prepared, |out| snapshot.serialize(out)).map_err(Failure::Final)?;
-    prepared.partial.publish().map_err(Failure::Final)?;
-    // Tens of seconds for a big heap, and the process ends anyway.
-    std::mem::forget(snapshot);
-    Ok(written)
+    // Deleting it takes tens of seconds for a big heap, and the process ends anyway.
+    let snapshot = ManuallyDrop::new(snapshot);
+    write(prepared, |out| snapshot.serialize(out)).map_err(Failure::Final)
 }
 
 fn write(
@@ -135,10 +144,11 @@ fn release_descriptors(prepared: &Prepared) -> std::io::Result<()> {
 fn watch_room(prepared: &Prepared) {
     let Ok(report_to) = prepared.report.try_clone() else { return };
     let total = os::memory::total().unwrap_or(0);
+    let mut cgroups = os::cgroup::Reader::default();
     // Without this watch the kernel's own choice (oom_score_adj) is what is left.
     let _ = std::thread::Builder::new().spawn(move || {
         loop {
-            let container = os::cgroup::read();
+            let container = cgroups.read();
             let tight = container
                 .and_then(|c| Some((Place::Container, c.room()?, reserve(c.limit?))))
                 .into_iter()
@@ -147,11 +157,7 @@ fn watch_room(prepared: &Prepared) {
             if let Some((place, available, reserve)) = tight {
                 let needed = os::process::rss().unwrap_or(0).saturating_add(reserve);
                 let failure = Failure::Final(Error::NoRoom { place, needed, available });
-                if let Ok(text) = serde_json::to_vec(&Err::<Written, _>(failure)) {
-                    let _ = (&report_to).write_all(&text);
-                }
-                // SAFETY: ends the process at once.
-                unsafe { libc::_exit(1) };
+                end(&report_to, || Err(failure));
             }
             std::thread::sleep(WATCH_INTERVAL);
         }
@@ -161,20 +167,4 @@ fn watch_room(prepared: &Prepared) {
 /// What is to stay free for the service: a twentieth, within bounds.
 fn reserve(limit: u64) -> u64 {
     (limit / 20).clamp(8 << 20, 256 << 20)
-}
-
-/// Whether another isolate was inside cppgc's process-wide mutex (exported by Node 18 to 22; where
-/// it is not, a child that meets it hangs and is replaced).
-///
-/// # Safety
-/// Only in the child.
-unsafe fn collector_is_locked() -> bool {
-    const ONCE_DONE: u8 = 2;
-    let Some(lazy) = lookup(c"_ZN5cppgc8internal15g_process_mutexE") else { return false };
-    // SAFETY: a v8::base::LazyMutex: the state of its initialisation, then (aligned to 8) a
-    // pthread_mutex_t, whose first word is the lock.
-    unsafe {
-        lazy.cast::<u8>().read_volatile() == ONCE_DONE
-            && lazy.cast::<u8>().add(8).cast::<u32>().read_unaligned() != 0
-    }
 }

@@ -6,6 +6,10 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod child;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod collector;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod condition;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod parent;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod regions;
@@ -93,7 +97,7 @@ mod elsewhere {
         ///
         /// # Errors
         /// Always.
-        pub fn survey() -> Result<Self, Failure> {
+        pub fn survey(_: Option<usize>) -> Result<Self, Failure> {
             Err(unavailable())
         }
     }

@@ -14,14 +14,18 @@ use super::super::session::{Packing, Session};
 use super::super::store::Partial;
 use super::Failure;
 use super::child;
+use super::collector::CollectorMutex;
+use super::condition::Layout;
 use super::regions::Regions;
-use super::workers::{CondLayout, Workers};
+use super::workers::{TaskQueue, Workers};
 use crate::v8::profiler::Profiler;
 
 /// glibc versions (the minor number of 2.x) on which forked snapshots were shown to work.
 const GLIBC: std::ops::RangeInclusive<u32> = 28..=41;
 /// How long the isolate's thread waits for V8's workers to be idle.
 const IDLE_LIMIT: Duration = Duration::from_millis(50);
+/// How often it looks.
+const IDLE_LOOK: Duration = Duration::from_micros(100);
 /// A child that sleeps for so long without using the processor hangs.
 const HANG_LIMIT: Duration = Duration::from_secs(3);
 
@@ -32,6 +36,7 @@ const HANG_LIMIT: Duration = Duration::from_secs(3);
 pub fn support() -> Result<(), String> {
     static SUPPORT: OnceLock<Result<(), String>> = OnceLock::new();
     let look = || {
+        tested_library()?;
         layout()?;
         Profiler::find()?;
         fs::read_to_string("/proc/self/task/self/syscall")
@@ -43,16 +48,19 @@ pub fn support() -> Result<(), String> {
     SUPPORT.get_or_init(look).clone()
 }
 
-fn layout() -> Result<CondLayout, String> {
+fn tested_library() -> Result<(), String> {
     // SAFETY: takes nothing, gives a static NUL-terminated text.
     let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
     let minor = version.strip_prefix("2.").and_then(|rest| rest.split('.').next()?.parse().ok());
     match minor {
-        Some(minor) if GLIBC.contains(&minor) => {
-            Ok(if minor < 41 { CondLayout::Quiescing } else { CondLayout::Free })
-        }
+        Some(minor) if GLIBC.contains(&minor) => Ok(()),
         _ => Err(format!("snapshots are not forked on glibc {version}: not tested there")),
     }
+}
+
+fn layout() -> Result<Layout, String> {
+    static LAYOUT: OnceLock<Result<Layout, String>> = OnceLock::new();
+    LAYOUT.get_or_init(|| Layout::observe().map_err(|error| error.to_string())).clone()
 }
 
 /// What the process looks like: looked up off the isolate's thread, short before the fork.
@@ -60,17 +68,29 @@ fn layout() -> Result<CondLayout, String> {
 pub struct Scene {
     workers: Workers,
     regions: Regions,
+    collector: CollectorMutex,
+}
+
+/// What the child has to know of the moment at which it was forked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub queue: TaskQueue,
+    pub collector: CollectorMutex,
 }
 
 impl Scene {
-    /// Looks the process over.
+    /// Looks the process over; `pool` is the number of V8's workers, where it was chosen.
     ///
     /// # Errors
-    /// [`Failure::NotNow`] where V8's workers were not found idle.
-    pub fn survey() -> Result<Self, Failure> {
+    /// [`Failure::NotNow`] where procfs does not tell.
+    pub fn survey(pool: Option<usize>) -> Result<Self, Failure> {
         let survey = || {
             let layout = layout().map_err(io::Error::other)?;
-            Ok(Self { workers: Workers::find(layout)?, regions: Regions::scan()? })
+            Ok(Self {
+                workers: Workers::find(layout, pool)?,
+                regions: Regions::scan()?,
+                collector: CollectorMutex::find(),
+            })
         };
         survey().map_err(not_now)
     }
@@ -128,18 +148,22 @@ impl Prepared {
         let included = scene.regions.include().map_err(not_now)?;
         let signals = BlockedSignals::new();
         // Last of all: the instant that was found idle is the one that is forked.
-        while !scene.workers.are_idle() {
+        let queue = loop {
+            if let Some(queue) = scene.workers.idle() {
+                break queue;
+            }
             if begun.elapsed() > IDLE_LIMIT {
                 return Err(Failure::NotNow("V8's worker threads are busy".into()));
             }
-            std::hint::spin_loop();
-        }
+            // They may be waiting for this processor.
+            std::thread::sleep(IDLE_LOOK);
+        };
         // SAFETY: the child only runs `child::run`, which is written for a copy of a process with
         // one thread left; the memory allocator is made usable by glibc's own handlers.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: this is the child; the caller vouches for the moment.
-            unsafe { child::run(self, &scene.workers, profiler) }
+            unsafe { child::run(self, Moment { queue, collector: scene.collector }, profiler) }
         }
         let error = io::Error::last_os_error();
         drop(signals);
@@ -225,9 +249,11 @@ impl Child {
             if ended < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
                 return Failure::Lost("the child was reaped by somebody else".into());
             }
-            if progress.hangs(self.pid) || progress.time() > lifetime {
+            let hangs = progress.hangs(self.pid);
+            if hangs || progress.time() > lifetime {
                 self.kill();
-                return Failure::Lost("the child hung and was killed".into());
+                let what = if hangs { "hung" } else { "took too long" };
+                return Failure::Lost(format!("the child {what} and was killed"));
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
@@ -315,6 +341,7 @@ mod tests {
 
     #[test]
     fn the_c_library_is_one_that_was_tested() {
+        tested_library().unwrap();
         layout().unwrap();
     }
 }

@@ -7,56 +7,37 @@
 use std::fs;
 use std::io;
 
-/// How glibc lays out `pthread_cond_t` (sysdeps/nptl/bits/thread-shared-types.h).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CondLayout {
-    /// 2.25 to 2.40: two words of signals at 40; a signaller waits for the group before it.
-    Quiescing,
-    /// From 2.41: the words at 32; a signaller waits for nobody.
-    Free,
-}
+use super::condition::{CONDITION, Layout, MUTEX};
 
-impl CondLayout {
-    const SIZE: usize = 48;
-
-    fn signals(self) -> usize {
-        match self {
-            Self::Quiescing => 40,
-            Self::Free => 32,
-        }
-    }
-
-    /// Where the condition variable begins whose futex word a thread waits on.
-    fn base(self, word: usize) -> Option<usize> {
-        // Two words of four bytes; the structure is aligned to eight.
-        (word & !7).checked_sub(self.signals())
-    }
-}
-
-/// The workers' ids and the condition variable that idle ones wait on.
+/// The workers' ids, which stay the same for as long as the process lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workers {
     /// The thread of Node's platform that runs delayed tasks; it waits in epoll.
     scheduler: u32,
     workers: Vec<u32>,
-    layout: CondLayout,
-    /// The address of the condition variable; the mutex of the task queue lies before it.
+    layout: Layout,
+}
+
+/// Where idle workers wait: Node's queue of tasks, by its condition variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskQueue {
     tasks_available: usize,
+    workers: usize,
+    layout: Layout,
 }
 
 const FUTEX: usize = 202;
 const EPOLL_WAIT: [usize; 2] = [232, 281];
-/// How pthread_cond_wait waits: FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME; before glibc 2.33
-/// FUTEX_WAIT | FUTEX_PRIVATE_FLAG, as a mutex does (but that all of them wait for one at once is no idle moment that lasts).
-const COND_WAIT: [usize; 2] = [0x189, 0x80];
+/// Workers where `--v8-pool-size` does not say otherwise.
+const DEFAULT_POOL: usize = 4;
 
 impl Workers {
-    /// Finds the workers. Newer Nodes name them; in older ones they are those that follow the main
-    /// thread and the scheduler in the order of creation and wait on one condition variable.
+    /// Finds the workers. Newer Nodes name them; in older ones they are the `pool` threads that
+    /// follow the main one and the scheduler in the order of creation.
     ///
     /// # Errors
-    /// Where procfs does not tell, or the first worker is not idle now.
-    pub fn find(layout: CondLayout) -> io::Result<Self> {
+    /// Where procfs does not tell, or there are not so many threads.
+    pub fn find(layout: Layout, pool: Option<usize>) -> io::Result<Self> {
         let mut threads = Vec::new();
         // The kernel lists threads in the order of creation.
         for entry in fs::read_dir("/proc/self/task")? {
@@ -68,87 +49,81 @@ impl Workers {
             fs::read_to_string(format!("/proc/self/task/{tid}/comm"))
                 .is_ok_and(|name| name.contains("V8Worker"))
         });
-        Self::among(&threads, &named.collect::<Vec<_>>(), layout, waits_on)
-            .ok_or_else(|| io::Error::other("V8's worker threads were not found idle"))
+        let named = named.collect();
+        Self::among(&threads, named, layout, pool.unwrap_or(DEFAULT_POOL))
+            .ok_or_else(|| io::Error::other("V8's worker threads were not found"))
     }
 
-    fn among(
-        threads: &[u32],
-        named: &[u32],
-        layout: CondLayout,
-        waits_on: impl Fn(u32) -> Option<usize>,
-    ) -> Option<Self> {
+    fn among(threads: &[u32], named: Vec<u32>, layout: Layout, pool: usize) -> Option<Self> {
         let scheduler = *threads.get(1)?;
-        let first = named.first().or(threads.get(2)).copied()?;
-        let tasks_available = layout.base(waits_on(first)?)?;
-        let same =
-            |&tid: &u32| waits_on(tid).and_then(|word| layout.base(word)) == Some(tasks_available);
-        let workers = if named.is_empty() {
-            let last = threads.iter().rposition(same)?;
-            threads[2..=last].to_vec()
-        } else {
-            named.to_vec()
+        let workers = match named.as_slice() {
+            [] => threads.get(2..pool.checked_add(2)?)?.to_vec(),
+            _ => named,
         };
-        Some(Self { scheduler, workers, layout, tasks_available })
+        (!workers.is_empty()).then_some(Self { scheduler, workers, layout })
     }
 
-    /// Whether all of them wait for tasks at this instant.
+    /// The queue, if all of them wait for tasks at this instant.
     #[must_use]
-    pub fn are_idle(&self) -> bool {
-        let idle = |&tid: &u32| {
-            waits_on(tid).and_then(|word| self.layout.base(word)) == Some(self.tasks_available)
-        };
-        let scheduler =
-            syscall(self.scheduler).is_some_and(|[number, ..]| EPOLL_WAIT.contains(&number));
-        scheduler && self.workers.iter().all(idle)
+    pub fn idle(&self) -> Option<TaskQueue> {
+        self.idle_by(syscall)
     }
 
-    /// In the child: whether a task was being queued at the instant of the fork.
+    fn idle_by(&self, call: impl Fn(u32) -> Option<[usize; 3]>) -> Option<TaskQueue> {
+        let Self { scheduler, ref workers, layout } = *self;
+        call(scheduler).filter(|[number, ..]| EPOLL_WAIT.contains(number))?;
+        let waits_on = |&tid: &u32| match call(tid)? {
+            [FUTEX, word, operation] => layout.waited_on(word, operation),
+            _ => None,
+        };
+        let tasks_available = workers.first().and_then(waits_on)?;
+        workers.iter().all(|tid| waits_on(tid) == Some(tasks_available)).then_some(TaskQueue {
+            tasks_available,
+            workers: workers.len(),
+            layout,
+        })
+    }
+}
+
+impl TaskQueue {
+    /// In the child: whether it was forked at a moment of rest: no task was being queued, and
+    /// those workers were waiting that are known, which is also the proof that this is the queue.
     ///
     /// # Safety
-    /// Only in a forked child whose parent found the workers in this process.
+    /// Only in a forked child whose parent found the queue in this process.
     #[must_use]
-    pub unsafe fn queue_is_locked(&self) -> bool {
-        let mutex = self.tasks_available - size_of::<libc::pthread_mutex_t>();
+    pub unsafe fn is_at_rest(self) -> bool {
         // SAFETY: Node's task queue declares its mutex right before the condition variable, which
-        // is mapped since a thread waited on it. The first word is the lock.
-        unsafe { (mutex as *const u32).read_volatile() != 0 }
+        // is mapped since threads waited on it. The first word is the lock.
+        let lock = unsafe { ((self.tasks_available - MUTEX) as *const u32).read_volatile() };
+        // SAFETY: as above.
+        lock == 0 && unsafe { self.references().read_volatile() } >> 3 == self.workers as u32
     }
 
     /// In the child: nobody waits for tasks.
     ///
     /// # Safety
-    /// As [`Workers::queue_is_locked`].
-    pub unsafe fn forget(&self) {
-        if self.layout != CondLayout::Quiescing {
+    /// As [`TaskQueue::is_at_rest`], which has said so.
+    pub unsafe fn forget_waiters(self) {
+        if !self.layout.quiesces() {
             return;
         }
-        const WREFS: usize = 36;
-        let base = self.tasks_available as *mut u8;
-        // SAFETY: the condition variable is mapped (a thread waited on it) and of this size; no
-        // other thread exists. The low bits of `__wrefs` are attributes, not waiters.
+        // SAFETY: the condition variable is mapped (threads waited on it) and of this size; no
+        // other thread exists. The low bits of the references are attributes, not waiters.
         unsafe {
-            let attributes = base.add(WREFS).cast::<u32>().read_unaligned() & 7;
-            base.write_bytes(0, CondLayout::SIZE);
-            base.add(WREFS).cast::<u32>().write_unaligned(attributes);
+            let attributes = self.references().read() & 7;
+            (self.tasks_available as *mut u8).write_bytes(0, CONDITION);
+            self.references().write(attributes);
         }
     }
-}
 
-/// The futex word that a thread waits on for a condition variable.
-fn waits_on(tid: u32) -> Option<usize> {
-    condition(syscall(tid))
-}
-
-fn condition(call: Option<[usize; 3]>) -> Option<usize> {
-    match call {
-        Some([FUTEX, word, operation]) if COND_WAIT.contains(&operation) => Some(word),
-        _ => None,
+    fn references(self) -> *mut u32 {
+        (self.tasks_available + self.layout.references()) as *mut u32
     }
 }
 
-/// The system call that a thread is in, and its arguments; `None` while it runs.
-fn syscall(tid: u32) -> Option<[usize; 3]> {
+/// The system call that a thread is in, and its first arguments; `None` while it runs.
+pub(super) fn syscall(tid: u32) -> Option<[usize; 3]> {
     parse_syscall(&fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).ok()?)
 }
 
@@ -163,14 +138,13 @@ fn parse_syscall(text: &str) -> Option<[usize; 3]> {
 mod tests {
     use super::*;
 
+    const WAIT: usize = 0x189;
+    const LAYOUT: Layout = Layout { signals: 40, wait: WAIT };
+
     #[test]
     fn system_calls() {
         let waiting = "202 0x3faf6604 0x189 0x0 0x0 0x0 0xffffffff 0x7fbd2301bc70 0x7fbd238a3f16";
         assert_eq!(parse_syscall(waiting), Some([202, 0x3faf_6604, 0x189]));
-        assert_eq!(condition(parse_syscall(waiting)), Some(0x3faf_6604));
-        let older = "202 0x3b99a3a0 0x80 0x0 0x0 0x0 0x7fffbaffaf10 0x7f949bffecd0 0x7f94a0b8fd10";
-        assert_eq!(condition(parse_syscall(older)), Some(0x3b99_a3a0), "glibc 2.31");
-        assert_eq!(condition(parse_syscall("281 0x9 0x80 0x400")), None);
         assert_eq!(parse_syscall("running\n"), None);
         assert_eq!(parse_syscall("-1 0x7ffc 0x7fbd\n"), None);
         assert_eq!(parse_syscall(""), None);
@@ -178,44 +152,64 @@ mod tests {
 
     #[test]
     fn the_older_nodes_workers_follow_the_scheduler() {
-        // Two groups wait: V8's on 0x600, libuv's on 0x900; worker 13 is busy.
-        let word = |tid| match tid {
-            12 => Some(0x600),
-            14 | 15 => Some(0x604),
-            20..=23 => Some(0x900),
+        let threads = [10, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23];
+        let among = |named: &[u32], pool| Workers::among(&threads, named.to_vec(), LAYOUT, pool);
+        let found = among(&[], 4).unwrap();
+        assert_eq!((found.scheduler, found.workers), (11, vec![12, 13, 14, 15]));
+        assert_eq!(among(&[14, 15], 4).unwrap().workers, [14, 15]);
+        assert_eq!(among(&[], 9).unwrap().workers.len(), 9);
+        assert_eq!(among(&[], 10), None, "not so many threads");
+        assert_eq!(among(&[], 0), None);
+        assert_eq!(among(&[], usize::MAX), None);
+    }
+
+    #[test]
+    fn idle_is_each_worker_at_the_one_queue_and_the_scheduler_in_its_loop() {
+        let threads = [10, 11, 12, 13, 14, 15, 16];
+        let workers = Workers::among(&threads, vec![], LAYOUT, 4).unwrap();
+        let at_rest = |tid| match tid {
+            11 => Some([281, 9, 0x7fff]),
+            12 => Some([FUTEX, 0x600, WAIT]),
+            13..=15 => Some([FUTEX, 0x604, WAIT]),
             _ => None,
         };
-        let threads = [10, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23];
-        let found = Workers::among(&threads, &[], CondLayout::Quiescing, word).unwrap();
-        assert_eq!((found.scheduler, found.workers), (11, vec![12, 13, 14, 15]));
-        assert_eq!(found.tasks_available, 0x600 - 40);
-        let named = Workers::among(&threads, &[14, 15], CondLayout::Quiescing, word).unwrap();
-        assert_eq!(named.workers, [14, 15]);
-        let busy = |tid| word(tid).filter(|_| tid != 12);
-        assert_eq!(Workers::among(&threads, &[], CondLayout::Quiescing, busy), None);
+        let queue = TaskQueue { tasks_available: 0x600 - 40, workers: 4, layout: LAYOUT };
+        assert_eq!(workers.idle_by(at_rest), Some(queue));
+        // The last one too: it must not be taken for the end of the pool.
+        for busy in 11..=15 {
+            for call in
+                [None, Some([FUTEX, 0x900, WAIT]), Some([FUTEX, 0x600, 0x80]), Some([0, 5, 6])]
+            {
+                let one_busy = |tid| if tid == busy { call } else { at_rest(tid) };
+                assert_eq!(workers.idle_by(one_busy), None, "{busy} {call:?}");
+            }
+        }
     }
 
     #[test]
     fn the_child_forgets_waiters_and_keeps_attributes() {
-        let mutex = size_of::<libc::pthread_mutex_t>();
-        let mut block = vec![0xffu8; mutex + CondLayout::SIZE].into_boxed_slice();
-        block[..mutex].fill(0);
-        let at = block.as_mut_ptr();
-        let workers = Workers {
-            scheduler: 0,
-            workers: vec![],
-            layout: CondLayout::Quiescing,
-            tasks_available: at as usize + mutex,
-        };
-        // SAFETY: the block stands for the mutex and the condition variable, and is big enough.
-        unsafe {
-            assert!(!workers.queue_is_locked());
-            workers.forget();
-            at.write(1);
-            assert!(workers.queue_is_locked());
+        for (signals, references, forgets) in [(40, 36, true), (32, 28, false)] {
+            let layout = Layout { signals, wait: WAIT };
+            // Stands for the mutex and the condition variable: three waiters, and the clock.
+            let mut block = [0u64; (MUTEX + CONDITION) / 8];
+            let at = block.as_mut_ptr().cast::<u8>();
+            let tasks_available = at as usize + MUTEX;
+            let queue = TaskQueue { tasks_available, workers: 3, layout };
+            // SAFETY: all of it is within the block, which is aligned as both are.
+            unsafe {
+                let waiters = at.add(MUTEX + references).cast::<u32>();
+                let groups = at.add(MUTEX).cast::<u32>();
+                waiters.write(3 << 3 | 2);
+                groups.write(7);
+                assert!(queue.is_at_rest());
+                assert!(!TaskQueue { workers: 2, ..queue }.is_at_rest(), "one is not known");
+                assert!(!TaskQueue { workers: 4, ..queue }.is_at_rest(), "one is not there");
+                at.write(1);
+                assert!(!queue.is_at_rest(), "a task is being queued");
+                queue.forget_waiters();
+                let left = [groups.read(), waiters.read()];
+                assert_eq!(left, if forgets { [0, 2] } else { [7, 3 << 3 | 2] });
+            }
         }
-        let mut expected = [0u8; CondLayout::SIZE];
-        expected[36] = 7;
-        assert_eq!(block[mutex..], expected);
     }
 }
