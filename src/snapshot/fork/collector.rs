@@ -22,11 +22,12 @@ impl CollectorMutex {
     #[must_use]
     pub unsafe fn is_held(self) -> bool {
         const ONCE_DONE: u8 = 2;
-        let Some(lazy) = self.0.map(|at| at as *const u8) else { return false };
+        let Some(lazy) = self.0 else { return false };
         // SAFETY: a v8::base::LazyMutex: the state of its initialisation, then (aligned to 8) a
         // pthread_mutex_t, whose first word is the lock. Static, so mapped and aligned.
         unsafe {
-            lazy.read_volatile() == ONCE_DONE && lazy.add(8).cast::<u32>().read_volatile() != 0
+            (lazy as *const u8).read_volatile() == ONCE_DONE
+                && ((lazy + 8) as *const u32).read_volatile() != 0
         }
     }
 }

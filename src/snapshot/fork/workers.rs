@@ -192,19 +192,19 @@ mod tests {
             let layout = Layout { signals, wait: WAIT };
             // Stands for the mutex and the condition variable: three waiters, and the clock.
             let mut block = [0u64; (MUTEX + CONDITION) / 8];
-            let at = block.as_mut_ptr().cast::<u8>();
-            let tasks_available = at as usize + MUTEX;
+            let at = block.as_mut_ptr() as usize;
+            let tasks_available = at + MUTEX;
             let queue = TaskQueue { tasks_available, workers: 3, layout };
             // SAFETY: all of it is within the block, which is aligned as both are.
             unsafe {
-                let waiters = at.add(MUTEX + references).cast::<u32>();
-                let groups = at.add(MUTEX).cast::<u32>();
+                let waiters = (tasks_available + references) as *mut u32;
+                let groups = tasks_available as *mut u32;
                 waiters.write(3 << 3 | 2);
                 groups.write(7);
                 assert!(queue.is_at_rest());
                 assert!(!TaskQueue { workers: 2, ..queue }.is_at_rest(), "one is not known");
                 assert!(!TaskQueue { workers: 4, ..queue }.is_at_rest(), "one is not there");
-                at.write(1);
+                (at as *mut u32).write(1);
                 assert!(!queue.is_at_rest(), "a task is being queued");
                 queue.forget_waiters();
                 let left = [groups.read(), waiters.read()];
