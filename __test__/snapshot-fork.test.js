@@ -10,7 +10,7 @@ const { promisify } = require('node:util');
 const { Worker } = require('node:worker_threads');
 const { takeSnapshot } = require('../index.js');
 const { native } = require('../lib/native.js');
-const { temporaryDir, start, until, snapshotsIn, partialsIn, forksOf, parse } = require('./children/snapshot-support.js');
+const { temporaryDir, start, run, until, snapshotsIn, partialsIn, forksOf, parse } = require('./children/snapshot-support.js');
 
 const { fork: unsupported } = native.snapshotSupport();
 const options = unsupported ? { skip: unsupported } : {};
@@ -138,6 +138,17 @@ test("the service's own children are not disturbed", options, async (t) => {
   // Spawning still works after V8's pages were excluded from children again.
   assert.equal((await exec('echo', ['after'])).stdout, 'after\n');
 });
+
+// V8's workers are told by their number where they have no names (Node 20 and 22); four unless chosen.
+for (const [flag, env] of [['--v8-pool-size=1'], ['--v8_pool_size=7'], ['--v8-pool-size=0'], [undefined, '--v8-pool-size=2']]) {
+  test(`with ${flag ?? `NODE_OPTIONS=${env}`}`, options, async (t) => {
+    const { NODE_OPTIONS } = process.env;
+    t.after(() => (NODE_OPTIONS === undefined ? delete process.env.NODE_OPTIONS : (process.env.NODE_OPTIONS = NODE_OPTIONS)));
+    process.env.NODE_OPTIONS = env ?? '';
+    const { method, retries } = await run({ ...forked, dir: temporaryDir(t) }, flag === undefined ? [] : [flag]);
+    assert.equal(method, 'fork', retries?.join('; '));
+  });
+}
 
 test("a worker thread's heap, while another allocates hard", options, async (t) => {
   const dir = temporaryDir(t);

@@ -163,9 +163,10 @@ impl Emergency {
             }
         };
         let emergency = Arc::clone(self);
-        // Where no thread can be had, the child still finishes its file by itself.
-        let _ = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let step = match prepared.wait(&child) {
+        let prepared = Arc::new(prepared);
+        let theirs = Arc::clone(&prepared);
+        let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
+            let step = match theirs.wait(&child) {
                 Ok((path, written)) => {
                     let outcome = session.outcome(path, true, child.pause, written);
                     session.end();
@@ -175,6 +176,10 @@ impl Emergency {
             };
             emergency.shared.lock().step = step;
         });
+        // Where no thread can be had, the child finishes its file by itself.
+        if watch.is_err() {
+            prepared.leave();
+        }
     }
 }
 

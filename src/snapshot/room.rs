@@ -155,6 +155,19 @@ mod tests {
         assert_eq!(memory_needed(Builder::Child, huge, None), u64::MAX);
     }
 
+    /// The table of docs/snapshots.md, section "Kubernetes, in numbers".
+    #[test]
+    fn the_numbers_of_the_documentation() {
+        let heap = Heap { used: 200 << 20, total: 300 << 20 };
+        let needed = |builder, together| {
+            memory_needed(builder, heap, trusted(None, builder, together)) >> 20
+        };
+        assert_eq!(needed(Builder::Child, false), 1750);
+        assert_eq!(needed(Builder::Child, true), 4950);
+        assert_eq!(needed(Builder::Service, false), 4800);
+        assert_eq!(needed(Builder::Service, true), 4800);
+    }
+
     #[test]
     fn the_tighter_of_container_and_machine_decides() {
         assert_eq!(check_memory(100, None, None), Ok(()));

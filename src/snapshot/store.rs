@@ -199,8 +199,7 @@ impl Partial {
         Ok(())
     }
 
-    /// The path of a file that was published.
-    #[must_use]
+    /// The path of a file that was published, or is left to a child.
     pub fn committed(&self) -> PathBuf {
         self.armed.store(false, Ordering::Relaxed);
         self.path()

@@ -11,7 +11,6 @@ use super::{lookup, missing};
 type GetProfiler = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 type Take = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, bool, bool) -> *mut c_void;
 type Serialize = unsafe extern "C" fn(*const c_void, *mut c_void, c_int);
-type NodesCount = unsafe extern "C" fn(*const c_void) -> c_int;
 type Delete = unsafe extern "C" fn(*mut c_void);
 type GetVersion = unsafe extern "C" fn() -> *const c_char;
 
@@ -21,9 +20,7 @@ pub struct Profiler {
     get_profiler: GetProfiler,
     take: Take,
     serialize: Serialize,
-    nodes_count: NodesCount,
     delete: Delete,
-    version: (u32, u32),
 }
 
 /// V8 versions on which the calls below were shown to work: those of Node 20, 22, 24 and 26. The
@@ -54,9 +51,9 @@ impl Profiler {
             let get: GetVersion = std::mem::transmute(symbol(c"_ZN2v82V810GetVersionEv")?);
             CStr::from_ptr(get()).to_string_lossy()
         };
-        let version = parse_version(&version)
-            .filter(|version| SHOWN.contains(version))
-            .ok_or_else(|| format!("V8 {version} is not one that plimsoll was tested with"))?;
+        if parse_version(&version).is_none_or(|version| !SHOWN.contains(&version)) {
+            return Err(format!("V8 {version} is not one that plimsoll was tested with"));
+        }
         // SAFETY: each signature is that of the function that its mangled name declares (the name
         // holds the parameter types): `this` first, pointers, bools, an enum of int size.
         unsafe {
@@ -68,21 +65,11 @@ impl Profiler {
                 serialize: std::mem::transmute::<*mut c_void, Serialize>(symbol(
                     c"_ZNK2v812HeapSnapshot9SerializeEPNS_12OutputStreamENS0_19SerializationFormatE",
                 )?),
-                nodes_count: std::mem::transmute::<*mut c_void, NodesCount>(symbol(
-                    c"_ZNK2v812HeapSnapshot13GetNodesCountEv",
-                )?),
                 delete: std::mem::transmute::<*mut c_void, Delete>(symbol(
                     c"_ZN2v812HeapSnapshot6DeleteEv",
                 )?),
-                version,
             })
         }
-    }
-
-    /// V8's version, major and minor.
-    #[must_use]
-    pub fn version(&self) -> (u32, u32) {
-        self.version
     }
 
     /// Takes a snapshot of the isolate that is current on this thread, which stands still until it
@@ -119,14 +106,6 @@ pub struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
-    /// The nodes of the graph.
-    #[must_use]
-    pub fn nodes(&self) -> u64 {
-        // SAFETY: the snapshot lives until `self` is dropped.
-        let nodes = unsafe { (self.functions.nodes_count)(self.snapshot) };
-        u64::try_from(nodes).unwrap_or(0)
-    }
-
     /// Writes the snapshot as JSON, piece by piece, until `write` says false. True when all of it
     /// was written.
     pub fn serialize(&self, write: &mut dyn FnMut(&[u8]) -> bool) -> bool {

@@ -123,6 +123,11 @@ mod elsewhere {
         }
 
         /// Cannot be called.
+        pub fn leave(&self) {
+            match *self {}
+        }
+
+        /// Cannot be called.
         ///
         /// # Errors
         /// Never returns.

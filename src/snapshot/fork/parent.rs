@@ -174,6 +174,11 @@ impl Prepared {
         Ok(Child { pid, pause: begun.elapsed() })
     }
 
+    /// Leaves the file to the child, which nobody waits for.
+    pub fn leave(&self) {
+        self.partial.committed();
+    }
+
     /// Waits for the child and takes over its file.
     ///
     /// # Errors
