@@ -128,8 +128,7 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.bytes));
     let least = suspects.first().map_or(0, |first| first.bytes / 50);
     suspects.retain(|suspect| suspect.bytes >= least);
-    let is_external = |suspect: &Suspect| suspect.cause == Cause::Buffers;
-    if channel == Some(Channel::External) && !suspects.iter().any(is_external) {
+    if channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
         wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
     }
     suspects.truncate(most);

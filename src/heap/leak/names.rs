@@ -173,7 +173,9 @@ impl Reference {
         if is_global(scene, self.from) {
             return scene.find_property(&self.name);
         }
+        let mut below_nodes_own = false;
         for (at, step) in above.iter().enumerate().rev() {
+            below_nodes_own |= scene.is_internal_code(step.from);
             let script = if scene.is_context(step.from) {
                 scene.function_in(step.from)
             } else if is_module(scene, step.from) {
@@ -186,8 +188,13 @@ impl Reference {
                 return found.or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
             }
             if is_global(scene, step.from) {
-                let found = scene.find_property(&self.name);
-                return found.or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
+                let global = Reference::of(scene, step)?;
+                let found = scene.find_property_below(&global.name, &self.name);
+                // What an object of Node's has may be Node's too: another's property of that name is none of it.
+                let found = found.or_else(|| {
+                    if below_nodes_own { None } else { scene.find_property(&self.name) }
+                });
+                return found.or_else(|| global.declared(scene, &above[..at]));
             }
         }
         None

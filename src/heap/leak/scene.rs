@@ -137,14 +137,23 @@ impl<'s> Scene<'s> {
 
     /// A property of the global object: some script of the program defines it, its own files before its packages'.
     pub fn find_property(&self, name: &str) -> Option<Declared> {
+        self.find_in_scripts(|script| self.sources.property(script, name, None))
+    }
+
+    /// A property of what a property `global` of the global object holds: a script that defines both.
+    pub fn find_property_below(&self, global: &str, name: &str) -> Option<Declared> {
+        self.find_in_scripts(|script| {
+            self.sources.property(script, global, None)?;
+            self.sources.property(script, name, None)
+        })
+    }
+
+    fn find_in_scripts(&self, find: impl Fn(&str) -> Option<Declared>) -> Option<Declared> {
         const MAX_SCRIPTS: usize = 2000;
         let mut scripts: Vec<&String> =
             self.scripts.values().filter(|script| !is_internal(script)).collect();
         scripts.sort_by_key(|script| (script.contains("/node_modules/"), script.len(), *script));
-        scripts
-            .into_iter()
-            .take(MAX_SCRIPTS)
-            .find_map(|script| self.sources.property(script, name, None))
+        scripts.into_iter().take(MAX_SCRIPTS).find_map(|script| find(script))
     }
 
     /// Whether a context is a module's or a script's own, not that of a function in it.

@@ -1,10 +1,27 @@
 //! Memory of WebAssembly, whose size a snapshot may not tell.
 
-use super::super::Node;
+use super::super::{Node, NodeKind, Snapshot};
 use super::causes::Cause;
 use super::growth::Series;
 use super::scene::Scene;
 use super::{MAX_GROWTHS, Suspect, advice, names, route, sources};
+
+/// What buffers gain in a leak outside of the heap at least: half of what the trend calls a growth (2 MB), as the snapshots
+/// may span only a part of it.
+const LEAST_GROWTH: u64 = 1 << 20;
+
+/// Whether the memory of buffers, whoever holds them, grew: then that is what grew outside of the heap.
+pub(super) fn buffers_grew(snapshots: &[Snapshot]) -> bool {
+    let bytes = |snapshot: &Snapshot| -> u64 {
+        let is_memory = |&node: &Node| {
+            snapshot.kind(node) == NodeKind::Native
+                && snapshot.raw_name(node) == b"system / JSArrayBufferData"
+        };
+        snapshot.nodes().filter(is_memory).map(|node| snapshot.shallow(node)).sum()
+    };
+    let (Some(first), Some(last)) = (snapshots.first(), snapshots.last()) else { return false };
+    bytes(last) >= bytes(first) + LEAST_GROWTH
+}
 
 /// From Node 26 on a WebAssembly memory shows its size only while a program looks at its buffer. Where memory outside of
 /// the heap grows and no buffer does, it is likely to be one of these.
