@@ -72,6 +72,22 @@ test('too short to say', () => {
   assert.deepEqual(new History().growth(), { perMinute: 0, since: 0, net: 0, added: 0, removed: 0 });
 });
 
+test('looked at a hundred times in a second it is too short still, and no count is lost', () => {
+  const history = new History();
+  for (let i = 0; i <= 100; i++) history.note(i * 10, i, i);
+  assert.ok(!history.leak());
+  // Since the first point, which spans .9 s.
+  assert.equal(history.growth().net, 11);
+});
+
+test('what is told late was added all the same', () => {
+  const history = new History();
+  history.note(0, 1, 1);
+  history.note(1000, 4, 3);
+  const { net, added, removed } = history.growth();
+  assert.deepEqual([net, added, removed], [3, 3, 0]);
+});
+
 test('growth is what was added less what was removed', () => {
   const history = new History();
   history.note(1000, 10, 100);

@@ -4,6 +4,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
 const { Readable } = require('node:stream');
+const timersPromises = require('node:timers/promises');
 const { runInThisContext } = require('node:vm');
 const plimsoll = require('..');
 const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackAll, trackPromises, tracked } = plimsoll;
@@ -154,16 +155,54 @@ test('symbols as events, and thousands of names', () => {
   assert.equal(source.events.reduce((sum, { count }) => sum + count, 0), 5001);
 });
 
-test('a listener that is added from within newListener counts once, and one that throws not at all', () => {
-  const emitter = new TrackedEventEmitter({ name: 'inner' });
-  emitter.on('newListener', (event) => {
-    if (event === 'bad') throw new Error('refused');
-    if (event === 'x') emitter.on('y', () => {});
+for (const [kind, emitterOf] of Object.entries({ TrackedEventEmitter: () => new TrackedEventEmitter(), trackEmitter: () => new EventEmitter() })) {
+  test(`${kind}: a listener that is added from within newListener counts once, and one that throws not at all`, (t) => {
+    const emitter = emitterOf();
+    const tracker = trackEmitter(emitter);
+    t.after(() => tracker.stop());
+    emitter.on('newListener', (event) => {
+      if (event === 'bad') throw new Error('refused');
+      if (event === 'x') emitter.on('y', () => {});
+    });
+    emitter.on('x', () => {});
+    assert.throws(() => emitter.on('bad', () => {}), /refused/);
+    const counts = Object.fromEntries(tracker.report().events.map(({ event, added, sites }) => [event, [added, sites.length]]));
+    assert.deepEqual(counts, { newListener: [1, 1], x: [1, 1], y: [1, 1] });
   });
-  emitter.on('x', () => {});
-  assert.throws(() => emitter.on('bad', () => {}), /refused/);
-  const counts = Object.fromEntries(tracked().emitters.find(({ name }) => name === 'inner').events.map(({ event, added }) => [event, added]));
-  assert.deepEqual(counts, { newListener: 1, x: 1, y: 1 });
+}
+
+test('listeners that an emitter keeps under another name than it is given are counted there', (t) => {
+  class Prefixing extends EventEmitter {
+    on(event, listener) {
+      return super.on(`app:${event}`, listener);
+    }
+  }
+  const emitter = new Prefixing();
+  const tracker = trackEmitter(emitter);
+  t.after(() => tracker.stop());
+  fill(emitter, 'x', 8);
+  const counts = Object.fromEntries(tracker.report().events.map(({ event, count }) => [event, count]));
+  assert.deepEqual(counts, { x: 0, 'app:x': 8 });
+});
+
+test('an emitter that takes one wrapped method and refuses the next is left as it was', () => {
+  const emitter = new EventEmitter();
+  Object.defineProperty(emitter, 'prependListener', { value: emitter.prependListener, configurable: false });
+  assert.throws(() => trackEmitter(emitter), { code: 'ERR_PLIMSOLL_EMITTER' });
+  assert.ok(!Object.hasOwn(emitter, 'on'));
+});
+
+test('a proxy that is revoked is tracked no more, and the others are', (t) => {
+  const { proxy, revoke } = Proxy.revocable(new EventEmitter(), {});
+  const trackers = [trackEmitter(proxy), trackAll({ emitters: true })];
+  t.after(() => trackers.forEach((tracker) => tracker.stop()));
+  const other = new TrackedEventEmitter({ name: 'beside a revoked one' });
+  fill(proxy);
+  fill(other);
+  revoke();
+  const { emitters } = tracked();
+  assert.deepEqual(emitters.find(({ name }) => name === 'beside a revoked one').events.map(({ count }) => count), [8]);
+  assert.throws(() => trackers[0].report(), TypeError);
 });
 
 test('another patch of EventEmitter.prototype, before ours and after it, keeps working', () => {
@@ -315,4 +354,23 @@ test('domain and AsyncLocalStorage see what they saw', async (t) => {
   domain.add(emitter);
   emitter.emit('error', new Error('in the domain'));
   assert.equal((await caught).message, 'in the domain');
+});
+
+test('where no stack can be captured, whatever is tracked goes on', async (t) => {
+  const tracker = trackAll();
+  const original = globalThis.Error;
+  t.after(() => {
+    globalThis.Error = original;
+    tracker.stop();
+  });
+  globalThis.Error = new Proxy(original, {
+    getOwnPropertyDescriptor() {
+      throw new RangeError('no stack');
+    },
+  });
+  const emitter = new TrackedEventEmitter().on('x', () => {}).prependListener('x', () => {});
+  clearTimeout(setTimeout(() => {}, 1));
+  clearInterval(setInterval(() => {}, 1));
+  await Promise.all([new Promise((resolve) => setImmediate(resolve)), timersPromises.setTimeout(1)]);
+  assert.equal(emitter.listenerCount('x'), 2);
 });

@@ -7,6 +7,7 @@ const { once } = require('node:events');
 const { performance } = require('node:perf_hooks');
 const { PassThrough, Readable, Writable } = require('node:stream');
 const { trackResources, BoundedMap, tracked } = require('..');
+const { describeResources } = require('../lib/track/resources.js');
 const { describeStreams } = require('../lib/track/streams.js');
 const { observe } = require('../lib/track/tick.js');
 
@@ -53,6 +54,28 @@ test('sockets of an agent by host: in use, queued, then free', async (t) => {
   const idle = hostOf();
   assert.deepEqual([idle.inUse, idle.queued], [0, 0]);
   assert.ok(idle.free >= 1 && idle.free <= 2);
+});
+
+test('what was added counts for the host that it was added to', async (t) => {
+  const tracker = trackResources();
+  t.after(() => tracker.stop());
+  const agent = new http.Agent();
+  t.after(() => agent.destroy());
+  const held = [];
+  const ports = await Promise.all([server(t, (req, res) => held.push(res)), server(t, (req, res) => held.push(res))]);
+  const call = async (port, times) => {
+    const before = held.length;
+    for (let i = 0; i < times; i++) http.get({ host: '127.0.0.1', port, agent }).on('error', ignore);
+    await turnsUntil(() => held.length === before + times);
+  };
+  const start = performance.now();
+  for (const port of ports) await call(port, 1);
+  observe(start + 1000);
+  await call(ports[0], 2);
+  await call(ports[1], 5);
+  observe(start + 2000);
+  const added = ports.map((port) => describeResources().agents.find(({ host }) => host === `127.0.0.1:${port}`).growth.added);
+  assert.deepEqual(added, [2, 5]);
 });
 
 test('the agent of https, by its own host', async (t) => {

@@ -6,7 +6,7 @@ const cluster = require('node:cluster');
 const { Worker, isMainThread } = require('node:worker_threads');
 const { clusterStats, watch } = require('../..');
 
-const quiet = { interval: 50, window: 1000, snapshotOn: [], report: [] };
+const quiet = { interval: 50, window: 900_000, snapshotOn: [], report: [] };
 
 async function primary() {
   const workers = Array.from({ length: 5 }, (_, i) => cluster.fork({ NUMBER: i + 1 }));

@@ -6,11 +6,11 @@ const v8 = require('node:v8');
 const { BoundedMap, SharedCache } = require('../cache/index.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 
-/** The first byte of what is kept in a SharedCache by v8.serialize; a string that begins with it is kept so too. */
+/** The first byte of what is kept in a SharedCache by v8.serialize; a string that begins with it, or has no UTF-8, is kept so too. */
 const CLONED = '\0';
 
 /** What Keyv gives (strings, unless its serialization is off) as a SharedCache keeps it, and back. */
-const pack = (value) => (typeof value === 'string' && !value.startsWith(CLONED) ? value : Buffer.concat([Buffer.from(CLONED), v8.serialize(value)]));
+const pack = (value) => (typeof value === 'string' && !value.startsWith(CLONED) && value.isWellFormed() ? value : Buffer.concat([Buffer.from(CLONED), v8.serialize(value)]));
 const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : bytes.toString());
 
 /**

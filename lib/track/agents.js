@@ -23,7 +23,8 @@ const agents = new Set();
 const requests = new Reservoir(256);
 /** @type {WeakMap<object, object>} the sample that a socket counts for */
 const sampleOf = new WeakMap();
-let started = 0;
+/** Requests by host, estimated from that sample. @type {Map<string, number>} */
+const started = new Map();
 
 /** Sockets (free and in use) and queue of each host. @type {Map<string, { sockets: History, queued: History, row: Float64Array }>} */
 const histories = new Map();
@@ -49,9 +50,11 @@ function moveTo(sample, socket) {
 
 /** @returns {object | null} the request's sample, where it is one of those */
 function noteRequest(request, keyOfIt, site) {
-  started++;
   if (--requests.countdown > 0) return null;
-  return requests.sample(request, () => isOpen, keyOfIt, site) === null ? null : requests.samples.at(-1);
+  if (requests.sample(request, () => isOpen, keyOfIt, site) === null) return null;
+  const sample = requests.samples.at(-1);
+  started.set(sample.info, (started.get(sample.info) ?? 0) + sample.weight);
+  return sample;
 }
 
 function noteHttpRequest(agent, request, options) {
@@ -107,6 +110,7 @@ function trackAgents() {
     stopUndici();
     stopTicking();
     for (const key of histories.keys()) forget(key);
+    started.clear();
   };
 }
 
@@ -124,13 +128,15 @@ function tick(now) {
       histories.set(key, { sockets: new History(), queued: new History(), row: openRow('sockets', key) });
     }
     const { sockets, queued, row } = histories.get(key);
-    sockets.note(now, pool.free + pool.inUse, started);
-    queued.note(now, pool.queued, started);
+    const added = started.get(key) ?? 0;
+    sockets.note(now, pool.free + pool.inUse, added);
+    queued.note(now, pool.queued, added);
     row[COUNT] = pool.free + pool.inUse + pool.queued;
-    row[ADDED] = started;
+    row[ADDED] = added;
     setSite(row, heaviest(weightsOf(key)));
   }
   for (const key of histories.keys()) if (!there.has(key)) forget(key);
+  for (const key of started.keys()) if (!there.has(key)) started.delete(key);
 }
 
 function forget(key) {

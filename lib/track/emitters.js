@@ -6,7 +6,7 @@ const EventEmitter = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Listening, tracked, wrapAdders, patchAdders } = require('./listening.js');
 const { checkOptions } = require('./options.js');
-const { contain } = require('./contain.js');
+const { contain, safely } = require('./contain.js');
 const { ANY } = require('./sources.js');
 const { onTick } = require('./tick.js');
 
@@ -65,6 +65,8 @@ function kindOf(emitter) {
   }
 }
 
+const note = (source, emitter, event, listener) => source.note(emitter, event, listener);
+
 /** An `EventEmitter` that knows who added its listeners, and how they grow. */
 class TrackedEventEmitter extends EventEmitter {
   /** @param {{ name?: string, captureRejections?: boolean }} [options] */
@@ -80,13 +82,14 @@ class TrackedEventEmitter extends EventEmitter {
   on(event, listener) {
     const result = super.on(event, listener);
     const source = tracked.get(this);
-    if (source !== undefined && !source.pass(event)) source.note(this, event, listener);
+    if (source !== undefined && !source.pass(event)) safely(note, source, this, event, listener);
     return result;
   }
 
   prependListener(event, listener) {
     const result = super.prependListener(event, listener);
-    tracked.get(this)?.note(this, event, listener);
+    const source = tracked.get(this);
+    if (source !== undefined) safely(note, source, this, event, listener);
     return result;
   }
 }

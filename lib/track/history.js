@@ -5,6 +5,8 @@
 const CAPACITY = 48;
 const BUCKETS = 12;
 const MIN_POINTS = 6;
+/** Points are at least this far apart, ms (nearly a tick), or a twelfth of the window: however often somebody looks, a history takes its time. */
+const CLOSEST = 900;
 /** The smallest net growth that counts. */
 const LEAST = 4;
 
@@ -26,7 +28,7 @@ function setWindow(ms) {
 class Series {
   /** @type {{ t: number, low: number, count: number, added: number }[]} */
   points = [];
-  #spacing = 0;
+  #spacing = Math.min(CLOSEST, window / BUCKETS);
 
   /** @param {number} widest  ms, how far apart the points may be */
   note(t, count, added, widest) {
@@ -104,7 +106,8 @@ function growthOf(points) {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === first) return { ...NO_GROWTH, since: first?.t ?? 0 };
   const net = last.count - first.count;
-  const added = last.added - first.added;
+  // What is added in bulk may be told late.
+  const added = Math.max(net, last.added - first.added);
   return { perMinute: (net * 60_000) / (last.t - first.t), since: first.t, net, added, removed: added - net };
 }
 

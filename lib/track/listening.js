@@ -2,7 +2,7 @@
 // What emitters and event targets have in common: the list of those that are tracked, each by itself
 // or all of the process, and the wrapping of what adds a listener.
 
-const { contain } = require('./contain.js');
+const { contain, safely } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { Source, Sources, describeSource } = require('./sources.js');
@@ -89,7 +89,8 @@ class Listening {
   #end(source) {
     const { target } = source;
     if (target === undefined) return;
-    this.#unwraps.get(target)?.();
+    const unwrap = this.#unwraps.get(target);
+    if (unwrap !== undefined) safely(unwrap);
     this.#unwraps.delete(target);
     this.#forget(target, source);
   }
@@ -110,38 +111,50 @@ class Listening {
 
 /**
  * Wraps one target's own adders in place: a call tells `source` of its listener when it has added it,
- * the outermost where one adder calls another.
+ * the outermost where one adder calls another for the same event.
  *
  * @param {object} target @param {string[]} methods @param {Source} source
  * @returns {() => void} what takes the wrapping off again
  */
 function wrapAdders(target, methods, source) {
+  const state = { on: true, adding: NOTHING };
   const wrappers = new Map();
   const undo = [];
-  for (const method of methods) {
-    const original = target[method];
-    if (typeof original !== 'function') continue;
-    // `on` and `addListener` are one function, before and after.
-    if (!wrappers.has(original)) wrappers.set(original, adder(original, source));
-    undo.push(own(target, method, wrappers.get(original)));
-  }
-  return () => {
-    source.depth = Infinity;
-    for (const restore of undo) restore();
+  const restore = () => {
+    state.on = false;
+    for (const each of undo) each();
   };
+  try {
+    for (const method of methods) {
+      const original = target[method];
+      if (typeof original !== 'function') continue;
+      // `on` and `addListener` are one function, before and after.
+      if (!wrappers.has(original)) wrappers.set(original, adder(original, source, state));
+      undo.push(own(target, method, wrappers.get(original)));
+    }
+  } catch (error) {
+    restore();
+    throw error;
+  }
+  return restore;
 }
 
-function adder(original, source) {
+/** No call is under way. */
+const NOTHING = Symbol('nothing');
+
+/** @param {{ on: boolean, adding: any }} state  `adding`: the event of the call under way, in which others may be nested */
+function adder(original, source, state) {
   const wrapped = function (event, listener) {
-    source.depth++;
+    const outer = state.adding;
+    state.adding = event;
     let result;
     try {
       result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
     } finally {
-      source.depth--;
+      state.adding = outer;
     }
     try {
-      if (source.depth === 0 && !source.pass(event) && isListener(listener)) source.note(this, event, listener);
+      if (state.on && outer !== event && !source.pass(event) && isListener(listener)) source.note(this, event, listener);
     } catch (error) {
       contain(error);
     }

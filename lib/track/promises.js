@@ -3,6 +3,7 @@
 // (about half of what async_hooks cost a program that only awaits: bench/track/promises.js); all but a sample end there.
 
 const { promiseHooks } = require('node:v8');
+const { safely } = require('./contain.js');
 const { Crowd } = require('./crowd.js');
 const { checkOptions } = require('./options.js');
 const { isPending } = require('./promise-state.js');
@@ -58,9 +59,13 @@ function trackPromises(options = {}) {
   }, patch.use());
 }
 
+function take(promise, parent) {
+  crowd.take(promise, (builtIn) => ({ kind: kindOf(parent, builtIn), epoch, old: false, held: false }));
+}
+
 function hook() {
   const stopHook = promiseHooks.onInit((promise, parent) => {
-    if (crowd.due()) crowd.take(promise, (builtIn) => ({ kind: kindOf(parent, builtIn), epoch, old: false, held: false }));
+    if (crowd.due()) safely(take, promise, parent);
   });
   const stopTicking = onTick((now) => {
     watchCollections();

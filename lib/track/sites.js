@@ -9,6 +9,8 @@ const path = require('node:path');
 const { fileURLToPath } = require('node:url');
 const { findSourceMap, SourceMap } = require('node:module');
 
+const { captureStackTrace } = Error;
+
 const FRAMES = 24;
 const MAX_SITES = 4096;
 /** A stack costs 2-5 us: this many at once, and this many a tick (a second), are 0.1 % of one core. */
@@ -43,7 +45,7 @@ function callSites() {
     Error.stackTraceLimit = FRAMES;
     Error.prepareStackTrace = keepCallSites;
     const holder = {};
-    Error.captureStackTrace(holder, callSites);
+    captureStackTrace(holder, callSites);
     return Array.isArray(holder.stack) ? holder.stack : [];
   } finally {
     restore('prepareStackTrace', prepare);

@@ -1,6 +1,7 @@
 'use strict';
 // The emitters and event targets whose listeners are tracked. None of them is held.
 
+const { contain } = require('./contain.js');
 const { EventRecord } = require('./event-record.js');
 
 /** Events by name; an emitter that sees more of them has the rest under one record. */
@@ -20,8 +21,6 @@ class Source {
   /** Whether reports list it; see Sources. */
   listed = false;
   #sources;
-  /** Depth of tracked calls under way on it: an `addListener` that calls `on` adds one listener. */
-  depth = 0;
   /** Trackers that look at it by itself. */
   users = 0;
   #ref;
@@ -117,7 +116,15 @@ class Source {
   }
 
   observe(now) {
+    if (this.explicit) this.#discover();
     for (const record of this.events.values()) record.observe(now);
+  }
+
+  /** Events whose listeners all came past the tracked methods. */
+  #discover() {
+    const target = this.target;
+    if (target === undefined) return;
+    for (const event of this.#ask.events(target)) if (!this.events.has(event)) this.record(event, 0);
   }
 
   close() {
@@ -167,7 +174,15 @@ class Sources {
 
   observe(now) {
     this.prune();
-    for (const source of this.#all) source.observe(now);
+    for (const source of this.#all) {
+      try {
+        source.observe(now);
+      } catch (error) {
+        // One that cannot be asked any more (a proxy that was revoked) does not stand in the way of the others.
+        contain(error);
+        this.delete(source);
+      }
+    }
   }
 
   [Symbol.iterator]() {

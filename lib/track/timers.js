@@ -4,6 +4,7 @@
 const timers = require('node:timers');
 const timersPromises = require('node:timers/promises');
 const { syncBuiltinESMExports } = require('node:module');
+const { safely } = require('./contain.js');
 const { Crowd } = require('./crowd.js');
 const { isPending } = require('./promise-state.js');
 const { likeness, replace } = require('./patch.js');
@@ -28,6 +29,8 @@ const crowds = {
   promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: 256 }),
 };
 
+const take = (crowd, timer, about) => crowd.take(timer, about);
+
 const patch = new SharedPatch(patchTimers);
 
 /** Tracks intervals and timeouts, those of node:timers/promises too. */
@@ -45,7 +48,7 @@ function patchTimers() {
     const original = owners[0][key];
     const wrapped = likeness(function (...args) {
       const timer = Reflect.apply(original, this, args);
-      if (on && crowd.due()) crowd.take(timer);
+      if (on && crowd.due()) safely(take, crowd, timer);
       return timer;
     }, original);
     for (const owner of owners) if (owner[key] === original) restores.push(replace(owner, key, wrapped));
@@ -56,7 +59,7 @@ function patchTimers() {
     const original = owner[key];
     const wrapped = likeness(function (...args) {
       const promise = Reflect.apply(original, this, args);
-      if (on && crowds.promise.due()) crowds.promise.take(promise, () => ({ delay: args[delayAt] }));
+      if (on && crowds.promise.due()) safely(take, crowds.promise, promise, () => ({ delay: args[delayAt] }));
       return promise;
     }, original);
     restores.push(replace(owner, key, wrapped));

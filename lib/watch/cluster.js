@@ -61,17 +61,20 @@ function ask({ id, pid }, timeout, open) {
       channel.close();
       resolve({ id, pid, stats, error });
     };
-    const channel = open({
-      data: (data) => {
-        if (data?.request === request) end(data.stats ?? null, data.error ?? null);
-      },
-      fail: (reason) => end(null, { code: 'ERR_PLIMSOLL_WORKER', message: `worker ${id} (pid ${pid}) cannot be asked: ${reason}.` }),
-    });
+    const fail = (reason) => end(null, { code: 'ERR_PLIMSOLL_WORKER', message: `worker ${id} (pid ${pid}) cannot be asked: ${reason}.` });
+    const data = (answer) => {
+      if (answer?.request === request) end(answer.stats ?? null, answer.error ?? null);
+    };
+    const channel = open({ data, fail });
     const timer = setTimeout(
       () => end(null, { code: 'ERR_PLIMSOLL_TIMEOUT', message: `worker ${id} (pid ${pid}) did not answer within ${timeout} ms: its event loop is stuck, or nobody has called watch() there.` }),
       timeout,
     );
-    channel.send({ type: TYPE, topic: TYPE, data: { request } });
+    try {
+      channel.send({ type: TYPE, topic: TYPE, data: { request } });
+    } catch (error) {
+      fail(error.message);
+    }
   });
 }
 

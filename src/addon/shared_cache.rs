@@ -49,8 +49,8 @@ struct Leases {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        for (_, lease) in self.leases.get_mut().led.values() {
-            lease.end(Outcome::Abandoned);
+        for (key, lease) in self.leases.get_mut().led.values() {
+            self.store.finish(key, lease, Outcome::Abandoned, None);
         }
     }
 }

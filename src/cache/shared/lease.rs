@@ -34,7 +34,7 @@ impl Lease {
     }
 
     /// Ends it, and returns whether anybody waits. Only the first end counts.
-    pub fn end(&self, outcome: Outcome) -> bool {
+    pub(super) fn end(&self, outcome: Outcome) -> bool {
         let mut state = self.state.lock();
         state.outcome.get_or_insert(outcome);
         state.followers > 0

@@ -47,7 +47,7 @@ pub struct Stats {
 pub enum Joined {
     /// There is a value: nothing is to be computed.
     Present,
-    /// The caller computes, and must [`Store::finish`] or [`Lease::end`] it.
+    /// The caller computes, and must [`Store::finish`] it.
     Lead(Arc<Lease>),
     /// Somebody else computes.
     Follow(Arc<Lease>),
@@ -227,7 +227,7 @@ impl Store {
             return Joined::Present;
         }
         if let Some(lease) = shard.lease(key) {
-            // One that has ended is about to be taken away by its leader, or its leader is gone.
+            // One that has ended is about to be taken away by its leader.
             if lease.outcome().is_none() {
                 lease.follow();
                 return Joined::Follow(Arc::clone(lease));

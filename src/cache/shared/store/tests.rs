@@ -252,8 +252,9 @@ fn after_a_failure_or_a_death_the_next_one_leads() {
     assert_eq!(follower.outcome(), Some(Outcome::Failed(b"no".as_slice().into())));
     let dying = lead(&store, b"key");
     let follower = follow(&store, b"key");
-    dying.end(Outcome::Abandoned); // what the end of a thread does: it no longer knows the key
+    store.finish(b"key", &dying, Outcome::Abandoned, None); // what the end of a thread does
     assert_eq!(follower.outcome(), Some(Outcome::Abandoned));
+    assert!(store.lock(0).lease(b"key").is_none(), "nothing of it stays");
     lead(&store, b"key");
 }
 
