@@ -3,10 +3,12 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
+const { performance } = require('node:perf_hooks');
 const { Readable } = require('node:stream');
 const timersPromises = require('node:timers/promises');
 const { runInThisContext } = require('node:vm');
 const plimsoll = require('..');
+const { observe } = require('../lib/track/tick.js');
 const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackAll, trackPromises, tracked } = plimsoll;
 
 const fill = (emitter, event = 'x', times = 8) => {
@@ -354,6 +356,40 @@ test('domain and AsyncLocalStorage see what they saw', async (t) => {
   domain.add(emitter);
   emitter.emit('error', new Error('in the domain'));
   assert.equal((await caught).message, 'in the domain');
+});
+
+test('a promise, a stream that throws when it is looked at is let go, and the others are watched', (t) => {
+  const tracker = trackAll({ promises: true, resources: true });
+  t.after(() => tracker.stop());
+  class Hostile extends Promise {
+    get [Symbol.toStringTag]() {
+      throw new Error('no tag');
+    }
+  }
+  const kept = [];
+  function hostile() {
+    kept.push(new Hostile(() => {}));
+  }
+  function waits() {
+    kept.push(new Promise(() => {}));
+  }
+  // After a quiet tick each is sampled.
+  observe();
+  observe();
+  for (let i = 0; i < 10; i++) {
+    hostile();
+    waits();
+  }
+  const stream = new Readable({ read() {} }).on('data', () => {});
+  Object.defineProperty(stream, 'destroyed', {
+    get() {
+      throw new Error('no state');
+    },
+  });
+  observe(performance.now() + 6000);
+  const { promises, resources } = tracked();
+  assert.deepEqual(promises.sites.filter(({ file }) => file === __filename).map((site) => site.function), ['waits']);
+  assert.deepEqual(resources.streams, []);
 });
 
 test('where no stack can be captured, whatever is tracked goes on', async (t) => {

@@ -3,6 +3,7 @@
 // and a history for each site.
 
 const { performance } = require('node:perf_hooks');
+const { contain } = require('./contain.js');
 const { openRow, setSite, NO_ROW, COUNT, ADDED } = require('./counters.js');
 const { History } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
@@ -64,7 +65,14 @@ class Crowd {
   #live(now) {
     return (sample) => {
       const target = sample.ref.deref();
-      return target !== undefined && this.#isLive(target, sample, now);
+      if (target === undefined) return false;
+      try {
+        return this.#isLive(target, sample, now);
+      } catch (error) {
+        // It goes, so that the others are asked.
+        contain(error);
+        return false;
+      }
     };
   }
 
