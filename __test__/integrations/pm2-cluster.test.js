@@ -5,21 +5,17 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { promisify } = require('node:util');
 const { pm2Stats } = require('../../lib/adapters/pm2.js');
 const { startPm2, until } = require('./pm2.js');
 
 const SERVICE = path.join(__dirname, 'pm2-cluster-service.js');
 
 test('one process of two leaks: it is named by pid, and any program may gather the stats of both', async (t) => {
-  const { pm2: run, home } = startPm2(t);
+  const { pm2: run, connect, home } = startPm2(t);
   await run('start', SERVICE, '--name', 'shop', '-i', '2', '--', home);
   await run('start', path.join(__dirname, 'pm2-service.js'), '--name', 'fork mode', '--', path.join(home, 'log'), path.join(home, 'port'));
 
-  process.env.PM2_HOME = home; // read when it is loaded
-  const pm2 = require('pm2');
-  await promisify(pm2.connect.bind(pm2))();
-  t.after(() => pm2.disconnect());
+  const pm2 = await connect();
   const ids = JSON.parse(await run('jlist')).filter(({ name }) => name === 'shop').map(({ pm_id: id, pid }) => [id, pid]);
 
   const [leaking, steady] = await until('a verdict on both', async () => {
