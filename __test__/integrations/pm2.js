@@ -25,9 +25,12 @@ function startPm2(t) {
   t.after(async () => {
     // Before the daemon goes: PM2 tries for ever to reconnect to one that is gone, and that keeps the process alive.
     // (It says that the bus is closed already, as pm2Stats() has done.)
-    if (api !== undefined) await new Promise((resolve) => api.disconnect(resolve));
-    await pm2('kill');
-    fs.rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      if (api !== undefined) await new Promise((resolve) => api.disconnect(resolve));
+    } finally {
+      await pm2('kill');
+      fs.rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    }
   });
   return { pm2, connect, home, log: path.join(home, 'events.log'), portFile: path.join(home, 'port') };
 }
