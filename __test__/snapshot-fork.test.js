@@ -70,6 +70,20 @@ test('the child is expendable', options, async (t) => {
   await taken;
 });
 
+test("the child runs none of the service's handlers", options, async (t) => {
+  const dir = temporaryDir(t);
+  const [hooks, told] = ['hooks.js', 'told'].map((name) => path.join(dir, name));
+  fs.writeFileSync(hooks, `
+    const tell = (what) => require('node:fs').appendFileSync(${JSON.stringify(told)}, what + ' ' + process.pid + '\\n');
+    for (const event of ['exit', 'beforeExit', 'SIGTERM', 'SIGUSR2']) process.on(event, () => tell(event));`);
+  const service = start({ ...forked, dir, ballast: 5 }, ['--require', hooks]);
+  const pid = await until(() => forksOf(service.pid)[0]);
+  kill(pid, 'SIGTERM');
+  await once(service, 'exit');
+  assert.equal(snapshotsIn(dir).length, 1);
+  assert.equal(fs.readFileSync(told, 'utf8'), `beforeExit ${service.pid}\nexit ${service.pid}\n`);
+});
+
 test('a socket that the service closes is closed while the child lives', options, async (t) => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
