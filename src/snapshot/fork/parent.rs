@@ -344,6 +344,61 @@ mod tests {
         assert_eq!(parse_stat("7 (a) S"), None);
     }
 
+    /// A process of the shell's, which waits or works without end.
+    fn run(script: &str) -> (std::process::Child, Child) {
+        let process = std::process::Command::new("sh").args(["-c", script]).spawn().unwrap();
+        let pid = process.id().cast_signed();
+        (process, Child { pid, pause: Duration::ZERO })
+    }
+
+    #[test]
+    fn a_child_that_sleeps_without_progress_hangs_and_one_that_works_does_not() {
+        let long_ago = Instant::now().checked_sub(2 * HANG_LIMIT).unwrap();
+        let (mut sleeping, child) = run("exec sleep 60");
+        let mut progress = Progress { ticks: u64::MAX, since: long_ago };
+        assert!(!progress.hangs(child.pid), "it has only just been looked at");
+        let asleep = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", child.pid)).unwrap();
+            parse_stat(&stat).filter(|&(state, _)| state == 'S')
+        };
+        let ticks = loop {
+            if let Some((_, ticks)) = asleep() {
+                break ticks;
+            }
+            std::thread::yield_now();
+        };
+        assert!(Progress { ticks, since: long_ago }.hangs(child.pid));
+        // SAFETY: stops a process that this test has started.
+        assert_eq!(unsafe { libc::kill(child.pid, libc::SIGSTOP) }, 0);
+        while asleep().is_some() {
+            std::thread::yield_now();
+        }
+        assert!(!Progress { ticks, since: long_ago }.hangs(child.pid), "somebody stopped it");
+        sleeping.kill().unwrap();
+        sleeping.wait().unwrap();
+    }
+
+    #[test]
+    fn a_child_that_works_without_end_is_killed_after_its_processor_time() {
+        let (_process, child) = run("while :; do :; done");
+        let end = child.watch(Duration::from_millis(50));
+        assert_eq!(end, Failure::Lost("the child took too long and was killed".into()));
+        assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap(), "and reaped");
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_told_by_its_status() {
+        for (script, expected) in [
+            ("exit 7", Failure::Lost("the child ended with code 7".into())),
+            ("kill -SEGV $$", Failure::Lost("the child died of signal 11".into())),
+        ] {
+            let (_process, child) = run(script);
+            assert_eq!(child.watch(Duration::MAX), expected);
+        }
+        let (_process, child) = run("kill -KILL $$");
+        assert!(matches!(child.watch(Duration::MAX), Failure::Killed(_)));
+    }
+
     #[test]
     fn the_c_library_is_one_that_was_tested() {
         tested_library().unwrap();
