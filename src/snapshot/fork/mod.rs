@@ -1,7 +1,7 @@
 //! A snapshot by a forked child: the service stands still for the fork alone.
 //!
-//! A naive fork of a Node process never works; [`regions`] and [`workers`] say what stands in the
-//! way. The child is expendable: whatever happens to it is noticed, and another is tried.
+//! A naive fork of a Node process never works; [`regions`], [`workers`] and [`collector`] say what
+//! stands in the way. The child is expendable: whatever happens to it is noticed, and another is tried.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod child;

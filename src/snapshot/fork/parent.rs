@@ -21,7 +21,7 @@ use super::workers::{TaskQueue, Workers};
 use crate::v8::profiler::Profiler;
 
 /// glibc versions (the minor number of 2.x) on which forked snapshots were shown to work.
-const GLIBC: std::ops::RangeInclusive<u32> = 28..=41;
+const GLIBC: std::ops::RangeInclusive<u32> = 28..=43;
 /// How long the isolate's thread waits for V8's workers to be idle.
 const IDLE_LIMIT: Duration = Duration::from_millis(50);
 /// How often it looks.
