@@ -5,7 +5,7 @@ const { SIZE, BYTES, CAPACITY } = require('../../lib/cache/registry.js');
 
 /** Asserts everything that must hold of a BoundedMap between any two operations. */
 exports.checkStructure = function checkStructure(map) {
-  const { index, plain, keys, values, policy, record, expiry, nextExpiry, sizes, free, used, slots } = structureOf(map);
+  const { index, plain, keys, values, policy, record, expiry, endings, nextExpiry, sizes, free, used, slots } = structureOf(map);
   assert.equal(index.size, used - free.length, 'each slot in use is in the index, once');
   assert.ok(used <= slots);
   assert.equal(plain, index instanceof Map && expiry === null ? index : null);
@@ -29,6 +29,7 @@ exports.checkStructure = function checkStructure(map) {
     if (expiry !== null) assert.equal(expiry[slot], Infinity);
     if (sizes !== null) assert.equal(sizes[slot], 0);
   }
+  if (endings !== null) assert.equal(endings.ends, expiry);
   assert.equal(record[BYTES], bytes);
   policy.check?.();
 };

@@ -16,7 +16,7 @@ const { parseArgs } = require('node:util');
 
 const { values: options } = parseArgs({
   options: {
-    operations: { type: 'string', default: 'hit,hit equal,miss,set existing,set new,delete,zipf' },
+    operations: { type: 'string', default: 'hit,hit equal,hit fresh,miss,set existing,set new,delete,zipf' },
     sizes: { type: 'string', default: '1000,100000,1000000' },
     keys: { type: 'string', default: 'string,integer' },
     ttl: { type: 'string' },
@@ -29,6 +29,10 @@ const BASE = 'lru-cache';
 const NO_TTL = new Set(['Map', 'mnemonist', 'lru.min', 'flru']);
 const NO_DELETE = new Set(['flru']);
 const ttl = options.ttl === undefined ? undefined : Number(options.ttl);
+const EVICTS = new Set(['set new', 'zipf']);
+const NONE = new Set();
+/** Without a ttl its evictions take minutes a round. */
+const NO_EVICTION = new Set(ttl === undefined ? ['ttlcache'] : []);
 const subjects = options.subjects.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
 
 async function start(name) {
@@ -54,7 +58,8 @@ function median(values) {
 }
 
 async function measure(cell) {
-  const names = subjects.filter((name) => cell.operation !== 'delete' || !NO_DELETE.has(name));
+  const lacks = cell.operation === 'delete' ? NO_DELETE : EVICTS.has(cell.operation) ? NO_EVICTION : NONE;
+  const names = subjects.filter((name) => !lacks.has(name));
   const running = [];
   for (const name of names) running.push(await start(name));
   const times = new Map(names.map((name) => [name, []]));

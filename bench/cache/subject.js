@@ -42,6 +42,7 @@ function prepare({ operation, size, keys: kind, ttl }) {
   cell = { operation, size, cache, key, next: size, oldest: 0, run: OPERATION[operation] };
   if (operation === 'hit' || operation === 'set existing' || operation === 'delete') cell.picks = pick(keys);
   if (operation === 'hit equal') cell.picks = pick(kind === 'string' ? keys.map((each) => `${each}x`.slice(0, -1)) : keys);
+  if (operation === 'hit fresh') cell.held = pick(keys);
   if (operation === 'miss') cell.picks = pick(Array.from({ length: size }, (_, i) => key(size + i)));
   if (operation === 'zipf') {
     const universe = Array.from({ length: size * 4 }, (_, i) => key(i));
@@ -53,6 +54,7 @@ function prepare({ operation, size, keys: kind, ttl }) {
 const OPERATION = {
   'hit': get,
   'hit equal': get,
+  'hit fresh': get,
   'miss': get,
   'set existing'({ cache, picks }) {
     for (let i = 0; i < picks.length; i++) cache.set(picks[i], i);
@@ -92,8 +94,10 @@ function get({ cache, picks }) {
   return picks.length;
 }
 
-/** Keys never seen before, made outside the timed part; what a bare Map drops for them. */
+/** Keys never seen before, made outside the timed part; of new entries also what a bare Map drops for them. */
 function refresh() {
+  // As a request brings them: strings that nobody has hashed yet.
+  if (cell.operation === 'hit fresh') cell.picks = cell.held.map((each) => (typeof each === 'string' ? Buffer.from(each).latin1Slice() : each));
   if (cell.operation !== 'set new') return;
   cell.drop = Array.from({ length: OPERATIONS }, (_, i) => cell.key(cell.oldest + i));
   cell.fresh = Array.from({ length: OPERATIONS }, (_, i) => cell.key(cell.next + i));
@@ -125,8 +129,8 @@ function proof() {
 function used() {
   global.gc();
   global.gc();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Bytes an entry without key and value, and the time of a full collection. */

@@ -8,6 +8,7 @@ const { IntTable, isInt32, MISS } = require('./int-table.js');
 const { SlotIterator, SKIP } = require('./iterator.js');
 const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
 const { cells, widen, normal } = require('./columns.js');
+const { ExpiryColumn } = require('./expiry-column.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
 const sweeper = require('./sweeper.js');
@@ -17,8 +18,9 @@ const FIRST_SLOTS = 16;
 /** A search for expired entries costs about 1 ns a slot: at most one in this many slots a millisecond. */
 const SLOTS_SEARCHED_PER_MS = 1000;
 
-/** How iterators, and tests of the structure, look inside. */
-let readEntry, readKey, readValue, structureOf;
+/** How iterators, the sweeper, and tests of the structure look inside. */
+let readEntry, readKey, readValue, structureOf, sweepOne;
+
 
 /**
  * A Map with a bound.
@@ -39,10 +41,13 @@ class BoundedMap {
   /** @type {Adaptive | Lru} */
   #policy;
   #record;
-  /** When the entry of each slot ends; null while none does. @type {Float64Array | null} */
+  /** When the entry of each slot ends, and whose memory that is; null while none does. @type {Float64Array | null} */
   #expiry = null;
-  /** Nothing ends before. */
+  /** @type {ExpiryColumn | null} */
+  #endings = null;
+  /** Nothing ends before; and the same of what was set since the native thread was asked to search. */
   #nextExpiry = Infinity;
+  #nextSince = Infinity;
   #lastSearch = -Infinity;
   /** What sizeOf said of the entry of each slot; null without sizeOf. @type {Float64Array | null} */
   #sizes = null;
@@ -148,7 +153,7 @@ class BoundedMap {
     this.#used = 0;
     this.#record[SIZE] = this.#size = 0;
     this.#record[BYTES] = 0;
-    this.#nextExpiry = Infinity;
+    this.#nextExpiry = this.#nextSince = Infinity;
     this.#tell(gone);
   }
 
@@ -390,7 +395,7 @@ class BoundedMap {
     this.#ints?.grow(slots);
     this.#policy.grow(slots);
     if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
-    if (this.#expiry !== null) this.#expiry = widen(this.#expiry, slots, Infinity);
+    if (this.#endings !== null) this.#growExpiry(slots);
   }
 
   /** After `max` shrank: the entries move to the first slots, the policy's coldest first. */
@@ -404,7 +409,7 @@ class BoundedMap {
     this.#used = slots.length;
     this.#policy = new this.#policy.constructor();
     if (sizes !== null) this.#sizes = new Float64Array(0);
-    if (expiry !== null) this.#expiry = new Float64Array(0);
+    if (expiry !== null) this.#endings = new ExpiryColumn();
     this.#widen(Math.max(FIRST_SLOTS, slots.length));
     slots.forEach((from, to) => {
       this.#keys[to] = keys[from];
@@ -435,16 +440,25 @@ class BoundedMap {
   }
 
   #keepExpiry() {
-    this.#expiry = new Float64Array(this.#slots).fill(Infinity);
+    this.#endings = new ExpiryColumn();
+    this.#growExpiry(this.#slots);
     this.#plain = null;
-    sweeper.add(this);
+    sweeper.add(this, sweepOne);
+  }
+
+  #growExpiry(slots) {
+    this.#endings.grow(slots);
+    this.#expiry = this.#endings.ends;
   }
 
   #endAfter(slot, ttl) {
     if (this.#expiry === null) this.#keepExpiry();
     const end = ttl === Infinity ? Infinity : this.#now() + ttl;
     this.#expiry[slot] = end;
-    if (end < this.#nextExpiry) this.#nextExpiry = end;
+    if (end < this.#nextSince) {
+      this.#nextSince = end;
+      if (end < this.#nextExpiry) this.#nextExpiry = end;
+    }
   }
 
   /** Whether the entry of a slot has ended; if so it is gone afterwards. */
@@ -485,7 +499,37 @@ class BoundedMap {
       if (end <= now) this.#expire(slot, gone);
       else if (end < next) next = end;
     }
-    this.#nextExpiry = next;
+    this.#nextExpiry = this.#nextSince = next;
+  }
+
+  /** Removes what has expired, or has the native thread search for it. Whether there is more to do soon. */
+  #sweep() {
+    const endings = this.#endings;
+    if (endings.answered) return this.#removeFound(endings);
+    if (endings.patient) return true;
+    if (this.#now() < this.#nextExpiry) return false;
+    if (!endings.asked && endings.ask(this.#now())) {
+      this.#nextSince = Infinity;
+      return true;
+    }
+    const gone = [];
+    this.#purge(gone);
+    this.#tell(gone);
+    return false;
+  }
+
+  #removeFound(endings) {
+    const gone = [];
+    const now = this.#now();
+    for (const slot of endings.take()) {
+      const end = this.#expiry[slot];
+      if (end <= now) this.#expire(slot, gone);
+      else if (end < this.#nextSince) this.#nextSince = end;
+    }
+    const more = endings.asked;
+    if (!more) this.#nextExpiry = this.#nextSince = Math.min(endings.next, this.#nextSince);
+    this.#tell(gone);
+    return more;
   }
 
   #note(gone, slot, reason) {
@@ -511,6 +555,7 @@ class BoundedMap {
     readKey = (map, slot) => (map.#isDue(slot) ? SKIP : map.#keys[slot]);
     readValue = (map, slot) => (map.#isDue(slot) ? SKIP : map.#values[slot]);
     readEntry = (map, slot) => (map.#isDue(slot) ? SKIP : [map.#keys[slot], map.#values[slot]]);
+    sweepOne = (map) => map.#sweep();
     structureOf = (map) => ({
       index: map.#index,
       plain: map.#plain,
@@ -519,6 +564,7 @@ class BoundedMap {
       policy: map.#policy,
       record: map.#record,
       expiry: map.#expiry,
+      endings: map.#endings,
       nextExpiry: map.#nextExpiry,
       sizes: map.#sizes,
       free: map.#free,

@@ -5,16 +5,19 @@
 const clock = require('./clock.js');
 
 /** Not those of a test's fake timers: a sweep is housekeeping, never what a test waits for. */
-const { setInterval, clearInterval } = globalThis;
+const { setInterval, clearInterval, setTimeout } = globalThis;
 const PERIOD = 1000;
+/** How soon a map is looked at again that has more to remove, or waits for an answer. */
+const SOON = 10;
 
-/** @type {Set<WeakRef<{ purgeExpired(): number }>>} */
-const maps = new Set();
+/** What sweeps a map, and says whether it is to be looked at again soon. @type {Map<WeakRef<object>, (map: any) => boolean>} */
+const maps = new Map();
 let timer = null;
+let again = false;
 let warned = false;
 
-function add(map) {
-  maps.add(new WeakRef(map));
+function add(map, sweepOne) {
+  maps.set(new WeakRef(map), sweepOne);
   if (timer === null) {
     timer = setInterval(sweep, PERIOD);
     timer.unref();
@@ -24,26 +27,36 @@ function add(map) {
 
 function sweep() {
   clock.check();
-  for (const reference of maps) {
+  let more = false;
+  for (const [reference, sweepOne] of maps) {
     const map = reference.deref();
     if (map === undefined) maps.delete(reference);
-    else purge(map);
+    else if (contained(map, sweepOne)) more = true;
   }
   if (maps.size === 0) {
     clearInterval(timer);
     timer = null;
     clock.stop();
+  } else if (more && !again) {
+    again = true;
+    setTimeout(sweepAgain, SOON).unref();
   }
 }
 
+function sweepAgain() {
+  again = false;
+  sweep();
+}
+
 /** What a listener throws here has no caller: it becomes a warning, once. */
-function purge(map) {
+function contained(map, sweepOne) {
   try {
-    map.purgeExpired();
+    return sweepOne(map);
   } catch (error) {
-    if (warned) return;
+    if (warned) return true;
     warned = true;
     process.emitWarning(`an onEvict callback threw while expired entries were removed: ${error?.stack ?? error}`, { code: 'ERR_PLIMSOLL_CALLBACK' });
+    return true;
   }
 }
 

@@ -7,6 +7,7 @@ use napi::bindgen_prelude::ArrayBuffer;
 use napi_derive::napi;
 
 use super::error::{Result, error};
+use crate::cache::expiry::{self, Column};
 use crate::cache::registry::{self, Arena};
 use crate::sampler::clock::Word;
 
@@ -44,4 +45,30 @@ pub fn cache_clock(env: &Env) -> Result<ArrayBuffer<'_>> {
         })
     }
     .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.reason.clone()))
+}
+
+/// When the entries of `slots` slots end, in the layout of `lib/cache/expiry-column.js`. Where external buffers are
+/// forbidden it is a copy, of which `cacheScan` says `false`.
+#[napi(catch_unwind)]
+pub fn cache_expiry(env: &Env, slots: u32) -> Result<ArrayBuffer<'_>> {
+    let Some(column) = Column::open(slots as usize) else {
+        return Err(error(
+            "ERR_PLIMSOLL_NATIVE",
+            format!("no memory for the ends of {slots} entries"),
+        ));
+    };
+    let words = column.words();
+    let (data, length) = (words.as_ptr().cast_mut().cast::<u8>(), size_of_val(words));
+    // SAFETY: as for `cache_arena`; the thread that scans holds the column while it does.
+    unsafe {
+        ArrayBuffer::from_external(env, data, length, column, |_, column: Arc<Column>| drop(column))
+    }
+    .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.reason.clone()))
+}
+
+/// Has the native thread look for what has ended at `now` in a buffer of `cacheExpiry`; `false` where it can not.
+#[napi(catch_unwind)]
+pub fn cache_scan(column: ArrayBuffer<'_>, now: f64) -> Result<bool> {
+    expiry::scan(column.as_ptr().addr(), now)
+        .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))
 }

@@ -1,0 +1,130 @@
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fc = require('fast-check');
+const { BoundedMap } = require('..');
+const { structureOf } = require('../lib/cache/bounded-map.js');
+const { NATIVE_FROM } = require('../lib/cache/expiry-column.js');
+const { sweep } = require('../lib/cache/sweeper.js');
+const { native } = require('../lib/native.js');
+const { checkStructure } = require('./helpers/cache-structure.js');
+
+/** A map so large that its ends are native memory; every other entry ends at 10, the others at 1000. */
+function large(onEvict = () => {}) {
+  const time = { now: 0 };
+  const map = new BoundedMap({ max: 2 * NATIVE_FROM, clock: () => time.now, onEvict });
+  for (let i = 0; i < NATIVE_FROM + 2; i++) map.set(`key ${i}`, i, { ttl: i % 2 ? 1000 : 10 });
+  return { map, time };
+}
+
+const endings = (map) => structureOf(map).endings;
+/** The event loop stands still meanwhile: the answer is the native thread's, and no timer takes it first. */
+const answer = (map) => {
+  while (!endings(map).answered);
+};
+
+test('what ended in a large map is found by the native thread, and removed in batches', { timeout: 60_000 }, () => {
+  const reasons = [];
+  const { map, time } = large((value, key, reason) => reasons.push(reason));
+  sweep();
+  assert.equal(endings(map).asked, false, 'nothing has ended yet');
+  time.now = 10;
+  sweep();
+  assert.equal(map.size, NATIVE_FROM + 2, 'this thread has not searched');
+  answer(map);
+  sweep();
+  const left = map.size;
+  assert.ok(left < NATIVE_FROM + 2 && left >= NATIVE_FROM + 2 - 10_031);
+  while (endings(map).asked) sweep();
+  assert.equal(map.size, NATIVE_FROM / 2 + 1);
+  assert.equal(map.stats().expirations, reasons.length);
+  assert.ok(reasons.every((reason) => reason === 'expire'));
+  assert.equal(structureOf(map).nextExpiry, 1000);
+  checkStructure(map);
+});
+
+test('what changed hands since the search is left alone', { timeout: 60_000 }, () => {
+  const { map, time } = large();
+  time.now = 10;
+  sweep();
+  answer(map);
+  map.set('key 0', 'renewed', { ttl: 5 });
+  map.delete('key 2');
+  map.set('newcomer', 'in the place of key 2', { ttl: 7 });
+  map.set('key 4', 'renewed', { ttl: Infinity });
+  while (endings(map).asked) sweep();
+  assert.deepEqual([map.get('key 0'), map.get('newcomer'), map.get('key 4'), map.has('key 6')], ['renewed', 'in the place of key 2', 'renewed', false]);
+  assert.equal(structureOf(map).nextExpiry, 15);
+  checkStructure(map);
+});
+
+test('whatever happens between the search and its answer, the structure is whole and nothing live is lost', { timeout: 120_000 }, () => {
+  const step = fc.record({ op: fc.constantFrom('set', 'delete', 'purge', 'clear', 'grow', 'wait', 'back'), key: fc.nat(40), ttl: fc.constantFrom(1, 5, 50, Infinity) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), fc.array(step, { maxLength: 12 }), (before, after) => {
+      const { map, time } = large();
+      let max = 2 * NATIVE_FROM;
+      const run = ({ op, key, ttl }) => {
+        if (op === 'set') map.set(`key ${key}`, key, { ttl });
+        else if (op === 'delete') map.delete(`key ${key}`);
+        else if (op === 'purge') map.purgeExpired();
+        else if (op === 'clear') map.clear();
+        else if (op === 'grow') map.resize((max = Math.min(2 * max, 2 ** 23)));
+        else time.now += op === 'wait' ? 3 : -3;
+      };
+      time.now = 10;
+      sweep();
+      before.forEach(run);
+      if (endings(map).asked) answer(map);
+      after.forEach(run);
+      const live = [...map.keys()];
+      while (endings(map).asked) sweep();
+      assert.deepEqual([...map.keys()], live);
+      checkStructure(map);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('a map that shrinks or is collected while it is searched harms nobody', { timeout: 60_000 }, () => {
+  const { map, time } = large();
+  time.now = 10;
+  sweep();
+  map.resize(10);
+  assert.equal(endings(map).asked, false);
+  sweep();
+  checkStructure(map);
+  for (let i = 0; i < 20; i++) {
+    const short = large();
+    short.time.now = 10;
+    sweep();
+  }
+});
+
+test('where the native thread cannot search, this one does', (t) => {
+  t.mock.method(native, 'cacheScan', () => false);
+  const { map, time } = large();
+  time.now = 10;
+  sweep();
+  assert.equal(map.size, NATIVE_FROM / 2 + 1);
+  t.mock.method(native, 'cacheExpiry', () => {
+    throw new Error('no memory');
+  });
+  const other = large();
+  other.time.now = 10;
+  sweep();
+  assert.equal(other.map.size, NATIVE_FROM / 2 + 1);
+  checkStructure(other.map);
+});
+
+test('an answer that never comes is waited for so long, then this thread searches', (t) => {
+  t.mock.method(native, 'cacheScan', (buffer) => (new Uint32Array(buffer)[0] = 1) === 1);
+  const { map, time } = large();
+  time.now = 10;
+  let sweeps = 0;
+  while (map.size > NATIVE_FROM / 2 + 1) {
+    sweep();
+    assert.ok(++sweeps < 100);
+  }
+  assert.ok(sweeps > 10);
+});
