@@ -7,6 +7,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { execFile } = require('node:child_process');
 const { promisify } = require('node:util');
+const { noHooks } = require('./support/hooks.js');
 
 const run = async (name, args = [], options = {}) => {
   const file = path.join(__dirname, 'children', name);
@@ -42,7 +43,7 @@ test('that the process is near its limit is said once, however many threads are 
   assert.deepEqual(said.toSorted(), ['0 heap', '0 native', '1 heap', '2 heap']);
 });
 
-test('without any snapshot the verdict names the site that allocates what stays, and leaves a .heapprofile', async (t) => {
+test('without any snapshot the verdict names the site that allocates what stays, and leaves a .heapprofile', { skip: noHooks }, async (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
   t.after(() => fs.rmSync(dir, { recursive: true }));
   const { suspects, snapshots, allocation } = await run('leak-site.js', [dir]);

@@ -54,10 +54,19 @@ test("V8's own stream serves where the symbols do not verify", async (t) => {
       return answer.step === 'take' ? { step: 'stream' } : answer;
     },
     write: (chunk) => job.write(chunk),
-    end: () => job.end(),
+    end: (pause) => job.end(pause),
+    borrow: () => job.borrow(),
+    giveBack: (left) => job.giveBack(left),
   };
-  const { path: file, nodes, method } = await drive(blind, true);
+  const build = v8.getHeapSnapshot;
+  t.mock.method(v8, 'getHeapSnapshot', () => {
+    const slow = performance.now() + 100;
+    while (performance.now() < slow);
+    return build();
+  });
+  const { path: file, nodes, method, pauseMs } = await drive(blind, true);
   assert.equal(method, 'in-process');
+  assert.ok(pauseMs >= 100, `${pauseMs} ms: V8 builds it before there is anything to read`);
   assert.equal(JSON.parse(fs.readFileSync(file, 'utf8')).snapshot.node_count, nodes);
 });
 

@@ -6,7 +6,7 @@ const diagnostics = require('node:diagnostics_channel');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
-const { watch } = require('../index.js');
+const { takeSnapshot, watch } = require('../index.js');
 const { temporaryDir, parse, snapshotsIn } = require('./children/snapshot-support.js');
 
 const quiet = { interval: 50, window: 1000, snapshotOn: [], report: [] };
@@ -71,4 +71,18 @@ test('a refusal is told: its reason, its code and its numbers', async (t) => {
   assert.deepEqual(heard, snapshots.refusals);
   const [{ reason, code, neededBytes, availableBytes }] = heard;
   assert.deepEqual([reason, code, neededBytes, availableBytes], ['api', 'ERR_PLIMSOLL_DIR', null, null]);
+});
+
+test('a tracer gets each one as a span, with its result or its error', async (t) => {
+  const dir = temporaryDir(t);
+  const seen = [];
+  const hear = Object.fromEntries(['start', 'asyncEnd', 'error'].map((name) => [name, ({ reason, method, result, error }) => seen.push([name, reason, method, result?.path ?? error?.code])]));
+  const tracing = diagnostics.tracingChannel('plimsoll.snapshot');
+  tracing.subscribe(hear);
+  t.after(() => tracing.unsubscribe(hear));
+  const given = { dir, reason: 'traced', method: 'in-process', cooldown: 0 };
+  const { path: file } = await takeSnapshot(given);
+  assert.deepEqual(seen.splice(0), [['start', 'traced', 'in-process', undefined], ['asyncEnd', 'traced', 'in-process', file]]);
+  await assert.rejects(takeSnapshot({ ...given, cooldown: 3_600_000 }), { code: 'ERR_PLIMSOLL_COOLDOWN' });
+  assert.deepEqual(seen.map(([name, , , what]) => [name, what]), [['start', undefined], ['error', 'ERR_PLIMSOLL_COOLDOWN'], ['asyncEnd', 'ERR_PLIMSOLL_COOLDOWN']]);
 });

@@ -3,12 +3,17 @@
 // and asks this side for what only the isolate's thread can do; this side polls, so nothing native
 // ever calls into an environment that may be gone.
 
+const diagnostics = require('node:diagnostics_channel');
+const { performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
+
+/** For tracers: a span from the call to the file, with the snapshot as its result (tracing:plimsoll.snapshot:start and so on). */
+const TRACE = diagnostics.tracingChannel('plimsoll.snapshot');
 
 // Short at first: most of the checks before a snapshot take a millisecond.
 const FIRST_POLL_MS = 1;
@@ -20,7 +25,12 @@ const LAST_POLL_MS = 50;
  * @returns {Promise<import('../../index.js').Snapshot>}
  */
 async function takeSnapshot(given) {
-  const { keepAlive, ...options } = resolve(given);
+  const options = resolve(given);
+  const { dir, reason, method } = options;
+  return TRACE.hasSubscribers ? TRACE.tracePromise(take, { dir, reason, method }, undefined, options) : take(options);
+}
+
+async function take({ keepAlive, ...options }) {
   const { SnapshotJob } = requireNative();
   if (options.redact) await learnBuiltIns();
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
@@ -33,11 +43,14 @@ async function drive(job, keepAlive) {
   for (;;) {
     const { step, outcome, failure } = job.step();
     switch (step) {
-      case 'take':
+      case 'fork':
         job.take();
         break;
+      case 'take':
+        await borrowing(job, () => job.take());
+        break;
       case 'stream':
-        await streamInto(job);
+        await borrowing(job, () => streamInto(job));
         break;
       case 'done':
         return outcome;
@@ -50,12 +63,32 @@ async function drive(job, keepAlive) {
   }
 }
 
-/** Where V8's symbols did not verify: Node's own stream, which buffers and stops the loop twice. */
+function outsideHeap() {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  return rss - heapTotal - external;
+}
+
+/** What is built in this process takes memory of it, and pages stay with malloc: no leak of the service. */
+async function borrowing(job, build) {
+  const before = outsideHeap();
+  job.borrow();
+  try {
+    await build();
+  } finally {
+    job.giveBack(Math.max(0, outsideHeap() - before));
+  }
+}
+
+/**
+ * Where V8's symbols did not verify: Node's own stream, which buffers. V8 builds the snapshot at the call and writes all of
+ * it at the first read; what is buffered is then read without a turn of the loop.
+ */
 async function streamInto(job) {
+  const begun = performance.now();
   for await (const chunk of v8.getHeapSnapshot()) {
     if (!job.write(chunk)) return;
   }
-  job.end();
+  job.end(performance.now() - begun);
 }
 
 function refusal({ code, message, needed, available, remaining }) {

@@ -9,10 +9,12 @@ const MIN_GROWTH = 2 * 2 ** 20;
 /** Least and longest wait between two, as shares of the window. */
 const MIN_GAP = 1 / 5;
 const MAX_GAP = 2 / 3;
+/** The second interval, as a share of the first. */
+const COMPARABLE = 0.75;
 
 class Diagnosis {
   #window;
-  /** @type {Array<{path: string, t: number, value: number}>} */
+  /** `t`: when it was begun, `end`: when the service went on. @type {Array<{path: string, t: number, end: number, value: number}>} */
   taken = [];
   /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
   closed = false;
@@ -36,16 +38,19 @@ class Diagnosis {
     if (this.closed || this.complete) return false;
     const last = this.taken.at(-1);
     if (last === undefined) return true;
-    const gap = t - last.t;
+    const gap = t - last.end;
     if (gap < this.#window * MIN_GAP) return false;
-    // The second interval has to be comparable with the first.
-    const first = this.taken.length === 2 ? this.taken[1].t - this.taken[0].t : 0;
+    // The second interval has to be comparable with the first: what grew in a much shorter one is less than the analyzer
+    // takes for the same growth. A suspicion may have lasted long; then a window has to do.
+    const first = this.taken.length === 2 ? this.taken[1].t - this.taken[0].end : 0;
+    const comparable = Math.min(first * COMPARABLE, this.#window);
     const enough = value - last.value >= Math.max(MIN_GROWTH, limit * GROWTH_SHARE);
-    return (enough && gap >= first * 0.75) || gap >= this.#window * MAX_GAP;
+    return gap >= comparable && (enough || gap >= this.#window * MAX_GAP);
   }
 
   add(snapshot, t, value) {
-    this.taken.push({ ...snapshot, t, value });
+    // While the service stands still nothing grows.
+    this.taken.push({ ...snapshot, t, end: t + snapshot.pauseMs, value });
   }
 }
 

@@ -351,17 +351,13 @@ class Watcher extends EventEmitter {
     const { takeSnapshot } = require('../snapshot/take-snapshot.js');
     const { native } = this.#sampler;
     const tMs = Math.round(process.uptime() * 1000);
-    const before = outsideHeap();
     native.setCause('snapshot');
     this.#taking++;
     this.#updateAnnex();
     try {
       const { maxFiles, maxBytes, redact } = this.#options;
       const given = { dir: this.#dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice: this.#nice, ...options };
-      const snapshot = { ...(await takeSnapshot(given)), tMs, reason };
-      // Pages that V8's snapshot builder took from malloc stay with it: no leak of the service.
-      if (snapshot.method === 'in-process' && !this.#stopped) native.rebaseNative(Math.max(0, outsideHeap() - before));
-      return this.#took(snapshot);
+      return this.#took({ ...(await takeSnapshot(given)), tMs, reason });
     } catch (error) {
       this.#refuse(tMs, reason, error);
       throw error;
@@ -473,11 +469,6 @@ function safeCwd() {
   } catch {
     return os.tmpdir();
   }
-}
-
-function outsideHeap() {
-  const { rss, heapTotal, external } = process.memoryUsage();
-  return rss - heapTotal - external;
 }
 
 /** Names of other packages' native addons: the candidates for memory that no snapshot shows. */

@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{Buffer, ObjectFinalize};
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
+use crate::sampler::borrowed::Borrowing;
 use crate::snapshot::emergency::Emergency;
 use crate::snapshot::error::Error as Refusal;
 use crate::snapshot::fork;
@@ -48,7 +49,7 @@ pub struct SnapshotRequest {
 /// What to do next, and with what result it ended.
 #[napi(object, object_from_js = false)]
 pub struct SnapshotStep {
-    /// 'wait' | 'take' | 'stream' | 'done' | 'failed'
+    /// 'wait' | 'fork' | 'take' | 'stream' | 'done' | 'failed'
     pub step: &'static str,
     pub outcome: Option<SnapshotOutcome>,
     pub failure: Option<SnapshotFailure>,
@@ -80,39 +81,57 @@ pub struct SnapshotFailure {
 
 /// A snapshot under way on a thread of its own.
 #[napi]
-pub struct SnapshotJob(Job);
+pub struct SnapshotJob {
+    job: Job,
+    /// While it is built in this process.
+    borrowing: Option<Borrowing>,
+}
 
 #[napi]
 impl SnapshotJob {
     /// Begins; what forbids it comes out of `step`.
     #[napi(constructor, catch_unwind)]
     pub fn new(request: SnapshotRequest) -> Result<Self> {
-        Job::start(request.try_into()?).map(Self).map_err(raise)
+        Job::start(request.try_into()?).map(|job| Self { job, borrowing: None }).map_err(raise)
     }
 
     /// What to do next.
     #[napi(catch_unwind)]
     pub fn step(&self) -> SnapshotStep {
-        self.0.step().into()
+        self.job.step().into()
     }
 
-    /// Takes the snapshot of the calling isolate.
+    /// Takes the snapshot of the calling isolate, or forks the child that does.
     #[napi(catch_unwind)]
     pub fn take(&mut self) {
         // SAFETY: this is a call from JS, where a collection may happen.
-        unsafe { self.0.take() };
+        unsafe { self.job.take() };
     }
 
     /// Adds a piece of V8's own stream; false when the rest is not wanted.
     #[napi(catch_unwind)]
     pub fn write(&mut self, chunk: Buffer) -> bool {
-        self.0.write(&chunk)
+        self.job.write(&chunk)
     }
 
-    /// V8's own stream has ended.
+    /// V8's own stream has ended, for which the loop stood still so long.
     #[napi(catch_unwind)]
-    pub fn end(&mut self) {
-        self.0.end();
+    pub fn end(&mut self, pause_ms: f64) {
+        self.job.end(Duration::from_secs_f64(pause_ms.max(0.0) / 1000.0));
+    }
+
+    /// From now on memory is taken for it in this process.
+    #[napi(catch_unwind)]
+    pub fn borrow(&mut self) {
+        self.borrowing.get_or_insert_with(Borrowing::begin);
+    }
+
+    /// No more is; so many bytes outside of V8's heap stay with the allocator.
+    #[napi(catch_unwind)]
+    pub fn give_back(&mut self, left: f64) {
+        if let Some(borrowing) = self.borrowing.take() {
+            borrowing.end(whole(left));
+        }
     }
 }
 
@@ -262,6 +281,7 @@ impl From<Step> for SnapshotStep {
         let named = |step| SnapshotStep { step, outcome: None, failure: None };
         match step {
             Step::Wait => named("wait"),
+            Step::Fork => named("fork"),
             Step::Take => named("take"),
             Step::Stream => named("stream"),
             Step::Done(outcome) => SnapshotStep {

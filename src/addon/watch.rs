@@ -194,14 +194,6 @@ impl IsolateWatch {
         });
     }
 
-    /// An in-process snapshot left so many bytes with the allocator.
-    #[napi(catch_unwind)]
-    pub fn rebase_native(&self, delta: f64) {
-        if let Some(monitor) = &self.monitor {
-            monitor.rebase_native(delta as i64);
-        }
-    }
-
     /// The verdict as JSON.
     #[napi(catch_unwind)]
     pub fn verdict(&self) -> Result<String> {

@@ -1,5 +1,6 @@
 //! The sampler: one native thread, one record for each isolate.
 
+pub mod borrowed;
 pub mod clock;
 pub mod limits;
 pub mod monitor;

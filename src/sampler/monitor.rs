@@ -137,11 +137,6 @@ impl Monitor {
         self.shared.watched.lock().set_cause(&self.shared.record, cause);
     }
 
-    /// Pages that an in-process snapshot left with the allocator are no leak.
-    pub fn rebase_native(&self, delta: i64) {
-        self.shared.watched.lock().rebase_native(delta);
-    }
-
     /// JSON that JS adds to the state.
     pub fn set_annex(&self, json: String) -> Result<(), serde_json::Error> {
         let annex = RawValue::from_string(json)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
+use super::borrowed;
 use super::limits::Inputs;
 use super::monitor::{Notice, Options};
 use super::pressure::{self, Pressure};
@@ -33,7 +34,7 @@ pub(super) struct Watched {
     options: Options,
     start: Instant,
     rss_at_start: u64,
-    /// Bytes that in-process snapshots have left with the allocator.
+    /// Bytes that in-process snapshots have left with the allocator, as last known.
     borrowed: u64,
     memory: Memory,
     limits: Limits,
@@ -120,12 +121,6 @@ impl Watched {
         // Those that have already ended were of the cause before.
         self.take_collections(record);
         self.cause = cause;
-    }
-
-    pub fn rebase_native(&mut self, delta: i64) {
-        let now = self.elapsed(Instant::now());
-        self.trend.rebase_native(now, delta);
-        self.borrowed = self.borrowed.saturating_add_signed(delta);
     }
 
     pub fn set_annex(&mut self, annex: Box<RawValue>) {
@@ -240,19 +235,21 @@ impl Watched {
         let rss = process::rss().unwrap_or_else(|| record.told_rss());
         // One isolate answers for the process: the main thread's.
         let main = self.options.thread_id == 0;
-        let native = main.then(|| {
+        let native = borrowed::bytes().filter(|_| main).map(|borrowed| {
+            self.borrowed = borrowed;
             let (total, external) = registry::heaps();
             // What caches of ours hold there is bounded, and known by name.
             rss.saturating_sub(total)
                 .saturating_sub(external)
                 .saturating_sub(self.options.caches.shared_bytes())
+                .saturating_sub(borrowed)
         });
         self.memory = Memory {
             rss,
             heap_total: heap.total,
             heap_used: heap.used,
             external: heap.external,
-            native,
+            native: native.or(self.memory.native),
             allocated: record.allocated(),
         };
         let t = self.elapsed(now);

@@ -22,7 +22,9 @@ use crate::v8::profiler::Profiler;
 pub enum Step {
     /// Ask again later.
     Wait,
-    /// Call [`Job::take`].
+    /// Call [`Job::take`], which forks.
+    Fork,
+    /// Call [`Job::take`], which builds the snapshot here.
     Take,
     /// Give V8's own stream to [`Job::write`], then call [`Job::end`].
     Stream,
@@ -61,7 +63,6 @@ pub struct Job {
     phase: Arc<Mutex<Phase>>,
     /// Where V8's own stream goes.
     pieces: Option<SyncSender<Piece>>,
-    started: Instant,
 }
 
 impl Job {
@@ -82,7 +83,7 @@ impl Job {
                 *theirs.lock() = Phase::Finished(result);
             })
             .map_err(|error| Error::Failed { what: format!("no thread for it: {error}") })?;
-        Ok(Self { phase, pieces: None, started: Instant::now() })
+        Ok(Self { phase, pieces: None })
     }
 
     /// What there is to do.
@@ -90,7 +91,7 @@ impl Job {
     pub fn step(&self) -> Step {
         match &*self.phase.lock() {
             Phase::Working | Phase::Abandoned => Step::Wait,
-            Phase::AskingToFork(..) => Step::Take,
+            Phase::AskingToFork(..) => Step::Fork,
             Phase::Asking(_) if Profiler::find().is_ok() => Step::Take,
             Phase::Asking(_) => Step::Stream,
             Phase::Finished(Ok(outcome)) => Step::Done(outcome.clone()),
@@ -119,16 +120,15 @@ impl Job {
     /// A piece of the text of V8's own stream. False: the rest is not wanted.
     pub fn write(&mut self, chunk: &[u8]) -> bool {
         if self.pieces.is_none() {
-            self.started = Instant::now();
             self.pieces = self.accept();
         }
         self.pieces.as_ref().is_some_and(|to| to.send(Piece::Text(chunk.to_vec())).is_ok())
     }
 
-    /// V8's own stream has ended.
-    pub fn end(&mut self) {
+    /// V8's own stream has ended, for which the isolate's thread stood still so long.
+    pub fn end(&mut self, pause: Duration) {
         if let Some(pieces) = self.pieces.take() {
-            let _ = pieces.send(Piece::End(self.started.elapsed()));
+            let _ = pieces.send(Piece::End(pause));
         }
     }
 

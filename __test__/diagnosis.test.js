@@ -1,0 +1,55 @@
+'use strict';
+// When the three snapshots of a diagnosis are due.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { Diagnosis } = require('../lib/watch/diagnosis.js');
+
+const MB = 2 ** 20;
+const WINDOW = 60_000;
+const LIMIT = 100 * MB;
+
+/** The times at which snapshots are taken, where the channel is looked at each second; `from`: when the second may be; `pauseMs`: how long each stops the service. */
+function times(valueAt, { from = 0, until = 10 * WINDOW, pauseMs = 0 } = {}) {
+  const diagnosis = new Diagnosis('heap', WINDOW);
+  const taken = [];
+  for (let t = 0; t <= until && !diagnosis.complete; t += 1000) {
+    if (taken.length === 1 && t < from) continue;
+    if (!diagnosis.due(t, valueAt(t), LIMIT)) continue;
+    diagnosis.add({ path: String(t), pauseMs }, t, valueAt(t));
+    taken.push(t);
+    t += pauseMs;
+  }
+  return taken;
+}
+
+test('the first is due at once, the others by growth, not closer than a fifth of the window', () => {
+  assert.deepEqual(times((t) => (t / 1000) * MB), [0, 12_000, 24_000]);
+});
+
+test('where little grows, two thirds of a window are enough', () => {
+  assert.deepEqual(times(() => MB), [0, 40_000, 80_000]);
+});
+
+test('the second interval is comparable with the first, which a long suspicion may have made long', () => {
+  const [, second, third] = times((t) => (t / 1000) * MB, { from: 70_000 });
+  assert.equal(second, 70_000);
+  assert.equal(third - second, 53_000, 'three quarters of the first');
+  const slow = times(() => MB, { from: 70_000 });
+  assert.equal(slow[2] - slow[1], 53_000, 'also where little grows');
+  const long = times((t) => (t / 1000) * MB, { from: 4 * WINDOW });
+  assert.equal(long[2] - long[1], WINDOW, 'a window at most');
+});
+
+test('the time that the service stands still for a snapshot does not count', () => {
+  const [first, second, third] = times(() => MB, { from: 70_000, pauseMs: 20_000 });
+  assert.deepEqual([first, second], [0, 70_000]);
+  // It ran for 50 s before the second one: three quarters of that, or two thirds of a window, from 90 s on.
+  assert.equal(third, 130_000);
+});
+
+test('what is closed or complete wants no more', () => {
+  const diagnosis = new Diagnosis('heap', WINDOW);
+  diagnosis.closed = true;
+  assert.equal(diagnosis.due(0, 0, LIMIT), false);
+});
