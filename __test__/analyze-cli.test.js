@@ -59,6 +59,17 @@ test('three snapshots: a leak, on the terminal, as JSON and as a page, in whole 
   assert.deepEqual([nowhere.code, /cannot be written to .*none/.test(nowhere.stderr)], [1, true]);
 });
 
+const read = async (...files) => JSON.parse((await plimsoll(['--json', '--top', '1000', ...files])).stdout);
+
+test('what grew is no more than the heap did, and no constructor keeps more than there is', async () => {
+  const [first, , last] = made.snapshots;
+  const { summary, suspects } = await read(...made.snapshots);
+  const grown = summary.bytes - (await read(first)).summary.bytes;
+  // What is old may have gone meanwhile: a tenth.
+  assert.ok(suspects[0].bytes <= 1.1 * grown, `${suspects[0].bytes} of ${grown}`);
+  for (const { name, retained } of (await read(last)).summary.constructors) assert.ok(retained <= summary.bytes, `${name}: ${retained} of ${summary.bytes}`);
+});
+
 test('one snapshot: suspects by size, not proven, and what it holds', async () => {
   const [, , last] = made.snapshots;
   const { code, stdout } = await plimsoll([last]);

@@ -59,7 +59,8 @@ const isSure = (suspect) => suspect.tracked !== undefined || (suspect.share >= M
 
 function joined(suspect, counted) {
   // What was merely large in one snapshot has been seen to grow: by so many, not by its size.
-  const seen = isBySize(suspect) ? { ...suspect, bytes: null, count: null, share: null, growth: [], proven: true } : suspect;
+  const { unit: _, ...rest } = suspect;
+  const seen = isBySize(suspect) ? { ...rest, bytes: null, count: null, share: null, growth: [], proven: true } : suspect;
   const { cause, name, sites, tracked, advice } = counted;
   const place = counted.file === null ? seen : counted;
   return { ...seen, cause, name, file: place.file, line: place.line, column: place.column, count: seen.count ?? counted.count, sites: sites.length > 0 ? sites : seen.sites, advice, tracked };

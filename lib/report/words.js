@@ -39,7 +39,7 @@ const KIND = {
   other: '',
 };
 
-/** What a suspect's `count` counts, when it is one and when it is more. */
+/** What a suspect's `count` counts by its cause, or by its `unit`; when it is one and when it is more. */
 const UNIT = {
   map: ['entry', 'entries'],
   set: ['value', 'values'],
@@ -52,6 +52,7 @@ const UNIT = {
   buffers: ['buffer', 'buffers'],
   streams: ['stream', 'streams'],
   sockets: ['socket', 'sockets'],
+  chunks: ['chunk', 'chunks'],
 };
 const OBJECTS = ['object', 'objects'];
 
@@ -61,7 +62,7 @@ const isBySize = ({ proven, growth }) => proven === false && growth?.length === 
 /** `+48,213 entries`; without the sign where it has as many */
 function gained(suspect) {
   const n = suspect.count;
-  const [one, many] = UNIT[suspect.cause] ?? OBJECTS;
+  const [one, many] = UNIT[suspect.unit ?? suspect.cause] ?? OBJECTS;
   return `${n >= 0 && !isBySize(suspect) ? '+' : ''}${count(n)} ${Math.abs(n) === 1 ? one : many}`;
 }
 

@@ -123,6 +123,9 @@ fn is_listed(kind: NodeKind) -> bool {
     )
 }
 
+/// How far up the dominators are looked at: chains of one class end at the first, all else is shallow.
+const DEEPEST: usize = 64;
+
 /// Rows by name; `retained` counts a node only where no dominator of it has the same name.
 fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
     let mut rows: FxHashMap<(NodeKind, u32), (u64, u64, u64)> = FxHashMap::default();
@@ -137,8 +140,11 @@ fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
         let row = rows.entry(key(node)).or_default();
         row.0 += 1;
         row.1 += snapshot.shallow(node);
-        let dominator = snapshot.dominator(node);
-        if dominator == node || key(dominator) != key(node) {
+        let own = key(node);
+        let above = std::iter::successors(Some(node), |&at| {
+            Some(snapshot.dominator(at)).filter(|&dominator| dominator != at)
+        });
+        if !above.skip(1).take(DEEPEST).any(|dominator| key(dominator) == own) {
             row.2 = row.2.saturating_add(snapshot.retained(node));
         }
     }

@@ -48,6 +48,16 @@ pub(super) struct Finding {
     pub captured: Option<String>,
     /// The WeakMap whose value grows.
     pub weak_map: Option<Node>,
+    /// What grows by so many, where the cause does not tell.
+    pub unit: Option<Unit>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// What waits in a stream.
+    Chunks,
 }
 
 /// What the objects that are new consist of.
@@ -78,6 +88,7 @@ pub(super) fn find(
         event: None,
         captured: None,
         weak_map: None,
+        unit: None,
     };
     if by_route(scene, thing, steps, &mut finding) {
         return finding;
@@ -180,6 +191,7 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
             {
                 finding.cause = Cause::Streams;
                 finding.subject = at;
+                finding.unit = holds_chunks(scene, steps.get(at + 1)).then_some(Unit::Chunks);
                 return true;
             }
             // What a settled promise resolved to is nobody's wait.
@@ -217,6 +229,13 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
         _ => return false,
     }
     true
+}
+
+/// Whether this member of a stream's state is where its chunks wait (`buffer`, `buffered`, `kBufferedValue`).
+fn holds_chunks(scene: &Scene, member: Option<&Step>) -> bool {
+    member.is_some_and(|step| {
+        scene.snapshot.edge_name(&step.edge).to_ascii_lowercase().contains("buffer")
+    })
 }
 
 /// The WeakMap of an entry: V8 writes its table's id into the name of the edge.

@@ -116,12 +116,17 @@ impl<'s> Series<'s> {
         });
         for (index, found) in shares.into_iter().enumerate() {
             let to_last = self.to_last(index);
-            for (slot, share) in found {
+            let owner = |slot: Slot| {
                 let holder =
                     to_last.as_ref().map_or(slot.holder, |to_last| to_last[slot.holder as usize]);
-                let slot = self.owner(Slot { holder, name: slot.name });
+                self.owner(Slot { holder, name: slot.name })
+            };
+            for (slot, share) in found {
+                let slot = owner(slot);
                 let growth = by_slot.entry(slot).or_insert_with(|| Growth::new(slot, count));
-                growth.bytes[index] += share.bytes + share.shared;
+                let shared = share.shared.iter();
+                let by_others = shared.filter(|&(&first, _)| !is_same_holding(owner(first), slot));
+                growth.bytes[index] += share.bytes + by_others.map(|(_, bytes)| bytes).sum::<u64>();
                 growth.objects[index] += share.objects;
                 if index == count - 1 {
                     growth.sample.extend(share.sample);
@@ -283,6 +288,12 @@ impl<'s> Series<'s> {
     }
 }
 
+/// Whether two slots are two ways to one entry: an object's property, and the store that its properties lie in.
+fn is_same_holding(one: Slot, other: Slot) -> bool {
+    one.holder == other.holder
+        && (one.name == other.name || one.name.is_none() || other.name.is_none())
+}
+
 /// Growth below this many bytes is not told from what a process does anyway.
 const NOISE: u64 = 4096;
 
@@ -388,6 +399,27 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["all", "byId"]);
         assert!(found.iter().all(|growth| growth.1 >= 200 * 256));
+    }
+
+    /// As V8 writes an array: its elements are named, and their store with what lies in it.
+    fn array(count: u32) -> Graph {
+        let mut graph = program(20);
+        let array = graph.node("object", "Array", 11, 32);
+        graph.edge(2, "context", "recent", array);
+        let store = graph.node("array", "", 13, 800);
+        graph.edge(array, "internal", "elements", store);
+        for at in 0..count {
+            let order = graph.node("object", "Order", 400_001 + 2 * at, 256);
+            graph.edge(array, "element", &at.to_string(), order);
+            graph.edge(store, "internal", &at.to_string(), order);
+        }
+        graph
+    }
+
+    #[test]
+    fn an_entry_and_its_place_in_the_store_count_once() {
+        let found = growths(&[10, 30, 50].map(|count| array(count).snapshot()));
+        assert_eq!(found, [("recent".to_owned(), 40 * 256, vec![0, 20 * 256, 40 * 256])]);
     }
 
     #[test]

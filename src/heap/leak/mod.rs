@@ -32,7 +32,7 @@ use growth::{Growth, Series};
 use route::Step;
 use scene::Scene;
 
-pub use causes::Cause;
+pub use causes::{Cause, Unit};
 pub use holders::{Holder, Names};
 pub use sites::Site;
 pub use sources::Package;
@@ -57,6 +57,9 @@ pub struct Suspect {
     pub bytes: u64,
     /// By how many entries; of one snapshot, how many it has. Absent where links of a chain were not counted.
     pub count: Option<u64>,
+    /// What was counted, where the cause does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     /// Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains.
     pub growth: Vec<u64>,
     /// From the module or root down to it.
@@ -146,7 +149,7 @@ fn suspect(
     is_old: &dyn Fn(Node) -> bool,
 ) -> Option<Suspect> {
     let steps = way(scene, growth, is_old);
-    let Finding { cause, subject, event, captured, weak_map } =
+    let Finding { cause, subject, event, captured, weak_map, unit } =
         causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
     let named = names::name(scene, &steps[..subject]);
     let found = sites::sites(scene, cause, &growth.sample, is_old);
@@ -190,6 +193,7 @@ fn suspect(
         proven: false,
         bytes: growth.grown(),
         count,
+        unit,
         growth: growth.bytes.clone(),
         path,
         holder: named.holder,

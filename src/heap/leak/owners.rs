@@ -24,8 +24,8 @@ pub(super) struct Slot {
 pub(super) struct Share {
     /// Bytes of what it alone leads to.
     pub bytes: u64,
-    /// Bytes of what another slot leads to by fewer references.
-    pub shared: u64,
+    /// Bytes of what another slot leads to by fewer references, by that slot.
+    pub shared: FxHashMap<Slot, u64>,
     /// Objects that hang directly or by new objects from it, each with all that it dominates.
     pub objects: u64,
     /// Some of these objects, the first in the file's order.
@@ -52,9 +52,9 @@ pub(super) fn shares(snapshot: &Snapshot, skeleton: &[bool]) -> FxHashMap<Slot, 
                 share.sample.push(node);
             }
         }
-        if let Some(slot) = second {
+        if let (Some(first), Some(slot)) = (first, second) {
             let share = shares.entry(slot).or_default();
-            share.shared += bytes;
+            *share.shared.entry(first).or_default() += bytes;
             if share.sample.len() < SAMPLE {
                 share.sample.push(node);
             }

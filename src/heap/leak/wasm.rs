@@ -64,6 +64,7 @@ pub(super) fn add_memories(
                 path,
                 holder: named.holder,
                 captured: None,
+                unit: None,
                 package,
                 sites: Vec::new(),
             },
