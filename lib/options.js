@@ -57,8 +57,8 @@ const parseDuration = (text) => parseUnits(text, DURATION_UNITS, 1);
 const parseSize = (text) => Math.floor(parseUnits(text, SIZE_UNITS, 1));
 
 const SHAPES = {
-  duration: 'a duration in ms (or like 30s, 15m in the environment and flags)',
-  size: 'a size in bytes (or like 512m, 2g in the environment and flags)',
+  duration: 'a duration',
+  size: 'a size',
   share: 'a number from 0 to 1',
   count: 'a whole number',
   path: 'a path',
@@ -67,6 +67,17 @@ const SHAPES = {
   list: 'a list of names',
   log: 'a level or a logger',
 };
+
+/** As JS takes them, and as the environment and flags do. */
+const EXAMPLES = { duration: { js: ' in ms', text: ' like 30s or 15m' }, size: { js: ' in bytes', text: ' like 512m or 2g' } };
+const UNITS = { duration: DURATION_UNITS, size: SIZE_UNITS };
+
+/** A bound as the environment and flags take it: in the largest unit that it is whole in. */
+function spelt({ type }, value) {
+  const units = Object.entries(UNITS[type] ?? {});
+  const [unit, size] = units.findLast(([, each]) => value >= each && value % each === 0) ?? ['', 1];
+  return `${value / size}${unit}`;
+}
 
 /** Where a value came from decides how the message names it. */
 function refuse(option, source, value, expected) {
@@ -95,7 +106,9 @@ function fromText(option, text) {
 }
 
 function checkNumber(option, source, value, given) {
-  const range = `${SHAPES[option.type]}, at least ${option.min} and at most ${option.max}`;
+  const bound = source === 'js' ? String : (number) => spelt(option, number);
+  const like = EXAMPLES[option.type]?.[source === 'js' ? 'js' : 'text'] ?? '';
+  const range = `${SHAPES[option.type]}${like}, at least ${bound(option.min)} and at most ${bound(option.max)}`;
   if (typeof value !== 'number' || Number.isNaN(value)) throw refuse(option, source, given, range);
   if (value < option.min || value > option.max) throw refuse(option, source, source === 'js' ? value : given, range);
   if (option.type === 'count' && !Number.isInteger(value)) throw refuse(option, source, given, range);
@@ -157,7 +170,7 @@ function resolveOptions(given = {}) {
     if (value !== undefined) resolved[name] = check(option, 'js', value);
   }
   if (resolved.window < resolved.interval * 12) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `options.window (${resolved.window} ms) must be at least 12 intervals (${resolved.interval} ms each): with fewer readings no trend can be told.`);
+    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `the window (${resolved.window} ms) must be at least 12 intervals (${resolved.interval} ms each): with fewer readings no trend can be told.`);
   }
   return resolved;
 }

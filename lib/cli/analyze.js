@@ -5,10 +5,10 @@ const path = require('node:path');
 const { requireNative } = require('../native.js');
 const { checkPaths, reportOf } = require('../report/analyze.js');
 const { PlimsollError } = require('../errors.js');
-const { writeView } = require('../report/files.js');
 const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 const { bytes, percent } = require('../report/units.js');
+const { viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK = 3;
 const STDIN = '-';
@@ -64,27 +64,29 @@ function sourcesOf(positionals) {
 async function run(values, positionals, io) {
   const paths = sourcesOf(positionals);
   const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1) };
+  await checkFiles(values);
   const answer = await answerOf(requireNative(), paths, wanted, io.stderr);
   if (answer.way) {
     io.stdout.write(values.json === undefined ? renderWay(answer.way) : `${JSON.stringify(answer.way)}\n`);
     return 0;
   }
   const report = reportOf(answer);
-  const files = [];
-  for (const format of ['json', 'html']) if (values[format]) files.push(await writeView(report, format, values[format]));
+  const { written, failures } = await writeFiles(report, values);
   if (values.json === '') io.stdout.write(`${JSON.stringify(report)}\n`);
   else {
-    io.stdout.write(render(report, { color: Boolean(io.stdout.isTTY) && !io.env.NO_COLOR, width: io.stdout.columns, files }));
+    io.stdout.write(render(report, { ...viewOf(io.stdout, io.env), files: written }));
     // With what grows at hand the summary would only be in its way.
     if (!report.suspects.some(({ growth }) => growth.length > 1)) io.stdout.write(renderSummary(report.summary));
   }
-  return report.verdict.state === 'leak' ? LEAK : 0;
+  for (const { message } of failures) io.stderr.write(`plimsoll: ${message}\n`);
+  return report.verdict.state === 'leak' ? LEAK : Number(failures.length > 0);
 }
 
 module.exports = {
   summary: 'what heap snapshots show: three of one process name a leak',
   usage: '[options] A [B [C]]',
-  example: 'plimsoll analyze 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot',
+  exits: '0 where nothing leaks or it cannot be told; 3 for a leak; 1 for a snapshot that cannot be read; 2 for bad usage',
+  example: 'npx plimsoll analyze 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot',
   options,
   positionals: true,
   run,

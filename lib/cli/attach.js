@@ -4,13 +4,13 @@
 const path = require('node:path');
 const readline = require('node:readline/promises');
 const { OPTIONS, check } = require('../options.js');
-const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { PlimsollTypeError, quote } = require('../errors.js');
 const { attach } = require('../inspect/target.js');
 const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
-const { VIEWS, writeWhole } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
 const { duration } = require('../report/units.js');
+const { viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** Readings that the trend wants within a window, at the least. */
@@ -31,10 +31,10 @@ const options = {
 
 const usage = (message) => new PlimsollTypeError('ERR_PLIMSOLL_USAGE', message);
 
-/** A flag by the rules of the table of options. */
-function flag(name, text) {
-  const option = OPTIONS.find((each) => each.name === name);
-  return text === undefined ? option.default : check(option, 'flag', text);
+/** A flag by the rules of an option of the table, which may have another name. */
+function flag(name, text, like = name) {
+  const option = OPTIONS.find((each) => each.name === like);
+  return text === undefined ? option.default : check({ ...option, flag: `--${name}` }, 'flag', text);
 }
 
 function parse(values, positionals) {
@@ -45,7 +45,7 @@ function parse(values, positionals) {
   const port = values.port === undefined ? undefined : Number(values.port);
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) throw usage(`--port must be from 1 to 65535; it is ${quote(values.port)}.`);
   const interval = flag('interval', values.interval);
-  const total = flag('window', values.duration ?? '2m');
+  const total = flag('duration', values.duration ?? '2m', 'window');
   const least = 2 * READINGS * interval;
   if (total < least) throw usage(`--duration must be at least ${duration(least)} (${2 * READINGS} intervals): with fewer readings no trend can be told.`);
   return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), READINGS * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.'), redact: values.redact ?? false };
@@ -84,6 +84,7 @@ async function analysed(paths, signal) {
 
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
+  await checkFiles(values);
   const say = speaker(io.stderr);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -104,18 +105,10 @@ async function run(values, positionals, io) {
     say('reading the snapshots', { passing: true });
     const report = observer.report(await analysed(observer.snapshotPaths));
     say('', { passing: true });
-    const files = [];
-    for (const format of ['json', 'html']) {
-      if (values[format] === undefined) continue;
-      files.push(path.resolve(values[format]));
-      try {
-        await writeWhole(files.at(-1), VIEWS[format](report));
-      } catch (cause) {
-        throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${values[format]} (${cause.message}).`, { cause });
-      }
-    }
-    io.stdout.write(render(report, { color: io.stdout.isTTY === true && !io.env.NO_COLOR, width: io.stdout.columns ?? 100, files }));
-    return report.verdict.state === 'leak' ? LEAK_FOUND : 0;
+    const { written, failures } = await writeFiles(report, values);
+    io.stdout.write(render(report, { ...viewOf(io.stdout, io.env), files: written }));
+    for (const { message } of failures) say(message);
+    return report.verdict.state === 'leak' ? LEAK_FOUND : Number(failures.length > 0);
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupt);
   }
@@ -125,6 +118,8 @@ module.exports = {
   summary: 'observe a process that runs already, through its inspector',
   usage: '[options] PID',
   example: 'npx plimsoll attach --duration 2m --html report.html 19211',
+  exits: '0 where nothing leaks; 3 for a leak; 1 where it cannot be attached to; 2 for bad usage',
   options,
+  positionals: true,
   run,
 };

@@ -6,9 +6,10 @@ const os = require('node:os');
 const fs = require('node:fs');
 const path = require('node:path');
 const { render } = require('../report/terminal.js');
-const { bytes, duration } = require('../report/units.js');
+const { bytes, count, duration } = require('../report/units.js');
 const { startLoad } = require('./load.js');
 const { Supervisor } = require('./supervisor.js');
+const { viewOf } = require('./views.js');
 
 const EXAMPLES = path.join(__dirname, '../../examples');
 /** Requests a second; with the example's sessions about 1.5 MB/s are left behind. */
@@ -18,9 +19,12 @@ const LEAKY_MS = 60_000;
 const MENDED_MS = 45_000;
 /** A small heap, so that a minute is enough to see where it ends. */
 const HEAP_MB = 256;
+/** What ends the demo, and not only its service. */
+const INTERRUPTS = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
+const INTERRUPTED = 130;
 
+/** @returns {Promise<any>} the report; null where the user has ended it */
 async function phase(script, ms, io, dir) {
-  const color = io.stdout.isTTY === true && !io.env.NO_COLOR;
   const write = (text) => io.stdout.write(text);
   let load;
   let progress;
@@ -42,18 +46,19 @@ async function phase(script, ms, io, dir) {
         progress = setInterval(() => {
           const { answered } = load.stats();
           const left = Math.max(0, ms - (Date.now() - started));
-          write(`  ${duration(Date.now() - started)}: ${answered.toLocaleString('en')} requests answered, service at ${bytes(residentOf(child.pid))}; ${duration(left)} to go\n`);
+          write(`  ${duration(Date.now() - started)}: ${count(answered)} requests answered${residentOf(child.pid)}; ${duration(left)} to go\n`);
         }, 10_000);
       });
     },
   });
   try {
-    const { reports } = await supervisor.run();
+    const { exit, reports } = await supervisor.run();
+    if (!exit.byUs && INTERRUPTS.has(exit.signal)) return null;
     const report = reports[0];
     if (report === undefined) throw new Error('the demo service ended before anything could be observed');
     const file = path.join(dir, `${path.basename(script, '.js')}.json`);
     fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
-    write(`\n${render(report, { color, width: io.stdout.columns ?? 100, files: [file] })}\n`);
+    write(`\n${render(report, { ...viewOf(io.stdout, io.env), files: [file] })}\n`);
     return report;
   } finally {
     clearInterval(progress);
@@ -61,12 +66,13 @@ async function phase(script, ms, io, dir) {
   }
 }
 
-/** Resident bytes of another process, where procfs tells. */
+/** What another process holds, where procfs tells. */
 function residentOf(pid) {
   try {
-    return Number(fs.readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
+    return `, service at ${bytes(Number(kilobytes) * 1024)}`;
   } catch {
-    return 0;
+    return '';
   }
 }
 
@@ -75,8 +81,10 @@ async function run(values, positionals, io) {
   const write = (text) => io.stdout.write(text);
   write(`1. examples/leaky-service.js: a Map of sessions that only grows, and a listener for each request.\n   ${RATE} requests a second for ${duration(LEAKY_MS)}, watched.\n\n`);
   const leaky = await phase('leaky-service.js', LEAKY_MS, io, dir);
+  if (leaky === null) return INTERRUPTED;
   write(`2. examples/bounded-service.js: the same with a BoundedMap and without the listener.\n   The same load for ${duration(MENDED_MS)}.\n\n`);
   const mended = await phase('bounded-service.js', MENDED_MS, io, dir);
+  if (mended === null) return INTERRUPTED;
   const named = ['sessions', 'change'].filter((name) => leaky.suspects.some((suspect) => suspect.name.includes(name)));
   const found = leaky.verdict.state === 'leak' && named.length === 2;
   const quiet = mended.verdict.state !== 'leak' && mended.verdict.state !== 'suspect';
@@ -89,6 +97,7 @@ async function run(values, positionals, io) {
 module.exports = {
   summary: 'watch a leaky service under load, then the same one mended (about two minutes)',
   usage: '',
+  exits: '0 where both leaks were named and the mended service was steady, 1 otherwise; 130 for Ctrl-C',
   example: 'npx plimsoll demo',
   options: {},
   run,

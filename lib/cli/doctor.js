@@ -4,10 +4,11 @@
 const { native, loadError } = require('../native.js');
 const { version } = require('../../package.json');
 const { bytes } = require('../report/units.js');
+const { findScanner } = require('./scan.js');
 
 const offBecause = (reason) => (reason === null || reason === undefined ? 'on' : `off: ${reason}`);
 
-function rows() {
+function rows(env) {
   const list = [
     ['plimsoll', version],
     ['node', `${process.version} (V8 ${process.versions.v8}, ${process.platform} ${process.arch})`],
@@ -35,11 +36,12 @@ function rows() {
     ['snapshot near limit', offBecause(fork)],
     ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
   );
+  list.push(['static scan', offBecause(findScanner(env) === undefined ? 'plimsoll-scan, which ships apart, is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);
   return list;
 }
 
 async function run(values, positionals, io) {
-  const list = rows();
+  const list = rows(io.env);
   if (values.json) io.stdout.write(`${JSON.stringify(Object.fromEntries(list), null, 2)}\n`);
   else for (const [name, state] of list) io.stdout.write(`${name.padEnd(21)} ${state}\n`);
   return native === null ? 1 : 0;
@@ -47,7 +49,8 @@ async function run(values, positionals, io) {
 
 module.exports = {
   summary: 'what is on here, what is off, and why',
-  usage: '[--json]',
+  usage: '[options]',
+  exits: '0 where the native side is on, 1 where it is off; 2 for bad usage',
   example: 'npx plimsoll doctor',
   options: { json: { type: 'boolean', description: 'for machines' } },
   run,

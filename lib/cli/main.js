@@ -1,60 +1,47 @@
 'use strict';
 // The command line: finds the command, parses its options, and turns errors into a line and a code.
 
-const fs = require('node:fs');
-const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { version } = require('../../package.json');
 const { suggest } = require('../options.js');
+const { overview, helpOf } = require('./help.js');
 
 /**
- * Each is lib/cli/<name>.js exporting {summary, usage, options, positionals?, example, run}.
+ * Each is lib/cli/<name>.js exporting {summary, usage, options, positionals?, stopAtPositional?, exits, example, run}.
  * `run(values, positionals, io)` resolves to the exit code.
  */
-const COMMANDS = ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan'].filter((name) => fs.existsSync(path.join(__dirname, `${name}.js`)));
+const COMMANDS = ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan'];
 
 const USAGE = 2;
 
 class UsageError extends Error {}
 
-function overview() {
-  const rows = COMMANDS.map((name) => `  ${name.padEnd(10)} ${require(`./${name}.js`).summary}`);
-  return [
-    'plimsoll: the load line for Node memory',
-    '',
-    'Usage: plimsoll <command> [options]',
-    '',
-    ...rows,
-    '',
-    'plimsoll <command> --help tells more; --version prints the version.',
-    'Exit codes: 0 nothing found, 2 bad usage, 3 a leak was found, 1 anything else; run keeps the code of a program that fails.',
-    '',
-  ].join('\n');
-}
-
-function helpOf(name, command) {
-  const rows = Object.entries(command.options).map(([flag, { type, short, value = 'VALUE', optional, description }]) => {
-    const spelt = `${short ? `-${short}, ` : ''}--${flag}${type === 'string' ? ` ${optional ? `[${value}]` : value}` : ''}`;
-    return `  ${spelt.padEnd(26)} ${description}`;
-  });
-  return [`plimsoll ${name}: ${command.summary}`, '', `Usage: plimsoll ${name} ${command.usage}`, '', ...rows, '', 'Example:', `  ${command.example}`, ''].join('\n');
-}
+const commandOf = (name) => require(`./${name}.js`);
 
 /** parseArgs in strict mode, with the option that was probably meant in the message. */
 function parse(name, command, args) {
   const options = { ...command.options, help: { type: 'boolean', short: 'h', description: 'this text' } };
-  const known = Object.fromEntries(Object.entries(options).map(([flag, { type, short, multiple }]) => [flag, { type, ...(short && { short }), ...(multiple && { multiple }) }]));
+  const known = Object.fromEntries(Object.entries(options).map(([flag, { type, short }]) => [flag, { type, ...(short && { short }) }]));
   // What follows the program's own name is the program's: `plimsoll run app.js --port 1`.
   const split = command.stopAtPositional ? firstPositional(args, known) : args.length;
   try {
     const { values, positionals } = parseArgs({ args: withValues(args.slice(0, split), options), options: known, allowPositionals: true, strict: true });
     return { values, positionals: [...positionals, ...args.slice(split)], options };
   } catch (error) {
-    const unknown = /Unknown option '(-[^']*)'/.exec(error.message)?.[1];
-    if (unknown === undefined) throw new UsageError(`${error.message.split('. ')[0]}.`);
-    const meant = suggest(unknown, Object.keys(known).map((flag) => `--${flag}`));
-    throw new UsageError(`unknown option ${unknown}${meant ? `; did you mean ${meant}?` : `; plimsoll ${name} --help lists them.`}`);
+    throw new UsageError(complaint(name, error, options));
   }
+}
+
+/** What is wrong with the arguments, and what was probably meant. */
+function complaint(name, { code, message }, options) {
+  const flag = /'(?:-\w, )?(--?[^'\s]+)/.exec(message)?.[1] ?? '';
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const meant = suggest(flag, Object.keys(options).map((known) => `--${known}`));
+    return `unknown option ${flag}${meant ? `; did you mean ${meant}?` : `; plimsoll ${name} --help lists them.`}`;
+  }
+  const option = options[flag.slice(2)];
+  if (option === undefined) return message;
+  return option.type === 'string' ? `${flag} needs a value: ${flag} ${option.value}.` : `${flag} takes no value.`;
 }
 
 /** An option's `optional` is what a word after it must look like to be its value; without one the value is ''. */
@@ -77,9 +64,13 @@ function firstPositional(args, known) {
 
 /** @param {string[]} argv @returns {Promise<number>} the exit code */
 async function main(argv, io = { stdout: process.stdout, stderr: process.stderr, env: process.env }) {
-  const [name, ...args] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    io.stdout.write(overview());
+  const [first, ...rest] = argv;
+  // `help run` is `run --help`.
+  const [name, args] = first === 'help' && rest.length > 0 ? [rest[0], ['--help']] : [first, rest];
+  const { columns } = io.stdout;
+  if (name === undefined || ['--help', '-h', 'help'].includes(name)) {
+    const commands = Object.fromEntries(COMMANDS.map((each) => [each, commandOf(each)]));
+    io[name === undefined ? 'stderr' : 'stdout'].write(overview(commands, columns));
     return name === undefined ? USAGE : 0;
   }
   if (name === '--version' || name === '-v') {
@@ -91,12 +82,13 @@ async function main(argv, io = { stdout: process.stdout, stderr: process.stderr,
       const meant = suggest(name, COMMANDS);
       throw new UsageError(`unknown command ${name}${meant ? `; did you mean ${meant}?` : `; plimsoll --help lists them.`}`);
     }
-    const command = require(`./${name}.js`);
+    const command = commandOf(name);
     const { values, positionals, options } = parse(name, command, args);
     if (values.help) {
-      io.stdout.write(helpOf(name, { ...command, options }));
+      io.stdout.write(helpOf(name, { ...command, options }, columns));
       return 0;
     }
+    if (!command.positionals && positionals.length > 0) throw new UsageError(`plimsoll ${name} takes no ${positionals[0]}; plimsoll ${name} --help tells what it takes.`);
     return await command.run(values, positionals, io);
   } catch (error) {
     const usage = error instanceof UsageError || error.code === 'ERR_PLIMSOLL_OPTION' || error.code === 'ERR_PLIMSOLL_USAGE';

@@ -4,9 +4,10 @@
 const path = require('node:path');
 const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions } = require('../options.js');
 const { PlimsollTypeError } = require('../errors.js');
-const { writeView } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
+const { bytes, duration: words } = require('../report/units.js');
 const { Supervisor } = require('./supervisor.js');
+const { viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** What a timer can wait. */
@@ -53,39 +54,47 @@ function exitCode(exit, leaked) {
 }
 
 /** `r.json` for the process that matters most, `r.1234.json` for each other one. */
-function fileFor(file, report, at) {
-  if (at === 0) return file;
-  const { dir, name, ext } = path.parse(file);
-  return path.join(dir, `${name}.${report.pid}${report.threadId ? `.${report.threadId}` : ''}${ext}`);
+function filesFor({ json, html }, report, at) {
+  const fileFor = (file) => {
+    if (file === undefined || at === 0) return file;
+    const { dir, name, ext } = path.parse(file);
+    return path.join(dir, `${name}.${report.pid}${report.threadId ? `.${report.threadId}` : ''}${ext}`);
+  };
+  return { json: fileFor(json), html: fileFor(html) };
 }
 
 async function run(values, positionals, io) {
   const [script, ...args] = positionals[0] === '--' ? positionals.slice(1) : positionals;
   if (script === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
-  const color = io.stderr.isTTY === true && !io.env.NO_COLOR;
-  const width = io.stderr.columns ?? 100;
+  const view = viewOf(io.stderr, io.env);
   const say = values.quiet ? () => {} : (line) => io.stderr.write(`plimsoll: ${line}\n`);
-  const show = (report, written = []) => io.stderr.write(render(report, { color, width, files: written }));
+  const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
-  resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
-  const supervisor = new Supervisor({ script, args, env, duration: durationOf(values.duration), say, show });
-  const { exit, reports } = await supervisor.run();
+  const { window } = resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
+  const duration = durationOf(values.duration);
+  await checkFiles(values);
+  const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${duration > 0 ? ` for ${words(duration)}` : ''}; a verdict takes ${words(window)} at least.`);
+  const { exit, reports } = await new Supervisor({ script, args, env, duration, onSpawn, say, show }).run();
+  const failures = [];
   for (const [at, report] of reports.entries()) {
-    const files = [];
-    if (values.json !== undefined) files.push(['json', fileFor(values.json, report, at)]);
-    if (values.html !== undefined) files.push(['html', fileFor(values.html, report, at)]);
-    for (const [format, file] of files) await writeView(report, format, file);
-    if (at === 0 || report.verdict.state === 'leak') show(report, files.map(([, file]) => file));
+    const files = await writeFiles(report, filesFor(values, report, at));
+    failures.push(...files.failures);
+    if (at === 0 || report.verdict.state === 'leak') show(report, files.written);
   }
   if (reports.length === 0) io.stderr.write('plimsoll: the program ended before anything could be observed.\n');
-  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak'));
+  const slow = reports.find((report) => report.verdict.state === 'slow');
+  if (slow) say(`growth is judged against the room below the limit, ${bytes(slow.verdict.limitBytes)} here: a smaller --limit or a longer --duration has slow growth named.`);
+  for (const { message } of failures) io.stderr.write(`plimsoll: ${message}\n`);
+  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(failures.length > 0);
 }
 
 module.exports = {
   summary: 'run a program under watch, and report what leaked',
   usage: '[options] app.js [args]',
   example: 'npx plimsoll run --window 30s --duration 2m --json report.json server.js',
+  exits: "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 2 for bad usage",
   options,
+  positionals: true,
   stopAtPositional: true,
   run,
 };

@@ -17,12 +17,16 @@ const options = {
   json: { type: 'boolean', description: 'the findings as JSON on standard output' },
 };
 
-/** The binary: named by PLIMSOLL_SCAN, built in a checkout, or in PATH. */
-function binary(env) {
+/** The binary: named by PLIMSOLL_SCAN, built in a checkout, or in PATH. @returns {string | undefined} */
+function findScanner(env) {
   const built = path.join(__dirname, '../../scan/target/release', NAME);
   const folders = (env.PATH ?? '').split(path.delimiter).filter(Boolean);
   const candidates = env.PLIMSOLL_SCAN ? [env.PLIMSOLL_SCAN] : [built, ...folders.map((folder) => path.join(folder, NAME))];
-  const found = candidates.find((file) => fs.existsSync(file));
+  return candidates.find((file) => fs.existsSync(file));
+}
+
+function requireScanner(env) {
+  const found = findScanner(env);
   if (found === undefined) {
     throw new PlimsollError('ERR_PLIMSOLL_SCAN', 'plimsoll scan needs the binary plimsoll-scan, which ships apart: put it into PATH or name it in PLIMSOLL_SCAN; in a checkout, cargo build --release --manifest-path scan/Cargo.toml.');
   }
@@ -77,7 +81,7 @@ async function run(values, positionals, io) {
   const folders = positionals.length > 0 ? positionals : ['.'];
   for (const folder of folders) if (!fs.existsSync(folder)) throw new PlimsollError('ERR_PLIMSOLL_USAGE', `there is no ${folder}.`);
   const suspects = values.report === undefined ? [] : read(values.report).suspects;
-  const { findings, read: files, unread } = await scan(binary(io.env), folders.map((folder) => path.resolve(folder)));
+  const { findings, read: files, unread } = await scan(requireScanner(io.env), folders.map((folder) => path.resolve(folder)));
   const joined = join(findings, suspects);
   if (values.json) {
     io.stdout.write(`${JSON.stringify({ findings: joined, read: files, unread })}\n`);
@@ -94,7 +98,10 @@ async function run(values, positionals, io) {
 module.exports = {
   summary: 'a static first look: what in the source may leak',
   usage: '[options] [DIR ...]',
+  exits: '0 whatever is found; 1 where it cannot be done; 2 for bad usage',
+  positionals: true,
   example: 'npx plimsoll scan --report report.json src',
   options,
   run,
+  findScanner,
 };

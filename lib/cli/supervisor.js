@@ -57,13 +57,14 @@ class Supervisor {
     const timers = [];
     const handlers = [];
     try {
-      const ended = this.#spawn();
+      // Before there is a program: a signal at that moment would end us, and leave it to itself.
       for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
         // A terminal's Ctrl-C reaches the application by itself; what reaches only us is passed on.
-        const forward = () => (signal !== 'SIGINT' || !process.stdin.isTTY) && this.#child.kill(signal);
+        const forward = () => (signal !== 'SIGINT' || !process.stdin.isTTY) && this.#child?.kill(signal);
         process.on(signal, forward);
         handlers.push([signal, forward]);
       }
+      const ended = this.#spawn();
       timers.push(setInterval(() => this.#poll(), POLL_MS));
       if (duration > 0) {
         timers.push(setTimeout(() => this.#end(timers, Date.now() + EVIDENCE_MS), duration));

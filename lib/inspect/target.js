@@ -144,15 +144,13 @@ async function attach(pid, { port: given, patienceMs = PATIENCE_MS } = {}) {
   );
 }
 
-/** Closes the inspector that we opened; its own close() waits for us to be gone. */
+/** Closes the inspector that we opened; its own close() waits for us to be gone. Where the process refuses, we are gone all the same. */
 async function closeInspector(session) {
-  if (await session.evaluate(`(() => {
+  await session.evaluate(`(() => {
     const inspector = (process.getBuiltinModule ?? require)('node:inspector');
     setTimeout(() => inspector.close(), 10).unref();
-    return true;
-  })()`).catch(() => false)) {
-    session.close();
-  }
+  })()`).catch(() => {});
+  session.close();
 }
 
 module.exports = { attach, checkProcess, configuredPort, listeningPorts };

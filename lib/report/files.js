@@ -40,6 +40,25 @@ async function writeWhole(file, text, { exclusive = false } = {}) {
   }
 }
 
+/** A device, a pipe (`/dev/stdout`): to be written into, not to be put a file in the place of. */
+const isSpecial = (file) => fs.stat(file).then((stat) => !stat.isFile() && !stat.isDirectory(), () => false);
+
+const unwritable = (file, cause) => new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, { cause });
+
+/**
+ * Refuses what a report could not be written to, before somebody waits for the report.
+ * @param {string} file
+ */
+async function checkTarget(file) {
+  const target = path.resolve(file);
+  try {
+    if ((await fs.stat(target).catch(() => null))?.isDirectory()) throw new Error('it is a directory');
+    if (!(await isSpecial(target))) await fs.access(path.dirname(target), fs.constants.W_OK);
+  } catch (cause) {
+    throw unwritable(file, cause);
+  }
+}
+
 /**
  * Writes one view of a report where the user wants it.
  * @param {any} report @param {'json' | 'html' | 'text'} format @param {string} file
@@ -48,9 +67,12 @@ async function writeWhole(file, text, { exclusive = false } = {}) {
 async function writeView(report, format, file) {
   const target = path.resolve(file);
   try {
-    await writeWhole(target, VIEWS[format](report));
+    const text = VIEWS[format](report);
+    if (await isSpecial(target)) await fs.writeFile(target, text);
+    // Through a symbolic link, not in its place.
+    else await writeWhole(await fs.realpath(target).catch(() => target), text);
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, { cause });
+    throw unwritable(file, cause);
   }
   return target;
 }
@@ -78,10 +100,16 @@ async function writeReport(report, { dir, formats }) {
     await ensureDirectory(dir);
     for (let sequence = 1; sequence < 1000; sequence++) {
       const files = formats.map((format) => path.join(dir, `${stem(report.pid, sequence)}.${format === 'text' ? 'txt' : format}`));
+      const written = [];
       try {
-        for (const [at, format] of formats.entries()) await writeWhole(files[at], VIEWS[format](report), { exclusive: true });
+        for (const [at, format] of formats.entries()) {
+          await writeWhole(files[at], VIEWS[format](report), { exclusive: true });
+          written.push(files[at]);
+        }
         return files;
       } catch (error) {
+        // Views of one report have one number: all of them go to the next.
+        for (const file of written) await fs.rm(file, { force: true });
         if (error.code !== 'EEXIST') throw error;
       }
     }
@@ -91,4 +119,4 @@ async function writeReport(report, { dir, formats }) {
   throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
 }
 
-module.exports = { ensureDirectory, writeReport, writeView, writeWhole, VIEWS };
+module.exports = { checkTarget, ensureDirectory, writeReport, writeView, writeWhole };

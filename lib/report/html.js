@@ -264,7 +264,7 @@ function facts({ pid, node, process: about, limits, exit }) {
     ['resident set', size(about?.rss)],
     ['V8 heap', about?.heapUsed == null ? null : `${bytes(about.heapUsed)} used of ${bytes(about.heapTotal ?? about.heapUsed)}`],
     ['external', size(about?.external)],
-    ['container', box ? `cgroup v${box.version}: ${box.usage == null ? '?' : bytes(box.usage)} of ${box.limit == null ? 'no limit' : bytes(box.limit)}` : about && 'none found'],
+    ['container', box ? `cgroup v${box.version}: ${box.usage == null ? '?' : bytes(box.usage)}${box.limit == null ? ', no limit' : ` of ${bytes(box.limit)}`}` : about && 'none found'],
     ['heap limit', size(limits?.heap)],
     ['external limit', size(limits?.external)],
     ['native limit', size(limits?.native)],

@@ -1,0 +1,37 @@
+'use strict';
+// The views of a report that the commands share: on a terminal, and in the files of --json and --html.
+
+const { checkTarget, writeView } = require('../report/files.js');
+
+const FORMATS = ['json', 'html'];
+
+/** For render(): colours on a terminal alone (https://no-color.org). */
+function viewOf({ isTTY, columns }, env) {
+  return { color: isTTY === true && !env.NO_COLOR, width: columns ?? 100 };
+}
+
+/** Refuses files that cannot be written, before the work is done. @param {{json?: string, html?: string}} files */
+async function checkFiles(files) {
+  for (const format of FORMATS) if (files[format]) await checkTarget(files[format]);
+}
+
+/**
+ * Writes what was asked for. What fails is for the end: a disk that is full must not cost the report on the terminal too.
+ * @param {any} report @param {{json?: string, html?: string}} files
+ * @returns {Promise<{written: string[], failures: Error[]}>}
+ */
+async function writeFiles(report, files) {
+  const written = [];
+  const failures = [];
+  for (const format of FORMATS) {
+    if (!files[format]) continue;
+    try {
+      written.push(await writeView(report, format, files[format]));
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  return { written, failures };
+}
+
+module.exports = { viewOf, checkFiles, writeFiles };
