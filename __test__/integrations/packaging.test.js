@@ -76,8 +76,7 @@ test('without a binary: the service starts, the caches work, the error says what
 test('publint and attw find nothing', () => {
   for (const [tool, ...args] of [
     ['publint', 'run', main, '--strict'],
-    // node10 knows no `exports`; Node 20 and later are what is supported.
-    ['attw', main, '--profile', 'node16', '--no-emoji'],
+    ['attw', main, '--no-emoji'],
   ]) {
     const { status, stdout, stderr } = spawnSync(path.join(BIN, tool), args, { encoding: 'utf8' });
     assert.equal(status, 0, stdout + stderr);
