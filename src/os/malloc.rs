@@ -6,6 +6,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::thread;
+
 /// `struct mallinfo2` (malloc.h).
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -84,7 +86,7 @@ pub struct Reader {
     due: Option<Instant>,
 }
 
-/// A reading waits for so many times what the last one took.
+/// A reading waits for so many times the processor time that the last one took.
 const REST: u32 = 2000;
 
 impl Reader {
@@ -99,9 +101,10 @@ impl Reader {
         if self.due.is_some_and(|due| now < due) {
             return None;
         }
-        let begun = Instant::now();
+        let begun = thread::cpu_time();
         let malloc = read();
-        self.due = Some(now + self.period.max(begun.elapsed() * REST));
+        let took = thread::cpu_time().saturating_sub(begun);
+        self.due = Some(now + self.period.max(took * REST));
         malloc
     }
 }

@@ -8,3 +8,4 @@ pub mod library;
 pub mod malloc;
 pub mod memory;
 pub mod process;
+pub mod thread;
