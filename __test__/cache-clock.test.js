@@ -30,3 +30,22 @@ test('fake timers are seen through the word', (t) => {
   t.mock.timers.tick(5000);
   assert.equal(clock.coarseNow(), faked + 5000);
 });
+
+test('the word rests where nobody reads it, a sweep that looks aside, and goes on when somebody does', { timeout: 30_000 }, async (t) => {
+  const other = new Float64Array(native.cacheClock()); // all rest together
+  clock.start();
+  t.after(clock.stop);
+  assert.ok(!Number.isNaN(other[0]));
+  await until(() => {
+    clock.aside(() => clock.coarseNow());
+    return Number.isNaN(other[0]);
+  });
+  const from = performance.now();
+  const now = clock.coarseNow();
+  assert.ok(from <= now && now <= performance.now(), 'the clock itself serves');
+  await until(() => {
+    clock.coarseNow();
+    return !Number.isNaN(other[0]);
+  });
+  assert.ok(clock.coarseNow() >= now - 50);
+});

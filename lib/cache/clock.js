@@ -12,11 +12,11 @@ const realNow = performance.now;
 const origin = Date.now() - performance.now();
 
 /** Below this ttl, what the word is behind would be more than 1 %. */
-const COARSE_TTL = 2000;
+const COARSE_TTL = 5000;
 /** A word this far behind is not written any more. */
 const LOST = 2000;
 
-/** The native thread's clock word, while somebody needs it. @type {Float64Array | null} */
+/** The native thread's clock word, and the mark that it is read, while somebody needs it. @type {Float64Array | null} */
 let word = null;
 let offset = 0;
 let usable = native !== null;
@@ -29,10 +29,12 @@ function now() {
   return performance.now();
 }
 
-/** The same, up to 20 ms behind where the clock word serves: a twentieth of the cost. */
+/** The same, up to 50 ms behind where the clock word serves: a twentieth of the cost. */
 function coarseNow() {
   if (word === null || performance.now !== realNow || Date !== RealDate || RealDate.now !== realDateNow) return now();
-  return word[0] + offset;
+  word[1] = 1;
+  const time = word[0] + offset;
+  return time > 0 ? time : now(); // NaN: nobody has read it for a while
 }
 
 /** Starts the clock word for this isolate. */
@@ -52,6 +54,13 @@ function stop() {
   word = null;
 }
 
+/** Runs what looks at the time by itself now and then: nothing that the word need be written for. @param {() => void} step */
+function aside(step) {
+  const read = word?.[1];
+  step();
+  if (word !== null && read !== undefined) word[1] = read;
+}
+
 /** Does without the word for good where it is no longer written (a copied buffer, a thread that died). */
 function check() {
   if (word !== null && realNow.call(performance) - (word[0] + offset) > LOST) {
@@ -60,4 +69,4 @@ function check() {
   }
 }
 
-module.exports = { now, coarseNow, start, stop, check, COARSE_TTL };
+module.exports = { now, coarseNow, start, stop, check, aside, COARSE_TTL };

@@ -27,6 +27,10 @@ function add(map, sweepOne) {
 
 function sweep() {
   clock.check();
+  clock.aside(sweepAll);
+}
+
+function sweepAll() {
   let more = false;
   for (const [reference, sweepOne] of maps) {
     const map = reference.deref();

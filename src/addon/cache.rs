@@ -33,14 +33,15 @@ pub fn cache_stats() -> Result<String> {
         .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))
 }
 
-/// One double: milliseconds that only go up, at most 20 ms behind for as long as the buffer is held.
+/// Two doubles: milliseconds that only go up, at most 50 ms behind for as long as the buffer is held and the
+/// other double is set to 1 with each reading; NaN while nobody does.
 #[napi(catch_unwind)]
 pub fn cache_clock(env: &Env) -> Result<ArrayBuffer<'_>> {
     let word = Word::hold().map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))?;
-    let data = word.as_atomic().as_ptr().cast::<u8>();
-    // SAFETY: the word is an atomic of 8 bytes, which the buffer's finalizer keeps alive.
+    let (data, length) = word.as_raw();
+    // SAFETY: two atomics of 8 bytes each, which the buffer's finalizer keeps alive.
     unsafe {
-        ArrayBuffer::from_external(env, data, size_of::<u64>(), word, |_, word: Arc<Word>| {
+        ArrayBuffer::from_external(env, data, length, word, |_, word: Arc<Word>| {
             drop(word);
         })
     }

@@ -1,7 +1,10 @@
 //! The clock word: the time where JS reads it in about a nanosecond, for the caches' expiry.
 //!
 //! A word is a double of milliseconds on a monotonic clock of the process, a tick behind at most. As a
-//! double it never wraps. One job of the sampler's thread writes the words of all isolates.
+//! double it never wraps. One job of the sampler's thread writes the words of all isolates for as long as
+//! somebody reads one: each reader leaves a mark beside its word. Where nobody has for a second, the words
+//! turn into NaN, which tells a reader to look at the clock itself, and a job that runs once a second looks
+//! for marks.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +15,34 @@ use parking_lot::Mutex;
 
 use super::thread::{JobHandle, schedule};
 
-/// How far a word may be behind: 50 wake-ups a second cost well under 0.1 % of a processor.
-pub const TICK: Duration = Duration::from_millis(20);
+/// How far a word may be behind.
+const TICK: Duration = Duration::from_millis(50);
+/// So many ticks without a reader end the ticking.
+const UNREAD: u32 = 20;
+/// How often readers are looked for while the words rest.
+const POLL: Duration = Duration::from_secs(1);
 
-/// A word that is written for as long as it is held.
+/// A word, and the mark that its readers leave.
 #[derive(Debug)]
-pub struct Word(AtomicU64);
+#[repr(C)]
+pub struct Word {
+    time: AtomicU64,
+    read: AtomicU64,
+}
 
 #[derive(Default)]
 struct Words {
     held: Vec<Weak<Word>>,
-    /// The job that writes them; `None` once it has found nobody to write for.
-    job: Option<JobHandle>,
+    /// The job that writes them, while they are read.
+    tick: Option<JobHandle>,
+    /// The job that looks for readers, while words are held.
+    poll: Option<JobHandle>,
+    /// Ticks since one was read.
+    unread: u32,
 }
 
-static WORDS: Mutex<Words> = Mutex::new(Words { held: Vec::new(), job: None });
+static WORDS: Mutex<Words> =
+    Mutex::new(Words { held: Vec::new(), tick: None, poll: None, unread: 0 });
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Word {
@@ -35,19 +51,45 @@ impl Word {
     /// # Errors
     /// Where the operating system refuses the thread.
     pub fn hold() -> std::io::Result<Arc<Self>> {
-        let word = Arc::new(Self(AtomicU64::new(now())));
+        let word = Arc::new(Self { time: AtomicU64::new(now()), read: AtomicU64::new(0) });
         let mut words = WORDS.lock();
-        if words.job.is_none() {
-            words.job = Some(schedule(TICK, Box::new(|_| tick()))?);
+        if words.poll.is_none() {
+            words.poll = Some(schedule(POLL, Box::new(|_| poll()))?);
         }
+        words.start()?;
         words.held.push(Arc::downgrade(&word));
         Ok(word)
     }
 
-    /// Where JS reads the double.
+    /// Where JS reads the time and leaves its mark: the address of two doubles and their length in bytes.
     #[must_use]
-    pub fn as_atomic(&self) -> &AtomicU64 {
-        &self.0
+    pub fn as_raw(self: &Arc<Self>) -> (*mut u8, usize) {
+        (Arc::as_ptr(self).cast_mut().cast(), size_of::<Self>())
+    }
+}
+
+impl Words {
+    fn start(&mut self) -> std::io::Result<()> {
+        self.unread = 0;
+        if self.tick.is_none() {
+            self.tick = Some(schedule(TICK, Box::new(|_| tick()))?);
+        }
+        Ok(())
+    }
+
+    /// Writes the words that are still held; whether there is one.
+    fn write(&mut self, time: u64) -> bool {
+        self.held.retain(|word| {
+            let word = word.upgrade();
+            word.inspect(|word| word.time.store(time, Ordering::Relaxed)).is_some()
+        });
+        !self.held.is_empty()
+    }
+
+    /// Whether a reader has left a mark since the last call.
+    fn read(&self) -> bool {
+        let marked = |word: Arc<Word>| word.read.swap(0, Ordering::Relaxed) != 0;
+        self.held.iter().filter_map(Weak::upgrade).fold(false, |read, word| marked(word) | read)
     }
 }
 
@@ -56,15 +98,27 @@ fn now() -> u64 {
 }
 
 fn tick() -> ControlFlow<()> {
-    let now = now();
     let mut words = WORDS.lock();
-    words.held.retain(|word| {
-        let word = word.upgrade();
-        word.inspect(|word| word.0.store(now, Ordering::Relaxed)).is_some()
-    });
-    if words.held.is_empty() {
-        words.job = None;
+    words.unread = if words.read() { 0 } else { words.unread + 1 };
+    let rests = words.unread >= UNREAD;
+    words.write(if rests { f64::NAN.to_bits() } else { now() });
+    if rests {
+        words.tick = None;
         return ControlFlow::Break(());
+    }
+    ControlFlow::Continue(())
+}
+
+fn poll() -> ControlFlow<()> {
+    let mut words = WORDS.lock();
+    words.held.retain(|word| word.strong_count() > 0);
+    if words.held.is_empty() {
+        (words.tick, words.poll) = (None, None);
+        return ControlFlow::Break(());
+    }
+    // Where the thread's scheduler has no room now, the next poll tries again.
+    if words.tick.is_none() && words.read() && words.start().is_ok() {
+        words.write(now());
     }
     ControlFlow::Continue(())
 }
@@ -74,7 +128,8 @@ mod tests {
     use super::*;
 
     fn read(word: &Word) -> f64 {
-        f64::from_bits(word.as_atomic().load(Ordering::Relaxed))
+        word.read.store(1, Ordering::Relaxed);
+        f64::from_bits(word.time.load(Ordering::Relaxed))
     }
 
     fn wait_for(what: impl Fn() -> bool) {
@@ -86,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn words_go_on_while_they_are_held_and_start_again() {
+    fn words_go_on_while_they_are_held_and_read_and_start_again() {
         for _ in 0..2 {
             let (one, other) = (Word::hold().unwrap(), Word::hold().unwrap());
             let before = read(&one);
@@ -94,8 +149,11 @@ mod tests {
             drop(one);
             let before = read(&other);
             wait_for(|| read(&other) > before);
+            wait_for(|| f64::from_bits(other.time.load(Ordering::Relaxed)).is_nan());
+            assert!(WORDS.lock().tick.is_none(), "nobody reads");
+            wait_for(|| read(&other) > before);
             drop(other);
-            wait_for(|| WORDS.lock().job.is_none());
+            wait_for(|| WORDS.lock().poll.is_none());
         }
     }
 }
