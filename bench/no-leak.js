@@ -1,7 +1,10 @@
 'use strict';
 // How often `expectNoLeak` fails a clean function, and how often it finds 64 bytes a call.
 //
-//   node bench/no-leak.js [runs of each function, 600]
+//   node bench/no-leak.js [runs of each clean function, 600] [runs a process, 20]
+//
+// Half as many runs of each leaking one. With one run a process each function is cold when it is judged.
+const { execFileSync } = require('node:child_process');
 const { expectNoLeak } = require('../lib/test/index.js');
 
 const readers = [(o) => o.a, (o) => o.b ?? 0];
@@ -34,6 +37,7 @@ const leaks = {
   'array element': (i) => void rows.push([i, i + 1]),
 };
 
+/** How often `expectNoLeak` fails the function in this process. */
 async function failures(fn, runs) {
   let failed = 0;
   for (let run = 0; run < runs; run++) {
@@ -48,9 +52,20 @@ async function failures(fn, runs) {
   return failed;
 }
 
-async function main(runs) {
-  for (const [name, fn] of Object.entries(clean)) console.log(`clean  ${name.padEnd(20)} failed ${await failures(fn, runs)} of ${runs}`);
-  for (const [name, fn] of Object.entries(leaks)) console.log(`leaks  ${name.padEnd(20)} found ${await failures(fn, runs / 6)} of ${runs / 6}`);
+/** The same, so many runs to a process. */
+function failuresOf(name, runs, most) {
+  let failed = 0;
+  for (let left = runs; left > 0; left -= most) {
+    failed += Number(execFileSync(process.execPath, [__filename, '--in-process', name, Math.min(most, left)], { encoding: 'utf8' }));
+  }
+  return `${failed} of ${runs}`;
 }
 
-main(Number(process.argv[2] ?? 600));
+function main(runs = 600, most = 20) {
+  for (const name of Object.keys(clean)) console.log(`clean  ${name.padEnd(20)} failed ${failuresOf(name, runs, most)}`);
+  for (const name of Object.keys(leaks)) console.log(`leaks  ${name.padEnd(20)} found ${failuresOf(name, Math.ceil(runs / 2), most)}`);
+}
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === '--in-process') failures({ ...clean, ...leaks }[rest[0]], Number(rest[1])).then(console.log);
+else main(...process.argv.slice(2).map(Number));
