@@ -16,6 +16,8 @@ mod probe;
 mod pyramid;
 mod rule;
 mod stats;
+mod teeth;
+mod track;
 mod verdict;
 mod watch;
 
@@ -30,10 +32,9 @@ mod tests;
 
 use serde::Serialize;
 
-use filling::Filling;
-use probe::Prober;
 use rule::{Finding, Shape};
-use watch::{Phase, Watch};
+use track::Tracks;
+use watch::Phase;
 
 /// The denominators: what each channel may at most come to, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -140,121 +141,8 @@ pub struct Point {
 /// A reading this soon after a mark-compact still shows the external floor, in intervals: the sweeper
 /// gives Buffers back beside the main thread.
 const SWEPT_WITHIN: u64 = 2;
-/// What arms the prober: a slight trend of the envelope over a part of a window.
-const SUSPICION: Thresholds =
-    Thresholds { points: 6, z: 1.9, bytes: 1024.0 * 1024.0, suspect: 0.0, leak: 0.0 };
-/// The part of a window that a suspicion must have seen.
-const SUSPICION_WINDOW: u64 = 4;
 /// After a leak was found, floors are only needed to take it back.
 const AFTER_LEAK: u64 = 2;
-
-/// The lower envelope of a channel between collections, its floor after them, and what is made of it.
-#[derive(Debug)]
-struct Track {
-    channel: Channel,
-    /// `None` where every value is a floor.
-    envelope: Option<Pyramid>,
-    floor: Pyramid,
-    watch: Watch,
-    last: u64,
-}
-
-impl Track {
-    fn new(channel: Channel, thresholds: Thresholds, config: &Config, origin: u64) -> Self {
-        let floor = Pyramid::new(config.base_width(), origin);
-        let watch = Watch::new(thresholds, config.need, config.window_ms);
-        Self { channel, envelope: None, floor, watch, last: 0 }
-    }
-
-    fn with_envelope(mut self) -> Self {
-        self.envelope = Some(self.floor.clone());
-        self
-    }
-
-    fn observe(&mut self, t: u64, value: u64) {
-        if let Some(envelope) = &mut self.envelope {
-            envelope.insert(t, value);
-        }
-    }
-
-    fn observe_floor(&mut self, t: u64, value: u64) {
-        self.observe(t, value);
-        self.floor.insert(t, value);
-        self.last = value;
-    }
-
-    /// Closes the buckets that ended by `now`; the levels that did, of the envelope and of the floor.
-    fn close(&mut self, now: u64) -> (u64, u64) {
-        let floor = self.floor.close(now);
-        (self.envelope.as_mut().map_or(floor, |envelope| envelope.close(now)), floor)
-    }
-
-    /// The spacing of the collections that the envelope asks for: it rises, or seems to.
-    fn suspicion(&self, closed: u64, observed: u64, limit: u64, window: u64) -> Option<u64> {
-        let envelope = self.envelope.as_ref().unwrap_or(&self.floor);
-        if self.watch.phase() != Phase::Quiet {
-            return None;
-        }
-        (0..envelope.depth()).filter(|level| closed >> level & 1 == 1).find_map(|level| {
-            let points = watch::points(envelope, None, level);
-            let finding = rule::judge(&points, envelope.window(level) / 2.0, limit, &SUSPICION);
-            let last = points.last()?;
-            let needed = watch::hurried(window, limit as f64 - last.value, finding.slope);
-            let ripe = envelope.width(level) * BUCKETS as u64 >= needed / SUSPICION_WINDOW
-                && observed >= needed / SUSPICION_WINDOW;
-            let rises = finding.z >= SUSPICION.z && finding.growth >= SUSPICION.bytes;
-            (ripe && rises).then(|| envelope.width(level).max(needed / BUCKETS as u64))
-        })
-    }
-}
-
-/// What exists from the first reading on.
-#[derive(Debug)]
-struct Tracks {
-    origin: u64,
-    heap: Track,
-    external: Track,
-    native: Track,
-    /// Resident set: native growth that it does not show is the mirror of another channel's fall.
-    rss: Pyramid,
-    /// Committed less used heap at collections: fragmentation.
-    slack: Track,
-    /// What the allocator keeps: native growth that it makes up is fragmentation too.
-    malloc_free: Pyramid,
-    filling: Filling,
-    prober: Prober,
-    read: Option<Reading>,
-    collected: Option<u64>,
-}
-
-impl Tracks {
-    fn new(config: &Config, origin: u64) -> Self {
-        let slack =
-            Thresholds { suspect: config.native.suspect, leak: config.native.leak, ..config.heap };
-        let track = |channel, thresholds| Track::new(channel, thresholds, config, origin);
-        Self {
-            origin,
-            heap: track(Channel::Heap, config.heap).with_envelope(),
-            external: track(Channel::External, config.external).with_envelope(),
-            native: track(Channel::Native, config.native),
-            rss: Pyramid::new(config.base_width(), origin),
-            slack: track(Channel::Heap, slack),
-            malloc_free: Pyramid::new(config.base_width(), origin),
-            filling: Filling::new(Pyramid::new(config.base_width(), origin)),
-            prober: Prober::new(config.probe_budget, config.window_ms, origin),
-            read: None,
-            collected: None,
-        }
-    }
-
-    fn track(&self, channel: Channel) -> &Track {
-        match channel {
-            Channel::Heap => &self.heap,
-            Channel::External => &self.external,
-            Channel::Native => &self.native,
-        }
-    }
-}
 
 /// The trend of one isolate.
 #[derive(Debug)]
@@ -289,7 +177,7 @@ impl Trend {
             _ => r.allocated.saturating_sub(before.allocated),
         };
         for track in [&mut tracks.heap, &mut tracks.external, &mut tracks.native] {
-            track.floor.add_work(r.t, work as f64);
+            track.floor.add_work(before.t, r.t, work as f64);
         }
         tracks.heap.observe(r.t, r.heap_used);
         tracks.external.observe(r.t, r.external);

@@ -121,14 +121,14 @@ impl Prober {
         floor: [u64; 3],
         step: u64,
     ) {
-        self.collected = Some(now);
+        // From asking to asking: an answer may take a while, and the next question need not wait for that too.
+        self.collected = self.asked.filter(|_| probe).or(Some(now));
         if probe {
             let paused = f64::from(pause_us) / 1000.0;
             self.cost_ms = paused.max(1.0 + (used / BYTES_PER_MS) as f64);
             self.credit -= self.cost_ms;
             self.spent_ms += self.cost_ms;
             self.count += 1;
-            self.asked = None;
         }
         let Some(armed) = &mut self.armed else { return };
         let floor = floor[armed.channel as usize];
@@ -231,6 +231,22 @@ mod tests {
             assert!(spent <= 0.005 * 3_600_000.0, "{cost_us} {spent}");
             assert!(!asked.is_empty());
         }
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_put_off_the_next_question() {
+        let mut prober = Prober::new(0.005, WINDOW, 0);
+        let mut asked = Vec::new();
+        for now in (0..60_000).step_by(500) {
+            prober.arm(now, Channel::Heap, 2500);
+            if asked.last().is_some_and(|t| t + 2000 == now) {
+                prober.collected(now, true, 1000, 0, [now, 0, 0], 1);
+            }
+            if prober.ask(now) {
+                asked.push(now);
+            }
+        }
+        assert!(asked.windows(2).all(|pair| pair[1] - pair[0] == 2500), "{asked:?}");
     }
 
     #[test]

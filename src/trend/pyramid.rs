@@ -117,9 +117,32 @@ impl Pyramid {
         self.at(t).observe(Sample { t, value });
     }
 
-    /// Takes in that `work` was done until `t`.
-    pub fn add_work(&mut self, t: u64, work: f64) {
-        self.at(t).work += work as f32;
+    /// Takes in that `work` was done evenly from `from` to `to`: two buckets share it where they meet in between.
+    pub fn add_work(&mut self, from: u64, to: u64, work: f64) {
+        let border = self.origin + u64::from(self.index(to)) * self.width;
+        if self.index(from) + 1 != self.index(to) {
+            self.at(to).work += work as f32;
+            return;
+        }
+        let before = work * (border - from) as f64 / (to - from) as f64;
+        self.add_late(from, before as f32);
+        self.at(to).work += (work - before) as f32;
+    }
+
+    /// Adds work to the newest bucket at `t`, which may be closed by now and part of those above.
+    fn add_late(&mut self, t: u64, work: f32) {
+        let mut index = self.index(t);
+        for level in &mut self.levels {
+            if let Some(open) = level.open.as_mut().filter(|open| open.index == index) {
+                open.work += work;
+                return;
+            }
+            match level.closed.back_mut().filter(|closed| closed.index == index) {
+                Some(closed) => closed.work += work,
+                None => return,
+            }
+            index >>= 1;
+        }
     }
 
     /// Closes the buckets that ended by `now`. Bit `l` of the result is set where level `l` closed one
@@ -232,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn work_over_a_border_is_shared() {
+        let mut pyramid = Pyramid::new(10, 100);
+        pyramid.add_work(100, 107, 7.0);
+        pyramid.add_work(107, 117, 10.0);
+        pyramid.add_work(117, 141, 24.0);
+        pyramid.insert(155, 9);
+        pyramid.add_work(141, 156, 15.0);
+        pyramid.close(160);
+        let work = |level| pyramid.closed(level).map(Bucket::work).collect::<Vec<f64>>();
+        assert_eq!(
+            work(0),
+            [10.0, 7.0, 33.0, 6.0],
+            "what took longer than a bucket counts where it ended"
+        );
+        assert_eq!(work(1), [17.0, 39.0]);
+    }
+
+    #[test]
     fn ten_years_fit_into_a_few_kilobytes() {
         let mut pyramid = Pyramid::new(1000, 0);
         let hour = 3_600_000;
@@ -256,7 +297,7 @@ mod tests {
             for (gap, value, close) in steps {
                 t += gap;
                 pyramid.insert(t, value);
-                pyramid.add_work(t, value as f64);
+                pyramid.add_work(t, t, value as f64);
                 samples.push((t, value));
                 if close {
                     pyramid.close(t);

@@ -46,11 +46,11 @@ const ENOUGH: usize = 8;
 const COLLINEAR: f64 = 0.15;
 /// The points must cover this share of the window, or a tooth of a sawtooth would do.
 const COVER: f64 = 7.0 / BUCKETS as f64;
-/// A single rise by this share of the growth, beyond the slope, is a step.
-const STEP: f64 = 0.5;
-/// A rise of the load by this factor, with [`CORRELATION`], may explain growth.
-const LOAD_RISE: f64 = 1.25;
-const CORRELATION: f64 = 0.7;
+/// Where this share of the rise came at once it is a step: two of them are no trend either.
+const STEP: f64 = 0.45;
+/// A rise of the load by this factor may explain growth that correlates with it so much: by much somehow,
+/// or by a little closely.
+const LOAD: [(f64, f64); 2] = [(1.25, 0.7), (1.05, 0.95)];
 /// A limit this many times further away than the growth was watched is no leak to wake anybody for.
 const FAR: f64 = 60.0;
 /// The headroom is taken as this share of the limit at least, so that noise just below the limit is not growth.
@@ -128,13 +128,16 @@ pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds)
     finding.shape = if !rises(points, &finding, thresholds)
         || finding.growth < thresholds.bytes
         || !last_third_above(&values)
-        || one_step(points, &finding)
+        || has_step(points, 1)
     {
         Shape::Flat
     } else if bends.iter().all(|bend| bend.comes_to_rest(headroom(limit, first.value))) {
         Shape::Warming
     } else if follows_load(points) {
         Shape::FollowsLoad
+    } else if points.len() >= ENOUGH && has_step(points, 2) {
+        // The bucket in which it happened may show a moment between before and after.
+        Shape::Flat
     } else if finding.share < thresholds.suspect
         || (limit - last.value) / finding.slope > FAR * finding.span
     {
@@ -176,11 +179,13 @@ fn last_third_above(values: &[f64]) -> bool {
     values[..values.len() / 2].iter().all(|&value| value < lowest)
 }
 
-/// Half of the growth or more came at once: a step, which a leak would repeat.
-fn one_step(points: &[Point], finding: &Finding) -> bool {
-    points.windows(2).any(|pair| {
-        let beyond = pair[1].value - pair[0].value - finding.slope * (pair[1].t - pair[0].t);
-        beyond > STEP * finding.growth
+/// Much of the rise came from one point to the next, or to one of the next `few`: a step, which a leak would
+/// repeat.
+fn has_step(points: &[Point], few: usize) -> bool {
+    let least = STEP * (points[points.len() - 1].value - points[0].value);
+    points.iter().enumerate().any(|(at, from)| {
+        let mut next = points[at + 1..].iter().take(few);
+        next.any(|to| to.value - from.value > least)
     })
 }
 
@@ -246,10 +251,10 @@ fn follows_load(points: &[Point]) -> bool {
     let loads: Vec<f64> = points.iter().map(|p| p.load).collect();
     let values: Vec<f64> = points.iter().map(|p| p.value).collect();
     let load_rise = rise(|p| p.load);
-    load_rise > LOAD_RISE
-        && load_rise.is_finite()
+    let together = correlation(&loads, &values);
+    load_rise.is_finite()
         && rise(|p| p.value) <= load_rise
-        && correlation(&loads, &values) > CORRELATION
+        && LOAD.iter().any(|(least, close)| load_rise > *least && together > *close)
 }
 
 #[cfg(test)]
@@ -298,6 +303,12 @@ mod tests {
         );
         let step = [9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 40.0, 40.1, 40.2, 40.3, 40.4, 40.5];
         assert_eq!(shape(&step), Shape::Flat);
+        let between = [9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 25.0, 40.1, 40.2, 40.3, 40.4, 40.5];
+        assert_eq!(shape(&between), Shape::Flat, "a bucket may show a moment within the step");
+        let two = [9.0, 9.1, 9.2, 9.3, 24.4, 24.5, 24.6, 24.7, 40.2, 40.3, 40.4, 40.5];
+        assert_eq!(shape(&two), Shape::Flat);
+        let four = [9.0, 9.1, 9.2, 17.3, 17.4, 17.5, 25.0, 25.1, 25.2, 33.3, 33.4, 33.5];
+        assert_eq!(shape(&four), Shape::Growing, "a step that repeats");
         let rest: Vec<f64> = (0..12).map(|i| 40.0 - 30.0 * 0.7f64.powi(i)).collect();
         assert_eq!(shape(&rest), Shape::Warming);
         let slow: Vec<f64> = (0..12).map(|i| 10.0 + 0.3 * f64::from(i)).collect();
@@ -341,20 +352,21 @@ mod tests {
 
     #[test]
     fn growth_with_the_load_follows_it_and_growth_beyond_it_does_not() {
-        let loaded = |gain: f64| -> Vec<Point> {
-            (0..12)
+        let loaded = |gain: f64, rise: f64, noise: f64| {
+            let points: Vec<Point> = (0..12)
                 .map(|i| {
-                    let load = 1.0 + 0.1 * f64::from(i);
-                    Point {
-                        t: f64::from(i) * 2500.0,
-                        value: (20.0 * (1.0 + (load - 1.0) * gain)) * MB,
-                        load,
-                    }
+                    let load = 1.0 + rise * f64::from(i);
+                    let noisy = load + noise * f64::from(i * 7 % 5 - 2);
+                    let value = 100.0 * (1.0 + (load - 1.0) * gain) * MB;
+                    Point { t: f64::from(i) * 2500.0, value, load: noisy }
                 })
-                .collect()
+                .collect();
+            judge(&points, WINDOW, LIMIT, &HEAP).shape
         };
-        assert_eq!(judge(&loaded(0.9), WINDOW, LIMIT, &HEAP).shape, Shape::FollowsLoad);
-        assert_eq!(judge(&loaded(1.6), WINDOW, LIMIT, &HEAP).shape, Shape::Growing);
+        assert_eq!(loaded(0.9, 0.1, 0.05), Shape::FollowsLoad);
+        assert_eq!(loaded(1.6, 0.1, 0.05), Shape::Growing);
+        assert_eq!(loaded(0.9, 0.015, 0.001), Shape::FollowsLoad, "a little, but closely");
+        assert_eq!(loaded(0.9, 0.015, 0.05), Shape::Growing, "a little, and not closely");
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! One series watched over time: which window says what, for how long, and what becomes of it.
 
 use super::pyramid::{BUCKETS, Bucket, Pyramid};
-use super::rule::{self, Finding, Point, Shape, Thresholds};
+use super::rule::{self, Finding, Point, Shape, Thresholds, headroom};
 use super::stats::mann_kendall;
+use super::teeth::Teeth;
 
 /// A window this share of the projected time to the limit may judge, though the full one is not over.
 const HURRY: f64 = 1.0 / 5.0;
@@ -10,8 +11,10 @@ const HURRY: f64 = 1.0 / 5.0;
 const HURRIED: f64 = 2.0;
 /// Growth that fell below this share of the rate it was raised at counts as levelled off.
 const LEVELLED: f64 = 0.25;
-/// How far beyond the crest of a leak that was taken back another one must go.
+/// How far beyond the crest of a leak that was taken back another one must go,
 const CREST: f64 = 1.15;
+/// or this share of the headroom that the crest left, where that is less.
+const CREST_LEFT: f64 = 0.25;
 /// A tail of floors with a deviate below this has no trend.
 const NO_TREND: f64 = 1.0;
 
@@ -53,6 +56,7 @@ pub(super) struct Watch {
     raised: Option<Raised>,
     /// The highest value under a leak that was taken back: another one must go beyond it.
     crest: f64,
+    teeth: Teeth,
 }
 
 impl Watch {
@@ -69,6 +73,7 @@ impl Watch {
             phase: Phase::Quiet,
             raised: None,
             crest: 0.0,
+            teeth: Teeth::new(),
         }
     }
 
@@ -103,9 +108,14 @@ impl Watch {
                 finding.shape = shape;
             }
             let ripe = self.ripe(series, level, observed, limit, &points, &finding);
-            let last = points.last().map_or(0.0, |last| last.value);
+            let Some(last) = points.last() else { continue };
+            if level == 0 {
+                let least = self.thresholds.suspect * headroom(limit as f64, last.value);
+                self.teeth.observe(series, *last, least.max(self.thresholds.bytes));
+            }
             let hurried = series.window(level) < self.window as f64;
-            self.record(level, finding, last, ripe, hurried);
+            let beyond = self.beyond_crest(limit as f64, last.value);
+            self.record(level, finding, last.value, ripe, hurried, beyond);
             self.settle(level, &points);
         }
         self.phase != before
@@ -148,7 +158,20 @@ impl Watch {
         span >= needed && observed >= needed
     }
 
-    fn record(&mut self, level: usize, finding: Finding, last: f64, ripe: bool, hurried: bool) {
+    fn beyond_crest(&self, limit: f64, value: f64) -> bool {
+        let room = CREST_LEFT * headroom(limit, self.crest);
+        value > (self.crest * CREST).min(self.crest + room)
+    }
+
+    fn record(
+        &mut self,
+        level: usize,
+        finding: Finding,
+        last: f64,
+        ripe: bool,
+        hurried: bool,
+        beyond: bool,
+    ) {
         if self.levels.len() <= level {
             self.levels.resize(level + 1, None);
         }
@@ -160,7 +183,9 @@ impl Watch {
         // A window cut short sees one tooth of a slow sawtooth whole: it asks for more.
         let share = if hurried { HURRIED } else { 1.0 };
         let streak = |least: f64, before: Option<u32>| {
-            let grows = finding.shape == Shape::Growing && finding.share >= share * least;
+            let grows = finding.shape == Shape::Growing
+                && finding.share >= share * least
+                && !self.teeth.cover(&finding);
             if grows { before.unwrap_or(0) + 1 } else { 0 }
         };
         let Thresholds { suspect, leak, .. } = self.thresholds;
@@ -171,7 +196,7 @@ impl Watch {
             leak: streak(leak, before.map(|b| b.leak)),
         };
         self.levels[level] = Some(now);
-        let phase = if now.leak >= self.need && last > self.crest * CREST {
+        let phase = if now.leak >= self.need && beyond {
             Phase::Leak
         } else if now.suspect >= self.need {
             Phase::Suspect
@@ -211,7 +236,10 @@ impl Watch {
             let grows = |level: &Level| level.finding.shape == Shape::Growing;
             let above = self.levels.iter().skip(level).flatten().any(grows);
             raised.quiet = if rests && !above { raised.quiet + 1 } else { 0 };
-            if raised.quiet < self.need {
+            // A tooth that falls out of a rise is no rest, if the rise goes on after it.
+            let drop = LEVELLED * raised.finding.growth;
+            let fell = values.windows(2).any(|pair| pair[0] - pair[1] > drop);
+            if raised.quiet < if fell { BUCKETS as u32 } else { self.need } {
                 return;
             }
         }
