@@ -59,6 +59,7 @@ test('a running process is observed, its leak named, and its inspector closed ag
   const [suspect] = report.suspects;
   assert.deepEqual([suspect.cause, suspect.name, path.basename(suspect.file)], ['map', 'visits', 'plain-leak.js']);
   assert.equal(report.verdict.state, 'leak');
+  assert.equal(report.verdict.channels.find(({ channel }) => channel === 'heap').state, 'leak', 'the chart says the same');
   assert.ok(report.verdict.bytesPerMinute > 0);
   assert.equal(code, 3);
   assert.match(out, /^plimsoll: heap leak, .*\n(?:.*\n)*? +1\. Map `visits`/);

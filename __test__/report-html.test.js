@@ -39,6 +39,24 @@ const charts = `[...document.querySelectorAll('svg.chart')].filter((chart) => ch
 const tags = (page) => page.match(/<[a-z!/][^\s>]*/gi);
 const many = (value, n) => Array.from({ length: n }, () => value);
 
+test('the legend explains what is drawn, and nothing else', () => {
+  const page = renderHtml(leakReport(), { read });
+  const { series } = leakReport();
+  const steady = renderHtml({ ...steadyReport(), series: { heap: series.heap } }, { read });
+  for (const [what, drawn] of [[page, true], [steady, false]]) {
+    assert.equal(/<path class="fit" d="M(?!0 5H22)/.test(what), drawn);
+    assert.equal(what.includes('fitted floor</li>'), drawn);
+    assert.ok(what.includes('floor: the least of each interval'));
+  }
+});
+
+test('the container is told as far as it is known', () => {
+  const of = (container) => renderHtml({ ...steadyReport(), process: { ...leakReport().process, container } }, { read });
+  assert.match(of({ version: 1, limit: null, usage: 2 ** 20 }), /cgroup v1: 1 MB, no limit/);
+  assert.match(of(null), /<dt>container<\/dt><dd>none found/);
+  assert.doesNotMatch(of(undefined), /<dt>container/);
+});
+
 test('whatever the names are, the page holds the elements that it holds with harmless ones', () => {
   const shape = tags(renderHtml(hostileReport('harmless'), { read }));
   const texts = fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary', minLength: 1 }), fc.mixedCase(fc.constantFrom(...HOSTILE)));

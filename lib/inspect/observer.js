@@ -163,7 +163,9 @@ class Observer {
     const bytesPerMinute = ((most - least) / Math.max(1, ran)) * 60_000;
     const { limitBytes } = trend.channels.find(({ channel }) => channel === 'heap');
     const msToLimit = bytesPerMinute > 0 ? Math.round((Math.max(0, limitBytes - most) / bytesPerMinute) * 60_000) : null;
-    return { ...trend, state: 'leak', channel: 'heap', bytesPerMinute, limitBytes, msToLimit, explanation: snapshots.explanation };
+    const found = { state: 'leak', bytesPerMinute, limitBytes, msToLimit };
+    const channels = trend.channels.map((own) => (own.channel === 'heap' ? { ...own, ...found, spanMs: to - from } : own));
+    return { ...trend, ...found, channel: 'heap', explanation: snapshots.explanation, channels };
   }
 
   /** @param {any} [analysis] what analyze() said of the snapshots */
@@ -180,7 +182,7 @@ class Observer {
       pid,
       node,
       uptimeMs: t,
-      process: { ...about, rss, heapTotal, heapUsed, external, container: null },
+      process: { ...about, rss, heapTotal, heapUsed, external },
       limits: { heap: heapLimit, external: this.#options.limit ?? limit, native: this.#options.limit ?? limit, container: limit, given: this.#options.limit ?? null },
       verdict: this.#judge(verdict, analysis?.verdict),
       suspects,

@@ -116,4 +116,4 @@ function sparkline(growth, times) {
   return html`<svg class="spark" viewBox="0 0 100 28" role="img" aria-label="grew: ${text}"><title>${text}</title><path d="${trusted(`M${spots.map((spot) => spot.join(' ')).join('L')}`)}"/>${spots.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="2"/>`)}</svg>`;
 }
 
-module.exports = { memoryChart, sparkline, letter };
+module.exports = { memoryChart, fittedFloor, sparkline, letter };

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { createHash } = require('node:crypto');
 const { adviceFor } = require('./caches.js');
 const { html, trusted } = require('./markup.js');
-const { memoryChart, sparkline, letter } = require('./chart.js');
+const { memoryChart, fittedFloor, sparkline, letter } = require('./chart.js');
 const { excerpt, readSource } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
@@ -138,8 +138,12 @@ function memory(report) {
   const first = verdict.channel ?? 'heap';
   const channels = CHANNELS.filter((channel) => series[channel]?.length > 1).toSorted((a, b) => Number(b === first) - Number(a === first));
   if (channels.length === 0) return null;
-  const figures = channels.map((channel, at) => {
+  const verdictOf = (channel) => {
     const own = verdict.channels?.find((each) => each.channel === channel) ?? (verdict.channel === channel ? verdict : null);
+    return own && { spanMs: verdict.observedMs, ...own };
+  };
+  const figures = channels.map((channel, at) => {
+    const own = verdictOf(channel);
     const heap = channel === 'heap';
     // A wide chart on a phone would have letters that nobody can read: the style sheet shows one of two.
     const sizes = at === 0 ? ['wide', 'half'] : ['half'];
@@ -147,7 +151,7 @@ function memory(report) {
       channel,
       size,
       points: series[channel],
-      verdict: own && { spanMs: verdict.observedMs, ...own },
+      verdict: own,
       limit: own?.limitBytes ?? limits?.[channel] ?? null,
       collections: heap ? collections : [],
       probes: heap ? probes.slice(-MOST.figures) : [],
@@ -156,7 +160,8 @@ function memory(report) {
     const right = own && html`<span class="soft">${[STATE[own.state], own.state !== 'steady' && own.bytesPerMinute != null && rate(own.bytesPerMinute)].filter(Boolean).join(', ')}</span>`;
     return html`<figure class="card"><figcaption><strong>${CHANNEL[channel]}</strong>${right}</figcaption>${charts}${figureTable(channel, series[channel])}</figure>\n`;
   });
-  return section('Memory over time', html`<div class="charts">${figures}</div>${legend({ collections, probes, files })}`);
+  const fitted = channels.some((channel) => fittedFloor(series[channel], verdictOf(channel)) !== null);
+  return section('Memory over time', html`<div class="charts">${figures}</div>${legend({ fitted, collections, probes, files })}`);
 }
 
 /** The same in figures, for who cannot see the chart. */
@@ -168,11 +173,11 @@ function figureTable(channel, points) {
 ${rows.map(([t, min, load]) => html`<tr><td>${duration(t)}</td><td class="num">${bytes(min)}</td><td class="num">${load ? `${count(Math.round(load))}/s` : ''}</td></tr>\n`)}</table></div></details>`;
 }
 
-function legend({ collections, probes, files }) {
+function legend({ fitted, collections, probes, files }) {
   const key = (shape, text) => html`<li><svg viewBox="0 0 22 10" aria-hidden="true">${shape}</svg>${text}</li>`;
   return html`<ul class="legend">${[
     key(html`<path class="line" d="M0 5H22"/>`, 'floor: the least of each interval'),
-    key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
+    fitted && key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
     collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
     probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z"/>`, 'probe'),
     files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
@@ -264,7 +269,7 @@ function facts({ pid, node, process: about, limits, exit }) {
     ['resident set', size(about?.rss)],
     ['V8 heap', about?.heapUsed == null ? null : `${bytes(about.heapUsed)} used of ${bytes(about.heapTotal ?? about.heapUsed)}`],
     ['external', size(about?.external)],
-    ['container', box ? `cgroup v${box.version}: ${box.usage == null ? '?' : bytes(box.usage)}${box.limit == null ? ', no limit' : ` of ${bytes(box.limit)}`}` : about && 'none found'],
+    ['container', box ? `cgroup v${box.version}: ${box.usage == null ? '?' : bytes(box.usage)}${box.limit == null ? ', no limit' : ` of ${bytes(box.limit)}`}` : box === null && 'none found'],
     ['heap limit', size(limits?.heap)],
     ['external limit', size(limits?.external)],
     ['native limit', size(limits?.native)],
