@@ -16,8 +16,8 @@ const PROGRAM = path.join(__dirname, 'children/plain-leak.js');
 const linux = process.platform !== 'linux' && 'reads /proc';
 
 /** A Node process of another program, running. */
-async function start(t, { flags = ['--inspect-port=0'], program = PROGRAM, env } = {}) {
-  const child = spawn(process.execPath, [...flags, program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '', ...env } });
+async function start(t, { flags = ['--inspect-port=0'], program = PROGRAM, env, stderr = 'ignore' } = {}) {
+  const child = spawn(process.execPath, [...flags, program], { stdio: ['ignore', 'pipe', stderr], env: { ...process.env, NODE_OPTIONS: '', ...env } });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
@@ -95,17 +95,20 @@ test('with --redact the leak is named and no secret reaches the disk', { skip: l
   assert.deepEqual([suspects[0].cause, suspects[0].name, path.basename(suspects[0].file)], ['map', 'entries', 'ledger.js']);
 });
 
-test('without consent nothing is stopped, and the inspector is closed again', { skip: linux }, async (t) => {
-  const child = await start(t);
+test('without consent the process is not touched; where it is only observed, nothing is stopped', { skip: linux }, async (t) => {
+  const child = await start(t, { stderr: 'pipe' });
+  let said = '';
+  child.stderr.on('data', (chunk) => (said += chunk));
   const dir = folder(t);
   const refused = await cli('--dir', dir, String(child.pid));
   assert.equal(refused.code, 2);
   assert.match(refused.err, /secrets included[^]*--yes/);
-  await until(() => listeningPorts(child.pid).size === 0);
   const observed = await cli('--no-snapshots', '--interval', '50ms', '--duration', '1200', '--dir', dir, String(child.pid));
   assert.equal(observed.code, 0);
   assert.match(observed.out, /^plimsoll: /);
   assert.deepEqual(fs.readdirSync(dir), []);
+  await until(() => listeningPorts(child.pid).size === 0);
+  assert.equal(said.split('Debugger listening').length - 1, 1, 'the inspector was opened once, to observe');
 });
 
 test('an inspector that was open before stays open, at the port that was chosen', { skip: linux }, async (t) => {

@@ -51,12 +51,19 @@ function parse(values, positionals) {
   return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), READINGS * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.'), redact: values.redact ?? false };
 }
 
+/** Where nobody can be asked, the process is not even touched. */
+function checkConsent(values, io) {
+  const canAsk = io.stderr.isTTY && process.stdin.isTTY;
+  if (!values.yes && !values['no-snapshots'] && !canAsk) {
+    throw usage('three snapshots stop the process and write what is in its memory, secrets included: add --yes to take them without being asked, or --no-snapshots to only observe.');
+  }
+}
+
 /** Whether the process may be stopped for snapshots. */
 async function consent(values, observer, pid, io) {
   if (values['no-snapshots']) return false;
   io.stderr.write(`plimsoll: three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.\n`);
   if (values.yes) return true;
-  if (!io.stderr.isTTY || !process.stdin.isTTY) throw usage('add --yes to go on without being asked, or --no-snapshots to only observe.');
   const question = readline.createInterface({ input: process.stdin, output: io.stderr });
   try {
     return /^y(es)?$/i.test((await question.question('plimsoll: take them? [y/N] ')).trim());
@@ -84,6 +91,7 @@ async function analysed(paths, signal) {
 
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
+  checkConsent(values, io);
   await checkFiles(values);
   const say = speaker(io.stderr);
   const stop = new AbortController();
