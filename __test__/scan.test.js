@@ -65,3 +65,22 @@ test('what is missing is said', async (t) => {
   assert.equal((await cli({}, path.join(dir, 'nowhere'))).code, 2);
   assert.match((await cli({}, '--report', path.join(dir, 'nowhere.json'), dir)).err, /nowhere\.json/);
 });
+
+test('a binary that is another program, or none, is an error with its name', { skip: process.platform === 'win32' && 'has no sh' }, async (t) => {
+  const dir = folder(t, FILES);
+  const program = (name, text, mode) => {
+    const file = path.join(dir, name);
+    fs.writeFileSync(file, text, { mode });
+    return file;
+  };
+  for (const [file, message] of [
+    [program('chatty', '#!/bin/sh\necho hello\n', 0o755), /chatty is no plimsoll-scan/],
+    [program('mute', '#!/bin/sh\n', 0o755), /mute failed: code 0/],
+    [program('failing', '#!/bin/sh\necho broken >&2; exit 7\n', 0o755), /failing failed: broken/],
+    [program('text', 'no program', 0o644), /text did not start/],
+  ]) {
+    const { code, out, err } = await cli({ PLIMSOLL_SCAN: file }, dir);
+    assert.deepEqual([code, out], [1, '']);
+    assert.match(err, message);
+  }
+});

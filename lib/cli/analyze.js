@@ -8,6 +8,7 @@ const { PlimsollError } = require('../errors.js');
 const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 const { bytes, percent } = require('../report/units.js');
+const { showProgress } = require('./progress.js');
 const { viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK = 3;
@@ -31,22 +32,15 @@ function wholeNumber(name, text, most) {
 
 const PHASES = ['reading', 'finding what keeps what alive in', 'comparing'];
 
-/** Shows how far the analysis is, on a terminal, until the function that it returns is called. */
-function showProgress(native, stream, count) {
-  if (!stream.isTTY) return () => {};
-  const timer = setInterval(() => {
-    const [phase, done, total] = native.analysisProgress();
-    const far = phase > 0 ? '' : `: ${total > 0 ? percent(Math.min(done / total, 1)) : bytes(done)}`;
-    stream.write(`\r\x1b[K${PHASES[phase]} ${count === 1 ? 'the snapshot' : `${count} snapshots`}${far}`);
-  }, 200);
-  return () => {
-    clearInterval(timer);
-    stream.write('\r\x1b[K');
-  };
+/** How far the analysis is. */
+function progressOf(native, count) {
+  const [phase, done, total] = native.analysisProgress();
+  const far = phase > 0 ? '' : `: ${total > 0 ? percent(Math.min(done / total, 1)) : bytes(done)}`;
+  return `${PHASES[phase]} ${count === 1 ? 'the snapshot' : `${count} snapshots`}${far}`;
 }
 
 async function answerOf(native, paths, wanted, stderr) {
-  const done = showProgress(native, stderr, paths.length);
+  const done = showProgress(stderr, () => progressOf(native, paths.length));
   try {
     return JSON.parse(await native.analyzeSnapshots(paths, JSON.stringify(wanted)));
   } finally {

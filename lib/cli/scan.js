@@ -9,6 +9,7 @@ const { PlimsollError } = require('../errors.js');
 const { parseReport } = require('../report/schema.js');
 const { count } = require('../report/units.js');
 const { KIND, place, printable } = require('../report/words.js');
+const { showProgress } = require('./progress.js');
 
 const NAME = process.platform === 'win32' ? 'plimsoll-scan.exe' : 'plimsoll-scan';
 
@@ -34,13 +35,14 @@ function requireScanner(env) {
 }
 
 /** @returns {Promise<{findings: any[], read: number, unread: number}>} */
-async function scan(file, folders) {
+async function scan(file, folders, stderr) {
   const child = spawn(file, folders, { stdio: ['ignore', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.on('data', (chunk) => (complaint += chunk));
   const ended = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   const findings = [];
   let sum;
+  const done = showProgress(stderr, () => `reading sources: ${count(findings.length)} places so far`);
   const reading = (async () => {
     for await (const line of readline.createInterface({ input: child.stdout })) {
       const { file: source, finding, ...rest } = JSON.parse(line);
@@ -48,10 +50,15 @@ async function scan(file, folders) {
       else findings.push({ file: path.resolve(source), ...finding });
     }
   })();
-  const code = await ended.catch((cause) => {
-    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} did not start (${cause.message}).`, { cause });
-  });
-  await reading;
+  let code;
+  try {
+    [code] = await Promise.all([ended, reading]);
+  } catch (cause) {
+    const what = cause instanceof SyntaxError ? 'is no plimsoll-scan' : 'did not start';
+    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} ${what} (${cause.message}).`, { cause });
+  } finally {
+    done();
+  }
   if (code !== 0 || sum === undefined) throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} failed: ${complaint.trim() || `code ${code}`}.`);
   return { findings, ...sum };
 }
@@ -81,7 +88,7 @@ async function run(values, positionals, io) {
   const folders = positionals.length > 0 ? positionals : ['.'];
   for (const folder of folders) if (!fs.existsSync(folder)) throw new PlimsollError('ERR_PLIMSOLL_USAGE', `there is no ${folder}.`);
   const suspects = values.report === undefined ? [] : read(values.report).suspects;
-  const { findings, read: files, unread } = await scan(requireScanner(io.env), folders.map((folder) => path.resolve(folder)));
+  const { findings, read: files, unread } = await scan(requireScanner(io.env), folders.map((folder) => path.resolve(folder)), io.stderr);
   const joined = join(findings, suspects);
   if (values.json) {
     io.stdout.write(`${JSON.stringify({ findings: joined, read: files, unread })}\n`);
