@@ -1,6 +1,6 @@
 'use strict';
 // node docs/images/make.js [report.json]: makes the pictures of this folder and the README's block from a real run of
-// examples/leaky-service.js under load (about 95 s), or anew from the report of an earlier one. Needs Chromium.
+// examples/leaky-service.js under load (about two minutes and a half), or anew from the report of an earlier one. Needs Chromium.
 
 const fs = require('node:fs');
 const net = require('node:net');
@@ -17,7 +17,7 @@ const { svgOf } = require('./svg.js');
 const ROOT = path.join(__dirname, '../..');
 /** Where the service of the pictures lives: no path of this machine is shown. */
 const SHOWN = '/srv/shop';
-const COMMAND = ['run', '--window', '20s', '--interval', '500ms', '--duration', '75s', '--limit', '512m', 'examples/leaky-service.js'];
+const COMMAND = ['run', '--window', '20s', '--interval', '500ms', '--duration', '2m', '--limit', '512m', 'examples/leaky-service.js'];
 const RATE = 250;
 const WIDTH = 100;
 const REPORT = path.join(__dirname, 'report.json');
