@@ -40,10 +40,12 @@ const PROGRAMS = {
     seconds: 16,
     step() {
       const open = [];
+      let before = 0;
       return (t) => {
         const load = 0.3 + Math.min(t / 12, 1);
-        while (open.length < 55_000 * load * 0.9) open.push(record(open.length));
-        churn(900 * load);
+        while (open.length < 14_000 + 26_000 * load) open.push(record(open.length));
+        churn(45_000 * load * Math.min(t - before, 0.2));
+        before = t;
       };
     },
   },

@@ -1,7 +1,7 @@
 'use strict';
 // CPU time of the sampler's thread, as a share of a core: `node bench/detect/sampler.js [--seconds 60]`, with the defaults
-// (an interval of 1 s) in an idle process, in one that allocates, and in one with a ttl cache (for whose sake the time is
-// written each 20 ms), and in one with a leak and 200 bounded caches.
+// (an interval of 1 s) in an idle process, in one that allocates, in one with a ttl cache that nobody touches and in one that uses it
+// (for whose sake the time is written each 50 ms), and in one with a leak and 200 bounded caches.
 // From /proc/PID/task/TID/schedstat: nanoseconds on a processor.
 
 const { spawn } = require('node:child_process');
@@ -17,10 +17,15 @@ const SETTLE = 10_000; // ms
 const PROGRAMS = {
   idle: 'setInterval(() => {}, 1000);',
   allocating: 'setInterval(() => { for (let i = 0; i < 20_000; i++) JSON.parse("[1,2,3]"); }, 50);',
-  'a ttl cache': `
+  'ttl cache': `
     const { BoundedMap } = require(${INDEX});
-    const cache = new BoundedMap({ max: 1000, ttl: 1000 });
-    setInterval(() => cache.set(1, 1), 50);`,
+    const cache = new BoundedMap({ max: 1000, ttl: 3_600_000 });
+    for (let i = 0; i < 1000; i++) cache.set(i, i);
+    setInterval(() => {}, 1000);`,
+  'ttl cache, used': `
+    const { BoundedMap } = require(${INDEX});
+    const cache = new BoundedMap({ max: 1000, ttl: 3_600_000 });
+    setInterval(() => cache.set(1, 1), 20);`,
   'leak, caches': `
     const { BoundedMap } = require(${INDEX});
     const caches = Array.from({ length: 200 }, (_, i) => new BoundedMap({ max: 1000, name: 'cache ' + i }));
@@ -44,7 +49,7 @@ async function measure([name, program]) {
   await delay(Number(values.seconds) * 1000);
   const share = (ran(child.pid) - before) / (Number(values.seconds) * 1e9);
   child.kill('SIGKILL');
-  return `${name.padEnd(14)} ${(share * 100).toFixed(4)} % of a core`;
+  return `${name.padEnd(16)} ${(share * 100).toFixed(4)} % of a core`;
 }
 
 Promise.all(Object.entries(PROGRAMS).map(measure)).then((lines) => console.log(lines.join('\n')));

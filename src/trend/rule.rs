@@ -50,7 +50,7 @@ const COVER: f64 = 7.0 / BUCKETS as f64;
 const STEP: f64 = 0.45;
 /// A rise of the load by this factor may explain growth that correlates with it so much: by much somehow,
 /// or by a little closely.
-const LOAD: [(f64, f64); 2] = [(1.25, 0.7), (1.05, 0.95)];
+const LOAD: [(f64, f64); 3] = [(1.25, 0.7), (1.1, 0.85), (1.05, 0.95)];
 /// A limit this many times further away than the growth was watched is no leak to wake anybody for.
 const FAR: f64 = 60.0;
 /// The headroom is taken as this share of the limit at least, so that noise just below the limit is not growth.
