@@ -129,12 +129,15 @@ impl Drop for StateFile {
 /// # Errors
 /// Where the file cannot be read.
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut file = File::open(path)?;
-    // A writer that is alive may overwrite the slot being read, if it writes twice meanwhile.
+    read_from(&mut File::open(path)?)
+}
+
+fn read_from(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
+    // Once another slot is current, a writer that is alive may be at work on the one that was read.
     for _ in 0..3 {
-        let Some(slot) = Slot::current(&mut file)? else { return Ok(None) };
-        let Some(state) = read_at(&mut file, slot.start, slot.length)? else { return Ok(None) };
-        if Slot::current(&mut file)?.is_some_and(|now| now.sequence < slot.sequence + 2) {
+        let Some(slot) = Slot::current(file)? else { return Ok(None) };
+        let Some(state) = read_at(file, slot.start, slot.length)? else { return Ok(None) };
+        if Slot::current(file)?.is_some_and(|now| now.sequence == slot.sequence) {
             return Ok(Some(state));
         }
     }
@@ -149,7 +152,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn current(file: &mut File) -> io::Result<Option<Self>> {
+    fn current(file: &mut (impl Read + Seek)) -> io::Result<Option<Self>> {
         let Some(header) = read_at(file, 0, HEADER_BYTES)? else { return Ok(None) };
         let (words, _) = header.as_chunks();
         let word = |index: usize| u64::from_ne_bytes(words[index]);
@@ -169,7 +172,11 @@ impl Slot {
 }
 
 /// `None` where the file ends before.
-fn read_at(file: &mut File, start: u64, length: usize) -> io::Result<Option<Vec<u8>>> {
+fn read_at(
+    file: &mut (impl Read + Seek),
+    start: u64,
+    length: usize,
+) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; length];
     file.seek(SeekFrom::Start(start))?;
     match file.read_exact(&mut bytes) {
@@ -212,6 +219,47 @@ mod tests {
         assert!(file.write(b"small"));
         assert!(!file.write(&vec![b'x'; SLOT_BYTES + 1]));
         assert_eq!(read(&path).unwrap().unwrap(), b"small");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    /// A file whose writer publishes and goes on to the next state while its first state is read.
+    struct Raced {
+        file: std::io::Cursor<Vec<u8>>,
+        /// What the writer has made of it by the second reading, which is that of the slot.
+        then: Vec<u8>,
+        reads: usize,
+    }
+
+    impl Read for Raced {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.reads += 1;
+            if self.reads == 2 {
+                *self.file.get_mut() = std::mem::take(&mut self.then);
+            }
+            self.file.read(buffer)
+        }
+    }
+
+    impl Seek for Raced {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.file.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_slot_that_is_being_written_again_is_not_read() {
+        let path = temporary("raced");
+        let mut file = StateFile::open(&path).unwrap();
+        file.write(b"first");
+        let before = std::fs::read(&path).unwrap();
+        file.write(b"second");
+        let mut then = std::fs::read(&path).unwrap();
+        // The third state has been begun, in the slot of the first.
+        let slot = HEADER_BYTES + SLOT_BYTES;
+        assert_eq!(&then[slot..slot + 5], b"first");
+        then[slot..slot + 2].copy_from_slice(b"th");
+        let mut raced = Raced { file: std::io::Cursor::new(before), then, reads: 0 };
+        assert_eq!(read_from(&mut raced).unwrap().unwrap(), b"second");
         std::fs::remove_file(path).unwrap();
     }
 

@@ -102,10 +102,10 @@ impl Watch {
         for level in (0..series.depth()).filter(news) {
             let points = points(series, envelope, level);
             let mut finding = rule::judge(&points, series.window(level), limit, &self.thresholds);
-            if finding.shape == Shape::Growing
-                && let Some(shape) = explain(level, &finding)
-            {
-                finding.shape = shape;
+            if finding.shape == Shape::Growing {
+                let known = self.teeth.cover(&finding).then_some(Shape::Flat);
+                finding.shape =
+                    known.or_else(|| explain(level, &finding)).unwrap_or(Shape::Growing);
             }
             let ripe = self.ripe(series, level, observed, limit, &points, &finding);
             let Some(last) = points.last() else { continue };
@@ -183,9 +183,7 @@ impl Watch {
         // A window cut short sees one tooth of a slow sawtooth whole: it asks for more.
         let share = if hurried { HURRIED } else { 1.0 };
         let streak = |least: f64, before: Option<u32>| {
-            let grows = finding.shape == Shape::Growing
-                && finding.share >= share * least
-                && !self.teeth.cover(&finding);
+            let grows = finding.shape == Shape::Growing && finding.share >= share * least;
             if grows { before.unwrap_or(0) + 1 } else { 0 }
         };
         let Thresholds { suspect, leak, .. } = self.thresholds;
