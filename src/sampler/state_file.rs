@@ -224,7 +224,7 @@ mod tests {
 
     /// A file whose writer publishes and goes on to the next state while its first state is read.
     struct Raced {
-        file: std::io::Cursor<Vec<u8>>,
+        file: io::Cursor<Vec<u8>>,
         /// What the writer has made of it by the second reading, which is that of the slot.
         then: Vec<u8>,
         reads: usize,
@@ -258,7 +258,7 @@ mod tests {
         let slot = HEADER_BYTES + SLOT_BYTES;
         assert_eq!(&then[slot..slot + 5], b"first");
         then[slot..slot + 2].copy_from_slice(b"th");
-        let mut raced = Raced { file: std::io::Cursor::new(before), then, reads: 0 };
+        let mut raced = Raced { file: io::Cursor::new(before), then, reads: 0 };
         assert_eq!(read_from(&mut raced).unwrap().unwrap(), b"second");
         std::fs::remove_file(path).unwrap();
     }
