@@ -116,8 +116,16 @@ test('a device or a pipe is written into, and so is what a link leads to', { ski
 
 test('run says at once what it watches, unless it is to be quiet', async (t) => {
   const dir = folder(t, '');
-  const { err } = await start(dir, ['run', '--duration', '10s', 'app.js']);
-  assert.match(err, /^plimsoll: watching pid \d+ for 10 s; a verdict takes 15 min at least\.\n/);
+  for (const [args, plan] of [
+    [[], '; a verdict takes 15 min at least.'],
+    [['--window', '20s', '--duration', '1m'], ' for 60 s; a verdict takes 20 s at least.'],
+    [['--duration', '2m'], ' for 2 min; a verdict takes 15 min at least, which is longer: --window 30s fits.'],
+    [['--duration', '10s', '--interval', '2s'], ' for 10 s; a verdict takes 15 min at least, which is longer.'],
+  ]) {
+    const { err } = await start(dir, ['run', ...args, 'app.js']);
+    assert.match(err, /^plimsoll: watching pid \d+/);
+    assert.equal(err.split('\n')[0].replace(/^plimsoll: watching pid \d+/, ''), plan);
+  }
   const quiet = await start(dir, ['run', '--quiet', 'app.js']);
   assert.doesNotMatch(quiet.err, /watching/);
 });

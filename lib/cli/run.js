@@ -12,6 +12,8 @@ const { viewOf, checkFiles, writeFiles } = require('./views.js');
 const LEAK_FOUND = 3;
 /** What a timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
+/** Intervals that a window has at the least. */
+const READINGS = 12;
 
 const flags = OPTIONS.filter((option) => option.flag !== undefined && !['report', 'log'].includes(option.name));
 
@@ -63,6 +65,16 @@ function filesFor({ json, html }, report, at) {
   return { json: fileFor(json), html: fileFor(html) };
 }
 
+/** What is to be expected: ` for 2 min; a verdict takes 30 s at least.` */
+function plan({ duration, window, interval }) {
+  const least = `a verdict takes ${words(window)} at least`;
+  if (duration === 0) return `; ${least}.`;
+  if (duration >= window) return ` for ${words(duration)}; ${least}.`;
+  // A quarter of the time, for the snapshots that come after the verdict.
+  const fitting = Math.max(duration / 4, READINGS * interval);
+  return ` for ${words(duration)}; ${least}, which is longer${fitting < duration ? `: --window ${Math.ceil(fitting / 1000)}s fits` : ''}.`;
+}
+
 async function run(values, positionals, io) {
   const [script, ...args] = positionals[0] === '--' ? positionals.slice(1) : positionals;
   if (script === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
@@ -70,10 +82,10 @@ async function run(values, positionals, io) {
   const say = values.quiet ? () => {} : (line) => io.stderr.write(`plimsoll: ${line}\n`);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
-  const { window } = resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
+  const { window, interval } = resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
   const duration = durationOf(values.duration);
   await checkFiles(values);
-  const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${duration > 0 ? ` for ${words(duration)}` : ''}; a verdict takes ${words(window)} at least.`);
+  const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
   const { exit, reports } = await new Supervisor({ script, args, env, duration, onSpawn, say, show }).run();
   const failures = [];
   for (const [at, report] of reports.entries()) {
