@@ -37,12 +37,11 @@ pub fn support() -> Result<(), String> {
     static SUPPORT: OnceLock<Result<(), String>> = OnceLock::new();
     let look = || {
         tested_library()?;
-        layout()?;
         Profiler::find()?;
-        fs::read_to_string("/proc/self/task/self/syscall")
-            .or_else(|_| fs::read_to_string("/proc/thread-self/syscall"))
+        fs::read_to_string("/proc/thread-self/syscall")
             .and_then(|_| fs::metadata("/proc/self/smaps"))
             .map_err(|error| format!("snapshots cannot be forked without procfs: {error}"))?;
+        layout()?;
         Ok(())
     };
     SUPPORT.get_or_init(look).clone()
