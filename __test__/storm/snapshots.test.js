@@ -21,8 +21,9 @@ const options = { timeout: 3_600_000, ...(unsupported ? { skip: unsupported } : 
 const now = (dir, given) => `${JSON.stringify({ dir, cooldown: 0, nice: 0, method: 'fork', ...given })}\n`;
 
 /** A service that answers each line of options with what came of it. */
-async function serve(command, args, as = {}) {
+async function serve(t, command, args, as = {}) {
   const service = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], ...as });
+  t.after(() => service.kill('SIGKILL'));
   const lines = readline.createInterface({ input: service.stdout })[Symbol.asyncIterator]();
   assert.equal((await lines.next()).value, 'ready');
   return { service, answer: async () => JSON.parse((await lines.next()).value) };
@@ -54,7 +55,7 @@ test(`the kernel kills the child and never the service, ${KILLS} times`, options
   const dir = temporaryDir(t);
   // The hierarchy is unmounted for the service, so neither it nor its child sees the limit.
   const script = `echo $$ > ${group}/cgroup.procs; umount -l ${CGROUPS}; exec "$0" "$@"`;
-  const { service, answer } = await serve('unshare', ['-m', 'sh', '-c', script, process.execPath, PROGRAM, '100']);
+  const { service, answer } = await serve(t, 'unshare', ['-m', 'sh', '-c', script, process.execPath, PROGRAM, '100']);
   try {
     const usage = () => Number(fs.readFileSync(path.join(group, 'memory.usage_in_bytes'), 'utf8'));
     fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(usage() + 40 * 2 ** 20));
@@ -86,7 +87,7 @@ test(`the child ends itself before the container is full, ${COUNT} times`, optio
     return;
   }
   const dir = temporaryDir(t);
-  const { service, answer } = await serve('sh', ['-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`, process.execPath, PROGRAM, '100']);
+  const { service, answer } = await serve(t, 'sh', ['-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`, process.execPath, PROGRAM, '100']);
   try {
     const limit = Number(fs.readFileSync(path.join(group, 'memory.usage_in_bytes'), 'utf8')) + 60 * 2 ** 20;
     fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(limit));
@@ -112,17 +113,21 @@ test(`the child ends itself before the container is full, ${COUNT} times`, optio
 
 test(`kill -9 to the child at random moments, ${COUNT} times`, options, async (t) => {
   const dir = temporaryDir(t);
-  const { service, answer } = await serve(process.execPath, [PROGRAM, '5']);
+  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
   let retried = 0;
-  for (let i = 0; i < COUNT; i++) {
+  for (let killed = 0; killed < COUNT;) {
     service.stdin.write(now(dir));
     const answered = answer();
-    const victim = await until(() => forksOf(service.pid)[0] ?? null);
-    await pause(Math.random() * 300);
-    try {
-      process.kill(victim, 'SIGKILL');
-    } catch {
-      // It has ended.
+    // None where it was done before we saw it.
+    const victim = await Promise.race([until(() => forksOf(service.pid)[0] ?? null), answered.then(() => null)]);
+    if (victim !== null) {
+      await pause(Math.random() * 300);
+      try {
+        process.kill(victim, 'SIGKILL');
+      } catch {
+        // It has ended.
+      }
+      killed++;
     }
     const { method, retries } = await answered;
     assert.equal(method, 'fork');
@@ -131,7 +136,6 @@ test(`kill -9 to the child at random moments, ${COUNT} times`, options, async (t
     assert.deepEqual(partialsIn(dir), []);
   }
   t.diagnostic(`${retried} children were replaced`);
-  service.kill();
 });
 
 for (const method of ['fork', 'in-process']) {
@@ -139,7 +143,7 @@ for (const method of ['fork', 'in-process']) {
     const dir = temporaryDir(t);
     let whole = 0;
     for (let i = 0; i < COUNT; i++) {
-      const { service } = await serve(process.execPath, [PROGRAM, '5']);
+      const { service } = await serve(t, process.execPath, [PROGRAM, '5']);
       service.stdin.write(now(dir, { method }));
       await pause(Math.random() * 400);
       const children = forksOf(service.pid);
@@ -161,7 +165,7 @@ test(`a disk that fills up while the file is written, ${COUNT} times`, options, 
     t.skip('mounting a small tmpfs needs root');
     return;
   }
-  const { service, answer } = await serve(process.execPath, [PROGRAM, '5']);
+  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
   try {
     for (let i = 0; i < COUNT; i++) {
       service.stdin.write(now(dir, { headroom: 0 }));
@@ -176,7 +180,7 @@ test(`a disk that fills up while the file is written, ${COUNT} times`, options, 
 
 test(`a directory that goes away in the middle, ${COUNT} times`, options, async (t) => {
   const dir = path.join(temporaryDir(t), 'dir');
-  const { service, answer } = await serve(process.execPath, [PROGRAM, '5']);
+  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
   for (let i = 0; i < COUNT; i++) {
     service.stdin.write(now(dir));
     const answered = answer();
@@ -199,7 +203,7 @@ test(`permissions that are revoked in the middle, ${COUNT} times`, options, asyn
   fs.mkdirSync(dir);
   fs.chmodSync(path.dirname(dir), 0o755);
   fs.chownSync(dir, nobody, nobody);
-  const { service, answer } = await serve(process.execPath, [PROGRAM, '5'], { uid: nobody, gid: nobody });
+  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5'], { uid: nobody, gid: nobody });
   const ends = {};
   try {
     for (let i = 0; i < COUNT; i++) {

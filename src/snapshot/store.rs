@@ -199,6 +199,20 @@ impl Partial {
         Ok(())
     }
 
+    /// Takes over a file that a child, which has ended, completed, and published unless it was killed
+    /// right before.
+    ///
+    /// # Errors
+    /// [`Error::Dir`].
+    pub fn adopt(&self) -> Result<PathBuf, Error> {
+        let is_there = |path: PathBuf| path.symlink_metadata().is_ok();
+        let published = !is_there(self.dir.join(self.name.partial())) && is_there(self.path());
+        if !published {
+            self.publish()?;
+        }
+        Ok(self.committed())
+    }
+
     /// The path of a file that was published, or is left to a child.
     pub fn committed(&self) -> PathBuf {
         self.armed.store(false, Ordering::Relaxed);
@@ -307,6 +321,29 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_complete_file_is_taken_over_published_or_not() {
+        let dir = TempDir::new("store-adopt");
+        let store = Store::open(&dir.0).unwrap();
+        let create = || store.create(SystemTime::now(), 0, Compression::None).unwrap();
+        let killed_before = create();
+        let path = killed_before.adopt().unwrap();
+        drop(killed_before);
+        assert!(path.exists());
+        let killed_after = create();
+        killed_after.publish().unwrap();
+        let path = killed_after.adopt().unwrap();
+        drop(killed_after);
+        assert!(path.exists());
+        let taken = create();
+        fs::write(taken.path(), "Node's own").unwrap();
+        assert_eq!(taken.adopt().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        let removed = create();
+        fs::remove_file(dir.0.join(removed.name().partial())).unwrap();
+        assert_eq!(removed.adopt().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
     }
 
     #[cfg(target_os = "linux")]

@@ -29,24 +29,26 @@ pub unsafe fn run(prepared: &Prepared, moment: Moment, profiler: &Profiler) -> !
         unsafe { take(prepared, moment, profiler) }
     }));
     let written = taken.unwrap_or_else(|_| Err(Failure::Lost("the child panicked".into())));
-    end(&prepared.report, || {
-        let written = written?;
-        prepared.partial.publish().map_err(Failure::Final)?;
-        Ok(written)
+    end(&prepared.report, &written, || {
+        // The service looks whether it succeeded.
+        let _ = prepared.partial.publish();
     })
 }
 
-/// Ends the process with what `last` says; nothing of the service's runs. Whoever comes first has
-/// the word: a file that is published is reported as such, and one that is given up stays away.
-fn end(to: &PipeWriter, last: impl FnOnce() -> Result<Written, Failure>) -> ! {
+/// Says what came of it, publishes a file that is complete, and ends the process; nothing of the
+/// service's runs. Whoever comes first has the word. In this order: of a file that has its name and
+/// no word the service could not tell, and would take another.
+fn end(to: &PipeWriter, result: &Result<Written, Failure>, publish: impl FnOnce()) -> ! {
     static ENDING: AtomicBool = AtomicBool::new(false);
     while ENDING.swap(true, Ordering::AcqRel) {
         std::thread::sleep(WATCH_INTERVAL);
     }
-    let result = last();
     // A report fits into the pipe's buffer, so this never blocks.
-    if let Ok(text) = serde_json::to_vec(&result) {
+    if let Ok(text) = serde_json::to_vec(result) {
         let _ = (&*to).write_all(&text);
+    }
+    if result.is_ok() {
+        publish();
     }
     // SAFETY: ends the process at once.
     unsafe { libc::_exit(i32::from(result.is_err())) }
@@ -109,6 +111,8 @@ unsafe fn become_expendable(prepared: &Prepared) {
         for signal in 1..=libc::SIGRTMAX() {
             libc::signal(signal, libc::SIG_DFL);
         }
+        // Nobody may be left to read what it says.
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
@@ -157,7 +161,7 @@ fn watch_room(prepared: &Prepared) {
             if let Some((place, available, reserve)) = tight {
                 let needed = os::process::rss().unwrap_or(0).saturating_add(reserve);
                 let failure = Failure::Final(Error::NoRoom { place, needed, available });
-                end(&report_to, || Err(failure));
+                end(&report_to, &Err(failure), || {});
             }
             std::thread::sleep(WATCH_INTERVAL);
         }

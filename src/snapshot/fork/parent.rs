@@ -189,7 +189,7 @@ impl Prepared {
         let mut answer = [0; 4096];
         let length = (&self.answer).read(&mut answer).unwrap_or(0);
         match serde_json::from_slice::<Result<Written, Failure>>(&answer[..length]) {
-            Ok(Ok(written)) => Ok((self.partial.committed(), written)),
+            Ok(Ok(written)) => Ok((self.partial.adopt().map_err(Failure::Final)?, written)),
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(end),
         }
