@@ -6,7 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 const v8 = require('node:v8');
 
-const NODES = 60;
+const NODES = 40;
 const SEEDS = 200;
 
 const [given] = process.argv.slice(2);

@@ -8,7 +8,19 @@ const blob = `'x'.repeat(500) + i`;
 const record = `{ id: i, label: 'user ' + i, profile: { bio: ${blob}, tags: ['a', 'b', String(i)] } }`;
 const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: 'main.js' };
 
-/** @typedef {{title: string, kind?: string, files: Record<string, string>, expect: {cause: string[], name: string[], file?: string, line?: boolean, package?: string} | null}} Program */
+/**
+ * @typedef {{title: string, kind?: string, files: Record<string, string>, expect: Expectation | null}} Program
+ * @typedef {object} Expectation
+ * @property {string[]} cause those that fit
+ * @property {string[]} name what the culprit may be called
+ * @property {string} [file] the main one unless given
+ * @property {boolean} [line] whether a marked line has to be given
+ * @property {string} [package] name@version
+ * @property {string} [captured] the variable that functions keep alive
+ * @property {number} [count] how many were gained
+ * @property {number} [delay] a timer's milliseconds
+ * @property {RegExp} [advice] what has to be said
+ */
 
 function collect() {
   /** @type {Program[]} */

@@ -1,10 +1,30 @@
 'use strict';
 
+/** What the advice has to speak of, by cause, where a program asks for nothing more. */
+const ADVICE = {
+  map: /BoundedMap|settle/,
+  set: /BoundedMap|settle/,
+  object: /BoundedMap|RingBuffer/,
+  array: /RingBuffer|settle/,
+  listeners: /remove the listener|unpipe|AbortSignal\.any/,
+  timers: /clearInterval, clearTimeout/,
+  promises: /settle/,
+  closure: /functions keep|settle/,
+  buffers: /buffers/,
+  streams: /consume|destroy/,
+  sockets: /http\.Agent|take the connection out/,
+  weak: /key/,
+  other: /refers to it/,
+};
+
+/** A function, or the name of what is declared: what a column has to point at. */
+const FUNCTION = /^(?:\(|async\b|function\b|constructor\b|[\w$]+ *(?:\(|=>))/;
+
 /**
- * What is wrong with a report's suspects, or null: one of the first three has to have the cause, the name, the file and
- * the line that are expected; a healthy program has none.
+ * What is wrong with a report's suspects, or null: one of the first three has to have the cause, the name, the place and
+ * whatever else is expected; a healthy program has none.
  * @param {object[]} suspects
- * @param {{cause: string[], name: string[], file: string, lines: number[] | null, package?: string} | null} expect
+ * @param {import('./run.js').Expected | null} expect
  */
 function judge(suspects, expect) {
   if (expect === null) return suspects.length === 0 ? null : `a false culprit: ${suspects[0].cause} ${suspects[0].name}`;
@@ -14,14 +34,30 @@ function judge(suspects, expect) {
 }
 
 function faultsOf(suspect, expect) {
+  const { package: owner, captured, count, delay } = expect;
+  const advice = expect.advice ?? ADVICE[suspect.cause];
   const checks = {
     cause: expect.cause.includes(suspect.cause),
     name: expect.name.some((name) => suspect.name.includes(name)),
-    file: (suspect.file ?? '').endsWith(`/${expect.file}`),
+    file: suspect.file === expect.file,
     line: expect.lines === null || expect.lines.includes(suspect.line),
-    package: expect.package === undefined || suspect.package?.name === expect.package,
+    column: pointsAtCode(suspect, expect),
+    package: owner === undefined || `${suspect.package?.name}@${suspect.package?.version}` === owner,
+    captured: captured === undefined || suspect.captured === captured,
+    count: count === undefined || suspect.count === count,
+    delay: delay === undefined || suspect.name.endsWith(`, ${delay} ms`),
+    advice: advice.test(suspect.advice) && !suspect.advice.includes('\n') && (owner === undefined || suspect.advice.includes(owner)),
   };
   return Object.keys(checks).filter((key) => !checks[key]);
 }
 
-module.exports = { judge };
+/** Whether the column is that of a function, of what is named or of something on the path, in the source as it was written. */
+function pointsAtCode({ name, path, line, column }, { text }) {
+  const rest = text.split('\n')[line - 1]?.slice(column - 1) ?? '';
+  return FUNCTION.test(rest) || [name, ...path].some((label) => rest.startsWith(label) || rest.startsWith(`'${label}'`));
+}
+
+/** What is expected where the count is another: of fewer snapshots, and of a chain whose objects are matched by their paths. */
+const uncounted = (expect) => expect && { ...expect, count: undefined };
+
+module.exports = { judge, uncounted };

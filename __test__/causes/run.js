@@ -17,10 +17,10 @@ const build = {
     const source = fs.readFileSync(path.join(dir, 'main.ts'), 'utf8');
     const { outputText } = typescript.transpileModule(source, {
       fileName: 'main.ts',
-      compilerOptions: { target: 'es2022', module: 'commonjs', inlineSourceMap: true },
+      compilerOptions: { target: 'es2022', module: 'commonjs', inlineSourceMap: true, sourceRoot: '..' },
     });
     fs.mkdirSync(path.join(dir, 'dist'));
-    fs.writeFileSync(path.join(dir, 'dist/main.js'), outputText.replace('sources":["main.ts"]', 'sources":["../main.ts"]'));
+    fs.writeFileSync(path.join(dir, 'dist/main.js'), outputText);
     return 'dist/main.js';
   },
   bundle(dir) {
@@ -43,18 +43,20 @@ function unmark(text) {
 /**
  * @param {import('./define.js').Program} program
  * @param {{node?: string, random: () => number, rounds?: number, steps?: number, dir?: string, take?: object}} options `take`: by takeSnapshot, with these options
- * @returns {Promise<{dir: string, snapshots: string[], expect: {cause: string[], name: string[], file: string, lines: number[] | null, package?: string} | null}>}
+ * @returns {Promise<{dir: string, snapshots: string[], expect: Expected | null}>}
+ *
+ * @typedef {Omit<import('./define.js').Expectation, 'line'> & {file: string, text: string, lines: number[] | null}} Expected
  */
 async function runProgram(program, { node = process.execPath, random, rounds = 3, steps, dir, take }) {
   dir = dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-causes-'));
   const name = makeNaming(random);
-  const lines = new Map();
+  const written = new Map();
   for (const [file, template] of Object.entries(program.files)) {
     const { text, marked } = unmark(name(template));
     const target = path.join(dir, name(file));
     fs.mkdirSync(path.dirname(target), { recursive: true });
     fs.writeFileSync(target, text);
-    lines.set(name(file), marked);
+    written.set(name(file), { text, marked });
   }
   const main = build[program.kind](dir);
   await new Promise((resolve, reject) => {
@@ -65,15 +67,12 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
     child.on('error', reject);
     child.on('close', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${program.title}: exit ${code ?? signal}\n${stderr}`))));
   });
-  const { expect } = program;
-  if (expect === null) return { dir, snapshots: snapshotsOf(dir, rounds), expect };
-  const file = name(expect.file ?? MAIN[program.kind]);
-  const found = [...lines].find(([key]) => key.endsWith(file));
-  return {
-    dir,
-    snapshots: snapshotsOf(dir, rounds),
-    expect: { cause: expect.cause, name: expect.name.map(name), file, lines: expect.line ? found[1] : null, ...(expect.package && { package: name(expect.package) }) },
-  };
+  const snapshots = snapshotsOf(dir, rounds);
+  if (program.expect === null) return { dir, snapshots, expect: null };
+  const { line, ...expect } = program.expect;
+  const named = Object.fromEntries(Object.entries(expect).map(([key, value]) => [key, typeof value === 'string' ? name(value) : value]));
+  const [file, { text, marked }] = [...written].find(([key]) => key.endsWith(named.file ?? MAIN[program.kind]));
+  return { dir, snapshots, expect: { ...named, name: expect.name.map(name), file: path.join(dir, file), text, lines: line ? marked : null } };
 }
 
 const snapshotsOf = (dir, rounds) => ['A', 'B', 'C'].slice(0, rounds).map((letter) => path.join(dir, `${letter}.heapsnapshot`));

@@ -1,5 +1,5 @@
 // Shallow size, retained size, dominator and distance of every node, ours beside DevTools'.
-//   node compare.mjs [SNAPSHOT...]      without snapshots: of the service, on each version of Node
+//   node compare.mjs [SNAPSHOT...]      without snapshots: of the service, on each version of Node, and of a page in Chrome
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import './build.mjs';
+import { takeOfPage } from './page.js';
 
 const print = (line) => process.stdout.write(`${line}\n`);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -78,6 +79,12 @@ try {
     for (const kind of ['contexts', 'weakMaps', 'weakMapValues', 'heldByV8Alone']) assert.ok(holds[kind] > 1, `the service holds ${holds[kind]} of ${kind}`);
     total += nodeCount;
     fs.rmSync(file);
+  }
+  const page = path.join(dir, 'chrome.heapsnapshot');
+  if (given.length === 0 && (await takeOfPage(page))) {
+    const { nodeCount, holds } = await compare(page);
+    for (const kind of ['externalStrings', 'weakMapValues', 'onlyWeaklyReachable']) assert.ok(holds[kind] > 1, `the page holds ${holds[kind]} of ${kind}`);
+    total += nodeCount;
   }
 } finally {
   fs.rmSync(dir, { recursive: true });

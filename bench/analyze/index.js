@@ -5,18 +5,22 @@
 //
 //   npm ci --prefix __test__/devtools && npm ci --ignore-scripts --prefix bench/analyze
 //   node --max-old-space-size=8000 bench/analyze/generate.js DIR 300 3
-//   HEAP_SNAPSHOT="chroot /srv/trixie heap-snapshot" node bench/analyze [--rounds 3] [--only PEER] [--no-compare] [--diff] SNAPSHOT...
+//   HEAP_SNAPSHOT="chroot /srv/trixie heap-snapshot" node bench/analyze [--rounds 3] [--only PEER] [--no-compare] SNAPSHOT...
+//   node bench/analyze --diff A B C         what three together cost beside each alone
+//   node bench/analyze --threads A [B C]    what one core takes beside all: plain, through gzip, and of several compared
 //
 // HEAP_SNAPSHOT runs dinfuehr's binary, which wants glibc 2.39: on an older system, in a Debian 13 of
 // its own (debootstrap trixie), where the snapshots have the same paths. LOAD is our own reader where it is built
 // already (cargo build --release --example load). GNU time measures.
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
+const zlib = require('node:zlib');
 const { parseArgs } = require('node:util');
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' }, 'no-compare': { type: 'boolean' }, diff: { type: 'boolean' } },
+  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' }, 'no-compare': { type: 'boolean' }, diff: { type: 'boolean' }, threads: { type: 'boolean' } },
   allowPositionals: true,
 });
 const ROUNDS = Number(values.rounds);
@@ -100,7 +104,26 @@ function benchDiff(files) {
   ]);
 }
 
+/** Wall time on one core beside all of them; the reader starts as many threads as it may run on. */
+function benchThreads(files) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-bench-'));
+  try {
+    const packed = path.join(dir, 'A.gz');
+    fs.writeFileSync(packed, zlib.gzipSync(fs.readFileSync(files[0]), { level: 1 }));
+    const work = { plain: [ours, files[0]], gzip: [ours, packed], ...(files.length > 1 && { [`comparison of ${files.length}`]: [ours, '--diff', ...files] }) };
+    const rows = Object.entries(work).map(([name, command]) => {
+      const { one, all } = interleaved({ one: ['taskset', '-c', '0', ...command], all: command });
+      return [name, ratio(one.wall, all.wall), ratio(all.cpu, one.cpu), ratio(all.peak, one.peak)];
+    });
+    print(`\n${files[0]}, ${os.availableParallelism()} cores`);
+    table(['what', 'wall time on one core, ratio to all', 'CPU on all, ratio to one', 'memory on all, ratio to one'], rows);
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
+}
+
 if (process.env.LOAD === undefined) execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
 const files = positionals.map((name) => path.resolve(name));
 if (values.diff) benchDiff(files);
+else if (values.threads) benchThreads(files);
 else files.forEach(benchLoad);

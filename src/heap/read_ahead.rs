@@ -15,6 +15,7 @@ pub(super) struct ReadAhead {
     spent: SyncSender<Vec<u8>>,
     block: Vec<u8>,
     at: usize,
+    ended: bool,
 }
 
 impl ReadAhead {
@@ -25,7 +26,7 @@ impl ReadAhead {
         thread::Builder::new()
             .name("plimsoll-decode".to_owned())
             .spawn(move || run(reader, &filled, &empty))?;
-        Ok(ReadAhead { blocks, spent, block: Vec::new(), at: 0 })
+        Ok(ReadAhead { blocks, spent, block: Vec::new(), at: 0, ended: false })
     }
 }
 
@@ -54,12 +55,13 @@ fn run(mut reader: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, empty: &
 
 impl Read for ReadAhead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() {
+        if self.at == self.block.len() && !self.ended {
             let lost = |_| io::Error::other("the decoder's thread ended");
             let block = self.blocks.recv().map_err(lost)??;
             // Where the other thread has enough of them, it goes.
             let _ = self.spent.try_send(std::mem::replace(&mut self.block, block));
             self.at = 0;
+            self.ended = self.block.is_empty();
         }
         let rest = &self.block[self.at..];
         let length = rest.len().min(buffer.len());
@@ -77,8 +79,11 @@ mod tests {
     fn reads_all_of_it_and_then_the_end() {
         let bytes: Vec<u8> = (0..3 * BLOCK + 17).map(|at| at as u8).collect();
         let mut read = Vec::new();
-        ReadAhead::new(io::Cursor::new(bytes.clone())).unwrap().read_to_end(&mut read).unwrap();
+        let mut ahead = ReadAhead::new(io::Cursor::new(bytes.clone())).unwrap();
+        ahead.read_to_end(&mut read).unwrap();
         assert_eq!(read, bytes);
+        // The end stays the end, however often it is asked for.
+        assert_eq!([ahead.read(&mut [0]).unwrap(), ahead.read(&mut [0]).unwrap()], [0, 0]);
     }
 
     #[test]

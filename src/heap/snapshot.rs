@@ -183,6 +183,12 @@ impl Snapshot {
         self.columns.strings.raw(index)
     }
 
+    /// Whether its contents were replaced as `redact` does (src/snapshot/redaction): then large indexes are no longer what
+    /// they were.
+    pub(super) fn is_redacted(&self) -> bool {
+        self.columns.strings.containing(b"redacted-").next().is_some()
+    }
+
     /// How many strings the table has.
     pub fn string_count(&self) -> usize {
         self.columns.strings.len()

@@ -18,7 +18,7 @@ add('map: class field', {
   'main.js': `
     const $store = require('./$store.js');
     drive((i) => { $store.add('k' + i, ${record}); });`,
-}, { cause: ['map'], name: ['$items'], file: '$store.js', line: true });
+}, { cause: ['map'], name: ['$items'], file: '$store.js', line: true, count: 300 });
 add('map: private field', `
     class $Store {
       #$items = new Map(); //@
@@ -71,7 +71,7 @@ add('set: class static', `
       static mark(value) { $Tracker.$seen.add(value); }
     }
     drive((i) => { $Tracker.mark(${record}); });`,
-{ cause: ['set'], name: ['$seen'], line: true });
+{ cause: ['set'], name: ['$seen'], line: true, count: 300 });
 add('set: closure', `
     const $guard = (() => {
       const $visited = new Set(); //@
@@ -104,7 +104,7 @@ add('object: module level', {
   'main.js': `
     const { save } = require('./$state.js');
     drive((i) => { save('k' + i, ${record}); });`,
-}, { cause: ['object'], name: ['$table'], file: '$state.js', line: true });
+}, { cause: ['object'], name: ['$table'], file: '$state.js', line: true, count: 300 });
 add('object: instance, null prototype, strings', `
     class $Memory {
       constructor() { this.$entries = Object.create(null); } //@
@@ -154,7 +154,7 @@ add('array: closure', `
     }
     const $log = $logger();
     drive((i) => { $log.write(${record}); });`,
-{ cause: ['array'], name: ['$lines'], line: true });
+{ cause: ['array'], name: ['$lines'], line: true, count: 300 });
 add('array: class static', `
     class $Pool {
       static $all = []; //@
@@ -188,7 +188,7 @@ add('array: linked list', `
     let $head = null; //@
     function $push(value) { $head = { value, next: $head }; }
     drive((i) => { $push(${record}); });`,
-{ cause: ['array', 'object', 'other'], name: ['$head'], line: true });
+{ cause: ['array', 'object', 'other'], name: ['$head'], line: true, count: 300, advice: /cut the chain/ });
 add('array: linked list, appended', `
     class $Node { constructor(value) { this.value = value; this.next = null; } }
     class $Queue {
@@ -197,7 +197,7 @@ add('array: linked list, appended', `
     }
     const $queue = new $Queue();
     drive((i) => { $queue.push(${record}); });`,
-{ cause: ['array', 'object', 'other'], name: ['$first', '$last', '$queue'], line: true });
+{ cause: ['array', 'object', 'other'], name: ['$first', '$last', '$queue'], line: true, count: 300, advice: /cut the chain/ });
 add('array: request state at module level', {
   '$trace.js': `
     const $recent = []; //@
@@ -233,7 +233,7 @@ add('a package in node_modules', {
   'main.js': `
     const $parse = require('$pkg');
     drive((i) => { $parse('route/' + i + '/with/some/segments'); });`,
-}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg' });
+}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg@3.1.4', count: 300 });
 
 // ----------------------------------------------------------------------- class statics, instances
 add('class static: Map, TypeScript', `
@@ -258,7 +258,7 @@ add('class static: block, bundle', {
   'main.js': `
     import { $Audit } from './$lib.js';
     drive((i) => { $Audit.note(${record}); });`,
-}, { cause: ['array'], name: ['$trail'], file: '$lib.js', line: true }, 'bundle');
+}, { cause: ['array'], name: ['$Audit.$trail'], file: '$lib.js', line: true }, 'bundle');
 add('instance: a class that extends Map', `
     class $Index extends Map {
       remember(key, value) { return this.set(key, value); }

@@ -19,7 +19,7 @@ add('listeners: shared emitter', {
   'main.js': `
     const { $handle } = require('./$handler.js');
     drive((i) => { $handle(i); });`,
-}, { cause: ['listeners'], name: ['$changed'], file: '$handler.js', line: true });
+}, { cause: ['listeners'], name: ['$changed'], file: '$handler.js', line: true, count: 300, advice: /: off\('/ });
 add('listeners: process', `
     process.setMaxListeners(0);
     class $Watch {
@@ -62,7 +62,7 @@ add('listeners: EventTarget', `
       $target.addEventListener('$tick', () => data); //@
     }
     drive((i) => { $attach(i); });`,
-{ cause: ['listeners'], name: ['$tick'], line: true });
+{ cause: ['listeners'], name: ['$tick'], line: true, count: 300, advice: /removeEventListener\('/ });
 add('listeners: AbortSignal', `
     const $controller = new AbortController();
     require('node:events').setMaxListeners(0, $controller.signal);
@@ -71,7 +71,7 @@ add('listeners: AbortSignal', `
       signal.addEventListener('abort', () => state, { once: true }); //@
     }
     drive((i) => { $request(i, $controller.signal); });`,
-{ cause: ['listeners'], name: ['abort'], line: true });
+{ cause: ['listeners'], name: ['abort'], line: true, count: 300, advice: /removeEventListener\('abort'/ });
 add('listeners: AbortSignal.any', `
     const $shutdown = new AbortController();
     function $request(i) {
@@ -80,7 +80,7 @@ add('listeners: AbortSignal.any', `
       signal.addEventListener('abort', () => state); //@
     }
     drive((i) => { $request(i); });`,
-{ cause: ['listeners', 'set', 'timers', 'weak'], name: ['abort', '$shutdown', 'gcPersistentSignals', 'AbortSignal'], line: false });
+{ cause: ['listeners'], name: ['abort'], line: true, count: 300, advice: /AbortSignal\.any/ });
 add('listeners: bundle', {
   '$lib.js': `
     import { EventEmitter } from 'node:events';
@@ -101,7 +101,7 @@ add('timers: interval', `
       setInterval(() => job.id, 3_600_000).unref(); //@
     }
     drive((i) => { $poll(i); });`,
-{ cause: ['timers'], name: ['$poll', 'setInterval', 'interval'], line: true });
+{ cause: ['timers'], name: ['setInterval in $poll'], line: true, count: 300, delay: 3_600_000 });
 add('timers: class', `
     class $Session {
       constructor(i) {
@@ -111,14 +111,14 @@ add('timers: class', `
       tick() { return this.state; }
     }
     drive((i) => { new $Session(i); });`,
-{ cause: ['timers'], name: ['$Session', 'setInterval', 'interval'], line: true });
+{ cause: ['timers'], name: ['setInterval in $Session'], line: true, count: 300, delay: 600_000 });
 add('timers: timeout, ES module', `
     export function $later(i) {
       const message = ${record};
       setTimeout(function $send() { return message; }, 7_200_000); //@
     }
     drive((i) => { $later(i); });`,
-{ cause: ['timers'], name: ['$send', 'setTimeout', 'timeout'], line: true }, 'esm');
+{ cause: ['timers'], name: ['setTimeout($send)'], line: true, count: 300, delay: 7_200_000 }, 'esm');
 add('timers: bundle', {
   '$lib.js': `
     export function $schedule(i) {
@@ -128,7 +128,7 @@ add('timers: bundle', {
   'main.js': `
     import { $schedule } from './$lib.js';
     drive((i) => { $schedule(i); });`,
-}, { cause: ['timers'], name: ['$schedule', 'setTimeout', 'timeout'], file: '$lib.js', line: true }, 'bundle');
+}, { cause: ['timers'], name: ['setTimeout in $schedule'], file: '$lib.js', line: true, count: 300, delay: 86_400_000 }, 'bundle');
 
 // -------------------------------------------------------------------------------------- promises
 add('promises: await on one that never settles', `
@@ -139,7 +139,7 @@ add('promises: await on one that never settles', `
       return data;
     }
     drive((i) => { $work(i); });`,
-{ cause: ['promises'], name: ['$never', '$work'], line: true });
+{ cause: ['promises'], name: ['$never', '$work'], line: true, count: 300, advice: /settle it/ });
 add('promises: race with a long-lived one', `
     const $closed = new Promise(() => {}); //@
     async function $request(i) {
@@ -147,7 +147,7 @@ add('promises: race with a long-lived one', `
       return answer.id;
     }
     drive((i) => $request(i));`,
-{ cause: ['promises'], name: ['$closed'], line: true });
+{ cause: ['promises'], name: ['$closed'], line: true, count: 300, advice: /settle it/ });
 add('promises: resolvers kept', `
     class $Client {
       constructor() { this.$waiting = new Map(); } //@
@@ -155,7 +155,7 @@ add('promises: resolvers kept', `
     }
     const $client = new $Client();
     drive((i) => { $client.call(i); });`,
-{ cause: ['promises', 'map'], name: ['$waiting'], line: true });
+{ cause: ['promises', 'map'], name: ['$waiting'], line: true, count: 300, advice: /settle each/ });
 add('promises: then on a shared one, ES module', `
     const $ready = new Promise(() => {}); //@
     export function $enqueue(i) {
@@ -181,7 +181,7 @@ add('AsyncLocalStorage: stores held by intervals', `
       $context.run(${record}, () => { setInterval(() => $context.getStore(), 3_600_000); }); //@
     }
     drive((i) => { $serve(i); });`,
-{ cause: ['timers'], name: ['$serve', 'setInterval', 'interval'], line: true });
+{ cause: ['timers'], name: ['setInterval in $serve'], line: true, count: 300, delay: 3_600_000 });
 add('AsyncLocalStorage: a store that collects', `
     const { AsyncLocalStorage } = require('node:async_hooks');
     const $als = new AsyncLocalStorage();
@@ -201,7 +201,7 @@ add('AsyncLocalStorage: class field, timeouts that keep the request', `
     }
     const $tracer = new $Tracer();
     drive((i) => { $tracer.trace(i); });`,
-{ cause: ['timers'], name: ['trace', 'setTimeout', 'timeout'], line: true });
+{ cause: ['timers'], name: ['setTimeout in trace'], line: true, count: 300, delay: 7_200_000 });
 add('AsyncLocalStorage: promises that never settle, ES module', `
     import { AsyncLocalStorage } from 'node:async_hooks';
     const $scope = new AsyncLocalStorage();
@@ -248,7 +248,7 @@ add('AbortSignal.any: class field', `
     }
     const $fetcher = new $Fetcher();
     drive((i) => { $fetcher.load(i); });`,
-{ cause: ['listeners', 'set', 'weak'], name: ['abort', '$root', 'gcPersistentSignals', 'AbortSignal'], line: false });
+{ cause: ['listeners'], name: ['abort'], line: true, count: 300, advice: /AbortSignal\.any/ });
 add('AbortSignal.any: ES module', `
     const $process = new AbortController();
     export function $job(i) {
@@ -258,7 +258,7 @@ add('AbortSignal.any: ES module', `
       return signal;
     }
     drive((i) => { $job(i); });`,
-{ cause: ['listeners', 'set', 'weak'], name: ['abort', '$process', 'gcPersistentSignals', 'AbortSignal'], line: false }, 'esm');
+{ cause: ['listeners'], name: ['abort'], line: true, count: 300, advice: /AbortSignal\.any/ }, 'esm');
 
 // ------------------------------------------------------------------ resolvers of pending promises
 add('resolvers: functions in an array, ES module', `
@@ -268,7 +268,7 @@ add('resolvers: functions in an array, ES module', `
       return new Promise((resolve) => { $queue.push(() => resolve(owner)); }); //@
     }
     drive((i) => { $acquire(i); });`,
-{ cause: ['promises', 'array', 'closure'], name: ['$queue'], line: true }, 'esm');
+{ cause: ['promises', 'array', 'closure'], name: ['$queue'], line: true, advice: /settle each/ }, 'esm');
 add('resolvers: by id, TypeScript', `
     type $Waiter = { resolve: (value: unknown) => void; reject: (error: Error) => void };
 
@@ -284,7 +284,7 @@ add('resolvers: by id, TypeScript', `
     const $rpc: $Rpc = new $Rpc();
     declare function drive(step: (i: number) => void): void;
     drive((i: number): void => { void $rpc.send(i); });`,
-{ cause: ['promises', 'map'], name: ['$pending'], file: 'main.ts', line: true }, 'typescript');
+{ cause: ['promises', 'map'], name: ['$pending'], file: 'main.ts', line: true, advice: /settle each/ }, 'typescript');
 add('resolvers: async frames in a bundle', {
   '$lib.js': `
     const $waiters = new Set(); //@
@@ -296,6 +296,6 @@ add('resolvers: async frames in a bundle', {
   'main.js': `
     import { $lock } from './$lib.js';
     drive((i) => { $lock(i); });`,
-}, { cause: ['promises', 'set', 'closure'], name: ['$waiters', '$lock'], file: '$lib.js', line: true }, 'bundle');
+}, { cause: ['promises', 'set', 'closure'], name: ['$waiters', '$lock'], file: '$lib.js', line: true, advice: /settle each/ }, 'bundle');
 
 module.exports = programs;

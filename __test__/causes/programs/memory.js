@@ -14,7 +14,7 @@ add('closure: over big data', `
       $handlers.push(() => small + $dataset.length); //@
     }
     drive((i) => { $register(i); });`,
-{ cause: ['closure', 'array'], name: ['$handlers', '$dataset'], line: true });
+{ cause: ['closure', 'array'], name: ['$handlers', '$dataset'], line: true, captured: '$dataset', advice: /functions keep `/ });
 add('closure: chain', `
     let $thing = null; //@
     function $replace(i) {
@@ -23,7 +23,7 @@ add('closure: chain', `
       $thing = { text: ${blob}, method: function $method() { return unused; } }; //@
     }
     drive((i) => { $replace(i); });`,
-{ cause: ['closure'], name: ['$thing'], line: true });
+{ cause: ['closure'], name: ['$thing'], line: true, captured: 'original' });
 add('closure: memoised in an object, ES module', `
     const $plans = {}; //@
     export function $compile(i) {
@@ -31,7 +31,7 @@ add('closure: memoised in an object, ES module', `
       $plans['p' + i] = () => $model.rows.length; //@
     }
     drive((i) => { $compile(i); });`,
-{ cause: ['closure', 'object'], name: ['$plans', '$model'], line: true }, 'esm');
+{ cause: ['closure', 'object'], name: ['$plans', '$model'], line: true, captured: '$model' }, 'esm');
 add('closure: class field', `
     class $Router {
       constructor() { this.$hooks = new Set(); } //@
@@ -43,7 +43,7 @@ add('closure: class field', `
       $router.use(() => $state[0]); //@
     }
     drive((i) => { $mount(i); });`,
-{ cause: ['closure', 'set'], name: ['$hooks', '$state'], line: true });
+{ cause: ['closure', 'set'], name: ['$hooks', '$state'], line: true, captured: '$state' });
 
 // --------------------------------------------------------------------------------------- buffers
 add('buffers: array', `
@@ -110,7 +110,7 @@ add('streams: pipes into one destination, ES module', `
     $mixer.resume();
     export function $join(i) { const $source = new PassThrough(); $source.meta = ${record}; $source.pipe($mixer, { end: false }); }
     drive((i) => { $join(i); });`,
-{ cause: ['streams', 'listeners'], name: ['$mixer', 'unpipe', 'drain', 'error', 'close'], line: false }, 'esm');
+{ cause: ['streams', 'listeners'], name: ['$mixer', 'unpipe', 'drain', 'error', 'close'], line: false, advice: /unpipe/ }, 'esm');
 
 // --------------------------------------------------------------------------------------- sockets
 add('sockets: an agent for each request', {
@@ -128,7 +128,7 @@ add('sockets: an agent for each request', {
     const server = http.createServer((req, res) => res.end('ok'));
     server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1', () => drive(() => get(server.address().port), { scale: 0.4, warm: 10 }));`,
-}, { cause: ['sockets', 'array'], name: ['$agents'], file: '$client.js', line: true });
+}, { cause: ['sockets', 'array'], name: ['$agents'], file: '$client.js', line: true, advice: /http\.Agent/ });
 add('sockets: connections never closed', {
   'main.js': `
     const net = require('node:net');
@@ -148,7 +148,7 @@ add('sockets: connections never closed', {
     const net = require('node:net');
     process.on('message', () => { net.connect(Number(process.argv[2]), '127.0.0.1').on('error', () => {}); });
     process.on('disconnect', () => process.exit());`,
-}, { cause: ['sockets', 'set'], name: ['$peers'], line: true });
+}, { cause: ['sockets', 'set'], name: ['$peers'], line: true, advice: /take the connection out/ });
 add('sockets: a keep-alive agent with many hosts', {
   'main.js': `
     const http = require('node:http');
@@ -162,7 +162,7 @@ add('sockets: a keep-alive agent with many hosts', {
         http.get({ port, host: '127.' + (i >> 7 & 127) + '.' + (i & 127) + '.1', agent: $proxy.$agent }, (res) => { res.resume(); res.on('end', resolve); }).on('error', reject);
       }), { scale: 0.4, warm: 10 });
     });`.replace("'127.0.0.1', () => {\n      const { port }", "() => {\n      const { port }"),
-}, { cause: ['sockets'], name: ['$agent', 'freeSockets'], line: true });
+}, { cause: ['sockets'], name: ['$agent', 'freeSockets'], line: true, advice: /http\.Agent/ });
 
 // ------------------------------------------------------------------------------------------ weak
 add('weak: values under a key that lives', `
@@ -209,6 +209,6 @@ add('sockets: requests that wait for a connection, ES module', `
       const $ask = (i) => { http.get({ port, host: '127.0.0.1', agent: $agent, path: '/' + i }).on('error', () => {}); };
       drive((i) => { $ask(i); }, { scale: 0.5 });
     });`,
-{ cause: ['sockets'], name: ['$agent', 'requests', 'sockets'], line: true }, 'esm');
+{ cause: ['sockets'], name: ['$agent', 'requests', 'sockets'], line: true, advice: /http\.Agent/ }, 'esm');
 
 module.exports = programs;

@@ -1,48 +1,90 @@
 //! One line that says what to change.
 
-use super::causes::Cause;
+use super::causes::{Cause, Detail};
 use super::sources::Package;
 
-/// What fits a cause; `name` is the suspect's, `event` the event's.
+/// What fits a cause; `name` is the suspect's, that of the event where listeners grow.
 pub(super) fn advice(
     cause: Cause,
+    detail: Detail,
     name: &str,
     captured: Option<&str>,
     package: Option<&Package>,
 ) -> String {
-    if let Some(package) = package {
-        let version =
-            package.version.as_deref().map(|version| format!("@{version}")).unwrap_or_default();
-        let own = own_advice(cause, name, captured);
-        return format!(
-            "it lies in {}{version}: look for a newer version or its issue; {own}",
-            package.name
-        );
+    let own = own_advice(cause, detail, name, captured);
+    match package {
+        Some(Package { name, version: Some(version) }) => {
+            format!("it lies in {name}@{version}: look for a newer version or its issue; {own}")
+        }
+        Some(Package { name, version: None }) => {
+            format!("it lies in {name}: look for a newer version or its issue; {own}")
+        }
+        None => own,
     }
-    own_advice(cause, name, captured)
 }
 
-fn own_advice(cause: Cause, name: &str, captured: Option<&str>) -> String {
-    match cause {
-        Cause::Map => "bound it: new BoundedMap({ max, ttl }) in place of the Map".to_owned(),
-        Cause::Set => "delete what is done with, or keep the members in a BoundedMap({ max, ttl })".to_owned(),
-        Cause::Object => "use a BoundedMap({ max, ttl }) in place of the object, or delete the keys that are done with".to_owned(),
-        Cause::Array => "keep only the last ones: new RingBuffer(capacity), or remove an item when it is done with".to_owned(),
-        Cause::Listeners => format!(
-            "remove the listener when its owner ends: off('{name}', listener), once(), or {{ signal }} of an AbortController"
-        ),
-        Cause::Timers => "keep the timer and clear it (clearInterval, clearTimeout) when its owner ends".to_owned(),
-        Cause::Promises => {
-            "settle it, or race each wait against a timeout of its own: what waits for it is kept until then".to_owned()
+fn own_advice(cause: Cause, detail: Detail, name: &str, captured: Option<&str>) -> String {
+    let fixed = match (cause, detail) {
+        (_, Detail::AddedByNode) => {
+            "Node itself adds them, for what is piped or awaited here: unpipe, destroy or end that when its work is done"
         }
-        Cause::Closure => match captured {
-            Some(variable) => format!("the functions keep `{variable}` alive: pass on only what they need of it, or drop the functions"),
-            None => "the functions keep their scope alive: pass on only what they need of it, or drop the functions".to_owned(),
-        },
-        Cause::Buffers => "drop or bound the buffers; copy small slices (Buffer.from(slice)) so that they do not pin their slab".to_owned(),
-        Cause::Streams => "consume it (pipeline, resume) and heed write()'s false: wait for 'drain', or destroy the stream".to_owned(),
-        Cause::Sockets => "share one http.Agent with maxSockets and maxFreeSockets, set timeouts, and destroy what is idle".to_owned(),
-        Cause::Weak => "a WeakMap frees a value only with its key: drop the key, or bound what hangs from it".to_owned(),
-        Cause::Other => "see what still refers to it, along the path".to_owned(),
-    }
+        (_, Detail::DerivedSignals) => {
+            "AbortSignal.any keeps a signal for each call while the long-lived one lives: remove its listeners or abort it when its work ends, or derive one signal and share it"
+        }
+        (_, Detail::Connections) => {
+            "take the connection out when it emits 'close', and destroy those that fall silent (socket.setTimeout)"
+        }
+        (_, Detail::Resolvers) => {
+            "settle each promise, after a time-out as well, and drop its entry then: who waits for it is kept until then"
+        }
+        (_, Detail::Chain) => {
+            "cut the chain: drop its oldest links, or keep only the last ones in a RingBuffer(capacity)"
+        }
+        (Cause::Listeners, _) => {
+            let (off, once) = match detail {
+                Detail::EventTarget => ("removeEventListener", "{ once: true }"),
+                _ => ("off", "once()"),
+            };
+            return format!(
+                "remove the listener when its owner ends: {off}('{name}', listener), {once}, or {{ signal }} of an AbortController"
+            );
+        }
+        (Cause::Closure, _) => {
+            let kept =
+                captured.map_or("their scope".to_owned(), |variable| format!("`{variable}`"));
+            return format!(
+                "the functions keep {kept} alive: pass on only what they need of it, or drop the functions"
+            );
+        }
+        (Cause::Map, _) => "bound it: new BoundedMap({ max, ttl }) in place of the Map",
+        (Cause::Set, _) => {
+            "delete what is done with, or keep the members in a BoundedMap({ max, ttl })"
+        }
+        (Cause::Object, _) => {
+            "use a BoundedMap({ max, ttl }) in place of the object, or delete the keys that are done with"
+        }
+        (Cause::Array, _) => {
+            "keep only the last ones: new RingBuffer(capacity), or remove an item when it is done with"
+        }
+        (Cause::Timers, _) => {
+            "keep the timer and clear it (clearInterval, clearTimeout) when its owner ends"
+        }
+        (Cause::Promises, _) => {
+            "settle it, or wait for what can be left again (a listener, a callback in a Set): each await, then and race is kept until it settles"
+        }
+        (Cause::Buffers, _) => {
+            "drop or bound the buffers; copy small slices (Buffer.from(slice)) so that they do not pin their slab"
+        }
+        (Cause::Streams, _) => {
+            "consume it (pipeline, resume) and heed write()'s false: wait for 'drain', or destroy the stream"
+        }
+        (Cause::Sockets, _) => {
+            "share one http.Agent with maxSockets and maxFreeSockets, set timeouts, and destroy what is idle"
+        }
+        (Cause::Weak, _) => {
+            "a WeakMap frees a value only with its key: drop the key, or bound what hangs from it"
+        }
+        (Cause::Other, _) => "see what still refers to it, along the path",
+    };
+    fixed.to_owned()
 }

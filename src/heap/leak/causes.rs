@@ -1,6 +1,6 @@
 //! What kind of leak it is: the graph's signature of each cause.
 
-use super::super::{EdgeKind, EdgeName, Node, NodeKind};
+use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind};
 use super::route::Step;
 use super::scene::Scene;
 
@@ -36,10 +36,30 @@ pub enum Cause {
     Other,
 }
 
+/// What of a cause the advice depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Nothing more.
+    Plain,
+    /// Listeners of an EventTarget, which has no `off`.
+    EventTarget,
+    /// Listeners that Node itself added: by pipe(), pipeline(), finished().
+    AddedByNode,
+    /// Signals that AbortSignal.any made of one that lives long.
+    DerivedSignals,
+    /// Connections that the program collects itself, not an agent.
+    Connections,
+    /// What settles promises that somebody waits for.
+    Resolvers,
+    /// Objects that are linked to one another.
+    Chain,
+}
+
 /// A cause with what the route says about it.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub cause: Cause,
+    pub detail: Detail,
     /// How many steps of the route lead to the thing to name: the emitter of an event, the stream of a buffer.
     pub subject: usize,
     /// The event whose listeners grow.
@@ -71,6 +91,8 @@ struct Composition {
     streams: u64,
     promises: u64,
     listeners: u64,
+    agents: u64,
+    resolvers: u64,
     captured: Option<(u64, String)>,
 }
 
@@ -84,6 +106,7 @@ pub(super) fn find(
 ) -> Finding {
     let mut finding = Finding {
         cause: Cause::Other,
+        detail: Detail::Plain,
         subject: steps.len(),
         event: None,
         captured: None,
@@ -109,7 +132,9 @@ pub(super) fn find(
         Cause::Streams
     } else if most(composition.promises) {
         Cause::Promises
-    } else if most(composition.listeners) {
+    } else if most(composition.listeners)
+        && steps.last().is_some_and(|step| scene.is_internal_context(step.from))
+    {
         Cause::Listeners
     } else if most(composition.buffers) || container == Cause::Buffers {
         Cause::Buffers
@@ -117,6 +142,19 @@ pub(super) fn find(
         Cause::Closure
     } else {
         container
+    };
+    finding.detail = match finding.cause {
+        Cause::Listeners => {
+            finding.event = sample.iter().find_map(|&item| event_of_signal(scene, item));
+            Detail::DerivedSignals
+        }
+        Cause::Sockets if composition.agents == 0 => Detail::Connections,
+        Cause::Map | Cause::Set | Cause::Object | Cause::Array | Cause::Closure
+            if most(composition.resolvers) =>
+        {
+            Detail::Resolvers
+        }
+        _ => Detail::Plain,
     };
     finding
 }
@@ -174,7 +212,15 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
             }
             (EdgeKind::Property, b"<symbol kEvents>") => {
                 finding.cause = Cause::Listeners;
+                finding.detail = Detail::EventTarget;
                 finding.event = steps.get(at + 1..).and_then(|steps| event_of_target(scene, steps));
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Property, b"<symbol kDependantSignals>") => {
+                finding.cause = Cause::Listeners;
+                finding.detail = Detail::DerivedSignals;
+                finding.event = Some("abort".to_owned());
                 finding.subject = at;
                 return true;
             }
@@ -258,6 +304,15 @@ fn is_agent(scene: &Scene, node: Node) -> bool {
         >= 2
 }
 
+/// What a signal's listeners wait for: the first type in its Map.
+fn event_of_signal(scene: &Scene, signal: Node) -> Option<String> {
+    let types = scene.property(signal, "<symbol kEvents>")?;
+    let table = scene.internal(types, "table")?;
+    let is_type = |edge: &Edge| scene.snapshot.kind(edge.to) == NodeKind::String;
+    let first = scene.snapshot.edges(table).find(is_type)?;
+    Some(scene.snapshot.name(first.to).into_owned())
+}
+
 /// The listeners of an EventTarget hang in a Map by type: the key stands before the value in its table.
 fn event_of_target(scene: &Scene, steps: &[Step]) -> Option<String> {
     let snapshot = scene.snapshot;
@@ -287,10 +342,11 @@ impl Composition {
         self.bytes += bytes;
         let mut nodes = vec![top];
         let mut next = 0;
-        let (mut buffers, mut contexts) = (0, 0);
+        let (mut buffers, mut contexts, mut settles) = (0, 0, false);
         while next < nodes.len() && next < 64 {
             let node = nodes[next];
             next += 1;
+            settles |= next <= 8 && settles_a_promise(scene, node);
             match snapshot.kind(node) {
                 NodeKind::Native if snapshot.raw_name(node) == b"system / JSArrayBufferData" => {
                     buffers += snapshot.shallow(node);
@@ -307,6 +363,10 @@ impl Composition {
                 // What an item has (a session its timer) is not what it is; a connection is, whoever wraps it.
                 NodeKind::Object if next <= 4 => match kind_of(scene, node) {
                     Some(Kind::Socket) => return self.sockets += bytes,
+                    Some(Kind::Agent) => {
+                        self.agents += bytes;
+                        return self.sockets += bytes;
+                    }
                     Some(Kind::Timer) if node == top => return self.timers += bytes,
                     Some(Kind::Listener) if node == top => return self.listeners += bytes,
                     Some(Kind::Promise) if node == top => return self.promises += bytes,
@@ -334,6 +394,7 @@ impl Composition {
         }
         self.buffers += buffers.min(bytes);
         self.contexts += contexts;
+        self.resolvers += if settles { bytes } else { 0 };
     }
 
     fn note_captured(&mut self, scene: &Scene, context: Node) {
@@ -358,6 +419,7 @@ enum Kind {
     Listener,
     Promise,
     Socket,
+    Agent,
     Stream,
     Message,
 }
@@ -367,6 +429,19 @@ fn is_pending(scene: &Scene, promise: Node) -> bool {
     scene
         .internal(promise, "reactions_or_result")
         .is_none_or(|waits| scene.snapshot.raw_name(waits) == b"system / PromiseReaction")
+}
+
+/// Whether it is one of the functions that `new Promise` gives to its executor: V8's own, in a scope that is the promise's.
+fn settles_a_promise(scene: &Scene, node: Node) -> bool {
+    scene.snapshot.kind(node) == NodeKind::Closure
+        && scene.snapshot.location(node).is_none()
+        && scene.internal(node, "context").is_some_and(|context| {
+            scene.snapshot.edges(context).any(|edge| {
+                edge.kind != EdgeKind::Weak
+                    && scene.snapshot.raw_name(edge.to) == b"Promise"
+                    && is_pending(scene, edge.to)
+            })
+        })
 }
 
 fn kind_of(scene: &Scene, node: Node) -> Option<Kind> {
@@ -396,7 +471,7 @@ fn kind_of(scene: &Scene, node: Node) -> Option<Kind> {
         b"Listener" | b"AbortSignal" | b"EventTarget" if scene.is_internal_code(node) => {
             Some(Kind::Listener)
         }
-        _ if is_agent(scene, node) => Some(Kind::Socket),
+        _ if is_agent(scene, node) => Some(Kind::Agent),
         _ => is_stream.then_some(Kind::Stream),
     }
 }

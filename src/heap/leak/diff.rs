@@ -22,13 +22,14 @@ pub(super) struct Counterparts {
 }
 
 impl Counterparts {
-    pub fn find(earlier: &Snapshot, later: &Snapshot) -> Self {
+    /// `identities` are those of the later snapshot, by [`by_odd_id`].
+    pub fn find(earlier: &Snapshot, later: &Snapshot, identities: &[Node]) -> Self {
         let mut found = vec![NONE; later.node_count()];
-        let common = common(earlier, later);
-        let mut names = SameNames::new(earlier, later);
-        let reliable = reliable_prefix(&mut names, &common);
-        for &(node, counterpart) in &common[..reliable] {
-            if is_same_object(&mut names, counterpart, node) {
+        let common = common(earlier, later, identities);
+        let agreements = agreements(earlier, later, &common);
+        let reliable = reliable_prefix(&agreements);
+        for (&(node, counterpart), agreement) in common.iter().zip(&agreements).take(reliable) {
+            if *agreement != Agreement::None {
                 found[node as usize] = counterpart;
             }
         }
@@ -47,49 +48,46 @@ fn is_same_kind(a: NodeKind, b: NodeKind) -> bool {
     a == b || (is_string(a) && is_string(b))
 }
 
-/// Compares names across two snapshots, whose string tables differ.
-struct SameNames<'s> {
-    earlier: &'s Snapshot,
-    later: &'s Snapshot,
-    /// For each string of the later one the last of the earlier one that was found to equal it.
-    known: Vec<u32>,
+/// How far two objects of one id agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    /// They are different objects.
+    None,
+    /// They may be one object: the node of a string says less of it once it is a part of a rope.
+    Kind,
+    /// They have the same kind and name.
+    Full,
 }
 
-impl<'s> SameNames<'s> {
-    fn new(earlier: &'s Snapshot, later: &'s Snapshot) -> Self {
-        SameNames { earlier, later, known: vec![u32::MAX; later.string_count()] }
-    }
-
-    fn equal(&mut self, a: Node, b: Node) -> bool {
-        let (ours, theirs) = (self.earlier.name_index(a), self.later.name_index(b));
-        let known = &mut self.known[theirs as usize];
-        if *known == ours {
-            return true;
+fn agreements(earlier: &Snapshot, later: &Snapshot, common: &[(Node, Node)]) -> Vec<Agreement> {
+    // The tables of strings differ: for each string of the later one the last of the earlier one that was found to equal it.
+    let mut known = vec![u32::MAX; later.string_count()];
+    let mut agreement = |&(node, other): &(Node, Node)| {
+        let kind = later.kind(node);
+        if !is_same_kind(earlier.kind(other), kind) {
+            return Agreement::None;
         }
-        let equal = self.earlier.raw_string(ours) == self.later.raw_string(theirs);
-        if equal {
+        let (ours, theirs) = (earlier.name_index(other), later.name_index(node));
+        let known = &mut known[theirs as usize];
+        if *known == ours || earlier.raw_string(ours) == later.raw_string(theirs) {
             *known = ours;
+            Agreement::Full
+        } else if matches!(kind, NodeKind::Object | NodeKind::Closure) {
+            Agreement::None
+        } else {
+            Agreement::Kind
         }
-        equal
-    }
-
-    fn is_same_kind(&self, a: Node, b: Node) -> bool {
-        is_same_kind(self.earlier.kind(a), self.later.kind(b))
-    }
-}
-
-/// An object and a function keep their names; a string's node may say less of it once it is a part of a rope.
-fn is_same_object(names: &mut SameNames, a: Node, b: Node) -> bool {
-    let is_named = matches!(names.later.kind(b), NodeKind::Object | NodeKind::Closure);
-    names.is_same_kind(a, b) && (!is_named || names.equal(a, b))
+    };
+    common.iter().map(&mut agreement).collect()
 }
 
 /// The nodes with odd ids, by ascending id; of several with one id the last.
-fn by_odd_id(snapshot: &Snapshot) -> Vec<Node> {
+pub(super) fn by_odd_id(snapshot: &Snapshot) -> Vec<Node> {
     let is_odd = |node: &Node| snapshot.id(*node) % 2 == 1;
-    let highest = snapshot.nodes().map(|node| snapshot.id(node)).max().unwrap_or(0) as usize;
-    // Ids are dense, unless a file is odd: a table takes less time than a sort.
-    if highest / 2 <= 32 * snapshot.node_count() + 1024 {
+    let odd = snapshot.nodes().filter(is_odd);
+    let highest = odd.map(|node| snapshot.id(node)).max().unwrap_or(0) as usize;
+    // Where ids are dense, and they are unless most objects of the process have died, a table takes less time than a sort.
+    if highest / 2 <= 8 * snapshot.node_count() + 1024 {
         let mut table = vec![NONE; highest / 2 + 1];
         for node in snapshot.nodes().filter(is_odd) {
             table[snapshot.id(node) as usize / 2] = node;
@@ -97,38 +95,39 @@ fn by_odd_id(snapshot: &Snapshot) -> Vec<Node> {
         table.retain(|&node| node != NONE);
         return table;
     }
-    let mut nodes: Vec<Node> = snapshot.nodes().filter(is_odd).collect();
-    nodes.sort_by_key(|&node| (snapshot.id(node), std::cmp::Reverse(node)));
-    nodes.dedup_by_key(|node| snapshot.id(*node));
-    nodes
+    let key = |node: Node| u64::from(snapshot.id(node)) << 32 | u64::from(!node);
+    let mut keys: Vec<u64> = snapshot.nodes().filter(is_odd).map(key).collect();
+    keys.sort_unstable();
+    keys.dedup_by_key(|key| *key >> 32);
+    keys.into_iter().map(|key| !(key as Node)).collect()
 }
 
 /// The pairs (later, earlier) of one odd id, by ascending id.
-fn common(earlier: &Snapshot, later: &Snapshot) -> Vec<(Node, Node)> {
+fn common(earlier: &Snapshot, later: &Snapshot, identities: &[Node]) -> Vec<(Node, Node)> {
     let mut ours = by_odd_id(earlier).into_iter().peekable();
-    let pair = |node| {
+    let pair = |&node: &Node| {
         let id = later.id(node);
         while ours.next_if(|&ours| earlier.id(ours) < id).is_some() {}
         ours.next_if(|&ours| earlier.id(ours) == id).map(|ours| (node, ours))
     };
-    by_odd_id(later).into_iter().filter_map(pair).collect()
+    identities.iter().filter_map(pair).collect()
 }
 
 /// How many of the common ids, from the lowest on, mean the same object.
 ///
 /// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are not,
 /// few. The prefix ends where the sum of (agreement - 0.9) is greatest.
-fn reliable_prefix(names: &mut SameNames, common: &[(Node, Node)]) -> usize {
+fn reliable_prefix(agreements: &[Agreement]) -> usize {
     let (mut sum, mut best, mut prefix) = (0i64, 0, 0);
-    for (index, &(node, other)) in common.iter().enumerate() {
-        let agrees = names.is_same_kind(other, node) && names.equal(other, node);
-        sum += if agrees { 1 } else { -9 };
+    for (index, &agreement) in agreements.iter().enumerate() {
+        sum += if agreement == Agreement::Full { 1 } else { -9 };
         if sum >= best {
             (best, prefix) = (sum, index + 1);
         }
     }
     // A rope that was flattened, a class that was renamed: a few at the end do not make ids unreliable.
-    if best - sum <= 9 * (8 + common.len() as i64 / 1000) { common.len() } else { prefix }
+    let strays = 8 + agreements.len() as i64 / 1000;
+    if best - sum <= 9 * strays { agreements.len() } else { prefix }
 }
 
 /// Walks both graphs in step, breadth first, the program's own objects before V8's roots.
@@ -299,7 +298,7 @@ impl<'a> ByName<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::graphs::program;
+    use super::super::graphs::{Graph, program};
     use super::*;
 
     /// How many objects that are the same were found, and how many pairs were of different objects.
@@ -318,17 +317,30 @@ mod tests {
     #[test]
     fn ids_of_one_numbering_are_identities() {
         let (earlier, later) = (program(300).snapshot(), program(600).snapshot());
-        let found = Counterparts::find(&earlier, &later);
+        let found = Counterparts::find(&earlier, &later, &by_odd_id(&later));
         assert!(found.by_id);
         // Everything but the tables and the entries that went.
         assert_eq!(right_and_wrong(&earlier, &later, &found), (5 + 1000 + 600, 0));
     }
 
     #[test]
+    fn nodes_are_in_the_order_of_their_odd_ids_dense_or_not() {
+        for gap in [1, 99_999] {
+            let mut graph = Graph::new();
+            for id in [7, 3, 4, 9, 3, 1] {
+                graph.node("object", "Any", if id > 5 { gap * id } else { id }, 8);
+            }
+            let snapshot = graph.snapshot();
+            // The root has the id 1 as well; of those with one id the last counts.
+            assert_eq!(by_odd_id(&snapshot), [6, 5, 1, 4], "{gap}");
+        }
+    }
+
+    #[test]
     fn ids_of_several_numberings_are_not_believed() {
         let (earlier, later) =
             (program(300).renumbered(1).snapshot(), program(600).renumbered(1).snapshot());
-        let found = Counterparts::find(&earlier, &later);
+        let found = Counterparts::find(&earlier, &later, &by_odd_id(&later));
         let (right, wrong) = right_and_wrong(&earlier, &later, &found);
         assert!(right >= 5 + 1000 + 600, "{right}");
         assert_eq!(wrong, 0);
@@ -340,7 +352,7 @@ mod tests {
         // A child's object that has the id of another child's.
         later.rename(202_327, "Other");
         let later = later.snapshot();
-        let found = Counterparts::find(&earlier, &later);
+        let found = Counterparts::find(&earlier, &later, &by_odd_id(&later));
         assert_eq!(right_and_wrong(&earlier, &later, &found).1, 0);
     }
 }

@@ -1,8 +1,8 @@
-//! How many entries a collection has.
+//! How many entries a collection has, and how many links a chain.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::{EdgeKind, EdgeName, Node, NodeKind, Snapshot};
+use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind, Snapshot};
 
 /// Elements of an array, properties of an object, entries of a Map or Set: those that are objects or strings, since
 /// small integers have no node.
@@ -56,6 +56,52 @@ fn rows(snapshot: &Snapshot, table: Node) -> (u32, u64) {
     (3, by_residue(3).into_iter().max().unwrap_or(0))
 }
 
+/// How many objects of `head`'s class follow one another from it, each by a reference of one name: the links of a list, the
+/// listeners of an EventTarget, what waits for a promise. The parts of a rope are no links, and one object is no chain.
+pub(super) fn links(snapshot: &Snapshot, head: Node, is_old: &dyn Fn(Node) -> bool) -> Option<u64> {
+    if snapshot.kind(head) == NodeKind::ConsString {
+        return None;
+    }
+    let mut seen = FxHashSet::from_iter([head]);
+    let is_ahead = |edge: &Edge, seen: &FxHashSet<Node>| {
+        !matches!(edge.kind, EdgeKind::Weak | EdgeKind::Ephemeron)
+            && !is_old(edge.to)
+            && !seen.contains(&edge.to)
+    };
+    let mut link = next_link(snapshot, head, &|edge| is_ahead(edge, &seen), &|_| true);
+    while let Some(edge) = link {
+        seen.insert(edge.to);
+        let is_alike = |other: &Edge| (other.kind, other.name) == (edge.kind, edge.name);
+        link = next_link(snapshot, edge.to, &|edge| is_ahead(edge, &seen), &is_alike);
+    }
+    (seen.len() > 1).then_some(seen.len() as u64)
+}
+
+/// The reference to the nearest object of a link's class; of several to the one that retains most, since it has the rest of
+/// the chain behind it.
+fn next_link(
+    snapshot: &Snapshot,
+    link: Node,
+    is_ahead: &dyn Fn(&Edge) -> bool,
+    is_alike: &dyn Fn(&Edge) -> bool,
+) -> Option<Edge> {
+    /// How many objects may stand between two links, and how many references of each are looked at.
+    const BETWEEN: usize = 32;
+    let class = |node| (snapshot.kind(node), snapshot.name_index(node));
+    let (mut near, mut seen) = (vec![link], 1);
+    while !near.is_empty() && seen < BETWEEN {
+        let edges = near.iter().flat_map(|&node| snapshot.edges(node).take(BETWEEN));
+        let ahead: Vec<Edge> = edges.filter(|edge| is_ahead(edge)).collect();
+        let links = ahead.iter().filter(|edge| class(edge.to) == class(link) && is_alike(edge));
+        if let Some(next) = links.max_by_key(|edge| snapshot.retained(edge.to)) {
+            return Some(*next);
+        }
+        seen += ahead.len();
+        near = ahead.into_iter().map(|edge| edge.to).collect();
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::graphs::{Graph, program};
@@ -83,5 +129,26 @@ mod tests {
         let snapshot = graph.snapshot();
         let set = snapshot.by_id(3).unwrap();
         assert_eq!((stride(&snapshot, set), count(&snapshot, set)), (2, 5));
+    }
+
+    #[test]
+    fn links_of_a_chain_are_counted_whatever_stands_between_them() {
+        let mut graph = Graph::new();
+        let mut before = 0;
+        for at in 0..50 {
+            let link = graph.node("object", "Listener", 3 + 6 * at, 64);
+            let value = graph.node("object", "Listener", 5 + 6 * at, 16);
+            let between = graph.node("object", "Pair", 7 + 6 * at, 16);
+            graph.edge(before, "property", "next", link);
+            graph.edge(link, "property", "previous", before);
+            graph.edge(link, "property", "value", value);
+            graph.edge(link, "property", "pair", between);
+            before = if at % 2 == 0 { link } else { between };
+        }
+        let snapshot = graph.snapshot();
+        let head = snapshot.by_id(3).unwrap();
+        assert_eq!(links(&snapshot, head, &|_| false), Some(50));
+        assert_eq!(links(&snapshot, head, &|node| snapshot.id(node) > 60), Some(10));
+        assert_eq!(links(&snapshot, head, &|node| node != head), None);
     }
 }

@@ -1,5 +1,7 @@
 //! Small heaps for unit tests, written as V8 writes them.
 
+use rustc_hash::FxHashMap;
+
 use super::super::{Snapshot, unattended};
 
 /// A graph that is being drawn; node 0 is the root.
@@ -65,9 +67,12 @@ impl Graph {
 
     pub fn snapshot(&self) -> Snapshot {
         let mut strings: Vec<&str> = vec!["<dummy>"];
+        let mut known: FxHashMap<&str, usize> = FxHashMap::default();
         let mut index = |text| {
-            strings.push(text);
-            strings.len() - 1
+            *known.entry(text).or_insert_with(|| {
+                strings.push(text);
+                strings.len() - 1
+            })
         };
         let position =
             |all: &[&str], kind: &str| all.iter().position(|each| *each == kind).unwrap();

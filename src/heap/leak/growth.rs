@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::super::{Node, NodeKind, Snapshot, parallel};
-use super::diff::{Counterparts, NONE};
+use super::diff::{Counterparts, NONE, by_odd_id};
 use super::owners::{Share, Slot, shares, slot_names, slot_target};
 
 /// A holder that grew, in terms of the last snapshot.
@@ -63,8 +63,11 @@ impl<'s> Series<'s> {
     /// Compares two snapshots or more.
     pub fn new(snapshots: &'s [Snapshot]) -> Self {
         let (last, earlier) = (&snapshots[snapshots.len() - 1], &snapshots[..snapshots.len() - 1]);
-        let counterparts =
-            parallel::map(earlier.iter().collect(), |snapshot| Counterparts::find(snapshot, last));
+        let identities = by_odd_id(last);
+        let counterparts = parallel::map(earlier.iter().collect(), |snapshot| {
+            Counterparts::find(snapshot, last, &identities)
+        });
+        drop(identities);
         let in_all: Vec<bool> = last
             .nodes()
             .map(|node| {

@@ -15,6 +15,7 @@ mod lexer;
 mod names;
 mod owners;
 mod route;
+mod scan;
 mod scene;
 mod single;
 mod sites;
@@ -27,7 +28,7 @@ use serde::Serialize;
 use super::parallel::both;
 use super::report::Channel;
 use super::{Node, Snapshot};
-use causes::Finding;
+use causes::{Detail, Finding};
 use growth::{Growth, Series};
 use route::Step;
 use scene::Scene;
@@ -55,7 +56,7 @@ pub struct Suspect {
     pub proven: bool,
     /// By how much it grew from the first snapshot to the last; of one snapshot, what it retains.
     pub bytes: u64,
-    /// By how many entries; of one snapshot, how many it has. Absent where links of a chain were not counted.
+    /// By how many entries or links; of one snapshot, how many it has. Absent where one thing swells.
     pub count: Option<u64>,
     /// What was counted, where the cause does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +77,9 @@ pub struct Suspect {
     pub sites: Vec<Site>,
     /// What to change.
     pub advice: String,
+    /// The milliseconds of timers that all have the same.
+    #[serde(skip)]
+    delay: Option<u32>,
 }
 
 /// What a comparison found.
@@ -89,14 +93,15 @@ pub struct Suspects {
 
 /// Compares snapshots of one process, oldest first. One alone shows what is large, not what grows.
 pub fn suspects(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
-    match snapshots {
+    let found = match snapshots {
         [] => Suspects { suspects: Vec::new(), notes: Vec::new() },
         [one] => Suspects {
             suspects: single::suspects(one, most),
             notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
         },
         _ => compare(snapshots, most, channel),
-    }
+    };
+    Suspects { suspects: found.suspects.into_iter().map(Suspect::finish).collect(), ..found }
 }
 
 fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
@@ -118,14 +123,22 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     let (scene, growths) = both(prepare, || series.growths());
     let is_old = |node: Node| series.is_old(node);
     let mut suspects: Vec<Suspect> = Vec::new();
+    let mut samples: Vec<&[Node]> = Vec::new();
     for growth in growths.iter().take(MAX_GROWTHS) {
-        let count = Some(entries_grown(snapshots, growth));
-        let Some(mut suspect) = suspect(&scene, growth, count, &is_old) else { continue };
+        let gained = gained(snapshots, growth, &is_old);
+        let Some(mut suspect) = suspect(&scene, growth, gained, &is_old) else { continue };
+        if suspect.is_bounded_by_node() {
+            continue;
+        }
         suspect.proven = snapshots.len() > 2;
-        let twin = suspects.iter_mut().find(|known| known.is_same(&suspect));
-        match twin {
-            Some(twin) => twin.absorb(suspect),
-            None => suspects.push(suspect),
+        match suspects.iter().position(|known| known.is_same(&suspect)) {
+            // What two hold counts for both, and here once.
+            Some(twin) if is_shared(samples[twin], &growth.sample) => {}
+            Some(twin) => suspects[twin].absorb(suspect),
+            None => {
+                suspects.push(suspect);
+                samples.push(&growth.sample);
+            }
         }
     }
     suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.bytes));
@@ -138,21 +151,40 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     Suspects { suspects, notes }
 }
 
+/// Whether more than half of the second of two ascending lists is in the first.
+fn is_shared(one: &[Node], other: &[Node]) -> bool {
+    other.iter().filter(|node| one.binary_search(node).is_ok()).count() * 2 > other.len()
+}
+
 /// Growths that are named at all: the rest is small beside them.
 const MAX_GROWTHS: usize = 64;
+
+/// How many things hang from what grew, and how.
+struct Count {
+    number: Option<u64>,
+    is_chain: bool,
+}
 
 /// Names what grew. Nodes that are not `is_old` are what it consists of.
 fn suspect(
     scene: &Scene,
     growth: &Growth,
-    count: Option<u64>,
+    count: Count,
     is_old: &dyn Fn(Node) -> bool,
 ) -> Option<Suspect> {
     let steps = way(scene, growth, is_old);
-    let Finding { cause, subject, event, captured, weak_map, unit } =
+    let Finding { cause, mut detail, subject, event, captured, weak_map, unit } =
         causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
     let named = names::name(scene, &steps[..subject]);
-    let found = sites::sites(scene, cause, &growth.sample, is_old);
+    let mut found = sites::sites(scene, cause, &growth.sample, is_old);
+    match (cause, detail) {
+        (Cause::Listeners, Detail::Plain) if found.is_empty() => {
+            detail = Detail::AddedByNode;
+            found = sites::waiting_sites(scene, &growth.sample, is_old);
+        }
+        (Cause::Object, Detail::Plain) if count.is_chain => detail = Detail::Chain,
+        _ => {}
+    }
     // A value that only a WeakMap's key leads to is called as the WeakMap is.
     let table = weak_map
         .map(|node| names::name(scene, &route::route(scene, node, is_old)))
@@ -185,14 +217,15 @@ fn suspect(
     }
     Some(Suspect {
         cause,
-        advice: advice::advice(cause, &name, captured.as_deref(), package.as_ref()),
+        advice: advice::advice(cause, detail, &name, captured.as_deref(), package.as_ref()),
+        delay: (cause == Cause::Timers).then(|| sites::delay(scene, &steps)).flatten(),
         name,
         file: place.as_ref().map(|place| place.file.clone()),
         line: place.as_ref().map(|place| place.line),
         column: place.as_ref().map(|place| place.column),
         proven: false,
         bytes: growth.grown(),
-        count,
+        count: count.number,
         unit,
         growth: growth.bytes.clone(),
         path,
@@ -227,22 +260,24 @@ fn way(scene: &Scene, growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Vec<Ste
     }
 }
 
-/// Entries of a collection; objects that hang from anything else.
-fn entries_grown(snapshots: &[Snapshot], growth: &Growth) -> u64 {
-    let last = &snapshots[snapshots.len() - 1];
+/// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are none.
+fn gained(snapshots: &[Snapshot], growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Count {
+    let (first, last) = (&snapshots[0], &snapshots[snapshots.len() - 1]);
     let now = entries::count(last, growth.thing);
-    let before = growth
-        .before
-        .first()
-        .filter(|&&node| node != diff::NONE)
-        .map(|&node| entries::count(&snapshots[0], node));
-    let entries = before.map_or(0, |before| now.saturating_sub(before));
-    let objects = growth
-        .objects
-        .last()
-        .zip(growth.objects.first())
-        .map_or(0, |(last, first)| last.saturating_sub(*first));
-    if entries > 1 { entries } else { objects }
+    let before = growth.before.first().filter(|&&node| node != diff::NONE);
+    let entries = before.map_or(0, |&node| now.saturating_sub(entries::count(first, node)));
+    let objects = match growth.objects.as_slice() {
+        [first, .., last] => last.saturating_sub(*first),
+        _ => 0,
+    };
+    let several = [entries, objects].into_iter().find(|&count| count > 1);
+    if several.is_some() {
+        return Count { number: several, is_chain: false };
+    }
+    const HEADS: usize = 8;
+    let heads = growth.sample.iter().take(HEADS);
+    let number = heads.filter_map(|&head| entries::links(last, head, is_old)).max();
+    Count { number, is_chain: number.is_some() }
 }
 
 impl Suspect {
@@ -253,9 +288,25 @@ impl Suspect {
             && self.line == other.line
     }
 
+    /// The entries of performance.getEntriesByType('resource'), one for each fetch: Node keeps 250 of them
+    /// (lib/internal/perf/observe.js), so a process that has made fewer only fills the buffer.
+    fn is_bounded_by_node(&self) -> bool {
+        self.name == "resourceTimingBuffer"
+            && self.file.as_deref() == Some("node:internal/perf/observe")
+    }
+
     fn absorb(&mut self, other: Suspect) {
         self.bytes += other.bytes;
         self.count = self.count.zip(other.count).map(|(own, other)| own + other);
         self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
+        self.delay = self.delay.filter(|_| self.delay == other.delay);
+    }
+
+    /// Adds to the name what is only known once all of the same name are found.
+    fn finish(mut self) -> Self {
+        if let Some(delay) = self.delay {
+            self.name += &format!(", {delay} ms");
+        }
+        self
     }
 }

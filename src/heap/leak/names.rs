@@ -3,7 +3,7 @@
 use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer};
 use super::route::{Step, is_global, is_module};
 use super::scene::{Function, Scene};
-use super::sources::{Declared, Place, is_internal};
+use super::sources::{Declared, PACKAGES, Place, is_internal};
 
 /// A name with what it is a part of.
 #[derive(Debug, Default)]
@@ -126,8 +126,20 @@ impl Reference {
         is_own && self.variable(scene).is_some_and(|declared| !declared.alias)
     }
 
+    /// As it was written, where a source map says it.
+    fn written(&self, scene: &Scene) -> String {
+        let original = || {
+            let function = scene.function_in(self.from)?;
+            scene.sources.original_name(&function.script, &self.name, function.position)
+        };
+        match self.kind {
+            Kind::Variable => original().unwrap_or_else(|| self.name.clone()),
+            Kind::Property | Kind::Export => self.name.clone(),
+        }
+    }
+
     fn qualified(&self, scene: &Scene) -> String {
-        let owner = scene.snapshot.name(self.from);
+        let owner = class_name(scene, self.from);
         match self.kind {
             Kind::Property
                 if scene.snapshot.kind(self.from) == NodeKind::Closure && !owner.is_empty() =>
@@ -168,7 +180,7 @@ impl Reference {
         }
     }
 
-    /// A property of a plain object: somewhere in the file of what holds the object.
+    /// A property of a plain object: somewhere in the file of what holds the object, or else in the one that defines it.
     fn above(&self, scene: &Scene, above: &[Step]) -> Option<Declared> {
         if is_global(scene, self.from) {
             return scene.find_property(&self.name);
@@ -184,8 +196,13 @@ impl Reference {
                 classes(scene, step.from).into_iter().next()
             };
             if let Some(code) = script.filter(|code| !is_internal(&code.script)) {
-                let found = scene.sources.property(&code.script, &self.name, None);
-                return found.or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
+                return scene
+                    .sources
+                    .property(&code.script, &self.name, None)
+                    .or_else(|| {
+                        if below_nodes_own { None } else { scene.find_own_property(&self.name) }
+                    })
+                    .or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
             }
             if is_global(scene, step.from) {
                 let global = Reference::of(scene, step)?;
@@ -219,6 +236,16 @@ fn classes(scene: &Scene, node: Node) -> Vec<Function> {
     found
 }
 
+/// The name of a function or of an object's class, as it was written where a source map says it.
+fn class_name(scene: &Scene, node: Node) -> String {
+    let name = scene.snapshot.name(node).into_owned();
+    let original = || {
+        let function = scene.function(node)?;
+        scene.sources.original_name(&function.script, &name, function.position)
+    };
+    original().unwrap_or(name)
+}
+
 fn is_cell(scene: &Scene, node: Node) -> bool {
     scene.snapshot.raw_name(node) == b"system / Cell"
 }
@@ -228,7 +255,7 @@ fn short(file: &str) -> String {
     if is_internal(file) {
         return file.to_owned();
     }
-    let from = file.rfind("/node_modules/").map(|at| at + "/node_modules/".len());
+    let from = file.rfind(PACKAGES).map(|at| at + PACKAGES.len());
     match from {
         Some(from) => file[from..].to_owned(),
         None => file.rsplit('/').next().unwrap_or(file).to_owned(),
@@ -251,17 +278,24 @@ fn top(scene: &Scene, node: Node) -> String {
     }
 }
 
+/// Whether it is a module of Node's own that has `process` in a variable: nobody holds it for that.
+fn is_process(scene: &Scene, step: &Step) -> bool {
+    step.edge.kind == EdgeKind::Context
+        && scene.snapshot.edge_name(&step.edge) == "process"
+        && scene.is_internal_context(step.from)
+}
+
 pub(super) fn path(scene: &Scene, steps: &[Step]) -> Vec<String> {
-    let mut path: Vec<String> =
-        steps.first().map(|step| top(scene, step.from)).into_iter().collect();
+    let first = steps.first().filter(|step| !is_process(scene, step));
+    let mut path: Vec<String> = first.map(|step| top(scene, step.from)).into_iter().collect();
     for step in steps {
         let label = match Reference::of(scene, step) {
-            Some(reference) => reference.name,
+            Some(reference) => reference.written(scene),
             None => match (step.edge.kind, step.edge.name) {
                 (EdgeKind::Element, EdgeName::Index(index)) => format!("[{index}]"),
                 (EdgeKind::Property, _) => scene.snapshot.edge_name(&step.edge).into_owned(),
                 (EdgeKind::Internal, _) if scene.snapshot.edge_name(&step.edge) == "context" => {
-                    format!("{}()", scene.snapshot.name(step.from))
+                    format!("{}()", class_name(scene, step.from))
                 }
                 (EdgeKind::Internal, EdgeName::String(name))
                     if memchr::memmem::find(
@@ -293,12 +327,13 @@ fn holder(scene: &Scene, steps: &[Step]) -> String {
         return steps.first().map(|step| top(scene, step.from)).unwrap_or_default();
     };
     let from = step.from;
+    if is_process(scene, step) {
+        return "process".to_owned();
+    }
     if scene.is_context(from) && !scene.is_module_context(from) {
         let function = scene.function_in(from);
-        let above = steps
-            .iter()
-            .find(|step| step.edge.to == from)
-            .map(|step| scene.snapshot.name(step.from).into_owned());
+        let above =
+            steps.iter().find(|step| step.edge.to == from).map(|step| class_name(scene, step.from));
         let name = above.filter(|name| !name.starts_with("system /") && !name.is_empty());
         return match (name, function) {
             (Some(name), _) => format!("closure {name}"),
@@ -309,9 +344,9 @@ fn holder(scene: &Scene, steps: &[Step]) -> String {
         };
     }
     match scene.snapshot.kind(from) {
-        NodeKind::Closure => format!("function {}", scene.snapshot.name(from)),
+        NodeKind::Closure => format!("function {}", class_name(scene, from)),
         NodeKind::Object if !scene.is_context(from) && !is_global(scene, from) => {
-            format!("object {}", scene.snapshot.name(from))
+            format!("object {}", class_name(scene, from))
         }
         NodeKind::Hidden if is_cell(scene, from) => {
             scene.export(from).map(|(_, module)| top(scene, module)).unwrap_or_default()

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use rustc_hash::FxHashMap;
 
 use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer, Snapshot};
-use super::sources::{Declared, Place, Sources, is_internal};
+use super::sources::{Declared, PACKAGES, Place, Sources, is_internal};
 
 /// A function and where its code stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -137,23 +137,33 @@ impl<'s> Scene<'s> {
 
     /// A property of the global object: some script of the program defines it, its own files before its packages'.
     pub fn find_property(&self, name: &str) -> Option<Declared> {
-        self.find_in_scripts(|script| self.sources.property(script, name, None))
+        self.program().find_map(|script| self.sources.property(script, name, None))
     }
 
     /// A property of what a property `global` of the global object holds: a script that defines both.
     pub fn find_property_below(&self, global: &str, name: &str) -> Option<Declared> {
-        self.find_in_scripts(|script| {
+        self.program().find_map(|script| {
             self.sources.property(script, global, None)?;
             self.sources.property(script, name, None)
         })
     }
 
-    fn find_in_scripts(&self, find: impl Fn(&str) -> Option<Declared>) -> Option<Declared> {
+    /// A property that one of the program's own files defines, and no other of them.
+    pub fn find_own_property(&self, name: &str) -> Option<Declared> {
+        let mut found = self
+            .program()
+            .take_while(|script| !script.contains(PACKAGES))
+            .filter_map(|script| self.sources.property(script, name, None));
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// The scripts of the program, its own files before its packages'.
+    fn program(&self) -> impl Iterator<Item = &String> {
         const MAX_SCRIPTS: usize = 2000;
         let mut scripts: Vec<&String> =
             self.scripts.values().filter(|script| !is_internal(script)).collect();
-        scripts.sort_by_key(|script| (script.contains("/node_modules/"), script.len(), *script));
-        scripts.into_iter().take(MAX_SCRIPTS).find_map(|script| find(script))
+        scripts.sort_by_key(|script| (script.contains(PACKAGES), script.len(), *script));
+        scripts.into_iter().take(MAX_SCRIPTS)
     }
 
     /// Whether a context is a module's or a script's own, not that of a function in it.

@@ -7,7 +7,7 @@ use super::super::heaviest::{Heavy, heaviest};
 use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
 use super::growth::{Growth, is_store, owner_of_store};
 use super::scene::Scene;
-use super::{MAX_GROWTHS, Suspect, entries, sources, suspect};
+use super::{Count, MAX_GROWTHS, Suspect, entries, sources, suspect};
 
 /// A collection of fewer items is not worth a suspicion.
 const MANY: usize = 16;
@@ -39,12 +39,13 @@ pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
         {
             continue;
         }
-        let entries = entries::count(snapshot, node);
-        let count = match (heads_chain, entries >= MANY as u64) {
-            (true, _) => None,
-            (false, true) => Some(entries),
-            (false, false) => Some(items.count as u64),
+        let number = if heads_chain {
+            entries::links(snapshot, node, &|_| false)
+        } else {
+            let entries = entries::count(snapshot, node);
+            Some(if entries >= MANY as u64 { entries } else { items.count as u64 })
         };
+        let count = Count { number, is_chain: heads_chain };
         let growth = Growth::of_one(node, snapshot.retained(node), items.sample);
         let is_outside = |other: Node| !is_within(snapshot, other, node);
         let Some(suspect) = suspect(&scene, &growth, count, &is_outside) else { continue };

@@ -2,8 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::super::{EdgeKind, EdgeName, Node, NodeKind};
+use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer};
 use super::causes::Cause;
+use super::route::Step;
 use super::scene::{Function, Scene};
 use super::sources::is_internal;
 
@@ -31,18 +32,60 @@ pub(super) fn sites(
     sample: &[Node],
     is_old: &dyn Fn(Node) -> bool,
 ) -> Vec<(Function, f64)> {
-    let mut counts: FxHashMap<Function, u64> = FxHashMap::default();
+    by_frequency(sample.iter().filter_map(|&top| code_of(scene, cause, top, is_old)))
+}
+
+/// The code that waits for what is new: Node's own listeners are there for somebody (`for await (... of on(emitter, event))`).
+pub(super) fn waiting_sites(
+    scene: &Scene,
+    sample: &[Node],
+    is_old: &dyn Fn(Node) -> bool,
+) -> Vec<(Function, f64)> {
+    by_frequency(sample.iter().filter_map(|&top| waiting(scene, top, is_old)))
+}
+
+/// Each with its share of all.
+fn by_frequency(functions: impl Iterator<Item = Function>) -> Vec<(Function, f64)> {
+    let mut counts: FxHashMap<Function, usize> = FxHashMap::default();
     let mut total = 0;
-    for &top in sample {
-        if let Some(function) = code_of(scene, cause, top, is_old) {
-            *counts.entry(function).or_default() += 1;
-            total += 1;
-        }
+    for function in functions {
+        *counts.entry(function).or_default() += 1;
+        total += 1;
     }
-    let mut sites: Vec<(Function, u64)> = counts.into_iter().collect();
+    let mut sites: Vec<(Function, usize)> = counts.into_iter().collect();
     sites.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.position.cmp(&b.0.position)));
     sites.truncate(SHOWN);
-    sites.into_iter().map(|(function, count)| (function, count as f64 / total as f64)).collect()
+    sites.into_iter().map(|(function, count)| (function, count as f64 / f64::from(total))).collect()
+}
+
+/// The function of the program's own that waits for what an object leads to.
+fn waiting(scene: &Scene, top: Node, is_old: &dyn Fn(Node) -> bool) -> Option<Function> {
+    const MAX_NODES: usize = 256;
+    let mut nodes = vec![top];
+    let mut next = 0;
+    while let Some(&node) = nodes.get(next) {
+        next += 1;
+        if is_frame(scene, node)
+            && let Some(function) = scene.function(node).filter(|code| !is_internal(&code.script))
+        {
+            return Some(function);
+        }
+        for edge in scene.snapshot.edges(node) {
+            let follows = !matches!(edge.kind, EdgeKind::Weak | EdgeKind::Ephemeron)
+                && !is_plumbing(scene, edge.name)
+                && !is_old(edge.to);
+            if follows && nodes.len() < MAX_NODES && !nodes.contains(&edge.to) {
+                nodes.push(edge.to);
+            }
+        }
+    }
+    None
+}
+
+/// Whether it is the frame of a function that awaits or yields.
+fn is_frame(scene: &Scene, node: Node) -> bool {
+    matches!(scene.snapshot.raw_name(node), b"Generator" | b"AsyncGenerator" | b"AsyncFunction")
+        && scene.snapshot.kind(node) == NodeKind::Object
 }
 
 /// How timers are called: what starts them and the function that they call, or the one that they were started in.
@@ -66,6 +109,23 @@ pub(super) fn timer_name(
         }
         None => starts.to_owned(),
     }
+}
+
+/// The milliseconds of the list of timers on the way: Node has a table of lists by their delay, and a heap, which is an
+/// Array, of those that are due first (lib/internal/timers.js). Redaction leaves the order of magnitude, which is none.
+pub(super) fn delay(scene: &Scene, steps: &[Step]) -> Option<u32> {
+    let snapshot = scene.snapshot;
+    if snapshot.is_redacted() {
+        return None;
+    }
+    let mut nodes = steps.iter().rev().flat_map(|step| [step.edge.to, step.from]);
+    let list = nodes.find(|&node| snapshot.raw_name(node) == b"TimersList")?;
+    snapshot.retainers(list).find_map(|Retainer { from, edge }| match (edge.kind, edge.name) {
+        (EdgeKind::Element, EdgeName::Index(delay)) if snapshot.raw_name(from) != b"Array" => {
+            Some(delay)
+        }
+        _ => None,
+    })
 }
 
 /// An interval has no `_repeat` reference (it is a number), a timeout's leads to null.
@@ -156,14 +216,7 @@ fn own_code(scene: &Scene, cause: Cause, node: Node) -> Option<Function> {
             scene.function(listener.or(bound).unwrap_or(node))
         }
         // An instance's location is its constructor: the code that made it only where nothing calls back.
-        NodeKind::Object
-            if matches!(
-                snapshot.raw_name(node),
-                b"Generator" | b"AsyncGenerator" | b"AsyncFunction"
-            ) =>
-        {
-            scene.function(node)
-        }
+        NodeKind::Object if is_frame(scene, node) => scene.function(node),
         NodeKind::Object
             if matches!(cause, Cause::Map | Cause::Set | Cause::Object | Cause::Array) =>
         {

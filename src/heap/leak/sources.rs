@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::declaration::{self, Declaration};
+use super::declaration::{Declaration, Declarations};
 use super::sourcemap::{SourceMap, base64};
 
 /// A place in a file, as a person would look it up.
@@ -22,6 +22,13 @@ pub struct Place {
     pub line: u32,
     /// From 1, in UTF-16 units.
     pub column: u32,
+}
+
+impl Place {
+    /// From a position that begins at 0; a damaged file may give any number.
+    fn new(file: String, line: u32, column: u32) -> Self {
+        Place { file, line: line.saturating_add(1), column: column.saturating_add(1) }
+    }
 }
 
 /// A declaration that was found.
@@ -55,6 +62,7 @@ struct File {
     lines: Vec<usize>,
     /// The map and the folder that its sources are relative to.
     map: Option<(SourceMap, PathBuf)>,
+    declarations: Declarations,
 }
 
 /// Larger sources than this are generated data, not code that somebody looks up.
@@ -65,7 +73,7 @@ impl Sources {
     pub fn place(&self, script: &str, line: u32, column: u32) -> Place {
         let file = path_of(script);
         let mapped = self.file(&file).and_then(|source| source.original(line, column));
-        mapped.map_or(Place { file, line: line + 1, column: column + 1 }, |(place, _)| place)
+        mapped.map_or_else(|| Place::new(file, line, column), |(place, _)| place)
     }
 
     /// Where the variable that is visible at a 0-based position is declared.
@@ -73,7 +81,13 @@ impl Sources {
         let file = path_of(script);
         let source = self.file(&file)?;
         let near = source.byte(near.0, near.1)?;
-        Some(source.declared(&file, declaration::variable(&source.text, name, near)?))
+        Some(source.declared(&file, source.declarations.variable(&source.text, name, near)?))
+    }
+
+    /// What the source map says that a variable which is visible at a 0-based position was called.
+    pub fn original_name(&self, script: &str, name: &str, near: (u32, u32)) -> Option<String> {
+        self.file(&path_of(script))?.map.as_ref()?;
+        self.variable(script, name, near)?.name
     }
 
     /// Where the property is first given its value, best near a 0-based position.
@@ -81,14 +95,14 @@ impl Sources {
         let file = path_of(script);
         let source = self.file(&file)?;
         let near = near.and_then(|(line, column)| source.byte(line, column));
-        Some(source.declared(&file, declaration::property(&source.text, name, near)?))
+        Some(source.declared(&file, source.declarations.property(&source.text, name, near)?))
     }
 
     /// The name of the innermost function with one around a 0-based position.
     pub fn enclosing_function(&self, script: &str, position: (u32, u32)) -> Option<String> {
         let source = self.file(&path_of(script))?;
         let at = source.byte(position.0, position.1)?;
-        let named = declaration::enclosing_function(&source.text, at)?;
+        let named = source.declarations.enclosing_function(&source.text, at)?;
         let (line, column) = source.position(named.start);
         // A bundle's function is called as it was written.
         let original = source.original(line, column).and_then(|(_, name)| name);
@@ -116,7 +130,7 @@ impl File {
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();
         let map = read_map(path, &text);
-        Some(File { text, lines, map })
+        Some(File { text, lines, map, declarations: Declarations::default() })
     }
 
     fn byte(&self, line: u32, column: u32) -> Option<usize> {
@@ -141,15 +155,15 @@ impl File {
         let (map, folder) = self.map.as_ref()?;
         let original = map.original(line, column)?;
         let file = resolve(folder, original.source);
-        let place = Place { file, line: original.line + 1, column: original.column + 1 };
+        let place = Place::new(file, original.line, original.column);
         Some((place, original.name.map(str::to_owned)))
     }
 
     fn declared(&self, file: &str, declaration: Declaration) -> Declared {
         let (line, column) = self.position(declaration.at);
-        let (place, name) = self.original(line, column).unwrap_or_else(|| {
-            (Place { file: file.to_owned(), line: line + 1, column: column + 1 }, None)
-        });
+        let (place, name) = self
+            .original(line, column)
+            .unwrap_or_else(|| (Place::new(file.to_owned(), line, column), None));
         Declared { place, name, alias: declaration.alias }
     }
 }
@@ -235,10 +249,12 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The folder in which a program's packages lie.
+pub const PACKAGES: &str = "/node_modules/";
+
 /// The package in node_modules that a file belongs to.
 pub fn package_of(file: &str) -> Option<Package> {
-    const FOLDER: &str = "/node_modules/";
-    let start = file.rfind(FOLDER)? + FOLDER.len();
+    let start = file.rfind(PACKAGES)? + PACKAGES.len();
     let mut parts = file.get(start..)?.split('/');
     let first = parts.next().filter(|part| !part.is_empty())?;
     let folder = if first.starts_with('@') {
@@ -281,6 +297,12 @@ mod tests {
         assert_eq!(resolve(folder, "./b.ts"), "/srv/app/dist/b.ts");
         assert_eq!(resolve(folder, "/abs/c.ts"), "/abs/c.ts");
         assert_eq!(resolve(folder, "webpack://shop/./src/d.ts"), "src/d.ts");
+    }
+
+    #[test]
+    fn a_position_that_no_file_has_is_a_place_all_the_same() {
+        let place = Sources::default().place("/nowhere/a.js", u32::MAX, 0);
+        assert_eq!((place.line, place.column), (u32::MAX, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Memory of WebAssembly, whose size a snapshot may not tell.
 
 use super::super::{Node, NodeKind, Snapshot};
-use super::causes::Cause;
+use super::causes::{Cause, Detail};
 use super::growth::Series;
 use super::scene::Scene;
 use super::{MAX_GROWTHS, Suspect, advice, names, route, sources};
@@ -52,14 +52,20 @@ pub(super) fn add_memories(
             0,
             Suspect {
                 cause: Cause::Buffers,
-                advice: advice::advice(Cause::Buffers, &named.name, None, package.as_ref()),
+                advice: advice::advice(
+                    Cause::Buffers,
+                    Detail::Plain,
+                    &named.name,
+                    None,
+                    package.as_ref(),
+                ),
                 name: named.name,
                 file: Some(place.file),
                 line: Some(place.line),
                 column: Some(place.column),
                 proven: false,
                 bytes: 0,
-                count: Some(0),
+                count: None,
                 growth: Vec::new(),
                 path,
                 holder: named.holder,
@@ -67,6 +73,7 @@ pub(super) fn add_memories(
                 unit: None,
                 package,
                 sites: Vec::new(),
+                delay: None,
             },
         );
         notes.push("these snapshots do not tell the size of WebAssembly memory: it is listed because memory outside of the heap grew and no buffer did".to_owned());
