@@ -44,7 +44,7 @@ const PROGRAMS = {
       return (t) => {
         const load = 0.3 + Math.min(t / 12, 1);
         while (open.length < 14_000 + 26_000 * load) open.push(record(open.length));
-        churn(45_000 * load * Math.min(t - before, 0.2));
+        churn(9000 * load * Math.min(t - before, 0.2));
         before = t;
       };
     },

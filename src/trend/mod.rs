@@ -141,8 +141,6 @@ pub struct Point {
 /// A reading this soon after a mark-compact still shows the external floor, in intervals: the sweeper
 /// gives Buffers back beside the main thread.
 const SWEPT_WITHIN: u64 = 2;
-/// After a leak was found, floors are only needed to take it back.
-const AFTER_LEAK: u64 = 2;
 
 /// The trend of one isolate.
 #[derive(Debug)]
@@ -251,9 +249,12 @@ impl Trend {
         filling.close(now);
         let closed = slack.close(now).1;
         slack.watch.judge(&slack.floor, None, closed, observed, limits.heap, |_, _| None);
-        for (track, limit) in
-            [(heap, limits.heap), (external, limits.external), (native, limits.native)]
-        {
+        let mut changed = false;
+        for (track, limit) in [
+            (&mut *heap, limits.heap),
+            (&mut *external, limits.external),
+            (&mut *native, limits.native),
+        ] {
             let (seen, closed) = track.close(now);
             if let Some(spacing) = track.suspicion(seen, observed, limit, self.config.window_ms) {
                 prober.arm(now, track.channel, spacing);
@@ -286,21 +287,20 @@ impl Trend {
             if before == Phase::Quiet && track.watch.phase() == Phase::Leak {
                 events.push(Event::Suspect(channel));
             }
-            let width = track.floor.width(track.watch.raised_level().unwrap_or(0));
             events.push(match track.watch.phase() {
-                Phase::Quiet => {
-                    prober.release(now);
-                    Event::Recovered(channel)
-                }
-                Phase::Suspect => {
-                    prober.confirm(now, channel, width);
-                    Event::Suspect(channel)
-                }
-                Phase::Leak => {
-                    prober.confirm(now, channel, width * AFTER_LEAK);
-                    Event::Leak(channel)
-                }
+                Phase::Quiet => Event::Recovered(channel),
+                Phase::Suspect => Event::Suspect(channel),
+                Phase::Leak => Event::Leak(channel),
             });
+            changed = true;
+        }
+        if changed {
+            // Collections show the floors of all channels: who wants them most often decides.
+            let raised = [&*heap, &*external, &*native].into_iter();
+            match raised.filter_map(|track| Some((track.spacing()?, track.channel))).min() {
+                Some((spacing, channel)) => prober.confirm(now, channel, spacing),
+                None => prober.release(now),
+            }
         }
         if prober.ask(now) {
             events.push(Event::Probe);

@@ -118,6 +118,27 @@ fn a_silent_service_with_a_native_leak_is_probed_and_found() {
 }
 
 #[test]
+fn a_channel_that_recovers_leaves_the_probes_to_one_that_does_not() {
+    // Nothing is collected by itself: the leak is only seen while there are probes.
+    let heap = |t: f64| (8.0 + t * 0.2) * MB;
+    let external = |t: f64| (2.0 + t.min(50.0)) * MB;
+    let life =
+        Life { heap: &heap, external: &external, churn: &|_| 0.0, seconds: 400, ..Life::default() };
+    let (_, events) = life.live();
+    let recovered = first(&events, Event::Recovered(Channel::External)).unwrap();
+    let suspect = first(&events, Event::Suspect(Channel::Heap)).unwrap();
+    assert!(suspect < recovered, "{events:?}");
+    let leak = first(&events, Event::Leak(Channel::Heap)).unwrap();
+    assert!(recovered < leak, "{events:?}");
+    let probes: Vec<u64> = events
+        .iter()
+        .filter(|(t, event)| *event == Event::Probe && (recovered..leak).contains(t))
+        .map(|(t, _)| *t)
+        .collect();
+    assert!(probes.windows(2).all(|pair| pair[1] - pair[0] <= 10), "{probes:?}");
+}
+
+#[test]
 fn nothing_is_said_before_a_window_but_of_a_leak_that_leaves_no_time() {
     let slow = |t: f64| (8.0 + t * 0.03) * MB;
     let (_, events) = Life { heap: &slow, window: 900, seconds: 899, ..Life::default() }.live();

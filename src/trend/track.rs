@@ -14,6 +14,8 @@ const SUSPICION: Thresholds =
     Thresholds { points: 6, z: 1.9, bytes: 1024.0 * 1024.0, suspect: 0.0, leak: 0.0 };
 /// The part of a window that a suspicion must have seen.
 const SUSPICION_WINDOW: u64 = 4;
+/// After a leak was found, floors are only needed to take it back.
+const AFTER_LEAK: u64 = 2;
 
 /// The lower envelope of a channel between collections, its floor after them, and what is made of it.
 #[derive(Debug)]
@@ -54,6 +56,12 @@ impl Track {
     pub fn close(&mut self, now: u64) -> (u64, u64) {
         let floor = self.floor.close(now);
         (self.envelope.as_mut().map_or(floor, |envelope| envelope.close(now)), floor)
+    }
+
+    /// The spacing of the collections that a suspicion or a leak asks for.
+    pub fn spacing(&self) -> Option<u64> {
+        let width = self.floor.width(self.watch.raised_level()?);
+        Some(if self.watch.phase() == Phase::Leak { width * AFTER_LEAK } else { width })
     }
 
     /// The spacing of the collections that the envelope asks for: it rises, or seems to.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a leak would grow in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
     /// Bytes that V8's heap holds after a mark-compact.
