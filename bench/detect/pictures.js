@@ -8,7 +8,19 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
+const { Worker } = require('node:worker_threads');
 const { BoundedMap, watch } = require('../../index.js');
+
+/** A thread that frees all but the last of what it has allocated in its arena (keys' bytes, which V8 does not count), and lives on. */
+const FREES = `
+  const { createSecretKey } = require('node:crypto');
+  require('node:v8').setFlagsFromString('--expose-gc');
+  const collect = require('node:vm').runInNewContext('gc');
+  let keys = Array.from({ length: 300 }, () => createSecretKey(Buffer.alloc(100_000)));
+  const last = createSecretKey(Buffer.alloc(40));
+  keys = null;
+  collect();
+  setInterval(() => last, 1000);`;
 
 const WINDOW = 5000;
 const EVERY = 100; // ms
@@ -20,7 +32,7 @@ const churn = (n) => {
   for (let i = 0; i < n; i++) record(i);
 };
 
-/** Programs: `step(t)` is called every 20 ms with the seconds since the start. @type {Record<string, {seconds: number, channel?: string, step: () => (t: number) => void}>} */
+/** Programs: `step(t)` is called every 20 ms with the seconds since the start. @type {Record<string, {seconds: number, channel?: string, limit?: number, step: () => (t: number) => void}>} */
 const PROGRAMS = {
   steady: {
     seconds: 15,
@@ -71,17 +83,12 @@ const PROGRAMS = {
   fragmentation: {
     seconds: 14,
     channel: 'native',
+    limit: 2 ** 30,
     step() {
-      const { createSecretKey } = require('node:crypto');
-      const small = [];
-      let round = 0;
-      return () => {
-        const size = 20_000 + 400 * round++;
-        for (let i = 0; i < 30; i++) {
-          createSecretKey(Buffer.alloc(size, i));
-          small.push(createSecretKey(Buffer.alloc(40, i)));
-        }
-        churn(1500);
+      const threads = [];
+      return (t) => {
+        while (threads.length < t) threads.push(new Worker(FREES, { eval: true }));
+        churn(100);
       };
     },
   },
@@ -101,8 +108,8 @@ function keep(wanted) {
 }
 
 async function child(state) {
-  const { seconds, channel = 'heap', step } = PROGRAMS[state];
-  const watcher = watch({ interval: EVERY, window: WINDOW, limit: 256 * 2 ** 20, snapshotOn: [], report: [] });
+  const { seconds, channel = 'heap', limit = 256 * 2 ** 20, step } = PROGRAMS[state];
+  const watcher = watch({ interval: EVERY, window: WINDOW, limit, snapshotOn: [], report: [] });
   const next = step();
   const begun = performance.now();
   const samples = [];
