@@ -15,6 +15,8 @@ const LEVELLED: f64 = 0.25;
 const CREST: f64 = 1.15;
 /// or this share of the headroom that the crest left, where that is less.
 const CREST_LEFT: f64 = 0.25;
+/// A fall by this share of the growth at once is a tooth's.
+const TOOTH: f64 = 0.5;
 /// A tail of floors with a deviate below this has no trend.
 const NO_TREND: f64 = 1.0;
 
@@ -235,7 +237,7 @@ impl Watch {
             let above = self.levels.iter().skip(level).flatten().any(grows);
             raised.quiet = if rests && !above { raised.quiet + 1 } else { 0 };
             // A tooth that falls out of a rise is no rest, if the rise goes on after it.
-            let drop = LEVELLED * raised.finding.growth;
+            let drop = TOOTH * raised.finding.growth;
             let fell = values.windows(2).any(|pair| pair[0] - pair[1] > drop);
             if raised.quiet < if fell { BUCKETS as u32 } else { self.need } {
                 return;
