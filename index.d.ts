@@ -518,6 +518,7 @@ export interface TrackedHost {
   inUse: number;
   /** Requests that wait for a socket. */
   queued: number;
+  /** Of its sockets, free and in use; `added` are the requests that were made, estimated from a sample. */
   growth: Growth;
   /** Where the requests were made. */
   sites: Site[];
