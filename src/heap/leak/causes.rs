@@ -1,7 +1,7 @@
 //! What kind of leak it is: the graph's signature of each cause.
 
 use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind};
-use super::route::Step;
+use super::route::{Step, is_global};
 use super::scene::Scene;
 
 /// Why memory grows.
@@ -198,6 +198,12 @@ fn container(scene: &Scene, thing: Node) -> Cause {
 fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -> bool {
     const NEAR: usize = 7;
     let snapshot = scene.snapshot;
+    // Whatever fetch keeps is kept for a socket, however far down.
+    if let Some(at) = steps.iter().position(|step| is_dispatcher(scene, step)) {
+        finding.cause = Cause::Sockets;
+        finding.subject = at + 1;
+        return true;
+    }
     let from = steps.len().saturating_sub(NEAR);
     for (at, step) in steps.iter().enumerate().skip(from).rev() {
         let EdgeName::String(name) = step.edge.name else { continue };
@@ -294,6 +300,14 @@ fn weak_map_of(scene: &Scene, entry: &[u8]) -> Option<Node> {
         .retainers(table)
         .find(|retainer| scene.snapshot.edge_name(&retainer.edge) == "table")
         .map(|retainer| retainer.from)
+}
+
+/// The property of the global object by which undici finds its agent, fetch's too.
+fn is_dispatcher(scene: &Scene, step: &Step) -> bool {
+    step.edge.kind == EdgeKind::Property
+        && is_global(scene, step.from)
+        && matches!(step.edge.name, EdgeName::String(name)
+            if scene.snapshot.raw_string(name).starts_with(b"<symbol undici.globalDispatcher."))
 }
 
 fn is_agent(scene: &Scene, node: Node) -> bool {

@@ -1,0 +1,21 @@
+'use strict';
+// What fetch keeps for responses that nobody reads: sockets, whatever of undici's they hang from.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { requireNative } = require('../lib/native.js');
+const { runProgram } = require('./causes/run.js');
+const { seeded } = require('./causes/names.js');
+
+test('unread responses of fetch are sockets of its dispatcher', async (t) => {
+  const source = `const http = require('node:http');
+const server = http.createServer((req, res) => res.end('x'.repeat(500_000))).listen(0, '127.0.0.1', () => {
+  const unread = [];
+  drive(async () => unread.push(await fetch('http://127.0.0.1:' + server.address().port)));
+});`;
+  const { dir, snapshots } = await runProgram({ title: 'fetch', kind: 'cjs', files: { 'main.js': source }, expect: null }, { random: seeded(7), steps: 20 });
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const [{ cause, name, path }] = JSON.parse(await requireNative().analyzeSnapshots(snapshots)).suspects;
+  assert.deepEqual([cause, path], ['sockets', ['global', name]]);
+  assert.match(name, /^undici\.globalDispatcher\.\d$/);
+});
