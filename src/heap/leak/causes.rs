@@ -199,9 +199,8 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
     const NEAR: usize = 7;
     let snapshot = scene.snapshot;
     // Whatever fetch keeps is kept for a socket, however far down.
-    if let Some(at) = steps.iter().position(|step| is_dispatcher(scene, step)) {
+    if steps.iter().any(|step| is_dispatcher(scene, step)) {
         finding.cause = Cause::Sockets;
-        finding.subject = at + 1;
         return true;
     }
     let from = steps.len().saturating_sub(NEAR);
