@@ -1,6 +1,6 @@
 //! What kind of leak it is: the graph's signature of each cause.
 
-use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind};
+use super::super::{EdgeKind, EdgeName, Node, NodeKind};
 use super::route::{Step, is_global};
 use super::scene::Scene;
 
@@ -90,7 +90,6 @@ struct Composition {
     sockets: u64,
     streams: u64,
     promises: u64,
-    listeners: u64,
     agents: u64,
     resolvers: u64,
     captured: Option<(u64, String)>,
@@ -132,10 +131,6 @@ pub(super) fn find(
         Cause::Streams
     } else if most(composition.promises) {
         Cause::Promises
-    } else if most(composition.listeners)
-        && steps.last().is_some_and(|step| scene.is_internal_context(step.from))
-    {
-        Cause::Listeners
     } else if most(composition.buffers) || container == Cause::Buffers {
         Cause::Buffers
     } else if most(composition.contexts) {
@@ -144,10 +139,6 @@ pub(super) fn find(
         container
     };
     finding.detail = match finding.cause {
-        Cause::Listeners => {
-            finding.event = sample.iter().find_map(|&item| event_of_signal(scene, item));
-            Detail::DerivedSignals
-        }
         Cause::Sockets if composition.agents == 0 => Detail::Connections,
         Cause::Map | Cause::Set | Cause::Object | Cause::Array | Cause::Closure
             if most(composition.resolvers) =>
@@ -227,6 +218,13 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
                 finding.detail = Detail::DerivedSignals;
                 finding.event = Some("abort".to_owned());
                 finding.subject = at;
+                return true;
+            }
+            // Where Node keeps the signals that somebody listens to.
+            (EdgeKind::Context, b"gcPersistentSignals") if scene.is_internal_context(step.from) => {
+                finding.cause = Cause::Listeners;
+                finding.detail = Detail::DerivedSignals;
+                finding.event = Some("abort".to_owned());
                 return true;
             }
             (EdgeKind::Context, b"timerListMap" | b"timerListQueue" | b"immediateQueue")
@@ -317,15 +315,6 @@ fn is_agent(scene: &Scene, node: Node) -> bool {
         >= 2
 }
 
-/// What a signal's listeners wait for: the first type in its Map.
-fn event_of_signal(scene: &Scene, signal: Node) -> Option<String> {
-    let types = scene.property(signal, "<symbol kEvents>")?;
-    let table = scene.internal(types, "table")?;
-    let is_type = |edge: &Edge| scene.snapshot.kind(edge.to) == NodeKind::String;
-    let first = scene.snapshot.edges(table).find(is_type)?;
-    Some(scene.snapshot.name(first.to).into_owned())
-}
-
 /// The listeners of an EventTarget hang in a Map by type: the key stands before the value in its table.
 fn event_of_target(scene: &Scene, steps: &[Step]) -> Option<String> {
     let snapshot = scene.snapshot;
@@ -381,7 +370,6 @@ impl Composition {
                         return self.sockets += bytes;
                     }
                     Some(Kind::Timer) if node == top => return self.timers += bytes,
-                    Some(Kind::Listener) if node == top => return self.listeners += bytes,
                     Some(Kind::Promise) if node == top => return self.promises += bytes,
                     Some(Kind::Stream) if node == top => return self.streams += bytes,
                     // A request or a response has a connection, but somebody kept the exchange.
@@ -429,7 +417,6 @@ impl Composition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Timer,
-    Listener,
     Promise,
     Socket,
     Agent,
@@ -480,9 +467,6 @@ fn kind_of(scene: &Scene, node: Node) -> Option<Kind> {
         }
         b"Timeout" | b"Immediate" | b"TimersList" if scene.is_internal_code(node) => {
             Some(Kind::Timer)
-        }
-        b"Listener" | b"AbortSignal" | b"EventTarget" if scene.is_internal_code(node) => {
-            Some(Kind::Listener)
         }
         _ if is_agent(scene, node) => Some(Kind::Agent),
         _ => is_stream.then_some(Kind::Stream),
