@@ -37,15 +37,16 @@ function readTrace(file) {
 
 /** SplitMix32: the same stream on every machine. */
 function generator(seed) {
-  let state = Math.imul(seed + 1, 0x9e3779b9);
-  const next = () => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return (z ^ (z >>> 15)) >>> 0;
-  };
+  // Streams of one increment are each other's, shifted, unless they begin far apart.
+  let state = scramble(seed + 1);
+  const next = () => scramble((state = (state + 0x9e3779b9) | 0));
   return () => (next() * 2 ** 21 + (next() >>> 11)) / 2 ** 53;
+}
+
+function scramble(word) {
+  let z = Math.imul(word ^ (word >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return (z ^ (z >>> 15)) >>> 0;
 }
 
 /** Requests of Zipf popularity `s`; with `every`, the ranks rotate by a tenth of the keys that often. */
