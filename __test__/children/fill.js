@@ -30,7 +30,9 @@ const timer = setInterval(() => {
   states.add(verdict.state);
   if (verdict.state === 'filling') names.add(verdict.cache?.name);
   if (full === 0 && cache.size >= MAX) full = Date.now();
-  const settled = full > 0 && Date.now() - full > 2000 && verdict.state === 'steady';
+  // The verdict is read at once, the event comes with the next tick.
+  const told = said.length === 0 || said.at(-1).startsWith('recovered');
+  const settled = full > 0 && Date.now() - full > 2000 && verdict.state === 'steady' && told;
   if (!settled && Date.now() - begun < 40_000) return;
   clearInterval(timer);
   watcher.stop();
