@@ -28,9 +28,19 @@ test('sockets of one file, and the signals that Node keeps, are the same under t
   assert.equal(mergeSuspects([agent], [fromTracker({ cause: 'sockets', name: '127.0.0.1:80' })]).length, 1);
   const global = fromSnapshot({ cause: 'sockets', name: 'undici.globalDispatcher.1', file: null, line: null, column: null });
   assert.equal(mergeSuspects([global], [fromTracker({ cause: 'sockets', name: '127.0.0.1:80' })]).length, 1);
-  const kept = fromSnapshot({ cause: 'set', name: 'gcPersistentSignals', file: '/app/serve.js', line: 13 });
-  const [merged, ...others] = mergeSuspects([kept], [fromTracker({ name: 'AbortSignal.any' })]);
+  const kept = { cause: 'listeners', name: 'abort', file: '/app/serve.js', line: 13, path: ['module node:internal/abort_controller', 'gcPersistentSignals', 'abort'] };
+  const [merged, ...others] = mergeSuspects([fromSnapshot(kept)], [fromTracker({ name: 'AbortSignal.any' })]);
   assert.deepEqual([merged.name, merged.line, merged.bytes, others], ['AbortSignal.any', 12, 1000, []]);
+  assert.equal(mergeSuspects([fromSnapshot({ ...kept, file: '/app/other.js' })], [fromTracker({ name: 'AbortSignal.any' })]).length, 2);
+});
+
+const timers = (delay) => fromTracker({ cause: 'timers', name: 'setTimeout', path: ['active timers of Node', `setTimeout, ${delay} ms`, 'serve'] });
+
+test("Node's list of timers of one delay is the tracker's of that delay", () => {
+  const listed = fromSnapshot({ cause: 'timers', name: 'setTimeout, 500 ms', file: null, line: null, column: null });
+  const [merged, ...others] = mergeSuspects([listed], [timers(500)]);
+  assert.deepEqual([merged.name, merged.file, merged.line, merged.bytes, others], ['setTimeout', '/app/serve.js', 12, 1000, []]);
+  assert.equal(mergeSuspects([listed], [timers(60)]).length, 2);
 });
 
 const answers = (perMinute) => fromTracker({ cause: 'promises', name: 'answer', tracked: { ...fromTracker().tracked, perMinute } });

@@ -15,15 +15,16 @@ const KEEPERS = new Set(['array', 'map', 'set', 'object']);
  */
 const ABOUT = 2;
 const OUR_CACHES = path.join(__dirname, '../cache/');
-/** What Node's own containers count: a snapshot knows them by the name that they have in Node. */
-const OF_NODE = new Map([['gcPersistentSignals', 'AbortSignal.any']]);
+/** Where Node keeps the signals that others derive from: a snapshot sees the listeners there, a tracker what derives. */
+const DERIVED_SIGNALS = /\b(gcPersistentSignals|kDependantSignals)\b/;
 
-const nameOf = ({ name }) => OF_NODE.get(name) ?? name;
-const isNodes = (suspect) => OF_NODE.has(suspect.name);
-const sameName = (a, b) => (a.cause === b.cause || isNodes(a)) && a.name !== '' && nameOf(a) === b.name;
+const sameName = (a, b) => a.cause === b.cause && a.name !== '' && a.name === b.name;
 const sameFile = (a, b) => a.file !== null && a.file === b.file;
 const samePlace = (a, b) => sameFile(a, b) && a.line === b.line;
 const sameKind = (a, b) => a.cause === b.cause && (ONE_A_FILE.has(a.cause) ? a.file === null || sameFile(a, b) : sameFile(a, b) && (a.line === null || b.line === null));
+const sameSignals = (a, b) => b.name === 'AbortSignal.any' && a.path.some((step) => DERIVED_SIGNALS.test(step)) && (a.file === null || sameFile(a, b));
+/** Node's lists of timers know their delay; the tracker's path has the two as one step. */
+const sameTimers = (a, b) => a.cause === 'timers' && b.cause === 'timers' && a.file === null && b.path.includes(a.name);
 /** A snapshot sees what our caches are made of, a tracker knows the cache. */
 const sameCache = (a, b) => b.path[0] === 'caches' && a.file !== null && a.file.startsWith(OUR_CACHES);
 const siteOf = (a, b) => a.sites.some((site) => [b, ...b.sites].some((other) => samePlace(site, other)));
@@ -37,7 +38,7 @@ const keeps = (a, b, minutes) => {
 const MOST = 0.5;
 
 /** The surest first. */
-const RULES = [samePlace, sameName, siteOf, sameKind, sameCache, keeps];
+const RULES = [samePlace, sameName, sameSignals, sameTimers, siteOf, sameKind, sameCache, keeps];
 
 /**
  * In order: what a snapshot shows to be most of the growth, or a tracker counted too; what a tracker alone
