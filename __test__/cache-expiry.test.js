@@ -1,6 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { createHook } = require('node:async_hooks');
 const fc = require('fast-check');
 const { BoundedMap } = require('..');
 const { structureOf } = require('../lib/cache/bounded-map.js');
@@ -20,8 +21,29 @@ function large(onEvict = () => {}) {
 const endings = (map) => structureOf(map).endings;
 /** The event loop stands still meanwhile: the answer is the native thread's, and no timer takes it first. */
 const answer = (map) => {
+  assert.ok(endings(map).asked);
   while (!endings(map).answered);
 };
+
+test('a map whose clock throws is not swept again before its time', () => {
+  const time = { now: 0 };
+  const map = new BoundedMap({
+    max: 2,
+    clock: () => {
+      if (time.now > 0) throw new Error('no time');
+      return 0;
+    },
+  });
+  map.set('key', 1, { ttl: 10 });
+  time.now = 20;
+  const timers = [];
+  const hook = createHook({ init: (id, type) => type === 'Timeout' && timers.push(id) }).enable();
+  sweep();
+  hook.disable();
+  assert.deepEqual(timers, []);
+  time.now = 0;
+  assert.equal(map.get('key'), 1);
+});
 
 test('what ended in a large map is found by the native thread, and removed in batches', { timeout: 60_000 }, () => {
   const reasons = [];

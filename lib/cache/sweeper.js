@@ -52,15 +52,14 @@ function sweepAgain() {
   sweep();
 }
 
-/** What a listener throws here has no caller: it becomes a warning, once. */
+/** What a listener or a clock throws here has no caller: it becomes a warning, once, and the map waits for the next period. */
 function contained(map, sweepOne) {
   try {
     return sweepOne(map);
   } catch (error) {
-    if (warned) return true;
+    if (!warned) process.emitWarning(`an onEvict callback threw while expired entries were removed: ${error?.stack ?? error}`, { code: 'ERR_PLIMSOLL_CALLBACK' });
     warned = true;
-    process.emitWarning(`an onEvict callback threw while expired entries were removed: ${error?.stack ?? error}`, { code: 'ERR_PLIMSOLL_CALLBACK' });
-    return true;
+    return false;
   }
 }
 
