@@ -30,10 +30,10 @@ function rows(env) {
   } finally {
     watcher.stop();
   }
-  const { profiler, fork } = native.snapshotSupport();
+  const { profiler, fork, nearLimit } = native.snapshotSupport();
   list.push(
     ['forked snapshots', offBecause(fork)],
-    ['snapshot near limit', offBecause(fork)],
+    ['snapshot near limit', offBecause(nearLimit)],
     ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
   );
   list.push(['static scan', offBecause(findScanner(env) === undefined ? 'plimsoll-scan, which ships apart, is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);

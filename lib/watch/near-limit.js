@@ -3,6 +3,7 @@
 // the limit is raised a little, and the service goes on, or dies with the file on disk.
 
 const v8 = require('node:v8');
+const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { learnBuiltIns } = require('../snapshot/built-ins.js');
 const { resolve } = require('../snapshot/options.js');
@@ -17,7 +18,9 @@ class NearLimit {
 
   /** @param {Record<string, unknown>} options of takeSnapshot */
   constructor(options) {
-    const { SnapshotEmergency } = requireNative();
+    const { SnapshotEmergency, snapshotSupport } = requireNative();
+    const { nearLimit: reason } = snapshotSupport();
+    if (reason) throw new PlimsollError('ERR_PLIMSOLL_UNAVAILABLE', reason);
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
     const { keepAlive: _, ...request } = resolve({ ...options, reason: 'near-limit' });
     this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });

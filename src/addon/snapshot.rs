@@ -10,7 +10,7 @@ use napi_derive::napi;
 
 use super::error::{Error, Result, error};
 use crate::sampler::borrowed::Borrowing;
-use crate::snapshot::emergency::Emergency;
+use crate::snapshot::emergency::{self, Emergency};
 use crate::snapshot::error::Error as Refusal;
 use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
@@ -234,12 +234,18 @@ pub struct SnapshotSupport {
     pub profiler: Option<String>,
     /// Why snapshots are not forked; null when they are.
     pub fork: Option<String>,
+    /// Why none is taken near the heap's limit; null when one is.
+    pub near_limit: Option<String>,
 }
 
 /// What works here, for `plimsoll doctor`.
 #[napi(catch_unwind)]
 pub fn snapshot_support() -> SnapshotSupport {
-    SnapshotSupport { profiler: Profiler::find().err(), fork: fork::support().err() }
+    SnapshotSupport {
+        profiler: Profiler::find().err(),
+        fork: fork::support().err(),
+        near_limit: emergency::near_limit_support().err(),
+    }
 }
 
 impl TryFrom<SnapshotRequest> for Request {

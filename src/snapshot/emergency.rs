@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::error::Error;
-use super::fork::{Child, Failure, Prepared, Scene};
+use super::fork::{self, Child, Failure, Prepared, Scene};
 use super::job::Step;
 use super::room::{Builder, Heap};
 use super::session::{Request, Session};
 use crate::os;
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
-use crate::v8::{heap_limit, interrupt};
+use crate::v8::{heap_limit, interrupt, missing};
 
 /// How often the isolate's thread tries to find V8's workers idle, with growing pauses between.
 const BAD_MOMENTS: u32 = 10;
@@ -44,6 +44,16 @@ struct Shared {
     /// Whether a thread looks after the deadline.
     timed: bool,
     step: Step,
+}
+
+/// Why no snapshot is taken near the heap's limit: it takes the fork, the isolate and V8's callback.
+///
+/// # Errors
+/// The first that is not there.
+pub fn near_limit_support() -> Result<(), String> {
+    fork::support()?;
+    Isolate::current().ok_or_else(|| missing("its isolate"))?;
+    heap_limit::support()
 }
 
 impl Emergency {
@@ -186,7 +196,7 @@ impl Emergency {
 /// # Safety
 /// As [`Emergency::take`].
 unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Error> {
-    super::fork::support().map_err(|why| Error::Unavailable { why })?;
+    fork::support().map_err(|why| Error::Unavailable { why })?;
     let begun = Instant::now();
     let mut session = Session::begin(request)?;
     let partial = session.open(Builder::Child)?;

@@ -5,7 +5,7 @@ use std::mem::transmute;
 use std::sync::OnceLock;
 
 use super::heap_statistics::Isolate;
-use super::lookup;
+use super::{lookup, missing};
 
 /// `v8::NearHeapLimitCallback`: data, the current and the initial limit; answers with the new one.
 pub type Callback = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
@@ -23,6 +23,14 @@ fn functions() -> Option<(Add, Remove)> {
             (transmute::<*mut c_void, Add>(add), transmute::<*mut c_void, Remove>(remove))
         })
     })
+}
+
+/// Why V8 cannot be asked to call.
+///
+/// # Errors
+/// Where it does not export the means.
+pub fn support() -> Result<(), String> {
+    functions().map(|_| ()).ok_or_else(|| missing("v8::Isolate::AddNearHeapLimitCallback"))
 }
 
 /// Calls `callback` before anyone who registered earlier; false where V8 does not export the means.
@@ -44,5 +52,15 @@ pub unsafe fn remove(isolate: Isolate, callback: Callback) {
     if let Some((_, remove)) = functions() {
         // SAFETY: the caller's promise; 0 restores no limit.
         unsafe { remove(isolate.as_ptr(), callback, 0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_v8_it_says_what_is_missing() {
+        assert!(support().is_err_and(|why| why.contains("AddNearHeapLimitCallback")));
     }
 }

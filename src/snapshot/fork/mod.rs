@@ -82,9 +82,10 @@ mod elsewhere {
     /// Always.
     pub fn support() -> Result<(), String> {
         Err(format!(
-            "snapshots are forked on Linux x64 with glibc alone; this is {} {}",
+            "snapshots are forked on Linux x64 with glibc alone; this is {} {}{}",
             std::env::consts::OS,
-            std::env::consts::ARCH
+            std::env::consts::ARCH,
+            if cfg!(target_env = "musl") { " with musl" } else { "" }
         ))
     }
 
