@@ -6,7 +6,7 @@ const { parentPort, workerData } = require('node:worker_threads');
 const { watch } = require('../..');
 
 const { role, dir } = workerData;
-const watcher = watch({ interval: 50, window: 1000, snapshotOn: ['leak'], report: [], cooldown: 0, dir });
+const watcher = watch({ interval: 50, window: 1000, snapshotOn: ['leak'], report: [], cooldown: 0, dir, probeBudget: 0.1 });
 const KILOBYTE = Array.from({ length: 128 }, () => 0);
 // A name that no source has: the text of this file is in the heap of every thread.
 const name = `OnlyIn${role}`;
