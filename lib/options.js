@@ -72,8 +72,9 @@ const SHAPES = {
 const EXAMPLES = { duration: { js: ' in ms', text: ' like 30s or 15m' }, size: { js: ' in bytes', text: ' like 512m or 2g' } };
 const UNITS = { duration: DURATION_UNITS, size: SIZE_UNITS };
 
-/** A bound as the environment and flags take it: in the largest unit that it is whole in. */
+/** A value as the environment and flags take it: a number in the largest unit that it is whole in. */
 function spelt({ type }, value) {
+  if (typeof value !== 'number') return String(value);
   const units = Object.entries(UNITS[type] ?? {});
   const [unit, size] = units.findLast(([, each]) => value >= each && value % each === 0) ?? ['', 1];
   return `${value / size}${unit}`;
@@ -217,4 +218,4 @@ function editDistance(a, b) {
   return row[b.length];
 }
 
-module.exports = { OPTIONS, check, resolveOptions, optionsFromEnv, unknownOption, suggest, parseDuration, parseSize };
+module.exports = { OPTIONS, check, resolveOptions, optionsFromEnv, unknownOption, suggest, spelt, parseDuration, parseSize };

@@ -2,7 +2,7 @@
 // plimsoll run app.js: the application under watch, and a report however it ends.
 
 const path = require('node:path');
-const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions } = require('../options.js');
+const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions, spelt } = require('../options.js');
 const { PlimsollTypeError } = require('../errors.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
@@ -15,7 +15,21 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** Intervals that a window has at the least. */
 const READINGS = 12;
 
+/** A diagnostic session: evidence from the first suspicion on, and none withheld for an earlier run. */
+const SESSION = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOLDOWN: '0' };
+
 const flags = OPTIONS.filter((option) => option.flag !== undefined && !['report', 'log'].includes(option.name));
+
+/** What the help calls a value. */
+const VALUES = { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B', signal: 'NAME' };
+
+/** An option of the watch as parseArgs and the help take it. */
+function asFlag(option) {
+  const { type, docs, env, default: byDefault } = option;
+  if (type === 'boolean' && !byDefault) return { type: 'boolean', description: docs };
+  const here = SESSION[env] ?? (byDefault === undefined ? undefined : spelt(option, byDefault));
+  return { type: 'string', value: VALUES[type], description: here === undefined ? docs : `${docs} (${here})` };
+}
 
 /** Options of run itself, then those of the watch (docs/options.md). */
 const options = {
@@ -23,11 +37,8 @@ const options = {
   json: { type: 'string', value: 'FILE', description: 'write the report as JSON' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
   quiet: { type: 'boolean', description: 'say nothing while the program runs' },
-  ...Object.fromEntries(flags.map(({ flag, type, docs, default: byDefault }) => [flag.slice(2), { type: type === 'boolean' && byDefault === false ? 'boolean' : 'string', value: { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B' }[type], description: docs }])),
+  ...Object.fromEntries(flags.map((option) => [option.flag.slice(2), asFlag(option)])),
 };
-
-/** A diagnostic session: evidence from the first suspicion on, and none withheld for an earlier run. */
-const SESSION = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOLDOWN: '0' };
 
 /** The environment that carries the flags to the preload. */
 function environmentOf(values) {
@@ -103,7 +114,7 @@ async function run(values, positionals, io) {
 module.exports = {
   summary: 'run a program under watch, and report what leaked',
   usage: '[options] app.js [args]',
-  example: 'npx plimsoll run --window 30s --duration 2m --json report.json server.js',
+  example: 'npx plimsoll run --window 30s --duration 2m --limit 512m --html report.html server.js',
   exits: "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 2 for bad usage",
   options,
   positionals: true,
