@@ -38,6 +38,14 @@ plimsoll: heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB
   );
 });
 
+test('places in one line of source are one site, and what is known goes before what is not', () => {
+  const at = (column, share) => ({ function: null, file: '/srv/app/server.js', line: 3, column, share });
+  const sitesOf = (sites) => render({ ...leakReport(), suspects: [{ ...leakReport().suspects[0], sites }] }, { width: 100, cwd }).match(/(?<=allocated by {2}).*/g);
+  const unknown = { function: null, file: null, line: null, column: null, share: 0.03 };
+  assert.deepEqual(sitesOf([at(168, 0.5), { ...at(1, 0.2), function: 'login' }, at(19, 0.25), unknown]), ['(anonymous) (server.js:3) 75 %', 'login (server.js:3) 20 %']);
+  assert.deepEqual(sitesOf([unknown]), ['(anonymous) 3 %']);
+});
+
 test('each state has its sentence', () => {
   const MB = 2 ** 20;
   const figures = { bytesPerMinute: 2 * MB, limitBytes: 512 * MB, msToLimit: 3_600_000, observedMs: 900_000 };

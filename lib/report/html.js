@@ -12,7 +12,7 @@ const { excerpt, readSource } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
-const { KIND, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
+const { KIND, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 /** So that no heap, however odd, makes a page that a browser cannot show. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
@@ -120,7 +120,7 @@ function card(suspect, number, { cwd, read, times }) {
     where && ['defined at', html`<span class="place">${where}</span>`],
     suspect.package && ['package', packageName(suspect.package)],
     steps.length > 0 && ['held by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
-    sites.length > 0 && [siteVerb(cause), html`<ul class="sites">${sites.slice(0, MOST.sites).map((site) => html`<li>${siteLine(site, cwd)}</li>`)}</ul>`],
+    sites.length > 0 && [siteVerb(cause), html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`],
     advice && ['try', html`<code class="advice">${advice}</code>`],
   ].filter(Boolean);
   return html`<article class="card suspect">
@@ -253,7 +253,7 @@ function trackers({ report, cwd }) {
   const all = report.trackers ?? [];
   if (all.length === 0) return null;
   const rows = all.map(({ kind, name, count: n, growth, sites = [] }) => ({
-    cells: [html`${kind}${name && html` of <code>${name}</code>`}`, count(n), growth == null ? '' : `${growth > 0 ? '+' : ''}${count(growth)}`, html`<ul class="sites">${sites.slice(0, MOST.sites).map((site) => html`<li>${siteLine(site, cwd)}</li>`)}</ul>`],
+    cells: [html`${kind}${name && html` of <code>${name}</code>`}`, count(n), growth == null ? '' : `${growth > 0 ? '+' : ''}${count(growth)}`, html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`],
   }));
   return section('Listeners, timers, promises, sockets', table('What is tracked', [['what', false], ['now', true], ['growth', true], ['from', false]], rows));
 }

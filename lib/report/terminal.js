@@ -4,7 +4,7 @@
 const { styleText } = require('node:util');
 const { adviceFor } = require('./caches.js');
 const { count, percent } = require('./units.js');
-const { KIND, printable, place, gained, extent, siteVerb, siteLine, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
+const { KIND, printable, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 const { cells, wrap } = require('./wrap.js');
 
 const LABEL = 14; // the column of `held by`, `allocated by`, `try`
@@ -107,7 +107,7 @@ function suspects(page, all, cwd) {
   shown.forEach((suspect, at) => {
     page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
     detail(page, 'held by', suspect.path.length === 0 ? '' : chain(suspect.path));
-    for (const site of suspect.sites.slice(0, SITES)) detail(page, siteVerb(suspect.cause), siteLine(site, cwd));
+    for (const line of siteLines(suspect.sites, cwd, SITES)) detail(page, siteVerb(suspect.cause), line);
     detail(page, 'try', suspect.advice ? printable(suspect.advice) : '');
   });
   if (all.length > SUSPECTS) page.add('     ', `and ${count(all.length - SUSPECTS)} more in the report`, 'dim');
@@ -140,7 +140,7 @@ function cacheLine(cache, cwd) {
 
 function trackerLine({ kind, name, count: n, growth, sites = [] }, cwd) {
   const grown = growth ? ` (${growth > 0 ? '+' : ''}${count(growth)})` : '';
-  const from = sites.length === 0 ? '' : `, ${siteLine(sites[0], cwd)}`;
+  const from = siteLines(sites, cwd, 1).map((line) => `, ${line}`).join('');
   return `${printable(kind)}${name ? ` of ${printable(name)}` : ''}: ${count(n)}${grown}${from}`;
 }
 

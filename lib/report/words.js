@@ -90,6 +90,24 @@ function siteLine(site, cwd) {
   return `${name}${where && ` (${where})`}${size}`;
 }
 
+/** Adds up what is known of both. */
+const sum = (a, b) => (a == null || b == null ? (a ?? b) : a + b);
+
+/**
+ * The first `most` of the sites as lines. Those that would read alike, columns of one line of source, are one; of which
+ * nothing is known are left out where something is known of others.
+ */
+function siteLines(sites, cwd, most) {
+  const merged = new Map();
+  const known = sites.filter((site) => site.function || site.file);
+  for (const site of known.length > 0 ? known : sites) {
+    const key = JSON.stringify([site.function, site.file, site.line]);
+    const other = merged.get(key);
+    merged.set(key, other === undefined ? site : { ...other, share: sum(other.share, site.share), count: sum(other.count, site.count) });
+  }
+  return [...merged.values()].slice(0, most).map((site) => siteLine(site, cwd));
+}
+
 /** `forked, 17 ms pause` */
 function taken({ method, pauseMs, bytes: size }) {
   const how = { fork: 'forked', 'in-process': 'in process', inspector: 'through the inspector', file: 'from disk' }[method] ?? printable(method);
@@ -168,4 +186,4 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLine, taken, trend, headline, cacheName, cacheBytes, hitRatio };
+module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLines, taken, trend, headline, cacheName, cacheBytes, hitRatio };
