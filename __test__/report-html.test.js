@@ -172,6 +172,7 @@ test('in a browser', { skip: findChromium() === null && 'no Chromium here: apt-g
     for (const report of [leakReport(), hostileReport('x'.repeat(300)), steadyReport()]) {
       const page = await open(report, { width: 360, height: 800 });
       assert.ok((await page.evaluate('document.documentElement.scrollWidth')) <= 360);
+      assert.deepEqual(await page.evaluate('[...document.querySelectorAll("td")].filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)'), [], 'no cell runs into the next');
       page.close();
     }
   });

@@ -38,12 +38,19 @@ plimsoll: heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB
   );
 });
 
-test('places in one line of source are one site, and what is known goes before what is not', () => {
-  const at = (column, share) => ({ function: null, file: '/srv/app/server.js', line: 3, column, share });
-  const sitesOf = (sites) => render({ ...leakReport(), suspects: [{ ...leakReport().suspects[0], sites }] }, { width: 100, cwd }).match(/(?<=allocated by {2}).*/g);
+/** Of an anonymous function in line 3 of the server. */
+const siteAt = (column, share) => ({ function: null, file: '/srv/app/server.js', line: 3, column, share });
+
+/** The sites that the terminal shows of a suspect with these. */
+function sitesShown(sites) {
+  const [suspect] = leakReport().suspects;
+  return render({ ...leakReport(), suspects: [{ ...suspect, sites }] }, { width: 100, cwd }).match(/(?<=allocated by {2}).*/g);
+}
+
+test('places in one line of source are one site, and one of which nothing is known does not stand beside others', () => {
   const unknown = { function: null, file: null, line: null, column: null, share: 0.03 };
-  assert.deepEqual(sitesOf([at(168, 0.5), { ...at(1, 0.2), function: 'login' }, at(19, 0.25), unknown]), ['(anonymous) (server.js:3) 75 %', 'login (server.js:3) 20 %']);
-  assert.deepEqual(sitesOf([unknown]), ['(anonymous) 3 %']);
+  assert.deepEqual(sitesShown([siteAt(168, 0.5), { ...siteAt(1, 0.2), function: 'login' }, siteAt(19, 0.25), unknown]), ['(anonymous) (server.js:3) 75 %', 'login (server.js:3) 20 %']);
+  assert.deepEqual(sitesShown([unknown]), ['(anonymous) 3 %']);
 });
 
 test('each state has its sentence', () => {
