@@ -9,8 +9,8 @@ const { runProgram } = require('./causes/run.js');
 const { seeded } = require('./causes/names.js');
 
 /** What is said of memory outside of the heap, of a program whose step is `step(i)`. */
-async function suspectsOf(t, source) {
-  const program = { title: 'WebAssembly', kind: 'cjs', files: { 'main.js': source }, expect: null };
+async function suspectsOf(t, source, packages = {}) {
+  const program = { title: 'WebAssembly', kind: 'cjs', files: { 'main.js': source, ...packages }, expect: null };
   const { dir, snapshots } = await runProgram(program, { random: seeded(7), steps: 400 });
   t.after(() => fs.rmSync(dir, { recursive: true }));
   const { suspects, notes } = JSON.parse(await requireNative().analyzeSnapshots(snapshots, JSON.stringify({ channel: 'external' })));
@@ -59,4 +59,15 @@ globalThis[dispatcher] = new EventEmitter();
 globalThis[dispatcher].parser = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from('0061736d010000000503010001070a01066d656d6f72790200', 'hex'))).exports;
 drive(() => figures);`);
   assert.deepEqual(memories, []);
+});
+
+test("that of a package is the package's, though plimsoll has a property of its name", async (t) => {
+  const engine = `const { exports: own } = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from('0061736d010000000503010001070a01066d656d6f72790200', 'hex')));
+let cached = null;
+exports.engine = () => (cached ??= Promise.resolve({ own }));`;
+  const main = `require(${JSON.stringify(path.join(__dirname, '../index.js'))}).watch({ snapshotOn: [], report: [] });
+const { engine } = require('engine');
+drive(() => engine());`;
+  const { memories } = await suspectsOf(t, main, { 'node_modules/engine/index.js': engine });
+  assert.deepEqual(memories.map(({ file }) => file.split('/').at(-2)), ['engine']);
 });

@@ -4,10 +4,12 @@
 use super::pyramid::BUCKETS;
 use super::verdict::Channel;
 
-/// Collections in a row that show no new floor before the suspicion is dropped.
+/// Collections in a row that show no new floor before the suspicion is dropped; a next one is dropped by the first.
 const REFUTED: u32 = 3;
-/// After each refuted suspicion the pause doubles, up to this many windows.
+/// After each dropped suspicion the pause doubles, from two spacings up to this many windows.
 const LONGEST_PAUSE: u64 = 16;
+/// A floor so many steps below the highest is where growth may begin anew.
+const FALLEN: u64 = 40;
 /// A collection of this many bytes takes about a millisecond of the loop: what is marked in small steps before
 /// the pause is in no pause.
 const BYTES_PER_MS: u64 = 1 << 20;
@@ -22,8 +24,6 @@ struct Armed {
     channel: Channel,
     spacing: u64,
     highest: Option<u64>,
-    /// The highest floor that the suspicion before has shown.
-    before: Option<u64>,
     refuted: u32,
     confirmed: bool,
 }
@@ -42,8 +42,10 @@ pub(super) struct Prober {
     armed: Option<Armed>,
     /// The highest floor that earlier suspicions of each channel have shown.
     highest: [Option<u64>; 3],
-    pause: u64,
+    /// Suspicions dropped since a floor last rose.
+    dropped: u32,
     paused_until: u64,
+    /// When the last question was due, and when the last mark-compact was.
     asked: Option<u64>,
     collected: Option<u64>,
     /// Probes that were answered.
@@ -65,7 +67,7 @@ impl Prober {
             cost_ms: 0.0,
             armed: None,
             highest: [None; 3],
-            pause: 1,
+            dropped: 0,
             paused_until: 0,
             asked: None,
             collected: None,
@@ -82,8 +84,7 @@ impl Prober {
         let armed = self.armed.get_or_insert(Armed {
             channel,
             spacing,
-            highest: None,
-            before: self.highest[channel as usize],
+            highest: self.highest[channel as usize],
             refuted: 0,
             confirmed: false,
         });
@@ -94,21 +95,15 @@ impl Prober {
     pub fn confirm(&mut self, now: u64, channel: Channel, spacing: u64) {
         self.release(now);
         if self.most > 0.0 {
-            self.armed = Some(Armed {
-                channel,
-                spacing,
-                highest: None,
-                before: None,
-                refuted: 0,
-                confirmed: true,
-            });
+            self.armed =
+                Some(Armed { channel, spacing, highest: None, refuted: 0, confirmed: true });
         }
     }
 
     /// The confirmed suspicion was taken back.
     pub fn release(&mut self, now: u64) {
         self.armed = None;
-        (self.pause, self.paused_until) = (1, now);
+        (self.dropped, self.paused_until) = (0, now);
     }
 
     /// A mark-compact happened. `floor` is the suspect channel's, `step` the least rise that confirms.
@@ -132,20 +127,21 @@ impl Prober {
         }
         let Some(armed) = &mut self.armed else { return };
         let floor = floor[armed.channel as usize];
-        match armed.highest {
-            Some(highest) if floor < highest.saturating_add(step) => armed.refuted += 1,
-            _ => (armed.highest, armed.refuted) = (Some(floor), 0),
+        let risen = |highest: u64| floor >= highest.saturating_add(step);
+        if armed.highest.is_none_or(risen) {
+            (armed.highest, armed.refuted, self.dropped) = (Some(floor), 0, 0);
+            return;
         }
-        if armed.before.is_some_and(|before| floor >= before.saturating_add(step)) {
-            // It rose since the suspicion before: growth in steps, with rests between them.
-            armed.before = None;
-            self.pause = 1;
+        if armed.highest.is_some_and(|highest| floor.saturating_add(FALLEN * step) < highest) {
+            armed.highest = Some(floor);
         }
-        if armed.refuted >= REFUTED && !armed.confirmed {
-            self.highest[armed.channel as usize] = armed.highest.max(armed.before);
+        armed.refuted += 1;
+        if armed.refuted >= if self.dropped == 0 { REFUTED } else { 1 } && !armed.confirmed {
+            self.dropped += 1;
+            let pause = armed.spacing.saturating_mul(1 << self.dropped.min(32));
+            self.paused_until = now + pause.min(LONGEST_PAUSE * self.window);
+            self.highest[armed.channel as usize] = armed.highest;
             self.armed = None;
-            self.paused_until = now + self.pause * self.window;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -156,13 +152,13 @@ impl Prober {
         self.refilled = now;
         let Some(armed) = self.armed else { return false };
         let spacing = armed.spacing.max(self.affordable(armed.spacing));
-        let waited = |since: Option<u64>| since.is_none_or(|t| now.saturating_sub(t) >= spacing);
-        let due = waited(self.collected) && waited(self.asked);
-        if due && self.credit >= self.cost_ms {
-            self.asked = Some(now);
-            return true;
+        let due = self.collected.max(self.asked).map_or(now, |last| last + spacing);
+        if due > now || self.credit < self.cost_ms {
+            return false;
         }
-        false
+        // An interval that ends after the question was due must not put off the next one, or a bucket would be left out.
+        self.asked = Some(if now - due < spacing { due } else { now });
+        true
     }
 
     /// The spacing at which the credit lasts for a window of buckets of this width, but never so wide
@@ -203,9 +199,10 @@ mod tests {
 
     #[test]
     fn a_rising_floor_is_probed_once_a_bucket() {
+        // Though a bucket is two and a half intervals.
         let asked = life(0.005, 60, 1000, |t| t);
-        assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 2500));
-        assert!(asked.len() >= 19);
+        let buckets: Vec<u64> = asked.iter().map(|t| t / 2500).collect();
+        assert_eq!(buckets, (0..24).collect::<Vec<_>>());
     }
 
     #[test]
@@ -214,6 +211,24 @@ mod tests {
         let early = asked.iter().filter(|&&t| t < 1_000_000).count();
         let late = asked.iter().filter(|&&t| t >= 39_000_000).count();
         assert!(early <= 28 && late <= 8, "{early} {late}");
+    }
+
+    #[test]
+    fn between_steps_the_pauses_are_as_short_as_the_rests() {
+        // A step each twenty buckets: five floors are seen in each, at most a rest's half after it began.
+        let asked = life(0.005, 3600, 1000, |t| t / 50_000);
+        for rest in 1..70 {
+            let within = asked.iter().filter(|t| **t / 50_000 == rest).count();
+            assert!((3..9).contains(&within), "{rest}: {within}");
+        }
+    }
+
+    #[test]
+    fn growth_far_below_a_crest_is_probed_once_a_bucket() {
+        let floor = |t: u64| if t < 60_000 { t } else { t - 60_000 };
+        let asked = life(0.005, 300, 1000, floor);
+        let late = asked.iter().filter(|t| (70_000..120_000).contains(*t)).count();
+        assert!(late >= 15, "{late}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What one window of minima looks like: the rule, without state.
 
 use super::pyramid::BUCKETS;
-use super::stats::{correlation, curvature, mann_kendall, median, theil_sen};
+use super::stats::{chance_of_rising, correlation, curvature, mann_kendall, median, theil_sen};
 
 /// One bucket's minimum as the rule sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Point {
 pub struct Thresholds {
     /// Fewest points.
     pub points: usize,
-    /// Least deviate of the Mann-Kendall test, from eight points on; fewer must lie on a rising line.
+    /// Least deviate of the Mann-Kendall test, from ten points on; fewer must rise by as little chance.
     pub z: f64,
     /// Least growth, bytes: below it is noise whatever its share.
     pub bytes: f64,
@@ -40,14 +40,21 @@ const CERTAIN: f64 = 2.5;
 /// Growth that halves from half to half (or by whatever ratio) comes to rest; it must do so with this share
 /// of the headroom still free.
 const FREE_AT_REST: f64 = 0.5;
-/// Below this many points the Mann-Kendall test has no power.
-const ENOUGH: usize = 8;
-/// Fewer points are a line where none is further off than this share of the growth.
+/// From this many points on Kendall's S is nearly normal.
+const NORMAL: usize = 10;
+/// Fewer must rise so much that chance does it this often: that of a deviate of 3,
+const CHANCE: f64 = 0.0014;
+/// which fewer than this cannot reach: they must lie on a rising line,
+const RISING: usize = 6;
+/// which they do where none is further off than this share of the growth.
 const COLLINEAR: f64 = 0.15;
 /// The points must cover this share of the window, or a tooth of a sawtooth would do.
 const COVER: f64 = 7.0 / BUCKETS as f64;
-/// Where this share of the rise came at once it is a step: two of them are no trend either.
-const STEP: f64 = 0.45;
+/// Where this share of the rise came at once, beyond what even growth would show in that time, it is a step: two of
+/// them are no trend either.
+const STEP: f64 = 0.35;
+/// From this many points on a step may hide between two buckets.
+const ENOUGH: usize = 8;
 /// A rise of the load by this factor may explain growth that correlates with it so much: by much somehow,
 /// or by a little closely.
 const LOAD: [(f64, f64); 3] = [(1.25, 0.7), (1.1, 0.85), (1.05, 0.95)];
@@ -148,10 +155,14 @@ pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds)
     finding
 }
 
-/// The test for a trend; too few points for it must lie on a rising line.
+/// The test for a trend.
 fn rises(points: &[Point], finding: &Finding, thresholds: &Thresholds) -> bool {
-    if points.len() >= ENOUGH {
+    if points.len() >= NORMAL {
         return finding.z >= thresholds.z;
+    }
+    if points.len() >= RISING {
+        let values: Vec<f64> = points.iter().map(|p| p.value).collect();
+        return chance_of_rising(&values) <= CHANCE;
     }
     let mut residuals: Vec<f64> = points.iter().map(|p| p.value - finding.slope * p.t).collect();
     let middle = median(&mut residuals).unwrap_or(0.0);
@@ -182,10 +193,11 @@ fn last_third_above(values: &[f64]) -> bool {
 /// Much of the rise came from one point to the next, or to one of the next `few`: a step, which a leak would
 /// repeat.
 fn has_step(points: &[Point], few: usize) -> bool {
-    let least = STEP * (points[points.len() - 1].value - points[0].value);
+    let (first, last) = (points[0], points[points.len() - 1]);
+    let (rise, span) = (last.value - first.value, last.t - first.t);
+    let share = |from: &Point, to: &Point| (to.value - from.value) / rise - (to.t - from.t) / span;
     points.iter().enumerate().any(|(at, from)| {
-        let mut next = points[at + 1..].iter().take(few);
-        next.any(|to| to.value - from.value > least)
+        points[at + 1..].iter().take(few).any(|to| rise > 0.0 && share(from, to) > STEP)
     })
 }
 

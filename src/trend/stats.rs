@@ -27,6 +27,27 @@ pub fn mann_kendall(values: &[f64]) -> f64 {
     (s - f64::signum(s)) / variance.sqrt()
 }
 
+/// How often chance alone orders values to rise as much as these do, exactly: for series too short for
+/// [`mann_kendall`]'s normal deviate. Equal values count as falling.
+///
+/// The orders of `n` values with at most so many inversions, of all `n!`: Kendall, *Biometrika* 30 (1938).
+#[must_use]
+pub fn chance_of_rising(values: &[f64]) -> f64 {
+    let n = values.len();
+    let falls = |at: usize| values[at + 1..].iter().filter(|later| **later <= values[at]).count();
+    let inversions: usize = (0..n).map(falls).sum();
+    // The share of the orders of k values that have 0, 1, 2 ... inversions: the k-th adds 0 to k - 1 of them.
+    let mut shares = vec![1.0];
+    for k in 2..=n {
+        let of = |count: usize| {
+            let fewer = (count + 1).saturating_sub(k)..=count.min(shares.len() - 1);
+            shares.get(fewer).unwrap_or_default().iter().sum::<f64>() / k as f64
+        };
+        shares = (0..shares.len() + k - 1).map(of).collect();
+    }
+    shares.iter().take(inversions + 1).sum()
+}
+
 /// Theil and Sen's slope: the median of the slopes of all pairs `(t, value)`; 0 without a pair of different times.
 ///
 /// Theil, *Indagationes Mathematicae* 12 (1950); Sen, *JASA* 63 (1968). Up to 29 % of the points may be
@@ -121,6 +142,22 @@ mod tests {
             (mann_kendall(&[1.0, 2.0, 2.0, 3.0]) - 4.0 / (138.0f64 / 18.0).sqrt()).abs() < 1e-12
         );
         assert_eq!(mann_kendall(&[5.0; 9]), 0.0);
+    }
+
+    #[test]
+    fn few_values_rise_by_chance_as_often_as_kendall_says() {
+        let factorial = |n: u32| f64::from((1..=n).product::<u32>());
+        let rising: Vec<f64> = (0..7).map(f64::from).collect();
+        assert!((chance_of_rising(&rising[..5]) - 1.0 / factorial(5)).abs() < 1e-12);
+        assert!((chance_of_rising(&rising) - 1.0 / factorial(7)).abs() < 1e-12);
+        // Of the orders of seven values one has no inversion, six have one, twenty have two.
+        let once = [0.0, 1.0, 3.0, 2.0, 4.0, 5.0, 6.0];
+        assert!((chance_of_rising(&once) - 7.0 / factorial(7)).abs() < 1e-12);
+        let twice = [0.0, 1.0, 3.0, 2.0, 4.0, 6.0, 5.0];
+        assert!((chance_of_rising(&twice) - 27.0 / factorial(7)).abs() < 1e-12);
+        let falling: Vec<f64> = rising.iter().rev().copied().collect();
+        assert!((chance_of_rising(&falling) - 1.0).abs() < 1e-12);
+        assert!((chance_of_rising(&[1.0; 6]) - 1.0).abs() < 1e-12, "equal values do not rise");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Scene<'s> {
     pub snapshot: &'s Snapshot,
     pub sources: Sources,
     scripts: FxHashMap<u32, String>,
+    /// Where plimsoll's own scripts are.
+    ours: Vec<String>,
     functions: RefCell<FxHashMap<Node, Option<Function>>>,
 }
 
@@ -48,7 +50,14 @@ impl<'s> Scene<'s> {
             }
         }
         scripts.retain(|_, name| !name.is_empty());
-        Scene { snapshot, sources: Sources::default(), scripts, functions: RefCell::default() }
+        let ours = plimsoll_folders(&scripts);
+        Scene {
+            snapshot,
+            sources: Sources::default(),
+            scripts,
+            ours,
+            functions: RefCell::default(),
+        }
     }
 
     /// The code of a closure, a generator, or the constructor of an instance.
@@ -157,11 +166,13 @@ impl<'s> Scene<'s> {
         found.next().filter(|_| found.next().is_none())
     }
 
-    /// The scripts of the program, its own files before its packages'.
+    /// The scripts of the program, its own files before its packages'. Plimsoll's are not of it, wherever it was
+    /// loaded from.
     fn program(&self) -> impl Iterator<Item = &String> {
         const MAX_SCRIPTS: usize = 2000;
+        let ours = |script: &str| self.ours.iter().any(|folder| script.starts_with(folder));
         let mut scripts: Vec<&String> =
-            self.scripts.values().filter(|script| !is_internal(script)).collect();
+            self.scripts.values().filter(|script| !is_internal(script) && !ours(script)).collect();
         scripts.sort_by_key(|script| (script.contains(PACKAGES), script.len(), *script));
         scripts.into_iter().take(MAX_SCRIPTS)
     }
@@ -211,6 +222,16 @@ impl<'s> Scene<'s> {
             if is_code { self.function(edge.to) } else { None }
         })
     }
+}
+
+/// The folders that plimsoll was loaded from: where its watcher stands beside its loader.
+fn plimsoll_folders(scripts: &FxHashMap<u32, String>) -> Vec<String> {
+    let folder = |script: &String| script.strip_suffix("watch/watcher.js").map(str::to_owned);
+    let complete = |lib: &String| {
+        let loader = format!("{lib}native.js");
+        lib.ends_with("/lib/") && scripts.values().any(|script| *script == loader)
+    };
+    scripts.values().filter_map(folder).filter(complete).collect()
 }
 
 fn script_name(snapshot: &Snapshot, closure: Node) -> String {
