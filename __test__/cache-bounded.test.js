@@ -185,6 +185,14 @@ test('adaptive: the hits hardly depend on what keys look like, and not on a ttl 
   assert.equal(ratio((i) => i, { ttl: 1e9, clock: () => 0 }), integers);
 });
 
+test('adaptive: keys that are objects are never taken for keys that return, and a scan of them does not wash out what is in use', () => {
+  const objects = new Map();
+  const objectOf = (i) => objects.get(i) ?? objects.set(i, { i }).get(i);
+  const load = Array.from({ length: 100_000 }, (_, i) => (i % 2 === 0 ? i : (i * 7) % 61));
+  const [integers, keyed] = [(i) => i, objectOf].map((keyOf) => hitRatio({ max: 100 }, keyOf, load));
+  assert.ok(keyed > 0.8 * integers, `${keyed} and ${integers}`);
+});
+
 test('adaptive: after a long scan, during which it stops listening, it hears returning keys again', () => {
   const hits = [0, 100_000].map((scan) => hitRatio({}, (i) => i, scanned(scan, 400_000)) * (scan + 400_000));
   assert.ok(hits[1] > 0.98 * hits[0], `${hits}`);

@@ -5,6 +5,8 @@ const assert = require('node:assert/strict');
 const fc = require('fast-check');
 const vm = require('node:vm');
 const { BoundedMap } = require('..');
+const { structureOf } = require('../lib/cache/bounded-map.js');
+const { MapIndex } = require('../lib/cache/map-index.js');
 const { checkStructure } = require('./helpers/cache-structure.js');
 
 const objects = [{}, [], () => {}, Symbol('s')];
@@ -74,46 +76,59 @@ for (const policy of ['adaptive', 'lru']) {
   });
 }
 
-test('iteration sees what is added, removed and moved while it runs, as a Map\'s does', () => {
-  const change = fc.tuple(fc.constantFrom('set', 'delete', 'next', 'next', 'clear'), fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }) }, { weight: 1, arbitrary: fc.constant('no int32') }));
-  fc.assert(
-    fc.property(fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (changes, kind) => {
-      const maps = [new BoundedMap({ max: 100 }), new Map()];
-      for (const map of maps) for (let i = 0; i < 5; i++) map.set(i, `v${i}`);
-      const iterators = maps.map((map) => map[kind]());
-      for (const [name, key] of changes) {
-        if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
-        else for (const map of maps) map[name](key, `n${key}`);
-      }
-      assert.deepEqual([...iterators[0]], [...iterators[1]]);
-    }),
-    { numRuns: 500 },
-  );
-});
+/** Keys of one kind, by number; of the last kind no two differ in what a table of strings reads. */
+const KINDS = {
+  'integers': (n) => n,
+  'strings': (n) => `key ${n}`,
+  'strings alike at the end': (n) => `${n}${'x'.repeat(25)}`,
+  'strings too long alike': (n) => `${n}${'x'.repeat(40)}`,
+};
 
-test('integer keys: a large map under adds and removals, and then a key that is none', () => {
-  let state = 1;
-  const random = (below) => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % below;
-  for (const spread of [1, 1 << 12, 0x10001]) {
-    const ours = new BoundedMap({ max: 5000, policy: 'lru' });
-    const theirs = new Map();
-    for (let i = 0; i < 30_000; i++) {
-      const key = ((random(4000) - 2000) * spread) | 0;
-      if (random(3) === 0) assert.equal(ours.delete(key), theirs.delete(key));
-      else {
-        ours.set(key, i);
-        theirs.set(key, i);
+for (const [kind, keyOf] of Object.entries(KINDS)) {
+  test(`iteration sees what is added, removed and moved while it runs, as a Map's does (${kind})`, () => {
+    const key = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }).map(keyOf) }, { weight: 1, arbitrary: fc.constantFrom('another', 0.5, 77) });
+    const change = fc.tuple(fc.constantFrom('set', 'delete', 'next', 'next', 'clear'), key);
+    fc.assert(
+      fc.property(fc.nat(5), fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (first, changes, method) => {
+        const maps = [new BoundedMap({ max: 100 }), new Map()];
+        for (const map of maps) for (let i = 0; i < first; i++) map.set(keyOf(i), `v${i}`);
+        const iterators = maps.map((map) => map[method]());
+        for (const [name, at] of changes) {
+          if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
+          else for (const map of maps) map[name](at, `n${at}`);
+          checkStructure(maps[0]);
+        }
+        assert.deepEqual([...iterators[0]], [...iterators[1]]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test(`a large map under adds and removals, and then a key of another kind (${kind})`, () => {
+    let state = 1;
+    const random = (below) => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % below;
+    for (const spread of [1, 1 << 12, 0x10001]) {
+      const ours = new BoundedMap({ max: 5000, policy: 'lru' });
+      const theirs = new Map();
+      for (let i = 0; i < 30_000; i++) {
+        const key = keyOf(((random(4000) - 2000) * spread) | 0);
+        if (random(3) === 0) assert.equal(ours.delete(key), theirs.delete(key));
+        else {
+          ours.set(key, i);
+          theirs.set(key, i);
+        }
+        assert.equal(ours.get(key), theirs.get(key));
       }
-      assert.equal(ours.get(key), theirs.get(key));
+      assert.equal(structureOf(ours).index instanceof MapIndex, kind === 'strings too long alike');
+      checkStructure(ours);
+      assert.deepEqual([...ours], [...theirs]);
+      ours.set(0.5, 1);
+      theirs.set(0.5, 1);
+      checkStructure(ours);
+      assert.deepEqual([...ours], [...theirs]);
     }
-    checkStructure(ours);
-    assert.deepEqual([...ours], [...theirs]);
-    ours.set('no int32', 1);
-    theirs.set('no int32', 1);
-    checkStructure(ours);
-    assert.deepEqual([...ours], [...theirs]);
-  }
-});
+  });
+}
 
 test('properties have the attributes, names and lengths of Map\'s (test262, built-ins/Map)', () => {
   const later = { getOrInsert: 2, getOrInsertComputed: 2 };

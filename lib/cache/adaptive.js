@@ -37,8 +37,8 @@ const NOWHERE = -1;
  * boundary moves no entry. Where probation would take most of the ring, a FIFO is worse than LRU
  * and the whole ring becomes one CLOCK, which is about LRU, until the returning keys say otherwise.
  *
- * To know a returning key again costs a hash of each key that enters and of each that goes. Where hardly
- * any returns, the policy listens for one turnover of the cache, then not for 1, 2, 4 ... of them.
+ * To know a returning key again costs a look-up for each key that enters and one for each that goes, and where the
+ * index has no hash of keys, that too. Where hardly any returns, the policy listens for one turnover of the cache, then not for 1, 2, 4 ... of them.
  */
 class Adaptive {
   #ring = new Uint32Array(0);
@@ -82,31 +82,36 @@ class Adaptive {
     if ((marks & USES) < MOST_USES) this.#marks[slot] = marks + 1;
   }
 
-  add(slot, key) {
+  /** Whether it makes use of keys' words, which may be 0 otherwise. */
+  get listening() {
+    return this.#listening;
+  }
+
+  add(slot, word) {
     if (slot === this.#used) {
       this.#weight = 1 / ++this.#used;
       this.#divide();
     }
-    this.#marks[slot] = this.#recall(key) === Ghosts.NONE ? 0 : PROVEN;
+    this.#marks[slot] = this.#recall(word) === Ghosts.NONE ? 0 : PROVEN;
   }
 
   remove(slot) {
     this.#marks[slot] = VACANT;
   }
 
-  replace(key, keys) {
-    const ghost = this.#recall(key);
+  replace(word, index) {
+    const ghost = this.#recall(word);
     let at = ghost === Ghosts.NONE || this.#recency ? NOWHERE : this.#mainVictim();
     if (at === NOWHERE) at = this.#victim();
     const slot = this.#ring[at];
-    this.#bury(slot, keys);
+    this.#bury(slot, index);
     this.#marks[slot] = ghost === Ghosts.NONE ? 0 : PROVEN;
     return slot;
   }
 
-  evict(keys) {
+  evict(index) {
     const slot = this.#ring[this.#victim()];
-    this.#bury(slot, keys);
+    this.#bury(slot, index);
     this.#marks[slot] = VACANT;
     return slot;
   }
@@ -169,17 +174,17 @@ class Adaptive {
     return NOWHERE;
   }
 
-  #bury(slot, keys) {
+  #bury(slot, index) {
     const proven = (this.#marks[slot] & PROVEN) !== 0;
     this.#unproven += ((proven ? 0 : 1) - this.#unproven) * this.#weight;
-    if (this.#listening) this.#ghosts.put(keys[slot], proven);
+    if (this.#listening) this.#ghosts.put(index.wordAt(slot), proven);
     if (--this.#turn === 0) this.#endTurn();
   }
 
   /** What is remembered of a new key. */
-  #recall(key) {
+  #recall(word) {
     if (!this.#listening || this.#turn === this.#ring.length) return Ghosts.NONE;
-    const ghost = this.#ghosts.take(key);
+    const ghost = this.#ghosts.take(word);
     if (ghost !== Ghosts.NONE) {
       this.#recalled++;
       this.#adapt(ghost === Ghosts.PROVEN);

@@ -4,7 +4,8 @@ const { inspect } = require('node:util');
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 const { Adaptive } = require('./adaptive.js');
 const { Lru } = require('./lru.js');
-const { IntTable, isInt32, MISS } = require('./int-table.js');
+const { KeyTable, isInt32, MISS } = require('./key-table.js');
+const { MapIndex } = require('./map-index.js');
 const { SlotIterator, SKIP } = require('./iterator.js');
 const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
 const { cells, widen, normal } = require('./columns.js');
@@ -30,13 +31,16 @@ let readEntry, readKey, readValue, structureOf, sweepOne;
  * whole again, so they may change the map; what they throw reaches the caller after the last one.
  */
 class BoundedMap {
-  /** A table of our own while all keys are int32, found out by itself. @type {IntTable | null} */
-  #ints = new IntTable();
-  /** The same, or a Map. @type {IntTable | Map<unknown, number>} */
-  #index = this.#ints;
-  /** The index where a look-up in it is all there is to finding an entry: it is a Map, and no entry ends. @type {Map<unknown, number> | null} */
-  #plain = null;
   #keys = cells(0);
+  /** Tables of our own while all keys are int32, or all strings, found out by itself; a Map otherwise. One of them is the index. */
+  /** @type {KeyTable | null} */
+  #ints = new KeyTable('int32', this.#keys);
+  /** @type {KeyTable | null} */
+  #strings = null;
+  /** @type {MapIndex | null} */
+  #map = null;
+  /** @type {KeyTable | MapIndex} */
+  #index = this.#ints;
   #values = cells(0);
   /** @type {Adaptive | Lru} */
   #policy;
@@ -93,17 +97,6 @@ class BoundedMap {
   }
 
   get(key) {
-    const plain = this.#plain;
-    if (plain !== null) {
-      const slot = plain.get(key);
-      if (slot === undefined) {
-        this.#record[MISSES]++;
-        return undefined;
-      }
-      this.#record[HITS]++;
-      this.#policy.touch(slot);
-      return this.#values[slot];
-    }
     const slot = this.#hit(key);
     return slot === MISS ? undefined : this.#values[slot];
   }
@@ -120,10 +113,9 @@ class BoundedMap {
   }
 
   set(key, value, options = undefined) {
-    const plain = this.#plain;
-    if (plain !== null && options === undefined && this.#sizes === null) {
-      const slot = plain.get(key);
-      if (slot === undefined) this.#insert(key, value, 0, Infinity);
+    if (options === undefined && this.#expiry === null && this.#sizes === null) {
+      const slot = this.#find(key);
+      if (slot === MISS) this.#insert(key, value, 0, Infinity);
       else this.#replaceValue(slot, value);
       return this;
     }
@@ -223,37 +215,40 @@ class BoundedMap {
 
   /** The slot of a key, or MISS. */
   #find(key) {
-    if (this.#ints !== null) return isInt32(key) ? this.#ints.get(key) : MISS;
-    const slot = this.#index.get(key);
-    return slot === undefined ? MISS : slot;
+    if (this.#strings !== null) return typeof key === 'string' ? this.#strings.findString(key) : MISS;
+    if (this.#ints !== null) return isInt32(key) ? this.#ints.findInt(key) : MISS;
+    return this.#map.find(key);
   }
 
-  #link(key, slot) {
-    if (this.#ints !== null) {
-      if (isInt32(key)) {
-        this.#ints.set(key, slot);
-        return;
-      }
-      this.#leaveInts();
-    }
-    this.#index.set(key, slot);
+  /** Has an index for a key like this, and gives the 32 bits that stand for it there, or 0 where nobody asks for them. */
+  #prepare(key) {
+    if (this.#strings !== null) {
+      if (typeof key !== 'string') this.#changeIndex(key);
+    } else if (this.#ints !== null) {
+      if (!isInt32(key)) this.#changeIndex(key);
+    } else if (!this.#policy.listening) return 0;
+    return this.#index.word(key);
   }
 
-  #unlink(key) {
-    if (this.#ints === null) this.#index.delete(key);
-    else this.#ints.delete(key);
+  #changeIndex(key) {
+    if (this.#size > 0) this.#moveTo(new MapIndex(this.#keys));
+    else if (typeof key === 'string') this.#moveTo(new KeyTable('string', this.#keys));
+    else if (isInt32(key)) this.#moveTo(new KeyTable('int32', this.#keys));
+    else this.#moveTo(new MapIndex(this.#keys));
   }
 
-  #leaveInts() {
-    this.#index = this.#ints.toMap(this.#keys);
-    this.#ints = null;
-    if (this.#expiry === null) this.#plain = this.#index;
+  #moveTo(index) {
+    this.#index.moveTo(index);
+    this.#index = index;
+    this.#map = index instanceof MapIndex ? index : null;
+    this.#strings = index.kind === 'string' ? index : null;
+    this.#ints = index.kind === 'int32' ? index : null;
   }
 
   /** The slot of a live entry, counted and used; MISS, counted, for none. */
   #hit(key) {
     const slot = this.#find(key);
-    if (slot === MISS || (this.#expiry !== null && this.#expired(slot))) {
+    if (slot === MISS || (this.#expiry !== null && this.#expiry[slot] <= this.#now() && this.#expired(slot))) {
       this.#record[MISSES]++;
       return MISS;
     }
@@ -296,7 +291,7 @@ class BoundedMap {
       this.#policy.remove(slot);
       this.#weigh(slot, 0);
       this.#makeRoom(bytes, gone);
-      this.#policy.add(slot, key);
+      this.#policy.add(slot, this.#prepare(key));
       this.#policy.touch(slot);
       this.#values[slot] = value;
       this.#weigh(slot, bytes);
@@ -309,15 +304,17 @@ class BoundedMap {
     if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge())) {
       this.#insertWithRoom(key, value, bytes, ttl);
     } else if (this.#size < this.#max) {
-      this.#fill(this.#unused(key), key, value, ttl);
+      const word = this.#prepare(key);
+      this.#fill(this.#unused(word), key, word, value, ttl);
       this.#record[SIZE] = ++this.#size;
     } else {
-      const slot = this.#policy.replace(key, this.#keys);
+      const word = this.#prepare(key);
+      const slot = this.#policy.replace(word, this.#index);
       const oldKey = this.#keys[slot];
       const old = this.#values[slot];
-      this.#unlink(oldKey);
+      this.#index.remove(slot);
       this.#record[EVICTIONS]++;
-      this.#fill(slot, key, value, ttl);
+      this.#fill(slot, key, word, value, ttl);
       if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
     }
   }
@@ -331,8 +328,9 @@ class BoundedMap {
       this.#makeRoom(bytes, gone);
       if (this.#size >= this.#max && this.#shouldPurge()) this.#purge(gone);
       if (this.#size >= this.#max) this.#evict(gone);
-      const slot = this.#unused(key);
-      this.#fill(slot, key, value, ttl);
+      const word = this.#prepare(key);
+      const slot = this.#unused(word);
+      this.#fill(slot, key, word, value, ttl);
       this.#record[SIZE] = ++this.#size;
       if (this.#sizes !== null) this.#weigh(slot, bytes);
     }
@@ -346,18 +344,17 @@ class BoundedMap {
   }
 
   /** Puts an entry into a slot that the policy has already taken in. */
-  #fill(slot, key, value, ttl) {
-    key = normal(key);
-    this.#keys[slot] = key;
+  #fill(slot, key, word, value, ttl) {
+    this.#keys[slot] = normal(key);
     this.#values[slot] = value;
-    this.#link(key, slot);
+    if (!this.#index.add(slot, word)) this.#moveTo(new MapIndex(this.#keys));
     if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
   }
 
-  #unused(key) {
+  #unused(word) {
     const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
     if (slot === this.#slots) this.#widen(Math.min(Math.max(FIRST_SLOTS, slot * 2), this.#max));
-    this.#policy.add(slot, key);
+    this.#policy.add(slot, word);
     return slot;
   }
 
@@ -367,14 +364,14 @@ class BoundedMap {
   }
 
   #evict(gone) {
-    const slot = this.#policy.evict(this.#keys);
+    const slot = this.#policy.evict(this.#index);
     this.#note(gone, slot, 'evict');
     this.#vacate(slot);
     this.#record[EVICTIONS]++;
   }
 
   #vacate(slot) {
-    this.#unlink(this.#keys[slot]);
+    this.#index.remove(slot);
     this.#keys[slot] = this.#values[slot] = undefined;
     if (this.#sizes !== null) this.#weigh(slot, 0);
     if (this.#expiry !== null) this.#expiry[slot] = Infinity;
@@ -392,7 +389,7 @@ class BoundedMap {
     this.#slots = slots;
     this.#keys = cells(slots, this.#keys);
     this.#values = cells(slots, this.#values);
-    this.#ints?.grow(slots);
+    this.#index.grow(this.#keys);
     this.#policy.grow(slots);
     if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
     if (this.#endings !== null) this.#growExpiry(slots);
@@ -400,7 +397,7 @@ class BoundedMap {
 
   /** After `max` shrank: the entries move to the first slots, the policy's coldest first. */
   #renumber() {
-    if (this.#ints !== null) this.#leaveInts();
+    if (this.#map === null) this.#moveTo(new MapIndex(this.#keys));
     const { keys, values, sizes, expiry } = { keys: this.#keys, values: this.#values, sizes: this.#sizes, expiry: this.#expiry };
     const slots = [...this.#policy.slots()];
     this.#keys = cells(0);
@@ -416,8 +413,8 @@ class BoundedMap {
       this.#values[to] = values[from];
       if (sizes !== null) this.#sizes[to] = sizes[from];
       if (expiry !== null) this.#expiry[to] = expiry[from];
-      this.#policy.add(to, keys[from]);
-      this.#index.set(keys[from], to);
+      this.#policy.add(to, 0);
+      this.#index.add(to);
     });
   }
 
@@ -442,7 +439,6 @@ class BoundedMap {
   #keepExpiry() {
     this.#endings = new ExpiryColumn();
     this.#growExpiry(this.#slots);
-    this.#plain = null;
     sweeper.add(this, sweepOne);
   }
 
@@ -558,7 +554,7 @@ class BoundedMap {
     sweepOne = (map) => map.#sweep();
     structureOf = (map) => ({
       index: map.#index,
-      plain: map.#plain,
+      find: (key) => map.#find(key),
       keys: map.#keys,
       values: map.#values,
       policy: map.#policy,

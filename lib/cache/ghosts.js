@@ -1,6 +1,6 @@
 'use strict';
 
-const { hashKey } = require('./hash.js');
+const { mix } = require('./hash.js');
 
 /**
  * The keys evicted last, about as many as the cache has slots, by hash: direct mapped, 4 bytes each.
@@ -14,13 +14,6 @@ const WAS_PROVEN = 0x8000;
 const TIME = 0x7fff;
 const TICKS = 8192;
 
-/** Of a string so many characters are read, at first and at most. */
-const FIRST_READS = 4;
-const MOST_READS = 64;
-/** The number doubles where more than one key in COLLISION meets its own hash in the memory, by about a thousand evictions' worth. */
-const COLLISION = 16;
-const COLLISIONS = 1024;
-
 class Ghosts {
   static NONE = 0;
   static PROVEN = 1;
@@ -33,8 +26,6 @@ class Ghosts {
   #left;
   #turnover;
   #time = 0;
-  #reads = FIRST_READS;
-  #collisions = 0;
 
   /** @param {number} slots of the cache */
   constructor(slots) {
@@ -49,37 +40,27 @@ class Ghosts {
     this.#cells.fill(0);
   }
 
-  put(key, proven) {
+  /** Remembers a key by 32 bits that stand for it; 0 for one without. */
+  put(word, proven) {
     if (--this.#left === 0) {
       this.#left = this.#tick;
       this.#time = (this.#time + 1) & TIME;
     }
-    const hash = hashKey(key, this.#reads);
-    const at = hash & this.#mask;
-    const cell = this.#cells[at];
-    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | this.#time;
-    if (cell !== 0 && ((cell ^ hash) & FINGERPRINT) === 0) this.#collide();
-    else if (this.#collisions > 0) this.#collisions--;
+    if (word === 0) return;
+    const hash = mix(word);
+    this.#cells[hash & this.#mask] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | this.#time;
   }
 
   /** What the key was, if it is remembered; it is forgotten afterwards. */
-  take(key) {
-    const hash = hashKey(key, this.#reads);
+  take(word) {
+    if (word === 0) return Ghosts.NONE;
+    const hash = mix(word);
     const at = hash & this.#mask;
     const cell = this.#cells[at];
     if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) return Ghosts.NONE;
     this.#cells[at] = 0;
     if (((this.#time - cell) & TIME) > this.#turnover) return Ghosts.NONE;
     return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
-  }
-
-  /** A key that is remembered never comes again, it is taken: this is another of the same hash. */
-  #collide() {
-    this.#collisions += COLLISION;
-    if (this.#collisions < COLLISIONS || this.#reads === MOST_READS) return;
-    this.#reads *= 2;
-    this.#collisions = 0;
-    this.clear();
   }
 }
 

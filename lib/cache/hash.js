@@ -1,16 +1,16 @@
 'use strict';
 
 /**
- * 32 bits that stand for a key in an adaptive cache's memory of evicted keys, 0 for a key that has none
- * (an object, a symbol). Of a string only the length and the last `reads` characters count, a multiple of
- * four: two keys taken for one cost a little hit ratio, never a wrong answer.
+ * 32 bits that stand for a key of any kind, 0 for one that has none (an object, a symbol). Two keys taken for one
+ * must cost no more than time or hit ratio.
  */
 function hashKey(key, reads) {
   if (typeof key === 'string') return hashString(key, reads);
-  if (typeof key === 'number') return mix(key | 0 ? key | 0 : key * 0x10000);
+  if (typeof key === 'number') return key | 0 ? key | 0 : key * 0x10000;
   return 0;
 }
 
+/** The same of a string, from its length and its last `reads` characters, a multiple of four. */
 function hashString(key, reads) {
   const first = Math.max(key.length - reads, 0);
   let at = key.length;
@@ -22,10 +22,10 @@ function hashString(key, reads) {
   return hash;
 }
 
-/** Multiplicative hashing (Knuth, TAOCP 3, 6.4), the high bits folded onto the low ones; never 0. */
+/** Multiplicative hashing (Knuth, TAOCP 3, 6.4), the high bits folded onto the low ones. */
 function mix(hash) {
   hash = Math.imul(hash, 0x9e3779b1);
-  return hash ^ (hash >>> 15) || 1;
+  return hash ^ (hash >>> 15);
 }
 
-module.exports = { hashKey };
+module.exports = { hashKey, hashString, mix };

@@ -1,0 +1,60 @@
+'use strict';
+
+const { hashKey } = require('./hash.js');
+const { MISS } = require('./key-table.js');
+
+/** Of a string so many of the last characters count for its word. */
+const READS = 64;
+
+/** What `KeyTable` does, for keys of any kind, by a Map. */
+class MapIndex {
+  /** @type {Map<unknown, number>} */
+  #map = new Map();
+  #keys;
+
+  /** @param {unknown[]} keys the key of each slot */
+  constructor(keys) {
+    this.#keys = keys;
+  }
+
+  get size() {
+    return this.#map.size;
+  }
+
+  word(key) {
+    return hashKey(key, READS);
+  }
+
+  wordAt(slot) {
+    return hashKey(this.#keys[slot], READS);
+  }
+
+  find(key) {
+    const slot = this.#map.get(key);
+    return slot === undefined ? MISS : slot;
+  }
+
+  grow(keys) {
+    this.#keys = keys;
+  }
+
+  /** The key of a slot; that it has another place now, if it was in. */
+  add(slot) {
+    this.#map.set(this.#keys[slot], slot);
+    return true;
+  }
+
+  remove(slot) {
+    this.#map.delete(this.#keys[slot]);
+  }
+
+  clear() {
+    this.#map.clear();
+  }
+
+  values() {
+    return this.#map.values();
+  }
+}
+
+module.exports = { MapIndex };
