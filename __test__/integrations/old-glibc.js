@@ -22,27 +22,6 @@ function needs(file) {
   return versions.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]).at(-1);
 }
 
-/** What runs inside: everything that the binary is for. */
-const PROGRAM = `
-  const { watch, takeSnapshot, analyze, BoundedMap } = require('plimsoll');
-  const { execFileSync } = require('node:child_process');
-  const kept = new Map();
-  (async () => {
-    const doctor = JSON.parse(execFileSync(process.execPath, ['/app/node_modules/plimsoll/bin/plimsoll.js', 'doctor', '--json'], { encoding: 'utf8' }));
-    const watcher = watch();
-    const map = new BoundedMap({ max: 2, ttl: 300_000 });
-    for (let i = 0; i < 5; i++) map.set(i, i);
-    const paths = [];
-    for (let round = 0; round < 3; round++) {
-      for (let i = 0; i < 30_000; i++) kept.set(kept.size, { i, row: [i, i] });
-      paths.push(await takeSnapshot({ dir: '/tmp', cooldown: 0 }));
-    }
-    const [suspect] = (await analyze(paths.map(({ path }) => path))).suspects;
-    const glibc = process.report.getReport().header.glibcVersionRuntime;
-    console.log(JSON.stringify({ glibc, native: doctor['native binary'], hooks: doctor['collection hooks'], fork: doctor['forked snapshots'], state: watcher.stats().verdict.state, size: map.size, methods: paths.map(({ method }) => method), name: suspect.name, line: suspect.line }));
-    watcher.stop();
-  })();`;
-
 function main([suite = 'bullseye']) {
   const [major, minor] = needs(path.join(ROOT, BINARY));
   assert.ok(major === OLDEST[0] && minor <= OLDEST[1], `${BINARY} needs glibc ${major}.${minor}: npm run build:portable`);
@@ -56,12 +35,14 @@ function main([suite = 'bullseye']) {
     run('tar', 'xzf', path.join(root, 'app', filename), '-C', path.join(root, 'app/node_modules'));
     fs.renameSync(path.join(root, 'app/node_modules/package'), path.join(root, 'app/node_modules/plimsoll'));
     fs.copyFileSync(process.execPath, path.join(root, 'app/node'));
-    fs.writeFileSync(path.join(root, 'app/program.js'), PROGRAM);
+    fs.copyFileSync(path.join(__dirname, 'smoke.js'), path.join(root, 'app/smoke.js'));
     // Mounts of a namespace of their own: nothing stays behind.
-    const output = run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$0" /app/node /app/program.js', root);
+    const output = run('unshare', '--mount', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$0" /app/node /app/smoke.js', root);
     process.stdout.write(output);
-    const { native, hooks, size, methods, name, line, state } = JSON.parse(output);
-    assert.deepEqual({ native, hooks, size, methods, name, line, state }, { native: 'on', hooks: 'on', size: 2, methods: ['fork', 'fork', 'fork'], name: 'kept', line: 4, state: 'too-early' });
+    const { platform: _, suspect, ...seen } = JSON.parse(output);
+    const on = { native: 'on', hooks: 'on', allocations: 'on', fork: 'on', nearLimit: 'on' };
+    assert.deepEqual(seen, { ...on, state: 'too-early', reads: true, collected: true, size: 2, shared: 'value', methods: ['fork', 'fork', 'fork'] });
+    assert.deepEqual([suspect.name, path.basename(suspect.file)], ['kept', 'smoke.js']);
     process.stdout.write(`${BINARY} needs glibc ${major}.${minor} and works on Debian ${suite}\n`);
   } finally {
     if (kept === undefined) fs.rmSync(root, { recursive: true, force: true });
