@@ -9,6 +9,7 @@ const path = require('node:path');
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const { main } = require('../lib/cli/main.js');
+const { tell } = require('../lib/cli/views.js');
 
 const BIN = path.join(__dirname, '../bin/plimsoll.js');
 const COMMANDS = ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan'];
@@ -58,6 +59,18 @@ test('help of a command in either order; without a command it goes to stderr', a
   const { code, out, err } = await cli([]);
   assert.deepEqual([code, out], [2, '']);
   assert.match(err, /Usage: plimsoll <command>/);
+});
+
+/** What a stream like this one is told. */
+function told(stream) {
+  let text = '';
+  tell({ ...stream, write: (piece) => (text += piece) }, 'observing pid 19211 for 2 min; Ctrl-C ends it early');
+  return text;
+}
+
+test('what is told fits a terminal, and is one line in a log', () => {
+  assert.equal(told({ isTTY: true, columns: 40 }), 'plimsoll: observing pid 19211 for 2 min;\n          Ctrl-C ends it early\n');
+  for (const stream of [{}, { columns: 40 }, { isTTY: true }]) assert.equal(told(stream), 'plimsoll: observing pid 19211 for 2 min; Ctrl-C ends it early\n');
 });
 
 test('bad usage is code 2 and says what was meant', async () => {

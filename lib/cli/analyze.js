@@ -9,7 +9,7 @@ const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 const { bytes, percent } = require('../report/units.js');
 const { showProgress } = require('./progress.js');
-const { viewOf, checkFiles, writeFiles } = require('./views.js');
+const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK = 3;
 const STDIN = '-';
@@ -72,7 +72,7 @@ async function run(values, positionals, io) {
     // With what grows at hand the summary would only be in its way.
     if (!report.suspects.some(({ growth }) => growth.length > 1)) io.stdout.write(renderSummary(report.summary));
   }
-  for (const { message } of failures) io.stderr.write(`plimsoll: ${message}\n`);
+  for (const { message } of failures) tell(io.stderr, message);
   return report.verdict.state === 'leak' ? LEAK : Number(failures.length > 0);
 }
 

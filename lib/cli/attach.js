@@ -10,7 +10,7 @@ const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
 const { render } = require('../report/terminal.js');
 const { duration } = require('../report/units.js');
-const { viewOf, checkFiles, writeFiles } = require('./views.js');
+const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** Readings that the trend wants within a window, at the least. */
@@ -62,7 +62,7 @@ function checkConsent(values, io) {
 /** Whether the process may be stopped for snapshots. */
 async function consent(values, observer, pid, io) {
   if (values['no-snapshots']) return false;
-  io.stderr.write(`plimsoll: three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.\n`);
+  tell(io.stderr, `three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`);
   if (values.yes) return true;
   const question = readline.createInterface({ input: process.stdin, output: io.stderr });
   try {
@@ -75,8 +75,8 @@ async function consent(values, observer, pid, io) {
 /** Lines on stderr; those that pass are overwritten on a terminal, and left out elsewhere. */
 function speaker(stream) {
   return (line, { passing = false } = {}) => {
-    if (stream.isTTY) stream.write(`\r\u001b[K${passing ? line : `plimsoll: ${line}\n`}`);
-    else if (!passing) stream.write(`plimsoll: ${line}\n`);
+    if (stream.isTTY) stream.write(`\r\u001b[K${passing ? line : ''}`);
+    if (!passing) tell(stream, line);
   };
 }
 

@@ -7,7 +7,7 @@ const { PlimsollTypeError } = require('../errors.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
 const { Supervisor } = require('./supervisor.js');
-const { viewOf, checkFiles, writeFiles } = require('./views.js');
+const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** What a timer can wait. */
@@ -90,7 +90,7 @@ async function run(values, positionals, io) {
   const [script, ...args] = positionals[0] === '--' ? positionals.slice(1) : positionals;
   if (script === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
   const view = viewOf(io.stderr, io.env);
-  const say = values.quiet ? () => {} : (line) => io.stderr.write(`plimsoll: ${line}\n`);
+  const say = values.quiet ? () => {} : (line) => tell(io.stderr, line);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
   const { window, interval } = resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
@@ -104,10 +104,10 @@ async function run(values, positionals, io) {
     failures.push(...files.failures);
     if (at === 0 || report.verdict.state === 'leak') show(report, files.written);
   }
-  if (reports.length === 0) io.stderr.write('plimsoll: the program ended before anything could be observed.\n');
+  if (reports.length === 0) tell(io.stderr, 'the program ended before anything could be observed.');
   const slow = reports.find((report) => report.verdict.state === 'slow');
   if (slow) say(`growth is judged against the room below the limit, ${bytes(slow.verdict.limitBytes)} here: a smaller --limit or a longer --duration has slow growth named.`);
-  for (const { message } of failures) io.stderr.write(`plimsoll: ${message}\n`);
+  for (const { message } of failures) tell(io.stderr, message);
   return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(failures.length > 0);
 }
 

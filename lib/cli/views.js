@@ -2,12 +2,22 @@
 // The views of a report that the commands share: on a terminal, and in the files of --json and --html.
 
 const { checkTarget, writeView } = require('../report/files.js');
+const { wrap } = require('../report/wrap.js');
 
+const LEAD = 'plimsoll: ';
+const NARROWEST = 20;
 const FORMATS = ['json', 'html'];
 
 /** For render(): colours on a terminal alone (https://no-color.org). */
 function viewOf({ isTTY, columns }, env) {
   return { color: isTTY === true && !env.NO_COLOR, width: columns ?? 100 };
+}
+
+/** Tells something: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text */
+function tell(stream, text) {
+  const { isTTY, columns } = stream;
+  const lines = isTTY && columns ? wrap(text, Math.max(columns - LEAD.length, NARROWEST)) : [text];
+  stream.write(`${LEAD}${lines.join(`\n${' '.repeat(LEAD.length)}`)}\n`);
 }
 
 /** Refuses files that cannot be written, before the work is done. @param {{json?: string, html?: string}} files */
@@ -34,4 +44,4 @@ async function writeFiles(report, files) {
   return { written, failures };
 }
 
-module.exports = { viewOf, checkFiles, writeFiles };
+module.exports = { tell, viewOf, checkFiles, writeFiles };

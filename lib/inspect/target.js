@@ -128,6 +128,9 @@ async function attach(pid, { port: given, patienceMs = PATIENCE_MS } = {}) {
     const session = await connect(pid, expected);
     if (session !== null) return { session, port: expected, close: async () => session.close() };
   }
+  if (process.platform === 'win32') {
+    throw refuse('ERR_PLIMSOLL_NO_INSPECTOR', `no inspector of pid ${pid} answers on port ${expected}, and on Windows none is opened from outside; start it with --inspect.`);
+  }
   process.kill(pid, 'SIGUSR1');
   for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await sleep(POLL_MS)) {
     // `--inspect-port=0` lets the system choose: a port that was not there before.
