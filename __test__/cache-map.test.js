@@ -84,17 +84,20 @@ const KINDS = {
   'strings too long alike': (n) => `${n}${'x'.repeat(40)}`,
 };
 
+const KEYS = 14;
+
 for (const [kind, keyOf] of Object.entries(KINDS)) {
   test(`iteration sees what is added, removed and moved while it runs, as a Map's does (${kind})`, () => {
-    const key = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }).map(keyOf) }, { weight: 1, arbitrary: fc.constantFrom('another', 0.5, 77) });
-    const change = fc.tuple(fc.constantFrom('set', 'delete', 'next', 'next', 'clear'), key);
+    const key = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }).map(keyOf) }, { weight: 1, arbitrary: fc.constantFrom('another', 0.5, 77, undefined) });
+    const change = fc.tuple(fc.constantFrom('set', 'set', 'delete', 'next', 'next', 'clear', 'resize'), key);
     fc.assert(
       fc.property(fc.nat(5), fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (first, changes, method) => {
         const maps = [new BoundedMap({ max: 100 }), new Map()];
         for (const map of maps) for (let i = 0; i < first; i++) map.set(keyOf(i), `v${i}`);
         const iterators = maps.map((map) => map[method]());
         for (const [name, at] of changes) {
-          if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
+          if (name === 'resize') for (const max of [KEYS, 100]) maps[0].resize(max); // as large as all keys, but smaller than the columns
+          else if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
           else for (const map of maps) map[name](at, `n${at}`);
           checkStructure(maps[0]);
         }

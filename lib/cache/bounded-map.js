@@ -237,8 +237,13 @@ class BoundedMap {
     else this.#moveTo(new MapIndex(this.#keys));
   }
 
-  #moveTo(index) {
-    this.#index.moveTo(index);
+  /** To an index that is empty; `placeOf` says which slot an entry has there. */
+  #moveTo(index, placeOf = (slot) => slot) {
+    for (const slot of this.#index.slots()) {
+      const to = placeOf(slot);
+      index.add(to, index.word(this.#keys[to]));
+    }
+    this.#index.leaveTo(index);
     this.#index = index;
     this.#map = index instanceof MapIndex ? index : null;
     this.#strings = index.kind === 'string' ? index : null;
@@ -386,10 +391,14 @@ class BoundedMap {
   }
 
   #widen(slots) {
+    this.#widenColumns(slots);
+    this.#index.grow(this.#keys);
+  }
+
+  #widenColumns(slots) {
     this.#slots = slots;
     this.#keys = cells(slots, this.#keys);
     this.#values = cells(slots, this.#values);
-    this.#index.grow(this.#keys);
     this.#policy.grow(slots);
     if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
     if (this.#endings !== null) this.#growExpiry(slots);
@@ -397,9 +406,9 @@ class BoundedMap {
 
   /** After `max` shrank: the entries move to the first slots, the policy's coldest first. */
   #renumber() {
-    if (this.#map === null) this.#moveTo(new MapIndex(this.#keys));
     const { keys, values, sizes, expiry } = { keys: this.#keys, values: this.#values, sizes: this.#sizes, expiry: this.#expiry };
     const slots = [...this.#policy.slots()];
+    const places = new Uint32Array(this.#slots);
     this.#keys = cells(0);
     this.#values = cells(0);
     this.#free = [];
@@ -407,15 +416,17 @@ class BoundedMap {
     this.#policy = new this.#policy.constructor();
     if (sizes !== null) this.#sizes = new Float64Array(0);
     if (expiry !== null) this.#endings = new ExpiryColumn();
-    this.#widen(Math.max(FIRST_SLOTS, slots.length));
+    this.#widenColumns(Math.max(FIRST_SLOTS, slots.length));
     slots.forEach((from, to) => {
       this.#keys[to] = keys[from];
       this.#values[to] = values[from];
       if (sizes !== null) this.#sizes[to] = sizes[from];
       if (expiry !== null) this.#expiry[to] = expiry[from];
       this.#policy.add(to, 0);
-      this.#index.add(to);
+      places[from] = to;
     });
+    if (this.#map !== null) this.#map.renumber(this.#keys);
+    else this.#moveTo(new KeyTable(this.#index.kind, this.#keys), (slot) => places[slot]);
   }
 
   #ttlOf(options) {

@@ -143,9 +143,13 @@ class KeyTable {
     return cursor;
   }
 
-  /** Adds all of it to another index; iterations go on there. */
-  moveTo(index) {
-    for (const slot of this.#order.slots()) index.add(slot, index.word(this.#keys[slot]));
+  /** The slots in insertion order, while nothing changes. */
+  slots() {
+    return this.#order.slots();
+  }
+
+  /** Iterations go on in another index that has the same keys, in the same order. */
+  leaveTo(index) {
     this.#notify((cursor) => cursor.follow(index));
   }
 

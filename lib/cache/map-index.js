@@ -38,7 +38,12 @@ class MapIndex {
     this.#keys = keys;
   }
 
-  /** The key of a slot; that it has another place now, if it was in. */
+  /** The entries have moved to the first slots, whose keys these are; their order stays. */
+  renumber(keys) {
+    this.#keys = keys;
+    for (let slot = 0; slot < this.#map.size; slot++) this.#map.set(keys[slot], slot);
+  }
+
   add(slot) {
     this.#map.set(this.#keys[slot], slot);
     return true;
