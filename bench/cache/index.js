@@ -3,7 +3,7 @@
 //
 //   npm install --prefix bench/cache
 //   node bench/cache [--operations hit,miss] [--sizes 1000,100000] [--keys string,integer] [--ttl 3600000]
-//                    [--subjects a,b] [--rounds 15] [--memory]
+//                    [--subjects a,b] [--rounds 15] [--memory] [--nodes 20,22,24,26]
 //
 // Each library runs in a process of its own; rounds are interleaved. A cell is lru-cache's time divided by the
 // subject's, the median of the rounds' ratios with its 95 % interval (order statistics): above 1
@@ -13,6 +13,7 @@ const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { install } = require('../../__test__/helpers/nodes.js');
 
 const { values: options } = parseArgs({
   options: {
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
     subjects: { type: 'string', default: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache' },
     rounds: { type: 'string', default: '15' },
     memory: { type: 'boolean', default: false },
+    nodes: { type: 'string' },
   },
 });
 const BASE = 'lru-cache';
@@ -35,8 +37,11 @@ const NONE = new Set();
 const NO_EVICTION = new Set(ttl === undefined ? ['ttlcache'] : []);
 const subjects = options.subjects.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
 
-async function start(name) {
-  const child = fork(path.join(__dirname, 'subject.js'), [name], { execArgv: ['--expose-gc', '--max-old-space-size=4096'] });
+/** What runs the subjects, by the major version: this Node unless others are named. */
+const nodes = options.nodes === undefined ? [[process.versions.node.split('.')[0], process.execPath]] : options.nodes.split(',').map((version) => [version, install(version)]);
+
+async function start(name, execPath) {
+  const child = fork(path.join(__dirname, 'subject.js'), [name], { execPath, execArgv: ['--expose-gc', '--max-old-space-size=4096'] });
   await once(child, 'message');
   const ended = new AbortController();
   child.once('exit', () => ended.abort(new Error(`${name} ended`)));
@@ -57,11 +62,11 @@ function median(values) {
   return { middle: at((n - 1) / 2), low: at((n - 1) / 2 - reach), high: at((n - 1) / 2 + reach) };
 }
 
-async function measure(cell) {
+async function measure(cell, execPath) {
   const lacks = cell.operation === 'delete' ? NO_DELETE : EVICTS.has(cell.operation) ? NO_EVICTION : NONE;
   const names = subjects.filter((name) => !lacks.has(name));
   const running = [];
-  for (const name of names) running.push(await start(name));
+  for (const name of names) running.push(await start(name, execPath));
   const times = new Map(names.map((name) => [name, []]));
   try {
     for (const subject of running) {
@@ -81,35 +86,38 @@ async function measure(cell) {
 const ratios = (of, by) => of.map((time, round) => time / by[round]);
 
 async function main() {
-  console.log(`node ${process.version}; ${BASE}'s time / the subject's${ttl === undefined ? '' : `; ttl ${ttl}`}`);
+  console.log(`${BASE}'s time / the subject's${ttl === undefined ? '' : `; ttl ${ttl}`}`);
   if (options.memory) {
-    await compareMemory();
+    for (const [version, execPath] of nodes) await compareMemory(version, execPath);
     return;
   }
   for (const keys of options.keys.split(',')) {
     for (const size of options.sizes.split(',').map(Number)) {
       console.log(`\n${keys} keys, ${size} entries`);
-      console.log(`${''.padEnd(14)}${subjects.filter((name) => name !== BASE).map((name) => name.padStart(17)).join('')}   ours/Map`);
+      console.log(`Node              ${subjects.filter((name) => name !== BASE).map((name) => name.padStart(17)).join('')}   ours/Map`);
       for (const operation of options.operations.split(',')) {
-        const times = await measure({ operation, size, keys, ttl });
-        const cells = subjects.filter((name) => name !== BASE).map((name) => {
-          if (!times.has(name)) return '-';
-          const { middle, low, high } = median(ratios(times.get(BASE), times.get(name)));
-          return `${middle.toFixed(2)} ${low.toFixed(2)}-${high.toFixed(2)}`;
-        });
-        const floor = times.has('Map') && times.has('plimsoll') ? median(ratios(times.get('plimsoll'), times.get('Map'))).middle.toFixed(2) : '';
-        console.log(`${operation.padEnd(14)}${cells.map((each) => each.padStart(17)).join('')}${floor.padStart(11)}`);
+        for (const [version, execPath] of nodes) printRow(version, operation, await measure({ operation, size, keys, ttl }, execPath));
       }
     }
   }
 }
 
-async function compareMemory() {
+function printRow(version, operation, times) {
+  const cells = subjects.filter((name) => name !== BASE).map((name) => {
+    if (!times.has(name)) return '-';
+    const { middle, low, high } = median(ratios(times.get(BASE), times.get(name)));
+    return `${middle.toFixed(2)} ${low.toFixed(2)}-${high.toFixed(2)}`;
+  });
+  const floor = times.has('Map') && times.has('plimsoll') ? median(ratios(times.get('plimsoll'), times.get('Map'))).middle.toFixed(2) : '';
+  console.log(`${version.padEnd(4)}${operation.padEnd(14)}${cells.map((each) => each.padStart(17)).join('')}${floor.padStart(11)}`);
+}
+
+async function compareMemory(version, execPath) {
   for (const keys of options.keys.split(',')) {
-    console.log(`\n${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`);
+    console.log(`\nNode ${version}, ${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`);
     const rows = [];
     for (const name of subjects) {
-      const subject = await start(name);
+      const subject = await start(name, execPath);
       rows.push({ name, ...(await subject.ask('memory', { size: 1_000_000, keys, ttl })) });
       subject.end();
     }
