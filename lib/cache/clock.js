@@ -15,10 +15,13 @@ const origin = Date.now() - performance.now();
 const COARSE_TTL = 5000;
 /** A word this far behind is not written any more. */
 const LOST = 2000;
+/** So many readings while it rests have it written again: a reading now and then is not worth a thread that ticks. */
+const WAKING = 64;
 
 /** The native thread's clock word, and the mark that it is read, while somebody needs it. @type {Float64Array | null} */
 let word = null;
 let offset = 0;
+let missed = 0;
 let usable = native !== null;
 
 /** The time on the monotonic clock's scale; fake timers' time where Date or performance.now is faked. */
@@ -34,7 +37,13 @@ function coarseNow() {
   if (word === null || performance.now !== realNow || Date !== RealDate || RealDate.now !== realDateNow) return now();
   word[1] = 1;
   const time = word[0] + offset;
-  return time > 0 ? time : now(); // NaN: nobody has read it for a while
+  return time > 0 ? time : rested();
+}
+
+/** The word is NaN: nobody has read it for a while. */
+function rested() {
+  if (++missed % WAKING === 0) native.cacheClockWake();
+  return now();
 }
 
 /** Starts the clock word for this isolate. */
@@ -57,7 +66,9 @@ function stop() {
 /** Runs what looks at the time by itself now and then: nothing that the word need be written for. @param {() => void} step */
 function aside(step) {
   const read = word?.[1];
+  const before = missed;
   step();
+  missed = before;
   if (word !== null && read !== undefined) word[1] = read;
 }
 

@@ -9,7 +9,7 @@ use napi_derive::napi;
 use super::error::{Result, error};
 use crate::cache::expiry::{self, Column};
 use crate::cache::registry::{self, Arena};
-use crate::sampler::clock::Word;
+use crate::sampler::clock::{Word, wake};
 
 /// Records for `records` caches: doubles, laid out as `lib/cache/registry.js` says. Where external
 /// buffers are forbidden (pointer compression) it is a copy that the sampler does not see.
@@ -46,6 +46,12 @@ pub fn cache_clock(env: &Env) -> Result<ArrayBuffer<'_>> {
         })
     }
     .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.reason.clone()))
+}
+
+/// Has the clock's words written again at once, where nobody had read them for a while.
+#[napi(catch_unwind)]
+pub fn cache_clock_wake() {
+    wake();
 }
 
 /// When the entries of `slots` slots end, in the layout of `lib/cache/expiry-column.js`. Where external buffers are

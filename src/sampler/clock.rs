@@ -3,8 +3,8 @@
 //! A word is a double of milliseconds on a monotonic clock of the process, a tick behind at most. As a
 //! double it never wraps. One job of the sampler's thread writes the words of all isolates for as long as
 //! somebody reads one: each reader leaves a mark beside its word. Where nobody has for a second, the words
-//! turn into NaN, which tells a reader to look at the clock itself, and a job that runs once a second looks
-//! for marks.
+//! turn into NaN, which tells a reader to look at the clock itself: one that does so often asks for the words with
+//! `wake`, and for others a job that runs once a second looks for marks.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +65,15 @@ impl Word {
     #[must_use]
     pub fn as_raw(self: &Arc<Self>) -> (*mut u8, usize) {
         (Arc::as_ptr(self).cast_mut().cast(), size_of::<Self>())
+    }
+}
+
+/// Has the words written again at once.
+pub fn wake() {
+    let mut words = WORDS.lock();
+    // Where the thread's scheduler has no room now, the next poll tries again.
+    if words.start().is_ok() {
+        words.write(now());
     }
 }
 
@@ -152,6 +161,10 @@ mod tests {
             wait_for(|| f64::from_bits(other.time.load(Ordering::Relaxed)).is_nan());
             assert!(WORDS.lock().tick.is_none(), "nobody reads");
             wait_for(|| read(&other) > before);
+            wait_for(|| f64::from_bits(other.time.load(Ordering::Relaxed)).is_nan());
+            wake();
+            assert!(f64::from_bits(other.time.load(Ordering::Relaxed)) > before, "at once");
+            assert!(WORDS.lock().tick.is_some());
             drop(other);
             wait_for(|| WORDS.lock().poll.is_none());
         }
