@@ -34,6 +34,10 @@ const churn = (n) => {
 
 /** Programs: `step(t)` is called every 20 ms with the seconds since the start. @type {Record<string, {seconds: number, channel?: string, limit?: number, step: () => (t: number) => void}>} */
 const PROGRAMS = {
+  'too-early': {
+    seconds: 4.8,
+    step: () => keep((t) => 12_000 + 1500 * t),
+  },
   steady: {
     seconds: 15,
     step() {
@@ -49,14 +53,17 @@ const PROGRAMS = {
     step: () => keep((t) => 25_000 * (1 - Math.exp(-t / 5))),
   },
   'follows-load': {
-    seconds: 16,
+    seconds: 12.5,
     step() {
       const open = [];
       let before = 0;
+      let rate = 12_000;
       return (t) => {
-        const load = 0.3 + Math.min(t / 12, 1);
-        while (open.length < 14_000 + 26_000 * load) open.push(record(open.length));
-        churn(9000 * load * Math.min(t - before, 0.2));
+        // What a starved machine does not do is not held either: sessions follow the requests that were served.
+        const served = Math.round(40_000 * (0.3 + Math.min(t / 12, 1)) * Math.min(t - before, 0.1));
+        churn(served);
+        rate += (served / Math.max(t - before, 0.001) - rate) * Math.min((t - before) / 0.5, 1);
+        while (open.length < 14_000 + 0.65 * rate) open.push(record(open.length));
         before = t;
       };
     },
@@ -87,7 +94,8 @@ const PROGRAMS = {
     step() {
       const threads = [];
       return (t) => {
-        while (threads.length < t) threads.push(new Worker(FREES, { eval: true }));
+        // On one processor glibc has eight arenas.
+        while (threads.length < Math.min(t / 1.8, 7)) threads.push(new Worker(FREES, { eval: true }));
         churn(100);
       };
     },

@@ -31,7 +31,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
   }
-  if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, annex));
+  if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, annex, allocated));
   return {
     schema: SCHEMA,
     version,
@@ -64,7 +64,7 @@ const CONTAINERS = new Set(['map', 'set', 'object', 'array', 'closure', 'buffers
 /** Joins the allocation profile: it knows who allocated, not who holds. */
 function attribute(suspects, sites, verdict) {
   if (verdict.channel !== 'heap' || sites.length === 0) return;
-  const shown = sites.slice(0, 3).map(({ function: name, file, line, column, share }) => ({ function: name, file, line, column, share }));
+  const shown = shownOf(sites);
   const [first] = suspects;
   if (first !== undefined) {
     const most = (first.share ?? 1) >= MOST;
@@ -78,6 +78,8 @@ function attribute(suspects, sites, verdict) {
   }
 }
 
+const shownOf = (sites) => sites.slice(0, 3).map(({ function: name, file, line, column, share }) => ({ function: name, file, line, column, share }));
+
 function containerOf(state) {
   if (state.container === null) return null;
   const { version: cgroup, limit, usage } = state.container;
@@ -89,20 +91,26 @@ function minutesBetween(snapshots) {
   return (snapshots.at(-1).tMs - snapshots[0].tMs) / 60_000;
 }
 
-/** A leak that no evidence names still is one suspect: the channel, and where to look. */
-function unnamed(verdict, annex) {
-  const base = { file: null, line: null, column: null, bytes: null, count: null, bytesPerMinute: verdict.bytesPerMinute, path: [], sites: [] };
+/**
+ * A leak that no evidence names still is one suspect: the channel, and where to look. What is native often has an object on
+ * the heap: who allocates those that stay.
+ */
+function unnamed(verdict, annex, allocated) {
   if (verdict.channel !== 'native') return [];
   const addons = annex.addons ?? [];
+  const sites = shownOf(allocated.filter(({ file }) => file !== null));
+  const where = sites.length > 0 ? 'see whether what these sites allocate has a native side that is not closed' : 'look for what has a native side that is not closed (streams, handles, contexts)';
   return [
     {
-      ...base,
       cause: 'native',
       name: addons.length === 1 ? addons[0] : 'native memory',
+      file: null, line: null, column: null, bytes: null, count: null,
+      bytesPerMinute: verdict.bytesPerMinute,
       path: addons,
+      sites,
       advice:
         (addons.length > 0 ? `native addons loaded: ${addons.join(', ')}; ` : '') +
-        'a heap snapshot cannot show it: look at what these allocate outside V8, or try MALLOC_ARENA_MAX=2 to rule fragmentation out',
+        `a heap snapshot cannot show it: ${where}, or try MALLOC_ARENA_MAX=2 to rule fragmentation out`,
     },
   ];
 }

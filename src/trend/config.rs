@@ -64,14 +64,28 @@ impl Config {
     /// # Errors
     /// Where the interval is 0 or the window shorter than 12 intervals.
     pub fn new(window_ms: u64, interval_ms: u64) -> Result<Self, Error> {
-        let exact = Thresholds { points: 5, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
+        let exact = Thresholds {
+            points: 5,
+            z: 3.0,
+            chance: 0.0014,
+            bytes: 2.0 * MB,
+            suspect: 0.04,
+            leak: 0.09,
+        };
         Self {
             window_ms,
             interval_ms,
             probe_budget: PROBE_BUDGET,
             heap: exact,
             external: exact,
-            native: Thresholds { points: 10, z: 3.3, bytes: 8.0 * MB, suspect: 0.05, leak: 0.10 },
+            native: Thresholds {
+                points: 8,
+                z: 3.3,
+                chance: 0.0005,
+                bytes: 8.0 * MB,
+                suspect: 0.05,
+                leak: 0.10,
+            },
             need: 2,
         }
         .checked()

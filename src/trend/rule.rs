@@ -19,8 +19,10 @@ pub struct Point {
 pub struct Thresholds {
     /// Fewest points.
     pub points: usize,
-    /// Least deviate of the Mann-Kendall test, from ten points on; fewer must rise by as little chance.
+    /// Least deviate of the Mann-Kendall test, from ten points on.
     pub z: f64,
+    /// Of fewer: how often chance may rise as much at most. That of the deviate.
+    pub chance: f64,
     /// Least growth, bytes: below it is noise whatever its share.
     pub bytes: f64,
     /// Growth as a share of the headroom at the window's start from which a channel is suspect.
@@ -42,9 +44,7 @@ const CERTAIN: f64 = 2.5;
 const FREE_AT_REST: f64 = 0.5;
 /// From this many points on Kendall's S is nearly normal.
 const NORMAL: usize = 10;
-/// Fewer must rise so much that chance does it this often: that of a deviate of 3,
-const CHANCE: f64 = 0.0014;
-/// which fewer than this cannot reach: they must lie on a rising line,
+/// Fewer than this cannot rise beyond chance: they must lie on a rising line,
 const RISING: usize = 6;
 /// which they do where none is further off than this share of the growth.
 const COLLINEAR: f64 = 0.15;
@@ -162,7 +162,7 @@ fn rises(points: &[Point], finding: &Finding, thresholds: &Thresholds) -> bool {
     }
     if points.len() >= RISING {
         let values: Vec<f64> = points.iter().map(|p| p.value).collect();
-        return chance_of_rising(&values) <= CHANCE;
+        return chance_of_rising(&values) <= thresholds.chance;
     }
     let mut residuals: Vec<f64> = points.iter().map(|p| p.value - finding.slope * p.t).collect();
     let middle = median(&mut residuals).unwrap_or(0.0);
@@ -277,8 +277,14 @@ mod tests {
     const MB: f64 = 1024.0 * 1024.0;
     const WINDOW: f64 = 30_000.0;
     const LIMIT: u64 = 256 << 20;
-    const HEAP: Thresholds =
-        Thresholds { points: 5, z: 3.0, bytes: 2.0 * MB, suspect: 0.04, leak: 0.08 };
+    const HEAP: Thresholds = Thresholds {
+        points: 5,
+        z: 3.0,
+        chance: 0.0014,
+        bytes: 2.0 * MB,
+        suspect: 0.04,
+        leak: 0.09,
+    };
 
     fn points(values: impl IntoIterator<Item = f64>) -> Vec<Point> {
         values

@@ -114,7 +114,8 @@ mod tests {
             Point { t: share * seconds * 1000.0, value: share * height, load: 0.0 }
         };
         let points: Vec<Point> = (0..12).map(point).collect();
-        let none = Thresholds { points: 5, z: 0.0, bytes: 0.0, suspect: 0.0, leak: 0.0 };
+        let none =
+            Thresholds { points: 5, z: 0.0, chance: 1.0, bytes: 0.0, suspect: 0.0, leak: 0.0 };
         rule::judge(&points, seconds * 1000.0, u64::MAX, &none)
     }
 

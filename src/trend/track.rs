@@ -11,7 +11,7 @@ use super::watch::{self, Phase, Watch};
 
 /// What arms the prober: a slight trend of the envelope over a part of a window.
 const SUSPICION: Thresholds =
-    Thresholds { points: 6, z: 1.9, bytes: 1024.0 * 1024.0, suspect: 0.0, leak: 0.0 };
+    Thresholds { points: 6, z: 1.9, chance: 0.03, bytes: 1024.0 * 1024.0, suspect: 0.0, leak: 0.0 };
 /// The part of a window that a suspicion must have seen.
 const SUSPICION_WINDOW: u64 = 4;
 /// After a leak was found, floors are only needed to take it back.

@@ -129,7 +129,7 @@ pub(super) fn explain(
     match verdict.state {
         State::TooEarly => format!("{} seen, too early for a verdict", duration(observed_ms)),
         State::Steady => format!("no trend in {} of watching", duration(observed_ms)),
-        State::Slow => format!("{rate}{limit}: too slow to act on"),
+        State::Slow => format!("{rate}{limit}: too little so far to act on"),
         State::Warming => format!("{rate}, and slows down: a warm-up"),
         State::FollowsLoad => format!("{rate}, as the load did"),
         State::Filling => {
