@@ -9,7 +9,7 @@ use crate::tape::Step;
 /// A line counts from this share of variance explained, over a window, with this growth of the limit:
 /// the growth that our own rule calls a leak.
 const EXPLAINED: f64 = 0.7;
-const GROWTH: f64 = 0.09;
+const GROWTH: f64 = 0.08;
 
 /// When each of them raised its first alarm, ms.
 #[derive(Default)]

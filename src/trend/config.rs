@@ -70,7 +70,7 @@ impl Config {
             chance: 0.0014,
             bytes: 2.0 * MB,
             suspect: 0.04,
-            leak: 0.09,
+            leak: 0.08,
         };
         Self {
             window_ms,

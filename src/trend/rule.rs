@@ -283,7 +283,7 @@ mod tests {
         chance: 0.0014,
         bytes: 2.0 * MB,
         suspect: 0.04,
-        leak: 0.09,
+        leak: 0.08,
     };
 
     fn points(values: impl IntoIterator<Item = f64>) -> Vec<Point> {
