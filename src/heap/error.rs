@@ -1,5 +1,6 @@
 //! What can be wrong with a snapshot. Every message says what to do about it.
 
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// Why a snapshot could not be read.
@@ -31,9 +32,24 @@ pub enum Error {
     Cancelled,
     /// No object of the snapshot has the id that was asked for.
     NoSuchObject(u32),
+    /// One of the snapshots that were given.
+    In {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
 }
 
 impl Error {
+    /// The same, said of the snapshot with this path.
+    pub(super) fn of(self, path: &Path) -> Self {
+        match self {
+            Error::Cancelled => Error::Cancelled,
+            error => Error::In { path: path.to_owned(), error: Box::new(error) },
+        }
+    }
+
     /// The `code` that JS sees.
     pub fn code(&self) -> &'static str {
         match self {
@@ -46,6 +62,7 @@ impl Error {
             Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
             Error::NoSuchObject(_) => "ERR_PLIMSOLL_OPTION",
+            Error::In { error, .. } => error.code(),
         }
     }
 }
@@ -53,6 +70,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::In { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Io(error) => {
                 write!(
                     f,
@@ -101,6 +119,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Io(error) => Some(error),
+            Error::In { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -67,13 +67,15 @@ struct Way {
 pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) -> Result<String> {
     let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     // What is not there is said before anything is read.
-    let sources = paths.iter().map(|path| read::open(path)).collect::<Result<Vec<_>>>()?;
+    let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
+    let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
     let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
     let whole = Whole::new(report, &lengths);
     let snapshots = parallel::map(sources.into_iter().enumerate().collect(), |(at, source)| {
         Snapshot::load(source, &|progress| whole.note(at, progress))
     });
-    let snapshots = snapshots.into_iter().collect::<Result<Vec<_>>>()?;
+    let whose = |(snapshot, path): (Result<Snapshot>, &&Path)| snapshot.map_err(|e| e.of(path));
+    let snapshots = snapshots.into_iter().zip(&paths).map(whose).collect::<Result<Vec<_>>>()?;
     let Some(last) = snapshots.last() else {
         return Err(Error::Schema("no snapshot was given".to_owned()));
     };
