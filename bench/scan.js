@@ -1,6 +1,6 @@
 'use strict';
-// node bench/scan.js [PACKAGE@VERSION ...]: what the scanner says of the sources of packages, as npm installs them. Findings of one
-// cause and name in a package are one: builds hold copies of what they are made from. docs/scan.md judges what it says of these.
+// node bench/scan.js [PACKAGE@VERSION ...]: what the scanner says of the sources of packages, as npm installs them. Containers of one
+// name in a package are one: builds hold copies of what they are made from. docs/scan.md judges what it says of these.
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -23,7 +23,8 @@ const nameOf = (specifier) => specifier.slice(0, specifier.lastIndexOf('@'));
 function findingsOf(scanner, folder) {
   const lines = execFileSync(scanner, [folder], { encoding: 'utf8', maxBuffer: 2 ** 28 }).trim().split('\n').map((line) => JSON.parse(line));
   const { read, unread } = lines.pop();
-  const distinct = new Map(lines.map((line) => [`${line.finding.cause} ${line.finding.name}`, line]).toReversed());
+  const keyOf = ({ file, finding: { cause, name, line } }) => (cause === 'timers' ? `${file}:${line}` : `${cause} ${name}`);
+  const distinct = new Map(lines.map((line) => [keyOf(line), line]).toReversed());
   return { read, unread, findings: [...distinct.values()].toReversed() };
 }
 
