@@ -176,7 +176,7 @@ test('150,000 caches at once are listed, and are a row in a report', () => {
   assert.equal(sampled('crowd').length, held.length);
 });
 
-test('the caches of a worker thread are sampled while it lives', async () => {
+test('the caches of a worker thread are sampled while it lives', async (t) => {
   const worker = new Worker(
     `const { BoundedMap } = require(${JSON.stringify(path.join(__dirname, '..'))});
      globalThis.map = new BoundedMap({ max: 5, name: 'in a worker' });
@@ -185,6 +185,8 @@ test('the caches of a worker thread are sampled while it lives', async () => {
      setInterval(() => {}, 1000);`,
     { eval: true },
   );
+  // A test that fails must not leave it behind: the process would never end.
+  t.after(() => worker.terminate());
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   assert.deepEqual(sampled('in a worker').map((cache) => cache.size), [1]);
   assert.deepEqual(listed('in a worker'), [], 'another isolate\'s');

@@ -167,6 +167,7 @@ for (const [flag, env] of [['--v8-pool-size=1'], ['--v8_pool_size=7'], ['--v8-po
 test("a worker thread's heap, while another allocates hard", options, async (t) => {
   const dir = temporaryDir(t);
   const busy = new Worker("const kept = []; for (let i = 0; ; i++) { kept[i % 10000] = { i, text: `${i}` }; }", { eval: true });
+  t.after(() => busy.terminate());
   await once(busy, 'online');
   const worker = new Worker(
     `const { workerData, parentPort } = require('node:worker_threads');

@@ -35,13 +35,14 @@ test('a million listeners that come and go leave nothing behind', () => {
   assert.ok(grown < 256 * 1024, `${grown} bytes`);
 });
 
-test('the rows of a worker thread end with it', async () => {
+test('the rows of a worker thread end with it', async (t) => {
   const code = `
     const { TrackedEventEmitter } = require(${JSON.stringify(path.join(__dirname, '..'))});
     const bus = new TrackedEventEmitter({ name: 'in a worker' });
     bus.on('x', () => {}).on('x', () => {});
     require('node:worker_threads').parentPort.once('message', () => process.exit()).postMessage('ready');`;
   const worker = new Worker(code, { eval: true });
+  t.after(() => worker.terminate());
   await once(worker, 'message');
   assert.equal(rowsNamed('in a worker').length, 1);
   worker.postMessage('end');

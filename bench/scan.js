@@ -20,10 +20,11 @@ typescript@7.0.2 undici@7.30.2 vite@8.3.8 winston@3.19.0 ws@8.23.0
 
 const nameOf = (specifier) => specifier.slice(0, specifier.lastIndexOf('@'));
 
+const keyOf = ({ file, finding: { cause, name, line } }) => (cause === 'timers' ? `${file}:${line}` : `${cause} ${name}`);
+
 function findingsOf(scanner, folder) {
   const lines = execFileSync(scanner, [folder], { encoding: 'utf8', maxBuffer: 2 ** 28 }).trim().split('\n').map((line) => JSON.parse(line));
   const { read, unread } = lines.pop();
-  const keyOf = ({ file, finding: { cause, name, line } }) => (cause === 'timers' ? `${file}:${line}` : `${cause} ${name}`);
   const distinct = new Map(lines.map((line) => [keyOf(line), line]).toReversed());
   return { read, unread, findings: [...distinct.values()].toReversed() };
 }
