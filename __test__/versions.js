@@ -9,6 +9,9 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { install } = require('./helpers/nodes.js');
 
+/** A file that waits for ever is a failure of this version, and the others are run all the same. */
+const LONGEST_MS = 900_000;
+
 const { values, positionals } = parseArgs({ options: { only: { type: 'string', default: '20,22,24,26' } }, allowPositionals: true });
 const files = positionals.length > 0 ? positionals : fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js')).map((name) => path.join(__dirname, name));
 let failed = false;
@@ -16,7 +19,7 @@ const rows = values.only.split(',').map((version) => {
   const bin = install(version);
   // Programs that the tests start find this Node first.
   const env = { ...process.env, PATH: `${path.dirname(bin)}${path.delimiter}${process.env.PATH}` };
-  const { status, stdout } = spawnSync(bin, ['--test', '--test-reporter=tap', ...files], { encoding: 'utf8', env, maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] });
+  const { status, stdout } = spawnSync(bin, ['--test', `--test-timeout=${LONGEST_MS}`, '--test-reporter=tap', ...files], { encoding: 'utf8', env, maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] });
   const count = (what) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(stdout)?.[1] ?? Number.NaN);
   const name = spawnSync(bin, ['--version'], { encoding: 'utf8' }).stdout.trim();
   process.stdout.write(`${name}: ${count('pass')} passed, ${count('fail')} failed, ${count('skipped')} skipped\n`);
