@@ -22,7 +22,6 @@ const SLOTS_SEARCHED_PER_MS = 1000;
 /** How iterators, the sweeper, and tests of the structure look inside. */
 let readEntry, readKey, readValue, structureOf, sweepOne;
 
-
 /**
  * A Map with a bound.
  *

@@ -23,7 +23,7 @@ const MOST_NAMESAKES = 4;
  * Open addressing with linear probing over [word, slot + 1] pairs, at most half full; a removal shifts back
  * what follows (Knuth, TAOCP 3, 6.4, algorithm R). The order is a list over slots. The word of an int32 is
  * itself, that of a string a hash of its length and last characters, of as few as tell the
- * keys apart: V8 hashes every new string whole, and its Map reads each string that it passes while it searches.
+ * keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
  */
 class KeyTable {
   #cells = EMPTY;
