@@ -1,6 +1,6 @@
 'use strict';
 // Writes small snapshots to fuzz/corpus/snapshot: each the neighbourhood of one node in a real one.
-//   node fuzz/seed.js [SNAPSHOT]        without one: of this process
+//   node fuzz/seed.js [SNAPSHOT]        without one: of this process, so that each version of Node gives its own
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -59,7 +59,8 @@ function neighbourhood(start) {
 const dir = path.join(__dirname, 'corpus/snapshot');
 fs.mkdirSync(dir, { recursive: true });
 const total = nodes.length / fields.length;
+const source = given === undefined ? `node-${process.versions.node.split('.')[0]}` : path.parse(given).name;
 for (let seed = 0; seed < SEEDS; seed++) {
   const start = 1 + Math.floor((seed * (total - 1)) / SEEDS);
-  fs.writeFileSync(path.join(dir, `${fields.length}-${seed}`), JSON.stringify(neighbourhood(start)));
+  fs.writeFileSync(path.join(dir, `${source}-${seed}`), JSON.stringify(neighbourhood(start)));
 }

@@ -2,11 +2,11 @@
 // How the programs are written down. One leak a program. `$name` is drawn anew at each run (names.js), so no rule of the
 // analyzer can know it. A line that ends in `//@` is one that the report may give; `expect.name` lists what it may call the
 // culprit, `expect.cause` the causes that fit. Without expectations a program is healthy.
-// Kinds: cjs (default), esm, typescript (transpiled, map inlined), bundle (esbuild, minified, map beside the file).
+// Kinds: cjs (default), esm, typescript (transpiled, map inlined), bundle (esbuild, minified, map beside the file), tsbundle (the same from TypeScript, map inlined).
 
 const blob = `'x'.repeat(500) + i`;
 const record = `{ id: i, label: 'user ' + i, profile: { bio: ${blob}, tags: ['a', 'b', String(i)] } }`;
-const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: 'main.js' };
+const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: 'main.js', tsbundle: 'main.ts' };
 
 /**
  * @typedef {{title: string, kind?: string, files: Record<string, string>, expect: Expectation | null}} Program
@@ -15,6 +15,7 @@ const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: '
  * @property {string[]} name what the culprit may be called
  * @property {string} [file] the main one unless given
  * @property {boolean} [line] whether a marked line has to be given
+ * @property {boolean} [module] whether the place is a module's own code, which begins with it
  * @property {string} [package] name@version
  * @property {string} [captured] the variable that functions keep alive
  * @property {number} [count] how many were gained

@@ -52,12 +52,13 @@ function faultsOf(suspect, expect) {
 }
 
 /** Whether the column is that of a function, of what is named or of something on the path, in the source as it was written. */
-function pointsAtCode({ name, path, line, column }, { text }) {
+function pointsAtCode({ name, path, line, column }, { text, module }) {
+  if (module) return line === 1 && column === 1;
   const rest = text.split('\n')[line - 1]?.slice(column - 1) ?? '';
   return FUNCTION.test(rest) || [name, ...path].some((label) => rest.startsWith(label) || rest.startsWith(`'${label}'`));
 }
 
-/** What is expected where the count is another: of fewer snapshots, and of a chain whose objects are matched by their paths. */
+/** What is expected of fewer snapshots, where the count is another. */
 const uncounted = (expect) => expect && { ...expect, count: undefined };
 
 module.exports = { judge, uncounted };

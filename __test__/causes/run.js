@@ -31,6 +31,14 @@ const build = {
     });
     return 'dist/bundle.js';
   },
+  tsbundle(dir) {
+    require('esbuild').buildSync({
+      entryPoints: [path.join(dir, 'main.ts')],
+      outfile: path.join(dir, 'dist/bundle.js'),
+      bundle: true, minify: true, sourcemap: 'inline', platform: 'node', format: 'cjs', target: 'es2022', logLevel: 'silent',
+    });
+    return 'dist/bundle.js';
+  },
 };
 
 /** The lines (1-based) of each file that end in `//@`, and the text without these marks. */

@@ -123,6 +123,8 @@ function benchThreads(files) {
 }
 
 if (process.env.LOAD === undefined) execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
+const worker = path.join(devtools, 'build.mjs');
+if (fs.existsSync(path.join(devtools, 'node_modules'))) execFileSync(process.execPath, [worker], { stdio: 'inherit' });
 const files = positionals.map((name) => path.resolve(name));
 if (values.diff) benchDiff(files);
 else if (values.threads) benchThreads(files);

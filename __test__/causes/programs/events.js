@@ -80,7 +80,7 @@ add('listeners: AbortSignal.any', `
       signal.addEventListener('abort', () => state); //@
     }
     drive((i) => { $request(i); });`,
-{ cause: ['listeners'], name: ['abort'], line: true, advice: /AbortSignal\.any/ });
+{ cause: ['listeners'], name: ['abort'], line: true, count: 300, advice: /AbortSignal\.any/ });
 add('listeners: bundle', {
   '$lib.js': `
     import { EventEmitter } from 'node:events';

@@ -3,15 +3,15 @@
 use super::causes::{Cause, Detail};
 use super::sources::Package;
 
-/// What fits a cause; `name` is the suspect's, that of the event where listeners grow.
+/// What fits a cause; `event` is the one whose listeners grow.
 pub(super) fn advice(
     cause: Cause,
     detail: Detail,
-    name: &str,
+    event: Option<&str>,
     captured: Option<&str>,
     package: Option<&Package>,
 ) -> String {
-    let own = own_advice(cause, detail, name, captured);
+    let own = own_advice(cause, detail, event, captured);
     match package {
         Some(Package { name, version: Some(version) }) => {
             format!("it lies in {name}@{version}: look for a newer version or its issue; {own}")
@@ -23,7 +23,7 @@ pub(super) fn advice(
     }
 }
 
-fn own_advice(cause: Cause, detail: Detail, name: &str, captured: Option<&str>) -> String {
+fn own_advice(cause: Cause, detail: Detail, event: Option<&str>, captured: Option<&str>) -> String {
     let fixed = match (cause, detail) {
         (_, Detail::AddedByNode) => {
             "Node itself adds them, for what is piped or awaited here: unpipe, destroy or end that when its work is done"
@@ -40,13 +40,21 @@ fn own_advice(cause: Cause, detail: Detail, name: &str, captured: Option<&str>) 
         (_, Detail::Chain) => {
             "cut the chain: drop its oldest links, or keep only the last ones in a RingBuffer(capacity)"
         }
+        (_, Detail::Modules) => {
+            "the same files are loaded again and again, and Node keeps every module (one that left require.cache in its parent's `children`): load them once, and read with fs what changes"
+        }
+        (_, Detail::Channel) => {
+            "unsubscribe the function when its owner ends (channel.unsubscribe), or subscribe one for all"
+        }
         (Cause::Listeners, _) => {
             let (off, once) = match detail {
                 Detail::EventTarget => ("removeEventListener", "{ once: true }"),
                 _ => ("off", "once()"),
             };
+            let event =
+                event.map_or("event".to_owned(), |event| format!("'{}'", event.escape_debug()));
             return format!(
-                "remove the listener when its owner ends: {off}('{name}', listener), {once}, or {{ signal }} of an AbortController"
+                "remove the listener when its owner ends: {off}({event}, listener), {once}, or {{ signal }} of an AbortController"
             );
         }
         (Cause::Closure, _) => {

@@ -1,6 +1,6 @@
 //! What kind of leak it is: the graph's signature of each cause.
 
-use super::super::{EdgeKind, EdgeName, Node, NodeKind};
+use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind};
 use super::route::{Step, is_global};
 use super::scene::Scene;
 
@@ -53,6 +53,10 @@ pub(super) enum Detail {
     Resolvers,
     /// Objects that are linked to one another.
     Chain,
+    /// Modules of the same files, loaded again and again.
+    Modules,
+    /// Subscribers of a diagnostics channel.
+    Channel,
 }
 
 /// A cause with what the route says about it.
@@ -112,7 +116,7 @@ pub(super) fn find(
         weak_map: None,
         unit: None,
     };
-    if by_route(scene, thing, steps, &mut finding) {
+    if by_route(scene, thing, steps, is_old, &mut finding) {
         return finding;
     }
     let composition = Composition::of(scene, thing, sample, is_old);
@@ -147,6 +151,10 @@ pub(super) fn find(
         }
         _ => Detail::Plain,
     };
+    // Functions that settle promises are kept for the promises' sake.
+    if finding.detail == Detail::Resolvers && finding.cause == Cause::Closure {
+        (finding.cause, finding.captured) = (Cause::Promises, None);
+    }
     finding
 }
 
@@ -186,7 +194,13 @@ fn container(scene: &Scene, thing: Node) -> Cause {
 }
 
 /// Causes that show on the way to the thing, within its last few steps.
-fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -> bool {
+fn by_route(
+    scene: &Scene,
+    thing: Node,
+    steps: &[Step],
+    is_old: &dyn Fn(Node) -> bool,
+    finding: &mut Finding,
+) -> bool {
     const NEAR: usize = 7;
     let snapshot = scene.snapshot;
     // Whatever fetch keeps is kept for a socket, however far down.
@@ -209,7 +223,17 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
             (EdgeKind::Property, b"<symbol kEvents>") => {
                 finding.cause = Cause::Listeners;
                 finding.detail = Detail::EventTarget;
-                finding.event = steps.get(at + 1..).and_then(|steps| event_of_target(scene, steps));
+                finding.event = match steps.get(at + 1..) {
+                    Some([]) | None => late_event(scene, thing, is_old),
+                    Some(steps) => event_of_target(scene, steps),
+                };
+                finding.subject = at;
+                return true;
+            }
+            (EdgeKind::Property, b"_subscribers") if scene.is_internal_code(step.from) => {
+                finding.cause = Cause::Listeners;
+                finding.detail = Detail::Channel;
+                finding.event = scene.property(step.from, "name").and_then(|name| scene.text(name));
                 finding.subject = at;
                 return true;
             }
@@ -241,6 +265,14 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
                 finding.cause = Cause::Streams;
                 finding.subject = at;
                 finding.unit = holds_chunks(scene, steps.get(at + 1)).then_some(Unit::Chunks);
+                return true;
+            }
+            // A stream of the web's has its chunks in its controller.
+            (EdgeKind::Property, b"<symbol kState>") if is_web_stream(scene, step.from) => {
+                finding.cause = Cause::Streams;
+                finding.subject = at;
+                let is_queue = |step: &Step| snapshot.edge_name(&step.edge) == "queue";
+                finding.unit = steps.get(at + 1).is_some_and(is_queue).then_some(Unit::Chunks);
                 return true;
             }
             // What a settled promise resolved to is nobody's wait.
@@ -280,6 +312,12 @@ fn by_route(scene: &Scene, thing: Node, steps: &[Step], finding: &mut Finding) -
     true
 }
 
+fn is_web_stream(scene: &Scene, node: Node) -> bool {
+    let class = scene.snapshot.raw_name(node);
+    scene.is_internal_code(node)
+        && (class.starts_with(b"Readable") || class.starts_with(b"Writable"))
+}
+
 /// Whether this member of a stream's state is where its chunks wait (`buffer`, `buffered`, `kBufferedValue`).
 fn holds_chunks(scene: &Scene, member: Option<&Step>) -> bool {
     member.is_some_and(|step| {
@@ -315,16 +353,30 @@ fn is_agent(scene: &Scene, node: Node) -> bool {
         >= 2
 }
 
-/// The listeners of an EventTarget hang in a Map by type: the key stands before the value in its table.
+/// The listeners of an EventTarget hang in a Map by type.
 fn event_of_target(scene: &Scene, steps: &[Step]) -> Option<String> {
+    steps.iter().find_map(|step| event_of_entry(scene, step.from, &step.edge))
+}
+
+/// The key stands before the value in a Map's table.
+fn event_of_entry(scene: &Scene, table: Node, value: &Edge) -> Option<String> {
     let snapshot = scene.snapshot;
-    steps.iter().find_map(|step| {
-        let at: u32 = snapshot.edge_name(&step.edge).parse().ok()?;
-        let key = snapshot
-            .edges(step.from)
-            .find(|edge| snapshot.edge_name(edge).parse() == Ok(at.wrapping_sub(1)))?;
-        (snapshot.kind(key.to) == NodeKind::String).then(|| snapshot.name(key.to).into_owned())
-    })
+    let at: u32 = snapshot.edge_name(value).parse().ok()?;
+    let key = snapshot
+        .edges(table)
+        .find(|edge| snapshot.edge_name(edge).parse() == Ok(at.wrapping_sub(1)))?;
+    scene.text(key.to)
+}
+
+/// The event of an EventTarget that got its first listeners after the first snapshot, and has most of what is new.
+fn late_event(scene: &Scene, events: Node, is_old: &dyn Fn(Node) -> bool) -> Option<String> {
+    let snapshot = scene.snapshot;
+    let table = scene.internal(events, "table")?;
+    let new = || snapshot.edges(table).filter(|edge| !is_old(edge.to));
+    let total: u64 = new().map(|edge| snapshot.retained(edge.to)).sum();
+    let heaviest = new().max_by_key(|edge| snapshot.retained(edge.to))?;
+    let is_most = snapshot.retained(heaviest.to) > total / 2;
+    is_most.then(|| event_of_entry(scene, table, &heaviest)).flatten()
 }
 
 impl Composition {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use super::lexer::{Lexer, Token};
 pub use super::scan::Declaration;
 use super::scan::{Found, Scopes, What, scan};
 
@@ -41,14 +42,55 @@ impl Declarations {
         let inside = |at: usize| scope.as_ref().is_some_and(|scope| scope.contains(&at));
         found
             .iter()
-            .filter_map(|found| match found.what {
-                What::Property { made } => {
-                    Some((!inside(found.declaration.at), !made, found.declaration))
-                }
-                What::Variable => None,
+            .filter_map(|found| {
+                let rank = match found.what {
+                    What::Property { made: true } => 0,
+                    What::Property { made: false } => 1,
+                    What::Text => 2,
+                    What::Variable => return None,
+                };
+                let at = found.declaration.at;
+                Some((rank == 2, !inside(at), rank, at, found.declaration))
             })
-            .min_by_key(|&(outside, assigned, declaration)| (outside, assigned, declaration.at))
-            .map(|(_, _, declaration)| declaration)
+            .min_by_key(|&(is_text, outside, rank, at, _)| (is_text, outside, rank, at))
+            .map(|found| found.4)
+    }
+
+    /// The range of the variable, function or class that a module exports by default; of another expression that of the word
+    /// `default`.
+    pub fn default_export(&self, source: &str) -> Option<Range<usize>> {
+        let mut lexer = Lexer::new(source);
+        let range = |at: usize, word: &str| at..at + word.len();
+        let mut before = [(0, Token::Value); 2];
+        while let Some((at, token)) = lexer.next() {
+            match (before[0], before[1].1, token) {
+                ((at, Token::Word(name)), Token::Word("as"), Token::Word("default")) => {
+                    return Some(range(at, name));
+                }
+                (_, Token::Word("export"), Token::Word("default")) => {
+                    let mut next = lexer.next()?;
+                    let is_head = |token| {
+                        let words = ["async", "function", "class", "abstract"];
+                        token == Token::Mark(b'*')
+                            || words.iter().any(|word| token == Token::Word(word))
+                    };
+                    let is_declared = is_head(next.1);
+                    while is_head(next.1) {
+                        next = lexer.next()?;
+                    }
+                    let is_used = matches!(lexer.peek(), Some(b'.' | b'[' | b'(' | b'`'));
+                    return Some(match next {
+                        (_, Token::Word("new" | "await" | "extends" | "typeof" | "void")) => {
+                            range(at, "default")
+                        }
+                        (at, Token::Word(name)) if is_declared || !is_used => range(at, name),
+                        _ => range(at, "default"),
+                    });
+                }
+                _ => before = [before[1], (at, token)],
+            }
+        }
+        None
     }
 
     /// The range of the name of the innermost function or method with one around byte `at`; a constructor's is its class's.
@@ -167,6 +209,43 @@ mod tests {
         assert_eq!(line_of(source, property(source, "table", None)), Some(12));
         assert_eq!(line_of(source, property(source, "undeclared", None)), Some(13));
         assert_eq!(property(source, "missing", None), None);
+    }
+
+    #[test]
+    fn a_name_may_be_given_as_a_text() {
+        let source = "
+            app.get('recent', handler);
+            app.decorate('visits', []);
+            const key = Symbol.for('app.sessions'), other = Symbol('tag');
+            this.recent = null;";
+        assert_eq!(line_of(source, property(source, "visits", None)), Some(3));
+        assert_eq!(line_of(source, property(source, "app.sessions", None)), Some(4));
+        assert_eq!(line_of(source, property(source, "tag", None)), Some(4));
+        assert_eq!(
+            line_of(source, property(source, "recent", None)),
+            Some(5),
+            "assigned is better"
+        );
+    }
+
+    #[test]
+    fn a_default_export_is_what_it_names() {
+        let exported =
+            |source| Declarations::default().default_export(source).map(|at| &source[at]);
+        assert_eq!(exported("const log = [];\nexport default log;"), Some("log"));
+        assert_eq!(exported("export default log"), Some("log"));
+        assert_eq!(exported("export default async function* pages() {}"), Some("pages"));
+        assert_eq!(exported("export default class Store extends Base {}"), Some("Store"));
+        for source in [
+            "export default []",
+            "export default new Map()",
+            "export default app.log;",
+            "export default class extends B {}",
+            "export default () => 1",
+        ] {
+            assert_eq!(exported(source), Some("default"), "{source}");
+        }
+        assert_eq!(exported("'export default x'; const { a: default_ } = b;"), None);
     }
 
     #[test]

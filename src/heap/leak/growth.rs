@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::super::{Node, NodeKind, Snapshot, parallel};
+use super::anew;
 use super::diff::{Counterparts, NONE, by_odd_id};
 use super::owners::{Share, Slot, shares, slot_names, slot_target};
 
@@ -13,7 +14,7 @@ pub(super) struct Growth {
     pub thing: Node,
     /// The holder and its variable, where the variable was given a new object.
     pub slot: Slot,
-    /// The thing's counterparts in the earlier snapshots.
+    /// The thing's counterparts in the earlier snapshots, or what stood in its place.
     pub before: Vec<Node>,
     /// Bytes that hang from it beyond the skeleton, by snapshot.
     pub bytes: Vec<u64>,
@@ -141,6 +142,12 @@ impl<'s> Series<'s> {
             self.gather(by_slot).into_iter().filter(|growth| self.rises(growth)).collect();
         for growth in &mut growths {
             growth.before = self.before(growth.thing);
+            anew::look_into(
+                self.snapshots,
+                growth,
+                |node| self.before(node),
+                |node| self.is_old(node),
+            );
             growth.sample = self.items(std::mem::take(&mut growth.sample));
         }
         growths.sort_by_key(|growth| (std::cmp::Reverse(growth.grown()), growth.thing));
@@ -210,13 +217,11 @@ impl<'s> Series<'s> {
                 .zip(self.snapshots)
                 .map(|(&node, snapshot)| slot_names(snapshot, node))
                 .collect();
-            let (mut entries, slots): (Vec<Growth>, Vec<Growth>) =
-                growths.into_iter().partition(|growth| {
-                    growth
-                        .slot
-                        .name
-                        .is_none_or(|name| !old.iter().all(|names| names.contains(&name)))
-                });
+            let late = anew::late(last, &growths, &old, |growth| self.rises(growth));
+            let is_slot =
+                |name| late.contains(&name) || old.iter().all(|names| names.contains(&name));
+            let (slots, mut entries): (Vec<Growth>, Vec<Growth>) =
+                growths.into_iter().partition(|growth| growth.slot.name.is_some_and(is_slot));
             for slot in slots {
                 if let Some(edge) = slot_target(last, slot.slot)
                     && !self.is_old(edge.to)

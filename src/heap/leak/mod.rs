@@ -3,7 +3,9 @@
 //! Three snapshots tell a leak from warm-up: what a process fills once rises from the first to the second, and no more.
 
 mod advice;
+mod anew;
 mod causes;
+mod count;
 mod declaration;
 mod diff;
 mod entries;
@@ -12,6 +14,7 @@ mod graphs;
 mod growth;
 mod holders;
 mod lexer;
+mod modules;
 mod names;
 mod owners;
 mod route;
@@ -29,7 +32,9 @@ use super::parallel::both;
 use super::report::Channel;
 use super::{Node, Snapshot};
 use causes::{Detail, Finding};
+use count::Count;
 use growth::{Growth, Series};
+use modules::Loading;
 use route::Step;
 use scene::Scene;
 
@@ -125,7 +130,7 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     let mut suspects: Vec<Suspect> = Vec::new();
     let mut samples: Vec<&[Node]> = Vec::new();
     for growth in growths.iter().take(MAX_GROWTHS) {
-        let gained = gained(snapshots, growth, &is_old);
+        let gained = count::gained(snapshots, growth, &is_old);
         let Some(mut suspect) = suspect(&scene, growth, gained, &is_old) else { continue };
         if suspect.is_bounded_by_node() {
             continue;
@@ -144,6 +149,10 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.bytes));
     let least = suspects.first().map_or(0, |first| first.bytes / 50);
     suspects.retain(|suspect| suspect.bytes >= least);
+    // What Node keeps of the same objects says nothing that they do not say.
+    if suspects.first().is_some_and(|first| !first.is_registry_of_node()) {
+        suspects.retain(|suspect| !suspect.is_registry_of_node());
+    }
     if channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
         wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
     }
@@ -159,12 +168,6 @@ fn is_shared(one: &[Node], other: &[Node]) -> bool {
 /// Growths that are named at all: the rest is small beside them.
 const MAX_GROWTHS: usize = 64;
 
-/// How many things hang from what grew, and how.
-struct Count {
-    number: Option<u64>,
-    is_chain: bool,
-}
-
 /// Names what grew. Nodes that are not `is_old` are what it consists of.
 fn suspect(
     scene: &Scene,
@@ -172,6 +175,10 @@ fn suspect(
     count: Count,
     is_old: &dyn Fn(Node) -> bool,
 ) -> Option<Suspect> {
+    let loading = modules::loading(scene, &growth.sample, is_old);
+    if loading == Some(Loading::Once) {
+        return None;
+    }
     let steps = way(scene, growth, is_old);
     let Finding { cause, mut detail, subject, event, captured, weak_map, unit } =
         causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
@@ -182,16 +189,24 @@ fn suspect(
             detail = Detail::AddedByNode;
             found = sites::waiting_sites(scene, &growth.sample, is_old);
         }
+        (_, Detail::Plain) if loading.is_some() => detail = Detail::Modules,
         (Cause::Object, Detail::Plain) if count.is_chain => detail = Detail::Chain,
         _ => {}
     }
+    let number = match detail {
+        Detail::DerivedSignals => match sites::signals(scene, &growth.sample, is_old) {
+            (0, _) => count.number,
+            (listened, all) => count.number.map(|number| number * listened / all),
+        },
+        _ => count.number,
+    };
     // A value that only a WeakMap's key leads to is called as the WeakMap is.
     let table = weak_map
         .map(|node| names::name(scene, &route::route(scene, node, is_old)))
         .filter(|table| !table.name.is_empty());
     let (name, place) = match cause {
         Cause::Listeners => (
-            event.unwrap_or(named.name),
+            event.clone().unwrap_or(named.name),
             found.first().map(|site| site.0.place.clone()).or(named.place),
         ),
         Cause::Timers => {
@@ -217,7 +232,13 @@ fn suspect(
     }
     Some(Suspect {
         cause,
-        advice: advice::advice(cause, detail, &name, captured.as_deref(), package.as_ref()),
+        advice: advice::advice(
+            cause,
+            detail,
+            event.as_deref(),
+            captured.as_deref(),
+            package.as_ref(),
+        ),
         delay: (cause == Cause::Timers).then(|| sites::delay(scene, &steps)).flatten(),
         name,
         file: place.as_ref().map(|place| place.file.clone()),
@@ -225,7 +246,7 @@ fn suspect(
         column: place.as_ref().map(|place| place.column),
         proven: false,
         bytes: growth.grown(),
-        count: count.number,
+        count: number,
         unit,
         growth: growth.bytes.clone(),
         path,
@@ -248,8 +269,9 @@ fn suspect(
 /// The route to what grew; to the head where it is a link of a chain.
 fn way(scene: &Scene, growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Vec<Step> {
     let class = |node| (scene.snapshot.kind(node), scene.snapshot.name_index(node));
-    let is_link =
-        growth.slot.holder != growth.thing && class(growth.slot.holder) == class(growth.thing);
+    let is_link = growth.slot.holder != growth.thing
+        && class(growth.slot.holder) == class(growth.thing)
+        && !anew::is_collection(scene.snapshot, growth.thing);
     match is_link.then(|| route::chain_head(scene, growth.thing, is_old)).flatten() {
         Some(head) => {
             let mut steps = route::route(scene, head.from, is_old);
@@ -258,26 +280,6 @@ fn way(scene: &Scene, growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Vec<Ste
         }
         None => route::before_chain(scene, route::route(scene, growth.thing, is_old)),
     }
-}
-
-/// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are none.
-fn gained(snapshots: &[Snapshot], growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Count {
-    let (first, last) = (&snapshots[0], &snapshots[snapshots.len() - 1]);
-    let now = entries::count(last, growth.thing);
-    let before = growth.before.first().filter(|&&node| node != diff::NONE);
-    let entries = before.map_or(0, |&node| now.saturating_sub(entries::count(first, node)));
-    let objects = match growth.objects.as_slice() {
-        [first, .., last] => last.saturating_sub(*first),
-        _ => 0,
-    };
-    let several = [entries, objects].into_iter().find(|&count| count > 1);
-    if several.is_some() {
-        return Count { number: several, is_chain: false };
-    }
-    const HEADS: usize = 8;
-    let heads = growth.sample.iter().take(HEADS);
-    let number = heads.filter_map(|&head| entries::links(last, head, is_old)).max();
-    Count { number, is_chain: number.is_some() }
 }
 
 impl Suspect {
@@ -293,6 +295,11 @@ impl Suspect {
     fn is_bounded_by_node(&self) -> bool {
         self.name == "resourceTimingBuffer"
             && self.file.as_deref() == Some("node:internal/perf/observe")
+    }
+
+    /// A WeakMap or FinalizationRegistry of Node's own.
+    fn is_registry_of_node(&self) -> bool {
+        self.cause == Cause::Weak && self.file.as_deref().is_some_and(sources::is_internal)
     }
 
     fn absorb(&mut self, other: Suspect) {

@@ -26,24 +26,22 @@ pub(super) fn name(scene: &Scene, steps: &[Step]) -> Named {
         let Some(reference) = Reference::of(scene, step) else { continue };
         let best = reference.best(scene, step);
         let reference = best.as_ref().unwrap_or(&reference);
-        named.name = reference.qualified(scene);
         let declared = reference.declared(scene, &steps[..at]);
-        if let Some(original) = declared.as_ref().and_then(|declared| declared.name.clone())
-            && let Some(short) = named.name.rsplit('.').next().map(str::len)
-        {
-            // A minified name goes back to what was written.
-            named.name.truncate(named.name.len() - short);
-            named.name += &original;
-        }
+        // A minified name goes back to what was written.
+        let original = declared.as_ref().and_then(|declared| declared.name.clone());
+        let word = original.unwrap_or_else(|| reference.name.clone());
+        named.name = match reference.owner(scene) {
+            Some(owner) => format!("{owner}.{word}"),
+            None => word.clone(),
+        };
         named.place = declared.map(|declared| declared.place);
-        break;
-    }
-    if let Some(last) = named.path.last_mut()
-        && !named.name.is_empty()
-        && steps.last().is_some_and(|step| Reference::of(scene, step).is_some())
-    {
         // The last word of the path is the name as the source has it.
-        *last = named.name.rsplit('.').next().unwrap_or_default().to_owned();
+        if at + 1 == steps.len()
+            && let Some(last) = named.path.last_mut()
+        {
+            *last = word;
+        }
+        break;
     }
     named
 }
@@ -138,16 +136,11 @@ impl Reference {
         }
     }
 
-    fn qualified(&self, scene: &Scene) -> String {
-        let owner = class_name(scene, self.from);
-        match self.kind {
-            Kind::Property
-                if scene.snapshot.kind(self.from) == NodeKind::Closure && !owner.is_empty() =>
-            {
-                format!("{owner}.{}", self.name)
-            }
-            _ => self.name.clone(),
-        }
+    /// The function or class whose property it is.
+    fn owner(&self, scene: &Scene) -> Option<String> {
+        let is_static =
+            self.kind == Kind::Property && scene.snapshot.kind(self.from) == NodeKind::Closure;
+        is_static.then(|| class_name(scene, self.from)).filter(|owner| !owner.is_empty())
     }
 
     /// Where it is declared; `above` leads to the holder.
@@ -161,12 +154,11 @@ impl Reference {
             }
             Kind::Export => {
                 let code = scene.module_code(self.from)?;
-                Some(
-                    scene
-                        .sources
-                        .variable(&code.script, &self.name, (0, 0))
-                        .unwrap_or_else(|| at(code.place)),
-                )
+                let found = match self.name.as_str() {
+                    "default" => scene.sources.default_export(&code.script),
+                    name => scene.sources.variable(&code.script, name, (0, 0)),
+                };
+                Some(found.unwrap_or_else(|| at(code.place)))
             }
             Kind::Property => {
                 let code: Vec<Function> = classes(scene, self.from);
@@ -352,5 +344,34 @@ fn holder(scene: &Scene, steps: &[Step]) -> String {
             scene.export(from).map(|(_, module)| top(scene, module)).unwrap_or_default()
         }
         _ => top(scene, from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graphs::program;
+    use super::super::route::route;
+    use super::*;
+
+    /// A property of the module's `$state` object, or of a function of it, that holds a Map.
+    fn named(kind: &'static str, property: &str) -> (String, Vec<String>) {
+        let mut graph = program(20);
+        let holder = graph.node(kind, if kind == "closure" { "Store" } else { "Object" }, 11, 32);
+        graph.edge(2, "context", "state", holder);
+        let map = graph.node("object", "Map", 13, 32);
+        graph.edge(holder, "property", property, map);
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let scene = Scene::new(&snapshot);
+        let named = name(&scene, &route(&scene, snapshot.by_id(13).unwrap(), &|_| true));
+        (named.name, named.path)
+    }
+
+    #[test]
+    fn a_key_with_dots_is_one_name() {
+        let (name, path) = named("object", "user.cache");
+        assert_eq!((name.as_str(), path.last().unwrap().as_str()), ("user.cache", "user.cache"));
+        let (name, path) = named("closure", "by.id");
+        assert_eq!((name.as_str(), path.last().unwrap().as_str()), ("Store.by.id", "by.id"));
     }
 }

@@ -238,7 +238,8 @@ fn rank(snapshot: &Snapshot, holder: Node, edge: &Edge) -> u8 {
     }
 }
 
-fn slot_name(snapshot: &Snapshot, edge: &Edge) -> Option<u64> {
+/// The hash of a variable's or property's name.
+pub(super) fn slot_name(snapshot: &Snapshot, edge: &Edge) -> Option<u64> {
     match (edge.kind, edge.name) {
         (EdgeKind::Context | EdgeKind::Property, EdgeName::String(name)) => {
             Some(hash(snapshot.raw_string(name)))

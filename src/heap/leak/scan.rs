@@ -24,6 +24,8 @@ pub(super) enum What {
     Property {
         made: bool,
     },
+    /// The name is given as a text to a call: `app.decorate('name', value)`, `Symbol('name')`.
+    Text,
 }
 
 /// Something that gives the name a meaning.
@@ -192,14 +194,23 @@ impl<'s> Scanner<'s> {
                 self.assigned.clone_from(&self.last_word);
             }
             Token::Word(word) => self.word(at, word),
-            Token::Text(text)
-                if text == self.name && matches!(self.lexer.peek(), Some(b':' | b']')) =>
-            {
-                let what = What::Property { made: self.lexer.is_made() };
-                self.note(Declaration { at, alias: false }, self.scope, what);
-            }
+            Token::Text(text) if text == self.name => self.text(at),
             _ => {}
         }
+    }
+
+    /// The name that is looked for stands here in quotes.
+    fn text(&mut self, at: usize) {
+        let is_symbol = self.last == Token::Mark(b'(')
+            && matches!(self.before_last, Token::Word("Symbol" | "for"));
+        let is_argument = self.open.last().is_some_and(|open| open.0 == Open::Paren);
+        let what = match self.lexer.peek() {
+            Some(b':' | b']') => What::Property { made: self.lexer.is_made() },
+            Some(b',') if is_argument => What::Text,
+            Some(b')') if is_symbol => What::Text,
+            _ => return,
+        };
+        self.note(Declaration { at, alias: false }, self.scope, what);
     }
 
     fn note(&mut self, declaration: Declaration, scope: u32, what: What) {

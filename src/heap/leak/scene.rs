@@ -29,6 +29,7 @@ pub(super) struct Scene<'s> {
     /// Where plimsoll's own scripts are.
     ours: Vec<String>,
     functions: RefCell<FxHashMap<Node, Option<Function>>>,
+    internal_contexts: RefCell<FxHashMap<Node, bool>>,
 }
 
 impl<'s> Scene<'s> {
@@ -57,6 +58,7 @@ impl<'s> Scene<'s> {
             scripts,
             ours,
             functions: RefCell::default(),
+            internal_contexts: RefCell::default(),
         }
     }
 
@@ -96,16 +98,16 @@ impl<'s> Scene<'s> {
         self.script(node).is_some_and(is_internal)
     }
 
-    /// Whether a context holds variables of Node's own code: the first function in it tells.
+    /// Whether a context holds variables of Node's own code: a function in it tells, behind however many scopes.
     pub fn is_internal_context(&self, node: Node) -> bool {
-        const LOOKED_AT: usize = 64;
-        self.is_context(node)
-            && self
-                .snapshot
-                .retainers(node)
-                .take(LOOKED_AT)
-                .find(|retainer| self.snapshot.location(retainer.from).is_some())
-                .is_some_and(|retainer| self.is_internal_code(retainer.from))
+        if !self.is_context(node) {
+            return false;
+        }
+        *self.internal_contexts.borrow_mut().entry(node).or_insert_with(|| {
+            let mut retainers = self.snapshot.retainers(node);
+            let function = retainers.find(|by| self.snapshot.location(by.from).is_some());
+            function.is_some_and(|function| self.is_internal_code(function.from))
+        })
     }
 
     pub fn is_context(&self, node: Node) -> bool {
@@ -187,6 +189,12 @@ impl<'s> Scene<'s> {
     /// The target of a property.
     pub fn property(&self, node: Node, name: &str) -> Option<Node> {
         self.snapshot.follow(node, EdgeKind::Property, name)
+    }
+
+    /// What a string says.
+    pub fn text(&self, node: Node) -> Option<String> {
+        let is_string = self.snapshot.kind(node) == NodeKind::String;
+        is_string.then(|| self.snapshot.name(node).into_owned())
     }
 
     /// The target of a field of V8's.

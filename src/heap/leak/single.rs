@@ -5,9 +5,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::super::bits::Bits;
 use super::super::heaviest::{Heavy, heaviest};
 use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
+use super::count::Count;
 use super::growth::{Growth, is_store, owner_of_store};
 use super::scene::Scene;
-use super::{Count, MAX_GROWTHS, Suspect, entries, sources, suspect};
+use super::{MAX_GROWTHS, Suspect, entries, sources, suspect};
 
 /// A collection of fewer items is not worth a suspicion.
 const MANY: usize = 16;

@@ -44,6 +44,15 @@ pub(super) fn waiting_sites(
     by_frequency(sample.iter().filter_map(|&top| waiting(scene, top, is_old)))
 }
 
+/// How many of the signals among the objects that are new the program's own code listens to, and how many there are: Node
+/// keeps those of `AbortSignal.timeout()` that others are made of too.
+pub(super) fn signals(scene: &Scene, sample: &[Node], is_old: &dyn Fn(Node) -> bool) -> (u64, u64) {
+    let is_signal = |node: &&Node| scene.snapshot.raw_name(**node) == b"AbortSignal";
+    let signals = sample.iter().filter(is_signal);
+    let has_listener = |&&node: &&Node| code_of(scene, Cause::Listeners, node, is_old).is_some();
+    (signals.clone().filter(has_listener).count() as u64, signals.count() as u64)
+}
+
 /// Each with its share of all.
 fn by_frequency(functions: impl Iterator<Item = Function>) -> Vec<(Function, f64)> {
     let mut counts: FxHashMap<Function, usize> = FxHashMap::default();

@@ -90,6 +90,24 @@ impl Sources {
         self.variable(script, name, near)?.name
     }
 
+    /// What an ES module exports by default: the variable, or the expression.
+    pub fn default_export(&self, script: &str) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let exported = source.declarations.default_export(&source.text)?;
+        let named = || {
+            let name = source.text.get(exported.clone())?;
+            let found = source.declarations.variable(&source.text, name, 0)?;
+            let declared = source.declared(&file, found);
+            Some(Declared { name: Some(declared.name.unwrap_or(name.to_owned())), ..declared })
+        };
+        let expression = || {
+            let declaration = Declaration { at: exported.start, alias: false };
+            source.declared(&file, declaration)
+        };
+        Some(named().unwrap_or_else(expression))
+    }
+
     /// Where the property is first given its value, best near a 0-based position.
     pub fn property(&self, script: &str, name: &str, near: Option<(u32, u32)>) -> Option<Declared> {
         let file = path_of(script);
@@ -201,7 +219,8 @@ fn read_map(path: &Path, text: &str) -> Option<(SourceMap, PathBuf)> {
 pub fn path_of(script: &str) -> String {
     match script.strip_prefix("file://") {
         Some(path) => {
-            let path = percent_decoded(path);
+            // A module may be imported under several URLs of one file.
+            let path = percent_decoded(path.split(['?', '#']).next().unwrap_or(path));
             // file:///C:/x is C:/x
             let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
             drive.map(str::to_owned).unwrap_or(path)
@@ -281,6 +300,7 @@ mod tests {
     fn script_names_become_paths() {
         assert_eq!(path_of("file:///srv/my%20app/a.mjs"), "/srv/my app/a.mjs");
         assert_eq!(path_of("file:///C:/app/a.mjs"), "C:/app/a.mjs");
+        assert_eq!(path_of("file:///srv/a.mjs?version=3#x"), "/srv/a.mjs");
         assert_eq!(path_of("/srv/a.js"), "/srv/a.js");
         assert_eq!(path_of("node:events"), "node:events");
         assert!(

@@ -52,13 +52,7 @@ pub(super) fn add_memories(
             0,
             Suspect {
                 cause: Cause::Buffers,
-                advice: advice::advice(
-                    Cause::Buffers,
-                    Detail::Plain,
-                    &named.name,
-                    None,
-                    package.as_ref(),
-                ),
+                advice: advice::advice(Cause::Buffers, Detail::Plain, None, None, package.as_ref()),
                 name: named.name,
                 file: Some(place.file),
                 line: Some(place.line),

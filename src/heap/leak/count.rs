@@ -1,0 +1,68 @@
+//! How much was gained, in numbers that a person counts.
+
+use super::super::{Node, Snapshot};
+use super::anew::is_collection;
+use super::diff::NONE;
+use super::entries;
+use super::growth::Growth;
+
+/// How many things hang from what grew, and how.
+pub(super) struct Count {
+    pub number: Option<u64>,
+    pub is_chain: bool,
+}
+
+/// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are none.
+pub(super) fn gained(
+    snapshots: &[Snapshot],
+    growth: &Growth,
+    is_old: &dyn Fn(Node) -> bool,
+) -> Count {
+    let last = &snapshots[snapshots.len() - 1];
+    let entries = gained_entries(snapshots, growth);
+    if entries > 1 {
+        return Count { number: Some(entries), is_chain: false };
+    }
+    let objects = match growth.objects.as_slice() {
+        [first, .., last] => last.saturating_sub(*first),
+        _ => 0,
+    };
+    const HEADS: usize = 8;
+    let heads = growth.sample.iter().copied().take(HEADS);
+    // Where many objects are new, a chain counts if it has them all.
+    let has_all = |&head: &Node| last.retained(head) >= growth.grown() / 10 * 9;
+    let heads = heads.filter(|head| objects <= HEADS as u64 || has_all(head));
+    let chain = heads.filter_map(|head| links_from(last, head, is_old)).max();
+    if objects > chain.unwrap_or(1) {
+        return Count { number: Some(objects), is_chain: false };
+    }
+    // Where objects are matched by their paths, a part of the first snapshot's links are new to it as well.
+    let now = growth.bytes.last().copied().unwrap_or(0).max(1);
+    let share = growth.grown() as f64 / now as f64;
+    let number = chain.map(|links| (links as f64 * share).round() as u64);
+    Count { number, is_chain: chain.is_some() }
+}
+
+fn gained_entries(snapshots: &[Snapshot], growth: &Growth) -> u64 {
+    let last = &snapshots[snapshots.len() - 1];
+    let now = entries::count(last, growth.thing);
+    let count = |(snapshot, &node): (&Snapshot, &Node)| {
+        (node != NONE).then(|| entries::count(snapshot, node))
+    };
+    let before: Vec<Option<u64>> = snapshots.iter().zip(&growth.before).map(count).collect();
+    match before.as_slice() {
+        [Some(first), ..] => now.saturating_sub(*first),
+        // What came after the first snapshot was empty then; it has gained since.
+        [None, .., Some(previous)] if now > *previous && is_collection(last, growth.thing) => now,
+        _ => 0,
+    }
+}
+
+/// The links of a chain that begins with an object, or right behind it: what heads a chain may be no link of it.
+fn links_from(snapshot: &Snapshot, head: Node, is_old: &dyn Fn(Node) -> bool) -> Option<u64> {
+    let links = |head| entries::links(snapshot, head, is_old);
+    let has_most =
+        |node: Node| !is_old(node) && snapshot.retained(node) >= snapshot.retained(head) / 10 * 9;
+    let mut behind = snapshot.edges(head).map(|edge| edge.to).filter(|&node| has_most(node));
+    links(head).max(behind.find_map(links))
+}
