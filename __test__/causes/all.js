@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const { requireNative } = require('../../lib/native.js');
 const { programs } = require('./programs.js');
 const { runProgram } = require('./run.js');
-const { judge } = require('./judge.js');
+const { judge, byIds } = require('./judge.js');
 const { scramble } = require('./scramble.js');
 const { seeded } = require('./names.js');
 const { SUPPORTED, nodeOf } = require('../support/nodes.js');
@@ -28,16 +28,26 @@ const MODES = {
 for (const flag of flags) if (!Object.hasOwn(MODES, flag.slice(2))) throw new Error(`${flag} is none of --${Object.keys(MODES).join(', --')}`);
 const modes = Object.entries(MODES).filter(([name]) => flags.length === 0 || flags.includes(`--${name}`));
 
-/** What is wrong in each of the modes that share a `take`: [mode, fault or null]. */
+/** What is wrong in each of the modes that share a `take`: [mode, fault or null]; in all of them where the program fails. */
 async function faultsOf(program, take, node, random) {
+  const own = modes.filter((each) => each[1].take === take);
+  try {
+    return await judged(program, own, take, node, random);
+  } catch (error) {
+    return own.map(([name]) => [name, error.message]);
+  }
+}
+
+async function judged(program, own, take, node, random) {
   const { dir, snapshots, expect } = await runProgram(program, { node, random, take });
   const faults = [];
   try {
-    for (const [name, mode] of modes.filter((each) => each[1].take === take)) {
+    for (const [name, mode] of own) {
       if (mode.scrambled) snapshots.forEach((snapshot) => scramble(snapshot));
       const { suspects } = JSON.parse(await requireNative().analyzeSnapshots(snapshots));
+      const expected = name === 'ids' ? byIds(expect) : expect;
       // A delay is data, of which redaction leaves the order of magnitude.
-      faults.push([name, judge(suspects, expect && take?.redact ? { ...expect, delay: undefined } : expect)]);
+      faults.push([name, judge(suspects, expected && take?.redact ? { ...expected, delay: undefined } : expected)]);
     }
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });

@@ -19,6 +19,7 @@ const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: '
  * @property {string} [package] name@version
  * @property {string} [captured] the variable that functions keep alive
  * @property {number} [count] how many were gained
+ * @property {number} [countById] the same where it is told only if ids are identities: of promises' reactions matched by paths
  * @property {number} [delay] a timer's milliseconds
  * @property {RegExp} [advice] what has to be said
  */

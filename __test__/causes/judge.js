@@ -61,4 +61,7 @@ function pointsAtCode({ name, path, line, column }, { text, module }) {
 /** What is expected of fewer snapshots, where the count is another. */
 const uncounted = (expect) => expect && { ...expect, count: undefined };
 
-module.exports = { judge, uncounted };
+/** What is expected where ids are identities. */
+const byIds = (expect) => expect && { ...expect, count: expect.count ?? expect.countById };
+
+module.exports = { judge, uncounted, byIds };

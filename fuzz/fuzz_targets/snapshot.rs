@@ -1,7 +1,9 @@
 //! Reads what a mutated snapshot has become, asks for everything that it can tell, and names what it holds: alone, and
 //! beside two more mutations of the same bytes, as three snapshots of one process.
 //!
-//!   node fuzz/seed.js && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none snapshot -- -runs=1000000 -max_len=65536
+//!   node fuzz/seed.js && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none --no-trace-compares snapshot -- -runs=1100000 -mutate_depth=1 -max_len=16384
+//!
+//! At a greater depth libFuzzer mutates what it has mutated, and fewer inputs are snapshots still.
 
 #![no_main]
 

@@ -206,6 +206,7 @@ add('array: request state at module level', {
     const http = require('node:http');
     const $trace = require('./$trace.js');
     const server = http.createServer((req, res) => $trace(req, res, () => res.end('ok')));
+    server.keepAliveTimeout = 0;
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     server.listen(0, '127.0.0.1', () => {
       const get = () => new Promise((resolve, reject) => {

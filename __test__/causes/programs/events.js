@@ -139,7 +139,7 @@ add('promises: await on one that never settles', `
       return data;
     }
     drive((i) => { $work(i); });`,
-{ cause: ['promises'], name: ['$never', '$work'], line: true, count: 300, advice: /settle it/ });
+{ cause: ['promises'], name: ['$never', '$work'], line: true, countById: 300, advice: /settle it/ });
 add('promises: race with a long-lived one', `
     const $closed = new Promise(() => {}); //@
     async function $request(i) {
@@ -147,7 +147,7 @@ add('promises: race with a long-lived one', `
       return answer.id;
     }
     drive((i) => $request(i));`,
-{ cause: ['promises'], name: ['$closed'], line: true, count: 300, advice: /settle it/ });
+{ cause: ['promises'], name: ['$closed'], line: true, countById: 300, advice: /settle it/ });
 add('promises: resolvers kept', `
     class $Client {
       constructor() { this.$waiting = new Map(); } //@

@@ -176,6 +176,7 @@ twin('sockets', `
     const http = require('node:http');
     const $agent = new http.Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 2 });
     const server = http.createServer((req, res) => res.end('ok')).listen(0, '127.0.0.1', () => {
+      server.keepAliveTimeout = 0;
       const { port } = server.address();
       drive(() => new Promise((resolve, reject) => {
         http.get({ port, host: '127.0.0.1', agent: $agent }, (res) => { res.resume(); res.on('end', resolve); }).on('error', reject);

@@ -203,7 +203,9 @@ impl Reference {
                 let found = found.or_else(|| {
                     if below_nodes_own { None } else { scene.find_property(&self.name) }
                 });
-                return found.or_else(|| global.declared(scene, &above[..at]));
+                let declared = || global.declared(scene, &above[..at]);
+                // So is what the program only speaks of.
+                return found.or_else(|| declared().filter(|it| !(below_nodes_own && it.alias)));
             }
         }
         None

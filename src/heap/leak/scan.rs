@@ -210,7 +210,7 @@ impl<'s> Scanner<'s> {
             Some(b')') if is_symbol => What::Text,
             _ => return,
         };
-        self.note(Declaration { at, alias: false }, self.scope, what);
+        self.note(Declaration { at, alias: what == What::Text }, self.scope, what);
     }
 
     fn note(&mut self, declaration: Declaration, scope: u32, what: What) {

@@ -154,7 +154,7 @@ impl<'s> Scene<'s> {
     /// A property of what a property `global` of the global object holds: a script that defines both.
     pub fn find_property_below(&self, global: &str, name: &str) -> Option<Declared> {
         self.program().find_map(|script| {
-            self.sources.property(script, global, None)?;
+            self.sources.property(script, global, None).filter(|global| !global.alias)?;
             self.sources.property(script, name, None)
         })
     }
