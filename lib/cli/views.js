@@ -13,11 +13,11 @@ function viewOf({ isTTY, columns }, env) {
   return { color: isTTY === true && !env.NO_COLOR, width: columns ?? 100 };
 }
 
-/** Tells something: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text */
-function tell(stream, text) {
+/** Tells something: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text @param {string} [lead] */
+function tell(stream, text, lead = LEAD) {
   const { isTTY, columns } = stream;
-  const lines = isTTY && columns ? wrap(text, Math.max(columns - LEAD.length, NARROWEST)) : [text];
-  stream.write(`${LEAD}${lines.join(`\n${' '.repeat(LEAD.length)}`)}\n`);
+  const lines = isTTY && columns ? wrap(text, Math.max(columns - lead.length, NARROWEST)) : [text];
+  stream.write(`${lead}${lines.join(`\n${' '.repeat(lead.length)}`)}\n`);
 }
 
 /** Refuses files that cannot be written, before the work is done. @param {{json?: string, html?: string}} files */
