@@ -12,14 +12,26 @@ function hashKey(key, reads) {
 
 /** The same of a string, from its length and its last `reads` characters, a multiple of four. */
 function hashString(key, reads) {
-  const first = Math.max(key.length - reads, 0);
+  const { length } = key;
+  const last = length - reads;
+  if (last < 0) return hashShort(key);
+  let hash = length;
+  for (let at = length; at > last; at -= 4) hash = mix(hash ^ four(key, at));
+  return hash;
+}
+
+/** Of one that has fewer. */
+function hashShort(key) {
   let at = key.length;
   let hash = at;
-  for (; at - first >= 4; at -= 4) {
-    hash = mix(hash ^ key.charCodeAt(at - 1) ^ (key.charCodeAt(at - 2) << 8) ^ (key.charCodeAt(at - 3) << 16) ^ (key.charCodeAt(at - 4) << 24));
-  }
-  while (at > first) hash = mix(hash ^ key.charCodeAt(--at));
+  for (; at >= 4; at -= 4) hash = mix(hash ^ four(key, at));
+  while (at > 0) hash = mix(hash ^ key.charCodeAt(--at));
   return hash;
+}
+
+/** The four characters before `at`. */
+function four(key, at) {
+  return key.charCodeAt(at - 1) ^ (key.charCodeAt(at - 2) << 8) ^ (key.charCodeAt(at - 3) << 16) ^ (key.charCodeAt(at - 4) << 24);
 }
 
 /** Multiplicative hashing (Knuth, TAOCP 3, 6.4), the high bits folded onto the low ones. */
