@@ -143,7 +143,7 @@ test('bad usage is said at once', async () => {
     [['-', '-'], /only one .* standard input/],
     [['--top', '0', file], /--top must be a whole number from 1 to 1000/],
     [['--path', 'x', file], /--path must be/],
-    [['--path', '2', file], /no object of the snapshot has the id 2/],
+    [['--path', '4294967295', file], /no object of the snapshot has the id 4294967295/],
     [['--jsno', file], /did you mean --json\?/],
   ];
   for (const [args, message] of cases) {
