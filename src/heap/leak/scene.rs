@@ -244,12 +244,12 @@ fn plimsoll_folders(scripts: &FxHashMap<u32, String>) -> Vec<String> {
 
 fn script_name(snapshot: &Snapshot, closure: Node) -> String {
     let follow = |node, name| snapshot.follow(node, EdgeKind::Internal, name);
-    follow(closure, "shared")
-        .and_then(|shared| {
-            follow(shared, "script").or_else(|| follow(shared, "script_or_debug_info"))
-        })
-        .and_then(|script| follow(script, "name"))
-        .filter(|&name| snapshot.kind(name) == NodeKind::String)
-        .map(|name| snapshot.name(name).into_owned())
-        .unwrap_or_default()
+    let script = follow(closure, "shared").and_then(|shared| {
+        follow(shared, "script").or_else(|| follow(shared, "script_or_debug_info"))
+    });
+    let Some(script) = script else { return String::new() };
+    // The text of a sliced string is not in a snapshot, and the name of a main script that was resolved as a URL is one
+    // (Node 22 and later, with --import). V8 calls the script itself by its name too.
+    let name = follow(script, "name").filter(|&name| snapshot.kind(name) == NodeKind::String);
+    snapshot.name(name.unwrap_or(script)).into_owned()
 }
