@@ -11,13 +11,6 @@
 // three alike. Printed: the ratios B/sqrt(A A') and A'/A, geometric means over rounds with the 95 % interval
 // of Student's t. The first round warms the machine up and does not count.
 // Steadier where servers and load share a core: taskset -c 0 node bench/overhead.js
-//
-//   node bench/overhead.js --toggle
-//
-// Processes of the same program differ by some per cent among themselves (where code and heap came to lie), so rounds of
-// processes need hours to tell one per cent. Here the watch is switched on and off within one process, block by
-// block, each pair in the other order (ABBA), beside a server in which nothing is switched, the control; new processes each
-// PAIRS_OF_A_PROCESS pairs. It leaves out what the preload costs while the service starts.
 
 const { fork } = require('node:child_process');
 const { createRequire } = require('node:module');
@@ -27,12 +20,10 @@ const { pathToFileURL } = require('node:url');
 const autocannon = require('autocannon');
 
 const WARM_UP = 5; // seconds
-const PAIRS_OF_A_PROCESS = 10;
 const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
 const { values } = parseArgs({
   options: {
     serve: { type: 'boolean' },
-    toggle: { type: 'boolean' },
     server: { type: 'string', default: 'http' },
     pairs: { type: 'string', default: '30' },
     seconds: { type: 'string', default: '8' },
@@ -64,18 +55,9 @@ const SERVERS = {
 async function serve() {
   process.send({ port: await SERVERS[values.server]() });
   let before;
-  let watcher;
-  process.on('message', async (message) => {
+  process.on('message', (message) => {
     if (message === 'start') before = process.cpuUsage();
-    else if (message === 'stop') process.send(process.cpuUsage(before));
-    else {
-      if (message === 'on') watcher ??= require('../lib/watch/register.js').register();
-      else {
-        await watcher?.stop();
-        watcher = undefined;
-      }
-      process.send(message);
-    }
+    else process.send(process.cpuUsage(before));
   });
 }
 
@@ -138,39 +120,6 @@ function ratio(logs) {
   return `${text(mean)}  [${text(mean - half)}, ${text(mean + half)}]`;
 }
 
-/** Pairs of blocks in one process: the server's CPU time and latency with the watch on and off. */
-async function pairs(n) {
-  const servers = [await start('toggled'), await start('control')];
-  const list = [];
-  try {
-    await Promise.all(servers.map((server) => load(server, WARM_UP)));
-    for (let pair = 0; pair < n; pair++) {
-      const result = { on: {}, off: {} };
-      for (const state of pair % 2 === 0 ? ['off', 'on'] : ['on', 'off']) {
-        await ask(servers[0].child, state);
-        for (const [name, figures] of await Promise.all(servers.map((server) => load(server, Number(values.seconds))))) result[state][name] = figures;
-      }
-      list.push(result);
-      process.stderr.write('.');
-    }
-  } finally {
-    for (const { child } of servers) child.kill('SIGKILL');
-  }
-  return list;
-}
-
-async function toggle() {
-  const list = [];
-  while (list.length < Number(values.pairs)) list.push(...(await pairs(Math.min(PAIRS_OF_A_PROCESS, Number(values.pairs) - list.length))));
-  process.stderr.write('\n');
-  const logs = (name, key) => list.map(({ on, off }) => Math.log(on[name][key] / off[name][key]));
-  console.log(`${values.server}, ${list.length} pairs of blocks, ${values.rate} requests/s; the watch on / off in one process, 95 % interval`);
-  console.log(`CPU per request, watched      ${ratio(logs('toggled', 'cpu'))}`);
-  console.log(`CPU per request, the control  ${ratio(logs('control', 'cpu'))}`);
-  console.log(`p99 latency, watched          ${ratio(logs('toggled', 'p99'))}`);
-  console.log(`p99 latency, the control      ${ratio(logs('control', 'p99'))}`);
-}
-
 async function main() {
   const rounds = [];
   for (let n = 0; n <= Number(values.pairs); n++) {
@@ -189,5 +138,4 @@ async function main() {
 }
 
 if (values.serve) serve();
-else if (values.toggle) toggle();
 else main();
