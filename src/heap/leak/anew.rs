@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
 use super::diff::NONE;
 use super::entries;
-use super::growth::{Growth, is_store};
+use super::growth::{Growth, is_store, total};
 use super::owners::{Slot, slot_name, slot_target};
 
 /// An object of fewer properties may be one of a class.
@@ -25,7 +25,7 @@ pub(super) fn late(
     if later.is_empty() {
         return FxHashSet::default();
     }
-    let total: u64 = growths.iter().map(Growth::grown).sum();
+    let total = total(growths);
     growths
         .iter()
         .filter(|growth| growth.grown() > total / 2 || is_events(last, growth.slot.holder))

@@ -7,6 +7,9 @@ use super::anew;
 use super::diff::{Counterparts, NONE, by_odd_id};
 use super::owners::{Share, Slot, shares, slot_names, slot_target};
 
+/// So many growths are looked into at most: those that have their share of all.
+const MOST_LOOKS: u64 = 100;
+
 /// A holder that grew, in terms of the last snapshot.
 #[derive(Debug)]
 pub(super) struct Growth {
@@ -49,6 +52,11 @@ impl Growth {
             bytes => bytes.iter().sum(),
         }
     }
+}
+
+/// What all of them have grown by.
+pub(super) fn total(growths: &[Growth]) -> u64 {
+    growths.iter().map(Growth::grown).fold(0, u64::saturating_add)
 }
 
 /// The series of snapshots with what corresponds to what.
@@ -140,14 +148,18 @@ impl<'s> Series<'s> {
         self.add_own_sizes(&mut by_slot);
         let mut growths: Vec<Growth> =
             self.gather(by_slot).into_iter().filter(|growth| self.rises(growth)).collect();
+        let total = total(&growths);
         for growth in &mut growths {
             growth.before = self.before(growth.thing);
-            anew::look_into(
-                self.snapshots,
-                growth,
-                |node| self.before(node),
-                |node| self.is_old(node),
-            );
+            // A look may pass over all nodes, and there may be as many growths as a file has variables.
+            if growth.grown() >= total / MOST_LOOKS {
+                anew::look_into(
+                    self.snapshots,
+                    growth,
+                    |node| self.before(node),
+                    |node| self.is_old(node),
+                );
+            }
             growth.sample = self.items(std::mem::take(&mut growth.sample));
         }
         growths.sort_by_key(|growth| (std::cmp::Reverse(growth.grown()), growth.thing));
