@@ -32,10 +32,6 @@ function start(name, id) {
 
 after(() => Promise.all(threads.map((worker) => worker.terminate())));
 
-const untilMissed = async (cache, misses) => {
-  while (cache.stats().misses < misses) await new Promise((resolve) => setImmediate(resolve));
-};
-
 test('what one thread sets another gets, and after the thread is gone it is still there', async () => {
   const { name, cache } = open();
   const thread = start(name, 1);
@@ -55,8 +51,8 @@ test('a computation is made once for all threads', async () => {
   a.send('compute', 'key');
   assert.deepEqual(await a.next(), { computing: 'key' });
   b.send('compute', 'key');
+  assert.deepEqual(await b.next(), { waiting: 'key' });
   const mine = [cache.getOrCompute('key', assert.fail, { as: 'string' }), cache.getOrCompute('key', assert.fail)];
-  await untilMissed(cache, 4);
   const results = [a.next(), b.next()];
   a.release();
   assert.deepEqual(await Promise.all(results), [{ result: 'by a' }, { result: 'by a' }]);
@@ -71,8 +67,8 @@ test('a rejection is that of all who wait, and the next one computes anew', asyn
   a.send('compute', 'key', 'reject');
   await a.next();
   b.send('compute', 'key');
+  assert.deepEqual(await b.next(), { waiting: 'key' });
   const mine = cache.getOrCompute('key', assert.fail);
-  await untilMissed(cache, 3);
   const results = [a.next(), b.next(), mine.catch((error) => error)];
   a.release();
   const [first, second, error] = await Promise.all(results);
@@ -90,7 +86,7 @@ test('where the thread that computes dies, one of those who wait takes over', as
   a.send('compute', 'key', 'hang');
   await a.next();
   b.send('compute', 'key');
-  await untilMissed(cache, 2);
+  assert.deepEqual(await b.next(), { waiting: 'key' });
   await a.worker.terminate();
   assert.deepEqual(await b.next(), { computing: 'key' });
   const result = b.next();
@@ -102,12 +98,15 @@ test('where the thread that computes dies, one of those who wait takes over', as
 test('who waits for what never settles may give up, and so may the thread that computes', async () => {
   const { name, cache } = open();
   const [a, b] = [start(name, 'a'), start(name, 'b')];
-  a.send('compute', 'key', 'hang', 300);
+  b.send('get', 'key');
+  await b.next(); // it runs: it is to come before the other gives up
+  a.send('compute', 'key', 'hang', 1_000);
   await a.next();
   const error = await cache.getOrCompute('key', assert.fail, { timeout: 20 }).catch((reason) => reason);
   assert.equal(error.code, 'ERR_PLIMSOLL_TIMEOUT');
   assert.match(error.message, /"key" was not computed for the SharedCache "threads \d+" within 20 ms/);
   b.send('compute', 'key');
+  assert.deepEqual(await b.next(), { waiting: 'key' });
   assert.equal((await a.next()).error.code, 'ERR_PLIMSOLL_TIMEOUT');
   assert.deepEqual(await b.next(), { computing: 'key' }, 'one who waits takes over');
   const result = b.next();

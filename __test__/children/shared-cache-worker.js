@@ -10,11 +10,13 @@ const never = new Promise(() => {});
 const commands = {
   get: (key) => cache.getString(key),
   set: (key, value) => cache.set(key, value),
-  /** Computes a value that says who made it; `mode` 'reject' fails, 'hang' never ends. */
-  compute: (key, mode, timeout) =>
-    cache.getOrCompute(
+  /** Computes a value that says who made it, or waits for it, and says which; `mode` 'reject' fails, 'hang' never ends. */
+  compute: (key, mode, timeout) => {
+    let leads = false;
+    const value = cache.getOrCompute(
       key,
       async () => {
+        leads = true;
         parentPort.postMessage({ computing: key });
         if (mode === 'hang') await never;
         await new Promise((resolve) => parentPort.once('message', resolve));
@@ -22,7 +24,11 @@ const commands = {
         return `by ${workerData.id}`;
       },
       { as: 'string', timeout },
-    ),
+    );
+    // Who leads and who waits is settled when getOrCompute returns.
+    if (!leads) parentPort.postMessage({ waiting: key });
+    return value;
+  },
   /** Writes and reads for as long as the thread lives. */
   hammer: () => {
     parentPort.postMessage({ hammering: true });
