@@ -2,13 +2,15 @@
 // What plimsoll/register costs a plain http service, or one on Fastify: CPU time of the server's process for each
 // request at a fixed rate, with and without, and p99 latency beside an A/A control.
 //
-//   node bench/overhead.js [--server http|fastify] [--pairs 30] [--seconds 8] [--rate 1000] [--env NAME=VALUE]
+//   node bench/overhead.js [--server http|fastify] [--pairs 30] [--seconds 20] [--rate 1500] [--env NAME=VALUE]
 //
 // fastify is that of the integration tests: npm ci --prefix __test__/integrations
 //
 // Each round starts three servers: without (A), without again (A', the control) and with (B), and
 // loads them at the same time, each at the rate, so that whatever else the machine does falls on all
-// three alike. Printed: the ratios B/sqrt(A A') and A'/A, geometric means over rounds with the 95 % interval
+// three alike. Before that each answers WARM_UP requests as fast as it can: until V8 has compiled what is hot,
+// compiling is most of the CPU time, and differs between two runs by more than what is looked for here.
+// Printed: the ratios B/sqrt(A A') and A'/A, geometric means over rounds with the 95 % interval
 // of Student's t. The first round warms the machine up and does not count.
 // Steadier where servers and load share a core: taskset -c 0 node bench/overhead.js
 
@@ -19,15 +21,15 @@ const { parseArgs } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const autocannon = require('autocannon');
 
-const WARM_UP = 5; // seconds
+const WARM_UP = 40_000; // requests
 const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
 const { values } = parseArgs({
   options: {
     serve: { type: 'boolean' },
     server: { type: 'string', default: 'http' },
     pairs: { type: 'string', default: '30' },
-    seconds: { type: 'string', default: '8' },
-    rate: { type: 'string', default: '1000' },
+    seconds: { type: 'string', default: '20' },
+    rate: { type: 'string', default: '1500' },
     env: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -80,9 +82,9 @@ async function start(name) {
   return { name, child, url: `http://127.0.0.1:${port}/` };
 }
 
-async function load(server, duration) {
+async function load(server, options) {
   server.child.send('start');
-  const { non2xx, errors, requests, latency } = await autocannon({ url: server.url, connections: 5, duration, overallRate: Number(values.rate) });
+  const { non2xx, errors, requests, latency } = await autocannon({ url: server.url, connections: 5, ...options });
   const { user, system } = await ask(server.child, 'stop');
   if (non2xx > 0 || errors > 0) throw new Error(`${errors} errors, ${non2xx} bad answers`);
   return [server.name, { cpu: (user + system) / requests.total, p99: latency.p99 }];
@@ -93,9 +95,9 @@ async function round(n) {
   try {
     const names = ['a', 'control', 'b'];
     for (const at of names.keys()) servers.push(await start(names[(at + n) % names.length]));
-    // JIT and the heap after start-up settle, the same for all.
-    await Promise.all(servers.map((server) => load(server, WARM_UP)));
-    return Object.fromEntries(await Promise.all(servers.map((server) => load(server, Number(values.seconds)))));
+    await Promise.all(servers.map((server) => load(server, { amount: WARM_UP })));
+    const measured = { duration: Number(values.seconds), overallRate: Number(values.rate) };
+    return Object.fromEntries(await Promise.all(servers.map((server) => load(server, measured))));
   } finally {
     for (const { child } of servers) child.kill('SIGKILL');
   }

@@ -3,8 +3,9 @@
 //! A limit may stand at any level above the process, so the files of every visible ancestor are
 //! read and the level with the least room decides.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use super::pseudo_file::read_to_string;
 
 /// Which hierarchy holds the memory controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,23 +70,24 @@ impl Reader {
 
     /// As [`read`].
     pub fn read(&mut self) -> Option<Container> {
-        let membership = fs::read_to_string(self.root.join("proc/self/cgroup")).ok()?;
+        let membership = read_to_string(&self.root.join("proc/self/cgroup")).ok()?;
         if self.membership != membership {
             self.find(&membership)?;
             self.membership = membership;
         }
-        self.levels.iter().filter_map(|level| level.read(self.ceiling)).reduce(|tightest, other| {
-            match (tightest.room(), other.room()) {
-                (Some(a), Some(b)) if b < a => other,
-                (None, Some(_)) => other,
-                _ => tightest,
-            }
-        })
+        let limited = self.levels.iter().filter_map(|level| {
+            let limit = level.limit().filter(|&limit| limit < self.ceiling)?;
+            level.read(Some(limit))
+        });
+        // Where no level has a limit only the own one is read: `memory.stat` costs the kernel a walk.
+        limited
+            .min_by_key(Container::room)
+            .or_else(|| self.levels.iter().find_map(|level| level.read(None)))
     }
 
     fn find(&mut self, membership: &str) -> Option<()> {
-        let mounts = fs::read_to_string(self.root.join("proc/self/mountinfo")).ok()?;
-        let machine = fs::read_to_string(self.root.join("proc/meminfo")).ok();
+        let mounts = read_to_string(&self.root.join("proc/self/mountinfo")).ok()?;
+        let machine = read_to_string(&self.root.join("proc/meminfo")).ok();
         // More than the machine has is what both versions report for "no limit", in several spellings.
         self.ceiling = machine.as_deref().and_then(machine_total).unwrap_or(1 << 60);
         // In a hybrid setup the memory controller is in v1 and the v2 tree is empty: v1 first.
@@ -151,12 +153,17 @@ fn mount(line: &str, version: Version) -> Option<(&str, &str)> {
 }
 
 impl Level {
-    fn read(&self, ceiling: u64) -> Option<Container> {
-        let (limit, usage, inactive) = match self.version {
-            Version::V1 => {
-                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            }
-            Version::V2 => ("memory.max", "memory.current", "inactive_file"),
+    fn limit(&self) -> Option<u64> {
+        self.number(match self.version {
+            Version::V1 => "memory.limit_in_bytes",
+            Version::V2 => "memory.max",
+        })
+    }
+
+    fn read(&self, limit: Option<u64>) -> Option<Container> {
+        let (usage, inactive) = match self.version {
+            Version::V1 => ("memory.usage_in_bytes", "total_inactive_file"),
+            Version::V2 => ("memory.current", "inactive_file"),
         };
         // The root of v2 has no such files: no level of ours, not an error.
         let usage = self.number(usage)?;
@@ -167,7 +174,7 @@ impl Level {
             .unwrap_or(0);
         Some(Container {
             version: self.version,
-            limit: self.number(limit).filter(|&limit| limit < ceiling),
+            limit,
             usage,
             reclaimable,
             oom_group: self.text("memory.oom.group").is_some_and(|text| text.trim() == "1"),
@@ -175,7 +182,7 @@ impl Level {
     }
 
     fn text(&self, file: &str) -> Option<String> {
-        fs::read_to_string(self.dir.join(file)).ok()
+        read_to_string(&self.dir.join(file)).ok()
     }
 
     /// "max", and anything else that is no number, is `None`.
@@ -187,6 +194,7 @@ impl Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     struct Fixture(PathBuf);
 

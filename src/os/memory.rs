@@ -1,5 +1,7 @@
 //! The machine's memory (`/proc/meminfo`).
 
+use super::pseudo_file::read_to_string;
+
 /// What the kernel thinks can be allocated without swapping, in bytes (`MemAvailable`).
 #[must_use]
 pub fn available() -> Option<u64> {
@@ -13,7 +15,7 @@ pub fn total() -> Option<u64> {
 }
 
 fn field(name: &str) -> Option<u64> {
-    parse(&std::fs::read_to_string("/proc/meminfo").ok()?, name)
+    parse(&read_to_string("/proc/meminfo".as_ref()).ok()?, name)
 }
 
 fn parse(meminfo: &str, name: &str) -> Option<u64> {

@@ -8,4 +8,5 @@ pub mod library;
 pub mod malloc;
 pub mod memory;
 pub mod process;
+mod pseudo_file;
 pub mod thread;

@@ -1,11 +1,14 @@
 //! This process, from procfs.
 
+#[cfg(target_os = "linux")]
+use super::pseudo_file::read_to_string;
+
 /// Resident set size in bytes (`/proc/self/statm`), or `None` where there is no procfs.
 #[must_use]
 pub fn rss() -> Option<u64> {
     #[cfg(target_os = "linux")]
     {
-        let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+        let statm = read_to_string("/proc/self/statm".as_ref()).ok()?;
         parse_statm(&statm, page_size())
     }
     #[cfg(not(target_os = "linux"))]
