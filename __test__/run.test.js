@@ -29,7 +29,12 @@ function plimsoll(t, args, files = {}, env = {}) {
   });
 }
 
-const leakMap = fs.readFileSync(path.join(__dirname, 'children/leak-map.js'), 'utf8');
+/** A program that leaks until it has heard `count` messages on a channel of ours: a slow machine takes its time. */
+const leakUntil = (channel, count) => `${fs.readFileSync(path.join(__dirname, 'children/leak-map.js'), 'utf8')}
+  let heard = 0;
+  require('node:diagnostics_channel').subscribe('plimsoll:${channel}', () => {
+    if (++heard === ${count}) setTimeout(() => process.exit(0), 500);
+  });`;
 const FAST = ['--window', '6s', '--interval', '250ms', '--limit', '256m', '--json', 'r.json', '--quiet'];
 
 test('the exit code and the arguments are those of the program', async (t) => {
@@ -55,7 +60,7 @@ test('the duration ends a program that would not end, one that ignores SIGTERM n
 });
 
 test('a leak is found, named and written down, and the exit code says so', async (t) => {
-  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '25s', 'app.js'], { 'app.js': leakMap });
+  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '3m', 'app.js'], { 'app.js': leakUntil('snapshot', 3) });
   assert.equal(report.verdict.state, 'leak', JSON.stringify(report.verdict));
   assert.equal(report.verdict.channel, 'heap');
   assert.equal(code, 3);
@@ -68,7 +73,7 @@ test('a leak is found, named and written down, and the exit code says so', async
 });
 
 test('a refused snapshot still leaves a verdict, and says why', async (t) => {
-  const { code, report } = await plimsoll(t, ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '20s', 'app.js'], { 'app.js': leakMap });
+  const { code, report } = await plimsoll(t, ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '3m', 'app.js'], { 'app.js': leakUntil('leak', 1) });
   assert.deepEqual([code, report.verdict.state], [3, 'leak']);
   assert.equal(report.snapshots.length, 0);
   assert.equal(report.refusals[0].code, 'ERR_PLIMSOLL_DIR');
@@ -80,11 +85,14 @@ test('cluster children and worker threads are watched, other children are not', 
     const cluster = require('node:cluster');
     const { Worker, isMainThread } = require('node:worker_threads');
     const { spawn } = require('node:child_process');
-    setTimeout(() => process.exit(0), 1500);
+    const { readdirSync } = require('node:fs');
+    setInterval(() => {}, 1000);
     if (isMainThread && cluster.isPrimary) {
       cluster.fork();
       new Worker(__filename);
-      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1000)']);
+      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1000)']).once('exit', () => {
+        setInterval(() => readdirSync(process.env.PLIMSOLL_RUN_DIR).length >= 3 && process.exit(0), 50);
+      });
     }`;
   const { code, report, left } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], { 'app.js': app });
   assert.equal(code, 0);
