@@ -133,6 +133,24 @@ for (const [kind, keyOf] of Object.entries(KINDS)) {
   });
 }
 
+for (const kind of ['integers', 'strings']) {
+  test(`a map as it grows, past where its table becomes denser, and shrinks (${kind})`, () => {
+    const keyOf = KINDS[kind];
+    const map = new BoundedMap({ max: 40_000 });
+    for (let n = 0; n < 40_000; n++) {
+      map.set(keyOf(n), n);
+      if (n % 5 === 4) map.delete(keyOf(n - 2));
+      if ((n & (n + 1)) === 0) assert.deepEqual([...map.values()], Array.from({ length: n + 1 }, (_, i) => i).filter((i) => i % 5 !== 2 || i + 2 > n));
+    }
+    for (const max of [33_000, 20_000, 10]) {
+      map.resize(max);
+      checkStructure(map);
+      for (const [key, value] of map) assert.equal(map.peek(key), value);
+      assert.equal(map.has(keyOf(2)), false);
+    }
+  });
+}
+
 test('properties have the attributes, names and lengths of Map\'s (test262, built-ins/Map)', () => {
   const later = { getOrInsert: 2, getOrInsertComputed: 2 };
   for (const name of Reflect.ownKeys(Map.prototype).concat(Object.keys(later))) {

@@ -263,16 +263,17 @@ class BoundedMap {
 
   #put(key, value, ttl) {
     const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
+    const now = this.#expiry === null && ttl === Infinity ? 0 : this.#now();
     let slot = this.#find(key);
     // The listener who hears of an expired entry may set the key anew.
-    if (slot !== MISS && this.#expiry !== null && this.#expired(slot)) slot = this.#find(key);
+    if (slot !== MISS && this.#expiry !== null && this.#expiry[slot] <= now && this.#expired(slot)) slot = this.#find(key);
     if (slot === MISS) this.#insert(key, value, bytes, ttl);
-    else if (this.#sizes === null) this.#update(slot, value, ttl);
+    else if (this.#sizes === null) this.#update(slot, value, ttl, now);
     else this.#updateSized(slot, value, bytes, ttl);
   }
 
-  #update(slot, value, ttl) {
-    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+  #update(slot, value, ttl, now) {
+    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl, now);
     this.#replaceValue(slot, value);
   }
 
@@ -457,9 +458,9 @@ class BoundedMap {
     this.#expiry = this.#endings.ends;
   }
 
-  #endAfter(slot, ttl) {
+  #endAfter(slot, ttl, now = this.#now()) {
     if (this.#expiry === null) this.#keepExpiry();
-    const end = ttl === Infinity ? Infinity : this.#now() + ttl;
+    const end = now + ttl;
     this.#expiry[slot] = end;
     if (end < this.#nextSince) {
       this.#nextSince = end;

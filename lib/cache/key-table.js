@@ -7,9 +7,11 @@ const { Lru, NONE } = require('./lru.js');
 
 /** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
 const [SEED, FACTOR] = randomFillSync(new Uint32Array(2)).map((word, i) => (i === 1 ? word | 1 : word));
-const FIRST_CELLS = 16;
-const EMPTY = new Int32Array(2 * FIRST_CELLS);
 const MISS = -1;
+/** The bit that a cell in use has set. */
+const TAKEN = 1 << 31;
+/** Slots, as a power of two, up to which a cell in four is in use at most, so that the first look decides for nearly every key. Above, one in two: what the processor's caches hold decides there. */
+const SPARSE_BITS = 14;
 
 /** Of a string so many of the last characters are read, at first and at most. */
 const FIRST_READS = 4;
@@ -20,19 +22,19 @@ const MOST_NAMESAKES = 4;
 /**
  * What BoundedMap needs of Map, for keys that are all int32 or all strings: key -> slot, in insertion order.
  *
- * Open addressing with linear probing over [word, slot + 1] pairs, at most half full; a removal shifts back
- * what follows (Knuth, TAOCP 3, 6.4, algorithm R). The order is a list over slots. The word of an int32 is
- * itself, that of a string a hash of its length and last characters, of as few as tell the
- * keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
+ * Open addressing with linear probing, at most half full; a removal shifts back what follows (Knuth, TAOCP 3,
+ * 6.4, algorithm R). A cell is 32 bits: TAKEN, bits of the key's hash, and below them the slot. The order
+ * is a list over slots. The word of an int32 is itself, that of a string a hash of its length and last characters, of as
+ * few as tell the keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
  */
 class KeyTable {
-  #cells = EMPTY;
+  #cells = new Int32Array(0);
   /** Of the places in `#cells`, and what is left of a hash to be one. */
-  #mask = 2 * FIRST_CELLS - 1;
-  #shift = Math.clz32(FIRST_CELLS - 1);
+  #mask = 0;
+  #shift = 0;
+  /** How many bits of a cell are the slot. */
+  #bits = 0;
   #size = 0;
-  /** Keys that fit in before the table must grow; EMPTY, which all share, is never written. */
-  #limit = 0;
   #order = new Lru();
   /** Iterations under way, which follow changes as a Map's do. @type {WeakRef<Cursor>[]} */
   #cursors = [];
@@ -63,28 +65,34 @@ class KeyTable {
     return this.#words === null ? this.#keys[slot] : this.#words[slot];
   }
 
+  // Twice the same: V8 compares integers as integers, and strings as strings, only where it has seen nothing else.
+
   /** The slot of an int32, or MISS. */
   findInt(key) {
     const cells = this.#cells;
-    let at = home(key, this.#shift);
-    let tagged = cells[at + 1];
-    while (cells[at] !== key && tagged !== 0) {
-      at = (at + 2) & this.#mask;
-      tagged = cells[at + 1];
+    const hash = spread(key);
+    const tag = (hash << this.#bits) | TAKEN;
+    let at = hash >>> this.#shift;
+    for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
+      const slot = cell ^ tag;
+      if (slot >>> this.#bits === 0 && this.#keys[slot] === key) return slot;
+      at = (at + 1) & this.#mask;
     }
-    return tagged - 1;
+    return MISS;
   }
 
   /** The slot of a string, or MISS. */
-  findString(key, word = hashString(key, this.#reads)) {
+  findString(key) {
     const cells = this.#cells;
-    let at = home(word, this.#shift);
-    let tagged = cells[at + 1];
-    while (tagged !== 0 && (cells[at] !== word || this.#keys[tagged - 1] !== key)) {
-      at = (at + 2) & this.#mask;
-      tagged = cells[at + 1];
+    const hash = spread(hashString(key, this.#reads));
+    const tag = (hash << this.#bits) | TAKEN;
+    let at = hash >>> this.#shift;
+    for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
+      const slot = cell ^ tag;
+      if (slot >>> this.#bits === 0 && this.#keys[slot] === key) return slot;
+      at = (at + 1) & this.#mask;
     }
-    return tagged - 1;
+    return MISS;
   }
 
   /** `keys` is the column now. */
@@ -92,6 +100,12 @@ class KeyTable {
     this.#keys = keys;
     this.#order.grow(keys.length);
     if (this.#words !== null) this.#words = widen(this.#words, keys.length);
+    this.#bits = 32 - Math.clz32(Math.max(keys.length - 1, 0));
+    const places = this.#bits + (this.#bits <= SPARSE_BITS ? 2 : 1);
+    this.#cells = new Int32Array(2 ** places);
+    this.#mask = this.#cells.length - 1;
+    this.#shift = 32 - places;
+    for (const slot of this.#order.slots()) this.#place(slot);
   }
 
   /**
@@ -99,12 +113,11 @@ class KeyTable {
    * many are alike in all that it may read of them.
    */
   add(slot, word) {
-    if (++this.#size > this.#limit) this.#rehash(this.#limit === 0 ? FIRST_CELLS : 4 * this.#limit);
+    this.#size++;
     this.#order.add(slot);
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.added(slot));
     if (this.#words !== null) this.#words[slot] = word;
-    const namesakes = this.#place(word, slot + 1);
-    return namesakes < MOST_NAMESAKES || this.#readMore();
+    return this.#place(slot) < MOST_NAMESAKES || this.#readMore();
   }
 
   /** Removes the key of a slot. */
@@ -112,26 +125,27 @@ class KeyTable {
     const cells = this.#cells;
     const mask = this.#mask;
     const shift = this.#shift;
-    let hole = home(this.wordAt(slot), shift);
-    while (cells[hole + 1] !== slot + 1) hole = (hole + 2) & mask;
+    const hash = spread(this.wordAt(slot));
+    const own = (hash << this.#bits) | TAKEN | slot;
+    let hole = hash >>> shift;
+    while (cells[hole] !== own) hole = (hole + 1) & mask;
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.removed(slot));
     this.#order.remove(slot);
     this.#size--;
-    for (let at = (hole + 2) & mask; cells[at + 1] !== 0; at = (at + 2) & mask) {
+    const slotMask = (1 << this.#bits) - 1;
+    for (let at = (hole + 1) & mask; cells[at] !== 0; at = (at + 1) & mask) {
+      const home = spread(this.wordAt(cells[at] & slotMask)) >>> shift;
       // What is not yet past its home by as far as the hole is may not move there.
-      if (((at - home(cells[at], shift)) & mask) < ((at - hole) & mask)) continue;
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;
       cells[hole] = cells[at];
-      cells[hole + 1] = cells[at + 1];
       hole = at;
     }
-    cells[hole + 1] = 0;
+    cells[hole] = 0;
   }
 
   clear() {
-    this.#cells = EMPTY;
-    this.#mask = 2 * FIRST_CELLS - 1;
-    this.#shift = Math.clz32(FIRST_CELLS - 1);
-    this.#size = this.#limit = 0;
+    this.#cells.fill(0);
+    this.#size = 0;
     this.#order.clear();
     this.#notify((cursor) => cursor.cleared());
   }
@@ -153,17 +167,19 @@ class KeyTable {
     this.#notify((cursor) => cursor.follow(index));
   }
 
-  /** Puts a pair where there is room, and counts how many of the same word it passes. */
-  #place(word, tagged) {
+  /** Puts a slot where there is room, and counts how many of the same word it passes. */
+  #place(slot) {
     const cells = this.#cells;
+    const word = this.wordAt(slot);
+    const hash = spread(word);
+    const tag = (hash << this.#bits) | TAKEN;
     let namesakes = 0;
-    let at = home(word, this.#shift);
-    while (cells[at + 1] !== 0) {
-      if (cells[at] === word) namesakes++;
-      at = (at + 2) & this.#mask;
+    let at = hash >>> this.#shift;
+    for (; cells[at] !== 0; at = (at + 1) & this.#mask) {
+      const other = cells[at] ^ tag;
+      if (other >>> this.#bits === 0 && this.wordAt(other) === word) namesakes++;
     }
-    cells[at] = word;
-    cells[at + 1] = tagged;
+    cells[at] = tag | slot;
     return namesakes;
   }
 
@@ -173,24 +189,15 @@ class KeyTable {
     while (most >= MOST_NAMESAKES) {
       if (this.#reads === MOST_READS) return false;
       this.#reads *= 2;
-      this.#cells = new Int32Array(this.#cells.length);
+      this.#cells.fill(0);
       most = 0;
       for (const slot of this.#order.slots()) {
         this.#words[slot] = this.word(this.#keys[slot]);
-        most = Math.max(most, this.#place(this.#words[slot], slot + 1));
+        most = Math.max(most, this.#place(slot));
         if (most >= MOST_NAMESAKES) break;
       }
     }
     return true;
-  }
-
-  #rehash(length) {
-    const old = this.#cells;
-    this.#cells = new Int32Array(2 * length);
-    this.#mask = 2 * length - 1;
-    this.#shift = Math.clz32(length - 1);
-    this.#limit = length / 2;
-    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#place(old[at], old[at + 1]);
   }
 
   #notify(tell) {
@@ -252,10 +259,10 @@ class Cursor {
   }
 }
 
-/** The place where a word stands unless others were there before. */
-function home(word, shift) {
+/** A word's hash: the high bits are its place unless others were there before. */
+function spread(word) {
   const mixed = Math.imul(word ^ SEED, 0x85ebca6b);
-  return 2 * (Math.imul(mixed ^ (mixed >>> 15), FACTOR) >>> shift);
+  return Math.imul(mixed ^ (mixed >>> 15), FACTOR);
 }
 
 function isInt32(key) {
