@@ -39,7 +39,7 @@ fs.mkdirSync(path.join(folder, 'src'));
 fs.writeFileSync(path.join(folder, 'report.json'), JSON.stringify(leakReport()));
 
 // A block with a test of its own is no part of this one.
-const node = (...args) => spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: 60_000, env: { ...process.env, NODE_TEST_CONTEXT: undefined } });
+const node = (...args) => spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: 240_000, env: { ...process.env, NODE_TEST_CONTEXT: undefined } });
 
 function runBlock({ page, text }, name) {
   const program = STAND_INS.reduce((source, [from, to]) => source.replaceAll(from, to), text);

@@ -54,7 +54,7 @@ test('a crash keeps its signal, and the report is written whatever killed the pr
 });
 
 test('the duration ends a program that would not end, one that ignores SIGTERM not before its grace', async (t) => {
-  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--duration', '1s', 'app.js'], { 'app.js': 'setInterval(() => {}, 1000)' });
+  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--duration', '3s', 'app.js'], { 'app.js': 'setInterval(() => {}, 1000)' });
   assert.equal(code, 0);
   assert.deepEqual(report.exit, { code: null, signal: 'SIGTERM', byUs: true });
 });

@@ -33,7 +33,7 @@ const timer = setInterval(() => {
   // The verdict is read at once, the event comes with the next tick.
   const told = said.length === 0 || said.at(-1).startsWith('recovered');
   const settled = full > 0 && Date.now() - full > 2000 && verdict.state === 'steady' && told;
-  if (!settled && Date.now() - begun < 40_000) return;
+  if (!settled && Date.now() - begun < 100_000) return;
   clearInterval(timer);
   watcher.stop();
   process.stdout.write(JSON.stringify({ said, states: [...states], names: [...names], full: full > 0, last: verdict.state }));
