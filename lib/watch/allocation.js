@@ -5,15 +5,17 @@
 // long as the object lives). Where somebody else has it running (an APM), it is read but never started or
 // stopped. Lines are those where a function begins: that is what V8 keeps.
 
+const v8 = require('node:v8');
 const { native } = require('../native.js');
 const { mapToSource, toPath } = require('../track/sites.js');
 
 /**
- * Mean bytes between two samples while all is well, and from a suspicion on. At V8's own 512 KiB the
- * sampling was half of what the watch costs a busy server (bench/overhead.js); at the sparse rate it takes two
- * thousandths of a plain HTTP server's time (perf).
+ * Mean bytes between two samples while all is well: what is called a leak at once has some forty samples then. At V8's own
+ * 512 KiB the sampling was half of what the watch costs a busy server (bench/overhead.js); at 4 MiB it takes two thousandths
+ * of a plain HTTP server's time (perf).
  */
-const SPARSE = 4 * 2 ** 20;
+const sparse = () => Math.min(4 * 2 ** 20, Math.max(2 ** 20, v8.getHeapStatistics().heap_size_limit / 512));
+/** From a suspicion on. */
 const DENSE = 2 ** 18;
 const DEPTH = 32;
 /** Callers that share the profiler with us and believe it theirs: while one is loaded, it is left running. */
@@ -34,7 +36,7 @@ class AllocationSampler {
   reason = 'not started';
 
   /** Starts sampling this isolate, unless it is sampled already. @param {{ interval?: number }} [options] */
-  start({ interval = SPARSE } = {}) {
+  start({ interval = sparse() } = {}) {
     if (this.#session !== null) return this.state;
     if (native === null) return this.#off('the native side is off');
     try {
@@ -89,7 +91,7 @@ class AllocationSampler {
 
   /** The interval is over. */
   end() {
-    if (this.#dense && this.#started && !shared()) this.#restart(SPARSE);
+    if (this.#dense && this.#started && !shared()) this.#restart(sparse());
   }
 
   #restart(interval) {
