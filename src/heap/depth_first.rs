@@ -11,8 +11,8 @@ pub(super) struct DepthFirst {
     pub numbers: Vec<u32>,
     /// The node of each number.
     pub nodes: Vec<u32>,
-    /// The number of each number's parent.
-    pub parents: Vec<u32>,
+    /// The link of each number to its parent.
+    pub links: Vec<Link>,
     /// The tree once more, in two bits a node: set where the walk enters the next number, clear
     /// where it leaves the one that it is in.
     pub steps: BitRow,
@@ -20,6 +20,15 @@ pub(super) struct DepthFirst {
     pub joins: Bits,
     /// For each node how many of `joins` lead to it.
     pub join_counts: Vec<u32>,
+}
+
+/// A number's way up the tree. One look at memory gives all of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    /// The parent, until [`super::dominators`] shortens the way.
+    pub ancestor: u32,
+    /// For its use: 0 at first.
+    pub label: u32,
 }
 
 impl DepthFirst {
@@ -53,7 +62,7 @@ impl<'a> Walk<'a> {
         let tree = DepthFirst {
             numbers: vec![0; count],
             nodes: Vec::with_capacity(count),
-            parents: Vec::with_capacity(count),
+            links: Vec::with_capacity(count),
             steps: BitRow::default(),
             joins: Bits::new(columns.targets.len()),
             join_counts: vec![0; count],
@@ -69,7 +78,7 @@ impl<'a> Walk<'a> {
         let number = self.tree.nodes.len() as u32;
         self.tree.numbers[node] = number;
         self.tree.nodes.push(node as u32);
-        self.tree.parents.push(parent);
+        self.tree.links.push(Link { ancestor: parent, label: 0 });
         self.tree.steps.push(true);
         self.visited.set(node);
         number

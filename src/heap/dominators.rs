@@ -3,7 +3,8 @@
 
 use super::bits::{BitRow, Bits};
 use super::columns::Columns;
-use super::depth_first::DepthFirst;
+use super::depth_first::{DepthFirst, Link};
+use super::prefetch::prefetch;
 
 /// Numbers are depth-first preorder numbers, 0 the root's.
 pub(super) struct Dominators {
@@ -13,44 +14,34 @@ pub(super) struct Dominators {
     pub idoms: Vec<u32>,
 }
 
-/// Computes the dominator tree. A graph is large: four columns of its nodes and one of the joins
-/// are all that is held at a time, so they change hands and meaning.
+/// Computes the dominator tree. A graph is large: a few columns of its nodes and one of the joins are all that is held at a
+/// time, so they change hands and meaning.
 pub(super) fn dominators(columns: &Columns) -> Dominators {
-    let DepthFirst { numbers, nodes, parents, steps, joins, join_counts } =
-        DepthFirst::new(columns);
-    let joins = Joins::new(columns, numbers, joins, join_counts);
-    let (semis, labels) = semidominators(&nodes, parents, joins);
-    let idoms = nearest_ancestors(&nodes, &steps, &semis, labels);
+    let DepthFirst { numbers, nodes, links, steps, joins, join_counts } = DepthFirst::new(columns);
+    let joins = Joins::new(columns, &numbers, &joins, join_counts);
+    let semis = semidominators(&nodes, links, &joins, numbers);
+    drop(joins);
+    let idoms = nearest_ancestors(&steps, semis);
     Dominators { nodes, idoms }
 }
 
-/// The sources of joins by target.
+/// The sources of joins, as numbers, by target.
 struct Joins {
-    /// For each node where its sources begin, or NONE.
+    /// For each node where its sources begin; they end where the next one's begin.
     firsts: Vec<u32>,
-    /// Numbers; the last of each target is marked.
     sources: Vec<u32>,
 }
 
-const NONE: u32 = u32::MAX;
-const LAST: u32 = 1 << 31;
-
 impl Joins {
-    fn new(columns: &Columns, numbers: Vec<u32>, joins: Bits, counts: Vec<u32>) -> Self {
+    fn new(columns: &Columns, numbers: &[u32], joins: &Bits, counts: Vec<u32>) -> Self {
         let mut firsts = counts;
-        let total: u32 = firsts.iter().sum();
-        let mut sources = vec![0; total as usize];
-        let mut end = 0;
+        let mut total = 0;
         for first in &mut firsts {
-            end += *first;
-            *first = match *first {
-                0 => NONE,
-                _ => {
-                    sources[end as usize - 1] = LAST;
-                    end
-                }
-            };
+            total += *first;
+            *first = total;
         }
+        firsts.push(total);
+        let mut sources = vec![0; total as usize];
         // Groups fill from their ends, which so become their starts.
         let mut from = 0;
         for edge in joins.iter() {
@@ -59,43 +50,54 @@ impl Joins {
             }
             let first = &mut firsts[columns.targets[edge].node()];
             *first -= 1;
-            sources[*first as usize] |= numbers[from];
+            sources[*first as usize] = numbers[from];
         }
         Joins { firsts, sources }
     }
 
-    /// Takes a node's sources, in whose place `with`'s result is kept.
+    /// The sources that lead to a node.
     #[inline]
-    fn replace(&mut self, node: usize, mut result: u32, mut with: impl FnMut(u32, u32) -> u32) {
-        let mut at = self.firsts[node];
-        while at != NONE {
-            let source = self.sources[at as usize];
-            result = with(result, source & !LAST);
-            at = if source & LAST == 0 { at + 1 } else { NONE };
-        }
-        self.firsts[node] = result;
+    fn of(&self, node: usize) -> &[u32] {
+        &self.sources[self.firsts[node] as usize..self.firsts[node + 1] as usize]
     }
 }
 
-/// The semidominators by node, and a column to use again.
-fn semidominators(nodes: &[u32], parents: Vec<u32>, mut joins: Joins) -> (Vec<u32>, Vec<u32>) {
-    let labels = vec![0; nodes.len()];
-    let mut forest = Forest { ancestors: parents, labels, path: Vec::new() };
+/// How long before it is looked at memory is asked for something.
+const AHEAD: usize = 8;
+
+/// The semidominators by number, in a column of which nothing else is used any more.
+fn semidominators(nodes: &[u32], links: Vec<Link>, joins: &Joins, mut semis: Vec<u32>) -> Vec<u32> {
+    let mut forest = Forest { links, path: Vec::new() };
     for w in (1..nodes.len()).rev() {
-        let node = nodes[w] as usize;
-        let parent = forest.ancestors[w];
-        joins.replace(node, parent, |semi, v| semi.min(forest.least_label(v, w as u32)));
-        forest.labels[w] = joins.firsts[node];
+        // What the numbers that follow need is asked for step by step.
+        if let Some(next) = w.checked_sub(3 * AHEAD) {
+            let node = |steps: usize| nodes[next + steps * AHEAD] as usize;
+            prefetch(&joins.firsts, node(0));
+            prefetch(&joins.sources, joins.firsts[node(1)] as usize);
+            joins.of(node(2)).first().inspect(|v| prefetch(&forest.links, **v as usize));
+        }
+        let mut semi = forest.links[w].ancestor;
+        let sources = joins.of(nodes[w] as usize);
+        for (at, v) in sources.iter().enumerate() {
+            if let Some(next) = sources.get(at + AHEAD) {
+                prefetch(&forest.links, *next as usize);
+            }
+            semi = semi.min(forest.least_label(*v, w as u32));
+            // Nothing is above the root. What half of the program refers to is there soon.
+            if semi == 0 {
+                break;
+            }
+        }
+        forest.links[w].label = semi;
+        semis[w] = semi;
     }
-    (joins.firsts, forest.labels)
+    semis[0] = 0;
+    semis
 }
 
 /// The part of the tree above the number in hand, with its paths compressed.
 struct Forest {
-    /// Parents, until a path is compressed.
-    ancestors: Vec<u32>,
-    /// The least semidominator on the path that a compressed link stands for.
-    labels: Vec<u32>,
+    links: Vec<Link>,
     path: Vec<u32>,
 }
 
@@ -107,36 +109,31 @@ impl Forest {
         if v < w {
             return v;
         }
-        if self.ancestors[v as usize] > w {
-            self.compress(v, w);
-        }
-        self.labels[v as usize]
+        let link = self.links[v as usize];
+        if link.ancestor > w { self.compress(v, w) } else { link.label }
     }
 
-    fn compress(&mut self, v: u32, w: u32) {
+    fn compress(&mut self, v: u32, w: u32) -> u32 {
         let mut top = v;
-        while self.ancestors[top as usize] > w {
+        let mut link = self.links[top as usize];
+        while link.ancestor > w {
             self.path.push(top);
-            top = self.ancestors[top as usize];
+            top = link.ancestor;
+            link = self.links[top as usize];
         }
-        let (mut label, ancestor) = (self.labels[top as usize], self.ancestors[top as usize]);
         while let Some(below) = self.path.pop() {
-            let below = below as usize;
-            label = label.min(self.labels[below]);
-            self.labels[below] = label;
-            self.ancestors[below] = ancestor;
+            let below = &mut self.links[below as usize];
+            link.label = link.label.min(below.label);
+            *below = link;
         }
+        link.label
     }
 }
 
-/// Immediate dominators by number: each node's nearest ancestor that is not below its
-/// semidominator, found along the dominators of its parent.
-fn nearest_ancestors(
-    nodes: &[u32],
-    steps: &BitRow,
-    semis: &[u32],
-    mut idoms: Vec<u32>,
-) -> Vec<u32> {
+/// Immediate dominators by number: each number's nearest ancestor that is not below its
+/// semidominator, found along the dominators of its parent. They take the semidominators' places.
+fn nearest_ancestors(steps: &BitRow, semis: Vec<u32>) -> Vec<u32> {
+    let mut idoms = semis;
     let mut path = Vec::new();
     let mut next = 0;
     for enters in steps.iter() {
@@ -145,7 +142,7 @@ fn nearest_ancestors(
             continue;
         }
         let mut candidate = path.last().copied().unwrap_or(0);
-        let semi = if next == 0 { 0 } else { semis[nodes[next as usize] as usize] };
+        let semi = idoms[next as usize];
         while candidate > semi {
             candidate = idoms[candidate as usize];
         }

@@ -19,6 +19,7 @@ mod leak;
 mod model;
 mod parallel;
 mod parse;
+mod prefetch;
 mod progress;
 mod read;
 mod read_ahead;

@@ -1,6 +1,7 @@
 //! Shallow sizes as DevTools shows them: what is V8's own (backing stores, hidden objects, the
 //! characters of external strings) counts for the one object that owns it.
 
+use super::bits::Bits;
 use super::columns::Columns;
 use super::kind::NodeKind;
 use super::sizes::Sizes;
@@ -14,9 +15,14 @@ pub(super) fn move_to_owners(columns: &Columns, sizes: &mut Sizes) {
     if !has_user_root(columns) {
         return;
     }
-    for (owned, owner) in owners(columns).into_iter().enumerate() {
-        let owner = owner as usize;
-        if owner == owned || owner >= SHARED as usize {
+    let mut ownable = Bits::new(columns.node_count());
+    (0..columns.node_count())
+        .filter(|node| is_ownable(columns, *node))
+        .for_each(|node| ownable.set(node));
+    let owners = owners(columns, &ownable);
+    for owned in ownable.iter() {
+        let owner = owners[owned] as usize;
+        if owner >= SHARED as usize {
             continue;
         }
         if columns.kinds[owner] != NodeKind::Synthetic && owner != columns.root as usize {
@@ -54,12 +60,12 @@ fn is_ownable(columns: &Columns, node: usize) -> bool {
 }
 
 /// For each ownable node the one that owns it, UNOWNED or SHARED; others own themselves.
-fn owners(columns: &Columns) -> Vec<u32> {
+fn owners(columns: &Columns, ownable: &Bits) -> Vec<u32> {
     let mut owners = vec![UNOWNED; columns.node_count()];
     // Ownership only ever rises, from none over one to several, so the order does not matter.
     let mut pending = Vec::new();
     for start in 0..columns.node_count() {
-        if is_ownable(columns, start) {
+        if ownable.has(start) {
             continue;
         }
         owners[start] = start as u32;
@@ -68,7 +74,7 @@ fn owners(columns: &Columns) -> Vec<u32> {
             let owner = owners[node];
             for target in columns.targets_of(node) {
                 let to = target.node();
-                if target.is_weak() || !is_ownable(columns, to) {
+                if !ownable.has(to) || target.is_weak() {
                     continue;
                 }
                 let current = owners[to];
