@@ -35,6 +35,13 @@ add('map: closure', `
     const $lookup = $make();
     drive((i) => { $lookup('k' + i, ${record}); });`,
 { cause: ['map'], name: ['$cache'], line: true });
+add('map: block', `
+    if (process.pid > 0) {
+      let $next = 0;
+      const $cache = new Map(); //@
+      drive((i) => { $cache.set($next++, ${record}); });
+    }`,
+{ cause: ['map'], name: ['$cache'], line: true });
 add('map: ES export', {
   '$registry.mjs': `
     export const $registry = new Map(); //@

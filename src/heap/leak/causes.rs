@@ -1,6 +1,7 @@
 //! What kind of leak it is: the graph's signature of each cause.
 
 use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind};
+use super::blocks;
 use super::route::{Step, is_global};
 use super::scene::Scene;
 
@@ -454,13 +455,18 @@ impl Composition {
         let snapshot = scene.snapshot;
         let heaviest = snapshot
             .edges(context)
-            .filter(|edge| edge.kind == EdgeKind::Context)
+            .filter(|edge| matches!(edge.kind, EdgeKind::Context | EdgeKind::Hidden))
             .max_by_key(|edge| snapshot.retained(edge.to));
-        if let Some(edge) = heaviest {
-            let bytes = snapshot.retained(edge.to);
-            if self.captured.as_ref().is_none_or(|known| known.0 < bytes) {
-                self.captured = Some((bytes, snapshot.edge_name(&edge).into_owned()));
-            }
+        let Some(edge) = heaviest else { return };
+        let name = match edge.kind {
+            EdgeKind::Context => Some(snapshot.edge_name(&edge).into_owned()),
+            _ => blocks::variable(scene, context, &edge),
+        };
+        let bytes = snapshot.retained(edge.to);
+        if let Some(name) = name
+            && self.captured.as_ref().is_none_or(|known| known.0 < bytes)
+        {
+            self.captured = Some((bytes, name));
         }
     }
 }

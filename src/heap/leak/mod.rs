@@ -4,6 +4,7 @@
 
 mod advice;
 mod anew;
+mod blocks;
 mod causes;
 mod count;
 mod declaration;

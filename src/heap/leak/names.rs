@@ -1,6 +1,7 @@
 //! What a person calls the thing that grew, and where its declaration stands.
 
 use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer};
+use super::blocks;
 use super::route::{Step, is_global, is_module};
 use super::scene::{Function, Scene};
 use super::sources::{Declared, PACKAGES, Place, is_internal};
@@ -65,7 +66,10 @@ impl Reference {
     fn of(scene: &Scene, step: &Step) -> Option<Self> {
         let name = match step.edge.name {
             EdgeName::String(name) => scene.snapshot.string(name).into_owned(),
-            EdgeName::Index(_) => return None,
+            EdgeName::Index(_) => {
+                let name = blocks::variable(scene, step.from, &step.edge)?;
+                return Some(Reference { kind: Kind::Variable, from: step.from, name });
+            }
         };
         match step.edge.kind {
             EdgeKind::Context if name != "this" => {

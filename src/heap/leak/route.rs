@@ -10,6 +10,7 @@ use std::collections::BinaryHeap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind, Retainer};
+use super::blocks;
 use super::scene::Scene;
 
 /// A reference on the way.
@@ -159,6 +160,7 @@ fn step_cost(scene: &Scene, from: Node, edge: &Edge) -> Option<u32> {
             b"extension" | b"previous" => 20,
             _ => 6,
         },
+        EdgeKind::Hidden if blocks::is_block(scene, from) => 8,
         // A promise's resolving functions have one in a context that is no scope of the program's.
         EdgeKind::Hidden if scene.is_context(from) => 80,
         _ => 14,

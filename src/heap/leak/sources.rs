@@ -84,6 +84,16 @@ impl Sources {
         Some(source.declared(&file, source.declarations.variable(&source.text, name, near)?))
     }
 
+    /// The text from the value on that the variable which is visible at a 0-based position is declared with.
+    pub fn initial(&self, script: &str, name: &str, near: (u32, u32)) -> Option<String> {
+        const SHOWN: usize = 16;
+        let source = self.file(&path_of(script))?;
+        let near = source.byte(near.0, near.1)?;
+        let at = source.declarations.variable(&source.text, name, near)?.at;
+        let value = source.text.get(at + name.len()..)?.trim_start().strip_prefix('=')?;
+        Some(value.trim_start().chars().take(SHOWN).collect())
+    }
+
     /// What the source map says that a variable which is visible at a 0-based position was called.
     pub fn original_name(&self, script: &str, name: &str, near: (u32, u32)) -> Option<String> {
         self.file(&path_of(script))?.map.as_ref()?;
