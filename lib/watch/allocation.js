@@ -5,16 +5,14 @@
 // long as the object lives). Where somebody else has it running (an APM), it is read but never started or
 // stopped. Lines are those where a function begins: that is what V8 keeps.
 
-const v8 = require('node:v8');
 const { native } = require('../native.js');
 const { mapToSource, toPath } = require('../track/sites.js');
 
 /**
- * Mean bytes between two samples while all is well: what is called a leak at once has some forty samples then. At V8's own
- * 512 KiB the sampling was half of what the watch costs a busy server (bench/overhead.js); at 4 MiB it takes two thousandths
- * of a plain HTTP server's time (perf).
+ * Mean bytes between two samples while all is well. A sample takes up to a tenth of a millisecond of a busy server, whose caches
+ * hold other things: at V8's own 512 KiB several percent of its time, at 4 MiB one, here a quarter of one (bench/overhead.js).
  */
-const sparse = () => Math.min(4 * 2 ** 20, Math.max(2 ** 20, v8.getHeapStatistics().heap_size_limit / 512));
+const SPARSE = 16 * 2 ** 20;
 /** From a suspicion on. */
 const DENSE = 2 ** 18;
 const DEPTH = 32;
@@ -36,7 +34,7 @@ class AllocationSampler {
   reason = 'not started';
 
   /** Starts sampling this isolate, unless it is sampled already. @param {{ interval?: number }} [options] */
-  start({ interval = sparse() } = {}) {
+  start({ interval = SPARSE } = {}) {
     if (this.#session !== null) return this.state;
     if (native === null) return this.#off('the native side is off');
     try {
@@ -91,7 +89,7 @@ class AllocationSampler {
 
   /** The interval is over. */
   end() {
-    if (this.#dense && this.#started && !shared()) this.#restart(sparse());
+    if (this.#dense && this.#started && !shared()) this.#restart(SPARSE);
   }
 
   #restart(interval) {

@@ -25,6 +25,9 @@ const { buildReport } = require('../report/report.js');
 const { bytes } = require('../report/units.js');
 const { reportTrackers } = require('../report/trackers.js');
 
+// As they were when we were loaded: a user's fake timers must not stop the watch.
+const now = performance.now.bind(performance);
+
 /** Options that only our own programs give, beside those of the user. */
 const INTERNAL = Symbol('plimsoll.internal');
 
@@ -37,6 +40,9 @@ const REFUSALS_KEPT = 16;
 /** For those who have no watcher in hand (node:diagnostics_channel). */
 const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnostics.channel('plimsoll:snapshot') };
 const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
+
+/** Without snapshots the allocation sites are the evidence: they are sampled for so long a part of the window at least. */
+const SAMPLED = 1 / 12;
 
 /** How often the trackers' figures are copied into the published state, in ticks. */
 const ANNEX_EVERY = 5;
@@ -77,6 +83,10 @@ class Watcher extends EventEmitter {
   /** What was alive of all that was sampled before the suspicion. */
   #allocatedEarlier = null;
   #allocationSites = [];
+  /** When dense sampling began, and the leak that is reported once it has gone on for long enough. */
+  #sampledSince = 0;
+  /** @type {string | undefined} */
+  #unreported;
   #unanswer;
   /** The `.heapprofile` of the leak at hand. @type {string | null} */
   #profile = null;
@@ -218,6 +228,7 @@ class Watcher extends EventEmitter {
     if (last !== null) this.#onNearLimit(last);
     if (this.#statePath !== undefined && ++this.#ticks % ANNEX_EVERY === 0) this.#updateAnnex();
     if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
+    if (this.#unreported !== undefined && this.#sampled()) this.#report();
   }
 
   #onNotice({ kind, channel }) {
@@ -226,19 +237,24 @@ class Watcher extends EventEmitter {
       case 'suspect':
         this.#allocatedEarlier = this.#allocation.read();
         this.#allocatedBefore = this.#allocation.begin();
+        this.#sampledSince = now();
         this.#emit('suspect', { channel, verdict });
         if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
         break;
-      case 'leak':
+      case 'leak': {
+        const snapshots = this.#options.snapshotOn.includes('leak') && channel !== 'native';
+        const alone = !snapshots && (this.#diagnosis === undefined || this.#diagnosis.closed);
         this.#log.warn(`plimsoll: ${channel} leak suspected of pid ${process.pid}; taking evidence.`);
         this.#profile = null;
-        this.#readAllocation(true);
+        this.#readAllocation(!alone);
         this.#emit('leak', { channel, verdict });
-        if (this.#options.snapshotOn.includes('leak') && channel !== 'native') this.#begin(channel);
-        else if (this.#diagnosis === undefined || this.#diagnosis.closed) this.#conclude(channel, []).catch((error) => this.#fail(error));
+        if (snapshots) this.#begin(channel);
+        else if (alone) this.#unreported = channel;
         break;
+      }
       case 'recovered':
         if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
+        if (this.#unreported === channel) this.#unreported = undefined;
         if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
         this.#log.info(`plimsoll: ${channel} of pid ${process.pid} has levelled off.`);
         this.#emit('recovered', { channel, verdict });
@@ -272,6 +288,19 @@ class Watcher extends EventEmitter {
       // Where a report cannot be written either, that is the error; here the sites are known all the same.
       (error) => void this.#notes.push(error.message),
     );
+  }
+
+  /** Whether the sites tell what there is to tell. */
+  #sampled() {
+    return this.#unreported === 'native' || this.#allocation.state !== 'on' || now() - this.#sampledSince >= this.#options.window * SAMPLED;
+  }
+
+  /** Reports a leak without snapshots. */
+  #report() {
+    const channel = this.#unreported;
+    this.#unreported = undefined;
+    this.#readAllocation(true);
+    this.#conclude(channel, []).catch((error) => this.#fail(error));
   }
 
   /** Starts a diagnosis, or leaves the one that is under way. */
