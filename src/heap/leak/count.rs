@@ -39,8 +39,20 @@ pub(super) fn gained(
     // Where objects are matched by their paths, a part of the first snapshot's links are new to it as well.
     let now = growth.bytes.last().copied().unwrap_or(0).max(1);
     let share = growth.grown() as f64 / now as f64;
-    let number = chain.map(|links| (links as f64 * share).round() as u64);
+    let exact = if share < 1.0 { lengthened(snapshots, growth) } else { None };
+    let number = chain.map(|links| {
+        let estimate = (links as f64 * share).round() as u64;
+        exact.filter(|&exact| exact <= links).unwrap_or(estimate)
+    });
     Count { number, is_chain: chain.is_some() }
+}
+
+/// By how much the chain that a thing heads is longer than the one that stood there in the first snapshot.
+fn lengthened(snapshots: &[Snapshot], growth: &Growth) -> Option<u64> {
+    let (first, last) = (snapshots.first()?, snapshots.last()?);
+    let before = growth.before.first().copied().filter(|&node| node != NONE)?;
+    let length = |snapshot, head| links_from(snapshot, head, &|_| false);
+    length(last, growth.thing)?.checked_sub(length(first, before)?).filter(|&links| links > 0)
 }
 
 fn gained_entries(snapshots: &[Snapshot], growth: &Growth) -> u64 {
