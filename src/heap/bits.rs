@@ -4,30 +4,6 @@
 #[derive(Debug, Clone)]
 pub(super) struct Bits(Vec<u64>);
 
-/// Bits in a row, appended one by one.
-#[derive(Debug, Default)]
-pub(super) struct BitRow {
-    words: Vec<u64>,
-    length: usize,
-}
-
-impl BitRow {
-    #[inline]
-    pub fn push(&mut self, bit: bool) {
-        if self.length.is_multiple_of(64) {
-            self.words.push(0);
-        }
-        if let Some(word) = self.words.last_mut() {
-            *word |= u64::from(bit) << (self.length % 64);
-        }
-        self.length += 1;
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = bool> + '_ {
-        (0..self.length).map(|at| self.words[at / 64] >> (at % 64) & 1 != 0)
-    }
-}
-
 impl Bits {
     pub fn new(count: usize) -> Self {
         Bits(vec![0; count.div_ceil(64)])
@@ -71,14 +47,6 @@ impl Bits {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn appends_in_order() {
-        let bits: Vec<bool> = (0..200).map(|at| at % 3 == 0 || at % 7 == 1).collect();
-        let mut row = BitRow::default();
-        bits.iter().for_each(|bit| row.push(*bit));
-        assert_eq!(row.iter().collect::<Vec<_>>(), bits);
-    }
 
     #[test]
     fn sets_and_lists() {

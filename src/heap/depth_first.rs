@@ -1,7 +1,7 @@
 //! A depth-first spanning tree over the edges that retain, by DevTools' rules for which do
 //! (HeapSnapshot.ts: computeIsEssentialEdge, markPageOwnedNodes, hasOnlyWeakRetainers).
 
-use super::bits::{BitRow, Bits};
+use super::bits::Bits;
 use super::columns::{Columns, Target};
 use super::kind::EdgeKind;
 
@@ -11,24 +11,12 @@ pub(super) struct DepthFirst {
     pub numbers: Vec<u32>,
     /// The node of each number.
     pub nodes: Vec<u32>,
-    /// The link of each number to its parent.
-    pub links: Vec<Link>,
-    /// The tree once more, in two bits a node: set where the walk enters the next number, clear
-    /// where it leaves the one that it is in.
-    pub steps: BitRow,
+    /// The number of each number's parent.
+    pub parents: Vec<u32>,
     /// The edges that retain and are not of the tree.
     pub joins: Bits,
     /// For each node how many of `joins` lead to it.
     pub join_counts: Vec<u32>,
-}
-
-/// A number's way up the tree. One look at memory gives all of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Link {
-    /// The parent, until [`super::dominators`] shortens the way.
-    pub ancestor: u32,
-    /// For its use: 0 at first.
-    pub label: u32,
 }
 
 impl DepthFirst {
@@ -62,8 +50,7 @@ impl<'a> Walk<'a> {
         let tree = DepthFirst {
             numbers: vec![0; count],
             nodes: Vec::with_capacity(count),
-            links: Vec::with_capacity(count),
-            steps: BitRow::default(),
+            parents: Vec::with_capacity(count),
             joins: Bits::new(columns.targets.len()),
             join_counts: vec![0; count],
         };
@@ -78,8 +65,7 @@ impl<'a> Walk<'a> {
         let number = self.tree.nodes.len() as u32;
         self.tree.numbers[node] = number;
         self.tree.nodes.push(node as u32);
-        self.tree.links.push(Link { ancestor: parent, label: 0 });
-        self.tree.steps.push(true);
+        self.tree.parents.push(parent);
         self.visited.set(node);
         number
     }
@@ -167,7 +153,6 @@ impl<'a> Walk<'a> {
                 number = self.number(child, number);
                 edge = columns.first_edges[child];
             } else {
-                self.tree.steps.push(false);
                 let Some((above, next)) = self.stack.pop() else { return };
                 number = above;
                 node = self.tree.nodes[above as usize] as usize;
@@ -200,7 +185,6 @@ impl<'a> Walk<'a> {
         for node in 0..columns.node_count() {
             if !self.visited.has(node) {
                 self.number(node, 0);
-                self.tree.steps.push(false);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! The dominator tree, by the semi-NCA algorithm (Georgiadis, "Linear-Time Algorithms for
 //! Dominators and Related Problems", 2005).
 
-use super::bits::{BitRow, Bits};
+use super::bits::Bits;
 use super::columns::Columns;
-use super::depth_first::{DepthFirst, Link};
+use super::depth_first::DepthFirst;
 use super::prefetch::prefetch;
 
 /// Numbers are depth-first preorder numbers, 0 the root's.
@@ -17,11 +17,11 @@ pub(super) struct Dominators {
 /// Computes the dominator tree. A graph is large: a few columns of its nodes and one of the joins are all that is held at a
 /// time, so they change hands and meaning.
 pub(super) fn dominators(columns: &Columns) -> Dominators {
-    let DepthFirst { numbers, nodes, links, steps, joins, join_counts } = DepthFirst::new(columns);
+    let DepthFirst { numbers, nodes, parents, joins, join_counts } = DepthFirst::new(columns);
     let joins = Joins::new(columns, &numbers, &joins, join_counts);
-    let semis = semidominators(&nodes, links, &joins, numbers);
+    let semis = semidominators(&nodes, &parents, &joins, numbers);
     drop(joins);
-    let idoms = nearest_ancestors(&steps, semis);
+    let idoms = nearest_ancestors(&parents, semis);
     Dominators { nodes, idoms }
 }
 
@@ -66,7 +66,8 @@ impl Joins {
 const AHEAD: usize = 8;
 
 /// The semidominators by number, in a column of which nothing else is used any more.
-fn semidominators(nodes: &[u32], links: Vec<Link>, joins: &Joins, mut semis: Vec<u32>) -> Vec<u32> {
+fn semidominators(nodes: &[u32], parents: &[u32], joins: &Joins, mut semis: Vec<u32>) -> Vec<u32> {
+    let links = parents.iter().map(|parent| Link { ancestor: *parent, label: 0 }).collect();
     let mut forest = Forest { links, path: Vec::new() };
     for w in (1..nodes.len()).rev() {
         // What the numbers that follow need is asked for step by step.
@@ -76,7 +77,7 @@ fn semidominators(nodes: &[u32], links: Vec<Link>, joins: &Joins, mut semis: Vec
             prefetch(&joins.sources, joins.firsts[node(1)] as usize);
             joins.of(node(2)).first().inspect(|v| prefetch(&forest.links, **v as usize));
         }
-        let mut semi = forest.links[w].ancestor;
+        let mut semi = parents[w];
         let sources = joins.of(nodes[w] as usize);
         for (at, v) in sources.iter().enumerate() {
             if let Some(next) = sources.get(at + AHEAD) {
@@ -93,6 +94,15 @@ fn semidominators(nodes: &[u32], links: Vec<Link>, joins: &Joins, mut semis: Vec
     }
     semis[0] = 0;
     semis
+}
+
+/// A number's way up the tree. One look at memory gives all of it.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// The parent, until a path is compressed.
+    ancestor: u32,
+    /// The least semidominator on the path that a compressed link stands for.
+    label: u32,
 }
 
 /// The part of the tree above the number in hand, with its paths compressed.
@@ -132,23 +142,14 @@ impl Forest {
 
 /// Immediate dominators by number: each number's nearest ancestor that is not below its
 /// semidominator, found along the dominators of its parent. They take the semidominators' places.
-fn nearest_ancestors(steps: &BitRow, semis: Vec<u32>) -> Vec<u32> {
+fn nearest_ancestors(parents: &[u32], semis: Vec<u32>) -> Vec<u32> {
     let mut idoms = semis;
-    let mut path = Vec::new();
-    let mut next = 0;
-    for enters in steps.iter() {
-        if !enters {
-            path.pop();
-            continue;
-        }
-        let mut candidate = path.last().copied().unwrap_or(0);
-        let semi = idoms[next as usize];
+    for (number, parent) in parents.iter().enumerate() {
+        let (mut candidate, semi) = (*parent, idoms[number]);
         while candidate > semi {
             candidate = idoms[candidate as usize];
         }
-        idoms[next as usize] = candidate;
-        path.push(next);
-        next += 1;
+        idoms[number] = candidate;
     }
     idoms
 }
