@@ -2,7 +2,7 @@
 // Caches side by side: ours, the peers and a bare Map.
 //
 //   npm install --prefix bench/cache
-//   node bench/cache [--operations hit,miss] [--sizes 1000,100000] [--keys string,integer] [--ttl 3600000]
+//   node bench/cache [--operations hit,miss] [--sizes 1000,100000] [--keys string,flat,integer] [--ttl 3600000]
 //                    [--subjects a,b] [--rounds 15] [--memory] [--nodes 20,22,24,26]
 //
 // Each library runs in a process of its own; rounds are interleaved. A cell is lru-cache's time divided by the
