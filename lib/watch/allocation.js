@@ -9,8 +9,8 @@ const { native } = require('../native.js');
 const { mapToSource, toPath } = require('../track/sites.js');
 
 /**
- * Mean bytes between two samples while all is well. A sample takes up to a tenth of a millisecond of a busy server, whose caches
- * hold other things: at V8's own 512 KiB several percent of its time, at 4 MiB one, here a quarter of one (bench/overhead.js).
+ * Mean bytes between two samples while all is well. A sample walks the stack with cold caches: at V8's own 512 KiB sampling
+ * took 2.4 percent of a busy server's time, at 4 MiB about one. This makes a quarter as many.
  */
 const SPARSE = 16 * 2 ** 20;
 /** From a suspicion on. */
