@@ -83,10 +83,10 @@ class Watcher extends EventEmitter {
   /** What was alive of all that was sampled before the suspicion. */
   #allocatedEarlier = null;
   #allocationSites = [];
-  /** When dense sampling began, and the leak that is reported once it has gone on for long enough. */
+  /** When dense sampling began, and the channels whose leaks are reported once it has gone on for long enough. */
   #sampledSince = 0;
-  /** @type {string | undefined} */
-  #unreported;
+  /** @type {Set<string>} */
+  #unreported = new Set();
   #unanswer;
   /** The `.heapprofile` of the leak at hand. @type {string | null} */
   #profile = null;
@@ -228,7 +228,7 @@ class Watcher extends EventEmitter {
     if (last !== null) this.#onNearLimit(last);
     if (this.#statePath !== undefined && ++this.#ticks % ANNEX_EVERY === 0) this.#updateAnnex();
     if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
-    if (this.#unreported !== undefined && this.#sampled()) this.#report();
+    for (const channel of this.#unreported) if (this.#sampled(channel)) this.#report(channel);
   }
 
   #onNotice({ kind, channel }) {
@@ -249,12 +249,12 @@ class Watcher extends EventEmitter {
         this.#readAllocation(!alone);
         this.#emit('leak', { channel, verdict });
         if (snapshots) this.#begin(channel);
-        else if (alone) this.#unreported = channel;
+        else if (alone) this.#unreported.add(channel);
         break;
       }
       case 'recovered':
         if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
-        if (this.#unreported === channel) this.#unreported = undefined;
+        this.#unreported.delete(channel);
         if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
         this.#log.info(`plimsoll: ${channel} of pid ${process.pid} has levelled off.`);
         this.#emit('recovered', { channel, verdict });
@@ -291,14 +291,13 @@ class Watcher extends EventEmitter {
   }
 
   /** Whether the sites tell what there is to tell. */
-  #sampled() {
-    return this.#unreported === 'native' || this.#allocation.state !== 'on' || now() - this.#sampledSince >= this.#options.window * SAMPLED;
+  #sampled(channel) {
+    return channel === 'native' || this.#allocation.state !== 'on' || now() - this.#sampledSince >= this.#options.window * SAMPLED;
   }
 
   /** Reports a leak without snapshots. */
-  #report() {
-    const channel = this.#unreported;
-    this.#unreported = undefined;
+  #report(channel) {
+    this.#unreported.delete(channel);
     this.#readAllocation(true);
     this.#conclude(channel, []).catch((error) => this.#fail(error));
   }
