@@ -87,8 +87,8 @@ class EventRecord {
     this.#lastCount = this.count();
     // Listeners that came past the tracked methods (an early `super.on`, another wrapper).
     this.#before += Math.max(0, this.#lastCount - this.#base - this.added);
-    this.#reservoir.tick(now);
     this.history.note(now, this.#lastCount, this.added);
+    this.#reservoir.tick(now, this.history.isGrowing());
     this.#publish(true);
   }
 

@@ -89,6 +89,11 @@ class History {
     return growthOf(this.#window());
   }
 
+  /** Whether there are more than a window ago, as a leak has it and many that leak nothing. */
+  isGrowing() {
+    return this.growth().net >= LEAST;
+  }
+
   /**
    * The growth over the window, or else over all the time, where it is that of a leak (`isLeaking`),
    * whatever is removed; null where it is not.

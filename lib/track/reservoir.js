@@ -5,15 +5,20 @@
 // weights of those still there add up to how many are still there). n follows the rate, so a slow
 // leak is seen whole and a fast one costs no more. A full sample first forgets what is gone, then
 // every other one, the rest counting double.
+//
+// What stays may be one in many that come and go: where the count grows the sample is four times as
+// dense, or for minutes none of those that stay might be in it.
 
 const { performance } = require('node:perf_hooks');
 const { capture } = require('./sites.js');
 
-/** Between two ticks so many are all kept; from there on the interval doubles with every 16th sample. */
-const WHOLE = 48;
-const STEP = 16;
-/** The interval aims at so many a tick. */
+/** The interval aims at so many a tick, */
 const PER_TICK = 32;
+/** or, of what grows, at so many. */
+const PER_TICK_GROWING = 128;
+/** Between two ticks so many times that are all kept; from there on the interval doubles with every 16th sample. */
+const WHOLE = 1.5;
+const STEP = 16;
 const MAX_INTERVAL = 4096;
 
 class Reservoir {
@@ -28,6 +33,7 @@ class Reservoir {
   /** Since the last tick: samples that were due, and things that came. */
   #due = 0;
   #came = 0;
+  #perTick = PER_TICK;
   /** The time of a sample is that of the tick before it. */
   #tickAt = performance.now();
 
@@ -47,7 +53,7 @@ class Reservoir {
     const captured = site === undefined ? capture() : { site, builtIn: null };
     const weight = this.#owed - this.countdown;
     this.#came += weight;
-    if (++this.#due > WHOLE && this.#due % STEP === 1) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
+    if (++this.#due > WHOLE * this.#perTick && this.#due % STEP === 1) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
     // Random steps, or what comes in turns from two sites would be seen from one.
     this.countdown = this.#interval === 1 ? 1 : 1 + Math.floor(Math.random() * (2 * this.#interval - 1));
     this.#owed = this.countdown;
@@ -62,10 +68,14 @@ class Reservoir {
     return captured.site;
   }
 
-  /** A tick: the interval for the rate of the last one, so that a burst does not hide a slow leak. */
-  tick(now) {
+  /**
+   * A tick: the interval for the rate of the last one, so that a burst does not hide a slow leak.
+   * @param {number} now @param {boolean} [growing]  whether there are more and more
+   */
+  tick(now, growing = false) {
     this.#tickAt = now;
-    this.#interval = Math.min(MAX_INTERVAL, Math.ceil(this.#came / PER_TICK) || 1);
+    this.#perTick = growing ? PER_TICK_GROWING : PER_TICK;
+    this.#interval = Math.min(MAX_INTERVAL, Math.ceil(this.#came / this.#perTick) || 1);
     this.#due = 0;
     this.#came = 0;
     if (this.countdown <= this.#interval) return;
