@@ -1,9 +1,10 @@
 'use strict';
-// What plimsoll/register costs a plain http service, or one on Fastify: CPU time of the server's process for each
+// What the guard costs a plain http service, or one on Fastify: CPU time of the server's process for each
 // request at a fixed rate, with and without, and p99 latency beside an A/A control.
 //
-//   node bench/overhead.js [--server http|fastify] [--pairs 30] [--seconds 20] [--rate 1500] [--env NAME=VALUE]
+//   node bench/overhead.js [--server http|fastify] [--by register|watch] [--pairs 30] [--seconds 20] [--rate 1500] [--env NAME=VALUE]
 //
+// --by register: the preload, with what Node itself takes for --import. --by watch: the service calls watch().
 // fastify is that of the integration tests: npm ci --prefix __test__/integrations
 //
 // Each round starts three servers: without (A), without again (A', the control) and with (B), and
@@ -27,6 +28,8 @@ const { values } = parseArgs({
   options: {
     serve: { type: 'boolean' },
     server: { type: 'string', default: 'http' },
+    by: { type: 'string', default: 'register' },
+    watched: { type: 'boolean' },
     pairs: { type: 'string', default: '30' },
     seconds: { type: 'string', default: '20' },
     rate: { type: 'string', default: '1500' },
@@ -55,6 +58,7 @@ const SERVERS = {
 };
 
 async function serve() {
+  if (values.watched) require('..').watch({ snapshotOn: [] });
   process.send({ port: await SERVERS[values.server]() });
   let before;
   process.on('message', (message) => {
@@ -76,8 +80,10 @@ const ask = (child, message) =>
 
 async function start(name) {
   const extra = Object.fromEntries(values.env.map((pair) => pair.split('=')));
-  const execArgv = name === 'b' ? ['--import', REGISTER] : [];
-  const child = fork(__filename, ['--serve', '--server', values.server], { execArgv, env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
+  const by = name === 'b' ? values.by : 'nothing';
+  const execArgv = by === 'register' ? ['--import', REGISTER] : [];
+  const args = ['--serve', '--server', values.server, ...(by === 'watch' ? ['--watched'] : [])];
+  const child = fork(__filename, args, { execArgv, env: { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', ...extra } });
   const { port } = await ask(child);
   return { name, child, url: `http://127.0.0.1:${port}/` };
 }
@@ -133,11 +139,14 @@ async function main() {
   const watched = (key) => rounds.map(({ a, control, b }) => Math.log(b[key]) - (Math.log(a[key]) + Math.log(control[key])) / 2);
   const control = (key) => rounds.map((each) => Math.log(each.control[key] / each.a[key]));
   console.log(`${values.server}, ${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
-  console.log(`CPU per request, with plimsoll/register   ${ratio(watched('cpu'))}`);
-  console.log(`CPU per request, A/A control              ${ratio(control('cpu'))}`);
-  console.log(`p99 latency, with plimsoll/register       ${ratio(watched('p99'))}`);
-  console.log(`p99 latency, A/A control                  ${ratio(control('p99'))}`);
+  const guarded = `with plimsoll by ${values.by}`;
+  const row = (what, who, logs) => console.log(`${what}, ${who.padEnd(26)} ${ratio(logs)}`);
+  row('CPU per request', guarded, watched('cpu'));
+  row('CPU per request', 'A/A control', control('cpu'));
+  row('p99 latency', guarded, watched('p99'));
+  row('p99 latency', 'A/A control', control('p99'));
 }
 
+if (!['register', 'watch'].includes(values.by) || !Object.hasOwn(SERVERS, values.server)) throw new Error('--by is register or watch, --server http or fastify');
 if (values.serve) serve();
 else main();
