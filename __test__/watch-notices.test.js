@@ -1,0 +1,46 @@
+'use strict';
+// What the watcher makes of the sampler's notices, which are given here by hand.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const isolate = require('../lib/watch/isolate.js');
+
+let sampler;
+isolate.IsolateSampler = class extends isolate.IsolateSampler {
+  constructor(options, on) {
+    super(options, on);
+    sampler = on;
+  }
+};
+const { watch } = require('..');
+
+const notices = (...list) => sampler.notices(list.map(([kind, channel]) => ({ kind, channel, t: 0 })));
+
+/** A watch without snapshots, and how many reports it has made. */
+function watched(t) {
+  const watcher = watch({ window: 3000, interval: 250, snapshotOn: [], report: [], log: 'silent' });
+  const awake = setInterval(() => {}, 1000); // the watch keeps no process alive
+  t.after(() => {
+    clearInterval(awake);
+    watcher.stop();
+  });
+  const reports = [];
+  watcher.on('report', (report) => reports.push(report));
+  return { watcher, reports };
+}
+
+test('of two channels that leak in one breath each has its report', { timeout: 30_000 }, async (t) => {
+  const { watcher, reports } = watched(t);
+  notices(['suspect', 'heap'], ['leak', 'heap'], ['suspect', 'external'], ['leak', 'external']);
+  while (reports.length < 2) await once(watcher, 'report');
+});
+
+test('a leak that has levelled off before it was reported is not reported', { timeout: 30_000 }, async (t) => {
+  const { watcher, reports } = watched(t);
+  notices(['suspect', 'heap'], ['leak', 'heap'], ['recovered', 'heap']);
+  notices(['suspect', 'external'], ['leak', 'external']);
+  await once(watcher, 'report');
+  sampler.tick();
+  await new Promise(setImmediate);
+  assert.equal(reports.length, 1);
+});
