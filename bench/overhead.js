@@ -128,6 +128,8 @@ function ratio(logs) {
   return `${text(mean)}  [${text(mean - half)}, ${text(mean + half)}]`;
 }
 
+const row = (what, who, logs) => console.log(`${`${what}, ${who}`.padEnd(40)} ${ratio(logs)}`);
+
 async function main() {
   const rounds = [];
   for (let n = 0; n <= Number(values.pairs); n++) {
@@ -140,7 +142,6 @@ async function main() {
   const control = (key) => rounds.map((each) => Math.log(each.control[key] / each.a[key]));
   console.log(`${values.server}, ${rounds.length} rounds, ${values.rate} requests/s; ratio to the server without plimsoll, 95 % interval`);
   const guarded = `with plimsoll by ${values.by}`;
-  const row = (what, who, logs) => console.log(`${what}, ${who.padEnd(26)} ${ratio(logs)}`);
   row('CPU per request', guarded, watched('cpu'));
   row('CPU per request', 'A/A control', control('cpu'));
   row('p99 latency', guarded, watched('p99'));
