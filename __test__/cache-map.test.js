@@ -133,6 +133,23 @@ for (const [kind, keyOf] of Object.entries(KINDS)) {
   });
 }
 
+/** Another 32 bits for each. */
+function scatter(n) {
+  const mixed = Math.imul(n ^ (n >>> 15), 0x2c1b3c6d);
+  return mixed ^ (mixed >>> 12);
+}
+
+test('no integer is taken for another, full and after removals', () => {
+  // If one bit of 32 were neither compared nor told by the place, some 30 of these look-ups would err.
+  for (const size of [100_000, 1 << 17]) {
+    const map = new BoundedMap({ max: size });
+    for (let n = 0; n < size; n++) map.set(scatter(n), n);
+    for (let n = size; n < size + (1 << 19); n++) if (map.has(scatter(n))) assert.fail(`${scatter(n)} is not there`);
+    for (let n = 0; n < size; n += 2) map.delete(scatter(n));
+    for (let n = 0; n < size; n++) if (map.peek(scatter(n)) !== (n % 2 === 0 ? undefined : n)) assert.fail(`${scatter(n)} is another's`);
+  }
+});
+
 for (const kind of ['integers', 'strings']) {
   test(`a map as it grows, past where its table becomes denser, and shrinks (${kind})`, () => {
     const keyOf = KINDS[kind];

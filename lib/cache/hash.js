@@ -10,13 +10,13 @@ function hashKey(key, reads) {
   return 0;
 }
 
-/** The same of a string, from its length and its last `reads` characters, a multiple of four. */
+/** The same of a string, from its length and its last `reads` characters, an even number from four on. */
 function hashString(key, reads) {
   const { length } = key;
   const last = length - reads;
   if (last < 0) return hashShort(key);
-  let hash = length;
-  for (let at = length; at > last; at -= 4) hash = mix(hash ^ four(key, at));
+  let hash = mix(length ^ four(key, length));
+  for (let at = length - 4; at > last; at -= 2) hash = mix(hash ^ key.charCodeAt(at - 1) ^ (key.charCodeAt(at - 2) << 16));
   return hash;
 }
 

@@ -8,8 +8,8 @@ const { Lru, NONE } = require('./lru.js');
 /** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
 const [SEED, FACTOR] = randomFillSync(new Uint32Array(2)).map((word, i) => (i === 1 ? word | 1 : word));
 const MISS = -1;
-/** The bit that a cell in use has set. */
-const TAKEN = 1 << 31;
+/** The bit that says of a cell in use that its key's home is here. Of strings every cell in use has it. */
+const HOME = 1 << 31;
 /** Slots, as a power of two, up to which a cell in four is in use at most, so that the first look decides for nearly every key. Above, one in two: what the processor's caches hold decides there. */
 const SPARSE_BITS = 14;
 
@@ -23,16 +23,19 @@ const MOST_NAMESAKES = 4;
  * What BoundedMap needs of Map, for keys that are all int32 or all strings: key -> slot, in insertion order.
  *
  * Open addressing with linear probing, at most half full; a removal shifts back what follows (Knuth, TAOCP 3,
- * 6.4, algorithm R). A cell is 32 bits: TAKEN, bits of the key's hash, and below them the slot. The order
+ * 6.4, algorithm R). A cell is 32 bits: HOME, the low bits of the key's hash, and below them the slot + 1. The order
  * is a list over slots. The word of an int32 is itself, that of a string a hash of its length and last characters, of as
  * few as tell the keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
+ *
+ * No two words have the same hash, and at a key's home, place and cell have all bits of it: an int32 that is found
+ * there need not be compared (quotienting; Cleary, IEEE Transactions on Computers C-33, 1984), so its column is not read.
  */
 class KeyTable {
   #cells = new Int32Array(0);
   /** Of the places in `#cells`, and what is left of a hash to be one. */
   #mask = 0;
   #shift = 0;
-  /** How many bits of a cell are the slot. */
+  /** How many bits of a cell are the slot + 1. */
   #bits = 0;
   #size = 0;
   #order = new Lru();
@@ -65,17 +68,18 @@ class KeyTable {
     return this.#words === null ? this.#keys[slot] : this.#words[slot];
   }
 
-  // Twice the same: V8 compares integers as integers, and strings as strings, only where it has seen nothing else.
-
   /** The slot of an int32, or MISS. */
   findInt(key) {
     const cells = this.#cells;
+    const bits = this.#bits;
     const hash = spread(key);
-    const tag = (hash << this.#bits) | TAKEN;
+    const away = (hash << bits) & ~HOME;
     let at = hash >>> this.#shift;
+    const found = cells[at] ^ away ^ HOME;
+    if (found >>> bits === 0) return found - 1;
     for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
-      const slot = cell ^ tag;
-      if (slot >>> this.#bits === 0 && this.#keys[slot] === key) return slot;
+      const other = cell ^ away;
+      if (other >>> bits === 0 && this.#keys[other - 1] === key) return other - 1;
       at = (at + 1) & this.#mask;
     }
     return MISS;
@@ -85,11 +89,11 @@ class KeyTable {
   findString(key) {
     const cells = this.#cells;
     const hash = spread(hashString(key, this.#reads));
-    const tag = (hash << this.#bits) | TAKEN;
+    const tag = (hash << this.#bits) | HOME;
     let at = hash >>> this.#shift;
     for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
-      const slot = cell ^ tag;
-      if (slot >>> this.#bits === 0 && this.#keys[slot] === key) return slot;
+      const found = cell ^ tag;
+      if (found >>> this.#bits === 0 && this.#keys[found - 1] === key) return found - 1;
       at = (at + 1) & this.#mask;
     }
     return MISS;
@@ -100,8 +104,11 @@ class KeyTable {
     this.#keys = keys;
     this.#order.grow(keys.length);
     if (this.#words !== null) this.#words = widen(this.#words, keys.length);
-    this.#bits = 32 - Math.clz32(Math.max(keys.length - 1, 0));
-    const places = this.#bits + (this.#bits <= SPARSE_BITS ? 2 : 1);
+    this.#bits = 32 - Math.clz32(keys.length);
+    const slotBits = 32 - Math.clz32(Math.max(keys.length - 1, 0));
+    const enough = slotBits + (slotBits <= SPARSE_BITS ? 2 : 1);
+    // So many that the rest of an int32's hash is in its cell.
+    const places = this.#words === null ? Math.max(enough, this.#bits + 1) : enough;
     this.#cells = new Int32Array(2 ** places);
     this.#mask = this.#cells.length - 1;
     this.#shift = 32 - places;
@@ -126,18 +133,18 @@ class KeyTable {
     const mask = this.#mask;
     const shift = this.#shift;
     const hash = spread(this.wordAt(slot));
-    const own = (hash << this.#bits) | TAKEN | slot;
+    const own = ((hash << this.#bits) & ~HOME) | (slot + 1);
     let hole = hash >>> shift;
-    while (cells[hole] !== own) hole = (hole + 1) & mask;
+    while ((cells[hole] & ~HOME) !== own) hole = (hole + 1) & mask;
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.removed(slot));
     this.#order.remove(slot);
     this.#size--;
     const slotMask = (1 << this.#bits) - 1;
     for (let at = (hole + 1) & mask; cells[at] !== 0; at = (at + 1) & mask) {
-      const home = spread(this.wordAt(cells[at] & slotMask)) >>> shift;
+      const home = spread(this.wordAt((cells[at] & slotMask) - 1)) >>> shift;
       // What is not yet past its home by as far as the hole is may not move there.
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
-      cells[hole] = cells[at];
+      cells[hole] = hole === home ? cells[at] | HOME : cells[at];
       hole = at;
     }
     cells[hole] = 0;
@@ -172,14 +179,16 @@ class KeyTable {
     const cells = this.#cells;
     const word = this.wordAt(slot);
     const hash = spread(word);
-    const tag = (hash << this.#bits) | TAKEN;
+    const tag = (hash << this.#bits) | HOME;
+    const home = hash >>> this.#shift;
     let namesakes = 0;
-    let at = hash >>> this.#shift;
+    let at = home;
     for (; cells[at] !== 0; at = (at + 1) & this.#mask) {
       const other = cells[at] ^ tag;
-      if (other >>> this.#bits === 0 && this.wordAt(other) === word) namesakes++;
+      if (other >>> this.#bits === 0 && this.wordAt(other - 1) === word) namesakes++;
     }
-    cells[at] = tag | slot;
+    const isHome = at === home || this.#words !== null;
+    cells[at] = (isHome ? tag : tag & ~HOME) | (slot + 1);
     return namesakes;
   }
 
@@ -188,7 +197,7 @@ class KeyTable {
     let most = MOST_NAMESAKES;
     while (most >= MOST_NAMESAKES) {
       if (this.#reads === MOST_READS) return false;
-      this.#reads *= 2;
+      this.#reads += 2 ** (30 - Math.clz32(this.#reads)); // 4, 6, 8, 12, 16, ...
       this.#cells.fill(0);
       most = 0;
       for (const slot of this.#order.slots()) {
