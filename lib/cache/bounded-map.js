@@ -252,7 +252,7 @@ class BoundedMap {
   /** The slot of a live entry, counted and used; MISS, counted, for none. */
   #hit(key) {
     const slot = this.#find(key);
-    if (slot === MISS || (this.#expiry !== null && this.#expiry[slot] <= this.#now() && this.#expired(slot))) {
+    if (slot === MISS || (this.#expiry !== null && this.#hasEnded(slot, this.#now()) && this.#expired(slot))) {
       this.#record[MISSES]++;
       return MISS;
     }
@@ -266,7 +266,7 @@ class BoundedMap {
     const now = this.#expiry === null && ttl === Infinity ? 0 : this.#now();
     let slot = this.#find(key);
     // The listener who hears of an expired entry may set the key anew.
-    if (slot !== MISS && this.#expiry !== null && this.#expiry[slot] <= now && this.#expired(slot)) slot = this.#find(key);
+    if (slot !== MISS && this.#expiry !== null && this.#hasEnded(slot, now) && this.#expired(slot)) slot = this.#find(key);
     if (slot === MISS) this.#insert(key, value, bytes, ttl);
     else if (this.#sizes === null) this.#update(slot, value, ttl, now);
     else this.#updateSized(slot, value, bytes, ttl);
@@ -466,6 +466,11 @@ class BoundedMap {
       this.#nextSince = end;
       if (end < this.#nextExpiry) this.#nextExpiry = end;
     }
+  }
+
+  /** Whether the entry of a slot has ended by `now`; the column is not read before anything has. */
+  #hasEnded(slot, now) {
+    return now >= this.#nextExpiry && this.#expiry[slot] <= now;
   }
 
   /** Whether the entry of a slot has ended; if so it is gone afterwards. */
