@@ -4,9 +4,9 @@ const assert = require('node:assert/strict');
 const fc = require('fast-check');
 const { EventEmitter, errorMonitor, captureRejectionSymbol, once, on: iterate, getEventListeners, getMaxListeners } = require('node:events');
 const { performance } = require('node:perf_hooks');
+const { observe } = require('./support/pulse.js');
 const { TrackedEventEmitter, trackEmitter, trackAll, tracked } = require('..');
 const { suspects } = require('../lib/track');
-const { observe } = require('../lib/track/tick.js');
 
 const untouched = { ...EventEmitter.prototype };
 

@@ -7,8 +7,8 @@ const { performance } = require('node:perf_hooks');
 const { Readable } = require('node:stream');
 const timersPromises = require('node:timers/promises');
 const { runInThisContext } = require('node:vm');
+const { observe } = require('./support/pulse.js');
 const plimsoll = require('..');
-const { observe } = require('../lib/track/tick.js');
 const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackAll, trackPromises, tracked } = plimsoll;
 
 const fill = (emitter, event = 'x', times = 8) => {

@@ -3,8 +3,8 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { EventEmitter, once } = require('node:events');
 const { performance } = require('node:perf_hooks');
+const { observe } = require('./support/pulse.js');
 const { trackPromises, tracked } = require('..');
-const { observe } = require('../lib/track/tick.js');
 
 /** Rows once ten seconds have passed, which the trackers are told. */
 function rowsLater() {

@@ -1,8 +1,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { observe } = require('./support/pulse.js');
 const { TrackedEventEmitter } = require('..');
-const { observe } = require('../lib/track/tick.js');
 const { emitterSources } = require('../lib/track/emitters.js');
 const { setWindow } = require('../lib/track/history.js');
 

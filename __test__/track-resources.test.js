@@ -6,10 +6,10 @@ const https = require('node:https');
 const { once } = require('node:events');
 const { performance } = require('node:perf_hooks');
 const { PassThrough, Readable, Writable } = require('node:stream');
+const { observe } = require('./support/pulse.js');
 const { trackResources, BoundedMap, tracked } = require('..');
 const { describeResources } = require('../lib/track/resources.js');
 const { describeStreams } = require('../lib/track/streams.js');
-const { observe } = require('../lib/track/tick.js');
 
 /** Turns of the loop until it is so; a test that waits for ever is ended by the runner. */
 async function turnsUntil(condition) {

@@ -7,9 +7,9 @@ const { promisify } = require('node:util');
 const { execFileSync } = require('node:child_process');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
+const { observe } = require('./support/pulse.js');
 const { trackTimers } = require('..');
 const { suspects } = require('../lib/track');
-const { observe } = require('../lib/track/tick.js');
 
 /** The rows of one function of this file. */
 const rowsOf = (tracker, name) => tracker.report().sites.filter((site) => site.function === name);

@@ -7,9 +7,9 @@ const path = require('node:path');
 const { performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
 const vm = require('node:vm');
+const { observe } = require('../../support/pulse.js');
 const { trackAll } = require('../../..');
 const { suspects } = require('../../../lib/track');
-const { observe } = require('../../../lib/track/tick.js');
 
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc');
