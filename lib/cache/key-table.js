@@ -132,14 +132,12 @@ class KeyTable {
     const cells = this.#cells;
     const mask = this.#mask;
     const shift = this.#shift;
-    const hash = spread(this.wordAt(slot));
-    const own = ((hash << this.#bits) & ~HOME) | (slot + 1);
-    let hole = hash >>> shift;
-    while ((cells[hole] & ~HOME) !== own) hole = (hole + 1) & mask;
+    const slotMask = (1 << this.#bits) - 1;
+    let hole = spread(this.wordAt(slot)) >>> shift;
+    while ((cells[hole] & slotMask) !== slot + 1) hole = (hole + 1) & mask;
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.removed(slot));
     this.#order.remove(slot);
     this.#size--;
-    const slotMask = (1 << this.#bits) - 1;
     for (let at = (hole + 1) & mask; cells[at] !== 0; at = (at + 1) & mask) {
       const home = spread(this.wordAt((cells[at] & slotMask) - 1)) >>> shift;
       // What is not yet past its home by as far as the hole is may not move there.
