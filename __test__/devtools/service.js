@@ -2,6 +2,7 @@
 // An Express + ws service that has worked for a while: more than a million nodes, with what heap
 // snapshots find hard: WeakMaps (keys held here, there and nowhere), several contexts, external, sliced and joined strings,
 // buffers, cycles that weak references lead to.
+//   node service.js FILE [LOGINS] [FILE LOGINS]...      a snapshot each time that so many have logged in
 const http = require('node:http');
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -9,7 +10,7 @@ const { once } = require('node:events');
 const express = require('express');
 const { WebSocket, WebSocketServer } = require('ws');
 
-const [, , file, wanted = '9000'] = process.argv;
+const [, , first, logins = '9000', ...more] = process.argv;
 const sessions = new Map();
 const meta = new WeakMap();
 const privates = new WeakMap();
@@ -25,7 +26,7 @@ class Session {
     this.headers = request.headers;
     this.agent = request.get('user-agent');
     this.cart = Array.from({ length: 6 }, (_, n) => ({ sku: `sku-${id}-${n}`, price: n * 1.5, tags: [`t${n}`, { n }] }));
-    this.#secret = { token: `${id}:${Math.random()}` };
+    this.#secret = { token: `${id}:${Math.imul(id, 0x9e37_79b1) >>> 0}` };
     this.onMessage = (message) => this.#secret.token === message && request.path;
     meta.set(this, { session: this, seen: [id] });
     if (id % 3 === 0) meta.set(this.cart[0], { of: this.cart[1] });
@@ -59,7 +60,8 @@ async function main() {
     sessions.set(request.params.id, new Session(Number(request.params.id), request));
     response.json({ ok: true });
   });
-  const server = http.createServer(app).listen(0, '127.0.0.1');
+  // While a snapshot is written nobody hears of a connection's end.
+  const server = http.createServer({ keepAliveTimeout: 0 }, app).listen(0, '127.0.0.1');
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket) => {
     const history = [];
@@ -69,15 +71,16 @@ async function main() {
   const { port } = server.address();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
   let next = 0;
-  const client = async () => {
-    while (next < Number(wanted)) {
+  const client = async (until) => {
+    while (next < until) {
       const request = http.get({ port, agent, path: `/login/${next++}`, headers: { 'user-agent': `client ${next}` } });
       const [response] = await once(request, 'response');
       response.resume();
       await once(response, 'end');
     }
   };
-  await Promise.all(Array.from({ length: 16 }, client));
+  const login = (until) => Promise.all(Array.from({ length: 16 }, () => client(Number(until))));
+  await login(logins);
   const clients = await Promise.all(Array.from({ length: 40 }, async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}`);
     await once(socket, 'open');
@@ -85,7 +88,11 @@ async function main() {
     return socket;
   }));
   oddities();
-  v8.writeHeapSnapshot(file);
+  v8.writeHeapSnapshot(first);
+  for (let at = 0; at < more.length; at += 2) {
+    await login(more[at + 1]);
+    v8.writeHeapSnapshot(more[at]);
+  }
   for (const socket of clients) socket.terminate();
   process.exit(0);
 }

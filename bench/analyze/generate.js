@@ -1,17 +1,21 @@
 'use strict';
 // Writes heap snapshots of a program that works and leaks: Maps, arrays, closures, strings, buffers, WeakMaps, promises.
 //
-//   node --max-old-space-size=8000 bench/analyze/generate.js DIR MB [COUNT]
+//   node --max-old-space-size=8000 bench/analyze/generate.js [--service] DIR MB [COUNT]
 //
 // COUNT snapshots (one unless given) of about MB megabytes each, A.heapsnapshot and so on; the leak grows in between.
+// --service: of the Express + ws service in __test__/devtools (npm ci --prefix __test__/devtools), whose sessions hold the requests
+// that they came with. It has half as many references to an object again as the program here, which holds plain data.
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
 const v8 = require('node:v8');
 
-const [, , dir, wanted, count = '1'] = process.argv;
-/** Bytes of a snapshot's text, about: of Node alone, and of one order. */
-const NODE = 4.5e6;
-const EACH = 2500;
+const { values, positionals } = parseArgs({ options: { service: { type: 'boolean' } }, allowPositionals: true });
+const [dir, wanted, count = '1'] = positionals;
+/** Bytes of a snapshot's text, about: before the first order or login, and of each. */
+const { base, each } = values.service ? { base: 11.7e6, each: 12_090 } : { base: 4.5e6, each: 2500 };
 
 const orders = new Map();
 const byCustomer = {};
@@ -47,12 +51,25 @@ function place(i) {
   if (i % 100 === 0) void waiting.then(() => order);
 }
 
-const total = Math.round(Math.max(Number(wanted) * 1e6 - NODE, EACH) / EACH);
-let next = 0;
-for (let at = 0; at < Number(count); at++) {
-  const until = Math.round(total * (1 - 0.03 * (Number(count) - 1 - at)));
-  while (next < until) place(next++);
-  const file = path.join(dir, `${String.fromCharCode(65 + at)}.heapsnapshot`);
-  v8.writeHeapSnapshot(file);
-  process.stdout.write(`${file} ${(fs.statSync(file).size / 1e6).toFixed(0)} MB, ${total} orders\n`);
+const total = Math.round(Math.max(Number(wanted) * 1e6 - base, each) / each);
+const stops = Array.from({ length: Number(count) }, (_, at) => ({
+  file: path.join(dir, `${String.fromCharCode(65 + at)}.heapsnapshot`),
+  until: Math.round(total * (1 - 0.03 * (Number(count) - 1 - at))),
+}));
+
+fs.mkdirSync(dir, { recursive: true });
+if (values.service) {
+  const service = path.join(__dirname, '../../__test__/devtools/service.js');
+  const given = stops.flatMap(({ file, until }) => [file, String(until)]);
+  const { status } = spawnSync(process.execPath, [...process.execArgv, service, ...given], { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+} else {
+  let next = 0;
+  for (const { file, until } of stops) {
+    while (next < until) place(next++);
+    v8.writeHeapSnapshot(file);
+  }
+}
+for (const { file, until } of stops) {
+  process.stdout.write(`${file} ${(fs.statSync(file).size / 1e6).toFixed(0)} MB, ${until} ${values.service ? 'logins' : 'orders'}\n`);
 }

@@ -30,6 +30,8 @@ add('healthy: a pool', `
     }
     const $pool = new $Pool();
     drive(async (i) => { const items = Array.from({ length: 1 + i % 7 }, () => $pool.take()); await null; items.forEach((item) => $pool.give(item)); });`, null);
+add('healthy: time limits that wait for the collector, more of them as the load rises', `
+    drive((i) => { for (let n = 0; n <= i / 50; n++) AbortSignal.timeout(60_000); }, { warm: 150 });`, null);
 add('healthy: listeners, timers and promises that end', `
     const { EventEmitter, once } = require('node:events');
     const $bus = new EventEmitter();

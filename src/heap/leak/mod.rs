@@ -133,7 +133,7 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     for growth in growths.iter().take(MAX_GROWTHS) {
         let gained = count::gained(snapshots, growth, &is_old);
         let Some(mut suspect) = suspect(&scene, growth, gained, &is_old) else { continue };
-        if suspect.is_bounded_by_node() {
+        if suspect.is_bounded_by_node() || goes_with_its_object(&scene, growth, &suspect) {
             continue;
         }
         suspect.proven = snapshots.len() > 2;
@@ -159,6 +159,20 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     }
     suspects.truncate(most);
     Suspects { suspects, notes }
+}
+
+/// Whether it is what Node keeps beside an object without keeping that, and takes away in a turn after a collection has had the
+/// object: entries of its own FinalizationRegistries, the timers of `AbortSignal.timeout()`. As many wait as objects have died
+/// since: more where there is more to do. Where the objects stay, what holds them grows.
+fn goes_with_its_object(scene: &Scene, growth: &Growth, suspect: &Suspect) -> bool {
+    match suspect.cause {
+        Cause::Weak => {
+            suspect.is_registry_of_node()
+                && scene.snapshot.raw_name(growth.thing).ends_with(b"FinalizationRegistry")
+        }
+        Cause::Timers => sites::are_time_limits(scene, &growth.sample),
+        _ => false,
+    }
 }
 
 /// Whether more than half of the second of two ascending lists is in the first.

@@ -137,6 +137,18 @@ pub(super) fn delay(scene: &Scene, steps: &[Step]) -> Option<u32> {
     })
 }
 
+/// Whether most of the timers among the objects that are new are those of `AbortSignal.timeout()`.
+pub(super) fn are_time_limits(scene: &Scene, sample: &[Node]) -> bool {
+    let timers = sample.iter().filter(|&&node| start_of(scene, node).is_some());
+    let is_limit = |&&timer: &&Node| {
+        let callback = scene.property(timer, "_onTimeout");
+        callback
+            .and_then(|callback| scene.function(callback))
+            .is_some_and(|function| function.script == "node:internal/abort_controller")
+    };
+    timers.clone().filter(is_limit).count() * 2 > timers.count()
+}
+
 /// An interval has no `_repeat` reference (it is a number), a timeout's leads to null.
 fn start_of(scene: &Scene, node: Node) -> Option<&'static str> {
     match scene.snapshot.raw_name(node) {
