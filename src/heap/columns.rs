@@ -1,5 +1,6 @@
-//! The graph as it is kept: a column for each field, 17 bytes a node and 8 an edge.
+//! The graph as it is kept: a column for each field, 17 bytes a node and 7 an edge.
 
+use super::edge_names::EdgeNames;
 use super::kind::{EdgeKind, NodeKind};
 use super::sizes::Sizes;
 use super::strings::Strings;
@@ -62,7 +63,7 @@ pub(super) struct Columns {
     pub sizes: Sizes,
     /// One more than there are nodes.
     pub first_edges: Vec<u32>,
-    pub edge_names: Vec<u32>,
+    pub edge_names: EdgeNames,
     pub targets: Vec<Target>,
     /// In the order of nodes.
     pub locations: Vec<NodeLocation>,

@@ -72,7 +72,7 @@ impl Walk<'_> {
     }
 
     fn is_skipped(&mut self, special: &Special, edge: usize, kind: EdgeKind) -> bool {
-        let name = self.columns.edge_names[edge];
+        let name = self.columns.edge_names.get(edge);
         match special {
             Special::NativeContext
                 if !kind.is_indexed()

@@ -2,7 +2,7 @@
 //! Dominators and Related Problems", 2005).
 
 use super::bits::Bits;
-use super::columns::Columns;
+use super::columns::{Columns, MAX_NODES};
 use super::depth_first::DepthFirst;
 use super::prefetch::prefetch;
 
@@ -18,29 +18,44 @@ pub(super) struct Dominators {
 /// time, so they change hands and meaning.
 pub(super) fn dominators(columns: &Columns) -> Dominators {
     let DepthFirst { numbers, nodes, parents, joins, join_counts } = DepthFirst::new(columns);
-    let joins = Joins::new(columns, &numbers, &joins, join_counts);
-    let semis = semidominators(&nodes, &parents, &joins, numbers);
-    drop(joins);
+    let joins = Joins::new(columns, &numbers, &nodes, joins, join_counts);
+    let semis = semidominators(&parents, joins, numbers);
     let idoms = nearest_ancestors(&parents, semis);
     Dominators { nodes, idoms }
 }
 
-/// The sources of joins, as numbers, by target.
+/// The sources of joins by the number of their target, all as numbers.
 struct Joins {
-    /// For each node where its sources begin; they end where the next one's begin.
-    firsts: Vec<u32>,
+    /// Group after group, each from a source with the bit `FIRST` on.
     sources: Vec<u32>,
+    /// The numbers that have a group.
+    targets: Bits,
 }
 
+/// Above the bits of a number.
+const FIRST: u32 = 1 << 31;
+const _: () = assert!(MAX_NODES <= FIRST as u64);
+
 impl Joins {
-    fn new(columns: &Columns, numbers: &[u32], joins: &Bits, counts: Vec<u32>) -> Self {
-        let mut firsts = counts;
+    /// `joins` are edges, `counts` how many of them lead to each node.
+    fn new(
+        columns: &Columns,
+        numbers: &[u32],
+        nodes: &[u32],
+        joins: Bits,
+        counts: Vec<u32>,
+    ) -> Self {
+        let mut targets = Bits::new(nodes.len());
+        let mut ends = counts;
         let mut total = 0;
-        for first in &mut firsts {
-            total += *first;
-            *first = total;
+        for (number, node) in nodes.iter().enumerate() {
+            let end = &mut ends[*node as usize];
+            if *end > 0 {
+                targets.set(number);
+            }
+            total += *end;
+            *end = total;
         }
-        firsts.push(total);
         let mut sources = vec![0; total as usize];
         // Groups fill from their ends, which so become their starts.
         let mut from = 0;
@@ -48,45 +63,38 @@ impl Joins {
             while columns.first_edges[from + 1] as usize <= edge {
                 from += 1;
             }
-            let first = &mut firsts[columns.targets[edge].node()];
-            *first -= 1;
-            sources[*first as usize] = numbers[from];
+            let end = &mut ends[columns.targets[edge].node()];
+            *end -= 1;
+            sources[*end as usize] = numbers[from];
         }
-        Joins { firsts, sources }
-    }
-
-    /// The sources that lead to a node.
-    #[inline]
-    fn of(&self, node: usize) -> &[u32] {
-        &self.sources[self.firsts[node] as usize..self.firsts[node + 1] as usize]
+        for target in targets.iter() {
+            sources[ends[nodes[target] as usize] as usize] |= FIRST;
+        }
+        Joins { sources, targets }
     }
 }
 
 /// How long before it is looked at memory is asked for something.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 /// The semidominators by number, in a column of which nothing else is used any more.
-fn semidominators(nodes: &[u32], parents: &[u32], joins: &Joins, mut semis: Vec<u32>) -> Vec<u32> {
+fn semidominators(parents: &[u32], joins: Joins, mut semis: Vec<u32>) -> Vec<u32> {
     let links = parents.iter().map(|parent| Link { ancestor: *parent, label: 0 }).collect();
     let mut forest = Forest { links, path: Vec::new() };
-    for w in (1..nodes.len()).rev() {
-        // What the numbers that follow need is asked for step by step.
-        if let Some(next) = w.checked_sub(3 * AHEAD) {
-            let node = |steps: usize| nodes[next + steps * AHEAD] as usize;
-            prefetch(&joins.firsts, node(0));
-            prefetch(&joins.sources, joins.firsts[node(1)] as usize);
-            joins.of(node(2)).first().inspect(|v| prefetch(&forest.links, **v as usize));
-        }
+    let Joins { sources, targets } = joins;
+    let mut rest = sources.len();
+    for w in (1..parents.len()).rev() {
         let mut semi = parents[w];
-        let sources = joins.of(nodes[w] as usize);
-        for (at, v) in sources.iter().enumerate() {
-            if let Some(next) = sources.get(at + AHEAD) {
-                prefetch(&forest.links, *next as usize);
+        let mut more = targets.has(w);
+        while more {
+            rest -= 1;
+            if let Some(next) = rest.checked_sub(AHEAD) {
+                prefetch(&forest.links, (sources[next] & !FIRST) as usize);
             }
-            semi = semi.min(forest.least_label(*v, w as u32));
+            more = sources[rest] & FIRST == 0;
             // Nothing is above the root. What half of the program refers to is there soon.
-            if semi == 0 {
-                break;
+            if semi > 0 {
+                semi = semi.min(forest.least_label(sources[rest] & !FIRST, w as u32));
             }
         }
         forest.links[w].label = semi;

@@ -10,6 +10,7 @@ mod columns;
 mod depth_first;
 mod distances;
 mod dominators;
+mod edge_names;
 mod error;
 mod heaviest;
 mod json;

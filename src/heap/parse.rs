@@ -2,6 +2,7 @@
 //! needed, or not known, are skipped.
 
 use super::columns::{Columns, MAX_EDGES, MAX_NODES, NodeLocation, Target};
+use super::edge_names::EdgeNames;
 use super::json::Scanner;
 use super::kind::NodeKind;
 use super::schema::{EdgeFields, LocationFields, MAX_FIELDS, NodeFields, Schema};
@@ -207,7 +208,7 @@ impl Nodes {
 }
 
 struct Edges {
-    names: Vec<u32>,
+    names: EdgeNames,
     targets: Vec<Target>,
     /// The largest string index among the named ones.
     max_name: u64,
@@ -223,7 +224,7 @@ impl Edges {
         let fields: EdgeFields = schema.edge;
         let room = room(schema.edge_count.min(MAX_EDGES), fields.count, scanner);
         let mut edges = Edges {
-            names: Vec::with_capacity(room),
+            names: EdgeNames::with_capacity(room),
             targets: Vec::with_capacity(room),
             max_name: 0,
             max_target: 0,

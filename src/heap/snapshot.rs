@@ -261,7 +261,7 @@ impl Snapshot {
 
     fn edge(&self, edge: usize) -> Edge {
         let target: Target = self.columns.targets[edge];
-        let name = self.columns.edge_names[edge];
+        let name = self.columns.edge_names.get(edge);
         let kind = target.kind();
         Edge {
             kind,

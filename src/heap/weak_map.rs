@@ -48,7 +48,7 @@ pub(super) fn mark_tables(columns: &mut Columns, entries: &Entries) {
         for edge in columns.edge_range(node) {
             let target = columns.targets[edge];
             if target.kind() == EdgeKind::Internal
-                && let Some(entry) = entries.get(&columns.edge_names[edge])
+                && let Some(entry) = entries.get(&columns.edge_names.get(edge))
                 && entry.table == u64::from(columns.ids[node])
             {
                 columns.targets[edge] = Target::new(EdgeKind::Ephemeron, target.node() as u32);
