@@ -32,3 +32,15 @@ test('where one of forty stays, its site is known after seconds', () => {
   const runs = Array.from({ length: 300 }, (_, run) => siteOfThoseThatStay(run * 20_000));
   assert.deepEqual(runs.filter((sites) => sites.length === 0), []);
 });
+
+test('those that grow fast leave the stacks that a slow one needs', () => {
+  const fast = Array.from({ length: 4 }, () => new TrackedEventEmitter().setMaxListeners(0));
+  const slow = new TrackedEventEmitter();
+  for (let tick = 0; tick < 20; tick++) {
+    for (let i = 0; i < 500; i++) for (const bus of fast) bus.on('message', () => i);
+    if (tick >= 10) slow.on('rare', () => tick); // after all of theirs
+    observe(1e9 + tick * 1000);
+  }
+  const source = [...emitterSources].find(({ target }) => target === slow);
+  assert.equal(source?.events.get('rare').sites().length, 1);
+});

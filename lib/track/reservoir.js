@@ -7,10 +7,10 @@
 // every other one, the rest counting double.
 //
 // What stays may be one in many that come and go: where the count grows the sample is four times as
-// dense, or for minutes none of those that stay might be in it.
+// dense while stacks are to spare, or for minutes none of those that stay might be in it.
 
 const { performance } = require('node:perf_hooks');
-const { capture } = require('./sites.js');
+const { capture, hasSpare } = require('./sites.js');
 
 /** The interval aims at so many a tick, */
 const PER_TICK = 32;
@@ -74,7 +74,7 @@ class Reservoir {
    */
   tick(now, growing = false) {
     this.#tickAt = now;
-    this.#perTick = growing ? PER_TICK_GROWING : PER_TICK;
+    this.#perTick = growing && hasSpare() ? PER_TICK_GROWING : PER_TICK;
     this.#interval = Math.min(MAX_INTERVAL, Math.ceil(this.#came / this.#perTick) || 1);
     this.#due = 0;
     this.#came = 0;

@@ -34,6 +34,11 @@ function refill() {
   tokens = Math.min(BURST, tokens + PER_TICK);
 }
 
+/** Whether others can have their stacks captured where somebody wants more of them than usual. */
+function hasSpare() {
+  return tokens > BURST / 2;
+}
+
 const keepCallSites = (_error, frames) => frames;
 
 /** The structured call sites of now, or none where `Error` is frozen. */
@@ -233,4 +238,4 @@ function heaviest(weights) {
   return most;
 }
 
-module.exports = { capture, refill, UNKNOWN, describe, label, fromLabel, rank, heaviest, mapToSource, toPath };
+module.exports = { capture, hasSpare, refill, UNKNOWN, describe, label, fromLabel, rank, heaviest, mapToSource, toPath };
