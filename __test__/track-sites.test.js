@@ -8,6 +8,7 @@ const vm = require('node:vm');
 const { pathToFileURL } = require('node:url');
 const { execFileSync } = require('node:child_process');
 const { TrackedEventEmitter, trackEmitter } = require('..');
+const { refill } = require('../lib/track/sites.js');
 
 function sitesOf(emitter) {
   const tracker = trackEmitter(emitter);
@@ -121,17 +122,20 @@ test('where a package adds the listener, the caller is the application', (t) => 
   assert.deepEqual([site.caller.function, site.caller.file], ['application', __filename]);
 });
 
-test('shares are estimated within the noise of the sample', () => {
-  const emitter = new TrackedEventEmitter();
-  emitter.setMaxListeners(0);
-  const often = () => emitter.on('x', () => {});
-  const seldom = () => emitter.on('x', () => {});
-  for (let i = 0; i < 4000; i++) (i % 4 === 0 ? seldom : often)();
-  const sites = sitesOf(emitter);
-  assert.deepEqual(
-    sites.map((site) => site.function),
-    ['often', 'seldom'],
-  );
-  assert.ok(sites[0].share > 0.5 && sites[0].share < 0.95, String(sites[0].share));
-  assert.equal(sites[0].count + sites[1].count, 4000);
+test('shares are estimated without a bias', () => {
+  // Of one burst an estimate is rough; of fifty bursts the mean is not.
+  const shares = Array.from({ length: 50 }, () => {
+    for (let i = 0; i < 6; i++) refill();
+    const emitter = new TrackedEventEmitter();
+    emitter.setMaxListeners(0);
+    const often = () => emitter.on('x', () => {});
+    const seldom = () => emitter.on('x', () => {});
+    for (let i = 0; i < 4000; i++) (i % 4 === 0 ? seldom : often)();
+    const sites = sitesOf(emitter);
+    emitter.removeAllListeners();
+    assert.equal(sites.reduce((sum, { count }) => sum + count, 0), 4000);
+    return sites.find((site) => site.function === 'often')?.share ?? 0;
+  });
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  assert.ok(mean > 0.6 && mean < 0.9, String(mean));
 });
