@@ -23,9 +23,9 @@ function fakePm2(processes) {
 }
 
 /** As a worker of PM2's does that watches itself: over the bus, and later. */
-const answers = (stats) => ({ data: { request }, topic, type }, bus, done) => {
+const answers = (stats, later = setImmediate) => ({ data: { request }, topic, type }, bus, done) => {
   done(null);
-  setImmediate(() => bus.emit(type, { process: {}, data: { request, ...stats }, topic }));
+  later(() => bus.emit(type, { process: {}, data: { request, ...stats }, topic }));
 };
 
 test('each process of cluster mode that runs is asked, in the order of the ids', async () => {
@@ -60,7 +60,8 @@ test('one that is silent, refuses or cannot be sent to keeps the others from not
         throw new TypeError('the socket is closed');
       },
     },
-    4: { answer: answers({ stats: {} }) },
+    // Before any timer, however long this process is held up.
+    4: { answer: answers({ stats: {} }, queueMicrotask) },
   });
   const found = await pm2Stats({ pm2, timeout: 50 });
   assert.deepEqual(

@@ -29,9 +29,14 @@ function folder(t) {
   return dir;
 }
 
+const capture = () => {
+  const io = { env: {}, out: '', err: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  return io;
+};
+
 /** The command line with what it wrote. */
 async function cli(...args) {
-  const io = { env: {}, out: '', err: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  const io = capture();
   const code = await main(['attach', ...args], io);
   return { code, ...io };
 }
@@ -169,13 +174,14 @@ test('a port that another process has is found out, not waited for in silence', 
   assert.equal(child.exitCode, null);
 });
 
-test('a process that ends while it is observed still has its report', { skip: linux, timeout: 60_000 }, async (t) => {
+test('a process that ends while it is observed still has its report', { skip: linux, timeout: 240_000 }, async (t) => {
   const child = await start(t);
-  const running = cli('--no-snapshots', '--interval', '50ms', '--duration', '30s', String(child.pid));
-  await until(() => listeningPorts(child.pid).size > 0);
-  setTimeout(() => child.kill('SIGKILL'), 1000);
-  const { out } = await running;
-  assert.match(out, /the process ended while it was observed/);
+  const io = capture();
+  const running = main(['attach', '--no-snapshots', '--interval', '50ms', '--duration', '200s', String(child.pid)], io);
+  await until(() => io.err.includes('observing'));
+  child.kill('SIGKILL');
+  await running;
+  assert.match(io.out, /the process ended while it was observed/);
 });
 
 test('bad usage is refused before anything is touched', async () => {

@@ -8,7 +8,7 @@ const { execFileSync } = require('node:child_process');
 const { clusterStats } = require('../index.js');
 
 test('the primary has the stats of each worker, or why there are none', () => {
-  const out = execFileSync(process.execPath, [path.join(__dirname, 'children/cluster.js')], { encoding: 'utf8', timeout: 60_000 });
+  const out = execFileSync(process.execPath, [path.join(__dirname, 'children/cluster.js')], { encoding: 'utf8', timeout: 300_000 });
   const { answers, pids, left, refused } = JSON.parse(out);
   assert.deepEqual(answers.map(({ id, pid }) => [id, pid]), pids.map((pid, at) => [at + 1, pid]));
   const [threaded, plain, unwatched, stuck, gone] = answers;
@@ -19,7 +19,7 @@ test('the primary has the stats of each worker, or why there are none', () => {
   for (const { stats, error, pid } of [unwatched, stuck]) {
     assert.equal(stats, null);
     assert.equal(error.code, 'ERR_PLIMSOLL_TIMEOUT');
-    assert.match(error.message, new RegExp(`pid ${pid}\\) did not answer within 6000 ms`));
+    assert.match(error.message, new RegExp(`pid ${pid}\\) did not answer within 500 ms`));
   }
   assert.deepEqual([gone.stats, gone.error.code], [null, 'ERR_PLIMSOLL_WORKER']);
   assert.deepEqual(left, [0, 0, 0, 0, 0], 'no listener stays');

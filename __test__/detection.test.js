@@ -11,7 +11,7 @@ const { noHooks } = require('./support/hooks.js');
 
 const run = async (name, args = [], options = {}) => {
   const file = path.join(__dirname, 'children', name);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', file, ...args], { timeout: 120_000, ...options });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', file, ...args], { timeout: 300_000, ...options });
   return JSON.parse(stdout);
 };
 

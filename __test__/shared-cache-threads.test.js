@@ -100,12 +100,12 @@ test('who waits for what never settles may give up, and so may the thread that c
   const [a, b] = [start(name, 'a'), start(name, 'b')];
   b.send('get', 'key');
   await b.next(); // it runs: it is to come before the other gives up
-  a.send('compute', 'key', 'hang', 1_000);
+  a.send('compute', 'key', 'hang', 5_000);
   await a.next();
+  b.send('compute', 'key');
   const error = await cache.getOrCompute('key', assert.fail, { timeout: 20 }).catch((reason) => reason);
   assert.equal(error.code, 'ERR_PLIMSOLL_TIMEOUT');
   assert.match(error.message, /"key" was not computed for the SharedCache "threads \d+" within 20 ms/);
-  b.send('compute', 'key');
   assert.deepEqual(await b.next(), { waiting: 'key' });
   assert.equal((await a.next()).error.code, 'ERR_PLIMSOLL_TIMEOUT');
   assert.deepEqual(await b.next(), { computing: 'key' }, 'one who waits takes over');

@@ -10,7 +10,7 @@ const { leaksOn } = require('./children/track/programs.js');
 const FOLDER = path.join(__dirname, 'children/track');
 
 async function suspectsOf(program, steps) {
-  const { stdout } = await promisify(execFile)(process.execPath, [path.join(FOLDER, 'run.js'), program, String(steps)], { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [path.join(FOLDER, 'run.js'), program, String(steps)], { timeout: 300_000 });
   return JSON.parse(stdout);
 }
 

@@ -29,13 +29,13 @@ function watched(t) {
   return { watcher, reports };
 }
 
-test('of two channels that leak in one breath each has its report', { timeout: 30_000 }, async (t) => {
+test('of two channels that leak in one breath each has its report', { timeout: 300_000 }, async (t) => {
   const { watcher, reports } = watched(t);
   notices(['suspect', 'heap'], ['leak', 'heap'], ['suspect', 'external'], ['leak', 'external']);
   while (reports.length < 2) await once(watcher, 'report');
 });
 
-test('a leak that has levelled off before it was reported is not reported', { timeout: 30_000 }, async (t) => {
+test('a leak that has levelled off before it was reported is not reported', { timeout: 300_000 }, async (t) => {
   const { watcher, reports } = watched(t);
   notices(['suspect', 'heap'], ['leak', 'heap'], ['recovered', 'heap']);
   notices(['suspect', 'external'], ['leak', 'external']);

@@ -24,10 +24,12 @@ let rate = 100;
 setInterval(() => {
   for (let i = 0; i < rate; i++) make();
 }, 10);
-// Enough is known: the snapshot may take its time, and the heap has an end.
-watcher.once('leak', () => (rate = 10));
 watcher.once('snapshot', (snapshot) => parentPort.postMessage(snapshot));
-parentPort.on('message', () => {
+parentPort.on('message', (message) => {
+  if (message === 'leak less') {
+    rate = 10;
+    return;
+  }
   parentPort.postMessage('stuck');
   for (;;) make();
 });

@@ -29,7 +29,7 @@ async function run(options, execArgv) {
 }
 
 /** Waits for something that another process does. */
-async function until(condition, limitMs = 30_000) {
+async function until(condition, limitMs = 300_000) {
   const end = Date.now() + limitMs;
   for (;;) {
     const value = condition();
