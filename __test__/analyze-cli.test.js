@@ -16,7 +16,8 @@ const { parseReport } = require('../lib/report/schema.js');
 const { violations } = require('./support/reports.js');
 
 const bin = path.join(__dirname, '../bin/plimsoll.js');
-const random = seeded(Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32)));
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
+const random = seeded(seed);
 const program = programs.find(({ title }) => title === 'object: instance, null prototype, strings');
 let made;
 test.before(async () => (made = await runProgram(program, { random })));
@@ -32,7 +33,7 @@ async function plimsoll(args, { isTTY = false } = {}) {
   return { code, ...streams };
 }
 
-test('three snapshots: a leak, on the terminal, as JSON and as a page, in whole files', async () => {
+test(`three snapshots: a leak, on the terminal, as JSON and as a page, in whole files (SEED=${seed})`, async () => {
   const { expect, snapshots } = made;
   const printed = await plimsoll(snapshots);
   assert.equal(printed.code, 3);
