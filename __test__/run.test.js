@@ -7,6 +7,7 @@ const path = require('node:path');
 const { spawn } = require('node:child_process');
 
 const { noHooks } = require('./support/hooks.js');
+const { leakUntil } = require('./support/leak-until.js');
 
 const BIN = path.join(__dirname, '../bin/plimsoll.js');
 
@@ -29,12 +30,6 @@ function plimsoll(t, args, files = {}, env = {}) {
   });
 }
 
-/** A program that leaks until it has heard `count` messages on a channel of ours: a slow machine takes its time. */
-const leakUntil = (channel, count) => `${fs.readFileSync(path.join(__dirname, 'children/leak-map.js'), 'utf8')}
-  let heard = 0;
-  require('node:diagnostics_channel').subscribe('plimsoll:${channel}', () => {
-    if (++heard === ${count}) setTimeout(() => process.exit(0), 500);
-  });`;
 const FAST = ['--window', '6s', '--interval', '250ms', '--limit', '256m', '--json', 'r.json', '--quiet'];
 
 test('the exit code and the arguments are those of the program', async (t) => {
@@ -60,7 +55,7 @@ test('the duration ends a program that would not end, one that ignores SIGTERM n
 });
 
 test('a leak is found, named and written down, and the exit code says so', async (t) => {
-  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '3m', 'app.js'], { 'app.js': leakUntil('snapshot', 3) });
+  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '3m', 'app.js'], { 'app.js': leakUntil('leak-map.js', 'snapshot', 3) });
   assert.equal(report.verdict.state, 'leak', JSON.stringify(report.verdict));
   assert.equal(report.verdict.channel, 'heap');
   assert.equal(code, 3);
@@ -73,7 +68,7 @@ test('a leak is found, named and written down, and the exit code says so', async
 });
 
 test('a refused snapshot still leaves a verdict, and says why', async (t) => {
-  const { code, report } = await plimsoll(t, ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '3m', 'app.js'], { 'app.js': leakUntil('leak', 1) });
+  const { code, report } = await plimsoll(t, ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '3m', 'app.js'], { 'app.js': leakUntil('leak-map.js', 'leak', 1) });
   assert.deepEqual([code, report.verdict.state], [3, 'leak']);
   assert.equal(report.snapshots.length, 0);
   assert.equal(report.refusals[0].code, 'ERR_PLIMSOLL_DIR');
