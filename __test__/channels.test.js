@@ -34,6 +34,7 @@ test('verdicts over real processes', { concurrency: 3 }, async (t) => {
       assert.deepEqual([report.verdict.state, report.verdict.channel], ['leak', 'external'], stderr);
       assert.equal(code, 3);
       const [suspect] = report.suspects;
+      assert.ok(suspect, JSON.stringify(report.snapshots));
       assert.ok(['array', 'buffers'].includes(suspect.cause), suspect.cause);
       assert.equal(suspect.name, 'uploads');
       assert.match(suspect.file, /app\.js$/);

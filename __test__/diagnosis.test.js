@@ -37,8 +37,22 @@ test('the second interval is comparable with the first, which a long suspicion m
   assert.equal(third - second, 53_000, 'three quarters of the first');
   const slow = times(() => MB, { from: 70_000 });
   assert.equal(slow[2] - slow[1], 53_000, 'also where little grows');
-  const long = times((t) => (t / 1000) * MB, { from: 4 * WINDOW });
-  assert.equal(long[2] - long[1], WINDOW, 'a window at most');
+});
+
+test('after a suspicion that lasted long the diagnosis begins anew', () => {
+  assert.deepEqual(times((t) => (t / 1000) * MB, { from: 4 * WINDOW }), [0, 240_000, 252_000, 264_000]);
+  assert.deepEqual(times(() => MB, { from: 4 * WINDOW }), [0, 240_000, 280_000, 320_000]);
+});
+
+test('however long the suspicion lasted, the second interval is one that the analyzer compares with the first, and no longer than a window', () => {
+  for (let from = 0; from <= 10 * WINDOW; from += 1000) {
+    for (const rate of [0, 0.01, 0.1, 1, 10]) {
+      const [first, second, third] = times((t) => (t / 1000) * rate * MB, { from, until: 20 * WINDOW }).slice(-3);
+      const share = (third - second) / (second - first);
+      assert.ok(share >= 0.6 && share <= 8, `${share} at ${rate} MB/s, from ${from}`);
+      assert.ok(third - second <= WINDOW + 1000);
+    }
+  }
 });
 
 test('the time that the service stands still for a snapshot does not count', () => {

@@ -9,8 +9,10 @@ const MIN_GROWTH = 2 * 2 ** 20;
 /** Least and longest wait between two, as shares of the window. */
 const MIN_GAP = 1 / 5;
 const MAX_GAP = 2 / 3;
-/** The second interval, as a share of the first. */
+/** The second interval, as a share of the first: the analyzer takes what grows by less than two fifths of that for a warm-up. */
 const COMPARABLE = 0.75;
+/** The longest first interval, in windows: the second is a window at most. */
+const MAX_FIRST = 1 / COMPARABLE;
 
 class Diagnosis {
   #window;
@@ -40,15 +42,14 @@ class Diagnosis {
     if (last === undefined) return true;
     const gap = t - last.end;
     if (gap < this.#window * MIN_GAP) return false;
-    // The second interval has to be comparable with the first: what grew in a much shorter one is less than the analyzer
-    // takes for the same growth. A suspicion may have lasted long; then a window has to do.
     const first = this.taken.length === 2 ? this.taken[1].t - this.taken[0].end : 0;
-    const comparable = Math.min(first * COMPARABLE, this.#window);
     const enough = value - last.value >= Math.max(MIN_GROWTH, limit * GROWTH_SHARE);
-    return gap >= comparable && (enough || gap >= this.#window * MAX_GAP);
+    return gap >= first * COMPARABLE && (enough || gap >= this.#window * MAX_GAP);
   }
 
   add(snapshot, t, value) {
+    // A suspicion may have lasted long: what grew since then is no measure for what grows in a window, so this one is the first.
+    if (this.taken.length === 1 && t - this.taken[0].end > this.#window * MAX_FIRST) this.taken = [];
     // While the service stands still nothing grows.
     this.taken.push({ ...snapshot, t, end: t + snapshot.pauseMs, value });
   }
