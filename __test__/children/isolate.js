@@ -3,10 +3,11 @@
 
 const v8 = require('node:v8');
 const { parentPort, workerData } = require('node:worker_threads');
-const { watch } = require('../..');
+const { watch, INTERNAL } = require('../../lib/watch/watcher.js');
 
 const { role, dir } = workerData;
-const watcher = watch({ interval: 50, window: 1000, snapshotOn: ['leak'], report: [], cooldown: 0, dir, probeBudget: 0.1 });
+// Not the lowest priority of a snapshot's child: on a busy machine that would be a test of patience.
+const watcher = watch({ interval: 50, window: 1000, snapshotOn: ['leak'], report: [], cooldown: 0, dir, probeBudget: 0.1, [INTERNAL]: { nice: 0 } });
 const KILOBYTE = Array.from({ length: 128 }, () => 0);
 // A name that no source has: the text of this file is in the heap of every thread.
 const name = `OnlyIn${role}`;
