@@ -116,7 +116,7 @@ mod tests {
     /// In a process of its own: the figures are of all threads, and other tests allocate meanwhile.
     #[test]
     fn what_is_freed_between_what_stays_is_kept() {
-        const ALONE: &str = "PLIMSOLL_TEST_ALONE";
+        const ALONE: &str = "TEST_ALONE";
         if std::env::var_os(ALONE).is_none() {
             let (_crate, module) = module_path!().split_once("::").unwrap();
             let test = format!("{module}::what_is_freed_between_what_stays_is_kept");
