@@ -236,6 +236,11 @@ class BoundedMap {
     else this.#moveTo(new MapIndex(this.#keys));
   }
 
+  /** Has the table read more of its strings; a Map takes over if that is no use. */
+  #tellApart() {
+    if (!this.#strings.readMore()) this.#moveTo(new MapIndex(this.#keys));
+  }
+
   /** To an index that is empty; `placeOf` says which slot an entry has there. */
   #moveTo(index, placeOf = (slot) => slot) {
     for (const slot of this.#index.slots()) {
@@ -254,6 +259,7 @@ class BoundedMap {
     const slot = this.#find(key);
     if (slot === MISS || (this.#expiry !== null && this.#hasEnded(slot, this.#now()) && this.#expired(slot))) {
       this.#record[MISSES]++;
+      if (this.#strings !== null && this.#strings.confused()) this.#tellApart();
       return MISS;
     }
     this.#record[HITS]++;
@@ -306,22 +312,25 @@ class BoundedMap {
   }
 
   #insert(key, value, bytes, ttl) {
-    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge())) {
-      this.#insertWithRoom(key, value, bytes, ttl);
-    } else if (this.#size < this.#max) {
+    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge())) this.#insertWithRoom(key, value, bytes, ttl);
+    else if (this.#size >= this.#max) this.#displace(key, value, ttl);
+    else {
       const word = this.#prepare(key);
       this.#fill(this.#unused(word), key, word, value, ttl);
       this.#record[SIZE] = ++this.#size;
-    } else {
-      const word = this.#prepare(key);
-      const slot = this.#policy.replace(word, this.#index);
-      const oldKey = this.#keys[slot];
-      const old = this.#values[slot];
-      this.#index.remove(slot);
-      this.#record[EVICTIONS]++;
-      this.#fill(slot, key, word, value, ttl);
-      if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
     }
+  }
+
+  /** The new entry takes over the slot of the one that must go. */
+  #displace(key, value, ttl) {
+    const word = this.#prepare(key);
+    const slot = this.#policy.replace(word, this.#index);
+    const oldKey = this.#keys[slot];
+    const old = this.#values[slot];
+    this.#index.remove(slot);
+    this.#record[EVICTIONS]++;
+    this.#fill(slot, key, word, value, ttl);
+    if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
   }
 
   /** The long way: expired entries go first, then as many as the bytes and `max` ask for. */

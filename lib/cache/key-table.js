@@ -14,8 +14,10 @@ const HOME = 1 << 31;
 const SPARSE_BITS = 14;
 
 /** Of a string so many of the last characters are read, at first and at most. */
-const FIRST_READS = 4;
+const FIRST_READS = 3;
 const MOST_READS = 32;
+/** Comparing a string with one that it is not costs about as much as reading so many more characters of it. */
+const COMPARISON = 8;
 /** So many strings may share a word before more of each is read: by chance five do in one of 30,000 tables of 2^24. */
 const MOST_NAMESAKES = 4;
 
@@ -46,6 +48,8 @@ class KeyTable {
   /** @type {Int32Array | null} */
   #words;
   #reads = FIRST_READS;
+  /** What comparisons in vain have cost beyond one in COMPARISON keys that were missed or added. */
+  #confusion = 0;
 
   /** @param {'int32' | 'string'} kind of the keys @param {unknown[]} keys the key of each slot */
   constructor(kind, keys) {
@@ -75,9 +79,10 @@ class KeyTable {
     const hash = spread(key);
     const away = (hash << bits) & ~HOME;
     let at = hash >>> this.#shift;
-    const found = cells[at] ^ away ^ HOME;
+    let cell = cells[at];
+    const found = cell ^ away ^ HOME;
     if (found >>> bits === 0) return found - 1;
-    for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
+    for (; cell !== 0; cell = cells[at]) {
       const other = cell ^ away;
       if (other >>> bits === 0 && this.#keys[other - 1] === key) return other - 1;
       at = (at + 1) & this.#mask;
@@ -93,10 +98,19 @@ class KeyTable {
     let at = hash >>> this.#shift;
     for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
       const found = cell ^ tag;
-      if (found >>> this.#bits === 0 && this.#keys[found - 1] === key) return found - 1;
+      if (found >>> this.#bits === 0) {
+        if (this.#keys[found - 1] === key) return found - 1;
+        this.#confusion += COMPARISON;
+      }
       at = (at + 1) & this.#mask;
     }
     return MISS;
+  }
+
+  /** Asked after each key that was missed, or added: whether so many were taken for others that it pays to read more of each. */
+  confused() {
+    if (this.#confusion === 0) return false;
+    return --this.#confusion > COMPARISON * this.#size && this.#reads < MOST_READS;
   }
 
   /** `keys` is the column now. */
@@ -112,7 +126,7 @@ class KeyTable {
     this.#cells = new Int32Array(2 ** places);
     this.#mask = this.#cells.length - 1;
     this.#shift = 32 - places;
-    for (const slot of this.#order.slots()) this.#place(slot);
+    for (const slot of this.#order.slots()) this.#place(slot, this.wordAt(slot));
   }
 
   /**
@@ -124,7 +138,7 @@ class KeyTable {
     this.#order.add(slot);
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.added(slot));
     if (this.#words !== null) this.#words[slot] = word;
-    return this.#place(slot) < MOST_NAMESAKES || this.#readMore();
+    return (this.#place(slot, word) < MOST_NAMESAKES && !this.confused()) || this.readMore();
   }
 
   /** Removes the key of a slot. */
@@ -173,34 +187,34 @@ class KeyTable {
   }
 
   /** Puts a slot where there is room, and counts how many of the same word it passes. */
-  #place(slot) {
+  #place(slot, word) {
     const cells = this.#cells;
-    const word = this.wordAt(slot);
     const hash = spread(word);
-    const tag = (hash << this.#bits) | HOME;
     const home = hash >>> this.#shift;
+    const tag = (hash << this.#bits) | HOME;
     let namesakes = 0;
     let at = home;
-    for (; cells[at] !== 0; at = (at + 1) & this.#mask) {
-      const other = cells[at] ^ tag;
+    for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
+      const other = cell ^ tag;
       if (other >>> this.#bits === 0 && this.wordAt(other - 1) === word) namesakes++;
+      at = (at + 1) & this.#mask;
     }
-    const isHome = at === home || this.#words !== null;
-    cells[at] = (isHome ? tag : tag & ~HOME) | (slot + 1);
+    cells[at] = (at === home || this.#words !== null ? tag : tag & ~HOME) | (slot + 1);
     return namesakes;
   }
 
-  /** Hashes more of each string, until few enough share a word; false if they never do. */
-  #readMore() {
+  /** Hashes more of each string, until few enough share a word; false if they never do: the table is unfit for them. */
+  readMore() {
+    this.#confusion = 0;
     let most = MOST_NAMESAKES;
     while (most >= MOST_NAMESAKES) {
       if (this.#reads === MOST_READS) return false;
-      this.#reads += 2 ** (30 - Math.clz32(this.#reads)); // 4, 6, 8, 12, 16, ...
+      this.#reads = Math.min(this.#reads + Math.max(1, this.#reads >> 2), MOST_READS);
       this.#cells.fill(0);
       most = 0;
       for (const slot of this.#order.slots()) {
-        this.#words[slot] = this.word(this.#keys[slot]);
-        most = Math.max(most, this.#place(slot));
+        const word = (this.#words[slot] = this.word(this.#keys[slot]));
+        most = Math.max(most, this.#place(slot, word));
         if (most >= MOST_NAMESAKES) break;
       }
     }
