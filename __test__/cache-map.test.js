@@ -6,6 +6,8 @@ const fc = require('fast-check');
 const vm = require('node:vm');
 const { BoundedMap } = require('..');
 const { structureOf } = require('../lib/cache/bounded-map.js');
+const { hashString } = require('../lib/cache/hash.js');
+const { KeyTable } = require('../lib/cache/key-table.js');
 const { MapIndex } = require('../lib/cache/map-index.js');
 const { checkStructure } = require('./helpers/cache-structure.js');
 
@@ -89,7 +91,7 @@ const KEYS = 14;
 for (const [kind, keyOf] of Object.entries(KINDS)) {
   test(`iteration sees what is added, removed and moved while it runs, as a Map's does (${kind})`, () => {
     const key = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }).map(keyOf) }, { weight: 1, arbitrary: fc.constantFrom('another', 0.5, 77, undefined) });
-    const change = fc.tuple(fc.constantFrom('set', 'set', 'delete', 'next', 'next', 'clear', 'resize'), key);
+    const change = fc.tuple(fc.constantFrom('set', 'set', 'get', 'get', 'delete', 'next', 'next', 'clear', 'resize'), key);
     fc.assert(
       fc.property(fc.nat(5), fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (first, changes, method) => {
         const maps = [new BoundedMap({ max: 100 }), new Map()];
@@ -131,6 +133,41 @@ for (const [kind, keyOf] of Object.entries(KINDS)) {
       assert.deepEqual([...ours], [...theirs]);
     }
   });
+}
+
+test('a table reads more of its strings once missed keys are often taken for them, and one that then finds them alike gives way to a Map', () => {
+  const keys = alikeFromTheFourth(8);
+  const known = new Set(keys.map((key) => hashString(key, 3)));
+  assert.equal(known.size, 8);
+  assert.equal(new Set(keys.map((key) => hashString(key, 4))).size, 1);
+  for (const [held, Index] of [[4, KeyTable], [8, MapIndex]]) {
+    const map = new BoundedMap({ max: 100 });
+    for (const key of keys.slice(0, held)) map.set(key, key);
+    const iterator = map.keys();
+    assert.equal(iterator.next().value, keys[0]);
+    assert.ok(structureOf(map).index instanceof KeyTable);
+    for (let i = 0; i < 1000; i++) {
+      assert.equal(map.get(`x${keys[i % held].slice(1)}`), undefined);
+      checkStructure(map);
+    }
+    assert.ok(structureOf(map).index instanceof Index);
+    for (const key of keys.slice(0, held)) assert.equal(map.get(key), key);
+    assert.deepEqual([...iterator], keys.slice(1, held));
+  }
+});
+
+/** Strings of different words as long as three characters of each are read, of one word from four on. */
+function alikeFromTheFourth(count) {
+  const groups = new Map();
+  for (let i = 0; ; i++) {
+    const end = `${String.fromCharCode(i & 0xff, i >>> 8)}z`;
+    const word = hashString(`..${end}`, 3);
+    const next = Math.imul(word, 0x9e3779b1);
+    const group = groups.get(next >>> 16) ?? [];
+    groups.set(next >>> 16, group);
+    group.push(`.${String.fromCharCode(next & 0xffff)}${end}`);
+    if (group.length === count) return group;
+  }
 }
 
 /** Another 32 bits for each. */
