@@ -164,6 +164,13 @@ function* mixedLoad(requests) {
   for (let i = 0; i < requests; i++) yield i % 4 === 0 ? 10_000 + i : Math.floor(Math.exp(random() * Math.log(1500)));
 }
 
+/** About Zipf's law over 100,000 keys. */
+function* manyKeys(requests) {
+  let state = 7;
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  for (let i = 0; i < requests; i++) yield Math.imul(Math.floor(Math.exp(random() * Math.log(100_000))), 7919) % 100_000;
+}
+
 function* scanned(scan, requests) {
   for (let i = 0; i < scan; i++) yield 1e6 + i;
   yield* mixedLoad(requests);
@@ -183,6 +190,15 @@ test('adaptive: the hits hardly depend on what keys look like, and not on a ttl 
     assert.ok(Math.abs(ratio(keyOf) - integers) < 0.01, `${keyOf(1)}: ${ratio(keyOf)} and ${integers}`);
   }
   assert.equal(ratio((i) => i, { ttl: 1e9, clock: () => 0 }), integers);
+});
+
+test('adaptive: the hits hardly depend on what keys look like where there are many more than fit', () => {
+  const load = Array.from(manyKeys(400_000));
+  const integers = hitRatio({ max: 1000 }, (i) => i, load);
+  for (const keyOf of [(i) => `user:${i}`, (i) => `user:${String(i).padStart(11, '0')}`]) {
+    const strings = hitRatio({ max: 1000 }, keyOf, load);
+    assert.ok(Math.abs(strings - integers) < 0.005, `${keyOf(1)}: ${strings} and ${integers}`);
+  }
 });
 
 test('adaptive: keys that are objects are never taken for keys that return, and a scan of them does not wash out what is in use', () => {

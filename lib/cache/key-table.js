@@ -16,8 +16,11 @@ const SPARSE_BITS = 14;
 /** Of a string so many of the last characters are read, at first and at most. */
 const FIRST_READS = 3;
 const MOST_READS = 32;
-/** Comparing a string with one that it is not costs about as much as reading so many more characters of it. */
-const COMPARISON = 8;
+/**
+ * Of keys that were missed or added, one in so many may have been taken for another before more of each is read. The comparison
+ * would bear one in eight; but what the policy remembers of evicted keys is their words, and hits are lost with more.
+ */
+const BEARABLE = 32;
 /** So many strings may share a word before more of each is read: by chance five do in one of 30,000 tables of 2^24. */
 const MOST_NAMESAKES = 4;
 
@@ -48,7 +51,7 @@ class KeyTable {
   /** @type {Int32Array | null} */
   #words;
   #reads = FIRST_READS;
-  /** What comparisons in vain have cost beyond one in COMPARISON keys that were missed or added. */
+  /** Comparisons in vain beyond one in BEARABLE keys that were missed or added, BEARABLE for each. */
   #confusion = 0;
 
   /** @param {'int32' | 'string'} kind of the keys @param {unknown[]} keys the key of each slot */
@@ -100,7 +103,7 @@ class KeyTable {
       const found = cell ^ tag;
       if (found >>> this.#bits === 0) {
         if (this.#keys[found - 1] === key) return found - 1;
-        this.#confusion += COMPARISON;
+        this.#confusion += BEARABLE;
       }
       at = (at + 1) & this.#mask;
     }
@@ -110,7 +113,7 @@ class KeyTable {
   /** Asked after each key that was missed, or added: whether so many were taken for others that it pays to read more of each. */
   confused() {
     if (this.#confusion === 0) return false;
-    return --this.#confusion > COMPARISON * this.#size && this.#reads < MOST_READS;
+    return --this.#confusion > BEARABLE * this.#size && this.#reads < MOST_READS;
   }
 
   /** `keys` is the column now. */
