@@ -65,7 +65,7 @@ class KeyTable {
     return this.#size;
   }
 
-  /** 32 bits that stand for a key until the next `add`. */
+  /** 32 bits that stand for a key until the table reads more: at the next key that is missed or added, at the soonest. */
   word(key) {
     return this.#words === null ? key : hashString(key, this.#reads);
   }
