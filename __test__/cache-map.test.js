@@ -136,23 +136,23 @@ for (const [kind, keyOf] of Object.entries(KINDS)) {
 }
 
 test('a table reads more of its strings once missed keys are often taken for them, and one that then finds them alike gives way to a Map', () => {
-  const keys = alikeFromTheFourth(8);
-  const known = new Set(keys.map((key) => hashString(key, 3)));
-  assert.equal(known.size, 8);
-  assert.equal(new Set(keys.map((key) => hashString(key, 4))).size, 1);
+  const alike = alikeFromTheFourth(8);
+  const words = new Set(alike.map((key) => hashString(key, 3)));
+  assert.equal(words.size, 8);
+  assert.equal(new Set(alike.map((key) => hashString(key, 4))).size, 1);
   for (const [held, Index] of [[4, KeyTable], [8, MapIndex]]) {
     const map = new BoundedMap({ max: 100 });
-    for (const key of keys.slice(0, held)) map.set(key, key);
+    for (const key of alike.slice(0, held)) map.set(key, key);
     const iterator = map.keys();
-    assert.equal(iterator.next().value, keys[0]);
+    assert.equal(iterator.next().value, alike[0]);
     assert.ok(structureOf(map).index instanceof KeyTable);
     for (let i = 0; i < 1000; i++) {
-      assert.equal(map.get(`x${keys[i % held].slice(1)}`), undefined);
+      assert.equal(map.get(`x${alike[i % held].slice(1)}`), undefined);
       checkStructure(map);
     }
     assert.ok(structureOf(map).index instanceof Index);
-    for (const key of keys.slice(0, held)) assert.equal(map.get(key), key);
-    assert.deepEqual([...iterator], keys.slice(1, held));
+    for (const key of alike.slice(0, held)) assert.equal(map.get(key), key);
+    assert.deepEqual([...iterator], alike.slice(1, held));
   }
 });
 
