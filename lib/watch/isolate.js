@@ -7,7 +7,7 @@ const v8 = require('node:v8');
 const { performance, PerformanceObserver, constants } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const { requireNative } = require('../native.js');
-const requests = require('./requests.js');
+const { RequestCounter } = require('./requests.js');
 
 // As they were when we were loaded: a user's fake timers must not stop the watch.
 const { setInterval, clearInterval } = globalThis;
@@ -26,6 +26,7 @@ class IsolateSampler {
   #timer;
   #observer;
   #utilisation;
+  #requests;
   #hooksOff;
 
   /**
@@ -42,7 +43,7 @@ class IsolateSampler {
     this.#hooksOff = this.#native.hooksOff;
     if (this.#hooksOff !== null) this.#observe();
     this.#utilisation = performance.eventLoopUtilization();
-    requests.acquire();
+    this.#requests = new RequestCounter(options);
     this.#timer = setInterval(() => this.#tick(on), options.interval);
     this.#timer.unref();
   }
@@ -62,7 +63,7 @@ class IsolateSampler {
     this.#utilisation = now;
     const heap = this.#hooksOff === null ? undefined : nodeHeap();
     const rss = process.platform === 'linux' ? 0 : memoryRss();
-    const flags = this.#native.tick(heap, utilization, requests.count(), rss);
+    const flags = this.#native.tick(heap, utilization, this.#requests.tick(), rss);
     if (flags & NOTICES) on.notices(JSON.parse(this.#native.takeNotices()));
     if (flags & PROBE) on.probe();
     on.tick();
@@ -84,7 +85,7 @@ class IsolateSampler {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#observer?.disconnect();
-    requests.release();
+    this.#requests.stop();
     this.#native.stop();
   }
 }

@@ -16,6 +16,11 @@ use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 /// More mark-compacts than this in one interval: the later ones are counted, not described.
 const RING: usize = 256;
 
+/// A busy service scavenges twenty times a second and more, and V8 adds its figures up anew each time that it is
+/// asked, which would be most of what the watch costs. So after a scavenge they are read only where the last
+/// reading is this long ago.
+const LOOK_US: u64 = 500_000;
+
 /// The end of a mark-compact.
 #[derive(Debug, Clone, Copy)]
 pub struct MarkCompact {
@@ -42,6 +47,13 @@ pub struct Record {
     hooked: AtomicBool,
     /// `used` when `allocated` was last brought up to date.
     counted: AtomicU64,
+    /// Whether `counted` is of this cycle, from one collection to the next.
+    measuring: AtomicBool,
+    /// Bytes counted in this cycle, and in the last that was measured: young generations are of a size.
+    cycle: AtomicU64,
+    last_cycle: AtomicU64,
+    /// When V8's figures were last read after a collection, microseconds since `epoch`.
+    looked_us: AtomicU64,
     /// Whether the first figures have been stored.
     begun: AtomicBool,
     /// When the running collection began, microseconds since `epoch`.
@@ -73,6 +85,10 @@ impl Default for Record {
             allocated: AtomicU64::new(0),
             hooked: AtomicBool::new(false),
             counted: AtomicU64::new(0),
+            measuring: AtomicBool::new(true),
+            cycle: AtomicU64::new(0),
+            last_cycle: AtomicU64::new(0),
+            looked_us: AtomicU64::new(0),
             begun: AtomicBool::new(false),
             prologue_us: AtomicU64::new(0),
             epoch: Instant::now(),
@@ -101,7 +117,8 @@ impl Record {
         })
     }
 
-    /// Bytes allocated on the heap since the watch began; 0 where V8's callbacks are missing.
+    /// Bytes allocated on the heap since the watch began, a cycle that was not measured counted as the one before;
+    /// 0 where V8's callbacks are missing.
     #[must_use]
     pub fn allocated(&self) -> u64 {
         self.allocated.load(Relaxed)
@@ -143,7 +160,7 @@ impl Record {
         self.ring.1.try_iter()
     }
 
-    /// The least used heap that a collection of any kind has left since the last call.
+    /// The least used heap that was read after a collection of any kind since the last call.
     #[must_use]
     pub fn take_least_used(&self) -> Option<u64> {
         let least = self.least_used.swap(u64::MAX, Relaxed);
@@ -159,31 +176,51 @@ impl Record {
         self.rss.store(rss, Relaxed);
     }
 
-    /// A collection begins.
-    pub fn prologue(&self, heap: &HeapStatistics) {
+    /// A collection begins; `read` gives the heap's figures.
+    pub fn prologue(&self, read: impl FnOnce() -> Option<HeapStatistics>) {
         self.hooked.store(true, Relaxed);
-        self.count(heap.used);
+        if self.measuring.load(Relaxed) {
+            if let Some(heap) = read() {
+                self.count(heap.used);
+                self.last_cycle.store(self.cycle.load(Relaxed), Relaxed);
+            }
+        } else {
+            self.allocated.fetch_add(self.last_cycle.load(Relaxed), Relaxed);
+        }
         self.prologue_us.store(self.now_us(), Relaxed);
     }
 
-    /// A collection has ended.
-    pub fn epilogue(&self, heap: &HeapStatistics, kind: GcType) {
-        self.store(heap);
+    /// A collection has ended; `read` gives the heap's figures.
+    pub fn epilogue(&self, kind: GcType, read: impl FnOnce() -> Option<HeapStatistics>) {
+        let now = self.now_us();
+        let pause_us = now.saturating_sub(self.prologue_us.load(Relaxed));
+        let due = kind & MARK_COMPACT != 0
+            || now.saturating_sub(self.looked_us.load(Relaxed)) >= LOOK_US;
+        let heap = if due { read() } else { None };
+        self.measuring.store(heap.is_some(), Relaxed);
+        self.collected(pause_us);
+        let Some(heap) = heap else { return };
+        self.looked_us.store(now, Relaxed);
+        self.cycle.store(0, Relaxed);
+        self.store(&heap);
         self.counted.store(heap.used, Relaxed);
-        let pause_us = self.now_us().saturating_sub(self.prologue_us.load(Relaxed));
-        self.collected(heap, kind, pause_us);
+        self.floor(&heap, kind, pause_us);
     }
 
     /// A collection that only a PerformanceObserver saw, where V8's callbacks are missing.
     pub fn observed(&self, heap: &HeapStatistics, kind: GcType, pause_us: u64) {
         self.store(heap);
-        self.collected(heap, kind, pause_us);
+        self.collected(pause_us);
+        self.floor(heap, kind, pause_us);
     }
 
-    fn collected(&self, heap: &HeapStatistics, kind: GcType, pause_us: u64) {
+    fn collected(&self, pause_us: u64) {
         self.collections.fetch_add(1, Relaxed);
-        self.least_used.fetch_min(heap.used, Relaxed);
         self.paused_us.fetch_add(pause_us, Relaxed);
+    }
+
+    fn floor(&self, heap: &HeapStatistics, kind: GcType, pause_us: u64) {
+        self.least_used.fetch_min(heap.used, Relaxed);
         if kind & MARK_COMPACT != 0 {
             self.mark_compacts.fetch_add(1, Relaxed);
             self.mark_compact_us.fetch_add(pause_us, Relaxed);
@@ -204,11 +241,12 @@ impl Record {
 
     /// What `used` rose by since it was last looked at has been allocated.
     fn count(&self, used: u64) {
-        if !self.hooked.load(Relaxed) {
+        if !self.hooked.load(Relaxed) || !self.measuring.load(Relaxed) {
             return;
         }
-        let before = self.counted.swap(used, Relaxed);
-        self.allocated.fetch_add(used.saturating_sub(before), Relaxed);
+        let grown = used.saturating_sub(self.counted.swap(used, Relaxed));
+        self.allocated.fetch_add(grown, Relaxed);
+        self.cycle.fetch_add(grown, Relaxed);
     }
 
     fn now_us(&self) -> u64 {
@@ -256,22 +294,20 @@ unsafe extern "C" fn on_prologue(_: *mut c_void, _: GcType, _: u32, data: *mut c
     // SAFETY: `data` is the target that `install` gave, alive until the callbacks are removed.
     let target = unsafe { &*data.cast::<Target>() };
     // SAFETY: V8 calls this on the isolate's thread; reading counters allocates nothing.
-    if let Some(heap) = unsafe { HeapStatistics::read(target.isolate) } {
-        target.record.prologue(&heap);
-    }
+    target.record.prologue(|| unsafe { HeapStatistics::read(target.isolate) });
 }
 
 unsafe extern "C" fn on_epilogue(_: *mut c_void, kind: GcType, _: u32, data: *mut c_void) {
     // SAFETY: as in `on_prologue`.
     let target = unsafe { &*data.cast::<Target>() };
     // SAFETY: as in `on_prologue`.
-    if let Some(heap) = unsafe { HeapStatistics::read(target.isolate) } {
-        target.record.epilogue(&heap, kind);
-    }
+    target.record.epilogue(kind, || unsafe { HeapStatistics::read(target.isolate) });
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn heap(used: u64) -> HeapStatistics {
@@ -284,12 +320,39 @@ mod tests {
         assert_eq!(record.heap(), None);
         record.tick(&heap(10), f64::NAN, 0, 0);
         assert_eq!(record.allocated(), 0, "the heap at the start is not an allocation");
-        record.prologue(&heap(40));
-        record.epilogue(&heap(12), 1);
+        record.prologue(|| Some(heap(40)));
+        record.epilogue(MARK_COMPACT, || Some(heap(12)));
         record.tick(&heap(20), 0.5, 7, 0);
         assert_eq!(record.allocated(), 30 + 8);
         assert_eq!((record.utilisation(), record.requests()), (Some(0.5), 7));
-        assert_eq!(record.take_mark_compacts().count(), 0, "a scavenge is no floor");
+        assert_eq!(record.take_mark_compacts().count(), 1);
+    }
+
+    #[test]
+    fn most_scavenges_are_counted_unread_with_the_allocation_of_the_last_cycle_that_was() {
+        const SCAVENGE: GcType = 1;
+        let mut record = Record::default();
+        record.tick(&heap(10), f64::NAN, 0, 0);
+        record.prologue(|| Some(heap(40)));
+        record.epilogue(MARK_COMPACT, || Some(heap(12)));
+        record.tick(&heap(20), f64::NAN, 0, 0);
+        record.prologue(|| Some(heap(62)));
+        assert_eq!(record.allocated(), 30 + 50, "in two steps");
+        let unread = || panic!("V8's figures are not to be read");
+        for cycles in 1..=3 {
+            record.epilogue(SCAVENGE, unread);
+            record.tick(&heap(33), f64::NAN, 0, 0);
+            record.prologue(unread);
+            assert_eq!(record.allocated(), 80 + cycles * 50);
+        }
+        assert_eq!(record.take_least_used(), Some(12));
+        record.epoch -= Duration::from_micros(LOOK_US);
+        record.epilogue(SCAVENGE, || Some(heap(5)));
+        record.prologue(|| Some(heap(25)));
+        assert_eq!(record.allocated(), 230 + 20, "it is measured again");
+        assert_eq!(record.take_least_used(), Some(5));
+        assert_eq!(record.take_mark_compacts().count(), 1, "a scavenge is no floor");
+        assert_eq!(record.collections().0, 5);
     }
 
     #[test]
@@ -311,13 +374,13 @@ mod tests {
     fn mark_compacts_reach_the_reader_and_a_full_ring_loses_only_descriptions() {
         let record = Record::default();
         for used in 0..RING as u64 + 9 {
-            record.prologue(&heap(used + 1));
-            record.epilogue(&heap(used), MARK_COMPACT);
+            record.prologue(|| Some(heap(used + 1)));
+            record.epilogue(MARK_COMPACT, || Some(heap(used)));
         }
         let used: Vec<u64> = record.take_mark_compacts().map(|c| c.heap.used).collect();
         assert_eq!(used, (0..RING as u64).collect::<Vec<_>>());
         assert_eq!(record.collections().0, RING as u64 + 9);
-        record.epilogue(&heap(3), MARK_COMPACT);
+        record.epilogue(MARK_COMPACT, || Some(heap(3)));
         assert_eq!(record.take_mark_compacts().count(), 1, "there is room again");
     }
 }
