@@ -7,7 +7,7 @@ const v8 = require('node:v8');
 const { performance, PerformanceObserver, constants } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const { requireNative } = require('../native.js');
-const { RequestCounter } = require('./requests.js');
+const requests = require('./requests.js');
 
 // As they were when we were loaded: a user's fake timers must not stop the watch.
 const { setInterval, clearInterval } = globalThis;
@@ -26,7 +26,6 @@ class IsolateSampler {
   #timer;
   #observer;
   #utilisation;
-  #requests;
   #hooksOff;
 
   /**
@@ -43,7 +42,7 @@ class IsolateSampler {
     this.#hooksOff = this.#native.hooksOff;
     if (this.#hooksOff !== null) this.#observe();
     this.#utilisation = performance.eventLoopUtilization();
-    this.#requests = new RequestCounter(options);
+    requests.acquire();
     this.#timer = setInterval(() => this.#tick(on), options.interval);
     this.#timer.unref();
   }
@@ -63,7 +62,7 @@ class IsolateSampler {
     this.#utilisation = now;
     const heap = this.#hooksOff === null ? undefined : nodeHeap();
     const rss = process.platform === 'linux' ? 0 : memoryRss();
-    const flags = this.#native.tick(heap, utilization, this.#requests.tick(), rss);
+    const flags = this.#native.tick(heap, utilization, requests.count(), rss);
     if (flags & NOTICES) on.notices(JSON.parse(this.#native.takeNotices()));
     if (flags & PROBE) on.probe();
     on.tick();
@@ -85,7 +84,7 @@ class IsolateSampler {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#observer?.disconnect();
-    this.#requests.stop();
+    requests.release();
     this.#native.stop();
   }
 }
