@@ -1,21 +1,49 @@
 'use strict';
-// The face: what a user may import, nothing else.
-
-const track = require('./lib/track');
+// The face: what a user may import, nothing else; each is loaded when it is asked for.
 
 module.exports = {
   // caches
-  ...require('./lib/cache/index.js'),
+  get BoundedMap() {
+    return require('./lib/cache/index.js').BoundedMap;
+  },
+  get LRUCache() {
+    return require('./lib/cache/index.js').LRUCache;
+  },
+  get RingBuffer() {
+    return require('./lib/cache/index.js').RingBuffer;
+  },
+  get SharedCache() {
+    return require('./lib/cache/index.js').SharedCache;
+  },
+  get WeakValueMap() {
+    return require('./lib/cache/index.js').WeakValueMap;
+  },
 
   // trackers
-  TrackedEventEmitter: track.TrackedEventEmitter,
-  trackEmitter: track.trackEmitter,
-  trackEventTarget: track.trackEventTarget,
-  trackTimers: track.trackTimers,
-  trackPromises: track.trackPromises,
-  trackResources: track.trackResources,
-  trackAll: track.trackAll,
-  tracked: track.tracked,
+  get TrackedEventEmitter() {
+    return require('./lib/track/index.js').TrackedEventEmitter;
+  },
+  get trackEmitter() {
+    return require('./lib/track/index.js').trackEmitter;
+  },
+  get trackEventTarget() {
+    return require('./lib/track/index.js').trackEventTarget;
+  },
+  get trackTimers() {
+    return require('./lib/track/index.js').trackTimers;
+  },
+  get trackPromises() {
+    return require('./lib/track/index.js').trackPromises;
+  },
+  get trackResources() {
+    return require('./lib/track/index.js').trackResources;
+  },
+  get trackAll() {
+    return require('./lib/track/index.js').trackAll;
+  },
+  get tracked() {
+    return require('./lib/track/index.js').tracked;
+  },
 
   // watch
   get watch() {
@@ -39,7 +67,10 @@ module.exports = {
   },
 
   // snapshots and analysis
-  analyze: require('./lib/report/analyze.js').analyze,
-  takeSnapshot: require('./lib/snapshot/take-snapshot.js').takeSnapshot,
-
+  get analyze() {
+    return require('./lib/report/analyze.js').analyze;
+  },
+  get takeSnapshot() {
+    return require('./lib/snapshot/take-snapshot.js').takeSnapshot;
+  },
 };

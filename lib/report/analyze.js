@@ -2,7 +2,6 @@
 // Heap snapshots to a report. The work is done by a process of its own: it needs memory and time that
 // a service does not have to spare.
 
-const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { SCHEMA } = require('./schema.js');
@@ -34,6 +33,7 @@ async function analyze(paths, { signal, top, channel, unref = false } = {}) {
   checkPaths(paths);
   signal?.throwIfAborted();
   const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top, channel } });
+  const { spawn } = require('node:child_process');
   const child = spawn(process.execPath, [CHILD, request], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
   if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
   const stop = () => child.kill('SIGKILL');

@@ -3,7 +3,6 @@
 // those that requests were made with; the site is that of the request.
 
 const http = require('node:http');
-const https = require('node:https');
 const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
@@ -12,6 +11,9 @@ const { safely } = require('./contain.js');
 const { likeness, replace } = require('./patch.js');
 const { onTick } = require('./tick.js');
 const { trackUndici, undiciPools, forgetFetches, isQueued } = require('./undici.js');
+
+/** Loaded by who tracks agents: with all of TLS and node:crypto it is most of what a plain service would load for us. */
+const https = () => require('node:https');
 
 const MAX_AGENTS = 1024;
 const MAX_HOSTS = 256;
@@ -70,7 +72,7 @@ const undiciSampling = {
 
 /** An agent's name for a pool is 'host:port:localAddress...'; what follows tells TLS options, some of them secret. */
 const hostOf = (name) => name.split(':', 2).join(':');
-const kindOf = (agent) => (agent instanceof https.Agent ? 'https' : 'http');
+const kindOf = (agent) => (agent instanceof https().Agent ? 'https' : 'http');
 const keyOf = (agent, name) => `${kindOf(agent)} ${hostOf(name)}`;
 
 function addAgent(agent) {
@@ -91,7 +93,7 @@ function prune() {
 function trackAgents() {
   let on = true;
   addAgent(http.globalAgent);
-  addAgent(https.globalAgent);
+  addAgent(https().globalAgent);
   const original = http.Agent.prototype.addRequest;
   const restore = replace(
     http.Agent.prototype,

@@ -24,7 +24,8 @@ const patch = new SharedPatch(() => {
 });
 
 function observe(now) {
-  if (liveCaches() > MAX_CACHES) {
+  const count = liveCaches();
+  if (count === 0 || count > MAX_CACHES) {
     histories.clear();
     return;
   }

@@ -3,7 +3,6 @@
 // { type, topic, data: { request } } and its answer { type, data: { request, ... } }: those are also the shapes in which PM2
 // carries messages to a process and from it, so that the workers of its cluster mode answer just so (lib/adapters/pm2.js).
 
-const { randomUUID } = require('node:crypto');
 const { isMainThread } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 
@@ -55,7 +54,7 @@ function checkTimeout(timeout = TIMEOUT_MS) {
  */
 function ask({ id, pid }, timeout, open) {
   return new Promise((resolve) => {
-    const request = randomUUID();
+    const request = require('node:crypto').randomUUID();
     const end = (stats, error) => {
       clearTimeout(timer);
       channel.close();
