@@ -194,8 +194,8 @@ impl Record {
     pub fn epilogue(&self, kind: GcType, read: impl FnOnce() -> Option<HeapStatistics>) {
         let now = self.now_us();
         let pause_us = now.saturating_sub(self.prologue_us.load(Relaxed));
-        let due = kind & MARK_COMPACT != 0
-            || now.saturating_sub(self.looked_us.load(Relaxed)) >= LOOK_US;
+        let due =
+            kind & MARK_COMPACT != 0 || now.saturating_sub(self.looked_us.load(Relaxed)) >= LOOK_US;
         let heap = if due { read() } else { None };
         self.measuring.store(heap.is_some(), Relaxed);
         self.collected(pause_us);
