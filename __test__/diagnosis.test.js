@@ -44,6 +44,15 @@ test('after a suspicion that lasted long the diagnosis begins anew', () => {
   assert.deepEqual(times(() => MB, { from: 4 * WINDOW }), [0, 240_000, 280_000, 320_000]);
 });
 
+test('it does so once: where each snapshot takes that long, four are enough', () => {
+  const diagnosis = new Diagnosis('heap', WINDOW);
+  let taken = 0;
+  for (let t = 0; !diagnosis.complete; t += 3 * WINDOW) {
+    assert.ok(diagnosis.due(t, t, LIMIT) && ++taken <= 4);
+    diagnosis.add({ path: String(t), pauseMs: 0 }, t, t);
+  }
+});
+
 test('however long the suspicion lasted, the second interval is one that the analyzer compares with the first, and no longer than a window', () => {
   for (let from = 0; from <= 10 * WINDOW; from += 1000) {
     for (const rate of [0, 0.01, 0.1, 1, 10]) {

@@ -11,11 +11,13 @@ const MIN_GAP = 1 / 5;
 const MAX_GAP = 2 / 3;
 /** The second interval, as a share of the first: the analyzer takes what grows by less than two fifths of that for a warm-up. */
 const COMPARABLE = 0.75;
-/** The longest first interval, in windows: the second is a window at most. */
+/** The longest first interval, in windows, of which the second can be such a share: it is a window at most. */
 const MAX_FIRST = 1 / COMPARABLE;
 
 class Diagnosis {
   #window;
+  /** Once only: where each snapshot takes so long, a diagnosis would have no end. */
+  #anew = false;
   /** `t`: when it was begun, `end`: when the service went on. @type {Array<{path: string, t: number, end: number, value: number}>} */
   taken = [];
   /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
@@ -44,12 +46,15 @@ class Diagnosis {
     if (gap < this.#window * MIN_GAP) return false;
     const first = this.taken.length === 2 ? this.taken[1].t - this.taken[0].end : 0;
     const enough = value - last.value >= Math.max(MIN_GROWTH, limit * GROWTH_SHARE);
-    return gap >= first * COMPARABLE && (enough || gap >= this.#window * MAX_GAP);
+    return gap >= Math.min(first * COMPARABLE, this.#window) && (enough || gap >= this.#window * MAX_GAP);
   }
 
   add(snapshot, t, value) {
     // A suspicion may have lasted long: what grew since then is no measure for what grows in a window, so this one is the first.
-    if (this.taken.length === 1 && t - this.taken[0].end > this.#window * MAX_FIRST) this.taken = [];
+    if (this.taken.length === 1 && !this.#anew && t - this.taken[0].end > this.#window * MAX_FIRST) {
+      this.taken = [];
+      this.#anew = true;
+    }
     // While the service stands still nothing grows.
     this.taken.push({ ...snapshot, t, end: t + snapshot.pauseMs, value });
   }
