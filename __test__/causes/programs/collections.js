@@ -42,6 +42,37 @@ add('map: block', `
       drive((i) => { $cache.set($next++, ${record}); });
     }`,
 { cause: ['map'], name: ['$cache'], line: true });
+// Each entry refers to the scope that holds them all, before anything that leads to it does.
+add('array: in a function that runs the program, entries refer to its scope', `
+    async function $run() {
+      const $clients = []; //@
+      function $connect(i) {
+        const client = { id: i, tags: ['a', String(i)] };
+        $clients.push(() => client);
+      }
+      await drive(async (i) => { $connect(i); if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1)); }, { scale: 20, warm: 3000 });
+    }
+    $run();`,
+{ cause: ['array', 'closure'], name: ['$clients'], line: true });
+add('set: as an observable has it, behind all that observe it', `
+    class $Value {
+      constructor() {
+        this.$observers = new Set(); //@
+      }
+    }
+    class $Reaction {
+      constructor(value, run) { this.$observing = [value]; this.$staleness = { state: 1 }; this.$name = 'Reaction@' + run.length; this.$run = run; value.$observers.add(this); }
+    }
+    async function $run() {
+      const $theme = new $Value();
+      function $open(i) {
+        const view = { id: i, rows: [i] };
+        new $Reaction($theme, () => view);
+      }
+      await drive(async (i) => { $open(i); if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1)); }, { scale: 60, warm: 3000 });
+    }
+    $run();`,
+{ cause: ['set', 'closure'], name: ['$observers'], line: true });
 add('map: ES export', {
   '$registry.mjs': `
     export const $registry = new Map(); //@

@@ -24,6 +24,9 @@ pub(super) struct Step {
 const MAX_VISITED: usize = 200_000;
 /// Nobody reads the five-thousandth holder of an object.
 const MAX_RETAINERS: usize = 2048;
+/// Nor the three-hundredth of one class: what grew may refer back to what holds it, as each listener does to the scope of its
+/// emitter, and what leads to a variable is one among them.
+const MAX_ALIKE: usize = 256;
 
 /// The way from a module, a global or a root down to the object; empty where nothing leads to it.
 pub(super) fn route(scene: &Scene, thing: Node, is_old: &dyn Fn(Node) -> bool) -> Vec<Step> {
@@ -42,9 +45,8 @@ pub(super) fn route(scene: &Scene, thing: Node, is_old: &dyn Fn(Node) -> bool) -
         if costs.len() > MAX_VISITED {
             break;
         }
-        for Retainer { from, edge } in scene.snapshot.retainers(node).take(MAX_RETAINERS) {
-            let Some(step) = step_cost(scene, from, &edge) else { continue };
-            let cost = cost + step + if is_old(from) { 0 } else { 40 };
+        for (step, Retainer { from, edge }) in holders(scene, node, is_old) {
+            let cost = cost + step;
             if costs.get(&from).is_none_or(|known| cost < known.0) {
                 costs.insert(from, (cost, Some(Step { from, edge })));
                 queue.push((Reverse(cost), from));
@@ -58,6 +60,26 @@ pub(super) fn route(scene: &Scene, thing: Node, is_old: &dyn Fn(Node) -> bool) -
         at = Some(step.edge.to);
     }
     steps
+}
+
+/// What refers to an object and what that costs: all, or the cheapest of each class.
+fn holders(scene: &Scene, node: Node, is_old: &dyn Fn(Node) -> bool) -> Vec<(u32, Retainer)> {
+    let priced = |retainer: Retainer| {
+        let cost = step_cost(scene, retainer.from, &retainer.edge)?;
+        Some((cost + if is_old(retainer.from) { 0 } else { 40 }, retainer))
+    };
+    let mut holders: Vec<_> = scene.snapshot.retainers(node).filter_map(priced).collect();
+    if holders.len() > MAX_RETAINERS {
+        holders.sort_by_key(|(cost, _)| *cost);
+        let mut alike: FxHashMap<(u32, EdgeKind), usize> = FxHashMap::default();
+        holders.retain(|(_, Retainer { from, edge })| {
+            let alike = alike.entry((scene.snapshot.name_index(*from), edge.kind)).or_default();
+            *alike += 1;
+            *alike <= MAX_ALIKE
+        });
+        holders.truncate(MAX_RETAINERS);
+    }
+    holders
 }
 
 /// The reference that leads from outside to a chain of objects of one class (a linked list, timers, listeners), where the
