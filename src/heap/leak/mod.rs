@@ -133,7 +133,7 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     for growth in growths.iter().take(MAX_GROWTHS) {
         let gained = count::gained(snapshots, growth, &is_old);
         let Some(mut suspect) = suspect(&scene, growth, gained, &is_old) else { continue };
-        if suspect.is_bounded_by_node() || goes_with_its_object(&scene, growth, &suspect) {
+        if suspect.is_bounded_by_node() || goes_with_its_object(&scene, growth, &suspect, &is_old) {
             continue;
         }
         suspect.proven = snapshots.len() > 2;
@@ -162,15 +162,25 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
 }
 
 /// Whether it is what Node keeps beside an object without keeping that, and takes away in a turn after a collection has had the
-/// object: entries of its own FinalizationRegistries, the timers of `AbortSignal.timeout()`. As many wait as objects have died
-/// since: more where there is more to do. Where the objects stay, what holds them grows.
-fn goes_with_its_object(scene: &Scene, growth: &Growth, suspect: &Suspect) -> bool {
+/// object: entries of its own FinalizationRegistries, the timers of `AbortSignal.timeout()`, signals that only Node's own code
+/// (fetch) listens to. As many wait as objects have died since: more where there is more to do. Where the objects stay, what
+/// holds them grows.
+fn goes_with_its_object(
+    scene: &Scene,
+    growth: &Growth,
+    suspect: &Suspect,
+    is_old: &dyn Fn(Node) -> bool,
+) -> bool {
     match suspect.cause {
         Cause::Weak => {
             suspect.is_registry_of_node()
                 && scene.snapshot.raw_name(growth.thing).ends_with(b"FinalizationRegistry")
         }
         Cause::Timers => sites::are_time_limits(scene, &growth.sample),
+        Cause::Listeners => {
+            suspect.path.iter().any(|name| name == "gcPersistentSignals")
+                && matches!(sites::signals(scene, &growth.sample, is_old), (0, 1..))
+        }
         _ => false,
     }
 }
@@ -314,7 +324,9 @@ impl Suspect {
 
     /// A WeakMap or FinalizationRegistry of Node's own.
     fn is_registry_of_node(&self) -> bool {
-        self.cause == Cause::Weak && self.file.as_deref().is_some_and(sources::is_internal)
+        let module = || self.path.first().and_then(|first| first.strip_prefix("module "));
+        self.cause == Cause::Weak
+            && self.file.as_deref().or_else(module).is_some_and(sources::is_internal)
     }
 
     fn absorb(&mut self, other: Suspect) {

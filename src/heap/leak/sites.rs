@@ -47,7 +47,9 @@ pub(super) fn waiting_sites(
 /// How many of the signals among the objects that are new the program's own code listens to, and how many there are: Node
 /// keeps those of `AbortSignal.timeout()` that others are made of too.
 pub(super) fn signals(scene: &Scene, sample: &[Node], is_old: &dyn Fn(Node) -> bool) -> (u64, u64) {
-    let is_signal = |node: &&Node| scene.snapshot.raw_name(**node) == b"AbortSignal";
+    // On Node 20 they are called as the class that they extend.
+    let is_signal =
+        |node: &&Node| matches!(scene.snapshot.raw_name(**node), b"AbortSignal" | b"EventTarget");
     let signals = sample.iter().filter(is_signal);
     let has_listener = |&&node: &&Node| code_of(scene, Cause::Listeners, node, is_old).is_some();
     (signals.clone().filter(has_listener).count() as u64, signals.count() as u64)
