@@ -428,6 +428,7 @@ mod tests {
             (STRING, "file:///srv/none.mjs?secret", &[]),
             (STRING, "data:text/javascript,secret", &[]),
             (STRING, "login", &[]),
+            (OBJECT, "Generator", &[]),
         ]);
         let (nodes, edges) = read(&redact(&text, usize::MAX).unwrap());
         let hashed = |name: &str| names::placeholder(name.as_bytes());
@@ -447,6 +448,7 @@ mod tests {
             "file:///srv/none.mjs",
             "(length 27)",
             "(length 5)",
+            "Generator",
         ];
         assert_eq!(nodes, expected);
         let [key, port] = ["secret", "127.0.0.1:80:"].map(hashed);

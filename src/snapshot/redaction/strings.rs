@@ -228,9 +228,13 @@ fn is_of_code(text: &[u8]) -> bool {
         || (FORMS.iter().any(has_form) && text.iter().all(is_plain))
 }
 
+/// Classes of V8's that neither a global variable nor Node's code is named after. The generator of an ES module leads to its file.
+const OF_V8: [&[u8]; 3] = [b"Generator", b"AsyncGenerator", b"AsyncFunction"];
+
 /// `Map`, `Array Iterator`, `WebAssembly.Memory`, `system / Context`.
 fn is_type(text: &[u8], names: &Names) -> bool {
     text.starts_with(b"system / ")
+        || OF_V8.contains(&text)
         || text.split(|byte| matches!(byte, b' ' | b'.')).all(|word| names.know(word))
 }
 
