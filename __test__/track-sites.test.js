@@ -96,6 +96,26 @@ test('a map that is missing, damaged or no map leaves the position of the bundle
   }
 });
 
+test('only some source maps stay in memory', (t) => {
+  const folders = Array.from({ length: 9 }, () => temporary(t));
+  const [first] = folders.map((folder) => {
+    fs.writeFileSync(path.join(folder, 'bundle.js.map'), MAP);
+    const file = bundle(folder, 'bundle.js.map');
+    const emitter = new TrackedEventEmitter();
+    require(file)(emitter);
+    assert.equal(sitesOf(emitter)[0].file, path.join(folder, 'routes/login.ts'));
+    return file;
+  });
+  // Read again, it is not there any more.
+  fs.rmSync(`${first}.map`);
+  const emitter = new TrackedEventEmitter();
+  const compiled = { exports: null };
+  // Another position of it, which nobody has asked for.
+  vm.runInThisContext(`(module) => {${fs.readFileSync(first, 'utf8')}}`, { filename: first })(compiled);
+  compiled.exports(emitter);
+  assert.equal(sitesOf(emitter)[0].file, first);
+});
+
 test('an ES module has a path, and code from a string the name that V8 has for it', async (t) => {
   const file = path.join(temporary(t), 'module.mjs');
   fs.writeFileSync(file, `export default (e) => {\n  e.on('x', () => {});\n};\n`);

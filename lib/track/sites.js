@@ -181,24 +181,32 @@ function resolveSource(source, generated) {
   return /^[a-z][a-z+.-]+:/i.test(source) ? source : path.resolve(path.dirname(generated), source);
 }
 
-/** @type {Map<string, SourceMap | null>} */
+/** A map takes megabytes, and is wanted while a report is made. */
+const KEPT_MAPS = 8;
+/** @type {Map<string, SourceMap>} */
 const maps = new Map();
+/** Scripts without one. @type {Set<string>} */
+const mapless = new Set();
 
 /** What Node has loaded (--enable-source-maps), else the file that the script's last lines name. */
 function mapOf(file) {
   const loaded = findSourceMap(file);
   if (loaded) return loaded;
-  if (!maps.has(file)) {
-    let map = null;
-    try {
-      map = readMap(file);
-    } catch {
-      // No map, an unreadable one, or not a map: the generated position stands.
-    }
-    if (maps.size >= MAX_SITES) maps.clear();
+  if (maps.has(file) || mapless.has(file)) return maps.get(file);
+  let map = null;
+  try {
+    map = readMap(file);
+  } catch {
+    // No map, an unreadable one, or not a map: the generated position stands.
+  }
+  if (map === null) {
+    if (mapless.size >= MAX_SITES) mapless.clear();
+    mapless.add(file);
+  } else {
+    if (maps.size >= KEPT_MAPS) maps.delete(maps.keys().next().value);
     maps.set(file, map);
   }
-  return maps.get(file);
+  return map;
 }
 
 function readMap(file) {
