@@ -172,9 +172,10 @@ fn goes_with_its_object(
     is_old: &dyn Fn(Node) -> bool,
 ) -> bool {
     match suspect.cause {
-        Cause::Weak => {
-            suspect.is_registry_of_node()
-                && scene.snapshot.raw_name(growth.thing).ends_with(b"FinalizationRegistry")
+        Cause::Weak | Cause::Other => {
+            let thing = scene.snapshot.raw_name(growth.thing);
+            suspect.is_of_node()
+                && (thing.ends_with(b"FinalizationRegistry") || thing == b"system / WeakCell")
         }
         Cause::Timers => sites::are_time_limits(scene, &growth.sample),
         Cause::Listeners => {
@@ -324,9 +325,13 @@ impl Suspect {
 
     /// A WeakMap or FinalizationRegistry of Node's own.
     fn is_registry_of_node(&self) -> bool {
+        self.cause == Cause::Weak && self.is_of_node()
+    }
+
+    /// Whether a variable of Node's own code is meant.
+    fn is_of_node(&self) -> bool {
         let module = || self.path.first().and_then(|first| first.strip_prefix("module "));
-        self.cause == Cause::Weak
-            && self.file.as_deref().or_else(module).is_some_and(sources::is_internal)
+        self.file.as_deref().or_else(module).is_some_and(sources::is_internal)
     }
 
     fn absorb(&mut self, other: Suspect) {
