@@ -7,7 +7,7 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { install } = require('./helpers/nodes.js');
+const { nodeOf } = require('./support/nodes.js');
 
 /** A file that waits for ever is a failure of this version, and the others are run all the same. */
 const LONGEST_MS = 900_000;
@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({ options: { only: { type: 'string', d
 const files = positionals.length > 0 ? positionals : fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js')).map((name) => path.join(__dirname, name));
 let failed = false;
 const rows = values.only.split(',').map((version) => {
-  const bin = install(version);
+  const bin = nodeOf(version);
   // Programs that the tests start find this Node first.
   const env = { ...process.env, PATH: `${path.dirname(bin)}${path.delimiter}${process.env.PATH}` };
   const { status, stdout } = spawnSync(bin, ['--test', `--test-timeout=${LONGEST_MS}`, '--test-reporter=tap', ...files], { encoding: 'utf8', env, maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -13,7 +13,7 @@ const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { install } = require('../../__test__/helpers/nodes.js');
+const { nodeOf } = require('../../__test__/support/nodes.js');
 
 const { values: options } = parseArgs({
   options: {
@@ -38,7 +38,7 @@ const NO_EVICTION = new Set(ttl === undefined ? ['ttlcache'] : []);
 const subjects = options.subjects.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
 
 /** What runs the subjects, by the major version: this Node unless others are named. */
-const nodes = options.nodes === undefined ? [[process.versions.node.split('.')[0], process.execPath]] : options.nodes.split(',').map((version) => [version, install(version)]);
+const nodes = options.nodes === undefined ? [[process.versions.node.split('.')[0], process.execPath]] : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
 
 async function start(name, execPath) {
   const child = fork(path.join(__dirname, 'subject.js'), [name], { execPath, execArgv: ['--expose-gc', '--max-old-space-size=4096'] });
