@@ -162,9 +162,9 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
 }
 
 /// Whether it is what Node keeps beside an object without keeping that, and takes away in a turn after a collection has had the
-/// object: entries of its own FinalizationRegistries, the timers of `AbortSignal.timeout()`, signals that only Node's own code
-/// (fetch) listens to. As many wait as objects have died since: more where there is more to do. Where the objects stay, what
-/// holds them grows.
+/// object: entries of its own FinalizationRegistries and WeakSets, the timers of `AbortSignal.timeout()`, signals that only
+/// Node's own code (fetch) listens to. As many wait as objects have died since: more where there is more to do. Where the
+/// objects stay, what holds them grows.
 fn goes_with_its_object(
     scene: &Scene,
     growth: &Growth,
@@ -174,8 +174,12 @@ fn goes_with_its_object(
     match suspect.cause {
         Cause::Weak | Cause::Other => {
             let thing = scene.snapshot.raw_name(growth.thing);
-            suspect.is_of_node()
-                && (thing.ends_with(b"FinalizationRegistry") || thing == b"system / WeakCell")
+            let is_weak = |class: &[u8]| {
+                class.ends_with(b"FinalizationRegistry")
+                    || class.ends_with(b"WeakSet")
+                    || class == b"system / WeakCell"
+            };
+            suspect.is_of_node() && is_weak(thing)
         }
         Cause::Timers => sites::are_time_limits(scene, &growth.sample),
         Cause::Listeners => {
