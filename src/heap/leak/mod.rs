@@ -321,10 +321,13 @@ impl Suspect {
     }
 
     /// The entries of performance.getEntriesByType('resource'), one for each fetch: Node keeps 250 of them
-    /// (lib/internal/perf/observe.js), so a process that has made fewer only fills the buffer.
+    /// (lib/internal/perf/observe.js), so a process that has made fewer only fills the buffer. And Node's own modules, which
+    /// are loaded once, when something first needs them (lib/internal/bootstrap/realm.js).
     fn is_bounded_by_node(&self) -> bool {
-        self.name == "resourceTimingBuffer"
-            && self.file.as_deref() == Some("node:internal/perf/observe")
+        let is_module = self.name == "exports" && self.holder == "object BuiltinModule";
+        let is_buffer = self.name == "resourceTimingBuffer"
+            && self.file.as_deref() == Some("node:internal/perf/observe");
+        is_module || is_buffer
     }
 
     /// A WeakMap or FinalizationRegistry of Node's own.
