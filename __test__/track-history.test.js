@@ -2,7 +2,8 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
-const { History, Series, setWindow, isLeaking, mannKendall } = require('../lib/track/history.js');
+const { History, Series, isLeaking, mannKendall } = require('../lib/track/history.js');
+const window = require('../lib/track/window.js');
 
 /** A history of one count a second. */
 function historyOf(counts) {
@@ -58,8 +59,8 @@ test('a leak that was mended is none any more', () => {
 });
 
 test('the window is that of watch()', (t) => {
-  t.after(() => setWindow(15 * 60_000));
-  setWindow(60_000);
+  t.after(() => (window.ms = 15 * 60_000));
+  window.ms = 60_000;
   const history = historyOf([...range(600, () => 5), ...range(60, (i) => 5 + i)]);
   const growth = history.leak();
   assert.ok(growth.net >= 55 && growth.since >= 595_000, JSON.stringify(growth));

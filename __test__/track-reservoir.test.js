@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { observe } = require('./support/pulse.js');
 const { TrackedEventEmitter } = require('..');
 const { emitterSources } = require('../lib/track/emitters.js');
-const { setWindow } = require('../lib/track/history.js');
+const window = require('../lib/track/window.js');
 
 /** Twenty times a tick forty listeners come and go and one stays; the site of those that stay, as a report has it. */
 function siteOfThoseThatStay(start) {
@@ -27,7 +27,7 @@ function siteOfThoseThatStay(start) {
 }
 
 test('where one of forty stays, its site is known after seconds', () => {
-  setWindow(6000);
+  window.ms = 6000;
   // By chance none was in the sample once in a hundred runs, and so no site in the report.
   const runs = Array.from({ length: 300 }, (_, run) => siteOfThoseThatStay(run * 20_000));
   assert.deepEqual(runs.filter((sites) => sites.length === 0), []);

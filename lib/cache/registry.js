@@ -4,6 +4,7 @@
 
 const path = require('node:path');
 const { native } = require('../native.js');
+const made = require('./made.js');
 
 /** Words (doubles) of a record; after LABEL come the label's bytes. */
 const RECORD_WORDS = 48;
@@ -66,6 +67,7 @@ function grow() {
  * @returns {Float64Array}
  */
 function open(cache, kind, name, constructor) {
+  made.any = true;
   if (unused.length === 0) grow();
   const record = /** @type {Float64Array} */ (unused.pop());
   record.fill(0);
@@ -156,6 +158,7 @@ function stats(record) {
 
 /** Adds a cache that all threads share, whose counters the native side keeps, for as long as this isolate lives. */
 function addShared(name, readStats) {
+  made.any = true;
   shared.push({ id: ++lastId, name, readStats });
 }
 

@@ -2,6 +2,8 @@
 // How a count developed: two bounded series, of the window and of all the time, and whether it grows
 // the way a leak does.
 
+const window = require('./window.js');
+
 const CAPACITY = 48;
 const BUCKETS = 12;
 const MIN_POINTS = 6;
@@ -12,14 +14,6 @@ const LEAST = 4;
 
 const NO_GROWTH = Object.freeze({ perMinute: 0, since: 0, net: 0, added: 0, removed: 0 });
 
-/** The window of all histories, ms: that of watch() where it runs. */
-let window = 15 * 60_000;
-
-/** @param {number} ms  for the counts that are noted from now on */
-function setWindow(ms) {
-  window = ms;
-}
-
 /**
  * Counts over time in at most 48 points, each with the lowest count of its span. When it is full,
  * neighbours are joined, so the spacing doubles and the whole past stays in view; once the points are
@@ -28,7 +22,7 @@ function setWindow(ms) {
 class Series {
   /** @type {{ t: number, low: number, count: number, added: number }[]} */
   points = [];
-  #spacing = Math.min(CLOSEST, window / BUCKETS);
+  #spacing = Math.min(CLOSEST, window.ms / BUCKETS);
 
   /** @param {number} widest  ms, how far apart the points may be */
   note(t, count, added, widest) {
@@ -73,12 +67,12 @@ class History {
   /** @param {number} t  ms @param {number} count  there now @param {number} added  ever */
   note(t, count, added) {
     // Two windows' worth of points at the most: one window has at least half of them.
-    this.#recent.note(t, count, added, (2 * window) / CAPACITY);
+    this.#recent.note(t, count, added, (2 * window.ms) / CAPACITY);
     this.#life.note(t, count, added, Infinity);
   }
 
   #window() {
-    return this.#recent.from((this.#recent.points.at(-1)?.t ?? 0) - window);
+    return this.#recent.from((this.#recent.points.at(-1)?.t ?? 0) - window.ms);
   }
 
   /**
@@ -167,4 +161,4 @@ function mannKendall(values) {
   return s === 0 || variance === 0 ? 0 : (s - Math.sign(s)) / Math.sqrt(variance / 18);
 }
 
-module.exports = { History, Series, setWindow, NO_GROWTH, isLeaking, mannKendall };
+module.exports = { History, Series, NO_GROWTH, isLeaking, mannKendall };

@@ -10,7 +10,6 @@ const { trackPromises, describePromises, isTracking: promisesOn } = require('./p
 const { trackResources, describeResources, isTracking: resourcesOn } = require('./resources.js');
 const { describeSource } = require('./sources.js');
 const { useCaches } = require('./cache-sizes.js');
-const { setWindow } = require('./history.js');
 const { checkOptions } = require('./options.js');
 const { suspects } = require('./suspects.js');
 const { observe } = require('./tick.js');
@@ -40,16 +39,6 @@ function trackAll(options = {}) {
   });
 }
 
-/**
- * What every watched process has, and costs nothing to it: the sizes of its caches over the window.
- * @param {number} window  ms, for all trackers
- * @returns {() => void} what ends it
- */
-function trackCaches(window) {
-  setWindow(window);
-  return useCaches();
-}
-
 /** All that is tracked now; null for what is not. */
 function tracked() {
   return { caches: caches(), ...sources() };
@@ -67,4 +56,4 @@ function sources() {
   };
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, trackCaches, tracked, sources, suspects };
+module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, trackCaches: useCaches, tracked, sources, suspects };

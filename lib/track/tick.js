@@ -1,11 +1,10 @@
 'use strict';
-// The pulse of the trackers: once a second each notes its counts. The timer is unreferenced, and it is
-// Node's own whatever replaces the globals later (fake timers, our own timer tracking).
+// The pulse of the trackers: once a second each notes its counts. The timer is unreferenced.
 
 const { performance } = require('node:perf_hooks');
 const { safely } = require('./contain.js');
+const { setInterval, clearInterval } = require('../timers.js');
 const { refill } = require('./sites.js');
-const { setInterval, clearInterval } = globalThis;
 
 const PERIOD = 1000;
 

@@ -6,7 +6,8 @@
 // stopped. Lines are those where a function begins: that is what V8 keeps.
 
 const { native } = require('../native.js');
-const { mapToSource, toPath } = require('../track/sites.js');
+
+const siteTools = () => require('../track/sites.js');
 
 /**
  * Mean bytes between two samples while all is well. A sample walks the stack with cold caches: at V8's own 512 KiB sampling
@@ -24,7 +25,10 @@ const OWN = require.resolve('../../package.json').slice(0, -'package.json'.lengt
 /** @typedef {Frame & { bytes: number, share: number, caller: Frame | null }} Site */
 
 class AllocationSampler {
-  /** @type {import('node:inspector').Session | null} */
+  /**
+   * Connected at the first read, until the end: with each that ends V8 forgets the objects' ids, by which snapshots are compared.
+   * @type {import('node:inspector').Session | null}
+   */
   #session = null;
   #started = false;
   #dense = false;
@@ -35,21 +39,17 @@ class AllocationSampler {
 
   /** Starts sampling this isolate, unless it is sampled already. @param {{ interval?: number }} [options] */
   start({ interval = SPARSE } = {}) {
-    if (this.#session !== null) return this.state;
+    if (this.state !== 'off') return this.state;
     if (native === null) return this.#off('the native side is off');
     try {
-      // Some builds of Node have no inspector; a permission may forbid it.
-      const { Session } = require('node:inspector');
-      this.#session = new Session();
-      this.#session.connect();
+      // Some builds of Node have none.
+      require('node:inspector');
     } catch (error) {
-      this.#session = null;
       return this.#off(`Node has no inspector here (${error.message})`);
     }
     try {
       this.#started = native.startAllocationSampling(interval, DEPTH);
     } catch (error) {
-      this.stop();
       return this.#off(error.message);
     }
     this.state = this.#started ? 'on' : 'in-use';
@@ -64,16 +64,33 @@ class AllocationSampler {
    * @returns {{ head: object, samples: object[] } | null}
    */
   read() {
+    if (this.state === 'off') return null;
     let profile = null;
-    // The session is of this thread, so the answer is here when `post` returns.
-    this.#session?.post('HeapProfiler.getSamplingProfile', (error, result) => {
-      if (error === null) profile = result.profile;
-    });
-    if (profile === null && this.state !== 'off') {
+    let reason = 'another profiler stopped the sampling';
+    try {
+      // It is of this thread, so the answer is here when `post` returns.
+      this.#connect().post('HeapProfiler.getSamplingProfile', (error, result) => {
+        if (error === null) profile = result.profile;
+      });
+    } catch (error) {
+      // A permission may forbid it.
+      reason = `Node's inspector refuses (${error.message})`;
+    }
+    if (profile === null) {
       this.stop();
-      this.reason = 'another profiler stopped the sampling';
+      this.reason = reason;
     }
     return profile;
+  }
+
+  #connect() {
+    if (this.#session === null) {
+      const { Session } = require('node:inspector');
+      const session = new Session();
+      session.connect();
+      this.#session = session;
+    }
+    return this.#session;
   }
 
   /**
@@ -154,13 +171,13 @@ function collect(node, sign, stack, sites) {
   stack.pop();
 }
 
-const isUsers = ({ url }) => url !== '' && !url.startsWith('node:') && !toPath(url).startsWith(OWN + 'lib');
+const isUsers = ({ url }) => url !== '' && !url.startsWith('node:') && !siteTools().toPath(url).startsWith(OWN + 'lib');
 const isDependency = ({ url }) => /[\\/]node_modules[\\/]/.test(url);
 
 function describe(frame) {
   if (frame === undefined) return { function: null, file: null, line: null, column: null };
-  const site = { function: frame.functionName || null, file: toPath(frame.url), line: frame.lineNumber + 1, column: frame.columnNumber + 1 };
-  mapToSource(site);
+  const site = { function: frame.functionName || null, file: siteTools().toPath(frame.url), line: frame.lineNumber + 1, column: frame.columnNumber + 1 };
+  siteTools().mapToSource(site);
   return site;
 }
 

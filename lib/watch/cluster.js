@@ -5,9 +5,7 @@
 
 const { isMainThread } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
-
-// As they were when we were loaded: a user's fake timers must not make a worker seem stuck.
-const { setTimeout, clearTimeout } = globalThis;
+const { setTimeout, clearTimeout } = require('../timers.js');
 
 const TYPE = 'plimsoll:stats';
 const TIMEOUT_MS = 2000;

@@ -4,13 +4,11 @@
 // goes on with rss and with what V8's collection callbacks write.
 
 const v8 = require('node:v8');
-const { performance, PerformanceObserver, constants } = require('node:perf_hooks');
 const { threadId } = require('node:worker_threads');
 const { requireNative } = require('../native.js');
+const { setInterval, clearInterval } = require('../timers.js');
 const requests = require('./requests.js');
 
-// As they were when we were loaded: a user's fake timers must not stop the watch.
-const { setInterval, clearInterval } = globalThis;
 const memoryRss = process.memoryUsage.rss;
 
 const NOTICES = 1;
@@ -21,12 +19,43 @@ function nodeHeap() {
   return { total: heap.total_heap_size, used: heap.used_heap_size, limit: heap.heap_size_limit, external: heap.external_memory };
 }
 
+/** In place of V8's callbacks: silent while the loop is stuck, and dearer. */
+class Portable {
+  #performance;
+  #observer;
+  #utilisation;
+
+  constructor(native) {
+    const { performance, PerformanceObserver, constants } = require('node:perf_hooks');
+    this.#performance = performance;
+    this.#utilisation = performance.eventLoopUtilization();
+    this.#observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) native.observed(nodeHeap(), entry.duration);
+      }
+    });
+    this.#observer.observe({ entryTypes: ['gc'] });
+  }
+
+  /** Of the event loop since the last call, 0 to 1. */
+  utilisation() {
+    const now = this.#performance.eventLoopUtilization();
+    const { utilization } = this.#performance.eventLoopUtilization(now, this.#utilisation);
+    this.#utilisation = now;
+    return utilization;
+  }
+
+  stop() {
+    this.#observer.disconnect();
+  }
+}
+
 class IsolateSampler {
   #native;
   #timer;
-  #observer;
-  #utilisation;
   #hooksOff;
+  /** @type {Portable | undefined} */
+  #portable;
 
   /**
    * @param {{interval: number, window: number, limit?: number, threshold: number, probeBudget: number}} options
@@ -40,8 +69,7 @@ class IsolateSampler {
       memoryRss(),
     );
     this.#hooksOff = this.#native.hooksOff;
-    if (this.#hooksOff !== null) this.#observe();
-    this.#utilisation = performance.eventLoopUtilization();
+    if (this.#hooksOff !== null) this.#portable = new Portable(this.#native);
     requests.acquire();
     this.#timer = setInterval(() => this.#tick(on), options.interval);
     this.#timer.unref();
@@ -57,33 +85,18 @@ class IsolateSampler {
   }
 
   #tick(on) {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#utilisation);
-    this.#utilisation = now;
-    const heap = this.#hooksOff === null ? undefined : nodeHeap();
-    const rss = process.platform === 'linux' ? 0 : memoryRss();
-    const flags = this.#native.tick(heap, utilization, requests.count(), rss);
+    const rss = process.platform === 'linux' ? undefined : memoryRss();
+    const flags = this.#native.tick(requests.count(), rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
     if (flags & NOTICES) on.notices(JSON.parse(this.#native.takeNotices()));
     if (flags & PROBE) on.probe();
     on.tick();
-  }
-
-  /** Where the callbacks are missing: silent while the loop is stuck, and dearer, but portable. */
-  #observe() {
-    const { NODE_PERFORMANCE_GC_MAJOR } = constants;
-    this.#observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        if (entry.detail.kind === NODE_PERFORMANCE_GC_MAJOR) this.#native.observed(nodeHeap(), entry.duration);
-      }
-    });
-    this.#observer.observe({ entryTypes: ['gc'] });
   }
 
   stop() {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#observer?.disconnect();
+    this.#portable?.stop();
     requests.release();
     this.#native.stop();
   }

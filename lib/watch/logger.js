@@ -1,8 +1,8 @@
 'use strict';
 // A level or a logger becomes a logger that never throws into the service.
 
-// As it was when we were loaded, before any fake timers.
-const { setImmediate } = globalThis;
+const { setImmediate } = require('../timers.js');
+
 const noop = () => {};
 
 /** For one write: each takes its own away again. */

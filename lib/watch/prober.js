@@ -3,8 +3,6 @@
 // incremental marking in small steps, and the whole at once only where that leads to nothing, or
 // where V8 does not export the means.
 
-const { collector } = require('./collect.js');
-
 /** How long the gentle way may take to show a collection: a gigabyte takes seconds, an idle process does not drive it on. */
 const PATIENCE = 10_000; // ms
 /** In a shorter window it has this share of it. */
@@ -47,7 +45,7 @@ class Prober {
     if (this.#native.probe(full)) return;
     this.#pending.full = true;
     this.#native.setCause('probe');
-    collector()();
+    require('./collect.js').collector()();
   }
 
   #end(how) {

@@ -3,7 +3,6 @@
 
 const diagnostics = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
-const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
@@ -12,28 +11,16 @@ const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
 const { AllocationSampler, growth } = require('./allocation.js');
-const { answerPrimary } = require('./cluster.js');
-const { saveHeapProfile } = require('./heap-profile.js');
-const { NearLimit } = require('./near-limit.js');
 const { Prober } = require('./prober.js');
-const { SnapshotSignal } = require('./signal.js');
-const { Diagnosis } = require('./diagnosis.js');
-const { trackAll, trackCaches, sources, suspects } = require('../track/index.js');
-const { writeReport } = require('../report/files.js');
-const { reportCaches } = require('../report/caches.js');
-const { buildReport } = require('../report/report.js');
-const { bytes } = require('../report/units.js');
-const { reportTrackers } = require('../report/trackers.js');
+const { diagnosticDir } = require('./directories.js');
+const made = require('../cache/made.js');
+const histories = require('../track/window.js');
 
-// As they were when we were loaded: a user's fake timers must not stop the watch.
-const now = performance.now.bind(performance);
+// What a quiet watch does not need is loaded when it is used: a service starts sooner, and has less in memory.
+const evidence = () => require('./evidence.js');
 
 /** Options that only our own programs give, beside those of the user. */
 const INTERNAL = Symbol('plimsoll.internal');
-
-/** Memory that the analyzer takes: of the files' bytes, and beside them. */
-const ANALYSIS_FACTOR = 1.3;
-const ANALYSIS_BASE = 96 * 2 ** 20;
 
 const REFUSALS_KEPT = 16;
 
@@ -57,7 +44,7 @@ class Watcher extends EventEmitter {
   #prober;
   #log;
   #dir;
-  /** @type {Diagnosis | undefined} */
+  /** @type {import('./diagnosis.js').Diagnosis | undefined} */
   #diagnosis;
   #busy = false;
   #taking = 0;
@@ -73,9 +60,9 @@ class Watcher extends EventEmitter {
   #abort = new AbortController();
   #tracker;
   #stopCaches;
-  /** @type {NearLimit | undefined} */
+  /** @type {import('./near-limit.js').NearLimit | undefined} */
   #nearLimit;
-  /** @type {SnapshotSignal | undefined} */
+  /** @type {import('./signal.js').SnapshotSignal | undefined} */
   #signal;
   #nice;
   #allocation = new AllocationSampler();
@@ -96,6 +83,7 @@ class Watcher extends EventEmitter {
     super();
     const { [INTERNAL]: internal = {}, ...rest } = given;
     this.#options = resolveOptions(rest);
+    histories.ms = this.#options.window;
     this.#statePath = internal.statePath;
     this.#nice = internal.nice;
     this.#log = loggerOf(this.#options.log);
@@ -109,13 +97,13 @@ class Watcher extends EventEmitter {
       this.#prober = new Prober(this.#sampler.native, this.#options);
       if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
-      if (this.#options.signal !== undefined) this.#signal = new SnapshotSignal(this.#options.signal, () => this.#takeAnyway('signal', 0));
+      if (this.#options.signal !== undefined) this.#awaitSignal(this.#options.signal);
       if (this.#options.sampling) this.#allocation.start();
-      this.#stopCaches = trackCaches(this.#options.window);
-      if (this.#options.track) this.#tracker = trackAll();
-      this.#updateAnnex();
+      if (this.#options.track) this.#tracker = require('../track/index.js').trackAll();
+      this.#publishAnnex();
       if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
-      this.#unanswer = answerPrimary(this);
+      // The primary of a cluster may ask.
+      if (process.send !== undefined) this.#unanswer = require('./cluster.js').answerPrimary(this);
     } catch (error) {
       this.stop();
       throw error;
@@ -139,10 +127,10 @@ class Watcher extends EventEmitter {
       hooks: { on: state.hooks, reason: this.#sampler.hooksOff },
       probes: this.#prober.stats(),
       snapshots: { taken: this.#snapshots.length, refused: this.#refused, list: [...this.#snapshots], refusals: [...this.#refusals] },
-      caches: reportCaches(state.caches),
+      caches: require('../report/caches.js').reportCaches(state.caches),
       reports: [...this.#reports],
       isolates: JSON.parse(requireNative().isolates()),
-      ...this.#cheapEvidence(),
+      ...this.#tracked(),
     };
   }
 
@@ -174,13 +162,13 @@ class Watcher extends EventEmitter {
     if (file !== undefined && (typeof file !== 'string' || file === '')) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `writeHeapProfile() takes a path; it is ${quote(file)}.`);
     const profile = this.#allocation.read();
     if (profile === null) throw new PlimsollError('ERR_PLIMSOLL_SAMPLING_OFF', `there is no allocation profile: ${this.#allocation.reason}; watch() with sampling on (PLIMSOLL_SAMPLING=true) and no other profiler.`);
-    return saveHeapProfile(profile, { dir: this.#dir, file });
+    return require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file });
   }
 
   /** Ends the watch; a second call does nothing. */
   stop() {
     if (this.#stopped) return;
-    this.#updateAnnex();
+    this.#publishAnnex();
     this.#stopped = true;
     this.#abort.abort();
     this.#unanswer?.();
@@ -213,9 +201,15 @@ class Watcher extends EventEmitter {
     }
   }
 
+  #awaitSignal(signal) {
+    const { SnapshotSignal } = require('./signal.js');
+    this.#signal = new SnapshotSignal(signal, () => this.#takeAnyway('signal', 0));
+  }
+
   #watchLimit() {
     const { maxFiles, maxBytes, cooldown, redact } = this.#options;
     try {
+      const { NearLimit } = require('./near-limit.js');
       this.#nearLimit = new NearLimit({ dir: this.#dir, maxFiles, maxBytes, cooldown, redact, nice: this.#nice });
     } catch (error) {
       this.#notes.push(`No snapshot will be taken near the heap's limit: ${error.message}`);
@@ -224,9 +218,10 @@ class Watcher extends EventEmitter {
 
   #onTick() {
     this.#prober.tick();
+    if (made.any) this.#stopCaches ??= require('../track/index.js').trackCaches();
     const last = this.#nearLimit?.poll() ?? null;
     if (last !== null) this.#onNearLimit(last);
-    if (this.#statePath !== undefined && ++this.#ticks % ANNEX_EVERY === 0) this.#updateAnnex();
+    if (++this.#ticks % ANNEX_EVERY === 0) this.#publishAnnex();
     if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
     for (const channel of this.#unreported) if (this.#sampled(channel)) this.#report(channel);
   }
@@ -237,7 +232,7 @@ class Watcher extends EventEmitter {
       case 'suspect':
         this.#allocatedEarlier = this.#allocation.read();
         this.#allocatedBefore = this.#allocation.begin();
-        this.#sampledSince = now();
+        this.#sampledSince = process.uptime();
         this.#emit('suspect', { channel, verdict });
         if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
         break;
@@ -280,10 +275,10 @@ class Watcher extends EventEmitter {
       this.#allocationSites = growth(null, profile);
     }
     if (!save || this.#options.report.length === 0) return;
-    this.#writingProfile = saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined }).then(
+    this.#writingProfile = require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined }).then(
       (written) => {
         this.#profile = written;
-        if (!this.#stopped) this.#updateAnnex();
+        if (!this.#stopped) this.#publishAnnex();
       },
       // Where a report cannot be written either, that is the error; here the sites are known all the same.
       (error) => void this.#notes.push(error.message),
@@ -292,7 +287,7 @@ class Watcher extends EventEmitter {
 
   /** Whether the sites tell what there is to tell. */
   #sampled(channel) {
-    return channel === 'native' || this.#allocation.state !== 'on' || now() - this.#sampledSince >= this.#options.window * SAMPLED;
+    return channel === 'native' || this.#allocation.state !== 'on' || (process.uptime() - this.#sampledSince) * 1000 >= this.#options.window * SAMPLED;
   }
 
   /** Reports a leak without snapshots. */
@@ -305,6 +300,7 @@ class Watcher extends EventEmitter {
   /** Starts a diagnosis, or leaves the one that is under way. */
   #begin(channel) {
     if (this.#stopped || channel === 'native' || (this.#diagnosis !== undefined && !this.#diagnosis.closed)) return;
+    const { Diagnosis } = require('./diagnosis.js');
     this.#diagnosis = new Diagnosis(channel, this.#options.window);
     if (!this.#busy) this.#advance();
   }
@@ -326,7 +322,7 @@ class Watcher extends EventEmitter {
           this.#busy = false;
           diagnosis.add(snapshot, watchedMs, value);
           this.#readAllocation(diagnosis.complete);
-          this.#updateAnnex();
+          this.#publishAnnex();
           this.#sampler.native.publish();
         },
         (error) => {
@@ -342,7 +338,7 @@ class Watcher extends EventEmitter {
         // Refused at the first suspicion: there is nothing to report yet.
         if (diagnosis.closed && JSON.parse(this.#sampler.native.verdict()).state !== 'leak') return undefined;
         diagnosis.closed = true;
-        return this.#conclude(diagnosis.channel, diagnosis.taken.map((snapshot) => snapshot.path));
+        return this.#conclude(diagnosis.channel, diagnosis.taken);
       })
       .catch((error) => this.#fail(error));
   }
@@ -352,7 +348,7 @@ class Watcher extends EventEmitter {
     const tMs = Math.round(process.uptime() * 1000);
     if (outcome === undefined) this.#refuse(tMs, 'near-limit', failure);
     else this.#took({ ...outcome, tMs, reason: 'near-limit' });
-    this.#updateAnnex();
+    this.#publishAnnex();
   }
 
   #took(snapshot) {
@@ -381,7 +377,7 @@ class Watcher extends EventEmitter {
     const tMs = Math.round(process.uptime() * 1000);
     native.setCause('snapshot');
     this.#taking++;
-    this.#updateAnnex();
+    this.#publishAnnex();
     try {
       const { maxFiles, maxBytes, redact } = this.#options;
       const given = { dir: this.#dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice: this.#nice, ...options };
@@ -393,65 +389,50 @@ class Watcher extends EventEmitter {
       this.#taking--;
       if (!this.#stopped) {
         native.setCause('natural');
-        this.#updateAnnex();
+        this.#publishAnnex();
         native.publish();
       }
     }
   }
 
   /** Analyses what was taken and reports; under `plimsoll run` that is the parent's work. */
-  async #conclude(channel, paths) {
+  async #conclude(channel, snapshots) {
     if (this.#stopped || this.#statePath !== undefined) return;
-    const notes = [];
-    const analysis = paths.length === 0 ? undefined : await this.#analyse(paths, channel, notes);
+    const found = snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
     await this.#writingProfile;
     if (this.#stopped) return;
-    const report = buildReport({ state: this.#state(), analysis, notes });
-    const files = await writeReport(report, { dir: this.#dir, formats: this.#options.report });
+    if (found.error !== undefined) this.#fail(found.error);
+    const notes = found.note === undefined ? [] : [found.note];
+    const { report, files } = await evidence().report({ state: this.#state(), analysis: found.analysis, notes }, { dir: this.#dir, formats: this.#options.report });
     this.#reports.push(...files);
     if (this.#log.enabled) this.#log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#emit('report', report, files);
   }
 
-  /** In a process of its own, and only where that has room beside the service. */
-  async #analyse(paths, channel, notes) {
-    const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
-    const needed = this.#snapshots.filter(({ path: file }) => paths.includes(file)).reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
-    const room = requireNative().memoryRoom();
-    if (room !== null && room < needed) {
-      notes.push(`The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.`);
-      return undefined;
-    }
-    try {
-      return await require('../report/analyze.js').analyze(paths, { signal: this.#abort.signal, channel, unref: true });
-    } catch (error) {
-      notes.push(`The snapshots could not be analysed here (${error.message}); ${elsewhere}.`);
-      if (!this.#stopped) this.#fail(error);
-      return undefined;
-    }
+  /** What is known without a snapshot. */
+  #tracked() {
+    const { state, reason } = this.#allocation;
+    return { ...evidence().tracked(), allocation: { state, reason, sites: this.#allocationSites, profile: this.#profile } };
   }
 
-  /** What costs nothing to know: what is tracked. */
-  #cheapEvidence() {
-    const { state, reason } = this.#allocation;
-    return { trackers: reportTrackers(sources()), trackerSuspects: suspects(), allocation: { state, reason, sites: this.#allocationSites, profile: this.#profile } };
+  /** For who reads the published state. */
+  #publishAnnex() {
+    if (this.#statePath !== undefined) this.#updateAnnex();
   }
 
   #updateAnnex() {
     try {
       const annex = {
-        node: process.version,
+        ...evidence().identity(),
         uptimeAtWatch: this.#uptimeAtWatch,
-        process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: safeCwd(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
         limit: this.#options.limit ?? null,
         dir: this.#dir,
         snapshots: this.#snapshots,
         taking: this.#taking > 0,
         diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
         refusals: this.#refusals,
-        addons: loadedAddons(),
         notes: this.#notes,
-        ...this.#cheapEvidence(),
+        ...this.#tracked(),
       };
       this.#sampler.native.setAnnex(JSON.stringify(annex));
     } catch (error) {
@@ -484,26 +465,6 @@ class Watcher extends EventEmitter {
 
 /** Beyond this share of a limit the next peak may be the end. */
 const CRITICAL_SHARE = 0.95;
-
-/** Where Node itself would write a snapshot. */
-function diagnosticDir() {
-  const flag = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')].find((arg) => arg.startsWith('--diagnostic-dir='));
-  return flag === undefined ? safeCwd() : flag.slice('--diagnostic-dir='.length);
-}
-
-function safeCwd() {
-  try {
-    return process.cwd();
-  } catch {
-    return os.tmpdir();
-  }
-}
-
-/** Names of other packages' native addons: the candidates for memory that no snapshot shows. */
-function loadedAddons() {
-  const files = Object.keys(require.cache).filter((file) => file.endsWith('.node') && !path.basename(file).startsWith('plimsoll.'));
-  return files.map((file) => /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1] ?? path.basename(file));
-}
 
 /**
  * Begins the watch over this isolate. One runs in each: called again, it returns the one that runs

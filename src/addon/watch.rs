@@ -134,9 +134,15 @@ impl IsolateWatch {
     }
 
     /// Brings the figures of this thread; the result has bit 1 for notices, bit 2 for a probe.
-    /// With the hooks on, `heap` is not needed.
+    /// With the hooks on, `heap` and the loop's `utilisation` are not needed; `rss` only without procfs.
     #[napi(catch_unwind)]
-    pub fn tick(&self, heap: Option<NodeHeap>, utilisation: f64, requests: f64, rss: f64) -> u32 {
+    pub fn tick(
+        &self,
+        requests: f64,
+        rss: Option<f64>,
+        heap: Option<NodeHeap>,
+        utilisation: Option<f64>,
+    ) -> u32 {
         let Some(monitor) = &self.monitor else { return 0 };
         let heap = match (&heap, self.isolate) {
             (Some(heap), _) => Some(HeapStatistics::from(heap)),
@@ -145,7 +151,8 @@ impl IsolateWatch {
             (None, None) => None,
         };
         if let Some(heap) = heap {
-            self.record.tick(&heap, utilisation, requests as u64, rss as u64);
+            let rss = rss.map_or(0, |rss| rss as u64);
+            self.record.tick(&heap, utilisation.unwrap_or(f64::NAN), requests as u64, rss);
         }
         let notices = if monitor.has_notices() { NOTICES } else { 0 };
         let probe = if monitor.take_probe() { PROBE } else { 0 };

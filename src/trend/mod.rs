@@ -76,7 +76,7 @@ pub struct Reading {
     pub native: Option<u64>,
     /// Bytes allocated on the heap since the start, never falling: the load where no requests are known.
     pub allocated: u64,
-    /// Event loop utilisation since the last reading, 0 to 1.
+    /// Event loop utilisation since the last reading, 0 to 1: the load where allocation is not known either.
     pub utilisation: Option<f64>,
     /// Requests served since the start, never falling: the load where an HTTP server is observed.
     pub requests: Option<u64>,
@@ -134,7 +134,7 @@ pub struct Point {
     pub t: u64,
     /// The floor, bytes.
     pub min: u64,
-    /// Work per second while the bucket was open: requests, or bytes allocated.
+    /// Work per second while the bucket was open: requests, or bytes allocated, or milliseconds that the loop was busy.
     pub load: f64,
 }
 
@@ -170,16 +170,17 @@ impl Trend {
         let native = r.native.map(|native| native.saturating_add_signed(-self.native_offset));
         let tracks = self.tracks(r.t);
         let before = tracks.read.replace(*r).unwrap_or(*r);
+        let interval = r.t.saturating_sub(before.t);
         let work = match (r.requests, before.requests) {
-            (Some(now), Some(then)) if now > 0 => now.saturating_sub(then),
-            _ => r.allocated.saturating_sub(before.allocated),
+            (Some(now), Some(then)) if now > 0 => now.saturating_sub(then) as f64,
+            _ if r.allocated > 0 => r.allocated.saturating_sub(before.allocated) as f64,
+            _ => r.utilisation.unwrap_or(0.0) * interval as f64,
         };
         for track in [&mut tracks.heap, &mut tracks.external, &mut tracks.native] {
-            track.floor.add_work(before.t, r.t, work as f64);
+            track.floor.add_work(before.t, r.t, work);
         }
         tracks.heap.observe(r.t, r.heap_used);
         tracks.external.observe(r.t, r.external);
-        let interval = r.t.saturating_sub(before.t);
         if tracks.collected.is_some_and(|t| r.t.saturating_sub(t) <= SWEPT_WITHIN * interval) {
             tracks.external.observe_floor(r.t, r.external);
         }

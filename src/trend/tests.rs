@@ -434,3 +434,24 @@ proptest! {
         prop_assert!(events.iter().all(|(_, e)| !matches!(e, Event::Leak(_))), "{:?}", events);
     }
 }
+
+#[test]
+fn where_neither_requests_nor_allocation_are_known_the_loop_tells_the_load() {
+    let ends = |known: bool| {
+        let config = Config::new(30_000, 1000).unwrap().with_probe_budget(0.0).unwrap();
+        let mut trend = Trend::new(config, LIMITS);
+        for second in 0..120 {
+            let (t, busy) = (second * 1000, 0.2 + 0.006 * second as f64);
+            trend.reading(&Reading {
+                t,
+                rss: ((100.0 + busy * 250.0) * MB) as u64,
+                native: Some(((60.0 + busy * 250.0) * MB) as u64),
+                utilisation: known.then_some(busy),
+                ..Reading::default()
+            });
+            trend.advance(t);
+        }
+        trend.verdict().state
+    };
+    assert_eq!((ends(true), ends(false)), (State::FollowsLoad, State::Leak));
+}

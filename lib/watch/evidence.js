@@ -1,0 +1,67 @@
+'use strict';
+// What a watch has to show beside the sampler's figures, and the report that is made of it. None of this is loaded
+// until it is asked for.
+
+const os = require('node:os');
+const path = require('node:path');
+const { requireNative } = require('../native.js');
+const { analyze } = require('../report/analyze.js');
+const { writeReport } = require('../report/files.js');
+const { buildReport } = require('../report/report.js');
+const { reportTrackers } = require('../report/trackers.js');
+const { bytes } = require('../report/units.js');
+const { sources, suspects } = require('../track/index.js');
+const { workingDir } = require('./directories.js');
+
+/** Memory that the analyzer takes: of the files' bytes, and beside them. */
+const ANALYSIS_FACTOR = 1.3;
+const ANALYSIS_BASE = 96 * 2 ** 20;
+
+/** What costs nothing to know: what is tracked. */
+const tracked = () => ({ trackers: reportTrackers(sources()), trackerSuspects: suspects() });
+
+/** Which process this is. */
+const identity = () => ({
+  node: process.version,
+  process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: workingDir(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
+  addons: loadedAddons(),
+});
+
+/** Names of other packages' native addons: the candidates for memory that no snapshot shows. */
+function loadedAddons() {
+  const files = Object.keys(require.cache).filter((file) => file.endsWith('.node') && !path.basename(file).startsWith('plimsoll.'));
+  return files.map((file) => /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1] ?? path.basename(file));
+}
+
+/**
+ * Analyses snapshots in a process of its own, and only where that has room beside the service.
+ * @param {Array<{path: string, bytes: number}>} snapshots
+ * @param {{ channel: string, signal: AbortSignal }} options
+ * @returns {Promise<{ analysis?: object, note?: string, error?: Error }>} the note says why there is no analysis
+ */
+async function analyseBeside(snapshots, { channel, signal }) {
+  const paths = snapshots.map((snapshot) => snapshot.path);
+  const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
+  const needed = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
+  const room = requireNative().memoryRoom();
+  if (room !== null && room < needed) {
+    return { note: `The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.` };
+  }
+  try {
+    return { analysis: await analyze(paths, { signal, channel, unref: true }) };
+  } catch (error) {
+    return { error, note: `The snapshots could not be analysed here (${error.message}); ${elsewhere}.` };
+  }
+}
+
+/**
+ * @param {{ state: object, analysis?: object, notes: string[] }} found
+ * @param {{ dir: string, formats: string[] }} where
+ * @returns {Promise<{ report: object, files: string[] }>}
+ */
+async function report(found, where) {
+  const made = buildReport(found);
+  return { report: made, files: await writeReport(made, where) };
+}
+
+module.exports = { tracked, identity, analyseBeside, report };
