@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::Hash;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -68,18 +69,32 @@ fn holders(scene: &Scene, node: Node, is_old: &dyn Fn(Node) -> bool) -> Vec<(u32
         let cost = step_cost(scene, retainer.from, &retainer.edge)?;
         Some((cost + if is_old(retainer.from) { 0 } else { 40 }, retainer))
     };
-    let mut holders: Vec<_> = scene.snapshot.retainers(node).filter_map(priced).collect();
+    let class = |of: &Retainer| (scene.snapshot.name_index(of.from), of.edge.kind);
+    let mut holders = Vec::new();
+    for retainer in scene.snapshot.retainers(node) {
+        holders.extend(priced(retainer));
+        // There may be millions.
+        if holders.len() == 2 * MAX_RETAINERS {
+            keep_cheapest(&mut holders, class);
+        }
+    }
     if holders.len() > MAX_RETAINERS {
-        holders.sort_by_key(|(cost, _)| *cost);
-        let mut alike: FxHashMap<(u32, EdgeKind), usize> = FxHashMap::default();
-        holders.retain(|(_, Retainer { from, edge })| {
-            let alike = alike.entry((scene.snapshot.name_index(*from), edge.kind)).or_default();
-            *alike += 1;
-            *alike <= MAX_ALIKE
-        });
-        holders.truncate(MAX_RETAINERS);
+        keep_cheapest(&mut holders, class);
     }
     holders
+}
+
+/// Keeps the cheapest, and of each class only so many; the earlier of two that cost the same. Done after each part of a
+/// list it keeps the same as once for the whole.
+fn keep_cheapest<T, C: Hash + Eq>(priced: &mut Vec<(u32, T)>, class: impl Fn(&T) -> C) {
+    priced.sort_by_key(|(cost, _)| *cost);
+    let mut counts: FxHashMap<C, usize> = FxHashMap::default();
+    priced.retain(|(_, thing)| {
+        let alike = counts.entry(class(thing)).or_default();
+        *alike += 1;
+        *alike <= MAX_ALIKE
+    });
+    priced.truncate(MAX_RETAINERS);
 }
 
 /// The reference that leads from outside to a chain of objects of one class (a linked list, timers, listeners), where the
@@ -188,4 +203,33 @@ fn step_cost(scene: &Scene, from: Node, edge: &Edge) -> Option<u32> {
         _ => 14,
     };
     Some(holder + reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_cheapest_of_the_parts_are_those_of_the_whole(
+            drawn in prop::collection::vec((0u32..60, 0u8..14), 0..9000), part in MAX_RETAINERS + 1..4 * MAX_RETAINERS,
+        ) {
+            let all: Vec<(u32, (u8, usize))> =
+                drawn.into_iter().enumerate().map(|(at, (cost, class))| (cost, (class, at))).collect();
+            let mut whole = all.clone();
+            keep_cheapest(&mut whole, |thing| thing.0);
+            let mut parts = Vec::new();
+            for each in all {
+                parts.push(each);
+                if parts.len() == part {
+                    keep_cheapest(&mut parts, |thing| thing.0);
+                }
+            }
+            keep_cheapest(&mut parts, |thing| thing.0);
+            prop_assert!(whole.len() <= MAX_RETAINERS);
+            prop_assert_eq!(parts, whole);
+        }
+    }
 }
