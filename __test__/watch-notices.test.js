@@ -3,6 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const Module = require('node:module');
 const isolate = require('../lib/watch/isolate.js');
 
 let sampler;
@@ -43,4 +44,22 @@ test('a leak that has levelled off before it was reported is not reported', { ti
   sampler.tick();
   await new Promise(setImmediate);
   assert.equal(reports.length, 1);
+});
+
+test('a leak is told where the files that say more have been deleted meanwhile', { timeout: 300_000 }, async (t) => {
+  const { watcher } = watched(t);
+  const load = Module._load;
+  t.mock.method(Module, '_load', function (request, ...rest) {
+    if (/\b(sites|evidence)\.js$/.test(request)) throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
+    return load.call(this, request, ...rest);
+  });
+  const told = [];
+  watcher.on('leak', ({ channel }) => told.push(channel));
+  watcher.on('error', ({ code }) => told.push(code));
+  notices(['suspect', 'heap']);
+  const kept = Array.from({ length: 200_000 }, (_, n) => ({ n }));
+  notices(['leak', 'heap']);
+  assert.equal(kept.length, 200_000);
+  assert.deepEqual(told, ['MODULE_NOT_FOUND', 'heap']);
+  assert.equal(watcher.health().ok, true, 'health needs none of them');
 });

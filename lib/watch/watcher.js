@@ -266,6 +266,15 @@ class Watcher extends EventEmitter {
 
   /** Which sites allocated what has stayed since the suspicion; `save`: and the whole of it beside the report. */
   #readAllocation(save) {
+    try {
+      this.#readSites(save);
+    } catch (error) {
+      // A deploy may have deleted what is loaded here; the leak is told all the same.
+      this.#fail(error);
+    }
+  }
+
+  #readSites(save) {
     let profile = this.#allocation.read();
     if (profile === null) return;
     this.#allocationSites = growth(this.#allocatedBefore, profile);
