@@ -46,3 +46,20 @@ test('what is no snapshot is refused with a code and a hint', async () => {
   await assert.rejects(analyzeSnapshots([path.join(dir, 'none')]), { code: 'ERR_PLIMSOLL_SNAPSHOT_IO', message: /none: .*check its path/ });
   assert.throws(() => analyzeSnapshots(['x'], 'nonsense'), { code: 'ERR_PLIMSOLL_INVALID_OPTION' });
 });
+
+const keptByTheTest = [];
+
+test('what grew little since the second snapshot is a leak where their names say that little time went by', async () => {
+  const taken = [100, 20_000, 2000].map((count, at) => {
+    for (let n = 0; n < count; n++) keptByTheTest.push({ n, text: `entry ${n}` });
+    return v8.writeHeapSnapshot(path.join(dir, `grown-${at}.heapsnapshot`));
+  });
+  const found = async (...times) => {
+    const named = times.map((time, at) => path.join(dir, `Heap.20261121.${time}.1.0.00${at}.heapsnapshot`));
+    taken.forEach((each, at) => fs.copyFileSync(each, named[at]));
+    const { suspects } = JSON.parse(await analyzeSnapshots(named));
+    return suspects.some(({ name }) => name === 'keptByTheTest');
+  };
+  assert.equal(await found('080000', '090000', '100000'), false, 'a warm-up');
+  assert.equal(await found('080000', '090000', '090500'), true);
+});

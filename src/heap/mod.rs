@@ -33,6 +33,7 @@ mod sizes;
 mod snapshot;
 mod strings;
 mod summary;
+mod taken;
 mod weak_map;
 
 pub use error::Error;

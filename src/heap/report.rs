@@ -8,10 +8,10 @@ use super::leak::{Names, Suspect, Suspects, suspects};
 use super::parallel::{self, both};
 use super::progress::{Phase, Whole};
 use super::summary::{Summary, summary};
-use super::{Error, Report, Result, Snapshot, read};
+use super::{Error, Report, Result, Snapshot, read, taken};
 
 /// What the caller may choose.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Options {
     /// How many suspects at most; 10 unless given.
@@ -20,6 +20,9 @@ pub struct Options {
     pub path: Option<u32>,
     /// The channel that grew, where the caller knows it.
     pub channel: Option<Channel>,
+    /// Seconds from each snapshot to the next; empty where that is not known.
+    #[serde(skip)]
+    pub intervals: Vec<u64>,
 }
 
 /// Where memory grew.
@@ -85,7 +88,8 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
     if whole.say(Phase::Comparing).is_break() {
         return Err(Error::Cancelled);
     }
-    let Findings { suspects, notes, summary } = describe(&snapshots, options);
+    let options = Options { intervals: taken::intervals(&paths), ..options.clone() };
+    let Findings { suspects, notes, summary } = describe(&snapshots, &options);
     let snapshots = paths.iter().zip(&snapshots).map(|(path, snapshot)| Source {
         path: path.display().to_string(),
         bytes: snapshot.bytes(),
@@ -115,7 +119,7 @@ pub fn describe(snapshots: &[Snapshot], options: &Options) -> Findings {
     let last = &snapshots[snapshots.len() - 1];
     let most = options.top.unwrap_or(10);
     let (Suspects { suspects, notes }, summary) =
-        both(|| suspects(snapshots, most, options.channel), || summary(last, most));
+        both(|| suspects(snapshots, most, options), || summary(last, most));
     Findings { suspects, notes, summary }
 }
 

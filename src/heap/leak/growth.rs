@@ -66,11 +66,13 @@ pub(super) struct Series<'s> {
     counterparts: Vec<Counterparts>,
     /// For each snapshot whether a node is in all of them.
     skeletons: Vec<Vec<bool>>,
+    /// Seconds from each snapshot to the next, where they are known.
+    intervals: &'s [u64],
 }
 
 impl<'s> Series<'s> {
     /// Compares two snapshots or more.
-    pub fn new(snapshots: &'s [Snapshot]) -> Self {
+    pub fn new(snapshots: &'s [Snapshot], intervals: &'s [u64]) -> Self {
         let (last, earlier) = (&snapshots[snapshots.len() - 1], &snapshots[..snapshots.len() - 1]);
         let identities = by_odd_id(last);
         let counterparts = parallel::map(earlier.iter().collect(), |snapshot| {
@@ -93,7 +95,7 @@ impl<'s> Series<'s> {
             }
         }
         skeletons.push(in_all);
-        Series { snapshots, counterparts, skeletons }
+        Series { snapshots, counterparts, skeletons, intervals }
     }
 
     /// Whether equal ids meant equal objects in some of the snapshots and not in others.
@@ -289,23 +291,42 @@ impl<'s> Series<'s> {
         items
     }
 
-    /// Rises in each interval: by no less in the last than two fifths of the one before, since warm-up slows down; by no
-    /// more than eight times of it, since a leak does not leap; and by more than what is replaced at the same time.
+    /// Goes on rising, and by more than what is replaced at the same time.
     fn rises(&self, growth: &Growth) -> bool {
         let bytes = &growth.bytes;
         let grown = growth.grown();
         let steps: Vec<u64> =
             bytes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
-        if is_system(self.last(), growth.thing) {
-            return false;
-        }
-        let rises = steps.iter().all(|&step| step > 0)
-            && steps
-                .windows(2)
-                .all(|pair| pair[1] as f64 >= 0.4 * pair[0] as f64 && pair[0] >= pair[1] / 8);
         let last = bytes.last().copied().unwrap_or(0);
-        rises && grown >= NOISE && grown as f64 >= 0.25 * last as f64
+        !is_system(self.last(), growth.thing)
+            && goes_on(&steps, self.intervals)
+            && grown >= NOISE
+            && grown as f64 >= 0.25 * last as f64
     }
+}
+
+/// Rises in each interval: by no less in the last than two fifths of the one before, since warm-up slows down; by no
+/// more than eight times of it, since a leak does not leap. Where an interval is known to be far shorter or longer than
+/// the one before, so much less or more is enough.
+fn goes_on(steps: &[u64], intervals: &[u64]) -> bool {
+    steps.iter().all(|&step| step > 0)
+        && steps.windows(2).enumerate().all(|(at, pair)| {
+            let ratio = intervals.get(at..at + 2).map_or(1.0, |pair| uneven(pair[0], pair[1]));
+            pair[1] as f64 >= 0.4 * ratio.min(1.0) * pair[0] as f64
+                && pair[0] as f64 * ratio.max(1.0) >= (pair[1] / 8) as f64
+        })
+}
+
+/// How much longer the second interval is, seconds; 1 where they are near enough, or too short to say.
+fn uneven(first: u64, second: u64) -> f64 {
+    const SHORTEST: u64 = 60;
+    const NEAR: f64 = 2.0;
+    const FURTHEST: f64 = 10.0;
+    if first.min(second) < SHORTEST {
+        return 1.0;
+    }
+    let ratio = second as f64 / first as f64;
+    if ratio.max(1.0 / ratio) < NEAR { 1.0 } else { ratio.clamp(1.0 / FURTHEST, FURTHEST) }
 }
 
 /// Whether two slots are two ways to one entry: an object's property, and the store that its properties lie in.
@@ -355,7 +376,11 @@ mod tests {
     use super::*;
 
     fn growths(snapshots: &[Snapshot]) -> Vec<(String, u64, Vec<u64>)> {
-        let series = Series::new(snapshots);
+        growths_within(snapshots, &[])
+    }
+
+    fn growths_within(snapshots: &[Snapshot], intervals: &[u64]) -> Vec<(String, u64, Vec<u64>)> {
+        let series = Series::new(snapshots, intervals);
         let last = &snapshots[snapshots.len() - 1];
         let named = |growth: &Growth| {
             let variable = last.retainers(growth.thing).next().unwrap();
@@ -386,6 +411,26 @@ mod tests {
             assert!(found.is_empty(), "{turns:?}: {found:?}");
         }
         assert_eq!(growths(&[200, 400, 500].map(|turns| program(turns).snapshot())).len(), 1);
+    }
+
+    #[test]
+    fn snapshots_that_were_taken_unevenly_are_no_warm_up() {
+        let late = [200, 600, 650].map(|turns| program(turns).snapshot());
+        assert!(growths(&late).is_empty());
+        assert_eq!(growths_within(&late, &[2400, 300]).len(), 1);
+        let early = [200, 220, 620].map(|turns| program(turns).snapshot());
+        assert!(growths(&early).is_empty());
+        assert_eq!(growths_within(&early, &[120, 2400]).len(), 1);
+    }
+
+    #[test]
+    fn intervals_only_excuse_what_they_explain() {
+        assert!(!goes_on(&[100, 10], &[2400, 2400]), "even ones excuse nothing");
+        assert!(!goes_on(&[100, 30], &[2400, 1300]), "nor do those that are nearly so");
+        assert!(!goes_on(&[100, 10], &[50, 5]), "nor those of seconds, which names tell roughly");
+        assert!(!goes_on(&[1000, 30], &[86_400, 60]), "a day's warm-up has its last minute");
+        assert!(goes_on(&[100, 60], &[300, 3000]), "a leak slows down with its load");
+        assert!(!goes_on(&[100, 0], &[2400, 300]));
     }
 
     /// Sessions that a Map and an array hold.

@@ -30,7 +30,7 @@ mod wasm;
 use serde::Serialize;
 
 use super::parallel::both;
-use super::report::Channel;
+use super::report::{Channel, Options};
 use super::{Node, Snapshot};
 use causes::{Detail, Finding};
 use count::Count;
@@ -98,19 +98,19 @@ pub struct Suspects {
 }
 
 /// Compares snapshots of one process, oldest first. One alone shows what is large, not what grows.
-pub fn suspects(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
+pub fn suspects(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     let found = match snapshots {
         [] => Suspects { suspects: Vec::new(), notes: Vec::new() },
         [one] => Suspects {
             suspects: single::suspects(one, most),
             notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
         },
-        _ => compare(snapshots, most, channel),
+        _ => compare(snapshots, most, options),
     };
     Suspects { suspects: found.suspects.into_iter().map(Suspect::finish).collect(), ..found }
 }
 
-fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Suspects {
+fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     let mut notes = Vec::new();
     if snapshots.len() == 2 {
         notes.push(
@@ -118,7 +118,7 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
         );
     }
     let last = &snapshots[snapshots.len() - 1];
-    let series = Series::new(snapshots);
+    let series = Series::new(snapshots, &options.intervals);
     if series.is_mixed() {
         notes.push("these snapshots do not number objects alike: one was not taken as the others were, or of another process; objects were matched by their paths, which may miss some".to_owned());
     }
@@ -154,7 +154,7 @@ fn compare(snapshots: &[Snapshot], most: usize, channel: Option<Channel>) -> Sus
     if suspects.first().is_some_and(|first| !first.is_registry_of_node()) {
         suspects.retain(|suspect| !suspect.is_registry_of_node());
     }
-    if channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
+    if options.channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
         wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
     }
     suspects.truncate(most);
