@@ -11,6 +11,9 @@ use rustc_hash::FxHashMap;
 
 use super::super::{EdgeKind, EdgeName, Node, NodeKind, Snapshot};
 
+/// Of a class that roots hold one in so many may have come or gone, and the rest be known by their order.
+const FEW: usize = 8;
+
 /// No counterpart.
 pub(super) const NONE: Node = Node::MAX;
 
@@ -256,17 +259,51 @@ impl<'a> ByName<'a> {
         for at in 0..aligned {
             self.pair(ours[at].1, theirs[at].1);
         }
-        let (ours, theirs) = (&ours[aligned..], &theirs[aligned..]);
-        if ours.is_empty() || theirs.is_empty() {
-            return;
+        if aligned < ours.len().min(theirs.len()) {
+            let mut by_key: FxHashMap<Key, Node> = FxHashMap::default();
+            for &(key, node) in &ours[aligned..] {
+                by_key.entry(key).or_insert(node);
+            }
+            for (key, node) in &theirs[aligned..] {
+                if let Some(counterpart) = by_key.remove(key) {
+                    self.pair(counterpart, *node);
+                }
+            }
         }
-        let mut by_key: FxHashMap<Key, Node> = FxHashMap::default();
-        for &(key, node) in ours {
-            by_key.entry(key).or_insert(node);
+        if self.later.kind(later) == NodeKind::Synthetic {
+            self.pair_in_order(earlier, later);
         }
-        for (key, node) in theirs {
-            if let Some(counterpart) = by_key.remove(key) {
-                self.pair(counterpart, *node);
+    }
+
+    /// What V8's roots hold (its handles, of sockets say) is numbered by its place in a list, and whatever comes or goes
+    /// before it moves it: the rest of each class is paired in the order of the list, if it is about as many.
+    fn pair_in_order(&mut self, earlier: Node, later: Node) {
+        let held = |snapshot: &Snapshot, root: Node| -> Vec<Node> {
+            let edges = snapshot.edges(root).filter(|edge| edge.kind != EdgeKind::Weak);
+            edges.map(|edge| edge.to).collect()
+        };
+        let mut classes: FxHashMap<(NodeKind, u32), [Vec<Node>; 2]> = FxHashMap::default();
+        for node in held(self.earlier, earlier) {
+            if !self.taken[node as usize] {
+                let class = (self.earlier.kind(node), self.earlier_name(node));
+                classes.entry(class).or_default()[0].push(node);
+            }
+        }
+        for node in held(self.later, later) {
+            let name = self.strings[1][self.later.name_index(node) as usize];
+            if self.found[node as usize] == NONE
+                && let Some(alike) = classes.get_mut(&(self.later.kind(node), name))
+            {
+                alike[1].push(node);
+            }
+        }
+        let mut classes: Vec<[Vec<Node>; 2]> = classes.into_values().collect();
+        classes.sort_unstable();
+        for [ours, theirs] in classes {
+            if ours.len().abs_diff(theirs.len()) * FEW <= ours.len() {
+                for (earlier, later) in ours.into_iter().zip(theirs) {
+                    self.pair(earlier, later);
+                }
             }
         }
     }
@@ -344,6 +381,41 @@ mod tests {
         let (right, wrong) = right_and_wrong(&earlier, &later, &found);
         assert!(right >= 5 + 1000 + 600, "{right}");
         assert_eq!(wrong, 0);
+    }
+
+    /// Sockets that only V8's list of handles leads to, after others in it.
+    fn handles(before: usize, sockets: std::ops::Range<usize>) -> Snapshot {
+        let mut graph = program(20);
+        let list = graph.node("synthetic", "(Global handles)", 1, 0);
+        graph.edge(0, "element", "9", list);
+        let others = (0..before).map(|_| (graph.node("object", "Timeout", 1, 32), None));
+        let mut all: Vec<_> = others.collect();
+        all.extend(sockets.map(|n| (graph.node("object", "TCP", 1, 32), Some(n))));
+        for (place, (handle, socket)) in all.into_iter().enumerate() {
+            graph.edge(list, "internal", &place.to_string(), handle);
+            if let Some(n) = socket {
+                let socket = graph.node("object", &format!("Socket {n}"), 1, 512);
+                graph.edge(handle, "property", "owner", socket);
+            }
+        }
+        graph.renumbered(1 + 1_000_000 * before as u32).snapshot()
+    }
+
+    #[test]
+    fn handles_are_known_by_their_order_wherever_in_the_list_they_are() {
+        let sockets = |earlier: &Snapshot, later: &Snapshot| {
+            let found = Counterparts::find(earlier, later, &by_odd_id(later));
+            assert_eq!(right_and_wrong(earlier, later, &found).1, 0);
+            let is_socket = |node: &Node| later.raw_name(*node).starts_with(b"Socket");
+            later
+                .nodes()
+                .filter(|node| is_socket(node) && found.earlier[*node as usize] != NONE)
+                .count()
+        };
+        assert_eq!(sockets(&handles(7, 0..3), &handles(3, 0..3)), 3);
+        assert_eq!(sockets(&handles(7, 0..3), &handles(12, 0..3)), 3);
+        assert_eq!(sockets(&handles(30, 0..16), &handles(3, 0..18)), 16, "two have come");
+        assert_eq!(sockets(&handles(30, 0..4), &handles(3, 0..8)), 0, "which four?");
     }
 
     #[test]
