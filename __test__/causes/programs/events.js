@@ -297,5 +297,58 @@ add('resolvers: async frames in a bundle', {
     import { $lock } from './$lib.js';
     drive((i) => { $lock(i); });`,
 }, { cause: ['promises', 'set', 'closure'], name: ['$waiters', '$lock'], file: '$lib.js', line: true, advice: /settle each/ }, 'bundle');
+add('resolvers: deferreds in a linked queue of a pool', {
+  '$pool.js': `
+    class $Deferred {
+      constructor() {
+        this.$settled = new Promise((resolve, reject) => { this.resolve = resolve; this.reject = reject; }); //@
+      }
+    }
+    class $Pool {
+      $first = null;
+      $last = null;
+      $lent = 0;
+      acquire() {
+        const deferred = new $Deferred();
+        if (this.$lent++ < 4) deferred.resolve({});
+        else {
+          const entry = { deferred, before: this.$last, after: null };
+          if (this.$last === null) this.$first = entry; else this.$last.after = entry;
+          this.$last = entry;
+        }
+        return deferred.$settled;
+      }
+    }
+    exports.$pool = new $Pool(); //@`,
+  'main.js': `
+    const { $pool } = require('./$pool.js');
+    async function query(i) { const row = ${record}; await $pool.acquire(); return row; } // nobody gives back what was lent
+    drive((i) => { query(i); });`,
+}, { cause: ['promises', 'object', 'array', 'other'], name: ['$settled', '$first', '$last', '$pool'], file: '$pool.js', line: false, advice: /settle each/ });
+
+// ------------------------------------------------------------------ what only a handle of Node's holds
+add('listeners: of each request on its keep-alive connection', {
+  '$audit.js': `
+    let i = 0;
+    module.exports = (req, res, next) => {
+      i++;
+      const entry = ${record};
+      req.socket.on('close', () => { if (!res.writableEnded) console.log(entry); }); //@
+      next();
+    };`,
+  'main.js': `
+    process.removeAllListeners('warning');
+    const http = require('node:http');
+    const $audit = require('./$audit.js');
+    const server = http.createServer((req, res) => $audit(req, res, () => res.end('ok')));
+    server.keepAliveTimeout = 0;
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 3 });
+    server.listen(0, '127.0.0.1', () => {
+      const get = () => new Promise((resolve, reject) => {
+        http.get({ port: server.address().port, host: '127.0.0.1', agent }, (res) => { res.resume(); res.on('end', resolve); }).on('error', reject);
+      });
+      drive(() => Promise.all([get(), get(), get()]), { scale: 0.5 });
+    });`,
+}, { cause: ['listeners'], name: ['close'], file: '$audit.js', line: true });
 
 module.exports = programs;

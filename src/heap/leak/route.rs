@@ -148,9 +148,18 @@ pub(super) fn before_chain(scene: &Scene, mut steps: Vec<Step>) -> Vec<Step> {
 fn is_top(scene: &Scene, node: Node) -> bool {
     match scene.snapshot.kind(node) {
         NodeKind::Synthetic => true,
-        NodeKind::Object if scene.is_context(node) => scene.is_module_context(node),
+        NodeKind::Object if scene.is_context(node) => {
+            scene.is_module_context(node) && !resolves(scene, node)
+        }
         _ => is_global(scene, node) || is_module(scene, node),
     }
+}
+
+/// Whether a context is that of the two functions by which V8 has a promise settled: whoever holds them has more to say.
+fn resolves(scene: &Scene, context: Node) -> bool {
+    scene
+        .internal(context, "extension")
+        .is_some_and(|promise| scene.snapshot.raw_name(promise) == b"Promise")
 }
 
 /// The global object: `global` on Node 20 to 24, `global (global*)` on 26.
@@ -209,7 +218,27 @@ fn step_cost(scene: &Scene, from: Node, edge: &Edge) -> Option<u32> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::graphs::program;
     use super::*;
+
+    #[test]
+    fn the_way_to_a_promise_does_not_end_at_what_settles_it() {
+        let mut graph = program(20);
+        let pool = graph.node("object", "Pool", 700_001, 32);
+        graph.edge(2, "context", "pool", pool);
+        let resolve = graph.node("closure", "", 700_003, 64);
+        graph.edge(pool, "property", "resolve", resolve);
+        let state = graph.node("object", "system / Context", 700_005, 40);
+        graph.edge(resolve, "internal", "context", state);
+        let promise = graph.node("object", "Promise", 700_007, 56);
+        graph.edge(state, "internal", "extension", promise);
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let promise = snapshot.by_id(700_007).unwrap();
+        let steps = route(&Scene::new(&snapshot), promise, &|_| true);
+        let names: Vec<_> = steps.iter().map(|step| snapshot.edge_name(&step.edge)).collect();
+        assert_eq!(names, ["pool", "resolve", "context", "extension"]);
+    }
 
     proptest! {
         #[test]
