@@ -14,6 +14,7 @@ isolate.IsolateSampler = class extends isolate.IsolateSampler {
   }
 };
 const { watch } = require('..');
+const { native } = require('../lib/native.js');
 
 const notices = (...list) => sampler.notices(list.map(([kind, channel]) => ({ kind, channel, t: 0 })));
 
@@ -62,4 +63,15 @@ test('a leak is told where the files that say more have been deleted meanwhile',
   assert.equal(kept.length, 200_000);
   assert.deepEqual(told, ['MODULE_NOT_FOUND', 'heap']);
   assert.equal(watcher.health().ok, true, 'health needs none of them');
+});
+
+test('a native side that fails ends the watch with a warning, and not the service', { timeout: 300_000 }, async (t) => {
+  const { watcher } = watched(t);
+  const failed = once(watcher, 'error');
+  t.mock.method(native.IsolateWatch.prototype, 'tick', () => {
+    throw new Error('out of order');
+  });
+  const [error] = await failed;
+  assert.equal(error.message, 'out of order');
+  assert.throws(() => watcher.stats(), { code: 'ERR_PLIMSOLL_STOPPED' });
 });

@@ -27,7 +27,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const minutes = minutesBetween(annex.snapshots ?? []);
   const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = annex.allocation?.sites ?? [];
-  attribute(suspects, allocated, state.verdict);
+  attribute(suspects, allocated, state.verdict, analysis !== undefined);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
   }
@@ -62,7 +62,7 @@ const MOST = 0.5;
 const CONTAINERS = new Set(['map', 'set', 'object', 'array', 'closure', 'buffers', 'weak', 'other']);
 
 /** Joins the allocation profile: it knows who allocated, not who holds. */
-function attribute(suspects, sites, verdict) {
+function attribute(suspects, sites, verdict, analysed) {
   if (verdict.channel !== 'heap' || sites.length === 0) return;
   const shown = shownOf(sites);
   const [first] = suspects;
@@ -73,7 +73,7 @@ function attribute(suspects, sites, verdict) {
     const [{ function: name, file, line, column, bytes, share }] = sites;
     suspects.push({
       cause: 'other', name: name ?? '(anonymous)', file, line, column, bytes, count: null, bytesPerMinute: null, share, path: [], sites: shown,
-      advice: 'this function allocates what stays; a heap snapshot would say who holds it',
+      advice: `this function allocates what stays; ${analysed ? 'the snapshots do not show who holds it' : 'a heap snapshot would say who holds it'}`,
     });
   }
 }

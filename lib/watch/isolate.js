@@ -59,7 +59,8 @@ class IsolateSampler {
 
   /**
    * @param {{interval: number, window: number, limit?: number, threshold: number, probeBudget: number}} options
-   * @param {{notices: (list: Array<{kind: string, channel: string, t: number}>) => void, probe: () => void, tick: () => void}} on
+   * @param {{notices: (list: Array<{kind: string, channel: string, t: number}>) => void, probe: () => void, tick: () => void,
+   *   failed: (error: Error) => void}} on  `failed`: the native side cannot go on, and neither does this
    */
   constructor(options, on) {
     const { IsolateWatch } = requireNative();
@@ -85,9 +86,18 @@ class IsolateSampler {
   }
 
   #tick(on) {
-    const rss = process.platform === 'linux' ? undefined : memoryRss();
-    const flags = this.#native.tick(requests.count(), rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
-    if (flags & NOTICES) on.notices(JSON.parse(this.#native.takeNotices()));
+    let flags = 0;
+    let notices = [];
+    try {
+      const rss = process.platform === 'linux' ? undefined : memoryRss();
+      flags = this.#native.tick(requests.count(), rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
+      if (flags & NOTICES) notices = JSON.parse(this.#native.takeNotices());
+    } catch (error) {
+      // Thrown out of a timer it would end the service.
+      on.failed(error);
+      return;
+    }
+    if (notices.length > 0) on.notices(notices);
     if (flags & PROBE) on.probe();
     on.tick();
   }

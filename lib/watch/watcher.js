@@ -92,6 +92,10 @@ class Watcher extends EventEmitter {
       notices: (list) => list.forEach((notice) => this.#guard(() => this.#onNotice(notice))),
       probe: () => this.#guard(() => this.#prober.want()),
       tick: () => this.#guard(() => this.#onTick()),
+      failed: (error) => {
+        this.#fail(error);
+        this.stop();
+      },
     });
     try {
       this.#prober = new Prober(this.#sampler.native, this.#options);
