@@ -2,6 +2,7 @@
 // What the watcher makes of the sampler's notices, which are given here by hand.
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
 const Module = require('node:module');
 const isolate = require('../lib/watch/isolate.js');
@@ -74,4 +75,17 @@ test('a native side that fails ends the watch with a warning, and not the servic
   const [error] = await failed;
   assert.equal(error.message, 'out of order');
   assert.throws(() => watcher.stats(), { code: 'ERR_PLIMSOLL_STOPPED' });
+});
+
+test('so does one that fails to take in what a PerformanceObserver saw', { timeout: 300_000 }, () => {
+  const script = `
+    const { native } = require('./lib/native.js');
+    native.IsolateWatch.prototype.observed = () => { throw new Error('out of order'); };
+    require('.').watch({ snapshotOn: [], report: [] }).on('error', ({ message }) => {
+      clearInterval(collecting);
+      process.stdout.write(message);
+    });
+    const collecting = setInterval(gc, 20);`;
+  const env = { ...process.env, PLIMSOLL_HOOKS: 'off' };
+  assert.equal(execFileSync(process.execPath, ['--expose-gc', '-e', script], { cwd: `${__dirname}/..`, env, encoding: 'utf8', timeout: 250_000 }), 'out of order');
 });

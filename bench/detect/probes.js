@@ -58,7 +58,7 @@ async function child() {
   const collect = vm.runInNewContext('gc');
   const session = new Session();
   session.connect();
-  const sampler = new IsolateSampler({ interval: 1000, window: 900_000, threshold: 1, probeBudget: 0 }, { notices() {}, probe() {}, tick() {} });
+  const sampler = new IsolateSampler({ interval: 1000, window: 900_000, threshold: 1, probeBudget: 0 }, { notices() {}, probe() {}, tick() {}, failed(error) { throw error; } });
   const { native } = sampler;
   const provoke = {
     moderate: () => native.probe(false),

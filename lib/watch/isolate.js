@@ -25,13 +25,17 @@ class Portable {
   #observer;
   #utilisation;
 
-  constructor(native) {
+  constructor(native, failed) {
     const { performance, PerformanceObserver, constants } = require('node:perf_hooks');
     this.#performance = performance;
     this.#utilisation = performance.eventLoopUtilization();
     this.#observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) native.observed(nodeHeap(), entry.duration);
+      try {
+        for (const entry of list.getEntries()) {
+          if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) native.observed(nodeHeap(), entry.duration);
+        }
+      } catch (error) {
+        failed(error);
       }
     });
     this.#observer.observe({ entryTypes: ['gc'] });
@@ -70,7 +74,7 @@ class IsolateSampler {
       memoryRss(),
     );
     this.#hooksOff = this.#native.hooksOff;
-    if (this.#hooksOff !== null) this.#portable = new Portable(this.#native);
+    if (this.#hooksOff !== null) this.#portable = new Portable(this.#native, on.failed);
     requests.acquire();
     this.#timer = setInterval(() => this.#tick(on), options.interval);
     this.#timer.unref();
