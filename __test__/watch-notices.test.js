@@ -6,6 +6,7 @@ const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
 const Module = require('node:module');
 const isolate = require('../lib/watch/isolate.js');
+const { noHooks } = require('./support/hooks.js');
 
 let sampler;
 isolate.IsolateSampler = class extends isolate.IsolateSampler {
@@ -62,7 +63,8 @@ test('a leak is told where the files that say more have been deleted meanwhile',
   const kept = Array.from({ length: 200_000 }, (_, n) => ({ n }));
   notices(['leak', 'heap']);
   assert.equal(kept.length, 200_000);
-  assert.deepEqual(told, ['MODULE_NOT_FOUND', 'heap']);
+  // Without V8's functions nothing is sampled, so nothing is looked up.
+  assert.deepEqual(told, noHooks ? ['heap'] : ['MODULE_NOT_FOUND', 'heap']);
   assert.equal(watcher.health().ok, true, 'health needs none of them');
 });
 
