@@ -139,8 +139,9 @@ test('a pipe, compressed and not, reads as the file does', async () => {
 test('bad usage is said at once', async () => {
   const [file] = made.snapshots;
   const cases = [
-    [[], /one to 3 names/],
-    [[file, file, file, file], /one to 3 names/],
+    [[], /one to 3 names of heap snapshots, the oldest first; 0 were given\./],
+    [[file, file, file, file], /one to 3 names of heap snapshots, the oldest first; 4 were given\./],
+    [[file, ''], /; "" is none\./],
     [['-', '-'], /only one .* standard input/],
     [['--top', '0', file], /--top must be a whole number from 1 to 1000/],
     [['--path', 'x', file], /--path must be/],

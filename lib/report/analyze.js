@@ -14,12 +14,19 @@ function cleanEnv() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')));
 }
 
+const isName = (each) => typeof each === 'string' && each !== '';
+
 /** @param {unknown} paths @returns {asserts paths is string[]} */
 function checkPaths(paths) {
-  const right = Array.isArray(paths) && paths.length >= 1 && paths.length <= MOST && paths.every((each) => typeof each === 'string' && each !== '');
-  if (!right) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `paths must be one to ${MOST} names of heap snapshots, the oldest first, not ${quote(paths)}.`);
-  }
+  if (Array.isArray(paths) && paths.length >= 1 && paths.length <= MOST && paths.every(isName)) return;
+  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `paths must be one to ${MOST} names of heap snapshots, the oldest first${given(paths)}.`);
+}
+
+/** What is wrong with them. */
+function given(paths) {
+  if (!Array.isArray(paths)) return `, not ${quote(paths)}`;
+  const other = paths.findIndex((each) => !isName(each));
+  return other === -1 ? `; ${paths.length} were given` : `; ${quote(paths[other])} is none`;
 }
 
 /**
