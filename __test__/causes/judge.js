@@ -55,7 +55,7 @@ function faultsOf(suspect, expect) {
 function pointsAtCode({ name, path, line, column }, { text, module }) {
   if (module) return line === 1 && column === 1;
   const rest = text.split('\n')[line - 1]?.slice(column - 1) ?? '';
-  return FUNCTION.test(rest) || [name, ...path].some((label) => rest.startsWith(label) || rest.startsWith(`'${label}'`));
+  return FUNCTION.test(rest) || ['exports', name, ...path].some((label) => rest.startsWith(label) || rest.startsWith(`'${label}'`));
 }
 
 /** What is expected of fewer snapshots, where the count is another. */

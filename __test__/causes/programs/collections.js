@@ -274,6 +274,50 @@ add('a package in node_modules', {
     drive((i) => { $parse('route/' + i + '/with/some/segments'); });`,
 }, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg@3.1.4', count: 300 });
 
+add('object: of a package, on the way through what requires it', {
+  'node_modules/$views/package.json': `{ "name": "$views", "version": "4.0.1", "main": "lib/views.js" }`,
+  'node_modules/$views/lib/utils.js': `
+    exports.cache = {
+      $compiled: {}, //@
+      keep(key, value) { this.$compiled[key] = value; },
+    };`,
+  'node_modules/$views/lib/views.js': `
+    const utils = require('./utils.js');
+    exports.cache = utils.cache;
+    exports.render = (path, record) => { exports.cache.keep(path, { path, record }); };`,
+  'main.js': `
+    const $views = require('$views');
+    drive((i) => { $views.render('/users/' + i, ${record}); });`,
+}, { cause: ['object'], name: ['$compiled'], file: 'lib/utils.js', line: true, package: '$views@4.0.1', count: 300 });
+add('map: what a module exports', {
+  '$sessions.js': `
+    module.exports = new Map(); //@`,
+  'main.js': `
+    const $open = require('./$sessions.js');
+    drive((i) => { $open.set(i, ${record}); });`,
+}, { cause: ['map'], name: ['$open'], file: '$sessions.js', line: true, count: 300, data: true });
+add('set: what a package keeps for an event, which the application emits too', {
+  'node_modules/$locale/package.json': `{ "name": "$locale", "version": "26.7.2", "main": "index.js" }`,
+  'node_modules/$locale/index.js': `
+    class $Locale {
+      constructor() {
+        this.$observers = {}; //@
+      }
+      when(event, listener) { (this.$observers[event] ??= new Set()).add(listener); }
+      emit(event, value) { for (const listener of this.$observers[event] ?? []) listener(value); }
+      change(language) { this.emit('$changed', language); }
+    }
+    exports.$locale = new $Locale();`,
+  'main.js': `
+    const { $locale } = require('$locale');
+    const $follow = (event, i) => {
+      const $view = ${record};
+      $locale.when(event, (language) => { $view.language = language; });
+    };
+    const $event = '$changed';
+    drive((i) => { $follow($event, i); if (i % 100 === 0) $locale.change('en'); });`,
+}, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true });
+
 // ----------------------------------------------------------------------- class statics, instances
 add('class static: Map, TypeScript', `
     type $Entry = { at: number; body: unknown };

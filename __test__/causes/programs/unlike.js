@@ -99,7 +99,7 @@ add('set: by a symbol on the global object', `
     const $key = Symbol.for('$app.sessions');
     globalThis[$key] = new Set(); //@
     drive((i) => { globalThis[$key].add(${record}); });`,
-{ cause: ['set'], name: ['$app.sessions', '$key'], line: false, count: 300 });
+{ cause: ['set'], name: ['$app.sessions', '$key'], line: false, count: 300, data: true });
 add('weak: WeakRefs that nobody drops', `
     class $Bus {
       constructor() { this.$targets = []; } //@

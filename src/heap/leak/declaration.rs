@@ -217,8 +217,11 @@ mod tests {
             app.get('recent', handler);
             app.decorate('visits', []);
             const key = Symbol.for('app.sessions'), other = Symbol('tag');
-            this.recent = null;";
+            this.recent = null;
+            this.emit('moved', id);
+            log.debug('moved', id);";
         assert_eq!(line_of(source, property(source, "visits", None)), Some(3));
+        assert_eq!(property(source, "moved", None), None, "is spoken of");
         assert_eq!(line_of(source, property(source, "app.sessions", None)), Some(4));
         assert_eq!(line_of(source, property(source, "tag", None)), Some(4));
         assert_eq!(

@@ -25,6 +25,15 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte == b'#' || byte >= 0x80
 }
 
+/// Whether an expression makes a collection or an instance.
+fn makes(value: &[u8]) -> bool {
+    let literal = value.first() == Some(&b'{') || value.first() == Some(&b'[');
+    literal
+        || value.starts_with(b"new ")
+        || value.starts_with(b"Object.create")
+        || value.starts_with(b"Array(")
+}
+
 impl<'s> Lexer<'s> {
     pub fn new(text: &'s str) -> Self {
         Lexer { source: text.as_bytes(), text, at: 0, regex: true }
@@ -186,12 +195,12 @@ impl<'s> Lexer<'s> {
 
     /// Whether what is assigned is made right here.
     pub fn is_made(&self) -> bool {
-        let value = self.value();
-        let empty_object = value.first() == Some(&b'{') || value.first() == Some(&b'[');
-        empty_object
-            || value.starts_with(b"new ")
-            || value.starts_with(b"Object.create")
-            || value.starts_with(b"Array(")
+        makes(self.value())
+    }
+
+    /// Whether the next argument of a call is made right here.
+    pub fn is_next_made(&self) -> bool {
+        self.ahead().strip_prefix(b",").is_some_and(|next| makes(next.trim_ascii_start()))
     }
 
     /// Whether it comes from another module.

@@ -1,6 +1,6 @@
 //! What a person calls the thing that grew, and where its declaration stands.
 
-use super::super::{EdgeKind, EdgeName, Node, NodeKind, Retainer};
+use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind, Retainer};
 use super::blocks;
 use super::route::{Step, is_global, is_module};
 use super::scene::{Function, Scene};
@@ -51,6 +51,7 @@ pub(super) fn name(scene: &Scene, steps: &[Step]) -> Named {
 struct Reference {
     kind: Kind,
     from: Node,
+    to: Node,
     name: String,
 }
 
@@ -64,16 +65,17 @@ enum Kind {
 
 impl Reference {
     fn of(scene: &Scene, step: &Step) -> Option<Self> {
+        let to = step.edge.to;
         let name = match step.edge.name {
             EdgeName::String(name) => scene.snapshot.string(name).into_owned(),
             EdgeName::Index(_) => {
                 let name = blocks::variable(scene, step.from, &step.edge)?;
-                return Some(Reference { kind: Kind::Variable, from: step.from, name });
+                return Some(Reference { kind: Kind::Variable, from: step.from, to, name });
             }
         };
         match step.edge.kind {
             EdgeKind::Context if name != "this" => {
-                Some(Reference { kind: Kind::Variable, from: step.from, name })
+                Some(Reference { kind: Kind::Variable, from: step.from, to, name })
             }
             EdgeKind::Property
                 if !matches!(name.as_str(), "__proto__" | "prototype" | "constructor") =>
@@ -83,11 +85,11 @@ impl Reference {
                     return None;
                 }
                 let name = symbol.map_or(name.clone(), str::to_owned);
-                Some(Reference { kind: Kind::Property, from: step.from, name })
+                Some(Reference { kind: Kind::Property, from: step.from, to, name })
             }
             EdgeKind::Internal if name == "value" && is_cell(scene, step.from) => {
                 let (name, module) = scene.export(step.from)?;
-                Some(Reference { kind: Kind::Export, from: module, name })
+                Some(Reference { kind: Kind::Export, from: module, to, name })
             }
             _ => None,
         }
@@ -154,7 +156,9 @@ impl Reference {
             Kind::Variable => {
                 let function = scene.function_in(self.from)?;
                 let found = scene.sources.variable(&function.script, &self.name, function.position);
-                Some(found.unwrap_or_else(|| at(function.place)))
+                let is_alias = found.as_ref().is_some_and(|declared| declared.alias);
+                let exported = if is_alias { exported(scene, self.to) } else { None };
+                exported.or(found).or_else(|| Some(at(function.place)))
             }
             Kind::Export => {
                 let code = scene.module_code(self.from)?;
@@ -176,10 +180,26 @@ impl Reference {
         }
     }
 
+    /// In the file of an object's own methods, which made them both.
+    fn beside_methods(&self, scene: &Scene, object: Node) -> Option<Declared> {
+        const LOOKED_AT: usize = 16;
+        let is_method = |edge: &Edge| {
+            edge.kind == EdgeKind::Property && scene.snapshot.kind(edge.to) == NodeKind::Closure
+        };
+        let methods = scene.snapshot.edges(object).filter(is_method).take(LOOKED_AT);
+        methods
+            .filter_map(|edge| scene.function(edge.to))
+            .filter(|code| !is_internal(&code.script))
+            .find_map(|code| scene.sources.property(&code.script, &self.name, None))
+    }
+
     /// A property of a plain object: somewhere in the file of what holds the object, or else in the one that defines it.
     fn above(&self, scene: &Scene, above: &[Step]) -> Option<Declared> {
         if is_global(scene, self.from) {
             return scene.find_property(&self.name);
+        }
+        if let Some(found) = self.beside_methods(scene, self.from) {
+            return Some(found);
         }
         let mut below_nodes_own = false;
         for (at, step) in above.iter().enumerate().rev() {
@@ -200,6 +220,9 @@ impl Reference {
                     })
                     .or_else(|| Reference::of(scene, step)?.declared(scene, &above[..at]));
             }
+            if let Some(found) = self.beside_methods(scene, step.from) {
+                return Some(found);
+            }
             if is_global(scene, step.from) {
                 let global = Reference::of(scene, step)?;
                 let found = scene.find_property_below(&global.name, &self.name);
@@ -214,6 +237,20 @@ impl Reference {
         }
         None
     }
+}
+
+/// Where a CommonJS module is given what it exports.
+fn exported(scene: &Scene, exports: Node) -> Option<Declared> {
+    const LOOKED_AT: usize = 256;
+    let snapshot = scene.snapshot;
+    let is_module = |retainer: &Retainer| {
+        snapshot.raw_name(retainer.from) == b"Module"
+            && scene.is_internal_code(retainer.from)
+            && snapshot.edge_name(&retainer.edge) == "exports"
+    };
+    let module = snapshot.retainers(exports).take(LOOKED_AT).find(is_module)?.from;
+    let file = scene.text(scene.property(module, "filename")?)?;
+    scene.sources.property(&file, "exports", None)
 }
 
 /// The code of a function, or of an instance's class and those that it extends, without Node's own.

@@ -24,7 +24,7 @@ pub(super) enum What {
     Property {
         made: bool,
     },
-    /// The name is given as a text to a call: `app.decorate('name', value)`, `Symbol('name')`.
+    /// The name is given as a text to a call, with a value that is made there: `app.decorate('name', [])`; or to `Symbol`.
     Text,
 }
 
@@ -206,7 +206,7 @@ impl<'s> Scanner<'s> {
         let is_argument = self.open.last().is_some_and(|open| open.0 == Open::Paren);
         let what = match self.lexer.peek() {
             Some(b':' | b']') => What::Property { made: self.lexer.is_made() },
-            Some(b',') if is_argument => What::Text,
+            Some(b',') if is_argument && self.lexer.is_next_made() => What::Text,
             Some(b')') if is_symbol => What::Text,
             _ => return,
         };
