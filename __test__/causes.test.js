@@ -39,6 +39,18 @@ test(`the cause, the name and the place of each leak, whether ids are stable or 
   }
 });
 
+test('what a BoundedMap of the program holds is told by its variable, also where plimsoll watches', async (t) => {
+  const main = `
+    const { BoundedMap, watch } = require(${JSON.stringify(require.resolve('../index.js'))});
+    watch({ dir: __dirname, snapshotOn: [] });
+    const sessions = new BoundedMap({ max: 1_000_000 });
+    drive((i) => { sessions.set('k' + i, { id: i, text: 'x'.repeat(500) + i }); });`;
+  const { dir, snapshots } = await runProgram({ title: 'a BoundedMap', kind: 'cjs', files: { 'main.js': main }, expect: null }, { random });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const [suspect] = await suspectsOf(snapshots);
+  assert.deepEqual(suspect?.path.slice(0, 2), ['module main.js', 'sessions']);
+});
+
 test('with two snapshots or one it says less, and why', async (t) => {
   const { dir, snapshots, expect: of3 } = await runProgram(programs[0], { random });
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));

@@ -1,6 +1,7 @@
 'use strict';
 // Programs that leak nothing.
 
+const path = require('node:path');
 const { collect, blob, record } = require('../define.js');
 
 const { programs, add } = collect();
@@ -199,5 +200,23 @@ twin('a package in node_modules', {
     const $parse = require('$pkg');
     drive((i) => { $parse('route/' + i + '/with/some/segments'); }, { warm: 60 });`,
 });
+// Source maps, of which it keeps eight.
+add('healthy: what plimsoll keeps of what it watches', {
+  'node_modules/plimsoll/package.json': JSON.stringify({ name: 'plimsoll', main: path.join(__dirname, '../../../index.js') }),
+  'main.js': `
+    const fs = require('node:fs');
+    const { trackTimers, tracked, watch } = require('plimsoll');
+    watch({ dir: __dirname, snapshotOn: [] });
+    trackTimers();
+    drive((i) => {
+      if (i % 60 !== 0) return;
+      const names = Array.from({ length: 2000 }, (_, k) => 'name' + i + '_' + k);
+      fs.writeFileSync(__dirname + '/part' + i + '.map', JSON.stringify({ version: 3, sources: ['part.ts'], names, mappings: 'AAAA' }));
+      fs.writeFileSync(__dirname + '/part' + i + '.js', 'module.exports = () => setTimeout(() => {}, 1000);\\n//# sourceMappingURL=part' + i + '.map');
+      const timer = require('./part' + i + '.js')();
+      tracked();
+      clearTimeout(timer);
+    });`,
+}, null);
 
 module.exports = programs;

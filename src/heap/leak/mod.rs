@@ -210,6 +210,9 @@ fn suspect(
         return None;
     }
     let steps = way(scene, growth, is_old);
+    if steps.first().is_some_and(|step| scene.is_our_context(step.from)) {
+        return None;
+    }
     let Finding { cause, mut detail, subject, event, captured, weak_map, unit } =
         causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
     let named = names::name(scene, &steps[..subject]);

@@ -172,11 +172,25 @@ impl<'s> Scene<'s> {
     /// loaded from.
     fn program(&self) -> impl Iterator<Item = &String> {
         const MAX_SCRIPTS: usize = 2000;
-        let ours = |script: &str| self.ours.iter().any(|folder| script.starts_with(folder));
-        let mut scripts: Vec<&String> =
-            self.scripts.values().filter(|script| !is_internal(script) && !ours(script)).collect();
+        let mut scripts: Vec<&String> = self
+            .scripts
+            .values()
+            .filter(|script| !is_internal(script) && !self.is_ours(script))
+            .collect();
         scripts.sort_by_key(|script| (script.contains(PACKAGES), script.len(), *script));
         scripts.into_iter().take(MAX_SCRIPTS)
+    }
+
+    fn is_ours(&self, script: &str) -> bool {
+        self.ours.iter().any(|folder| script.starts_with(folder))
+    }
+
+    /// Whether a context holds variables of plimsoll's own modules, which keep what they watch with. What a program opens by
+    /// its name is the program's.
+    pub fn is_our_context(&self, context: Node) -> bool {
+        let is_ours = |script: &str| self.is_ours(script) && !script.ends_with("/shared-cache.js");
+        self.is_context(context)
+            && self.function_in(context).is_some_and(|function| is_ours(&function.script))
     }
 
     /// Whether a context is a module's or a script's own, not that of a function in it.
