@@ -199,6 +199,20 @@ add('weak: FinalizationRegistry and WeakRef', `
     const $cache = new $Cache();
     drive((i) => { $cache.put('key ' + ${blob}, { i }); });`,
 { cause: ['map', 'weak'], name: ['$refs'], line: true });
+add('weak: a held value that keeps what it is registered for', `
+    const $registry = new FinalizationRegistry((held) => { held.$file.closed = true; }); //@
+    function $open(i) { const $file = ${record}; $registry.register($file, { $file }); }
+    drive((i) => { $open(i); });`,
+{ cause: ['weak'], name: ['$registry'], line: true, countById: 300, advice: /unregister/ });
+add('weak: held values of what lives on, class field, ES module', `
+    class $Pool {
+      #$released = new FinalizationRegistry((held) => held.rows.clear()); //@
+      $open = [];
+      connect(i) { const connection = { i }; this.$open.push(connection); this.#$released.register(connection, ${record}, connection); }
+    }
+    const $pool = new $Pool();
+    drive((i) => { $pool.connect(i); });`,
+{ cause: ['weak'], name: ['$released'], line: true, advice: /unregister/ }, 'esm');
 
 add('sockets: requests that wait for a connection, ES module', `
     import http from 'node:http';

@@ -46,6 +46,9 @@ fn own_advice(cause: Cause, detail: Detail, event: Option<&str>, captured: Optio
         (_, Detail::Channel) => {
             "unsubscribe the function when its owner ends (channel.unsubscribe), or subscribe one for all"
         }
+        (_, Detail::HeldValues) => {
+            "a held value stays until its target is collected: let it not refer to the target, keep it small (an id), and registry.unregister(token) what ends before"
+        }
         (Cause::Listeners, _) => {
             let (off, once) = match detail {
                 Detail::EventTarget => ("removeEventListener", "{ once: true }"),

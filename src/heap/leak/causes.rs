@@ -31,7 +31,7 @@ pub enum Cause {
     Streams,
     /// Connections, agents and requests that stay open.
     Sockets,
-    /// Values under keys of a WeakMap that live on.
+    /// Values under keys of a WeakMap that live on, held values of a FinalizationRegistry.
     Weak,
     /// Anything else.
     Other,
@@ -58,6 +58,8 @@ pub(super) enum Detail {
     Modules,
     /// Subscribers of a diagnostics channel.
     Channel,
+    /// What a FinalizationRegistry keeps for its callback.
+    HeldValues,
 }
 
 /// A cause with what the route says about it.
@@ -172,7 +174,7 @@ fn container(scene: &Scene, thing: Node) -> Cause {
             b"Array" | b"(array)" => Cause::Array,
             b"Map" => Cause::Map,
             b"Set" => Cause::Set,
-            b"WeakMap" | b"WeakSet" | b"WeakRef" | b"FinalizationRegistry" => Cause::Weak,
+            b"WeakMap" | b"WeakSet" | b"WeakRef" => Cause::Weak,
             b"Promise" => Cause::Promises,
             b"ArrayBuffer" | b"SharedArrayBuffer" | b"Buffer" | b"FastBuffer" | b"Memory"
             | b"DataView" => Cause::Buffers,
@@ -305,6 +307,9 @@ fn by_route(
     }
     match snapshot.raw_name(thing) {
         b"system / PromiseReaction" => finding.cause = Cause::Promises,
+        b"FinalizationRegistry" | b"system / WeakCell" => {
+            (finding.cause, finding.detail) = (Cause::Weak, Detail::HeldValues);
+        }
         b"TimersList" | b"Timeout" | b"Immediate" if scene.is_internal_code(thing) => {
             finding.cause = Cause::Timers;
         }
