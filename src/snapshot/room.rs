@@ -46,13 +46,14 @@ const FILE_FACTOR: f64 = 2.5;
 /// Bytes of memory that a snapshot is expected to need. `headroom` replaces the factor.
 ///
 /// A child needs more: until it is done, each page that the service writes to exists twice. A heap
-/// is rewritten by its own collections, so half of it is assumed to be.
+/// is rewritten by its own collections, buffers and native memory are reused, so half of all that is
+/// `resident` is assumed to be.
 #[must_use]
-pub fn memory_needed(builder: Builder, heap: Heap, headroom: Option<f64>) -> u64 {
+pub fn memory_needed(builder: Builder, heap: Heap, resident: u64, headroom: Option<f64>) -> u64 {
     let built = scale(heap.used, headroom.unwrap_or(builder.factor()));
     match builder {
         Builder::Service => built,
-        Builder::Child => built.saturating_add(heap.total / 2),
+        Builder::Child => built.saturating_add(resident.max(heap.total) / 2),
     }
 }
 
@@ -93,7 +94,8 @@ pub fn check_memory(
 pub fn check(builder: Builder, heap: Heap, headroom: Option<f64>, dir: &Path) -> Result<(), Error> {
     let container = os::cgroup::read();
     let together = container.as_ref().is_some_and(|container| container.oom_group);
-    let needed = memory_needed(builder, heap, trusted(headroom, builder, together));
+    let resident = os::process::rss().unwrap_or(0);
+    let needed = memory_needed(builder, heap, resident, trusted(headroom, builder, together));
     let room = container.and_then(|container| container.room());
     check_memory(needed, room, os::memory::available())?;
     // Small: the part of the disk that others need is not ours to judge, a full disk is handled
@@ -148,11 +150,19 @@ mod tests {
 
     #[test]
     fn what_is_needed() {
-        assert_eq!(memory_needed(Builder::Service, HEAP, None), 2400);
-        assert_eq!(memory_needed(Builder::Child, HEAP, None), 860);
-        assert_eq!(memory_needed(Builder::Child, HEAP, Some(0.5)), 110);
+        assert_eq!(memory_needed(Builder::Service, HEAP, 150, None), 2400);
+        assert_eq!(memory_needed(Builder::Child, HEAP, 150, None), 875);
+        assert_eq!(memory_needed(Builder::Child, HEAP, 0, None), 860, "where it is not known");
+        assert_eq!(memory_needed(Builder::Child, HEAP, 150, Some(0.5)), 125);
         let huge = Heap { used: u64::MAX, total: u64::MAX };
-        assert_eq!(memory_needed(Builder::Child, huge, None), u64::MAX);
+        assert_eq!(memory_needed(Builder::Child, huge, 0, None), u64::MAX);
+    }
+
+    #[test]
+    fn memory_outside_of_the_heap_may_be_rewritten_too() {
+        let needed = memory_needed(Builder::Child, HEAP, 10_000, None);
+        assert_eq!(needed, 5800, "not only the heap's 860");
+        assert_eq!(memory_needed(Builder::Service, HEAP, 10_000, None), 2400);
     }
 
     /// The table of docs/snapshots.md, section "Kubernetes, in numbers".
@@ -160,10 +170,10 @@ mod tests {
     fn the_numbers_of_the_documentation() {
         let heap = Heap { used: 200 << 20, total: 300 << 20 };
         let needed = |builder, together| {
-            memory_needed(builder, heap, trusted(None, builder, together)) >> 20
+            memory_needed(builder, heap, 350 << 20, trusted(None, builder, together)) >> 20
         };
-        assert_eq!(needed(Builder::Child, false), 1750);
-        assert_eq!(needed(Builder::Child, true), 4950);
+        assert_eq!(needed(Builder::Child, false), 1775);
+        assert_eq!(needed(Builder::Child, true), 4975);
         assert_eq!(needed(Builder::Service, false), 4800);
         assert_eq!(needed(Builder::Service, true), 4800);
     }
