@@ -908,7 +908,7 @@ export interface Suspect {
   column: number | null;
   /** Whether three snapshots show that it grew and went on growing; absent where the evidence is no snapshot. */
   proven?: boolean;
-  /** What it grew by over the evidence; of one snapshot, what it retains. */
+  /** What it grew by over the evidence; of one snapshot, what it retains; null where it holds memory outside of the heap. */
   bytes: number | null;
   /** Entries, listeners, timers ... that it gained; of one snapshot, that it has. */
   count: number | null;
@@ -1007,7 +1007,10 @@ export interface AnalyzeOptions {
   signal?: AbortSignal;
   /** How many suspects, and rows of each kind in the summary, at most; default 10. */
   top?: number;
-  /** The channel that grew, where it is known: what the snapshots themselves cannot show is then named by it. */
+  /**
+   * The channel that grew, where it is known: what the snapshots themselves cannot show is then named by it. In a leak of
+   * `native` memory the suspects are who holds a growing number of objects that have memory outside of the heap.
+   */
   channel?: 'heap' | 'external' | 'native';
   /** Do not keep the process alive for the analysis; default false. */
   unref?: boolean;

@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const { spawn } = require('node:child_process');
 
+const { noHooks } = require('./support/hooks.js');
 const { leakUntil } = require('./support/leak-until.js');
 
 const BIN = path.join(__dirname, '../bin/plimsoll.js');
@@ -39,13 +40,27 @@ test('verdicts over real processes', { concurrency: 3 }, async (t) => {
       assert.equal(suspect.name, 'uploads');
       assert.match(suspect.file, /app\.js$/);
     }),
-    t.test('malloc that nobody frees is a leak of native memory, which no snapshot is taken for', async (s) => {
-      const { code, report, stderr } = await observe(s, leakUntil('leak-native.js', 'leak', 1), '5m');
+    t.test('malloc that nobody frees is a leak of native memory, and the objects that hold it are named', { skip: noHooks }, async (s) => {
+      const { code, report, stderr } = await observe(s, leakUntil('leak-native.js', 'snapshot', 3), '5m');
+      assert.deepEqual([report.verdict.state, report.verdict.channel], ['leak', 'native'], stderr);
+      assert.equal(code, 3);
+      const [{ cause, name, file, line, bytes, advice }] = report.suspects;
+      assert.deepEqual([cause, name, path.basename(file), line, bytes], ['array', 'resolvers', 'app.js', 5, null]);
+      assert.match(advice, /each ChannelWrap has memory outside of the heap/);
+      assert.deepEqual(report.snapshots.map(({ method }) => method), ['fork', 'fork', 'fork']);
+    }),
+    t.test('where snapshots cannot be forked none is taken for it', { skip: !noHooks && 'they can' }, async (s) => {
+      const { report } = await observe(s, leakUntil('leak-native.js', 'leak', 1), '5m');
+      assert.deepEqual(report.suspects.map((suspect) => suspect.cause), ['native']);
+      assert.deepEqual([report.snapshots, report.refusals], [[], []]);
+    }),
+    t.test('malloc that nothing on the heap holds is a leak of native memory without a name', async (s) => {
+      const { code, report, stderr } = await observe(s, leakUntil('leak-environment.js', noHooks ? 'leak' : 'snapshot', noHooks ? 1 : 3), '5m');
       assert.deepEqual([report.verdict.state, report.verdict.channel], ['leak', 'native'], stderr);
       assert.equal(code, 3);
       assert.deepEqual(report.suspects.map((suspect) => suspect.cause), ['native']);
       assert.match(report.suspects[0].advice, /heap snapshot cannot show it/);
-      assert.equal(report.snapshots.length, 0);
+      assert.match(report.notes.join(), noHooks ? /^/ : /no holder on the heap/);
     }),
     t.test('a sawtooth over a full cache is no leak', async (s) => {
       const { code, report, stderr } = await observe(s, fs.readFileSync(path.join(__dirname, 'children/healthy-sawtooth.js'), 'utf8'), '22s');

@@ -76,3 +76,16 @@ test('what is closed or complete wants no more', () => {
   diagnosis.closed = true;
   assert.equal(diagnosis.due(0, 0, LIMIT), false);
 });
+
+function diagnosed(begun, leaking, ...states) {
+  const diagnosis = new Diagnosis(begun, WINDOW);
+  diagnosis.joined(leaking, { channels: ['heap', 'external', 'native'].map((channel, at) => ({ channel, state: states[at] })) });
+  return diagnosis.channel;
+}
+
+test('the channel that leaks is the one that is diagnosed, and native memory only where no other leaks', () => {
+  assert.equal(diagnosed('heap', 'native', 'suspect', 'steady', 'leak'), 'native');
+  assert.equal(diagnosed('heap', 'native', 'leak', 'steady', 'leak'), 'heap');
+  assert.equal(diagnosed('native', 'heap', 'leak', 'steady', 'leak'), 'heap');
+  assert.equal(diagnosed('native', 'external', 'suspect', 'leak', 'leak'), 'external');
+});

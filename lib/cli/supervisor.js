@@ -161,9 +161,9 @@ class Supervisor {
     );
   }
 
-  #analysis({ verdict }, paths) {
+  #analysis({ annex }, paths) {
     const key = paths.join();
-    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths, { channel: verdict.channel ?? undefined }));
+    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths, { channel: annex?.diagnosed ?? undefined }));
     return this.#analyses.get(key);
   }
 

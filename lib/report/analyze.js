@@ -47,7 +47,7 @@ async function analyze(paths, { signal, top, channel, unref = false } = {}) {
   signal?.addEventListener('abort', stop, { once: true });
   try {
     const answer = await answerOf(child, paths);
-    return reportOf(answer);
+    return reportOf(answer, channel);
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
@@ -78,9 +78,11 @@ function answerOf(child, paths) {
 }
 
 /** The report of what the native side found. A file does not tell the time: rates and limits stay open. */
-function reportOf({ suspects, snapshots, notes, summary }) {
+function reportOf({ suspects, snapshots, notes, summary }, channel) {
   // Of everything that grew; of one snapshot, of all that is in it.
   const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
+  // What holders of native memory take on the heap says nothing of what lies outside.
+  const sizes = ({ bytes }) => (channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: all > 0 ? bytes / all : null });
   return {
     schema: SCHEMA,
     version: require('../../package.json').version,
@@ -89,7 +91,7 @@ function reportOf({ suspects, snapshots, notes, summary }) {
     node: null,
     uptimeMs: null,
     verdict: { ...verdictOf(suspects, snapshots), channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null },
-    suspects: suspects.map((suspect) => Object.assign(suspect, { bytesPerMinute: null, share: all > 0 ? suspect.bytes / all : null })),
+    suspects: suspects.map((suspect) => Object.assign(suspect, { bytesPerMinute: null, ...sizes(suspect) })),
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     series: {},
     summary,

@@ -49,6 +49,16 @@ class Diagnosis {
     return gap >= Math.min(first * COMPARABLE, this.#window) && (enough || gap >= this.#window * MAX_GAP);
   }
 
+  /**
+   * Another channel leaks meanwhile: the snapshots are of that, where the one that they were begun for does not leak or is native,
+   * of which they show least.
+   * @param {string} channel @param {{channels: Array<{channel: string, state: string}>}} verdict
+   */
+  joined(channel, { channels }) {
+    const own = channels.find((each) => each.channel === this.channel);
+    if (own.channel === 'native' || own.state !== 'leak') this.channel = channel;
+  }
+
   add(snapshot, t, value) {
     // A suspicion may have lasted long: what grew since then is no measure for what grows in a window, so this one is the first.
     if (this.taken.length === 1 && !this.#anew && t - this.taken[0].end > this.#window * MAX_FIRST) {

@@ -238,16 +238,17 @@ class Watcher extends EventEmitter {
         this.#allocatedBefore = this.#allocation.begin();
         this.#sampledSince = process.uptime();
         this.#emit('suspect', { channel, verdict });
-        if (this.#options.snapshotOn.includes('suspect')) this.#begin(channel);
+        // A healthy process' native memory is often under suspicion in its first minutes.
+        if (this.#options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
         break;
       case 'leak': {
-        const snapshots = this.#options.snapshotOn.includes('leak') && channel !== 'native';
+        const snapshots = this.#options.snapshotOn.includes('leak') && (channel !== 'native' || canFork());
         const alone = !snapshots && (this.#diagnosis === undefined || this.#diagnosis.closed);
         this.#log.warn(`plimsoll: ${channel} leak suspected of pid ${process.pid}; taking evidence.`);
         this.#profile = null;
         this.#readAllocation(!alone);
         this.#emit('leak', { channel, verdict });
-        if (snapshots) this.#begin(channel);
+        if (snapshots) this.#begin(channel, verdict);
         else if (alone) this.#unreported.add(channel);
         break;
       }
@@ -310,9 +311,13 @@ class Watcher extends EventEmitter {
     this.#conclude(channel, []).catch((error) => this.#fail(error));
   }
 
-  /** Starts a diagnosis, or leaves the one that is under way. */
-  #begin(channel) {
-    if (this.#stopped || channel === 'native' || (this.#diagnosis !== undefined && !this.#diagnosis.closed)) return;
+  /** Starts a diagnosis, or leaves the one that is under way; `verdict`: of a leak. */
+  #begin(channel, verdict) {
+    if (this.#stopped) return;
+    if (this.#diagnosis !== undefined && !this.#diagnosis.closed) {
+      if (verdict !== undefined) this.#diagnosis.joined(channel, verdict);
+      return;
+    }
     const { Diagnosis } = require('./diagnosis.js');
     this.#diagnosis = new Diagnosis(channel, this.#options.window);
     if (!this.#busy) this.#advance();
@@ -321,15 +326,20 @@ class Watcher extends EventEmitter {
   #advance() {
     const diagnosis = this.#diagnosis;
     const { watchedMs, memory, limits, verdict } = JSON.parse(this.#sampler.native.state());
-    const value = diagnosis.channel === 'heap' ? memory.heapUsed : memory.external;
+    const { channel } = diagnosis;
+    const value = channel === 'heap' ? memory.heapUsed : memory[channel];
     const leak = verdict.state === 'leak';
     // A suspicion buys the first snapshot; the others are for a leak.
     if (diagnosis.taken.length > 0 && !leak) return;
-    if (!diagnosis.due(watchedMs, value, limits[diagnosis.channel])) return;
+    if (!diagnosis.due(watchedMs, value, limits[channel])) return;
     this.#busy = true;
-    // One cooldown for a diagnosis, not for each of its snapshots.
-    const cooldown = diagnosis.taken.length === 0 ? this.#options.cooldown : 0;
-    this.#take(diagnosis.taken.length === 0 ? 'suspect' : 'leak', { cooldown })
+    const options = {
+      // One cooldown for a diagnosis, not for each of its snapshots.
+      cooldown: diagnosis.taken.length === 0 ? this.#options.cooldown : 0,
+      // Who holds handles of native memory is worth a fork, and no long stop of the service.
+      method: channel === 'native' ? 'fork' : 'auto',
+    };
+    this.#take(diagnosis.taken.length === 0 ? 'suspect' : 'leak', options)
       .then(
         (snapshot) => {
           this.#busy = false;
@@ -443,6 +453,7 @@ class Watcher extends EventEmitter {
         snapshots: this.#snapshots,
         taking: this.#taking > 0,
         diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
+        diagnosed: this.#diagnosis?.channel ?? null,
         refusals: this.#refusals,
         notes: this.#notes,
         ...this.#tracked(),
@@ -475,6 +486,8 @@ class Watcher extends EventEmitter {
     process.emitWarning(message, { type: 'PlimsollWarning', code });
   }
 }
+
+const canFork = () => (requireNative().snapshotSupport().fork ?? null) === null;
 
 /** Beyond this share of a limit the next peak may be the end. */
 const CRITICAL_SHARE = 0.95;

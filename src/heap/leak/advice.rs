@@ -11,7 +11,18 @@ pub(super) fn advice(
     captured: Option<&str>,
     package: Option<&Package>,
 ) -> String {
-    let own = own_advice(cause, detail, event, captured);
+    in_package(package, own_advice(cause, detail, event, captured))
+}
+
+/// What fits objects of a native class that are kept while native memory leaks.
+pub(super) fn of_handles(class: &str, package: Option<&Package>) -> String {
+    let own = format!(
+        "each {class} has memory outside of the heap, where the growth is: close or destroy what is done with, and drop it here"
+    );
+    in_package(package, own)
+}
+
+fn in_package(package: Option<&Package>, own: String) -> String {
     match package {
         Some(Package { name, version: Some(version) }) => {
             format!("it lies in {name}@{version}: look for a newer version or its issue; {own}")

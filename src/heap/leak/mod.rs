@@ -13,6 +13,7 @@ mod entries;
 #[cfg(test)]
 mod graphs;
 mod growth;
+mod handles;
 mod holders;
 mod lexer;
 mod modules;
@@ -86,6 +87,9 @@ pub struct Suspect {
     /// The milliseconds of timers that all have the same.
     #[serde(skip)]
     delay: Option<u32>,
+    /// In a leak of native memory: how many handles of it hang from there.
+    #[serde(skip)]
+    handles: u64,
 }
 
 /// What a comparison found.
@@ -102,12 +106,17 @@ pub fn suspects(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspe
     let found = match snapshots {
         [] => Suspects { suspects: Vec::new(), notes: Vec::new() },
         [one] => Suspects {
-            suspects: single::suspects(one, most),
+            // What is large on the heap says nothing of memory outside of it.
+            suspects: if is_native(options) { Vec::new() } else { single::suspects(one, most) },
             notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
         },
         _ => compare(snapshots, most, options),
     };
     Suspects { suspects: found.suspects.into_iter().map(Suspect::finish).collect(), ..found }
+}
+
+fn is_native(options: &Options) -> bool {
+    options.channel == Some(Channel::Native)
 }
 
 fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
@@ -136,6 +145,9 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
         if suspect.is_bounded_by_node() || goes_with_its_object(&scene, growth, &suspect, &is_old) {
             continue;
         }
+        if is_native(options) && !suspect.holds_handles(&scene, growth, &is_old) {
+            continue;
+        }
         suspect.proven = snapshots.len() > 2;
         match suspects.iter().position(|known| known.is_same(&suspect)) {
             // What two hold counts for both, and here once.
@@ -147,12 +159,19 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
             }
         }
     }
-    suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.bytes));
-    let least = suspects.first().map_or(0, |first| first.bytes / 50);
-    suspects.retain(|suspect| suspect.bytes >= least);
+    // The bytes of a native leak lie elsewhere.
+    let weight = |suspect: &Suspect| {
+        if is_native(options) { suspect.handles } else { suspect.bytes }
+    };
+    suspects.sort_by_key(|suspect| std::cmp::Reverse(weight(suspect)));
+    let least = suspects.first().map_or(0, |first| weight(first) / 50);
+    suspects.retain(|suspect| weight(suspect) >= least);
     // What Node keeps of the same objects says nothing that they do not say.
     if suspects.first().is_some_and(|first| !first.is_registry_of_node()) {
         suspects.retain(|suspect| !suspect.is_registry_of_node());
+    }
+    if is_native(options) && suspects.is_empty() {
+        notes.push("no objects that have memory outside of the heap grew in number from snapshot to snapshot: what leaks there has no holder on the heap".to_owned());
     }
     if options.channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
         wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
@@ -273,6 +292,7 @@ fn suspect(
             package.as_ref(),
         ),
         delay: (cause == Cause::Timers).then(|| sites::delay(scene, &steps)).flatten(),
+        handles: 0,
         name,
         file: place.as_ref().map(|place| place.file.clone()),
         line: place.as_ref().map(|place| place.line),
@@ -316,6 +336,21 @@ fn way(scene: &Scene, growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Vec<Ste
 }
 
 impl Suspect {
+    /// Whether handles of native memory hang from what grew; then the advice is about them.
+    fn holds_handles(
+        &mut self,
+        scene: &Scene,
+        growth: &Growth,
+        is_old: &dyn Fn(Node) -> bool,
+    ) -> bool {
+        let Some(found) = handles::handles(scene, &growth.sample, is_old) else { return false };
+        self.handles =
+            (self.count.unwrap_or(growth.sample.len() as u64) * found.percent).div_ceil(100);
+        self.advice =
+            advice::of_handles(&String::from_utf8_lossy(found.class), self.package.as_ref());
+        true
+    }
+
     fn is_same(&self, other: &Suspect) -> bool {
         self.cause == other.cause
             && self.name == other.name
@@ -347,6 +382,7 @@ impl Suspect {
     fn absorb(&mut self, other: Suspect) {
         self.bytes += other.bytes;
         self.count = self.count.zip(other.count).map(|(own, other)| own + other);
+        self.handles += other.handles;
         self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
         self.delay = self.delay.filter(|_| self.delay == other.delay);
     }

@@ -68,6 +68,7 @@ pub(super) fn add_memories(
                 package,
                 sites: Vec::new(),
                 delay: None,
+                handles: 0,
             },
         );
         notes.push("these snapshots do not tell the size of WebAssembly memory: it is listed because memory outside of the heap grew and no buffer did".to_owned());
