@@ -3,7 +3,9 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const diagnostics = require('node:diagnostics_channel');
 const http = require('node:http');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const { text } = require('node:stream/consumers');
 const requests = require('../lib/watch/requests.js');
 
 const START = diagnostics.channel('http.server.request.start');
@@ -34,4 +36,24 @@ test('requests are counted from the first user on until the last has gone', asyn
     server.closeAllConnections();
     server.close();
   }
+});
+
+test('a watch counts requests while there is growth to explain, and pays nothing for them before', { timeout: 300_000 }, async () => {
+  const script = `
+    const { watch } = require(${JSON.stringify(require.resolve('..'))});
+    const channel = require('node:diagnostics_channel').channel('http.server.request.start');
+    const watcher = watch({ interval: 50, window: 1000, limit: 100 * 2 ** 20, snapshotOn: [], report: [], log: 'silent' });
+    const counted = [channel.hasSubscribers];
+    const kept = [];
+    const leak = setInterval(() => {
+      for (let i = 0; i < 3000; i++) kept.push({ i, row: [i, i, i] });
+      if (!channel.hasSubscribers) return;
+      clearInterval(leak);
+      counted.push(['suspect', 'leak', 'follows-load'].includes(watcher.stats().verdict.state));
+      watcher.stop();
+      counted.push(channel.hasSubscribers);
+      process.stdout.write(JSON.stringify(counted));
+    }, 10);`;
+  const service = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  assert.deepEqual(JSON.parse(await text(service.stdout)), [false, true, false]);
 });

@@ -13,6 +13,7 @@ const memoryRss = process.memoryUsage.rss;
 
 const NOTICES = 1;
 const PROBE = 2;
+const REQUESTS = 4;
 
 function nodeHeap() {
   const heap = v8.getHeapStatistics();
@@ -60,6 +61,7 @@ class IsolateSampler {
   #hooksOff;
   /** @type {Portable | undefined} */
   #portable;
+  #counting = false;
 
   /**
    * @param {{interval: number, window: number, limit?: number, threshold: number, probeBudget: number}} options
@@ -75,7 +77,6 @@ class IsolateSampler {
     );
     this.#hooksOff = this.#native.hooksOff;
     if (this.#hooksOff !== null) this.#portable = new Portable(this.#native, on.failed);
-    requests.acquire();
     this.#timer = setInterval(() => this.#tick(on), options.interval);
     this.#timer.unref();
   }
@@ -94,16 +95,24 @@ class IsolateSampler {
     let notices = [];
     try {
       const rss = process.platform === 'linux' ? undefined : memoryRss();
-      flags = this.#native.tick(requests.count(), rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
+      flags = this.#native.tick(this.#counting ? requests.count() : undefined, rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
       if (flags & NOTICES) notices = JSON.parse(this.#native.takeNotices());
     } catch (error) {
       // Thrown out of a timer it would end the service.
       on.failed(error);
       return;
     }
+    this.#count((flags & REQUESTS) !== 0);
     if (notices.length > 0) on.notices(notices);
     if (flags & PROBE) on.probe();
     on.tick();
+  }
+
+  #count(wanted) {
+    if (wanted === this.#counting) return;
+    this.#counting = wanted;
+    if (wanted) requests.acquire();
+    else requests.release();
   }
 
   stop() {
@@ -111,7 +120,7 @@ class IsolateSampler {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#portable?.stop();
-    requests.release();
+    this.#count(false);
     this.#native.stop();
   }
 }

@@ -1,8 +1,8 @@
 'use strict';
 // Counts requests of the process' own HTTP servers, through Node's diagnostics channel: nothing is
-// patched, and nothing is paid while nobody watches.
+// patched, and nothing is paid while nobody counts.
 //
-// Not for a part of the time only: a channel changes its prototype with its first and its last subscriber, and each
+// Not for seconds only: a channel changes its prototype with its first and its last subscriber, and each
 // time V8 throws away what it has compiled of the server's path, which costs more than all the messages.
 
 const channel = require('node:diagnostics_channel');

@@ -22,6 +22,7 @@ use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 
 const NOTICES: u32 = 1;
 const PROBE: u32 = 2;
+const REQUESTS: u32 = 4;
 
 /// `v8.getHeapStatistics()` as far as it goes, in bytes.
 #[napi(object)]
@@ -100,7 +101,7 @@ impl IsolateWatch {
             .map_err(|e| error("ERR_PLIMSOLL_OPTION", e.to_string()))?;
         let record = Arc::new(Record::default());
         let told = HeapStatistics::from(&heap);
-        record.tick(&told, f64::NAN, 0, rss as u64);
+        record.tick(&told, f64::NAN, None, rss as u64);
         let (isolate, hooks_off) = match usable_isolate(&told) {
             Ok(isolate) => (Some(isolate), None),
             Err(reason) => (None, Some(reason)),
@@ -133,12 +134,12 @@ impl IsolateWatch {
         self.hooks_off.clone()
     }
 
-    /// Brings the figures of this thread; the result has bit 1 for notices, bit 2 for a probe.
-    /// With the hooks on, `heap` and the loop's `utilisation` are not needed; `rss` only without procfs.
+    /// Brings the figures of this thread; the result has bit 1 for notices, bit 2 for a probe, bit 4 while `requests`
+    /// are wanted. With the hooks on, `heap` and the loop's `utilisation` are not needed; `rss` only without procfs.
     #[napi(catch_unwind)]
     pub fn tick(
         &self,
-        requests: f64,
+        requests: Option<f64>,
         rss: Option<f64>,
         heap: Option<NodeHeap>,
         utilisation: Option<f64>,
@@ -152,11 +153,13 @@ impl IsolateWatch {
         };
         if let Some(heap) = heap {
             let rss = rss.map_or(0, |rss| rss as u64);
-            self.record.tick(&heap, utilisation.unwrap_or(f64::NAN), requests as u64, rss);
+            let requests = requests.map(|requests| requests as u64);
+            self.record.tick(&heap, utilisation.unwrap_or(f64::NAN), requests, rss);
         }
         let notices = if monitor.has_notices() { NOTICES } else { 0 };
         let probe = if monitor.take_probe() { PROBE } else { 0 };
-        notices | probe
+        let requests = if monitor.wants_requests() { REQUESTS } else { 0 };
+        notices | probe | requests
     }
 
     /// A mark-compact that a PerformanceObserver saw, where the hooks are off.

@@ -79,6 +79,7 @@ pub(super) struct Shared {
     watched: Mutex<Watched>,
     probe_wanted: AtomicBool,
     notices_waiting: AtomicBool,
+    requests_wanted: AtomicBool,
 }
 
 impl Monitor {
@@ -94,6 +95,7 @@ impl Monitor {
             watched: Mutex::new(watched),
             probe_wanted: AtomicBool::new(false),
             notices_waiting: AtomicBool::new(false),
+            requests_wanted: AtomicBool::new(false),
         });
         registry::add(&shared);
         let for_job = Arc::clone(&shared);
@@ -130,6 +132,12 @@ impl Monitor {
     #[must_use]
     pub fn take_probe(&self) -> bool {
         self.shared.probe_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether [`Trend::wants_requests`](crate::trend::Trend::wants_requests).
+    #[must_use]
+    pub fn wants_requests(&self) -> bool {
+        self.shared.requests_wanted.load(Ordering::Relaxed)
     }
 
     /// The mark-compacts from now on are of this cause (a probe or a snapshot, then natural again).
@@ -199,6 +207,7 @@ impl Shared {
         if watched.has_notices() {
             self.notices_waiting.store(true, Ordering::Relaxed);
         }
+        self.requests_wanted.store(watched.wants_requests(), Ordering::Relaxed);
         watched.publish(&self.record);
     }
 }

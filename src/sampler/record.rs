@@ -61,6 +61,7 @@ pub struct Record {
     epoch: Instant,
     /// Bits of an f64, NaN for unknown.
     utilisation: AtomicU64,
+    /// `u64::MAX` while nobody counts them.
     requests: AtomicU64,
     /// Collections of any kind, and microseconds spent in them.
     collections: AtomicU64,
@@ -93,7 +94,7 @@ impl Default for Record {
             prologue_us: AtomicU64::new(0),
             epoch: Instant::now(),
             utilisation: AtomicU64::new(f64::NAN.to_bits()),
-            requests: AtomicU64::new(0),
+            requests: AtomicU64::new(u64::MAX),
             collections: AtomicU64::new(0),
             paused_us: AtomicU64::new(0),
             mark_compacts: AtomicU64::new(0),
@@ -131,10 +132,11 @@ impl Record {
         value.is_finite().then_some(value)
     }
 
-    /// Requests that the process' HTTP servers have begun to answer.
+    /// Requests that the process' HTTP servers have begun to answer; `None` while nobody counts them.
     #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Relaxed)
+    pub fn requests(&self) -> Option<u64> {
+        let count = self.requests.load(Relaxed);
+        (count != u64::MAX).then_some(count)
     }
 
     /// Collections of any kind so far, and the microseconds spent in them.
@@ -168,11 +170,11 @@ impl Record {
     }
 
     /// What the timer brings. For the isolate's thread.
-    pub fn tick(&self, heap: &HeapStatistics, utilisation: f64, requests: u64, rss: u64) {
+    pub fn tick(&self, heap: &HeapStatistics, utilisation: f64, requests: Option<u64>, rss: u64) {
         self.store(heap);
         self.count(heap.used);
         self.utilisation.store(utilisation.to_bits(), Relaxed);
-        self.requests.store(requests, Relaxed);
+        self.requests.store(requests.unwrap_or(u64::MAX), Relaxed);
         self.rss.store(rss, Relaxed);
     }
 
@@ -318,13 +320,13 @@ mod tests {
     fn allocation_is_what_used_rose_by_between_collections() {
         let record = Record::default();
         assert_eq!(record.heap(), None);
-        record.tick(&heap(10), f64::NAN, 0, 0);
+        record.tick(&heap(10), f64::NAN, None, 0);
         assert_eq!(record.allocated(), 0, "the heap at the start is not an allocation");
         record.prologue(|| Some(heap(40)));
         record.epilogue(MARK_COMPACT, || Some(heap(12)));
-        record.tick(&heap(20), 0.5, 7, 0);
+        record.tick(&heap(20), 0.5, Some(7), 0);
         assert_eq!(record.allocated(), 30 + 8);
-        assert_eq!((record.utilisation(), record.requests()), (Some(0.5), 7));
+        assert_eq!((record.utilisation(), record.requests()), (Some(0.5), Some(7)));
         assert_eq!(record.take_mark_compacts().count(), 1);
     }
 
@@ -332,16 +334,16 @@ mod tests {
     fn most_scavenges_are_counted_unread_with_the_allocation_of_the_last_cycle_that_was() {
         const SCAVENGE: GcType = 1;
         let mut record = Record::default();
-        record.tick(&heap(10), f64::NAN, 0, 0);
+        record.tick(&heap(10), f64::NAN, None, 0);
         record.prologue(|| Some(heap(40)));
         record.epilogue(MARK_COMPACT, || Some(heap(12)));
-        record.tick(&heap(20), f64::NAN, 0, 0);
+        record.tick(&heap(20), f64::NAN, None, 0);
         record.prologue(|| Some(heap(62)));
         assert_eq!(record.allocated(), 30 + 50, "in two steps");
         let unread = || panic!("V8's figures are not to be read");
         for cycles in 1..=3 {
             record.epilogue(SCAVENGE, unread);
-            record.tick(&heap(33), f64::NAN, 0, 0);
+            record.tick(&heap(33), f64::NAN, None, 0);
             record.prologue(unread);
             assert_eq!(record.allocated(), 80 + cycles * 50);
         }
@@ -359,7 +361,7 @@ mod tests {
     fn without_callbacks_allocation_is_not_known() {
         let record = Record::default();
         for used in [10, 40, 12, 60] {
-            record.tick(&heap(used), f64::NAN, 0, 0);
+            record.tick(&heap(used), f64::NAN, None, 0);
             record.observed(&heap(used), MARK_COMPACT, 1);
         }
         assert_eq!(

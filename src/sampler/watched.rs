@@ -113,6 +113,10 @@ impl Watched {
         !self.notices.is_empty()
     }
 
+    pub fn wants_requests(&self) -> bool {
+        self.trend.wants_requests()
+    }
+
     pub fn take_notices(&mut self) -> Vec<Notice> {
         self.notices.drain(..).collect()
     }
@@ -267,7 +271,7 @@ impl Watched {
             native,
             allocated: record.allocated(),
             utilisation: record.utilisation(),
-            requests: Some(record.requests()),
+            requests: record.requests(),
             malloc_free: malloc.map(|malloc| malloc.free),
         });
     }

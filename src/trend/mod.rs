@@ -12,6 +12,7 @@
 
 mod config;
 mod filling;
+mod load;
 mod probe;
 mod pyramid;
 mod rule;
@@ -74,11 +75,12 @@ pub struct Reading {
     /// Rss less the committed heaps and external bytes of all isolates, at least 0; `None` where another
     /// isolate's trend watches it.
     pub native: Option<u64>,
-    /// Bytes allocated on the heap since the start, never falling: the load where no requests are known.
+    /// Bytes allocated on the heap since the start, never falling: the load.
     pub allocated: u64,
-    /// Event loop utilisation since the last reading, 0 to 1: the load where allocation is not known either.
+    /// Event loop utilisation since the last reading, 0 to 1: the load where allocation is not known.
     pub utilisation: Option<f64>,
-    /// Requests served since the start, never falling: the load where an HTTP server is observed.
+    /// Requests that HTTP servers have begun to answer, never falling; `None` while nobody counts them. They are the
+    /// load from shortly after [`Trend::wants_requests`] was heard.
     pub requests: Option<u64>,
     /// Bytes that the allocator holds and has given to nobody; `None` where nobody looked just now.
     pub malloc_free: Option<u64>,
@@ -134,7 +136,7 @@ pub struct Point {
     pub t: u64,
     /// The floor, bytes.
     pub min: u64,
-    /// Work per second while the bucket was open: requests, or bytes allocated, or milliseconds that the loop was busy.
+    /// Work per second while the bucket was open: bytes allocated, or milliseconds that the loop was busy.
     pub load: f64,
 }
 
@@ -171,11 +173,7 @@ impl Trend {
         let tracks = self.tracks(r.t);
         let before = tracks.read.replace(*r).unwrap_or(*r);
         let interval = r.t.saturating_sub(before.t);
-        let work = match (r.requests, before.requests) {
-            (Some(now), Some(then)) if now > 0 => now.saturating_sub(then) as f64,
-            _ if r.allocated > 0 => r.allocated.saturating_sub(before.allocated) as f64,
-            _ => r.utilisation.unwrap_or(0.0) * interval as f64,
-        };
+        let work = tracks.load.between(&before, r);
         for track in [&mut tracks.heap, &mut tracks.external, &mut tracks.native] {
             track.floor.add_work(before.t, r.t, work);
         }
@@ -240,6 +238,8 @@ impl Trend {
             filling,
             prober,
             collected,
+            explaining_until,
+            load: _,
             read: _,
         } = tracks;
         let observed = now - *origin;
@@ -295,6 +295,9 @@ impl Trend {
             });
             changed = true;
         }
+        if [&*heap, &*external, &*native].iter().any(|track| track.watch.grows()) {
+            *explaining_until = now + self.config.window_ms;
+        }
         if changed {
             // Collections show the floors of all channels: who wants them most often decides.
             let raised = [&*heap, &*external, &*native].into_iter();
@@ -307,6 +310,13 @@ impl Trend {
             events.push(Event::Probe);
         }
         events
+    }
+
+    /// Whether readings should tell the requests, for there is growth that they may explain (or what is allocated
+    /// seems to, which the growth itself may have caused). True for a window longer than that.
+    #[must_use]
+    pub fn wants_requests(&self) -> bool {
+        self.tracks.as_ref().is_some_and(|tracks| self.now < tracks.explaining_until)
     }
 
     /// What is true now.

@@ -18,6 +18,8 @@ struct Life<'a> {
     native: &'a dyn Fn(f64) -> f64,
     /// Bytes allocated a second.
     churn: &'a dyn Fn(f64) -> f64,
+    /// Requests a second, told while they are asked for.
+    requests: Option<&'a dyn Fn(f64) -> f64>,
     /// Garbage at which V8 collects by itself.
     garbage: f64,
 }
@@ -32,6 +34,7 @@ impl Default for Life<'_> {
             external: &|_| 2.0 * MB,
             native: &|_| 40.0 * MB,
             churn: &|_| 3.0 * MB,
+            requests: None,
             garbage: 40.0 * MB,
         }
     }
@@ -43,6 +46,7 @@ impl Life<'_> {
             Config::new(self.window * 1000, 1000).unwrap().with_probe_budget(self.probes).unwrap();
         let mut trend = Trend::new(config, LIMITS);
         let (mut events, mut garbage, mut allocated) = (Vec::new(), 0.0, 0.0);
+        let mut requests = 0.0;
         for second in 0..self.seconds {
             let at = second as f64;
             let (heap, external, native) =
@@ -50,6 +54,7 @@ impl Life<'_> {
             let churn = (self.churn)(at);
             garbage += churn;
             allocated += churn;
+            requests += self.requests.map_or(0.0, |requests| requests(at));
             let t = second * 1000;
             let total = (heap + garbage) as u64 + 20_000_000;
             let collection = |cause| Collection {
@@ -74,6 +79,8 @@ impl Life<'_> {
                 external: (external + garbage / 10.0) as u64,
                 native: Some(native as u64),
                 allocated: allocated as u64,
+                requests: (self.requests.is_some() && trend.wants_requests())
+                    .then_some(requests as u64),
                 ..Reading::default()
             });
             for event in trend.advance(t) {
@@ -454,4 +461,63 @@ fn where_neither_requests_nor_allocation_are_known_the_loop_tells_the_load() {
         trend.verdict().state
     };
     assert_eq!((ends(true), ends(false)), (State::FollowsLoad, State::Leak));
+}
+
+#[test]
+fn a_leak_that_makes_work_itself_is_not_explained_by_it() {
+    // As pollers that are never stopped: each one allocates on and on.
+    let heap = |t: f64| (20.0 + 0.6 * t) * MB;
+    let churn = |t: f64| (2.0 + 0.2 * t) * MB;
+    let life = Life { heap: &heap, churn: &churn, seconds: 150, ..Life::default() };
+    assert_eq!(life.ends().0, State::FollowsLoad, "as far as is known");
+    let life = Life { requests: Some(&|_| 100.0), ..life };
+    assert_eq!(life.ends(), (State::Leak, Some(Channel::Heap)));
+    let few = Life { requests: Some(&|_| 0.2), ..life };
+    assert_eq!(few.ends().0, State::FollowsLoad, "a health check says nothing of the load");
+}
+
+#[test]
+fn the_load_of_a_worker_that_answers_health_checks_is_its_work() {
+    let load = |t: f64| 1.0 + t / 40.0;
+    let heap = |t: f64| (20.0 + 20.0 * load(t)) * MB;
+    let churn = |t: f64| 2.0 * load(t) * MB;
+    let life = Life {
+        heap: &heap,
+        churn: &churn,
+        requests: Some(&|_| 0.2),
+        seconds: 240,
+        ..Life::default()
+    };
+    let (trend, events) = life.live();
+    assert_eq!(trend.verdict().state, State::FollowsLoad);
+    assert!(!events.iter().any(|(_, event)| matches!(event, Event::Leak(_))), "{events:?}");
+}
+
+#[test]
+fn sessions_that_follow_the_requests_do_so_when_they_are_counted() {
+    let load = |t: f64| 1.0 + t / 40.0;
+    let heap = |t: f64| (20.0 + 20.0 * load(t)) * MB;
+    let churn = |t: f64| 2.0 * load(t) * MB;
+    let requests = |t: f64| 50.0 * load(t);
+    let life = Life {
+        heap: &heap,
+        churn: &churn,
+        requests: Some(&requests),
+        seconds: 240,
+        ..Life::default()
+    };
+    let (trend, events) = life.live();
+    assert!(trend.wants_requests());
+    assert_eq!(trend.verdict().state, State::FollowsLoad);
+    assert!(!events.iter().any(|(_, event)| matches!(event, Event::Leak(_))), "{events:?}");
+}
+
+#[test]
+fn requests_are_asked_for_while_there_is_growth() {
+    let wants = |heap: &dyn Fn(f64) -> f64| {
+        Life { heap, seconds: 240, ..Life::default() }.live().0.wants_requests()
+    };
+    assert!(!wants(&|_| 30.0 * MB), "steady");
+    assert!(wants(&|t| (30.0 + 0.4 * t) * MB), "growing");
+    assert!(!wants(&|t| (30.0 + 0.6 * t.min(80.0)) * MB), "at rest for long");
 }

@@ -3,6 +3,7 @@
 use super::Reading;
 use super::config::Config;
 use super::filling::Filling;
+use super::load::Load;
 use super::probe::Prober;
 use super::pyramid::{BUCKETS, Pyramid};
 use super::rule::{self, Thresholds};
@@ -98,6 +99,9 @@ pub(super) struct Tracks {
     pub malloc_free: Pyramid,
     pub filling: Filling,
     pub prober: Prober,
+    pub load: Load,
+    /// Until when the load must be known for certain.
+    pub explaining_until: u64,
     pub read: Option<Reading>,
     pub collected: Option<u64>,
 }
@@ -117,6 +121,8 @@ impl Tracks {
             malloc_free: Pyramid::new(config.base_width(), origin),
             filling: Filling::new(Pyramid::new(config.base_width(), origin)),
             prober: Prober::new(config.probe_budget, config.window_ms, origin),
+            load: Load::new(config.base_width()),
+            explaining_until: origin,
             read: None,
             collected: None,
         }

@@ -138,6 +138,12 @@ impl Watch {
         self.levels.iter().flatten().map(|level| level.finding).max_by_key(rank)
     }
 
+    /// Whether it is taken for growth, or for growth that the load explains.
+    pub fn grows(&self) -> bool {
+        let explained = |finding: Finding| finding.shape == Shape::FollowsLoad;
+        self.phase != Phase::Quiet || self.telling().is_some_and(explained)
+    }
+
     /// Width of the buckets that decide now: of the level that raised the phase.
     pub fn raised_level(&self) -> Option<usize> {
         self.raised.map(|raised| raised.level)
