@@ -912,8 +912,8 @@ export interface Suspect {
   bytes: number | null;
   /** Entries, listeners, timers ... that it gained; of one snapshot, that it has. */
   count: number | null;
-  /** What `count` counts where the cause does not tell: chunks that wait in one stream, rather than streams. */
-  unit?: 'chunks';
+  /** What `count` counts where the cause does not tell: chunks that wait in one stream, rather than streams; links of a list, rather than properties. */
+  unit?: 'chunks' | 'links';
   bytesPerMinute: number | null;
   /** Of everything that grew, 0 to 1; of one snapshot, of the heap. */
   share?: number | null;

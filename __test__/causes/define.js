@@ -20,6 +20,7 @@ const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: '
  * @property {string} [captured] the variable that functions keep alive
  * @property {number} [count] how many were gained
  * @property {number} [countById] the same where it is told only if ids are identities: of promises' reactions matched by paths
+ * @property {string} [unit] what is counted, where the cause does not tell
  * @property {number} [delay] a timer's milliseconds
  * @property {boolean} [data] whether the name or the file is data of the program's, which a redacted snapshot does not have
  * @property {RegExp} [advice] what has to be said

@@ -34,7 +34,7 @@ function judge(suspects, expect) {
 }
 
 function faultsOf(suspect, expect) {
-  const { package: owner, captured, count, delay } = expect;
+  const { package: owner, captured, count, unit, delay } = expect;
   const advice = expect.advice ?? ADVICE[suspect.cause];
   const checks = {
     cause: expect.cause.includes(suspect.cause),
@@ -45,6 +45,7 @@ function faultsOf(suspect, expect) {
     package: owner === undefined || `${suspect.package?.name}@${suspect.package?.version}` === owner,
     captured: captured === undefined || suspect.captured === captured,
     count: count === undefined || suspect.count === count,
+    unit: unit === undefined || suspect.unit === unit,
     delay: delay === undefined || suspect.name.endsWith(`, ${delay} ms`),
     advice: advice.test(suspect.advice) && !suspect.advice.includes('\n') && (owner === undefined || suspect.advice.includes(owner)),
   };

@@ -53,6 +53,7 @@ const UNIT = {
   streams: ['stream', 'streams'],
   sockets: ['socket', 'sockets'],
   chunks: ['chunk', 'chunks'],
+  links: ['link', 'links'],
 };
 const OBJECTS = ['object', 'objects'];
 

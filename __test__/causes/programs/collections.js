@@ -226,7 +226,7 @@ add('array: linked list', `
     let $head = null; //@
     function $push(value) { $head = { value, next: $head }; }
     drive((i) => { $push(${record}); });`,
-{ cause: ['array', 'object', 'other'], name: ['$head'], line: true, count: 300, advice: /cut the chain/ });
+{ cause: ['array', 'object', 'other'], name: ['$head'], line: true, count: 300, unit: 'links', advice: /cut the chain/ });
 add('array: linked list, appended', `
     class $Node { constructor(value) { this.value = value; this.next = null; } }
     class $Queue {
@@ -235,7 +235,44 @@ add('array: linked list, appended', `
     }
     const $queue = new $Queue();
     drive((i) => { $queue.push(${record}); });`,
-{ cause: ['array', 'object', 'other'], name: ['$first', '$last', '$queue'], line: true, count: 300, advice: /cut the chain/ });
+{ cause: ['array', 'object', 'other'], name: ['$first', '$last', '$queue'], line: true, count: 300, unit: 'links', advice: /cut the chain/ });
+add('object: a list of links that know both neighbours', `
+    class $Entry { constructor(value) { this.value = value; this.older = this.newer = null; } }
+    class $List {
+      $head = null;
+      $tail = null;
+      push(value) {
+        const entry = new $Entry(value);
+        if (this.$tail) { this.$tail.newer = entry; entry.older = this.$tail; } else this.$head = entry;
+        this.$tail = entry;
+      }
+    }
+    const $recent = new $List(); //@
+    drive((i) => { $recent.push(${record}); });`,
+{ cause: ['object'], name: ['$recent'], line: true, count: 300, unit: 'links', advice: /cut the chain/ });
+add('object: a queue with two ends in a closure, unshifted', `
+    function $make() {
+      const $queue = { first: null, last: null }; //@
+      return (value) => {
+        const entry = { value, next: $queue.first, previous: null };
+        if ($queue.first) $queue.first.previous = entry; else $queue.last = entry;
+        $queue.first = entry;
+      };
+    }
+    const $add = $make();
+    drive((i) => { $add(${record}); });`,
+{ cause: ['object'], name: ['$queue'], line: true, countById: 300, unit: 'links', advice: /cut the chain/ });
+add('object: a list with two ends in variables, ES module', `
+    let $oldest = null; //@
+    let $newest = null; //@
+    export function $push(value) {
+      const entry = { value, older: $newest, newer: null };
+      if ($newest) $newest.newer = entry; else $oldest = entry;
+      $newest = entry;
+    }
+    drive((i) => { $push(${record}); });
+    globalThis.$peek = () => [$oldest, $newest];`,
+{ cause: ['object'], name: ['$oldest', '$newest'], line: true, count: 300, unit: 'links', advice: /cut the chain/ }, 'esm');
 add('array: request state at module level', {
   '$trace.js': `
     const $recent = []; //@

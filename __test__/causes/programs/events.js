@@ -324,7 +324,7 @@ add('resolvers: deferreds in a linked queue of a pool', {
     const { $pool } = require('./$pool.js');
     async function query(i) { const row = ${record}; await $pool.acquire(); return row; } // nobody gives back what was lent
     drive((i) => { query(i); });`,
-}, { cause: ['promises', 'object', 'array', 'other'], name: ['$settled', '$first', '$last', '$pool'], file: '$pool.js', line: false, advice: /settle each/ });
+}, { cause: ['promises', 'object', 'array', 'other'], name: ['$settled', '$first', '$last', '$pool'], file: '$pool.js', line: false, data: true, advice: /settle each/ });
 
 // ------------------------------------------------------------------ what only a handle of Node's holds
 add('listeners: of each request on its keep-alive connection', {

@@ -85,6 +85,8 @@ pub(super) struct Finding {
 pub enum Unit {
     /// What waits in a stream.
     Chunks,
+    /// Objects of a chain.
+    Links,
 }
 
 /// What the objects that are new consist of.

@@ -32,6 +32,7 @@ pub(super) fn gained(
     // Where many objects are new, a chain counts if it has them all.
     let has_all = |&head: &Node| last.retained(head) >= growth.grown() / 10 * 9;
     let heads = heads.filter(|head| objects <= HEADS as u64 || has_all(head));
+    let heads = heads.chain(growth.ends.iter().copied());
     let chain = heads.filter_map(|head| links_from(last, head, is_old)).max();
     if objects > chain.unwrap_or(1) {
         return Count { number: Some(objects), is_chain: false };

@@ -1,11 +1,13 @@
 //! What grew from the first snapshot to the last, by holder.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 
-use super::super::{Node, NodeKind, Snapshot, parallel};
-use super::anew;
+use super::super::{EdgeKind, Node, NodeKind, Snapshot, parallel};
 use super::diff::{Counterparts, NONE, by_odd_id};
 use super::owners::{Share, Slot, shares, slot_names, slot_target};
+use super::{anew, entries};
 
 /// So many growths are looked into at most: those that have their share of all.
 const MOST_LOOKS: u64 = 100;
@@ -25,6 +27,8 @@ pub(super) struct Growth {
     pub objects: Vec<u64>,
     /// Some of what is new in the last snapshot.
     pub sample: Vec<Node>,
+    /// Where what is new of a list begins, if that is so at two ends.
+    pub ends: Vec<Node>,
 }
 
 impl Growth {
@@ -36,6 +40,7 @@ impl Growth {
             bytes: vec![0; snapshots],
             objects: vec![0; snapshots],
             sample: Vec::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -43,6 +48,13 @@ impl Growth {
     pub fn of_one(thing: Node, bytes: u64, sample: Vec<Node>) -> Self {
         let slot = Slot { holder: thing, name: None };
         Growth { bytes: vec![bytes], sample, ..Growth::new(slot, 1) }
+    }
+
+    fn add(&mut self, other: Growth) {
+        self.bytes.iter_mut().zip(&other.bytes).for_each(|(sum, bytes)| *sum += bytes);
+        self.objects.iter_mut().zip(&other.objects).for_each(|(sum, objects)| *sum += objects);
+        self.sample.extend(other.sample);
+        self.ends.extend(other.ends);
     }
 
     /// From the first snapshot to the last; from nothing where there is one only.
@@ -150,6 +162,7 @@ impl<'s> Series<'s> {
         self.add_own_sizes(&mut by_slot);
         let mut growths: Vec<Growth> =
             self.gather(by_slot).into_iter().filter(|growth| self.rises(growth)).collect();
+        self.join_lists(&mut growths);
         let total = total(&growths);
         for growth in &mut growths {
             growth.before = self.before(growth.thing);
@@ -246,12 +259,7 @@ impl<'s> Series<'s> {
                 }
             }
             let merged = entries.into_iter().reduce(|mut all, growth| {
-                all.bytes.iter_mut().zip(&growth.bytes).for_each(|(sum, bytes)| *sum += bytes);
-                all.objects
-                    .iter_mut()
-                    .zip(&growth.objects)
-                    .for_each(|(sum, objects)| *sum += objects);
-                all.sample.extend(growth.sample);
+                all.add(growth);
                 all
             });
             if let Some(mut merged) = merged {
@@ -260,6 +268,45 @@ impl<'s> Series<'s> {
             }
         }
         gathered
+    }
+
+    /// Joins what grew at both ends of a list whose links know their neighbours: the object that has its head and its tail
+    /// dominates each link, and half of them are nearer to one end.
+    fn join_lists(&self, growths: &mut Vec<Growth>) {
+        let last = self.last();
+        let is_old = |node| self.is_old(node);
+        let mut lists: FxHashMap<(Node, u32), Growth> = FxHashMap::default();
+        for mut growth in std::mem::take(growths) {
+            let thing = growth.thing;
+            let owner = last.dominator(thing);
+            let objects = growth.objects.last().copied().unwrap_or(0);
+            let is_end = growth.slot.name.is_some()
+                && objects > 1
+                && self.is_old(owner)
+                && !anew::is_collection(last, thing)
+                // The chain goes on where the other end's part begins.
+                && entries::links(last, thing, &is_old).is_some_and(|links| links > objects);
+            if !is_end {
+                growths.push(growth);
+                continue;
+            }
+            growth.ends.push(thing);
+            match lists.entry((owner, last.name_index(thing))) {
+                Entry::Vacant(vacant) => drop(vacant.insert(growth)),
+                Entry::Occupied(mut list) => list.get_mut().add(growth),
+            }
+        }
+        for (&(owner, class), list) in &mut lists {
+            // A scope is no list, its variables are the ends of one; and timers are known by Node's list that they are in.
+            let mut members = last.edges(owner).filter(|edge| edge.kind == EdgeKind::Property);
+            let is_list = last.raw_name(owner) != b"TimersList"
+                && members.any(|edge| last.name_index(edge.to) == class);
+            if list.ends.len() > 1 && is_list {
+                list.thing = owner;
+                list.slot = Slot { holder: owner, name: None };
+            }
+        }
+        growths.extend(lists.into_values());
     }
 
     /// What a program put there: a new backing store stands for the objects in it.

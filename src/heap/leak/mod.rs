@@ -232,7 +232,7 @@ fn suspect(
     if steps.first().is_some_and(|step| scene.is_our_context(step.from)) {
         return None;
     }
-    let Finding { cause, mut detail, subject, event, captured, weak_map, unit } =
+    let Finding { cause, mut detail, subject, event, captured, weak_map, mut unit } =
         causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
     let named = names::name(scene, &steps[..subject]);
     let mut found = sites::sites(scene, cause, &growth.sample, is_old);
@@ -242,7 +242,9 @@ fn suspect(
             found = sites::waiting_sites(scene, &growth.sample, is_old);
         }
         (_, Detail::Plain) if loading.is_some() => detail = Detail::Modules,
-        (Cause::Object, Detail::Plain) if count.is_chain => detail = Detail::Chain,
+        (Cause::Object, Detail::Plain) if count.is_chain => {
+            (detail, unit) = (Detail::Chain, Some(Unit::Links));
+        }
         _ => {}
     }
     let number = match detail {

@@ -47,6 +47,9 @@ pub(super) fn name(scene: &Scene, steps: &[Step]) -> Named {
     named
 }
 
+/// How many holders of an object are looked at for one that says more.
+const LOOKED_AT: usize = 256;
+
 /// A reference that has a name in the program.
 struct Reference {
     kind: Kind,
@@ -107,7 +110,7 @@ impl Reference {
         scene
             .snapshot
             .retainers(step.edge.to)
-            .take(256)
+            .take(LOOKED_AT)
             .filter(|retainer| matches!(retainer.edge.kind, EdgeKind::Context | EdgeKind::Internal))
             .filter_map(|Retainer { from, edge }| Reference::of(scene, &Step { from, edge }))
             .find(|other| {
@@ -182,11 +185,11 @@ impl Reference {
 
     /// In the file of an object's own methods, which made them both.
     fn beside_methods(&self, scene: &Scene, object: Node) -> Option<Declared> {
-        const LOOKED_AT: usize = 16;
+        const METHODS: usize = 16;
         let is_method = |edge: &Edge| {
             edge.kind == EdgeKind::Property && scene.snapshot.kind(edge.to) == NodeKind::Closure
         };
-        let methods = scene.snapshot.edges(object).filter(is_method).take(LOOKED_AT);
+        let methods = scene.snapshot.edges(object).filter(is_method).take(METHODS);
         methods
             .filter_map(|edge| scene.function(edge.to))
             .filter(|code| !is_internal(&code.script))
@@ -239,18 +242,25 @@ impl Reference {
     }
 }
 
-/// Where a CommonJS module is given what it exports.
-fn exported(scene: &Scene, exports: Node) -> Option<Declared> {
-    const LOOKED_AT: usize = 256;
-    let snapshot = scene.snapshot;
-    let is_module = |retainer: &Retainer| {
-        snapshot.raw_name(retainer.from) == b"Module"
-            && scene.is_internal_code(retainer.from)
-            && snapshot.edge_name(&retainer.edge) == "exports"
+/// Where a CommonJS module is given what it exports: all of it, or a member.
+fn exported(scene: &Scene, value: Node) -> Option<Declared> {
+    let whole = || scene.sources.property(&module_file(scene, value)?, "exports", None);
+    let member = |Retainer { from, edge }: Retainer| {
+        let file = module_file(scene, from).filter(|_| edge.kind == EdgeKind::Property)?;
+        scene.sources.property(&file, &scene.snapshot.edge_name(&edge), None)
     };
-    let module = snapshot.retainers(exports).take(LOOKED_AT).find(is_module)?.from;
-    let file = scene.text(scene.property(module, "filename")?)?;
-    scene.sources.property(&file, "exports", None)
+    whole().or_else(|| scene.snapshot.retainers(value).take(LOOKED_AT).find_map(member))
+}
+
+/// The file of the CommonJS module that has these exports.
+fn module_file(scene: &Scene, exports: Node) -> Option<String> {
+    let is_module = |retainer: &Retainer| {
+        scene.snapshot.raw_name(retainer.from) == b"Module"
+            && scene.is_internal_code(retainer.from)
+            && scene.snapshot.edge_name(&retainer.edge) == "exports"
+    };
+    let module = scene.snapshot.retainers(exports).take(LOOKED_AT).find(is_module)?.from;
+    scene.text(scene.property(module, "filename")?)
 }
 
 /// The code of a function, or of an instance's class and those that it extends, without Node's own.

@@ -40,13 +40,15 @@ pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
         {
             continue;
         }
-        let number = if heads_chain {
-            entries::links(snapshot, node, &|_| false)
+        let entries = entries::count(snapshot, node);
+        let count = if heads_chain {
+            Count { number: entries::links(snapshot, node, &|_| false), is_chain: true }
+        } else if entries >= MANY as u64 {
+            Count { number: Some(entries), is_chain: false }
         } else {
-            let entries = entries::count(snapshot, node);
-            Some(if entries >= MANY as u64 { entries } else { items.count as u64 })
+            let links = links(snapshot, node, items.count as u64);
+            Count { number: links.or(Some(items.count as u64)), is_chain: links.is_some() }
         };
-        let count = Count { number, is_chain: heads_chain };
         let growth = Growth::of_one(node, snapshot.retained(node), items.sample);
         let is_outside = |other: Node| !is_within(snapshot, other, node);
         let Some(suspect) = suspect(&scene, &growth, count, &is_outside) else { continue };
@@ -98,6 +100,13 @@ fn items(snapshot: &Snapshot, heavy: &[Heavy]) -> FxHashMap<Node, Items> {
         }
     }
     items
+}
+
+/// The links of a list that has two ends, and dominates each: what nearly all of its items are.
+fn links(snapshot: &Snapshot, list: Node, items: u64) -> Option<u64> {
+    let members = snapshot.edges(list).filter(|edge| edge.kind == EdgeKind::Property);
+    let links = members.filter_map(|edge| entries::links(snapshot, edge.to, &|_| false)).max()?;
+    (links >= (items / 10 * 9).max(MANY as u64)).then_some(links)
 }
 
 /// What waits for a promise: a chain of V8's own objects.
