@@ -309,7 +309,22 @@ add('a package in node_modules', {
   'main.js': `
     const $parse = require('$pkg');
     drive((i) => { $parse('route/' + i + '/with/some/segments'); });`,
-}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg@3.1.4', count: 300 });
+}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg@3.1.4', count: 300, advice: /: look for a newer version or its issue; use a BoundedMap/ });
+add('map: a cache of a package, which the application fills', {
+  'node_modules/$store/package.json': `{ "name": "$store", "version": "5.1.2", "main": "index.js" }`,
+  'node_modules/$store/index.js': `
+    module.exports = class $Store {
+      constructor({ ttl = 0 } = {}) {
+        this.ttl = ttl;
+        this.$rows = new Map(); //@
+      }
+      set(key, value) { this.$rows.set(key, { value, until: this.ttl && Date.now() + this.ttl }); }
+    };`,
+  'main.js': `
+    const $Store = require('$store');
+    const $cache = new $Store();
+    drive((i) => { $cache.set('k' + i, ${record}); });`,
+}, { cause: ['map'], name: ['$rows'], file: '$store/index.js', line: true, package: '$store@5.1.2', count: 300, advice: /which the application holds by `\w+` \(main\.js:2\): see first .*, then look for a newer version or its issue; delete what/ });
 
 add('object: of a package, on the way through what requires it', {
   'node_modules/$views/package.json': `{ "name": "$views", "version": "4.0.1", "main": "lib/views.js" }`,
@@ -353,7 +368,7 @@ add('set: what a package keeps for an event, which the application emits too', {
     };
     const $event = '$changed';
     drive((i) => { $follow($event, i); if (i % 100 === 0) $locale.change('en'); });`,
-}, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true });
+}, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true, advice: /what stays is of main\.js:4: see first/ });
 
 // ----------------------------------------------------------------------- class statics, instances
 add('class static: Map, TypeScript', `

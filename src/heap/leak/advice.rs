@@ -3,15 +3,37 @@
 use super::causes::{Cause, Detail};
 use super::sources::Package;
 
+/// What the application has to do with a suspect that lies in a package.
+pub(super) enum Use {
+    /// What stays is of this function of the application's: `view (main.js:7)`.
+    Adds(String),
+    /// This variable of the application's leads to it: `cache` (main.js:2).
+    Holds(String),
+}
+
 /// What fits a cause; `event` is the one whose listeners grow.
 pub(super) fn advice(
     cause: Cause,
     detail: Detail,
     event: Option<&str>,
     captured: Option<&str>,
-    package: Option<&Package>,
+    package: Option<(&Package, Option<Use>)>,
 ) -> String {
-    in_package(package, own_advice(cause, detail, event, captured))
+    let is_used = matches!(package, Some((_, Some(_))));
+    let own = match (cause, detail) {
+        // Nobody replaces what a package keeps its things in.
+        (Cause::Map | Cause::Object, Detail::Plain) if is_used => {
+            "delete what is done with, set its own ttl or max, or give it a BoundedMap({ max, ttl }) where it takes a store".to_owned()
+        }
+        (Cause::Set | Cause::Array, Detail::Plain) if is_used => {
+            "remove what is done with (unsubscribe, off, delete, close)".to_owned()
+        }
+        _ => own_advice(cause, detail, event, captured),
+    };
+    match package {
+        Some((package, used)) => in_package(package, used, &own),
+        None => own,
+    }
 }
 
 /// What fits objects of a native class that are kept while native memory leaks.
@@ -19,19 +41,24 @@ pub(super) fn of_handles(class: &str, package: Option<&Package>) -> String {
     let own = format!(
         "each {class} has memory outside of the heap, where the growth is: close or destroy what is done with, and drop it here"
     );
-    in_package(package, own)
-}
-
-fn in_package(package: Option<&Package>, own: String) -> String {
     match package {
-        Some(Package { name, version: Some(version) }) => {
-            format!("it lies in {name}@{version}: look for a newer version or its issue; {own}")
-        }
-        Some(Package { name, version: None }) => {
-            format!("it lies in {name}: look for a newer version or its issue; {own}")
-        }
+        Some(package) => in_package(package, None, &own),
         None => own,
     }
+}
+
+fn in_package(package: &Package, used: Option<Use>, own: &str) -> String {
+    let newer = "look for a newer version or its issue";
+    let first = match used {
+        Some(Use::Adds(who)) => format!(
+            ", and what stays is of {who}: see first that the application takes it back when it is done with, then {newer}"
+        ),
+        Some(Use::Holds(by)) => format!(
+            ", which the application holds by {by}: see first what it adds and never takes back, then {newer}"
+        ),
+        None => format!(": {newer}"),
+    };
+    format!("it lies in {package}{first}; {own}")
 }
 
 fn own_advice(cause: Cause, detail: Detail, event: Option<&str>, captured: Option<&str>) -> String {

@@ -101,12 +101,7 @@ impl<'s> Names<'s> {
         if sources::is_internal(script) {
             return "(node)".to_owned();
         }
-        sources::package_of(&sources::path_of(script)).map_or_else(
-            || "(application)".to_owned(),
-            |package| match package.version {
-                Some(version) => format!("{}@{version}", package.name),
-                None => package.name,
-            },
-        )
+        sources::package_of(&sources::path_of(script))
+            .map_or_else(|| "(application)".to_owned(), |package| package.to_string())
     }
 }

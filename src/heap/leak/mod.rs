@@ -33,12 +33,14 @@ use serde::Serialize;
 use super::parallel::both;
 use super::report::{Channel, Options};
 use super::{Node, Snapshot};
+use advice::Use;
 use causes::{Detail, Finding};
 use count::Count;
 use growth::{Growth, Series};
 use modules::Loading;
 use route::Step;
-use scene::Scene;
+use scene::{Function, Scene};
+use sources::Place;
 
 pub use causes::{Cause, Unit};
 pub use holders::{Holder, Names};
@@ -291,7 +293,7 @@ fn suspect(
             detail,
             event.as_deref(),
             captured.as_deref(),
-            package.as_ref(),
+            package.as_ref().map(|package| (package, used(scene, &found, &steps))),
         ),
         delay: (cause == Cause::Timers).then(|| sites::delay(scene, &steps)).flatten(),
         handles: 0,
@@ -319,6 +321,21 @@ fn suspect(
             })
             .collect(),
     })
+}
+
+/// What of it is the application's: the function that most of what is new leads to, or else the variable that the route
+/// begins with.
+fn used(scene: &Scene, sites: &[(Function, f64)], steps: &[Step]) -> Option<Use> {
+    let is_own = |place: &Place| sources::is_application(&place.file);
+    let at = |place: &Place| format!("{}:{}", names::short(&place.file), place.line);
+    if let Some((Function { name, place, .. }, _)) =
+        sites.first().filter(|site| is_own(&site.0.place))
+    {
+        let named = if name.is_empty() { at(place) } else { format!("{name} ({})", at(place)) };
+        return Some(Use::Adds(named));
+    }
+    let (name, place) = names::variable(scene, steps.first()?)?;
+    is_own(&place).then(|| Use::Holds(format!("`{name}` ({})", at(&place))))
 }
 
 /// The route to what grew; to the head where it is a link of a chain.

@@ -207,13 +207,8 @@ impl Reference {
         let mut below_nodes_own = false;
         for (at, step) in above.iter().enumerate().rev() {
             below_nodes_own |= scene.is_internal_code(step.from);
-            let script = if scene.is_context(step.from) {
-                scene.function_in(step.from)
-            } else if is_module(scene, step.from) {
-                scene.module_code(step.from)
-            } else {
-                classes(scene, step.from).into_iter().next()
-            };
+            let script =
+                code_of(scene, step.from).or_else(|| classes(scene, step.from).into_iter().next());
             if let Some(code) = script.filter(|code| !is_internal(&code.script)) {
                 return scene
                     .sources
@@ -296,7 +291,7 @@ fn is_cell(scene: &Scene, node: Node) -> bool {
 }
 
 /// A file's place in a path: what a person recognises.
-fn short(file: &str) -> String {
+pub(super) fn short(file: &str) -> String {
     if is_internal(file) {
         return file.to_owned();
     }
@@ -307,15 +302,26 @@ fn short(file: &str) -> String {
     }
 }
 
-fn top(scene: &Scene, node: Node) -> String {
-    let code = if scene.is_context(node) {
+/// The variable that a route begins with, where its object was made for it: what is required belongs to where it is exported.
+pub(super) fn variable(scene: &Scene, first: &Step) -> Option<(String, Place)> {
+    let reference = Reference::of(scene, first).filter(|it| it.kind != Kind::Property)?;
+    let declared = reference.declared(scene, &[]).filter(|declared| !declared.alias)?;
+    Some((declared.name.unwrap_or(reference.name), declared.place))
+}
+
+/// The code of a scope or of an ES module.
+fn code_of(scene: &Scene, node: Node) -> Option<Function> {
+    if scene.is_context(node) {
         scene.function_in(node)
     } else if is_module(scene, node) {
         scene.module_code(node)
     } else {
         None
-    };
-    match code {
+    }
+}
+
+fn top(scene: &Scene, node: Node) -> String {
+    match code_of(scene, node) {
         Some(code) => format!("module {}", short(&code.place.file)),
         None if is_global(scene, node) => "global".to_owned(),
         None if scene.is_context(node) => "a function's scope".to_owned(),

@@ -4,6 +4,7 @@
 //! what is missing makes the answer poorer, never an error.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -48,6 +49,13 @@ pub struct Package {
     pub name: String,
     /// Where package.json is there to tell.
     pub version: Option<String>,
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.iter().try_for_each(|version| write!(f, "@{version}"))
+    }
 }
 
 /// Files that were read, kept for the time of one analysis.
@@ -280,6 +288,11 @@ fn percent_decoded(text: &str) -> String {
 
 /// The folder in which a program's packages lie.
 pub const PACKAGES: &str = "/node_modules/";
+
+/// Whether a file is of the program itself, not of a package or of Node.
+pub fn is_application(file: &str) -> bool {
+    !is_internal(file) && !file.contains(PACKAGES)
+}
 
 /// The package in node_modules that a file belongs to.
 pub fn package_of(file: &str) -> Option<Package> {

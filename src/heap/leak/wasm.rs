@@ -52,7 +52,13 @@ pub(super) fn add_memories(
             0,
             Suspect {
                 cause: Cause::Buffers,
-                advice: advice::advice(Cause::Buffers, Detail::Plain, None, None, package.as_ref()),
+                advice: advice::advice(
+                    Cause::Buffers,
+                    Detail::Plain,
+                    None,
+                    None,
+                    package.as_ref().map(|package| (package, None)),
+                ),
                 name: named.name,
                 file: Some(place.file),
                 line: Some(place.line),
