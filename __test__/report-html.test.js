@@ -39,6 +39,12 @@ const charts = `[...document.querySelectorAll('svg.chart')].filter((chart) => ch
 const tags = (page) => page.match(/<[a-z!/][^\s>]*/gi);
 const many = (value, n) => Array.from({ length: n }, () => value);
 
+test('a suspect without a name has no empty code', () => {
+  const report = leakReport();
+  for (const suspect of report.suspects) suspect.name = '';
+  assert.match(renderHtml(report, { read }), /<h3><span class="n">1\.<\/span> Map<\/h3>/);
+});
+
 test('the legend explains what is drawn, and nothing else', () => {
   const page = renderHtml(leakReport(), { read });
   const { series } = leakReport();

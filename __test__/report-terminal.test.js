@@ -53,6 +53,12 @@ test('places in one line of source are one site, and one of which nothing is kno
   assert.deepEqual(sitesShown([unknown]), ['(anonymous) 3 %']);
 });
 
+test('a suspect without a name is told by its kind', () => {
+  const [suspect] = leakReport().suspects;
+  const titleOf = (cause) => render({ ...leakReport(), suspects: [{ ...suspect, cause, name: '' }] }, { width: 100, cwd }).match(/(?<=1\. ).*?(?= {2}src)/)[0];
+  assert.deepEqual(['promises', 'listeners', 'map', 'other'].map(titleOf), ['promises', 'listeners', 'Map', 'objects']);
+});
+
 test('each state has its sentence', () => {
   const MB = 2 ** 20;
   const figures = { bytesPerMinute: 2 * MB, limitBytes: 512 * MB, msToLimit: 3_600_000, observedMs: 900_000 };

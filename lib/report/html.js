@@ -12,7 +12,7 @@ const { excerpt, readSource } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
-const { KIND, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
+const { kindOf, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 /** So that no heap, however odd, makes a page that a browser cannot show. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
@@ -124,7 +124,7 @@ function card(suspect, number, { cwd, read, times }) {
     advice && ['try', html`<code class="advice">${advice}</code>`],
   ].filter(Boolean);
   return html`<article class="card suspect">
-<h3><span class="n">${number}.</span> ${KIND[cause]} <code>${name}</code></h3>
+<h3><span class="n">${number}.</span> ${kindOf(suspect)}${name && html` <code>${name}</code>`}</h3>
 <div class="grown">${suspect.bytes != null && html`<strong>${extent(suspect)}</strong>`}
 ${suspect.count != null && html`<span class="soft">${gained(suspect)}</span> `}${suspect.bytesPerMinute != null && html`<span class="soft">${rate(suspect.bytesPerMinute)}</span> `}
 ${growth.length > 1 && sparkline(growth, times?.length === growth.length ? times : null)}</div>

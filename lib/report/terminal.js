@@ -4,7 +4,7 @@
 const { styleText } = require('node:util');
 const { adviceFor } = require('./caches.js');
 const { count, percent } = require('./units.js');
-const { KIND, printable, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
+const { kindOf, printable, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 const { cells, wrap } = require('./wrap.js');
 
 const LABEL = 14; // the column of `held by`, `allocated by`, `try`
@@ -98,7 +98,7 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
 function suspects(page, all, cwd) {
   const shown = all.slice(0, SUSPECTS);
   const rows = shown.map((suspect) => [
-    `${KIND[suspect.cause] ?? ''} \`${printable(suspect.name)}\``.trimStart(),
+    [kindOf(suspect), suspect.name && `\`${printable(suspect.name)}\``].filter(Boolean).join(' '),
     place(suspect, cwd),
     suspect.count == null ? '' : gained(suspect),
     suspect.bytes == null ? '' : extent(suspect),

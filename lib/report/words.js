@@ -39,6 +39,12 @@ const KIND = {
   other: '',
 };
 
+/** What a suspect is called by its cause: before its name, or in place of one. */
+function kindOf({ cause, name }) {
+  const kind = KIND[cause] ?? '';
+  return name ? kind : kind.replace(/ of$/, '') || 'objects';
+}
+
 /** What a suspect's `count` counts by its cause, or by its `unit`; when it is one and when it is more. */
 const UNIT = {
   map: ['entry', 'entries'],
@@ -187,4 +193,4 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, printable, place, isBySize, gained, extent, siteVerb, siteLines, taken, trend, headline, cacheName, cacheBytes, hitRatio };
+module.exports = { KIND, kindOf, printable, place, isBySize, gained, extent, siteVerb, siteLines, taken, trend, headline, cacheName, cacheBytes, hitRatio };
