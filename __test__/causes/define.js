@@ -16,6 +16,7 @@ const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: '
  * @property {string} [file] the main one unless given
  * @property {boolean} [line] whether a marked line has to be given
  * @property {boolean} [module] whether the place is a module's own code, which begins with it
+ * @property {string} [top] what its path begins with
  * @property {string} [package] name@version
  * @property {string} [captured] the variable that functions keep alive
  * @property {number} [count] how many were gained

@@ -34,7 +34,7 @@ function judge(suspects, expect) {
 }
 
 function faultsOf(suspect, expect) {
-  const { package: owner, captured, count, unit, delay } = expect;
+  const { top, package: owner, captured, count, unit, delay } = expect;
   const advice = expect.advice ?? ADVICE[suspect.cause];
   const checks = {
     cause: expect.cause.includes(suspect.cause),
@@ -42,6 +42,7 @@ function faultsOf(suspect, expect) {
     file: suspect.file === expect.file,
     line: expect.lines === null || expect.lines.includes(suspect.line),
     column: pointsAtCode(suspect, expect),
+    top: top === undefined || suspect.path[0] === top,
     package: owner === undefined || `${suspect.package?.name}@${suspect.package?.version}` === owner,
     captured: captured === undefined || suspect.captured === captured,
     count: count === undefined || suspect.count === count,

@@ -370,6 +370,30 @@ add('set: what a package keeps for an event, which the application emits too', {
     drive((i) => { $follow($event, i); if (i % 100 === 0) $locale.change('en'); });`,
 }, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true, advice: /what stays is of main\.js:4: see first/ });
 
+/** A package as it is bundled: two lines of one source, then those of another. */
+const bundled = {
+  'node_modules/$lib/package.json': `{ "name": "$lib", "version": "10.1.1", "main": "dist/index.js" }`,
+  'node_modules/$lib/dist/index.js': `
+    const $debug = () => false;
+    exports.$isDebug = () => $debug();
+    const $drafts = new Map(); //@
+    exports.$keep = (key, row) => { $drafts.set(key, row); };
+    //# sourceMappingURL=index.js.map`,
+  'node_modules/$lib/dist/index.js.map': `{ "version": 3, "sources": ["../src/$environment.ts", "../src/$core.ts"], "names": [], "mappings": "AAAA;AACA;ACDA;AACA" }`,
+  'main.js': `
+    const { $keep } = require('$lib');
+    drive((i) => { $keep('k' + i, ${record}); });`,
+};
+add('map: a package in a bundle, whose sources are not there', bundled,
+  { cause: ['map'], name: ['$drafts'], file: 'dist/index.js', line: true, top: 'module $lib/dist/index.js', package: '$lib@10.1.1', count: 300 });
+add('map: a package in a bundle, with its sources', {
+  ...bundled,
+  'node_modules/$lib/src/$environment.ts': `
+    $debug: boolean = false;`,
+  'node_modules/$lib/src/$core.ts': `
+$drafts: Map<string, object> = new Map(); //@`,
+}, { cause: ['map'], name: ['$drafts'], file: 'src/$core.ts', line: true, top: 'module $lib/src/$core.ts', package: '$lib@10.1.1', count: 300 });
+
 // ----------------------------------------------------------------------- class statics, instances
 add('class static: Map, TypeScript', `
     type $Entry = { at: number; body: unknown };

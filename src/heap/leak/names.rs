@@ -329,6 +329,15 @@ fn top(scene: &Scene, node: Node) -> String {
     }
 }
 
+/// The module that a reference begins in: of a bundle, whose scope many files share, the one that declares the variable.
+fn module(scene: &Scene, step: &Step) -> String {
+    let variable = Reference::of(scene, step).filter(|it| it.kind == Kind::Variable);
+    match variable.and_then(|it| it.variable(scene)) {
+        Some(declared) => format!("module {}", short(&declared.place.file)),
+        None => top(scene, step.from),
+    }
+}
+
 /// Whether it is a module of Node's own that has `process` in a variable: nobody holds it for that.
 fn is_process(scene: &Scene, step: &Step) -> bool {
     step.edge.kind == EdgeKind::Context
@@ -338,7 +347,7 @@ fn is_process(scene: &Scene, step: &Step) -> bool {
 
 pub(super) fn path(scene: &Scene, steps: &[Step]) -> Vec<String> {
     let first = steps.first().filter(|step| !is_process(scene, step));
-    let mut path: Vec<String> = first.map(|step| top(scene, step.from)).into_iter().collect();
+    let mut path: Vec<String> = first.map(|step| module(scene, step)).into_iter().collect();
     for step in steps {
         let label = match Reference::of(scene, step) {
             Some(reference) => reference.written(scene),
@@ -402,7 +411,7 @@ fn holder(scene: &Scene, steps: &[Step]) -> String {
         NodeKind::Hidden if is_cell(scene, from) => {
             scene.export(from).map(|(_, module)| top(scene, module)).unwrap_or_default()
         }
-        _ => top(scene, from),
+        _ => module(scene, step),
     }
 }
 

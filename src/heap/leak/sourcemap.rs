@@ -4,13 +4,22 @@
 //! fetch maps bring URL and Unicode tables several times the size of this binary's budget.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// A map that was read, its segments in the order of the generated text.
 #[derive(Debug)]
 pub struct SourceMap {
     segments: Vec<Segment>,
-    sources: Vec<String>,
+    sources: Vec<Source>,
     names: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Source {
+    name: String,
+    /// Whether the map has its text.
+    has_text: bool,
+    is_left_out: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +35,8 @@ struct Segment {
 /// A position in an original file; line and column from 0.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Original<'m> {
-    /// The file, as the map says it: relative to the map unless absolute.
-    pub source: &'m str,
+    /// The file, as the map says it: relative to the map unless absolute. None where it was left out.
+    pub source: Option<&'m str>,
     /// The line, from 0.
     pub line: u32,
     /// The column, from 0.
@@ -43,6 +52,8 @@ struct Json {
     source_root: Option<String>,
     #[serde(default)]
     sources: Vec<Option<String>>,
+    #[serde(default)]
+    sources_content: Vec<Option<IgnoredAny>>,
     #[serde(default)]
     names: Vec<String>,
     #[serde(default)]
@@ -79,8 +90,14 @@ impl SourceMap {
         let first_name = self.names.len() as u32;
         let root = json.source_root.unwrap_or_default();
         let prefix = if root.is_empty() || root.ends_with('/') { root } else { format!("{root}/") };
-        let source = |source: Option<String>| format!("{prefix}{}", source.unwrap_or_default());
-        self.sources.extend(json.sources.into_iter().map(source));
+        let texts =
+            json.sources_content.iter().map(Option::is_some).chain(std::iter::repeat(false));
+        let source = |(source, has_text): (Option<String>, bool)| Source {
+            name: format!("{prefix}{}", source.unwrap_or_default()),
+            has_text,
+            is_left_out: false,
+        };
+        self.sources.extend(json.sources.into_iter().zip(texts).map(source));
         self.names.extend(json.names);
         self.decode(json.mappings.as_bytes(), offset, first_source, first_name)?;
         for section in json.sections {
@@ -128,12 +145,20 @@ impl SourceMap {
         Some(())
     }
 
+    /// Leaves out the sources that the map does not have the text of and `is_there` denies.
+    pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        for source in &mut self.sources {
+            source.is_left_out = !source.has_text && !is_there(&source.name);
+        }
+    }
+
     /// Where the text at a generated position (from 0) was written.
     pub fn original(&self, line: u32, column: u32) -> Option<Original<'_>> {
         let after = self.segments.partition_point(|s| (s.line, s.column) <= (line, column));
         let segment = self.segments[..after].last().filter(|segment| segment.line == line)?;
+        let source = self.sources.get(segment.source as usize)?;
         Some(Original {
-            source: self.sources.get(segment.source as usize)?,
+            source: Some(source.name.as_str()).filter(|_| !source.is_left_out),
             line: segment.original_line,
             column: segment.original_column,
             name: segment.name.and_then(|name| self.names.get(name as usize)).map(String::as_str),
@@ -200,12 +225,25 @@ mod tests {
         let named = map.original(0, 9).unwrap();
         assert_eq!(
             (named.source, named.line, named.column, named.name),
-            ("src/a.ts", 0, 6, Some("sessions"))
+            (Some("src/a.ts"), 0, 6, Some("sessions"))
         );
         assert_eq!(map.original(1, 0), None);
         assert_eq!(map.original(2, 1), None);
         let other = map.original(2, 2).unwrap();
-        assert_eq!((other.source, other.line, other.column, other.name), ("src/b.ts", 4, 1, None));
+        assert_eq!(
+            (other.source, other.line, other.column, other.name),
+            (Some("src/b.ts"), 4, 1, None)
+        );
+    }
+
+    #[test]
+    fn a_source_that_nobody_has_is_left_out_and_its_names_are_not() {
+        let json = br#"{"version":3,"sources":["a.ts","b.ts"],"sourcesContent":["let a"],"names":["x"],"mappings":"AAAA;ACAAA"}"#;
+        let mut map = SourceMap::parse(json).unwrap();
+        map.retain(|_| false);
+        assert_eq!(map.original(0, 0).unwrap().source, Some("a.ts"));
+        let b = map.original(1, 0).unwrap();
+        assert_eq!((b.source, b.name), (None, Some("x")));
     }
 
     #[test]
@@ -214,9 +252,9 @@ mod tests {
             {"offset":{"line":0,"column":0},"map":{"version":3,"sources":["a.js"],"names":[],"mappings":"AAAA"}},
             {"offset":{"line":3,"column":10},"map":{"version":3,"sources":["b.js"],"names":["x"],"mappings":"AAAAA"}}]}"#;
         let map = SourceMap::parse(json).unwrap();
-        assert_eq!(map.original(0, 5).unwrap().source, "a.js");
+        assert_eq!(map.original(0, 5).unwrap().source, Some("a.js"));
         let b = map.original(3, 12).unwrap();
-        assert_eq!((b.source, b.name), ("b.js", Some("x")));
+        assert_eq!((b.source, b.name), (Some("b.js"), Some("x")));
         assert_eq!(map.original(3, 9), None);
     }
 

@@ -80,8 +80,9 @@ impl Sources {
     /// The place of a 0-based position of V8's, through the file's source map.
     pub fn place(&self, script: &str, line: u32, column: u32) -> Place {
         let file = path_of(script);
-        let mapped = self.file(&file).and_then(|source| source.original(line, column));
-        mapped.map_or_else(|| Place::new(file, line, column), |(place, _)| place)
+        let source = self.file(&file);
+        let mapped = source.and_then(|source| source.original(line, column)?.0);
+        mapped.unwrap_or_else(|| Place::new(file, line, column))
     }
 
     /// Where the variable that is visible at a 0-based position is declared.
@@ -165,7 +166,14 @@ impl File {
         let lines = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();
-        let map = read_map(path, &text);
+        let mut map = read_map(path, &text);
+        // A package may come without what it was built of. The program's own source is where it is written.
+        if let Some((map, folder)) = &mut map
+            && path.to_string_lossy().contains(PACKAGES)
+        {
+            let is_there = |file: &Path| file.is_absolute() && file.is_file();
+            map.retain(|source| is_there(Path::new(&resolve(folder, source))));
+        }
         Some(File { text, lines, map, declarations: Declarations::default() })
     }
 
@@ -187,19 +195,18 @@ impl File {
         (line as u32, before.encode_utf16().count() as u32)
     }
 
-    fn original(&self, line: u32, column: u32) -> Option<(Place, Option<String>)> {
+    /// Where the text at a 0-based position was written, and what it was called.
+    fn original(&self, line: u32, column: u32) -> Option<(Option<Place>, Option<String>)> {
         let (map, folder) = self.map.as_ref()?;
         let original = map.original(line, column)?;
-        let file = resolve(folder, original.source);
-        let place = Place::new(file, original.line, original.column);
-        Some((place, original.name.map(str::to_owned)))
+        let at = |source| Place::new(resolve(folder, source), original.line, original.column);
+        Some((original.source.map(at), original.name.map(str::to_owned)))
     }
 
     fn declared(&self, file: &str, declaration: Declaration) -> Declared {
         let (line, column) = self.position(declaration.at);
-        let (place, name) = self
-            .original(line, column)
-            .unwrap_or_else(|| (Place::new(file.to_owned(), line, column), None));
+        let (place, name) = self.original(line, column).unwrap_or_default();
+        let place = place.unwrap_or_else(|| Place::new(file.to_owned(), line, column));
         Declared { place, name, alias: declaration.alias }
     }
 }
