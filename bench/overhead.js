@@ -25,12 +25,12 @@
 // Steadier where servers and load share a core: taskset -c 0 node bench/overhead.js
 
 const { fork } = require('node:child_process');
-const { createRequire } = require('node:module');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const { setTimeout: delay } = require('node:timers/promises');
 const { KeepAlive } = require('./keep-alive.js');
+const SERVERS = require('./servers.js');
 
 const CONNECTIONS = 5;
 const REGISTER = pathToFileURL(path.join(__dirname, '../register.js')).href;
@@ -47,26 +47,6 @@ const { values } = parseArgs({
     env: { type: 'string', multiple: true, default: [] },
   },
 });
-
-/** What a small JSON service does: a little allocation, a little string work. */
-const page = (url) => ({ items: Array.from({ length: 50 }, (_, id) => ({ id, name: `item ${id}`, path: url })) });
-
-/** Servers that answer every request so, listening on a port of their own. */
-const SERVERS = {
-  http() {
-    const http = require('node:http');
-    const server = http.createServer((request, response) => {
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(page(request.url)));
-    });
-    return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
-  },
-  async fastify() {
-    const app = createRequire(path.join(__dirname, '../__test__/integrations/package.json'))('fastify')();
-    app.get('/', async (request) => page(request.url));
-    return new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port;
-  },
-};
 
 async function serve() {
   if (values.watched) require('..').watch({ snapshotOn: [] });
