@@ -675,7 +675,7 @@ export interface ChannelVerdict {
 
 export type Verdict = PlimsollReport['verdict'] & { observedMs: number; explanation: string; channels: ChannelVerdict[] };
 
-/** What the floor was: `load` is requests, or allocated bytes, a second. */
+/** What the floor was. `load`: bytes allocated a second (or what as many requests allocate, while these are counted), or ms a second that the loop was busy. */
 export interface SeriesPoint {
   /** ms since the watch began. */
   t: number;

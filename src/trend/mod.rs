@@ -136,7 +136,8 @@ pub struct Point {
     pub t: u64,
     /// The floor, bytes.
     pub min: u64,
-    /// Work per second while the bucket was open: bytes allocated, or milliseconds that the loop was busy.
+    /// Work per second while the bucket was open: bytes allocated (or what as many requests allocate, while these are
+    /// counted), or milliseconds that the loop was busy.
     pub load: f64,
 }
 

@@ -45,7 +45,7 @@ impl Bucket {
         (self.sample.value != NONE).then_some(self.sample)
     }
 
-    /// Work done while it was open, in a unit of the caller's (bytes allocated, requests).
+    /// Work done while it was open, in a unit of the caller's.
     #[must_use]
     pub fn work(&self) -> f64 {
         f64::from(self.work)
