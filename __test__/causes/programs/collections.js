@@ -167,6 +167,29 @@ add('object: integer keys', `
     function $remember(i) { $byId[i * 7] = ${record}; }
     drive((i) => { $remember(i); });`,
 { cause: ['object'], name: ['$byId'], line: true });
+add('object: a search tree', `
+    class $Branch { constructor(key, value) { this.key = key; this.value = value; this.left = null; this.right = null; } }
+    class $Index {
+      constructor() { this.$top = null; } //@
+      put(key, value) {
+        const made = new $Branch(key, value);
+        if (this.$top === null) { this.$top = made; return; }
+        for (let at = this.$top; ;) {
+          const side = key < at.key ? 'left' : 'right';
+          if (at[side] === null) { at[side] = made; return; }
+          at = at[side];
+        }
+      }
+    }
+    const $index = new $Index();
+    drive((i) => { $index.put((i * 7919) % 65537, ${record}); });`,
+{ cause: ['object'], name: ['$top'], line: true });
+add('object: the lists of many', `
+    class $User { constructor() { this.$events = []; this.seen = 0; } } //@
+    const $users = {}; //@
+    for (let i = 0; i < 400; i++) $users['user' + i] = new $User();
+    drive((i) => { $users['user' + (i * 7) % 400].$events.push(${record}); });`,
+{ cause: ['object', 'array'], name: ['$users', '$events'], line: true });
 
 // ----------------------------------------------------------------------------------------- array
 add('array: function property', {

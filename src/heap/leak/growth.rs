@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::{EdgeKind, Node, NodeKind, Snapshot, parallel};
 use super::diff::{Counterparts, NONE, by_odd_id};
@@ -160,8 +160,9 @@ impl<'s> Series<'s> {
             }
         }
         self.add_own_sizes(&mut by_slot);
-        let mut growths: Vec<Growth> =
-            self.gather(by_slot).into_iter().filter(|growth| self.rises(growth)).collect();
+        let (mut growths, scattered): (Vec<Growth>, Vec<Growth>) =
+            self.gather(by_slot).into_iter().partition(|growth| self.rises(growth));
+        growths.extend(self.scattered(scattered));
         self.join_lists(&mut growths);
         let total = total(&growths);
         for growth in &mut growths {
@@ -338,6 +339,70 @@ impl<'s> Series<'s> {
         items
     }
 
+    /// What grows by little at each of many places: a tree at its leaves and wherever it is balanced anew, the lists of many users.
+    /// It is the growth of the lowest object that has enough of them: the tree's root, the table of the users.
+    fn scattered(&self, places: Vec<Growth>) -> Vec<Growth> {
+        let last = self.last();
+        let mut found = Vec::new();
+        let mut roots = FxHashMap::default();
+        let mut known = FxHashSet::default();
+        let places = places.into_iter().filter(|growth| !is_system(last, growth.thing));
+        let mut level: Vec<(Node, Growth, usize)> = places
+            .map(|growth| (growth.slot.holder, growth))
+            .map(|(holder, growth)| (holder, growth, usize::from(known.insert(holder))))
+            .collect();
+        for _ in 0..LEVELS {
+            let mut by_root: FxHashMap<Node, (Growth, usize)> = FxHashMap::default();
+            for (holder, growth, places) in level.drain(..) {
+                let root = self.root_of_tree(holder, &mut roots);
+                let slot = Slot { holder: root, name: None };
+                let empty = || (Growth::new(slot, self.snapshots.len()), 0);
+                let (all, number) = by_root.entry(root).or_insert_with(empty);
+                all.add(growth);
+                *number += places;
+            }
+            for (root, (growth, places)) in by_root {
+                let is_much = places >= PLACES && growth.grown() >= PLACES as u64 * NOISE;
+                if is_much && self.rises(&growth) {
+                    found.push(growth);
+                } else if let Some(parent) = self.parent(root) {
+                    level.push((parent, growth, places));
+                }
+            }
+        }
+        found
+    }
+
+    /// The object of the program that dominates another.
+    fn parent(&self, node: Node) -> Option<Node> {
+        let last = self.last();
+        let parent = owner_of_store(last, last.dominator(node));
+        let is_object = last.kind(parent) == NodeKind::Object
+            && !last.raw_name(parent).starts_with(b"system / ");
+        (is_object && parent != node && self.is_old(parent)).then_some(parent)
+    }
+
+    /// The uppermost of the objects of one class, or made alike, that dominate one another down to this one.
+    fn root_of_tree(&self, node: Node, roots: &mut FxHashMap<Node, Node>) -> Node {
+        let last = self.last();
+        let class = |node| match last.raw_name(node) {
+            b"Object" => (true, last.follow(node, EdgeKind::Internal, "map").unwrap_or(NONE)),
+            _ => (false, last.name_index(node)),
+        };
+        let mut passed = Vec::new();
+        let mut root = node;
+        while !roots.contains_key(&root) && last.kind(root) == NodeKind::Object {
+            passed.push(root);
+            match self.parent(root) {
+                Some(parent) if class(parent) == class(root) => root = parent,
+                _ => break,
+            }
+        }
+        let root = roots.get(&root).copied().unwrap_or(root);
+        roots.extend(passed.into_iter().map(|node| (node, root)));
+        root
+    }
+
     /// Goes on rising, and by more than what is replaced at the same time.
     fn rises(&self, growth: &Growth) -> bool {
         let bytes = &growth.bytes;
@@ -384,6 +449,11 @@ fn is_same_holding(one: Slot, other: Slot) -> bool {
 
 /// Growth below this many bytes is not told from what a process does anyway.
 const NOISE: u64 = 4096;
+
+/// At fewer places what grew is not scattered; each has its noise.
+const PLACES: usize = 8;
+/// How far up from a place that object may be: trees count once.
+const LEVELS: usize = 4;
 
 /// Whether a node is V8's own and says nothing about who uses it.
 fn is_system(snapshot: &Snapshot, node: Node) -> bool {
@@ -511,6 +581,72 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["all", "byId"]);
         assert!(found.iter().all(|growth| growth.1 >= 200 * 256));
+    }
+
+    /// A binary tree of sessions; `shift`: how it was balanced, which changes what hangs from where.
+    fn tree(count: u32, shift: u32) -> Graph {
+        let mut graph = program(20);
+        let nodes: Vec<usize> =
+            (0..count).map(|at| graph.node("object", "Branch", 400_001 + 4 * at, 40)).collect();
+        graph.edge(2, "context", "index", nodes[0]);
+        for (at, &node) in nodes.iter().enumerate().skip(1) {
+            graph.edge(nodes[(at - 1) / 2], "property", ["left", "right"][at % 2], node);
+            let size = 100 + 100 * u64::from((at as u32 + shift).is_multiple_of(3));
+            let session = graph.node("object", "Session", 400_003 + 4 * at as u32, size);
+            graph.edge(node, "property", "value", session);
+        }
+        graph
+    }
+
+    #[test]
+    fn what_a_tree_gains_at_its_leaves_is_its_roots() {
+        for renumbered in [false, true] {
+            let snapshots = [300, 700, 1100].map(|count| {
+                let graph = tree(count, count / 200);
+                if renumbered { graph.renumbered(1) } else { graph }.snapshot()
+            });
+            let found = growths(&snapshots);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].0, "index");
+            assert!(found[0].1 >= 800 * 140, "{found:?}");
+        }
+        let steady = [0, 1, 2].map(|shift| tree(1000, shift).snapshot());
+        assert!(growths(&steady).is_empty());
+    }
+
+    /// A table of users, each of whom has a list of a few events.
+    fn lists(count: u32) -> Graph {
+        let mut graph = program(20);
+        let users = graph.node("object", "Object", 11, 32);
+        graph.edge(2, "context", "users", users);
+        for at in 0..100 {
+            let user = graph.node("object", "User", 1_000_001 + 10 * at, 40);
+            graph.edge(users, "property", &format!("user{at}"), user);
+            let list = graph.node("object", "Array", 1_000_003 + 10 * at, 32);
+            graph.edge(user, "property", "events", list);
+            let store = graph.node("array", "", 2_000_001 + 200 * at + 2 * count, 80);
+            graph.edge(list, "internal", "elements", store);
+            for event in 0..count {
+                let id = 3_000_001 + 200 * at + 2 * event;
+                let node = graph.node("object", "Event", id, 256);
+                graph.edge(store, "internal", &event.to_string(), node);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn what_many_gain_by_little_is_their_tables() {
+        for renumbered in [false, true] {
+            let snapshots = [2, 4, 6].map(|count| {
+                if renumbered { lists(count).renumbered(1) } else { lists(count) }.snapshot()
+            });
+            let found = growths(&snapshots);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!((found[0].0.as_str(), found[0].1), ("users", 400 * 256));
+        }
+        assert!(growths(&[4, 4, 4].map(|count| lists(count).snapshot())).is_empty());
+        assert!(growths(&[2, 6, 6].map(|count| lists(count).snapshot())).is_empty(), "warm-up");
     }
 
     /// As V8 writes an array: its elements are named, and their store with what lies in it.
