@@ -163,6 +163,15 @@ add('sockets: a keep-alive agent with many hosts', {
       }), { scale: 0.4, warm: 10 });
     });`.replace("'127.0.0.1', () => {\n      const { port }", "() => {\n      const { port }"),
 }, { cause: ['sockets'], name: ['$agent', 'freeSockets'], line: true, advice: /http\.Agent/ });
+add('sockets: responses that nobody reads', `
+    const http = require('node:http');
+    const $agent = new http.Agent({ keepAlive: true }); //@
+    const server = http.createServer((req, res) => { res.write('x'.repeat(2 ** 17)); res.end('y'); });
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      drive(() => new Promise((resolve, reject) => { http.get({ port, host: '127.0.0.1', agent: $agent }, () => resolve()).on('error', reject); }), { scale: 0.4, warm: 10 });
+    });`,
+{ cause: ['sockets'], name: ['$agent'], line: true, advice: /read each response to its end/ });
 
 // ------------------------------------------------------------------------------------------ weak
 add('weak: values under a key that lives', `

@@ -72,6 +72,9 @@ fn own_advice(cause: Cause, detail: Detail, event: Option<&str>, captured: Optio
         (_, Detail::Connections) => {
             "take the connection out when it emits 'close', and destroy those that fall silent (socket.setTimeout)"
         }
+        (_, Detail::InUse) => {
+            "read each response to its end (resume, arrayBuffer) or destroy it: its connection is in use until then; set time-outs and the agent's maxSockets"
+        }
         (_, Detail::Resolvers) => {
             "settle each promise, after a time-out as well, and drop its entry then: who waits for it is kept until then"
         }

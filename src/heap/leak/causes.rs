@@ -50,6 +50,8 @@ pub(super) enum Detail {
     DerivedSignals,
     /// Connections that the program collects itself, not an agent.
     Connections,
+    /// Connections of an agent that nobody has given back.
+    InUse,
     /// What settles promises that somebody waits for.
     Resolvers,
     /// Objects that are linked to one another.
@@ -292,6 +294,9 @@ fn by_route(
                 if is_agent(scene, step.from) =>
             {
                 finding.cause = Cause::Sockets;
+                if name == b"sockets" {
+                    finding.detail = Detail::InUse;
+                }
                 finding.subject = at;
                 return true;
             }
