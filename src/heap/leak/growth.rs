@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::super::{EdgeKind, Node, NodeKind, Snapshot, parallel};
 use super::diff::{Counterparts, NONE, by_odd_id};
@@ -341,32 +341,33 @@ impl<'s> Series<'s> {
 
     /// What grows by little at each of many places: a tree at its leaves and wherever it is balanced anew, the lists of many users.
     /// It is the growth of the lowest object that has enough of them: the tree's root, the table of the users.
-    fn scattered(&self, places: Vec<Growth>) -> Vec<Growth> {
-        let last = self.last();
+    fn scattered(&self, mut level: Vec<Growth>) -> Vec<Growth> {
         let mut found = Vec::new();
-        let mut roots = FxHashMap::default();
-        let mut known = FxHashSet::default();
-        let places = places.into_iter().filter(|growth| !is_system(last, growth.thing));
-        let mut level: Vec<(Node, Growth, usize)> = places
-            .map(|growth| (growth.slot.holder, growth))
-            .map(|(holder, growth)| (holder, growth, usize::from(known.insert(holder))))
-            .collect();
-        for _ in 0..LEVELS {
-            let mut by_root: FxHashMap<Node, (Growth, usize)> = FxHashMap::default();
-            for (holder, growth, places) in level.drain(..) {
-                let root = self.root_of_tree(holder, &mut roots);
-                let slot = Slot { holder: root, name: None };
-                let empty = || (Growth::new(slot, self.snapshots.len()), 0);
-                let (all, number) = by_root.entry(root).or_insert_with(empty);
-                all.add(growth);
-                *number += places;
+        level.retain(|growth| !is_system(self.last(), growth.thing));
+        // First by place, for an object may have several variables that grew.
+        for at in 0..=LEVELS {
+            let mut by_root: FxHashMap<Node, Vec<Growth>> = FxHashMap::default();
+            for growth in level.drain(..) {
+                let holder = growth.slot.holder;
+                let root = if at == 0 { holder } else { self.root_of_tree(holder) };
+                by_root.entry(root).or_default().push(growth);
             }
-            for (root, (growth, places)) in by_root {
-                let is_much = places >= PLACES && growth.grown() >= PLACES as u64 * NOISE;
-                if is_much && self.rises(&growth) {
-                    found.push(growth);
+            for (root, growths) in by_root {
+                let slot = Slot { holder: root, name: None };
+                let mut all = Growth::new(slot, self.snapshots.len());
+                growths.into_iter().for_each(|growth| all.add(growth));
+                if at == 0 {
+                    all.ends = vec![root];
+                }
+                let places = all.ends.len() as u64;
+                if places >= PLACES && all.grown() >= PLACES * NOISE && self.rises(&all) {
+                    all.ends = Vec::new();
+                    found.push(all);
+                } else if at == 0 {
+                    level.push(all);
                 } else if let Some(parent) = self.parent(root) {
-                    level.push((parent, growth, places));
+                    all.slot.holder = parent;
+                    level.push(all);
                 }
             }
         }
@@ -382,25 +383,19 @@ impl<'s> Series<'s> {
         (is_object && parent != node && self.is_old(parent)).then_some(parent)
     }
 
-    /// The uppermost of the objects of one class, or made alike, that dominate one another down to this one.
-    fn root_of_tree(&self, node: Node, roots: &mut FxHashMap<Node, Node>) -> Node {
+    /// The uppermost, within reach, of the objects of one class, or made alike, that dominate one another down to this one.
+    fn root_of_tree(&self, node: Node) -> Node {
+        const DEEPEST: usize = 64;
         let last = self.last();
         let class = |node| match last.raw_name(node) {
-            b"Object" => (true, last.follow(node, EdgeKind::Internal, "map").unwrap_or(NONE)),
-            _ => (false, last.name_index(node)),
+            b"Object" => last.follow(node, EdgeKind::Internal, "map").unwrap_or(NONE),
+            _ => last.name_index(node),
         };
-        let mut passed = Vec::new();
-        let mut root = node;
-        while !roots.contains_key(&root) && last.kind(root) == NodeKind::Object {
-            passed.push(root);
-            match self.parent(root) {
-                Some(parent) if class(parent) == class(root) => root = parent,
-                _ => break,
-            }
-        }
-        let root = roots.get(&root).copied().unwrap_or(root);
-        roots.extend(passed.into_iter().map(|node| (node, root)));
-        root
+        let is_alike = |&parent: &Node| {
+            last.raw_name(parent) == last.raw_name(node) && class(parent) == class(node)
+        };
+        let above = |&at: &Node| self.parent(at).filter(is_alike);
+        std::iter::successors(Some(node), above).take(DEEPEST).last().unwrap_or(node)
     }
 
     /// Goes on rising, and by more than what is replaced at the same time.
@@ -451,7 +446,7 @@ fn is_same_holding(one: Slot, other: Slot) -> bool {
 const NOISE: u64 = 4096;
 
 /// At fewer places what grew is not scattered; each has its noise.
-const PLACES: usize = 8;
+const PLACES: u64 = 8;
 /// How far up from a place that object may be: trees count once.
 const LEVELS: usize = 4;
 

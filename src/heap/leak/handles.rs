@@ -18,7 +18,7 @@ const ANCESTORS: usize = 4;
 pub(super) struct Handles<'s> {
     /// For a hundred items.
     pub percent: u64,
-    /// The class of most of them.
+    /// The class of the first of them.
     pub class: &'s [u8],
 }
 
@@ -31,7 +31,8 @@ pub(super) fn handles<'s>(
     let snapshot = scene.snapshot;
     // By prototype.
     let mut native: FxHashMap<Node, bool> = FxHashMap::default();
-    let mut classes: FxHashMap<&[u8], usize> = FxHashMap::default();
+    let mut number = 0;
+    let mut class: Option<&[u8]> = None;
     let mut seen: FxHashSet<Node> = FxHashSet::default();
     let mut looked_into = 0;
     for &item in items.iter().step_by(items.len().div_ceil(ITEMS).max(1)) {
@@ -47,7 +48,8 @@ pub(super) fn handles<'s>(
                 && let Some(prototype) = scene.property(node, "__proto__")
                 && *native.entry(prototype).or_insert_with(|| is_native(scene, prototype))
             {
-                *classes.entry(snapshot.raw_name(node)).or_default() += 1;
+                number += 1;
+                class.get_or_insert(snapshot.raw_name(node));
             }
             let is_own = |kind| {
                 matches!(
@@ -60,10 +62,8 @@ pub(super) fn handles<'s>(
             nodes.extend(new.take(REACH.saturating_sub(nodes.len())));
         }
     }
-    let number: usize = classes.values().sum();
-    let (class, _) = classes.into_iter().max_by_key(|&(class, number)| (number, class))?;
     (number * EACH >= looked_into)
-        .then_some(Handles { percent: (number * 100 / looked_into) as u64, class })
+        .then_some(Handles { percent: (number * 100 / looked_into) as u64, class: class? })
 }
 
 /// Whether a prototype's class, or one that it extends, was made by native code: V8 keeps the template of it.
