@@ -1,7 +1,5 @@
 //! What grew from the first snapshot to the last, by holder.
 
-use std::collections::hash_map::Entry;
-
 use rustc_hash::FxHashMap;
 
 use super::super::{EdgeKind, Node, NodeKind, Snapshot, parallel};
@@ -276,7 +274,8 @@ impl<'s> Series<'s> {
     fn join_lists(&self, growths: &mut Vec<Growth>) {
         let last = self.last();
         let is_old = |node| self.is_old(node);
-        let mut lists: FxHashMap<(Node, u32), Growth> = FxHashMap::default();
+        // By what owns the ends, and the class of the links.
+        let mut lists: FxHashMap<Slot, Growth> = FxHashMap::default();
         for mut growth in std::mem::take(growths) {
             let thing = growth.thing;
             let owner = last.dominator(thing);
@@ -292,16 +291,17 @@ impl<'s> Series<'s> {
                 continue;
             }
             growth.ends.push(thing);
-            match lists.entry((owner, last.name_index(thing))) {
-                Entry::Vacant(vacant) => drop(vacant.insert(growth)),
-                Entry::Occupied(mut list) => list.get_mut().add(growth),
+            let key = Slot { holder: owner, name: Some(last.name_index(thing).into()) };
+            match lists.get_mut(&key) {
+                Some(list) => list.add(growth),
+                None => drop(lists.insert(key, growth)),
             }
         }
-        for (&(owner, class), list) in &mut lists {
+        for (&Slot { holder: owner, name: class }, list) in &mut lists {
             // A scope is no list, its variables are the ends of one; and timers are known by Node's list that they are in.
             let mut members = last.edges(owner).filter(|edge| edge.kind == EdgeKind::Property);
             let is_list = last.raw_name(owner) != b"TimersList"
-                && members.any(|edge| last.name_index(edge.to) == class);
+                && members.any(|edge| Some(last.name_index(edge.to).into()) == class);
             if list.ends.len() > 1 && is_list {
                 list.thing = owner;
                 list.slot = Slot { holder: owner, name: None };

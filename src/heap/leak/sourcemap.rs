@@ -17,7 +17,7 @@ pub struct SourceMap {
 #[derive(Debug)]
 struct Source {
     name: String,
-    /// Whether the map has its text.
+    /// Whether the map has the texts of its sources.
     has_text: bool,
     is_left_out: bool,
 }
@@ -53,7 +53,7 @@ struct Json {
     #[serde(default)]
     sources: Vec<Option<String>>,
     #[serde(default)]
-    sources_content: Vec<Option<IgnoredAny>>,
+    sources_content: Option<IgnoredAny>,
     #[serde(default)]
     names: Vec<String>,
     #[serde(default)]
@@ -90,14 +90,13 @@ impl SourceMap {
         let first_name = self.names.len() as u32;
         let root = json.source_root.unwrap_or_default();
         let prefix = if root.is_empty() || root.ends_with('/') { root } else { format!("{root}/") };
-        let texts =
-            json.sources_content.iter().map(Option::is_some).chain(std::iter::repeat(false));
-        let source = |(source, has_text): (Option<String>, bool)| Source {
+        let has_text = json.sources_content.is_some();
+        let source = |source: Option<String>| Source {
             name: format!("{prefix}{}", source.unwrap_or_default()),
             has_text,
             is_left_out: false,
         };
-        self.sources.extend(json.sources.into_iter().zip(texts).map(source));
+        self.sources.extend(json.sources.into_iter().map(source));
         self.names.extend(json.names);
         self.decode(json.mappings.as_bytes(), offset, first_source, first_name)?;
         for section in json.sections {
@@ -238,12 +237,18 @@ mod tests {
 
     #[test]
     fn a_source_that_nobody_has_is_left_out_and_its_names_are_not() {
-        let json = br#"{"version":3,"sources":["a.ts","b.ts"],"sourcesContent":["let a"],"names":["x"],"mappings":"AAAA;ACAAA"}"#;
-        let mut map = SourceMap::parse(json).unwrap();
-        map.retain(|_| false);
-        assert_eq!(map.original(0, 0).unwrap().source, Some("a.ts"));
-        let b = map.original(1, 0).unwrap();
-        assert_eq!((b.source, b.name), (None, Some("x")));
+        let source = |texts: &str| {
+            let json = format!(
+                r#"{{"version":3,"sources":["a.ts"],{texts}"names":["x"],"mappings":"AAAAA"}}"#
+            );
+            let mut map = SourceMap::parse(json.as_bytes()).unwrap();
+            map.retain(|_| false);
+            let original = map.original(0, 0).unwrap();
+            assert_eq!(original.name, Some("x"));
+            original.source.map(str::to_owned)
+        };
+        assert_eq!(source(""), None);
+        assert_eq!(source(r#""sourcesContent":["let a"],"#), Some("a.ts".to_owned()));
     }
 
     #[test]
