@@ -60,7 +60,7 @@ test('verdicts over real processes', { concurrency: 3 }, async (t) => {
       assert.equal(code, 3);
       assert.deepEqual(report.suspects.map((suspect) => suspect.cause), ['native']);
       assert.match(report.suspects[0].advice, /heap snapshot cannot show it/);
-      assert.match(report.notes.join(), noHooks ? /^/ : /no holder on the heap/);
+      if (!noHooks) assert.match(report.notes.join(), /no holder on the heap/);
     }),
     t.test('a sawtooth over a full cache is no leak', async (s) => {
       const { code, report, stderr } = await observe(s, fs.readFileSync(path.join(__dirname, 'children/healthy-sawtooth.js'), 'utf8'), '22s');

@@ -45,10 +45,11 @@ const ask = (connections, requests) =>
 /** Instructions for each request: of the main thread, and of all. */
 async function count(watched) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-bench-'));
+  let service;
   try {
     const callgrind = ['--tool=callgrind', '--instr-atstart=no', '--separate-threads=yes', '--smc-check=all-non-file', `--callgrind-out-file=${dir}/out`];
     const args = [...callgrind, process.execPath, __filename, '--serve', '--server', values.server, ...(watched ? ['--watched'] : [])];
-    const service = spawn('valgrind', args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    service = spawn('valgrind', args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const ended = once(service, 'exit');
     const [port] = await Promise.race([once(service, 'message'), ended.then(() => Promise.reject(new Error('the server ended; is valgrind installed?')))]);
     const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => KeepAlive.connect(port)));
@@ -65,6 +66,7 @@ async function count(watched) {
     const all = totals.reduce((sum, each) => sum + each, 0);
     return { main: totals[0] / Number(values.requests), all: all / Number(values.requests) };
   } finally {
+    service?.kill('SIGKILL');
     fs.rmSync(dir, { recursive: true });
   }
 }
