@@ -717,7 +717,7 @@ export interface WatcherStats {
   /** MemAvailable, where there is procfs. */
   available: number | null;
   series: Record<Channel, SeriesPoint[]>;
-  /** Collections of any kind, and ms spent in them. */
+  /** Collections of any kind, and ms spent in them; where `hooks` are off mark-compacts alone, and 0. */
   collections: { count: number; ms: number };
   /** Whether V8's callbacks are used, and if not why. */
   hooks: { on: boolean; reason: string | null };

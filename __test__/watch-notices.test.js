@@ -79,7 +79,7 @@ test('a native side that fails ends the watch with a warning, and not the servic
   assert.throws(() => watcher.stats(), { code: 'ERR_PLIMSOLL_STOPPED' });
 });
 
-test('so does one that fails to take in what a PerformanceObserver saw', { timeout: 300_000 }, () => {
+test('so does one that fails to take in what a FinalizationRegistry told', { timeout: 300_000 }, () => {
   const script = `
     const { native } = require('./lib/native.js');
     native.IsolateWatch.prototype.observed = () => { throw new Error('out of order'); };

@@ -93,20 +93,26 @@ test('stats say what Node says', async () => {
   }
 });
 
-test('collections reach the native side through V8, and through a PerformanceObserver where V8 lacks them', () => {
+test('collections reach the native side through V8, and through a FinalizationRegistry where V8 lacks them', () => {
   const script = `
     const { watch } = require(${JSON.stringify(path.join(__dirname, '../index.js'))});
+    const { PerformanceObserver, constants } = require('node:perf_hooks');
     const watcher = watch(${JSON.stringify(quiet)});
+    let markCompacts = 0;
+    new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) markCompacts++;
+    }).observe({ entryTypes: ['gc'] });
     let keep = [];
     const timer = setInterval(() => {
       for (let i = 0; i < 50_000; i++) keep.push({ i });
       if (keep.length > 2_000_000) keep = [];
       const { collections, hooks } = watcher.stats();
-      if (collections.count < 3) return;
+      // Where V8's callbacks are missing, mark-compacts alone are counted.
+      if (collections.count < 3 || (!hooks.on && markCompacts < collections.count)) return;
       clearInterval(timer);
       process.stdout.write(JSON.stringify(hooks));
     }, 1);`;
-  const hooks = (env) => JSON.parse(execFileSync(process.execPath, ['-e', script], { env: { ...process.env, ...env } }));
+  const hooks = (env) => JSON.parse(execFileSync(process.execPath, ['-e', script], { env: { ...process.env, ...env }, timeout: 60_000 }));
   assert.deepEqual(hooks({ PLIMSOLL_HOOKS: '' }), { on: true, reason: null });
   assert.deepEqual(hooks({ PLIMSOLL_HOOKS: 'off' }), { on: false, reason: 'turned off by PLIMSOLL_HOOKS=off' });
 });

@@ -91,6 +91,7 @@ class Watcher extends EventEmitter {
     this.#sampler = new IsolateSampler(this.#options, {
       notices: (list) => list.forEach((notice) => this.#guard(() => this.#onNotice(notice))),
       probe: () => this.#guard(() => this.#prober.want()),
+      emergency: () => this.#guard(() => this.#onEmergency()),
       tick: () => this.#guard(() => this.#onTick()),
       failed: (error) => {
         this.#fail(error);
@@ -99,7 +100,7 @@ class Watcher extends EventEmitter {
     });
     try {
       this.#prober = new Prober(this.#sampler.native, this.#options);
-      if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a PerformanceObserver serves, which is silent while the event loop is stuck.`);
+      if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a FinalizationRegistry serves, which is silent while the event loop is stuck.`);
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
       if (this.#options.signal !== undefined) this.#awaitSignal(this.#options.signal);
       if (this.#options.sampling) this.#allocation.start();
@@ -223,11 +224,14 @@ class Watcher extends EventEmitter {
   #onTick() {
     this.#prober.tick();
     if (made.any) this.#stopCaches ??= require('../track/index.js').trackCaches();
-    const last = this.#nearLimit?.poll() ?? null;
-    if (last !== null) this.#onNearLimit(last);
     if (++this.#ticks % ANNEX_EVERY === 0) this.#publishAnnex();
     if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
     for (const channel of this.#unreported) if (this.#sampled(channel)) this.#report(channel);
+  }
+
+  #onEmergency() {
+    const last = this.#nearLimit?.poll() ?? null;
+    if (last !== null) this.#onNearLimit(last);
   }
 
   #onNotice({ kind, channel }) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use napi_derive::napi;
 use serde_json::value::{RawValue, to_raw_value};
@@ -14,15 +15,17 @@ use crate::sampler::record::{Hooks, Record};
 use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::thread;
+use crate::snapshot::emergency;
 use crate::track;
 use crate::trend::{CollectionCause, Config, Fill};
 use crate::v8;
-use crate::v8::gc::{self, MARK_COMPACT, Pressure};
+use crate::v8::gc::{self, Pressure};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 
 const NOTICES: u32 = 1;
 const PROBE: u32 = 2;
 const REQUESTS: u32 = 4;
+const EMERGENCY: u32 = 8;
 
 /// `v8.getHeapStatistics()` as far as it goes, in bytes.
 #[napi(object)]
@@ -99,9 +102,10 @@ impl IsolateWatch {
         let config = Config::new(options.window_ms as u64, options.interval_ms as u64)
             .and_then(|config| config.with_probe_budget(options.probe_budget))
             .map_err(|e| error("ERR_PLIMSOLL_OPTION", e.to_string()))?;
-        let record = Arc::new(Record::default());
+        let interval = Duration::from_millis(options.interval_ms as u64);
+        let record = Arc::new(Record::new(interval));
         let told = HeapStatistics::from(&heap);
-        record.tick(&told, f64::NAN, None, rss as u64);
+        record.tick(Some(&told), f64::NAN, None, rss as u64);
         let (isolate, hooks_off) = match usable_isolate(&told) {
             Ok(isolate) => (Some(isolate), None),
             Err(reason) => (None, Some(reason)),
@@ -135,7 +139,7 @@ impl IsolateWatch {
     }
 
     /// Brings the figures of this thread; the result has bit 1 for notices, bit 2 for a probe, bit 4 while `requests`
-    /// are wanted. With the hooks on, `heap` and the loop's `utilisation` are not needed; `rss` only without procfs.
+    /// are wanted, bit 8 once something came of an emergency of the process. With the hooks on, `heap` and the loop's `utilisation` are not needed; `rss` only without procfs.
     #[napi(catch_unwind)]
     pub fn tick(
         &self,
@@ -148,25 +152,25 @@ impl IsolateWatch {
         let heap = match (&heap, self.isolate) {
             (Some(heap), _) => Some(HeapStatistics::from(heap)),
             // SAFETY: this is the isolate's thread, and the isolate runs this very call.
-            (None, Some(isolate)) => unsafe { HeapStatistics::read(isolate) },
-            (None, None) => None,
+            (None, Some(isolate)) if self.record.is_stale() => unsafe {
+                HeapStatistics::read(isolate)
+            },
+            (None, _) => None,
         };
-        if let Some(heap) = heap {
-            let rss = rss.map_or(0, |rss| rss as u64);
-            let requests = requests.map(|requests| requests as u64);
-            self.record.tick(&heap, utilisation.unwrap_or(f64::NAN), requests, rss);
-        }
+        let rss = rss.map_or(0, |rss| rss as u64);
+        let requests = requests.map(|requests| requests as u64);
+        self.record.tick(heap.as_ref(), utilisation.unwrap_or(f64::NAN), requests, rss);
         let notices = if monitor.has_notices() { NOTICES } else { 0 };
         let probe = if monitor.take_probe() { PROBE } else { 0 };
         let requests = if monitor.wants_requests() { REQUESTS } else { 0 };
-        notices | probe | requests
+        let emergency = if emergency::any_settled() { EMERGENCY } else { 0 };
+        notices | probe | requests | emergency
     }
 
-    /// A mark-compact that a PerformanceObserver saw, where the hooks are off.
+    /// There was a mark-compact; `heap` is what there is since. Where the hooks are off.
     #[napi(catch_unwind)]
-    pub fn observed(&self, heap: NodeHeap, pause_ms: f64) {
-        let pause_us = (pause_ms * 1000.0) as u64;
-        self.record.observed(&HeapStatistics::from(&heap), MARK_COMPACT, pause_us);
+    pub fn observed(&self, heap: NodeHeap) {
+        self.record.observed(&HeapStatistics::from(&heap));
     }
 
     /// How many mark-compacts there were, and the ms that the loop was stopped for them.

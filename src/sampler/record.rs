@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -17,9 +17,9 @@ use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 const RING: usize = 256;
 
 /// A busy service scavenges twenty times a second and more, and V8 adds its figures up anew each time that it is
-/// asked, which would be most of what the watch costs. So after a scavenge they are read only where the last
-/// reading is this long ago.
-const LOOK_US: u64 = 500_000;
+/// asked, page by page, which would be most of what the watch costs. So after a scavenge they are read only where the last
+/// reading is so many intervals ago.
+const LOOK_INTERVALS: u32 = 2;
 
 /// The end of a mark-compact.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,7 @@ pub struct MarkCompact {
 /// One isolate's figures.
 #[derive(Debug)]
 pub struct Record {
+    interval_us: u64,
     total: AtomicU64,
     used: AtomicU64,
     limit: AtomicU64,
@@ -76,9 +77,12 @@ pub struct Record {
     ring: (Sender<MarkCompact>, Receiver<MarkCompact>),
 }
 
-impl Default for Record {
-    fn default() -> Self {
+impl Record {
+    /// Of an isolate whose timer ticks once an `interval`.
+    #[must_use]
+    pub fn new(interval: Duration) -> Self {
         Self {
+            interval_us: micros(interval),
             total: AtomicU64::new(0),
             used: AtomicU64::new(0),
             limit: AtomicU64::new(0),
@@ -104,9 +108,7 @@ impl Default for Record {
             ring: crossbeam_channel::bounded(RING),
         }
     }
-}
 
-impl Record {
     /// The latest figures; `None` before the first.
     #[must_use]
     pub fn heap(&self) -> Option<HeapStatistics> {
@@ -169,10 +171,24 @@ impl Record {
         (least != u64::MAX).then_some(least)
     }
 
-    /// What the timer brings. For the isolate's thread.
-    pub fn tick(&self, heap: &HeapStatistics, utilisation: f64, requests: Option<u64>, rss: u64) {
-        self.store(heap);
-        self.count(heap.used);
+    /// Whether the timer should bring V8's figures: no collection has within the interval.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        !self.looked_within(self.now_us(), 1)
+    }
+
+    /// What the timer brings, `heap` where [`Record::is_stale`]. For the isolate's thread.
+    pub fn tick(
+        &self,
+        heap: Option<&HeapStatistics>,
+        utilisation: f64,
+        requests: Option<u64>,
+        rss: u64,
+    ) {
+        if let Some(heap) = heap {
+            self.store(heap);
+            self.count(heap.used);
+        }
         self.utilisation.store(utilisation.to_bits(), Relaxed);
         self.requests.store(requests.unwrap_or(u64::MAX), Relaxed);
         self.rss.store(rss, Relaxed);
@@ -196,8 +212,7 @@ impl Record {
     pub fn epilogue(&self, kind: GcType, read: impl FnOnce() -> Option<HeapStatistics>) {
         let now = self.now_us();
         let pause_us = now.saturating_sub(self.prologue_us.load(Relaxed));
-        let due =
-            kind & MARK_COMPACT != 0 || now.saturating_sub(self.looked_us.load(Relaxed)) >= LOOK_US;
+        let due = kind & MARK_COMPACT != 0 || !self.looked_within(now, LOOK_INTERVALS);
         let heap = if due { read() } else { None };
         self.measuring.store(heap.is_some(), Relaxed);
         self.collected(pause_us);
@@ -209,11 +224,11 @@ impl Record {
         self.floor(&heap, kind, pause_us);
     }
 
-    /// A collection that only a PerformanceObserver saw, where V8's callbacks are missing.
-    pub fn observed(&self, heap: &HeapStatistics, kind: GcType, pause_us: u64) {
+    /// A mark-compact that JS noticed, where V8's callbacks are missing: how long it took is not known.
+    pub fn observed(&self, heap: &HeapStatistics) {
         self.store(heap);
-        self.collected(pause_us);
-        self.floor(heap, kind, pause_us);
+        self.collected(0);
+        self.floor(heap, MARK_COMPACT, 0);
     }
 
     fn collected(&self, pause_us: u64) {
@@ -251,9 +266,18 @@ impl Record {
         self.cycle.fetch_add(grown, Relaxed);
     }
 
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
+    fn looked_within(&self, now: u64, intervals: u32) -> bool {
+        let ago = now.saturating_sub(self.looked_us.load(Relaxed));
+        ago < self.interval_us.saturating_mul(intervals.into())
     }
+
+    fn now_us(&self) -> u64 {
+        micros(self.epoch.elapsed())
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// V8's callbacks, installed for a record until dropped.
@@ -308,9 +332,9 @@ unsafe extern "C" fn on_epilogue(_: *mut c_void, kind: GcType, _: u32, data: *mu
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(1);
 
     fn heap(used: u64) -> HeapStatistics {
         HeapStatistics { total: 100, used, limit: 1000, external: 5 }
@@ -318,13 +342,13 @@ mod tests {
 
     #[test]
     fn allocation_is_what_used_rose_by_between_collections() {
-        let record = Record::default();
+        let record = Record::new(INTERVAL);
         assert_eq!(record.heap(), None);
-        record.tick(&heap(10), f64::NAN, None, 0);
+        record.tick(Some(&heap(10)), f64::NAN, None, 0);
         assert_eq!(record.allocated(), 0, "the heap at the start is not an allocation");
         record.prologue(|| Some(heap(40)));
         record.epilogue(MARK_COMPACT, || Some(heap(12)));
-        record.tick(&heap(20), 0.5, Some(7), 0);
+        record.tick(Some(&heap(20)), 0.5, Some(7), 0);
         assert_eq!(record.allocated(), 30 + 8);
         assert_eq!((record.utilisation(), record.requests()), (Some(0.5), Some(7)));
         assert_eq!(record.take_mark_compacts().count(), 1);
@@ -333,36 +357,41 @@ mod tests {
     #[test]
     fn most_scavenges_are_counted_unread_with_the_allocation_of_the_last_cycle_that_was() {
         const SCAVENGE: GcType = 1;
-        let mut record = Record::default();
-        record.tick(&heap(10), f64::NAN, None, 0);
+        let mut record = Record::new(INTERVAL);
+        record.tick(Some(&heap(10)), f64::NAN, None, 0);
         record.prologue(|| Some(heap(40)));
         record.epilogue(MARK_COMPACT, || Some(heap(12)));
-        record.tick(&heap(20), f64::NAN, None, 0);
+        record.tick(Some(&heap(20)), f64::NAN, None, 0);
         record.prologue(|| Some(heap(62)));
         assert_eq!(record.allocated(), 30 + 50, "in two steps");
         let unread = || panic!("V8's figures are not to be read");
         for cycles in 1..=3 {
             record.epilogue(SCAVENGE, unread);
-            record.tick(&heap(33), f64::NAN, None, 0);
+            record.tick(Some(&heap(33)), f64::NAN, None, 0);
             record.prologue(unread);
             assert_eq!(record.allocated(), 80 + cycles * 50);
         }
         assert_eq!(record.take_least_used(), Some(12));
-        record.epoch -= Duration::from_micros(LOOK_US);
+        assert!(!record.is_stale(), "a collection has brought the figures");
+        record.epoch -= INTERVAL;
+        assert!(record.is_stale());
+        record.epilogue(SCAVENGE, unread);
+        record.prologue(unread);
+        record.epoch -= INTERVAL;
         record.epilogue(SCAVENGE, || Some(heap(5)));
         record.prologue(|| Some(heap(25)));
-        assert_eq!(record.allocated(), 230 + 20, "it is measured again");
+        assert_eq!(record.allocated(), 280 + 20, "it is measured again");
         assert_eq!(record.take_least_used(), Some(5));
         assert_eq!(record.take_mark_compacts().count(), 1, "a scavenge is no floor");
-        assert_eq!(record.collections().0, 5);
+        assert_eq!(record.collections().0, 6);
     }
 
     #[test]
     fn without_callbacks_allocation_is_not_known() {
-        let record = Record::default();
+        let record = Record::new(INTERVAL);
         for used in [10, 40, 12, 60] {
-            record.tick(&heap(used), f64::NAN, None, 0);
-            record.observed(&heap(used), MARK_COMPACT, 1);
+            record.tick(Some(&heap(used)), f64::NAN, None, 0);
+            record.observed(&heap(used));
         }
         assert_eq!(
             record.allocated(),
@@ -374,7 +403,7 @@ mod tests {
 
     #[test]
     fn mark_compacts_reach_the_reader_and_a_full_ring_loses_only_descriptions() {
-        let record = Record::default();
+        let record = Record::new(INTERVAL);
         for used in 0..RING as u64 + 9 {
             record.prologue(|| Some(heap(used + 1)));
             record.epilogue(MARK_COMPACT, || Some(heap(used)));

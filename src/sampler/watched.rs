@@ -23,8 +23,10 @@ use crate::trend::{
 const COLLECTIONS_KEPT: usize = 128;
 /// Events that nobody fetched (a loop stuck for hours): the oldest go.
 const EVENTS_KEPT: usize = 64;
-/// The container's limit and the machine's memory move slowly: read every so many intervals.
+/// A container's figures move slowly: read every so many intervals.
 const SLOW_READ_EVERY: u64 = 5;
+/// Where no container has a limit there is little to read: whether it has one now, and the machine's memory.
+const UNLIMITED_READ_EVERY: u64 = 30;
 /// A threshold that was crossed is armed again below this share of it: a value that hovers says it once.
 const REARM: f64 = 0.9;
 
@@ -79,14 +81,18 @@ impl Watched {
             ended: false,
             options,
         };
-        watched.read_slowly(record);
+        watched.read_slowly();
+        watched.set_limits(record);
         watched
     }
 
     /// What is done each interval; true where the trend asks for a collection.
     pub fn sample(&mut self, record: &Record, now: Instant) -> bool {
         if self.intervals.is_multiple_of(SLOW_READ_EVERY) {
-            self.read_slowly(record);
+            if self.is_limited() || self.intervals.is_multiple_of(UNLIMITED_READ_EVERY) {
+                self.read_slowly();
+            }
+            self.set_limits(record);
         }
         self.intervals += 1;
         self.take_collections(record);
@@ -198,9 +204,16 @@ impl Watched {
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn read_slowly(&mut self, record: &Record) {
+    fn is_limited(&self) -> bool {
+        self.container.as_ref().is_some_and(|(container, _)| container.limit.is_some())
+    }
+
+    fn read_slowly(&mut self) {
         self.container = self.cgroup.read().map(|container| (container, self.memory.rss));
         self.available = memory::available();
+    }
+
+    fn set_limits(&mut self, record: &Record) {
         let Some(heap) = record.heap() else { return };
         self.limits = Inputs {
             heap_limit: heap.limit,

@@ -6,6 +6,7 @@
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ use crate::v8::{heap_limit, interrupt, missing};
 const BAD_MOMENTS: u32 = 10;
 /// The limit is raised by at least this much: V8 needs some of it to go on at all.
 const LEAST_RAISE: u64 = 16 << 20;
+
+/// Whether anything came of any emergency of the process: it is asked for once an interval.
+static SETTLED: AtomicBool = AtomicBool::new(false);
 
 /// What takes a snapshot of one isolate in an emergency.
 pub struct Emergency {
@@ -54,6 +58,12 @@ pub fn near_limit_support() -> Result<(), String> {
     fork::support()?;
     Isolate::current().ok_or_else(|| missing("its isolate"))?;
     heap_limit::support()
+}
+
+/// Whether it is worth asking for [`Emergency::step`].
+#[must_use]
+pub fn any_settled() -> bool {
+    SETTLED.load(Ordering::Relaxed)
 }
 
 impl Emergency {
@@ -168,7 +178,7 @@ impl Emergency {
         let (mut session, prepared, child) = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                self.shared.lock().step = Step::Failed(error);
+                self.settle(Step::Failed(error));
                 return;
             }
         };
@@ -184,12 +194,17 @@ impl Emergency {
                 }
                 Err(failure) => Step::Failed(failure.into()),
             };
-            emergency.shared.lock().step = step;
+            emergency.settle(step);
         });
         // Where no thread can be had, the child finishes its file by itself.
         if watch.is_err() {
             prepared.leave();
         }
+    }
+
+    fn settle(&self, step: Step) {
+        self.shared.lock().step = step;
+        SETTLED.store(true, Ordering::Relaxed);
     }
 }
 
