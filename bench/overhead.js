@@ -16,8 +16,8 @@
 // work at a time. That is most of the precision: where all were loaded at once (as this file did before, with
 // bursts of a whole second's requests), how many requests a server found waiting was chance, and the more there are
 // the cheaper is each. Of four servers without plimsoll, the standard deviation of a server's CPU per request
-// over 3,000 requests was 2.9 % so and .8 % in turns. What is left is of the process (.9 %: where its code and its
-// heap happen to lie), which only more processes make smaller: hence many short rounds.
+// over 3,000 requests was 2.9 % so and .8 % in turns. What is left is of the process (where its code and its heap happen to
+// lie: layout.js), which only more processes make smaller: hence many short rounds.
 //
 // A request's latency is from its sending to the end of its answer, so a server is not charged with the
 // others' turns. Printed: the ratios B/sqrt(A A') and A'/A, geometric means over rounds with the 95 % interval
@@ -30,6 +30,7 @@ const { parseArgs } = require('node:util');
 const { pathToFileURL } = require('node:url');
 const { setTimeout: delay } = require('node:timers/promises');
 const { KeepAlive } = require('./keep-alive.js');
+const { scatter } = require('./layout.js');
 const SERVERS = require('./servers.js');
 
 const CONNECTIONS = 5;
@@ -49,12 +50,13 @@ const { values } = parseArgs({
 });
 
 async function serve() {
+  const kept = scatter();
   if (values.watched) require('..').watch({ snapshotOn: [] });
   process.send({ port: await SERVERS[values.server]() });
   let before;
   process.on('message', (message) => {
     if (message === 'start') before = process.cpuUsage();
-    else process.send(process.cpuUsage(before));
+    else process.send({ ...process.cpuUsage(before), kept: kept.length });
   });
 }
 
@@ -106,7 +108,9 @@ async function takeTurns(servers) {
   const turns = Math.round((Number(values.seconds) * 1000) / period);
   const begun = performance.now();
   for (let n = 0; n < turns; n++) {
-    for (const at of servers.keys()) await turn(servers[(at + n) % servers.length]);
+    // Each is as often the first, after the pause, and follows each other as often.
+    const order = Math.floor(n / servers.length) % 2 === 0 ? servers : servers.toReversed();
+    for (const at of order.keys()) await turn(order[(at + n) % order.length]);
     const early = begun + (n + 1) * period - performance.now();
     if (early > 0) await delay(early);
   }
