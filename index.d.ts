@@ -912,10 +912,10 @@ export interface Suspect {
   bytes: number | null;
   /** Entries, listeners, timers ... that it gained; of one snapshot, that it has. */
   count: number | null;
-  /** What `count` counts where the cause does not tell: chunks that wait in one stream, rather than streams; links of a list, rather than properties. */
-  unit?: 'chunks' | 'links';
+  /** What `count` counts where the cause does not tell: chunks that wait in one stream, rather than streams; links of a list, or objects that hang from a tree or from tables in tables, rather than properties. */
+  unit?: 'chunks' | 'links' | 'objects';
   bytesPerMinute: number | null;
-  /** Of everything that grew, 0 to 1; of one snapshot, of the heap. */
+  /** Of everything that grew, 0 to 1; of one snapshot, of the heap; null where memory outside of the heap grew and the snapshots do not show it. */
   share?: number | null;
   /** Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains. */
   growth?: number[];

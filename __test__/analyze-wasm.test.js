@@ -5,6 +5,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { requireNative } = require('../lib/native.js');
+const { reportOf } = require('../lib/report/analyze.js');
 const { runProgram } = require('./causes/run.js');
 const { seeded } = require('./causes/names.js');
 
@@ -70,4 +71,10 @@ const { engine } = require('engine');
 drive(() => engine());`;
   const { memories } = await suspectsOf(t, main, { 'node_modules/engine/index.js': engine });
   assert.deepEqual(memories.map(({ file }) => file.split('/').at(-2)), ['engine']);
+});
+
+const shareOf = (bytes, channel) => reportOf({ suspects: [{ bytes }], snapshots: [{}, {}, {}], notes: [] }, channel).suspects[0].share;
+
+test('what its holders take on the heap is no share of what grew outside of it', () => {
+  assert.deepEqual([shareOf(40_000, 'external'), shareOf(40_000, 'heap'), shareOf(4_000_000, 'external')], [null, 1, 1]);
 });

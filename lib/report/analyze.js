@@ -77,12 +77,19 @@ function answerOf(child, paths) {
   });
 }
 
+/**
+ * A leak outside of the heap has suspects of more bytes than this, as the trend calls 2 MB a growth and the snapshots may span
+ * half of it; those of fewer only hold it.
+ */
+const LEAST_EXTERNAL = 2 ** 20;
+
 /** The report of what the native side found. A file does not tell the time: rates and limits stay open. */
 function reportOf({ suspects, snapshots, notes, summary }, channel) {
   // Of everything that grew; of one snapshot, of all that is in it.
   const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
+  const isAll = all > (channel === 'external' ? LEAST_EXTERNAL : 0);
   // What holders of native memory take on the heap says nothing of what lies outside.
-  const sizes = ({ bytes }) => (channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: all > 0 ? bytes / all : null });
+  const sizes = ({ bytes }) => (channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: isAll ? bytes / all : null });
   return {
     schema: SCHEMA,
     version: require('../../package.json').version,
