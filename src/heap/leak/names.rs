@@ -172,6 +172,12 @@ impl Reference {
                 Some(found.unwrap_or_else(|| at(code.place)))
             }
             Kind::Property => {
+                // What a module has is the module's, whoever's `require` leads to it.
+                if let Some(exports) = exports(scene, self.from) {
+                    let code = || Some(at(scene.function(exports)?.place));
+                    let found = exported(scene, exports).or_else(code);
+                    return found.or_else(|| self.above(scene, above));
+                }
                 let code: Vec<Function> = classes(scene, self.from);
                 let found = code.iter().find_map(|code| {
                     scene.sources.property(&code.script, &self.name, Some(code.position))
@@ -247,14 +253,16 @@ fn exported(scene: &Scene, value: Node) -> Option<Declared> {
     whole().or_else(|| scene.snapshot.retainers(value).take(LOOKED_AT).find_map(member))
 }
 
+/// What a CommonJS module exports.
+fn exports(scene: &Scene, node: Node) -> Option<Node> {
+    let is_module = scene.snapshot.raw_name(node) == b"Module" && scene.is_internal_code(node);
+    scene.property(node, "exports").filter(|_| is_module)
+}
+
 /// The file of the CommonJS module that has these exports.
-fn module_file(scene: &Scene, exports: Node) -> Option<String> {
-    let is_module = |retainer: &Retainer| {
-        scene.snapshot.raw_name(retainer.from) == b"Module"
-            && scene.is_internal_code(retainer.from)
-            && scene.snapshot.edge_name(&retainer.edge) == "exports"
-    };
-    let module = scene.snapshot.retainers(exports).take(LOOKED_AT).find(is_module)?.from;
+fn module_file(scene: &Scene, value: Node) -> Option<String> {
+    let mut retainers = scene.snapshot.retainers(value).take(LOOKED_AT);
+    let module = retainers.find(|retainer| exports(scene, retainer.from) == Some(value))?.from;
     scene.text(scene.property(module, "filename")?)
 }
 
