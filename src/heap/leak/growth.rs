@@ -55,6 +55,12 @@ impl Growth {
         self.ends.extend(other.ends);
     }
 
+    /// The most bytes first.
+    fn order(&self, other: &Growth) -> std::cmp::Ordering {
+        let key = |growth: &Growth| (growth.thing, growth.slot.name);
+        other.grown().cmp(&self.grown()).then_with(|| key(self).cmp(&key(other)))
+    }
+
     /// From the first snapshot to the last; from nothing where there is one only.
     pub fn grown(&self) -> u64 {
         match self.bytes.as_slice() {
@@ -135,7 +141,7 @@ impl<'s> Series<'s> {
         let shares = parallel::map((0..count).collect(), |index| {
             let mut found: Vec<(Slot, Share)> =
                 shares(&self.snapshots[index], &self.skeletons[index]).into_iter().collect();
-            found.sort_by_key(|(slot, _)| slot.holder);
+            found.sort_unstable_by_key(|(slot, _)| (slot.holder, slot.name));
             found
         });
         for (index, found) in shares.into_iter().enumerate() {
@@ -176,7 +182,7 @@ impl<'s> Series<'s> {
             }
             growth.sample = self.items(std::mem::take(&mut growth.sample));
         }
-        growths.sort_by_key(|growth| (std::cmp::Reverse(growth.grown()), growth.thing));
+        growths.sort_by(Growth::order);
         growths
     }
 
@@ -235,7 +241,7 @@ impl<'s> Series<'s> {
         }
         let mut gathered = Vec::new();
         for (holder, mut growths) in by_holder {
-            growths.sort_by_key(|growth| growth.slot.name);
+            growths.sort_by(Growth::order);
             let before = self.before(holder);
             // A property that no earlier snapshot's object had is an entry.
             let old: Vec<_> = before

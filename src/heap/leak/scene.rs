@@ -177,7 +177,7 @@ impl<'s> Scene<'s> {
             .values()
             .filter(|script| !is_internal(script) && !self.is_ours(script))
             .collect();
-        scripts.sort_by_key(|script| (script.contains(PACKAGES), script.len(), *script));
+        scripts.sort_unstable_by_key(|script| (script.contains(PACKAGES), script.len(), *script));
         scripts.into_iter().take(MAX_SCRIPTS)
     }
 

@@ -64,7 +64,7 @@ fn by_frequency(functions: impl Iterator<Item = Function>) -> Vec<(Function, f64
         total += 1;
     }
     let mut sites: Vec<(Function, usize)> = counts.into_iter().collect();
-    sites.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.position.cmp(&b.0.position)));
+    sites.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.position.cmp(&b.0.position)));
     sites.truncate(SHOWN);
     sites.into_iter().map(|(function, count)| (function, count as f64 / f64::from(total))).collect()
 }
