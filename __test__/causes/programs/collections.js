@@ -183,13 +183,37 @@ add('object: a search tree', `
     }
     const $index = new $Index();
     drive((i) => { $index.put((i * 7919) % 65537, ${record}); });`,
-{ cause: ['object'], name: ['$top'], line: true });
+{ cause: ['object'], name: ['$top'], line: true, unit: 'objects' });
 add('object: the lists of many', `
     class $User { constructor() { this.$events = []; this.seen = 0; } } //@
     const $users = {}; //@
     for (let i = 0; i < 400; i++) $users['user' + i] = new $User();
     drive((i) => { $users['user' + (i * 7) % 400].$events.push(${record}); });`,
 { cause: ['object', 'array'], name: ['$users', '$events'], line: true });
+add('object: tables in tables', `
+    const $byDay = {}; //@
+    function $count(i) { (($byDay['day ' + i % 3] ??= {})['hour ' + i % 24] ??= {})['id ' + i] = ${record}; }
+    drive((i) => { $count(i); }, { scale: 6 });`,
+{ cause: ['object'], name: ['$byDay'], line: true, count: 1800, unit: 'objects' });
+add('object: functions that a package is given by name', {
+  'node_modules/$views/package.json': `{ "name": "$views", "version": "4.7.8", "main": "index.js" }`,
+  'node_modules/$views/index.js': `
+    class $Views {
+      constructor() {
+        this.$partials = {}; //@
+      }
+      compile(text) {
+        const $parts = text.split('').map((part, at) => ({ part, at }));
+        return (context) => $parts.map(({ part }) => part + context).join('');
+      }
+      register(name, view) { this.$partials[name] = view; }
+      render(name, context) { return this.$partials[name](context); }
+    }
+    module.exports = new $Views();`,
+  'main.js': `
+    const $views = require('$views');
+    drive((i) => { $views.register('view ' + i, $views.compile('hello ' + i)); $views.render('view ' + i, i); });`,
+}, { cause: ['object'], name: ['$partials'], file: '$views/index.js', line: true, package: '$views@4.7.8', count: 300, advice: /BoundedMap|delete/ });
 
 // ----------------------------------------------------------------------------------------- array
 add('array: function property', {
@@ -216,6 +240,18 @@ add('array: closure', `
     const $log = $logger();
     drive((i) => { $log.write(${record}); });`,
 { cause: ['array'], name: ['$lines'], line: true, count: 300 });
+add('array: functions that keep little', `
+    class $Shutdown {
+      $steps = []; //@
+      add(step) { this.$steps.push(step); }
+    }
+    const $shutdown = new $Shutdown();
+    function $open(i) {
+      const $file = '/tmp/' + i;
+      $shutdown.add(() => $file.length); //@
+    }
+    drive((i) => { $open(i); }, { scale: 3 });`,
+{ cause: ['array'], name: ['$steps'], line: true, count: 900 });
 add('array: class static', `
     class $Pool {
       static $all = []; //@
@@ -392,6 +428,48 @@ add('set: what a package keeps for an event, which the application emits too', {
     const $event = '$changed';
     drive((i) => { $follow($event, i); if (i % 100 === 0) $locale.change('en'); });`,
 }, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true, advice: /what stays is of main\.js:4: see first/ });
+add('array: functions that a package calls at the end', {
+  'node_modules/$leave/package.json': `{ "name": "$leave", "version": "4.1.0", "main": "index.js" }`,
+  'node_modules/$leave/index.js': `
+    class $Leave {
+      constructor() {
+        this.$callbacks = { exit: [], afterExit: [] }; //@
+      }
+      on(event, callback) { this.$callbacks[event].push(callback); }
+    }
+    const $leave = new $Leave();
+    exports.onExit = (callback) => { $leave.on('exit', callback); };`,
+  'main.js': `
+    const { onExit } = require('$leave');
+    function $work(i) {
+      const $state = ${record};
+      onExit((code) => { $state.code = code; });
+    }
+    drive((i) => { $work(i); });`,
+}, { cause: ['array'], name: ['exit'], file: '$leave/index.js', line: true, package: '$leave@4.1.0', count: 300, captured: '$state', advice: /what stays is of main\.js:4.*remove what is done with/ });
+add('object: a persistent tree of a package', {
+  'node_modules/$tries/package.json': `{ "name": "$tries", "version": "5.1.3", "main": "index.js" }`,
+  'node_modules/$tries/index.js': `
+    class $Level { constructor($nodes) { this.$nodes = $nodes; } }
+    class $Leaf { constructor(key, value) { this.key = key; this.value = value; } }
+    const put = (level, shift, leaf) => {
+      const at = (leaf.key >>> shift) & 15;
+      const $nodes = level.$nodes.slice();
+      const there = $nodes[at];
+      if (there instanceof $Level) $nodes[at] = put(there, shift + 4, leaf);
+      else $nodes[at] = there === undefined || there.key === leaf.key ? leaf : put(put(new $Level(new Array(16)), shift + 4, there), shift + 4, leaf);
+      return new $Level($nodes);
+    };
+    class $Trie {
+      constructor($root = new $Level(new Array(16))) { this.$root = $root; }
+      set(key, value) { return new $Trie(put(this.$root, 0, new $Leaf(key, value))); }
+    }
+    exports.$Trie = $Trie;`,
+  'main.js': `
+    const { $Trie } = require('$tries');
+    let $users = new $Trie(); //@
+    drive((i) => { $users = $users.set(Math.imul(i, 0x9e3779b1) >>> 0, ${record}); });`,
+}, { cause: ['object'], name: ['$users'], line: true });
 
 /** A package as it is bundled: two lines of one source, then those of another. */
 const bundled = {

@@ -1,9 +1,9 @@
 //! What kind of leak it is: the graph's signature of each cause.
 
 use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind};
-use super::blocks;
 use super::route::{Step, is_global};
 use super::scene::Scene;
+use super::{anew, blocks};
 
 /// Why memory grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -79,6 +79,8 @@ pub(super) struct Finding {
     pub weak_map: Option<Node>,
     /// What grows by so many, where the cause does not tell.
     pub unit: Option<Unit>,
+    /// What the thing is, where it is a collection.
+    pub collection: Option<Cause>,
 }
 
 /// What is counted.
@@ -89,6 +91,8 @@ pub enum Unit {
     Chunks,
     /// Objects of a chain.
     Links,
+    /// What hangs from a tree, or from the tables within one.
+    Objects,
 }
 
 /// What the objects that are new consist of.
@@ -103,6 +107,8 @@ struct Composition {
     promises: u64,
     agents: u64,
     resolvers: u64,
+    /// Of the variables that are heaviest in their scopes.
+    variables: u64,
     captured: Option<(u64, String)>,
 }
 
@@ -122,6 +128,7 @@ pub(super) fn find(
         captured: None,
         weak_map: None,
         unit: None,
+        collection: None,
     };
     if by_route(scene, thing, steps, is_old, &mut finding) {
         return finding;
@@ -129,11 +136,14 @@ pub(super) fn find(
     let composition = Composition::of(scene, thing, sample, is_old);
     let most = |part: u64| part * 2 > composition.bytes;
     let container = container(scene, thing);
-    finding.captured = composition
-        .captured
-        .as_ref()
-        .filter(|_| most(composition.contexts))
-        .map(|found| found.1.clone());
+    // Where functions keep little beside themselves, their table is what grows.
+    finding.collection = Some(container).filter(|_| anew::is_collection(scene.snapshot, thing));
+    let keep_data = most(composition.contexts)
+        && (finding.collection.is_none()
+            || most(composition.resolvers)
+            || composition.variables > composition.bytes / 3 * 2);
+    finding.captured =
+        composition.captured.as_ref().filter(|_| keep_data).map(|found| found.1.clone());
     finding.cause = if most(composition.timers) && container == Cause::Other {
         Cause::Timers
     } else if most(composition.sockets) {
@@ -144,7 +154,7 @@ pub(super) fn find(
         Cause::Promises
     } else if most(composition.buffers) || container == Cause::Buffers {
         Cause::Buffers
-    } else if most(composition.contexts) {
+    } else if keep_data {
         Cause::Closure
     } else {
         container
@@ -166,7 +176,7 @@ pub(super) fn find(
 }
 
 /// What the thing itself is.
-fn container(scene: &Scene, thing: Node) -> Cause {
+pub(super) fn container(scene: &Scene, thing: Node) -> Cause {
     let snapshot = scene.snapshot;
     match snapshot.kind(thing) {
         NodeKind::Closure => Cause::Closure,
@@ -475,6 +485,7 @@ impl Composition {
             _ => blocks::variable(scene, context, &edge),
         };
         let bytes = snapshot.retained(edge.to);
+        self.variables += bytes;
         if let Some(name) = name
             && self.captured.as_ref().is_none_or(|known| known.0 < bytes)
         {

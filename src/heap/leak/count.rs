@@ -2,6 +2,7 @@
 
 use super::super::{Node, Snapshot};
 use super::anew::is_collection;
+use super::causes::Unit;
 use super::diff::NONE;
 use super::entries;
 use super::growth::Growth;
@@ -9,7 +10,8 @@ use super::growth::Growth;
 /// How many things hang from what grew, and how.
 pub(super) struct Count {
     pub number: Option<u64>,
-    pub is_chain: bool,
+    /// Unless they are its entries.
+    pub unit: Option<Unit>,
 }
 
 /// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are none.
@@ -20,8 +22,8 @@ pub(super) fn gained(
 ) -> Count {
     let last = &snapshots[snapshots.len() - 1];
     let entries = gained_entries(snapshots, growth);
-    if entries > 1 {
-        return Count { number: Some(entries), is_chain: false };
+    if entries > 1 && growth.places == 1 {
+        return Count { number: Some(entries), unit: None };
     }
     let objects = match growth.objects.as_slice() {
         [first, .., last] => last.saturating_sub(*first),
@@ -35,7 +37,7 @@ pub(super) fn gained(
     let heads = heads.chain(growth.ends.iter().copied());
     let chain = heads.filter_map(|head| links_from(last, head, is_old)).max();
     if objects > chain.unwrap_or(1) {
-        return Count { number: Some(objects), is_chain: false };
+        return Count { number: Some(objects), unit: Some(Unit::Objects) };
     }
     // Where objects are matched by their paths, a part of the first snapshot's links are new to it as well.
     let now = growth.bytes.last().copied().unwrap_or(0).max(1);
@@ -45,7 +47,7 @@ pub(super) fn gained(
         let estimate = (links as f64 * share).round() as u64;
         exact.filter(|&exact| exact <= links).unwrap_or(estimate)
     });
-    Count { number, is_chain: chain.is_some() }
+    Count { number, unit: chain.map(|_| Unit::Links) }
 }
 
 /// By how much the chain that a thing heads is longer than the one that stood there in the first snapshot.

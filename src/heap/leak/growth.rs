@@ -27,6 +27,8 @@ pub(super) struct Growth {
     pub sample: Vec<Node>,
     /// Where what is new of a list begins, if that is so at two ends.
     pub ends: Vec<Node>,
+    /// Of how many that grew by themselves it consists.
+    pub places: u64,
 }
 
 impl Growth {
@@ -39,6 +41,7 @@ impl Growth {
             objects: vec![0; snapshots],
             sample: Vec::new(),
             ends: Vec::new(),
+            places: 1,
         }
     }
 
@@ -167,6 +170,7 @@ impl<'s> Series<'s> {
         let (mut growths, scattered): (Vec<Growth>, Vec<Growth>) =
             self.gather(by_slot).into_iter().partition(|growth| self.rises(growth));
         growths.extend(self.scattered(scattered));
+        let mut growths = self.join_tables(growths);
         self.join_lists(&mut growths);
         let total = total(&growths);
         for growth in &mut growths {
@@ -359,15 +363,11 @@ impl<'s> Series<'s> {
                 by_root.entry(root).or_default().push(growth);
             }
             for (root, growths) in by_root {
-                let slot = Slot { holder: root, name: None };
-                let mut all = Growth::new(slot, self.snapshots.len());
-                growths.into_iter().for_each(|growth| all.add(growth));
+                let mut all = self.joined(root, growths);
                 if at == 0 {
-                    all.ends = vec![root];
+                    all.places = 1;
                 }
-                let places = all.ends.len() as u64;
-                if places >= PLACES && all.grown() >= PLACES * NOISE && self.rises(&all) {
-                    all.ends = Vec::new();
+                if all.places >= PLACES && all.grown() >= PLACES * NOISE && self.rises(&all) {
                     found.push(all);
                 } else if at == 0 {
                     level.push(all);
@@ -378,6 +378,79 @@ impl<'s> Series<'s> {
             }
         }
         found
+    }
+
+    /// One growth, which is its holder's.
+    fn joined(&self, holder: Node, growths: Vec<Growth>) -> Growth {
+        let mut all = Growth::new(Slot { holder, name: None }, self.snapshots.len());
+        all.places = growths.iter().map(|growth| growth.places).sum();
+        growths.into_iter().for_each(|growth| all.add(growth));
+        all
+    }
+
+    /// Joins the tables that one object has by key (`byDay[day][hour]`): those that hold objects of one shape.
+    fn join_tables(&self, growths: Vec<Growth>) -> Vec<Growth> {
+        let mut by_shape: FxHashMap<Node, Vec<Growth>> = FxHashMap::default();
+        for growth in growths {
+            by_shape.entry(self.shape(&growth)).or_default().push(growth);
+        }
+        let mut joined = by_shape.remove(&NONE).unwrap_or_default();
+        for tables in by_shape.into_values() {
+            let mut places: FxHashMap<Node, u64> = FxHashMap::default();
+            for table in &tables {
+                for node in self.above(table) {
+                    *places.entry(node).or_default() += table.places;
+                }
+            }
+            // The lowest that has the most of them.
+            let size = |node| std::cmp::Reverse((self.last().retained(node), node));
+            let root = places.into_iter().max_by_key(|&(node, places)| (places, size(node)));
+            let Some((root, PLACES..)) = root else {
+                joined.extend(tables);
+                continue;
+            };
+            let mut within = Vec::new();
+            for mut table in tables {
+                if !self.above(&table).contains(&root) {
+                    joined.push(table);
+                    continue;
+                }
+                if table.places == 1 {
+                    table.objects = self.entries(table.thing);
+                }
+                within.push(table);
+            }
+            joined.push(self.joined(root, within));
+        }
+        joined
+    }
+
+    /// What may have a table by key, the lowest first; what many have made grow counts as well.
+    fn above(&self, table: &Growth) -> Vec<Node> {
+        let itself = Some(table.thing).filter(|_| table.places > 1);
+        let first = itself.or_else(|| self.parent(table.thing));
+        // An instance has its tables by field, and each is known by its declaration.
+        let is_plain =
+            |&at: &Node| matches!(self.last().raw_name(at), b"Object" | b"Array" | b"Map");
+        let above = std::iter::successors(first, |&at| self.parent(at));
+        above.take_while(is_plain).take(LEVELS).collect()
+    }
+
+    /// How many entries a table has, by snapshot.
+    fn entries(&self, table: Node) -> Vec<u64> {
+        let same = self.before(table).into_iter().chain([table]);
+        let count =
+            |(snapshot, node)| if node == NONE { 0 } else { entries::count(snapshot, node) };
+        self.snapshots.iter().zip(same).map(count).collect()
+    }
+
+    /// The shape of the objects that a table holds.
+    fn shape(&self, table: &Growth) -> Node {
+        let last = self.last();
+        let is_table = table.places > 1 || anew::is_collection(last, table.thing);
+        let mut items = self.items(table.sample.clone()).into_iter().filter(|_| is_table);
+        let item = items.find(|&item| last.kind(item) == NodeKind::Object);
+        item.and_then(|item| last.follow(item, EdgeKind::Internal, "map")).unwrap_or(NONE)
     }
 
     /// The object of the program that dominates another.
@@ -648,6 +721,39 @@ mod tests {
         }
         assert!(growths(&[4, 4, 4].map(|count| lists(count).snapshot())).is_empty());
         assert!(growths(&[2, 6, 6].map(|count| lists(count).snapshot())).is_empty(), "warm-up");
+    }
+
+    /// What is counted by day and hour.
+    fn tables(count: u32) -> Graph {
+        let mut graph = program(20);
+        let by_day = graph.node("object", "Object", 11, 32);
+        graph.edge(2, "context", "byDay", by_day);
+        let [shape, other] = [13, 15].map(|id| graph.node("hidden", "system / Map", id, 80));
+        for day in 0..3 {
+            let hours = graph.node("object", "Object", 1_001 + 2 * day, 32);
+            graph.edge(by_day, "property", &format!("day{day}"), hours);
+            for hour in 0..4 {
+                let id = 10_000 * (1 + hour + 4 * day) + 1;
+                let hits = graph.node("object", "Object", id, 32);
+                graph.edge(hours, "property", &format!("hour{hour}"), hits);
+                for at in 0..count {
+                    let hit = graph.node("object", "Object", id + 2 * (1 + at), 256);
+                    graph.edge(hit, "internal", "map", if day < 2 { shape } else { other });
+                    graph.edge(hits, "property", &format!("hit{at}"), hit);
+                }
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn tables_by_key_are_one_where_they_hold_objects_of_one_shape() {
+        let snapshots = [20, 50, 80].map(|count| tables(count).snapshot());
+        let found = growths(&snapshots);
+        let names: Vec<&str> = found.iter().map(|growth| growth.0.as_str()).collect();
+        assert_eq!(names, ["byDay", "hour0", "hour1", "hour2", "hour3"]);
+        let growths = Series::new(&snapshots, &[]).growths();
+        assert_eq!(growths[0].objects, [160, 400, 640]);
     }
 
     /// As V8 writes an array: its elements are named, and their store with what lies in it.

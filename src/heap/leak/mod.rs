@@ -32,7 +32,7 @@ use serde::Serialize;
 
 use super::parallel::both;
 use super::report::{Channel, Options};
-use super::{Node, Snapshot};
+use super::{Edge, EdgeKind, Node, Snapshot};
 use advice::Use;
 use causes::{Detail, Finding};
 use count::Count;
@@ -223,7 +223,7 @@ const MAX_GROWTHS: usize = 64;
 fn suspect(
     scene: &Scene,
     growth: &Growth,
-    count: Count,
+    mut count: Count,
     is_old: &dyn Fn(Node) -> bool,
 ) -> Option<Suspect> {
     let loading = modules::loading(scene, &growth.sample, is_old);
@@ -234,9 +234,19 @@ fn suspect(
     if steps.first().is_some_and(|step| scene.is_our_context(step.from)) {
         return None;
     }
-    let Finding { cause, mut detail, subject, event, captured, weak_map, mut unit } =
+    let Finding { mut cause, mut detail, subject, event, captured, weak_map, mut unit, collection } =
         causes::find(scene, growth.thing, &steps, &growth.sample, is_old);
-    let named = names::name(scene, &steps[..subject]);
+    let mut named = names::name(scene, &steps[..subject]);
+    // How a package has built its tree says nothing, and each update may replace the way to the leaves.
+    if matches!(cause, Cause::Map | Cause::Object | Cause::Array)
+        && loading.is_none()
+        && named.place.as_ref().is_some_and(|place| place.file.contains(sources::PACKAGES))
+        && is_tree(scene, &steps)
+        && let Some((node, owner)) = names::own(scene, &steps)
+    {
+        count = Count { number: None, unit: None };
+        (cause, named) = (causes::container(scene, node), owner);
+    }
     let mut found = sites::sites(scene, cause, &growth.sample, is_old);
     match (cause, detail) {
         (Cause::Listeners, Detail::Plain) if found.is_empty() => {
@@ -244,8 +254,13 @@ fn suspect(
             found = sites::waiting_sites(scene, &growth.sample, is_old);
         }
         (_, Detail::Plain) if loading.is_some() => detail = Detail::Modules,
-        (Cause::Object, Detail::Plain) if count.is_chain => {
-            (detail, unit) = (Detail::Chain, Some(Unit::Links));
+        (Cause::Object, Detail::Plain) if count.unit == Some(Unit::Links) => {
+            (detail, unit) = (Detail::Chain, count.unit);
+        }
+        (Cause::Map | Cause::Set | Cause::Object | Cause::Array, Detail::Plain)
+            if count.unit == Some(Unit::Objects) =>
+        {
+            unit = count.unit;
         }
         _ => {}
     }
@@ -282,6 +297,10 @@ fn suspect(
         return None;
     }
     let package = place.as_ref().and_then(|place| sources::package_of(&place.file));
+    // What a package is given, functions of any kind, is taken back from it.
+    if cause == Cause::Closure && package.is_some() {
+        cause = collection.unwrap_or(cause);
+    }
     let mut path = named.path;
     if cause == Cause::Listeners && path.last() != Some(&name) {
         path.push(name.clone());
@@ -336,6 +355,18 @@ fn used(scene: &Scene, sites: &[(Function, f64)], steps: &[Step]) -> Option<Use>
     }
     let (name, place) = names::variable(scene, steps.first()?)?;
     is_own(&place).then(|| Use::Holds(format!("`{name}` ({})", at(&place))))
+}
+
+/// Whether what grew is a level of a tree, or has one: an array of objects that have each an array under its name.
+fn is_tree(scene: &Scene, steps: &[Step]) -> bool {
+    let edges = |node| scene.snapshot.edges(node);
+    let is_level = |level: Edge| {
+        let is_next = |edge: Edge| (edge.kind, edge.name) == (EdgeKind::Property, level.name);
+        let mut entries = edges(level.to).filter(|edge| edge.kind == EdgeKind::Element);
+        entries.any(|entry| edges(entry.to).any(is_next))
+    };
+    let last = steps.last().map(|step| step.edge);
+    last.is_some_and(|last| is_level(last) || edges(last.to).any(is_level))
 }
 
 /// The route to what grew; to the head where it is a link of a chain.

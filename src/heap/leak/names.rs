@@ -4,7 +4,7 @@ use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind, Retainer};
 use super::blocks;
 use super::route::{Step, is_global, is_module};
 use super::scene::{Function, Scene};
-use super::sources::{Declared, PACKAGES, Place, is_internal};
+use super::sources::{Declared, PACKAGES, Place, is_application, is_internal};
 
 /// A name with what it is a part of.
 #[derive(Debug, Default)]
@@ -45,6 +45,14 @@ pub(super) fn name(scene: &Scene, steps: &[Step]) -> Named {
         break;
     }
     named
+}
+
+/// What the application holds on the way to a thing, the last of it: the object and its name.
+pub(super) fn own(scene: &Scene, steps: &[Step]) -> Option<(Node, Named)> {
+    let is_own =
+        |named: &Named| named.place.as_ref().is_some_and(|place| is_application(&place.file));
+    let named = |end: usize| (steps[end - 1].edge.to, name(scene, &steps[..end]));
+    (1..steps.len()).rev().map(named).find(|(_, named)| is_own(named))
 }
 
 /// How many holders of an object are looked at for one that says more.

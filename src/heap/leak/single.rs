@@ -8,7 +8,7 @@ use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
 use super::count::Count;
 use super::growth::{Growth, is_store, owner_of_store};
 use super::scene::Scene;
-use super::{MAX_GROWTHS, Suspect, entries, sources, suspect};
+use super::{MAX_GROWTHS, Suspect, Unit, entries, sources, suspect};
 
 /// A collection of fewer items is not worth a suspicion.
 const MANY: usize = 16;
@@ -42,12 +42,13 @@ pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
         }
         let entries = entries::count(snapshot, node);
         let count = if heads_chain {
-            Count { number: entries::links(snapshot, node, &|_| false), is_chain: true }
+            Count { number: entries::links(snapshot, node, &|_| false), unit: Some(Unit::Links) }
         } else if entries >= MANY as u64 {
-            Count { number: Some(entries), is_chain: false }
+            Count { number: Some(entries), unit: None }
         } else {
             let links = links(snapshot, node, items.count as u64);
-            Count { number: links.or(Some(items.count as u64)), is_chain: links.is_some() }
+            let unit = if links.is_some() { Unit::Links } else { Unit::Objects };
+            Count { number: links.or(Some(items.count as u64)), unit: Some(unit) }
         };
         let growth = Growth::of_one(node, snapshot.retained(node), items.sample);
         let is_outside = |other: Node| !is_within(snapshot, other, node);
