@@ -206,7 +206,7 @@ add('service: contexts of vm that are kept', `
     }
     const $sandbox = new $Sandbox();
     drive((i) => { if (i % 5 === 0) $sandbox.run(i); });`,
-{ cause: ['map'], name: ['scripts'], line: true, count: 60 });
+{ cause: ['map'], name: ['scripts'], line: true, count: 60, advice: /BoundedMap/ });
 
 // ---------------------------------------------------------------------------------------- healthy
 add('healthy service: requests, listeners and clients that go', {

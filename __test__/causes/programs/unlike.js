@@ -166,6 +166,44 @@ add('timers: one that arms itself again', `
     }
     drive((i) => { $retry({ tries: 0, job: ${record} }); });`,
 { cause: ['timers'], name: ['setTimeout in $retry'], line: true, count: 300 });
+add('timers: beside one of the same delay that somebody has', `
+    const $shared = { sweep: setInterval(() => null, 900_000) };
+    class $Limiter {
+      #hits = new Map();
+      constructor(i) {
+        const options = Object.fromEntries(Array.from({ length: 20 }, (_, k) => ['option' + k, ${record}]));
+        setInterval(() => { this.#hits.clear(); return [options, $shared]; }, 900_000); //@
+      }
+    }
+    drive((i) => { new $Limiter(i); });`,
+{ cause: ['timers'], name: ['setInterval in $Limiter'], line: true, count: 300, delay: 900_000 });
+add('object: a chain of stores of AsyncLocalStorage that one timer has', `
+    const { AsyncLocalStorage } = require('node:async_hooks');
+    const $context = new AsyncLocalStorage();
+    let wake;
+    function $tick(i) {
+      const span = { i, tags: ${record}, $parent: $context.getStore() };
+      $context.run(span, () => setTimeout(() => { wake(); $tick(i + 1); }, 1));
+    }
+    $tick(0);
+    drive(() => new Promise((resolve) => { wake = resolve; }));`,
+{ cause: ['object'], name: ['$parent'], unit: 'links', advice: /cut the chain/ });
+add('set: slices that keep the whole strings', `
+    const $seen = new Set(); //@
+    drive((i) => {
+      const line = Buffer.from('session ' + String(i).padStart(20, '0') + ' ' + 'x'.repeat(2000)).toString('latin1');
+      $seen.add(line.slice(0, 28));
+    });`,
+{ cause: ['set'], name: ['$seen'], line: true, count: 300, advice: /keep copies/ });
+add('other: ports that nobody closes', `
+    drive((i) => new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      const order = ${record};
+      port2.on('message', () => { port2.postMessage(order.id); }); //@
+      port1.on('message', resolve); //@
+      port1.postMessage(i);
+    }));`,
+{ cause: ['other'], name: ['MessagePort'], line: true, advice: /close or terminate/ });
 add('promises: a store of AsyncLocalStorage in one that never settles', `
     const { AsyncLocalStorage } = require('node:async_hooks');
     const $request = new AsyncLocalStorage();

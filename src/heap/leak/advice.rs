@@ -78,6 +78,9 @@ fn own_advice(cause: Cause, detail: Detail, event: Option<&str>, captured: Optio
         (_, Detail::Resolvers) => {
             "settle each promise, after a time-out as well, and drop its entry then: who waits for it is kept until then"
         }
+        (_, Detail::Slices) => {
+            "slices of strings keep the whole ones: keep copies (Buffer.from(slice).toString()), and delete what is done with"
+        }
         (_, Detail::Chain) => {
             "cut the chain: drop its oldest links, or keep only the last ones in a RingBuffer(capacity)"
         }
@@ -86,6 +89,12 @@ fn own_advice(cause: Cause, detail: Detail, event: Option<&str>, captured: Optio
         }
         (_, Detail::Channel) => {
             "unsubscribe the function when its owner ends (channel.unsubscribe), or subscribe one for all"
+        }
+        (_, Detail::Open) => {
+            "native code keeps each while it is open: close or terminate it when its owner ends"
+        }
+        (_, Detail::OfNode) => {
+            "Node keeps it for the program: take back what is made (performance.clearMarks() and clearMeasures(), close(), unregister())"
         }
         (_, Detail::HeldValues) => {
             "a held value stays until its target is collected: let it not refer to the target, keep it small (an id), and registry.unregister(token) what ends before"

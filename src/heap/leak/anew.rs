@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
+use super::super::{Edge, EdgeKind, EdgeName, Node, NodeKind, Snapshot};
 use super::diff::NONE;
 use super::entries;
 use super::growth::{Growth, is_store, total};
@@ -51,7 +51,18 @@ pub(super) fn look_into(
 ) {
     let last = &snapshots[snapshots.len() - 1];
     let Some(thing) = given(last, growth, &counterparts) else { return };
-    let inner = inner_collection(last, thing);
+    let is_timer = last.raw_name(thing) == b"Timeout";
+    if is_timer && entries::links(last, thing, &is_old).is_none() {
+        // There is but one: what it keeps grows.
+        let is_kept =
+            |edge: &Edge| edge.kind == EdgeKind::Property && !is_list_of_timers(last, edge);
+        let kept = last.edges(thing).filter(is_kept);
+        let heaviest = kept.max_by_key(|edge| last.retained(edge.to));
+        growth.thing = heaviest.map_or(thing, |edge| edge.to);
+        return;
+    }
+    // A timer leads to its neighbours in Node's list, and so to collections of theirs.
+    let inner = if is_timer { None } else { inner_collection(last, thing) };
     if inner.is_none() && thing != growth.thing {
         return;
     }
@@ -84,6 +95,11 @@ pub(super) fn look_into(
             && (is_store(last, edge.to) || is_item())
     };
     growth.sample = last.edges(inner).filter(is_part).map(|edge| edge.to).collect();
+}
+
+/// Whether it is by this that Node's lists of timers are linked.
+pub(super) fn is_list_of_timers(snapshot: &Snapshot, edge: &Edge) -> bool {
+    matches!(edge.name, EdgeName::String(name) if snapshot.raw_string(name).starts_with(b"_idle"))
 }
 
 /// What a variable was given anew; of a collection the one entry that came after the first snapshot and has nearly all.

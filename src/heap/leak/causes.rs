@@ -54,12 +54,18 @@ pub(super) enum Detail {
     InUse,
     /// What settles promises that somebody waits for.
     Resolvers,
+    /// Parts of strings that are longer.
+    Slices,
     /// Objects that are linked to one another.
     Chain,
     /// Modules of the same files, loaded again and again.
     Modules,
     /// Subscribers of a diagnostics channel.
     Channel,
+    /// Handles that native code holds.
+    Open,
+    /// A table that Node has for what programs make.
+    OfNode,
     /// What a FinalizationRegistry keeps for its callback.
     HeldValues,
 }
@@ -109,6 +115,7 @@ struct Composition {
     resolvers: u64,
     /// Of the variables that are heaviest in their scopes.
     variables: u64,
+    slices: u64,
     captured: Option<(u64, String)>,
 }
 
@@ -165,6 +172,9 @@ pub(super) fn find(
             if most(composition.resolvers) =>
         {
             Detail::Resolvers
+        }
+        Cause::Map | Cause::Set | Cause::Object | Cause::Array if most(composition.slices) => {
+            Detail::Slices
         }
         _ => Detail::Plain,
     };
@@ -271,7 +281,8 @@ fn by_route(
             (EdgeKind::Context, b"timerListMap" | b"timerListQueue" | b"immediateQueue")
                 if scene
                     .function_in(step.from)
-                    .is_some_and(|code| code.script.starts_with("node:")) =>
+                    .is_some_and(|code| code.script.starts_with("node:"))
+                    && !is_below_timer(scene, &steps[at..]) =>
             {
                 finding.cause = Cause::Timers;
                 return true;
@@ -333,6 +344,15 @@ fn by_route(
         _ => return false,
     }
     true
+}
+
+/// Whether a way through Node's lists of timers goes on into one of them: what that one keeps grows, not their number.
+fn is_below_timer(scene: &Scene, steps: &[Step]) -> bool {
+    steps.iter().any(|step| {
+        matches!(scene.snapshot.raw_name(step.from), b"Timeout" | b"Immediate")
+            && scene.is_internal_code(step.from)
+            && !anew::is_list_of_timers(scene.snapshot, &step.edge)
+    })
 }
 
 fn is_web_stream(scene: &Scene, node: Node) -> bool {
@@ -428,6 +448,12 @@ impl Composition {
                 NodeKind::Native if snapshot.raw_name(node) == b"system / JSArrayBufferData" => {
                     buffers += snapshot.shallow(node);
                 }
+                NodeKind::SlicedString => {
+                    self.slices += scene
+                        .internal(node, "parent")
+                        .filter(|&whole| !is_old(whole))
+                        .map_or(0, |whole| snapshot.shallow(whole));
+                }
                 // Of a variable's own value the scopes of its methods count too.
                 NodeKind::Closure if node == top || (top == thing && contexts == 0) => {
                     if let Some(context) =
@@ -516,7 +542,8 @@ fn is_pending(scene: &Scene, promise: Node) -> bool {
 fn settles_a_promise(scene: &Scene, node: Node) -> bool {
     scene.snapshot.kind(node) == NodeKind::Closure
         && scene.snapshot.location(node).is_none()
-        && scene.internal(node, "context").is_some_and(|context| {
+        // A context of vm has all of V8's functions, and the class of promises.
+        && scene.internal(node, "context").filter(|&context| scene.is_context(context)).is_some_and(|context| {
             scene.snapshot.edges(context).any(|edge| {
                 edge.kind != EdgeKind::Weak
                     && scene.snapshot.raw_name(edge.to) == b"Promise"

@@ -79,7 +79,7 @@ pub(super) fn links(snapshot: &Snapshot, head: Node, is_old: &dyn Fn(Node) -> bo
 
 /// The reference to the nearest object of a link's class; of several to the one that retains most, since it has the rest of
 /// the chain behind it.
-fn next_link(
+pub(super) fn next_link(
     snapshot: &Snapshot,
     link: Node,
     is_ahead: &dyn Fn(&Edge) -> bool,

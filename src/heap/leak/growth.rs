@@ -159,7 +159,11 @@ impl<'s> Series<'s> {
                 let growth = by_slot.entry(slot).or_insert_with(|| Growth::new(slot, count));
                 let shared = share.shared.iter();
                 let by_others = shared.filter(|&(&first, _)| !is_same_holding(owner(first), slot));
-                growth.bytes[index] += share.bytes + by_others.map(|(_, bytes)| bytes).sum::<u64>();
+                growth.bytes[index] += share.bytes;
+                // What the program holds would be gone if it did not.
+                if !is_global_handles(self.last(), slot.holder) {
+                    growth.bytes[index] += by_others.map(|(_, bytes)| bytes).sum::<u64>();
+                }
                 growth.objects[index] += share.objects;
                 if index == count - 1 {
                     growth.sample.extend(share.sample);
@@ -337,7 +341,10 @@ impl<'s> Series<'s> {
                 !self.is_old(node)
                     && matches!(
                         last.kind(node),
-                        NodeKind::Object | NodeKind::Closure | NodeKind::Hidden
+                        NodeKind::Object
+                            | NodeKind::Closure
+                            | NodeKind::Hidden
+                            | NodeKind::SlicedString
                     )
             };
             items.extend(
@@ -532,10 +539,17 @@ const LEVELS: usize = 4;
 /// Whether a node is V8's own and says nothing about who uses it.
 fn is_system(snapshot: &Snapshot, node: Node) -> bool {
     match snapshot.kind(node) {
-        NodeKind::Synthetic | NodeKind::Code | NodeKind::ObjectShape => true,
+        // What native code holds, handles that are open among it.
+        NodeKind::Synthetic => !is_global_handles(snapshot, node),
+        NodeKind::Code | NodeKind::ObjectShape => true,
         NodeKind::Hidden => snapshot.raw_name(node) == b"system / NativeContext",
         _ => false,
     }
+}
+
+/// The root that native code holds its objects by.
+fn is_global_handles(snapshot: &Snapshot, node: Node) -> bool {
+    snapshot.raw_name(node) == b"(Global handles)"
 }
 
 /// Whether a node is a part of the object that dominates it, not an object that a program sees.

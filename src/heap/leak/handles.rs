@@ -15,24 +15,24 @@ const EACH: usize = 4;
 const ANCESTORS: usize = 4;
 
 /// The handles that new items lead to.
-pub(super) struct Handles<'s> {
+pub(super) struct Handles {
     /// For a hundred items.
     pub percent: u64,
     /// The class of the first of them.
-    pub class: &'s [u8],
+    pub class: String,
 }
 
 /// What the items of a holder lead to, where it is handles. Nodes that are not `is_old` are what they consist of.
-pub(super) fn handles<'s>(
-    scene: &Scene<'s>,
+pub(super) fn handles(
+    scene: &Scene,
     items: &[Node],
     is_old: &dyn Fn(Node) -> bool,
-) -> Option<Handles<'s>> {
+) -> Option<Handles> {
     let snapshot = scene.snapshot;
     // By prototype.
     let mut native: FxHashMap<Node, bool> = FxHashMap::default();
     let mut number = 0;
-    let mut class: Option<&[u8]> = None;
+    let mut class: Option<Node> = None;
     let mut seen: FxHashSet<Node> = FxHashSet::default();
     let mut looked_into = 0;
     for &item in items.iter().step_by(items.len().div_ceil(ITEMS).max(1)) {
@@ -49,7 +49,7 @@ pub(super) fn handles<'s>(
                 && *native.entry(prototype).or_insert_with(|| is_native(scene, prototype))
             {
                 number += 1;
-                class.get_or_insert(snapshot.raw_name(node));
+                class.get_or_insert(node);
             }
             let is_own = |kind| {
                 matches!(
@@ -62,8 +62,9 @@ pub(super) fn handles<'s>(
             nodes.extend(new.take(REACH.saturating_sub(nodes.len())));
         }
     }
+    let class = snapshot.name(class?).into_owned();
     (number * EACH >= looked_into)
-        .then_some(Handles { percent: (number * 100 / looked_into) as u64, class: class? })
+        .then_some(Handles { percent: (number * 100 / looked_into) as u64, class })
 }
 
 /// Whether a prototype's class, or one that it extends, was made by native code: V8 keeps the template of it.

@@ -32,7 +32,7 @@ use serde::Serialize;
 
 use super::parallel::both;
 use super::report::{Channel, Options};
-use super::{Edge, EdgeKind, Node, Snapshot};
+use super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
 use advice::Use;
 use causes::{Detail, Finding};
 use count::Count;
@@ -230,7 +230,16 @@ fn suspect(
     if loading == Some(Loading::Once) {
         return None;
     }
-    let steps = way(scene, growth, is_old);
+    let is_root = scene.snapshot.kind(growth.thing) == NodeKind::Synthetic;
+    let mut steps = if is_root { Vec::new() } else { way(scene, growth, is_old) };
+    // Of a chain that a timer has the links say more.
+    if let Some(&Step { from, edge }) = steps.last()
+        && count.unit == Some(Unit::Links)
+        && scene.snapshot.raw_name(from) == b"Timeout"
+        && let Some(next) = entries::next_link(scene.snapshot, edge.to, &|_| true, &|_| true)
+    {
+        steps.push(Step { from: edge.to, edge: next });
+    }
     if steps.first().is_some_and(|step| scene.is_our_context(step.from)) {
         return None;
     }
@@ -262,6 +271,11 @@ fn suspect(
         {
             unit = count.unit;
         }
+        (Cause::Map | Cause::Set | Cause::Object | Cause::Array, Detail::Plain)
+            if named.place.as_ref().is_some_and(|place| sources::is_internal(&place.file)) =>
+        {
+            detail = Detail::OfNode;
+        }
         _ => {}
     }
     let number = match detail {
@@ -290,6 +304,17 @@ fn suspect(
         }
         _ => (named.name, named.place),
     };
+    let open = if name.is_empty() && cause == Cause::Other {
+        handles::handles(scene, &growth.sample, is_old).map(|found| found.class)
+    } else {
+        None
+    };
+    if open.is_some() {
+        detail = Detail::Open;
+    } else if is_root && cause == Cause::Other {
+        return None;
+    }
+    let name = open.unwrap_or(name);
     // Where Node itself holds it, what the program gave to Node is the place to look at.
     let place = place.filter(|place| found.is_empty() || !sources::is_internal(&place.file));
     let place = place.or_else(|| found.first().map(|site| site.0.place.clone()));
@@ -373,7 +398,8 @@ fn is_tree(scene: &Scene, steps: &[Step]) -> bool {
 fn way(scene: &Scene, growth: &Growth, is_old: &dyn Fn(Node) -> bool) -> Vec<Step> {
     let class = |node| (scene.snapshot.kind(node), scene.snapshot.name_index(node));
     let is_link = growth.slot.holder != growth.thing
-        && class(growth.slot.holder) == class(growth.thing)
+        && (class(growth.slot.holder) == class(growth.thing)
+            || scene.snapshot.raw_name(growth.thing) == b"Timeout")
         && !anew::is_collection(scene.snapshot, growth.thing);
     match is_link.then(|| route::chain_head(scene, growth.thing, is_old)).flatten() {
         Some(head) => {
@@ -396,8 +422,7 @@ impl Suspect {
         let Some(found) = handles::handles(scene, &growth.sample, is_old) else { return false };
         self.handles =
             (self.count.unwrap_or(growth.sample.len() as u64) * found.percent).div_ceil(100);
-        self.advice =
-            advice::of_handles(&String::from_utf8_lossy(found.class), self.package.as_ref());
+        self.advice = advice::of_handles(&found.class, self.package.as_ref());
         true
     }
 
@@ -431,7 +456,7 @@ impl Suspect {
 
     fn absorb(&mut self, other: Suspect) {
         self.bytes += other.bytes;
-        self.count = self.count.zip(other.count).map(|(own, other)| own + other);
+        self.count = self.count.into_iter().chain(other.count).reduce(|own, other| own + other);
         self.handles += other.handles;
         self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
         self.delay = self.delay.filter(|_| self.delay == other.delay);

@@ -116,7 +116,11 @@ pub(super) fn chain_head(scene: &Scene, link: Node, is_old: &dyn Fn(Node) -> boo
                 }
             } else if let Some(cost) = step_cost(scene, from, &edge).filter(|_| is_old(from)) {
                 let is_inner = matches!(edge.kind, EdgeKind::Hidden | EdgeKind::Internal);
-                let cost = cost + if is_inner { 40 } else { 0 };
+                let cost = match snapshot.raw_name(from) {
+                    // Who has a timer to clear it has not the others of Node's list.
+                    b"TimersList" => 0,
+                    _ => cost + if is_inner { 40 } else { 0 },
+                };
                 if best.is_none_or(|known| cost < known.0) {
                     best = Some((cost, Step { from, edge }));
                 }
