@@ -11,9 +11,9 @@ const siteTools = () => require('../track/sites.js');
 
 /**
  * Mean bytes between two samples while all is well. A sample walks the stack with cold caches: at V8's own 512 KiB sampling
- * took 2.4 percent of a busy server's time, at 4 MiB about one. This makes a quarter as many.
+ * took 2.4 percent of a busy server's time, at 4 MiB about one, at 16 MiB a quarter of one (of a plain server that allocates 50 MB a second).
  */
-const SPARSE = 16 * 2 ** 20;
+const SPARSE = 32 * 2 ** 20;
 /** From a suspicion on. */
 const DENSE = 2 ** 18;
 const DEPTH = 32;
