@@ -76,3 +76,24 @@ test('near the heap limit: a service that dies leaves its evidence', options, as
   parse(path.join(dir, snapshotsIn(dir)[0]));
   assert.deepEqual(partialsIn(dir), []);
 });
+
+test('near the heap limit: a watch tells its service of the snapshot', options, async (t) => {
+  const dir = temporaryDir(t);
+  const script = `
+    const { watch } = require(${JSON.stringify(path.join(__dirname, '../index.js'))});
+    const { heap_size_limit: limit } = v8.getHeapStatistics();
+    const watcher = watch({ dir: ${JSON.stringify(dir)}, interval: 50, window: 60_000, snapshotOn: ['near-limit'], report: [], log: 'silent' });
+    watcher.on('snapshot', ({ reason, path }) => process.stdout.write(JSON.stringify({ reason, path }), () => process.exit()));
+    const leak = [];
+    setInterval(() => {
+      if (v8.getHeapStatistics().heap_size_limit > limit) return;
+      for (let i = 0; i < 20; i++) leak.push(Array.from({ length: 10_000 }, () => 0.5));
+    }, 1);`;
+  const service = spawn(process.execPath, ['--max-old-space-size=64', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => service.kill('SIGKILL'));
+  let out = '';
+  for await (const chunk of service.stdout) out += chunk;
+  const told = JSON.parse(out);
+  assert.equal(told.reason, 'near-limit');
+  parse(told.path);
+});
