@@ -156,16 +156,19 @@ test('a table reads more of its strings once missed keys are often taken for the
   }
 });
 
-/** Strings of different words as long as three characters of each are read, of one word from four on. */
+/** Strings of different words as long as three characters of each are read, of one word from four on, as many as a table may read. */
 function alikeFromTheFourth(count) {
+  const start = '.'.repeat(32);
   const groups = new Map();
   for (let i = 0; ; i++) {
     const end = `${String.fromCharCode(i & 0xff, i >>> 8)}z`;
-    const word = hashString(`..${end}`, 3);
-    const next = Math.imul(word, 0x9e3779b1);
-    const group = groups.get(next >>> 16) ?? [];
-    groups.set(next >>> 16, group);
-    group.push(`.${String.fromCharCode(next & 0xffff)}${end}`);
+    const word = hashString(`${start}.${end}`, 3);
+    // What the fourth character is to cancel.
+    const fourth = (word >>> 15) & 0xffff;
+    const rest = word ^ (fourth << 15);
+    const group = groups.get(rest) ?? [];
+    groups.set(rest, group);
+    group.push(`${start}${String.fromCharCode(fourth)}${end}`);
     if (group.length === count) return group;
   }
 }

@@ -17,7 +17,7 @@ const { nodeOf } = require('../../__test__/support/nodes.js');
 
 const { values: options } = parseArgs({
   options: {
-    operations: { type: 'string', default: 'hit,hit equal,hit fresh,miss,set existing,set new,delete,zipf' },
+    operations: { type: 'string', default: 'hit,hit equal,hit fresh,hit built,miss,set existing,set new,delete,zipf' },
     sizes: { type: 'string', default: '1000,100000,1000000' },
     keys: { type: 'string', default: 'string,integer' },
     ttl: { type: 'string' },

@@ -95,9 +95,13 @@ class BoundedMap {
     return this.#size;
   }
 
+  /** `#hit`, written out: what is inlined where `get` is called has a limit in bytecodes (V8's max_inlined_bytecode_size_cumulative). */
   get(key) {
-    const slot = this.#hit(key);
-    return slot === MISS ? undefined : this.#values[slot];
+    const slot = this.#find(key);
+    if (slot === MISS || (this.#expiry !== null && this.#isOver(slot))) return this.#miss();
+    this.#record[HITS]++;
+    this.#policy.touch(slot);
+    return this.#values[slot];
   }
 
   has(key) {
@@ -214,9 +218,14 @@ class BoundedMap {
 
   /** The slot of a key, or MISS. */
   #find(key) {
-    if (this.#strings !== null) return typeof key === 'string' ? this.#strings.findString(key) : MISS;
-    if (this.#ints !== null) return isInt32(key) ? this.#ints.findInt(key) : MISS;
-    return this.#map.find(key);
+    const strings = this.#strings;
+    return strings !== null && typeof key === 'string' ? strings.findString(key) : this.#findOther(key);
+  }
+
+  #findOther(key) {
+    const ints = this.#ints;
+    if (ints !== null) return isInt32(key) ? ints.findInt(key) : MISS;
+    return this.#map === null ? MISS : this.#map.find(key);
   }
 
   /** Has an index for a key like this, and gives the 32 bits that stand for it there, or 0 where nobody asks for them. */
@@ -257,14 +266,24 @@ class BoundedMap {
   /** The slot of a live entry, counted and used; MISS, counted, for none. */
   #hit(key) {
     const slot = this.#find(key);
-    if (slot === MISS || (this.#expiry !== null && this.#hasEnded(slot, this.#now()) && this.#expired(slot))) {
-      this.#record[MISSES]++;
-      if (this.#strings !== null && this.#strings.confused()) this.#tellApart();
+    if (slot === MISS || (this.#expiry !== null && this.#isOver(slot))) {
+      this.#miss();
       return MISS;
     }
     this.#record[HITS]++;
     this.#policy.touch(slot);
     return slot;
+  }
+
+  #miss() {
+    this.#record[MISSES]++;
+    const strings = this.#strings;
+    if (strings !== null && strings.confused()) this.#tellApart();
+  }
+
+  /** `#expired` of a hit, which asks no more than it must. */
+  #isOver(slot) {
+    return this.#hasEnded(slot, this.#now()) && this.#expired(slot);
   }
 
   #put(key, value, ttl) {
@@ -287,7 +306,11 @@ class BoundedMap {
     const old = this.#values[slot];
     this.#values[slot] = value;
     this.#policy.touch(slot);
-    if (this.#onEvict !== undefined && !Object.is(old, value)) (0, this.#onEvict)(old, this.#keys[slot], 'set');
+    if (this.#onEvict !== undefined) this.#tellReplaced(slot, old, value);
+  }
+
+  #tellReplaced(slot, old, value) {
+    if (!Object.is(old, value)) (0, this.#onEvict)(old, this.#keys[slot], 'set');
   }
 
   #updateSized(slot, value, bytes, ttl) {

@@ -5,11 +5,12 @@ const { hashString } = require('./hash.js');
 const { widen } = require('./columns.js');
 const { Lru, NONE } = require('./lru.js');
 
+const { imul } = Math;
 /** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
 const [SEED, FACTOR] = randomFillSync(new Uint32Array(2)).map((word, i) => (i === 1 ? word | 1 : word));
 const MISS = -1;
-/** The bit that says of a cell in use that its key's home is here. Of strings every cell in use has it. */
-const HOME = 1 << 31;
+/** The bit that says of an int32's cell that its key's home is another. */
+const AWAY = 1;
 /** Slots, as a power of two, up to which a cell in four is in use at most, so that the first look decides for nearly every key. Above, one in two: what the processor's caches hold decides there. */
 const SPARSE_BITS = 14;
 
@@ -28,7 +29,7 @@ const MOST_NAMESAKES = 4;
  * What BoundedMap needs of Map, for keys that are all int32 or all strings: key -> slot, in insertion order.
  *
  * Open addressing with linear probing, at most half full; a removal shifts back what follows (Knuth, TAOCP 3,
- * 6.4, algorithm R). A cell is 32 bits: HOME, the low bits of the key's hash, and below them the slot + 1. The order
+ * 6.4, algorithm R). The low bits of a key's hash are its home; a cell is 32 bits: the high ones of the hash, the slot + 1, and AWAY. The order
  * is a list over slots. The word of an int32 is itself, that of a string a hash of its length and last characters, of as
  * few as tell the keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
  *
@@ -37,11 +38,8 @@ const MOST_NAMESAKES = 4;
  */
 class KeyTable {
   #cells = new Int32Array(0);
-  /** Of the places in `#cells`, and what is left of a hash to be one. */
-  #mask = 0;
-  #shift = 0;
-  /** How many bits of a cell are the slot + 1. */
-  #bits = 0;
+  /** The bits of a cell that are the hash's. */
+  #tags = 0;
   #size = 0;
   #order = new Lru();
   /** Iterations under way, which follow changes as a Map's do. @type {WeakRef<Cursor>[]} */
@@ -78,17 +76,18 @@ class KeyTable {
   /** The slot of an int32, or MISS. */
   findInt(key) {
     const cells = this.#cells;
-    const bits = this.#bits;
+    const tags = this.#tags;
+    const mask = cells.length - 1;
     const hash = spread(key);
-    const away = (hash << bits) & ~HOME;
-    let at = hash >>> this.#shift;
+    const tag = hash & tags;
+    let at = hash & mask;
     let cell = cells[at];
-    const found = cell ^ away ^ HOME;
-    if (found >>> bits === 0) return found - 1;
+    const found = cell ^ tag;
+    if ((found & (tags | AWAY)) === 0) return slotIn(found);
     for (; cell !== 0; cell = cells[at]) {
-      const other = cell ^ away;
-      if (other >>> bits === 0 && this.#keys[other - 1] === key) return other - 1;
-      at = (at + 1) & this.#mask;
+      const other = cell ^ tag;
+      if ((other & tags) === 0 && this.#keys[slotIn(other)] === key) return slotIn(other);
+      at = (at + 1) & mask;
     }
     return MISS;
   }
@@ -96,18 +95,25 @@ class KeyTable {
   /** The slot of a string, or MISS. */
   findString(key) {
     const cells = this.#cells;
+    const tags = this.#tags;
+    const mask = cells.length - 1;
     const hash = spread(hashString(key, this.#reads));
-    const tag = (hash << this.#bits) | HOME;
-    let at = hash >>> this.#shift;
+    const tag = hash & tags;
+    let at = hash & mask;
     for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
       const found = cell ^ tag;
-      if (found >>> this.#bits === 0) {
-        if (this.#keys[found - 1] === key) return found - 1;
-        this.#confusion += BEARABLE;
+      if ((found & tags) === 0) {
+        const slot = slotIn(found);
+        if (this.#keys[slot] === key) return slot;
+        this.#confuse();
       }
-      at = (at + 1) & this.#mask;
+      at = (at + 1) & mask;
     }
     return MISS;
+  }
+
+  #confuse() {
+    this.#confusion += BEARABLE;
   }
 
   /** Asked after each key that was missed, or added: whether so many were taken for others that it pays to read more of each. */
@@ -121,14 +127,12 @@ class KeyTable {
     this.#keys = keys;
     this.#order.grow(keys.length);
     if (this.#words !== null) this.#words = widen(this.#words, keys.length);
-    this.#bits = 32 - Math.clz32(keys.length);
     const slotBits = 32 - Math.clz32(Math.max(keys.length - 1, 0));
     const enough = slotBits + (slotBits <= SPARSE_BITS ? 2 : 1);
-    // So many that the rest of an int32's hash is in its cell.
-    const places = this.#words === null ? Math.max(enough, this.#bits + 1) : enough;
-    this.#cells = new Int32Array(2 ** places);
-    this.#mask = this.#cells.length - 1;
-    this.#shift = 32 - places;
+    const untagged = 33 - Math.clz32(keys.length);
+    this.#tags = -1 << untagged;
+    // So many that an int32's hash is all in its home and its cell.
+    this.#cells = new Int32Array(2 ** (this.#words === null ? Math.max(enough, untagged) : enough));
     for (const slot of this.#order.slots()) this.#place(slot, this.wordAt(slot));
   }
 
@@ -147,19 +151,17 @@ class KeyTable {
   /** Removes the key of a slot. */
   remove(slot) {
     const cells = this.#cells;
-    const mask = this.#mask;
-    const shift = this.#shift;
-    const slotMask = (1 << this.#bits) - 1;
-    let hole = spread(this.wordAt(slot)) >>> shift;
-    while ((cells[hole] & slotMask) !== slot + 1) hole = (hole + 1) & mask;
+    const mask = cells.length - 1;
+    let hole = spread(this.wordAt(slot)) & mask;
+    while (this.#slotAt(hole) !== slot) hole = (hole + 1) & mask;
     if (this.#cursors.length > 0) this.#notify((cursor) => cursor.removed(slot));
     this.#order.remove(slot);
     this.#size--;
     for (let at = (hole + 1) & mask; cells[at] !== 0; at = (at + 1) & mask) {
-      const home = spread(this.wordAt((cells[at] & slotMask) - 1)) >>> shift;
+      const home = spread(this.wordAt(this.#slotAt(at))) & mask;
       // What is not yet past its home by as far as the hole is may not move there.
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
-      cells[hole] = hole === home ? cells[at] | HOME : cells[at];
+      cells[hole] = hole === home ? cells[at] & ~AWAY : cells[at];
       hole = at;
     }
     cells[hole] = 0;
@@ -189,20 +191,26 @@ class KeyTable {
     this.#notify((cursor) => cursor.follow(index));
   }
 
+  /** The slot in the cell at a place. */
+  #slotAt(at) {
+    return slotIn(this.#cells[at] & ~this.#tags);
+  }
+
   /** Puts a slot where there is room, and counts how many of the same word it passes. */
   #place(slot, word) {
     const cells = this.#cells;
+    const mask = cells.length - 1;
     const hash = spread(word);
-    const home = hash >>> this.#shift;
-    const tag = (hash << this.#bits) | HOME;
+    const home = hash & mask;
+    const tag = hash & this.#tags;
     let namesakes = 0;
     let at = home;
     for (let cell = cells[at]; cell !== 0; cell = cells[at]) {
       const other = cell ^ tag;
-      if (other >>> this.#bits === 0 && this.wordAt(other - 1) === word) namesakes++;
-      at = (at + 1) & this.#mask;
+      if ((other & this.#tags) === 0 && this.wordAt(slotIn(other)) === word) namesakes++;
+      at = (at + 1) & mask;
     }
-    cells[at] = (at === home || this.#words !== null ? tag : tag & ~HOME) | (slot + 1);
+    cells[at] = tag | ((slot + 1) << 1) | (at === home || this.#words !== null ? 0 : AWAY);
     return namesakes;
   }
 
@@ -283,10 +291,16 @@ class Cursor {
   }
 }
 
-/** A word's hash: the high bits are its place unless others were there before. */
+/** The slot in a cell of which only that is left. */
+function slotIn(cell) {
+  return (cell >> 1) - 1;
+}
+
+/** A word's hash. No two words have the same. */
 function spread(word) {
-  const mixed = Math.imul(word ^ SEED, 0x85ebca6b);
-  return Math.imul(mixed ^ (mixed >>> 15), FACTOR);
+  const mixed = imul(word ^ SEED, 0x85ebca6b);
+  const hash = imul(mixed ^ (mixed >>> 15), FACTOR);
+  return hash ^ (hash >>> 16);
 }
 
 function isInt32(key) {
