@@ -281,25 +281,39 @@ class BoundedMap {
     if (strings !== null && strings.confused()) this.#tellApart();
   }
 
-  /** `#expired` of a hit, which asks no more than it must. */
+  /** `#expired` of a hit: the column is not read before anything has ended. */
   #isOver(slot) {
-    return this.#hasEnded(slot, this.#now()) && this.#expired(slot);
+    const now = this.#now();
+    return now >= this.#nextExpiry && this.#expiry[slot] <= now && this.#expired(slot);
   }
 
   #put(key, value, ttl) {
-    const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
-    const now = this.#expiry === null && ttl === Infinity ? 0 : this.#now();
-    let slot = this.#find(key);
-    // The listener who hears of an expired entry may set the key anew.
-    if (slot !== MISS && this.#expiry !== null && this.#hasEnded(slot, now) && this.#expired(slot)) slot = this.#find(key);
+    if (this.#sizes !== null) {
+      this.#putSized(key, value, ttl);
+      return;
+    }
+    const ends = this.#expiry !== null || ttl !== Infinity;
+    const now = ends ? this.#now() : 0;
+    const slot = this.#findUnended(key, now);
+    if (slot === MISS) this.#insert(key, value, 0, ttl);
+    else {
+      if (ends) this.#endAt(slot, now + ttl);
+      this.#replaceValue(slot, value);
+    }
+  }
+
+  #putSized(key, value, ttl) {
+    const bytes = this.#measure(value, key);
+    const slot = this.#findUnended(key, this.#expiry === null ? 0 : this.#now());
     if (slot === MISS) this.#insert(key, value, bytes, ttl);
-    else if (this.#sizes === null) this.#update(slot, value, ttl, now);
     else this.#updateSized(slot, value, bytes, ttl);
   }
 
-  #update(slot, value, ttl, now) {
-    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl, now);
-    this.#replaceValue(slot, value);
+  /** The slot of a key whose entry has not ended by `now`, or MISS. */
+  #findUnended(key, now) {
+    const slot = this.#find(key);
+    // The listener who hears of an expired entry may set the key anew.
+    return slot !== MISS && now >= this.#nextExpiry && this.#expiry[slot] <= now && this.#expired(slot) ? this.#find(key) : slot;
   }
 
   #replaceValue(slot, value) {
@@ -329,7 +343,7 @@ class BoundedMap {
       this.#policy.touch(slot);
       this.#values[slot] = value;
       this.#weigh(slot, bytes);
-      if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+      if (this.#expiry !== null || ttl !== Infinity) this.#endAt(slot, this.#now() + ttl);
     }
     this.#tell(gone);
   }
@@ -385,7 +399,7 @@ class BoundedMap {
     this.#keys[slot] = normal(key);
     this.#values[slot] = value;
     if (!this.#index.add(slot, word)) this.#moveTo(new MapIndex(this.#keys));
-    if (this.#expiry !== null || ttl !== Infinity) this.#endAfter(slot, ttl);
+    if (this.#expiry !== null || ttl !== Infinity) this.#endAt(slot, this.#now() + ttl);
   }
 
   #unused(word) {
@@ -490,19 +504,15 @@ class BoundedMap {
     this.#expiry = this.#endings.ends;
   }
 
-  #endAfter(slot, ttl, now = this.#now()) {
+  #endAt(slot, end) {
     if (this.#expiry === null) this.#keepExpiry();
-    const end = now + ttl;
     this.#expiry[slot] = end;
-    if (end < this.#nextSince) {
-      this.#nextSince = end;
-      if (end < this.#nextExpiry) this.#nextExpiry = end;
-    }
+    if (end < this.#nextSince) this.#endsFirst(end);
   }
 
-  /** Whether the entry of a slot has ended by `now`; the column is not read before anything has. */
-  #hasEnded(slot, now) {
-    return now >= this.#nextExpiry && this.#expiry[slot] <= now;
+  #endsFirst(end) {
+    this.#nextSince = end;
+    if (end < this.#nextExpiry) this.#nextExpiry = end;
   }
 
   /** Whether the entry of a slot has ended; if so it is gone afterwards. */
