@@ -3,7 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const { requireNative } = require('../lib/native.js');
+const { requireAnalyzer } = require('../lib/analyzer-binding.js');
 const { runProgram } = require('./causes/run.js');
 const { seeded } = require('./causes/names.js');
 
@@ -15,7 +15,7 @@ const server = http.createServer((req, res) => res.end('x'.repeat(500_000))).lis
 });`;
   const { dir, snapshots } = await runProgram({ title: 'fetch', kind: 'cjs', files: { 'main.js': source }, expect: null }, { random: seeded(7), steps: 20 });
   t.after(() => fs.rmSync(dir, { recursive: true }));
-  const [{ cause, path }] = JSON.parse(await requireNative().analyzeSnapshots(snapshots)).suspects;
+  const [{ cause, path }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)).suspects;
   assert.deepEqual([cause, path[0]], ['sockets', 'global']);
   assert.match(path[1], /^undici\.globalDispatcher\.\d$/);
 });

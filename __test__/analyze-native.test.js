@@ -6,9 +6,9 @@ const os = require('node:os');
 const path = require('node:path');
 const v8 = require('node:v8');
 const zlib = require('node:zlib');
-const { requireNative } = require('../lib/native.js');
+const { requireAnalyzer } = require('../lib/analyzer-binding.js');
 
-const { analyzeSnapshots } = requireNative();
+const { analyzeSnapshots } = requireAnalyzer();
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-analyze-'));
 test.after(() => fs.rmSync(dir, { recursive: true }));
 

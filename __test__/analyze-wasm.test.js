@@ -4,7 +4,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { requireNative } = require('../lib/native.js');
+const { requireAnalyzer } = require('../lib/analyzer-binding.js');
 const { reportOf } = require('../lib/report/analyze.js');
 const { runProgram } = require('./causes/run.js');
 const { seeded } = require('./causes/names.js');
@@ -14,7 +14,7 @@ async function suspectsOf(t, source, packages = {}) {
   const program = { title: 'WebAssembly', kind: 'cjs', files: { 'main.js': source, ...packages }, expect: null };
   const { dir, snapshots } = await runProgram(program, { random: seeded(7), steps: 400 });
   t.after(() => fs.rmSync(dir, { recursive: true }));
-  const { suspects, notes } = JSON.parse(await requireNative().analyzeSnapshots(snapshots, JSON.stringify({ channel: 'external' })));
+  const { suspects, notes } = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ channel: 'external' })));
   return { memories: suspects.filter((suspect) => suspect.path.includes('WebAssembly.Memory')), notes, file: path.join(dir, 'main.js') };
 }
 

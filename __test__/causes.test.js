@@ -5,7 +5,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { analyze } = require('../index.js');
-const { requireNative } = require('../lib/native.js');
+const { requireAnalyzer } = require('../lib/analyzer-binding.js');
 const { programs } = require('./causes/programs.js');
 const { runProgram } = require('./causes/run.js');
 const { judge, uncounted, byIds } = require('./causes/judge.js');
@@ -23,7 +23,7 @@ const quick = programs.filter(({ title }) => {
   return isFirst || cause === 'healthy' || title === 'map: bundle' || title === 'map: TypeScript';
 });
 
-const suspectsOf = async (snapshots) => JSON.parse(await requireNative().analyzeSnapshots(snapshots)).suspects;
+const suspectsOf = async (snapshots) => JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)).suspects;
 
 test(`the cause, the name and the place of each leak, whether ids are stable or not (SEED=${seed})`, async (t) => {
   for (const program of quick) {

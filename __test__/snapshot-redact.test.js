@@ -8,7 +8,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const zlib = require('node:zlib');
 const { takeSnapshot } = require('../index.js');
-const { native, requireNative } = require('../lib/native.js');
+const { requireAnalyzer } = require('../lib/analyzer-binding.js');
+const { native } = require('../lib/native.js');
 const { programs } = require('./causes/programs.js');
 const { runProgram } = require('./causes/run.js');
 const { judge, uncounted } = require('./causes/judge.js');
@@ -117,7 +118,7 @@ test(`a leak is named by file, line and variable in redacted snapshots (SEED=${s
   for (const program of chosen) {
     const { dir, snapshots, expect } = await runProgram(program, { random, take: { method: methods[0], redact: true } });
     t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-    const { suspects } = JSON.parse(await requireNative().analyzeSnapshots(snapshots));
+    const { suspects } = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots));
     // An event's name is data: it is hashed like the keys of a dictionary. So is a large index, which a timer's delay is.
     const judged = uncounted({ ...expect, delay: undefined, ...(program.title.startsWith('listeners') && { name: ['redacted-'] }) });
     assert.equal(judge(suspects, judged), null, `${program.title}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
@@ -129,6 +130,6 @@ test("an ES module's binding is named without its file, which is data of the mod
   const program = programs.find(({ kind }) => kind === 'esm');
   const { dir, snapshots, expect } = await runProgram(program, { random: seeded(1), take: { method: methods[0], redact: true } });
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  const [{ cause, name }] = JSON.parse(await requireNative().analyzeSnapshots(snapshots)).suspects;
+  const [{ cause, name }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)).suspects;
   assert.deepEqual([cause, name], [expect.cause[0], expect.name[0]]);
 });

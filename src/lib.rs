@@ -3,12 +3,16 @@
 //! `heap`, `trend`, `cache` and `snapshot` are plain Rust: none of them names Node-API and none
 //! imports `addon`. `v8` and `os` are the two rooms below them that know the outside world (V8's
 //! exported symbols; procfs, cgroups). `addon` is the only folder that knows Node-API.
+//!
+//! Two binaries are built of it. A service loads the one with the feature `service`; the analyzer's
+//! process loads the one with the feature `analyzer`, which has `heap` and nothing that a service needs.
 
 // Not in unit tests: its functions can only be called from Node.
 #[cfg(not(test))]
 #[allow(missing_docs, reason = "its public items are the binding, described in index.d.ts")]
 mod addon;
 pub mod cache;
+#[cfg(feature = "analyzer")]
 pub mod heap;
 pub mod os;
 pub mod sampler;

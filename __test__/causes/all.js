@@ -2,7 +2,7 @@
 // npm run test:causes: every program on Node 20, 22, 24 and 26, with snapshots of each of the kinds in MODES.
 // Prints what was wrong and a table; exits with 1 where anything was. Arguments: versions, --MODE, a part of a title.
 const fs = require('node:fs');
-const { requireNative } = require('../../lib/native.js');
+const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
 const { programs } = require('./programs.js');
 const { runProgram } = require('./run.js');
 const { judge, byIds } = require('./judge.js');
@@ -49,7 +49,7 @@ async function judged(program, own, take, node, random) {
   try {
     for (const [name, mode] of own) {
       if (mode.scrambled) snapshots.forEach((snapshot) => scramble(snapshot));
-      const { suspects } = JSON.parse(await requireNative().analyzeSnapshots(snapshots));
+      const { suspects } = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots));
       const expected = name === 'ids' ? byIds(expect) : expect;
       faults.push([name, take?.redact ? judgeRedacted(suspects, expected) : judge(suspects, expected)]);
     }

@@ -3,7 +3,7 @@
 //   node __test__/causes/documented.js    writes the reports into the page
 const fs = require('node:fs');
 const path = require('node:path');
-const { requireNative } = require('../../lib/native.js');
+const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
 const { reportOf } = require('../../lib/report/analyze.js');
 const { render } = require('../../lib/report/terminal.js');
 const { runProgram } = require('./run.js');
@@ -35,7 +35,7 @@ function programOf({ cause }, code, expect) {
 async function reportFor(example, code) {
   const { dir, snapshots } = await runProgram(programOf(example, code, null), { random: () => 0 });
   try {
-    const report = reportOf(JSON.parse(await requireNative().analyzeSnapshots(snapshots)));
+    const report = reportOf(JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)));
     const text = render(report, { width: 110, cwd: dir }).replaceAll(/^ {2}snapshot .*\n/gm, '');
     return { report, text };
   } finally {

@@ -10,7 +10,7 @@ const path = require('node:path');
 const { execFileSync } = require('node:child_process');
 
 const ROOT = path.join(__dirname, '../..');
-const BINARY = 'plimsoll.linux-x64-gnu.node';
+const BINARIES = ['plimsoll.linux-x64-gnu.node', 'plimsoll-analyzer.linux-x64-gnu.node'];
 /** What Node 20's own binaries need. */
 const OLDEST = [2, 28];
 
@@ -23,8 +23,10 @@ function needs(file) {
 }
 
 function main([suite = 'bullseye']) {
-  const [major, minor] = needs(path.join(ROOT, BINARY));
-  assert.ok(major === OLDEST[0] && minor <= OLDEST[1], `${BINARY} needs glibc ${major}.${minor}: npm run build:portable`);
+  for (const binary of BINARIES) {
+    const [major, minor] = needs(path.join(ROOT, binary));
+    assert.ok(major === OLDEST[0] && minor <= OLDEST[1], `${binary} needs glibc ${major}.${minor}: npm run build:portable`);
+  }
   const kept = process.env.PLIMSOLL_CHROOT;
   const root = kept ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-chroot-'));
   try {
@@ -43,7 +45,7 @@ function main([suite = 'bullseye']) {
     const on = { native: 'on', hooks: 'on', allocations: 'on', fork: 'on', nearLimit: 'on' };
     assert.deepEqual(seen, { ...on, state: 'too-early', reads: true, collected: true, size: 2, shared: 'value', methods: ['fork', 'fork', 'fork'] });
     assert.deepEqual([suspect.name, path.basename(suspect.file)], ['kept', 'smoke.js']);
-    process.stdout.write(`${BINARY} needs glibc ${major}.${minor} and works on Debian ${suite}\n`);
+    process.stdout.write(`both binaries need glibc ${OLDEST.join('.')} at most and work on Debian ${suite}\n`);
   } finally {
     if (kept === undefined) fs.rmSync(root, { recursive: true, force: true });
   }

@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { execFileSync, spawnSync } = require('node:child_process');
 const { version } = require('../../package.json');
+const { addAnalyzer } = require('../../scripts/platform-packages.js');
 
 const ROOT = path.join(__dirname, '../..');
 const BIN = path.join(__dirname, 'node_modules/.bin');
@@ -16,11 +17,13 @@ const work = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-pack-'));
 test.after(() => fs.rmSync(work, { recursive: true }));
 
 const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const sizeOf = (name) => fs.statSync(path.join(ROOT, name)).size;
 const pack = (folder) => path.join(work, JSON.parse(npm(folder, 'pack', '--json', '--pack-destination', work))[0].filename);
 /** The target of the binary that was built here: `linux-x64-gnu` and the like. */
 const [, platform] = fs.readdirSync(ROOT).map((name) => /^plimsoll\.(.+)\.node$/.exec(name)).find(Boolean);
 
 const BINARY = `plimsoll.${platform}.node`;
+const ANALYZER = `plimsoll-analyzer.${platform}.node`;
 const main = pack(ROOT);
 // The napi CLI writes beside a package.json: not into the working tree.
 fs.copyFileSync(path.join(ROOT, 'package.json'), path.join(work, 'package.json'));
@@ -28,6 +31,7 @@ fs.mkdirSync(path.join(work, 'npm'));
 execFileSync(path.join(ROOT, 'node_modules/.bin/napi'), ['create-npm-dirs'], { cwd: work, stdio: 'ignore' });
 const platformFolder = path.join(work, 'npm', platform);
 fs.copyFileSync(path.join(ROOT, BINARY), path.join(platformFolder, BINARY));
+addAnalyzer(work, ROOT);
 const binary = pack(platformFolder);
 
 /** A project with these tarballs in it, and neither cargo nor a registry at hand. */
@@ -42,28 +46,31 @@ function project(name, ...tarballs) {
 test('the package holds what it needs, the binary that was built here, no test and no source of the native side', () => {
   const names = execFileSync('tar', ['tzf', main], { encoding: 'utf8' }).split('\n');
   for (const name of ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'register.js', 'binding.js', 'bin/plimsoll.js', 'lib/report/page.css', 'docs/report.schema.json', 'LICENSE', 'README.md']) assert.ok(names.includes(`package/${name}`), name);
-  assert.deepEqual(names.filter((name) => /\.node$|\.rs$|__test__|^package\/(bench|src|target)\//.test(name)), [`package/${BINARY}`]);
+  assert.deepEqual(names.filter((name) => /\.node$|\.rs$|__test__|^package\/(bench|scripts|src|target)\//.test(name)).toSorted(), [`package/${ANALYZER}`, `package/${BINARY}`]);
 });
 
-test('the binary is 3 MB at most', () => {
-  assert.ok(fs.statSync(path.join(ROOT, BINARY)).size <= 3 * 2 ** 20);
+test('the binary that a service loads is 3 MiB at most, both together 8 MiB', () => {
+  assert.ok(sizeOf(BINARY) <= 3 * 2 ** 20);
+  assert.ok(sizeOf(BINARY) + sizeOf(ANALYZER) <= 8 * 2 ** 20);
 });
 
 test('installed from the tarballs, without Rust, all of it works', () => {
   // As published: the binary comes with the platform's package alone.
   const node = project('whole', main, binary);
-  fs.rmSync(path.join(work, 'whole/node_modules/plimsoll', BINARY));
+  for (const name of [BINARY, ANALYZER]) fs.rmSync(path.join(work, 'whole/node_modules/plimsoll', name));
   const cjs = node('-e', "const p = require('plimsoll'); const m = new p.BoundedMap({ max: 1 }); m.set(1, 1).set(2, 2); const w = p.watch(); const { state } = w.stats().verdict; w.stop(); console.log(m.size, state)");
   assert.equal(cjs.stdout, '1 too-early\n', cjs.stderr);
   const esm = node('--input-type=module', '-e', "import p, { BoundedMap } from 'plimsoll'; import { collectMetrics } from 'plimsoll/prometheus'; import { observeMetrics } from 'plimsoll/opentelemetry'; console.log(p.BoundedMap === BoundedMap, typeof collectMetrics, typeof observeMetrics)");
   assert.equal(esm.stdout, 'true function function\n', esm.stderr);
   assert.equal(node('--import', 'plimsoll/register', '-e', 'console.log(1)').stdout, '1\n');
+  const analyzed = node('-e', "const p = require('plimsoll'); p.takeSnapshot().then(({ path }) => p.analyze([path])).then(({ snapshots: [{ nodes }] }) => console.log(nodes > 1000))");
+  assert.equal(analyzed.stdout, 'true\n', analyzed.stderr);
   assert.equal(node('node_modules/plimsoll/bin/plimsoll.js', '--version').stdout, `${version}\n`);
 });
 
 test('without a binary: the service starts, the caches work, the error says what to do', () => {
   const node = project('bare', main);
-  fs.rmSync(path.join(work, 'bare/node_modules/plimsoll', BINARY));
+  for (const name of [BINARY, ANALYZER]) fs.rmSync(path.join(work, 'bare/node_modules/plimsoll', name));
   const caches = node('-e', "const { BoundedMap } = require('plimsoll'); console.log(new BoundedMap({ max: 1 }).size)");
   assert.equal(caches.stdout, '0\n', caches.stderr);
   const watch = node('-e', "try { require('plimsoll').watch() } catch ({ code, message }) { console.log(code, message) }");

@@ -2,7 +2,7 @@
 // plimsoll analyze: what snapshots show, in this process.
 
 const path = require('node:path');
-const { requireNative } = require('../native.js');
+const { requireAnalyzer } = require('../analyzer-binding.js');
 const { checkPaths, reportOf } = require('../report/analyze.js');
 const { PlimsollError } = require('../errors.js');
 const { renderSummary, renderWay } = require('../report/summary.js');
@@ -59,7 +59,7 @@ async function run(values, positionals, io) {
   const paths = sourcesOf(positionals);
   const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1) };
   await checkFiles(values);
-  const answer = await answerOf(requireNative(), paths, wanted, io.stderr);
+  const answer = await answerOf(requireAnalyzer(), paths, wanted, io.stderr);
   if (answer.way) {
     io.stdout.write(values.json === undefined ? renderWay(answer.way) : `${JSON.stringify(answer.way)}\n`);
     return 0;

@@ -2,17 +2,29 @@
 // plimsoll doctor: what is on here, what is off, and why.
 
 const { native, loadError } = require('../native.js');
+const { requireAnalyzer } = require('../analyzer-binding.js');
 const { version } = require('../../package.json');
 const { bytes } = require('../report/units.js');
 const { findScanner } = require('./scan.js');
 
 const offBecause = (reason) => (reason === null || reason === undefined ? 'on' : `off: ${reason}`);
 
+/** @returns {string | null} why the analyzer's binary does not load */
+function analyzerFailure() {
+  try {
+    requireAnalyzer();
+    return null;
+  } catch (error) {
+    return error.message;
+  }
+}
+
 function rows(env) {
   const list = [
     ['plimsoll', version],
     ['node', `${process.version} (V8 ${process.versions.v8}, ${process.platform} ${process.arch})`],
     ['native binary', native === null ? `off: ${loadError.message}` : 'on'],
+    ['analyzer binary', offBecause(analyzerFailure())],
   ];
   if (native === null) return list;
   const { watch } = require('../watch/watcher.js');

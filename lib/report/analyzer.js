@@ -14,11 +14,11 @@ try {
 }
 process.stdin.on('close', () => process.exit(1)).resume();
 
-const { requireNative } = require('../native.js');
+const { requireAnalyzer } = require('../analyzer-binding.js');
 
 async function main() {
   const { paths, options } = JSON.parse(process.argv[2]);
-  return requireNative().analyzeSnapshots(paths, JSON.stringify(options));
+  return requireAnalyzer().analyzeSnapshots(paths, JSON.stringify(options));
 }
 
 main()

@@ -2,13 +2,23 @@
 //!
 //! Every `#[napi]` function carries `catch_unwind`: a panic becomes an exception, never an abort.
 
+#[cfg(feature = "service")]
 mod allocation;
+#[cfg(feature = "analyzer")]
 mod analyze;
+mod build;
+#[cfg(feature = "service")]
 mod cache;
 mod error;
+#[cfg(feature = "service")]
 mod process;
+#[cfg(feature = "service")]
 mod shared_cache;
+#[cfg(feature = "service")]
 mod snapshot;
+#[cfg(feature = "service")]
 mod track;
+#[cfg(feature = "service")]
 mod trend;
+#[cfg(feature = "service")]
 mod watch;
