@@ -14,6 +14,7 @@ mod addon;
 pub mod cache;
 #[cfg(feature = "analyzer")]
 pub mod heap;
+pub mod js_source;
 pub mod os;
 pub mod sampler;
 pub mod snapshot;

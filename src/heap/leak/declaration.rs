@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
-use super::lexer::{Lexer, Token};
 pub use super::scan::Declaration;
 use super::scan::{Found, Scopes, What, scan};
+use crate::js_source::lexer::{Lexer, Token};
 
 /// The declarations of one text, which is read once for each name that is asked for.
 #[derive(Default)]

@@ -15,7 +15,6 @@ mod graphs;
 mod growth;
 mod handles;
 mod holders;
-mod lexer;
 mod modules;
 mod names;
 mod owners;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::lexer::{Lexer, Token};
+use crate::js_source::lexer::{Lexer, Token};
 
 /// A place in the text that gives a name its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,7 +275,9 @@ impl<'s> Scanner<'s> {
                 self.scope = outer;
             }
             Some((Open::Paren, _)) => self.closed = self.parens.pop().unwrap_or_default(),
-            Some(open @ (Open::Template, _)) if self.lexer.template() => self.open.push(open),
+            Some(open @ (Open::Template, _)) if self.lexer.is_substitution() => {
+                self.open.push(open);
+            }
             _ => {}
         }
         let depth = self.open.len();

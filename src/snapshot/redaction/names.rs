@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 
-use super::script::{self, Word, is_part};
+use super::script::{self, Word};
+use crate::js_source::lexer::is_part;
 
 /// Scripts that are read: each at most so long, and all of them.
 const LONGEST_SCRIPT: u64 = 32 << 20;
@@ -59,7 +60,7 @@ impl Names {
 
     /// Adds what a source holds.
     pub fn learn(&mut self, source: &[u8]) {
-        script::words(source, |word| match word {
+        script::words(&String::from_utf8_lossy(source), |word| match word {
             Word::Identifier(name) => {
                 self.identifiers.insert(hash(name));
             }
