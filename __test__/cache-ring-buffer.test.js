@@ -10,6 +10,8 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.constant('clear') },
 );
 
+const ranges = [[1], [-2], [1, -1], [0, 99], [3, 1], [-99, 2], [NaN, 2.7], ['1', null], [undefined, undefined], [-Infinity, Infinity], [-0.5, -0.5]];
+
 test('any pushes under any bounds leave what an array cut from the front would', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 7 }), fc.option(fc.integer({ min: 1, max: 30 })), fc.array(operation, { maxLength: 60 }), (capacity, maxBytes, operations) => {
@@ -38,7 +40,7 @@ test('any pushes under any bounds leave what an array cut from the front would',
         assert.deepEqual([ring.length, ring.dropped, ring.capacity], [model.length, dropped, capacity]);
         assert.equal(ring.bytes, sum());
         for (const i of [-8, -2, -1, 0, 1, 2.7, 6, 7, NaN]) assert.equal(ring.at(i), model.at(i));
-        for (const range of [[1], [-2], [1, -1], [0, 99], [3, 1]]) assert.deepEqual(ring.slice(...range), model.slice(...range));
+        for (const range of ranges) assert.deepEqual(ring.slice(...range), model.slice(...range));
       }
     }),
     { numRuns: 500 },
@@ -59,6 +61,71 @@ test('iteration sees what is pushed meanwhile and passes over what is dropped', 
   ring.clear();
   ring.push(undefined);
   assert.deepEqual([...iterator], [undefined], 'a value of undefined is a value');
+});
+
+test('clear ends an iteration at every position', () => {
+  for (let taken = 0; taken <= 3; taken++) {
+    const ring = new RingBuffer(3);
+    for (const value of [1, 2, 3]) ring.push(value);
+    const iterator = ring.values();
+    for (let i = 0; i < taken; i++) assert.equal(iterator.next().value, i + 1);
+    ring.clear();
+    assert.deepEqual(iterator.next(), { value: undefined, done: true }, `after ${taken}`);
+  }
+});
+
+test('iterators left open in every state show each value at most once, in order, and only values that are there', () => {
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.constant('push') },
+    { weight: 2, arbitrary: fc.constant('open') },
+    { weight: 1, arbitrary: fc.constant('clear') },
+    { weight: 6, arbitrary: fc.nat({ max: 5 }) },
+  );
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { minLength: 40, maxLength: 80 }), (capacity, steps) => {
+      const ring = new RingBuffer(capacity);
+      let held = [];
+      let pushed = 0;
+      const open = [];
+      for (const what of steps) {
+        if (what === 'push') {
+          ring.push(pushed);
+          held = [...held, pushed++].slice(-capacity);
+        } else if (what === 'clear') {
+          ring.clear();
+          held = [];
+        } else if (what === 'open') open.push({ iterator: ring.values(), last: -1, ended: false });
+        else if (what < open.length) {
+          const state = open[what];
+          const expected = state.ended ? undefined : held.find((value) => value > state.last);
+          assert.deepEqual(state.iterator.next(), { value: expected, done: expected === undefined });
+          if (expected === undefined) state.ended = true;
+          else state.last = expected;
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('slice allocates its result, not the buffer', () => {
+  const ring = new RingBuffer(1_000_000);
+  for (let i = 0; i < 1_500_000; i++) ring.push(i);
+  const allocated = Array.from({ length: 15 }, () => {
+    const before = process.memoryUsage().heapUsed;
+    assert.equal(ring.slice(-10).length, 10);
+    return process.memoryUsage().heapUsed - before;
+  });
+  const median = allocated.toSorted((a, b) => a - b)[7];
+  assert.ok(median < 1_000_000, `${median} bytes for 10 values of 1,000,000`);
+});
+
+test('slice with arguments that change the buffer gives values that are there', () => {
+  const ring = new RingBuffer(3);
+  for (const value of [1, 2, 3]) ring.push(value);
+  assert.deepEqual(ring.slice({ valueOf: () => (ring.push(4), -2) }), [3, 4]);
+  assert.deepEqual(ring.slice(0, { valueOf: () => (ring.clear(), 3) }), []);
+  assert.throws(() => ring.slice(1n), TypeError);
 });
 
 test('JSON and inspect show the values', () => {

@@ -27,6 +27,14 @@ function checkOptions(given) {
   return { capacity, maxBytes, sizeOf, name };
 }
 
+/** As Array's methods convert an index: NaN is 0. */
+const integer = (value) => Math.trunc(value) || 0;
+
+/** An index from the oldest value; a negative one counts from the newest. */
+const fromOldest = (index, length) => (index < 0 ? index + length : index);
+
+const clamp = (index, length) => Math.min(Math.max(index, 0), length);
+
 /** The array that never grows: the last `capacity` values, oldest first. */
 class RingBuffer {
   /** Grows to `capacity` as it fills; cells outside of the window hold undefined. @type {unknown[]} */
@@ -92,13 +100,21 @@ class RingBuffer {
   }
 
   at(index) {
-    const whole = Math.trunc(index) || 0;
-    const i = whole < 0 ? whole + this.#length : whole;
+    const i = fromOldest(integer(index), this.#length);
     return i >= 0 && i < this.#length ? this.#items[this.#cell(i)] : undefined;
   }
 
-  slice(start = 0, end = this.#length) {
-    return Array.from({ length: this.#length }, (_, i) => this.#items[this.#cell(i)]).slice(start, end);
+  /** Copies only the range, so the cost is that of the result. */
+  slice(start = 0, end = Infinity) {
+    // Both conversions can run code of the caller, which may change the buffer: the length is read after them.
+    const [first, last] = [integer(start), integer(end)];
+    const length = this.#length;
+    const from = clamp(fromOldest(first, length), length);
+    const count = Math.max(clamp(fromOldest(last, length), length) - from, 0);
+    const cell = this.#cell(from);
+    const wrapped = cell + count - this.#capacity;
+    if (wrapped <= 0) return this.#items.slice(cell, cell + count);
+    return this.#items.slice(cell).concat(this.#items.slice(0, wrapped));
   }
 
   clear() {
@@ -111,8 +127,9 @@ class RingBuffer {
 
   /** Oldest first; values pushed meanwhile are seen, values dropped meanwhile are passed over. */
   *values() {
-    for (let next = this.#removed; next < this.#removed + this.#length; next++) {
+    for (let next = this.#removed; ; next++) {
       next = Math.max(next, this.#removed);
+      if (next >= this.#removed + this.#length) return;
       yield this.#items[this.#cell(next - this.#removed)];
     }
   }
