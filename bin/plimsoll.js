@@ -3,10 +3,11 @@
 
 const { main } = require('../lib/cli/main.js');
 
-// Who read us is gone (a closed terminal, `| head`): the program that we watch and the reports go on.
+// The reader has exited (EPIPE: `| head`; EIO: a terminal that was closed). The program that is watched and the reports go on.
+const READER_GONE = new Set(['EPIPE', 'EIO']);
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (!READER_GONE.has(error.code)) throw error;
   });
 }
 

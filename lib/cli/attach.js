@@ -1,6 +1,7 @@
 'use strict';
 // plimsoll attach PID: a process that never heard of plimsoll, through its inspector.
 
+const { constants } = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline/promises');
 const { OPTIONS, check } = require('../options.js');
@@ -13,6 +14,8 @@ const { duration } = require('../report/units.js');
 const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
+/** As a shell has it for Ctrl-C. */
+const INTERRUPTED = 130;
 /** Readings that the trend wants within a window, at the least. */
 const READINGS = 12;
 
@@ -59,14 +62,21 @@ function checkConsent(values, io) {
   }
 }
 
-/** Whether the process may be stopped for snapshots. */
-async function consent(values, observer, pid, io) {
+/** Whether the process may be stopped for snapshots. A closed terminal gives no consent. */
+async function consent(values, observer, { pid, signal }, io) {
   if (values['no-snapshots']) return false;
   tell(io.stderr, `three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`);
   if (values.yes) return true;
   const question = readline.createInterface({ input: process.stdin, output: io.stderr });
+  const closed = new Promise((resolve) => question.once('close', () => resolve('')));
+  // In raw mode Ctrl-C is a key.
+  question.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    return /^y(es)?$/i.test((await question.question('plimsoll: take them? [y/N] ')).trim());
+    const answer = await Promise.race([question.question('plimsoll: take them? [y/N] ', { signal }), closed]);
+    return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
   } finally {
     question.close();
   }
@@ -89,36 +99,61 @@ async function analysed(paths, signal) {
   }
 }
 
+/** What ends a program by default. SIGUSR1 opens an inspector, SIGPIPE is ignored by Node. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGXCPU', 'SIGXFSZ', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'].filter((name) => name in constants.signals);
+
+/** The first signal ends the observation, with a report; a second one ends us at once: the target closes its inspector by itself. */
+function onSignals() {
+  const stop = new AbortController();
+  const interrupt = (signal) => {
+    if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
+    stop.abort();
+  };
+  for (const signal of ENDS) process.on(signal, interrupt);
+  return { signal: stop.signal, release: () => ENDS.forEach((signal) => process.off(signal, interrupt)) };
+}
+
+/** Observes the process until the end, and closes its inspector again. @returns {Promise<Observer | null>} null where a signal came first */
+async function observed(settings, values, say, io) {
+  const { pid, signal } = settings;
+  const { session, port, close } = await attach(pid, { port: settings.port });
+  const observation = { ...settings, snapshots: false };
+  const observer = new Observer(session, observation);
+  try {
+    await observer.begin();
+    observation.snapshots = await consent(values, observer, settings, io);
+    if (!signal.aborted) say(`observing pid ${pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`);
+    await observer.run({ say });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return null;
+  } finally {
+    await close();
+  }
+  return observer;
+}
+
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
   checkConsent(values, io);
   await checkFiles(values);
   const say = speaker(io.stderr);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  // Whatever ends us, the inspector is closed again.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupt);
+  const { signal, release } = onSignals();
   try {
-    const { session, port, close } = await attach(settings.pid, { port: settings.port });
-    const observation = { ...settings, snapshots: false };
-    const observer = new Observer(session, observation);
-    try {
-      await observer.begin();
-      observation.snapshots = await consent(values, observer, settings.pid, io);
-      say(`observing pid ${settings.pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`);
-      await observer.run({ signal: stop.signal, say });
-    } finally {
-      await close();
+    const observer = await observed({ ...settings, signal }, values, say, io);
+    if (observer === null) {
+      say('ended by a signal before anything could be observed; the inspector is closed.');
+      return INTERRUPTED;
     }
     say('reading the snapshots', { passing: true });
-    const report = observer.report(await analysed(observer.snapshotPaths));
+    const report = observer.report(await analysed(observer.snapshotPaths, signal.aborted ? undefined : signal));
     say('', { passing: true });
     const { written, failures } = await writeFiles(report, values);
     io.stdout.write(render(report, { ...viewOf(io.stdout, io.env), files: written }));
     for (const { message } of failures) say(message);
     return report.verdict.state === 'leak' ? LEAK_FOUND : Number(failures.length > 0);
   } finally {
-    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupt);
+    release();
   }
 }
 

@@ -4,10 +4,13 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { version } = require('../../package.json');
+const { PlimsollError, quote } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { SCHEMA } = require('../report/schema.js');
 const { bytes, duration } = require('../report/units.js');
+const { quoted } = require('./session.js');
 const { takeSnapshot } = require('./snapshot.js');
+const { unless } = require('./unless.js');
 
 const PROBE_BUDGET = 0.005;
 const SNAPSHOTS = 3;
@@ -19,21 +22,52 @@ const LEAST_PAUSE_MS = 1000;
 const ROOM_SHARE = 0.8;
 const MB = 2 ** 20;
 
-/** In the process: what it is, once. */
+/** In the process: what it is, once. Its pid is the one that the user gave. */
 const ABOUT = `(() => {
   const load = process.getBuiltinModule ?? require;
   const os = load('node:os');
   const constrained = process.constrainedMemory?.() ?? 0;
-  return { pid: process.pid, node: process.version, title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: process.cwd(), hostname: os.hostname(),
+  return { node: process.version, title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: process.cwd(), hostname: os.hostname(),
     platform: process.platform, arch: process.arch, heapLimit: load('node:v8').getHeapStatistics().heap_size_limit,
-    limit: constrained > 0 && constrained < os.totalmem() ? constrained : null, total: os.totalmem() };
+    limit: constrained > 0 && constrained < os.totalmem() ? constrained : null, total: os.totalmem(), uptimeMs: Math.round(process.uptime() * 1000) };
 })()`;
 
 /** In the process: its memory now. */
 const READING = `(() => {
   const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
-  return { t: Math.round(process.uptime() * 1000), rss, heapTotal, heapUsed, external, available: process.availableMemory?.() ?? null };
+  return { rss, heapTotal, heapUsed, external, available: process.availableMemory?.() ?? null };
 })()`;
+
+const LONGEST_TEXT = 4096;
+const TEXTS = ['node', 'title', 'argv0', 'script', 'cwd', 'hostname', 'platform', 'arch'];
+const MOST_BYTES = 2 ** 50;
+const LONGEST_UPTIME_MS = 100 * 365 * 86_400_000;
+
+/** A figure of the process, whose functions its own code may have replaced. */
+function figure(name, value, most = MOST_BYTES) {
+  if (typeof value === 'number' && value >= 0 && value <= most) return value;
+  throw new PlimsollError('ERR_PLIMSOLL_INSPECTOR', `the process gives ${quoted(quote(value))} as its ${name}, expected a number from 0 to ${most}: its code has replaced a function of process, os or v8, so that it cannot be observed.`);
+}
+
+/** What is believed of an answer to ABOUT: texts of bounded length, and numbers within their range. */
+function aboutOf(answer) {
+  const given = Object(answer);
+  const texts = TEXTS.map((name) => [name, typeof given[name] === 'string' ? given[name].slice(0, LONGEST_TEXT) : null]);
+  return {
+    ...Object.fromEntries(texts),
+    heapLimit: Math.max(1, figure('heapLimit', given.heapLimit)),
+    limit: given.limit === null ? null : Math.max(1, figure('limit', given.limit)),
+    total: Math.max(1, figure('total', given.total)),
+    uptimeMs: figure('uptimeMs', given.uptimeMs, LONGEST_UPTIME_MS),
+  };
+}
+
+/** What is believed of an answer to READING. */
+function readingOf(answer) {
+  const given = Object(answer);
+  const sizes = ['rss', 'heapTotal', 'heapUsed', 'external'].map((name) => [name, figure(name, given[name])]);
+  return { ...Object.fromEntries(sizes), available: given.available === null ? null : figure('available', given.available) };
+}
 
 class Observer {
   #session;
@@ -48,19 +82,41 @@ class Observer {
   #notes = [];
   #stopped = 0;
   #gone = false;
+  /** When the process was `uptimeMs` old, by our clock: its own is not asked again. */
+  #begun = 0;
 
-  /** @param {import('./session.js').Session} session */
+  /**
+   * @param {import('./session.js').Session} session
+   * @param {{pid: number, interval: number, duration: number, window: number, limit?: number, dir: string, redact: boolean,
+   *   snapshots: boolean, signal?: AbortSignal}} options `signal` ends what is under way
+   */
   constructor(session, options) {
     this.#session = session;
     this.#options = options;
     session.once('close', () => (this.#gone = true));
   }
 
+  /** The uptime of the process now, ms. */
+  get #now() {
+    return Math.round(this.#about.uptimeMs + performance.now() - this.#begun);
+  }
+
+  /** Whether there is nothing more to observe. */
+  get #over() {
+    return this.#gone || this.#options.signal?.aborted === true;
+  }
+
+  async #readNow() {
+    const answer = await unless(this.#options.signal, this.#session.evaluate(READING));
+    return { t: this.#now, ...readingOf(answer) };
+  }
+
   /** Looks at the process once. @returns {Promise<{about: any, reading: any}>} */
   async begin() {
     const { interval, window, limit } = this.#options;
-    this.#about = await this.#session.evaluate(ABOUT);
-    this.#latest = await this.#session.evaluate(READING);
+    this.#about = aboutOf(await unless(this.#options.signal, this.#session.evaluate(ABOUT)));
+    this.#begun = performance.now();
+    this.#latest = await this.#readNow();
     const { RemoteTrend } = requireNative();
     const { limit: container, total, heapLimit } = this.#about;
     this.#trend = new RemoteTrend({ window, interval, probeBudget: PROBE_BUDGET, heapLimit: Math.min(heapLimit, limit ?? heapLimit), limit: limit ?? container ?? total });
@@ -74,32 +130,32 @@ class Observer {
 
   /**
    * Observes until the time is over, the signal comes or the process goes.
-   * @param {{signal: AbortSignal, say: (line: string) => void}} run
+   * @param {{say: (line: string, how?: {passing: boolean}) => void}} run
    */
-  async run({ signal, say }) {
-    const { duration: total, interval, snapshots } = this.#options;
+  async run({ say }) {
+    const { duration: total, interval, snapshots, signal } = this.#options;
     const start = performance.now();
-    for (let taken = 0; !signal.aborted && !this.#gone; ) {
+    for (let taken = 0; !this.#over; ) {
       // The time that the process ran: while it stands still for a snapshot nothing grows.
       const passed = performance.now() - start - this.#stopped;
       await this.#read();
       // The first at once, the last at the end, the second between them.
       if (snapshots && taken < SNAPSHOTS && passed >= (total * taken) / (SNAPSHOTS - 1)) {
         taken++;
-        if (!this.#gone && !signal.aborted) await this.#snapshot(say);
+        if (!this.#over) await this.#snapshot(say);
       }
       if (passed >= total) break;
       say(`${duration(Math.max(0, total - passed))} to go, heap ${bytes(this.#latest.heapUsed)}, resident ${bytes(this.#latest.rss)}`, { passing: true });
       await sleep(interval, undefined, { signal }).catch(() => {});
     }
-    if (this.#gone) this.#notes.push('the process ended while it was observed');
+    if (this.#gone) this.#notes.push(isAlive(this.#options.pid) ? 'the inspector was closed while the process was observed: by its own code, or by another plimsoll attach' : 'the process ended while it was observed');
   }
 
   async #read() {
     try {
-      this.#latest = await this.#session.evaluate(READING);
+      this.#latest = await this.#readNow();
     } catch (error) {
-      if (!this.#gone) throw error;
+      if (!this.#over) throw error;
       return;
     }
     this.#trend.reading(this.#latest);
@@ -108,7 +164,7 @@ class Observer {
 
   async #probe() {
     const start = performance.now();
-    await this.#session.send('HeapProfiler.collectGarbage').catch(() => {});
+    await unless(this.#options.signal, this.#session.send('HeapProfiler.collectGarbage')).catch(() => {});
     const pauseMs = performance.now() - start;
     if (await this.#collected('probe', pauseMs)) this.#probes.push({ tMs: this.#latest.t, pauseMs, bytes: this.#latest.heapUsed });
   }
@@ -116,8 +172,9 @@ class Observer {
   /** Tells the trend of a collection that has just been. */
   async #collected(cause, pauseMs) {
     try {
-      this.#latest = await this.#session.evaluate(READING);
-    } catch {
+      this.#latest = await this.#readNow();
+    } catch (error) {
+      if (!this.#over) throw error;
       return false;
     }
     this.#trend.collection(this.#latest, pauseMs, cause === 'probe');
@@ -133,14 +190,14 @@ class Observer {
       return;
     }
     const before = rss - heapTotal - external;
-    const { dir, redact } = this.#options;
+    const { dir, redact, pid, signal } = this.#options;
     try {
-      const snapshot = await takeSnapshot(this.#session, { dir, pid: this.#about.pid, sequence: this.#snapshots.length + 1, redact });
+      const snapshot = await takeSnapshot(this.#session, { dir, pid, sequence: this.#snapshots.length + 1, redact, signal });
       this.#snapshots.push({ ...snapshot, tMs: t, reason: 'attach' });
       this.#stopped += snapshot.pauseMs;
       say(`snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process stood still for ${duration(snapshot.pauseMs)}`);
     } catch (error) {
-      if (this.#gone) return;
+      if (this.#over) return;
       this.#refusals.push({ tMs: t, code: error.code ?? 'ERR_PLIMSOLL_INSPECTOR', message: error.message, neededBytes: null, availableBytes: null });
       return;
     }
@@ -170,7 +227,7 @@ class Observer {
 
   /** @param {any} [analysis] what analyze() said of the snapshots */
   report(analysis) {
-    const { pid, node, heapLimit, limit, total: _, ...about } = this.#about;
+    const { node, heapLimit, limit, total: _, uptimeMs: __, ...about } = this.#about;
     const { rss, heapTotal, heapUsed, external, t } = this.#latest;
     const { verdict, series } = JSON.parse(this.#trend.state());
     const minutes = this.#snapshots.length < 2 ? 0 : (this.#snapshots.at(-1).tMs - this.#snapshots[0].tMs) / 60_000;
@@ -179,7 +236,7 @@ class Observer {
       schema: SCHEMA,
       version,
       at: new Date().toISOString(),
-      pid,
+      pid: this.#options.pid,
       node,
       uptimeMs: t,
       process: { ...about, rss, heapTotal, heapUsed, external },
@@ -196,6 +253,14 @@ class Observer {
       exit: null,
       notes: [...this.#notes, ...(analysis?.notes ?? [])],
     };
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code !== 'ESRCH';
   }
 }
 

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { learnBuiltIns } = require('../snapshot/built-ins.js');
+const { unless } = require('./unless.js');
 
 const pad = (n, width = 2) => String(n).padStart(width, '0');
 
@@ -26,10 +27,13 @@ async function rewriter(redact) {
 
 /**
  * @param {import('./session.js').Session} session
- * @param {{dir: string, pid: number, sequence: number, redact?: boolean}} options redact: nothing of the data reaches the disk
+ * @param {{dir: string, pid: number, sequence: number, redact?: boolean, signal?: AbortSignal}} options `pid` goes into the
+ *   path: the one that the user gave, never one that the process told; `redact`: nothing of the data reaches the disk;
+ *   `signal` abandons the snapshot
  * @returns {Promise<{path: string, method: 'inspector', pauseMs: number, bytes: number, nodes: number | null}>}
  */
-async function takeSnapshot(session, { dir, pid, sequence, redact = false }) {
+async function takeSnapshot(session, { dir, pid, sequence, redact = false, signal }) {
+  signal?.throwIfAborted();
   const text = await rewriter(redact);
   const file = path.join(dir, nameOf(pid, sequence));
   const partial = `${file}.partial`;
@@ -43,7 +47,7 @@ async function takeSnapshot(session, { dir, pid, sequence, redact = false }) {
   let head = '';
   let failure;
   const write = ({ chunk }) => {
-    if (failure) return;
+    if (failure || typeof chunk !== 'string') return;
     if (head.length < 4096) head += chunk.slice(0, 4096);
     try {
       const piece = text.write(chunk);
@@ -57,7 +61,7 @@ async function takeSnapshot(session, { dir, pid, sequence, redact = false }) {
   session.on('HeapProfiler.addHeapSnapshotChunk', write);
   const start = performance.now();
   try {
-    await session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+    await unless(signal, session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false }));
     if (failure?.code?.startsWith('ERR_PLIMSOLL_')) throw failure;
     if (failure) throw new PlimsollError('ERR_PLIMSOLL_DIR', `the snapshot could not be written whole to ${dir} (${failure.message}); give a directory with room with --dir.`, { cause: failure });
     if (!text.isWhole()) throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', 'the snapshot came incomplete through the inspector; take another.');

@@ -6,6 +6,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
+const { Guard, GUARD_MS } = require('./guard.js');
+const { Lease } = require('./lease.js');
 const { Session } = require('./session.js');
 
 const DEFAULT_PORT = 9229;
@@ -91,91 +93,88 @@ async function debuggerUrl(port) {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/json/list`, { signal: AbortSignal.timeout(2000) });
     const [first] = await response.json();
-    return first?.type === 'node' ? first.webSocketDebuggerUrl : null;
+    // Of the address that it gives only the path is used: another host or port is none of ours.
+    const where = first?.type === 'node' ? new URL(first.webSocketDebuggerUrl).pathname : null;
+    return where === null ? null : `ws://127.0.0.1:${port}${where}`;
   } catch {
     return null;
   }
 }
 
-/** Whether it is this process that answers there: in a container the process knows itself by another number. */
-async function isProcess(session, pid) {
-  const names = /^NSpid:\s*(.+)$/m.exec(proc(pid, 'status') ?? '')?.[1].trim().split(/\s+/).map(Number) ?? [pid];
-  return names.includes(await session.evaluate('process.pid'));
+/** The numbers of the process, in each of its namespaces: in a container it knows itself by another one. */
+function pidsOf(pid) {
+  return /^NSpid:\s*(.+)$/m.exec(proc(pid, 'status') ?? '')?.[1].trim().split(/\s+/).map(Number) ?? [pid];
 }
 
-async function connect(pid, port) {
+/** A connection to the inspector of this process at the port, with what `claim` makes of it, or null. */
+async function connect(port, claim) {
   const url = await debuggerUrl(port);
   if (url === null) return null;
-  const session = await Session.connect(url);
-  if (await isProcess(session, pid)) return session;
+  const session = await Session.connect(url).catch(() => null); // it was closed in between
+  if (session === null) return null;
+  try {
+    const claimed = await claim(session);
+    if (claimed) return { session, port, claimed };
+  } catch {
+    // Closed in between, or the process refuses: the next look tells.
+  }
   session.close();
+  return null;
+}
+
+/**
+ * Waits for the inspector that SIGUSR1 opens, and takes the lease of it.
+ * @param {{pid: number, before: number[] | null, expected: number, patienceMs: number, pollMs?: number, terms?: any}} options
+ *   `before`: the ports on which it listened until then; `expected`: the port to look at where the system does not tell;
+ *   `terms`: of the lease
+ * @returns {Promise<{session: Session, port: number, claimed: Lease} | null>}
+ */
+async function openedInspector({ pid, before, expected, patienceMs, pollMs = POLL_MS, terms }) {
+  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await sleep(pollMs)) {
+    // `--inspect-port=0` lets the system choose: a port that was not there before.
+    const now = listeningPorts(pid);
+    const candidates = now === null ? [expected] : [...now].filter((each) => !before?.includes(each));
+    for (const port of candidates) {
+      const opened = await connect(port, (session) => Lease.take(session, pidsOf(pid), port, terms));
+      if (opened !== null) return opened;
+    }
+  }
   return null;
 }
 
 /**
  * Connects to the inspector of a process, and opens it first where it is closed.
  * @param {number} pid
- * @param {{port?: number, patienceMs?: number}} [options] `port`: where its inspector is, where it cannot be found
- *   out; `patienceMs`: how long it may take to open
+ * @param {{port?: number, patienceMs?: number, terms?: any}} [options] `port`: where its inspector is, where it cannot be
+ *   found out; `patienceMs`: how long it may take to open; `terms`: of the lease
  * @returns {Promise<{session: Session, port: number, close(): Promise<void>}>} `close` leaves the inspector as it was
  */
-async function attach(pid, { port: given, patienceMs = PATIENCE_MS } = {}) {
+async function attach(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}) {
   checkProcess(pid);
-  const before = listeningPorts(pid);
+  const ports = listeningPorts(pid);
+  const before = ports === null ? null : [...ports];
   const expected = given ?? configuredPort(pid);
   // Open already, by --inspect or by another tool: it stays open.
-  if (before?.has(expected) ?? true) {
-    const session = await connect(pid, expected);
-    if (session !== null) return { session, port: expected, close: async () => session.close() };
+  if (before?.includes(expected) ?? true) {
+    const found = await connect(expected, async (session) => pidsOf(pid).includes(await session.evaluate('process.pid')));
+    if (found !== null) return { session: found.session, port: expected, close: async () => found.session.close() };
   }
   if (process.platform === 'win32') {
     throw refuse('ERR_PLIMSOLL_NO_INSPECTOR', `no inspector of pid ${pid} answers on port ${expected}, and on Windows none is opened from outside; start it with --inspect.`);
   }
+  // Until there is a lease, and where it opens too late for us, another process closes it.
+  const guard = new Guard({ pid, before, expected });
   process.kill(pid, 'SIGUSR1');
-  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await sleep(POLL_MS)) {
-    // `--inspect-port=0` lets the system choose: a port that was not there before.
-    const now = listeningPorts(pid);
-    const candidates = now === null ? [expected] : [...now].filter((each) => !before?.has(each));
-    for (const port of candidates) {
-      const session = await connect(pid, port);
-      if (session !== null) return { session, port, close: () => closeInspector(session, port) };
-    }
+  const opened = await openedInspector({ pid, before, expected, patienceMs, terms });
+  if (opened !== null) {
+    guard.dismiss();
+    return { session: opened.session, port: opened.port, close: () => opened.claimed.close() };
   }
+  guard.leave();
   throw refuse(
     'ERR_PLIMSOLL_INSPECTOR',
-    `the inspector of pid ${pid} did not open within ${patienceMs / 1000} s: its event loop is stuck, or port ${expected} is taken by another process (start it with --inspect-port=0, or free the port).`,
+    `the inspector of pid ${pid} did not open within ${patienceMs / 1000} s: its event loop is stuck, or port ${expected} is taken by another process (start it with --inspect-port=0, or free the port). If it still opens within ${GUARD_MS / 60_000} min, it is closed again.`,
   );
 }
 
-/**
- * In the process: closes the inspector once nobody is connected to it. Node frees a connection that its own farewell is
- * still being written to (`WsHandler::OnCloseFrameWritten`, seen on Node 20): a crash of the service. By the kernel's
- * table of sockets, where there is one: 01 is a connection, 08 one whose end has not been seen.
- */
-const CLOSE = `((port) => {
-  const load = process.getBuiltinModule ?? require;
-  const [inspector, fs] = [load('node:inspector'), load('node:fs')];
-  const local = ':' + port.toString(16).toUpperCase().padStart(4, '0');
-  const connected = (table) => {
-    try {
-      return fs.readFileSync('/proc/self/net/' + table, 'utf8').split('\\n').map((row) => row.trim().split(/ +/))
-        .some(([, address, , state]) => address?.endsWith(local) && (state === '01' || state === '08'));
-    } catch {
-      return false;
-    }
-  };
-  let looks = 100;
-  const look = () => {
-    if (looks-- > 0 && (connected('tcp') || connected('tcp6'))) setTimeout(look, 20).unref();
-    else inspector.close();
-  };
-  setTimeout(look, 100).unref();
-})`;
-
-/** Closes the inspector that we opened. Where the process refuses, we are gone all the same. */
-async function closeInspector(session, port) {
-  await session.evaluate(`${CLOSE}(${port})`).catch(() => {});
-  session.close();
-}
-
-module.exports = { attach, checkProcess, configuredPort, listeningPorts };
+module.exports = { attach, checkProcess, configuredPort, listeningPorts, openedInspector };

@@ -12,8 +12,8 @@ const TEXT = 1;
 const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
-// A chunk of a heap snapshot has about 100 KB; nothing that an inspector says needs this much.
-const LARGEST = 256 * 2 ** 20;
+// A chunk of a heap snapshot has about 100 KB; no message of an inspector, in all of its fragments, needs this much.
+const LARGEST = 32 * 2 ** 20;
 
 function failed(message, cause) {
   return new PlimsollError('ERR_PLIMSOLL_INSPECTOR', message, { cause });
@@ -26,6 +26,7 @@ class WebSocket extends EventEmitter {
   #socket;
   #pending = Buffer.alloc(0);
   #fragments = [];
+  #fragmented = 0;
   #closed = false;
 
   /** Takes over a socket after the upgrade; see connect(). */
@@ -116,7 +117,7 @@ class WebSocket extends EventEmitter {
     if (data.length < start) return 0;
     const length = short === 126 ? data.readUInt16BE(2) : short === 127 ? Number(data.readBigUInt64BE(2)) : short;
     // Masked by the server, or larger than anything that is asked for: it is no inspector.
-    if (data[1] & 128 || length > LARGEST) {
+    if (data[1] & 128 || length > LARGEST - this.#fragmented) {
       this.#socket.destroy();
       return 0;
     }
@@ -130,9 +131,11 @@ class WebSocket extends EventEmitter {
 
   #fragment(payload, last) {
     this.#fragments.push(payload);
+    this.#fragmented += payload.length + 1; // empty ones count too
     if (!last) return;
     const whole = this.#fragments.length === 1 ? payload : Buffer.concat(this.#fragments);
     this.#fragments = [];
+    this.#fragmented = 0;
     this.emit('message', whole.toString('utf8'));
   }
 

@@ -1,0 +1,107 @@
+'use strict';
+// However attach ends, the target's inspector is closed again.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { spawn, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
+const { attach, listeningPorts } = require('../lib/inspect/target.js');
+
+const BIN = path.join(__dirname, '../bin/plimsoll.js');
+const TARGET = path.join(__dirname, '../lib/inspect/target.js');
+const options = { skip: process.platform !== 'linux' && 'reads /proc', timeout: 120_000 };
+
+async function start(t, program = path.join(__dirname, 'children/plain-leak.js')) {
+  const child = spawn(process.execPath, ['--inspect-port=0', program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '' } });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  return child;
+}
+
+async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Resolves when the process has said this on stderr. */
+async function said(child, pattern) {
+  let text = '';
+  child.stderr.on('data', (chunk) => (text += chunk));
+  await until(() => pattern.test(text) || child.exitCode !== null);
+  assert.match(text, pattern);
+}
+
+const isOpen = (pid) => listeningPorts(pid).size > 0;
+
+for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGALRM']) {
+  test(`attach that ends by ${signal} closes the inspector`, options, async (t) => {
+    const target = await start(t);
+    const attached = spawn(process.execPath, [BIN, 'attach', '--no-snapshots', '--duration', '10m', String(target.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    t.after(() => attached.kill('SIGKILL'));
+    await said(attached, /observing pid/);
+    assert.ok(isOpen(target.pid));
+    attached.kill(signal);
+    await once(attached, 'exit');
+    await until(() => !isOpen(target.pid));
+    assert.deepEqual([target.exitCode, target.signalCode], [null, null]);
+  });
+}
+
+/** A process that attaches with a short lease and says so. */
+function attachBriefly(pid) {
+  const program = `require(${JSON.stringify(TARGET)}).attach(${pid}, { terms: { ticks: 3, tickMs: 100, renewMs: 50 } })
+    .then(() => process.stderr.write('attached')); setInterval(() => {}, 1000);`;
+  return spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+for (const signal of ['SIGKILL', 'SIGSTOP']) {
+  test(`after ${signal} of attach the target closes its inspector by itself`, options, async (t) => {
+    const target = await start(t);
+    const attached = attachBriefly(target.pid);
+    t.after(() => attached.kill('SIGKILL'));
+    await said(attached, /attached/);
+    assert.ok(isOpen(target.pid));
+    attached.kill(signal);
+    await until(() => !isOpen(target.pid));
+    assert.deepEqual([target.exitCode, target.signalCode], [null, null]);
+  });
+}
+
+test('a lease that is renewed lasts, also over a time in which the target stands still', options, async (t) => {
+  const target = await start(t);
+  const { session, close } = await attach(target.pid, { terms: { ticks: 5, tickMs: 50, renewMs: 25 } });
+  await session.evaluate('new Promise((resolve) => setTimeout(resolve, 1000))');
+  await session.evaluate('{ const end = Date.now() + 1000; while (Date.now() < end); }');
+  assert.equal(await session.evaluate('1 + 1'), 2);
+  await close();
+  await until(() => !isOpen(target.pid));
+});
+
+test('attach that is killed before it has a lease leaves no inspector open', options, async (t) => {
+  const target = await start(t);
+  // Ends at the first signal to the target, before its inspector can answer.
+  const program = `const { kill } = process; process.kill = (pid, signal) => { kill.call(process, pid, signal); if (signal === 'SIGUSR1') kill.call(process, process.pid, 'SIGKILL'); };
+    require(${JSON.stringify(TARGET)}).attach(${target.pid});`;
+  const { signal } = spawnSync(process.execPath, ['-e', program], { stdio: 'inherit' });
+  assert.equal(signal, 'SIGKILL');
+  await until(() => isOpen(target.pid));
+  await until(() => !isOpen(target.pid));
+});
+
+test('an inspector that opens after attach has given up is closed', options, async (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-attach-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const program = path.join(dir, 'stuck.js');
+  // Stuck outside of JavaScript, where no interrupt reaches it, until the file is there.
+  fs.writeFileSync(program, `require('node:fs').writeSync(1, 'ready');
+    require('node:child_process').spawnSync('sh', ['-c', 'until [ -e ${dir}/go ]; do sleep 0.05; done']);
+    setInterval(() => {}, 1000);`);
+  const target = await start(t, program);
+  await assert.rejects(attach(target.pid, { patienceMs: 300 }), { code: 'ERR_PLIMSOLL_INSPECTOR', message: /it is closed again/ });
+  assert.equal(isOpen(target.pid), false);
+  fs.writeFileSync(path.join(dir, 'go'), '');
+  await until(() => isOpen(target.pid));
+  await until(() => !isOpen(target.pid));
+});
