@@ -4,6 +4,7 @@
 
 const { version } = require('../package.json');
 const { PlimsollError } = require('./errors.js');
+const { inRootContext } = require('./root-context.js');
 
 /** @type {Record<string, any> | null} */
 let native = null;
@@ -14,7 +15,8 @@ if (process.env.PLIMSOLL_DISABLE === '1') {
   loadError = new PlimsollError('ERR_PLIMSOLL_DISABLED', 'plimsoll is turned off by PLIMSOLL_DISABLE=1; unset it to use the native side.');
 } else {
   try {
-    const binding = require('../binding.js');
+    // Loading opens handles of Node-API that live as long as the thread, each with the context in which it was made.
+    const binding = inRootContext(() => require('../binding.js'));
     const built = binding.version();
     if (built === version) native = binding;
     else loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', `the native binary is of version ${built}, the package of ${version}; reinstall plimsoll.`);

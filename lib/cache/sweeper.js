@@ -2,10 +2,9 @@
 // Removes expired entries from maps that nobody touches: one unreferenced timer for the isolate, and
 // only while there are maps whose entries end.
 
+const { setInterval, clearInterval, setTimeout } = require('../timers.js');
 const clock = require('./clock.js');
 
-/** Not those of a test's fake timers: a sweep is housekeeping, never what a test waits for. */
-const { setInterval, clearInterval, setTimeout } = globalThis;
 const PERIOD = 1000;
 /** How soon a map is looked at again that has more to remove, or waits for an answer. */
 const SOON = 10;

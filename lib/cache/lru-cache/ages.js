@@ -1,5 +1,6 @@
 'use strict';
 
+const { inRootContext } = require('../../root-context.js');
 const { widen } = require('../columns.js');
 
 /** Milliseconds that setTimeout takes; what ends later is armed again. */
@@ -112,8 +113,7 @@ class Ages {
     if (!this.#settings.ttlAutopurge || !this.ends(slot)) return;
     const self = this.#self;
     const wait = this.#ttls[slot] - this.age(slot) + 1;
-    const timer = setTimeout(() => self.deref()?.#ring(slot), Math.min(Math.max(1, wait), LONGEST_TIMER));
-    timer.unref?.();
+    const timer = startTimer(() => self.deref()?.#ring(slot), Math.min(Math.max(1, wait), LONGEST_TIMER));
     if (!this.#timed) abandoned.register(this, this.#timers);
     this.#timed = true;
     this.#timers.set(slot, timer);
@@ -136,10 +136,9 @@ class Ages {
     const now = perf.now();
     if (ttlResolution > 0) {
       this.#now = now;
-      const timer = setTimeout(() => {
+      startTimer(() => {
         this.#now = 0;
       }, ttlResolution);
-      timer.unref?.();
     }
     return now;
   }
@@ -147,6 +146,13 @@ class Ages {
   static {
     columnsOf = (ages) => ({ ttls: ages.#ttls, starts: ages.#starts, timers: ages.#timers });
   }
+}
+
+/** Starts a timer of `globalThis`, so that fake timers work. It keeps neither the process alive nor the context of a request. */
+function startTimer(callback, delay) {
+  const timer = inRootContext(() => setTimeout(callback, delay));
+  timer.unref?.();
+  return timer;
 }
 
 module.exports = { Ages, columnsOf };
