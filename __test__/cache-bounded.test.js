@@ -74,7 +74,7 @@ class Model {
 const keys = fc.integer({ min: 0, max: 11 }).map((n) => (n < 6 ? n : `key ${n}`));
 const operation = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constant('set'), key: keys, bytes: fc.integer({ min: 0, max: 12 }), ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }) }) },
-  { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete'), key: keys }) },
+  { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete', 'getOrInsert'), key: keys, bytes: fc.integer({ min: 0, max: 12 }) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('wait'), ms: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('purgeExpired', 'clear') }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('resize'), max: fc.integer({ min: 1, max: 8 }) }) },
@@ -92,21 +92,37 @@ const sorted = (list) => list.map(([v, k, reason]) => `${v.sequence} ${k} ${reas
 /** Runs both and compares; the adaptive policy's choice of victims is followed, not foretold. */
 const follow = (gone) => gone.filter(([, , reason]) => reason === 'evict').map(([, key]) => key);
 
-function run(given, operations, policy) {
+/** `steps`: by how much the clock moves at each reading, in turn. */
+function run(given, operations, policy, steps = [0]) {
   let sequence = 0;
+  let readings = 0;
   const gone = [];
   const model = new Model({ ...given, policy });
   const sizeOf = given.maxBytes === undefined ? undefined : (value) => value.bytes;
-  const map = new BoundedMap({ ...given, policy, sizeOf, clock: () => model.now, onEvict: (value, key, reason) => gone.push([value, key, reason]) });
+  let moving = true;
+  const clock = () => (model.now += moving ? steps[readings++ % steps.length] : 0);
+  const map = new BoundedMap({ ...given, policy, sizeOf, clock, onEvict: (value, key, reason) => gone.push([value, key, reason]) });
   for (const { op, key, bytes, ttl, ms, max } of operations) {
     const value = { sequence: ++sequence, bytes: sizeOf === undefined ? 0 : bytes };
+    const before = readings;
+    moving = true;
     if (op === 'set') {
       map.set(key, value, ttl === undefined ? undefined : { ttl });
       model.chosen = follow(gone);
       model.set(key, value, value.bytes, ttl);
+    } else if (op === 'getOrInsert') {
+      const held = map.getOrInsert(key, value);
+      model.chosen = follow(gone);
+      const entry = model.live(key);
+      if (entry === undefined) model.set(key, value, value.bytes);
+      else model.use(key);
+      assert.equal(held, entry === undefined ? value : entry.value);
     } else if (op === 'get') assert.equal(map.get(key), model.get(key));
     else if (op === 'has') assert.equal(map.has(key), model.live(key) !== undefined);
-    else if (op === 'peek') assert.equal(map.peek(key), model.entries.get(key)?.end <= model.now ? undefined : model.entries.get(key)?.value);
+    else if (op === 'peek') {
+      const held = map.peek(key);
+      assert.equal(held, model.entries.get(key)?.end <= model.now ? undefined : model.entries.get(key)?.value);
+    }
     else if (op === 'delete') assert.equal(map.delete(key), model.delete(key));
     else if (op === 'wait') model.now += ms;
     else if (op === 'purgeExpired') assert.equal(map.purgeExpired(), model.purge());
@@ -120,6 +136,8 @@ function run(given, operations, policy) {
       if (model.entries.size > max) model.purge();
       while (model.entries.size > max) model.evict();
     }
+    assert.ok(readings - before <= 1, `${op} reads the clock once`);
+    moving = false;
     checkStructure(map);
     assert.deepEqual(sorted(gone.splice(0)), sorted(model.gone.splice(0)));
     assert.deepEqual([...map.entries()], [...model.entries].filter(([, { end }]) => end > model.now).map(([k, { value: v }]) => [k, v]));
@@ -134,6 +152,29 @@ for (const policy of ['lru', 'adaptive']) {
       fc.property(bounds, fc.array(operation, { maxLength: 80 }), (given, operations) => run(given, operations, policy)),
       { numRuns: 1500 },
     );
+  });
+
+  test(`${policy}: the same with a clock that moves at every reading, backwards too`, () => {
+    const steps = fc.array(fc.constantFrom(0.25, 0.5, 1, 3, 10, -0.5, -4), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(bounds, fc.array(operation, { maxLength: 80 }), steps, (given, operations, moves) => run(given, operations, policy, moves)),
+      { numRuns: 1500 },
+    );
+  });
+
+  test(`${policy}: an entry that ends while it is replaced is replaced`, () => {
+    let now = 0;
+    let step = 0;
+    const map = new BoundedMap({ maxBytes: 10, sizeOf: (value) => value, ttl: 10, policy, clock: () => (now += step) });
+    map.set('a', 4).set('b', 6);
+    now = 9;
+    step = 0.6;
+    map.set('a', 5);
+    step = 0;
+    checkStructure(map);
+    map.set('k0', 5).set('k1', 5);
+    checkStructure(map);
+    assert.equal(map.stats().bytes, 10);
   });
 }
 

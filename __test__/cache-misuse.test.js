@@ -105,14 +105,59 @@ function perform(map, { op, key, n }, clock) {
   else map[op](key);
 }
 
-test('a listener who sets the expired key anew is overruled by the set under way', () => {
+test('what onEvict throws of an expired entry does not lose the value that takes its place', () => {
+  const put = {
+    set: (map) => map.set('k', 'new'),
+    getOrInsert: (map) => map.getOrInsert('k', 'new'),
+    getOrInsertComputed: (map) => map.getOrInsertComputed('k', () => 'new'),
+  };
+  for (const [name, operate] of Object.entries(put)) {
+    for (const bytes of [{}, { maxBytes: 10, sizeOf: () => 1 }]) {
+      let now = 0;
+      const map = new BoundedMap({ max: 3, ttl: 10, ...bytes, clock: () => now, onEvict: (value, key, reason) => { throw new Error(`${value} ${reason}`); } });
+      map.set('k', 'old');
+      now = 10;
+      assert.throws(() => operate(map), /old expire/);
+      assert.deepEqual([...map], [['k', 'new']], name);
+      checkStructure(map);
+    }
+  }
   let now = 0;
-  const map = new BoundedMap({ max: 3, ttl: 10, clock: () => now, onEvict: (value, key, reason) => { if (reason === 'expire') map.set(key, 'listener'); } });
+  const map = new BoundedMap({ max: 3, ttl: 10, clock: () => now, onEvict: () => { throw new Error('mine'); } });
+  map.set('k', 1);
+  now = 10;
+  assert.throws(() => map.get('k'), /mine/);
+  assert.deepEqual([map.size, map.stats().misses], [0, 1], 'the miss is counted');
+});
+
+test('a listener that sets the expired key runs after the set that removed the entry', () => {
+  let now = 0;
+  const map = new BoundedMap({ max: 3, ttl: 10, clock: () => now, onEvict: (value, key, reason) => { if (reason === 'expire') map.set(key, `${map.get(key)} and listener`); } });
   map.set('k', 'old');
   now = 10;
   map.set('k', 'new');
-  assert.deepEqual([...map], [['k', 'new']]);
+  assert.deepEqual([...map], [['k', 'new and listener']]);
   checkStructure(map);
+});
+
+test('a clock that does not return milliseconds, or throws, changes nothing', () => {
+  for (const policy of ['lru', 'adaptive']) {
+    for (const bytes of [{}, { maxBytes: 10, sizeOf: () => 4 }]) {
+      const time = { read: () => 0 };
+      const map = new BoundedMap({ max: 2, ttl: 10, policy, ...bytes, clock: () => time.read() });
+      map.set('a', 1).set('b', 2);
+      const operations = [() => map.set('a', 3), () => map.set('c', 3), () => map.getOrInsert('c', 3), () => map.get('a'), () => map.purgeExpired(), () => map.resize(1)];
+      for (const wrong of [NaN, Infinity, -Infinity, '5', 5n, null, undefined, Symbol('s'), {}]) {
+        time.read = () => wrong;
+        for (const operate of operations) assert.throws(operate, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION', message: /clock must return/ });
+      }
+      time.read = () => { throw new Error('mine'); };
+      for (const operate of operations) assert.throws(operate, /mine/);
+      time.read = () => 1;
+      checkStructure(map);
+      assert.deepEqual([...map], [['a', 1], ['b', 2]]);
+    }
+  }
 });
 
 test('onEvict may change the map: any change, at any removal, leaves it whole', () => {

@@ -80,7 +80,7 @@ class BoundedMap {
     this.#sizeOf = options.sizeOf;
     this.#ttl = options.ttl;
     this.#onEvict = options.onEvict;
-    this.#now = options.clock ?? (options.ttl < clock.COARSE_TTL ? clock.now : clock.coarseNow);
+    this.#now = options.clock === undefined ? (options.ttl < clock.COARSE_TTL ? clock.now : clock.coarseNow) : clock.checked(options.clock);
     this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive();
     if (options.sizeOf !== undefined) this.#sizes = new Float64Array(0);
     if (options.ttl !== Infinity) this.#keepExpiry();
@@ -98,7 +98,7 @@ class BoundedMap {
   /** `#hit`, written out: what is inlined where `get` is called has a limit in bytecodes (V8's max_inlined_bytecode_size_cumulative). */
   get(key) {
     const slot = this.#find(key);
-    if (slot === MISS || (this.#expiry !== null && this.#isOver(slot))) return this.#miss();
+    if (slot === MISS || (this.#expiry !== null && this.#isOver(slot))) return this.#miss(slot);
     this.#record[HITS]++;
     this.#policy.touch(slot);
     return this.#values[slot];
@@ -106,19 +106,22 @@ class BoundedMap {
 
   has(key) {
     const slot = this.#find(key);
-    return slot !== MISS && (this.#expiry === null || !this.#expired(slot));
+    if (slot === MISS) return false;
+    if (this.#expiry === null || !this.#isOver(slot)) return true;
+    this.#dropEnded(slot);
+    return false;
   }
 
   /** The value, leaving no trace: not counted, not used in the policy's eyes, not removed if expired. */
   peek(key) {
     const slot = this.#find(key);
-    return slot === MISS || this.#isDue(slot) ? undefined : this.#values[slot];
+    return slot === MISS || (this.#expiry !== null && this.#isOver(slot)) ? undefined : this.#values[slot];
   }
 
   set(key, value, options = undefined) {
     if (options === undefined && this.#expiry === null && this.#sizes === null) {
       const slot = this.#find(key);
-      if (slot === MISS) this.#insert(key, value, 0, Infinity);
+      if (slot === MISS) this.#insert(key, value, 0, Infinity, 0);
       else this.#replaceValue(slot, value);
       return this;
     }
@@ -128,7 +131,11 @@ class BoundedMap {
 
   delete(key) {
     const slot = this.#find(key);
-    if (slot === MISS || (this.#expiry !== null && this.#expired(slot))) return false;
+    if (slot === MISS) return false;
+    if (this.#expiry !== null && this.#isOver(slot)) {
+      this.#dropEnded(slot);
+      return false;
+    }
     const value = this.#values[slot];
     this.#remove(slot);
     if (this.#onEvict !== undefined) (0, this.#onEvict)(value, normal(key), 'delete');
@@ -154,16 +161,17 @@ class BoundedMap {
 
   /** As Map's: the value under the key, which becomes `value` where there is none. */
   getOrInsert(key, value) {
-    const slot = this.#hit(key);
+    const now = this.#expiry === null ? undefined : this.#now();
+    const slot = this.#hit(key, now);
     if (slot !== MISS) return this.#values[slot];
-    this.#put(key, value, this.#ttl);
+    this.#put(key, value, this.#ttl, now);
     return value;
   }
 
-  /** As Map's: `callback(key)` makes the value where there is none. */
+  /** As Map's: `callback(key)` makes the value where there is none. The entry's time begins when it has returned. */
   getOrInsertComputed(key, callback) {
     checkCallable(callback);
-    const slot = this.#hit(key);
+    const slot = this.#hit(key, this.#expiry === null ? undefined : this.#now());
     if (slot !== MISS) return this.#values[slot];
     const value = callback(normal(key));
     this.#put(key, value, this.#ttl);
@@ -194,9 +202,11 @@ class BoundedMap {
   }
 
   resize(max) {
-    this.#max = this.#record[CAPACITY] = checkMax(max);
+    checkMax(max);
+    const now = this.#expiry === null ? 0 : this.#now();
+    this.#max = this.#record[CAPACITY] = max;
     const gone = [];
-    if (this.#size > max) this.#purge(gone);
+    if (this.#size > max) this.#purge(gone, now);
     while (this.#size > max) this.#evict(gone);
     if (this.#slots > max) this.#renumber();
     this.#tell(gone);
@@ -205,7 +215,7 @@ class BoundedMap {
   purgeExpired() {
     const gone = [];
     const before = this.#size;
-    this.#purge(gone);
+    if (this.#expiry !== null) this.#purge(gone, this.#now());
     const purged = before - this.#size;
     this.#tell(gone);
     return purged;
@@ -263,11 +273,11 @@ class BoundedMap {
     this.#ints = index.kind === 'int32' ? index : null;
   }
 
-  /** The slot of a live entry, counted and used; MISS, counted, for none. */
-  #hit(key) {
+  /** The slot of an entry that has not ended by `now`, counted and used; MISS, counted, for none. */
+  #hit(key, now) {
     const slot = this.#find(key);
-    if (slot === MISS || (this.#expiry !== null && this.#isOver(slot))) {
-      this.#miss();
+    if (slot === MISS || this.#hasEnded(slot, now)) {
+      this.#miss(MISS);
       return MISS;
     }
     this.#record[HITS]++;
@@ -275,45 +285,56 @@ class BoundedMap {
     return slot;
   }
 
-  #miss() {
+  /** Counts a miss, and removes the entry of `slot`, which has ended, if that was what was found. */
+  #miss(slot) {
     this.#record[MISSES]++;
     const strings = this.#strings;
     if (strings !== null && strings.confused()) this.#tellApart();
+    if (slot !== MISS) this.#dropEnded(slot);
   }
 
-  /** `#expired` of a hit: the column is not read before anything has ended. */
+  /** Whether an entry has ended by the clock, where any has an end: its own end is not read before anything has ended. */
   #isOver(slot) {
-    const now = this.#now();
-    return now >= this.#nextExpiry && this.#expiry[slot] <= now && this.#expired(slot);
+    return this.#hasEnded(slot, this.#now());
   }
 
-  #put(key, value, ttl) {
-    if (this.#sizes !== null) {
-      this.#putSized(key, value, ttl);
-      return;
+  #hasEnded(slot, now) {
+    return now >= this.#nextExpiry && this.#expiry[slot] <= now;
+  }
+
+  #dropEnded(slot) {
+    const gone = [];
+    this.#expire(slot, gone);
+    this.#tell(gone);
+  }
+
+  /**
+   * An operation reads the clock once: what is live at one reading may be due at the next. `now` is that reading where
+   * there was one already. The user's `sizeOf` and clock run before anything changes, since both may throw.
+   */
+  #put(key, value, ttl, now = undefined) {
+    const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
+    if (this.#expiry === null) {
+      if (ttl === Infinity) now = 0;
+      else this.#keepExpiry();
     }
-    const ends = this.#expiry !== null || ttl !== Infinity;
-    const now = ends ? this.#now() : 0;
-    const slot = this.#findUnended(key, now);
-    if (slot === MISS) this.#insert(key, value, 0, ttl);
+    now ??= this.#now();
+    const end = now + ttl;
+    const slot = this.#find(key);
+    if (slot === MISS) this.#insert(key, value, bytes, end, now);
+    else if (this.#hasEnded(slot, now)) this.#putOverEnded(slot, key, value, bytes, end, now);
+    else if (this.#sizes !== null) this.#updateSized(slot, value, bytes, end, now);
     else {
-      if (ends) this.#endAt(slot, now + ttl);
+      if (this.#expiry !== null) this.#endAt(slot, end);
       this.#replaceValue(slot, value);
     }
   }
 
-  #putSized(key, value, ttl) {
-    const bytes = this.#measure(value, key);
-    const slot = this.#findUnended(key, this.#expiry === null ? 0 : this.#now());
-    if (slot === MISS) this.#insert(key, value, bytes, ttl);
-    else this.#updateSized(slot, value, bytes, ttl);
-  }
-
-  /** The slot of a key whose entry has not ended by `now`, or MISS. */
-  #findUnended(key, now) {
-    const slot = this.#find(key);
-    // The listener who hears of an expired entry may set the key anew.
-    return slot !== MISS && now >= this.#nextExpiry && this.#expiry[slot] <= now && this.#expired(slot) ? this.#find(key) : slot;
+  /** The new entry is in before the listener hears of the old one, so what the listener throws does not lose it. */
+  #putOverEnded(slot, key, value, bytes, end, now) {
+    const gone = [];
+    this.#expire(slot, gone);
+    this.#insertWithRoom(key, value, bytes, end, now, gone);
   }
 
   #replaceValue(slot, value) {
@@ -327,7 +348,7 @@ class BoundedMap {
     if (!Object.is(old, value)) (0, this.#onEvict)(old, this.#keys[slot], 'set');
   }
 
-  #updateSized(slot, value, bytes, ttl) {
+  #updateSized(slot, value, bytes, end, now) {
     const key = this.#keys[slot];
     const gone = [];
     if (!Object.is(this.#values[slot], value)) this.#note(gone, slot, 'set');
@@ -338,68 +359,67 @@ class BoundedMap {
       // Out of the policy's reach while others make room for it.
       this.#policy.remove(slot);
       this.#weigh(slot, 0);
-      this.#makeRoom(bytes, gone);
+      this.#makeRoom(bytes, gone, now);
       this.#policy.add(slot, this.#prepare(key));
       this.#policy.touch(slot);
       this.#values[slot] = value;
       this.#weigh(slot, bytes);
-      if (this.#expiry !== null || ttl !== Infinity) this.#endAt(slot, this.#now() + ttl);
+      if (this.#expiry !== null) this.#endAt(slot, end);
     }
     this.#tell(gone);
   }
 
-  #insert(key, value, bytes, ttl) {
-    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge())) this.#insertWithRoom(key, value, bytes, ttl);
-    else if (this.#size >= this.#max) this.#displace(key, value, ttl);
+  #insert(key, value, bytes, end, now) {
+    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge(now))) this.#insertWithRoom(key, value, bytes, end, now, []);
+    else if (this.#size >= this.#max) this.#displace(key, value, end);
     else {
       const word = this.#prepare(key);
-      this.#fill(this.#unused(word), key, word, value, ttl);
+      this.#fill(this.#unused(word), key, word, value, end);
       this.#record[SIZE] = ++this.#size;
     }
   }
 
   /** The new entry takes over the slot of the one that must go. */
-  #displace(key, value, ttl) {
+  #displace(key, value, end) {
     const word = this.#prepare(key);
     const slot = this.#policy.replace(word, this.#index);
     const oldKey = this.#keys[slot];
     const old = this.#values[slot];
     this.#index.remove(slot);
     this.#record[EVICTIONS]++;
-    this.#fill(slot, key, word, value, ttl);
+    this.#fill(slot, key, word, value, end);
     if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
   }
 
   /** The long way: expired entries go first, then as many as the bytes and `max` ask for. */
-  #insertWithRoom(key, value, bytes, ttl) {
-    const gone = [];
+  #insertWithRoom(key, value, bytes, end, now, gone) {
     if (bytes > this.#maxBytes) {
       this.#refuse(gone, key, value);
     } else {
-      this.#makeRoom(bytes, gone);
-      if (this.#size >= this.#max && this.#shouldPurge()) this.#purge(gone);
+      this.#makeRoom(bytes, gone, now);
+      if (this.#size >= this.#max && this.#shouldPurge(now)) this.#purge(gone, now);
       if (this.#size >= this.#max) this.#evict(gone);
       const word = this.#prepare(key);
       const slot = this.#unused(word);
-      this.#fill(slot, key, word, value, ttl);
+      this.#fill(slot, key, word, value, end);
       this.#record[SIZE] = ++this.#size;
       if (this.#sizes !== null) this.#weigh(slot, bytes);
     }
     this.#tell(gone);
   }
 
-  #makeRoom(bytes, gone) {
+  #makeRoom(bytes, gone, now) {
     if (this.#record[BYTES] + bytes <= this.#maxBytes) return;
-    if (this.#shouldPurge()) this.#purge(gone);
+    if (this.#shouldPurge(now)) this.#purge(gone, now);
     while (this.#record[BYTES] + bytes > this.#maxBytes) this.#evict(gone);
   }
 
   /** Puts an entry into a slot that the policy has already taken in. */
-  #fill(slot, key, word, value, ttl) {
+  #fill(slot, key, word, value, end) {
     this.#keys[slot] = normal(key);
     this.#values[slot] = value;
     if (!this.#index.add(slot, word)) this.#moveTo(new MapIndex(this.#keys));
-    if (this.#expiry !== null || ttl !== Infinity) this.#endAt(slot, this.#now() + ttl);
+    if (this.#expiry !== null) this.#endAt(slot, end);
   }
 
   #unused(word) {
@@ -477,9 +497,11 @@ class BoundedMap {
 
   #ttlOf(options) {
     if (!isObject(options)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `set(key, value, options) takes options like { ttl: 1000 }, not ${quote(options)}.`);
-    if (options.ttl === undefined) return this.#ttl;
-    if (options.ttl < clock.COARSE_TTL && this.#now === clock.coarseNow) this.#now = clock.now;
-    return checkTtl(options.ttl);
+    const { ttl } = options;
+    if (ttl === undefined) return this.#ttl;
+    checkTtl(ttl);
+    if (ttl < clock.COARSE_TTL && this.#now === clock.coarseNow) this.#now = clock.now;
+    return ttl;
   }
 
   #measure(value, key) {
@@ -505,7 +527,6 @@ class BoundedMap {
   }
 
   #endAt(slot, end) {
-    if (this.#expiry === null) this.#keepExpiry();
     this.#expiry[slot] = end;
     if (end < this.#nextSince) this.#endsFirst(end);
   }
@@ -515,17 +536,8 @@ class BoundedMap {
     if (end < this.#nextExpiry) this.#nextExpiry = end;
   }
 
-  /** Whether the entry of a slot has ended; if so it is gone afterwards. */
-  #expired(slot) {
-    if (!this.#isDue(slot)) return false;
-    const gone = [];
-    this.#expire(slot, gone);
-    this.#tell(gone);
-    return true;
-  }
-
   #isDue(slot) {
-    return this.#expiry !== null && this.#expiry[slot] !== Infinity && this.#expiry[slot] <= this.#now();
+    return this.#expiry !== null && this.#isOver(slot);
   }
 
   #expire(slot, gone) {
@@ -535,22 +547,20 @@ class BoundedMap {
   }
 
   /** Whether entries have expired, and the last search is so long ago that another does not cost more than it brings. */
-  #shouldPurge() {
-    if (this.#nextExpiry === Infinity) return false;
-    const now = this.#now();
+  #shouldPurge(now) {
+    if (now < this.#nextExpiry) return false;
     const since = now - this.#lastSearch;
-    return now >= this.#nextExpiry && (since < 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used);
+    return since < 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used;
   }
 
-  #purge(gone) {
+  #purge(gone, now) {
     const expiry = this.#expiry;
     if (expiry === null) return;
-    const now = this.#now();
     this.#lastSearch = now;
     let next = Infinity;
     for (let slot = 0; slot < this.#used; slot++) {
       const end = expiry[slot];
-      if (end <= now) this.#expire(slot, gone);
+      if (end <= now && end !== Infinity) this.#expire(slot, gone);
       else if (end < next) next = end;
     }
     this.#nextExpiry = this.#nextSince = next;
@@ -559,25 +569,25 @@ class BoundedMap {
   /** Removes what has expired, or has the native thread search for it. Whether there is more to do soon. */
   #sweep() {
     const endings = this.#endings;
-    if (endings.answered) return this.#removeFound(endings);
+    const now = this.#now();
+    if (endings.answered) return this.#removeFound(endings, now);
     if (endings.patient) return true;
-    if (this.#now() < this.#nextExpiry) return false;
-    if (!endings.asked && endings.ask(this.#now())) {
+    if (now < this.#nextExpiry) return false;
+    if (!endings.asked && endings.ask(now)) {
       this.#nextSince = Infinity;
       return true;
     }
     const gone = [];
-    this.#purge(gone);
+    this.#purge(gone, now);
     this.#tell(gone);
     return false;
   }
 
-  #removeFound(endings) {
+  #removeFound(endings, now) {
     const gone = [];
-    const now = this.#now();
     for (const slot of endings.take()) {
       const end = this.#expiry[slot];
-      if (end <= now) this.#expire(slot, gone);
+      if (end <= now && end !== Infinity) this.#expire(slot, gone);
       else if (end < this.#nextSince) this.#nextSince = end;
     }
     const more = endings.asked;

@@ -1,7 +1,8 @@
 'use strict';
-// Milliseconds that only go up, for expiry. Read anew each time: a clock captured at import would
-// not see a test's fake timers.
+// Milliseconds that only go up, for expiry. `performance.now` is looked up at each reading: one captured at
+// import would not see a test's fake timers.
 
+const { PlimsollTypeError, quote } = require('../errors.js');
 const { native } = require('../native.js');
 
 const RealDate = Date;
@@ -46,6 +47,15 @@ function rested() {
   return now();
 }
 
+/** A user's clock, which must return finite milliseconds: an end that is compared with anything else would never come, or always. */
+function checked(clock) {
+  return () => {
+    const time = clock();
+    if (Number.isFinite(time)) return time;
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must return a finite number of milliseconds, not ${quote(time)}; the map is unchanged.`);
+  };
+}
+
 /** Starts the clock word for this isolate. */
 function start() {
   if (word !== null || !usable) return;
@@ -80,4 +90,4 @@ function check() {
   }
 }
 
-module.exports = { now, coarseNow, start, stop, check, aside, COARSE_TTL };
+module.exports = { now, coarseNow, checked, start, stop, check, aside, COARSE_TTL };
