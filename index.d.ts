@@ -541,6 +541,14 @@ export interface TrackedResources {
   streams: TrackedStreamSite[];
 }
 
+/** A part of the process that is not tracked, because its functions cannot be replaced. */
+export interface TrackingOff {
+  kind: 'emitters' | 'eventTargets' | 'timers' | 'promises' | 'resources';
+  /** 'EventTarget.prototype', 'AbortSignal.any', 'setTimeout' and the like. */
+  part: string;
+  reason: string;
+}
+
 /** All that is tracked now; null for a kind that is not. */
 export interface Tracked {
   caches: TrackedCache[];
@@ -549,6 +557,7 @@ export interface Tracked {
   timers: TrackedTimers | null;
   promises: TrackedPromises | null;
   resources: TrackedResources | null;
+  off: TrackingOff[];
 }
 
 /** A cache of this isolate, for as long as it lives. */
@@ -565,8 +574,11 @@ export interface TrackedCache extends CacheStats {
 
 /** What a track function returns: a report on demand, and an end. */
 export interface Tracker<Report> extends Disposable {
+  /** @throws {TypeError} ERR_PLIMSOLL_EMITTER or ERR_PLIMSOLL_EVENT_TARGET where the tracked object throws when it is asked (a revoked proxy) */
   report(): Report;
-  /** Takes the tracking off again; what somebody else has wrapped since stays in place and passes on. */
+  /** Parts that are not tracked, because their functions cannot be replaced (a frozen prototype); empty after `stop()`. */
+  readonly off: ReadonlyArray<{ part: string; reason: string; kind?: TrackingOff['kind'] }>;
+  /** Removes the wrappers. One below the patch of another package stays, forwards calls, and serves again after the next start. */
   stop(): void;
 }
 

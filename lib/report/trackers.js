@@ -50,4 +50,4 @@ function rowOf({ kind, name, site: label, count }) {
   return { kind, name, count, growth: null, sites: frame === null ? [] : [{ ...frame, share: null, count }] };
 }
 
-module.exports = { reportTrackers, refreshed };
+module.exports = { reportTrackers, refreshed, ROWS };

@@ -7,10 +7,10 @@ const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
 const { capture, heaviest, rank } = require('./sites.js');
-const { safely } = require('./contain.js');
-const { likeness, replace } = require('./patch.js');
+const { reporting } = require('./patch.js');
+const { SharedPatch } = require('./shared-patch.js');
 const { onTick } = require('./tick.js');
-const { trackUndici, undiciPools, forgetFetches, isQueued } = require('./undici.js');
+const { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued } = require('./undici.js');
 
 /** Loaded by who tracks agents: with all of TLS and node:crypto it is most of what a plain service would load for us. */
 const https = () => require('node:https');
@@ -67,8 +67,8 @@ function noteHttpRequest(agent, request, options) {
 const undiciSampling = {
   started: (request, key, site) => noteRequest(request, () => key, site),
   moved: (sample, socket) => sample !== null && moveTo(sample, socket),
-  siteOfCaller: (waiting) => (requests.countdown <= waiting + 1 ? (capture()?.site ?? 0) : 0),
 };
+const siteOfCaller = (waiting) => (requests.countdown <= waiting + 1 ? (capture()?.site ?? 0) : 0);
 
 /** An agent's name for a pool is 'host:port:localAddress...'; what follows tells TLS options, some of them secret. */
 const hostOf = (name) => name.split(':', 2).join(':');
@@ -85,34 +85,42 @@ function prune() {
   for (const ref of agents) if (ref.deref() === undefined) agents.delete(ref);
 }
 
+const wrapping = reporting((agent, [request, options]) => noteHttpRequest(agent, request, options));
+
 /**
  * Begins to look at requests: wraps `addRequest`, which takes each one to its agent while the caller
  * is still on the stack (Node's diagnostics channel tells of it later).
  * @returns {() => void} what ends it
  */
 function trackAgents() {
-  let on = true;
+  const stop = wrapping.start([[http.Agent.prototype, 'addRequest']]);
   addAgent(http.globalAgent);
   addAgent(https().globalAgent);
-  const original = http.Agent.prototype.addRequest;
-  const restore = replace(
-    http.Agent.prototype,
-    'addRequest',
-    likeness(function (request, ...rest) {
-      const result = Reflect.apply(original, this, [request, ...rest]);
-      if (on) safely(noteHttpRequest, this, request, rest[0]);
-      return result;
-    }, original),
-  );
-  const stopUndici = trackUndici(undiciSampling);
-  const stopTicking = onTick(tick);
+  const stopTicking = ticking.use();
   return () => {
-    on = false;
-    restore();
-    stopUndici();
+    stop();
     stopTicking();
-    for (const key of histories.keys()) forget(key);
-    started.clear();
+  };
+}
+
+/** For the agents of http and those of undici. */
+const ticking = new SharedPatch({
+  tick() {
+    const stop = onTick(tick);
+    return () => {
+      stop();
+      for (const key of histories.keys()) forget(key);
+      started.clear();
+    };
+  },
+});
+
+function listenToUndici() {
+  const stop = trackUndici(undiciSampling);
+  const stopTicking = ticking.use();
+  return () => {
+    stop();
+    stopTicking();
   };
 }
 
@@ -180,6 +188,13 @@ function hosts() {
   return [...byHost.values()].toSorted((a, b) => b.free + b.inUse + b.queued - (a.free + a.inUse + a.queued));
 }
 
+/** Sockets from before tracking have no site: where all requests were sampled, no site is credited with them. */
+function rankRequests(weights, total) {
+  let sited = 0;
+  for (const weight of weights.values()) sited += weight;
+  return rank(weights, requests.whole ? Math.min(sited, total) : total, total);
+}
+
 /** The hosts with where their requests were made. */
 function agentRows() {
   requests.prune(isOpen);
@@ -189,9 +204,9 @@ function agentRows() {
     return {
       ...pool,
       growth: histories.get(key)?.sockets.growth() ?? NO_GROWTH,
-      sites: rank(weightsOf(key), total),
+      sites: rankRequests(weightsOf(key), total),
     };
   });
 }
 
-module.exports = { trackAgents, agentRows, agentHistory: (row) => histories.get(`${row.agent} ${row.host}`) };
+module.exports = { trackAgents, trackUndici: listenToUndici, trackFetch: () => trackFetch(siteOfCaller), agentRows, agentHistory: (row) => histories.get(`${row.agent} ${row.host}`) };

@@ -15,12 +15,14 @@ const FAR = 60;
 /** @type {Map<number, History>} by cache id */
 const histories = new Map();
 
-const patch = new SharedPatch(() => {
-  const stop = onTick(observe);
-  return () => {
-    stop();
-    histories.clear();
-  };
+const patch = new SharedPatch({
+  caches() {
+    const stop = onTick(observe);
+    return () => {
+      stop();
+      histories.clear();
+    };
+  },
 });
 
 function observe(now) {

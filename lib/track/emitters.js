@@ -1,13 +1,15 @@
 'use strict';
 // Listeners of EventEmitters. Only what adds a listener is wrapped: what is there is asked of the
-// emitter itself when somebody looks, so `emit`, `off` and the order of everything stay Node's own.
+// emitter itself for a report, so `emit`, `off` and the order of everything stay Node's own.
 
 const EventEmitter = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
-const { Listening, tracked, wrapAdders, patchAdders } = require('./listening.js');
+const { Listening, tracked, addOnce } = require('./listening.js');
 const { checkOptions } = require('./options.js');
-const { contain, safely } = require('./contain.js');
+const { contain } = require('./contain.js');
+const { Wrapping } = require('./patch.js');
 const { ANY } = require('./sources.js');
+const { TrackedEventEmitter, useEmitters } = require('./tracked-emitter.js');
 const { onTick } = require('./tick.js');
 
 /** What adds a listener. `once` and `prependOnceListener` call these; `on` is `addListener`. */
@@ -24,11 +26,16 @@ const ONE_IN_EIGHT = 7;
 let looks = 0;
 
 const { listenerCount, rawListeners, eventNames } = EventEmitter.prototype;
+const namesOf = (emitter, events) => (typeof emitter._eventsCount === 'number' ? emitter._eventsCount : events(emitter).length);
+const isCrowd = (emitter, event) => crowdOf(emitter, event) !== null;
+
 const askNode = {
   isCheap: true,
   count: (emitter, event) => listenerCount.call(emitter, event),
   listeners: (emitter, event) => rawListeners.call(emitter, event),
   events: (emitter) => eventNames.call(emitter),
+  names: (emitter) => namesOf(emitter, askNode.events),
+  isCrowd,
 };
 /** Emitters of another make with the same methods (eventemitter3). */
 const askThem = {
@@ -36,17 +43,22 @@ const askThem = {
   count: (emitter, event) => emitter.listenerCount(event),
   listeners: (emitter, event) => emitter.listeners(event),
   events: (emitter) => emitter.eventNames(),
+  names: (emitter) => namesOf(emitter, askThem.events),
+  isCrowd: (emitter, event) => emitter.listenerCount(event) >= CROWD,
 };
 
 const askOf = (emitter) => (emitter instanceof EventEmitter ? askNode : askThem);
 
 const emitters = new Listening({
+  code: 'ERR_PLIMSOLL_EMITTER',
+  adders: ADDERS,
   kindOf,
   // What reaches the methods of EventEmitter by itself is of Node's make, whatever its prototype.
   ask: (emitter, explicit) => (explicit ? askOf(emitter) : askNode),
   present: (emitter) => askOf(emitter).events(emitter),
-  wrap: (emitter, source) => (emitter instanceof TrackedEventEmitter ? () => {} : wrapAdders(emitter, ADDERS, source)),
-  patch,
+  wraps: (emitter) => !(emitter instanceof TrackedEventEmitter),
+  begin: () => null,
+  parts: { 'EventEmitter.prototype': patch },
   refusal: (cause) =>
     new PlimsollTypeError(
       'ERR_PLIMSOLL_EMITTER',
@@ -54,6 +66,7 @@ const emitters = new Listening({
       { cause },
     ),
 });
+useEmitters(emitters, isCrowd);
 
 function kindOf(emitter) {
   if (emitter === process) return 'process';
@@ -64,40 +77,6 @@ function kindOf(emitter) {
     return 'EventEmitter';
   }
 }
-
-const note = (source, emitter, event, listener) => source.note(emitter, event, listener);
-
-/** An `EventEmitter` that knows who added its listeners, and how they grow. */
-class TrackedEventEmitter extends EventEmitter {
-  /** @param {{ name?: string, captureRejections?: boolean }} [options] */
-  constructor(options) {
-    super(options);
-    const name = options?.name ?? null;
-    if (name !== null && typeof name !== 'string') {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `TrackedEventEmitter: name must be a string, not ${quote(name)}.`);
-    }
-    emitters.add(this, name, true).users = 1;
-  }
-
-  on(event, listener) {
-    const result = super.on(event, listener);
-    const source = tracked.get(this);
-    if (source !== undefined && !source.pass(event)) safely(note, source, this, event, listener);
-    return result;
-  }
-
-  prependListener(event, listener) {
-    const result = super.prependListener(event, listener);
-    const source = tracked.get(this);
-    if (source !== undefined) safely(note, source, this, event, listener);
-    return result;
-  }
-}
-
-// As in Node, where `addListener` is `on`.
-Object.defineProperty(TrackedEventEmitter.prototype, 'addListener', {
-  ...Object.getOwnPropertyDescriptor(TrackedEventEmitter.prototype, 'on'),
-});
 
 /**
  * Tracks one emitter that exists: methods that add listeners become its own, wrapped.
@@ -116,45 +95,54 @@ function trackEmitter(emitter, options = {}) {
 }
 
 function isEmitter(value) {
-  if (value instanceof EventEmitter) return true;
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
-  return ['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function');
+  try {
+    return value instanceof EventEmitter || ['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function');
+  } catch {
+    return false; // a proxy that was revoked, a getter that throws
+  }
 }
 
-/** Patches EventEmitter.prototype, for all emitters. */
+/** Wraps EventEmitter.prototype's methods, for all emitters. */
 function patch() {
+  const stop = all.start(ADDERS.map((method) => [EventEmitter.prototype, method]));
   const stopTicking = onTick(() => (looks = 0));
-  const unpatch = patchAdders(EventEmitter.prototype, ADDERS, wrapForAll);
   return () => {
-    unpatch();
+    stop();
     stopTicking();
   };
 }
 
-function wrapForAll(original, state) {
-  return function (event, listener) {
-    const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
-    if (!state.on) return result;
-    try {
-      const source = tracked.get(this);
-      if (source === undefined) {
-        if (++looks <= LOOKS || (looks & ONE_IN_EIGHT) === 0) noteCrowd(this, undefined, event, listener);
-      } else if (!source.explicit && !source.pass(event)) {
-        // An explicit one has methods of its own for this.
-        if (source.events.has(event)) source.note(this, event, listener);
-        else noteCrowd(this, source, event, listener);
+const all = new Wrapping(
+  (original, wrapping) =>
+    function (event, listener) {
+      if (wrapping.stacked && wrapping.on) return addOnce(original, this, arguments, noteOnAny);
+      const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+      if (!wrapping.on) return result;
+      try {
+        noteOnAny(this, event, listener);
+      } catch (error) {
+        contain(error);
       }
-    } catch (error) {
-      contain(error);
-    }
-    return result;
-  };
+      return result;
+    },
+);
+
+function noteOnAny(emitter, event, listener) {
+  const source = tracked.get(emitter);
+  if (source === undefined) {
+    if (++looks <= LOOKS || (looks & ONE_IN_EIGHT) === 0) noteCrowd(emitter, undefined, event, listener);
+  } else if (!source.explicit && !source.pass(event)) {
+    // An explicit one has methods of its own for this.
+    if (source.events.has(event)) source.note(emitter, event, listener);
+    else noteCrowd(emitter, source, event, listener);
+  }
 }
 
 /** Most emitters end here: they are no crowd. */
 function noteCrowd(emitter, source, event, listener) {
   const crowd = crowdOf(emitter, event);
-  if (crowd !== null) (source ?? emitters.add(emitter, null, false)).note(emitter, crowd, listener);
+  if (crowd !== null) (source ?? emitters.add(emitter, null, false)).note(emitter, event, listener, crowd);
 }
 
 /** Under which event a listener counts that was added just now, or null. */
@@ -164,4 +152,4 @@ function crowdOf(emitter, event) {
   return emitter._eventsCount >= CROWD_OF_EVENTS ? ANY : null;
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters: () => emitters.trackAll(), emitterSources: emitters.sources };
+module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters: () => emitters.trackAll(), emitterSources: emitters.sources, emittersOff: () => emitters.off };

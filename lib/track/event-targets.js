@@ -4,9 +4,10 @@
 const { getEventListeners } = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { safely } = require('./contain.js');
-const { Listening, tracked, wrapAdders, patchAdders, isListener } = require('./listening.js');
+const { Dependants } = require('./dependants.js');
+const { Listening, tracked, addOnce, isListener } = require('./listening.js');
 const { checkOptions } = require('./options.js');
-const { likeness, replace } = require('./patch.js');
+const { Wrapping } = require('./patch.js');
 const { SharedPatch } = require('./shared-patch.js');
 
 const ADDERS = ['addEventListener'];
@@ -15,63 +16,41 @@ const CROWD = 6;
 /** The event under which a signal's dependants count. */
 const ANY_OF = 'AbortSignal.any';
 
-/** Signals derived from a source that something listens to: Node keeps each until one aborts. */
-class Dependants {
-  /** @type {Set<WeakRef<AbortSignal>>} */
-  #refs = new Set();
-
-  add(signal) {
-    this.#refs.add(new WeakRef(signal));
-  }
-
-  listening() {
-    const listening = [];
-    for (const ref of this.#refs) {
-      const signal = ref.deref();
-      if (signal === undefined || signal.aborted) this.#refs.delete(ref);
-      else if (getEventListeners(signal, 'abort').length > 0) listening.push(signal);
-    }
-    return listening;
-  }
-}
-
 /** How many listeners were added to a target without a source. @type {WeakMap<EventTarget, number>} */
 const fewAdded = new WeakMap();
-/** @type {WeakMap<EventTarget, Dependants>} */
-const dependantsOf = new WeakMap();
 /** What a derived signal was derived from, in the end: signals that are not derived. @type {WeakMap<AbortSignal, WeakRef<AbortSignal>[]>} */
 const originsOf = new WeakMap();
 
-const listenersOf = (target, event) =>
-  event === ANY_OF ? (dependantsOf.get(target)?.listening() ?? []) : getEventListeners(target, event);
+const isListenedTo = (signal) => getEventListeners(signal, 'abort').length > 0;
 const ask = {
   isCheap: false,
-  count: (target, event) => listenersOf(target, event).length,
-  listeners: listenersOf,
+  count: (target, event) => getEventListeners(target, event).length,
+  listeners: getEventListeners,
   // Its names cannot be asked for: only events that were seen have a record.
   events: () => [],
+  names: () => 0,
+  isCrowd: (target, event) => event === ANY_OF || getEventListeners(target, event).length >= CROWD,
+  recordOf: (source, event) => (event === ANY_OF ? new Dependants(source, event, isListenedTo) : undefined),
 };
 
 const targets = new Listening({
-  kindOf: (target) => target.constructor?.name ?? 'EventTarget',
+  code: 'ERR_PLIMSOLL_EVENT_TARGET',
+  adders: ADDERS,
+  kindOf(target) {
+    try {
+      return target.constructor?.name || 'EventTarget';
+    } catch {
+      return 'EventTarget';
+    }
+  },
   ask: () => ask,
   // Of other targets an event shows from its next listener on.
   present: (target) => (target instanceof AbortSignal ? ['abort'] : []),
-  wrap(target, source) {
-    const unwrap = wrapAdders(target, ADDERS, source);
-    const stopAny = target instanceof AbortSignal ? any.use() : () => {};
-    return () => {
-      stopAny();
-      unwrap();
-    };
-  },
-  patch() {
-    const unpatch = patchAdders(EventTarget.prototype, ADDERS, wrapForAll);
-    const stopAny = any.use();
-    return () => {
-      stopAny();
-      unpatch();
-    };
+  wraps: () => true,
+  begin: (target) => (target instanceof AbortSignal ? any.use() : null),
+  parts: {
+    'EventTarget.prototype': () => all.start(ADDERS.map((method) => [EventTarget.prototype, method])),
+    'AbortSignal.any': useAny,
   },
   refusal: (cause) =>
     new PlimsollTypeError(
@@ -81,20 +60,65 @@ const targets = new Listening({
     ),
 });
 
-/** AbortSignal.any wrapped while somebody needs it: what it derives counts for each of its sources. */
-const any = new SharedPatch(() => {
-  const original = AbortSignal.any;
-  const wrapped = likeness(function (signals) {
-    // An iterable can be read once only; what is none is Node's to refuse.
-    const list = typeof signals?.[Symbol.iterator] === 'function' ? [...signals] : [];
-    const derived = original.call(this, list.length > 0 ? list : signals);
-    safely(noteDerived, list, derived);
-    return derived;
-  }, original);
-  return replace(AbortSignal, 'any', wrapped);
-});
+const wrappedAny = new Wrapping(
+  (original, wrapping) =>
+    function (signals) {
+      if (!wrapping.on || wrapping.inside) return Reflect.apply(original, this, arguments);
+      wrapping.inside = true;
+      try {
+        return deriveAny(original, this, signals);
+      } finally {
+        wrapping.inside = false;
+      }
+    },
+);
 
-/** A chain of derived signals hangs on the signals at its start, as in Node. */
+/** AbortSignal.any wrapped while a tracker needs it: what it derives counts for each of its sources. */
+const any = new SharedPatch({ 'AbortSignal.any': () => wrappedAny.start([[AbortSignal, 'any']]) });
+
+/** As a part of the patch for all targets. */
+function useAny() {
+  const end = any.use();
+  if (any.on) return end;
+  const [{ reason }] = any.off;
+  end();
+  throw new TypeError(reason);
+}
+
+function deriveAny(original, self, signals) {
+  const { given, list } = readable(original, signals);
+  const derived = original.call(self, given);
+  safely(noteDerived, list, derived);
+  return derived;
+}
+
+/** What to give to the original, and where the signals are afterwards: an iterable may be read once only. */
+function readable(original, signals) {
+  const isIterable = typeof signals === 'object' && !Array.isArray(signals) && typeof signals?.[Symbol.iterator] === 'function';
+  if (!isIterable || !takesIterables(original)) return { given: signals, list: signals };
+  const list = [];
+  const given = {
+    *[Symbol.iterator]() {
+      for (const signal of signals) {
+        list.push(signal);
+        yield signal;
+      }
+    },
+  };
+  return { given, list };
+}
+
+/** Node 20 takes arrays only, and refuses an iterable by what it is. */
+function takesIterables(original) {
+  try {
+    original.call(AbortSignal, new Set());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A chain of derived signals hangs on the signals at its start, as in Node. @param {AbortSignal[]} signals */
 function noteDerived(signals, derived) {
   const origins = new Set(signals.flatMap((signal) => originsOf.get(signal)?.map((ref) => ref.deref()) ?? [signal]));
   origins.delete(undefined);
@@ -109,8 +133,6 @@ function noteDependant(origin, derived) {
     if (!targets.all || !isCrowd(origin)) return;
     source = targets.add(origin, null, false);
   }
-  if (!dependantsOf.has(origin)) dependantsOf.set(origin, new Dependants());
-  dependantsOf.get(origin).add(derived);
   source.note(origin, ANY_OF, derived);
 }
 
@@ -121,15 +143,19 @@ function isCrowd(target) {
   return added >= CROWD;
 }
 
-function wrapForAll(original, state) {
-  return function (type, listener) {
-    const result = Reflect.apply(original, this, arguments);
-    if (state.on && isListener(listener)) safely(noteAdded, this, type, listener);
-    return result;
-  };
-}
+const all = new Wrapping(
+  (original, wrapping) =>
+    function (type, listener) {
+      if (!wrapping.on) return Reflect.apply(original, this, arguments);
+      if (wrapping.stacked) return addOnce(original, this, arguments, noteAdded);
+      const result = Reflect.apply(original, this, arguments);
+      safely(noteAdded, this, type, listener);
+      return result;
+    },
+);
 
 function noteAdded(target, type, listener) {
+  if (!isListener(listener)) return;
   const source = tracked.get(target) ?? (isCrowd(target) ? targets.add(target, null, false) : undefined);
   // An explicit one has a method of its own for this.
   if (source !== undefined && !source.explicit && !source.pass(type)) source.note(target, type, listener);
@@ -141,10 +167,18 @@ function noteAdded(target, type, listener) {
  */
 function trackEventTarget(target, options = {}) {
   checkOptions('trackEventTarget', options, { name: 'string' });
-  if (!(target instanceof EventTarget)) {
+  if (!isEventTarget(target)) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_EVENT_TARGET', `trackEventTarget: ${quote(target)} is not an EventTarget; for an emitter there is trackEmitter.`);
   }
   return targets.trackOne(target, options.name);
 }
 
-module.exports = { trackEventTarget, trackEventTargets: () => targets.trackAll(), targetSources: targets.sources, ANY_OF };
+function isEventTarget(value) {
+  try {
+    return value instanceof EventTarget;
+  } catch {
+    return false; // a proxy that was revoked
+  }
+}
+
+module.exports = { trackEventTarget, trackEventTargets: () => targets.trackAll(), targetSources: targets.sources, targetsOff: () => targets.off, ANY_OF };

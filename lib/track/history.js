@@ -161,4 +161,4 @@ function mannKendall(values) {
   return s === 0 || variance === 0 ? 0 : (s - Math.sign(s)) / Math.sqrt(variance / 18);
 }
 
-module.exports = { History, Series, NO_GROWTH, isLeaking, mannKendall };
+module.exports = { History, Series, NO_GROWTH, LEAST, isLeaking, mannKendall };

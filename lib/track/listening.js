@@ -2,8 +2,9 @@
 // What emitters and event targets have in common: the list of those that are tracked, each by itself
 // or all of the process, and the wrapping of what adds a listener.
 
+const { PlimsollTypeError } = require('../errors.js');
 const { contain, safely } = require('./contain.js');
-const { likeness, replace } = require('./patch.js');
+const { Wrapping } = require('./patch.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { Source, Sources, describeSource } = require('./sources.js');
 const { onTick, observe } = require('./tick.js');
@@ -16,25 +17,27 @@ const { Tracker } = require('./tracker.js');
 const tracked = new WeakMap();
 
 class Listening {
-  sources = new Sources();
+  sources;
   #about;
   #patch;
-  /** What takes the wrapping of one target off again; it may hold the target. @type {WeakMap<object, () => void>} */
-  #unwraps = new WeakMap();
   #stopTicking = null;
 
   /**
    * @param {object} about
+   * @param {string} about.code  of errors about a target
+   * @param {string[]} about.adders  the methods that add a listener
    * @param {(target: any) => string} about.kindOf
    * @param {(target: any, explicit: boolean) => import('./sources.js').Ask} about.ask
    * @param {(target: any) => any[]} about.present  events that may have listeners already
-   * @param {(target: any, source: Source) => () => void} about.wrap  has the target's own methods tell `source`; returns what undoes it
-   * @param {() => () => void} about.patch  has the prototype's methods tell; returns what undoes it
+   * @param {(target: any) => boolean} about.wraps  whether the target's own methods are to be wrapped
+   * @param {(target: any) => (() => void) | null} about.begin  what else tracking one target needs; returns what ends it
+   * @param {Record<string, () => () => void>} about.parts  of the patch for all targets of the process
    * @param {(cause: unknown) => Error} about.refusal  of a target that takes no methods
    */
   constructor(about) {
     this.#about = about;
-    this.#patch = new SharedPatch(about.patch);
+    this.sources = new Sources((source) => this.#forget(source));
+    this.#patch = new SharedPatch(about.parts, () => () => this.#endAll());
   }
 
   /** Whether all of the process are tracked. */
@@ -42,17 +45,24 @@ class Listening {
     return this.#patch.on;
   }
 
-  /** @param {object} target @param {string | null} name @param {boolean} explicit */
+  /** Parts of the process that cannot be patched. */
+  get off() {
+    return this.#patch.off;
+  }
+
+  /**
+   * A source for a target that has none, listed while there is room.
+   * @param {object} target @param {string | null} name @param {boolean} explicit
+   */
   add(target, name, explicit) {
     const source = new Source(target, this.sources, { kind: this.#about.kindOf(target), name, explicit, ask: this.#about.ask(target, explicit) });
     tracked.set(target, source);
-    this.sources.add(source);
-    this.#stopTicking ??= onTick((now) => this.#tick(now));
+    this.#stopTicking ??= onTick((now, bounded) => this.#tick(now, bounded));
     return source;
   }
 
-  #tick(now) {
-    this.sources.observe(now);
+  #tick(now, bounded) {
+    this.sources.observe(now, bounded);
     if (this.sources.size > 0) return;
     this.#stopTicking();
     this.#stopTicking = null;
@@ -67,7 +77,7 @@ class Listening {
     return new Tracker(
       () => {
         observe();
-        return describeSource(source);
+        return this.#reportOne(source);
       },
       () => {
         if (--source.users === 0) this.#end(source);
@@ -75,129 +85,115 @@ class Listening {
     );
   }
 
-  #begin(target, source) {
-    for (const event of this.#about.present(target)) source.record(event, 0);
+  #reportOne(source) {
     try {
-      this.#unwraps.set(target, this.#about.wrap(target, source));
-      source.explicit = true;
+      if (source.users > 0) source.open();
+      return describeSource(source);
     } catch (cause) {
-      if (source.explicit) this.#forget(target, source);
-      throw this.#about.refusal(cause);
+      throw new PlimsollTypeError(this.#about.code, `the tracked ${source.label} cannot be asked for its listeners (${cause instanceof Error ? cause.message : String(cause)}); stop its tracker.`, { cause });
     }
+  }
+
+  #begin(target, source) {
+    const { adders, wraps, begin, present, refusal } = this.#about;
+    try {
+      if (wraps(target)) one.putAll(placesOf(target, adders));
+    } catch (cause) {
+      if (source.explicit) this.#forget(source);
+      throw refusal(cause);
+    }
+    source.explicit = true;
+    source.end = begin(target);
+    if (this.sources.admit(source)) for (const event of present(target)) source.record(event, 0);
   }
 
   #end(source) {
     const { target } = source;
+    source.end?.();
+    source.end = null;
     if (target === undefined) return;
-    const unwrap = this.#unwraps.get(target);
-    if (unwrap !== undefined) safely(unwrap);
-    this.#unwraps.delete(target);
-    this.#forget(target, source);
+    this.#forget(source, true);
+    // A proxy that was revoked throws.
+    safely(() => {
+      if (this.#about.wraps(target)) one.takeAll(placesOf(target, this.#about.adders));
+    });
   }
 
-  #forget(target, source) {
-    this.sources.delete(source);
-    if (tracked.get(target) === source) tracked.delete(target);
+  #forget(source, keep = false) {
+    const { target } = source;
+    this.sources.delete(source, keep);
+    if (target !== undefined && tracked.get(target) === source) tracked.delete(target);
+  }
+
+  /** The sources that were found while all were tracked are tracked no more. */
+  #endAll() {
+    for (const source of this.sources) if (!source.explicit) this.#forget(source);
   }
 
   /** Tracks all of the process where a crowd gathers. */
   trackAll() {
-    return new Tracker(() => {
-      observe();
-      return [...this.sources].map(describeSource);
-    }, this.#patch.use());
+    return new Tracker(
+      () => {
+        observe();
+        return Array.from(this.sources, (source) => describeSource(source));
+      },
+      this.#patch.use(),
+      () => this.off,
+    );
   }
 }
 
-/**
- * Wraps one target's own adders in place: a call tells `source` of its listener when it has added it,
- * the outermost where one adder calls another for the same event.
- *
- * @param {object} target @param {string[]} methods @param {Source} source
- * @returns {() => void} what takes the wrapping off again
- */
-function wrapAdders(target, methods, source) {
-  const state = { on: true, adding: NOTHING };
-  const wrappers = new Map();
-  const undo = [];
-  const restore = () => {
-    state.on = false;
-    for (const each of undo) each();
-  };
+/** Those of a target's methods that there are. */
+const placesOf = (target, methods) => methods.filter((method) => typeof target[method] === 'function').map((method) => [target, method]);
+
+/** The call under way that adds a listener: a wrapper that it passes on its way reports no second one. */
+let addingTo = null;
+let addingEvent = null;
+
+/** Wraps the methods of one target. A call reports its listener after adding it, while the target is tracked by itself. */
+const one = new Wrapping((original) => function (event, listener) {
+  const source = tracked.get(this);
+  const reports = source !== undefined && source.explicit && !(addingTo === this && addingEvent === event);
+  if (!reports) return arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+  const outerTo = addingTo;
+  const outerEvent = addingEvent;
+  addingTo = this;
+  addingEvent = event;
+  let result;
   try {
-    for (const method of methods) {
-      const original = target[method];
-      if (typeof original !== 'function') continue;
-      // `on` and `addListener` are one function, before and after.
-      if (!wrappers.has(original)) wrappers.set(original, adder(original, source, state));
-      undo.push(own(target, method, wrappers.get(original)));
-    }
-  } catch (error) {
-    restore();
-    throw error;
+    result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+  } finally {
+    addingTo = outerTo;
+    addingEvent = outerEvent;
   }
-  return restore;
-}
+  try {
+    if (!source.pass(event) && isListener(listener)) source.note(this, event, listener);
+  } catch (error) {
+    contain(error);
+  }
+  return result;
+});
 
-/** No call is under way. */
-const NOTHING = Symbol('nothing');
-
-/** @param {{ on: boolean, adding: any }} state  `adding`: the event of the call under way, in which others may be nested */
-function adder(original, source, state) {
-  const wrapped = function (event, listener) {
-    const outer = state.adding;
-    state.adding = event;
-    let result;
-    try {
-      result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
-    } finally {
-      state.adding = outer;
-    }
-    try {
-      if (state.on && outer !== event && !source.pass(event) && isListener(listener)) source.note(this, event, listener);
-    } catch (error) {
-      contain(error);
-    }
-    return result;
-  };
-  return likeness(wrapped, original);
+/** Adds a listener by `original` and reports it, unless an outer call that adds it does. */
+function addOnce(original, self, args, report) {
+  const [event, listener] = args;
+  if (addingTo === self && addingEvent === event) return Reflect.apply(original, self, args);
+  const outerTo = addingTo;
+  const outerEvent = addingEvent;
+  addingTo = self;
+  addingEvent = event;
+  let result;
+  try {
+    result = Reflect.apply(original, self, args);
+  } finally {
+    addingTo = outerTo;
+    addingEvent = outerEvent;
+  }
+  safely(report, self, event, listener);
+  return result;
 }
 
 /** What Node adds, or has refused before this is asked; to an EventTarget null is no listener. */
 const isListener = (value) => typeof value === 'function' || (typeof value === 'object' && value !== null);
 
-/** Gives `target` a method of its own. @returns {() => void} what puts it back; where somebody has wrapped ours since, it stays and passes on. */
-function own(target, method, wrapped) {
-  const before = Object.getOwnPropertyDescriptor(target, method);
-  Object.defineProperty(target, method, { value: wrapped, writable: true, enumerable: before?.enumerable ?? false, configurable: true });
-  return () => {
-    if (target[method] !== wrapped) return;
-    if (before === undefined) delete target[method];
-    else Object.defineProperty(target, method, before);
-  };
-}
-
-/**
- * Wraps the adders of a prototype.
- *
- * @param {object} prototype @param {string[]} methods
- * @param {(original: Function, state: { on: boolean }) => Function} wrap  what a call does while `on`.
- *   A function of its own for each prototype: V8 optimises each for its own targets.
- * @returns {() => void} what takes the wrapping off again
- */
-function patchAdders(prototype, methods, wrap) {
-  const state = { on: true };
-  const wrappers = new Map();
-  const restores = [];
-  for (const method of methods) {
-    const original = prototype[method];
-    if (!wrappers.has(original)) wrappers.set(original, likeness(wrap(original, state), original));
-    restores.push(replace(prototype, method, wrappers.get(original)));
-  }
-  return () => {
-    state.on = false;
-    for (const restore of restores) restore();
-  };
-}
-
-module.exports = { Listening, tracked, wrapAdders, patchAdders, isListener };
+module.exports = { Listening, tracked, addOnce, isListener };

@@ -12,7 +12,7 @@ function checkOptions(what, options, known) {
   if (options === null || typeof options !== 'object') {
     throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what}: options must be an object, not ${quote(options)}.`);
   }
-  for (const [key, value] of Object.entries(options)) {
+  for (const [key, value] of entriesOf(what, options)) {
     const kind = Object.hasOwn(known, key) ? known[key] : null;
     if (kind === null) {
       throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what}: there is no option ${quote(key)}; there are ${Object.keys(known).join(', ')}.`);
@@ -23,6 +23,14 @@ function checkOptions(what, options, known) {
       const wanted = kind === 'duration' ? 'a number of milliseconds above 0' : `a ${kind}`;
       throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what}: ${key} must be ${wanted}, not ${quote(value)}.`);
     }
+  }
+}
+
+function entriesOf(what, options) {
+  try {
+    return Object.entries(options);
+  } catch (cause) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what}: the options cannot be read; give a plain object.`, { cause });
   }
 }
 

@@ -44,7 +44,7 @@ const crowd = new Crowd({
   counts: (sample) => sample.info.old,
 });
 
-const patch = new SharedPatch(hook);
+const patch = new SharedPatch({ 'promise hook': hook });
 
 /**
  * Samples promises; those pending for longer than `pendingFor` count.
@@ -53,10 +53,14 @@ const patch = new SharedPatch(hook);
 function trackPromises(options = {}) {
   checkOptions('trackPromises', options, { pendingFor: 'duration' });
   if (options.pendingFor !== undefined) minAge = options.pendingFor;
-  return new Tracker(() => {
-    observe();
-    return describePromises();
-  }, patch.use());
+  return new Tracker(
+    () => {
+      observe();
+      return describePromises();
+    },
+    patch.use(),
+    () => patch.off,
+  );
 }
 
 function take(promise, parent) {
@@ -101,4 +105,5 @@ module.exports = {
   describePromises,
   promiseEntries: () => crowd.entries(likePromises),
   isTracking: () => patch.on,
+  promisesOff: () => patch.off,
 };

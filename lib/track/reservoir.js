@@ -26,6 +26,8 @@ class Reservoir {
   countdown = 1;
   /** @type {{ ref: WeakRef<object>, site: number, weight: number, at: number, info: any }[]} */
   samples = [];
+  /** Whether each thing that came has been sampled, and none that is there was given up. */
+  whole = true;
   #capacity;
   #interval = 1;
   /** Things that the next sample stands for, if it is taken when the countdown is 0. */
@@ -57,6 +59,7 @@ class Reservoir {
     // Random steps, or what comes in turns from two sites would be seen from one.
     this.countdown = this.#interval === 1 ? 1 : 1 + Math.floor(Math.random() * (2 * this.#interval - 1));
     this.#owed = this.countdown;
+    if (this.countdown > 1 || captured === null) this.whole = false;
     if (captured === null) {
       // The next sample stands for these too.
       this.#owed += weight;
@@ -86,6 +89,7 @@ class Reservoir {
   #thin(isLive) {
     this.prune(isLive);
     if (this.samples.length <= this.#capacity / 2) return;
+    this.whole = false;
     const odd = Math.random() < 0.5 ? 0 : 1;
     this.samples = this.samples.filter((_, i) => i % 2 === odd);
     for (const sample of this.samples) sample.weight *= 2;

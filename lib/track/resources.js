@@ -1,23 +1,29 @@
 'use strict';
 // What the process holds of the outside: active resources, sockets in agents, streams not drained.
 
-const { trackAgents, agentRows } = require('./agents.js');
+const { trackAgents, trackUndici, trackFetch, agentRows } = require('./agents.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { trackStreams, describeStreams } = require('./streams.js');
 const { observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
-const patch = new SharedPatch(() => {
-  const ends = [trackAgents(), trackStreams()];
-  return () => ends.forEach((end) => end());
+const patch = new SharedPatch({
+  'http.Agent.prototype': trackAgents,
+  undici: trackUndici,
+  fetch: trackFetch,
+  'stream.Readable.prototype': trackStreams,
 });
 
 /** Tracks agents' sockets by host, and streams that nobody drains. */
 function trackResources() {
-  return new Tracker(() => {
-    observe();
-    return describeResources();
-  }, patch.use());
+  return new Tracker(
+    () => {
+      observe();
+      return describeResources();
+    },
+    patch.use(),
+    () => patch.off,
+  );
 }
 
 function describeResources() {
@@ -26,4 +32,4 @@ function describeResources() {
   return { active, agents: agentRows(), streams: describeStreams() };
 }
 
-module.exports = { trackResources, describeResources, isTracking: () => patch.on };
+module.exports = { trackResources, describeResources, isTracking: () => patch.on, resourcesOff: () => patch.off };

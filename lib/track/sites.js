@@ -225,18 +225,19 @@ function tail(file) {
 }
 
 /**
- * The sites of a tally, the largest first: `count` is its share of `total`.
+ * The sites of a tally, the largest first: `share` is that of `total`.
  *
  * @param {Map<number, number>} weights  by site id
- * @param {number} total  what the weights stand for together
+ * @param {number} known  what the weights stand for together
+ * @param {number} total  with those that no site is known of
  */
-function rank(weights, total) {
+function rank(weights, known, total) {
   let sum = 0;
   for (const weight of weights.values()) sum += weight;
   return [...weights]
     .toSorted((a, b) => b[1] - a[1])
     .slice(0, 10)
-    .map(([id, weight]) => ({ ...describe(id), count: Math.round((weight / sum) * total), share: weight / sum }));
+    .map(([id, weight]) => ({ ...describe(id), count: Math.round((weight / sum) * known), share: total === 0 ? 0 : ((weight / sum) * known) / total }));
 }
 
 /** The site with the largest weight. @param {Map<number, number>} weights */

@@ -2,27 +2,44 @@
 // The emitters and event targets whose listeners are tracked. None of them is held.
 
 const { contain } = require('./contain.js');
-const { EventRecord } = require('./event-record.js');
+const { EventRecord, ANY } = require('./event-record.js');
 
 /** Events by name; an emitter that sees more of them has the rest under one record. */
 const MAX_EVENTS = 256;
 const MAX_SOURCES = 2048;
+/** Records of all sources; beyond them a source has one record for all of its new events. */
+const MAX_RECORDS = 16_384;
+/** Of an emitter with more names than this, names are not asked for: it would take as long as there are names. */
+const MANY_NAMES = 512;
+/** Records that one tick looks at. */
+const RECORDS_PER_TICK = 512;
+/** Sources that make room at a time. */
+const MAKE_ROOM = MAX_SOURCES / 4;
 
-/** Stands for all events of an emitter that has no room, or no record, for each. */
-const ANY = Symbol('any event');
+/** A source whose events all have fewer listeners makes room first. */
+const FEW = 6;
+
 /** Of a source that has not seen a listener: no event is this one. */
 const NO_RECORD = new EventRecord(null, Symbol('none'), 0);
+/** Of a source that is not listed. */
+const NO_EVENTS = new Map();
 
-/** An emitter or event target: how it is asked what it holds, and a record for each event. */
+let records = 0;
+
+/** An emitter or event target: how it is asked what it holds, and a record for each event while it is listed. */
 class Source {
   /** @type {Map<string | symbol, EventRecord>} */
-  events = new Map();
+  events = NO_EVENTS;
   #last = NO_RECORD;
   /** Whether reports list it; see Sources. */
   listed = false;
   #sources;
-  /** Trackers that look at it by itself. */
+  /** Trackers of this one. */
   users = 0;
+  /** What ends the tracking of this one, beside its methods. @type {(() => void) | null} */
+  end = null;
+  /** Listeners for each name under ANY, as of the last time that all names were asked for. */
+  #perName = 1;
   #ref;
   #ask;
 
@@ -30,8 +47,15 @@ class Source {
    * @param {object} target
    * @param {Sources} sources  the list that it is on while there is room
    * @param {{ kind: string, name: string | null, explicit: boolean, ask: Ask }} about  `explicit`:
-   *   somebody asked for this one, and its own methods tell of its listeners
-   * @typedef {{ isCheap: boolean, count: (target: any, event: any) => number, listeners: (target: any, event: any) => Function[], events: (target: any) => any[] }} Ask
+   *   it is tracked by itself, and its own methods report its listeners
+   * @typedef {object} Ask
+   * @property {boolean} isCheap  whether a count takes the same time however many there are
+   * @property {(target: any, event: any) => number} count
+   * @property {(target: any, event: any) => Function[]} listeners
+   * @property {(target: any) => any[]} events
+   * @property {(target: any) => number} names  how many events() has
+   * @property {(target: any, event: any) => boolean} isCrowd  whether an event has so many listeners that it is listed before others
+   * @property {(source: Source, event: any, base: number) => EventRecord} [recordOf]
    */
   constructor(target, sources, { kind, name, explicit, ask }) {
     this.#ref = new WeakRef(target);
@@ -54,9 +78,24 @@ class Source {
   /** @param {object} [target]  itself, where the caller has it: WeakRef.deref is not cheap */
   count(event, target = this.target) {
     if (target === undefined) return 0;
-    if (event !== ANY) return this.#ask.count(target, event);
-    let count = 0;
-    for (const other of this.#ask.events(target)) if (!this.events.has(other)) count += this.#ask.count(target, other);
+    return event === ANY ? this.#countAny(target) : this.#ask.count(target, event);
+  }
+
+  /** Listeners of the events without a record: exact, or of many names estimated from their number. */
+  #countAny(target) {
+    const names = this.#ask.names(target);
+    if (names > MANY_NAMES) {
+      let recorded = 0;
+      for (const record of this.events.values()) if (record.event !== ANY && this.#ask.count(target, record.event) > 0) recorded++;
+      return Math.round((names - recorded) * this.#perName);
+    }
+    let [count, others] = [0, 0];
+    for (const other of this.#ask.events(target)) {
+      if (this.events.has(other)) continue;
+      others++;
+      count += this.#ask.count(target, other);
+    }
+    if (others > 0) this.#perName = count / others;
     return count;
   }
 
@@ -65,16 +104,19 @@ class Source {
     return this.#ask.isCheap && event !== ANY ? this.count(event, target) : estimate;
   }
 
+  /** Whether a count may be skipped by most ticks, as it takes longer the more there are. */
+  get isDear() {
+    return !this.#ask.isCheap;
+  }
+
   listeners(event) {
     const target = this.target;
-    if (target === undefined) return [];
-    if (event !== ANY) return this.#ask.listeners(target, event);
-    return this.#ask.events(target).flatMap((other) => (this.events.has(other) ? [] : this.#ask.listeners(target, other)));
+    return target === undefined ? [] : this.#ask.listeners(target, event);
   }
 
   /** The listener as it is there: what was patched before us may have put another in its place. */
   held(event, listener) {
-    if (!this.#ask.isCheap || event === ANY) return listener;
+    if (!this.#ask.isCheap) return listener;
     const there = this.listeners(event);
     return there.length === 0 || there.lastIndexOf(listener) !== -1 ? listener : there.at(-1);
   }
@@ -90,99 +132,170 @@ class Source {
     return true;
   }
 
-  note(target, event, listener) {
+  /** @param {string | symbol} [under]  the event that it counts under: its own, or ANY */
+  note(target, event, listener, under = event) {
+    if (!this.listed && !this.#sources.admit(this, () => this.#ask.isCrowd(target, event))) return;
     // As a property key has it: 7 is '7'.
     if (typeof event !== 'symbol') event = String(event);
-    if (this.#last.event !== event) this.#last = this.events.get(event) ?? this.record(event, 1);
-    this.#last.note(target, listener);
+    if (under !== ANY) under = event;
+    if (this.#last.event !== under) this.#last = this.events.get(under) ?? this.record(under, 1);
+    this.#last.note(target, listener, event);
   }
 
   /** The record of an event, of whose listeners `fresh` were added just now. */
   record(event, fresh) {
     let record = this.events.get(event);
-    if (record === undefined && this.events.size >= MAX_EVENTS) {
+    if (record === undefined && (this.events.size >= MAX_EVENTS || records >= MAX_RECORDS)) {
       event = ANY;
       record = this.events.get(ANY);
     }
     if (record === undefined) {
-      record = new EventRecord(this, event, Math.max(0, this.count(event) - fresh));
+      const base = Math.max(0, this.count(event) - fresh);
+      record = this.#ask.recordOf?.(this, event, base) ?? new EventRecord(this, event, base);
       this.events.set(event, record);
+      records++;
     }
     return record;
   }
 
-  list() {
-    this.#sources.add(this);
-  }
-
-  observe(now) {
-    if (this.explicit) this.#discover();
-    for (const record of this.events.values()) record.observe(now);
-  }
-
-  /** Events whose listeners all came past the tracked methods. */
+  /** The events whose listeners all came past the tracked methods get a record too. @returns {number} names that were asked for */
   #discover() {
     const target = this.target;
-    if (target === undefined) return;
+    if (target === undefined) return 0;
+    const names = this.#ask.names(target);
+    if (names > MANY_NAMES) {
+      if (this.events.size >= MAX_EVENTS) this.record(ANY, 0);
+      return 0;
+    }
     for (const event of this.#ask.events(target)) if (!this.events.has(event)) this.record(event, 0);
+    return names;
   }
 
-  close() {
+  /** For a report of this one, whether or not it is listed. */
+  open() {
+    if (this.listed || this.target === undefined) return;
+    this.#sources.admit(this, () => true);
+    this.#discover();
+  }
+
+  /** @returns {number} how much there was to look at */
+  observe(now, bounded) {
+    const asked = this.explicit ? this.#discover() : 0;
+    for (const record of this.events.values()) record.observe(now, bounded);
+    return this.events.size + asked / 8;
+  }
+
+  /** The largest count of an event when it was last looked at. */
+  get largest() {
+    let most = 0;
+    for (const { lastCount } of this.events.values()) most = Math.max(most, lastCount);
+    return most;
+  }
+
+  list() {
+    this.events = new Map();
+    this.listed = true;
+  }
+
+  /** @param {boolean} keep  whether a report is to be had yet; else a source that is listed again begins with what is there then */
+  unlist(keep) {
     for (const record of this.events.values()) record.close();
+    records -= this.events.size;
+    this.listed = false;
+    if (keep) return;
+    this.events = NO_EVENTS;
+    this.#last = NO_RECORD;
   }
 }
 
 /**
- * The sources that reports list: those that live, at most 2048, named ones before the rest. One that
- * had to go comes back with the next listener that is sampled.
+ * The sources that reports list and that have records: at most 2048. When these are taken, one with a name or
+ * with a crowd takes the place of others, first of those without either.
  */
 class Sources {
   /** @type {Set<Source>} */
   #all = new Set();
+  #forget;
+  /** Where the next tick goes on. @type {Iterator<Source> | null} */
+  #next = null;
 
-  add(source) {
-    if (this.#all.size >= MAX_SOURCES) this.#evict();
-    this.#all.add(source);
-    source.listed = true;
+  /** @param {(source: Source) => void} forget  of a source that has to go, and that a crowd brings back */
+  constructor(forget) {
+    this.#forget = forget;
   }
 
-  delete(source) {
-    this.#all.delete(source);
-    source.listed = false;
-    source.close();
+  /** @param {() => boolean} [isCrowd] @returns {boolean} whether it is listed */
+  admit(source, isCrowd = () => false) {
+    if (source.listed) return true;
+    if (this.#all.size >= MAX_SOURCES) {
+      if (source.name === null && !isCrowd()) return false;
+      this.#makeRoom();
+    }
+    this.#all.add(source);
+    source.list();
+    return true;
+  }
+
+  delete(source, keep = false) {
+    if (this.#all.delete(source)) source.unlist(keep);
   }
 
   get size() {
     return this.#all.size;
   }
 
-  #evict() {
+  get hasRoom() {
+    return this.#all.size < MAX_SOURCES;
+  }
+
+  #makeRoom() {
     this.prune();
-    if (this.#all.size < MAX_SOURCES) return;
-    for (const source of this.#all) {
-      if (source.explicit && source.name !== null) continue;
-      this.delete(source);
-      if (this.#all.size < MAX_SOURCES * 0.75) return;
+    const rules = [(source) => source.name === null && source.largest < FEW, (source) => source.name === null, () => true];
+    for (const rule of rules) {
+      for (const source of this.#all) {
+        if (this.#all.size <= MAX_SOURCES - MAKE_ROOM) return;
+        if (!rule(source)) continue;
+        if (source.name === null && source.users === 0) this.#forget(source);
+        else this.delete(source);
+      }
+      if (this.#all.size < MAX_SOURCES) return;
     }
-    // All are named: the oldest goes.
-    if (this.#all.size >= MAX_SOURCES) this.delete(this.#all.values().next().value);
   }
 
   prune() {
-    for (const source of this.#all) if (source.target === undefined) this.delete(source);
+    for (const source of this.#all) if (source.target === undefined) this.#collected(source);
   }
 
-  observe(now) {
-    this.prune();
-    for (const source of this.#all) {
-      try {
-        source.observe(now);
-      } catch (error) {
-        // One that cannot be asked any more (a proxy that was revoked) does not stand in the way of the others.
-        contain(error);
-        this.delete(source);
-      }
+  #collected(source) {
+    this.delete(source);
+    source.end?.();
+    source.end = null;
+  }
+
+  /** @param {boolean} bounded  whether to look at some, in turn */
+  observe(now, bounded) {
+    let work = bounded ? RECORDS_PER_TICK : Infinity;
+    for (let left = this.#all.size; left > 0 && work > 0; left--) work -= 1 + this.#observeOne(this.#turn(), now, bounded);
+  }
+
+  #turn() {
+    this.#next ??= this.#all.values();
+    const { value, done } = this.#next.next();
+    if (!done) return value;
+    this.#next = this.#all.values();
+    return this.#next.next().value;
+  }
+
+  #observeOne(source, now, bounded) {
+    try {
+      if (source.target === undefined) this.#collected(source);
+      else return source.observe(now, bounded);
+    } catch (error) {
+      // One that cannot be asked any more (a proxy that was revoked) does not stand in the way of the others.
+      contain(error);
+      this.delete(source);
     }
+    return 0;
   }
 
   [Symbol.iterator]() {
@@ -190,19 +303,15 @@ class Sources {
   }
 }
 
-/** As `tracked()` shows it. */
-function describeSource(source) {
+/** As `tracked()` shows it. @param {(record: EventRecord) => boolean} [shown] */
+function describeSource(source, shown = () => true) {
   return {
     name: source.name,
     kind: source.kind,
-    events: [...source.events.values()].map((record) => ({
-      event: record.event,
-      count: record.count(),
-      added: record.added,
-      removed: record.removed,
-      growth: record.history.growth(),
-      sites: record.sites(),
-    })),
+    events: [...source.events.values()].filter(shown).map((record) => {
+      const count = record.count();
+      return { event: record.event, count, added: record.added, removed: record.removed(count), growth: record.history.growth(), sites: record.sites(count) };
+    }),
   };
 }
 

@@ -4,8 +4,7 @@
 
 const { Readable } = require('node:stream');
 const { Crowd } = require('./crowd.js');
-const { safely } = require('./contain.js');
-const { likeness, replace } = require('./patch.js');
+const { reporting } = require('./patch.js');
 const { UNKNOWN } = require('./sites.js');
 const { onTick } = require('./tick.js');
 
@@ -45,20 +44,18 @@ function noteConsumer(stream) {
   crowd.take(stream, () => ({ buffered: 0, abandoned: false, stuck: false, movedAt: -Infinity }));
 }
 
+const wrapping = reporting((stream, [event]) => {
+  if (CONSUMES.has(event)) noteConsumer(stream);
+});
+
 /** Wraps what adds a consumer to a Readable. @returns {() => void} what ends it */
 function trackStreams() {
-  let on = true;
-  const original = Readable.prototype.on;
-  const wrapped = likeness(function (event, ...rest) {
-    const result = original.call(this, event, ...rest);
-    if (on && CONSUMES.has(event)) safely(noteConsumer, this);
-    return result;
-  }, original);
-  const restores = ['on', 'addListener'].filter((method) => Readable.prototype[method] === original).map((method) => replace(Readable.prototype, method, wrapped));
+  const { on } = Readable.prototype;
+  const methods = ['on', 'addListener'].filter((method) => Readable.prototype[method] === on);
+  const stop = wrapping.start(methods.map((method) => [Readable.prototype, method]));
   const stopTicking = onTick((now) => crowd.observe(now));
   return () => {
-    on = false;
-    for (const restore of restores) restore();
+    stop();
     stopTicking();
   };
 }

@@ -8,14 +8,14 @@ const { refill } = require('./sites.js');
 
 const PERIOD = 1000;
 
-/** @type {Set<(now: number) => void>} */
+/** @type {Set<(now: number, bounded: boolean) => void>} */
 const observers = new Set();
 let timer = null;
 
-/** Has `observer(now)` called each second until the function that this returns is called. */
+/** Calls `observer(now, bounded)` each second until the function that this returns is called; see `observe`. */
 function onTick(observer) {
   observers.add(observer);
-  timer ??= setInterval(() => observe(), PERIOD).unref();
+  timer ??= setInterval(() => observe(undefined, true), PERIOD).unref();
   return () => {
     observers.delete(observer);
     if (observers.size > 0) return;
@@ -24,10 +24,14 @@ function onTick(observer) {
   };
 }
 
-/** Brings all trackers up to date. @param {number} [now]  ms, as performance.now() */
-function observe(now = performance.now()) {
+/**
+ * Brings all trackers up to date.
+ * @param {number} [now]  ms, as performance.now()
+ * @param {boolean} [bounded]  whether each looks at a bounded part, in turn: the event loop waits for it
+ */
+function observe(now = performance.now(), bounded = false) {
   refill();
-  for (const observer of observers) safely(observer, now);
+  for (const observer of observers) safely(observer, now, bounded);
 }
 
 module.exports = { onTick, observe };

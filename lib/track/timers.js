@@ -4,22 +4,23 @@
 const timers = require('node:timers');
 const timersPromises = require('node:timers/promises');
 const { syncBuiltinESMExports } = require('node:module');
-const { safely } = require('./contain.js');
 const { Crowd } = require('./crowd.js');
+const { setTimeout, clearTimeout } = require('../timers.js');
 const { isPending } = require('./promise-state.js');
-const { likeness, replace } = require('./patch.js');
+const { reporting } = require('./patch.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
 const SAMPLES = 512;
 
-/** `_destroyed` is how Timeout itself knows that it fired or was cleared; without it we are off. */
-function verified() {
-  const timer = timers.setTimeout(() => {}, 1);
+/** `_destroyed` is how a Timeout records that it fired or was cleared; without it timers are not tracked. */
+function verified(wrapping) {
+  const timer = setTimeout(() => {}, 1);
   const before = timer._destroyed;
-  timers.clearTimeout(timer);
-  return before === false && timer._destroyed === true;
+  clearTimeout(timer);
+  if (before !== false || timer._destroyed !== true) throw new TypeError('timers do not show whether they are active');
+  return wrapping;
 }
 
 const timerIsLive = (timer) => timer._destroyed === false;
@@ -29,54 +30,53 @@ const crowds = {
   promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: 256 }),
 };
 
-const take = (crowd, timer, about) => crowd.take(timer, about);
+const noteTimer = (crowd) => reporting((_self, _args, timer) => {
+  if (crowd.due()) crowd.take(timer);
+});
+const noteSleep = () => reporting((_self, [delay], promise) => {
+  if (crowds.promise.due()) crowds.promise.take(promise, () => ({ delay }));
+});
 
-const patch = new SharedPatch(patchTimers);
+/**
+ * Wraps a function in all of its places, and in what `import` gives of them.
+ * @param {import('./patch.js').Wrapping} wrapping @param {object[]} owners @param {string} key
+ */
+function wrapTimers(wrapping, owners, key) {
+  // A foreign patch in one of the places may call the other.
+  if (owners.some((owner) => owner[key] !== owners[0][key])) wrapping.stacked = true;
+  const stop = wrapping.start(owners.map((owner) => [owner, key]));
+  syncBuiltinESMExports();
+  return () => {
+    stop();
+    syncBuiltinESMExports();
+  };
+}
+
+const [intervals, timeouts, sleeps, waits] = [noteTimer(crowds.interval), noteTimer(crowds.timeout), noteSleep(), noteSleep()];
+
+const tick = () =>
+  onTick((now) => {
+    for (const crowd of Object.values(crowds)) crowd.observe(now);
+  });
+
+const parts = {
+  setInterval: () => wrapTimers(verified(intervals), [timers, globalThis], 'setInterval'),
+  setTimeout: () => wrapTimers(verified(timeouts), [timers, globalThis], 'setTimeout'),
+  'timers/promises.setTimeout': () => wrapTimers(sleeps, [timersPromises], 'setTimeout'),
+  'timers/promises.scheduler': () => wrapTimers(waits, [Object.getPrototypeOf(timersPromises.scheduler)], 'wait'),
+};
+const patch = new SharedPatch(parts, tick);
 
 /** Tracks intervals and timeouts, those of node:timers/promises too. */
 function trackTimers() {
-  return new Tracker(() => {
-    observe();
-    return describeTimers();
-  }, patch.use());
-}
-
-function patchTimers() {
-  let on = verified();
-  const restores = [];
-  const wrap = (owners, key, crowd) => {
-    const original = owners[0][key];
-    const wrapped = likeness(function (...args) {
-      const timer = Reflect.apply(original, this, args);
-      if (on && crowd.due()) safely(take, crowd, timer);
-      return timer;
-    }, original);
-    for (const owner of owners) if (owner[key] === original) restores.push(replace(owner, key, wrapped));
-  };
-  wrap([timers, globalThis], 'setInterval', crowds.interval);
-  wrap([timers, globalThis], 'setTimeout', crowds.timeout);
-  const wrapPromise = (owner, key, delayAt) => {
-    const original = owner[key];
-    const wrapped = likeness(function (...args) {
-      const promise = Reflect.apply(original, this, args);
-      if (on && crowds.promise.due()) safely(take, crowds.promise, promise, () => ({ delay: args[delayAt] }));
-      return promise;
-    }, original);
-    restores.push(replace(owner, key, wrapped));
-  };
-  wrapPromise(timersPromises, 'setTimeout', 0);
-  wrapPromise(Object.getPrototypeOf(timersPromises.scheduler), 'wait', 0);
-  // `import { setTimeout } from 'node:timers'` sees the change.
-  syncBuiltinESMExports();
-  const stopTicking = onTick((now) => {
-    for (const crowd of Object.values(crowds)) crowd.observe(now);
-  });
-  return () => {
-    on = false;
-    stopTicking();
-    for (const restore of restores) restore();
-    syncBuiltinESMExports();
-  };
+  return new Tracker(
+    () => {
+      observe();
+      return describeTimers();
+    },
+    patch.use(),
+    () => patch.off,
+  );
 }
 
 /** What a site's timers are like: their delay, whether they keep the process alive, what they call. */
@@ -109,4 +109,4 @@ function describeTimers() {
   };
 }
 
-module.exports = { trackTimers, describeTimers, timerEntries: entries, isTracking: () => patch.on };
+module.exports = { trackTimers, describeTimers, timerEntries: entries, isTracking: () => patch.on, timersOff: () => patch.off };

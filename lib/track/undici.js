@@ -4,7 +4,7 @@
 
 const dc = require('node:diagnostics_channel');
 const { safely } = require('./contain.js');
-const { likeness, replace } = require('./patch.js');
+const { reporting } = require('./patch.js');
 
 const MAX_HOSTS = 256;
 /** Calls of fetch whose requests have not been made yet. */
@@ -34,14 +34,13 @@ function addSocket(host, socket) {
 }
 
 /**
- * Listens to the channels, and has fetch tell its caller: its requests are made in a later microtask.
+ * Listens to the channels.
  * @param {object} sampling
- * @param {(request: object, key: string, site?: number) => object | null} sampling.started  a request was made, by whoever is on the stack or at `site`; returns its sample
+ * @param {(request: object, key: string, site?: number) => object | null} sampling.started  a request was made, by what is on the stack or at `site`; returns its sample
  * @param {(sample: object | null, socket: object) => void} sampling.moved  the request got its socket
- * @param {(waiting: number) => number} sampling.siteOfCaller  0 unless the next request but `waiting` is to be sampled
  * @returns {() => void} what ends it
  */
-function trackUndici({ started, moved, siteOfCaller }) {
+function trackUndici({ started, moved }) {
   const handlers = {
     'undici:client:connected': ({ connectParams, socket }) => addSocket(connectParams.host, socket),
     'undici:request:create'({ request }) {
@@ -65,12 +64,9 @@ function trackUndici({ started, moved, siteOfCaller }) {
   };
   const listeners = Object.entries(handlers).map(([channel, handler]) => [channel, (message) => safely(handler, message)]);
   for (const [channel, listener] of listeners) dc.subscribe(channel, listener);
-  const restoreFetch = wrapFetch(siteOfCaller);
   return () => {
     for (const [channel, listener] of listeners) dc.unsubscribe(channel, listener);
-    restoreFetch();
     pools.clear();
-    fetches = [];
   };
 }
 
@@ -82,21 +78,27 @@ function ended({ request }) {
   else running.set(state.socket, running.get(state.socket) - 1);
 }
 
-function wrapFetch(siteOfCaller) {
-  const original = Object.getOwnPropertyDescriptor(globalThis, 'fetch')?.value;
-  if (typeof original !== 'function') return () => {};
-  const note = () => {
+/** Puts the site of the caller into `fetches`. @type {(() => void) | null} */
+let noteFetch = null;
+const wrapping = reporting((_self, [input]) => {
+  if (makesRequest(input)) noteFetch?.();
+});
+
+/**
+ * Keeps the sites of calls of fetch, whose requests are made in a later microtask.
+ * @param {(waiting: number) => number} siteOfCaller  0 unless the next request but `waiting` is to be sampled
+ * @returns {() => void} what ends it
+ */
+function trackFetch(siteOfCaller) {
+  if (globalThis.fetch === undefined) return () => {};
+  const stop = wrapping.start([[globalThis, 'fetch']]);
+  noteFetch = () => {
     if (fetches.length < MAX_FETCHES) fetches.push(siteOfCaller(fetches.length));
   };
-  let on = true;
-  const wrapped = likeness(function (...args) {
-    if (on && makesRequest(args[0])) safely(note);
-    return Reflect.apply(original, this, args);
-  }, original);
-  const restore = replace(globalThis, 'fetch', wrapped);
   return () => {
-    on = false;
-    restore();
+    stop();
+    noteFetch = null;
+    fetches = [];
   };
 }
 
@@ -127,4 +129,4 @@ function undiciPools() {
   return rows;
 }
 
-module.exports = { trackUndici, undiciPools, forgetFetches, isQueued };
+module.exports = { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued };

@@ -8,7 +8,7 @@ const { requireNative } = require('../native.js');
 const { analyze } = require('../report/analyze.js');
 const { writeReport } = require('../report/files.js');
 const { buildReport } = require('../report/report.js');
-const { reportTrackers } = require('../report/trackers.js');
+const { reportTrackers, ROWS } = require('../report/trackers.js');
 const { bytes } = require('../report/units.js');
 const { sources, suspects } = require('../track/index.js');
 const { workingDir } = require('./directories.js');
@@ -18,7 +18,7 @@ const ANALYSIS_FACTOR = 1.3;
 const ANALYSIS_BASE = 96 * 2 ** 20;
 
 /** What costs nothing to know: what is tracked. */
-const tracked = () => ({ trackers: reportTrackers(sources()), trackerSuspects: suspects() });
+const tracked = () => ({ trackers: reportTrackers(sources(ROWS)), trackerSuspects: suspects() });
 
 /** Which process this is. */
 const identity = () => ({

@@ -104,7 +104,7 @@ class Watcher extends EventEmitter {
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
       if (this.#options.signal !== undefined) this.#awaitSignal(this.#options.signal);
       if (this.#options.sampling) this.#allocation.start();
-      if (this.#options.track) this.#tracker = require('../track/index.js').trackAll();
+      if (this.#options.track) this.#track();
       this.#publishAnnex();
       if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
       // The primary of a cluster may ask.
@@ -204,6 +204,11 @@ class Watcher extends EventEmitter {
     } catch (error) {
       if (!this.#stopped) this.#fail(error);
     }
+  }
+
+  #track() {
+    this.#tracker = require('../track/index.js').trackAll();
+    for (const { kind, part, reason } of this.#tracker.off) this.#notes.push(`${kind} are not tracked by ${part}: ${reason}.`);
   }
 
   #awaitSignal(signal) {
