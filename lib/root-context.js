@@ -47,16 +47,21 @@ function verified() {
   }
 }
 
-/** The domain module enters `process.domain` in whatever is made while it is set. */
+/** The domain module enters `process.domain` in whatever is made while it is set, and `active` in emitters. */
 function withoutDomain(run) {
   const holder = /** @type {{ domain?: unknown }} */ (process);
   const { domain } = holder;
   if (!domain) return run();
+  /** Loaded already: it is what sets `process.domain`. */
+  const domains = /** @type {{ active?: unknown }} */ (require('node:domain'));
+  const { active } = domains;
   holder.domain = undefined;
+  domains.active = undefined;
   try {
     return run();
   } finally {
     holder.domain = domain;
+    domains.active = active;
   }
 }
 

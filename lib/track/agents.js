@@ -2,7 +2,7 @@
 // Sockets in the agents of http and https, and of undici, by host: free, in use, queued. The agents are
 // those that requests were made with; the site is that of the request.
 
-const http = require('node:http');
+const { inRootContext } = require('../root-context.js');
 const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
@@ -12,8 +12,10 @@ const { SharedPatch } = require('./shared-patch.js');
 const { onTick } = require('./tick.js');
 const { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued } = require('./undici.js');
 
-/** Loaded by who tracks agents: with all of TLS and node:crypto it is most of what a plain service would load for us. */
-const https = () => require('node:https');
+/** Loading it makes an agent, which would be bound to the domain of the request that happens to load it. */
+const http = inRootContext(() => require('node:http'));
+/** Loaded when agents are tracked: with all of TLS and node:crypto it is most of what a plain service would load for us. */
+const https = () => inRootContext(() => require('node:https'));
 
 const MAX_AGENTS = 1024;
 const MAX_HOSTS = 256;
