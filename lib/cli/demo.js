@@ -15,6 +15,7 @@ const EXAMPLES = path.join(__dirname, '../../examples');
 /** Requests a second; with the example's sessions about 1.5 MB/s are left behind. */
 const RATE = 250;
 const WINDOW_MS = 20_000;
+const INTERVAL_MS = 500;
 const LEAKY_MS = 60_000;
 const MENDED_MS = 45_000;
 /** A small heap, so that a minute is enough to see where it ends. */
@@ -39,12 +40,12 @@ async function phase(script, ms, io, dir) {
   let progress;
   const started = Date.now();
   const supervisor = new Supervisor({
-    script,
-    args: [],
-    execArgv: [`--max-old-space-size=${HEAP_MB}`],
+    file: process.execPath,
+    args: [`--max-old-space-size=${HEAP_MB}`, script],
+    interval: INTERVAL_MS,
     duration: ms,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...io.env, PLIMSOLL_WINDOW: String(WINDOW_MS), PLIMSOLL_INTERVAL: '500', PLIMSOLL_DIR: dir, PLIMSOLL_SNAPSHOT_ON: 'suspect,leak', PLIMSOLL_COOLDOWN: '0', PLIMSOLL_LIMIT: '512m' },
+    env: { ...io.env, PLIMSOLL_WINDOW: String(WINDOW_MS), PLIMSOLL_INTERVAL: String(INTERVAL_MS), PLIMSOLL_DIR: dir, PLIMSOLL_SNAPSHOT_ON: 'suspect,leak', PLIMSOLL_COOLDOWN: '0', PLIMSOLL_LIMIT: '512m' },
     say: (line) => tell(io.stdout, line, '  '),
     show: () => {}, // the report at the end is the same, and whole
     onSpawn(child) {

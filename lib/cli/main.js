@@ -28,14 +28,18 @@ function parse(name, command, args) {
     const { values, positionals } = parseArgs({ args: withValues(args.slice(0, split), options), options: known, allowPositionals: true, strict: true });
     return { values, positionals: [...positionals, ...args.slice(split)], options };
   } catch (error) {
-    throw new UsageError(complaint(name, error, options));
+    throw new UsageError(complaint(name, command, args, error, options));
   }
 }
 
 /** What is wrong with the arguments, and what was probably meant. */
-function complaint(name, { code, message }, options) {
+function complaint(name, { startsNode = false, usage }, args, { code, message }, options) {
   const flag = /'(?:-\w, )?(--?[^'\s]+)/.exec(message)?.[1] ?? '';
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    if (startsNode && isOfNode(flag)) {
+      const from = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+      return `${flag} is an option of node: plimsoll ${name} ${usage.split(' ', 1)[0]} node ${args.slice(from).join(' ')}`;
+    }
     const meant = suggest(flag, Object.keys(options).map((known) => `--${known}`));
     return `unknown option ${flag}${meant ? `; did you mean ${meant}?` : `; plimsoll ${name} --help lists them.`}`;
   }
@@ -43,6 +47,10 @@ function complaint(name, { code, message }, options) {
   if (option === undefined) return message;
   return option.type === 'string' ? `${flag} needs a value: ${flag} ${option.value}.` : `${flag} takes no value.`;
 }
+
+/** Options of Node that NODE_OPTIONS does not take. */
+const OF_NODE_ALONE = new Set(['-e', '--eval', '-p', '--print', '-c', '--check', '--test', '--watch', '--env-file', '--run']);
+const isOfNode = (flag) => OF_NODE_ALONE.has(flag) || process.allowedNodeEnvironmentFlags.has(flag);
 
 /** An option's `optional` is what a word after it must look like to be its value; without one the value is ''. */
 function withValues(args, options) {

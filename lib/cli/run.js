@@ -6,6 +6,8 @@ const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions, spelt } =
 const { PlimsollTypeError } = require('../errors.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
+const { printable } = require('../report/words.js');
+const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
 const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
@@ -76,6 +78,12 @@ function filesFor({ json, html }, report, at) {
   return { json: fileFor(json), html: fileFor(html) };
 }
 
+/** `pid 19211 (node server.js)`, `pid 19211, thread 2 (node server.js)` */
+function nameOf({ pid, threadId, process: { argv0, script } }) {
+  const command = [argv0 ?? 'node', script].filter(Boolean).map((word) => path.basename(word)).join(' ');
+  return `pid ${pid}${threadId ? `, thread ${threadId}` : ''} (${printable(command)})`;
+}
+
 /** What is to be expected: ` for 2 min; a verdict takes 30 s at least.` */
 function plan({ duration, window, interval }) {
   const least = `a verdict takes ${words(window)} at least`;
@@ -87,8 +95,8 @@ function plan({ duration, window, interval }) {
 }
 
 async function run(values, positionals, io) {
-  const [script, ...args] = positionals[0] === '--' ? positionals.slice(1) : positionals;
-  if (script === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
+  const command = positionals[0] === '--' ? positionals.slice(1) : positionals;
+  if (command.length === 0) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
   const view = viewOf(io.stderr, io.env);
   const say = values.quiet ? () => {} : (line) => tell(io.stderr, line);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
@@ -97,18 +105,20 @@ async function run(values, positionals, io) {
   const duration = durationOf(values.duration);
   await checkFiles(values);
   const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
-  const { exit, reports } = await new Supervisor({ script, args, env, duration, onSpawn, say, show }).run();
+  const { exit, reports, lost, unwatched } = await new Supervisor({ ...programOf(command, { env }), env, duration, interval, onSpawn, say, show }).run();
   const failures = [];
   for (const [at, report] of reports.entries()) {
     const files = await writeFiles(report, filesFor(values, report, at));
     failures.push(...files.failures);
-    if (at === 0 || report.verdict.state === 'leak') show(report, files.written);
+    const isShown = at === 0 || report.verdict.state === 'leak';
+    if (reports.length > 1) say(`${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`);
+    if (isShown) show(report, files.written);
   }
-  if (reports.length === 0) tell(io.stderr, 'the program ended before anything could be observed.');
+  if (reports.length === 0 && unwatched.length === 0) tell(io.stderr, 'the program ended before anything could be observed.');
   const slow = reports.find((report) => report.verdict.state === 'slow');
   if (slow) say(`growth is judged against the room below the limit, ${bytes(slow.verdict.limitBytes)} here: a smaller --limit or a longer --duration has slow growth named.`);
   for (const { message } of failures) tell(io.stderr, message);
-  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(failures.length > 0);
+  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(lost || failures.length > 0);
 }
 
 module.exports = {
@@ -119,5 +129,6 @@ module.exports = {
   options,
   positionals: true,
   stopAtPositional: true,
+  startsNode: true,
   run,
 };

@@ -4,108 +4,133 @@
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
-const { pathToFileURL } = require('node:url');
-const { requireNative } = require('../native.js');
 const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
+const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
+const { RunDirectory, namesIn } = require('./run-directory.js');
+const { Signals } = require('./signals.js');
+const { States, POLL_MS } = require('./states.js');
 
-const REGISTER = pathToFileURL(path.join(__dirname, '../../register.js')).href;
+const REGISTER = path.join(__dirname, '../../register.js');
 const GRACE_MS = 10_000;
-const POLL_MS = 500;
+/** How often the processes of the run are looked for. */
+const FAMILY_MS = 2000;
+/** How long a process may take to publish its first state. */
+const START_MS = 3000;
 /** How long a snapshot that is being written is waited for: at the end of the duration, and where the program is dead. */
 const EVIDENCE_MS = 20_000;
 const LAST_EVIDENCE_MS = 120_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
-
-/** Isolates that ended before the program did, and whose reports are made all the same: those that matter most. */
-const MOST_ENDED = 16;
-
-/** Likeliest to matter first; within a state, the sooner the limit is reached. */
-const ORDER = ['leak', 'suspect', 'fragmentation', 'slow', 'filling', 'follows-load', 'warming', 'steady', 'too-early'];
+/** What of a verdict is said while the program runs. */
+const SAID = new Set(['leak', 'suspect', 'steady', 'warming', 'follows-load']);
 
 class Supervisor {
   #options;
-  #dir;
+  #directory;
   #child;
+  #states;
+  /** @type {Family | undefined} */
+  #family;
   #byUs = false;
   #running = true;
-  /** States by the names of their files, and of those isolates that have ended. */
-  #states = new Map();
-  #ended = [];
+  #timers = new Set();
   /** Analyses by the paths they are of: promises, so that none is begun twice. */
   #analyses = new Map();
   #announced = new Map();
+  /** What was said of Node processes of the run without a state, by pid and start. @type {Map<string, string>} */
+  #unwatched = new Map();
 
   /**
-   * @param {{script: string, args: string[], env: Record<string, string>, duration: number, stdio?: any,
-   *   execArgv?: string[], onSpawn?: (child: import('node:child_process').ChildProcess) => void,
+   * @param {{file: string, args: string[], env: Record<string, string>, duration: number, interval: number, stdio?: any,
+   *   onSpawn?: (child: import('node:child_process').ChildProcess) => void,
    *   say: (line: string) => void, show: (report: any) => void}} options
    */
   constructor(options) {
     this.#options = options;
-    requireNative();
-    this.#dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-run-'));
+    this.#directory = new RunDirectory();
+    this.#states = new States(this.#directory, options.interval);
   }
 
   async run() {
     const { duration, say } = this.#options;
-    const timers = [];
-    const handlers = [];
+    // Before there is a program: a signal at that moment would end us, and leave it to itself.
+    const signals = new Signals((signal, isOurs) => this.#onSignal(signal, isOurs));
     try {
-      // Before there is a program: a signal at that moment would end us, and leave it to itself.
-      for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) {
-        // A terminal's Ctrl-C reaches the application by itself; what reaches only us is passed on.
-        const forward = () => (signal !== 'SIGINT' || !process.stdin.isTTY) && this.#child?.kill(signal);
-        process.on(signal, forward);
-        handlers.push([signal, forward]);
-      }
       const ended = this.#spawn();
-      timers.push(setInterval(() => this.#poll(), POLL_MS));
-      if (duration > 0) {
-        timers.push(setTimeout(() => this.#end(timers, Date.now() + EVIDENCE_MS), duration));
-      }
+      this.#every(POLL_MS, () => this.#poll());
+      this.#every(FAMILY_MS, () => this.#lookForUnwatched());
+      if (duration > 0) this.#after(duration, () => this.#end(Date.now() + EVIDENCE_MS));
       const { code, signal } = await ended;
-      timers.forEach(clearTimeout);
+      this.#clearTimers();
       this.#running = false;
       this.#poll();
+      this.#states.freeze();
+      this.#lookForUnwatched();
       const exit = { code, signal, byUs: this.#byUs };
       if (!this.#byUs && (signal !== null || code !== 0)) say(`the program ended with ${signal ?? `code ${code}`}.`);
-      return { exit, reports: await this.#reports(exit) };
+      await this.#family.end(GRACE_MS);
+      this.#poll();
+      return { exit, ...(await this.#reports(exit)), unwatched: [...this.#unwatched.values()] };
     } catch (error) {
-      // Without us nobody would end it after the duration.
+      // Nothing else would end it after the duration.
       this.#child?.kill('SIGTERM');
       throw error;
     } finally {
-      timers.forEach(clearTimeout);
-      for (const [signal, forward] of handlers) process.off(signal, forward);
-      fs.rmSync(this.#dir, { recursive: true, force: true });
+      this.#clearTimers();
+      signals.release();
+      this.#directory.remove();
     }
+  }
+
+  #after(ms, step) {
+    this.#timers.add(setTimeout(step, ms));
+  }
+
+  #every(ms, step) {
+    this.#timers.add(setInterval(step, ms));
+  }
+
+  #clearTimers() {
+    this.#timers.forEach(clearTimeout);
+    this.#timers.clear();
+  }
+
+  /** What ends the program ends the judgement too: what it frees on its way out says nothing of the time before. */
+  #onSignal(signal, isOurs) {
+    if (Signals.ENDING.has(signal) && this.#running && !this.#states.isFrozen) {
+      this.#poll();
+      this.#states.freeze();
+      // A daemon takes SIGHUP as a request to read its configuration again, and runs on.
+      if (signal === 'SIGHUP') this.#after(GRACE_MS, () => this.#byUs || this.#states.thaw());
+    }
+    if (isOurs) this.#child?.kill(signal);
   }
 
   /** At the end of the duration; a snapshot that is being written is worth a short wait. */
-  #end(timers, deadline) {
+  #end(deadline) {
     this.#poll();
-    if ([...this.#states.values()].some((state) => state.annex?.taking) && Date.now() < deadline) {
-      timers.push(setTimeout(() => this.#end(timers, deadline), POLL_MS));
+    this.#states.freeze();
+    this.#states.adoptLeaks();
+    if (this.#states.isTaking && Date.now() < deadline) {
+      this.#after(POLL_MS, () => this.#end(deadline));
       return;
     }
+    this.#lookForUnwatched();
     this.#byUs = true;
     this.#child.kill('SIGTERM');
-    timers.push(setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS));
+    this.#after(GRACE_MS, () => this.#child.kill('SIGKILL'));
   }
 
   #spawn() {
-    const { script, args, env, stdio = 'inherit', execArgv = [], onSpawn } = this.#options;
-    const nodeOptions = [env.NODE_OPTIONS, `--import=${REGISTER}`].filter(Boolean).join(' ');
-    this.#child = spawn(process.execPath, [...execArgv, script, ...args], {
-      stdio,
-      env: { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN: String(process.pid), PLIMSOLL_RUN_DIR: this.#dir },
-    });
+    const { file, args, env, stdio = 'inherit', onSpawn } = this.#options;
+    // By --require: on Node 20 an --import sends CommonJS through the loader of modules, past the hooks of `require`.
+    const nodeOptions = [env.NODE_OPTIONS, `--require=${inNodeOptions(REGISTER)}`].filter(Boolean).join(' ');
+    this.#child = spawn(file, args, { stdio, env: { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN_DIR: this.#directory.path } });
+    this.#family = new Family(this.#child.pid ?? 0, this.#directory.path);
     onSpawn?.(this.#child);
     return new Promise((resolve, reject) => {
       this.#child.once('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_SPAWN', `the program could not be started (${cause.message}).`, { cause })));
@@ -114,41 +139,38 @@ class Supervisor {
   }
 
   #poll() {
-    for (const name of namesIn(this.#dir)) {
-      const file = path.join(this.#dir, name);
-      // Asked before it is read: what it reads is then the last that a dead process wrote.
-      const alive = isAlive(Number.parseInt(name, 10));
-      // The preload opens the file by its own pid; it does not exist before.
-      const state = readState(file);
-      if (state === null) continue;
-      this.#states.set(name, state);
+    const main = `${this.#child?.pid}.0.state`;
+    for (const [name, state] of this.#states.poll((each) => this.#running && each !== main)) {
+      if (this.#states.isFrozen) continue;
       this.#announce(name, state);
       const paths = state.annex?.diagnosis ?? [];
       if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join())) this.#early(state, paths);
-      const early = this.#running && name !== `${this.#child.pid}.0.state`;
-      if (early && (state.ended || !alive)) this.#retire(name, file);
     }
   }
 
-  /** Nobody writes there any more, and the program goes on. A service may start a thread for each task: files and states of what has ended must not pile up. */
-  #retire(name, file) {
-    fs.rmSync(file, { force: true });
-    this.#ended.push(this.#states.get(name));
-    this.#states.delete(name);
-    this.#announced.delete(name);
-    if (this.#ended.length > MOST_ENDED) this.#ended = this.#ended.toSorted(byWeight).slice(0, MOST_ENDED);
+  /** Names each Node process of the run that publishes no state, and has run for long enough to have begun. */
+  #lookForUnwatched() {
+    for (const { pid, start, ageMs } of this.#family.members({ root: true })) {
+      const key = `${pid}.${start}`;
+      if (ageMs < START_MS || this.#unwatched.has(key) || this.#states.has(`${pid}.0.state`) || !isNode(pid)) continue;
+      const line = `pid ${pid} (${commandOf(pid)}) is not watched: ${whyUnwatched(pid)}.`;
+      this.#unwatched.set(key, line);
+      this.#options.say(line);
+    }
   }
 
   #announce(name, { verdict, watchedMs, pid, annex }) {
-    const before = this.#announced.get(name) ?? { state: 'too-early', taken: 0 };
-    const taken = annex?.snapshots?.length ?? 0;
-    if (verdict.state !== before.state && ['leak', 'suspect', 'steady', 'warming', 'follows-load'].includes(verdict.state)) {
+    const before = this.#announced.get(name);
+    const { state, taken } = before ?? { state: 'too-early', taken: 0 };
+    const snapshots = annex?.snapshots ?? [];
+    if (before === undefined && pid !== this.#child?.pid && name.endsWith('.0.state')) this.#options.say(`watching pid ${pid} (${commandOf(pid)}), which the program has started.`);
+    if (verdict.state !== state && SAID.has(verdict.state)) {
       this.#options.say(`pid ${pid}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`);
     }
-    for (const snapshot of (annex?.snapshots ?? []).slice(before.taken)) {
+    for (const snapshot of snapshots.slice(taken)) {
       this.#options.say(`pid ${pid}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
     }
-    this.#announced.set(name, { state: verdict.state, taken });
+    this.#announced.set(name, { state: verdict.state, taken: snapshots.length });
   }
 
   /** Shows what is known as soon as the evidence is whole; the last word is said at the end. */
@@ -168,66 +190,49 @@ class Supervisor {
   }
 
   async #reports(exit) {
-    const states = [...this.#states.values(), ...this.#ended].toSorted(byWeight);
     const reports = [];
-    for (const state of states) {
-      const paths = await evidenceOf(state, exit);
+    for (const { state, lost } of this.#states.all()) {
+      const paths = await evidenceOf(state, () => this.#family.isSnapshotting());
       const notes = [];
       let analysis;
-      if (paths.length > 0 && (['leak', 'suspect'].includes(state.verdict.state) || exit.signal === 'SIGABRT')) {
+      if (paths.length > 0) {
         if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
       }
-      reports.push({ ...buildReport({ state, analysis, exit, notes }), threadId: state.threadId });
+      const judged = lost ? withoutVerdict(state, this.#directory.exists) : state;
+      if (lost) notes.unshift(judged.verdict.explanation);
+      if (reports.length === 0) notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
+      reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
-    return reports;
+    return { reports, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
   }
 }
 
-function byWeight(a, b) {
-  const order = ORDER.indexOf(a.verdict.state) - ORDER.indexOf(b.verdict.state);
-  return order || (a.verdict.msToLimit ?? Infinity) - (b.verdict.msToLimit ?? Infinity) || a.pid - b.pid || a.threadId - b.threadId;
+/** Quoted where NODE_OPTIONS would split it. */
+const inNodeOptions = (file) => (/[\s"\\]/.test(file) ? `"${file.replaceAll(/["\\]/g, '\\$&')}"` : file);
+
+/** A state whose figures stood still before the end: what happened since then is not known. */
+function withoutVerdict(state, isThere) {
+  const why = isThere ? 'it was stopped, or its sampler ended' : "the run's state directory was removed";
+  const explanation = `The figures of pid ${state.pid} end ${words(state.watchedMs)} after its start, before the run did: ${why}. No verdict is given from them.`;
+  const none = { state: 'too-early', bytesPerMinute: null, msToLimit: null };
+  const channels = state.verdict.channels.map((channel) => ({ ...channel, ...none }));
+  return { ...state, verdict: { ...state.verdict, ...none, channel: null, limitBytes: null, explanation, channels } };
 }
 
 /**
  * The snapshots to read: those of the diagnosis, and what the process left when it was about to run
  * out of heap, which it could not tell any more. A child may still be writing that one.
+ * @param {any} state @param {() => boolean} isWriting
  */
-async function evidenceOf({ pid, annex }, exit) {
+async function evidenceOf({ pid, annex, ended }, isWriting) {
   const taken = (annex?.diagnosis ?? []).filter((file) => fs.existsSync(file));
-  // V8 ends a process that is out of heap by abort().
-  if (taken.length >= COMPLETE || annex === null || exit.signal !== 'SIGABRT') return taken;
+  if (taken.length >= COMPLETE || !annex || ended) return taken;
   const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot(\\.partial)?$`);
   const listed = () => namesIn(annex.dir).filter((name) => own.test(name));
-  for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')); waited += POLL_MS) await delay(POLL_MS);
+  for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')) && isWriting(); waited += POLL_MS) await delay(POLL_MS);
   const left = listed().filter((name) => !name.endsWith('.partial')).map((name) => path.join(annex.dir, name));
   return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
-}
-
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error.code !== 'ESRCH';
-  }
-}
-
-/** A cleaner of temporary files may have been there. */
-function namesIn(dir) {
-  try {
-    return fs.readdirSync(dir);
-  } catch {
-    return [];
-  }
-}
-
-function readState(file) {
-  try {
-    const json = requireNative().readState(file);
-    return json === null ? null : JSON.parse(json);
-  } catch {
-    return null; // being written, or not one of ours: the next poll sees it
-  }
 }
 
 module.exports = { Supervisor };

@@ -11,9 +11,13 @@ const NOT_A_SERVICE = /^(npm|npx|yarn|yarnpkg|pnpm|pnpx|corepack)(-cli)?(\.[cm]?
 /** Who runs a service under `plimsoll run` waits for the evidence: the snapshot's child may work. */
 const DIAGNOSIS_NICE = 5;
 
+/** From SIGTERM to SIGKILL, where the run has gone. */
+const GRACE_MS = 10_000;
+
 function register(env = process.env) {
-  if (env.PLIMSOLL_DISABLE === '1' || NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
-  if (env.PLIMSOLL_RUN !== undefined && !belongsToRun(env)) return undefined;
+  if (env.PLIMSOLL_DISABLE === '1') return undefined;
+  if (env.PLIMSOLL_RUN_DIR !== undefined && isMainThread) endWithRun(env.PLIMSOLL_RUN_DIR);
+  if (NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
   try {
     const { optionsFromEnv } = require('../options.js');
     const { watch, INTERNAL } = require('./watcher.js');
@@ -27,9 +31,13 @@ function register(env = process.env) {
   }
 }
 
-/** `plimsoll run` watches the application's main process, its worker threads and cluster children. */
-function belongsToRun(env) {
-  return !isMainThread || String(process.ppid) === env.PLIMSOLL_RUN || require('node:cluster').isWorker;
+/** Ends this process when `plimsoll run` is gone, also by kill -9. */
+function endWithRun(dir) {
+  try {
+    require('../native.js').requireNative().endWithRun(dir, GRACE_MS);
+  } catch {
+    // The run is over, or the platform has no locks: the process runs on without it.
+  }
 }
 
-module.exports = { register };
+module.exports = { register, NOT_A_SERVICE };

@@ -9,4 +9,5 @@ pub mod malloc;
 pub mod memory;
 pub mod process;
 mod pseudo_file;
+pub mod tether;
 pub mod thread;

@@ -1,0 +1,139 @@
+'use strict';
+// The processes of a run: the program, and everything below it. By procfs; elsewhere only the program itself is known.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
+const { NOT_A_SERVICE } = require('../watch/register.js');
+
+const POLL_MS = 50;
+/** USER_HZ, which is 100 on each Linux that Node runs on. */
+const TICK_MS = 10;
+/** What a forked snapshot child calls itself (src/snapshot/fork/child.rs): it ends by itself, with the evidence. */
+const SNAPSHOT = 'plimsoll-snap';
+const LONGEST_COMMAND = 80;
+
+function read(pid, name) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** @returns {{pid: number, parent: number, start: string, ageMs: number, name: string, isZombie: boolean} | null} null where it has ended */
+function statOf(pid) {
+  // The name is in parentheses, and may hold some itself; after it, by proc(5): state, parent, ... start in ticks since boot.
+  const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(read(pid, 'stat')) ?? [];
+  if (rest === undefined) return null;
+  const fields = rest.split(' ');
+  return { pid, parent: Number(fields[1]), start: fields[19], ageMs: os.uptime() * 1000 - Number(fields[19]) * TICK_MS, name, isZombie: fields[0] === 'Z' };
+}
+
+/** Each process of the system that can be seen. */
+function everyProcess() {
+  try {
+    return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => statOf(Number(name))).filter((each) => each !== null && !each.isZombie);
+  } catch {
+    return [];
+  }
+}
+
+function exeOf(pid) {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return '';
+  }
+}
+
+/** The command of a process, `node server.js`: without what comes after the script, which may hold secrets. */
+function commandOf(pid) {
+  const [program, ...args] = read(pid, 'cmdline').split('\0').filter(Boolean);
+  if (program === undefined) return '';
+  const script = args.findIndex((arg) => !arg.startsWith('-'));
+  const flags = args.slice(0, script === -1 ? undefined : script).map((flag) => flag.split('=')[0]);
+  const isCode = flags.some((flag) => ['-e', '-p', '-pe', '--eval', '--print', '-c'].includes(flag));
+  const words = [path.basename(program), ...flags, ...(script === -1 || isCode ? [] : [args[script]])].join(' ');
+  return words.length > LONGEST_COMMAND ? `${words.slice(0, LONGEST_COMMAND)}…` : words;
+}
+
+class Family {
+  #root;
+  #mark;
+  /** Those seen so far: an environment of its own and a parent that has ended hide one from then on. */
+  #seen = new Map();
+
+  /** @param {number} root pid of the program @param {string} dir the state directory, which the environment of each names */
+  constructor(root, dir) {
+    this.#root = root;
+    this.#mark = `PLIMSOLL_RUN_DIR=${dir}`;
+  }
+
+  /** Those that run now, without snapshots that are being written; the program itself with `root`. */
+  members({ root = false } = {}) {
+    const all = everyProcess();
+    const below = new Set([this.#root]);
+    // A parent may come after its child.
+    for (let size = 0; size !== below.size; ) {
+      size = below.size;
+      for (const { pid, parent } of all) if (below.has(parent)) below.add(pid);
+    }
+    const found = all.filter((each) => (root || each.pid !== this.#root) && each.pid !== process.pid && (below.has(each.pid) || this.#seen.get(each.pid) === each.start || this.#isMarked(each.pid)));
+    this.#seen = new Map(found.map(({ pid, start }) => [pid, start]));
+    return found.filter(({ name }) => name !== SNAPSHOT);
+  }
+
+  /** Whether a forked child writes a snapshot; where there is no procfs it may. */
+  isSnapshotting() {
+    const all = everyProcess();
+    return all.length === 0 || all.some(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid));
+  }
+
+  #isMarked(pid) {
+    return read(pid, 'environ').split('\0').includes(this.#mark);
+  }
+
+  /** Ends those that run, SIGTERM first. New ones may come meanwhile. @param {number} graceMs */
+  async end(graceMs) {
+    const told = new Set();
+    const deadline = performance.now() + graceMs;
+    for (let left = this.members(); left.length > 0; left = this.members()) {
+      const late = performance.now() > deadline;
+      for (const { pid, start } of left) {
+        if (!late && told.has(`${pid}.${start}`)) continue;
+        told.add(`${pid}.${start}`);
+        signal(pid, late ? 'SIGKILL' : 'SIGTERM');
+      }
+      if (performance.now() > deadline + graceMs) return; // not even SIGKILL reaches them
+      await delay(POLL_MS);
+    }
+  }
+}
+
+/** Whether a process of the run is a Node whose memory is that of a service. npm calls itself `npm start`. */
+function isNode(pid) {
+  const exe = exeOf(pid);
+  if (exe !== process.execPath && path.basename(exe) !== 'node') return false;
+  return !read(pid, 'cmdline').split(/[\0 ]/, 3).some((word) => NOT_A_SERVICE.test(path.basename(word)));
+}
+
+/** Why a Node process of the run is not watched, as far as its environment tells. */
+function whyUnwatched(pid) {
+  const env = read(pid, 'environ').split('\0');
+  if (env.includes('PLIMSOLL_DISABLE=1')) return 'PLIMSOLL_DISABLE=1 is set';
+  const options = env.find((each) => each.startsWith('NODE_OPTIONS='));
+  if (!options?.includes('register.js')) return 'it was started without the NODE_OPTIONS of this run';
+  return 'plimsoll did not load there';
+}
+
+function signal(pid, name) {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended.
+  }
+}
+
+module.exports = { Family, commandOf, isNode, whyUnwatched };
