@@ -19,6 +19,11 @@ test('BoundedMap meets test262 but for what is documented', () => {
   for (const word of ['groupBy', 'realm', 'toStringTag']) assert.match(page, new RegExp(word));
 });
 
+test('the same holds with iterations left open in every state of the map', () => {
+  const open = ours(true);
+  assert.deepEqual(open.map(({ name, why }) => [name, why]), results.map(({ name, why }) => [name, why]));
+});
+
 test('the expectations are true of the Map of this Node, as far as it has the methods', () => {
   const other = names(({ native }) => native !== null).filter((name) => !LACKING.some((method) => name.split('/').includes(method)));
   assert.deepEqual(other, []);

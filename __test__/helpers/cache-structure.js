@@ -5,14 +5,15 @@ const { SIZE, BYTES, CAPACITY } = require('../../lib/cache/registry.js');
 
 /** Asserts everything that must hold of a BoundedMap between any two operations. */
 exports.checkStructure = function checkStructure(map) {
-  const { index, find, keys, values, policy, record, expiry, endings, nextExpiry, sizes, free, used, slots } = structureOf(map);
+  const { index, order, find, keys, values, policy, record, expiry, endings, nextExpiry, sizes, free, used, slots } = structureOf(map);
   assert.equal(index.size, used - free.length, 'each slot in use is in the index, once');
   assert.ok(used <= slots);
   assert.equal(record[SIZE], index.size);
   assert.ok(index.size <= record[CAPACITY]);
 
   assert.equal([...policy.slots()].length, index.size);
-  const taken = [...index.values()];
+  const taken = [...order.slots()];
+  assert.equal(taken.length, index.size);
   assert.equal(new Set([...taken, ...free]).size, used, 'no slot is both taken and free');
   assert.deepEqual(new Set(policy.slots()), new Set(taken), 'the policy knows the same slots');
   let bytes = 0;

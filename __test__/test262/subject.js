@@ -6,14 +6,32 @@ const path = require('node:path');
 const CACHE = path.join(__dirname, '..', '..', 'lib', 'cache');
 const OUT_OF_REACH = { max: 2 ** 23, name: 'test262' };
 
-function boundedMap() {
+/** @param {boolean} [open] whether iterations of each map are left open at each of its states */
+function boundedMap(open = false) {
   for (const file of Object.keys(require.cache)) if (file.startsWith(CACHE)) delete require.cache[file];
+  if (open) leaveOpen(require(path.join(CACHE, 'order.js')));
   const { BoundedMap } = require(path.join(CACHE, 'bounded-map.js'));
   const Map = new Proxy(BoundedMap, {
     construct: (target, [iterable], newTarget) => Reflect.construct(target, [iterable, OUT_OF_REACH], newTarget === Map ? target : newTarget),
   });
   Object.defineProperty(BoundedMap.prototype, 'constructor', { value: Map, writable: true, enumerable: false, configurable: true });
   return Map;
+}
+
+/** Has a cursor begin at each change of an order, and one of those that are open move on. */
+function leaveOpen({ Order, Cursor }) {
+  const open = new WeakMap();
+  for (const name of ['add', 'remove', 'clear', 'renumber']) {
+    const change = Order.prototype[name];
+    Order.prototype[name] = function (...given) {
+      const cursors = open.get(this) ?? [];
+      open.set(this, cursors);
+      cursors.push(new Cursor(this));
+      change.apply(this, given);
+      cursors.push(new Cursor(this));
+      cursors[(7 * cursors.length) % 11 % cursors.length].next();
+    };
+  }
 }
 
 /** This Node's own Map, judged and then as it was: some expectations change its prototype. */

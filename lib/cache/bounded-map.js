@@ -6,10 +6,11 @@ const { Adaptive } = require('./adaptive.js');
 const { Lru } = require('./lru.js');
 const { KeyTable, isInt32, MISS } = require('./key-table.js');
 const { MapIndex } = require('./map-index.js');
-const { SlotIterator, SKIP } = require('./iterator.js');
+const { iteratorClass, END } = require('./iterator.js');
 const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
 const { cells, widen, normal } = require('./columns.js');
 const { ExpiryColumn } = require('./expiry-column.js');
+const { Order, Cursor, NONE } = require('./order.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
 const sweeper = require('./sweeper.js');
@@ -20,7 +21,7 @@ const FIRST_SLOTS = 16;
 const SLOTS_SEARCHED_PER_MS = 1000;
 
 /** How iterators, the sweeper, and tests of the structure look inside. */
-let readEntry, readKey, readValue, structureOf, sweepOne;
+let advance, structureOf, sweepOne;
 
 /**
  * A Map with a bound.
@@ -31,9 +32,11 @@ let readEntry, readKey, readValue, structureOf, sweepOne;
  */
 class BoundedMap {
   #keys = cells(0);
+  /** The slots in insertion order. */
+  #order = new Order();
   /** Tables of our own while all keys are int32, or all strings, found out by itself; a Map otherwise. One of them is the index. */
   /** @type {KeyTable | null} */
-  #ints = new KeyTable('int32', this.#keys);
+  #ints = new KeyTable('int32', this.#keys, this.#order);
   /** @type {KeyTable | null} */
   #strings = null;
   /** @type {MapIndex | null} */
@@ -142,17 +145,23 @@ class BoundedMap {
     return true;
   }
 
+  /** Gives back the columns too, as a Map does: what was large is not cleared cell by cell again. */
   clear() {
+    if (this.#slots === 0) return;
     const gone = [];
-    if (this.#onEvict !== undefined) for (const slot of this.#index.values()) this.#note(gone, slot, 'clear');
-    this.#index.clear();
+    if (this.#onEvict !== undefined) for (const slot of this.#order.slots()) this.#note(gone, slot, 'clear');
+    this.#keys = cells(0);
+    this.#values = cells(0);
+    this.#order.clear();
+    this.#use(new KeyTable('int32', this.#keys, this.#order));
     this.#policy.clear();
-    this.#keys.fill(undefined);
-    this.#values.fill(undefined);
-    this.#sizes?.fill(0);
-    this.#expiry?.fill(Infinity);
+    if (this.#sizes !== null) this.#sizes = new Float64Array(0);
+    if (this.#endings !== null) {
+      this.#endings = new ExpiryColumn();
+      this.#growExpiry(0);
+    }
     this.#free = [];
-    this.#used = 0;
+    this.#used = this.#slots = 0;
     this.#record[SIZE] = this.#size = 0;
     this.#record[BYTES] = 0;
     this.#nextExpiry = this.#nextSince = Infinity;
@@ -180,21 +189,22 @@ class BoundedMap {
 
   forEach(callback, thisArg = undefined) {
     checkCallable(callback);
-    for (const slot of this.#index.values()) {
-      if (!this.#isDue(slot)) callback.call(thisArg, this.#values[slot], this.#keys[slot], this);
+    const cursor = new Cursor(this.#order);
+    for (let slot = cursor.next(); slot !== NONE; slot = cursor.next()) {
+      if (this.#expiry === null || !this.#isOver(slot)) callback.call(thisArg, this.#values[slot], this.#keys[slot], this);
     }
   }
 
   entries() {
-    return new SlotIterator(this.#index.values(), this, readEntry);
+    return new SlotIterator(this, new Cursor(this.#order), 'entries');
   }
 
   keys() {
-    return new SlotIterator(this.#index.values(), this, readKey);
+    return new SlotIterator(this, new Cursor(this.#order), 'keys');
   }
 
   values() {
-    return new SlotIterator(this.#index.values(), this, readValue);
+    return new SlotIterator(this, new Cursor(this.#order), 'values');
   }
 
   stats() {
@@ -250,9 +260,9 @@ class BoundedMap {
 
   #changeIndex(key) {
     if (this.#size > 0) this.#moveTo(new MapIndex(this.#keys));
-    else if (typeof key === 'string') this.#moveTo(new KeyTable('string', this.#keys));
-    else if (isInt32(key)) this.#moveTo(new KeyTable('int32', this.#keys));
-    else this.#moveTo(new MapIndex(this.#keys));
+    else if (typeof key === 'string') this.#use(new KeyTable('string', this.#keys, this.#order));
+    else if (isInt32(key)) this.#use(new KeyTable('int32', this.#keys, this.#order));
+    else this.#use(new MapIndex(this.#keys));
   }
 
   /** Has the table read more of its strings; a Map takes over if that is no use. */
@@ -260,13 +270,13 @@ class BoundedMap {
     if (!this.#strings.readMore()) this.#moveTo(new MapIndex(this.#keys));
   }
 
-  /** To an index that is empty; `placeOf` says which slot an entry has there. */
-  #moveTo(index, placeOf = (slot) => slot) {
-    for (const slot of this.#index.slots()) {
-      const to = placeOf(slot);
-      index.add(to, index.word(this.#keys[to]));
-    }
-    this.#index.leaveTo(index);
+  /** Has all entries in an index that is empty. */
+  #moveTo(index) {
+    for (let slot = this.#order.first; slot !== NONE; slot = this.#order.after(slot)) index.add(slot, index.word(this.#keys[slot]));
+    this.#use(index);
+  }
+
+  #use(index) {
     this.#index = index;
     this.#map = index instanceof MapIndex ? index : null;
     this.#strings = index.kind === 'string' ? index : null;
@@ -386,6 +396,7 @@ class BoundedMap {
     const oldKey = this.#keys[slot];
     const old = this.#values[slot];
     this.#index.remove(slot);
+    this.#order.remove(slot);
     this.#record[EVICTIONS]++;
     this.#fill(slot, key, word, value, end);
     if (this.#onEvict !== undefined) (0, this.#onEvict)(old, oldKey, 'evict');
@@ -418,6 +429,7 @@ class BoundedMap {
   #fill(slot, key, word, value, end) {
     this.#keys[slot] = normal(key);
     this.#values[slot] = value;
+    this.#order.add(slot);
     if (!this.#index.add(slot, word)) this.#moveTo(new MapIndex(this.#keys));
     if (this.#expiry !== null) this.#endAt(slot, end);
   }
@@ -443,6 +455,7 @@ class BoundedMap {
 
   #vacate(slot) {
     this.#index.remove(slot);
+    this.#order.remove(slot);
     this.#keys[slot] = this.#values[slot] = undefined;
     if (this.#sizes !== null) this.#weigh(slot, 0);
     if (this.#expiry !== null) this.#expiry[slot] = Infinity;
@@ -458,6 +471,7 @@ class BoundedMap {
 
   #widen(slots) {
     this.#widenColumns(slots);
+    this.#order.grow(slots);
     this.#index.grow(this.#keys);
   }
 
@@ -491,8 +505,9 @@ class BoundedMap {
       this.#policy.add(to, 0);
       places[from] = to;
     });
+    this.#order.renumber(this.#slots, (slot) => places[slot]);
     if (this.#map !== null) this.#map.renumber(this.#keys);
-    else this.#moveTo(new KeyTable(this.#index.kind, this.#keys), (slot) => places[slot]);
+    else this.#moveTo(new KeyTable(this.#index.kind, this.#keys, this.#order));
   }
 
   #ttlOf(options) {
@@ -536,10 +551,6 @@ class BoundedMap {
     if (end < this.#nextExpiry) this.#nextExpiry = end;
   }
 
-  #isDue(slot) {
-    return this.#expiry !== null && this.#isOver(slot);
-  }
-
   #expire(slot, gone) {
     this.#note(gone, slot, 'expire');
     this.#remove(slot);
@@ -550,7 +561,7 @@ class BoundedMap {
   #shouldPurge(now) {
     if (now < this.#nextExpiry) return false;
     const since = now - this.#lastSearch;
-    return since < 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used;
+    return since <= 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used;
   }
 
   #purge(gone, now) {
@@ -616,12 +627,19 @@ class BoundedMap {
   }
 
   static {
-    readKey = (map, slot) => (map.#isDue(slot) ? SKIP : map.#keys[slot]);
-    readValue = (map, slot) => (map.#isDue(slot) ? SKIP : map.#values[slot]);
-    readEntry = (map, slot) => (map.#isDue(slot) ? SKIP : [map.#keys[slot], map.#values[slot]]);
+    advance = (map, cursor, kind) => {
+      const now = map.#expiry === null ? 0 : map.#now();
+      for (let slot = cursor.next(); slot !== NONE; slot = cursor.next()) {
+        if (map.#hasEnded(slot, now)) continue;
+        if (kind === 'keys') return map.#keys[slot];
+        return kind === 'values' ? map.#values[slot] : [map.#keys[slot], map.#values[slot]];
+      }
+      return END;
+    };
     sweepOne = (map) => map.#sweep();
     structureOf = (map) => ({
       index: map.#index,
+      order: map.#order,
       find: (key) => map.#find(key),
       keys: map.#keys,
       values: map.#values,
@@ -642,6 +660,8 @@ class BoundedMap {
     Object.defineProperty(this, 'length', { value: 0, configurable: true });
   }
 }
+
+const SlotIterator = iteratorClass(advance);
 
 function isObject(value) {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';

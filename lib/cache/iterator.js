@@ -2,39 +2,43 @@
 
 const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
 
-/** What `entries`, `keys` and `values` return: made as %MapIteratorPrototype% is (ECMA-262, 24.1.5). */
-class SlotIterator {
-  #slots;
-  #map;
-  #read;
+/** What `advance` returns at the end. */
+const END = Symbol('end');
 
-  /**
-   * @template M
-   * @param {Iterator<[unknown, number]>} slots live, in insertion order
-   * @param {M} map
-   * @param {(map: M, slot: number) => unknown} read what an entry gives, SKIP for none
-   */
-  constructor(slots, map, read) {
-    this.#slots = slots;
-    this.#map = map;
-    this.#read = read;
-  }
+/**
+ * The class of what `entries`, `keys` and `values` return, made as %MapIteratorPrototype% is (ECMA-262, 24.1.5).
+ *
+ * @template M, C
+ * @param {(map: M, cursor: C, kind: string) => unknown} advance what the next entry gives, or END
+ */
+function iteratorClass(advance) {
+  class SlotIterator {
+    /** Null once the iterator has ended, which it stays. @type {M | null} */
+    #map;
+    #cursor;
+    #kind;
 
-  next() {
-    for (;;) {
-      const step = this.#slots.next();
-      if (step.done) return { value: undefined, done: true };
-      const value = this.#read(this.#map, step.value);
-      if (value !== SKIP) return { value, done: false };
+    /** @param {M} map @param {C} cursor @param {'entries' | 'keys' | 'values'} kind */
+    constructor(map, cursor, kind) {
+      this.#map = map;
+      this.#cursor = cursor;
+      this.#kind = kind;
+    }
+
+    next() {
+      if (this.#map !== null) {
+        const value = advance(this.#map, this.#cursor, this.#kind);
+        if (value !== END) return { value, done: false };
+        this.#map = this.#cursor = null;
+      }
+      return { value: undefined, done: true };
     }
   }
+
+  delete (/** @type {any} */ (SlotIterator.prototype).constructor);
+  Object.setPrototypeOf(SlotIterator.prototype, IteratorPrototype);
+  Object.defineProperty(SlotIterator.prototype, Symbol.toStringTag, { value: 'BoundedMap Iterator', configurable: true });
+  return SlotIterator;
 }
 
-/** An entry that iteration passes over: it has expired. */
-const SKIP = Symbol('skip');
-
-delete (/** @type {any} */ (SlotIterator.prototype).constructor);
-Object.setPrototypeOf(SlotIterator.prototype, IteratorPrototype);
-Object.defineProperty(SlotIterator.prototype, Symbol.toStringTag, { value: 'BoundedMap Iterator', configurable: true });
-
-module.exports = { SlotIterator, SKIP };
+module.exports = { iteratorClass, END };

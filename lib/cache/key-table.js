@@ -3,7 +3,7 @@
 const { randomFillSync } = require('node:crypto');
 const { hashString } = require('./hash.js');
 const { widen } = require('./columns.js');
-const { Lru, NONE } = require('./lru.js');
+const { NONE } = require('./order.js');
 
 const { imul } = Math;
 /** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
@@ -26,12 +26,12 @@ const BEARABLE = 32;
 const MOST_NAMESAKES = 4;
 
 /**
- * What BoundedMap needs of Map, for keys that are all int32 or all strings: key -> slot, in insertion order.
+ * The slot of each key, for keys that are all int32 or all strings.
  *
  * Open addressing with linear probing, at most half full; a removal shifts back what follows (Knuth, TAOCP 3,
- * 6.4, algorithm R). The low bits of a key's hash are its home; a cell is 32 bits: the high ones of the hash, the slot + 1, and AWAY. The order
- * is a list over slots. The word of an int32 is itself, that of a string a hash of its length and last characters, of as
- * few as tell the keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
+ * 6.4, algorithm R). The low bits of a key's hash are its home; a cell is 32 bits: the high ones of the hash, the slot + 1, and
+ * AWAY. The word of an int32 is itself, that of a string a hash of its length and last characters, of as few as tell the keys
+ * apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
  *
  * No two words have the same hash, and at a key's home, place and cell have all bits of it: an int32 that is found
  * there need not be compared (quotienting; Cleary, IEEE Transactions on Computers C-33, 1984), so its column is not read.
@@ -41,9 +41,8 @@ class KeyTable {
   /** The bits of a cell that are the hash's. */
   #tags = 0;
   #size = 0;
-  #order = new Lru();
-  /** Iterations under way, which follow changes as a Map's do. @type {WeakRef<Cursor>[]} */
-  #cursors = [];
+  /** The slots of the entries, those of the table: what they are placed by when its cells change. */
+  #order;
   /** The key of each slot, the map's own column, and of strings their words. */
   #keys;
   /** @type {Int32Array | null} */
@@ -52,11 +51,17 @@ class KeyTable {
   /** Comparisons in vain beyond one in BEARABLE keys that were missed or added, BEARABLE for each. */
   #confusion = 0;
 
-  /** @param {'int32' | 'string'} kind of the keys @param {unknown[]} keys the key of each slot */
-  constructor(kind, keys) {
+  /**
+   * An empty table.
+   * @param {'int32' | 'string'} kind of the keys
+   * @param {unknown[]} keys the key of each slot
+   * @param {import('./order.js').Order} order of the slots
+   */
+  constructor(kind, keys, order) {
     this.kind = kind;
+    this.#order = order;
     this.#words = kind === 'string' ? new Int32Array(0) : null;
-    this.grow(keys);
+    this.#resize(keys);
   }
 
   get size() {
@@ -124,8 +129,12 @@ class KeyTable {
 
   /** `keys` is the column now. */
   grow(keys) {
+    this.#resize(keys);
+    for (let slot = this.#order.first; slot !== NONE; slot = this.#order.after(slot)) this.#place(slot, this.wordAt(slot));
+  }
+
+  #resize(keys) {
     this.#keys = keys;
-    this.#order.grow(keys.length);
     if (this.#words !== null) this.#words = widen(this.#words, keys.length);
     const slotBits = 32 - Math.clz32(Math.max(keys.length - 1, 0));
     const enough = slotBits + (slotBits <= SPARSE_BITS ? 2 : 1);
@@ -133,17 +142,14 @@ class KeyTable {
     this.#tags = -1 << untagged;
     // So many that an int32's hash is all in its home and its cell.
     this.#cells = new Int32Array(2 ** (this.#words === null ? Math.max(enough, untagged) : enough));
-    for (const slot of this.#order.slots()) this.#place(slot, this.wordAt(slot));
   }
 
   /**
-   * Adds the key of a slot, which is not in the table. False if the table is unfit for its keys from now on: too
+   * Adds the key of a slot, which is in the order but not in the table. False if the table is unfit for its keys from now on: too
    * many are alike in all that it may read of them.
    */
   add(slot, word) {
     this.#size++;
-    this.#order.add(slot);
-    if (this.#cursors.length > 0) this.#notify((cursor) => cursor.added(slot));
     if (this.#words !== null) this.#words[slot] = word;
     return (this.#place(slot, word) < MOST_NAMESAKES && !this.confused()) || this.readMore();
   }
@@ -154,8 +160,6 @@ class KeyTable {
     const mask = cells.length - 1;
     let hole = spread(this.wordAt(slot)) & mask;
     while (this.#slotAt(hole) !== slot) hole = (hole + 1) & mask;
-    if (this.#cursors.length > 0) this.#notify((cursor) => cursor.removed(slot));
-    this.#order.remove(slot);
     this.#size--;
     for (let at = (hole + 1) & mask; cells[at] !== 0; at = (at + 1) & mask) {
       const home = spread(this.wordAt(this.#slotAt(at))) & mask;
@@ -165,30 +169,6 @@ class KeyTable {
       hole = at;
     }
     cells[hole] = 0;
-  }
-
-  clear() {
-    this.#cells.fill(0);
-    this.#size = 0;
-    this.#order.clear();
-    this.#notify((cursor) => cursor.cleared());
-  }
-
-  /** The slots in insertion order, live. */
-  values() {
-    const cursor = new Cursor(this.#order);
-    this.#cursors.push(new WeakRef(cursor));
-    return cursor;
-  }
-
-  /** The slots in insertion order, while nothing changes. */
-  slots() {
-    return this.#order.slots();
-  }
-
-  /** Iterations go on in another index that has the same keys, in the same order. */
-  leaveTo(index) {
-    this.#notify((cursor) => cursor.follow(index));
   }
 
   /** The slot in the cell at a place. */
@@ -223,71 +203,13 @@ class KeyTable {
       this.#reads = Math.min(this.#reads + Math.max(1, this.#reads >> 2), MOST_READS);
       this.#cells.fill(0);
       most = 0;
-      for (const slot of this.#order.slots()) {
+      for (let slot = this.#order.first; slot !== NONE; slot = this.#order.after(slot)) {
         const word = (this.#words[slot] = this.word(this.#keys[slot]));
         most = Math.max(most, this.#place(slot, word));
         if (most >= MOST_NAMESAKES) break;
       }
     }
     return true;
-  }
-
-  #notify(tell) {
-    this.#cursors = this.#cursors.filter((reference) => {
-      const cursor = reference.deref();
-      if (cursor === undefined || cursor.ended) return false;
-      tell(cursor);
-      return true;
-    });
-  }
-}
-
-/** An iteration over a table's slots; the table tells it of changes. */
-class Cursor {
-  #order;
-  #next;
-  #rest = null;
-  ended = false;
-
-  constructor(order) {
-    this.#order = order;
-    this.#next = order.first;
-  }
-
-  next() {
-    if (this.#rest !== null) return this.#rest.next();
-    const value = this.#next;
-    if (value === NONE || this.ended) {
-      this.ended = true;
-      return { value: undefined, done: true };
-    }
-    this.#next = this.#order.after(value);
-    return { value, done: false };
-  }
-
-  [Symbol.iterator]() {
-    return this;
-  }
-
-  added(slot) {
-    if (this.#next === NONE) this.#next = slot;
-  }
-
-  removed(slot) {
-    if (this.#next === slot) this.#next = this.#order.after(slot);
-  }
-
-  cleared() {
-    this.#next = NONE;
-  }
-
-  follow(index) {
-    const rest = index.values();
-    for (const slot of this.#order.slots()) {
-      if (slot === this.#next) break;
-      rest.next();
-    }
-    this.#rest = rest;
   }
 }
 

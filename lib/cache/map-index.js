@@ -38,7 +38,7 @@ class MapIndex {
     this.#keys = keys;
   }
 
-  /** The entries have moved to the first slots, whose keys these are; their order stays. */
+  /** The entries have moved to the first slots, whose keys these are. */
   renumber(keys) {
     this.#keys = keys;
     for (let slot = 0; slot < this.#map.size; slot++) this.#map.set(keys[slot], slot);
@@ -51,14 +51,6 @@ class MapIndex {
 
   remove(slot) {
     this.#map.delete(this.#keys[slot]);
-  }
-
-  clear() {
-    this.#map.clear();
-  }
-
-  values() {
-    return this.#map.values();
   }
 }
 

@@ -1,0 +1,264 @@
+'use strict';
+// Iterators of a BoundedMap, left open in every state, beside those of a Map that has the same entries.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const fc = require('fast-check');
+const { BoundedMap } = require('..');
+const { structureOf } = require('../lib/cache/bounded-map.js');
+const { Order, Cursor, NONE } = require('../lib/cache/order.js');
+const { sweep } = require('../lib/cache/sweeper.js');
+const { checkStructure } = require('./helpers/cache-structure.js');
+
+const KINDS = ['entries', 'keys', 'values'];
+
+/** A BoundedMap, a Map that follows it through onEvict, and the iterators of both that are open. */
+class Pair {
+  now = 0;
+  theirs = new Map();
+  ends = new Map();
+  open = [];
+
+  constructor(options) {
+    const onEvict = (value, key, reason) => {
+      if (reason !== 'set') this.theirs.delete(key);
+    };
+    this.ours = new BoundedMap({ ...options, clock: () => this.now, onEvict });
+  }
+  set(key, ttl) {
+    const value = { key };
+    this.ours.set(key, value, ttl && { ttl });
+    this.theirs.set(key, value);
+    this.ends.set(value, ttl === undefined ? Infinity : this.now + ttl);
+  }
+  begin(kind) {
+    this.open.push({ ours: this.ours[kind](), theirs: this.theirs.entries(), kind, ended: false });
+  }
+  /** What the Map's iterator gives; expired entries that are still in the map are passed over. */
+  #expected(iterator) {
+    if (iterator.ended) return { value: undefined, done: true };
+    for (const [key, value] of { [Symbol.iterator]: () => ({ next: () => iterator.theirs.next() }) }) {
+      if (this.ends.get(value) > this.now) return { value: iterator.kind === 'entries' ? [key, value] : iterator.kind === 'keys' ? key : value, done: false };
+    }
+    iterator.ended = true;
+    return { value: undefined, done: true };
+  }
+  next(at) {
+    if (this.open.length === 0) return;
+    const iterator = this.open[at % this.open.length];
+    assert.deepEqual(iterator.ours.next(), this.#expected(iterator));
+  }
+  finish() {
+    for (let at = 0; at < this.open.length; at++) while (!this.open[at].ended) this.next(at);
+  }
+}
+
+const key = fc.integer({ min: 0, max: 9 }).map((n) => (n < 8 ? n : `key ${n}`));
+const ttl = fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined });
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.constant('set'), key, ttl) },
+  { weight: 4, arbitrary: fc.tuple(fc.constantFrom('get', 'has', 'delete'), key) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('begin'), fc.constantFrom(...KINDS)) },
+  { weight: 8, arbitrary: fc.tuple(fc.constant('next'), fc.nat(20)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('wait'), fc.integer({ min: 1, max: 8 })) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom('purgeExpired', 'clear', 'sweep')) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('resize'), fc.integer({ min: 1, max: 8 })) },
+);
+
+function perform(pair, [name, ...given]) {
+  if (name === 'wait') pair.now += given[0];
+  else if (name === 'sweep') sweep();
+  else if (pair[name] !== undefined) pair[name](...given);
+  else pair.ours[name](...given);
+}
+
+for (const policy of ['lru', 'adaptive']) {
+  test(`iterators in every state give what a Map's give, whatever is added, removed, evicted, expired or cleared (${policy})`, () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 120 }), (max, steps) => {
+        const pair = new Pair({ max, policy });
+        for (const each of steps) {
+          perform(pair, each);
+          checkStructure(pair.ours);
+        }
+        pair.finish();
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  test(`the same in a map of hundreds, with iterators far from both ends (${policy})`, () => {
+    const bulk = fc.tuple(fc.constantFrom('fill', 'drop', 'use', 'evict', 'walk', 'walk', 'begin', 'resize'), fc.nat(400), fc.integer({ min: 1, max: 300 }));
+    fc.assert(
+      fc.property(fc.array(bulk, { maxLength: 60 }), (steps) => {
+        const pair = new Pair({ max: 400, policy });
+        let fresh = 1000;
+        const each = {
+          fill: (from, count) => { for (let i = from; i < from + count; i++) pair.set(i); },
+          drop: (from, count) => { for (let i = from; i < from + count; i += 2) pair.ours.delete(i); },
+          use: (from, count) => { for (let i = from; i < from + count; i++) pair.ours.get(i); },
+          evict: (from, count) => { for (let i = 0; i < count; i++) pair.set(fresh++); },
+          // Each step removes what it was given, and adds: the place is lost at each.
+          walk: (from, count) => {
+            for (let i = 0; i < count && pair.open.length > 0; i++) {
+              pair.next(from);
+              if (i % 3 === 0) pair.ours.delete(pair.ours.keys().next().value);
+              if (i % 2 === 0) pair.set(fresh++);
+            }
+          },
+          begin: (from) => pair.begin(KINDS[from % 3]),
+          resize: (from) => { for (const max of [Math.max(1, from), 400]) pair.ours.resize(max); },
+        };
+        for (const [name, from, count] of steps) each[name](from, count);
+        checkStructure(pair.ours);
+        pair.finish();
+      }),
+      { numRuns: 60 },
+    );
+  });
+}
+
+test('an order whose numbers are used up numbers its entries again, and open cursors keep their places', () => {
+  const change = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'move'), fc.nat(7));
+  fc.assert(
+    fc.property(fc.integer({ min: 9, max: 20 }), fc.array(change, { maxLength: 200 }), (largest, changes) => {
+      const order = new Order(largest);
+      order.grow(8);
+      const model = new Map(); // id -> slot, in order
+      const slots = Array.from({ length: 8 }, () => null); // the id of each slot
+      const open = [];
+      let ids = 0;
+      const each = {
+        add(slot) {
+          if (slots[slot] !== null) return;
+          order.add(slot);
+          model.set((slots[slot] = ++ids), slot);
+        },
+        remove(slot) {
+          if (slots[slot] === null) return;
+          order.remove(slot);
+          model.delete(slots[slot]);
+          slots[slot] = null;
+        },
+        renew(slot) {
+          each.remove(slot);
+          each.add(slot);
+        },
+        begin: () => open.push({ cursor: new Cursor(order), keys: model.keys(), ended: false }),
+        next(at) {
+          if (open.length === 0) return;
+          const walk = open[at % open.length];
+          if (walk.ended) return;
+          const { value, done } = walk.keys.next();
+          const slot = walk.cursor.next();
+          assert.equal(slot === NONE ? undefined : slots[slot], value);
+          walk.ended = done;
+        },
+        move(by) {
+          const before = slots.slice();
+          order.renumber(8, (slot) => (slot + by) % 8);
+          before.forEach((id, slot) => {
+            slots[(slot + by) % 8] = id;
+            if (id !== null) model.set(id, (slot + by) % 8);
+          });
+        },
+      };
+      for (const [name, slot] of changes) {
+        each[name](slot);
+        assert.ok(order.last <= largest);
+        assert.deepEqual([...order.slots()], [...model.values()]);
+      }
+      for (let at = 0; at < open.length; at++) while (!open[at].ended) each.next(at);
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+/** Runs `walk` and returns how many cells of the order were read meanwhile. */
+function readings(map, walk) {
+  const { order } = structureOf(map);
+  let count = 0;
+  let { links } = order;
+  const counted = () => new Proxy(links, { get: (target, at) => (count++, typeof target[at] === 'function' ? target[at].bind(target) : target[at]), set: (target, at, value) => ((target[at] = value), true) });
+  let proxy = counted();
+  Object.defineProperty(order, 'links', { get: () => proxy, set: (next) => { links = next; proxy = counted(); }, configurable: true });
+  walk();
+  return count;
+}
+
+test('a walk is linear in its steps and the changes made meanwhile, wherever its place is lost', () => {
+  const size = 1000;
+  const filled = () => {
+    const map = new BoundedMap({ max: size, policy: 'lru' });
+    for (let i = 0; i < size; i++) map.set(i, i);
+    return map;
+  };
+  const walks = {
+    'removes what it is given in the second half'(map) {
+      for (const k of map.keys()) if (k >= size / 2) map.delete(k);
+    },
+    'evicts what it is given in the second half'(map) {
+      for (let i = 0; i < size / 2; i++) map.get(i);
+      let fresh = size;
+      for (const k of map.keys()) if (k >= size / 2 && fresh < 2 * size) map.set(fresh++, 0);
+    },
+    'follows a producer at the end'(map) {
+      for (const k of map.keys()) if (k >= size - 1 && k < 2 * size) { map.delete(k); map.set(k + 1, 0); }
+    },
+    'drops the two oldest with each iterator'(map) {
+      for (let i = 0; i < size; i += 2) {
+        const keys = map.keys();
+        map.delete(keys.next().value);
+        map.delete(keys.next().value);
+      }
+    },
+    'drops the oldest, and breaks after the first'(map) {
+      for (let fresh = size; fresh < 2 * size; fresh++) {
+        map.delete(map.keys().next().value);
+        for (const k of map) { assert.ok(k); break; }
+        map.set(fresh, 0);
+      }
+    },
+  };
+  for (const [name, walk] of Object.entries(walks)) {
+    const map = filled();
+    const count = readings(map, () => walk(map));
+    assert.ok(count > 0 && count < 60 * size, `${name}: ${count} readings for ${size} entries`);
+  }
+});
+
+test('a million iterators leave nothing behind', () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc');
+  const used = () => {
+    collect();
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const map = new BoundedMap({ max: 100 });
+  for (let i = 0; i < 100; i++) map.set(i, i);
+  const iterate = (count) => {
+    for (let i = 0; i < count; i++) for (const k of map) { assert.ok(k); break; }
+  };
+  iterate(1000);
+  const before = used();
+  iterate(1_000_000);
+  const left = used() - before;
+  assert.ok(left < 1e6, `${left} bytes after a million iterators`);
+});
+
+test('an iterator that has ended does not hold the map', async () => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc');
+  let map = new BoundedMap([[1, { large: true }]], { max: 2 });
+  const iterator = map.keys();
+  assert.deepEqual([...iterator], [1]);
+  const held = new WeakRef(map);
+  map = undefined;
+  while (held.deref() !== undefined) {
+    await new Promise(setImmediate);
+    collect();
+  }
+  assert.deepEqual(iterator.next(), { value: undefined, done: true });
+});
