@@ -719,7 +719,10 @@ export interface WatcherStats {
   pid: number;
   /** 0 in the main thread. */
   threadId: number;
+  /** How long the process ran since the watch began, without the time in which it was stopped (SIGSTOP, a frozen container). */
   watchedMs: number;
+  /** How long it was stopped; less than an interval of each stop is counted as watched. */
+  stoppedMs: number;
   verdict: Verdict;
   /** Bytes; `native` is rss less heap, external memory and what SharedCaches hold; null in worker threads. */
   memory: { rss: number; heapTotal: number; heapUsed: number; external: number; native: number | null; allocated: number };
@@ -728,6 +731,8 @@ export interface WatcherStats {
   container: { version: 1 | 2; limit: number | null; usage: number; oomGroup: boolean } | null;
   /** MemAvailable, where there is procfs. */
   available: number | null;
+  /** Figures that cannot be read now (no descriptor is left, say): the last values stand for them. Empty in general. */
+  stale: StaleFigure[];
   series: Record<Channel, SeriesPoint[]>;
   /** Collections of any kind, and ms spent in them; where `hooks` are off mark-compacts alone, and 0. */
   collections: { count: number; ms: number };
@@ -762,16 +767,25 @@ export interface WatcherStats {
   };
 }
 
+/** A figure whose last reading failed. */
+export interface StaleFigure {
+  figure: 'rss' | 'container' | 'available';
+  /** Age of the value that stands for it. */
+  ageMs: number;
+}
+
 export interface Health {
-  /** 'fail' close to a limit, 'warn' at a leak or beyond the threshold. */
+  /** 'fail' close to a limit; 'warn' at a leak, beyond the threshold, or while figures cannot be read. */
   status: 'pass' | 'warn' | 'fail';
   /** False for 'fail' only. */
   ok: boolean;
   state: Verdict['state'];
   channel: Channel | null;
-  /** Of the limit that is nearest, 0 to 1. */
+  /** Of the limit that is nearest, 0 to 1; above 1 where the memory is beyond it. */
   share: number;
   msToLimit: number | null;
+  /** Figures that cannot be read now: the last values stand for them. */
+  stale: StaleFigure[];
 }
 
 export interface WatcherEvents {

@@ -9,7 +9,7 @@ const { promisify } = require('node:util');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
-const { AllocationSampler, growth } = require('../lib/watch/allocation.js');
+const { AllocationSampler, growth, pauseSampling } = require('../lib/watch/allocation.js');
 const { native } = require('../lib/native.js');
 const { noHooks } = require('./support/hooks.js');
 
@@ -84,6 +84,43 @@ exports.login = function login(i) {
   sampler.end();
   assert.equal(sampler.state, 'on');
   assert.ok(!growth(null, sampler.read()).some((site) => site.function === 'login'), 'the next interval begins empty');
+});
+
+test('a pause loses nothing that was sampled, and nodes keep numbers of their own', { skip: noHooks }, (t) => {
+  const { exports: app } = moduleWith(
+    t,
+    `const kept = [];
+exports.login = function login(i) {
+  kept.push(new Array(200).fill(i));
+};
+exports.render = function render(i) {
+  kept.push(new Array(200).fill(i));
+};
+`,
+  );
+  const sampler = new AllocationSampler();
+  t.after(() => sampler.stop());
+  assert.equal(sampler.start(FINE), 'on');
+  for (let i = 0; i < 5000; i++) app.login(i);
+  const resume = pauseSampling();
+  assert.equal(native.startAllocationSampling(FINE.interval, 16), true, 'it is off meanwhile');
+  native.stopAllocationSampling();
+  resume();
+  for (let i = 0; i < 5000; i++) app.render(i);
+  collect();
+  const profile = sampler.read();
+  assert.deepEqual(growth(null, profile).slice(0, 2).map((site) => site.function).toSorted(), ['login', 'render']);
+  const ids = [];
+  const walk = (each) => {
+    ids.push(each.id);
+    each.children.forEach(walk);
+  };
+  walk(profile.head);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.ok(profile.samples.every((sample) => ids.includes(sample.nodeId)));
+  sampler.stop();
+  assert.equal(pauseSampling()(), undefined, 'without a sampler nothing is paused');
+  assert.equal(sampler.state, 'off');
 });
 
 test('a dependency is named with the function of the application that called it', () => {

@@ -38,7 +38,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     at: new Date().toISOString(),
     pid: state.pid,
     node: annex.node ?? null,
-    uptimeMs: offset + state.watchedMs,
+    uptimeMs: offset + state.watchedMs + (state.stoppedMs ?? 0),
     process: { ...annex.process, ...state.memory, container: containerOf(state) },
     limits: { ...state.limits, container: state.container?.limit ?? null, given: annex.limit ?? null },
     verdict: state.verdict,

@@ -9,6 +9,8 @@ const v8 = require('node:v8');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
+const { residentBytes } = require('../resident.js');
+const { pauseSampling } = require('../watch/allocation.js');
 const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
 
@@ -63,19 +65,25 @@ async function drive(job, keepAlive) {
   }
 }
 
+/** Resident bytes outside of V8's heap; null where they cannot be read. */
 function outsideHeap() {
-  const { rss, heapTotal, external } = process.memoryUsage();
-  return rss - heapTotal - external;
+  const resident = residentBytes();
+  const { total_heap_size: heapTotal, external_memory: external } = v8.getHeapStatistics();
+  return resident === null ? null : resident - heapTotal - external;
 }
 
-/** What is built in this process takes memory of it, and pages stay with malloc: no leak of the service. */
+/** A snapshot that is built in this process takes memory of it, and the allocator keeps a part: no leak of the service. */
 async function borrowing(job, build) {
+  const resume = pauseSampling();
   const before = outsideHeap();
   job.borrow();
   try {
     await build();
   } finally {
-    job.giveBack(Math.max(0, outsideHeap() - before));
+    job.trim();
+    resume();
+    const after = outsideHeap();
+    job.giveBack(before === null || after === null ? 0 : Math.max(0, after - before));
   }
 }
 

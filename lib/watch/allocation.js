@@ -24,6 +24,9 @@ const OWN = require.resolve('../../package.json').slice(0, -'package.json'.lengt
 /** @typedef {{ function: string | null, file: string | null, line: number | null, column: number | null }} Frame */
 /** @typedef {Frame & { bytes: number, share: number, caller: Frame | null }} Site */
 
+/** The one that samples this thread. @type {AllocationSampler | undefined} */
+let running;
+
 class AllocationSampler {
   /**
    * Connected at the first read, until the end: with each that ends V8 forgets the objects' ids, by which snapshots are compared.
@@ -31,7 +34,10 @@ class AllocationSampler {
    */
   #session = null;
   #started = false;
+  #interval = SPARSE;
   #dense = false;
+  /** What was sampled before a pause. @type {{ head: object, samples: object[] } | null} */
+  #earlier = null;
   /** 'on', 'in-use' (another's: read only) or 'off'. @type {'on' | 'in-use' | 'off'} */
   state = 'off';
   /** Why it is not on. @type {string | null} */
@@ -48,10 +54,12 @@ class AllocationSampler {
       return this.#off(`Node has no inspector here (${error.message})`);
     }
     try {
+      this.#interval = interval;
       this.#started = native.startAllocationSampling(interval, DEPTH);
     } catch (error) {
       return this.#off(error.message);
     }
+    if (this.#started) running = this;
     this.state = this.#started ? 'on' : 'in-use';
     this.reason = this.#started ? null : 'another profiler samples this process';
     return this.state;
@@ -80,7 +88,27 @@ class AllocationSampler {
       this.stop();
       this.reason = reason;
     }
-    return profile;
+    return profile === null || this.#earlier === null ? profile : merge(this.#earlier, profile);
+  }
+
+  /** Stops sampling until `resume`; what was sampled so far stays part of what is read. Whether it was stopped. */
+  pause() {
+    if (!this.#started || shared()) return false;
+    this.#earlier = this.read();
+    // A read that fails stops it for good.
+    if (!this.#started) return false;
+    native.stopAllocationSampling();
+    return true;
+  }
+
+  resume() {
+    if (!this.#started) return;
+    try {
+      native.startAllocationSampling(this.#interval, DEPTH);
+    } catch (error) {
+      this.#started = false;
+      this.#off(error.message);
+    }
   }
 
   #connect() {
@@ -112,6 +140,8 @@ class AllocationSampler {
   #restart(interval) {
     native.stopAllocationSampling();
     native.startAllocationSampling(interval, DEPTH);
+    this.#interval = interval;
+    this.#earlier = null;
     this.#dense = interval === DENSE;
   }
 
@@ -120,6 +150,8 @@ class AllocationSampler {
     if (this.#started && !shared()) native.stopAllocationSampling();
     this.#started = false;
     this.#dense = false;
+    this.#earlier = null;
+    if (running === this) running = undefined;
     this.#session?.disconnect();
     this.#session = null;
     this.#off('stopped');
@@ -134,6 +166,29 @@ class AllocationSampler {
 
 /** Whether a profiler is loaded that may rely on the one that we started. */
 const shared = () => Object.keys(require.cache).some((file) => PROFILERS.test(file));
+
+/**
+ * Stops the sampling of this thread that is ours while a snapshot is built in the process: as long as the profiler runs,
+ * V8 keeps the names in a snapshot after that is deleted, 1 KB for each index of an array (v8/src/profiler/strings-storage.cc).
+ * @returns {() => void} resumes it
+ */
+function pauseSampling() {
+  const sampler = running;
+  return sampler?.pause() ? () => sampler.resume() : () => {};
+}
+
+/** Two profiles as one. Nodes are numbered from 1 in each, and samples name theirs by number. */
+function merge(before, after) {
+  let last = 0;
+  for (const stack = [before.head]; stack.length > 0; ) {
+    const node = stack.pop();
+    last = Math.max(last, node.id);
+    stack.push(...node.children);
+  }
+  const renumber = (node) => ({ ...node, id: node.id + last, children: node.children.map(renumber) });
+  const head = { ...before.head, children: [...before.head.children, ...after.head.children.map(renumber)] };
+  return { head, samples: [...before.samples, ...after.samples.map((sample) => ({ ...sample, nodeId: sample.nodeId + last }))] };
+}
 
 /**
  * The sites whose live bytes grew between two reads, the largest growth first. A site is the function that
@@ -181,4 +236,4 @@ function describe(frame) {
   return site;
 }
 
-module.exports = { AllocationSampler, growth };
+module.exports = { AllocationSampler, growth, pauseSampling };

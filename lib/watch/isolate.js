@@ -6,10 +6,9 @@
 const v8 = require('node:v8');
 const { threadId } = require('node:worker_threads');
 const { requireNative } = require('../native.js');
+const { residentBytes } = require('../resident.js');
 const { setInterval, clearInterval } = require('../timers.js');
 const requests = require('./requests.js');
-
-const memoryRss = process.memoryUsage.rss;
 
 const NOTICES = 1;
 const PROBE = 2;
@@ -83,7 +82,7 @@ class IsolateSampler {
     this.#native = new IsolateWatch(
       { threadId, intervalMs: options.interval, windowMs: options.window, limit: options.limit, threshold: options.threshold, probeBudget: options.probeBudget },
       nodeHeap(),
-      memoryRss(),
+      residentBytes() ?? 0,
     );
     this.#hooksOff = this.#native.hooksOff;
     if (this.#hooksOff !== null) this.#portable = new Portable(this.#native, on.failed);
@@ -104,7 +103,7 @@ class IsolateSampler {
     let flags = 0;
     let notices = [];
     try {
-      const rss = process.platform === 'linux' ? undefined : memoryRss();
+      const rss = process.platform === 'linux' ? undefined : (residentBytes() ?? undefined);
       flags = this.#native.tick(this.#counting ? requests.count() : undefined, rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
       if (flags & NOTICES) notices = JSON.parse(this.#native.takeNotices());
     } catch (error) {

@@ -122,11 +122,13 @@ class Watcher extends EventEmitter {
       pid: process.pid,
       threadId,
       watchedMs: state.watchedMs,
+      stoppedMs: state.stoppedMs,
       verdict: state.verdict,
       memory: state.memory,
       limits: state.limits,
       container: state.container,
       available: state.available,
+      stale: state.stale,
       series: state.series,
       collections: { count: state.collectionCount, ms: state.collectionMs },
       hooks: { on: state.hooks, reason: this.#sampler.hooksOff },
@@ -141,12 +143,13 @@ class Watcher extends EventEmitter {
 
   /** Fit for an orchestrator's probe: fails before the limit, not at noise. */
   health() {
-    const { verdict, pressure } = this.#state();
+    const { verdict, pressure, stale } = this.#state();
     const share = Math.max(pressure.heap, pressure.process ?? 0);
     const soon = verdict.state === 'leak' && verdict.msToLimit !== null && verdict.msToLimit < 5 * 60_000;
     const critical = share >= CRITICAL_SHARE || (soon && share >= this.#options.threshold);
-    const status = critical ? 'fail' : verdict.state === 'leak' || share >= this.#options.threshold ? 'warn' : 'pass';
-    return { status, ok: !critical, state: verdict.state, channel: verdict.channel, share, msToLimit: verdict.msToLimit };
+    const warns = verdict.state === 'leak' || share >= this.#options.threshold || stale.length > 0;
+    const status = critical ? 'fail' : warns ? 'warn' : 'pass';
+    return { status, ok: !critical, state: verdict.state, channel: verdict.channel, share, msToLimit: verdict.msToLimit, stale };
   }
 
   /**

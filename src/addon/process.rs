@@ -6,7 +6,13 @@ use std::time::Duration;
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
-use crate::os::{cgroup, memory, tether};
+use crate::os::{cgroup, memory, process, tether};
+
+/// Resident bytes of this process; null without procfs, or where it cannot be read now.
+#[napi(catch_unwind)]
+pub fn resident_bytes() -> Option<f64> {
+    process::rss().map(|bytes| bytes as f64)
+}
 
 /// Bytes that may be taken before the container's or the machine's memory ends; null: unknown.
 #[napi(catch_unwind)]

@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{Buffer, ObjectFinalize};
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
+use crate::os::malloc;
 use crate::sampler::borrowed::Borrowing;
 use crate::snapshot::emergency::{self, Emergency};
 use crate::snapshot::error::Error as Refusal;
@@ -126,7 +127,13 @@ impl SnapshotJob {
         self.borrowing.get_or_insert_with(Borrowing::begin);
     }
 
-    /// No more is; so many bytes outside of V8's heap stay with the allocator.
+    /// The memory is free again, and the allocator gives back to the kernel what it can.
+    #[napi(catch_unwind)]
+    pub fn trim(&self) {
+        malloc::trim();
+    }
+
+    /// No more memory is taken for it; so many bytes outside of V8's heap stay with the allocator.
     #[napi(catch_unwind)]
     pub fn give_back(&mut self, left: f64) {
         if let Some(borrowing) = self.borrowing.take() {

@@ -10,6 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::{Error, Result, error};
 use crate::cache::registry;
+use crate::sampler::figures::Sources;
 use crate::sampler::monitor::{Caches, Monitor, Options};
 use crate::sampler::record::{Hooks, Record};
 use crate::sampler::registry as isolates;
@@ -125,6 +126,7 @@ impl IsolateWatch {
                 tracked: || to_raw_value(&track::registry::counts()),
                 hooks: hooks.is_some(),
             },
+            Sources::default(),
         )
         .map_err(|e| {
             error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))

@@ -3,9 +3,10 @@
 //! A limit may stand at any level above the process, so the files of every visible ancestor are
 //! read and the level with the least room decides.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::pseudo_file::read_to_string;
+use super::pseudo_file::{Files, System};
 
 /// Which hierarchy holds the memory controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +41,14 @@ impl Container {
     }
 }
 
-/// Reads the figures of the current process once; `None` where there is no memory cgroup.
+/// Reads the figures of the current process once; `None` where there is no memory cgroup, or it cannot be read.
 #[must_use]
 pub fn read() -> Option<Container> {
-    Reader::default().read()
+    Reader::default().read(&mut System).ok()?
 }
 
-/// Reads the figures again and again: where the files are is looked up only when the process'
-/// membership has changed, because the list of mounts costs more than the figures.
+/// Reads the figures repeatedly: the files are looked up only when the process' membership has changed, because the
+/// list of mounts costs more than the figures.
 #[derive(Debug)]
 pub struct Reader {
     /// `/proc` and `/sys` are below it: a fixture's folder in tests.
@@ -64,36 +65,60 @@ impl Default for Reader {
 }
 
 impl Reader {
-    fn below(root: &Path) -> Self {
+    /// Reads the files below `root` in place of `/`.
+    #[must_use]
+    pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned(), membership: String::new(), ceiling: 0, levels: Vec::new() }
     }
 
-    /// As [`read`].
-    pub fn read(&mut self) -> Option<Container> {
-        let membership = read_to_string(&self.root.join("proc/self/cgroup")).ok()?;
+    /// The figures; `None` where there is no memory cgroup.
+    ///
+    /// # Errors
+    /// If one of the files exists and cannot be read now: no figure is derived from a part of them.
+    pub fn read(&mut self, files: &mut dyn Files) -> io::Result<Option<Container>> {
+        let Some(membership) = files.find(&self.root.join("proc/self/cgroup"))? else {
+            return Ok(None);
+        };
         if self.membership != membership {
-            self.find(&membership)?;
+            self.membership.clear();
+            if self.look_up(files, &membership)?.is_none() {
+                return Ok(None);
+            }
             self.membership = membership;
         }
-        let limited = self.levels.iter().filter_map(|level| {
-            let limit = level.limit().filter(|&limit| limit < self.ceiling)?;
-            level.read(Some(limit))
-        });
-        // Where no level has a limit only the own one is read: `memory.stat` costs the kernel a walk.
-        limited
-            .min_by_key(Container::room)
-            .or_else(|| self.levels.iter().find_map(|level| level.read(None)))
+        let mut tightest: Option<Container> = None;
+        for level in &self.levels {
+            let limit = level.limit(files)?.filter(|&limit| limit < self.ceiling);
+            if limit.is_some()
+                && let Some(container) = level.read(files, limit)?
+                && tightest.as_ref().is_none_or(|least| container.room() < least.room())
+            {
+                tightest = Some(container);
+            }
+        }
+        if tightest.is_some() {
+            return Ok(tightest);
+        }
+        // Without any limit only the first level that has figures is read: `memory.stat` costs the kernel a walk.
+        for level in &self.levels {
+            if let Some(container) = level.read(files, None)? {
+                return Ok(Some(container));
+            }
+        }
+        Ok(None)
     }
 
-    fn find(&mut self, membership: &str) -> Option<()> {
-        let mounts = read_to_string(&self.root.join("proc/self/mountinfo")).ok()?;
-        let machine = read_to_string(&self.root.join("proc/meminfo")).ok();
-        // More than the machine has is what both versions report for "no limit", in several spellings.
+    fn look_up(&mut self, files: &mut dyn Files, membership: &str) -> io::Result<Option<()>> {
+        let Some(mounts) = files.find(&self.root.join("proc/self/mountinfo"))? else {
+            return Ok(None);
+        };
+        let machine = files.find(&self.root.join("proc/meminfo"))?;
+        // Both versions report "no limit" as more than the machine has, in several spellings.
         self.ceiling = machine.as_deref().and_then(machine_total).unwrap_or(1 << 60);
         // In a hybrid setup the memory controller is in v1 and the v2 tree is empty: v1 first.
-        self.levels = levels(&self.root, membership, &mounts, Version::V1)
-            .or_else(|| levels(&self.root, membership, &mounts, Version::V2))?;
-        Some(())
+        let found = levels(&self.root, membership, &mounts, Version::V1)
+            .or_else(|| levels(&self.root, membership, &mounts, Version::V2));
+        Ok(found.map(|levels| self.levels = levels))
     }
 }
 
@@ -153,48 +178,52 @@ fn mount(line: &str, version: Version) -> Option<(&str, &str)> {
 }
 
 impl Level {
-    fn limit(&self) -> Option<u64> {
-        self.number(match self.version {
+    fn limit(&self, files: &mut dyn Files) -> io::Result<Option<u64>> {
+        let file = match self.version {
             Version::V1 => "memory.limit_in_bytes",
             Version::V2 => "memory.max",
-        })
+        };
+        self.number(files, file)
     }
 
-    fn read(&self, limit: Option<u64>) -> Option<Container> {
+    fn read(&self, files: &mut dyn Files, limit: Option<u64>) -> io::Result<Option<Container>> {
         let (usage, inactive) = match self.version {
             Version::V1 => ("memory.usage_in_bytes", "total_inactive_file"),
             Version::V2 => ("memory.current", "inactive_file"),
         };
-        // The root of v2 has no such files: no level of ours, not an error.
-        let usage = self.number(usage)?;
-        let stat = self.text("memory.stat").unwrap_or_default();
+        // The root of v2 has no such files: it is not a level of ours, and no error.
+        let Some(usage) = self.number(files, usage)? else { return Ok(None) };
+        let stat = self.text(files, "memory.stat")?.unwrap_or_default();
         let reclaimable = stat
             .lines()
             .find_map(|line| line.strip_prefix(inactive)?.strip_prefix(' ')?.trim().parse().ok())
             .unwrap_or(0);
-        Some(Container {
+        let group = self.text(files, "memory.oom.group")?;
+        Ok(Some(Container {
             version: self.version,
             limit,
             usage,
             reclaimable,
-            oom_group: self.text("memory.oom.group").is_some_and(|text| text.trim() == "1"),
-        })
+            oom_group: group.is_some_and(|text| text.trim() == "1"),
+        }))
     }
 
-    fn text(&self, file: &str) -> Option<String> {
-        read_to_string(&self.dir.join(file)).ok()
+    fn text(&self, files: &mut dyn Files, file: &str) -> io::Result<Option<String>> {
+        files.find(&self.dir.join(file))
     }
 
     /// "max", and anything else that is no number, is `None`.
-    fn number(&self, file: &str) -> Option<u64> {
-        self.text(file)?.trim().parse().ok()
+    fn number(&self, files: &mut dyn Files, file: &str) -> io::Result<Option<u64>> {
+        Ok(self.text(files, file)?.and_then(|text| text.trim().parse().ok()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::pseudo_file::testing::Failing;
     use std::fs;
+    use std::sync::atomic::Ordering::Relaxed;
 
     struct Fixture(PathBuf);
 
@@ -235,7 +264,7 @@ mod tests {
                 ("sys/fs/cgroup/kube/pod/app/memory.current", "800000\n"),
             ],
         );
-        let container = Reader::below(&fixture.0).read().unwrap();
+        let container = Reader::below(&fixture.0).read(&mut System).unwrap().unwrap();
         assert_eq!(container.version, Version::V2);
         assert_eq!(container.limit, Some(1_000_000));
         assert_eq!(container.usage, 900_000);
@@ -260,7 +289,7 @@ mod tests {
                 ("sys/fs/cgroup/memory/memory.stat", "total_inactive_file 40\ninactive_file 1\n"),
             ],
         );
-        let container = Reader::below(&fixture.0).read().unwrap();
+        let container = Reader::below(&fixture.0).read(&mut System).unwrap().unwrap();
         assert_eq!((container.version, container.limit), (Version::V1, Some(512 << 20)));
         assert_eq!(container.reclaimable, 40);
         assert!(!container.oom_group);
@@ -284,7 +313,7 @@ mod tests {
                     ("cg/memory.usage_in_bytes", "1000"),
                 ],
             );
-            let container = Reader::below(&fixture.0).read().unwrap();
+            let container = Reader::below(&fixture.0).read(&mut System).unwrap().unwrap();
             assert_eq!((container.limit, container.room()), (None, None), "{name}");
         }
     }
@@ -301,7 +330,7 @@ mod tests {
                 ("cg/memory.current", "1\n"),
             ],
         );
-        assert_eq!(Reader::below(&fixture.0).read().unwrap().limit, Some(4096));
+        assert_eq!(Reader::below(&fixture.0).read(&mut System).unwrap().unwrap().limit, Some(4096));
     }
 
     #[test]
@@ -319,16 +348,50 @@ mod tests {
             ],
         );
         let mut reader = Reader::below(&fixture.0);
-        assert_eq!(reader.read().unwrap().limit, Some(4096));
+        assert_eq!(reader.read(&mut System).unwrap().unwrap().limit, Some(4096));
         fs::write(fixture.0.join("cg/a/memory.max"), "5000\n").unwrap();
-        assert_eq!(reader.read().unwrap().limit, Some(5000), "a limit that changes is seen");
+        assert_eq!(
+            reader.read(&mut System).unwrap().unwrap().limit,
+            Some(5000),
+            "a limit that changes is seen"
+        );
         fs::write(fixture.0.join("proc/self/cgroup"), "0::/b\n").unwrap();
-        assert_eq!(reader.read().unwrap().limit, Some(8192));
+        assert_eq!(reader.read(&mut System).unwrap().unwrap().limit, Some(8192));
     }
 
     #[test]
     fn nothing_to_read_is_none() {
         let fixture = Fixture::new("empty", &[MEMINFO, ("proc/self/cgroup", "0::/\n")]);
-        assert_eq!(Reader::below(&fixture.0).read(), None);
+        assert_eq!(Reader::below(&fixture.0).read(&mut System).unwrap(), None);
+    }
+
+    #[test]
+    fn a_read_that_fails_gives_an_error_or_the_true_figures() {
+        let fixture = Fixture::new(
+            "failing",
+            &[
+                MEMINFO,
+                ("proc/self/cgroup", "0::/pod/app\n"),
+                ("proc/self/mountinfo", "30 23 0:26 / /cg rw - cgroup2 cgroup2 rw\n"),
+                ("cg/pod/memory.max", "1000000\n"),
+                ("cg/pod/memory.current", "900000\n"),
+                ("cg/pod/memory.stat", "inactive_file 300000\n"),
+                ("cg/pod/memory.oom.group", "1\n"),
+                ("cg/pod/app/memory.max", "2000000\n"),
+                ("cg/pod/app/memory.current", "1\n"),
+                ("cg/pod/app/memory.stat", "inactive_file 0\n"),
+            ],
+        );
+        let mut counting = Failing::default();
+        let truth = Reader::below(&fixture.0).read(&mut counting).unwrap().unwrap();
+        let reads = counting.reads.load(Relaxed);
+        assert!(reads > 8, "{reads}");
+        for first in 0..reads {
+            let mut reader = Reader::below(&fixture.0);
+            let mut files = Failing { failing: first..first + 1, ..Failing::default() };
+            let failed = reader.read(&mut files);
+            assert_eq!(failed.unwrap_err().raw_os_error(), Some(24), "read {first}");
+            assert_eq!(reader.read(&mut files).unwrap(), Some(truth.clone()), "after {first}");
+        }
     }
 }

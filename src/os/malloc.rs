@@ -79,32 +79,43 @@ fn sees_an_allocation(function: Function) -> bool {
     (PIECES * PIECE / 2..PIECES * PIECE * 2).contains(&(gained as usize))
 }
 
+/// Gives the pages that are free in the arenas back to the kernel. Nothing where the allocator is not glibc's.
+pub fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if read().is_some() {
+        // SAFETY: the function takes the arenas' locks, and any thread may call it.
+        unsafe { libc::malloc_trim(0) };
+    }
+}
+
 /// Readings that take a bounded share of the time: one walks the free chunks of every arena, under its lock.
 #[derive(Debug)]
 pub struct Reader {
-    period: Duration,
-    due: Option<Instant>,
+    read: fn() -> Option<Malloc>,
+    /// When it was last read, and how long it rests then at least.
+    last: Option<(Instant, Duration)>,
 }
 
 /// A reading waits for so many times the processor time that the last one took.
 const REST: u32 = 2000;
 
 impl Reader {
-    /// Reads every `period` at most.
+    /// Of the allocator by `read`.
     #[must_use]
-    pub fn new(period: Duration) -> Self {
-        Self { period, due: None }
+    pub fn new(read: fn() -> Option<Malloc>) -> Self {
+        Self { read, last: None }
     }
 
-    /// A reading, if it is time for one.
-    pub fn read(&mut self, now: Instant) -> Option<Malloc> {
-        if self.due.is_some_and(|due| now < due) {
+    /// A reading, if the last one was a period ago.
+    pub fn read(&mut self, now: Instant, period: Duration) -> Option<Malloc> {
+        let is_early = |(last, rest): (Instant, Duration)| now < last + rest.max(period);
+        if self.last.is_some_and(is_early) {
             return None;
         }
         let begun = thread::cpu_time();
-        let malloc = read();
+        let malloc = (self.read)();
         let took = thread::cpu_time().saturating_sub(begun);
-        self.due = Some(now + self.period.max(took * REST));
+        self.last = Some((now, took * REST));
         malloc
     }
 }
@@ -143,10 +154,10 @@ mod tests {
 
     #[test]
     fn a_reading_is_not_repeated_before_its_time() {
-        let mut reader = Reader::new(Duration::from_secs(10));
+        let (mut reader, period) = (Reader::new(read), Duration::from_secs(10));
         let now = Instant::now();
-        assert!(reader.read(now).is_some());
-        assert_eq!(reader.read(now + Duration::from_secs(9)), None);
-        assert!(reader.read(now + Duration::from_secs(600)).is_some());
+        assert!(reader.read(now, period).is_some());
+        assert_eq!(reader.read(now + Duration::from_secs(9), period), None);
+        assert!(reader.read(now + Duration::from_secs(600), period).is_some());
     }
 }

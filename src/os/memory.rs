@@ -1,21 +1,31 @@
 //! The machine's memory (`/proc/meminfo`).
 
-use super::pseudo_file::read_to_string;
+use std::io;
 
-/// What the kernel thinks can be allocated without swapping, in bytes (`MemAvailable`).
+use super::pseudo_file::{Files, System};
+
+/// What the kernel estimates can be allocated without swapping, in bytes (`MemAvailable`).
 #[must_use]
 pub fn available() -> Option<u64> {
-    field("MemAvailable:")
+    read_available(&mut System).ok()?
 }
 
 /// The machine's memory in bytes (`MemTotal`).
 #[must_use]
 pub fn total() -> Option<u64> {
-    field("MemTotal:")
+    field(&mut System, "MemTotal:").ok()?
 }
 
-fn field(name: &str) -> Option<u64> {
-    parse(&read_to_string("/proc/meminfo".as_ref()).ok()?, name)
+/// As [`available`]; `None` where there is no procfs.
+///
+/// # Errors
+/// If the file exists and cannot be read now.
+pub fn read_available(files: &mut dyn Files) -> io::Result<Option<u64>> {
+    field(files, "MemAvailable:")
+}
+
+fn field(files: &mut dyn Files, name: &str) -> io::Result<Option<u64>> {
+    Ok(files.find("/proc/meminfo".as_ref())?.and_then(|meminfo| parse(&meminfo, name)))
 }
 
 fn parse(meminfo: &str, name: &str) -> Option<u64> {

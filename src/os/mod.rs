@@ -8,6 +8,6 @@ pub mod library;
 pub mod malloc;
 pub mod memory;
 pub mod process;
-mod pseudo_file;
+pub mod pseudo_file;
 pub mod tether;
 pub mod thread;

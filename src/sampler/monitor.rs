@@ -11,11 +11,12 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::figures::Sources;
 use super::record::Record;
 use super::registry;
 use super::state::Summary;
 use super::state_file::StateFile;
-use super::thread::{self, JobHandle};
+use super::thread::{self, JobHandle, Run};
 use super::watched::Watched;
 use crate::trend::{Channel, CollectionCause, Config, Fill, Verdict};
 use crate::v8::heap_statistics::HeapStatistics;
@@ -87,9 +88,9 @@ impl Monitor {
     ///
     /// # Errors
     /// Where the operating system refuses the thread.
-    pub fn start(record: Arc<Record>, options: Options) -> std::io::Result<Self> {
+    pub fn start(record: Arc<Record>, options: Options, sources: Sources) -> std::io::Result<Self> {
         let interval = Duration::from_millis(options.config.interval_ms);
-        let watched = Watched::new(options, &record);
+        let watched = Watched::new(options, sources, &record, Instant::now());
         let shared = Arc::new(Shared {
             record,
             watched: Mutex::new(watched),
@@ -101,8 +102,8 @@ impl Monitor {
         let for_job = Arc::clone(&shared);
         let job = thread::schedule(
             interval,
-            Box::new(move |now| {
-                for_job.sample(now);
+            Box::new(move |run| {
+                for_job.sample(run);
                 ControlFlow::Continue(())
             }),
         );
@@ -199,9 +200,9 @@ impl Shared {
         std::ptr::eq(Arc::as_ptr(&self.record), record)
     }
 
-    fn sample(&self, now: Instant) {
+    fn sample(&self, run: Run) {
         let mut watched = self.watched.lock();
-        if watched.sample(&self.record, now) {
+        if watched.sample(&self.record, run) {
             self.probe_wanted.store(true, Ordering::Relaxed);
         }
         if watched.has_notices() {

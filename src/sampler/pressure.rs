@@ -21,12 +21,23 @@ pub struct Inputs<'a> {
     pub heap_used: u64,
     /// Its limit.
     pub heap_limit: u64,
-    /// Resident size of the process now.
+    /// Resident size of the process now, without what snapshots have left with the allocator.
     pub rss: u64,
-    /// The container when it was last read, and the resident size then.
-    pub container: Option<(&'a Container, u64)>,
+    /// The container when it was last read.
+    pub container: Option<Contained<'a>>,
     /// The user's `limit`: for the process alone.
     pub given: Option<u64>,
+}
+
+/// A container's figures, and the process' at the same time, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Contained<'a> {
+    /// The container's.
+    pub container: &'a Container,
+    /// The resident size of the process, without `borrowed`.
+    pub rss: u64,
+    /// What snapshots had left with the allocator: part of the container's usage.
+    pub borrowed: u64,
 }
 
 impl Inputs<'_> {
@@ -34,13 +45,11 @@ impl Inputs<'_> {
     #[must_use]
     pub fn pressure(&self) -> Pressure {
         let share = |used: u64, limit: u64| used as f64 / limit.max(1) as f64;
-        let container = self.container.and_then(|(container, rss)| {
-            let room = container.room()?;
+        let container = self.container.and_then(|Contained { container, rss, borrowed }| {
             let limit = container.limit?;
-            Some(share(
-                (limit - room.min(limit)).saturating_add(self.rss.saturating_sub(rss)),
-                limit,
-            ))
+            let working_set = container.usage.saturating_sub(container.reclaimable);
+            let used = working_set.saturating_sub(borrowed);
+            Some(share(used.saturating_add(self.rss.saturating_sub(rss)), limit))
         });
         let given = self.given.map(|limit| share(self.rss, limit));
         Pressure {
@@ -65,6 +74,22 @@ mod tests {
     const BASE: Inputs<'_> =
         Inputs { heap_used: 30, heap_limit: 120, rss: 200, container: None, given: None };
 
+    fn at(container: &Container) -> Contained<'_> {
+        Contained { container, rss: 200, borrowed: 0 }
+    }
+
+    #[test]
+    fn what_a_snapshot_left_behind_is_no_pressure() {
+        let left = Contained { borrowed: 250, ..at(&BOX) };
+        assert_eq!(Inputs { container: Some(left), ..BASE }.pressure().process, Some(0.35));
+    }
+
+    #[test]
+    fn beyond_the_limit_the_share_is_above_one() {
+        let beyond = Container { usage: 1380, ..BOX };
+        assert_eq!(Inputs { container: Some(at(&beyond)), ..BASE }.pressure().process, Some(1.08));
+    }
+
     #[test]
     fn without_a_limit_there_is_only_the_heap() {
         assert_eq!(BASE.pressure(), Pressure { heap: 0.25, process: None });
@@ -74,12 +99,12 @@ mod tests {
             "before the first reading"
         );
         let unlimited = Container { limit: None, ..BOX };
-        assert_eq!(Inputs { container: Some((&unlimited, 200)), ..BASE }.pressure().process, None);
+        assert_eq!(Inputs { container: Some(at(&unlimited)), ..BASE }.pressure().process, None);
     }
 
     #[test]
     fn neighbours_in_the_container_count_and_page_cache_does_not() {
-        let inputs = Inputs { container: Some((&BOX, 200)), ..BASE };
+        let inputs = Inputs { container: Some(at(&BOX)), ..BASE };
         assert_eq!(inputs.pressure().process, Some(0.6));
         assert_eq!(
             Inputs { rss: 300, ..inputs }.pressure().process,
@@ -91,7 +116,7 @@ mod tests {
     #[test]
     fn the_given_limit_is_for_the_process_alone_and_the_nearer_one_counts() {
         assert_eq!(Inputs { given: Some(250), ..BASE }.pressure().process, Some(0.8));
-        let both = Inputs { given: Some(250), container: Some((&BOX, 200)), ..BASE };
+        let both = Inputs { given: Some(250), container: Some(at(&BOX)), ..BASE };
         assert_eq!(both.pressure().process, Some(0.8));
         assert_eq!(Inputs { given: Some(2000), ..both }.pressure().process, Some(0.6));
     }

@@ -22,7 +22,7 @@ pub(super) fn remove(isolate: &Arc<Shared>) {
 
 /// Whether it is the one that speaks for the process: of those under watch it came first.
 pub(super) fn is_first(record: &Record) -> bool {
-    ISOLATES.lock().first().is_some_and(|first| first.has(record))
+    ISOLATES.lock().first().is_none_or(|first| first.has(record))
 }
 
 /// How many isolates are under watch.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::figures::Stale;
 use super::pressure::Pressure;
 use crate::os::cgroup;
 use crate::trend::{Channel, Collection, Limits, Point, Trend, Verdict};
@@ -15,12 +16,16 @@ use crate::trend::{Channel, Collection, Limits, Point, Trend, Verdict};
 pub(super) struct State<'a> {
     pub pid: u32,
     pub thread_id: u32,
+    /// Without the time in which the process was stopped, which is the next figure.
     pub watched_ms: u64,
+    pub stopped_ms: u64,
     pub verdict: Verdict,
     pub series: Series,
     pub memory: Memory,
     pub limits: Limits,
     pub pressure: Pressure,
+    /// Figures whose last reading failed.
+    pub stale: Vec<Stale>,
     pub container: Option<ContainerFacts>,
     pub available: Option<u64>,
     pub collections: &'a VecDeque<Collection>,

@@ -11,7 +11,16 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 /// What runs each period; `Break` ends the job. It must not block: other jobs wait for it.
-pub type Job = Box<dyn FnMut(Instant) -> ControlFlow<()> + Send>;
+pub type Job = Box<dyn FnMut(Run) -> ControlFlow<()> + Send>;
+
+/// One run of a job.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// When it began.
+    pub now: Instant,
+    /// How long after it was due.
+    pub late: Duration,
+}
 
 /// Ends its job when dropped. A run that is under way at that moment finishes.
 #[derive(Debug)]
@@ -94,12 +103,12 @@ fn run(scheduler: &Scheduler) {
             continue;
         }
         let id = next.id;
-        // A thread that was held up (SIGSTOP, a laptop's sleep) skips what it missed.
-        next.due = (next.due + next.period).max(now);
+        let run = Run { now, late: now - next.due };
+        next.due = next_due(run, next.period);
         let Some(mut job) = next.job.take() else { continue };
         drop(state);
         // A panic ends the job that raised it, never the thread or the process.
-        let flow = catch_unwind(AssertUnwindSafe(|| job(now))).unwrap_or(ControlFlow::Break(()));
+        let flow = catch_unwind(AssertUnwindSafe(|| job(run))).unwrap_or(ControlFlow::Break(()));
         state = scheduler.state.lock();
         match state.jobs.iter().position(|s| s.id == id) {
             Some(at) if flow.is_break() => {
@@ -118,10 +127,25 @@ fn run(scheduler: &Scheduler) {
     state.running = false;
 }
 
+/// When a job runs next. Periods that a stopped thread (SIGSTOP) has missed are skipped.
+fn next_due(run: Run, period: Duration) -> Instant {
+    let due = run.now - run.late + period;
+    if due > run.now { due } else { run.now + period }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    #[test]
+    fn a_late_run_keeps_the_rhythm_and_missed_runs_are_skipped() {
+        let (now, period) = (Instant::now(), Duration::from_secs(1));
+        let next = |late| next_due(Run { now, late: Duration::from_millis(late) }, period) - now;
+        assert_eq!(next(0), period);
+        assert_eq!(next(300), Duration::from_millis(700));
+        assert_eq!(next(5000), period, "not at once for a second time");
+    }
 
     #[test]
     fn jobs_run_until_they_break_or_are_dropped() {

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use serde_json::value::RawValue;
 
 use super::borrowed;
+use super::figures::{Figures, Sources};
 use super::limits::Inputs;
 use super::monitor::{Notice, Options};
-use super::pressure::{self, Pressure};
+use super::pressure::{self, Contained, Pressure};
 use super::record::Record;
 use super::registry;
+use super::run_clock::RunClock;
 use super::state::{ContainerFacts, Memory, Series, State, Summary};
 use super::state_file::StateFile;
-use crate::os::{cgroup, malloc, memory, process};
+use super::thread::Run;
+use crate::os::malloc;
 use crate::trend::{
     BUCKETS, Channel, Collection, CollectionCause, Event, Limits, Reading, Trend, Verdict,
 };
@@ -29,22 +32,26 @@ const SLOW_READ_EVERY: u64 = 5;
 const UNLIMITED_READ_EVERY: u64 = 30;
 /// A threshold that was crossed is armed again below this share of it: a value that hovers says it once.
 const REARM: f64 = 0.9;
+/// While free memory of the allocator is discounted, its amount is read this often.
+const DISCOUNT_READ_EVERY: Duration = Duration::from_secs(2);
 
 /// What the sampler's thread keeps of one isolate.
 pub(super) struct Watched {
     trend: Trend,
     options: Options,
-    start: Instant,
+    clock: RunClock,
+    figures: Figures,
     rss_at_start: u64,
-    /// Bytes that in-process snapshots have left with the allocator, as last known.
+    /// Resident bytes that in-process snapshots have left with the allocator, as last known.
     borrowed: u64,
+    /// The resident size without them, as last known.
+    own_rss: u64,
+    /// `own_rss` and `borrowed` when the container was last read.
+    at_container: (u64, u64),
     memory: Memory,
     limits: Limits,
-    /// And the resident size when it was read.
-    container: Option<(cgroup::Container, u64)>,
-    cgroup: cgroup::Reader,
-    available: Option<u64>,
     malloc: malloc::Reader,
+    malloc_period: Duration,
     intervals: u64,
     cause: CollectionCause,
     collections: VecDeque<Collection>,
@@ -56,21 +63,22 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub fn new(options: Options, record: &Record) -> Self {
-        let rss = process::rss().unwrap_or_else(|| record.told_rss());
+    pub fn new(options: Options, sources: Sources, record: &Record, now: Instant) -> Self {
         let unknown = Limits { heap: u64::MAX, external: u64::MAX, native: u64::MAX };
         let window = Duration::from_millis(options.config.window_ms);
+        let interval = Duration::from_millis(options.config.interval_ms);
         let mut watched = Self {
             trend: Trend::new(options.config.clone(), unknown),
-            start: Instant::now(),
-            rss_at_start: rss,
+            clock: RunClock::new(interval, now),
+            figures: Figures::new(sources.files, now),
+            rss_at_start: 0,
             borrowed: 0,
-            memory: Memory { rss, ..Memory::default() },
+            own_rss: 0,
+            at_container: (0, 0),
+            memory: Memory::default(),
             limits: Limits { heap: 0, external: 0, native: 0 },
-            container: None,
-            cgroup: cgroup::Reader::default(),
-            available: None,
-            malloc: malloc::Reader::new(window / BUCKETS as u32),
+            malloc: malloc::Reader::new(sources.malloc),
+            malloc_period: window / BUCKETS as u32,
             intervals: 0,
             cause: CollectionCause::Natural,
             collections: VecDeque::new(),
@@ -81,23 +89,29 @@ impl Watched {
             ended: false,
             options,
         };
-        watched.read_slowly();
+        watched.figures.read_rss(now, record.told_rss());
+        watched.rss_at_start = watched.figures.rss();
+        watched.own_rss = watched.rss_at_start;
+        watched.memory.rss = watched.rss_at_start;
+        watched.read_slowly(now);
         watched.set_limits(record);
         watched
     }
 
     /// What is done each interval; true where the trend asks for a collection.
-    pub fn sample(&mut self, record: &Record, now: Instant) -> bool {
+    pub fn sample(&mut self, record: &Record, run: Run) -> bool {
+        let waited = self.figures.waited();
+        let t = self.clock.tick(run, waited);
+        self.take_collections(record);
+        self.read(record, run.now, t);
+        // After the resident size, which the container's figures are compared with.
         if self.intervals.is_multiple_of(SLOW_READ_EVERY) {
             if self.is_limited() || self.intervals.is_multiple_of(UNLIMITED_READ_EVERY) {
-                self.read_slowly();
+                self.read_slowly(run.now);
             }
             self.set_limits(record);
         }
         self.intervals += 1;
-        self.take_collections(record);
-        self.read(record, now);
-        let t = self.elapsed(now);
         let mut probe = false;
         for event in self.trend.advance(t) {
             let (kind, channel) = match event {
@@ -164,7 +178,7 @@ impl Watched {
     pub fn summary(&self) -> Summary {
         Summary {
             thread_id: self.options.thread_id,
-            watched_ms: self.elapsed(Instant::now()),
+            watched_ms: self.clock.at(Instant::now()),
             verdict: self.verdict(),
             memory: self.memory,
             limits: self.limits,
@@ -173,20 +187,20 @@ impl Watched {
 
     pub fn state(&self, record: &Record) -> State<'_> {
         let (collection_count, paused_us) = record.collections();
+        let now = Instant::now();
         State {
             pid: std::process::id(),
             thread_id: self.options.thread_id,
-            watched_ms: self.elapsed(Instant::now()),
+            watched_ms: self.clock.at(now),
+            stopped_ms: self.clock.stopped_ms(),
             verdict: self.verdict(),
             series: Series::from(&self.trend),
             memory: self.memory,
             limits: self.limits,
             pressure: self.pressure(),
-            container: self
-                .container
-                .as_ref()
-                .map(|(container, _)| ContainerFacts::from(container)),
-            available: self.available,
+            stale: self.figures.stale(now),
+            container: self.figures.container().map(ContainerFacts::from),
+            available: self.figures.available(),
             collections: &self.collections,
             collection_count,
             collection_ms: paused_us / 1000,
@@ -199,18 +213,15 @@ impl Watched {
         }
     }
 
-    fn elapsed(&self, now: Instant) -> u64 {
-        let elapsed = now.saturating_duration_since(self.start);
-        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-    }
-
     fn is_limited(&self) -> bool {
-        self.container.as_ref().is_some_and(|(container, _)| container.limit.is_some())
+        self.figures.container().is_some_and(|container| container.limit.is_some())
     }
 
-    fn read_slowly(&mut self) {
-        self.container = self.cgroup.read().map(|container| (container, self.memory.rss));
-        self.available = memory::available();
+    fn read_slowly(&mut self, now: Instant) {
+        // While a snapshot is built in this process, its memory is part of the container's usage.
+        if !borrowed::is_running() && self.figures.read_slowly(now) {
+            self.at_container = (self.own_rss, self.borrowed);
+        }
     }
 
     fn set_limits(&mut self, record: &Record) {
@@ -221,8 +232,8 @@ impl Watched {
             rss: self.memory.rss,
             rss_at_start: self.rss_at_start,
             borrowed: self.borrowed,
-            container: self.container.as_ref().and_then(|(container, _)| container.limit),
-            available: self.available,
+            container: self.figures.container().and_then(|container| container.limit),
+            available: self.figures.available(),
             given: self.options.limit,
         }
         .limits();
@@ -232,7 +243,7 @@ impl Watched {
     fn take_collections(&mut self, record: &Record) {
         for seen in record.take_mark_compacts() {
             let collection = Collection {
-                t: self.elapsed(seen.at),
+                t: self.clock.at(seen.at),
                 used: seen.heap.used,
                 total: seen.heap.total,
                 external: seen.heap.external,
@@ -247,20 +258,17 @@ impl Watched {
         }
     }
 
-    fn read(&mut self, record: &Record, now: Instant) {
+    fn read(&mut self, record: &Record, now: Instant, t: u64) {
         let Some(heap) = record.heap() else { return };
-        let rss = process::rss().unwrap_or_else(|| record.told_rss());
+        let is_read = self.figures.read_rss(now, record.told_rss());
+        let rss = self.figures.rss();
         // One isolate answers for the process: the main thread's.
         let main = self.options.thread_id == 0;
-        let native = borrowed::bytes().filter(|_| main).map(|borrowed| {
-            self.borrowed = borrowed;
-            let (total, external) = registry::heaps();
-            // What caches of ours hold there is bounded, and known by name.
-            rss.saturating_sub(total)
-                .saturating_sub(external)
-                .saturating_sub(self.options.caches.shared_bytes())
-                .saturating_sub(borrowed)
-        });
+        let malloc = if main { self.malloc.read(now, self.malloc_period()) } else { None };
+        if let Some(malloc) = malloc {
+            borrowed::set_free(malloc.free);
+        }
+        let native = if is_read { self.read_native(rss) } else { None }.filter(|_| main);
         self.memory = Memory {
             rss,
             heap_total: heap.total,
@@ -269,12 +277,10 @@ impl Watched {
             native: native.or(self.memory.native),
             allocated: record.allocated(),
         };
-        let t = self.elapsed(now);
         if let Some(used) = record.take_least_used() {
             self.trend.scavenge(t, used);
         }
         self.trend.caches(t, &self.options.caches.fills());
-        let malloc = if main { self.malloc.read(now) } else { None };
         self.trend.reading(&Reading {
             t,
             rss,
@@ -289,12 +295,32 @@ impl Watched {
         });
     }
 
+    /// Resident bytes of the service outside of V8's heaps; `None` while a snapshot is built in the process.
+    fn read_native(&mut self, rss: u64) -> Option<u64> {
+        let (total, external) = registry::heaps();
+        let outside = rss.saturating_sub(total).saturating_sub(external);
+        self.borrowed = borrowed::discount(outside)?;
+        self.own_rss = rss - self.borrowed;
+        // What our own caches hold there is bounded, and known by name.
+        Some(outside.saturating_sub(self.options.caches.shared_bytes() + self.borrowed))
+    }
+
+    fn malloc_period(&self) -> Duration {
+        if borrowed::is_left() {
+            self.malloc_period.min(DISCOUNT_READ_EVERY)
+        } else {
+            self.malloc_period
+        }
+    }
+
     fn pressure(&self) -> Pressure {
+        let (rss, borrowed) = self.at_container;
+        let contained = |container| Contained { container, rss, borrowed };
         pressure::Inputs {
             heap_used: self.memory.heap_used,
             heap_limit: self.limits.heap,
-            rss: self.memory.rss,
-            container: self.container.as_ref().map(|(container, rss)| (container, *rss)),
+            rss: self.own_rss,
+            container: self.figures.container().map(contained),
             given: self.options.limit,
         }
         .pressure()

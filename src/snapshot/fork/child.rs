@@ -152,7 +152,7 @@ fn watch_room(prepared: &Prepared) {
     // Without this watch the kernel's own choice (oom_score_adj) is what is left.
     let _ = std::thread::Builder::new().spawn(move || {
         loop {
-            let container = cgroups.read();
+            let container = cgroups.read(&mut os::pseudo_file::System).ok().flatten();
             let tight = container
                 .and_then(|c| Some((Place::Container, c.room()?, reserve(c.limit?))))
                 .into_iter()
