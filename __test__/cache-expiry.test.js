@@ -18,6 +18,15 @@ function large(onEvict = () => {}) {
   return { map, time };
 }
 
+/** Sweeps until a map has so many entries: other maps may take part of each turn. */
+function sweepTo(size, map) {
+  for (let turns = 0; map.size > size; turns++) {
+    assert.ok(turns < 100);
+    sweep();
+  }
+  assert.equal(map.size, size);
+}
+
 const endings = (map) => structureOf(map).endings;
 /** The event loop stands still meanwhile: the answer is the native thread's, and no timer takes it first. */
 const answer = (map) => {
@@ -63,6 +72,56 @@ test('what ended in a large map is found by the native thread, and removed in ba
   assert.ok(reasons.every((reason) => reason === 'expire'));
   assert.equal(structureOf(map).nextExpiry, 1000);
   checkStructure(map);
+});
+
+test('a set on a full map whose entries are all due removes some of them, and no set evicts while any is due', () => {
+  for (const policy of ['lru', 'adaptive']) {
+    for (const bytes of [{}, { maxBytes: 5000, sizeOf: () => 1 }]) {
+      const reasons = [];
+      let now = 0;
+      const map = new BoundedMap({ max: 5000, policy, ...bytes, clock: () => now, onEvict: (value, key, reason) => reasons.push(reason) });
+      for (let i = 0; i < 5000; i++) map.set(i, i, { ttl: 10 });
+      now = 10;
+      for (let i = 0; i < 5000; i++) {
+        map.set(`new ${i}`, i, { ttl: Infinity });
+        assert.ok(reasons.length <= 128, `${reasons.length} removals in one set`);
+        assert.ok(reasons.splice(0).every((reason) => reason === 'expire'));
+      }
+      checkStructure(map);
+      assert.equal(map.stats().expirations, 5000);
+      map.set('one more', 1);
+      assert.deepEqual(reasons, ['evict']);
+    }
+  }
+});
+
+test('room for a large value takes as many expired entries as it needs', () => {
+  let now = 0;
+  const map = new BoundedMap({ maxBytes: 1000, sizeOf: (value) => value, clock: () => now });
+  for (let i = 0; i < 999; i++) map.set(i, 1, { ttl: 10 });
+  map.set('live', 1);
+  now = 10;
+  map.set('large', 999);
+  assert.deepEqual([...map.keys()], ['live', 'large']);
+  assert.equal(map.stats().evictions, 0);
+  checkStructure(map);
+});
+
+test('many maps that expire together are swept in turns', () => {
+  let now = 0;
+  const maps = Array.from({ length: 40 }, () => new BoundedMap({ max: 1000, clock: () => now }));
+  const held = () => maps.reduce((sum, { size }) => sum + size, 0);
+  for (const map of maps) for (let i = 0; i < 1000; i++) map.set(i, i, { ttl: 10 });
+  now = 10;
+  const turns = [];
+  while (held() > 0) {
+    const before = held();
+    sweep();
+    turns.push(before - held());
+    assert.ok(turns.length < 100);
+  }
+  assert.ok(Math.max(...turns) <= 10_000, `removed in each turn: ${turns}`);
+  for (const map of maps) checkStructure(map);
 });
 
 test('what changed hands since the search is left alone', { timeout: 300_000 }, () => {
@@ -127,15 +186,13 @@ test('where the native thread cannot search, this one does', (t) => {
   t.mock.method(native, 'cacheScan', () => false);
   const { map, time } = large();
   time.now = 10;
-  sweep();
-  assert.equal(map.size, NATIVE_FROM / 2 + 1);
+  sweepTo(NATIVE_FROM / 2 + 1, map);
   t.mock.method(native, 'cacheExpiry', () => {
     throw new Error('no memory');
   });
   const other = large();
   other.time.now = 10;
-  sweep();
-  assert.equal(other.map.size, NATIVE_FROM / 2 + 1);
+  sweepTo(NATIVE_FROM / 2 + 1, other.map);
   checkStructure(other.map);
 });
 

@@ -19,6 +19,8 @@ const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS }
 const FIRST_SLOTS = 16;
 /** A search for expired entries costs about 1 ns a slot: at most one in this many slots a millisecond. */
 const SLOTS_SEARCHED_PER_MS = 1000;
+/** A set removes so many expired entries at once: enough that the next ones find room, few enough that it does not take long. */
+const REMOVED_BY_SET = 128;
 
 /** How iterators, the sweeper, and tests of the structure look inside. */
 let advance, structureOf, sweepOne;
@@ -55,6 +57,8 @@ class BoundedMap {
   #nextExpiry = Infinity;
   #nextSince = Infinity;
   #lastSearch = -Infinity;
+  /** Where the next search begins: the last one may have stopped early. */
+  #searchFrom = 0;
   /** What sizeOf said of the entry of each slot; null without sizeOf. @type {Float64Array | null} */
   #sizes = null;
   #size = 0;
@@ -408,7 +412,7 @@ class BoundedMap {
       this.#refuse(gone, key, value);
     } else {
       this.#makeRoom(bytes, gone, now);
-      if (this.#size >= this.#max && this.#shouldPurge(now)) this.#purge(gone, now);
+      if (this.#size >= this.#max && this.#shouldPurge(now)) this.#purge(gone, now, REMOVED_BY_SET);
       if (this.#size >= this.#max) this.#evict(gone);
       const word = this.#prepare(key);
       const slot = this.#unused(word);
@@ -420,8 +424,7 @@ class BoundedMap {
   }
 
   #makeRoom(bytes, gone, now) {
-    if (this.#record[BYTES] + bytes <= this.#maxBytes) return;
-    if (this.#shouldPurge(now)) this.#purge(gone, now);
+    while (this.#record[BYTES] + bytes > this.#maxBytes && this.#shouldPurge(now)) this.#purge(gone, now, REMOVED_BY_SET);
     while (this.#record[BYTES] + bytes > this.#maxBytes) this.#evict(gone);
   }
 
@@ -564,24 +567,40 @@ class BoundedMap {
     return since <= 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used;
   }
 
-  #purge(gone, now) {
+  /** Removes what has ended, `most` entries at most. Whether the search has been through all slots. */
+  #purge(gone, now, most = Infinity) {
     const expiry = this.#expiry;
-    if (expiry === null) return;
-    this.#lastSearch = now;
+    if (expiry === null) return true;
+    const used = this.#used;
     let next = Infinity;
-    for (let slot = 0; slot < this.#used; slot++) {
+    let removed = 0;
+    let slot = this.#searchFrom < used ? this.#searchFrom : 0;
+    for (let left = used; left > 0; left--) {
       const end = expiry[slot];
-      if (end <= now && end !== Infinity) this.#expire(slot, gone);
-      else if (end < next) next = end;
+      if (end <= now && end !== Infinity) {
+        if (removed === most) {
+          this.#searchFrom = slot;
+          return false;
+        }
+        this.#expire(slot, gone);
+        removed++;
+      } else if (end < next) next = end;
+      if (++slot === used) slot = 0;
     }
+    this.#lastSearch = now;
     this.#nextExpiry = this.#nextSince = next;
+    return true;
   }
 
-  /** Removes what has expired, or has the native thread search for it. Whether there is more to do soon. */
-  #sweep() {
+  /**
+   * Removes what has expired, or has the native thread search for it. `work` is what this turn of the event loop has left for it.
+   * Whether there is more to do soon.
+   * @param {import('./sweeper.js').Work} work
+   */
+  #sweep(work) {
     const endings = this.#endings;
     const now = this.#now();
-    if (endings.answered) return this.#removeFound(endings, now);
+    if (endings.answered) return this.#removeFound(endings, now, work);
     if (endings.patient) return true;
     if (now < this.#nextExpiry) return false;
     if (!endings.asked && endings.ask(now)) {
@@ -589,20 +608,24 @@ class BoundedMap {
       return true;
     }
     const gone = [];
-    this.#purge(gone, now);
+    const before = this.#size;
+    const finished = this.#purge(gone, now, work.removals);
+    work.spend(this.#used, before - this.#size);
     this.#tell(gone);
-    return false;
+    return !finished;
   }
 
-  #removeFound(endings, now) {
+  #removeFound(endings, now, work) {
     const gone = [];
-    for (const slot of endings.take()) {
+    const found = endings.take(work.removals);
+    for (const slot of found) {
       const end = this.#expiry[slot];
       if (end <= now && end !== Infinity) this.#expire(slot, gone);
       else if (end < this.#nextSince) this.#nextSince = end;
     }
     const more = endings.asked;
     if (!more) this.#nextExpiry = this.#nextSince = Math.min(endings.next, this.#nextSince);
+    work.spend(0, found.length);
     this.#tell(gone);
     return more;
   }
@@ -636,7 +659,7 @@ class BoundedMap {
       }
       return END;
     };
-    sweepOne = (map) => map.#sweep();
+    sweepOne = (map, work) => map.#sweep(work);
     structureOf = (map) => ({
       index: map.#index,
       order: map.#order,

@@ -11,8 +11,6 @@ const NATIVE_FROM = 16_384;
 const NEXT = 1;
 const ENDS = 2;
 const DONE = 0;
-/** Slots are given out so many at once: the rest waits for the next sweep, so that requests are served between. */
-const BATCH = 10_000;
 /** Sweeps that an answer is waited for; then the search is done here. */
 const PATIENCE = 50;
 
@@ -75,12 +73,12 @@ class ExpiryColumn {
     return new Float64Array(/** @type {ArrayBuffer} */ (this.#buffer), NEXT * 8, 1)[0];
   }
 
-  /** Of the answer: the next slots that were due, about BATCH at most. The last are those after which `asked` is false. */
-  take() {
+  /** Of the answer: the next slots that were due, `most` and those of one word at most. The last are those after which `asked` is false. */
+  take(most) {
     const slots = [];
     const due = this.#due;
     let word = this.#word;
-    for (; word < due.length && slots.length < BATCH; word++) {
+    for (; word < due.length && slots.length < most; word++) {
       for (let bits = due[word]; bits !== 0; bits &= bits - 1) slots.push(32 * word + 31 - Math.clz32(bits & -bits));
     }
     this.#word = word;
