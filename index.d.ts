@@ -1023,6 +1023,8 @@ export interface PlimsollReport {
   series: { [channel in 'heap' | 'external' | 'native']?: Array<[tMs: number, min: number, load: number | null]> };
   /** What limits the evidence. */
   notes?: string[];
+  /** Whether names that are data were replaced by hashes (`redact`). */
+  redacted?: boolean;
   /** What the last snapshot holds: only from `analyze()`. */
   summary?: SnapshotSummary;
   [more: string]: unknown;

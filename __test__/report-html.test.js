@@ -7,7 +7,6 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const fc = require('fast-check');
 const { renderHtml } = require('../lib/report/html.js');
-const { excerpt, readSource } = require('../lib/report/excerpt.js');
 const { leakReport, steadyReport } = require('./support/reports.js');
 const { findChromium, startChromium } = require('./support/chromium.js');
 const { contrasts } = require('./support/contrast.js');
@@ -110,26 +109,6 @@ test('however much there is, the page stays below 1 MB', () => {
   report.probes = Array.from({ length: 5000 }, (_, at) => ({ tMs: at }));
   report.notes = many(long, 5000);
   assert.ok(Buffer.byteLength(renderHtml(report, { read })) < 2 ** 20);
-});
-
-test('source is quoted only where it is source', (t) => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-excerpt-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
-  const file = (name, text) => {
-    fs.writeFileSync(path.join(folder, name), text);
-    return path.join(folder, name);
-  };
-  assert.equal(readSource(file('a.js', SOURCE)), SOURCE);
-  assert.equal(readSource(file('secrets.env', 'KEY=1')), null);
-  assert.equal(readSource('relative.js'), null);
-  assert.equal(readSource(path.join(folder, 'gone.js')), null);
-  assert.equal(readSource(file('large.js', ' '.repeat(3 * 2 ** 20))), null);
-  fs.mkdirSync(path.join(folder, 'folder.js'));
-  assert.equal(readSource(path.join(folder, 'folder.js')), null);
-  assert.deepEqual(excerpt({ file: '/a/session.js', line: 12 }, read).map(({ line, hit }) => [line, hit]), [[10, false], [11, false], [12, true], [13, false], [14, false], [15, false]]);
-  assert.deepEqual(excerpt({ file: '/a/session.js', line: 999 }, read), []);
-  assert.deepEqual(excerpt({ file: '/a/session.js', line: null }, read), []);
-  assert.deepEqual(excerpt({ file: '/a/min.js', line: 1 }, () => 'x'.repeat(1000)), []);
 });
 
 test('in a browser', { skip: findChromium() === null && 'no Chromium here: apt-get install chromium, or CHROMIUM=path' }, async (t) => {

@@ -133,3 +133,16 @@ test("an ES module's binding is named without its file, which is data of the mod
   const [{ cause, name }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)).suspects;
   assert.deepEqual([cause, name], [expect.cause[0], expect.name[0]]);
 });
+
+test("a leak in a `data:` module is the program's, redacted or not, and not one of Node's own", async (t) => {
+  const module = "const kept = new Map(); export const add = (i) => kept.set(i, { text: 'x'.repeat(100) + i });";
+  const source = `const { add } = await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(module)}));\nawait drive((i) => add(i));\n`;
+  for (const redact of [false, true]) {
+    const { dir, snapshots } = await runProgram({ title: 'data', kind: 'esm', files: { 'main.mjs': source }, expect: null }, { random: seeded(3), take: { method: methods[0], redact } });
+    t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+    const [{ cause, advice, file }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)).suspects;
+    assert.equal(cause, 'map');
+    assert.doesNotMatch(advice, /clearMarks/);
+    if (redact) assert.match(file, /^redacted-/);
+  }
+});

@@ -17,6 +17,7 @@ const STDIN = '-';
 const options = {
   json: { type: 'string', value: 'FILE', optional: /\.json$/, description: 'the report as JSON, on standard output without a FILE (*.json)' },
   html: { type: 'string', value: 'FILE', description: 'the report as one page' },
+  'source-root': { type: 'string', value: 'DIR', description: 'a folder whose source the page may quote, beside the working directory' },
   path: { type: 'string', value: 'ID', description: 'only the way to the object with this id in the last snapshot' },
   top: { type: 'string', value: 'N', description: 'how many suspects, and rows of each kind, at most (10)' },
 };

@@ -27,7 +27,7 @@ async function checkFiles(files) {
 
 /**
  * Writes what was asked for. What fails is for the end: a disk that is full must not cost the report on the terminal too.
- * @param {any} report @param {{json?: string, html?: string}} files
+ * @param {any} report @param {{json?: string, html?: string, 'source-root'?: string}} files
  * @returns {Promise<{written: string[], failures: Error[]}>}
  */
 async function writeFiles(report, files) {
@@ -36,7 +36,7 @@ async function writeFiles(report, files) {
   for (const format of FORMATS) {
     if (!files[format]) continue;
     try {
-      written.push(await writeView(report, format, files[format]));
+      written.push(await writeView(report, format, files[format], { sourceRoots: files['source-root'] === undefined ? [] : [files['source-root']] }));
     } catch (error) {
       failures.push(error);
     }

@@ -7,6 +7,7 @@ const { version } = require('../../package.json');
 const { PlimsollError, quote } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { SCHEMA } = require('../report/schema.js');
+const { shownAs } = require('../report/shown.js');
 const { bytes, duration } = require('../report/units.js');
 const { quoted } = require('./session.js');
 const { takeSnapshot } = require('./snapshot.js');
@@ -228,6 +229,9 @@ class Observer {
   /** @param {any} [analysis] what analyze() said of the snapshots */
   report(analysis) {
     const { node, heapLimit, limit, total: _, uptimeMs: __, ...about } = this.#about;
+    const { redact } = this.#options;
+    const shown = shownAs(redact);
+    Object.assign(about, { title: shown.name(about.title), script: shown.script(about.script) });
     const { rss, heapTotal, heapUsed, external, t } = this.#latest;
     const { verdict, series } = JSON.parse(this.#trend.state());
     const minutes = this.#snapshots.length < 2 ? 0 : (this.#snapshots.at(-1).tMs - this.#snapshots[0].tMs) / 60_000;
@@ -236,6 +240,7 @@ class Observer {
       schema: SCHEMA,
       version,
       at: new Date().toISOString(),
+      redacted: redact === true,
       pid: this.#options.pid,
       node,
       uptimeMs: t,

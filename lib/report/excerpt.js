@@ -7,14 +7,82 @@ const path = require('node:path');
 // A snapshot may name any file, and a report is sent around: only what is source is quoted.
 const SOURCE = new Set(['.js', '.cjs', '.mjs', '.jsx', '.ts', '.cts', '.mts', '.tsx']);
 const LARGEST = 2 * 2 ** 20;
+/** O_NONBLOCK: to open a pipe that is called x.js must not wait for its writer. */
+const FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0) | (fs.constants.O_NOFOLLOW ?? 0);
+/** A UNC path: to open a file on another machine tells that machine who reads. */
+const REMOTE = /^[\\/]{2}/;
+
+const isBelow = (file, folder) => {
+  const relative = path.relative(folder, file);
+  return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+};
+
+const orNull = (attempt) => {
+  try {
+    return attempt();
+  } catch {
+    return null;
+  }
+};
+
+const realpath = (file) => orNull(() => fs.realpathSync(file));
+const exists = (file) => fs.existsSync(file);
+
+/** The folder and those around it, the innermost first. @param {string} folder */
+function ancestors(folder) {
+  const parent = path.dirname(folder);
+  return parent === folder ? [folder] : [folder, ...ancestors(parent)];
+}
+
+/**
+ * The folders whose source may be quoted: the one given, the package that it lies in, and the packages that it can load.
+ * @param {string} root
+ */
+function foldersOf(root) {
+  const around = ancestors(root);
+  const home = require('node:os').homedir();
+  // A package.json in the home directory or at the top is somebody's mistake, and makes no package of all that lies below.
+  const own = around.find((folder) => folder !== home && folder !== path.parse(folder).root && exists(path.join(folder, 'package.json')));
+  return [root, ...(own === undefined ? [] : [own]), ...around.map((folder) => path.join(folder, 'node_modules')).filter(exists)];
+}
+
+/** Packages of a workspace are links in node_modules to folders elsewhere. @param {string} folder */
+function linkedPackages(folder) {
+  const entries = orNull(() => fs.readdirSync(folder, { withFileTypes: true })) ?? [];
+  return entries.flatMap((entry) => {
+    const full = path.join(folder, entry.name);
+    if (entry.isDirectory() && entry.name.startsWith('@')) return linkedPackages(full);
+    return entry.isSymbolicLink() ? (realpath(full) ?? []) : [];
+  });
+}
+
+/**
+ * Reads source below the roots alone: a snapshot names files, and they may be anybody's.
+ * @param {string[]} [roots] by default the working directory
+ * @returns {(file: string) => string | null}
+ */
+function sourceReader(roots = [process.cwd()]) {
+  const folders = [...new Set(roots.flatMap((root) => foldersOf(realpath(root) ?? path.resolve(root))))];
+  /** @type {string[] | undefined} */
+  let linked;
+  const isQuotable = (file) => {
+    if (folders.some((folder) => isBelow(file, folder))) return true;
+    linked ??= folders.filter((folder) => path.basename(folder) === 'node_modules').flatMap(linkedPackages);
+    return linked.some((folder) => isBelow(file, folder));
+  };
+  return (file) => {
+    if (!path.isAbsolute(file) || REMOTE.test(file) || !SOURCE.has(path.extname(file))) return null;
+    const real = realpath(file);
+    // What a link leads to counts: both where it lies and what it is.
+    return real !== null && SOURCE.has(path.extname(real)) && isQuotable(real) ? readSource(real) : null;
+  };
+}
 
 /** @param {string} file @returns {string | null} */
 function readSource(file) {
-  if (!path.isAbsolute(file) || !SOURCE.has(path.extname(file))) return null;
   let fd;
   try {
-    // O_NONBLOCK: to open a pipe that is called x.js must not wait for its writer.
-    fd = fs.openSync(file, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+    fd = fs.openSync(file, FLAGS);
     const stat = fs.fstatSync(fd);
     return stat.isFile() && stat.size <= LARGEST ? fs.readFileSync(fd, 'utf8') : null;
   } catch {
@@ -24,13 +92,18 @@ function readSource(file) {
   }
 }
 
+/** The same lines without the contents of literals and comments; nothing where they cannot be taken out. @param {string} source */
+const masked = (source) => orNull(() => require('../native.js').requireNative().maskSource(source));
+
 /**
  * @param {{file: string | null, line: number | null}} suspect
  * @param {(file: string) => string | null} read
+ * @param {boolean} [redact] literals and comments are masked
  * @returns {{line: number, text: string, hit: boolean}[]} empty where there is nothing to show
  */
-function excerpt({ file, line }, read = readSource) {
-  const source = file && line ? read(file) : null;
+function excerpt({ file, line }, read, redact = false) {
+  const found = file && line ? read(file) : null;
+  const source = found !== null && redact ? masked(found) : found;
   if (source === null) return [];
   const lines = source.split(/\r?\n/);
   // The file is not the one that ran, or it is minified: then its lines tell nothing.
@@ -39,4 +112,4 @@ function excerpt({ file, line }, read = readSource) {
   return lines.slice(from - 1, line + 3).map((text, at) => ({ line: from + at, text: text.replaceAll('\t', '  '), hit: from + at === line }));
 }
 
-module.exports = { readSource, excerpt };
+module.exports = { sourceReader, excerpt };

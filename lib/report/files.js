@@ -8,7 +8,7 @@ const { PlimsollError } = require('../errors.js');
 
 const VIEWS = {
   json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-  html: (report) => require('./html.js').renderHtml(report),
+  html: (report, { sourceRoots } = {}) => require('./html.js').renderHtml(report, { sourceRoots }),
   text: (report) => require('./terminal.js').render(report, { color: false, width: 100 }),
 };
 
@@ -62,12 +62,13 @@ async function checkTarget(file) {
 /**
  * Writes one view of a report where the user wants it.
  * @param {any} report @param {'json' | 'html' | 'text'} format @param {string} file
+ * @param {{sourceRoots?: string[]}} [options] folders whose source may be quoted, beside the working directory
  * @returns {Promise<string>} its absolute path
  */
-async function writeView(report, format, file) {
+async function writeView(report, format, file, options) {
   const target = path.resolve(file);
   try {
-    const text = VIEWS[format](report);
+    const text = VIEWS[format](report, options);
     if (await isSpecial(target)) await fs.writeFile(target, text);
     // Through a symbolic link, not in its place.
     else await writeWhole(await fs.realpath(target).catch(() => target), text);
@@ -84,17 +85,18 @@ async function ensureDirectory(dir) {
   if (await exists(dir)) return;
   const parent = path.dirname(dir);
   if (parent !== dir) await ensureDirectory(parent);
-  await fs.mkdir(dir).catch((error) => {
+  // What it will hold is for its owner alone.
+  await fs.mkdir(dir, { mode: 0o700 }).catch((error) => {
     if (error.code !== 'EEXIST') throw error;
   });
 }
 
 /**
  * @param {any} report
- * @param {{dir: string, formats: string[]}} options
+ * @param {{dir: string, formats: string[], sourceRoots?: string[]}} options
  * @returns {Promise<string[]>} the paths written
  */
-async function writeReport(report, { dir, formats }) {
+async function writeReport(report, { dir, formats, sourceRoots }) {
   if (formats.length === 0) return [];
   try {
     await ensureDirectory(dir);
@@ -103,7 +105,7 @@ async function writeReport(report, { dir, formats }) {
       const written = [];
       try {
         for (const [at, format] of formats.entries()) {
-          await writeWhole(files[at], VIEWS[format](report), { exclusive: true });
+          await writeWhole(files[at], VIEWS[format](report, { sourceRoots }), { exclusive: true });
           written.push(files[at]);
         }
         return files;

@@ -8,10 +8,11 @@ const { createHash } = require('node:crypto');
 const { adviceFor } = require('./caches.js');
 const { html, trusted } = require('./markup.js');
 const { memoryChart, fittedFloor, sparkline, letter } = require('./chart.js');
-const { excerpt, readSource } = require('./excerpt.js');
+const { excerpt, sourceReader } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
+const { workingDir } = require('../watch/directories.js');
 const { kindOf, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 /** So that no heap, however odd, makes a page that a browser cannot show. */
@@ -43,15 +44,17 @@ function styleSheet() {
 
 /**
  * @param {object} report plimsoll.report/1
- * @param {{cwd?: string, read?: (file: string) => string | null}} [options] `cwd`: what file names are shown
- *   relative to, by default the report's own; `read`: where source comes from, by default the disk
+ * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null}} [options] `cwd`: what file names are
+ *   shown relative to, by default the report's own; `sourceRoots`: folders whose source may be quoted, beside the working
+ *   directory; `read`: where source comes from, by default those folders
  * @returns {string}
  */
-function renderHtml(report, { cwd = report.process?.cwd ?? process.cwd(), read = readSource } = {}) {
+function renderHtml(report, { cwd = report.process?.cwd ?? workingDir(), sourceRoots = [], read = sourceReader([workingDir(), ...sourceRoots]) } = {}) {
   const style = styleSheet();
   const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const sentence = headline(report);
-  const view = { report, cwd, read };
+  const redact = report.redacted === true || report.snapshots.some(({ redacted }) => redacted === true);
+  const view = { report, cwd, quote: (suspect) => excerpt(suspect, read, redact) };
   return `<!doctype html>\n${html`<html lang="en">
 <head>
 <meta charset="utf-8">
@@ -97,11 +100,11 @@ function section(title, body) {
   return html`<section><h2>${title}</h2>\n${body}</section>`;
 }
 
-function suspects({ report, cwd, read }) {
+function suspects({ report, cwd, quote }) {
   const { suspects: all, snapshots: files } = report;
   if (all.length === 0) return null;
   const times = files.map(({ tMs }) => tMs);
-  const cards = all.slice(0, MOST.suspects).map((suspect, at) => card(suspect, at + 1, { cwd, read, times: times.includes(undefined) || times.includes(null) ? null : times }));
+  const cards = all.slice(0, MOST.suspects).map((suspect, at) => card(suspect, at + 1, { cwd, quote, times: times.includes(undefined) || times.includes(null) ? null : times }));
   const more = all.length - cards.length;
   return section('Suspects', [...cards, more > 0 && html`<p class="soft">and ${count(more)} more</p>`]);
 }
@@ -111,10 +114,10 @@ function packageName(of) {
   return typeof of === 'string' ? of : [of.name, of.version].filter(Boolean).join('@');
 }
 
-function card(suspect, number, { cwd, read, times }) {
+function card(suspect, number, { cwd, quote, times }) {
   const { cause, name, growth = [], sites, advice } = suspect;
   const where = place(suspect, cwd);
-  const lines = excerpt(suspect, read);
+  const lines = quote(suspect);
   const steps = suspect.path.length > MOST.steps ? [...suspect.path.slice(0, MOST.steps / 2), '…', ...suspect.path.slice(-MOST.steps / 2)] : suspect.path;
   const details = [
     where && ['defined at', html`<span class="place">${where}</span>`],

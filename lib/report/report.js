@@ -36,6 +36,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     schema: SCHEMA,
     version,
     at: new Date().toISOString(),
+    redacted: annex.redacted === true || (analysis?.snapshots ?? []).some(({ redacted }) => redacted),
     pid: state.pid,
     node: annex.node ?? null,
     uptimeMs: offset + state.watchedMs + (state.stoppedMs ?? 0),

@@ -2,27 +2,34 @@
 // What is tracked, as rows of the report: the largest of each kind.
 
 const { fromLabel } = require('../track/sites.js');
+const { PLAIN } = require('./shown.js');
 
 const ROWS = 20;
 
-const site = ({ function: name, file, line, column, share, count }) => ({ function: name, file, line, column, share: share ?? null, count });
-
-const listeners = (sources) =>
+const listeners = (sources, shown) =>
   sources.flatMap((source) =>
-    source.events.map(({ event, count, growth, sites }) => ({ kind: 'listeners', name: `${source.name ?? source.kind}: ${String(event)}`, count, growth: growth.net, sites: sites.map(site) })),
+    source.events.map(({ event, count, growth, sites }) => ({ kind: 'listeners', name: shown.label(`${source.name ?? source.kind}: ${String(event)}`), count, growth: growth.net, sites: sites.map((each) => site(each, shown)) })),
   );
 
-/** Rows that are sites themselves. */
-const bySite = (kind, rows, nameOf) => rows.map((row) => ({ kind, name: nameOf(row), count: row.count, growth: row.growth.net, sites: [site(row)] }));
+function site(each, shown) {
+  const { function: name, file, line, column } = shown.frame(each);
+  return { function: name, file, line, column, share: each.share ?? null, count: each.count };
+}
 
-/** @param {import('../..').Tracked} tracked */
-function reportTrackers({ emitters, eventTargets, timers, promises, resources }) {
+/** Rows that are sites themselves. */
+const bySite = (kind, rows, nameOf, shown) => rows.map((row) => ({ kind, name: nameOf(row), count: row.count, growth: row.growth.net, sites: [site(row, shown)] }));
+
+/**
+ * @param {import('../..').Tracked} tracked
+ * @param {import('./shown.js').Shown} [shown] what is shown of names
+ */
+function reportTrackers({ emitters, eventTargets, timers, promises, resources }, shown = PLAIN) {
   const rows = [
-    ...listeners([...emitters, ...eventTargets]),
-    ...bySite('timers', timers?.sites ?? [], (row) => `${row.kind}${row.delay === null ? '' : ` of ${row.delay} ms`}`),
-    ...bySite('promises', promises?.sites ?? [], (row) => `pending, ${row.kind}`),
-    ...(resources?.agents ?? []).map(({ agent, host, free, inUse, growth, sites }) => ({ kind: 'sockets', name: `${agent} ${host}`, count: free + inUse, growth: growth.net, sites: sites.map(site) })),
-    ...bySite('streams', resources?.streams ?? [], (row) => row.kind),
+    ...listeners([...emitters, ...eventTargets], shown),
+    ...bySite('timers', timers?.sites ?? [], (row) => `${row.kind}${row.delay === null ? '' : ` of ${row.delay} ms`}`, shown),
+    ...bySite('promises', promises?.sites ?? [], (row) => `pending, ${shown.function(row.kind)}`, shown),
+    ...(resources?.agents ?? []).map(({ agent, host, free, inUse, growth, sites }) => ({ kind: 'sockets', name: shown.label(`${agent} ${host}`), count: free + inUse, growth: growth.net, sites: sites.map((each) => site(each, shown)) })),
+    ...bySite('streams', resources?.streams ?? [], (row) => shown.name(row.kind), shown),
   ];
   return rows.filter((row) => row.count > 0).toSorted((a, b) => b.count - a.count).slice(0, ROWS);
 }

@@ -172,9 +172,16 @@ function mapToSource(frame) {
   const entry = map.findEntry(frame.line - 1, frame.column - 1);
   if (typeof entry.originalSource !== 'string') return;
   frame.file = resolveSource(entry.originalSource, frame.file);
+  if (mapped.size < MAX_SITES) mapped.add(frame.file);
   frame.line = entry.originalLine + 1;
   frame.column = entry.originalColumn + 1;
 }
+
+/** Files that source maps name, which need not exist here. @type {Set<string>} */
+const mapped = new Set();
+
+/** Whether a source map names this file, as opposed to the program as it ran. @param {string} file */
+const isMapped = (file) => mapped.has(file);
 
 function resolveSource(source, generated) {
   if (source.startsWith('file:')) return toPath(source);
@@ -247,4 +254,4 @@ function heaviest(weights) {
   return most;
 }
 
-module.exports = { capture, hasSpare, refill, UNKNOWN, describe, label, fromLabel, rank, heaviest, mapToSource, toPath };
+module.exports = { capture, hasSpare, refill, UNKNOWN, describe, label, fromLabel, rank, heaviest, mapToSource, isMapped, toPath };

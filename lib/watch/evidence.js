@@ -17,13 +17,14 @@ const { workingDir } = require('./directories.js');
 const ANALYSIS_FACTOR = 1.3;
 const ANALYSIS_BASE = 96 * 2 ** 20;
 
-/** What costs nothing to know: what is tracked. */
-const tracked = () => ({ trackers: reportTrackers(sources(ROWS)), trackerSuspects: suspects() });
+/** What costs nothing to know: what is tracked. @param {import('../report/shown.js').Shown} shown */
+const tracked = (shown) => ({ trackers: reportTrackers(sources(ROWS), shown), trackerSuspects: suspects().map((suspect) => shown.suspect(suspect)) });
 
-/** Which process this is. */
-const identity = () => ({
+/** Which process this is. @param {import('../report/shown.js').Shown} shown */
+const identity = (shown) => ({
   node: process.version,
-  process: { title: process.title, argv0: process.argv0, script: process.argv[1] ?? null, cwd: workingDir(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
+  redacted: shown.redacts,
+  process: { title: shown.name(process.title), argv0: process.argv0, script: shown.script(process.argv[1] ?? null), cwd: workingDir(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
   addons: loadedAddons(),
 });
 
@@ -61,7 +62,9 @@ async function analyseBeside(snapshots, { channel, signal }) {
  */
 async function report(found, where) {
   const made = buildReport(found);
-  return { report: made, files: await writeReport(made, where) };
+  // The service's own script: its working directory may be another.
+  const sourceRoots = process.argv[1] === undefined ? [] : [path.dirname(process.argv[1])];
+  return { report: made, files: await writeReport(made, { ...where, sourceRoots }) };
 }
 
 module.exports = { tracked, identity, analyseBeside, report };

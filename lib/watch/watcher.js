@@ -13,6 +13,7 @@ const { IsolateSampler } = require('./isolate.js');
 const { AllocationSampler, growth } = require('./allocation.js');
 const { Prober } = require('./prober.js');
 const { diagnosticDir } = require('./directories.js');
+const { PLAIN, shownAs } = require('../report/shown.js');
 const made = require('../cache/made.js');
 const histories = require('../track/window.js');
 
@@ -39,6 +40,8 @@ let running;
 
 class Watcher extends EventEmitter {
   #options;
+  /** What every output shows of names, scripts and lines. @type {import('../report/shown.js').Shown} */
+  #shown = PLAIN;
   #statePath;
   #sampler;
   #prober;
@@ -88,6 +91,7 @@ class Watcher extends EventEmitter {
     this.#nice = internal.nice;
     this.#log = loggerOf(this.#options.log);
     this.#dir = path.resolve(this.#options.dir ?? diagnosticDir());
+    this.#shown = shownAs(this.#options.redact);
     this.#sampler = new IsolateSampler(this.#options, {
       notices: (list) => list.forEach((notice) => this.#guard(() => this.#onNotice(notice))),
       probe: () => this.#guard(() => this.#prober.want()),
@@ -170,7 +174,7 @@ class Watcher extends EventEmitter {
     if (file !== undefined && (typeof file !== 'string' || file === '')) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `writeHeapProfile() takes a path; it is ${quote(file)}.`);
     const profile = this.#allocation.read();
     if (profile === null) throw new PlimsollError('ERR_PLIMSOLL_SAMPLING_OFF', `there is no allocation profile: ${this.#allocation.reason}; watch() with sampling on (PLIMSOLL_SAMPLING=true) and no other profiler.`);
-    return require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file });
+    return require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file, shown: this.#shown });
   }
 
   /** Ends the watch; a second call does nothing. */
@@ -301,7 +305,7 @@ class Watcher extends EventEmitter {
       this.#allocationSites = growth(null, profile);
     }
     if (!save || this.#options.report.length === 0) return;
-    this.#writingProfile = require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined }).then(
+    this.#writingProfile = require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined, shown: this.#shown }).then(
       (written) => {
         this.#profile = written;
         if (!this.#stopped) this.#publishAnnex();
@@ -435,6 +439,7 @@ class Watcher extends EventEmitter {
     if (this.#stopped || this.#statePath !== undefined) return;
     const found = snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
     await this.#writingProfile;
+    await this.#shown.learn(this.#allocationSites.flatMap(({ file, caller }) => [file, caller?.file]));
     if (this.#stopped) return;
     if (found.error !== undefined) this.#fail(found.error);
     const notes = found.note === undefined ? [] : [found.note];
@@ -447,7 +452,8 @@ class Watcher extends EventEmitter {
   /** What is known without a snapshot. */
   #tracked() {
     const { state, reason } = this.#allocation;
-    return { ...evidence().tracked(), allocation: { state, reason, sites: this.#allocationSites, profile: this.#profile } };
+    const shown = this.#shown;
+    return { ...evidence().tracked(shown), allocation: { state, reason, sites: this.#allocationSites.map((site) => shown.frame(site)), profile: this.#profile } };
   }
 
   /** For who reads the published state. */
@@ -458,7 +464,7 @@ class Watcher extends EventEmitter {
   #updateAnnex() {
     try {
       const annex = {
-        ...evidence().identity(),
+        ...evidence().identity(this.#shown),
         uptimeAtWatch: this.#uptimeAtWatch,
         limit: this.#options.limit ?? null,
         dir: this.#dir,

@@ -13,6 +13,8 @@ mod error;
 #[cfg(feature = "service")]
 mod process;
 #[cfg(feature = "service")]
+mod redaction;
+#[cfg(feature = "service")]
 mod shared_cache;
 #[cfg(feature = "service")]
 mod snapshot;

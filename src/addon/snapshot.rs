@@ -16,7 +16,7 @@ use crate::snapshot::error::Error as Refusal;
 use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
 use crate::snapshot::name::Compression;
-use crate::snapshot::redaction::{self, Names, Redactor};
+use crate::snapshot::redaction::{Names, Redactor};
 use crate::snapshot::room::Heap;
 use crate::snapshot::session::{Method, Request};
 use crate::v8;
@@ -194,12 +194,6 @@ impl ObjectFinalize for SnapshotEmergency {
         unsafe { self.0.close() };
         Ok(())
     }
-}
-
-/// Adds the identifiers of one of Node's own sources to those that redacted snapshots keep.
-#[napi(catch_unwind)]
-pub fn learn_built_in(source: String) {
-    redaction::learn_built_in(source.as_bytes());
 }
 
 /// Takes the contents out of a snapshot that comes in pieces from elsewhere (`plimsoll attach`).

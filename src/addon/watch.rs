@@ -17,7 +17,8 @@ use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::thread;
 use crate::snapshot::emergency;
-use crate::track;
+use crate::snapshot::redaction::shown;
+use crate::track::{self, registry::Count};
 use crate::trend::{CollectionCause, Config, Fill};
 use crate::v8;
 use crate::v8::gc::{self, Pressure};
@@ -67,7 +68,11 @@ struct CachesOf(ThreadId);
 
 impl Caches for CachesOf {
     fn json(&self) -> serde_json::Result<Box<RawValue>> {
-        to_raw_value(&registry::summary())
+        let mut caches = registry::summary();
+        for cache in &mut caches {
+            cache.name = shown::cache(std::mem::take(&mut cache.name), cache.named);
+        }
+        to_raw_value(&caches)
     }
 
     fn fills(&self) -> Vec<Fill> {
@@ -76,12 +81,22 @@ impl Caches for CachesOf {
     }
 
     fn name(&self, id: u64) -> Option<String> {
-        registry::name(self.0, id)
+        registry::name(self.0, id).map(|(name, named)| shown::cache(name, named))
     }
 
     fn shared_bytes(&self) -> u64 {
         registry::shared_bytes()
     }
+}
+
+/// What is tracked, as the published state has it.
+fn tracked() -> Vec<Count> {
+    let mut counts = track::registry::counts();
+    for count in &mut counts {
+        count.name = shown::label(std::mem::take(&mut count.name));
+        count.site = shown::site(std::mem::take(&mut count.site));
+    }
+    counts
 }
 
 /// A watched isolate. Every method is for the thread that made it.
@@ -123,7 +138,7 @@ impl IsolateWatch {
                 limit: options.limit.map(|limit| limit as u64),
                 threshold: options.threshold,
                 caches: Box::new(CachesOf(std::thread::current().id())),
-                tracked: || to_raw_value(&track::registry::counts()),
+                tracked: || to_raw_value(&tracked()),
                 hooks: hooks.is_some(),
             },
             Sources::default(),

@@ -178,12 +178,12 @@ pub fn fills(thread: ThreadId) -> Vec<Fill> {
     fills
 }
 
-/// What a cache of the isolate on `thread` is called, as [`CacheStats::name`].
+/// What a cache of the isolate on `thread` is called, as [`CacheStats::name`], and whether the user gave it.
 #[must_use]
-pub fn name(thread: ThreadId, id: u64) -> Option<String> {
+pub fn name(thread: ThreadId, id: u64) -> Option<(String, bool)> {
     let mut stats = Vec::new();
     arenas_of(thread).iter().for_each(|arena| arena.sample(&mut stats));
-    stats.into_iter().find(|cache| cache.id == id).map(|cache| cache.name)
+    stats.into_iter().find(|cache| cache.id == id).map(|cache| (cache.name, cache.named))
 }
 
 /// Bytes that the shared caches of the process hold, outside of any V8 heap.
@@ -339,7 +339,7 @@ mod tests {
         let here = thread::current().id();
         let expected = [Fill { id: 11, held: 2, bound: 3 }, Fill { id: 12, held: 4, bound: 50 }];
         assert_eq!(fills(here), expected);
-        assert_eq!(name(here, 12).as_deref(), Some("bytes"));
+        assert_eq!(name(here, 12).map(|(name, _)| name).as_deref(), Some("bytes"));
         let other = thread::spawn(|| fills(thread::current().id())).join().unwrap();
         assert_eq!(other, []);
     }

@@ -44,6 +44,8 @@ struct Source {
     bytes: u64,
     nodes: usize,
     edges: usize,
+    /// Whether its contents were taken out.
+    redacted: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +97,7 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
         bytes: snapshot.bytes(),
         nodes: snapshot.node_count(),
         edges: snapshot.edge_count(),
+        redacted: snapshot.is_redacted(),
     });
     let snapshots = snapshots.collect();
     Ok(serde_json::json!(Analysis { suspects, snapshots, notes, summary }).to_string())

@@ -171,7 +171,7 @@ impl File {
         if let Some((map, folder)) = &mut map
             && path.to_string_lossy().contains(PACKAGES)
         {
-            let is_there = |file: &Path| file.is_absolute() && file.is_file();
+            let is_there = |file: &Path| file.is_absolute() && !is_remote(file) && file.is_file();
             map.retain(|source| is_there(Path::new(&resolve(folder, source))));
         }
         Some(File { text, lines, map, declarations: Declarations::default() })
@@ -212,6 +212,9 @@ impl File {
 }
 
 fn read_text(path: &Path) -> Option<String> {
+    if is_remote(path) {
+        return None;
+    }
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > MAX_FILE {
         return None;
@@ -254,9 +257,22 @@ pub fn path_of(script: &str) -> String {
     }
 }
 
-/// Whether a script is Node's own, or no file at all.
+/// Whether a script is Node's own, or no file at all. A module in a `data:` URL and a script whose name was redacted are
+/// the program's.
 pub fn is_internal(script: &str) -> bool {
-    !(script.starts_with("file://") || Path::new(script).is_absolute() || script.contains("://"))
+    let is_of_program =
+        ["file://", "data:", REDACTED].iter().any(|start| script.starts_with(start))
+            || Path::new(script).is_absolute()
+            || script.contains("://");
+    !is_of_program
+}
+
+/// How the names begin that `redact` puts in the place of others (src/snapshot/redaction).
+const REDACTED: &str = "redacted-";
+
+/// A file on another machine (a UNC path): to open it would tell that machine who reads, and with which account.
+fn is_remote(path: &Path) -> bool {
+    matches!(path.as_os_str().as_encoded_bytes(), [b'\\' | b'/', b'\\' | b'/', ..])
 }
 
 fn resolve(folder: &Path, source: &str) -> String {
@@ -337,7 +353,20 @@ mod tests {
             is_internal("node:events")
                 && is_internal("evalmachine.<anonymous>")
                 && !is_internal("/a.js")
+                && !is_internal("data:text/javascript,let a")
+                && !is_internal("redacted-0123456789ab")
         );
+    }
+
+    #[test]
+    fn no_share_of_another_machine_is_read() {
+        let file = std::env::temp_dir().join(format!("plimsoll-{}.js", std::process::id()));
+        fs::write(&file, "let a").unwrap();
+        assert!(read_text(&file).is_some());
+        // On Linux the same file; on Windows a share.
+        assert!(read_text(Path::new(&format!("/{}", file.display()))).is_none());
+        assert!(read_text(Path::new(r"\\server\share\a.js")).is_none());
+        fs::remove_file(&file).unwrap();
     }
 
     #[test]

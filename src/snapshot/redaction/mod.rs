@@ -11,12 +11,14 @@ mod layout;
 mod names;
 mod role;
 mod script;
+mod scripts;
 mod shapes;
+pub mod shown;
 mod strings;
 
 use std::sync::Arc;
 
-pub use names::{Names, learn_built_in};
+pub use names::{Names, learn_built_in, learn_scripts};
 
 use super::error::Error;
 use layout::{EdgeName, Layout};
@@ -367,7 +369,8 @@ mod tests {
 
     fn redact(text: &str, piece: usize) -> Result<String, Error> {
         let mut names = Names::default();
-        names.learn(b"Map, known, Symbol.iterator; export const sessions");
+        names.learn(b"Map, known, Symbol.iterator, login, tokens; export const sessions");
+        names.insert(b"node:fs");
         let mut redactor = Redactor::new(Arc::new(names));
         let mut out = Vec::new();
         for piece in text.as_bytes().chunks(piece) {
@@ -398,6 +401,11 @@ mod tests {
 
     #[test]
     fn what_stays_and_what_goes() {
+        let file = std::env::temp_dir().join(format!("plimsoll-{}.mjs", std::process::id()));
+        std::fs::write(&file, "").unwrap();
+        let path = file.to_str().unwrap();
+        let [plain, url] = [path.to_owned(), format!("file://{path}")];
+        let [plain_asked, url_asked] = [&plain, &url].map(|name| format!("{name}?secret"));
         let text = snapshot(&[
             (HIDDEN, "system / Map", &[]),
             (STRING, "known", &[]),
@@ -423,16 +431,29 @@ mod tests {
                 )],
             ),
             (CLOSURE, "login", &[(CONTEXT, "tokens"), (PROPERTY, "tokens"), (PROPERTY, "login")]),
-            (CODE, "file:///srv/none.mjs?secret", &[(ELEMENT, "7"), (ELEMENT, "123456789")]),
+            (CODE, &url_asked, &[(ELEMENT, "7"), (ELEMENT, "123456789")]),
+            (CODE, &plain_asked, &[]),
+            (CODE, "/srv/none.js?secret", &[]),
+            (CODE, "secretIdentifier", &[]),
+            (CODE, "(secret)", &[]),
+            (CODE, "node:secret", &[]),
+            (CODE, "node:fs", &[]),
             (CODE, "data:text/javascript,secret", &[]),
-            (STRING, "file:///srv/none.mjs?secret", &[]),
+            (STRING, &url_asked, &[]),
             (STRING, "data:text/javascript,secret", &[]),
             (STRING, "login", &[]),
             (OBJECT, "Generator", &[]),
         ]);
         let (nodes, edges) = read(&redact(&text, usize::MAX).unwrap());
         let hashed = |name: &str| names::placeholder(name.as_bytes());
-        let data = hashed("data:text/javascript,secret");
+        let [data, none, identifier, parens, internal] = [
+            "data:text/javascript,secret",
+            "/srv/none.js?secret",
+            "secretIdentifier",
+            "(secret)",
+            "node:secret",
+        ]
+        .map(hashed);
         let secret = hashed("Secret");
         let expected = [
             "system / Map",
@@ -443,10 +464,16 @@ mod tests {
             "Map",
             &secret,
             "login",
-            "file:///srv/none.mjs",
+            &url,
+            &plain,
+            &none,
+            &identifier,
+            &parens,
+            &internal,
+            "node:fs",
             &data,
-            "file:///srv/none.mjs",
-            "(length 27)",
+            &url,
+            &data,
             "(length 5)",
             "Generator",
         ];

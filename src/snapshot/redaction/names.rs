@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
 
 use super::script::{self, Word};
+use super::scripts;
 use crate::js_source::lexer::is_part;
 
 /// Scripts that are read: each at most so long, and all of them.
@@ -33,6 +34,36 @@ pub fn placeholder(text: &[u8]) -> String {
     format!("redacted-{:012x}", hash(text) & 0xffff_ffff_ffff)
 }
 
+/// Words in the names that V8 gives to code, beside those that Node's sources have too.
+const OF_V8: [&[u8]; 26] = [
+    b"anonymous",
+    b"pool",
+    b"elements",
+    b"shared",
+    b"info",
+    b"table",
+    b"position",
+    b"source",
+    b"constant",
+    b"bytecode",
+    b"relocation",
+    b"literals",
+    b"deopt",
+    b"instruction",
+    b"builtin",
+    b"handle",
+    b"BASELINE",
+    b"MAGLEV",
+    b"TURBOFAN_JS",
+    b"INTERPRETED_FUNCTION",
+    b"BUILTIN",
+    b"instance_members_initializer",
+    b"static_initializer",
+    b"computed",
+    b"local",
+    b"names",
+];
+
 /// Identifiers, by hash.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
@@ -40,17 +71,34 @@ pub struct Names {
     exports: HashSet<u64, FxBuildHasher>,
 }
 
-/// Those of Node's own sources; the same for all threads of the process.
+/// Those of Node's own sources, and of the program's where they were learned ahead; the same for all threads of the process.
 static BUILT_INS: Mutex<Option<Arc<Names>>> = Mutex::new(None);
 
-/// Adds the identifiers of one of Node's own sources to what [`Names::built_in`] gives.
-pub fn learn_built_in(source: &[u8]) {
+/// Adds the identifiers of one of Node's own sources to what [`Names::built_in`] gives, and the name of that script.
+pub fn learn_built_in(name: &[u8], source: &[u8]) {
     let mut built_ins = BUILT_INS.lock();
-    Arc::make_mut(built_ins.get_or_insert_default()).learn(source);
+    let names = Arc::make_mut(built_ins.get_or_insert_default());
+    names.insert(name);
+    names.learn(source);
+}
+
+/// Adds the identifiers of scripts of the program, as far as their files exist. Reads files: not for the event loop.
+pub fn learn_scripts(scripts: &[String]) {
+    let files: Vec<_> = scripts
+        .iter()
+        .filter_map(|script| scripts::existing(script.as_bytes()))
+        .map(|(_, file)| file)
+        .collect();
+    let mut learned = Names::default();
+    learned.learn_files(&files);
+    let mut built_ins = BUILT_INS.lock();
+    let names = Arc::make_mut(built_ins.get_or_insert_default());
+    names.identifiers.extend(learned.identifiers);
+    names.exports.extend(learned.exports);
 }
 
 impl Names {
-    /// Those of Node that were told so far. A forked child must be given the answer: it may not
+    /// Those that were learned so far. A forked child must be given the answer: it may not
     /// take locks.
     #[must_use]
     pub fn built_in() -> Arc<Self> {
@@ -70,12 +118,12 @@ impl Names {
         });
     }
 
-    /// Adds one identifier.
+    /// Adds one name as a whole, whatever it is made of.
     pub fn insert(&mut self, name: &[u8]) {
         self.identifiers.insert(hash(name));
     }
 
-    /// Adds what the files of loaded scripts hold, as far as they are still there.
+    /// Adds what the files of loaded scripts hold.
     pub fn learn_files(&mut self, scripts: &[PathBuf]) {
         let mut left = ALL_SCRIPTS;
         let mut source = Vec::new();
@@ -101,6 +149,21 @@ impl Names {
 
     fn has(&self, name: &[u8]) -> bool {
         is_identifier(name) && self.identifiers.contains(&hash(name))
+    }
+
+    /// Whether it was added as a whole: the name of one of Node's own scripts.
+    #[must_use]
+    pub fn has_whole(&self, name: &[u8]) -> bool {
+        self.identifiers.contains(&hash(name))
+    }
+
+    /// Whether the name of a function is made of known identifiers, and of what V8 puts between and around them:
+    /// `Store.get`, `async load`, `<anonymous>`, `get [Symbol.species]`, `(constant pool)`.
+    #[must_use]
+    pub fn know_function(&self, name: &[u8]) -> bool {
+        let is_between = |byte: &u8| b" .#<>()[]".contains(byte);
+        let mut words = name.split(is_between).filter(|word| !word.is_empty()).peekable();
+        words.peek().is_some() && words.all(|word| self.has(word) || OF_V8.contains(&word))
     }
 
     /// Whether a property's name is made of known identifiers alone: `a`, `get a`, `#a`,
@@ -136,22 +199,6 @@ fn words_of(name: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     (!plain.is_empty()).then(|| plain.split(move |byte| separators.contains(byte)))
 }
 
-/// The file of a script, where its name is one: without a query, which an import may carry.
-pub fn script_path(name: &[u8]) -> Option<&[u8]> {
-    const URL: &[u8] = b"file://";
-    let is_plain = |byte: &u8| *byte >= b' ' && *byte != 0x7f;
-    let path = match name.strip_prefix(URL) {
-        Some(_) => name.split(|byte| matches!(byte, b'?' | b'#')).next()?,
-        None => name,
-    };
-    let is_path = path.starts_with(b"/") || path.starts_with(URL) || is_drive(path);
-    (is_path && path.iter().all(is_plain)).then_some(path)
-}
-
-fn is_drive(path: &[u8]) -> bool {
-    matches!(path, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +232,16 @@ mod tests {
         ] {
             assert!(!names.know(unknown.as_bytes()), "{unknown}");
         }
+        for known in
+            ["Store", "Store.rows", "get [Symbol.iterator]", "(constant pool)", "<anonymous>"]
+        {
+            assert!(names.know_function(known.as_bytes()), "{known}");
+        }
+        for unknown in
+            ["", "()", "(secret)", "Store.secret", "secret Store", "secret-1", "<secret>"]
+        {
+            assert!(!names.know_function(unknown.as_bytes()), "{unknown}");
+        }
     }
 
     #[test]
@@ -192,20 +249,5 @@ mod tests {
         assert_eq!(placeholder(b"a"), placeholder(b"a"));
         assert_ne!(placeholder(b"a"), placeholder(b"b"));
         assert!(!is_like_identifier(placeholder(b"a").as_bytes()));
-    }
-
-    #[test]
-    fn scripts_have_paths() {
-        let cases = [
-            ("/srv/a.js", Some("/srv/a.js")),
-            ("file:///srv/a.mjs?token=1#x", Some("file:///srv/a.mjs")),
-            ("C:\\srv\\a.js", Some("C:\\srv\\a.js")),
-            ("data:text/javascript,secret", None),
-            ("/srv/a\n.js", None),
-            ("evalmachine.<anonymous>", None),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(script_path(name.as_bytes()), expected.map(str::as_bytes), "{name}");
-        }
     }
 }

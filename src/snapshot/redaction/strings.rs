@@ -1,11 +1,13 @@
 //! The strings of a snapshot: what they are used for, and what is shown of them.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
 
 use super::names::{self, Names};
 use super::role::{self, Role};
-use super::{MOST_STRINGS, Redactor, Sink, Stage, unknown};
+use super::{MOST_STRINGS, Redactor, Sink, Stage, scripts, unknown};
 use crate::snapshot::error::Error;
 
 /// The names that V8 gives nodes whose content it does not show.
@@ -129,14 +131,15 @@ impl Strings {
         if self.roles.iter().skip(self.entries.len()).any(|&role| role != 0) {
             return Err(unknown());
         }
-        let names = self.learned();
+        let (names, scripts) = self.learned();
         for index in 0..self.entries.len() {
             out.extend_from_slice(if index == 0 { b"" } else { b",\n" });
             let roles = self.role(index);
             let text = self.text(index);
-            quote(out, &name(roles & role::NAME, text, &names));
+            let script = scripts.get(&index).map(|&length| &text[..length]);
+            quote(out, &name(roles & role::NAME, text, script, &names));
             out.push(b',');
-            quote(out, &content(roles, text, self.entries[index].length, &names));
+            quote(out, &content(roles, text, self.entries[index].length, script, &names));
             if out.len() >= piece {
                 sink(out)?;
                 out.clear();
@@ -146,95 +149,94 @@ impl Strings {
         Ok(())
     }
 
-    /// The identifiers of the code: what the snapshot shows of it, and the files of its scripts.
-    fn learned(&self) -> Names {
+    /// The identifiers of the code: what the files of the scripts hold. And which strings name such a file, by index,
+    /// with the length of what stays of them.
+    fn learned(&self) -> (Names, Scripts) {
         let mut names = (*self.names).clone();
+        let mut found = Scripts::default();
         let mut files = Vec::new();
         for index in 0..self.entries.len() {
-            let roles = self.role(index);
-            if roles & (role::CODE | role::VARIABLE) == 0 {
-                continue;
-            }
-            let text = self.text(index);
-            if names::is_identifier(text) {
-                names.insert(text);
-            } else if roles & role::CODE != 0
-                && let Some(path) = names::script_path(text)
+            if self.role(index) & role::CODE != 0
+                && let Some((name, file)) = scripts::existing(self.text(index))
             {
-                files.push(file(path));
+                found.insert(index, name.len());
+                files.push(file);
             }
         }
         names.learn_files(&files);
-        names
+        (names, found)
     }
 }
 
-/// What is shown of a name.
-fn name(roles: Role, text: &[u8], names: &Names) -> Vec<u8> {
+/// How much stays of the names of scripts, by index.
+type Scripts = HashMap<usize, usize, FxBuildHasher>;
+
+/// What is shown of a name; `script`: the name of a file, without its query.
+fn name(roles: Role, text: &[u8], script: Option<&[u8]>, names: &Names) -> Vec<u8> {
     let has = |role| roles & role != 0;
     let stays = text.is_empty()
         || (has(role::FIXED) && !is_entry(text))
-        || (has(role::CODE) && is_of_code(text))
+        || (has(role::CODE) && is_of_code(text, names))
         || (has(role::VARIABLE)
-            && text
-                .split(|&byte| byte == b'.')
-                .all(|part| part.is_empty() || names::is_identifier(part)))
+            && text.split(|&byte| byte == b'.').all(|part| part.is_empty() || names.know(part)))
         || (has(role::SHAPE) && names::is_like_identifier(text))
         || (has(role::TYPE) && is_type(text, names))
         || (has(role::PROPERTY | role::SHAPE) && names.know(text));
-    match () {
-        () if roles == 0 => Vec::new(),
-        () if stays => text.to_vec(),
-        () if has(role::FIXED) && is_entry(text) => entry(text),
-        () => match names::script_path(text).filter(|_| has(role::CODE)) {
-            Some(path) => path.to_vec(),
-            None => names::placeholder(text).into_bytes(),
-        },
+    match script {
+        _ if roles == 0 => Vec::new(),
+        _ if stays => text.to_vec(),
+        _ if has(role::FIXED) && is_entry(text) => entry(text),
+        Some(script) => script.to_vec(),
+        None => names::placeholder(text).into_bytes(),
     }
 }
 
 /// What is shown of a content: how long it is. Names of exports stay, since an ES module has no
-/// others for its variables, and those of scripts, which lead to the file.
-fn content(roles: Role, text: &[u8], length: u32, names: &Names) -> Vec<u8> {
+/// others for its variables, and those of scripts, which lead to the file; a script that is named by data has the hash
+/// by which its code is known.
+fn content(roles: Role, text: &[u8], length: u32, script: Option<&[u8]>, names: &Names) -> Vec<u8> {
     let is_export = || names::is_identifier(text) && names.exports(text);
-    match script_name(text).filter(|_| roles & role::CODE != 0) {
+    let is_script = roles & role::CODE != 0 && !names::is_identifier(text);
+    match script {
         _ if roles & role::CONTENT == 0 => Vec::new(),
-        Some(name) => name.to_vec(),
+        Some(script) => script.to_vec(),
         None if NO_CONTENT.contains(&text) || is_export() => text.to_vec(),
+        None if is_script && is_nameless_or_internal(text, names) => text.to_vec(),
+        None if is_script => names::placeholder(text).into_bytes(),
         None => format!("(length {length})").into_bytes(),
     }
 }
 
-/// The name of a script, without what an import may carry in it.
-fn script_name(text: &[u8]) -> Option<&[u8]> {
-    let is_nameless = || is_of_code(text) && !names::is_like_identifier(text);
-    names::script_path(text).or_else(|| is_nameless().then_some(text))
+/// Names of functions, scripts of Node's, and V8's own names of code.
+fn is_of_code(text: &[u8], names: &Names) -> bool {
+    let is_plain = |text: &[u8]| text.iter().all(|&byte| byte.is_ascii_alphanumeric());
+    names.know(text)
+        || names.know_function(text)
+        || text.strip_prefix(b"system / ").is_some_and(is_plain)
+        || is_nameless_or_internal(text, names)
 }
 
-/// Names of functions, scripts of Node and of V8's, and V8's own names of code.
-fn is_of_code(text: &[u8]) -> bool {
-    const FORMS: [(&[u8], &[u8]); 6] = [
-        (b"(", b")"),
-        (b"<", b">"),
-        (b"node:", b""),
-        (b"system / ", b""),
-        (b"[eval", b"]"),
-        (b"wasm://wasm/", b""),
-    ];
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_ ()/.:<>[]-".contains(byte);
-    let has_form = |(start, end): &(&[u8], &[u8])| text.starts_with(start) && text.ends_with(end);
-    names::is_like_identifier(text)
-        || matches!(text, b"evalmachine.<anonymous>" | b"[worker eval]")
-        || (FORMS.iter().any(has_form) && text.iter().all(is_plain))
+/// Names of scripts that no program chose.
+pub fn is_nameless_or_internal(text: &[u8], names: &Names) -> bool {
+    let evaluated = || {
+        let rest = text.strip_prefix(b"[eval")?;
+        let rest = &rest[digits_at_start(rest).len()..];
+        matches!(rest, b"]" | b"]-wrapper").then_some(())
+    };
+    let is_hex = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
+    matches!(text, b"evalmachine.<anonymous>" | b"[worker eval]" | b"[stdin]")
+        || evaluated().is_some()
+        || text.strip_prefix(b"wasm://wasm/").is_some_and(is_hex)
+        || (text.starts_with(b"node:") && names.has_whole(text))
 }
 
 /// Classes of V8's that neither a global variable nor Node's code is named after. The generator of an ES module leads to its file.
-const OF_V8: [&[u8]; 3] = [b"Generator", b"AsyncGenerator", b"AsyncFunction"];
+const CLASSES_OF_V8: [&[u8]; 3] = [b"Generator", b"AsyncGenerator", b"AsyncFunction"];
 
 /// `Map`, `Array Iterator`, `WebAssembly.Memory`, `system / Context`.
 fn is_type(text: &[u8], names: &Names) -> bool {
     text.starts_with(b"system / ")
-        || OF_V8.contains(&text)
+        || CLASSES_OF_V8.contains(&text)
         || text.split(|byte| matches!(byte, b' ' | b'.')).all(|word| names.know(word))
 }
 
@@ -273,30 +275,6 @@ fn digits_at_start(text: &[u8]) -> &[u8] {
 
 fn digits_at_end(text: &[u8]) -> &[u8] {
     &text[text.len() - text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count()..]
-}
-
-/// The file that a script's name means: a path, or a URL with its escapes.
-fn file(script: &[u8]) -> PathBuf {
-    let Some(path) = script.strip_prefix(b"file://") else {
-        return PathBuf::from(String::from_utf8_lossy(script).into_owned());
-    };
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let [first, tail @ ..] = rest {
-        let escape =
-            tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    PathBuf::from(String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// The text of a JSON string. Half of a surrogate pair, which V8 may write, is no text.
