@@ -19,6 +19,7 @@ const ORDER = ['leak', 'suspect', 'fragmentation', 'slow', 'filling', 'follows-l
 class States {
   #directory;
   #lostPolls;
+  #read;
   /** By the names of their files, and of those isolates that have ended. */
   #states = new Map();
   #ended = [];
@@ -27,9 +28,13 @@ class States {
   /** @type {Map<string, any> | null} */
   #frozen = null;
 
-  /** @param {import('./run-directory.js').RunDirectory} directory @param {number} interval of the sampler, ms */
-  constructor(directory, interval) {
+  /**
+   * @param {{states(): Array<{name: string, file: string, pid: number}>}} directory @param {number} interval of the sampler, ms
+   * @param {(file: string) => any} [read] the state in a file, or null
+   */
+  constructor(directory, interval, read = readState) {
     this.#directory = directory;
+    this.#read = read;
     this.#lostPolls = Math.ceil(Math.max(LOST_MS, LOST_INTERVALS * interval) / POLL_MS);
   }
 
@@ -45,7 +50,7 @@ class States {
       // Asked before it is read: what is read is then the last that a dead process wrote.
       const alive = isAlive(pid);
       // The preload opens the file by its own pid; it does not exist before.
-      const state = readState(file);
+      const state = this.#read(file);
       if (state === null) continue;
       before.delete(name);
       this.#look(name, state, alive);

@@ -37,6 +37,7 @@ class Supervisor {
   #family;
   #byUs = false;
   #running = true;
+  #isGone = false;
   #timers = new Set();
   /** Analyses by the paths they are of: promises, so that none is begun twice. */
   #analyses = new Map();
@@ -140,6 +141,10 @@ class Supervisor {
 
   #poll() {
     const main = `${this.#child?.pid}.0.state`;
+    if (!this.#isGone && !this.#directory.exists) {
+      this.#isGone = true;
+      this.#options.say(`the run's state directory ${this.#directory.path} was removed: from here on nothing can be observed.`);
+    }
     for (const [name, state] of this.#states.poll((each) => this.#running && each !== main)) {
       if (this.#states.isFrozen) continue;
       this.#announce(name, state);
@@ -200,7 +205,6 @@ class Supervisor {
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
       }
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : state;
-      if (lost) notes.unshift(judged.verdict.explanation);
       if (reports.length === 0) notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
