@@ -162,3 +162,16 @@ test('a program that does not exist is its own failure', async (t) => {
   assert.equal(code, 1);
   assert.match(stderr, /Cannot find module/);
 });
+
+test('two snapshots of a program that ended before the third are read, and what they show is unconfirmed', async (t) => {
+  const app = `
+    const watcher = require(${JSON.stringify(path.join(__dirname, '..'))}).watch();
+    const kept = new Map();
+    setInterval(() => {}, 1000);
+    const fill = () => { for (let i = 0; i < 20_000; i++) kept.set(kept.size, { i }); };
+    fill();
+    watcher.snapshot().then(fill).then(() => watcher.snapshot()).then(() => process.exit(0));`;
+  const { report } = await plimsoll(t, ['run', '--json', 'r.json', 'app.js'], { 'app.js': app });
+  assert.deepEqual([report.suspects[0]?.name, report.suspects[0]?.proven], ['kept', false]);
+  assert.match(report.notes.join(), /two snapshots/);
+});

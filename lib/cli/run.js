@@ -116,7 +116,7 @@ async function run(values, positionals, io) {
   }
   if (reports.length === 0 && unwatched.length === 0) tell(io.stderr, 'the program ended before anything could be observed.');
   const slow = reports.find((report) => report.verdict.state === 'slow');
-  if (slow) say(`growth is judged against the room below the limit, ${bytes(slow.verdict.limitBytes)} here: a smaller --limit or a longer --duration has slow growth named.`);
+  if (slow) say(`rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below the limit of ${bytes(slow.verdict.limitBytes)}. Run longer or lower --limit.`);
   for (const { message } of failures) tell(io.stderr, message);
   return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(lost || failures.length > 0);
 }

@@ -10,6 +10,7 @@ const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
+const { withRise } = require('./rising.js');
 const { RunDirectory, namesIn } = require('./run-directory.js');
 const { Signals } = require('./signals.js');
 const { States, POLL_MS } = require('./states.js');
@@ -38,6 +39,7 @@ class Supervisor {
   #byUs = false;
   #running = true;
   #isGone = false;
+  #started = Date.now();
   #timers = new Set();
   /** Analyses by the paths they are of: promises, so that none is begun twice. */
   #analyses = new Map();
@@ -197,14 +199,14 @@ class Supervisor {
   async #reports(exit) {
     const reports = [];
     for (const { state, lost } of this.#states.all()) {
-      const paths = await evidenceOf(state, () => this.#family.isSnapshotting());
+      const paths = await evidenceOf(state, this.#started, () => this.#family.isSnapshotting());
       const notes = [];
       let analysis;
       if (paths.length > 0) {
         if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
       }
-      const judged = lost ? withoutVerdict(state, this.#directory.exists) : state;
+      const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0) notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
@@ -227,16 +229,24 @@ function withoutVerdict(state, isThere) {
 /**
  * The snapshots to read: those of the diagnosis, and what the process left when it was about to run
  * out of heap, which it could not tell any more. A child may still be writing that one.
- * @param {any} state @param {() => boolean} isWriting
+ * @param {any} state @param {number} since files of a process that had this pid before are older @param {() => boolean} isWriting
  */
-async function evidenceOf({ pid, annex, ended }, isWriting) {
+async function evidenceOf({ pid, annex, ended }, since, isWriting) {
   const taken = (annex?.diagnosis ?? []).filter((file) => fs.existsSync(file));
   if (taken.length >= COMPLETE || !annex || ended) return taken;
   const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot(\\.partial)?$`);
-  const listed = () => namesIn(annex.dir).filter((name) => own.test(name));
+  const listed = () => namesIn(annex.dir).filter((name) => own.test(name) && isSince(path.join(annex.dir, name), since));
   for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')) && isWriting(); waited += POLL_MS) await delay(POLL_MS);
   const left = listed().filter((name) => !name.endsWith('.partial')).map((name) => path.join(annex.dir, name));
   return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
+}
+
+function isSince(file, time) {
+  try {
+    return fs.statSync(file).mtimeMs >= time;
+  } catch {
+    return false; // renamed to its final name meanwhile: the next look sees that
+  }
 }
 
 module.exports = { Supervisor };
