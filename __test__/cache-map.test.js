@@ -208,6 +208,55 @@ for (const kind of ['integers', 'strings']) {
   });
 }
 
+test('a large empty map that alternates between keys of two kinds does not make a table each time', () => {
+  const size = 2000;
+  const filled = () => {
+    const map = new BoundedMap({ max: size });
+    for (let n = 0; n < size; n++) map.set(n, n);
+    for (let n = 0; n < size; n++) map.delete(n);
+    return map;
+  };
+  const map = filled();
+  const indexes = new Set([structureOf(map).index]);
+  for (let n = 0; n < size; n++) {
+    for (const key of [`key ${n}`, n]) {
+      map.set(key, n);
+      assert.equal(map.get(key), n);
+      indexes.add(structureOf(map).index);
+      map.delete(key);
+    }
+  }
+  checkStructure(map);
+  assert.ok(indexes.size < 20, `${indexes.size} indexes for ${2 * size} additions`);
+  // What it then holds for long has a table again.
+  for (let n = 0; n < size; n++) map.set(n, n);
+  for (const n of map.keys()) map.delete(n);
+  map.set('key', 1);
+  assert.ok(structureOf(map).index instanceof KeyTable);
+  checkStructure(map);
+});
+
+test('clear gives the columns back: a map that was large is as quick to clear as a new one', () => {
+  const gone = [];
+  const map = new BoundedMap({ maxBytes: 1e9, max: 5000, ttl: 1000, sizeOf: () => 1, onEvict: (value, key, reason) => gone.push([key, reason]) });
+  for (let n = 0; n < 5000; n++) map.set(n, n);
+  map.get(0);
+  const iterator = map.keys();
+  iterator.next();
+  map.clear();
+  assert.deepEqual(gone.splice(0), Array.from({ length: 5000 }, (_, n) => [n, 'clear']));
+  const inside = structureOf(map);
+  assert.deepEqual(['keys', 'values', 'expiry', 'sizes'].map((column) => inside[column].length), [0, 0, 0, 0]);
+  checkStructure(map);
+  map.clear();
+  map.set('a', 1);
+  assert.deepEqual([iterator.next().value, structureOf(map).slots], ['a', 16]);
+  map.clear();
+  assert.deepEqual(gone, [['a', 'clear']]);
+  assert.deepEqual([map.size, map.stats().bytes, map.stats().hits], [0, 0, 1]);
+  checkStructure(map);
+});
+
 test('properties have the attributes, names and lengths of Map\'s (test262, built-ins/Map)', () => {
   const later = { getOrInsert: 2, getOrInsertComputed: 2 };
   for (const name of Reflect.ownKeys(Map.prototype).concat(Object.keys(later))) {

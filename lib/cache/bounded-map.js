@@ -17,6 +17,8 @@ const sweeper = require('./sweeper.js');
 
 const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS } = registry;
 const FIRST_SLOTS = 16;
+/** So many slots or fewer have a table made at no cost that matters. */
+const SMALL = 256;
 /** A search for expired entries costs about 1 ns a slot: at most one in this many slots a millisecond. */
 const SLOTS_SEARCHED_PER_MS = 1000;
 /** A set removes so many expired entries at once: enough that the next ones find room, few enough that it does not take long. */
@@ -45,6 +47,8 @@ class BoundedMap {
   #map = null;
   /** @type {KeyTable | MapIndex} */
   #index = this.#ints;
+  /** The number of the entry that was added last when the index was made. */
+  #indexedAt = 0;
   #values = cells(0);
   /** @type {Adaptive | Lru} */
   #policy;
@@ -258,15 +262,23 @@ class BoundedMap {
       if (typeof key !== 'string') this.#changeIndex(key);
     } else if (this.#ints !== null) {
       if (!isInt32(key)) this.#changeIndex(key);
-    } else if (!this.#policy.listening) return 0;
+    } else {
+      if (this.#size === 0) this.#changeIndex(key);
+      if (this.#map !== null && !this.#policy.listening) return 0;
+    }
     return this.#index.word(key);
   }
 
   #changeIndex(key) {
     if (this.#size > 0) this.#moveTo(new MapIndex(this.#keys));
-    else if (typeof key === 'string') this.#use(new KeyTable('string', this.#keys, this.#order));
-    else if (isInt32(key)) this.#use(new KeyTable('int32', this.#keys, this.#order));
-    else this.#use(new MapIndex(this.#keys));
+    else if ((typeof key === 'string' || isInt32(key)) && this.#affordsTable()) this.#use(new KeyTable(typeof key === 'string' ? 'string' : 'int32', this.#keys, this.#order));
+    else if (this.#map === null) this.#use(new MapIndex(this.#keys));
+  }
+
+  /** A table has cells for all slots: a large one is made again only after as many additions as pay for it. */
+  #affordsTable() {
+    const added = this.#order.last - this.#indexedAt;
+    return this.#slots <= SMALL || added < 0 || added >= this.#slots >> 2;
   }
 
   /** Has the table read more of its strings; a Map takes over if that is no use. */
@@ -282,6 +294,7 @@ class BoundedMap {
 
   #use(index) {
     this.#index = index;
+    this.#indexedAt = this.#order.last;
     this.#map = index instanceof MapIndex ? index : null;
     this.#strings = index.kind === 'string' ? index : null;
     this.#ints = index.kind === 'int32' ? index : null;
