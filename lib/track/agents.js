@@ -15,7 +15,9 @@ const { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued } = requir
 /** Loading it makes an agent, which would be bound to the domain of the request that happens to load it. */
 const http = inRootContext(() => require('node:http'));
 /** Loaded when agents are tracked: with all of TLS and node:crypto it is most of what a plain service would load for us. */
-const https = () => inRootContext(() => require('node:https'));
+const https = () => (tls ??= inRootContext(() => require('node:https')));
+/** @type {typeof import('node:https') | undefined} */
+let tls;
 
 const MAX_AGENTS = 1024;
 const MAX_HOSTS = 256;
@@ -95,9 +97,9 @@ const wrapping = reporting((agent, [request, options]) => noteHttpRequest(agent,
  * @returns {() => void} what ends it
  */
 function trackAgents() {
+  const globalAgents = [http.globalAgent, https().globalAgent];
   const stop = wrapping.start([[http.Agent.prototype, 'addRequest']]);
-  addAgent(http.globalAgent);
-  addAgent(https().globalAgent);
+  globalAgents.forEach(addAgent);
   const stopTicking = ticking.use();
   return () => {
     stop();
@@ -126,13 +128,23 @@ function listenToUndici() {
   };
 }
 
-function tick(now) {
+/** With more pools than this, the tick waits for so many more ticks: it looks at all of them. */
+const POOLS = 1024;
+let pools = 0;
+let waited = 0;
+
+function tick(now, bounded) {
+  if (bounded && ++waited * POOLS < pools) return;
+  waited = 0;
   prune();
   requests.tick(now);
   forgetFetches();
   requests.prune(isOpen);
   const there = new Set();
-  for (const pool of hosts()) {
+  const weights = weightsByHost();
+  const found = hosts();
+  pools = found.length;
+  for (const pool of found) {
     const key = `${pool.agent} ${pool.host}`;
     there.add(key);
     if (!histories.has(key)) {
@@ -145,7 +157,7 @@ function tick(now) {
     queued.note(now, pool.queued, added);
     row[COUNT] = pool.free + pool.inUse + pool.queued;
     row[ADDED] = added;
-    setSite(row, heaviest(weightsOf(key)));
+    setSite(row, heaviest(weights.get(key) ?? NO_WEIGHTS));
   }
   for (const key of histories.keys()) if (!there.has(key)) forget(key);
   for (const key of started.keys()) if (!there.has(key)) started.delete(key);
@@ -156,38 +168,58 @@ function forget(key) {
   histories.delete(key);
 }
 
-const weightsOf = (key) => requests.weights((sample) => sample.info === key);
-
-const lengths = (lists, key) => lists?.[key]?.length ?? 0;
-
-/** The state of one agent's pools by host. */
-function poolsOf(agent) {
-  const keys = new Set([...Object.keys(agent.sockets ?? {}), ...Object.keys(agent.freeSockets ?? {}), ...Object.keys(agent.requests ?? {})]);
-  return [...keys].map((key) => ({
-    host: hostOf(key),
-    free: lengths(agent.freeSockets, key),
-    inUse: lengths(agent.sockets, key),
-    queued: lengths(agent.requests, key),
-  }));
+/** The weights of the sampled requests, by host and site. @returns {Map<string, Map<number, number>>} */
+function weightsByHost() {
+  const byHost = new Map();
+  for (const { info: key, site, weight } of requests.samples) {
+    if (!byHost.has(key)) byHost.set(key, new Map());
+    const weights = byHost.get(key);
+    weights.set(site, (weights.get(site) ?? 0) + weight);
+  }
+  return byHost;
 }
+
+const NO_WEIGHTS = new Map();
+
+/** An agent's lists by pool, and as what they count. */
+const LISTS = { freeSockets: 'free', sockets: 'inUse', requests: 'queued' };
 
 /** All pools, added up by kind of agent and host. */
 function hosts() {
   const byHost = new Map();
-  const addTo = (kind, pool) => {
-    const key = `${kind} ${pool.host}`;
-    const sum = byHost.get(key) ?? { agent: kind, host: pool.host, agents: 0, free: 0, inUse: 0, queued: 0 };
-    sum.agents++;
-    for (const part of ['free', 'inUse', 'queued']) sum[part] += pool[part];
-    byHost.set(key, sum);
-  };
   for (const ref of agents) {
     const agent = ref.deref();
-    if (agent === undefined) continue;
-    for (const pool of poolsOf(agent)) addTo(kindOf(agent), pool);
+    if (agent !== undefined) addPools(byHost, agent);
   }
-  for (const pool of undiciPools()) addTo('undici', pool);
+  for (const { host, free, inUse, queued } of undiciPools()) {
+    const sum = sumOf(byHost, 'undici', host);
+    sum.agents++;
+    sum.free += free;
+    sum.inUse += inUse;
+    sum.queued += queued;
+  }
   return [...byHost.values()].toSorted((a, b) => b.free + b.inUse + b.queued - (a.free + a.inUse + a.queued));
+}
+
+function sumOf(byHost, kind, host) {
+  const key = `${kind} ${host}`;
+  let sum = byHost.get(key);
+  if (sum === undefined) byHost.set(key, (sum = { agent: kind, host, agents: 0, free: 0, inUse: 0, queued: 0 }));
+  return sum;
+}
+
+/** Adds one agent's pools; one that is in several of its lists is one pool. */
+function addPools(byHost, agent) {
+  const kind = kindOf(agent);
+  const counted = new Set();
+  for (const [list, as] of Object.entries(LISTS)) {
+    for (const name of Object.keys(agent[list] ?? {})) {
+      const sum = sumOf(byHost, kind, hostOf(name));
+      sum[as] += agent[list][name]?.length ?? 0;
+      if (!counted.has(name)) sum.agents++;
+      counted.add(name);
+    }
+  }
 }
 
 /** Sockets from before tracking have no site: where all requests were sampled, no site is credited with them. */
@@ -200,13 +232,14 @@ function rankRequests(weights, total) {
 /** The hosts with where their requests were made. */
 function agentRows() {
   requests.prune(isOpen);
+  const weights = weightsByHost();
   return hosts().map((pool) => {
     const key = `${pool.agent} ${pool.host}`;
     const total = pool.free + pool.inUse + pool.queued;
     return {
       ...pool,
       growth: histories.get(key)?.sockets.growth() ?? NO_GROWTH,
-      sites: rankRequests(weightsOf(key), total),
+      sites: rankRequests(weights.get(key) ?? NO_WEIGHTS, total),
     };
   });
 }

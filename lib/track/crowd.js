@@ -28,7 +28,7 @@ class Crowd {
    * @param {number} about.capacity  samples
    * @param {(target: object, sample: object, now: number) => boolean} about.isLive
    * @param {(sample: object) => boolean} [about.counts]  which of the live ones count; all
-   * @param {number} [about.checks]  how many samples are asked each second; all
+   * @param {number} [about.checks]  how many samples a bounded look asks; all
    */
   constructor({ cause, name, capacity, isLive, counts = () => true, checks = Infinity }) {
     this.#name = [cause, name];
@@ -76,12 +76,15 @@ class Crowd {
     };
   }
 
-  /** Brings the sample up to date: those not asked for longest first, so each has its turn. */
-  observe(now) {
+  /**
+   * Brings the sample up to date: those not asked for longest first, so each has its turn.
+   * @param {boolean} bounded  whether to ask `checks` of them
+   */
+  observe(now, bounded) {
     const { reservoir } = this;
     reservoir.tick(now);
     const isLive = this.#live(now);
-    if (reservoir.samples.length <= this.#checks) {
+    if (!bounded || reservoir.samples.length <= this.#checks) {
       reservoir.prune(isLive);
     } else {
       const asked = reservoir.samples.splice(0, this.#checks);

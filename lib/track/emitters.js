@@ -51,6 +51,7 @@ const askOf = (emitter) => (emitter instanceof EventEmitter ? askNode : askThem)
 
 const emitters = new Listening({
   code: 'ERR_PLIMSOLL_EMITTER',
+  perTick: 512,
   adders: ADDERS,
   kindOf,
   // What reaches the methods of EventEmitter by itself is of Node's make, whatever its prototype.

@@ -35,6 +35,7 @@ const ask = {
 
 const targets = new Listening({
   code: 'ERR_PLIMSOLL_EVENT_TARGET',
+  perTick: 256,
   adders: ADDERS,
   kindOf(target) {
     try {

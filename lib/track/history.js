@@ -54,9 +54,18 @@ class Series {
 
   /** The points from `since` on, and the last one before. */
   from(since) {
+    return this.points.slice(this.#firstOf(since));
+  }
+
+  /** How many more there are than at the first of these points: without a copy of them, as most are asked for no more. */
+  net(since) {
+    const first = this.points[this.#firstOf(since)];
+    return first === undefined ? 0 : this.points.at(-1).count - first.count;
+  }
+
+  #firstOf(since) {
     const first = this.points.findIndex((point) => point.t >= since);
-    if (first === -1) return this.points.slice(-1);
-    return this.points.slice(Math.max(0, first - 1));
+    return first === -1 ? Math.max(0, this.points.length - 1) : Math.max(0, first - 1);
   }
 }
 
@@ -71,8 +80,9 @@ class History {
     this.#life.note(t, count, added, Infinity);
   }
 
-  #window() {
-    return this.#recent.from((this.#recent.points.at(-1)?.t ?? 0) - window.ms);
+  /** Since when the window is. */
+  get #since() {
+    return (this.#recent.points.at(-1)?.t ?? 0) - window.ms;
   }
 
   /**
@@ -80,12 +90,12 @@ class History {
    * @returns {{ perMinute: number, since: number, net: number, added: number, removed: number }}
    */
   growth() {
-    return growthOf(this.#window());
+    return growthOf(this.#recent.from(this.#since));
   }
 
   /** Whether there are more than a window ago, as a leak has it and many that leak nothing. */
   isGrowing() {
-    return this.growth().net >= LEAST;
+    return this.#recent.net(this.#since) >= LEAST;
   }
 
   /**
@@ -93,12 +103,14 @@ class History {
    * whatever is removed; null where it is not.
    */
   leak() {
-    for (const points of [this.#window(), this.#life.points]) {
-      const growth = growthOf(points);
-      if (growth.net >= LEAST && isLeaking(floors(points))) return growth;
-    }
-    return null;
+    return leakOf(this.#recent, this.#since) ?? leakOf(this.#life, -Infinity);
   }
+}
+
+function leakOf(series, since) {
+  if (series.net(since) < LEAST) return null;
+  const points = series.from(since);
+  return isLeaking(floors(points)) ? growthOf(points) : null;
 }
 
 function growthOf(points) {

@@ -53,27 +53,26 @@ function tracked() {
 
 /**
  * The same without the caches, which the native side reads by itself.
- * @param {number} [most]  of listeners, only the events with so many: for reports that are made time and again
+ * @param {number} [most]  only so many events, those with the most listeners: for reports that are made time and again
  */
 function sources(most = Infinity) {
   observe(undefined, most < Infinity);
-  const shown = largest([...emitterSources, ...targetSources], most);
-  const describe = (source) => describeSource(source, shown);
   return {
-    emitters: [...emitterSources].map(describe),
-    eventTargets: [...targetSources].map(describe),
+    emitters: described([...emitterSources], most),
+    eventTargets: described([...targetSources], most),
     timers: timersOn() ? describeTimers() : null,
     promises: promisesOn() ? describePromises() : null,
     resources: resourcesOn() ? describeResources() : null,
   };
 }
 
-/** Which of the records of these sources are among those with the most listeners. */
-function largest(listed, most) {
-  if (most === Infinity) return () => true;
-  const counts = listed.flatMap(({ events }) => [...events.values()].map(({ lastCount }) => lastCount));
-  const least = counts.toSorted((a, b) => b - a)[most - 1] ?? 0;
-  return ({ lastCount }) => lastCount >= least;
+/** The sources as reports show them: with all of their events, or with the `most` events that have the most listeners. */
+function described(listed, most) {
+  if (most === Infinity) return listed.map((source) => describeSource(source));
+  const records = listed.flatMap((source) => Array.from(source.events.values(), (record) => ({ source, record })));
+  const largest = records.toSorted((a, b) => b.record.lastCount - a.record.lastCount).slice(0, most);
+  const shown = new Set(largest.map(({ record }) => record));
+  return Array.from(new Set(largest.map(({ source }) => source)), (source) => describeSource(source, (record) => shown.has(record)));
 }
 
 module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, trackCaches: useCaches, tracked, sources, suspects };

@@ -25,6 +25,7 @@ class Listening {
   /**
    * @param {object} about
    * @param {string} about.code  of errors about a target
+   * @param {number} about.perTick  records that one tick looks at, so that it takes a fraction of a millisecond
    * @param {string[]} about.adders  the methods that add a listener
    * @param {(target: any) => string} about.kindOf
    * @param {(target: any, explicit: boolean) => import('./sources.js').Ask} about.ask
@@ -36,7 +37,7 @@ class Listening {
    */
   constructor(about) {
     this.#about = about;
-    this.sources = new Sources((source) => this.#forget(source));
+    this.sources = new Sources((source) => this.#forget(source), about.perTick);
     this.#patch = new SharedPatch(about.parts, () => () => this.#endAll());
   }
 

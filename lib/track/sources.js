@@ -11,8 +11,8 @@ const MAX_SOURCES = 2048;
 const MAX_RECORDS = 16_384;
 /** Of an emitter with more names than this, names are not asked for: it would take as long as there are names. */
 const MANY_NAMES = 512;
-/** Records that one tick looks at. */
-const RECORDS_PER_TICK = 512;
+/** Names that take as long as one record. */
+const NAMES = 8;
 /** Sources that make room at a time. */
 const MAKE_ROOM = MAX_SOURCES / 4;
 
@@ -40,6 +40,8 @@ class Source {
   end = null;
   /** Listeners for each name under ANY, as of the last time that all names were asked for. */
   #perName = 1;
+  /** Names asked for since the last tick. */
+  #asked = 0;
   #ref;
   #ask;
 
@@ -90,6 +92,7 @@ class Source {
       return Math.round((names - recorded) * this.#perName);
     }
     let [count, others] = [0, 0];
+    this.#asked += names;
     for (const other of this.#ask.events(target)) {
       if (this.events.has(other)) continue;
       others++;
@@ -158,17 +161,17 @@ class Source {
     return record;
   }
 
-  /** The events whose listeners all came past the tracked methods get a record too. @returns {number} names that were asked for */
+  /** The events whose listeners all came past the tracked methods get a record too. */
   #discover() {
     const target = this.target;
-    if (target === undefined) return 0;
+    if (target === undefined) return;
     const names = this.#ask.names(target);
     if (names > MANY_NAMES) {
       if (this.events.size >= MAX_EVENTS) this.record(ANY, 0);
-      return 0;
+      return;
     }
+    this.#asked += names;
     for (const event of this.#ask.events(target)) if (!this.events.has(event)) this.record(event, 0);
-    return names;
   }
 
   /** For a report of this one, whether or not it is listed. */
@@ -178,11 +181,12 @@ class Source {
     this.#discover();
   }
 
-  /** @returns {number} how much there was to look at */
+  /** @returns {number} how much there was to look at, in records */
   observe(now, bounded) {
-    const asked = this.explicit ? this.#discover() : 0;
+    this.#asked = 0;
+    if (this.explicit) this.#discover();
     for (const record of this.events.values()) record.observe(now, bounded);
-    return this.events.size + asked / 8;
+    return this.events.size + this.#asked / NAMES;
   }
 
   /** The largest count of an event when it was last looked at. */
@@ -216,12 +220,17 @@ class Sources {
   /** @type {Set<Source>} */
   #all = new Set();
   #forget;
+  #perTick;
   /** Where the next tick goes on. @type {Iterator<Source> | null} */
   #next = null;
 
-  /** @param {(source: Source) => void} forget  of a source that has to go, and that a crowd brings back */
-  constructor(forget) {
+  /**
+   * @param {(source: Source) => void} forget  of a source that has to go, and that a crowd brings back
+   * @param {number} perTick  records that one tick looks at
+   */
+  constructor(forget, perTick) {
     this.#forget = forget;
+    this.#perTick = perTick;
   }
 
   /** @param {() => boolean} [isCrowd] @returns {boolean} whether it is listed */
@@ -274,7 +283,7 @@ class Sources {
 
   /** @param {boolean} bounded  whether to look at some, in turn */
   observe(now, bounded) {
-    let work = bounded ? RECORDS_PER_TICK : Infinity;
+    let work = bounded ? this.#perTick : Infinity;
     for (let left = this.#all.size; left > 0 && work > 0; left--) work -= 1 + this.#observeOne(this.#turn(), now, bounded);
   }
 

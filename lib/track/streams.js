@@ -31,6 +31,7 @@ const crowd = new Crowd({
   name: 'Readable',
   capacity: SAMPLES,
   isLive: isUndrained,
+  checks: 256,
   // Node's own consumers, http's of its sockets, are not for the user to mend.
   counts: ({ site, info }) => site !== UNKNOWN && (info.stuck || (info.abandoned && info.buffered > 0)),
 });
@@ -53,7 +54,7 @@ function trackStreams() {
   const { on } = Readable.prototype;
   const methods = ['on', 'addListener'].filter((method) => Readable.prototype[method] === on);
   const stop = wrapping.start(methods.map((method) => [Readable.prototype, method]));
-  const stopTicking = onTick((now) => crowd.observe(now));
+  const stopTicking = onTick((now, bounded) => crowd.observe(now, bounded));
   return () => {
     stop();
     stopTicking();

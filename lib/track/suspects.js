@@ -7,6 +7,7 @@
 
 const { emitterSources } = require('./emitters.js');
 const { targetSources, ANY_OF } = require('./event-targets.js');
+const { LEAST } = require('./history.js');
 const { ANY } = require('./sources.js');
 const { timerEntries } = require('./timers.js');
 const { promiseEntries } = require('./promises.js');
@@ -22,10 +23,11 @@ const MAX_SUSPECTS = 20;
 /**
  * @param {object} [options]
  * @param {number} [options.now]  ms, on the clock of performance.now()
+ * @param {boolean} [options.bounded]  whether to look at a bounded part of what is tracked, in turn
  * @returns {object[]} the likeliest first
  */
-function suspects({ now } = {}) {
-  observe(now);
+function suspects({ now, bounded = false } = {}) {
+  observe(now, bounded);
   // Where one line makes several things that stay, the one that says most comes first here.
   const found = [
     ...socketSuspects(),
@@ -59,6 +61,7 @@ function listenerSuspects(sources) {
   const groups = new Map();
   for (const source of sources) {
     for (const record of source.events.values()) {
+      if (record.lastCount < LEAST) continue;
       const growth = record.history.leak();
       if (growth === null) continue;
       const sites = record.grownSites(growth);

@@ -13,6 +13,8 @@ const { onTick, observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
 
 const SAMPLES = 512;
+/** Samples that a tick asks, of each kind, in turn. */
+const CHECKS = 256;
 
 /** `_destroyed` is how a Timeout records that it fired or was cleared; without it timers are not tracked. */
 function verified(wrapping) {
@@ -25,9 +27,9 @@ function verified(wrapping) {
 
 const timerIsLive = (timer) => timer._destroyed === false;
 const crowds = {
-  interval: new Crowd({ cause: 'timers', name: 'setInterval', capacity: SAMPLES, isLive: timerIsLive }),
-  timeout: new Crowd({ cause: 'timers', name: 'setTimeout', capacity: SAMPLES, isLive: timerIsLive }),
-  promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: 256 }),
+  interval: new Crowd({ cause: 'timers', name: 'setInterval', capacity: SAMPLES, isLive: timerIsLive, checks: CHECKS }),
+  timeout: new Crowd({ cause: 'timers', name: 'setTimeout', capacity: SAMPLES, isLive: timerIsLive, checks: CHECKS }),
+  promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: CHECKS }),
 };
 
 const noteTimer = (crowd) => reporting((_self, _args, timer) => {
@@ -55,8 +57,8 @@ function wrapTimers(wrapping, owners, key) {
 const [intervals, timeouts, sleeps, waits] = [noteTimer(crowds.interval), noteTimer(crowds.timeout), noteSleep(), noteSleep()];
 
 const tick = () =>
-  onTick((now) => {
-    for (const crowd of Object.values(crowds)) crowd.observe(now);
+  onTick((now, bounded) => {
+    for (const crowd of Object.values(crowds)) crowd.observe(now, bounded);
   });
 
 const parts = {

@@ -18,7 +18,7 @@ const ANALYSIS_FACTOR = 1.3;
 const ANALYSIS_BASE = 96 * 2 ** 20;
 
 /** What costs nothing to know: what is tracked. @param {import('../report/shown.js').Shown} shown */
-const tracked = (shown) => ({ trackers: reportTrackers(sources(ROWS), shown), trackerSuspects: suspects().map((suspect) => shown.suspect(suspect)) });
+const tracked = (shown) => ({ trackers: reportTrackers(sources(ROWS), shown), trackerSuspects: suspects({ bounded: true }).map((suspect) => shown.suspect(suspect)) });
 
 /** Which process this is. @param {import('../report/shown.js').Shown} shown */
 const identity = (shown) => ({
