@@ -1101,7 +1101,7 @@ export interface Snapshot {
  * Takes a heap snapshot of the calling thread. The file is named as Node names its own, has mode 0600 and appears under its
  * name only when it is whole. Rejects with a `code`, and takes nothing, where that could harm:
  * ERR_PLIMSOLL_NO_ROOM (with `needed` and `available`, bytes), ERR_PLIMSOLL_COOLDOWN (with `remaining`, ms), ERR_PLIMSOLL_BUSY,
- * ERR_PLIMSOLL_DIR, ERR_PLIMSOLL_DISK_FULL, ERR_PLIMSOLL_UNAVAILABLE (the method asked for), ERR_PLIMSOLL_SNAPSHOT (it failed),
+ * ERR_PLIMSOLL_DIR, ERR_PLIMSOLL_DESCRIPTORS (none is left), ERR_PLIMSOLL_DISK_FULL, ERR_PLIMSOLL_UNAVAILABLE (the method asked for), ERR_PLIMSOLL_SNAPSHOT (it failed),
  * ERR_PLIMSOLL_OPTION.
  */
 export function takeSnapshot(options?: SnapshotOptions): Promise<Snapshot>;

@@ -3,6 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { execFileSync, spawn } = require('node:child_process');
 const { setTimeout: delay } = require('node:timers/promises');
@@ -55,3 +56,16 @@ test('memory that a snapshot taken in the process leaves with the allocator is n
   // V8 builds several hundred MB for this heap.
   if (native.snapshotSupport().profiler == null && isGlibc) assert.ok(after.rss < before.rss + 3 * most, `${before.rss} ${after.rss}`);
 });
+
+for (const event of ['snapshot', 'report']) {
+  test(`a leak that is found while no descriptor is left has its ${event} when there are some again`, onLinux, (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-faults-'));
+    t.after(() => fs.rmSync(dir, { recursive: true }));
+    const { refusals, taken, errors, files } = withDescriptors(64, child('leak-without-descriptors.js'), dir, event);
+    assert.equal(taken, 0);
+    assert.deepEqual(refusals.map(({ code }) => code), event === 'snapshot' ? ['ERR_PLIMSOLL_DESCRIPTORS'] : [], 'several attempts are one refusal');
+    for (const { message } of errors) assert.match(message, /(Too many open files|EMFILE).*ulimit -n/);
+    assert.ok(errors.length > 0 && files.length > 0);
+    for (const file of files) assert.ok(fs.statSync(file).size > 0, file);
+  });
+}

@@ -5,6 +5,7 @@ const fs = require('node:fs/promises');
 const os = require('node:os');
 const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
+const { adviceFor } = require('../watch/attempts.js');
 
 const VIEWS = {
   json: (report) => `${JSON.stringify(report, null, 2)}\n`,
@@ -116,7 +117,7 @@ async function writeReport(report, { dir, formats, sourceRoots }) {
       }
     }
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${dir} (${cause.message}); set dir (PLIMSOLL_DIR) to a writable directory.`, { cause });
+    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${dir} (${cause.message}); ${adviceFor(cause)}.`, { cause });
   }
   throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
 }

@@ -4,6 +4,7 @@
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError } = require('../errors.js');
+const { adviceFor } = require('./attempts.js');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
 const { PLAIN } = require('../report/shown.js');
 
@@ -46,7 +47,7 @@ async function saveHeapProfile(profile, { dir, file = nameOf(new Date()), shown 
     await writeWhole(target, JSON.stringify({ ...profile, head }));
     return target;
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the allocation profile cannot be written to ${target} (${cause.message}); set dir (PLIMSOLL_DIR) to a writable directory.`, { cause });
+    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the allocation profile cannot be written to ${target} (${cause.message}); ${adviceFor(cause)}.`, { cause });
   }
 }
 

@@ -12,6 +12,9 @@ const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
 const { AllocationSampler, growth } = require('./allocation.js');
 const { Prober } = require('./prober.js');
+const { Backoff, wantsDescriptor } = require('./attempts.js');
+const { Diagnosis } = require('./diagnosis.js');
+const { Preload } = require('./preload.js');
 const { diagnosticDir } = require('./directories.js');
 const { PLAIN, shownAs } = require('../report/shown.js');
 const made = require('../cache/made.js');
@@ -24,6 +27,9 @@ const evidence = () => require('./evidence.js');
 const INTERNAL = Symbol('plimsoll.internal');
 
 const REFUSALS_KEPT = 16;
+const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
+/** The clock of the state file is read in another moment than ours. */
+const CLOCK_MS = 1000;
 
 /** For those who have no watcher in hand (node:diagnostics_channel). */
 const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnostics.channel('plimsoll:snapshot') };
@@ -50,6 +56,11 @@ class Watcher extends EventEmitter {
   /** @type {import('./diagnosis.js').Diagnosis | undefined} */
   #diagnosis;
   #busy = false;
+  #preload;
+  /** Of the diagnosis under way. */
+  #backoff = new Backoff();
+  /** What is done again, because no descriptor was left for it. @type {Array<{ backoff: Backoff, run: () => void }>} */
+  #again = [];
   #taking = 0;
   #stopped = false;
   #ticks = 0;
@@ -107,6 +118,7 @@ class Watcher extends EventEmitter {
       if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a FinalizationRegistry serves, which is silent while the event loop is stuck.`);
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
       if (this.#options.signal !== undefined) this.#awaitSignal(this.#options.signal);
+      this.#preload = new Preload(this.#options);
       if (this.#options.sampling) this.#allocation.start();
       if (this.#options.track) this.#track();
       this.#publishAnnex();
@@ -237,8 +249,34 @@ class Watcher extends EventEmitter {
     this.#prober.tick();
     if (made.any) this.#stopCaches ??= require('../track/index.js').trackCaches();
     if (++this.#ticks % ANNEX_EVERY === 0) this.#publishAnnex();
-    if (this.#diagnosis !== undefined && !this.#busy) this.#advance();
+    this.#preload.tick();
+    this.#repeat();
+    if (this.#diagnosis !== undefined && !this.#busy && this.#backoff.due()) this.#advance();
     for (const channel of this.#unreported) if (this.#sampled(channel)) this.#report(channel);
+  }
+
+  /** Does again what is due. */
+  #repeat() {
+    const due = this.#again.filter(({ backoff }) => backoff.due());
+    this.#again = this.#again.filter((each) => !due.includes(each));
+    for (const { run } of due) run();
+  }
+
+  /**
+   * Does what fails while no descriptor is left until it succeeds, or the watch ends; the first failure is told.
+   * @param {() => Promise<void>} step @param {Backoff} [backoff]
+   * @returns {Promise<void>} its first attempt; another failure rejects
+   */
+  async #untilDone(step, backoff = new Backoff()) {
+    try {
+      await step();
+    } catch (error) {
+      if (!wantsDescriptor(error)) throw error;
+      if (this.#stopped) return;
+      if (!backoff.begun) this.#fail(error);
+      backoff.failed();
+      this.#again.push({ backoff, run: () => void this.#untilDone(step, backoff).catch((failure) => this.#fail(failure)) });
+    }
   }
 
   #onEmergency() {
@@ -305,14 +343,13 @@ class Watcher extends EventEmitter {
       this.#allocationSites = growth(null, profile);
     }
     if (!save || this.#options.report.length === 0) return;
-    this.#writingProfile = require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined, shown: this.#shown }).then(
-      (written) => {
-        this.#profile = written;
-        if (!this.#stopped) this.#publishAnnex();
-      },
-      // Where a report cannot be written either, that is the error; here the sites are known all the same.
-      (error) => void this.#notes.push(error.message),
-    );
+    // Where a report cannot be written either, that is the error; here the sites are known all the same.
+    this.#writingProfile = this.#untilDone(() => this.#saveProfile(profile)).catch((error) => void this.#notes.push(error.message));
+  }
+
+  async #saveProfile(profile) {
+    this.#profile = await require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file: this.#profile ?? undefined, shown: this.#shown });
+    if (!this.#stopped) this.#publishAnnex();
   }
 
   /** Whether the sites tell what there is to tell. */
@@ -334,7 +371,7 @@ class Watcher extends EventEmitter {
       if (verdict !== undefined) this.#diagnosis.joined(channel, verdict);
       return;
     }
-    const { Diagnosis } = require('./diagnosis.js');
+    this.#backoff.reset();
     this.#diagnosis = new Diagnosis(channel, this.#options.window);
     if (!this.#busy) this.#advance();
   }
@@ -351,7 +388,7 @@ class Watcher extends EventEmitter {
     this.#busy = true;
     const options = {
       // One cooldown for a diagnosis, not for each of its snapshots.
-      cooldown: diagnosis.taken.length === 0 ? this.#options.cooldown : 0,
+      cooldown: diagnosis.taken.length === 0 && !diagnosis.begun ? this.#options.cooldown : 0,
       // Who holds handles of native memory is worth a fork, and no long stop of the service.
       method: channel === 'native' ? 'fork' : 'auto',
     };
@@ -359,14 +396,15 @@ class Watcher extends EventEmitter {
       .then(
         (snapshot) => {
           this.#busy = false;
+          this.#backoff.reset();
           diagnosis.add(snapshot, watchedMs, value);
           this.#readAllocation(diagnosis.complete);
           this.#publishAnnex();
           this.#sampler.native.publish();
         },
         (error) => {
-          // Busy passes; no room, no directory or a cooldown will be no different in a moment.
-          diagnosis.closed = error.code !== 'ERR_PLIMSOLL_BUSY';
+          const passes = this.#passes(error, diagnosis);
+          diagnosis.closed = !passes;
           if (diagnosis.closed) this.#fail(error);
         },
       )
@@ -382,9 +420,24 @@ class Watcher extends EventEmitter {
       .catch((error) => this.#fail(error));
   }
 
+  /** Whether a snapshot that was refused is tried again: no room, no directory or a cooldown will be no different in a moment. */
+  #passes(error, diagnosis) {
+    if (error.code === 'ERR_PLIMSOLL_BUSY') return true;
+    if (wantsDescriptor(error)) {
+      diagnosis.attempted ??= performance.now();
+      if (!this.#backoff.begun) this.#fail(error);
+      this.#backoff.failed();
+      return true;
+    }
+    // An attempt counts for the cooldown from its beginning on: this one is of the diagnosis itself.
+    const since = performance.now() - (diagnosis.attempted ?? Infinity);
+    diagnosis.begun = error.code === 'ERR_PLIMSOLL_COOLDOWN' && !diagnosis.begun && error.remaining > this.#options.cooldown - since - CLOCK_MS;
+    return diagnosis.begun;
+  }
+
   /** V8 was about to give up: what the child that was forked there has left. */
   #onNearLimit({ outcome, failure }) {
-    const tMs = Math.round(process.uptime() * 1000);
+    const tMs = this.#uptimeAtWatch + this.#sampler.native.watchedMs();
     if (outcome === undefined) this.#refuse(tMs, 'near-limit', failure);
     else this.#took({ ...outcome, tMs, reason: 'near-limit' });
     this.#publishAnnex();
@@ -398,6 +451,9 @@ class Watcher extends EventEmitter {
   }
 
   #refuse(tMs, reason, { code = 'ERR_PLIMSOLL_SNAPSHOT', message, needed = null, available = null }) {
+    const last = this.#refusals.at(-1);
+    // Of a row of attempts the first refusal is told.
+    if (code === NO_DESCRIPTOR && this.#backoff.begun && last?.code === code && last.reason === reason) return;
     const refusal = { tMs, reason, code, message, neededBytes: needed, availableBytes: available };
     this.#refused++;
     this.#refusals.push(refusal);
@@ -413,7 +469,7 @@ class Watcher extends EventEmitter {
   async #take(reason, options) {
     const { takeSnapshot } = require('../snapshot/take-snapshot.js');
     const { native } = this.#sampler;
-    const tMs = Math.round(process.uptime() * 1000);
+    const tMs = this.#uptimeAtWatch + this.#sampler.native.watchedMs();
     native.setCause('snapshot');
     this.#taking++;
     this.#publishAnnex();
@@ -422,7 +478,8 @@ class Watcher extends EventEmitter {
       const given = { dir: this.#dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice: this.#nice, ...options };
       return this.#took({ ...(await takeSnapshot(given)), tMs, reason });
     } catch (error) {
-      this.#refuse(tMs, reason, error);
+      const { message, needed, available } = error;
+      this.#refuse(tMs, reason, { code: wantsDescriptor(error) ? NO_DESCRIPTOR : error.code, message, needed, available });
       throw error;
     } finally {
       this.#taking--;
@@ -435,12 +492,17 @@ class Watcher extends EventEmitter {
   }
 
   /** Analyses what was taken and reports; under `plimsoll run` that is the parent's work. */
-  async #conclude(channel, snapshots) {
+  #conclude(channel, snapshots) {
+    return this.#untilDone(() => this.#reportOn(channel, snapshots));
+  }
+
+  async #reportOn(channel, snapshots) {
     if (this.#stopped || this.#statePath !== undefined) return;
     const found = snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
     await this.#writingProfile;
     await this.#shown.learn(this.#allocationSites.flatMap(({ file, caller }) => [file, caller?.file]));
     if (this.#stopped) return;
+    if (wantsDescriptor(found.error)) throw found.error;
     if (found.error !== undefined) this.#fail(found.error);
     const notes = found.note === undefined ? [] : [found.note];
     const { report, files } = await evidence().report({ state: this.#state(), analysis: found.analysis, notes }, { dir: this.#dir, formats: this.#options.report });

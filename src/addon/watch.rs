@@ -190,6 +190,12 @@ impl IsolateWatch {
         self.record.observed(&HeapStatistics::from(&heap));
     }
 
+    /// How long the process ran since the watch began, in ms.
+    #[napi(catch_unwind)]
+    pub fn watched_ms(&self) -> f64 {
+        self.monitor.as_ref().map_or(0.0, |monitor| monitor.watched_ms() as f64)
+    }
+
     /// How many mark-compacts there were, and the ms that the loop was stopped for them.
     #[napi(catch_unwind)]
     pub fn mark_compacts(&self) -> Vec<f64> {

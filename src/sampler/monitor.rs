@@ -163,6 +163,12 @@ impl Monitor {
         self.shared.watched.lock().publish(&self.shared.record);
     }
 
+    /// How long the process ran since the watch began, in ms.
+    #[must_use]
+    pub fn watched_ms(&self) -> u64 {
+        self.shared.watched.lock().watched_ms()
+    }
+
     /// The verdict alone.
     #[must_use]
     pub fn verdict(&self) -> Verdict {

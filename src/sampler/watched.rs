@@ -151,6 +151,10 @@ impl Watched {
         self.annex = Some(annex);
     }
 
+    pub fn watched_ms(&self) -> u64 {
+        self.clock.at(Instant::now())
+    }
+
     pub fn verdict(&self) -> Verdict {
         self.trend.verdict_naming(|cache| self.options.caches.name(cache))
     }

@@ -57,6 +57,13 @@ pub enum Error {
         /// What the operating system said.
         cause: String,
     },
+    /// The process or the system has no descriptor left.
+    Descriptors {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: String,
+    },
     /// The file system filled up while the file was written.
     DiskFull {
         /// Where the file was to be.
@@ -86,6 +93,7 @@ impl Error {
             Self::Cooldown { .. } => "ERR_PLIMSOLL_COOLDOWN",
             Self::Busy { .. } => "ERR_PLIMSOLL_BUSY",
             Self::Dir { .. } => "ERR_PLIMSOLL_DIR",
+            Self::Descriptors { .. } => "ERR_PLIMSOLL_DESCRIPTORS",
             Self::Unavailable { .. } => "ERR_PLIMSOLL_UNAVAILABLE",
             Self::Failed { .. } => "ERR_PLIMSOLL_SNAPSHOT",
         }
@@ -94,6 +102,10 @@ impl Error {
     /// An input or output error on `path`, sorted into what the caller can act on.
     #[must_use]
     pub fn io(path: &Path, error: &io::Error) -> Self {
+        #[cfg(unix)]
+        if let Some(libc::EMFILE | libc::ENFILE) = error.raw_os_error() {
+            return Self::Descriptors { path: path.to_owned(), cause: error.to_string() };
+        }
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::DiskFull { path: path.to_owned() }
@@ -138,6 +150,11 @@ impl fmt::Display for Error {
             Self::Dir { path, cause } => write!(
                 f,
                 "cannot write heap snapshots to {}: {cause}; choose a writable dir",
+                path.display()
+            ),
+            Self::Descriptors { path, cause } => write!(
+                f,
+                "no descriptor is left to open {}: {cause}; close files and sockets, or raise the limit (ulimit -n)",
                 path.display()
             ),
             Self::DiskFull { path } => write!(
@@ -188,5 +205,10 @@ mod tests {
         assert_eq!(full.code(), "ERR_PLIMSOLL_DISK_FULL");
         let denied = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::EACCES));
         assert_eq!(denied.code(), "ERR_PLIMSOLL_DIR");
+        for code in [libc::EMFILE, libc::ENFILE] {
+            let none = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(code));
+            assert_eq!(none.code(), "ERR_PLIMSOLL_DESCRIPTORS");
+            assert!(none.to_string().contains("ulimit -n"), "{none}");
+        }
     }
 }
