@@ -755,6 +755,8 @@ export interface WatcherStats {
   caches: ReportedCache[];
   trackers: Array<Record<string, unknown>>;
   trackerSuspects: Suspect[];
+  /** What limits the evidence: what could not be taken, or is not tracked, and why. */
+  notes: string[];
   /**
    * V8's sampling heap profiler: ours, another's that is read, or off and why; the sites that grew since the suspicion;
    * the `.heapprofile` that was written for a leak.

@@ -52,7 +52,7 @@ const derived = (signal, n) =>
   });
 
 for (const [how, track] of Object.entries({ trackAll: () => trackAll({ eventTargets: true }), trackEventTarget })) {
-  test(`${how}: a tick, and a report, ask some of 5,000 derived signals, and estimate how many there are`, (t) => {
+  test(`${how}: a tick, and a report, ask a tenth of 5,000 derived signals, and estimate how many there are`, (t) => {
     const { signal } = new AbortController();
     setMaxListeners(0, signal);
     const tracker = track(signal);
@@ -64,7 +64,7 @@ for (const [how, track] of Object.entries({ trackAll: () => trackAll({ eventTarg
     }
     for (const run of [tick, tick, tracked]) {
       const asked = countGets(AbortSignal.prototype, 'aborted', run);
-      assert.ok(asked > 0 && asked <= 300, `${asked} signals asked`);
+      assert.ok(asked > 0 && asked <= 600, `${asked} signals asked`);
     }
     for (let i = 0; i < 4; i++) tick();
     const counts = tracked().eventTargets.flatMap(({ events }) => events.filter(({ event }) => event === 'AbortSignal.any').map(({ count }) => count));

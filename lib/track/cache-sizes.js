@@ -7,7 +7,7 @@ const { SharedPatch } = require('./shared-patch.js');
 const { mapToSource } = require('./sites.js');
 const { onTick } = require('./tick.js');
 
-/** Where there are more, somebody makes them by the request: their sizes would say little. */
+/** More caches than this usually means one per request; their individual sizes carry no information. */
 const MAX_CACHES = 1024;
 /** A cache that reaches its bound sooner than this, at the pace that it has, is filling up. */
 const FAR = 60;

@@ -11,7 +11,7 @@ const SAMPLES = 64;
 /** Listeners between two looks at the count, at most. */
 const STRIDE = 32;
 /** A count that takes longer the more there are is taken at each n-th tick, n for each so many listeners. */
-const DEAR = 1024;
+const SLOW = 1024;
 
 /** Stands for all events of an emitter that has no room, or no record, for each. */
 const ANY = Symbol('any event');
@@ -103,7 +103,7 @@ class EventRecord {
 
   /** @param {boolean} [bounded]  whether a count that takes long may be left to a later tick */
   observe(now, bounded = false) {
-    if (bounded && this.#source.isDear && ++this.#skipped * DEAR < this.lastCount) return;
+    if (bounded && this.#source.isSlow && ++this.#skipped * SLOW < this.lastCount) return;
     this.#skipped = 0;
     this.lastCount = this.count();
     this.history.note(now, this.lastCount, this.added);

@@ -7,7 +7,7 @@ const window = require('./window.js');
 const CAPACITY = 48;
 const BUCKETS = 12;
 const MIN_POINTS = 6;
-/** Points are at least this far apart, ms (nearly a tick), or a twelfth of the window: however often somebody looks, a history takes its time. */
+/** Points are at least this far apart, ms (nearly a tick), or a twelfth of the window: more frequent looks add no points. */
 const CLOSEST = 900;
 /** The smallest net growth that counts. */
 const LEAST = 4;

@@ -14,7 +14,7 @@ const patch = new SharedPatch({
   'stream.Readable.prototype': trackStreams,
 });
 
-/** Tracks agents' sockets by host, and streams that nobody drains. */
+/** Tracks agents' sockets by host, and streams that are not drained. */
 function trackResources() {
   return new Tracker(
     () => {

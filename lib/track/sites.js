@@ -34,7 +34,7 @@ function refill() {
   tokens = Math.min(BURST, tokens + PER_TICK);
 }
 
-/** Whether others can have their stacks captured where somebody wants more of them than usual. */
+/** Whether there is room for more captures than usual. */
 function hasSpare() {
   return tokens > BURST / 2;
 }
@@ -138,7 +138,7 @@ function toPath(file) {
   }
 }
 
-/** The site as reports show it, mapped to its source the first time that somebody asks. */
+/** The site as reports show it, mapped to its source when it is first asked for. */
 function describe(id) {
   const site = sites[id] ?? sites[UNKNOWN];
   if (!site.mapped) {

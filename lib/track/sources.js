@@ -107,8 +107,8 @@ class Source {
     return this.#ask.isCheap && event !== ANY ? this.count(event, target) : estimate;
   }
 
-  /** Whether a count may be skipped by most ticks, as it takes longer the more there are. */
-  get isDear() {
+  /** Whether a count takes longer the more there are, so that most ticks skip it. */
+  get isSlow() {
     return !this.#ask.isCheap;
   }
 

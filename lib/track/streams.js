@@ -1,5 +1,5 @@
 'use strict';
-// Readable streams that somebody began to consume and nobody drains: bytes are buffered, and the consumer
+// Readable streams that have had a consumer and are not drained: bytes are buffered, and the consumer
 // is gone or does not take any.
 
 const { Readable } = require('node:stream');
@@ -14,7 +14,7 @@ const CONSUMES = new Set(['data', 'readable']);
 /** A consumer may be slow: this many ms without a byte taken. */
 const STUCK_AFTER = 5000;
 
-/** Bytes still to come, or buffered; nobody reads, or what reads has not moved. */
+/** Bytes pending or buffered in a stream without a reader, or whose reader makes no progress. */
 function isUndrained(stream, sample, now) {
   if (stream.destroyed || stream.readableEnded) return false;
   const { info } = sample;

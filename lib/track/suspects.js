@@ -203,7 +203,7 @@ function streamSuspects() {
         growth: leak,
         sites: [siteOf(row)],
         path: [row.kind, `${row.buffered} bytes buffered`, row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read'],
-        advice: 'destroy() a stream that nobody reads any more; stream.pipeline() does so to both ends when one fails, pipe() leaves the source open',
+        advice: 'destroy() a stream that is read no longer; stream.pipeline() does so to both ends when one fails, pipe() leaves the source open',
       }),
     );
 }

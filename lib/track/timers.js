@@ -1,5 +1,5 @@
 'use strict';
-// Timers that stay: intervals that nobody clears and long timeouts, by the site that started them.
+// Timers that stay: intervals that are never cleared and long timeouts, by the site that started them.
 
 const timers = require('node:timers');
 const timersPromises = require('node:timers/promises');

@@ -152,6 +152,7 @@ class Watcher extends EventEmitter {
       snapshots: { taken: this.#snapshots.length, refused: this.#refused, list: [...this.#snapshots], refusals: [...this.#refusals] },
       caches: require('../report/caches.js').reportCaches(state.caches),
       reports: [...this.#reports],
+      notes: [...this.#notes],
       isolates: JSON.parse(requireNative().isolates()),
       ...this.#tracked(),
     };
