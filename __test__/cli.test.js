@@ -84,6 +84,10 @@ test('bad usage is code 2 and says what was meant', async () => {
     [['attach', '-z', '1'], /unknown option -z; plimsoll attach --help lists them/],
     [['attach', '--duration', '0', '1'], /--duration must be a duration like 30s or 15m, at least 1s and at most 30d; it is "0"/],
     [['attach', '--limit', '1', '1'], /--limit must be a size like 512m or 2g, at least 1m and at most 1024t; it is "1"/],
+    [['run', '--duration', '5', 'app.js'], /--duration 5 is 5 ms; write the unit: 5s, 5m or 5ms\./],
+    [['run', '--duration', '1e2', 'app.js'], /--duration 1e2 is/],
+    [['run', '--cooldown', '5', 'app.js'], /--cooldown must be a duration with its unit, like 5s or 5ms; it is "5"/],
+    [['run', '--duration', '30m1h', 'app.js'], /--duration must be like 90s, 15m or 1h30m; it is "30m1h"/],
     [['run', '--interval', '1ms', 'app.js'], /--interval must be .* at least 50ms and at most 1h; it is "1ms"/],
   ]) {
     const { code, out, err } = await cli(args);
@@ -154,4 +158,33 @@ test('Ctrl-C ends the demo, and not only its first half', { skip: linux }, async
   assert.deepEqual(await ended, [130, null]);
   assert.match(out, /^1\. /);
   assert.doesNotMatch(out, /^2\. /m);
+});
+
+test('- is standard output, where nothing else is written', async (t) => {
+  const dir = folder(t, 'setTimeout(() => {}, 200)');
+  const { code, out } = await start(dir, ['run', '--interval', '50ms', '--json', '-', 'app.js']);
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(out).schema, 'plimsoll.report/1');
+  const html = await start(dir, ['run', '--interval', '50ms', '--html', '-', 'app.js']);
+  assert.match(html.out, /^<!doctype html>[^]*<\/html>\s*$/i);
+  assert.deepEqual(fs.readdirSync(dir), ['app.js']);
+});
+
+test('a report that another run has written meanwhile is not overwritten', async (t) => {
+  const dir = folder(t, "require('node:fs').writeFileSync('r.json', 'of another run'); setTimeout(() => {}, 200);");
+  for (const before of [null, 'of an earlier run']) {
+    if (before === null) fs.rmSync(path.join(dir, 'r.json'), { force: true });
+    else fs.writeFileSync(path.join(dir, 'r.json'), before);
+    const { code, err } = await start(dir, ['run', '--interval', '50ms', '--json', 'r.json', 'app.js']);
+    assert.equal(code, 0);
+    const [, name] = /another process has written r\.json meanwhile; this report goes to (r\.\d+\.json)\./.exec(err);
+    assert.equal(JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8')).schema, 'plimsoll.report/1');
+    assert.equal(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'), 'of another run');
+  }
+});
+
+test('a report of an earlier run is replaced', async (t) => {
+  const dir = folder(t, 'setTimeout(() => {}, 200)');
+  for (let n = 0; n < 2; n++) assert.equal((await start(dir, ['run', '--interval', '50ms', '--json', 'r.json', 'app.js'])).code, 0);
+  assert.deepEqual(fs.readdirSync(dir).toSorted(), ['app.js', 'r.json']);
 });

@@ -12,9 +12,9 @@ const refused = (code, message) => (error) => {
 };
 
 test('durations and sizes are read as people write them', () => {
-  for (const [text, ms] of [['1500', 1500], ['30s', 30_000], ['15m', 900_000], ['2h', 7_200_000], ['1d', 86_400_000], ['250ms', 250], ['1.5s', 1500]]) assert.equal(parseDuration(text), ms, text);
+  for (const [text, ms] of [['1500', 1500], ['30s', 30_000], ['15m', 900_000], ['2h', 7_200_000], ['1d', 86_400_000], ['250ms', 250], ['1.5s', 1500], ['1e3', 1000], ['1h30m', 5_400_000], ['1m 30s', 90_000], ['2d12h', 216_000_000]]) assert.equal(parseDuration(text), ms, text);
   for (const [text, bytes] of [['1048576', 1048576], ['512m', 2 ** 29], ['2g', 2 ** 31], ['1.5GiB', 1.5 * 2 ** 30], ['64KB', 65_536], ['10b', 10]]) assert.equal(parseSize(text), bytes, text);
-  for (const text of ['', 's', '-5s', '5 weeks', '1e3', '0x10', '5s5s', 'NaN', 'Infinity', '__proto__']) {
+  for (const text of ['', 's', '-5s', '5 weeks', '1e', '1e3s', 'e3', '0x10', '5s5s', '30m1h', '1h30', 'NaN', 'Infinity', '__proto__']) {
     assert.ok(Number.isNaN(parseDuration(text)), text);
     assert.ok(Number.isNaN(parseSize(text)), text);
   }

@@ -44,14 +44,29 @@ const OPTIONS = [
 /** A number with an optional unit; NaN for anything else. */
 function parseUnits(text, units, plain) {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
-  if (match === null) return Number.NaN;
+  if (match === null) return /^\d+(\.\d+)?e\+?\d{1,3}$/i.test(text.trim()) ? Number(text) * plain : Number.NaN;
   const unit = match[2].toLowerCase().replace(/^([kmgt])i?b$/, '$1');
   if (unit === '') return Number(match[1]) * plain;
   return Object.hasOwn(units, unit) ? Number(match[1]) * units[unit] : Number.NaN;
 }
 
-/** ms of `1500`, `30s`, `15m`, `2h`, `1d`; NaN for anything else. @param {string} text */
-const parseDuration = (text) => parseUnits(text, DURATION_UNITS, 1);
+/** ms of `1500`, `1e3`, `30s`, `15m`, `2h`, `1d`, `1h30m`; NaN for anything else. @param {string} text */
+function parseDuration(text) {
+  const parts = text.trim().match(/^(?:\d+(?:\.\d+)?[a-z]+)(?:\s*\d+(?:\.\d+)?[a-z]+)+$/i) === null ? [text] : text.match(/[\d.]+[a-z]+/gi);
+  let last = Infinity;
+  let sum = 0;
+  for (const part of parts) {
+    const unit = parseUnits(`1${/[a-z]*$/i.exec(part)[0]}`, DURATION_UNITS, 1);
+    // `30m1h` and `5m5m` are mistakes.
+    if (parts.length > 1 && !(unit < last)) return Number.NaN;
+    last = unit;
+    sum += parseUnits(part, DURATION_UNITS, 1);
+  }
+  return sum;
+}
+
+/** Whether a duration has no unit and would be below a second: seconds or minutes were meant, most likely. @param {unknown} text */
+const isBareMs = (text) => typeof text === 'string' && /^\s*\d/.test(text) && Number(text) > 0 && Number(text) < SECOND;
 
 /** Bytes of `1048576`, `512m`, `2g`, `1.5GiB`; NaN for anything else. @param {string} text */
 const parseSize = (text) => Math.floor(parseUnits(text, SIZE_UNITS, 1));
@@ -108,6 +123,7 @@ function fromText(option, text) {
 
 function checkNumber(option, source, value, given) {
   const bound = source === 'js' ? String : (number) => spelt(option, number);
+  if (option.type === 'duration' && option.min === 0 && source !== 'js' && isBareMs(given)) throw refuse(option, source, given, `${SHAPES.duration} with its unit, like 5s or 5ms`);
   const like = EXAMPLES[option.type]?.[source === 'js' ? 'js' : 'text'] ?? '';
   const range = `${SHAPES[option.type]}${like}, at least ${bound(option.min)} and at most ${bound(option.max)}`;
   if (typeof value !== 'number' || Number.isNaN(value)) throw refuse(option, source, given, range);
@@ -218,4 +234,4 @@ function editDistance(a, b) {
   return row[b.length];
 }
 
-module.exports = { OPTIONS, check, resolveOptions, optionsFromEnv, unknownOption, suggest, spelt, parseDuration, parseSize };
+module.exports = { OPTIONS, check, resolveOptions, optionsFromEnv, unknownOption, suggest, spelt, parseDuration, parseSize, isBareMs };

@@ -9,7 +9,7 @@ const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 const { bytes, percent } = require('../report/units.js');
 const { showProgress } = require('./progress.js');
-const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
+const { STDOUT, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK = 3;
 const STDIN = '-';
@@ -59,16 +59,17 @@ function sourcesOf(positionals) {
 async function run(values, positionals, io) {
   const paths = sourcesOf(positionals);
   const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1) };
-  await checkFiles(values);
+  if (values.json === STDOUT) values.json = '';
+  const targets = await checkFiles(values);
   const answer = await answerOf(requireAnalyzer(), paths, wanted, io.stderr);
   if (answer.way) {
     io.stdout.write(values.json === undefined ? renderWay(answer.way) : `${JSON.stringify(answer.way)}\n`);
     return 0;
   }
   const report = reportOf(answer);
-  const { written, failures } = await writeFiles(report, values);
+  const { written, failures } = await writeFiles(report, values, { io, targets });
   if (values.json === '') io.stdout.write(`${JSON.stringify(report)}\n`);
-  else {
+  else if (values.html !== STDOUT) {
     io.stdout.write(render(report, { ...viewOf(io.stdout, io.env), files: written }));
     // With what grows at hand the summary would only be in its way.
     if (!report.suspects.some(({ growth }) => growth.length > 1)) io.stdout.write(renderSummary(report.summary));

@@ -11,7 +11,7 @@ const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
 const { render } = require('../report/terminal.js');
 const { duration } = require('../report/units.js');
-const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
+const { tell, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** As a shell has it for Ctrl-C. */
@@ -28,7 +28,7 @@ const options = {
   yes: { type: 'boolean', short: 'y', description: 'take snapshots without asking: each stops the process for a while' },
   'no-snapshots': { type: 'boolean', description: 'observe only, and stop nothing' },
   redact: { type: 'boolean', description: 'snapshots keep the graph, the sizes and the names of the code, and nothing of the data' },
-  json: { type: 'string', value: 'FILE', description: 'write the report as JSON' },
+  json: { type: 'string', value: 'FILE', description: 'write the report as JSON; - for standard output' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
 };
 
@@ -136,7 +136,7 @@ async function observed(settings, values, say, io) {
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
   checkConsent(values, io);
-  await checkFiles(values);
+  const targets = await checkFiles(values);
   const say = speaker(io.stderr);
   const { signal, release } = onSignals();
   try {
@@ -148,8 +148,9 @@ async function run(values, positionals, io) {
     say('reading the snapshots', { passing: true });
     const report = observer.report(await analysed(observer.snapshotPaths, signal.aborted ? undefined : signal));
     say('', { passing: true });
-    const { written, failures } = await writeFiles(report, values);
-    io.stdout.write(render(report, { ...viewOf(io.stdout, io.env), files: written }));
+    const { written, failures } = await writeFiles(report, values, { io, targets });
+    const view = usesStdout(values) ? io.stderr : io.stdout;
+    view.write(render(report, { ...viewOf(view, io.env), files: written }));
     for (const { message } of failures) say(message);
     return report.verdict.state === 'leak' ? LEAK_FOUND : Number(failures.length > 0);
   } finally {

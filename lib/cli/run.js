@@ -2,14 +2,14 @@
 // plimsoll run app.js: the application under watch, and a report however it ends.
 
 const path = require('node:path');
-const { OPTIONS, check, optionsFromEnv, parseDuration, resolveOptions, spelt } = require('../options.js');
-const { PlimsollTypeError } = require('../errors.js');
+const { OPTIONS, check, isBareMs, optionsFromEnv, parseDuration, resolveOptions, spelt } = require('../options.js');
+const { PlimsollTypeError, quote } = require('../errors.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
 const { printable } = require('../report/words.js');
 const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
-const { tell, viewOf, checkFiles, writeFiles } = require('./views.js');
+const { STDOUT, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** What a timer can wait. */
@@ -35,8 +35,8 @@ function asFlag(option) {
 
 /** Options of run itself, then those of the watch (docs/options.md). */
 const options = {
-  duration: { type: 'string', value: 'TIME', description: 'end the program after this long; 0, the default, for never' },
-  json: { type: 'string', value: 'FILE', description: 'write the report as JSON' },
+  duration: { type: 'string', value: 'TIME', description: 'end the program after this long, like 90s or 1h30m; 0, the default, for never' },
+  json: { type: 'string', value: 'FILE', description: 'write the report as JSON; - for standard output, a line for each process' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
   quiet: { type: 'boolean', description: 'say nothing while the program runs' },
   ...Object.fromEntries(flags.map((option) => [option.flag.slice(2), asFlag(option)])),
@@ -56,8 +56,9 @@ function environmentOf(values) {
 
 function durationOf(text = '0') {
   const duration = parseDuration(text);
-  if (Number.isNaN(duration)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be like 90s or 15m; it is "${text}".`);
-  if (duration > LONGEST_MS) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be at most 24d; it is "${text}".`);
+  if (Number.isNaN(duration)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be like 90s, 15m or 1h30m; it is ${quote(text)}.`);
+  if (isBareMs(text)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration ${text} is ${text} ms; write the unit: ${text.trim()}s, ${text.trim()}m or ${text.trim()}ms.`);
+  if (duration > LONGEST_MS) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be at most 24d; it is ${quote(text)}.`);
   return duration;
 }
 
@@ -71,7 +72,7 @@ function exitCode(exit, leaked) {
 /** `r.json` for the process that matters most, `r.1234.json` for each other one. */
 function filesFor({ json, html }, report, at) {
   const fileFor = (file) => {
-    if (file === undefined || at === 0) return file;
+    if (file === undefined || at === 0 || file === STDOUT) return file;
     const { dir, name, ext } = path.parse(file);
     return path.join(dir, `${name}.${report.pid}${report.threadId ? `.${report.threadId}` : ''}${ext}`);
   };
@@ -103,12 +104,12 @@ async function run(values, positionals, io) {
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
   const { window, interval } = resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
   const duration = durationOf(values.duration);
-  await checkFiles(values);
+  const targets = await checkFiles(values);
   const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
   const { exit, reports, lost, unwatched } = await new Supervisor({ ...programOf(command, { env }), env, duration, interval, onSpawn, say, show }).run();
   const failures = [];
   for (const [at, report] of reports.entries()) {
-    const files = await writeFiles(report, filesFor(values, report, at));
+    const files = await writeFiles(report, filesFor(values, report, at), { io, targets });
     failures.push(...files.failures);
     const isShown = at === 0 || report.verdict.state === 'leak';
     if (reports.length > 1) say(`${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`);

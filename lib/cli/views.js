@@ -1,7 +1,9 @@
 'use strict';
 // The views of a report that the commands share: on a terminal, and in the files of --json and --html.
 
-const { checkTarget, writeView } = require('../report/files.js');
+const fs = require('node:fs/promises');
+const path = require('node:path');
+const { checkTarget, streamed, writeView } = require('../report/files.js');
 const { wrap } = require('../report/wrap.js');
 
 const LEAD = 'plimsoll: ';
@@ -20,23 +22,58 @@ function tell(stream, text, lead = LEAD) {
   stream.write(`${lead}${lines.join(`\n${' '.repeat(lead.length)}`)}\n`);
 }
 
-/** Refuses files that cannot be written, before the work is done. @param {{json?: string, html?: string}} files */
+/** Standard output, as the name of a file. */
+const STDOUT = '-';
+
+/**
+ * Refuses files that cannot be written, before the work is done.
+ * @param {{json?: string, html?: string}} files
+ * @returns {Promise<Map<string, string>>} what is there now, for writeFiles()
+ */
 async function checkFiles(files) {
-  for (const format of FORMATS) if (files[format]) await checkTarget(files[format]);
+  const targets = new Map();
+  for (const format of FORMATS) {
+    const file = files[format];
+    if (!file || file === STDOUT) continue;
+    await checkTarget(file);
+    targets.set(file, await identityOf(file));
+  }
+  return targets;
+}
+
+/** Which version of a file is there; empty where there is none, or a device, which is not replaced. */
+async function identityOf(file) {
+  const stat = await fs.stat(file, { bigint: true }).catch(() => null);
+  return stat?.isFile() ? `${stat.dev}:${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
+}
+
+/** `file`, or where another process has written it since checkFiles(), a name beside it. */
+async function unwritten(file, { targets, pid }) {
+  if (!targets?.has(file) || (await identityOf(file)) === targets.get(file)) return file;
+  const { dir, name, ext } = path.parse(file);
+  return path.join(dir, `${name}.${Number(pid) || process.pid}${ext}`);
 }
 
 /**
  * Writes what was asked for. What fails is for the end: a disk that is full must not cost the report on the terminal too.
  * @param {any} report @param {{json?: string, html?: string, 'source-root'?: string}} files
+ * @param {{io?: any, targets?: Map<string, string>}} [options] `io` for a file named `-`; `targets` of checkFiles()
  * @returns {Promise<{written: string[], failures: Error[]}>}
  */
-async function writeFiles(report, files) {
+async function writeFiles(report, files, { io, targets } = {}) {
   const written = [];
   const failures = [];
+  const options = { sourceRoots: files['source-root'] === undefined ? [] : [files['source-root']] };
   for (const format of FORMATS) {
     if (!files[format]) continue;
     try {
-      written.push(await writeView(report, format, files[format], { sourceRoots: files['source-root'] === undefined ? [] : [files['source-root']] }));
+      if (files[format] === STDOUT) {
+        io.stdout.write(streamed(report, format, options));
+        continue;
+      }
+      const file = await unwritten(files[format], { targets, pid: report.pid });
+      if (file !== files[format]) tell(io.stderr, `another process has written ${files[format]} meanwhile; this report goes to ${file}.`);
+      written.push(await writeView(report, format, file, options));
     } catch (error) {
       failures.push(error);
     }
@@ -44,4 +81,7 @@ async function writeFiles(report, files) {
   return { written, failures };
 }
 
-module.exports = { tell, viewOf, checkFiles, writeFiles };
+/** Whether a view goes to standard output, so that nothing else may. @param {{json?: string, html?: string}} files */
+const usesStdout = (files) => FORMATS.some((format) => files[format] === STDOUT);
+
+module.exports = { STDOUT, usesStdout, tell, viewOf, checkFiles, writeFiles };

@@ -14,7 +14,10 @@ function cleanEnv() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')));
 }
 
-const isName = (each) => typeof each === 'string' && each !== '';
+/** What the longest path of any system has (Windows). */
+const LONGEST_NAME = 32_767;
+
+const isName = (each) => typeof each === 'string' && each !== '' && each.length <= LONGEST_NAME;
 
 /** @param {unknown} paths @returns {asserts paths is string[]} */
 function checkPaths(paths) {
@@ -26,7 +29,8 @@ function checkPaths(paths) {
 function given(paths) {
   if (!Array.isArray(paths)) return `, not ${quote(paths)}`;
   const other = paths.findIndex((each) => !isName(each));
-  return other === -1 ? `; ${paths.length} were given` : `; ${quote(paths[other])} is none`;
+  if (other === -1) return `; ${paths.length} were given`;
+  return `; ${quote(paths[other])} is none${paths[other]?.length > LONGEST_NAME ? `: a path has at most ${LONGEST_NAME} characters, this one ${paths[other].length}` : ''}`;
 }
 
 /**
@@ -41,8 +45,11 @@ async function analyze(paths, { signal, top, channel, unref = false } = {}) {
   signal?.throwIfAborted();
   const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top, channel } });
   const { spawn } = require('node:child_process');
-  const child = spawn(process.execPath, [CHILD, request], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
+  const child = spawn(process.execPath, [CHILD], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
   if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+  // It stays open: its end tells the child that this process is gone.
+  child.stdin.on('error', () => {}); // the child has ended before it read
+  child.stdin.write(`${request}\n`);
   const stop = () => child.kill('SIGKILL');
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -59,7 +66,6 @@ async function analyze(paths, { signal, top, channel, unref = false } = {}) {
 function answerOf(child, paths) {
   return new Promise((resolve, reject) => {
     const chunks = [];
-    child.stdin.on('error', () => {}); // it ends before we do
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer did not start (${cause.message}); run plimsoll analyze ${paths.join(' ')} elsewhere.`, { cause })));
     child.on('close', (code, by) => {

@@ -13,6 +13,9 @@ const VIEWS = {
   text: (report) => require('./terminal.js').render(report, { color: false, width: 100 }),
 };
 
+/** A view for a pipe: JSON is one line there, so that several reports can be told apart. */
+const streamed = (report, format, options) => (format === 'json' ? `${JSON.stringify(report)}\n` : VIEWS[format](report, options));
+
 /** `plimsoll-19211-001`, the host's name too where every process is pid 1. */
 function stem(pid, sequence) {
   const host = pid === 1 ? `${os.hostname().replaceAll(/[^\w.-]/g, '_')}-` : '';
@@ -122,4 +125,4 @@ async function writeReport(report, { dir, formats, sourceRoots }) {
   throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
 }
 
-module.exports = { checkTarget, ensureDirectory, writeReport, writeView, writeWhole };
+module.exports = { streamed, checkTarget, ensureDirectory, writeReport, writeView, writeWhole };
