@@ -934,8 +934,10 @@ export interface Suspect {
   line: number | null;
   /** From 1. */
   column: number | null;
-  /** Whether three snapshots show that it grew and went on growing; absent where the evidence is no snapshot. */
+  /** True if it grew evenly over three snapshots; false with fewer snapshots or uneven growth; absent without a snapshot. */
   proven?: boolean;
+  /** Set if it grew from each of three snapshots to the next, but unevenly, so that it is not called a leak. */
+  reason?: 'uneven';
   /** What it grew by over the evidence; of one snapshot, what it retains; null where it holds memory outside of the heap. */
   bytes: number | null;
   /** Entries, listeners, timers ... that it gained; of one snapshot, that it has. */
@@ -1021,7 +1023,9 @@ export interface PlimsollReport {
   /** The likeliest first. */
   suspects: Suspect[];
   /** The oldest first. */
-  snapshots: Array<{ path: string; method: 'fork' | 'in-process' | 'inspector' | 'file'; pauseMs: number | null; bytes: number | null; nodes: number | null }>;
+  snapshots: Array<{ path: string; method: 'fork' | 'in-process' | 'inspector' | 'file'; pauseMs: number | null; bytes: number | null; nodes: number | null; heapBytes?: number }>;
+  /** What tells which snapshot is older: the times in the names, V8's object ids, or the times of the files; only from `analyze()`. */
+  order?: 'given' | 'names' | 'ids' | 'mtimes';
   series: { [channel in 'heap' | 'external' | 'native']?: Array<[tMs: number, min: number, load: number | null]> };
   /** What limits the evidence. */
   notes?: string[];
@@ -1047,10 +1051,12 @@ export interface AnalyzeOptions {
 }
 
 /**
- * Reads one to three heap snapshots of one process, the oldest first, in a process of its own and of low priority, and
- * names what grows. Files as V8 writes them, plain or compressed with gzip or zstd. With fewer than three it says less.
- * Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read, ERR_PLIMSOLL_ANALYSIS where the
- * analyzer did not start or was killed.
+ * Reads one to three heap snapshots of one process in a process of its own and of low priority, and names what grows.
+ * Files are as V8 writes them, plain or compressed with gzip or zstd. Their order is found from the times in their names,
+ * V8's object ids or the times of the files, and else is the order given. With fewer than three snapshots no leak is
+ * called. Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read,
+ * ERR_PLIMSOLL_SNAPSHOT_ORDER if the names contradict the object ids, ERR_PLIMSOLL_OPTION if two files are the same
+ * snapshot, ERR_PLIMSOLL_ANALYSIS if the analyzer did not start or was killed.
  */
 export function analyze(paths: string[], options?: AnalyzeOptions): Promise<PlimsollReport>;
 

@@ -73,7 +73,7 @@ drive(() => engine());`;
   assert.deepEqual(memories.map(({ file }) => file.split('/').at(-2)), ['engine']);
 });
 
-const shareOf = (bytes, channel) => reportOf({ suspects: [{ bytes }], snapshots: [{}, {}, {}], notes: [] }, channel).suspects[0].share;
+const shareOf = (bytes, channel) => reportOf({ suspects: [{ bytes }], unconfirmed: [], snapshots: [{}, {}, {}], notes: [] }, channel).suspects[0].share;
 
 test('what its holders take on the heap is no share of what grew outside of it', () => {
   assert.deepEqual([shareOf(40_000, 'external'), shareOf(40_000, 'heap'), shareOf(4_000_000, 'external')], [null, 1, 1]);

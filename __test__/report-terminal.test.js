@@ -84,7 +84,7 @@ test('a report from snapshot files alone says what they show', () => {
   const verdict = { state: 'too-early', channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null };
   const report = { ...steadyReport(), pid: null, node: null, uptimeMs: null, verdict, suspects, snapshots };
   assert.match(render(report), /^plimsoll: 2 suspects from 2 snapshots\n/);
-  assert.match(render({ ...report, suspects: [] }), /^plimsoll: nothing grew over 2 snapshots\n/);
+  assert.match(render({ ...report, suspects: [] }), /^plimsoll: no suspect in 2 snapshots\n/);
 });
 
 test('colours come only when asked for, and change nothing but the colour', () => {

@@ -25,8 +25,8 @@ function programOf({ cause }, code, expect) {
   const server = `
     const server = require('node:http').createServer((req, res) => res.end('ok'));
     server.keepAliveTimeout = 0;
-    server.listen(0, '127.0.0.1', () => drive((i) => step(i, server.address().port), { scale: 0.4, warm: 40 }));`;
-  const drive = code.includes('port') ? server : 'drive((i) => step(i), { warm: 120 });';
+    server.listen(0, '127.0.0.1', () => drive((i) => step(i, server.address().port), { scale: 2, warm: 200 }));`;
+  const drive = code.includes('port') ? server : 'drive((i) => step(i), { scale: 10, warm: 1200 });';
   const linked = { 'node_modules/plimsoll/package.json': JSON.stringify({ name: 'plimsoll', main: path.join(ROOT, 'index.js') }) };
   return { title: `documented: ${cause}`, kind: 'cjs', files: { [file]: code, 'main.js': `const step = require('./${file}');\n${drive}`, ...linked }, expect };
 }

@@ -13,6 +13,7 @@ const { overview, helpOf } = require('./help.js');
 const COMMANDS = ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan'];
 
 const USAGE = 2;
+const USAGE_CODES = new Set(['ERR_PLIMSOLL_OPTION', 'ERR_PLIMSOLL_USAGE', 'ERR_PLIMSOLL_SNAPSHOT_ORDER']);
 
 class UsageError extends Error {}
 
@@ -99,7 +100,7 @@ async function main(argv, io = { stdout: process.stdout, stderr: process.stderr,
     if (!command.positionals && positionals.length > 0) throw new UsageError(`plimsoll ${name} takes no ${positionals[0]}; plimsoll ${name} --help tells what it takes.`);
     return await command.run(values, positionals, io);
   } catch (error) {
-    const usage = error instanceof UsageError || error.code === 'ERR_PLIMSOLL_OPTION' || error.code === 'ERR_PLIMSOLL_USAGE';
+    const usage = error instanceof UsageError || USAGE_CODES.has(error.code);
     const known = usage || String(error.code).startsWith('ERR_PLIMSOLL_');
     io.stderr.write(`plimsoll: ${known ? error.message : (error.stack ?? error)}\n`);
     return usage ? USAGE : 1;

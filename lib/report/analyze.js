@@ -5,6 +5,8 @@
 const path = require('node:path');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { SCHEMA } = require('./schema.js');
+const { bytes: size } = require('./units.js');
+const { kindOf } = require('./words.js');
 
 const CHILD = path.join(__dirname, 'analyzer.js');
 const MOST = 3;
@@ -90,7 +92,10 @@ function answerOf(child, paths) {
 const LEAST_EXTERNAL = 2 ** 20;
 
 /** The report of what the native side found. A file does not tell the time: rates and limits stay open. */
-function reportOf({ suspects, snapshots, notes, summary }, channel) {
+function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summary }, channel) {
+  // Without a leak, growth that was uneven is shown; what is too small to count is a note.
+  const uneven = unconfirmed.filter(({ reason }) => reason === 'uneven');
+  const suspects = grown.length > 0 ? grown : uneven;
   // Of everything that grew; of one snapshot, of all that is in it.
   const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
   const isAll = all > (channel === 'external' ? LEAST_EXTERNAL : 0);
@@ -103,25 +108,46 @@ function reportOf({ suspects, snapshots, notes, summary }, channel) {
     pid: null,
     node: null,
     uptimeMs: null,
-    verdict: { ...verdictOf(suspects, snapshots), channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null },
-    suspects: suspects.map((suspect) => Object.assign(suspect, { bytesPerMinute: null, ...sizes(suspect) })),
+    verdict: { ...verdictOf(grown, uneven, snapshots), channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null },
+    suspects: suspects.map((suspect) => ({ ...suspect, bytesPerMinute: null, ...sizes(suspect) })),
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
+    order,
     series: {},
     summary,
-    notes,
+    notes: [...notes, ...smallGrowth(unconfirmed)],
   };
 }
 
-const THREE = 'three of one process, with load in between, name a leak';
+const THREE = 'three snapshots of one process, with load in between, show a leak';
 
-function verdictOf(suspects, { length }) {
-  if (length === 1) return { state: 'too-early', explanation: `one snapshot shows what is large, not what grows: ${THREE}.` };
-  if (length < MOST) {
-    const state = suspects.length > 0 ? 'suspect' : 'too-early';
-    return { state, explanation: `two snapshots do not tell a leak from warm-up: ${THREE}.` };
+/**
+ * @param {object[]} suspects what grew in each interval, evenly
+ * @param {object[]} uneven what grew in each interval, but by far less or more in the last one
+ * @param {{heapBytes: number}[]} snapshots the oldest first
+ */
+function verdictOf(suspects, uneven, snapshots) {
+  if (snapshots.length === 1) return { state: 'too-early', explanation: `one snapshot shows what is large, not what grows: ${THREE}.` };
+  const [first, last] = [snapshots[0], snapshots.at(-1)].map(({ heapBytes }) => size(heapBytes));
+  const shrank = snapshots.at(-1).heapBytes < snapshots[0].heapBytes;
+  if (snapshots.length < MOST) {
+    if (suspects.length > 0) return { state: 'suspect', explanation: `two snapshots cannot tell a leak from warm-up: ${THREE}.` };
+    return { state: 'too-early', explanation: `the heap went from ${first} to ${last}, and no object accounts for growth: ${THREE}.` };
   }
   if (suspects.length > 0) return { state: 'leak', explanation: 'what is listed grew from the first snapshot to the second and again to the third.' };
-  return { state: 'steady', explanation: 'nothing grew from the first snapshot to the second and again to the third.' };
+  if (uneven.length > 0) return { state: 'suspect', explanation: 'what is listed grew in both intervals, but not evenly: a leak under uneven load and a warm-up both look like this. A later snapshot decides.' };
+  if (shrank) return { state: 'too-early', explanation: `the heap shrank from ${first} to ${last}, so these snapshots say nothing about growth: take three while memory rises.` };
+  return { state: 'steady', explanation: `no object grew in both intervals by enough to count; the heap went from ${first} to ${last}.` };
 }
 
-module.exports = { analyze, reportOf, checkPaths };
+const MOST_NOTED = 3;
+
+/** @param {any[]} unconfirmed @returns {string[]} a note on growth that is too small to be called a leak */
+function smallGrowth(unconfirmed) {
+  const small = unconfirmed.filter(({ reason }) => reason === 'small');
+  if (small.length === 0) return [];
+  const named = small.slice(0, MOST_NOTED).map((each) => [kindOf(each), `${each.name} +${size(each.bytes)}`].filter(Boolean).join(' '));
+  const rest = small.length > MOST_NOTED ? ` and ${small.length - MOST_NOTED} more` : '';
+  return [`growth below 64 KB or 1 % of the heap is not called a leak: ${named.join(', ')}${rest}`];
+}
+
+module.exports = { analyze, checkPaths, reportOf };

@@ -7,7 +7,7 @@ const { reportCaches } = require('./caches.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
 const { refreshed } = require('./trackers.js');
-const { isBySize } = require('./words.js');
+const { isBySize, isUneven } = require('./words.js');
 
 const GROWING = new Set(['leak', 'suspect', 'slow']);
 
@@ -22,8 +22,8 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const annex = state.annex ?? {};
   const offset = annex.uptimeAtWatch ?? 0;
   const tracked = annex.trackerSuspects ?? [];
-  // What is large in one snapshot is under suspicion only where something grows.
-  const found = (analysis?.suspects ?? []).filter((suspect) => GROWING.has(state.verdict.state) || !isBySize(suspect));
+  // What is large in one snapshot, or grew unevenly, is a suspect only while memory grows.
+  const found = (analysis?.suspects ?? []).filter((suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)));
   const minutes = minutesBetween(annex.snapshots ?? []);
   const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = annex.allocation?.sites ?? [];

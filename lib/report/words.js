@@ -66,6 +66,9 @@ const OBJECTS = ['object', 'objects'];
 /** Whether a suspect is large, and nothing shows that it grew: it comes from one snapshot. */
 const isBySize = ({ proven, growth }) => proven === false && growth?.length === 1;
 
+/** Whether it grew from each snapshot to the next, but too unevenly for a leak. */
+const isUneven = ({ proven, growth }) => proven === false && growth?.length > 2;
+
 /** `+48,213 entries`; without the sign where it has as many */
 function gained(suspect) {
   const n = suspect.count;
@@ -172,7 +175,9 @@ function snapshotsOnly(suspects, snapshots) {
     return suspects.length === 0 ? 'one snapshot: nothing in it stands out' : `one snapshot: ${found} by size, and growth takes three to show`;
   }
   const from = `${count(snapshots.length)} snapshots`;
-  return suspects.length === 0 ? `nothing grew over ${from}` : `${found} from ${from}`;
+  if (suspects.length > 0) return `${found} from ${from}`;
+  const shrank = snapshots.at(-1).heapBytes < snapshots[0].heapBytes;
+  return shrank ? `the heap shrank over ${from}, which says nothing about growth` : `no suspect in ${from}`;
 }
 
 /** `users`, `users ×3` for three of one name, and the row of all that the report has no room for. */
@@ -193,4 +198,4 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, kindOf, printable, place, isBySize, gained, extent, siteVerb, siteLines, taken, trend, headline, cacheName, cacheBytes, hitRatio };
+module.exports = { KIND, kindOf, printable, place, isBySize, isUneven, gained, extent, siteVerb, siteLines, taken, trend, headline, cacheName, cacheBytes, hitRatio };

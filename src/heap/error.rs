@@ -32,6 +32,18 @@ pub enum Error {
     Cancelled,
     /// No object of the snapshot has the id that was asked for.
     NoSuchObject(u32),
+    /// Two of the snapshots are the same one.
+    Same {
+        /// Their names.
+        paths: [PathBuf; 2],
+    },
+    /// The files' names tell another order than V8's object ids.
+    Order {
+        /// The names, by the times in them.
+        by_names: Vec<PathBuf>,
+        /// The same, by the ids.
+        by_ids: Vec<PathBuf>,
+    },
     /// One of the snapshots that were given.
     In {
         /// Which.
@@ -61,7 +73,8 @@ impl Error {
             Error::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
             Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
-            Error::NoSuchObject(_) => "ERR_PLIMSOLL_OPTION",
+            Error::NoSuchObject(_) | Error::Same { .. } => "ERR_PLIMSOLL_OPTION",
+            Error::Order { .. } => "ERR_PLIMSOLL_SNAPSHOT_ORDER",
             Error::In { error, .. } => error.code(),
         }
     }
@@ -104,6 +117,19 @@ impl fmt::Display for Error {
                 "the snapshot contradicts itself: {what}. It was damaged on its way; copy it \
                  again (compare checksums), or take another.",
             ),
+            Error::Same { paths: [one, other] } => write!(
+                f,
+                "{} and {} are the same snapshot: give snapshots of one process that were taken at different times.",
+                one.display(),
+                other.display(),
+            ),
+            Error::Order { by_names, by_ids } => write!(
+                f,
+                "the times in the names give the order {}, but V8's object ids give {}: these are not snapshots of \
+                 one process under the names that they were written with. Give the original files.",
+                listed(by_names),
+                listed(by_ids),
+            ),
             Error::Cancelled => f.write_str("the analysis was cancelled by its caller."),
             Error::NoSuchObject(id) => {
                 write!(
@@ -113,6 +139,12 @@ impl fmt::Display for Error {
             }
         }
     }
+}
+
+/// The files' names, without their folders.
+pub(super) fn listed(paths: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).display().to_string();
+    paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 impl std::error::Error for Error {

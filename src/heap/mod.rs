@@ -18,6 +18,7 @@ mod kind;
 mod leak;
 #[cfg(test)]
 mod model;
+mod order;
 mod parallel;
 mod parse;
 mod prefetch;

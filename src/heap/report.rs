@@ -1,10 +1,12 @@
 //! What `plimsoll analyze` says about one to three snapshots, as the JSON of `lib/cli/analyze.js`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::leak::{Names, Suspect, Suspects, suspects};
+use super::error::listed;
+use super::leak::{Names, Suspect, Suspects, Unconfirmed, suspects};
+use super::order::{self, Basis};
 use super::parallel::{self, both};
 use super::progress::{Phase, Whole};
 use super::summary::{Summary, summary};
@@ -18,6 +20,8 @@ pub struct Options {
     pub top: Option<usize>,
     /// The id of an object in the last snapshot: only the way to it is wanted.
     pub path: Option<u32>,
+    /// Growth of fewer bytes than this is no suspect; 64 KiB or a hundredth of the live heap, the larger, unless given.
+    pub least_growth: Option<u64>,
     /// The channel that grew, where the caller knows it.
     pub channel: Option<Channel>,
     /// Seconds from each snapshot to the next; empty where that is not known.
@@ -39,6 +43,7 @@ pub enum Channel {
 
 /// A snapshot that was read.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Source {
     path: String,
     bytes: u64,
@@ -46,12 +51,18 @@ struct Source {
     edges: usize,
     /// Whether its contents were taken out.
     redacted: bool,
+    /// Bytes of all its objects.
+    heap_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
 struct Analysis {
     suspects: Vec<Suspect>,
+    unconfirmed: Vec<Unconfirmed>,
+    /// The oldest first.
     snapshots: Vec<Source>,
+    /// What told which is older.
+    order: Basis,
     notes: Vec<String>,
     /// Of the last snapshot.
     summary: Summary,
@@ -70,17 +81,21 @@ struct Way {
 
 /// Reads the snapshots, oldest first, and says what they show, as JSON.
 pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) -> Result<String> {
-    let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    let given: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+    order::refuse_same(&given)?;
+    let mtimes = order::mtimes(&given);
     // What is not there is said before anything is read.
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
-    let sources = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let sources = given.iter().map(open).collect::<Result<Vec<_>>>()?;
     let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
     let whole = Whole::new(report, &lengths);
     let snapshots = parallel::map(sources.into_iter().enumerate().collect(), |(at, source)| {
         Snapshot::load(source, &|progress| whole.note(at, progress))
     });
     let whose = |(snapshot, path): (Result<Snapshot>, &&Path)| snapshot.map_err(|e| e.of(path));
-    let snapshots = snapshots.into_iter().zip(&paths).map(whose).collect::<Result<Vec<_>>>()?;
+    let snapshots = snapshots.into_iter().zip(&given).map(whose).collect::<Result<Vec<_>>>()?;
+    let (places, basis) = order::order(&given, &snapshots, mtimes.as_deref())?;
+    let (paths, snapshots) = arranged(&given, snapshots, &places);
     let Some(last) = snapshots.last() else {
         return Err(Error::Schema("no snapshot was given".to_owned()));
     };
@@ -91,16 +106,54 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
         return Err(Error::Cancelled);
     }
     let options = Options { intervals: taken::intervals(&paths), ..options.clone() };
-    let Findings { suspects, notes, summary } = describe(&snapshots, &options);
+    let Findings { suspects, unconfirmed, mut notes, summary } = describe(&snapshots, &options);
+    notes.extend(order_notes(&given, &paths, basis));
     let snapshots = paths.iter().zip(&snapshots).map(|(path, snapshot)| Source {
         path: path.display().to_string(),
         bytes: snapshot.bytes(),
         nodes: snapshot.node_count(),
         edges: snapshot.edge_count(),
         redacted: snapshot.is_redacted(),
+        heap_bytes: snapshot.nodes().map(|node| snapshot.shallow(node)).sum(),
     });
     let snapshots = snapshots.collect();
-    Ok(serde_json::json!(Analysis { suspects, snapshots, notes, summary }).to_string())
+    Ok(serde_json::json!(Analysis {
+        suspects,
+        unconfirmed,
+        snapshots,
+        order: basis,
+        notes,
+        summary
+    })
+    .to_string())
+}
+
+/// The snapshots with their names, by their places.
+fn arranged<'p>(
+    paths: &[&'p Path],
+    snapshots: Vec<Snapshot>,
+    places: &[usize],
+) -> (Vec<&'p Path>, Vec<Snapshot>) {
+    let mut snapshots: Vec<Option<Snapshot>> = snapshots.into_iter().map(Some).collect();
+    let arranged = places.iter().filter_map(|&at| Some((paths[at], snapshots[at].take()?)));
+    arranged.unzip()
+}
+
+/// What to say of the order, where it is not the one given, or where nothing confirms that.
+fn order_notes(given: &[&Path], used: &[&Path], basis: Basis) -> Vec<String> {
+    let mut notes = Vec::new();
+    let names: Vec<PathBuf> = used.iter().map(|path| path.to_path_buf()).collect();
+    if given != used {
+        notes.push(format!("the snapshots are put in order {}: {}", basis.words(), listed(&names)));
+    } else if basis == Basis::Given && given.len() > 1 {
+        notes.push("neither the files' names nor their times nor V8's object ids tell the order of the snapshots: they are taken as given, the oldest first".to_owned());
+    }
+    let processes = taken::processes(used);
+    if processes.len() > 1 {
+        let list: Vec<String> = processes.iter().map(u64::to_string).collect();
+        notes.push(format!("the names of the snapshots are of several processes ({}): only snapshots of one process can be compared", list.join(", ")));
+    }
+    notes
 }
 
 /// What one snapshot or more show.
@@ -108,6 +161,8 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
 pub struct Findings {
     /// The likeliest first.
     pub suspects: Vec<Suspect>,
+    /// What grew, but by too little or too unevenly to be a suspect.
+    pub unconfirmed: Vec<Unconfirmed>,
     /// What was said less for, and why.
     pub notes: Vec<String>,
     /// Of the last snapshot.
@@ -121,9 +176,9 @@ pub struct Findings {
 pub fn describe(snapshots: &[Snapshot], options: &Options) -> Findings {
     let last = &snapshots[snapshots.len() - 1];
     let most = options.top.unwrap_or(10);
-    let (Suspects { suspects, notes }, summary) =
+    let (Suspects { suspects, unconfirmed, notes }, summary) =
         both(|| suspects(snapshots, most, options), || summary(last, most));
-    Findings { suspects, notes, summary }
+    Findings { suspects, unconfirmed, notes, summary }
 }
 
 fn way(snapshot: &Snapshot, id: u32) -> Result<String> {

@@ -1,5 +1,5 @@
-//! When snapshots were taken, as far as their files' names tell: Node's `Heap.20261121.081939.…` and DevTools'
-//! `Heap-20261121T081939.heapsnapshot`, both local time.
+//! When snapshots were taken, as far as their files' names tell: `Heap.20261121.081939.PID.THREAD.NUMBER.heapsnapshot`
+//! as Node writes it, and `Heap-20261121T081939.heapsnapshot` as DevTools does, both in local time.
 
 use std::path::Path;
 
@@ -13,6 +13,34 @@ pub(super) fn intervals(paths: &[&Path]) -> Vec<u64> {
         .map(|pair| pair[1].checked_sub(pair[0]))
         .collect::<Option<_>>()
         .unwrap_or_default()
+}
+
+/// For each file what its name tells of its place in time: seconds, and the number that Node counts the snapshots of a
+/// process by.
+pub(super) fn keys(paths: &[&Path]) -> Vec<Option<(u64, u64)>> {
+    let key = |path: &&Path| {
+        let name = path.file_name()?.to_str()?;
+        let number = numbers(name).map_or(0, |(_, number)| number);
+        Some((seconds(name)?, number))
+    };
+    paths.iter().map(key).collect()
+}
+
+/// The processes that the files are of, by their names; one for those that name none.
+pub(super) fn processes(paths: &[&Path]) -> Vec<u64> {
+    let process = |path: &&Path| Some(numbers(path.file_name()?.to_str()?)?.0);
+    let mut processes: Vec<u64> = paths.iter().filter_map(process).collect();
+    processes.sort_unstable();
+    processes.dedup();
+    processes
+}
+
+/// The process and the number in a name of Node's.
+fn numbers(name: &str) -> Option<(u64, u64)> {
+    seconds(name)?;
+    let mut parts = name.strip_prefix("Heap.")?.split('.').skip(2).map(|part| part.parse().ok());
+    let (process, _, number) = (parts.next()??, parts.next()?, parts.next()??);
+    Some((process, number))
 }
 
 /// Seconds since the beginning of year 0, for differences.

@@ -5,6 +5,7 @@
 //! heap: equal ids then mean nothing. [`Counterparts::find`] sees up to which id equal ids mean equal objects, and matches
 //! the rest by names: along two equal paths stand counterparts.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
@@ -116,6 +117,55 @@ fn common(earlier: &Snapshot, later: &Snapshot, identities: &[Node]) -> Vec<(Nod
     identities.iter().filter_map(pair).collect()
 }
 
+/// At most about so many objects are compared to find out whether equal ids mean equal objects.
+const COMPARED: usize = 8192;
+
+/// A snapshot with its nodes by ascending id.
+pub(in crate::heap) struct Numbered<'s> {
+    snapshot: &'s Snapshot,
+    by_id: Vec<Node>,
+}
+
+impl<'s> Numbered<'s> {
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Numbered { snapshot, by_id: by_odd_id(snapshot) }
+    }
+
+    /// Whether this snapshot is the earlier one (`Less`) or the later one; `None` where ids do not tell.
+    ///
+    /// A process assigns ids in ascending order and never twice. So what the later snapshot has below the earlier one's
+    /// highest id was alive in the earlier one as well, and some of what the earlier one has has died since. A forked
+    /// child that numbers all objects by itself leaves no gaps: then nothing seems to have died, and ids prove nothing.
+    pub fn order(&self, other: &Numbered) -> Option<Ordering> {
+        let id = |of: &Numbered, at: usize| of.by_id.get(at).map(|&node| of.snapshot.id(node));
+        let (mut ours, mut theirs, mut died, mut born) = (0, 0, 0, 0);
+        let mut common: Vec<(Node, Node)> = Vec::new();
+        while let (Some(one), Some(two)) = (id(self, ours), id(other, theirs)) {
+            match one.cmp(&two) {
+                Ordering::Less => died += 1,
+                Ordering::Greater => born += 1,
+                Ordering::Equal => common.push((other.by_id[theirs], self.by_id[ours])),
+            }
+            ours += usize::from(one <= two);
+            theirs += usize::from(two <= one);
+        }
+        let step = (common.len() / COMPARED).max(1);
+        let sample: Vec<(Node, Node)> = common.into_iter().step_by(step).collect();
+        let agreements = agreements(self.snapshot, other.snapshot, &sample);
+        if reliable_prefix(&agreements) < agreements.len() {
+            return None;
+        }
+        match (died, born) {
+            _ if died > FEW_STRAYS * born => Some(Ordering::Less),
+            _ if born > FEW_STRAYS * died => Some(Ordering::Greater),
+            _ => None,
+        }
+    }
+}
+
+/// An object may leave a snapshot and come back, as one that only V8's compiler held: one among so many that have died.
+const FEW_STRAYS: usize = 20;
+
 /// How many of the common ids, from the lowest on, mean the same object.
 ///
 /// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are not,
@@ -149,16 +199,43 @@ struct ByName<'a> {
     roots: VecDeque<(Node, Node)>,
 }
 
-/// The functions of which there is only one, by script, line and column.
-fn lone_functions(snapshot: &Snapshot) -> FxHashMap<(u32, u32, u32), Node> {
-    let mut functions: FxHashMap<(u32, u32, u32), Node> = FxHashMap::default();
-    for node in snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::Closure) {
-        let Some(location) = snapshot.location(node) else { continue };
-        let place = (location.script_id, location.line, location.column);
-        functions.entry(place).and_modify(|known| *known = NONE).or_insert(node);
+/// The nodes that no other one has the key of.
+fn lone<K: Eq + std::hash::Hash>(nodes: impl Iterator<Item = (K, Node)>) -> FxHashMap<K, Node> {
+    let mut lone: FxHashMap<K, Node> = FxHashMap::default();
+    for (key, node) in nodes {
+        lone.entry(key).and_modify(|known| *known = NONE).or_insert(node);
     }
-    functions.retain(|_, node| *node != NONE);
-    functions
+    lone.retain(|_, node| *node != NONE);
+    lone
+}
+
+/// Where a function is declared: script, line and column.
+type Declaration = (u32, u32, u32);
+
+/// The functions of which there is only one.
+fn lone_functions(snapshot: &Snapshot) -> FxHashMap<Declaration, Node> {
+    let functions = snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::Closure);
+    lone(functions.filter_map(|node| {
+        let location = snapshot.location(node)?;
+        Some(((location.script_id, location.line, location.column), node))
+    }))
+}
+
+/// The states of generators and async functions of which one runs, by their function.
+fn lone_generators(
+    snapshot: &Snapshot,
+    functions: &FxHashMap<Declaration, Node>,
+) -> FxHashMap<Declaration, Node> {
+    let declarations: FxHashMap<Node, Declaration> =
+        functions.iter().map(|(&declaration, &node)| (node, declaration)).collect();
+    let generators = snapshot.nodes().filter(|&node| {
+        snapshot.kind(node) == NodeKind::Object
+            && snapshot.follow(node, EdgeKind::Internal, "parameters_and_registers").is_some()
+    });
+    lone(generators.filter_map(|node| {
+        let function = snapshot.follow(node, EdgeKind::Internal, "function")?;
+        Some((*declarations.get(&function)?, node))
+    }))
 }
 
 /// An edge's name in terms of the earlier snapshot's strings.
@@ -193,7 +270,7 @@ impl<'a> ByName<'a> {
         let (earlier, later) = (self.earlier.root(), self.later.root());
         self.found[later as usize] = earlier;
         self.taken[earlier as usize] = true;
-        self.pair_lone_functions();
+        self.pair_lone_objects();
         self.visit(earlier, later);
         while let Some((earlier, later)) = self.queue.pop_front().or_else(|| self.roots.pop_front())
         {
@@ -202,17 +279,39 @@ impl<'a> ByName<'a> {
     }
 
     /// A function that a program has one of is itself, whatever leads to it: a timer that waits in one snapshot, an
-    /// answered request in another. What it keeps is found from it then, by paths that do not change.
-    fn pair_lone_functions(&mut self) {
-        let earlier = lone_functions(self.earlier);
-        let mut pairs: Vec<(Node, Node)> = lone_functions(self.later)
-            .into_iter()
-            .filter_map(|(place, node)| Some((*earlier.get(&place)?, node)))
-            .collect();
+    /// answered request in another. What it keeps is found from it then, by paths that do not change. The same goes for
+    /// the state of an async function or generator that runs once, and for the only instance of a class.
+    fn pair_lone_objects(&mut self) {
+        let (ours, theirs) = (lone_functions(self.earlier), lone_functions(self.later));
+        self.pair_equal(&ours, &theirs);
+        let running = lone_generators(self.earlier, &ours);
+        self.pair_equal(&running, &lone_generators(self.later, &theirs));
+        let instances = self.lone_instances(self.earlier, 0);
+        self.pair_equal(&instances, &self.lone_instances(self.later, 1));
+    }
+
+    fn pair_equal<K: Eq + std::hash::Hash>(
+        &mut self,
+        earlier: &FxHashMap<K, Node>,
+        later: &FxHashMap<K, Node>,
+    ) {
+        let mut pairs: Vec<(Node, Node)> =
+            later.iter().filter_map(|(key, &node)| Some((*earlier.get(key)?, node))).collect();
         pairs.sort_unstable();
         for (earlier, later) in pairs {
             self.pair(earlier, later);
         }
+    }
+
+    /// The only objects of their class, by its name; `side` says whose strings the snapshot has.
+    fn lone_instances(&self, snapshot: &Snapshot, side: usize) -> FxHashMap<u32, Node> {
+        let objects = snapshot.nodes().filter(|&node| {
+            snapshot.kind(node) == NodeKind::Object
+                && !snapshot.raw_name(node).starts_with(b"system / ")
+        });
+        let class = |node: Node| self.strings[side][snapshot.name_index(node) as usize];
+        let named = objects.map(|node| (class(node), node)).filter(|&(class, _)| class != u32::MAX);
+        lone(named)
     }
 
     fn visit(&mut self, earlier: Node, later: Node) {
@@ -394,7 +493,7 @@ mod tests {
         for (place, (handle, socket)) in all.into_iter().enumerate() {
             graph.edge(list, "internal", &place.to_string(), handle);
             if let Some(n) = socket {
-                let socket = graph.node("object", &format!("Socket {n}"), 1, 512);
+                let socket = graph.node("native", &format!("Socket {n}"), 1, 512);
                 graph.edge(handle, "property", "owner", socket);
             }
         }
@@ -418,11 +517,45 @@ mod tests {
         assert_eq!(sockets(&handles(30, 0..4), &handles(3, 0..8)), 0, "which four?");
     }
 
+    /// A poller that only what runs at the moment leads to: `way` differs, and the poller's state has no name.
+    fn poller(way: &str, class: &str, entries: u32) -> Snapshot {
+        let mut graph = program(20);
+        let waiting = graph.node("object", way, 500_001, 48);
+        graph.edge(0, "shortcut", way, waiting);
+        let state = graph.node("object", class, 500_003, 32);
+        graph.edge(waiting, "property", way, state);
+        let function = graph.function("poll", 500_005, 9);
+        graph.edge(state, "internal", "function", function);
+        let registers = graph.node("array", "", 500_007, 64);
+        graph.edge(state, "internal", "parameters_and_registers", registers);
+        let map = graph.node("object", "Map", 500_009, 32);
+        graph.edge(registers, "internal", "0", map);
+        let table = graph.node("array", "", 500_011, u64::from(entries) * 24);
+        graph.edge(map, "internal", "table", table);
+        graph.renumbered(1 + 2 * entries).snapshot()
+    }
+
+    #[test]
+    fn the_only_state_of_a_function_and_the_only_instance_of_a_class_are_known_without_a_path() {
+        for class in ["Generator", "Poller"] {
+            let (earlier, later) = (poller("Timeout", class, 10), poller("Immediate", class, 20));
+            let found = Counterparts::find(&earlier, &later, &by_odd_id(&later));
+            let counterpart = |name: &[u8]| {
+                let node = later.nodes().find(|&node| later.raw_name(node) == name).unwrap();
+                found.earlier[node as usize]
+            };
+            let state = counterpart(class.as_bytes());
+            assert_ne!(state, NONE, "{class}");
+            assert_eq!(earlier.raw_name(state), class.as_bytes());
+            assert_eq!(counterpart(b"Immediate"), NONE);
+        }
+    }
+
     #[test]
     fn ids_that_the_parent_gave_are_believed() {
         let (earlier, mut later) = (program(300).snapshot(), program(300));
         // A child's object that has the id of another child's.
-        later.rename(202_327, "Other");
+        later.rename(204_647, "Other");
         let later = later.snapshot();
         let found = Counterparts::find(&earlier, &later, &by_odd_id(&later));
         assert_eq!(right_and_wrong(&earlier, &later, &found).1, 0);

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::super::{Snapshot, unattended};
 
 /// A graph that is being drawn; node 0 is the root.
-pub(super) struct Graph {
+pub(in crate::heap) struct Graph {
     nodes: Vec<(&'static str, String, u32, u64)>,
     edges: Vec<(usize, &'static str, String, usize)>,
     /// Ascending by node: node, line.
@@ -110,7 +110,7 @@ impl Graph {
 
 /// A program with a Map of `entries` strings that keeps all, one of 16 that keeps the last ones, and much that stays:
 /// after `turns` turns of its loop.
-pub(super) fn program(turns: u32) -> Graph {
+pub(in crate::heap) fn program(turns: u32) -> Graph {
     let mut graph = Graph::new();
     let global = graph.node("object", "global", 3, 16);
     graph.edge(0, "shortcut", "global", global);
@@ -123,12 +123,12 @@ pub(super) fn program(turns: u32) -> Graph {
     for (id, name, first) in [(7, "kept", 0), (9, "recent", turns.saturating_sub(16))] {
         let map = graph.node("object", "Map", id, 32);
         graph.edge(context, "context", name, map);
-        // A table is made anew as it fills: never the same object.
-        let table =
-            graph.node("array", "", 100_000 + 4 * turns + id, u64::from(turns - first) * 24);
+        // The table is replaced as it fills. Its id lies between those of the last turn's entries and the next one's.
+        let table_id = 200_001 + 16 * turns - 8 + (id - 7);
+        let table = graph.node("array", "", table_id, u64::from(turns - first) * 24);
         graph.edge(map, "internal", "table", table);
         for turn in first..turns {
-            let number = 200_001 + 8 * turn + 2 * (id - 7);
+            let number = 200_001 + 16 * turn + 2 * (id - 7);
             let key = graph.node("string", &format!("{name}{turn}"), number, 32);
             let value = graph.node("object", "Session", number + 2, 96);
             graph.edge(table, "internal", &(10 + 3 * turn).to_string(), key);

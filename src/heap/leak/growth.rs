@@ -11,7 +11,7 @@ use super::{anew, entries};
 const MOST_LOOKS: u64 = 100;
 
 /// A holder that grew, in terms of the last snapshot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Growth {
     /// The object that grew, or the one that a variable was given anew: what is to be named.
     pub thing: Node,
@@ -29,6 +29,8 @@ pub(super) struct Growth {
     pub ends: Vec<Node>,
     /// Of how many that grew by themselves it consists.
     pub places: u64,
+    /// Whether it grew evenly, as a leak does, and not by far more or less from one interval to the next.
+    pub even: bool,
 }
 
 impl Growth {
@@ -42,6 +44,7 @@ impl Growth {
             sample: Vec::new(),
             ends: Vec::new(),
             places: 1,
+            even: true,
         }
     }
 
@@ -62,6 +65,11 @@ impl Growth {
     fn order(&self, other: &Growth) -> std::cmp::Ordering {
         let key = |growth: &Growth| (growth.thing, growth.slot.name);
         other.grown().cmp(&self.grown()).then_with(|| key(self).cmp(&key(other)))
+    }
+
+    /// By how many bytes it rose in each interval.
+    fn steps(&self) -> Vec<u64> {
+        self.bytes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
     }
 
     /// From the first snapshot to the last; from nothing where there is one only.
@@ -123,6 +131,11 @@ impl<'s> Series<'s> {
         by_id > 0 && by_id < self.counterparts.len()
     }
 
+    /// The snapshots, the oldest first.
+    pub fn snapshots(&self) -> &'s [Snapshot] {
+        self.snapshots
+    }
+
     fn last(&self) -> &'s Snapshot {
         &self.snapshots[self.snapshots.len() - 1]
     }
@@ -137,7 +150,7 @@ impl<'s> Series<'s> {
         self.counterparts.iter().map(|counterparts| counterparts.earlier[node as usize]).collect()
     }
 
-    /// All that grew, the most bytes first.
+    /// All that grew in each interval, the most bytes first; what did not grow evenly comes last.
     pub fn growths(&self) -> Vec<Growth> {
         let count = self.snapshots.len();
         let mut by_slot: FxHashMap<Slot, Growth> = FxHashMap::default();
@@ -173,9 +186,12 @@ impl<'s> Series<'s> {
         self.add_own_sizes(&mut by_slot);
         let (mut growths, scattered): (Vec<Growth>, Vec<Growth>) =
             self.gather(by_slot).into_iter().partition(|growth| self.rises(growth));
+        let uneven: Vec<Growth> =
+            scattered.iter().filter(|growth| self.rises_unevenly(growth)).cloned().collect();
         growths.extend(self.scattered(scattered));
         let mut growths = self.join_tables(growths);
         self.join_lists(&mut growths);
+        growths.extend(uneven.into_iter().map(|growth| Growth { even: false, ..growth }));
         let total = total(&growths);
         for growth in &mut growths {
             growth.before = self.before(growth.thing);
@@ -190,7 +206,7 @@ impl<'s> Series<'s> {
             }
             growth.sample = self.items(std::mem::take(&mut growth.sample));
         }
-        growths.sort_by(Growth::order);
+        growths.sort_by(|one, other| other.even.cmp(&one.even).then_with(|| one.order(other)));
         growths
     }
 
@@ -486,13 +502,22 @@ impl<'s> Series<'s> {
 
     /// Goes on rising, and by more than what is replaced at the same time.
     fn rises(&self, growth: &Growth) -> bool {
-        let bytes = &growth.bytes;
+        self.is_large(growth) && goes_on(&growth.steps(), self.intervals)
+    }
+
+    /// Rises in each interval, but by too little or too much in the last one for a leak under even load.
+    fn rises_unevenly(&self, growth: &Growth) -> bool {
+        let steps = growth.steps();
+        self.is_large(growth)
+            && steps.iter().all(|&step| step > 0)
+            && !goes_on(&steps, self.intervals)
+    }
+
+    /// Whether it is the program's, and more than what is replaced at the same time.
+    fn is_large(&self, growth: &Growth) -> bool {
         let grown = growth.grown();
-        let steps: Vec<u64> =
-            bytes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
-        let last = bytes.last().copied().unwrap_or(0);
+        let last = growth.bytes.last().copied().unwrap_or(0);
         !is_system(self.last(), growth.thing)
-            && goes_on(&steps, self.intervals)
             && grown >= NOISE
             && grown as f64 >= 0.25 * last as f64
     }
@@ -591,7 +616,7 @@ mod tests {
             let variable = last.retainers(growth.thing).next().unwrap();
             (last.edge_name(&variable.edge).into_owned(), growth.grown(), growth.bytes.clone())
         };
-        series.growths().iter().map(named).collect()
+        series.growths().iter().filter(|growth| growth.even).map(named).collect()
     }
 
     #[test]
@@ -616,6 +641,19 @@ mod tests {
             assert!(found.is_empty(), "{turns:?}: {found:?}");
         }
         assert_eq!(growths(&[200, 400, 500].map(|turns| program(turns).snapshot())).len(), 1);
+    }
+
+    #[test]
+    fn uneven_growth_is_found_and_marked() {
+        for turns in [[200, 600, 650], [200, 220, 620]] {
+            let snapshots = turns.map(|turns| program(turns).snapshot());
+            let growths = Series::new(&snapshots, &[]).growths();
+            let found: Vec<(bool, bool)> =
+                growths.iter().map(|growth| (growth.even, growth.grown() > 400 * 100)).collect();
+            assert_eq!(found, [(false, true)], "{turns:?}");
+        }
+        let once = [200, 600, 600].map(|turns| program(turns).snapshot());
+        assert!(Series::new(&once, &[]).growths().is_empty(), "it grew in one interval only");
     }
 
     #[test]

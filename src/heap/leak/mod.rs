@@ -11,7 +11,7 @@ mod declaration;
 mod diff;
 mod entries;
 #[cfg(test)]
-mod graphs;
+pub(in crate::heap) mod graphs;
 mod growth;
 mod handles;
 mod holders;
@@ -42,6 +42,7 @@ use scene::{Function, Scene};
 use sources::Place;
 
 pub use causes::{Cause, Unit};
+pub(super) use diff::Numbered;
 pub use holders::{Holder, Names};
 pub use sites::Site;
 pub use sources::Package;
@@ -93,11 +94,33 @@ pub struct Suspect {
     handles: u64,
 }
 
+/// What grew and is no suspect, and why.
+#[derive(Debug, Serialize)]
+pub struct Unconfirmed {
+    /// Why it is none.
+    pub reason: Reason,
+    /// What grew.
+    #[serde(flatten)]
+    pub suspect: Suspect,
+}
+
+/// Why growth is no suspect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// It is less than the least growth that counts.
+    Small,
+    /// It grew in each interval, and by far less or more in the last one.
+    Uneven,
+}
+
 /// What a comparison found.
 #[derive(Debug)]
 pub struct Suspects {
     /// The likeliest first.
     pub suspects: Vec<Suspect>,
+    /// What grew, but by too little or too unevenly to be a suspect; the most bytes first.
+    pub unconfirmed: Vec<Unconfirmed>,
     /// What was said less for, and why.
     pub notes: Vec<String>,
 }
@@ -105,15 +128,22 @@ pub struct Suspects {
 /// Compares snapshots of one process, oldest first. One alone shows what is large, not what grows.
 pub fn suspects(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     let found = match snapshots {
-        [] => Suspects { suspects: Vec::new(), notes: Vec::new() },
+        [] => Suspects { suspects: Vec::new(), unconfirmed: Vec::new(), notes: Vec::new() },
         [one] => Suspects {
             // What is large on the heap says nothing of memory outside of it.
             suspects: if is_native(options) { Vec::new() } else { single::suspects(one, most) },
+            unconfirmed: Vec::new(),
             notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
         },
         _ => compare(snapshots, most, options),
     };
-    Suspects { suspects: found.suspects.into_iter().map(Suspect::finish).collect(), ..found }
+    let finish =
+        |Unconfirmed { reason, suspect }| Unconfirmed { reason, suspect: suspect.finish() };
+    Suspects {
+        suspects: found.suspects.into_iter().map(Suspect::finish).collect(),
+        unconfirmed: found.unconfirmed.into_iter().map(finish).collect(),
+        ..found
+    }
 }
 
 fn is_native(options: &Options) -> bool {
@@ -137,16 +167,72 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
         Scene::new(last)
     };
     let (scene, growths) = both(prepare, || series.growths());
+    let (even, uneven): (Vec<Growth>, Vec<Growth>) =
+        growths.into_iter().partition(|growth| growth.even);
+    let named = |growths: &[Growth]| named(&scene, &series, growths, options);
+    let mut suspects = named(&even);
+    let least = least_growth(last, options);
+    let mut uneven = named(&uneven);
+    uneven.retain(|suspect| {
+        suspect.bytes >= least && !suspects.iter().any(|known| known.is_same(suspect))
+    });
+    // The bytes of a native leak lie elsewhere.
+    let weight = |suspect: &Suspect| {
+        if is_native(options) { suspect.handles } else { suspect.bytes }
+    };
+    suspects.sort_by_key(|suspect| std::cmp::Reverse(weight(suspect)));
+    let fiftieth = suspects.first().map_or(0, |first| weight(first) / 50);
+    suspects.retain(|suspect| weight(suspect) >= fiftieth);
+    // What Node keeps of the same objects says nothing that they do not say.
+    if suspects.first().is_some_and(|first| !first.is_registry_of_node()) {
+        suspects.retain(|suspect| !suspect.is_registry_of_node());
+    }
+    if is_native(options) && suspects.is_empty() {
+        notes.push("no objects that have memory outside of the heap grew in number from snapshot to snapshot: what leaks there has no holder on the heap".to_owned());
+    }
+    if options.channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
+        wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
+    }
+    let mut unconfirmed = Vec::new();
+    if suspects.first().is_none_or(|first| first.bytes < least) {
+        let small = std::mem::take(&mut suspects).into_iter();
+        unconfirmed.extend(small.map(|suspect| Unconfirmed { reason: Reason::Small, suspect }));
+    }
+    let uneven = uneven.into_iter();
+    unconfirmed.extend(uneven.map(|suspect| Unconfirmed { reason: Reason::Uneven, suspect }));
+    for Unconfirmed { suspect, .. } in &mut unconfirmed {
+        suspect.proven = false;
+    }
+    unconfirmed.sort_by_key(|Unconfirmed { suspect, .. }| std::cmp::Reverse(suspect.bytes));
+    suspects.truncate(most);
+    unconfirmed.truncate(most);
+    Suspects { suspects, unconfirmed, notes }
+}
+
+/// Growth of fewer bytes than this is what a process does anyway; what holds native memory has none of its own.
+fn least_growth(last: &Snapshot, options: &Options) -> u64 {
+    const LEAST: u64 = 64 * 1024;
+    let share = || last.nodes().map(|node| last.shallow(node)).sum::<u64>() / 100;
+    match options.least_growth {
+        Some(least) => least,
+        None if is_native(options) => 0,
+        None => LEAST.max(share()),
+    }
+}
+
+/// The suspects that growths are, those of one name as one.
+fn named(scene: &Scene, series: &Series, growths: &[Growth], options: &Options) -> Vec<Suspect> {
     let is_old = |node: Node| series.is_old(node);
+    let snapshots = series.snapshots();
     let mut suspects: Vec<Suspect> = Vec::new();
     let mut samples: Vec<&[Node]> = Vec::new();
     for growth in growths.iter().take(MAX_GROWTHS) {
         let gained = count::gained(snapshots, growth, &is_old);
-        let Some(mut suspect) = suspect(&scene, growth, gained, &is_old) else { continue };
-        if suspect.is_bounded_by_node() || goes_with_its_object(&scene, growth, &suspect, &is_old) {
+        let Some(mut suspect) = suspect(scene, growth, gained, &is_old) else { continue };
+        if suspect.is_bounded_by_node() || goes_with_its_object(scene, growth, &suspect, &is_old) {
             continue;
         }
-        if is_native(options) && !suspect.holds_handles(&scene, growth, &is_old) {
+        if is_native(options) && !suspect.holds_handles(scene, growth, &is_old) {
             continue;
         }
         suspect.proven = snapshots.len() > 2;
@@ -160,25 +246,7 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
             }
         }
     }
-    // The bytes of a native leak lie elsewhere.
-    let weight = |suspect: &Suspect| {
-        if is_native(options) { suspect.handles } else { suspect.bytes }
-    };
-    suspects.sort_by_key(|suspect| std::cmp::Reverse(weight(suspect)));
-    let least = suspects.first().map_or(0, |first| weight(first) / 50);
-    suspects.retain(|suspect| weight(suspect) >= least);
-    // What Node keeps of the same objects says nothing that they do not say.
-    if suspects.first().is_some_and(|first| !first.is_registry_of_node()) {
-        suspects.retain(|suspect| !suspect.is_registry_of_node());
-    }
-    if is_native(options) && suspects.is_empty() {
-        notes.push("no objects that have memory outside of the heap grew in number from snapshot to snapshot: what leaks there has no holder on the heap".to_owned());
-    }
-    if options.channel == Some(Channel::External) && !wasm::buffers_grew(snapshots) {
-        wasm::add_memories(&scene, &series, &mut suspects, &mut notes);
-    }
-    suspects.truncate(most);
-    Suspects { suspects, notes }
+    suspects
 }
 
 /// Whether it is what Node keeps beside an object without keeping that, and takes away in a turn after a collection has had the
@@ -433,10 +501,11 @@ impl Suspect {
     }
 
     /// The entries of performance.getEntriesByType('resource'), one for each fetch: Node keeps 250 of them
-    /// (lib/internal/perf/observe.js), so a process that has made fewer only fills the buffer. And Node's own modules, which
-    /// are loaded once, when something first needs them (lib/internal/bootstrap/realm.js).
+    /// (lib/internal/perf/observe.js), so a process that has made fewer only fills the buffer. And Node's own modules and
+    /// bindings, each of which is loaded once, when something first needs it (lib/internal/bootstrap/realm.js).
     fn is_bounded_by_node(&self) -> bool {
-        let is_module = self.name == "exports" && self.holder == "object BuiltinModule";
+        let is_module = self.name == "exports" && self.holder == "object BuiltinModule"
+            || self.file.as_deref() == Some("node:internal/bootstrap/realm");
         let is_buffer = self.name == "resourceTimingBuffer"
             && self.file.as_deref() == Some("node:internal/perf/observe");
         is_module || is_buffer

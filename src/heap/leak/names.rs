@@ -72,6 +72,9 @@ enum Kind {
     Property,
     /// An ES module's export; `from` is the module.
     Export,
+    /// A local variable or parameter of a suspended async function or generator, whose name V8 does not keep; `from` is
+    /// the generator.
+    Local,
 }
 
 impl Reference {
@@ -102,13 +105,22 @@ impl Reference {
                 let (name, module) = scene.export(step.from)?;
                 Some(Reference { kind: Kind::Export, from: module, to, name })
             }
+            EdgeKind::Internal if scene.snapshot.kind(step.from) == NodeKind::Array => {
+                let generator = scene.suspended(step.from)?;
+                let function = scene.function(generator)?;
+                let of =
+                    if function.name.is_empty() { "an async function" } else { &function.name };
+                let name = format!("local variable of {of}");
+                Some(Reference { kind: Kind::Local, from: generator, to, name })
+            }
             _ => None,
         }
     }
 
     /// Of several variables for one object the one that it was made for: not an import, a pattern or a parameter.
     fn best(&self, scene: &Scene, step: &Step) -> Option<Reference> {
-        if self.kind == Kind::Export || (self.kind == Kind::Variable && !self.is_alias(scene)) {
+        let is_final = matches!(self.kind, Kind::Export | Kind::Local);
+        if is_final || (self.kind == Kind::Variable && !self.is_alias(scene)) {
             return None;
         }
         let from_exports = self.kind == Kind::Property && scene.function(self.from).is_none();
@@ -149,7 +161,7 @@ impl Reference {
         };
         match self.kind {
             Kind::Variable => original().unwrap_or_else(|| self.name.clone()),
-            Kind::Property | Kind::Export => self.name.clone(),
+            Kind::Property | Kind::Export | Kind::Local => self.name.clone(),
         }
     }
 
@@ -171,6 +183,7 @@ impl Reference {
                 let exported = if is_alias { exported(scene, self.to) } else { None };
                 exported.or(found).or_else(|| Some(at(function.place)))
             }
+            Kind::Local => Some(at(scene.function(self.from)?.place)),
             Kind::Export => {
                 let code = scene.module_code(self.from)?;
                 let found = match self.name.as_str() {

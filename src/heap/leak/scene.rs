@@ -146,6 +146,15 @@ impl<'s> Scene<'s> {
         None
     }
 
+    /// The generator or async function whose parameters and registers an array holds while it is suspended.
+    pub fn suspended(&self, registers: Node) -> Option<Node> {
+        let is_state = |retainer: &Retainer| {
+            retainer.edge.kind == EdgeKind::Internal
+                && self.snapshot.edge_name(&retainer.edge) == "parameters_and_registers"
+        };
+        self.snapshot.retainers(registers).find(is_state).map(|retainer| retainer.from)
+    }
+
     /// A property of the global object: some script of the program defines it, its own files before its packages'.
     pub fn find_property(&self, name: &str) -> Option<Declared> {
         self.program().find_map(|script| self.sources.property(script, name, None))
