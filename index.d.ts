@@ -830,7 +830,9 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
  * while the event loop is stuck, and nothing of it keeps the process alive. One watcher runs in a
  * thread: called again, it is returned as it is.
  * @throws {TypeError | RangeError} ERR_PLIMSOLL_OPTION
- * @throws ERR_PLIMSOLL_BINDING, ERR_PLIMSOLL_DISABLED where there is no native side
+ * With PLIMSOLL_DISABLE=1 the watcher is inert: it has all methods and emits nothing; snapshots and profiles are refused
+ * with ERR_PLIMSOLL_DISABLED.
+ * @throws ERR_PLIMSOLL_BINDING where the native side does not load
  */
 export function watch(options?: WatchOptions): Watcher;
 

@@ -6,12 +6,15 @@ const { version } = require('../package.json');
 const { PlimsollError } = require('./errors.js');
 const { inRootContext } = require('./root-context.js');
 
+/** Whether the user turned the native side off: what can do without it does. */
+const disabled = process.env.PLIMSOLL_DISABLE === '1';
+
 /** @type {Record<string, any> | null} */
 let native = null;
 /** @type {Error | null} */
 let loadError = null;
 
-if (process.env.PLIMSOLL_DISABLE === '1') {
+if (disabled) {
   loadError = new PlimsollError('ERR_PLIMSOLL_DISABLED', 'plimsoll is turned off by PLIMSOLL_DISABLE=1; unset it to use the native side.');
 } else {
   try {
@@ -31,4 +34,4 @@ function requireNative() {
   return native;
 }
 
-module.exports = { native, loadError, requireNative };
+module.exports = { native, loadError, disabled, requireNative };

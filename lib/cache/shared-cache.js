@@ -1,7 +1,7 @@
 'use strict';
 
 const v8 = require('node:v8');
-const { requireNative } = require('../native.js');
+const { requireNative, disabled } = require('../native.js');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 const registry = require('./registry.js');
 const { Computations } = require('./shared-computations.js');
@@ -63,7 +63,7 @@ function ttlOf(options) {
 }
 
 function open(name, { maxBytes, ttl, policy }) {
-  const binding = requireNative();
+  const binding = disabled ? require('./local-store.js') : requireNative();
   let cache = opened.get(name);
   try {
     if (cache === undefined) {

@@ -6,7 +6,7 @@ const { EventEmitter } = require('node:events');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
-const { requireNative } = require('../native.js');
+const { requireNative, disabled, loadError } = require('../native.js');
 const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
@@ -41,7 +41,7 @@ const SAMPLED = 1 / 12;
 /** How often the trackers' figures are copied into the published state, in ticks. */
 const ANNEX_EVERY = 5;
 
-/** @type {Watcher | undefined} */
+/** @type {Watcher | import('./inert.js').InertWatcher | undefined} */
 let running;
 
 class Watcher extends EventEmitter {
@@ -589,8 +589,17 @@ function watch(options) {
     }
     return running;
   }
-  running = new Watcher(options);
+  running = disabled ? inert(options) : new Watcher(options);
   return running;
+}
+
+/** With PLIMSOLL_DISABLE=1. */
+function inert(options) {
+  resolveOptions(options);
+  const { InertWatcher } = require('./inert.js');
+  return new InertWatcher(/** @type {any} */ (loadError), () => {
+    running = undefined;
+  });
 }
 
 module.exports = { watch, Watcher, INTERNAL };
