@@ -2,6 +2,7 @@
 // What emitters and event targets have in common: the list of those that are tracked, each by itself
 // or all of the process, and the wrapping of what adds a listener.
 
+const EventEmitter = require('node:events');
 const { PlimsollTypeError } = require('../errors.js');
 const { contain, safely } = require('./contain.js');
 const { Wrapping } = require('./patch.js');
@@ -151,29 +152,39 @@ const placesOf = (target, methods) => methods.filter((method) => typeof target[m
 let addingTo = null;
 let addingEvent = null;
 
+/** Node's own methods call no other method that adds the listener. */
+const PLAIN = new Set([EventEmitter.prototype.on, EventEmitter.prototype.prependListener, EventTarget.prototype.addEventListener]);
+
 /** Wraps the methods of one target. A call reports its listener after adding it, while the target is tracked by itself. */
-const one = new Wrapping((original) => function (event, listener) {
-  const source = tracked.get(this);
-  const reports = source !== undefined && source.explicit && !(addingTo === this && addingEvent === event);
-  if (!reports) return arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
-  const outerTo = addingTo;
-  const outerEvent = addingEvent;
-  addingTo = this;
-  addingEvent = event;
-  let result;
+const one = new Wrapping((original) => (PLAIN.has(original) ? overPlain(original) : overAny(original)));
+
+function overPlain(original) {
+  return function (event, listener) {
+    const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+    const source = tracked.get(this);
+    if (source === undefined || !source.explicit || (addingTo === this && addingEvent === event)) return result;
+    note(source, this, event, listener);
+    return result;
+  };
+}
+
+/** An emitter's own `on` may call `addListener`, which is wrapped too. */
+function overAny(original) {
+  return function (event, listener) {
+    const source = tracked.get(this);
+    const reports = source !== undefined && source.explicit && !(addingTo === this && addingEvent === event);
+    if (!reports) return Reflect.apply(original, this, arguments);
+    return addOnce(original, this, arguments, (self) => note(source, self, event, listener));
+  };
+}
+
+function note(source, target, event, listener) {
   try {
-    result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
-  } finally {
-    addingTo = outerTo;
-    addingEvent = outerEvent;
-  }
-  try {
-    if (!source.pass(event) && isListener(listener)) source.note(this, event, listener);
+    if (!source.pass(event) && isListener(listener)) source.note(target, event, listener);
   } catch (error) {
     contain(error);
   }
-  return result;
-});
+}
 
 /** Adds a listener by `original` and reports it, unless an outer call that adds it does. */
 function addOnce(original, self, args, report) {

@@ -30,6 +30,8 @@ class Wrapping {
   /** Whether a call is under way in a wrapper; kept while `stacked`. */
   inside = false;
   #make;
+  /** What was wrapped first under each key. @type {Map<string, WeakRef<Function>>} */
+  #first = new Map();
   /** Wrappers by the function that they wrap: an own property of its owner, or an inherited one. */
   #wrappers = { own: new WeakMap(), inherited: new WeakMap() };
   /** What each wrapper wraps. @type {WeakMap<Function, { original: Function, inherited: boolean }>} */
@@ -58,6 +60,9 @@ class Wrapping {
     const current = before === undefined ? owner[key] : before.value;
     if (typeof current !== 'function') throw new TypeError(`${String(key)} is not a function`);
     if (before !== undefined && this.#below.has(current)) return false;
+    if (!this.#first.has(key)) this.#first.set(key, new WeakRef(current));
+    // A foreign patch may call a wrapper that is there no longer.
+    else if (this.#first.get(key).deref() !== current) this.stacked = true;
     const value = this.#over(current, before === undefined);
     const after = before === undefined ? { value, writable: true, enumerable: false, configurable: true } : { ...before, value };
     if (!Reflect.defineProperty(owner, key, after)) throw new TypeError(`${String(key)} cannot be replaced: ${whyNot(owner)}`);
@@ -68,9 +73,9 @@ class Wrapping {
   take(owner, key) {
     const current = Object.getOwnPropertyDescriptor(owner, key);
     const below = this.#below.get(current?.value);
-    if (below === undefined) this.stacked = true;
+    if (below === undefined) return;
     // Where the owner was frozen since, it stays on top, and the next start reuses it.
-    else if (below.inherited) Reflect.deleteProperty(owner, key);
+    if (below.inherited) Reflect.deleteProperty(owner, key);
     else Reflect.defineProperty(owner, key, { ...current, value: below.original });
   }
 

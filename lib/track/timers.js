@@ -44,8 +44,6 @@ const noteSleep = () => reporting((_self, [delay], promise) => {
  * @param {import('./patch.js').Wrapping} wrapping @param {object[]} owners @param {string} key
  */
 function wrapTimers(wrapping, owners, key) {
-  // A foreign patch in one of the places may call the other.
-  if (owners.some((owner) => owner[key] !== owners[0][key])) wrapping.stacked = true;
   const stop = wrapping.start(owners.map((owner) => [owner, key]));
   syncBuiltinESMExports();
   return () => {
