@@ -120,7 +120,7 @@ for (const policy of ['lru', 'adaptive']) {
 }
 
 test('an order whose numbers are used up numbers its entries again, and open cursors keep their places', () => {
-  const change = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'move'), fc.nat(7));
+  const change = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'until', 'backwards', 'move'), fc.nat(7));
   fc.assert(
     fc.property(fc.integer({ min: 9, max: 20 }), fc.array(change, { maxLength: 200 }), (largest, changes) => {
       const order = new Order(largest);
@@ -142,18 +142,29 @@ test('an order whose numbers are used up numbers its entries again, and open cur
           slots[slot] = null;
         },
         renew(slot) {
-          each.remove(slot);
-          each.add(slot);
+          if (slots[slot] === null) return;
+          order.renew(slot);
+          if ([...model.values()].at(-1) === slot) return;
+          model.delete(slots[slot]);
+          model.set((slots[slot] = ++ids), slot);
         },
-        begin: () => open.push({ cursor: new Cursor(order), keys: model.keys(), ended: false }),
+        begin: () => open.push({ cursor: new Cursor(order), after: () => true, last: 0, forwards: true, ended: false }),
+        until() {
+          const limit = ids;
+          open.push({ cursor: new Cursor(order, order.last), after: (id) => id <= limit, last: 0, forwards: true, ended: false });
+        },
+        backwards: () => open.push({ cursor: Cursor.backwards(order), after: () => true, last: ids + 1, forwards: false, ended: false }),
+        // An entry that came later has a larger id.
         next(at) {
           if (open.length === 0) return;
           const walk = open[at % open.length];
           if (walk.ended) return;
-          const { value, done } = walk.keys.next();
+          const live = [...model.keys()].filter((id) => walk.after(id) && (walk.forwards ? id > walk.last : id < walk.last));
+          const expected = walk.forwards ? live[0] : live.at(-1);
           const slot = walk.cursor.next();
-          assert.equal(slot === NONE ? undefined : slots[slot], value);
-          walk.ended = done;
+          assert.equal(slot === NONE ? undefined : slots[slot], expected);
+          walk.ended = expected === undefined;
+          walk.last = expected;
         },
         move(by) {
           const before = slots.slice();

@@ -4,6 +4,8 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
 const { LRUCache } = require('..');
+const { storeOf } = require('../lib/cache/lru-cache.js');
+const { slotsOf } = require('../lib/cache/lru-cache/store.js');
 const { checkLru } = require('./helpers/lru-structure.js');
 
 test('every option of the wrong kind is refused with what to do', () => {
@@ -124,6 +126,106 @@ test('iteration while entries are evicted: those that left before their turn are
   assert.throws(() => cache.forEach(() => { throw new Error('mine'); }), /mine/);
   assert.equal(cache.find((value, key) => { cache.delete(key); return true; }), undefined, 'found, and gone');
   checkLru(cache);
+});
+
+test('an iterator copies nothing: its first entry costs the same in a large cache, and a walk is linear', () => {
+  const size = 1000;
+  const reads = { count: 0 };
+  const cache = new LRUCache({ max: size });
+  for (let n = 0; n < size; n++) cache.set(n, n);
+  const { order } = storeOf(cache);
+  let { links } = order;
+  const counted = () => new Proxy(links, { get: (target, at) => (reads.count++, typeof target[at] === 'function' ? target[at].bind(target) : target[at]), set: (target, at, value) => ((target[at] = value), true) });
+  let proxy = counted();
+  Object.defineProperty(order, 'links', { get: () => proxy, set: (next) => { links = next; proxy = counted(); } });
+  for (let n = 0; n < 100; n++) for (const first of [cache.keys(), cache.rkeys()]) assert.equal(first.next().done, false);
+  assert.equal(cache.find(() => true), 999);
+  assert.ok(reads.count < 4000, `${reads.count} reads for 201 first entries`);
+  reads.count = 0;
+  // Each entry moves to the newest end when it is used: it is shown once, and the walk ends.
+  for (const keys of [cache.keys(), cache.rkeys()]) {
+    const seen = [];
+    for (const key of keys) {
+      seen.push(key);
+      cache.get(key);
+    }
+    assert.equal(new Set(seen).size, size);
+    assert.equal(seen.length, size);
+  }
+  while (cache.size > 0) cache.delete(cache.rkeys().next().value);
+  assert.ok(reads.count < 60 * 3 * size, `${reads.count} reads for ${3 * size} entries`);
+});
+
+test('an iterator shows the entries that were not used since it began', () => {
+  const cache = new LRUCache({ max: 10 });
+  for (const key of ['a', 'b', 'c', 'd']) cache.set(key, key);
+  const [newest, oldest] = [cache.keys(), cache.rkeys()];
+  assert.deepEqual([newest.next().value, oldest.next().value], ['d', 'a']);
+  cache.get('b');
+  cache.set('e', 'e');
+  assert.deepEqual([[...newest], [...oldest]], [['c', 'a'], ['c', 'd']]);
+  const cleared = cache.keys();
+  cleared.next();
+  cache.clear();
+  cache.set('f', 'f');
+  assert.deepEqual([...cleared], []);
+  checkLru(cache);
+});
+
+test('clear gives the columns back, of sizes and ends too', () => {
+  const cache = new LRUCache({ max: 5000, maxSize: 5000, ttl: 1000, sizeCalculation: () => 1 });
+  for (let n = 0; n < 5000; n++) cache.set(n, n);
+  assert.ok(slotsOf(storeOf(cache)).slots > 4000);
+  cache.clear();
+  assert.deepEqual([slotsOf(storeOf(cache)).slots, storeOf(cache).sizes.length], [16, 16]);
+  checkLru(cache);
+  for (let n = 0; n < 40; n++) cache.set(n, n);
+  checkLru(cache);
+});
+
+test('load puts all entries in, though dispose of the former ones throws', () => {
+  const cache = new LRUCache({ max: 5, dispose: (value, key) => { throw new Error(`dispose ${key}`); } });
+  cache.set('old', 1);
+  assert.throws(() => cache.load([['a', { value: 1 }], ['b', { value: 2 }]]), /dispose old/);
+  assert.deepEqual([...cache.keys()], ['b', 'a']);
+});
+
+test('an operation reads the clock once, and one that is wrong or throws changes nothing', async () => {
+  const clock = { readings: 0, read: () => 1000 + clock.readings, now: () => (clock.readings++, clock.read()) };
+  const cache = new LRUCache({ max: 5, ttl: 50, ttlResolution: 0, ttlAutopurge: true, perf: clock, fetchMethod: (key) => key });
+  for (const key of ['a', 'b', 'c']) cache.set(key, key);
+  const status = {};
+  const operations = {
+    get: () => cache.get('a', { status, updateAgeOnGet: true }),
+    has: () => cache.has('a', { status, updateAgeOnHas: true }),
+    peek: () => cache.peek('a', { status }),
+    add: () => cache.set(`new ${clock.readings}`, 1, { status }),
+    set: () => cache.set('b', clock.readings, { status }),
+    info: () => cache.info('a'),
+    dump: () => cache.dump(),
+    load: () => cache.load(cache.dump().slice(0, 2)),
+    purgeStale: () => cache.purgeStale(),
+    getRemainingTTL: () => cache.getRemainingTTL('a'),
+    fetch: () => void cache.fetch('a', { status, updateAgeOnGet: true }),
+  };
+  for (const [name, operate] of Object.entries(operations)) {
+    const before = clock.readings;
+    operate();
+    assert.ok(clock.readings - before <= (name === 'load' ? 4 : 1), `${name}: ${clock.readings - before} readings`);
+    checkLru(cache);
+  }
+  const held = [...cache.entries()];
+  const { read } = clock;
+  for (const wrong of [NaN, Infinity, 5n, '5', null]) {
+    clock.read = () => wrong;
+    for (const put of [() => cache.set('x', 1), () => cache.set(held[0][0], 'other')]) assert.throws(put, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+    await assert.rejects(cache.fetch('x'), { code: 'ERR_PLIMSOLL_OPTION' });
+  }
+  clock.read = read;
+  for (const wrong of [{ ttl: 5n }, { ttl: '5' }, { start: {} }]) assert.throws(() => cache.set('x', 1, wrong), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  assert.deepEqual([...cache.entries()], held);
+  checkLru(cache);
+  cache.clear();
 });
 
 const step = fc.record({

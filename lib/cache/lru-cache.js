@@ -1,11 +1,13 @@
 'use strict';
 
 const { PlimsollTypeError, PlimsollError, quote } = require('../errors.js');
+const { readClock } = require('./lru-cache/ages.js');
 const { Fetches } = require('./lru-cache/fetches.js');
 const { checkOptions } = require('./lru-cache/options.js');
 const { Pending } = require('./lru-cache/pending.js');
 const { Removals } = require('./lru-cache/removals.js');
 const { Store } = require('./lru-cache/store.js');
+const { NONE: NO_SLOT } = require('./order.js');
 const registry = require('./registry.js');
 
 const { CAPACITY, BYTES, MAX_BYTES, HITS, MISSES } = registry;
@@ -135,11 +137,14 @@ class LRUCache {
       return false;
     }
     if (this.#store.shown(slot) === undefined) return false;
-    const stale = this.#store.isStale(slot);
-    if (!stale && (options.updateAgeOnHas ?? this.updateAgeOnHas)) ages?.renew(slot);
+    const renews = ages !== null && (options.updateAgeOnHas ?? this.updateAgeOnHas);
+    const read = renews ? ages.read() : undefined;
+    const now = ages?.ends(slot) ? ages.time(read) : undefined;
+    const stale = this.#store.isStale(slot, now);
+    if (!stale && renews) ages.renew(slot, read);
     if (status) {
       status.has = stale ? 'stale' : 'hit';
-      ages?.describe(status, slot);
+      ages?.describe(status, slot, now);
     }
     return !stale;
   }
@@ -199,7 +204,7 @@ class LRUCache {
     const { index, ages } = this.#store;
     const slot = index.get(key);
     if (slot === undefined) return 0;
-    return ages?.ends(slot) ? ages.remaining(slot) : Infinity;
+    return ages?.ends(slot) ? ages.remaining(slot, ages.time()) : Infinity;
   }
 
   info(key) {
@@ -209,7 +214,7 @@ class LRUCache {
     if (value === undefined) return undefined;
     const entry = { value };
     if (ages?.ends(slot)) {
-      entry.ttl = ages.ttl(slot) - ages.age(slot);
+      entry.ttl = ages.remaining(slot, ages.read());
       entry.start = Date.now();
     }
     if (sizes !== null) entry.size = sizes[slot];
@@ -217,67 +222,80 @@ class LRUCache {
   }
 
   dump() {
-    const { index, ages, sizes } = this.#store;
+    const { ages, keys, order, sizes } = this.#store;
+    const now = ages?.read();
+    const today = Date.now();
     const entries = [];
-    for (const key of this.#store.ordered()) {
-      const slot = index.get(key);
+    for (const slot of order.slots()) {
       const value = this.#store.shown(slot);
       if (value === undefined) continue;
       const entry = { value };
       if (ages !== null) {
         entry.ttl = ages.ttl(slot);
-        entry.start = Math.floor(Date.now() - ages.age(slot));
+        entry.start = Math.floor(today - ages.age(slot, now));
       }
       if (sizes !== null) entry.size = sizes[slot];
-      entries.push([key, entry]);
+      entries.push([keys[slot], entry]);
     }
     return entries;
   }
 
+  /** All entries are put in before what callbacks first threw reaches the caller. */
   load(entries) {
-    this.clear();
+    const errors = [];
+    const attempt = (step) => {
+      try {
+        step();
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    const now = this.perf.now();
+    const today = Date.now();
+    attempt(() => this.clear());
     for (const [key, { value, start, ...rest }] of entries) {
-      this.#put(key, value, start ? { ...rest, start: this.perf.now() - (Date.now() - start) } : rest);
+      attempt(() => this.#put(key, value, start ? { ...rest, start: now - (today - start) } : rest));
     }
+    if (errors.length > 0) throw errors[0];
   }
 
   find(test, options = NONE) {
-    for (const [key, value] of this.#walk(newestFirst, true)) {
+    for (const [key, value] of this.#walk(true, true)) {
       if (test(value, key, this)) return this.#read(key, options);
     }
     return undefined;
   }
 
   forEach(callback, thisArg = this) {
-    for (const [key, value] of this.#walk(newestFirst, true)) callback.call(thisArg, value, key, this);
+    for (const [key, value] of this.#walk(true, true)) callback.call(thisArg, value, key, this);
   }
 
   rforEach(callback, thisArg = this) {
-    for (const [key, value] of this.#walk(oldestFirst, true)) callback.call(thisArg, value, key, this);
+    for (const [key, value] of this.#walk(false, true)) callback.call(thisArg, value, key, this);
   }
 
   *entries() {
-    yield* this.#walk(newestFirst, false);
+    yield* this.#walk(true, false);
   }
 
   *rentries() {
-    yield* this.#walk(oldestFirst, false);
+    yield* this.#walk(false, false);
   }
 
   *keys() {
-    for (const [key] of this.#walk(newestFirst, false)) yield key;
+    for (const [key] of this.#walk(true, false)) yield key;
   }
 
   *rkeys() {
-    for (const [key] of this.#walk(oldestFirst, false)) yield key;
+    for (const [key] of this.#walk(false, false)) yield key;
   }
 
   *values() {
-    for (const [, value] of this.#walk(newestFirst, false)) yield value;
+    for (const [, value] of this.#walk(true, false)) yield value;
   }
 
   *rvalues() {
-    for (const [, value] of this.#walk(oldestFirst, false)) yield value;
+    for (const [, value] of this.#walk(false, false)) yield value;
   }
 
   [Symbol.iterator]() {
@@ -331,12 +349,15 @@ class LRUCache {
     const pending = this.#fetches !== null && held instanceof Pending;
     const value = pending ? /** @type {Pending} */ (held).stale : held;
     if (ages !== null) {
-      if (status) ages.describe(status, slot);
-      if (ages.isStale(slot)) return this.#readStale(slot, value, pending, options);
+      const renews = options.updateAgeOnGet ?? this.updateAgeOnGet;
+      const read = renews ? ages.read() : undefined;
+      const now = ages.ends(slot) ? ages.time(read) : undefined;
+      if (status) ages.describe(status, slot, now);
+      if (ages.isStale(slot, now)) return this.#readStale(slot, value, pending, options);
+      if (renews) ages.renew(slot, read);
     }
     if (status) status.get = pending ? 'fetching' : 'hit';
-    order.touch(slot);
-    if (ages !== null && (options.updateAgeOnGet ?? this.updateAgeOnGet)) ages.renew(slot);
+    order.renew(slot);
     this.#record[value === undefined ? MISSES : HITS]++;
     return value;
   }
@@ -363,6 +384,7 @@ class LRUCache {
     if (status) status.value = value;
     const store = this.#store;
     const size = this.#sizeOf(key, value, options);
+    const now = this.#timeOfPut(options);
     const slot = store.index.get(key);
     if (this.maxEntrySize !== 0 && (size > this.maxEntrySize || (this.#maxSize !== 0 && size > this.#maxSize))) {
       if (status) Object.assign(status, { set: 'miss', maxEntrySizeExceeded: true });
@@ -370,18 +392,26 @@ class LRUCache {
       this.#removals.tell();
       return;
     }
-    const outcome = slot === undefined ? this.#add(key, value, size, options) : this.#replace(slot, value, size, options);
+    const outcome = slot === undefined ? this.#add(key, value, size, options, now) : this.#replace(slot, value, size, options, now);
     this.#removals.tell(outcome, value, key);
   }
 
-  #add(key, value, size, { status, ttl = this.ttl, start }) {
+  /** The time where a put needs it. It is read before anything changes, as the user's clock may throw. */
+  #timeOfPut({ status, ttl = this.ttl, start }) {
+    for (const time of [ttl, start]) {
+      if (time && typeof time !== 'number') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl and start must be numbers of milliseconds, not ${quote(time)}.`);
+    }
+    return ttl || (status && this.#store.ages !== null) ? readClock(this.perf) : 0;
+  }
+
+  #add(key, value, size, { status, ttl = this.ttl, start }, now) {
     const slot = this.#store.add(key, value, size);
-    this.#store.age(slot, ttl, start);
-    if (status) this.#describeSet(status, 'add', slot, size);
+    this.#store.age(slot, ttl, start, now);
+    if (status) this.#describeSet(status, 'add', slot, size, now);
     return 'add';
   }
 
-  #replace(slot, value, size, options) {
+  #replace(slot, value, size, options, now) {
     const { status, ttl = this.ttl, noUpdateTTL = this.noUpdateTTL, noDisposeOnSet = this.noDisposeOnSet } = options;
     const store = this.#store;
     const held = store.values[slot];
@@ -389,22 +419,23 @@ class LRUCache {
     const old = pending ? /** @type {Pending} */ (held).stale : held;
     // What a fetch brings may be the very value that stood there: it is not disposed of.
     const outcome = old === undefined ? 'add' : old === value ? 'update' : 'replace';
-    store.order.touch(slot);
+    store.order.renew(slot);
     if (held !== value) {
       if (pending || !noDisposeOnSet) store.note(slot, 'set', noDisposeOnSet || old === value);
       store.values[slot] = value;
       store.reweigh(slot, size);
       if (status && old !== undefined) status.oldValue = old;
     }
-    if (!noUpdateTTL) store.age(slot, ttl, options.start);
-    if (status) this.#describeSet(status, outcome, slot, held === value ? undefined : size);
+    if (!noUpdateTTL) store.age(slot, ttl, options.start, now);
+    if (status) this.#describeSet(status, outcome, slot, held === value ? undefined : size, now);
     return outcome;
   }
 
-  #describeSet(status, outcome, slot, size) {
+  #describeSet(status, outcome, slot, size, now) {
     status.set = outcome;
     if (this.#store.sizes !== null && size !== undefined) Object.assign(status, { entrySize: size, totalCalculatedSize: this.calculatedSize });
-    this.#store.ages?.describe(status, slot);
+    const { ages } = this.#store;
+    if (ages?.ends(slot)) ages.describe(status, slot, ages.time(now));
   }
 
   #sizeOf(key, value, { size = 0, sizeCalculation = this.sizeCalculation }) {
@@ -417,14 +448,14 @@ class LRUCache {
     throw new PlimsollTypeError('ERR_PLIMSOLL_SIZE', `the size of ${quote(key)} must be a positive integer, from sizeCalculation or the option size of set, not ${quote(given)}.`);
   }
 
-  /** Entries that are not stale or may be shown nevertheless, in the order in which they were when this began. */
-  *#walk(arrange, fetching) {
+  /** Entries that are not stale or may be shown nevertheless, by the order of use: those not used since this began. */
+  *#walk(newestFirst, fetching) {
     const store = this.#store;
-    for (const key of arrange(store.ordered())) {
-      const slot = store.index.get(key);
-      if (slot === undefined || (!fetching && store.values[slot] instanceof Pending)) continue;
+    const cursor = store.walk(newestFirst);
+    for (let slot = cursor.next(); slot !== NO_SLOT; slot = cursor.next()) {
+      if (!fetching && store.values[slot] instanceof Pending) continue;
       const value = store.shown(slot);
-      if (value !== undefined && (this.allowStale || !store.isStale(slot))) yield [key, value];
+      if (value !== undefined && (this.allowStale || !store.isStale(slot))) yield [store.keys[slot], value];
     }
   }
 
@@ -432,8 +463,5 @@ class LRUCache {
     storeOf = (cache) => cache.#store;
   }
 }
-
-const oldestFirst = (keys) => keys;
-const newestFirst = (keys) => keys.toReversed();
 
 module.exports = { LRUCache, storeOf };

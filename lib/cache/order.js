@@ -16,6 +16,8 @@ const NUMBER = 2;
 /** Numbers are small integers of V8: above, the entries are numbered from 1 again. */
 const LARGEST_NUMBER = 2 ** 31 - 1;
 
+const NOTHING = Object.freeze([]);
+
 const cellOf = (slot) => WIDTH * slot + WIDTH;
 
 function emptyLinks(slots) {
@@ -63,6 +65,7 @@ class Order {
     this.links = widen(this.links, cellOf(slots));
   }
 
+  /** Adds a slot at the end. */
   add(slot) {
     if (this.#number === this.#largest) this.renumber(this.links.length / WIDTH - 1);
     const { links } = this;
@@ -83,6 +86,28 @@ class Order {
     links[cellOf(previous) + NEXT] = next;
     links[cellOf(next) + PREVIOUS] = previous;
     links[at + NUMBER] = 0;
+  }
+
+  /** Moves a slot to the end, if it is not there, as if it were added now. */
+  renew(slot) {
+    const { links } = this;
+    const newest = links[PREVIOUS];
+    if (newest === slot) return;
+    if (this.#number === this.#largest) {
+      this.remove(slot);
+      this.add(slot);
+      return;
+    }
+    const at = cellOf(slot);
+    const next = links[at + NEXT];
+    const previous = links[at + PREVIOUS];
+    links[cellOf(previous) + NEXT] = next;
+    links[cellOf(next) + PREVIOUS] = previous;
+    links[cellOf(newest) + NEXT] = slot;
+    links[at + NEXT] = NONE;
+    links[at + PREVIOUS] = newest;
+    links[at + NUMBER] = ++this.#number;
+    links[PREVIOUS] = slot;
   }
 
   /** Forgets all slots and their room. */
@@ -116,17 +141,30 @@ class Order {
 class Cursor {
   #order;
   #era;
-  /** The entry that was given last; NONE and 0 at the beginning, which are the head's. */
+  /** The link that it follows, NEXT or PREVIOUS. */
+  #step;
+  /** The entry that was given last; at the beginning NONE, and a number next to those of the entries that come first. */
   #slot = NONE;
-  #number = 0;
+  #number;
+  /** The largest number of an entry that it gives; null for all. */
+  #limit;
   /** Slots and numbers of entries that followed when the place was searched for; how many of these cells are used up. */
-  #noted = [];
+  /** @type {readonly number[]} */
+  #noted = NOTHING;
   #used = 0;
 
-  /** @param {Order} order */
-  constructor(order) {
+  /** From the first to the last. @param {Order} order @param {number | null} [limit] the number of the last entry to be given */
+  constructor(order, limit = null, step = NEXT) {
     this.#order = order;
     this.#era = order.era;
+    this.#limit = limit;
+    this.#step = step;
+    this.#number = step === NEXT ? 0 : /** @type {number} */ (limit) + 1;
+  }
+
+  /** From the last that is there now to the first. @param {Order} order */
+  static backwards(order) {
+    return new Cursor(order, order.last, PREVIOUS);
   }
 
   /** The slot of the next entry, or NONE at the end. */
@@ -135,33 +173,37 @@ class Cursor {
     if (this.#era !== order.era) this.#follow();
     const { links } = order;
     const at = cellOf(this.#slot);
-    const slot = links[at + NUMBER] === this.#number ? links[at + NEXT] : this.#find(links);
-    if (slot !== NONE) {
-      this.#slot = slot;
-      this.#number = links[cellOf(slot) + NUMBER];
-    }
+    const slot = links[at + NUMBER] === this.#number ? links[at + this.#step] : this.#find(links);
+    if (slot === NONE) return NONE;
+    const number = links[cellOf(slot) + NUMBER];
+    if (this.#limit !== null && number > this.#limit) return NONE;
+    this.#slot = slot;
+    this.#number = number;
     return slot;
   }
 
-  /** The entries have other numbers, and maybe slots: the place is after as many of them as it was. */
+  /** The entries have other numbers, and maybe slots: the place is between the same two of them as it was. */
   #follow() {
     for (; this.#era.next !== null; this.#era = this.#era.next) {
       const links = /** @type {Int32Array} */ (this.#era.links);
-      let before = 0;
-      for (let slot = links[NEXT]; slot !== NONE && links[cellOf(slot) + NUMBER] <= this.#number; slot = links[cellOf(slot) + NEXT]) before++;
-      this.#number = before;
+      this.#number = this.#step === NEXT ? countTo(links, this.#number) : countTo(links, this.#number - 1) + 1;
+      if (this.#limit !== null) this.#limit = countTo(links, this.#limit);
     }
     this.#slot = NONE;
-    this.#noted = [];
+    this.#noted = NOTHING;
   }
 
-  /** The first entry with a larger number, where the one that was given last is gone. */
+  #isAhead(number) {
+    return this.#step === NEXT ? number > this.#number : number < this.#number;
+  }
+
+  /** The first entry ahead, where the one that was given last is gone. */
   #find(links) {
     const noted = this.#noted;
     while (this.#used < noted.length) {
       const slot = noted[this.#used++];
       const number = noted[this.#used++];
-      if (number <= this.#number) continue;
+      if (!this.#isAhead(number)) continue;
       if (links[cellOf(slot) + NUMBER] === number) return slot;
       this.#number = number;
     }
@@ -170,26 +212,35 @@ class Cursor {
 
   /** Looks from both ends at once. */
   #search(links) {
-    let first = links[NEXT];
-    let last = links[PREVIOUS];
+    const step = this.#step;
+    const back = step === NEXT ? PREVIOUS : NEXT;
+    let passed = links[step];
+    let ahead = links[back];
     let found = NONE;
     let steps = 0;
-    for (; first !== NONE; steps++) {
-      if (links[cellOf(first) + NUMBER] > this.#number) {
-        found = first;
+    for (; passed !== NONE; steps++) {
+      if (this.#isAhead(links[cellOf(passed) + NUMBER])) {
+        found = passed;
         break;
       }
-      if (links[cellOf(last) + NUMBER] <= this.#number) break;
-      found = last;
-      first = links[cellOf(first) + NEXT];
-      last = links[cellOf(last) + PREVIOUS];
+      if (!this.#isAhead(links[cellOf(ahead) + NUMBER])) break;
+      found = ahead;
+      passed = links[cellOf(passed) + step];
+      ahead = links[cellOf(ahead) + back];
     }
     const noted = [];
-    for (let slot = found; slot !== NONE && noted.length < 2 * steps; slot = links[cellOf(slot) + NEXT]) noted.push(slot, links[cellOf(slot) + NUMBER]);
+    for (let slot = found; slot !== NONE && noted.length < 2 * steps; slot = links[cellOf(slot) + step]) noted.push(slot, links[cellOf(slot) + NUMBER]);
     this.#noted = noted;
     this.#used = 0;
     return found;
   }
+}
+
+/** How many entries have this number or a smaller one. */
+function countTo(links, number) {
+  let count = 0;
+  for (let slot = links[NEXT]; slot !== NONE && links[cellOf(slot) + NUMBER] <= number; slot = links[cellOf(slot) + NEXT]) count++;
+  return count;
 }
 
 module.exports = { Order, Cursor, NONE };

@@ -1,6 +1,7 @@
 'use strict';
 
 const { inRootContext } = require('../../root-context.js');
+const { PlimsollTypeError, quote } = require('../../errors.js');
 const { widen } = require('../columns.js');
 
 /** Milliseconds that setTimeout takes; what ends later is armed again. */
@@ -52,18 +53,18 @@ class Ages {
     this.#starts = widen(this.#starts, slots);
   }
 
-  /** The entry of a slot lives for `ttl` milliseconds from `start`, by default from now. */
-  begin(slot, ttl, start = undefined) {
+  /** The entry of a slot lives for `ttl` milliseconds from `start`, by default from `now`. */
+  begin(slot, ttl, start = undefined, now = undefined) {
     this.#ttls[slot] = ttl;
-    this.#starts[slot] = ttl ? (start ?? this.#settings.perf.now()) : 0;
-    this.arm(slot);
+    this.#starts[slot] = ttl ? (start ?? now ?? this.read()) : 0;
+    this.arm(slot, now);
   }
 
-  /** Its time begins anew. */
-  renew(slot) {
+  /** Its time begins again. */
+  renew(slot, now) {
     if (this.#ttls[slot] === 0) return;
-    this.#starts[slot] = this.#settings.perf.now();
-    this.arm(slot);
+    this.#starts[slot] = now;
+    this.arm(slot, now);
   }
 
   forget(slot) {
@@ -71,48 +72,49 @@ class Ages {
     this.#ttls[slot] = this.#starts[slot] = 0;
   }
 
-  clear() {
+  clear(slots) {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
-    this.#ttls.fill(0);
-    this.#starts.fill(0);
+    this.#ttls = new Float64Array(slots);
+    this.#starts = new Float64Array(slots);
   }
 
   ends(slot) {
     return this.#ttls[slot] !== 0 && this.#starts[slot] !== 0;
   }
 
-  isStale(slot) {
-    return this.ends(slot) && this.remaining(slot) < 0;
+  /** @param {number} [now] what `time` said in this operation */
+  isStale(slot, now = undefined) {
+    return this.ends(slot) && this.remaining(slot, now ?? this.time()) < 0;
   }
 
-  remaining(slot) {
-    return this.#ttls[slot] - (this.#time() - this.#starts[slot]);
+  remaining(slot, now) {
+    return this.#ttls[slot] - this.age(slot, now);
   }
 
   ttl(slot) {
     return this.#ttls[slot];
   }
 
-  /** Milliseconds since the entry's time began, by the clock itself. */
-  age(slot) {
-    return this.#settings.perf.now() - this.#starts[slot];
+  /** Milliseconds since the entry's time began. */
+  age(slot, now) {
+    return now - this.#starts[slot];
   }
 
-  describe(status, slot) {
+  describe(status, slot, now) {
     if (!this.ends(slot)) return;
     status.ttl = this.#ttls[slot];
     status.start = this.#starts[slot];
-    status.now = this.#time();
+    status.now = now;
     status.remainingTTL = status.ttl - (status.now - status.start);
   }
 
   /** Where ttlAutopurge is set, a timer for the entry of a slot. */
-  arm(slot) {
+  arm(slot, now = undefined) {
     this.#disarm(slot);
     if (!this.#settings.ttlAutopurge || !this.ends(slot)) return;
     const self = this.#self;
-    const wait = this.#ttls[slot] - this.age(slot) + 1;
+    const wait = this.remaining(slot, now ?? this.read()) + 1;
     const timer = startTimer(() => self.deref()?.#ring(slot), Math.min(Math.max(1, wait), LONGEST_TIMER));
     if (!this.#timed) abandoned.register(this, this.#timers);
     this.#timed = true;
@@ -126,14 +128,20 @@ class Ages {
   }
 
   #ring(slot) {
-    if (this.age(slot) > this.#ttls[slot]) this.#due(slot);
-    else this.arm(slot);
+    const now = this.read();
+    if (this.age(slot, now) > this.#ttls[slot]) this.#due(slot);
+    else this.arm(slot, now);
   }
 
-  #time() {
+  /** The time by the clock itself. */
+  read() {
+    return readClock(this.#settings.perf);
+  }
+
+  /** The time, as exact as `ttlResolution` has it. @param {number} [now] what `read` said in this operation */
+  time(now = this.#now === 0 ? this.read() : 0) {
     if (this.#now !== 0) return this.#now;
-    const { perf, ttlResolution } = this.#settings;
-    const now = perf.now();
+    const { ttlResolution } = this.#settings;
     if (ttlResolution > 0) {
       this.#now = now;
       startTimer(() => {
@@ -148,6 +156,13 @@ class Ages {
   }
 }
 
+/** A user's clock may return anything: what is no finite number is refused before the cache changes. */
+function readClock(perf) {
+  const now = perf.now();
+  if (Number.isFinite(now)) return now;
+  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `perf.now() must return a finite number of milliseconds, not ${quote(now)}; the cache is unchanged.`);
+}
+
 /** Starts a timer of `globalThis`, so that fake timers work. It keeps neither the process alive nor the context of a request. */
 function startTimer(callback, delay) {
   const timer = inRootContext(() => setTimeout(callback, delay));
@@ -155,4 +170,4 @@ function startTimer(callback, delay) {
   return timer;
 }
 
-module.exports = { Ages, columnsOf };
+module.exports = { Ages, readClock, columnsOf };

@@ -1,6 +1,7 @@
 'use strict';
 
 const { HITS, MISSES } = require('../registry.js');
+const { readClock } = require('./ages.js');
 const { Pending } = require('./pending.js');
 
 /** What fetchMethod is shown, and may change, of the options of a fetch; the cache's own are the defaults. */
@@ -55,16 +56,18 @@ class Fetches {
       if (status) status.fetch = 'inflight';
       return answer(held, allowStale, status);
     }
-    const stale = store.isStale(slot);
+    const read = store.ages?.ends(slot) ? store.ages.read() : undefined;
+    const now = read === undefined ? undefined : store.ages?.time(read);
+    const stale = store.isStale(slot, now);
     if (stale || forceRefresh) {
       if (status) status.fetch = stale ? 'stale' : 'refresh';
       return answer(this.#begin(key, held, slot, options), allowStale, stale ? status : undefined);
     }
     if (status) status.fetch = 'hit';
     this.#record[HITS]++;
-    store.order.touch(slot);
-    if (options.updateAgeOnGet ?? this.#settings.updateAgeOnGet) store.ages?.renew(slot);
-    if (status) store.ages?.describe(status, slot);
+    store.order.renew(slot);
+    if (options.updateAgeOnGet ?? this.#settings.updateAgeOnGet) store.ages?.renew(slot, read);
+    if (status) store.ages?.describe(status, slot, now);
     return held;
   }
 
@@ -73,13 +76,15 @@ class Fetches {
     const settings = this.#settings;
     const options = { size: given.size ?? 0, status: given.status, signal: given.signal };
     for (const name of OPTIONS) options[name] = given[name] ?? settings[name];
+    // Read before anything changes: the user's clock may throw.
+    const now = slot === undefined && options.ttl ? readClock(settings.perf) : undefined;
     const pending = new Pending(key, stale, options, this);
     const store = this.#store;
     if (slot === undefined) store.add(key, pending, store.sizes === null ? 0 : options.size || settings.backgroundFetchSize);
     else store.values[slot] = pending;
     pending.start(this.#method, given.context);
     const added = slot === undefined ? this.#slotOf(pending) : undefined;
-    if (added !== undefined) store.age(added, options.ttl);
+    if (added !== undefined) store.age(added, options.ttl, undefined, now);
     this.#removals.tell();
     return pending;
   }

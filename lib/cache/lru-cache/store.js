@@ -1,7 +1,7 @@
 'use strict';
 
 const { packed, widen } = require('../columns.js');
-const { Lru, NONE } = require('../lru.js');
+const { Order, Cursor, NONE } = require('../order.js');
 const { SIZE, BYTES, EVICTIONS, EXPIRATIONS } = require('../registry.js');
 const { Ages } = require('./ages.js');
 const { Pending } = require('./pending.js');
@@ -21,7 +21,8 @@ class Store {
   keys = packed();
   /** A value, or the fetch that is to bring it. */
   values = packed();
-  order = new Lru();
+  /** The slots in the order of use, the least recently used first. */
+  order = new Order();
   /** Null while no entry has an end. @type {Ages | null} */
   ages = null;
   /** Null where none are kept. @type {Float64Array | null} */
@@ -53,8 +54,8 @@ class Store {
     return held instanceof Pending ? held.stale : held;
   }
 
-  isStale(slot) {
-    return this.ages !== null && this.ages.isStale(slot);
+  isStale(slot, now = undefined) {
+    return this.ages !== null && this.ages.isStale(slot, now);
   }
 
   /** Puts an entry where none is, makes room for it, and returns its slot. */
@@ -73,13 +74,13 @@ class Store {
     return slot;
   }
 
-  /** The time of an entry begins. */
-  age(slot, ttl, start = undefined) {
+  /** The time of an entry begins: at `start`, or `now`. */
+  age(slot, ttl, start = undefined, now = undefined) {
     if (this.ages === null) {
       if (!ttl && !this.#settings.ttl) return;
       this.ages = new Ages(this.#slots, this.#settings, (due) => this.#expire(due));
     }
-    this.ages.begin(slot, ttl, start);
+    this.ages.begin(slot, ttl, start, now);
   }
 
   weigh(slot, size) {
@@ -129,14 +130,17 @@ class Store {
     this.#removals.note(silent ? undefined : value, this.keys[slot], reason, pending);
   }
 
+  /** Gives the columns back too: what was large is not cleared cell by cell again. */
   clear() {
     for (const slot of this.order.slots()) this.note(slot, 'delete');
     this.index.clear();
     this.order.clear();
+    this.order.grow(FIRST_SLOTS);
     this.keys = packed();
     this.values = packed();
-    this.ages?.clear();
-    this.sizes?.fill(0);
+    this.ages?.clear(FIRST_SLOTS);
+    if (this.sizes !== null) this.sizes = new Float64Array(FIRST_SLOTS);
+    this.#slots = FIRST_SLOTS;
     this.#free = [];
     this.#used = 0;
     this.#record[SIZE] = this.#record[BYTES] = 0;
@@ -146,20 +150,20 @@ class Store {
   purgeStale() {
     const before = this.index.size;
     if (this.ages !== null) {
+      let now;
       for (let slot = this.order.first; slot !== NONE; ) {
         const following = this.order.after(slot);
-        if (this.ages.isStale(slot) && !(this.values[slot] instanceof Pending)) this.drop(slot, 'expire');
+        if (this.ages.ends(slot)) now ??= this.ages.time();
+        if (this.ages.isStale(slot, now) && !(this.values[slot] instanceof Pending)) this.drop(slot, 'expire');
         slot = following;
       }
     }
     return this.index.size < before;
   }
 
-  /** The keys, the least recently used first. */
-  ordered() {
-    const keys = [];
-    for (const slot of this.order.slots()) keys.push(this.keys[slot]);
-    return keys;
+  /** Goes by the order of use, through the entries that have not been used since. */
+  walk(newestFirst) {
+    return newestFirst ? Cursor.backwards(this.order) : new Cursor(this.order, this.order.last);
   }
 
   /** At the end of its time an entry goes by itself, unless its successor is on the way. */
