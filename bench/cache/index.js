@@ -9,11 +9,10 @@
 // subject's, the median of the rounds' ratios with its 95 % interval (order statistics): above 1
 // is faster than lru-cache. The last column is our time divided by a bare Map's.
 
-const { fork } = require('node:child_process');
-const { once } = require('node:events');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { nodeOf } = require('../../__test__/support/nodes.js');
+const { start, median, ratios } = require('./rounds.js');
 
 const { values: options } = parseArgs({
   options: {
@@ -27,6 +26,7 @@ const { values: options } = parseArgs({
     nodes: { type: 'string' },
   },
 });
+const SUBJECT = path.join(__dirname, 'subject.js');
 const BASE = 'lru-cache';
 const NO_TTL = new Set(['Map', 'mnemonist', 'lru.min', 'flru']);
 const NO_DELETE = new Set(['flru']);
@@ -40,33 +40,11 @@ const subjects = options.subjects.split(',').filter((name) => ttl === undefined 
 /** What runs the subjects, by the major version: this Node unless others are named. */
 const nodes = options.nodes === undefined ? [[process.versions.node.split('.')[0], process.execPath]] : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
 
-async function start(name, execPath) {
-  const child = fork(path.join(__dirname, 'subject.js'), [name], { execPath, execArgv: ['--expose-gc', '--max-old-space-size=4096'] });
-  await once(child, 'message');
-  const ended = new AbortController();
-  child.once('exit', () => ended.abort(new Error(`${name} ended`)));
-  const ask = async (command, argument) => {
-    child.send({ command, argument });
-    const [answer] = await once(child, 'message', { signal: ended.signal });
-    return answer;
-  };
-  return { name, ask, end: () => child.kill() };
-}
-
-/** The median, and the interval that holds it with 95 % (binomial order statistics). */
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const n = sorted.length;
-  const reach = Math.ceil(0.98 * Math.sqrt(n));
-  const at = (i) => sorted[Math.min(Math.max(Math.round(i), 0), n - 1)];
-  return { middle: at((n - 1) / 2), low: at((n - 1) / 2 - reach), high: at((n - 1) / 2 + reach) };
-}
-
 async function measure(cell, execPath) {
   const lacks = cell.operation === 'delete' ? NO_DELETE : EVICTS.has(cell.operation) ? NO_EVICTION : NONE;
   const names = subjects.filter((name) => !lacks.has(name));
   const running = [];
-  for (const name of names) running.push(await start(name, execPath));
+  for (const name of names) running.push(await start(SUBJECT, name, execPath));
   const times = new Map(names.map((name) => [name, []]));
   try {
     for (const subject of running) {
@@ -82,8 +60,6 @@ async function measure(cell, execPath) {
   }
   return times;
 }
-
-const ratios = (of, by) => of.map((time, round) => time / by[round]);
 
 async function main() {
   console.log(`${BASE}'s time / the subject's${ttl === undefined ? '' : `; ttl ${ttl}`}`);
@@ -117,7 +93,7 @@ async function compareMemory(version, execPath) {
     console.log(`\nNode ${version}, ${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`);
     const rows = [];
     for (const name of subjects) {
-      const subject = await start(name, execPath);
+      const subject = await start(SUBJECT, name, execPath);
       rows.push({ name, ...(await subject.ask('memory', { size: 1_000_000, keys, ttl })) });
       subject.end();
     }
