@@ -169,3 +169,79 @@ test('changes from inside: while it is walked, and by a callback', () => {
   assert.deepEqual([map.has('x'), map.size, map.stats().size], [false, 5, 5]);
   assert.throws(() => new WeakValueMap([[1, 1]]), { code: 'ERR_PLIMSOLL_VALUE' });
 });
+
+test('values that are collected together are removed in bounded steps, however often collections come', async () => {
+  const { deref } = WeakRef.prototype;
+  let looks = 0;
+  WeakRef.prototype.deref = function () {
+    looks++;
+    return deref.call(this);
+  };
+  try {
+    const kept = {};
+    const map = new WeakValueMap();
+    (() => { for (let i = 0; i < 40_000; i++) map.set(i, { i }); })();
+    map.set('kept', kept);
+    const steps = [];
+    for (let turns = 0; turns < 2000 && map.size > 1; turns++) {
+      looks = 0;
+      await turn();
+      steps.push(looks);
+      if (turns < 20) gc();
+    }
+    assert.deepEqual([...map], [['kept', kept]]);
+    assert.ok(Math.max(...steps) <= 6000, `${Math.max(...steps)} entries in one turn`);
+    assert.equal(map.stats().expirations, 40_000);
+  } finally {
+    WeakRef.prototype.deref = deref;
+  }
+});
+
+test('a value that comes and goes leaves nothing behind', async () => {
+  const map = new WeakValueMap();
+  const value = {};
+  const cycle = async () => {
+    for (let i = 0; i < 100_000; i++) {
+      map.set('key', value);
+      map.delete('key');
+      if (i % 1000 === 0) await turn();
+    }
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  await cycle();
+  const grown = (await cycle()) - (await cycle());
+  assert.ok(Math.abs(grown) < 1_000_000, `${grown} bytes`);
+});
+
+test('iterators left open in every state show what those of a Map show', () => {
+  const value = fc.nat({ max: 3 }).map((v) => ({ v }));
+  const key = fc.nat({ max: 5 });
+  const step = fc.oneof(
+    { weight: 5, arbitrary: fc.tuple(fc.constant('set'), key, value) },
+    { weight: 3, arbitrary: fc.tuple(fc.constant('delete'), key) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('clear')) },
+    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('entries', 'keys', 'values')) },
+    { weight: 6, arbitrary: fc.tuple(fc.constant('next'), fc.nat({ max: 4 })) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('return'), fc.nat({ max: 4 })) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 20, maxLength: 60 }), (steps) => {
+      const [map, model, open] = [new WeakValueMap(), new Map(), []];
+      for (const [what, ...given] of steps) {
+        if (what === 'next') {
+          const pair = open[given[0]];
+          if (pair !== undefined) assert.deepEqual(pair[0].next(), pair[1].next());
+        } else if (what === 'return') {
+          const pair = open.splice(given[0], 1)[0];
+          pair?.[0].return();
+        } else if (what === 'set' || what === 'delete' || what === 'clear') {
+          const [ours, theirs] = [map[what](...given), model[what](...given)];
+          assert.equal(ours === map, theirs === model);
+        } else open.push([map[what](), model[what]()]);
+      }
+      assert.deepEqual([...map], [...model]);
+    }),
+    { numRuns: 300 },
+  );
+});

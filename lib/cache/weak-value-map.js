@@ -2,6 +2,7 @@
 
 const { inspect } = require('node:util');
 const { PlimsollTypeError, quote } = require('../errors.js');
+const { setTimeout } = require('../timers.js');
 const registry = require('./registry.js');
 
 const { SIZE, HITS, MISSES, EXPIRATIONS } = registry;
@@ -16,23 +17,60 @@ function checkOptions(options) {
   return name;
 }
 
+/** Entries that one step of a sweep looks at: well under a millisecond. */
+const STEP = 5000;
+/** Milliseconds between two steps. */
+const PAUSE = 2;
+
 /**
- * An entry of a map. It goes with its map: the registry below, which lives for ever, holds neither.
- *
- * @typedef {{ key: unknown, value: WeakRef<object>, map: WeakValueMap }} Entry
+ * A sweep under way: where it goes on, and whether there was a collection since it began.
+ * @typedef {{ entries: Iterator<[unknown, WeakRef<object>]>, again: boolean }} Sweep
  */
 
-/** One for all maps, since V8 empties one registry in a turn of the event loop. @type {FinalizationRegistry<WeakRef<Entry>>} */
-let collected;
+/** The maps that are being swept. @type {Map<WeakValueMap, Sweep>} */
+const sweeps = new Map();
+let scheduled = false;
+
+/** Set by the class. @type {(map: WeakValueMap) => void} */
+let afterCollection;
+/** Looks at `most` entries and returns how many of these are left; 0 where it must go on. @type {(map: WeakValueMap, most: number) => number} */
+let sweepOne;
+
+/** Its callback runs when a collection has taken the token of a map. @type {FinalizationRegistry<WeakRef<WeakValueMap>>} */
+const collections = new FinalizationRegistry((reference) => {
+  const map = reference.deref();
+  if (map !== undefined) afterCollection(map);
+});
+
+function schedule() {
+  if (scheduled || sweeps.size === 0) return;
+  scheduled = true;
+  setTimeout(step, PAUSE).unref();
+}
+
+function step() {
+  scheduled = false;
+  let left = STEP;
+  for (const map of sweeps.keys()) {
+    left = sweepOne(map, left);
+    if (left === 0) break;
+  }
+  schedule();
+}
 
 /**
  * A Map whose values the collector may take: an entry goes soon after its value. Keys are held as
  * long as their entries are.
+ *
+ * V8 runs the callbacks of a FinalizationRegistry for all values of a collection in one turn, and keeps 80 bytes and more
+ * for each. Instead, one token for each map tells that a collection has taken place; then its entries are looked at in steps.
  */
 class WeakValueMap {
-  /** @type {Map<unknown, Entry>} */
+  /** @type {Map<unknown, WeakRef<object>>} */
   #entries = new Map();
   #record;
+  /** Whether a token waits for the next collection. */
+  #armed = false;
 
   constructor(entries = undefined, options = {}) {
     this.#record = registry.open(this, 'WeakValueMap', checkOptions(options), WeakValueMap);
@@ -58,28 +96,20 @@ class WeakValueMap {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
       throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `the values of a WeakValueMap must be objects or functions, which can be collected, not ${quote(value)}.`);
     }
-    const old = this.#entries.get(key);
-    if (old !== undefined) {
-      if (old.value.deref() === value) return this;
-      collected.unregister(old);
-    }
-    const entry = { key, value: new WeakRef(value), map: this };
-    this.#entries.set(key, entry);
+    if (this.#peek(key) === value) return this;
+    this.#entries.set(key, new WeakRef(value));
     this.#record[SIZE] = this.#entries.size;
-    collected.register(value, new WeakRef(entry), entry);
+    this.#arm();
     return this;
   }
 
   delete(key) {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return false;
-    this.#remove(entry);
-    collected.unregister(entry);
-    return entry.value.deref() !== undefined;
+    const alive = this.#peek(key) !== undefined;
+    if (this.#entries.delete(key)) this.#record[SIZE] = this.#entries.size;
+    return alive;
   }
 
   clear() {
-    for (const entry of this.#entries.values()) collected.unregister(entry);
     this.#entries.clear();
     this.#record[SIZE] = 0;
   }
@@ -111,7 +141,7 @@ class WeakValueMap {
 
   /** The entries whose values are alive, in insertion order, live as a Map's. */
   *entries() {
-    for (const { key, value: reference } of this.#entries.values()) {
+    for (const [key, reference] of this.#entries) {
       const value = reference.deref();
       if (value !== undefined) yield [key, value];
     }
@@ -130,26 +160,48 @@ class WeakValueMap {
   }
 
   #peek(key) {
-    return this.#entries.get(key)?.value.deref();
+    return this.#entries.get(key)?.deref();
   }
 
-  #remove({ key }) {
-    this.#entries.delete(key);
+  /** An empty map waits for no collection. */
+  #arm() {
+    if (this.#armed) return;
+    this.#armed = true;
+    collections.register({}, new WeakRef(this));
+  }
+
+  /** Values may be gone. A sweep that is under way goes on, and another follows: it has passed over some of them. */
+  #afterCollection() {
+    this.#armed = false;
+    if (this.#entries.size === 0) return;
+    this.#arm();
+    const sweep = sweeps.get(this);
+    if (sweep === undefined) sweeps.set(this, { entries: this.#entries.entries(), again: false });
+    else sweep.again = true;
+    schedule();
+  }
+
+  #sweep(most) {
+    const sweep = sweeps.get(this);
+    let left = most;
+    for (; left > 0; left--) {
+      const { value: entry, done } = sweep.entries.next();
+      if (done) {
+        sweeps.delete(this);
+        if (sweep.again) sweeps.set(this, { entries: this.#entries.entries(), again: false });
+        break;
+      }
+      if (entry[1].deref() !== undefined) continue;
+      this.#entries.delete(entry[0]);
+      this.#record[EXPIRATIONS]++;
+    }
     this.#record[SIZE] = this.#entries.size;
-  }
-
-  /** The value of an entry is gone. By then the key may have another. */
-  #sweep(entry) {
-    if (this.#entries.get(entry.key) !== entry) return;
-    this.#remove(entry);
-    this.#record[EXPIRATIONS]++;
+    return left;
   }
 
   static {
-    collected = new FinalizationRegistry((reference) => {
-      const entry = reference.deref();
-      entry?.map.#sweep(entry);
-    });
+    afterCollection = (map) => map.#afterCollection();
+    sweepOne = (map, most) => map.#sweep(most);
   }
 
   get [Symbol.toStringTag]() {
