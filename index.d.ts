@@ -89,8 +89,9 @@ export class RingBuffer<T = any> implements Iterable<T> {
   push(value: T): number;
   /** As Array's: negative indices count from the newest. */
   at(index: number): T | undefined;
-  /** As Array's: a plain array. */
+  /** As Array's: a plain array. The cost is that of the result. */
   slice(start?: number, end?: number): T[];
+  /** An iteration that is under way ends. */
   clear(): void;
   /** Oldest first; sees what is pushed meanwhile, passes over what is dropped meanwhile. */
   values(): IterableIterator<T>;
@@ -107,8 +108,8 @@ export class RingBuffer<T = any> implements Iterable<T> {
 }
 
 /**
- * A Map whose values the collector may take; an entry goes soon after its value. A value that cannot be collected
- * (a primitive) throws a TypeError with code ERR_PLIMSOLL_VALUE.
+ * A Map whose values the collector may take; an entry goes soon after its value, in small steps. A value that cannot be
+ * collected (a primitive) throws a TypeError with code ERR_PLIMSOLL_VALUE.
  */
 export class WeakValueMap<K = any, V extends object = any> implements Iterable<[K, V]> {
   /** `name`: what it is called in `tracked()` and in reports; default its place of construction. */
@@ -373,7 +374,7 @@ export class SharedCache {
   readonly maxBytes: number;
   /** Entries held, expired ones that were not yet removed included. */
   readonly size: number;
-  /** The value's bytes (of a string, its UTF-8) as a Buffer of the caller's own. */
+  /** The value's bytes (of a string, its UTF-8) as a Buffer with an ArrayBuffer of its own: it may be transferred. */
   get(key: string): Buffer | undefined;
   /** Copies the value to `offset` (default 0) of the view and returns its length. One that is longer than the room there is not copied. */
   getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
@@ -382,15 +383,20 @@ export class SharedCache {
   getJSON<T = any>(key: string): T | undefined;
   /** What `setValue` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
   getValue<T = any>(key: string): T | undefined;
-  /** False where the entry is larger than `maxBytes`: it is not kept, nor is the one that was there. `options.ttl`: milliseconds for this entry alone. */
+  /**
+   * False where the entry is larger than `maxBytes`: it is not kept, nor is the one that was there. `options.ttl`: milliseconds
+   * for this entry alone. A value that needs the room of more than 10,000 entries evicts whole parts of the store after these.
+   * A view whose memory was transferred throws a TypeError with code ERR_PLIMSOLL_VALUE.
+   */
   set(key: string, value: string | NodeJS.ArrayBufferView, options?: { ttl?: number }): boolean;
   /** As JSON text, the quickest for small objects. */
   setJSON(key: string, value: unknown, options?: { ttl?: number }): boolean;
-  /** By `v8.serialize`: Map, Set, Date, Buffer, cycles. */
+  /** By `v8.serialize`: Map, Set, Date, Buffer, cycles. Views that are read back share no memory. */
   setValue(key: string, value: unknown, options?: { ttl?: number }): boolean;
   /** Whether there is a value, leaving no trace. */
   has(key: string): boolean;
   delete(key: string): boolean;
+  /** Removes all entries at once. Their memory goes back to the system in the background. */
   clear(): void;
   /**
    * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for the
@@ -405,7 +411,7 @@ export class SharedCache {
   getOrCompute(key: string, compute: (key: string) => string | Promise<string>, options: { ttl?: number; timeout?: number; as: 'string' }): Promise<string>;
   /** 'json': kept as `setJSON` does, 'value': as `setValue` does. Each caller gets a copy of its own. */
   getOrCompute<T>(key: string, compute: (key: string) => T | Promise<T>, options: { ttl?: number; timeout?: number; as: 'json' | 'value' }): Promise<T>;
-  /** The live keys, in no order. What other threads do meanwhile may or may not show. */
+  /** The live keys, in no order. A key that is set or removed meanwhile may or may not show; none shows twice. */
   keys(): IterableIterator<string>;
   /** Removes what has expired, and returns how many entries that were. It also happens in the background. */
   purgeExpired(): number;

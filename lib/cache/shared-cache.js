@@ -4,12 +4,12 @@ const v8 = require('node:v8');
 const { requireNative, disabled } = require('../native.js');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 const registry = require('./registry.js');
-const { Computations } = require('./shared-computations.js');
+const { Computations, now } = require('./shared-computations.js');
 
 const KNOWN = new Set(['maxBytes', 'ttl', 'policy', 'clock']);
 const FORMS = new Set(['buffer', 'string', 'json', 'value']);
-/** Small values are copied into slabs, as Node's own Buffer.from does: an allocation for each would cost more than the copy. */
-const SLAB = 8192;
+/** Values up to here are read in one call, without asking for their length first. */
+const SCRATCH = 8192;
 /** What a timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
 /** The store's own ttl, where a number is expected. */
@@ -18,8 +18,20 @@ const STORE_TTL = -1;
 /** The native side of each cache that this isolate opened; it lives as long as the isolate. */
 const opened = new Map();
 
-let slab = Buffer.allocUnsafeSlow(SLAB);
-let slabUsed = 0;
+/** Where values are read. It never leaves this file. */
+const scratch = Buffer.allocUnsafeSlow(SCRATCH);
+
+/** A copy of elements in an ArrayBuffer of its own: transferred, detached or read past its end, it shows nothing else. */
+const copy = Function.prototype.call.bind(Object.getPrototypeOf(Uint8Array.prototype).slice);
+
+/** What v8.deserialize gives, but no two views share memory: v8's own are parts of the serialized bytes. */
+class Values extends v8.DefaultDeserializer {
+  _readHostObject() {
+    const view = super._readHostObject();
+    if (!(view instanceof DataView)) return copy(view);
+    return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+  }
+}
 
 function checkOptions(options) {
   if (options === undefined) return {};
@@ -58,8 +70,8 @@ function checkTimeout(timeout = Infinity) {
   return timeout;
 }
 
-function ttlOf(options) {
-  return options?.ttl === undefined ? STORE_TTL : checkTtl(options.ttl);
+function ttlOf(ttl) {
+  return ttl === undefined ? STORE_TTL : checkTtl(ttl);
 }
 
 function open(name, { maxBytes, ttl, policy }) {
@@ -108,29 +120,18 @@ class SharedCache {
 
   get(key) {
     if (this.#clock !== undefined) this.#tick();
-    const length = this.#native.read(key, slab, slabUsed);
+    const length = this.#native.read(key, scratch, 0);
     if (length < 0) return undefined;
-    if (length <= SLAB - slabUsed) {
-      const value = slab.subarray(slabUsed, slabUsed + length);
-      slabUsed = (slabUsed + length + 7) & ~7; // aligned, for who makes a Float64Array of it
-      return value;
-    }
-    return this.#getApart(key, length);
+    return length <= SCRATCH ? copy(scratch, 0, length) : this.#getLarge(key, length);
   }
 
-  /** A value for which the slab has no room: in a new slab, or in memory of its own where it is large. */
-  #getApart(key, length) {
-    if (length <= SLAB / 4) {
-      slab = Buffer.allocUnsafeSlow(SLAB);
-      slabUsed = 0;
-      return this.get(key);
-    }
+  #getLarge(key, length) {
     for (;;) {
       const value = Buffer.allocUnsafeSlow(length);
-      const now = this.#native.read(key, value, 0);
-      if (now < 0) return undefined;
-      if (now <= length) return now === length ? value : value.subarray(0, now);
-      length = now; // another thread has put a larger one
+      const read = this.#native.read(key, value, 0);
+      if (read < 0) return undefined;
+      if (read <= length) return read === length ? value : copy(value, 0, read);
+      length = read; // another thread has put a larger one
     }
   }
 
@@ -154,14 +155,19 @@ class SharedCache {
   }
 
   getValue(key) {
-    const bytes = this.get(key);
+    if (this.#clock !== undefined) this.#tick();
+    const length = this.#native.read(key, scratch, 0);
+    if (length < 0) return undefined;
+    const bytes = length <= SCRATCH ? scratch.subarray(0, length) : this.#getLarge(key, length);
     return bytes === undefined ? undefined : this.#decode('value', bytes, key);
   }
 
   set(key, value, options) {
     if (this.#clock !== undefined) this.#tick();
-    const ttl = options === undefined ? STORE_TTL : ttlOf(options);
-    return typeof value === 'string' ? this.#native.setText(key, value, ttl) : this.#native.setBytes(key, value, ttl);
+    const ttl = options === undefined ? STORE_TTL : ttlOf(options?.ttl);
+    if (typeof value === 'string') return this.#native.setText(key, value, ttl);
+    checkAttached(value);
+    return this.#native.setBytes(key, value, ttl);
   }
 
   setJSON(key, value, options) {
@@ -202,16 +208,24 @@ class SharedCache {
 
   async getOrCompute(key, compute, options) {
     if (typeof compute !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `getOrCompute needs a function that computes the value, not ${quote(compute)}.`);
-    const form = options?.as ?? 'buffer';
+    const { as: form = 'buffer', ttl, timeout } = options ?? {};
     if (!FORMS.has(form)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `as must be one of ${[...FORMS].join(', ')}, not ${quote(form)}.`);
-    const ttl = ttlOf(options);
-    const timeout = checkTimeout(options?.timeout);
+    const [life, wait] = [ttlOf(ttl), checkTimeout(timeout)];
     const held = form === 'string' || form === 'json' ? this.getString(key) : this.get(key);
     if (held !== undefined) return form === 'buffer' ? held : this.#decode(form, held, key);
-    const computed = await this.#computations.run(key, async () => toBytes(encode(form, await compute(key))), ttl, timeout);
-    // Each caller gets a value of its own: those who waited in this isolate were given the same bytes.
-    if (form === 'buffer') return Buffer.from(computed);
+    const end = wait === Infinity ? Infinity : now() + wait;
+    const toStore = (value) => this.#toStore(form, value);
+    let computed = null;
+    while (computed === null) computed = await this.#computations.join(key, () => compute(key), toStore, life, wait, end);
+    // Those who waited in this isolate were given the same bytes.
+    if (form === 'buffer') return copy(computed);
     return this.#decode(form, form === 'value' ? computed : computed.toString(), key);
+  }
+
+  #toStore(form, value) {
+    const bytes = toBytes(encode(form, value));
+    if (this.#clock !== undefined) this.#tick(); // the entry's time begins when it is there
+    return bytes;
   }
 
   stats() {
@@ -219,13 +233,15 @@ class SharedCache {
   }
 
   #tick() {
-    this.#native.setClock(this.#clock());
+    const time = (0, this.#clock)();
+    if (typeof time !== 'number' || Number.isNaN(time)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must return a number of milliseconds, not ${quote(time)}.`);
+    this.#native.setClock(time);
   }
 
   #decode(form, held, key) {
     try {
       if (form === 'json') return JSON.parse(held);
-      return form === 'value' ? v8.deserialize(held) : held;
+      return form === 'value' ? deserialize(held) : held;
     } catch (error) {
       throw new PlimsollError('ERR_PLIMSOLL_VALUE', `what the SharedCache ${quote(this.#name)} holds under ${quote(key)} is not ${form === 'json' ? 'JSON' : 'from setValue'}; read it as it was written.`, {
         cause: error,
@@ -250,9 +266,29 @@ function encode(form, value) {
   return text;
 }
 
+function deserialize(bytes) {
+  const values = new Values(bytes);
+  values.readHeader();
+  return values.readValue();
+}
+
+/** An empty view is a value; a view whose memory was transferred is a mistake. */
+function checkAttached(value) {
+  if (!ArrayBuffer.isView(value)) return;
+  try {
+    if (value.byteLength === 0) new Uint8Array(value.buffer); // either throws where there is no memory
+  } catch (cause) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', 'the memory of the given view was transferred or detached: copy it before.', { cause });
+  }
+}
+
+/** A copy: the bytes given may change before all who wait have read them. */
 function toBytes(value) {
   if (typeof value === 'string') return Buffer.from(value);
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (ArrayBuffer.isView(value)) {
+    checkAttached(value);
+    return copy(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+  }
   throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `what is computed must be a string, a Buffer or a view, not ${quote(value)}; as: 'json' or 'value' takes others.`);
 }
 

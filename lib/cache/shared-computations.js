@@ -1,18 +1,16 @@
 'use strict';
-// Computations that are made once for all threads of the process. Who leads one announces its end over a BroadcastChannel
-// where others wait; these also look by themselves now and then, since a thread that dies announces nothing.
+// Computations that run once for all threads of the process. The native side tells an isolate which of the computations it
+// waits for have ended, however many, in one call on its event loop. The end of a thread ends what it computes.
 
 const v8 = require('node:v8');
-const { BroadcastChannel } = require('node:worker_threads');
 const { PlimsollError, quote } = require('../errors.js');
+const { inRootContext } = require('../root-context.js');
 
-/** Not those of a test's fake timers: who waits for another thread waits for real. */
-const { setInterval, clearInterval, setTimeout, clearTimeout, performance } = globalThis;
+/** Not those of a test's fake timers: waiting for another thread takes real time. */
+const { setTimeout, clearTimeout, performance } = globalThis;
 const now = performance.now.bind(performance);
-/** Milliseconds until the death of a thread that others wait for is noticed, at most. */
-const LOOK = 50;
 
-/** How a computation ended, for `finish`. */
+/** How a computation ended: for `finish`, and from `ended`. */
 const VALUE = 0;
 const FAILED = 1;
 const ABANDONED = 2;
@@ -20,74 +18,136 @@ const ABANDONED = 2;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * A computation under way, as one who waits for it sees it: its bytes, null where it was abandoned and the next is to make
- * it; and what to do where the wait is given up.
- * @typedef {{ bytes: Promise<Buffer | null>, leave: () => void }} Pending
+ * A computation that callers of this isolate wait for: its bytes, null where it was abandoned and the callers join the next one;
+ * what settles it, with an outcome as the native side has it; and what a caller calls that gives up.
+ * @typedef {{ bytes: Promise<Buffer | null>, resolve: (bytes: Buffer | null) => void, reject: (error: unknown) => void, leave: () => void, callers: number }} Pending
  */
+
+/** @returns {Pending} */
+function pend() {
+  const pending = /** @type {Pending} */ ({ bytes: null, resolve: null, reject: null, leave: null, callers: 0 });
+  pending.bytes = new Promise((resolve, reject) => {
+    pending.resolve = resolve;
+    pending.reject = reject;
+  });
+  return pending;
+}
 
 class Computations {
   #name;
   #native;
-  #channelName;
-  /** Number of a computation that this isolate makes -> the promise of its bytes. @type {Map<number, Promise<Buffer | null>>} */
+  /** By number, what this isolate computes. @type {Map<number, Pending>} */
   #led = new Map();
-  /** Number of a computation of another thread -> who waits for it. */
-  #waiting = new Map();
-  #channel = null;
-  #timer = null;
+  /** By number, what this isolate waits for that another thread computes. @type {Map<number, Pending>} */
+  #followed = new Map();
+  #listens = false;
 
   constructor(name, native) {
     this.#name = name;
     this.#native = native;
-    this.#channelName = `plimsoll:shared-cache:${name}`;
   }
 
-  /** The bytes that `compute` gives, here or in another thread, within `timeout` ms. */
-  async run(key, compute, ttl, timeout) {
-    const end = now() + timeout;
+  /**
+   * Joins the computation of a key, or begins it: its bytes as `encode` gives them for what `compute` gives, here or in another
+   * thread. Null where it was abandoned: the caller joins again, until `end`.
+   * @returns {Promise<Buffer | null> | Buffer}
+   */
+  join(key, compute, encode, ttl, timeout, end) {
     for (;;) {
       const number = this.#native.join(key);
-      if (number === 0) {
-        const held = this.#read(key);
-        if (held !== undefined) return held;
-        continue;
+      if (number !== 0) {
+        const pending = number > 0 ? this.#lead(number, compute, encode, ttl) : this.#follow(-number, key);
+        return timeout === Infinity ? pending.bytes : this.#within(end - now(), pending, key, timeout);
       }
-      const pending = number > 0 ? this.#own(number, compute, ttl) : this.#others(-number, key);
-      const bytes = await this.#within(end - now(), pending, key, timeout);
-      if (bytes !== null) return bytes;
+      const held = this.#read(key);
+      if (held !== undefined) return held;
     }
   }
 
-  /** What this isolate computes: who finds it under way waits, or else leads. @returns {Pending} */
-  #own(number, compute, ttl) {
+  /** What this isolate computes: the first caller computes, the others wait and leave only themselves. */
+  #lead(number, compute, encode, ttl) {
     const led = this.#led.get(number);
-    if (led !== undefined) return { bytes: led, leave: () => {} };
-    let leave;
-    const left = new Promise((resolve) => {
-      leave = () => {
-        this.#finish(number, EMPTY, ABANDONED, ttl);
-        resolve(null);
-      };
-    });
-    const bytes = Promise.race([this.#compute(number, compute, ttl), left]).finally(() => this.#led.delete(number));
-    this.#led.set(number, bytes);
-    return { bytes, leave };
+    if (led !== undefined) return { bytes: led.bytes, leave: () => {} };
+    const pending = pend();
+    pending.leave = () => this.#finish(number, EMPTY, ABANDONED, ttl) && pending.resolve(null);
+    this.#led.set(number, pending);
+    this.#compute(number, compute, encode, ttl, pending);
+    return pending;
   }
 
-  /** What another thread computes. @returns {Pending} */
-  #others(number, key) {
-    const bytes = this.#wait(number).then((outcome) => outcome && this.#result(outcome, key));
-    return { bytes, leave: () => this.#leave(number) };
+  async #compute(number, compute, encode, ttl, pending) {
+    let bytes;
+    try {
+      bytes = encode(await compute());
+    } catch (error) {
+      this.#finish(number, encodeError(error), FAILED, ttl);
+      pending.reject(error);
+      return;
+    }
+    this.#finish(number, bytes, VALUE, ttl);
+    pending.resolve(bytes);
   }
 
-  /** @param {Pending} pending */
+  /** Only the first end of a computation counts. */
+  #finish(number, bytes, how, ttl) {
+    if (!this.#led.delete(number)) return false;
+    this.#native.finish(number, bytes, how, ttl);
+    return true;
+  }
+
+  /** What another thread computes. */
+  #follow(number, key) {
+    const pending = this.#followed.get(number) ?? this.#begin(number, key);
+    pending.callers++;
+    return pending;
+  }
+
+  #begin(number, key) {
+    if (!this.#listens) this.#listen();
+    const pending = pend();
+    const { reject } = pending;
+    pending.reject = (bytes) => reject(this.#failure(key, bytes));
+    pending.leave = () => this.#leave(number, pending);
+    if (this.#followed.size === 0) this.#native.hold(true);
+    this.#followed.set(number, pending);
+    return pending;
+  }
+
+  /** A method of its own: the callback lives as long as the isolate, and must not keep the variables of a request. */
+  #listen() {
+    inRootContext(() => this.#native.listen(() => this.#collect()));
+    this.#listens = true;
+  }
+
+  /** Settles what has ended since the last call: the cost is that of what has ended. */
+  #collect() {
+    const ended = this.#native.ended();
+    for (let at = 0; at < ended.length; at += 3) {
+      const pending = this.#followed.get(ended[at]);
+      this.#forget(ended[at]);
+      if (ended[at + 1] === FAILED) pending?.reject(ended[at + 2]);
+      else pending?.resolve(ended[at + 1] === VALUE ? ended[at + 2] : null);
+    }
+  }
+
+  #leave(number, pending) {
+    if (--pending.callers > 0 || this.#followed.get(number) !== pending) return;
+    this.#native.leave(number);
+    this.#forget(number);
+  }
+
+  /** The event loop is kept alive only while a caller waits. */
+  #forget(number) {
+    if (this.#followed.delete(number) && this.#followed.size === 0) this.#native.hold(false);
+  }
+
+  /** @param {Pick<Pending, 'bytes' | 'leave'>} pending */
   async #within(ms, pending, key, timeout) {
-    if (ms === Infinity) return pending.bytes;
     let timer;
     const late = new Promise((resolve, reject) => {
       timer = setTimeout(() => {
-        pending.leave();
         reject(new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${quote(key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`));
+        pending.leave(); // after it: for this caller the timeout comes first
       }, ms);
     });
     try {
@@ -97,30 +157,8 @@ class Computations {
     }
   }
 
-  async #compute(number, compute, ttl) {
-    let bytes;
-    try {
-      bytes = await compute();
-    } catch (error) {
-      this.#finish(number, encodeError(error), FAILED, ttl);
-      throw error;
-    }
-    this.#finish(number, bytes, VALUE, ttl);
-    return bytes;
-  }
-
-  /** Only the first end of a computation counts. */
-  #finish(number, bytes, how, ttl) {
-    if (!this.#native.finish(number, bytes, how, ttl)) return;
-    const channel = new BroadcastChannel(this.#channelName);
-    channel.postMessage(null);
-    channel.close();
-  }
-
-  #result(outcome, key) {
-    const bytes = outcome.subarray(1);
-    if (outcome[0] === VALUE) return bytes;
-    throw new PlimsollError('ERR_PLIMSOLL_COMPUTE', `another thread failed to compute ${quote(key)} for the SharedCache ${quote(this.#name)}; see the cause.`, {
+  #failure(key, bytes) {
+    return new PlimsollError('ERR_PLIMSOLL_COMPUTE', `another thread failed to compute ${quote(key)} for the SharedCache ${quote(this.#name)}; see the cause.`, {
       cause: v8.deserialize(bytes),
     });
   }
@@ -135,42 +173,6 @@ class Computations {
     }
     return undefined;
   }
-
-  #wait(number) {
-    return new Promise((resolve) => {
-      this.#waiting.set(number, resolve);
-      if (this.#channel === null) {
-        this.#channel = new BroadcastChannel(this.#channelName);
-        this.#channel.addEventListener('message', () => this.#look());
-        this.#timer = setInterval(() => this.#look(), LOOK);
-      }
-      this.#look(); // it may have ended before the channel was open
-    });
-  }
-
-  #look() {
-    for (const [number, resolve] of this.#waiting) {
-      const outcome = this.#native.poll(number);
-      if (outcome === undefined) continue;
-      this.#waiting.delete(number);
-      resolve(outcome);
-    }
-    this.#rest();
-  }
-
-  #leave(number) {
-    this.#waiting.delete(number);
-    this.#native.leave(number);
-    this.#rest();
-  }
-
-  /** Where nobody waits any more, nothing is listened to. */
-  #rest() {
-    if (this.#waiting.size > 0 || this.#channel === null) return;
-    this.#channel.close();
-    this.#channel = null;
-    clearInterval(this.#timer);
-  }
 }
 
 /** An error for other threads: as it is where it can be cloned, or else its text. */
@@ -178,8 +180,17 @@ function encodeError(error) {
   try {
     return v8.serialize(error);
   } catch {
-    return v8.serialize(new Error(String(error)));
+    return v8.serialize(new Error(textOf(error)));
   }
 }
 
-module.exports = { Computations };
+/** The text of anything that was thrown: its own `toString` may throw too. */
+function textOf(error) {
+  try {
+    return String(error);
+  } catch {
+    return 'an error without a text';
+  }
+}
+
+module.exports = { Computations, now };

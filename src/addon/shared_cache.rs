@@ -3,28 +3,26 @@
 //! [`shared_cache`] gives JS an object of functions, each of which carries a pointer to this isolate's [`Handle`]. While a
 //! shard is locked nothing but copying happens: no Node-API call, so no collection and no termination of the thread.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::Object;
 use napi::{Env, JsValue, sys};
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
-use crate::cache::shared::lease::{Lease, Outcome};
+use crate::cache::shared::lease::{Outcome, Part};
+use crate::cache::shared::participant::Participant;
 use crate::cache::shared::policy::Policy;
 use crate::cache::shared::registry::{self, OpenError};
-use crate::cache::shared::store::{Joined, Options, Store};
+use crate::cache::shared::store::{Options, Store};
 use crate::cache::shared::text;
-use crate::sampler::thread::{JobHandle, schedule};
 
-/// How often expired entries are removed that nobody asks for.
-const SWEEP: Duration = Duration::from_secs(1);
+mod tidy;
+
 /// Keys up to here are read without an allocation.
 const SHORT_KEY: usize = 256;
 /// Scratch memory beyond this is not kept.
@@ -36,23 +34,9 @@ const MISS: f64 = -1.0;
 struct Handle {
     store: Arc<Store>,
     scratch: RefCell<Vec<u8>>,
-    leases: RefCell<Leases>,
-}
-
-/// The computations that this isolate takes part in, by number.
-#[derive(Default)]
-struct Leases {
-    last: u32,
-    led: HashMap<u32, (Vec<u8>, Arc<Lease>)>,
-    followed: HashMap<u32, Arc<Lease>>,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        for (key, lease) in self.leases.get_mut().led.values() {
-            self.store.finish(key, lease, Outcome::Abandoned, None);
-        }
-    }
+    participant: RefCell<Participant>,
+    /// Calls `collect` of the computations on the event loop; null until the isolate first waits for another.
+    waker: Cell<sys::napi_threadsafe_function>,
 }
 
 /// Opens the shared cache of that name for this isolate, once. Without `max_bytes` it must exist. `ttl` Infinity: for ever.
@@ -65,9 +49,15 @@ pub fn shared_cache(
     lru: bool,
 ) -> Result<Object<'_>> {
     let store = open(&name, max_bytes, ttl, lru)?;
-    sweep()?;
-    let handle =
-        Box::new(Handle { store, scratch: RefCell::default(), leases: RefCell::default() });
+    tidy::start().map_err(|reason| {
+        error("ERR_PLIMSOLL_NATIVE", format!("no thread could be started: {reason}"))
+    })?;
+    let handle = Box::new(Handle {
+        participant: RefCell::new(Participant::new(Arc::clone(&store))),
+        store,
+        scratch: RefCell::default(),
+        waker: Cell::new(ptr::null_mut()),
+    });
     let mut object = Object::new(env).map_err(native)?;
     object.set("maxBytes", handle.store.options().max_bytes as f64).map_err(native)?;
     let data = Box::into_raw(handle);
@@ -138,28 +128,6 @@ fn refuse(name: &str, reason: OpenError) -> Error {
     }
 }
 
-/// Starts the job that removes expired entries, once for the process. It also keeps this library loaded when the worker
-/// thread that loaded it ends: the stores are in its memory.
-fn sweep() -> Result<()> {
-    static JOB: OnceLock<JobHandle> = OnceLock::new();
-    if JOB.get().is_none() {
-        let job = schedule(
-            SWEEP,
-            Box::new(|_| {
-                for (_, store) in registry::stores() {
-                    store.purge();
-                }
-                std::ops::ControlFlow::Continue(())
-            }),
-        );
-        let job = job.map_err(|reason| {
-            error("ERR_PLIMSOLL_NATIVE", format!("no thread could be started: {reason}"))
-        })?;
-        let _ = JOB.set(job); // a second one, of two threads at once, ends here
-    }
-    Ok(())
-}
-
 fn milliseconds(ttl: f64) -> u64 {
     ttl.ceil() as u64
 }
@@ -180,7 +148,7 @@ macro_rules! raw {
 }
 
 /// What JS sees of a handle; `lib/cache/shared-cache.js` is its only user.
-const FUNCTIONS: [(&CStr, Raw); 15] = [
+const FUNCTIONS: [(&CStr, Raw); 17] = [
     // read(key, view, offset): the value's length, or -1. It is copied, and counts as a hit, where there is room for it.
     (c"read", raw!(read)),
     // text(key): the value as a string, or undefined
@@ -194,6 +162,7 @@ const FUNCTIONS: [(&CStr, Raw); 15] = [
         c"clear",
         raw!(|call| {
             call.handle.store.clear();
+            tidy::soon(&call.handle.store);
             call.undefined()
         }),
     ),
@@ -212,16 +181,20 @@ const FUNCTIONS: [(&CStr, Raw); 15] = [
     // join(key): 0 where there is a value, the number of a computation of this isolate, which is to be made if it is new, or
     // minus the number of another's to wait for
     (c"join", raw!(join)),
-    // finish(number, view, how, ttl): 0 with this value, 1 with this error, 2 not at all; whether others wait
+    // finish(number, view, how, ttl): 0 with this value, 1 with this error, 2 not at all
     (c"finish", raw!(finish)),
-    // poll(number): undefined while it is under way, null where it was abandoned, or else bytes: 0 and the value, 1 and the error
-    (c"poll", raw!(poll)),
+    // listen(callback): is called when computations of others have ended; once
+    (c"listen", raw!(listen)),
+    // hold(boolean): whether waiting for the callback keeps the event loop alive
+    (c"hold", raw!(hold)),
+    // ended(): an array of a number, how it ended and the bytes for each that has
+    (c"ended", raw!(ended)),
     // leave(number): a computation of another's is not waited for any more
     (
         c"leave",
         raw!(|call| {
             let number = call.float(0)? as u32;
-            call.handle.leases.borrow_mut().followed.remove(&number);
+            call.handle.participant.borrow_mut().leave(number);
             call.undefined()
         }),
     ),
@@ -447,7 +420,9 @@ impl Call<'_> {
 
 fn set(call: Call<'_>, value: &[u8]) -> Value {
     let ttl = call.ttl(2)?;
-    call.with_key(|key| call.boolean(call.handle.store.set(key, value, ttl)))?
+    let kept = call.with_key(|key| call.handle.store.set(key, value, ttl))?;
+    tidy::soon(&call.handle.store);
+    call.boolean(kept)
 }
 
 fn read(call: Call<'_>) -> Value {
@@ -531,26 +506,12 @@ fn keys(call: Call<'_>) -> Value {
 }
 
 fn join(call: Call<'_>) -> Value {
-    let (key, joined) = call.with_key(|key| (key.to_vec(), call.handle.store.join(key)))?;
-    let mut leases = call.handle.leases.borrow_mut();
-    leases.last = leases.last.wrapping_add(1).max(1);
-    let number = leases.last;
-    match joined {
-        Joined::Present => call.number(0.0),
-        Joined::Lead(lease) => {
-            leases.led.insert(number, (key, lease));
-            call.number(f64::from(number))
-        }
-        Joined::Follow(lease) => {
-            if let Some((&own, _)) =
-                leases.led.iter().find(|(_, (_, led))| Arc::ptr_eq(led, &lease))
-            {
-                return call.number(f64::from(own));
-            }
-            leases.followed.insert(number, lease);
-            call.number(-f64::from(number))
-        }
-    }
+    let part = call.with_key(|key| call.handle.participant.borrow_mut().join(key))?;
+    call.number(match part {
+        None => 0.0,
+        Some(Part::Leads(number)) => f64::from(number),
+        Some(Part::Follows(number)) => -f64::from(number),
+    })
 }
 
 fn finish(call: Call<'_>) -> Value {
@@ -562,27 +523,110 @@ fn finish(call: Call<'_>) -> Value {
         _ => Outcome::Abandoned,
     };
     let ttl = call.ttl(3)?;
-    let led = call.handle.leases.borrow_mut().led.remove(&number);
-    call.boolean(
-        led.is_some_and(|(key, lease)| call.handle.store.finish(&key, &lease, outcome, ttl)),
-    )
+    call.handle.participant.borrow_mut().finish(number, outcome, ttl);
+    tidy::soon(&call.handle.store);
+    call.undefined()
 }
 
-fn poll(call: Call<'_>) -> Value {
-    let number = call.float(0)? as u32;
-    let mut leases = call.handle.leases.borrow_mut();
-    let outcome =
-        leases.followed.get(&number).map_or(Some(Outcome::Abandoned), |lease| lease.outcome());
-    let Some(outcome) = outcome else { return call.undefined() };
-    leases.followed.remove(&number);
-    match outcome {
-        Outcome::Value(bytes) => call.buffer(&[&[0], &*bytes].concat()),
-        Outcome::Failed(bytes) => call.buffer(&[&[1], &*bytes].concat()),
-        Outcome::Abandoned => {
-            let mut value = ptr::null_mut();
-            // SAFETY: the environment is the one that calls us.
-            check(unsafe { sys::napi_get_null(call.env, &raw mut value) })?;
-            Ok(value)
+/// The outcomes as `finish` was given them, each as three elements.
+fn ended(call: Call<'_>) -> Value {
+    let ended = call.handle.participant.borrow_mut().ended();
+    let mut array = ptr::null_mut();
+    // SAFETY: the environment is the one that calls us; so below.
+    check(unsafe {
+        sys::napi_create_array_with_length(call.env, ended.len() * 3, &raw mut array)
+    })?;
+    for (at, (number, outcome)) in ended.iter().enumerate() {
+        let (how, bytes) = match outcome {
+            Outcome::Value(bytes) => (0.0, call.buffer(bytes)?),
+            Outcome::Failed(bytes) => (1.0, call.buffer(bytes)?),
+            Outcome::Abandoned => (2.0, call.undefined()?),
+        };
+        let elements = [call.number(f64::from(*number))?, call.number(how)?, bytes];
+        for (offset, element) in elements.into_iter().enumerate() {
+            // SAFETY: both are values of this environment and scope.
+            check(unsafe {
+                sys::napi_set_element(call.env, array, (at * 3 + offset) as u32, element)
+            })?;
         }
     }
+    Ok(array)
+}
+
+/// A function of the environment that any thread may ask for.
+struct Waker(sys::napi_threadsafe_function);
+
+// SAFETY: Node-API allows calls of a thread-safe function from every thread.
+unsafe impl Send for Waker {}
+
+impl Waker {
+    fn wake(&self) {
+        // SAFETY: the function is alive: `silence` takes this out of the mailbox, whose lock is held here, before Node ends it.
+        // A full or closing queue loses nothing: the mailbox keeps what has ended.
+        let _ = unsafe {
+            sys::napi_call_threadsafe_function(
+                self.0,
+                ptr::null_mut(),
+                sys::ThreadsafeFunctionCallMode::nonblocking,
+            )
+        };
+    }
+}
+
+fn listen(call: Call<'_>) -> Value {
+    let (mut name, mut waker) = (ptr::null_mut(), ptr::null_mut());
+    let label = c"plimsoll:shared-cache";
+    // SAFETY: the text is NUL-terminated, which -1 stands for; the environment is the one that calls us, so below.
+    check(unsafe { sys::napi_create_string_utf8(call.env, label.as_ptr(), -1, &raw mut name) })?;
+    // SAFETY: the first argument is checked by Node to be a function; no finalizer and no context are given.
+    check(unsafe {
+        sys::napi_create_threadsafe_function(
+            call.env,
+            call.arguments[0],
+            ptr::null_mut(),
+            name,
+            0,
+            1,
+            ptr::null_mut(),
+            None,
+            ptr::null_mut(),
+            None,
+            &raw mut waker,
+        )
+    })?;
+    // SAFETY: it was made just now, on this thread. While nothing is waited for, it does not keep the loop alive.
+    check(unsafe { sys::napi_unref_threadsafe_function(call.env, waker) })?;
+    call.handle.waker.set(waker);
+    let handle = ptr::from_ref(call.handle).cast_mut().cast();
+    // SAFETY: cleanup hooks run in the reverse order of their addition: this one before the one by which Node ends the
+    // thread-safe function, and before `free`, which was added when the handle was made.
+    check(unsafe { sys::napi_add_env_cleanup_hook(call.env, Some(silence), handle) })?;
+    let waker = Waker(waker);
+    call.handle.participant.borrow().mailbox().wake_by(Some(Box::new(move || waker.wake())));
+    call.undefined()
+}
+
+/// At the end of the environment no other thread may wake it any more.
+unsafe extern "C" fn silence(data: *mut c_void) {
+    // SAFETY: the data is the handle, which `free` drops later.
+    let handle = unsafe { &*data.cast::<Handle>() };
+    handle.participant.borrow().mailbox().wake_by(None);
+}
+
+fn hold(call: Call<'_>) -> Value {
+    let mut held = false;
+    // SAFETY: the environment is the one that calls us; so below.
+    check(unsafe { sys::napi_get_value_bool(call.env, call.arguments[0], &raw mut held) })?;
+    let waker = call.handle.waker.get();
+    if !waker.is_null() {
+        // SAFETY: the function lives until the environment ends, and this is its thread.
+        check(unsafe {
+            if held {
+                sys::napi_ref_threadsafe_function(call.env, waker)
+            } else {
+                sys::napi_unref_threadsafe_function(call.env, waker)
+            }
+        })?;
+    }
+    call.undefined()
 }

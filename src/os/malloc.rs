@@ -36,11 +36,15 @@ pub struct Malloc {
 /// What the allocator says; `None` where it is not glibc's.
 #[must_use]
 pub fn read() -> Option<Malloc> {
-    static FUNCTION: OnceLock<Option<Function>> = OnceLock::new();
-    FUNCTION.get_or_init(verified).map(call)
+    function().map(call)
 }
 
 type Function = unsafe extern "C" fn() -> Mallinfo2;
+
+fn function() -> Option<Function> {
+    static FUNCTION: OnceLock<Option<Function>> = OnceLock::new();
+    *FUNCTION.get_or_init(verified)
+}
 
 fn call(function: Function) -> Malloc {
     // SAFETY: mallinfo2 takes nothing and locks what it reads.
@@ -79,10 +83,10 @@ fn sees_an_allocation(function: Function) -> bool {
     (PIECES * PIECE / 2..PIECES * PIECE * 2).contains(&(gained as usize))
 }
 
-/// Gives the pages that are free in the arenas back to the kernel. Nothing where the allocator is not glibc's.
+/// Gives the pages that are free in the arenas back to the kernel. Nothing happens where the allocator is not glibc's.
 pub fn trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if read().is_some() {
+    if function().is_some() {
         // SAFETY: the function takes the arenas' locks, and any thread may call it.
         unsafe { libc::malloc_trim(0) };
     }

@@ -1,6 +1,7 @@
 //! The machine's memory (`/proc/meminfo`).
 
 use std::io;
+use std::mem::MaybeUninit;
 
 use super::pseudo_file::{Files, System};
 
@@ -22,6 +23,25 @@ pub fn total() -> Option<u64> {
 /// If the file exists and cannot be read now.
 pub fn read_available(files: &mut dyn Files) -> io::Result<Option<u64>> {
     field(files, "MemAvailable:")
+}
+
+/// Asks for large pages behind memory that is about to be filled, where the system has them on request: a page fault for
+/// each 4 KiB takes longer than the copy. Without effect elsewhere.
+pub fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE: usize = 2 << 20;
+        let range = memory.as_mut_ptr_range();
+        let start = (range.start as usize).next_multiple_of(HUGE);
+        let end = range.end as usize / HUGE * HUGE;
+        if start < end {
+            // SAFETY: the pages lie in `memory`, which the caller owns; the advice changes nothing that they hold. A refusal
+            // leaves small pages.
+            unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
 }
 
 fn field(files: &mut dyn Files, name: &str) -> io::Result<Option<u64>> {

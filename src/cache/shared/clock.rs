@@ -10,17 +10,26 @@ static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 #[derive(Debug)]
 pub struct Clock {
     set: AtomicU64,
+    /// How often it was read.
+    #[cfg(test)]
+    pub readings: AtomicU64,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { set: AtomicU64::new(u64::MAX) }
+        Self {
+            set: AtomicU64::new(u64::MAX),
+            #[cfg(test)]
+            readings: AtomicU64::new(0),
+        }
     }
 }
 
 impl Clock {
     /// The time.
     pub fn now(&self) -> u64 {
+        #[cfg(test)]
+        self.readings.fetch_add(1, Ordering::Relaxed);
         match self.set.load(Ordering::Relaxed) {
             u64::MAX => ORIGIN.elapsed().as_millis() as u64,
             set => set,
@@ -29,6 +38,6 @@ impl Clock {
 
     /// From here on it is `now`, until it is set again.
     pub fn set(&self, now: u64) {
-        self.set.store(now, Ordering::Relaxed);
+        self.set.store(now.min(u64::MAX - 1), Ordering::Relaxed);
     }
 }

@@ -6,9 +6,12 @@
 
 mod clock;
 mod deadlines;
+mod discarded;
 mod ghosts;
 pub mod lease;
 mod links;
+pub mod mailbox;
+pub mod participant;
 pub mod policy;
 pub mod registry;
 mod shard;

@@ -8,9 +8,13 @@ use hashbrown::HashTable;
 use super::deadlines::Deadlines;
 use super::lease::Lease;
 use super::policy::{Policy, Queues};
+use crate::os::memory;
 
 /// What an entry counts beyond its key and value: about what it takes in the tables and the allocator.
 pub const ENTRY_BYTES: u64 = 64;
+
+/// From here on glibc's allocator always gives a mapping of its own (`DEFAULT_MMAP_THRESHOLD_MAX`).
+const MAPPED_BYTES: usize = 32 << 20;
 
 /// A key and its value in one allocation.
 #[derive(Debug)]
@@ -22,7 +26,19 @@ pub struct Entry {
 impl Entry {
     /// Copies both.
     pub fn new(key: &[u8], value: &[u8]) -> Self {
-        Self { data: [key, value].concat().into(), key_length: key.len() as u32 }
+        let mut data = Vec::with_capacity(key.len() + value.len());
+        if data.capacity() >= MAPPED_BYTES {
+            // Touching a fresh mapping page by page takes longer than the copy.
+            memory::prefer_huge_pages(data.spare_capacity_mut());
+        }
+        data.extend_from_slice(key);
+        data.extend_from_slice(value);
+        Self { data: data.into(), key_length: key.len() as u32 }
+    }
+
+    /// Bytes of the key and the value.
+    pub fn len(&self) -> usize {
+        self.data.len()
     }
 
     fn key(&self) -> &[u8] {
@@ -176,6 +192,19 @@ impl Shard {
             .collect()
     }
 
+    /// Takes out everything but the counters and the computations under way.
+    pub fn take_contents(&mut self, policy: Policy, capacity: u64) -> Self {
+        let mut fresh = Self::new(policy, capacity);
+        fresh.counters = self.counters;
+        std::mem::swap(&mut fresh.leases, &mut self.leases);
+        std::mem::replace(self, fresh)
+    }
+
+    /// The entries, without order, to be freed.
+    pub fn into_entries(self) -> Vec<Option<Entry>> {
+        self.entries
+    }
+
     /// The computation of a key that is under way.
     pub fn lease(&self, key: &[u8]) -> Option<&Arc<Lease>> {
         self.leases.get(key)
@@ -192,6 +221,11 @@ impl Shard {
         if !self.leases.is_empty() {
             self.leases.remove(key);
         }
+    }
+
+    /// Parts every key from its computation.
+    pub fn detach_all(&mut self) {
+        self.leases = HashMap::new();
     }
 
     #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A store: shards, and the bytes that they may hold together.
 
+use std::cell::LazyCell;
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use hashbrown::DefaultHashBuilder;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::clock::Clock;
-use super::lease::{Lease, Outcome};
+use super::discarded::Discarded;
+use super::lease::{Lease, Outcome, Part};
+use super::mailbox::Mailbox;
 use super::policy::Policy;
 use super::shard::{Counters, ENTRY_BYTES, Entry, Shard};
 
@@ -19,6 +22,9 @@ const MOST_SHARDS: u64 = 64;
 const LEAST_SHARD_BYTES: u64 = 256 << 10;
 /// Expired entries that are removed before a lock is let go.
 const PURGE_BATCH: usize = 512;
+
+/// Entries that one `set` removes one by one, at most. A value that needs more room takes whole shards.
+const MOST_REMOVALS: usize = 10_000;
 
 /// How a store is bounded. All who open it must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +48,15 @@ pub struct Stats {
     pub counters: Counters,
 }
 
+/// What [`Store::tidy`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// Bytes of keys and values that were freed.
+    pub freed: u64,
+    /// Whether it should be called again soon.
+    pub more: bool,
+}
+
 /// What [`Store::join`] found.
 #[derive(Debug)]
 pub enum Joined {
@@ -49,8 +64,8 @@ pub enum Joined {
     Present,
     /// The caller computes, and must [`Store::finish`] it.
     Lead(Arc<Lease>),
-    /// Somebody else computes.
-    Follow(Arc<Lease>),
+    /// The key is being computed: the caller's part in it.
+    UnderWay(Part, Arc<Lease>),
 }
 
 /// Values as bytes under keys as bytes, for any number of threads. At no moment does it hold more than `max_bytes`.
@@ -64,6 +79,7 @@ pub struct Store {
     bytes: AtomicU64,
     /// The shard that gives room next where a key's own has less than its share.
     hand: AtomicUsize,
+    discarded: Discarded,
     /// The time.
     pub clock: Clock,
 }
@@ -113,6 +129,7 @@ impl Store {
             earliest: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
             bytes: AtomicU64::new(0),
             hand: AtomicUsize::new(0),
+            discarded: Discarded::default(),
             clock: Clock::default(),
         }
     }
@@ -164,28 +181,36 @@ impl Store {
         true
     }
 
-    /// Removes all entries.
+    /// Removes all entries. Their memory is freed by [`Store::tidy`].
     pub fn clear(&self) {
-        let share = self.options.max_bytes / self.shards.len() as u64;
         for at in 0..self.shards.len() {
             let mut shard = self.lock(at);
-            let counters = shard.counters;
-            let old = std::mem::replace(&mut *shard, Shard::new(self.options.policy, share));
-            shard.counters = counters;
-            self.bytes.fetch_sub(old.bytes(), Ordering::Relaxed);
-            drop(shard);
-            drop(old); // long, where there are many entries, and the lock is free meanwhile
+            shard.detach_all();
+            self.empty(shard);
         }
+    }
+
+    /// Takes all entries out of a shard, in constant time.
+    fn empty(&self, mut shard: Guard<'_>) {
+        let share = self.options.max_bytes / self.shards.len() as u64;
+        let contents = shard.take_contents(self.options.policy, share);
+        self.bytes.fetch_sub(contents.bytes(), Ordering::Relaxed);
+        drop(shard);
+        self.discarded.add(contents);
     }
 
     /// Removes what has expired, and returns how many entries that were.
     pub fn purge(&self) -> usize {
+        self.purge_at_most(usize::MAX)
+    }
+
+    fn purge_at_most(&self, limit: usize) -> usize {
         let now = self.clock.now();
         let mut purged = 0;
         for (at, earliest) in self.earliest.iter().enumerate() {
-            while earliest.load(Ordering::Relaxed) <= now {
+            while earliest.load(Ordering::Relaxed) <= now && purged < limit {
                 let mut shard = self.lock(at);
-                for _ in 0..PURGE_BATCH {
+                for _ in 0..PURGE_BATCH.min(limit - purged) {
                     if !self.expire_first(&mut shard, now) {
                         break;
                     }
@@ -194,6 +219,18 @@ impl Store {
             }
         }
         purged
+    }
+
+    /// Whether entries wait for [`Store::tidy`] to free them.
+    #[must_use]
+    pub fn has_discarded(&self) -> bool {
+        self.discarded.any()
+    }
+
+    /// Work for the background: frees discarded entries and removes expired ones, at most `limit` of each.
+    pub fn tidy(&self, limit: usize) -> Tidied {
+        let freed = self.discarded.free(limit);
+        Tidied { freed, more: self.discarded.any() || self.purge_at_most(limit) == limit }
     }
 
     /// The figures.
@@ -218,35 +255,28 @@ impl Store {
         (at < self.shards.len()).then(|| self.lock(at).keys(self.clock.now()))
     }
 
-    /// Joins the computation of a key: as its leader where there is none.
+    /// Joins the isolate of a mailbox to the computation of a key: as its leader where there is none. `number` is the isolate's
+    /// for a part that it does not have yet.
     #[must_use]
-    pub fn join(&self, key: &[u8]) -> Joined {
+    pub fn join(&self, key: &[u8], mailbox: &Arc<Mailbox>, number: u32) -> Joined {
         let (at, hash) = self.place(key);
         let mut shard = self.lock(at);
         if self.live(&mut shard, hash, key).is_some() {
             return Joined::Present;
         }
-        if let Some(lease) = shard.lease(key) {
-            // One that has ended is about to be taken away by its leader.
-            if lease.outcome().is_none() {
-                lease.follow();
-                return Joined::Follow(Arc::clone(lease));
-            }
+        if let Some(lease) = shard.lease(key)
+            && let Some(part) = lease.join(mailbox, number)
+        {
+            return Joined::UnderWay(part, Arc::clone(lease));
         }
-        let lease = Arc::new(Lease::default());
+        let lease = Arc::new(Lease::new(mailbox, number));
         shard.begin(key, Arc::clone(&lease));
         Joined::Lead(lease)
     }
 
-    /// Ends a computation that the caller leads, and returns whether others wait for it. A value is stored, unless the key
-    /// was set, deleted or cleared since: then it may be out of date, and only those who waited get it.
-    pub fn finish(
-        &self,
-        key: &[u8],
-        lease: &Arc<Lease>,
-        outcome: Outcome,
-        ttl: Option<u64>,
-    ) -> bool {
+    /// Ends a computation that the caller leads. A value is stored, unless the key was set, deleted or cleared since: then it
+    /// may be out of date, and only those who waited get it.
+    pub fn finish(&self, key: &[u8], lease: &Arc<Lease>, outcome: Outcome, ttl: Option<u64>) {
         if let Outcome::Value(value) = &outcome {
             self.put(key, value, ttl, Some(lease));
         } else {
@@ -255,18 +285,21 @@ impl Store {
                 shard.detach(key);
             }
         }
-        lease.end(outcome)
+        lease.end(outcome);
     }
 
     fn put(&self, key: &[u8], value: &[u8], ttl: Option<u64>, lease: Option<&Arc<Lease>>) -> bool {
         let (at, hash) = self.place(key);
         let bytes = (key.len() + value.len()) as u64 + ENTRY_BYTES;
+        // One reading, and none where nothing ends and there is room.
+        let now = LazyCell::new(|| self.clock.now());
         let deadline = match ttl.unwrap_or(self.options.ttl) {
             u64::MAX => u64::MAX,
-            ttl => self.clock.now().saturating_add(ttl),
+            ttl => now.saturating_add(ttl),
         };
         let kept = u32::try_from(bytes).ok().filter(|_| bytes <= self.options.max_bytes);
         let mut entry = kept.map(|bytes| (Entry::new(key, value), bytes));
+        let mut removals = 0;
         loop {
             let mut shard = self.lock(at);
             if lease.is_some_and(|lease| {
@@ -277,7 +310,13 @@ impl Store {
             let old = shard.find(hash, key);
             let old_bytes = old.map_or(0, |slot| shard.bytes_of(slot));
             if entry.is_some() && !self.reserve(bytes, old_bytes) {
-                self.make_room(shard, at, bytes);
+                if removals < MOST_REMOVALS {
+                    self.make_room(shard, at, bytes, *now);
+                    removals += 1;
+                } else {
+                    drop(shard); // one lock at a time
+                    self.empty_fullest();
+                }
                 continue;
             }
             shard.detach(key);
@@ -300,6 +339,15 @@ impl Store {
         }
     }
 
+    /// Evicts all entries of the shard that has the most bytes.
+    fn empty_fullest(&self) {
+        let bytes = |&at: &usize| self.lock(at).bytes();
+        let Some(fullest) = (0..self.shards.len()).max_by_key(bytes) else { return };
+        let mut shard = self.lock(fullest);
+        shard.counters.evictions += shard.len() as u64;
+        self.empty(shard);
+    }
+
     /// Accounts for an entry of `bytes` in place of one of `old` bytes, where that is within the bound.
     fn reserve(&self, bytes: u64, old: u64) -> bool {
         let replace = |held: u64| {
@@ -310,8 +358,7 @@ impl Store {
 
     /// Removes an entry that should go so that `incoming` bytes may come to shard `at`: an expired one, wherever it is; or
     /// else one of the shard itself where it has its share, or one of another that has.
-    fn make_room(&self, mut own: Guard<'_>, at: usize, incoming: u64) {
-        let now = self.clock.now();
+    fn make_room(&self, mut own: Guard<'_>, at: usize, incoming: u64, now: u64) {
         if self.expire_first(&mut own, now) {
             return;
         }

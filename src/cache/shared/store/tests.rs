@@ -206,15 +206,15 @@ fn threads_share_a_store_within_its_bound() {
 }
 
 fn lead(store: &Store, key: &[u8]) -> Arc<Lease> {
-    match store.join(key) {
+    match store.join(key, &Arc::default(), 1) {
         Joined::Lead(lease) => lease,
         other => panic!("leads, not {other:?}"),
     }
 }
 
 fn follow(store: &Store, key: &[u8]) -> Arc<Lease> {
-    match store.join(key) {
-        Joined::Follow(lease) => lease,
+    match store.join(key, &Arc::default(), 1) {
+        Joined::UnderWay(Part::Follows(1), lease) => lease,
         other => panic!("follows, not {other:?}"),
     }
 }
@@ -225,9 +225,9 @@ fn a_computation_is_made_once_and_given_to_all() {
     let leader = lead(&store, b"key");
     let follower = follow(&store, b"key");
     assert_eq!(follower.outcome(), None);
-    assert!(store.finish(b"key", &leader, Outcome::Value(b"value".as_slice().into()), None));
+    store.finish(b"key", &leader, Outcome::Value(b"value".as_slice().into()), None);
     assert_eq!(follower.outcome(), Some(Outcome::Value(b"value".as_slice().into())));
-    assert!(matches!(store.join(b"key"), Joined::Present));
+    assert!(matches!(store.join(b"key", &Arc::default(), 1), Joined::Present));
     assert_eq!(store.get(b"key", copy), Some(b"value".to_vec()));
 }
 
@@ -274,7 +274,7 @@ fn what_was_invalidated_meanwhile_is_not_stored() {
         let follower = follow(&store, b"key");
         invalidate(&store);
         let newer = store.get(b"key", copy);
-        assert!(store.finish(b"key", &leader, Outcome::Value(b"old".as_slice().into()), None));
+        store.finish(b"key", &leader, Outcome::Value(b"old".as_slice().into()), None);
         assert_eq!(
             follower.outcome(),
             Some(Outcome::Value(b"old".as_slice().into())),
@@ -295,4 +295,144 @@ fn a_late_end_does_not_part_the_next_computation_from_its_key() {
     follow(&store, b"key");
     store.finish(b"key", &second, Outcome::Value(b"2".as_slice().into()), None);
     assert!(store.has(b"key"));
+}
+
+/// A store of many entries of 8 bytes.
+fn full_of_small_entries(max: u64) -> Store {
+    let store = Store::new(options(max, Policy::Adaptive));
+    store.clock.set(0);
+    for key in 0..max / (8 + ENTRY_BYTES) {
+        store.set(&key.to_le_bytes(), &[], None);
+    }
+    store
+}
+
+#[test]
+fn a_large_value_removes_a_bounded_number_of_entries_one_by_one() {
+    const MAX: u64 = 16 << 20;
+    let store = full_of_small_entries(MAX);
+    let before = store.stats();
+    let value = vec![1; (MAX * 6 / 10) as usize];
+    assert!(store.set(b"large", &value, None));
+    let after = store.stats();
+    let gone = before.size + 1 - after.size;
+    assert_eq!(after.counters.evictions - before.counters.evictions, gone);
+    assert!(gone * 72 >= value.len() as u64 && after.bytes <= MAX);
+    assert!(
+        gone * 72 < value.len() as u64 + 2 * MAX / store.shards.len() as u64,
+        "at most a shard more than it needs: {gone}"
+    );
+    let waiting = store.discarded.len();
+    assert!(gone as usize - waiting <= MOST_REMOVALS, "{waiting} of {gone} went by whole shards");
+    assert_eq!(store.get(b"large", |held| (held == value, true)), Some(true));
+    store.check();
+
+    // The shard of the first large value is the fullest: its room is enough for the next.
+    let before = store.stats();
+    assert!(store.set(b"larger", &vec![2; value.len() + 1000], None));
+    let gone = before.size + 1 - store.stats().size;
+    let most = MOST_REMOVALS as u64 + 2 * MAX / store.shards.len() as u64 / 72;
+    assert!(gone <= most, "{gone} of {}", before.size);
+    store.check();
+}
+
+#[test]
+fn what_a_large_value_needs_from_whole_shards_keeps_computations_under_way() {
+    let store = full_of_small_entries(4 << 20);
+    let leaders: Vec<_> = (0..100u8).map(|key| lead(&store, &[key])).collect();
+    assert!(store.set(b"large", &vec![1; (4 << 20) - 100], None));
+    for (key, leader) in (0..100u8).zip(&leaders) {
+        follow(&store, &[key]);
+        store.finish(&[key], leader, Outcome::Value(b"value".as_slice().into()), None);
+        assert!(store.has(&[key]), "nothing has set or deleted the key since");
+    }
+    store.check();
+}
+
+#[test]
+fn clear_frees_nothing_itself_and_tidy_frees_in_bounded_steps() {
+    let store = full_of_small_entries(1 << 20);
+    let (entries, bytes) = (store.stats().size as usize, store.stats().bytes);
+    store.clear();
+    assert_eq!((store.stats().size, store.stats().bytes), (0, 0));
+    assert_eq!(store.discarded.len(), entries);
+    let mut freed = 0;
+    for step in 1.. {
+        let tidied = store.tidy(1000);
+        assert_eq!(store.discarded.len(), entries.saturating_sub(1000 * step));
+        freed += tidied.freed;
+        assert_eq!(tidied.more, store.has_discarded());
+        if !tidied.more {
+            break;
+        }
+    }
+    assert_eq!(freed, bytes - entries as u64 * ENTRY_BYTES);
+    assert_eq!(store.tidy(1000), Tidied::default());
+}
+
+#[test]
+fn discarded_contents_are_bounded() {
+    let store = store(1 << 20, 64, Policy::Lru);
+    for round in 0..10u64 {
+        for key in 0..1000u64 {
+            store.set(&(round << 32 | key).to_le_bytes(), &[], None);
+        }
+        store.clear();
+    }
+    assert!(store.discarded.len() <= 1000 + 64, "one store's worth: {}", store.discarded.len());
+}
+
+#[test]
+fn expired_entries_are_removed_in_bounded_steps() {
+    let store = store(1 << 20, 4, Policy::Adaptive);
+    for key in 0..2500u32 {
+        store.set(&key.to_le_bytes(), &[], Some(10));
+    }
+    store.clock.set(10);
+    assert_eq!(
+        [0; 4].map(|_| (store.tidy(1000).more, store.stats().size)),
+        [(true, 1500), (true, 500), (false, 0), (false, 0)]
+    );
+    assert_eq!(store.stats().counters.expirations, 2500);
+    store.check();
+}
+
+#[test]
+fn an_operation_reads_the_clock_at_most_once() {
+    let store = store(2000, 4, Policy::Adaptive);
+    for key in 0..100u8 {
+        store.set(&[key], &[0; 50], Some(1 + u64::from(key) % 7));
+    }
+    let operations: [(&str, &dyn Fn(&Store)); 8] = [
+        ("set of the largest value", &|store| {
+            store.set(b"large", &[0; 1900], Some(5));
+        }),
+        ("set", &|store| {
+            store.set(b"key", &[0; 50], Some(5));
+        }),
+        ("get", &|store| {
+            store.get(b"key", copy);
+        }),
+        ("has", &|store| {
+            store.has(b"key");
+        }),
+        ("delete", &|store| {
+            store.delete(b"key");
+        }),
+        ("purge", &|store| {
+            store.purge();
+        }),
+        ("join and finish", &|store| {
+            let lease = Arc::new(Lease::new(&Arc::default(), 1));
+            store.finish(b"key", &lease, Outcome::Abandoned, None);
+        }),
+        ("clear", &Store::clear),
+    ];
+    for (name, operation) in operations {
+        let before = store.clock.readings.load(Ordering::Relaxed);
+        store.clock.set(before);
+        operation(&store);
+        let readings = store.clock.readings.load(Ordering::Relaxed) - before;
+        assert!(readings <= 1, "{name}: {readings} readings");
+    }
 }
