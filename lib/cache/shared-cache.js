@@ -276,7 +276,7 @@ function deserialize(bytes) {
 function checkAttached(value) {
   if (!ArrayBuffer.isView(value)) return;
   try {
-    if (value.byteLength === 0) new Uint8Array(value.buffer); // either throws where there is no memory
+    if (value.byteLength === 0) Reflect.construct(Uint8Array, [value.buffer]); // either throws where there is no memory
   } catch (cause) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', 'the memory of the given view was transferred or detached: copy it before.', { cause });
   }
