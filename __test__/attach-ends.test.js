@@ -105,3 +105,28 @@ test('an inspector that opens after attach has given up is closed', options, asy
   await until(() => isOpen(target.pid));
   await until(() => !isOpen(target.pid));
 });
+
+const noScript = spawnSync('script', ['--version']).error !== undefined && 'takes script(1)';
+
+for (const [when, args, pattern] of [['observes', ['--no-snapshots'], /observing pid/], ['asks', [], /\[y\/N\]/]]) {
+  test(`a terminal that goes away while attach ${when} closes the inspector`, { ...options, skip: options.skip || noScript }, async (t) => {
+    const target = await start(t);
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-attach-'));
+    t.after(() => fs.rmSync(dir, { recursive: true }));
+    const hook = path.join(dir, 'hook.js');
+    // Node 20 itself aborts at the end, once its terminal is gone: what JavaScript says is asked.
+    fs.writeFileSync(hook, `for (const event of ['exit', 'uncaughtExceptionMonitor']) process.on(event, (what) => require('node:fs').appendFileSync('${dir}/said', event + ' ' + what + '\\n'));`);
+    const command = [process.execPath, '-r', hook, BIN, 'attach', ...args, '--duration', '10m', target.pid].join(' ');
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    t.after(() => terminal.kill('SIGKILL'));
+    let text = '';
+    terminal.stdout.on('data', (chunk) => (text += chunk));
+    await until(() => pattern.test(text) || terminal.exitCode !== null);
+    assert.match(text, pattern);
+    terminal.kill('SIGKILL'); // the kernel hangs the terminal up
+    await until(() => !isOpen(target.pid));
+    await until(() => fs.existsSync(path.join(dir, 'said')));
+    assert.equal(fs.readFileSync(path.join(dir, 'said'), 'utf8'), 'exit 0\n');
+    assert.deepEqual([target.exitCode, target.signalCode], [null, null]);
+  });
+}

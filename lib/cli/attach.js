@@ -67,10 +67,11 @@ async function consent(values, observer, { pid, signal }, io) {
   if (values['no-snapshots']) return false;
   tell(io.stderr, `three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`);
   if (values.yes) return true;
-  const question = readline.createInterface({ input: process.stdin, output: io.stderr });
+  // Not as a terminal: raw mode fails where the terminal is closed, and makes a key of Ctrl-C.
+  const question = readline.createInterface({ input: process.stdin, output: io.stderr, terminal: false });
+  const hungUp = () => question.close();
+  process.stdin.on('error', hungUp);
   const closed = new Promise((resolve) => question.once('close', () => resolve('')));
-  // In raw mode Ctrl-C is a key.
-  question.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await Promise.race([question.question('plimsoll: take them? [y/N] ', { signal }), closed]);
     return /^y(es)?$/i.test(answer.trim());
@@ -79,6 +80,7 @@ async function consent(values, observer, { pid, signal }, io) {
     throw error;
   } finally {
     question.close();
+    process.stdin.pause();
   }
 }
 
