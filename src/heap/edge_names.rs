@@ -2,6 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::Result;
+use super::memory::{room, room_in};
+
 /// In the column: the name is in the table.
 const LARGE: u32 = 0xff_ffff;
 
@@ -14,24 +17,29 @@ pub(super) struct EdgeNames {
 }
 
 impl EdgeNames {
-    pub fn with_capacity(capacity: usize) -> Self {
-        EdgeNames { small: Vec::with_capacity(capacity), large: FxHashMap::default() }
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        room(&mut self.small, more)
     }
 
+    /// Adds one, for which there is room.
     #[inline]
-    pub fn push(&mut self, name: u32) {
+    pub fn push(&mut self, name: u32) -> Result<()> {
         let [a, b, c, d] = name.to_le_bytes();
         if d == 0 && name != LARGE {
             self.small.push([a, b, c]);
+            Ok(())
         } else {
-            self.push_large(name);
+            self.push_large(name)
         }
     }
 
     #[cold]
-    fn push_large(&mut self, name: u32) {
+    fn push_large(&mut self, name: u32) -> Result<()> {
+        room_in(&mut self.large)?;
         self.large.insert(self.small.len() as u32, name);
         self.small.push([0xff; 3]);
+        Ok(())
     }
 
     #[inline]
@@ -56,7 +64,7 @@ mod tests {
     fn names_of_three_bytes_and_of_four() {
         let all = [0, 1, 0x12_3456, LARGE - 1, LARGE, LARGE + 1, u32::MAX];
         let mut names = EdgeNames::default();
-        all.iter().for_each(|name| names.push(*name));
+        all.iter().for_each(|name| names.push(*name).unwrap());
         let read: Vec<u32> = (0..all.len()).map(|edge| names.get(edge)).collect();
         assert_eq!(read, all);
     }

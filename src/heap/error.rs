@@ -26,6 +26,11 @@ pub enum Error {
     Schema(String),
     /// It is larger than a graph can be here: 2^29 nodes, 2^32 edges, 4 GB of strings.
     TooLarge(String),
+    /// This process cannot have the memory for it.
+    NoMemory {
+        /// Wanted at once when it was refused.
+        bytes: u64,
+    },
     /// It is well-formed and contradicts itself.
     Corrupt(String),
     /// The caller asked to stop.
@@ -71,6 +76,7 @@ impl Error {
             Error::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
             Error::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
             Error::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
+            Error::NoMemory { .. } => "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY",
             Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
             Error::NoSuchObject(_) | Error::Same { .. } => "ERR_PLIMSOLL_OPTION",
@@ -112,6 +118,13 @@ impl fmt::Display for Error {
             Error::TooLarge(what) => {
                 write!(f, "the snapshot is too large: {what}. Take one of a smaller heap.")
             }
+            Error::NoMemory { bytes } => write!(
+                f,
+                "there is not enough memory to read the snapshot: {} MB more were refused. Raise the limit of this \
+                 process (ulimit -v, ulimit -d, the container's), or read it on a machine with more room; compare the \
+                 file's size with what V8 wrote, if it is a compressed one.",
+                bytes.div_ceil(1 << 20),
+            ),
             Error::Corrupt(what) => write!(
                 f,
                 "the snapshot contradicts itself: {what}. It was damaged on its way; copy it \

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 
 use memchr::memchr2;
 
+use super::memory::room;
 use super::progress::{Phase, Progress, Report};
 use super::read::Source;
 use super::{Error, Result};
@@ -13,6 +14,10 @@ const CAPACITY: usize = 1 << 20;
 /// More than the longest number with what separates it from the next: a whole one is always in
 /// the buffer, or the text has ended and zeros follow.
 const WINDOW: usize = 32;
+/// V8 cuts each string after 1,024 characters, unless a flag of its own says otherwise.
+const LONGEST_STRING: usize = 64 << 20;
+/// The names of sections are short.
+const LONGEST_KEY: usize = 1024;
 /// u64::MAX has 20 digits, so 19 always fit.
 const MAX_DIGITS: usize = 19;
 
@@ -186,23 +191,54 @@ impl<'a> Scanner<'a> {
 
     /// Consumes a string and appends its raw text, escapes and all, to `to`.
     pub fn string(&mut self, to: &mut Vec<u8>) -> Result<()> {
+        let mut length = 0;
+        self.pieces(|piece| {
+            length += piece.len();
+            if length > LONGEST_STRING {
+                return Err(Error::TooLarge(format!(
+                    "one of its strings is longer than {} MB, and V8 cuts each after 1,024 characters",
+                    LONGEST_STRING >> 20
+                )));
+            }
+            room(to, piece.len())?;
+            to.extend_from_slice(piece);
+            Ok(())
+        })
+    }
+
+    /// Consumes a string that names a section.
+    pub fn key(&mut self, to: &mut Vec<u8>) -> Result<()> {
+        to.clear();
+        self.pieces(|piece| {
+            if to.len() + piece.len() > LONGEST_KEY {
+                return Err(Error::Schema(format!(
+                    "the name of a section is longer than {LONGEST_KEY} bytes"
+                )));
+            }
+            to.extend_from_slice(piece);
+            Ok(())
+        })
+    }
+
+    /// Consumes a string; its raw text comes in pieces.
+    fn pieces(&mut self, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         self.expect(b'"', "a string")?;
         loop {
             let text = &self.text[self.at..self.end];
             match memchr2(b'"', b'\\', text) {
                 Some(length) if text[length] == b'"' => {
-                    to.extend_from_slice(&text[..length]);
+                    each(&text[..length])?;
                     self.at += length + 1;
                     return Ok(());
                 }
                 // The escaped byte goes along, whatever it is, so that it cannot end the string.
                 Some(length) if length + 1 < text.len() => {
-                    to.extend_from_slice(&text[..length + 2]);
+                    each(&text[..length + 2])?;
                     self.at += length + 2;
                 }
                 found => {
                     let length = found.unwrap_or(text.len());
-                    to.extend_from_slice(&text[..length]);
+                    each(&text[..length])?;
                     self.at += length;
                     let before = self.end - self.at;
                     if !self.refill()? || self.end - self.at == before {
@@ -214,21 +250,26 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes any value; its raw text goes to `keep`, where one is given, up to `limit` bytes.
-    /// Brackets are counted, not matched: what is skipped is nobody's.
+    /// Brackets are counted, not matched: what is skipped is not read.
     pub fn value(&mut self, mut keep: Option<(&mut Vec<u8>, usize)>) -> Result<()> {
         let mut depth = 0u64;
-        let mut string = Vec::new();
+        let mut take = |piece: &[u8]| match &mut keep {
+            Some((kept, limit)) if kept.len() + piece.len() > *limit => {
+                Err(Error::Schema(format!("its header is longer than {limit} bytes")))
+            }
+            Some((kept, _)) => {
+                kept.extend_from_slice(piece);
+                Ok(())
+            }
+            None => Ok(()),
+        };
         loop {
             let byte = self.peek()?;
             match byte {
                 b'"' => {
-                    string.clear();
-                    self.string(&mut string)?;
-                    if let Some((kept, _)) = &mut keep {
-                        kept.push(b'"');
-                        kept.extend_from_slice(&string);
-                        kept.push(b'"');
-                    }
+                    take(b"\"")?;
+                    self.pieces(&mut take)?;
+                    take(b"\"")?;
                 }
                 0 => return Err(self.unexpected("a value")),
                 _ => {
@@ -239,15 +280,8 @@ impl<'a> Scanner<'a> {
                         _ => {}
                     }
                     self.at += 1;
-                    if let Some((kept, _)) = &mut keep {
-                        kept.push(byte);
-                    }
+                    take(&[byte])?;
                 }
-            }
-            if let Some((kept, limit)) = &keep
-                && kept.len() > *limit
-            {
-                return Err(Error::Schema(format!("its header is longer than {limit} bytes")));
             }
             // A value is complete where its brackets are closed and what ends it comes next.
             if depth == 0 && matches!(self.peek()?, b',' | b'}' | b']' | 0) {

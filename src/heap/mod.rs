@@ -16,6 +16,7 @@ mod heaviest;
 mod json;
 mod kind;
 mod leak;
+mod memory;
 #[cfg(test)]
 mod model;
 mod order;

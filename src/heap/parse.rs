@@ -5,6 +5,7 @@ use super::columns::{Columns, MAX_EDGES, MAX_NODES, NodeLocation, Target};
 use super::edge_names::EdgeNames;
 use super::json::Scanner;
 use super::kind::NodeKind;
+use super::memory::room;
 use super::schema::{EdgeFields, LocationFields, MAX_FIELDS, NodeFields, Schema};
 use super::sizes::Sizes;
 use super::strings::Strings;
@@ -29,8 +30,7 @@ pub(super) fn parse(scanner: &mut Scanner) -> Result<Columns> {
     let mut section = Vec::new();
     let mut more = true;
     while more {
-        section.clear();
-        scanner.string(&mut section)?;
+        scanner.key(&mut section)?;
         scanner.expect(b':', ":")?;
         match (section.as_slice(), &schema) {
             (b"snapshot", None) => {
@@ -114,12 +114,12 @@ fn combine(
 
 /// How many records to make room for: no more than what is left of the file can hold, as each
 /// of their numbers takes two bytes at least.
-fn room(claimed: u64, fields: usize, scanner: &Scanner) -> usize {
-    let possible = match scanner.length() {
+fn possible(claimed: u64, fields: usize, scanner: &Scanner) -> usize {
+    let most = match scanner.length() {
         Some(length) => length.saturating_sub(scanner.position()) / (2 * fields as u64) + 1,
         None => UNBOUNDED as u64,
     };
-    claimed.min(possible) as usize
+    claimed.min(most) as usize
 }
 
 /// A count that is known when the reader is compiled, or else at run time.
@@ -141,6 +141,7 @@ fn ordinal(index: u64, fields: u64) -> Result<u64> {
     }
 }
 
+#[derive(Default)]
 struct Nodes {
     kinds: Vec<NodeKind>,
     names: Vec<u32>,
@@ -152,6 +153,16 @@ struct Nodes {
 }
 
 impl Nodes {
+    /// Makes room for so many more than there are.
+    #[cold]
+    fn reserve(&mut self, more: usize) -> Result<()> {
+        room(&mut self.kinds, more)?;
+        room(&mut self.names, more)?;
+        room(&mut self.ids, more)?;
+        self.sizes.reserve(more)?;
+        room(&mut self.first_edges, more)
+    }
+
     fn read<const FIELDS: usize>(scanner: &mut Scanner, schema: &Schema) -> Result<Self> {
         if schema.node_count > MAX_NODES {
             return Err(Error::TooLarge(format!(
@@ -160,21 +171,19 @@ impl Nodes {
             )));
         }
         let fields: NodeFields = schema.node;
-        let room = room(schema.node_count, fields.count, scanner);
-        let mut nodes = Nodes {
-            kinds: Vec::with_capacity(room),
-            names: Vec::with_capacity(room),
-            ids: Vec::with_capacity(room),
-            sizes: Sizes::with_capacity(room),
-            first_edges: Vec::with_capacity(room + 1),
-            edge_count: 0,
-            max_name: 0,
-        };
+        let mut nodes = Nodes::default();
+        // One more: the end of the last node's edges.
+        let mut reserved = possible(schema.node_count, fields.count, scanner) + 1;
+        nodes.reserve(reserved)?;
         let mut values = [0; MAX_FIELDS];
         let mut bytes = 0u64;
         let mut more = scanner.open_array()?;
         while more {
             more = scanner.record(&mut values[..known::<FIELDS>(fields.count)])?;
+            if nodes.kinds.len() + 1 == reserved {
+                nodes.reserve(reserved)?;
+                reserved *= 2;
+            }
             let kind = schema.node_kinds.get(values[fields.kind] as usize).copied();
             nodes
                 .kinds
@@ -183,19 +192,19 @@ impl Nodes {
             nodes.max_name = nodes.max_name.max(name);
             nodes.names.push(name as u32);
             nodes.ids.push(small(values[fields.id], "node id")?);
-            nodes.sizes.push(values[fields.self_size]);
+            nodes.sizes.push(values[fields.self_size])?;
             bytes = bytes.saturating_add(values[fields.self_size]);
             nodes.first_edges.push(nodes.edge_count as u32);
             nodes.edge_count = nodes.edge_count.saturating_add(values[fields.edge_count]);
             if nodes.kinds.len() as u64 > schema.node_count {
                 return Err(Error::Corrupt("it has more nodes than it says".into()));
             }
+            if bytes > MAX_BYTES {
+                return Err(Error::Corrupt("its sizes add up to more than any memory".into()));
+            }
             if nodes.edge_count > MAX_EDGES {
                 return Err(Error::TooLarge(format!("{} edges or more", nodes.edge_count)));
             }
-        }
-        if bytes > MAX_BYTES {
-            return Err(Error::Corrupt("its sizes add up to more than any memory".into()));
         }
         nodes.first_edges.push(nodes.edge_count as u32);
         nodes.kinds.shrink_to_fit();
@@ -207,6 +216,7 @@ impl Nodes {
     }
 }
 
+#[derive(Default)]
 struct Edges {
     names: EdgeNames,
     targets: Vec<Target>,
@@ -216,23 +226,30 @@ struct Edges {
 }
 
 impl Edges {
+    /// Makes room for so many more than there are.
+    #[cold]
+    fn reserve(&mut self, more: usize) -> Result<()> {
+        self.names.reserve(more)?;
+        room(&mut self.targets, more)
+    }
+
     fn read<const NODE_FIELDS: usize, const FIELDS: usize>(
         scanner: &mut Scanner,
         schema: &Schema,
     ) -> Result<Self> {
         let node_fields = known::<NODE_FIELDS>(schema.node.count) as u64;
         let fields: EdgeFields = schema.edge;
-        let room = room(schema.edge_count.min(MAX_EDGES), fields.count, scanner);
-        let mut edges = Edges {
-            names: EdgeNames::with_capacity(room),
-            targets: Vec::with_capacity(room),
-            max_name: 0,
-            max_target: 0,
-        };
+        let mut edges = Edges::default();
+        let mut reserved = possible(schema.edge_count.min(MAX_EDGES), fields.count, scanner) + 1;
+        edges.reserve(reserved)?;
         let mut values = [0; MAX_FIELDS];
         let mut more = scanner.open_array()?;
         while more {
             more = scanner.record(&mut values[..known::<FIELDS>(fields.count)])?;
+            if edges.targets.len() == reserved {
+                edges.reserve(reserved)?;
+                reserved *= 2;
+            }
             let kind = schema.edge_kinds.get(values[fields.kind] as usize).copied();
             let kind =
                 kind.ok_or_else(|| Error::Corrupt("an edge's type is not in meta".into()))?;
@@ -245,7 +262,7 @@ impl Edges {
                 return Err(Error::Corrupt("an edge leads to no node".into()));
             }
             edges.max_target = edges.max_target.max(to);
-            edges.names.push(small(name, "edge name")?);
+            edges.names.push(small(name, "edge name")?)?;
             edges.targets.push(Target::new(kind, to as u32));
             if edges.targets.len() as u64 > schema.edge_count.min(MAX_EDGES) {
                 return Err(Error::Corrupt("it has more edges than it says".into()));
@@ -267,6 +284,7 @@ fn read_locations(
     let mut more = scanner.open_array()?;
     while more {
         more = scanner.record(&mut values[..fields.count])?;
+        room(&mut locations, 1)?;
         locations.push(NodeLocation {
             node: small(ordinal(values[fields.node], node_fields as u64)?, "location")?,
             script: small(values[fields.script], "script id")?,

@@ -2,6 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::Result;
+use super::memory::{room, room_in};
+
 /// In the column: the size is in the table.
 const LARGE: u32 = u32::MAX;
 
@@ -13,14 +16,20 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    pub fn with_capacity(capacity: usize) -> Self {
-        Sizes { small: Vec::with_capacity(capacity), large: FxHashMap::default() }
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        room(&mut self.small, more)
     }
 
+    /// Adds one, for which there is room.
     #[inline]
-    pub fn push(&mut self, size: u64) {
+    pub fn push(&mut self, size: u64) -> Result<()> {
+        if size >= u64::from(LARGE) {
+            room_in(&mut self.large)?;
+        }
         self.small.push(0);
         self.set(self.small.len() - 1, size);
+        Ok(())
     }
 
     #[inline]
@@ -59,7 +68,7 @@ mod tests {
     fn sizes_beyond_four_gigabytes() {
         let mut sizes = Sizes::default();
         for size in [0, 7, u64::from(u32::MAX) - 1, u64::from(u32::MAX), 1 << 40] {
-            sizes.push(size);
+            sizes.push(size).unwrap();
         }
         sizes.add(1, 1 << 33);
         sizes.add(2, 1);

@@ -10,6 +10,7 @@ use super::distances::{NONE, distances};
 use super::dominators::dominators;
 use super::json::Scanner;
 use super::kind::{EdgeKind, NodeKind};
+use super::memory::room_for_graph;
 use super::parallel::both;
 use super::parse::parse;
 use super::progress::{Phase, Progress, Report};
@@ -97,6 +98,7 @@ impl Snapshot {
         let mut columns = parse(&mut scanner)?;
         let bytes = scanner.position();
         drop(scanner);
+        room_for_graph(columns.node_count(), columns.targets.len())?;
         let progress = Progress {
             phase: Phase::Dominators,
             done: 0,

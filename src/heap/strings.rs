@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::json::Scanner;
+use super::memory::room;
 use super::{Error, Result};
 
 /// Strings by index.
@@ -21,6 +22,7 @@ impl Strings {
             // V8 cuts each string at 1,024 characters, so this is more than a graph can name.
             let end = u32::try_from(strings.arena.len())
                 .map_err(|_| Error::TooLarge("its strings take more than 4 GB".into()))?;
+            room(&mut strings.ends, 1)?;
             strings.ends.push(end);
             more = scanner.another(b']', ", or ]")?;
         }
