@@ -77,6 +77,19 @@ test('near the heap limit: a service that dies leaves its evidence', options, as
   assert.deepEqual(partialsIn(dir), []);
 });
 
+// Closures, strings and vm scripts make V8 give up at the end of a collection ("Ineffective mark-compacts near heap limit").
+test('near the heap limit, inside a collection: a service that dies leaves its evidence', options, async (t) => {
+  const dir = temporaryDir(t);
+  const program = path.join(__dirname, 'children/ineffective.js');
+  const service = spawn(process.execPath, ['--max-old-space-size=60', program, dir], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  for await (const chunk of service.stderr) said += chunk;
+  assert.match(said, /JavaScript heap out of memory/);
+  assert.equal(snapshotsIn(dir).length, 1, said);
+  parse(path.join(dir, snapshotsIn(dir)[0]));
+  assert.deepEqual(partialsIn(dir), []);
+});
+
 test('near the heap limit: a watch tells its service of the snapshot', options, async (t) => {
   const dir = temporaryDir(t);
   const script = `

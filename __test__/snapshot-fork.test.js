@@ -36,6 +36,15 @@ function kill(pid, signal) {
   }
 }
 
+/** A process that has ended may still be there, until its new parent has collected it. */
+function isRunning(pid) {
+  try {
+    return !fs.readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
+
 /** Field 19 of proc(5)'s stat. */
 const niceness = (pid) => Number(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[16]);
 
@@ -80,7 +89,6 @@ test("the child runs none of the service's handlers", options, async (t) => {
   const pid = await until(() => forksOf(service.pid)[0]);
   kill(pid, 'SIGTERM');
   await once(service, 'exit');
-  assert.equal(snapshotsIn(dir).length, 1);
   assert.equal(fs.readFileSync(told, 'utf8'), `beforeExit ${service.pid}\nexit ${service.pid}\n`);
 });
 
@@ -113,32 +121,51 @@ test('a child that is killed is replaced', options, async (t) => {
   assert.deepEqual([snapshotsIn(dir).length, partialsIn(dir)], [1, []]);
 });
 
-test('children that are lost one after the other: in process, or said', options, async (t) => {
-  for (const [method, signal, check] of [
-    ['auto', 'SIGSEGV', (taken) => taken.then((snapshot) => assert.equal(snapshot.method, 'in-process'))],
-    ['fork', 'SIGSEGV', (taken) => assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /signal 11/ })],
-    // What kills for want of memory would kill the service next: no fallback.
-    ['auto', 'SIGKILL', (taken) => assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /signal 9/ })],
-  ]) {
+/** Signals each child of this process until the snapshot is decided. */
+function signalAll(taken, signal) {
+  const killer = setInterval(() => forksOf(process.pid).forEach((pid) => kill(pid, signal)), 1);
+  return taken.finally(() => clearInterval(killer));
+}
+
+// What kills the child would kill the service next: the work is not done there, and a crash is tried once more.
+for (const [signal, number] of [['SIGKILL', 9], ['SIGSEGV', 11], ['SIGABRT', 6], ['SIGTRAP', 5]]) {
+  test(`children that die of ${signal}: one is replaced, and nothing is done in process`, options, async (t) => {
     const dir = temporaryDir(t);
-    const taken = takeSnapshot({ ...forked, method, dir });
-    const killer = setInterval(() => forksOf(process.pid).forEach((pid) => kill(pid, signal)), 1);
-    await check(taken).finally(() => clearInterval(killer));
-    assert.deepEqual(partialsIn(dir), []);
-  }
+    const taken = takeSnapshot({ ...forked, method: 'auto', dir });
+    await assert.rejects(signalAll(taken, signal), { code: 'ERR_PLIMSOLL_SNAPSHOT', message: new RegExp(`signal ${number}`) });
+    assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
+  });
+}
+
+test('SIGTERM to the child is final', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { taken, pid, letGo } = await stoppedFork({ dir, method: 'auto' });
+  const seen = new Set([pid]);
+  const looker = setInterval(() => forksOf(process.pid).forEach((child) => seen.add(child)), 1);
+  kill(pid, 'SIGTERM');
+  letGo();
+  await assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /ended by signal 15/ }).finally(() => clearInterval(looker));
+  assert.equal(seen.size, 1, 'no other child');
+  assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
 });
 
-test('kill -9 of the service: the child finishes the file', options, async (t) => {
-  const dir = temporaryDir(t);
-  const service = start({ ...forked, dir, ballast: 5 });
-  const pid = await until(() => forksOf(service.pid)[0]);
-  service.kill('SIGKILL');
-  await once(service, 'exit');
-  await until(() => !fs.existsSync(`/proc/${pid}`) || fs.readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
-  assert.equal(snapshotsIn(dir).length, 1);
-  parse(path.join(dir, snapshotsIn(dir)[0]));
-  assert.deepEqual(partialsIn(dir), []);
-});
+/** So much that no child is done with it in 3 s. */
+const HEAVY = 120;
+
+for (const end of ['SIGKILL', 'SIGTERM']) {
+  test(`${end} to the service in the middle: the child ends by itself, without its file`, options, async (t) => {
+    const dir = temporaryDir(t);
+    const service = start({ ...forked, dir, ballast: HEAVY, nice: 19 });
+    const pid = await until(() => forksOf(service.pid)[0]);
+    // The child has begun: its descriptors are its own.
+    await until(() => fs.readdirSync(`/proc/${pid}/fd`).every((fd) => !/socket:|eventpoll/.test(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))));
+    assert.equal(partialsIn(dir).length, 1);
+    service.kill(end);
+    await once(service, 'exit');
+    await until(() => !isRunning(pid));
+    assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
+  });
+}
 
 test("the service's own children are not disturbed", options, async (t) => {
   const dir = temporaryDir(t);

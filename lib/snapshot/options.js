@@ -9,8 +9,12 @@ const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js')
 const METHODS = ['auto', 'fork', 'in-process'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
 const GIGABYTE = 2 ** 30;
+/** Characters of the texts that the state file keeps: it is bounded, and what does not fit would lose the cooldown. */
+const APP_LENGTH = 4096;
+const REASON_LENGTH = 256;
 
 const text = (value) => typeof value === 'string' && value.length > 0;
+const shortText = (length) => (value) => text(value) && value.length <= length;
 const number = (from, to) => (value) => typeof value === 'number' && value >= from && value <= to;
 const whole = (from, to) => (value) => Number.isInteger(value) && value >= from && value <= to;
 const oneOf = (values) => (value) => values.includes(value);
@@ -19,8 +23,8 @@ const YES_OR_NO = [oneOf([true, false]), 'true or false'];
 // name: [default, is it right?, what it has to be]
 const OPTIONS = {
   dir: [() => diagnosticDir(), text, 'a path'],
-  app: [() => application(), text, 'a text that names the application'],
-  reason: [() => 'api', text, 'a text'],
+  app: [() => application(), shortText(APP_LENGTH), `a text of 1 to ${APP_LENGTH} characters that names the application`],
+  reason: [() => 'api', shortText(REASON_LENGTH), `a text of 1 to ${REASON_LENGTH} characters`],
   maxFiles: [() => 6, whole(1, 1000), 'a whole number from 1 to 1000'],
   maxBytes: [() => 2 * GIGABYTE, whole(1, 2 ** 50), 'a whole number of bytes above 0'],
   cooldown: [() => 3_600_000, number(0, 2 ** 50), 'a number of milliseconds, 0 for none'],
@@ -48,7 +52,7 @@ function resolve(given = {}) {
     const value = given[name] === undefined ? byDefault() : given[name];
     if (value !== undefined && !isRight(value)) {
       const Base = typeof value === 'number' ? PlimsollRangeError : PlimsollTypeError;
-      throw new Base('ERR_PLIMSOLL_OPTION', `options.${name} must be ${expected}; it is ${quote(value)}.`);
+      throw new Base('ERR_PLIMSOLL_OPTION', `options.${name} must be ${expected}; it is ${quote(value)}${tooLong(value)}.`);
     }
     options[name] = value;
   }
@@ -57,6 +61,8 @@ function resolve(given = {}) {
   options.pool = poolSize();
   return options;
 }
+
+const tooLong = (value) => (typeof value === 'string' && value.length > REASON_LENGTH ? ` (${value.length} characters)` : '');
 
 /** Where Node itself writes heap snapshots. */
 function diagnosticDir() {
@@ -83,7 +89,8 @@ function flagValue(flag) {
 
 /** What stays the same when the service is started again. */
 function application() {
-  return process.argv[1] ?? process.execPath;
+  // With `node -e` it is an argument of any length.
+  return (process.argv[1] ?? process.execPath).slice(0, APP_LENGTH);
 }
 
 module.exports = { resolve };

@@ -13,6 +13,7 @@ const { residentBytes } = require('../resident.js');
 const { pauseSampling } = require('../watch/allocation.js');
 const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
+const { warnIfShared } = require('./shared-dir.js');
 
 /** For tracers: a span from the call to the file, with the snapshot as its result (tracing:plimsoll.snapshot:start and so on). */
 const TRACE = diagnostics.tracingChannel('plimsoll.snapshot');
@@ -34,6 +35,7 @@ async function takeSnapshot(given) {
 
 async function take({ keepAlive, ...options }) {
   const { SnapshotJob } = requireNative();
+  warnIfShared(options.dir);
   if (options.redact) await learnBuiltIns();
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
   return drive(new SnapshotJob({ ...options, heapUsed, heapTotal }), keepAlive);

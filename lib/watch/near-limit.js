@@ -7,6 +7,7 @@ const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { learnBuiltIns } = require('../snapshot/built-ins.js');
 const { resolve } = require('../snapshot/options.js');
+const { warnIfShared } = require('../snapshot/shared-dir.js');
 
 /** By what share of the limit it is raised: enough to end the work in hand, and to say goodbye. */
 const RAISE = 0.1;
@@ -23,6 +24,7 @@ class NearLimit {
     if (reason) throw new PlimsollError('ERR_PLIMSOLL_UNAVAILABLE', reason);
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
     const { keepAlive: _, ...request } = resolve({ ...options, reason: 'near-limit' });
+    warnIfShared(request.dir);
     this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });
     this.#emergency.watchHeapLimit(limit * RAISE);
     // Ahead: there is no JavaScript at that moment.

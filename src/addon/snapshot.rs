@@ -45,6 +45,8 @@ pub struct SnapshotRequest {
     /// Of a forked child, 0 to 19.
     pub nice: u8,
     pub redact: Option<bool>,
+    /// Whether a forked child that crashes may leave a core file, which holds the service's memory.
+    pub core: Option<bool>,
 }
 
 /// What to do next, and with what result it ended.
@@ -235,6 +237,9 @@ pub struct SnapshotSupport {
     pub profiler: Option<String>,
     /// Why snapshots are not forked; null when they are.
     pub fork: Option<String>,
+    /// Whether they could be forked on this system, and this process lacks the rights: then an automatic
+    /// snapshot is not taken in process either.
+    pub fork_denied: bool,
     /// Why none is taken near the heap's limit; null when one is.
     pub near_limit: Option<String>,
 }
@@ -245,6 +250,7 @@ pub fn snapshot_support() -> SnapshotSupport {
     SnapshotSupport {
         profiler: Profiler::find().err(),
         fork: fork::support().err(),
+        fork_denied: fork::is_denied(),
         near_limit: emergency::near_limit_support().err(),
     }
 }
@@ -279,6 +285,7 @@ impl TryFrom<SnapshotRequest> for Request {
             pool: request.pool.map(|pool| pool as usize),
             nice: request.nice.min(19),
             redact: request.redact.unwrap_or(false),
+            core: request.core.unwrap_or(false),
         })
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod cgroup;
 pub mod library;
+pub mod limits;
 pub mod malloc;
 pub mod memory;
 pub mod process;

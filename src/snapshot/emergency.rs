@@ -1,8 +1,13 @@
 //! Snapshots from where JS cannot ask for one: an endless loop, or the moment before V8 gives up.
 //!
-//! Both run on the isolate's thread, inside V8. Everything up to the fork happens there and then;
-//! the child is watched from another thread while the service goes on, or dies with its evidence
-//! on disk. There is no fallback: in process there is no room at that moment.
+//! Both run on the isolate's thread, inside V8. Everything up to the fork happens there; the child is
+//! watched from another thread. There is no fallback: in process there is no room at that moment.
+//!
+//! V8 gives up in two places. After a collection ("Reached heap limit") the fork happens in its callback.
+//! At the end of one ("Ineffective mark-compacts") the heap's safepoint is held: it is a recursive mutex,
+//! whose owner the child is not, so a snapshot there waits for ever. The limit is raised, and the fork
+//! happens at the next interrupt, which JS meets before it allocates much. A service that comes to its
+//! limit again waits for the child, since the child ends with its parent.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,9 +20,10 @@ use parking_lot::{Condvar, Mutex};
 use super::error::Error;
 use super::fork::{self, Child, Failure, Prepared, Scene};
 use super::job::Step;
-use super::room::{Builder, Heap};
+use super::room::{self, Builder, Heap};
 use super::session::{Request, Session};
 use crate::os;
+use crate::v8::gc::{self, GcType};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 use crate::v8::{heap_limit, interrupt, missing};
 
@@ -25,6 +31,14 @@ use crate::v8::{heap_limit, interrupt, missing};
 const BAD_MOMENTS: u32 = 10;
 /// The limit is raised by at least this much: V8 needs some of it to go on at all.
 const LEAST_RAISE: u64 = 16 << 20;
+/// How often the limit is raised while the fork waits for an interrupt: one built-in function may
+/// allocate everything without meeting one.
+const DEFERRALS: u32 = 4;
+/// How long a service that is about to die of its heap waits for the child. Liveness probes with default
+/// values wait as long (three failures, ten seconds apart).
+const LAST_WAIT: Duration = Duration::from_secs(30);
+/// How often it looks.
+const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// Whether anything came of any emergency of the process: it is asked for once an interval.
 static SETTLED: AtomicBool = AtomicBool::new(false);
@@ -34,15 +48,66 @@ pub struct Emergency {
     request: Request,
     /// The process that it was made in: a forked child has a copy.
     process: u32,
+    /// Whether V8 is inside a collection of the isolate.
+    collecting: AtomicBool,
     shared: Mutex<Shared>,
     changed: Condvar,
+}
+
+/// What happens when V8 calls near the heap's limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Near {
+    /// V8 has no callback of ours.
+    Off,
+    /// A snapshot is taken, and the limit is raised by `raise`.
+    Armed { raise: u64 },
+    /// V8 called inside a collection; the snapshot waits for an interrupt. Counts the calls.
+    Deferred { calls: u32 },
+    /// There was a fork, or the reason why not: the last call waits for the child.
+    Forked,
+    /// V8 asks the callback that was registered before.
+    Over,
+}
+
+/// The answer to one call of V8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Fork here.
+    Fork { raise: u64 },
+    /// Fork at the next interrupt.
+    Defer { raise: u64 },
+    /// No interrupt came so far.
+    Again,
+    /// None came at all.
+    Missed,
+    /// Wait for the child.
+    Wait,
+    /// Nothing to do.
+    None,
+}
+
+impl Near {
+    fn call(&mut self, collecting: bool) -> Answer {
+        let (next, answer) = match (*self, collecting) {
+            (Self::Armed { raise }, false) => (Self::Forked, Answer::Fork { raise }),
+            (Self::Deferred { .. }, false) => (Self::Forked, Answer::Fork { raise: 0 }),
+            (Self::Armed { raise }, true) => (Self::Deferred { calls: 1 }, Answer::Defer { raise }),
+            (Self::Deferred { calls }, true) if calls < DEFERRALS => {
+                (Self::Deferred { calls: calls + 1 }, Answer::Again)
+            }
+            (Self::Deferred { .. }, true) => (Self::Over, Answer::Missed),
+            (Self::Forked, _) => (Self::Over, Answer::Wait),
+            (Self::Off | Self::Over, _) => (*self, Answer::None),
+        };
+        *self = next;
+        answer
+    }
 }
 
 struct Shared {
     /// `None` once the isolate ends.
     isolate: Option<Isolate>,
-    /// By how much the limit is raised, while V8 has the callback.
-    raise: Option<u64>,
+    near: Near,
     /// When the isolate's thread is interrupted.
     deadline: Option<Instant>,
     /// Whether a thread looks after the deadline.
@@ -57,6 +122,9 @@ struct Shared {
 pub fn near_limit_support() -> Result<(), String> {
     fork::support()?;
     Isolate::current().ok_or_else(|| missing("its isolate"))?;
+    if !gc::available() {
+        return Err(missing("its collection callbacks"));
+    }
     heap_limit::support()
 }
 
@@ -73,10 +141,11 @@ impl Emergency {
         let isolate = Some(Isolate::current()?);
         os::library::pin();
         let shared =
-            Shared { isolate, raise: None, deadline: None, timed: false, step: Step::Wait };
+            Shared { isolate, near: Near::Off, deadline: None, timed: false, step: Step::Wait };
         Some(Arc::new(Self {
             request,
             process: std::process::id(),
+            collecting: AtomicBool::new(false),
             shared: Mutex::new(shared),
             changed: Condvar::new(),
         }))
@@ -89,8 +158,8 @@ impl Emergency {
     }
 
     /// When V8 is about to give up for want of heap: takes a snapshot, raises the limit by `raise`
-    /// bytes (less where the container has not so much), and goes on. Once; then V8 asks whoever
-    /// was registered before, Node's own for worker threads among them. False where V8 does not
+    /// bytes (less where the container has not so much), and goes on. Once; then V8 asks the callback
+    /// that was registered before, Node's own for worker threads among them. False where V8 does not
     /// export the means.
     ///
     /// # Safety
@@ -98,19 +167,20 @@ impl Emergency {
     pub unsafe fn watch_heap_limit(self: &Arc<Self>, raise: u64) -> bool {
         let mut shared = self.shared.lock();
         let Some(isolate) = shared.isolate else { return false };
-        if shared.raise.replace(raise).is_some() {
+        if shared.near != Near::Off {
             return true;
         }
-        let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
-        // SAFETY: on its thread; the reference in `data` is given back by `unwatch_heap_limit`.
-        let added = unsafe { heap_limit::add(isolate, near_heap_limit, data) };
-        if !added {
-            shared.raise = None;
-            drop(shared);
-            // SAFETY: V8 did not take it.
-            drop(unsafe { Arc::from_raw(data.cast::<Self>()) });
+        if near_limit_support().is_err() {
+            return false;
         }
-        added
+        shared.near = Near::Armed { raise };
+        let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
+        // SAFETY: on its thread; the reference in `data` is given back by `close`, which removes all of
+        // them. All are there: `near_limit_support` has looked.
+        unsafe {
+            gc::add_callbacks(isolate, collection_begins, collection_ends, data);
+            heap_limit::add(isolate, near_heap_limit, data)
+        }
     }
 
     /// Interrupts the isolate's thread `after` from now, to take a snapshot; a later call puts it
@@ -147,20 +217,81 @@ impl Emergency {
     ///
     /// # Safety
     /// On the isolate's thread.
-    pub unsafe fn close(&self) {
+    pub unsafe fn close(self: &Arc<Self>) {
         let mut shared = self.shared.lock();
         shared.deadline = None;
+        let near = std::mem::replace(&mut shared.near, Near::Off);
         if let Some(isolate) = shared.isolate.take()
-            && shared.raise.take().is_some()
+            && near != Near::Off
         {
             drop(shared);
-            // SAFETY: on its thread; `raise` said that V8 has the callback and the reference.
+            let data = Arc::as_ptr(self).cast_mut().cast();
+            // SAFETY: on its thread; V8 has the callbacks and the reference, the one at the limit
+            // until it is over.
             unsafe {
-                heap_limit::remove(isolate, near_heap_limit);
-                Arc::decrement_strong_count(self);
+                if near != Near::Over {
+                    heap_limit::remove(isolate, near_heap_limit);
+                }
+                gc::remove_callbacks(isolate, collection_begins, collection_ends, data);
+                Arc::decrement_strong_count(Arc::as_ptr(self));
             }
         }
         self.changed.notify_all();
+    }
+
+    /// What V8 is to have as its limit.
+    ///
+    /// # Safety
+    /// In V8's callback near the limit `current`.
+    unsafe fn near_limit(self: &Arc<Self>, current: usize) -> usize {
+        let collecting = self.collecting.load(Ordering::Relaxed);
+        let (isolate, answer) = {
+            let mut shared = self.shared.lock();
+            let Some(isolate) = shared.isolate else { return current };
+            (isolate, shared.near.call(collecting))
+        };
+        let raise = match answer {
+            Answer::None => return current,
+            Answer::Again => LEAST_RAISE,
+            Answer::Fork { raise } => {
+                // SAFETY: no collection is under way, so one may happen (Node takes snapshots here
+                // too), on the isolate's thread.
+                unsafe { self.take(isolate) };
+                affordable(raise)
+            }
+            Answer::Defer { raise } => {
+                let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
+                // SAFETY: this is the isolate's thread, so it is alive. What V8 never calls leaks:
+                // one reference at the end of an isolate.
+                if !unsafe { interrupt::request(isolate, deferred, data) } {
+                    // SAFETY: V8 did not take the reference.
+                    drop(unsafe { Arc::from_raw(data.cast::<Self>().cast_const()) });
+                }
+                affordable(raise)
+            }
+            Answer::Missed | Answer::Wait => {
+                if answer == Answer::Missed {
+                    let what =
+                        "V8 reached its limit inside a collection, and no JavaScript ran after it";
+                    self.settle(Step::Failed(Error::Failed { what: what.into() }));
+                } else {
+                    self.wait_for_child();
+                }
+                // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
+                // removes it only before it is over.
+                unsafe { heap_limit::remove(isolate, near_heap_limit) };
+                LEAST_RAISE
+            }
+        };
+        current.saturating_add(usize::try_from(raise).unwrap_or(usize::MAX))
+    }
+
+    /// Waits until there is no child left whose file would go with this process.
+    fn wait_for_child(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < LAST_WAIT && (self.step() == Step::Wait || fork::is_under_way()) {
+            std::thread::sleep(LAST_LOOK);
+        }
     }
 
     /// Takes the snapshot on this thread.
@@ -237,46 +368,85 @@ unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Error> {
     }
 }
 
+/// What the container can spare of it, and what V8 needs to go on at all.
+fn affordable(raise: u64) -> u64 {
+    raise.min(room::spare().map_or(u64::MAX, |room| room / 2)).max(LEAST_RAISE)
+}
+
 /// V8 calls this on the isolate's thread.
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
-    let data = data.cast::<Emergency>();
     // SAFETY: the reference that `watch_heap_limit` gave is held until the callback is removed.
-    let emergency = unsafe {
-        Arc::increment_strong_count(data);
-        Arc::from_raw(data)
-    };
+    let emergency = unsafe { borrow(data) };
     if std::process::id() != emergency.process {
         // The snapshot's own collections, in the child.
         return current.saturating_mul(2);
     }
-    let raised = catch_unwind(AssertUnwindSafe(|| {
-        let (isolate, raise) = {
-            let mut shared = emergency.shared.lock();
-            (shared.isolate?, shared.raise.take()?)
-        };
-        // SAFETY: V8 calls this where a collection may happen (Node takes snapshots here too), on
-        // the isolate's thread; it has copied the entry that is removed.
-        unsafe {
-            emergency.take(isolate);
-            heap_limit::remove(isolate, near_heap_limit);
-            Arc::decrement_strong_count(data);
-        }
-        let room = os::cgroup::read().and_then(|container| container.room());
-        let affordable = raise.min(room.map_or(u64::MAX, |room| room / 2)).max(LEAST_RAISE);
-        Some(current.saturating_add(usize::try_from(affordable).unwrap_or(usize::MAX)))
-    }));
-    raised.ok().flatten().unwrap_or(current)
+    catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: this is the callback.
+        unsafe { emergency.near_limit(current) }
+    }))
+    .unwrap_or(current)
+}
+
+/// V8 calls this on the isolate's thread.
+unsafe extern "C" fn collection_begins(_: *mut c_void, _: GcType, _: u32, data: *mut c_void) {
+    // SAFETY: as in `near_heap_limit`.
+    unsafe { (*data.cast::<Emergency>()).collecting.store(true, Ordering::Relaxed) };
+}
+
+/// V8 calls this on the isolate's thread.
+unsafe extern "C" fn collection_ends(_: *mut c_void, _: GcType, _: u32, data: *mut c_void) {
+    // SAFETY: as in `near_heap_limit`.
+    unsafe { (*data.cast::<Emergency>()).collecting.store(false, Ordering::Relaxed) };
+}
+
+/// # Safety
+/// `data` is a reference that V8 holds.
+unsafe fn borrow(data: *mut c_void) -> Arc<Emergency> {
+    let data = data.cast::<Emergency>().cast_const();
+    // SAFETY: the caller's promise.
+    unsafe {
+        Arc::increment_strong_count(data);
+        Arc::from_raw(data)
+    }
 }
 
 /// V8 calls this on the isolate's thread.
 unsafe extern "C" fn interrupted(_isolate: *mut c_void, data: *mut c_void) {
     // SAFETY: `interrupt` gave this reference for one call.
     let emergency = unsafe { Arc::from_raw(data.cast::<Emergency>().cast_const()) };
-    let isolate = emergency.shared.lock().isolate;
+    // SAFETY: this is an interrupt.
+    unsafe { take_interrupted(&emergency, |_| true) };
+}
+
+/// V8 calls this on the isolate's thread.
+unsafe extern "C" fn deferred(_isolate: *mut c_void, data: *mut c_void) {
+    // SAFETY: `near_limit` gave this reference for one call.
+    let emergency = unsafe { Arc::from_raw(data.cast::<Emergency>().cast_const()) };
+    // SAFETY: this is an interrupt.
+    unsafe {
+        take_interrupted(&emergency, |near| {
+            let waits = matches!(near, Near::Deferred { .. });
+            if waits {
+                *near = Near::Forked;
+            }
+            waits
+        });
+    }
+}
+
+/// Takes a snapshot if it is still wanted.
+///
+/// # Safety
+/// In an interrupt: between two instructions of JS, where a collection may happen.
+unsafe fn take_interrupted(emergency: &Arc<Emergency>, wanted: impl FnOnce(&mut Near) -> bool) {
+    let isolate = {
+        let mut shared = emergency.shared.lock();
+        shared.isolate.filter(|_| wanted(&mut shared.near))
+    };
     if let Some(isolate) = isolate {
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: interrupts run between two instructions of JS, where a collection may
-            // happen.
+            // SAFETY: the caller's promise.
             unsafe { emergency.take(isolate) };
         }));
     }
@@ -302,5 +472,32 @@ fn keep_deadline(watched: &Weak<Emergency>) {
                 emergency.changed.wait_for(&mut shared, next);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_call_inside_a_collection_forks() {
+        let mut near = Near::Armed { raise: 7 };
+        assert_eq!(near.call(true), Answer::Defer { raise: 7 });
+        for _ in 1..DEFERRALS {
+            assert_eq!(near.call(true), Answer::Again);
+        }
+        assert_eq!(near.call(true), Answer::Missed);
+        assert_eq!((near.call(true), near.call(false)), (Answer::None, Answer::None));
+    }
+
+    #[test]
+    fn a_call_outside_forks_once_and_the_next_one_waits() {
+        let mut near = Near::Armed { raise: 7 };
+        assert_eq!(near.call(false), Answer::Fork { raise: 7 });
+        assert_eq!(near.call(true), Answer::Wait);
+        assert_eq!(near.call(false), Answer::None);
+        let mut near = Near::Deferred { calls: 2 };
+        assert_eq!(near.call(false), Answer::Fork { raise: 0 });
+        assert_eq!(Near::Off.call(false), Answer::None);
     }
 }

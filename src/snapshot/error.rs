@@ -17,6 +17,10 @@ pub enum Place {
     Disk,
     /// The bound `maxBytes` on what may be kept.
     Budget,
+    /// The process's own limit on address space or data (`RLIMIT_AS`, `RLIMIT_DATA`).
+    Limit,
+    /// The process's own limit on the size of a file (`RLIMIT_FSIZE`).
+    FileSize,
 }
 
 /// Who takes a snapshot already.
@@ -111,7 +115,11 @@ impl Error {
                 Self::DiskFull { path: path.to_owned() }
             }
             io::ErrorKind::FileTooLarge => {
-                Self::Failed { what: format!("{} grew past a file size limit", path.display()) }
+                let what = format!(
+                    "{} grew past the limit on the size of a file (ulimit -f); raise that limit or use compress",
+                    path.display()
+                );
+                Self::Failed { what }
             }
             _ => Self::Dir { path: path.to_owned(), cause: error.to_string() },
         }
@@ -127,6 +135,14 @@ impl fmt::Display for Error {
                     Place::Machine => ("the machine", "free memory"),
                     Place::Disk => ("the disk", "free space or choose another dir"),
                     Place::Budget => ("maxBytes", "raise maxBytes or use compress"),
+                    Place::Limit => (
+                        "the process's limit on address space or data (ulimit -v, -d; systemd's LimitAS, LimitDATA)",
+                        "raise that limit",
+                    ),
+                    Place::FileSize => (
+                        "the process's limit on the size of a file (ulimit -f; systemd's LimitFSIZE)",
+                        "raise that limit or use compress",
+                    ),
                 };
                 write!(
                     f,

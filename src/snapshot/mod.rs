@@ -4,6 +4,7 @@
 //! directory, checks cooldown and room, and owns the unfinished file. A [`job::Job`] runs a session
 //! on a thread of its own and asks the isolate's thread only for what must happen there.
 
+pub mod directory;
 pub mod emergency;
 pub mod error;
 pub mod fork;

@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use super::error::{Error, Place};
+use super::name::Compression;
 use crate::os;
 
 /// The heap that is to be described, in bytes.
@@ -68,18 +69,16 @@ fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f6
     headroom
 }
 
-/// Refuses where the container or the machine has less than `needed`.
+/// Refuses where the tightest of the places has less than `needed`.
 ///
 /// # Errors
-/// [`Error::NoRoom`] with the tighter of the two.
+/// [`Error::NoRoom`] with that place.
 pub fn check_memory(
     needed: u64,
-    container: Option<u64>,
-    machine: Option<u64>,
+    places: impl IntoIterator<Item = (Place, Option<u64>)>,
 ) -> Result<(), Error> {
-    let container = container.map(|available| (Place::Container, available));
-    let machine = machine.map(|available| (Place::Machine, available));
-    match container.into_iter().chain(machine).min_by_key(|&(_, available)| available) {
+    let known = places.into_iter().filter_map(|(place, available)| Some((place, available?)));
+    match known.min_by_key(|&(_, available)| available) {
         Some((place, available)) if available < needed => {
             Err(Error::NoRoom { place, needed, available })
         }
@@ -87,26 +86,57 @@ pub fn check_memory(
     }
 }
 
-/// Refuses where the memory or the disk of this machine has no room now.
+/// Bytes that the container and the limits of the process leave to it; `None` where neither is known.
+#[must_use]
+pub fn spare() -> Option<u64> {
+    let container = os::cgroup::read().and_then(|container| container.room());
+    let limits = os::limits::Memory::read().room().map(|room| room.available);
+    container.into_iter().chain(limits).min()
+}
+
+/// Address space of a child beside the snapshot: its second thread has a stack and an arena of malloc.
+const THREAD: u64 = 160 << 20;
+
+/// Refuses where the memory, the disk or a limit of this process has no room now.
 ///
 /// # Errors
 /// [`Error::NoRoom`].
-pub fn check(builder: Builder, heap: Heap, headroom: Option<f64>, dir: &Path) -> Result<(), Error> {
+pub fn check(
+    builder: Builder,
+    heap: Heap,
+    headroom: Option<f64>,
+    dir: &Path,
+    compression: Compression,
+) -> Result<(), Error> {
     let container = os::cgroup::read();
     let together = container.as_ref().is_some_and(|container| container.oom_group);
     let resident = os::process::rss().unwrap_or(0);
-    let needed = memory_needed(builder, heap, resident, trusted(headroom, builder, together));
+    let headroom_trusted = trusted(headroom, builder, together);
+    let needed = memory_needed(builder, heap, resident, headroom_trusted);
     let room = container.and_then(|container| container.room());
-    check_memory(needed, room, os::memory::available())?;
+    check_memory(needed, [(Place::Container, room), (Place::Machine, os::memory::available())])?;
+    // A child has the address space of the service, shared pages included, and adds what it builds.
+    if let Some(limit) = os::limits::Memory::read().room() {
+        let built = memory_needed(
+            Builder::Service,
+            heap,
+            0,
+            Some(headroom_trusted.unwrap_or(builder.factor())),
+        );
+        let needed = built.saturating_add(if builder == Builder::Child { THREAD } else { 0 });
+        check_memory(needed, [(Place::Limit, Some(limit.available))])?;
+    }
     // Small: the part of the disk that others need is not ours to judge, a full disk is handled
     // where it happens. This only avoids seconds of work for a file that cannot fit.
     let file = scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR)));
-    match free_disk(dir) {
-        Some(available) if available < file => {
-            Err(Error::NoRoom { place: Place::Disk, needed: file, available })
+    // How far a file packs is not known ahead.
+    let largest = os::limits::file_size().filter(|_| compression == Compression::None);
+    for (place, available) in [(Place::Disk, free_disk(dir)), (Place::FileSize, largest)] {
+        if let Some(available) = available.filter(|&available| available < file) {
+            return Err(Error::NoRoom { place, needed: file, available });
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 #[allow(
@@ -179,13 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn the_tighter_of_container_and_machine_decides() {
-        assert_eq!(check_memory(100, None, None), Ok(()));
-        assert_eq!(check_memory(100, Some(100), Some(100)), Ok(()));
+    fn the_tightest_place_decides() {
+        let check = |container, machine| {
+            check_memory(100, [(Place::Container, container), (Place::Machine, machine)])
+        };
+        assert_eq!(check(None, None), Ok(()));
+        assert_eq!(check(Some(100), Some(100)), Ok(()));
         let refused = |place, available| Err(Error::NoRoom { place, needed: 100, available });
-        assert_eq!(check_memory(100, Some(99), Some(1000)), refused(Place::Container, 99));
-        assert_eq!(check_memory(100, Some(99), Some(50)), refused(Place::Machine, 50));
-        assert_eq!(check_memory(100, None, Some(0)), refused(Place::Machine, 0));
+        assert_eq!(check(Some(99), Some(1000)), refused(Place::Container, 99));
+        assert_eq!(check(Some(99), Some(50)), refused(Place::Machine, 50));
+        assert_eq!(check(None, Some(0)), refused(Place::Machine, 0));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Request {
     pub nice: u8,
     /// Whether contents are taken out of it.
     pub redact: bool,
+    /// Whether a forked child that crashes may leave a core file.
+    pub core: bool,
 }
 
 /// A snapshot that was taken.
@@ -155,7 +157,7 @@ impl Session {
     /// [`Error::NoRoom`], [`Error::Dir`], [`Error::DiskFull`].
     pub fn open(&mut self, builder: Builder) -> Result<Partial, Error> {
         let Request { thread, compression, heap, headroom, .. } = self.request;
-        room::check(builder, heap, headroom, &self.request.dir)?;
+        room::check(builder, heap, headroom, &self.request.dir, compression)?;
         let now = SystemTime::now();
         let partial = self.store.create(now, thread, compression)?;
         let mut state = self.store.state();

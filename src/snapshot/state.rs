@@ -2,20 +2,22 @@
 //! ours. Kept in the directory itself, so a service that crashes and restarts meets its own past.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::directory::Directory;
 use super::name::Name;
 use super::process::Owner;
 
 /// The file in the snapshot directory.
 pub const FILE: &str = "plimsoll-snapshots.json";
 const SCHEMA: &str = "plimsoll.snapshots/1";
-/// Larger than any file that we write; what is larger was not written by us.
-const MAX_SIZE: u64 = 1 << 20;
+/// No larger file is written, and of no file is more read.
+const MAX_SIZE: usize = 1 << 20;
+/// Characters of a text that a caller gave. The options are bounded as well; this one holds where
+/// they are not checked.
+const MAX_TEXT: usize = 4096;
 /// Applications remembered for one directory; the longest silent is forgotten first.
 const MAX_APPS: usize = 256;
 
@@ -67,9 +69,9 @@ impl State {
     /// Reads the state of `dir`. Whatever is missing, corrupt or foreign counts as no state: the
     /// cost of that is one snapshot earlier than allowed, that of an error would be none ever.
     #[must_use]
-    pub fn read(dir: &Path) -> Self {
+    pub fn read(dir: &Directory) -> Self {
         let parse = |text: String| serde_json::from_str::<Self>(&text).ok();
-        let mut state = read_small(&dir.join(FILE))
+        let mut state = read_small(dir)
             .ok()
             .and_then(parse)
             .filter(|state| state.schema == SCHEMA)
@@ -85,43 +87,70 @@ impl State {
     ///
     /// # Errors
     /// Where the directory is not writable or full.
-    pub fn write(&self, dir: &Path) -> io::Result<()> {
-        let partial = dir.join(format!("{FILE}.partial"));
+    pub fn write(&self, dir: &Directory) -> io::Result<()> {
+        let partial = format!("{FILE}.partial");
         // What a crash left; a symbolic link planted there is removed, not followed.
-        let _ = fs::remove_file(&partial);
-        let written = create_private(&partial).and_then(|mut file| {
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        let _ = dir.remove(&partial);
+        let written = self.encode().and_then(|text| {
+            let mut file = dir.create(&partial)?;
+            file.write_all(&text)?;
             file.sync_all()?;
-            fs::rename(&partial, dir.join(FILE))
+            dir.rename(&partial, FILE)
         });
         if written.is_err() {
-            let _ = fs::remove_file(&partial);
+            let _ = dir.remove(&partial);
         }
         written
+    }
+
+    /// The text of the file, which `read` accepts: a file that it refuses would count as no state,
+    /// without cooldown and retention. To fit, the oldest attempts go first, then the reasons, then the
+    /// oldest files.
+    fn encode(&self) -> io::Result<Vec<u8>> {
+        let mut state = self.clone();
+        loop {
+            let text = serde_json::to_vec_pretty(&state)?;
+            if text.len() < MAX_SIZE {
+                return Ok(text);
+            }
+            let without_reason = state.files.iter().all(|file| file.reason.is_empty());
+            match (state.apps.len(), without_reason, state.files.len()) {
+                (apps @ 2.., ..) => (0..apps / 2).for_each(|_| state.forget_app()),
+                (_, false, _) => state.files.iter_mut().for_each(|file| file.reason.clear()),
+                (_, true, files @ 1..) => drop(state.files.drain(..files.div_ceil(8))),
+                _ => state.apps.clear(),
+            }
+        }
     }
 
     /// Milliseconds until `app` may try again; 0 when it may now. An attempt in the future (the
     /// clock was set back) does not count: it could forbid for ever.
     #[must_use]
     pub fn remaining(&self, app: &str, cooldown_ms: u64, now: u64) -> u64 {
-        let last = self.apps.get(app).map(|attempt| attempt.at).filter(|&at| at <= now);
+        let last = self.apps.get(bounded(app)).map(|attempt| attempt.at).filter(|&at| at <= now);
         last.map_or(0, |at| (at.saturating_add(cooldown_ms)).saturating_sub(now))
     }
 
     /// Remembers that `app` begins an attempt.
     pub fn attempt(&mut self, app: &str, reason: &str, now: u64) {
-        self.apps.insert(app.to_owned(), Attempt { at: now, reason: reason.to_owned() });
+        let attempt = Attempt { at: now, reason: bounded(reason).to_owned() };
+        self.apps.insert(bounded(app).to_owned(), attempt);
         while self.apps.len() > MAX_APPS {
-            let Some(oldest) = self.apps.iter().min_by_key(|(_, a)| a.at).map(|(k, _)| k.clone())
-            else {
-                break;
-            };
+            self.forget_app();
+        }
+    }
+
+    /// Forgets the application that was silent for longest.
+    fn forget_app(&mut self) {
+        let oldest = self.apps.iter().min_by_key(|(_, attempt)| attempt.at);
+        if let Some(oldest) = oldest.map(|(app, _)| app.clone()) {
             self.apps.remove(&oldest);
         }
     }
 
     /// Remembers a finished snapshot.
-    pub fn keep(&mut self, file: Kept) {
+    pub fn keep(&mut self, mut file: Kept) {
+        file.reason.truncate(bounded(&file.reason).len());
         self.files.retain(|other| other.name != file.name);
         self.files.push(file);
     }
@@ -152,9 +181,9 @@ impl State {
     }
 
     /// Reads the sizes of the files from the directory.
-    pub fn measure(&mut self, dir: &Path) {
+    pub fn measure(&mut self, dir: &Directory) {
         for file in &mut self.files {
-            file.bytes = dir.join(&file.name).symlink_metadata().map_or(0, |meta| meta.len());
+            file.bytes = dir.size(&file.name).unwrap_or(0);
         }
     }
 
@@ -164,41 +193,24 @@ impl State {
     }
 
     /// Forgets files that are gone.
-    pub fn forget_missing(&mut self, dir: &Path) {
-        self.files.retain(|file| dir.join(&file.name).symlink_metadata().is_ok());
+    pub fn forget_missing(&mut self, dir: &Directory) {
+        self.files.retain(|file| dir.size(&file.name).is_ok());
     }
 }
 
-/// A new file for the owner alone; an existing one or a symbolic link is an error.
-///
-/// # Errors
-/// As `open(2)` with `O_CREAT | O_EXCL | O_NOFOLLOW`.
-pub fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-    }
-    options.open(path)
+/// As much of a text as is kept.
+fn bounded(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_TEXT).map_or(text.len(), |(end, _)| end);
+    &text[..end]
 }
 
-fn read_small(path: &PathBuf) -> io::Result<String> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // Not blocking: a FIFO put there must not hold the service.
-        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC);
-    }
-    let file = options.open(path)?;
+fn read_small(dir: &Directory) -> io::Result<String> {
+    let file = dir.read(FILE)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let mut text = String::new();
-    file.take(MAX_SIZE).read_to_string(&mut text)?;
+    file.take(MAX_SIZE as u64).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -207,6 +219,11 @@ mod tests {
     use super::*;
     use crate::snapshot::testing::TempDir;
     use proptest::prelude::*;
+    use std::fs;
+
+    fn open(dir: &TempDir) -> Directory {
+        Directory::open(&dir.0).unwrap()
+    }
 
     fn kept(seq: u32, bytes: u64, pid: u32) -> Kept {
         Kept {
@@ -224,8 +241,8 @@ mod tests {
         let mut state = State::default();
         state.attempt("/app/server.js", "leak", 1000);
         state.keep(kept(1, 10, 7));
-        state.write(&dir.0).unwrap();
-        assert_eq!(State::read(&dir.0), state);
+        state.write(&open(&dir)).unwrap();
+        assert_eq!(State::read(&open(&dir)), state);
     }
 
     #[test]
@@ -241,11 +258,11 @@ mod tests {
             "\u{0}\u{0}\u{0}",
         ] {
             fs::write(dir.0.join(FILE), text).unwrap();
-            assert_eq!(State::read(&dir.0), State::default(), "{text:?}");
+            assert_eq!(State::read(&open(&dir)), State::default(), "{text:?}");
         }
         fs::remove_file(dir.0.join(FILE)).unwrap();
         fs::create_dir(dir.0.join(FILE)).unwrap();
-        assert_eq!(State::read(&dir.0), State::default());
+        assert_eq!(State::read(&open(&dir)), State::default());
     }
 
     #[test]
@@ -257,8 +274,8 @@ mod tests {
         {
             state.files.push(Kept { name: name.into(), ..kept(1, 10, 7) });
         }
-        state.write(&dir.0).unwrap();
-        assert!(State::read(&dir.0).files.is_empty());
+        state.write(&open(&dir)).unwrap();
+        assert!(State::read(&open(&dir)).files.is_empty());
     }
 
     #[cfg(unix)]
@@ -269,8 +286,8 @@ mod tests {
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, dir.0.join(FILE)).unwrap();
         std::os::unix::fs::symlink(&victim, dir.0.join(format!("{FILE}.partial"))).unwrap();
-        assert_eq!(State::read(&dir.0), State::default());
-        State::default().write(&dir.0).unwrap();
+        assert_eq!(State::read(&open(&dir)), State::default());
+        State::default().write(&open(&dir)).unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         assert!(dir.0.join(FILE).symlink_metadata().unwrap().is_file());
     }
@@ -294,6 +311,47 @@ mod tests {
         }
         assert_eq!(state.apps.len(), MAX_APPS);
         assert!(state.apps.contains_key("999"));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_back() {
+        let dir = TempDir::new("state-bounded");
+        let long = "\u{1}".repeat(1 << 20);
+        let mut state = State::default();
+        for n in 0..200u64 {
+            state.attempt(&format!("{n}{long}"), &long, n);
+            let seq = u32::try_from(n).unwrap() + 1;
+            state.keep(Kept { reason: long.clone(), ..kept(seq, 10, 7) });
+        }
+        state.attempt("/app/server.js", &long, 1000);
+        state.write(&open(&dir)).unwrap();
+        let read = State::read(&open(&dir));
+        assert_eq!(read.remaining("/app/server.js", 500, 1100), 400);
+        assert_eq!(read.files.len(), 200);
+        assert_eq!(state.remaining(&format!("199{long}"), 500, 200), 499, "by its bounded name");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn any_state_reads_back(
+            apps in prop::collection::vec(("\\PC{0,40}", "[\u{0}-\u{9f}]{0,4000}"), 0..40),
+            files in 0u32..5000,
+        ) {
+            let dir = TempDir::new("state-any");
+            let mut state = State::default();
+            for (at, (app, reason)) in apps.iter().enumerate() {
+                state.attempt(app, reason, at as u64 + 1);
+            }
+            state.files.extend((0..files).map(|seq| kept(seq + 1, 10, 7)));
+            state.write(&open(&dir)).unwrap();
+            let read = State::read(&open(&dir));
+            if let Some((app, _)) = apps.last() {
+                prop_assert!(read.remaining(app, 1000, 500) > 0);
+            }
+            prop_assert_eq!(read.files.last(), state.files.last());
+        }
     }
 
     proptest! {
@@ -325,7 +383,7 @@ mod tests {
         fn any_bytes_read_as_a_state(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let dir = TempDir::new("state-fuzz");
             fs::write(dir.0.join(FILE), bytes).unwrap();
-            let _ = State::read(&dir.0);
+            let _ = State::read(&open(&dir));
         }
     }
 

@@ -1,38 +1,37 @@
 //! The directory of snapshots: one writer at a time, temporary names, retention.
 
-use std::fs::{self, File};
+use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
+use super::directory::Directory;
 use super::error::{Error, Holder};
 use super::name::{Compression, Name};
 use super::process::{self, Owner};
-use super::state::{Kept, State, create_private};
+use super::state::{Kept, State};
 
 /// A directory that this process alone writes snapshots into while the value lives.
 #[derive(Debug)]
 pub struct Store {
-    dir: PathBuf,
-    /// Holds the lock of the directory and serves to make renames durable.
-    handle: File,
+    /// Its descriptor holds the lock.
+    dir: Directory,
     me: Owner,
 }
 
 impl Store {
-    /// Opens `dir`, which is made where it is missing, and sweeps what crashes left there.
+    /// Opens `dir`, creates it if it is missing, and removes what crashes left there.
     ///
     /// # Errors
     /// [`Error::Dir`], or [`Error::Busy`] while another process (a forked child included) writes.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        let failed = |error: io::Error| Error::io(dir, &error);
-        make_private(dir).map_err(failed)?;
-        let handle = File::open(dir).map_err(failed)?;
-        if !lock(&handle) {
+        let dir = Directory::open(dir).map_err(|error| Error::io(dir, &error))?;
+        if !lock(dir.handle()) {
             return Err(Error::Busy { by: Holder::Another });
         }
-        let store = Self { dir: dir.to_owned(), handle, me: Owner::current() };
+        let store = Self { dir, me: Owner::current() };
         store.sweep();
         Ok(store)
     }
@@ -40,14 +39,11 @@ impl Store {
     /// Removes unfinished files of processes that are gone. The lock says that nobody writes;
     /// where the file system knows no locks, the pid in the name does.
     fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.dir) else { return };
-        for entry in entries.flatten() {
-            let file = entry.file_name();
-            let Some(file) = file.to_str() else { continue };
-            let Some(name) = Name::parse(file) else { continue };
+        for file in self.dir.names().unwrap_or_default() {
+            let Some(name) = Name::parse(&file) else { continue };
             let gone = name.pid == self.me.pid || !process::exists(name.pid);
             if file == name.partial() && gone {
-                let _ = fs::remove_file(entry.path());
+                let _ = self.dir.remove(&file);
             }
         }
     }
@@ -63,7 +59,7 @@ impl Store {
     /// # Errors
     /// [`Error::Dir`] or [`Error::DiskFull`].
     pub fn save(&self, state: &State) -> Result<(), Error> {
-        state.write(&self.dir).map_err(|error| Error::io(&self.dir, &error))
+        state.write(&self.dir).map_err(|error| Error::io(self.dir.path(), &error))
     }
 
     /// A new file under its temporary name, whose final name is free.
@@ -81,18 +77,19 @@ impl Store {
             let seq = SEQUENCE.fetch_add(1, Ordering::Relaxed);
             let name = Name::new(now, thread, seq, compression);
             // Node counts its own files from 1 too.
-            if self.dir.join(name.to_string()).symlink_metadata().is_ok() {
+            if self.dir.size(&name.to_string()).is_ok() {
                 continue;
             }
-            let path = self.dir.join(name.partial());
-            match create_private(&path) {
+            let failed = |error| Error::io(&self.dir.path().join(name.partial()), &error);
+            match self.dir.create(&name.partial()) {
                 Ok(file) => {
-                    let handle = self.handle.try_clone().map_err(|e| Error::io(&path, &e))?;
+                    let dir = self.dir.try_clone().map_err(failed)?;
+                    let unfinished = CString::new(name.partial()).unwrap_or_default();
                     let armed = AtomicBool::new(true);
-                    return Ok(Partial { dir: self.dir.clone(), handle, name, file, armed });
+                    return Ok(Partial { dir, name, unfinished, file, armed });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::io(&path, &error)),
+                Err(error) => return Err(failed(error)),
             }
         }
     }
@@ -129,7 +126,7 @@ impl Store {
         state.measure(&self.dir);
         for gone in state.excess(max_files, max_bytes, |file| file.owner.is_another_alive(&self.me))
         {
-            let removed = fs::remove_file(self.dir.join(&gone.name));
+            let removed = self.dir.remove(&gone.name);
             if removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
                 state.restore(gone);
             }
@@ -141,9 +138,11 @@ impl Store {
 /// A file that is being written; dropped without [`Partial::commit`], it is removed.
 #[derive(Debug)]
 pub struct Partial {
-    dir: PathBuf,
-    handle: File,
+    dir: Directory,
     name: Name,
+    /// Its temporary name, for the kernel.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only a fork needs it"))]
+    unfinished: CString,
     file: File,
     armed: AtomicBool,
 }
@@ -158,7 +157,7 @@ impl Partial {
     /// The path that it will have.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.dir.join(self.name.to_string())
+        self.dir.path().join(self.name.to_string())
     }
 
     /// A handle to write with.
@@ -166,7 +165,7 @@ impl Partial {
     /// # Errors
     /// Where no descriptor is left.
     pub fn writer(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(|error| Error::io(&self.dir, &error))
+        self.file.try_clone().map_err(|error| Error::io(self.dir.path(), &error))
     }
 
     /// The descriptors that a forked child has to keep: the file, and the lock of the directory.
@@ -174,7 +173,15 @@ impl Partial {
     #[must_use]
     pub fn descriptors(&self) -> [i32; 2] {
         use std::os::fd::AsRawFd;
-        [self.file.as_raw_fd(), self.handle.as_raw_fd()]
+        [self.file.as_raw_fd(), self.dir.handle().as_raw_fd()]
+    }
+
+    /// The directory's descriptor and the temporary name in it.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn unfinished(&self) -> (i32, &CStr) {
+        use std::os::fd::AsRawFd;
+        (self.dir.handle().as_raw_fd(), &self.unfinished)
     }
 
     /// Gives the complete file its final name, for good.
@@ -191,23 +198,24 @@ impl Partial {
     /// # Errors
     /// [`Error::Dir`].
     pub fn publish(&self) -> Result<(), Error> {
-        let path = self.path();
-        rename_new(&self.dir.join(self.name.partial()), &path)
-            .map_err(|error| Error::io(&path, &error))?;
+        self.dir
+            .rename_new(&self.name.partial(), &self.name.to_string())
+            .map_err(|error| Error::io(&self.path(), &error))?;
         // Only a crash of the machine can lose the name now; some file systems refuse the call.
-        let _ = self.handle.sync_all();
+        let _ = self.dir.sync();
         Ok(())
     }
 
-    /// Takes over a file that a child, which has ended, completed, and published unless it was killed
-    /// right before.
+    /// Takes over the file that a child completed. `published`: the child said by its end that it
+    /// gave the file its name, which the service may not be able to see (it may have changed its
+    /// user since). A child that was killed right before has left that to us.
     ///
     /// # Errors
     /// [`Error::Dir`].
-    pub fn adopt(&self) -> Result<PathBuf, Error> {
-        let is_there = |path: PathBuf| path.symlink_metadata().is_ok();
-        let published = !is_there(self.dir.join(self.name.partial())) && is_there(self.path());
-        if !published {
+    pub fn adopt(&self, published: bool) -> Result<PathBuf, Error> {
+        let is_there = |name: String| self.dir.size(&name).is_ok();
+        let named = is_there(self.name.to_string()) && !is_there(self.name.partial());
+        if !published && !named {
             self.publish()?;
         }
         Ok(self.committed())
@@ -223,18 +231,9 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if *self.armed.get_mut() {
-            let _ = fs::remove_file(self.dir.join(self.name.partial()));
+            let _ = self.dir.remove(&self.name.partial());
         }
     }
-}
-
-/// As `mkdir -p` with mode 0700: dumps hold secrets.
-fn make_private(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 /// Takes the lock of the directory; false when somebody else holds it. A file system that knows
@@ -254,39 +253,11 @@ fn lock(handle: &File) -> bool {
     }
 }
 
-/// Renames to a name that must be free (renameat2(2), `RENAME_NOREPLACE`).
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        use std::os::unix::ffi::OsStrExt;
-        let old = std::ffi::CString::new(from.as_os_str().as_bytes())?;
-        let new = std::ffi::CString::new(to.as_os_str().as_bytes())?;
-        // SAFETY: both paths are NUL-terminated and outlive the call.
-        let answer = unsafe {
-            libc::renameat2(
-                libc::AT_FDCWD,
-                old.as_ptr(),
-                libc::AT_FDCWD,
-                new.as_ptr(),
-                libc::RENAME_NOREPLACE,
-            )
-        };
-        if answer == 0 {
-            return Ok(());
-        }
-        let error = io::Error::last_os_error();
-        // Network file systems may not know the flag.
-        if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) {
-            return Err(error);
-        }
-    }
-    fs::rename(from, to)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::snapshot::testing::TempDir;
+    use std::fs;
     use std::io::Write;
 
     fn names(dir: &Path) -> Vec<String> {
@@ -330,20 +301,22 @@ mod tests {
         let store = Store::open(&dir.0).unwrap();
         let create = || store.create(SystemTime::now(), 0, Compression::None).unwrap();
         let killed_before = create();
-        let path = killed_before.adopt().unwrap();
+        let path = killed_before.adopt(false).unwrap();
         drop(killed_before);
         assert!(path.exists());
-        let killed_after = create();
-        killed_after.publish().unwrap();
-        let path = killed_after.adopt().unwrap();
-        drop(killed_after);
-        assert!(path.exists());
+        for told in [false, true] {
+            let killed_after = create();
+            killed_after.publish().unwrap();
+            let path = killed_after.adopt(told).unwrap();
+            drop(killed_after);
+            assert!(path.exists());
+        }
         let taken = create();
         fs::write(taken.path(), "Node's own").unwrap();
-        assert_eq!(taken.adopt().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        assert_eq!(taken.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
         let removed = create();
         fs::remove_file(dir.0.join(removed.name().partial())).unwrap();
-        assert_eq!(removed.adopt().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        assert_eq!(removed.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
     }
 
     #[cfg(target_os = "linux")]

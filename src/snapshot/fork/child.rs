@@ -5,13 +5,12 @@ use std::io::{PipeWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::super::error::{Error, Place};
 use super::super::output::{Output, Written};
-use super::Failure;
 use super::parent::{Moment, Prepared};
+use super::{Failure, lifeline};
 use crate::os;
 use crate::v8::profiler::Profiler;
 
@@ -29,29 +28,23 @@ pub unsafe fn run(prepared: &Prepared, moment: Moment, profiler: &Profiler) -> !
         unsafe { take(prepared, moment, profiler) }
     }));
     let written = taken.unwrap_or_else(|_| Err(Failure::Lost("the child panicked".into())));
-    end(&prepared.report, &written, || {
-        // The service looks whether it succeeded.
-        let _ = prepared.partial.publish();
-    })
+    end(&prepared.report, &written, || prepared.partial.publish().is_ok())
 }
 
-/// Says what came of it, publishes a file that is complete, and ends the process; nothing of the
-/// service's runs. Whoever comes first has the word. In this order: of a file that has its name and
-/// no word the service could not tell, and would take another.
-fn end(to: &PipeWriter, result: &Result<Written, Failure>, publish: impl FnOnce()) -> ! {
-    static ENDING: AtomicBool = AtomicBool::new(false);
-    while ENDING.swap(true, Ordering::AcqRel) {
+/// Reports the result, publishes a complete file, and ends the process with code 0 if the file has its
+/// name; no code of the service runs. The first caller decides. The report comes first: without it the
+/// service could not tell a published file from a failure, and would take another snapshot.
+fn end(to: &PipeWriter, result: &Result<Written, Failure>, publish: impl FnOnce() -> bool) -> ! {
+    while !lifeline::begin_end() {
         std::thread::sleep(WATCH_INTERVAL);
     }
     // A report fits into the pipe's buffer, so this never blocks.
     if let Ok(text) = serde_json::to_vec(result) {
         let _ = (&*to).write_all(&text);
     }
-    if result.is_ok() {
-        publish();
-    }
+    let published = result.is_ok() && publish();
     // SAFETY: ends the process at once.
-    unsafe { libc::_exit(i32::from(result.is_err())) }
+    unsafe { libc::_exit(i32::from(!published)) }
 }
 
 /// # Safety
@@ -95,30 +88,31 @@ fn write(
     failed.map_or_else(|| output.finish(), Err)
 }
 
-/// A child whose service is gone is watched by nobody: it ends after this many times its processor
-/// time.
-const ORPHAN: u32 = 8;
+/// The child ends by the clock after this many times its processor time.
+const PATIENCE: u32 = 8;
 
-/// Last in every queue, first to be killed, gone after its time even where nobody watches.
+/// Last in every queue, first to be killed; ends by itself after its time, or soon after the service.
 ///
 /// # Safety
 /// Only in the child.
 unsafe fn become_expendable(prepared: &Prepared) {
-    let seconds = u32::try_from((prepared.lifetime * ORPHAN).as_secs()).unwrap_or(u32::MAX);
     // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
     unsafe {
         // The service's handlers may not run here; a crash ends the child and nothing else.
         for signal in 1..=libc::SIGRTMAX() {
             libc::signal(signal, libc::SIG_DFL);
         }
-        // Nobody may be left to read what it says.
+        // The parent may have exited, and a file may have a size limit: the write fails instead.
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        lifeline::attach(&prepared.partial, prepared.parent, prepared.lifetime * PATIENCE);
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        libc::alarm(seconds);
-        let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
+        if !prepared.core {
+            let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
+        }
         libc::setpriority(libc::PRIO_PROCESS, 0, prepared.nice.into());
         libc::prctl(libc::PR_SET_NAME, c"plimsoll-snap".as_ptr());
     }
@@ -149,6 +143,7 @@ fn watch_room(prepared: &Prepared) {
     let Ok(report_to) = prepared.report.try_clone() else { return };
     let total = os::memory::total().unwrap_or(0);
     let mut cgroups = os::cgroup::Reader::default();
+    let limits = os::limits::Memory::read();
     // Without this watch the kernel's own choice (oom_score_adj) is what is left.
     let _ = std::thread::Builder::new().spawn(move || {
         loop {
@@ -157,11 +152,14 @@ fn watch_room(prepared: &Prepared) {
                 .and_then(|c| Some((Place::Container, c.room()?, reserve(c.limit?))))
                 .into_iter()
                 .chain(os::memory::available().map(|room| (Place::Machine, room, reserve(total))))
+                .chain(
+                    limits.room().map(|room| (Place::Limit, room.available, reserve(room.limit))),
+                )
                 .find(|&(_, room, reserve)| room < reserve);
             if let Some((place, available, reserve)) = tight {
                 let needed = os::process::rss().unwrap_or(0).saturating_add(reserve);
                 let failure = Failure::Final(Error::NoRoom { place, needed, available });
-                end(&report_to, &Err(failure), || {});
+                end(&report_to, &Err(failure), || false);
             }
             std::thread::sleep(WATCH_INTERVAL);
         }

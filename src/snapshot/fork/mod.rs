@@ -10,6 +10,8 @@ mod collector;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod condition;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod lifeline;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod parent;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod regions;
@@ -17,14 +19,46 @@ mod regions;
 mod workers;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub use parent::{Child, Prepared, Scene, support};
+pub use parent::{Child, Prepared, Scene, is_denied, support};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-pub use elsewhere::{Child, Prepared, Scene, support};
+pub use elsewhere::{Child, Prepared, Scene, is_denied, support};
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+
+/// Children of this process that are waited for.
+static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+
+/// Whether a child of this process is taking a snapshot, or its file is being taken over.
+#[must_use]
+pub fn is_under_way() -> bool {
+    UNDER_WAY.load(Ordering::Acquire) > 0
+}
+
+/// Counts a child while the value lives.
+#[derive(Debug)]
+struct UnderWay;
+
+impl UnderWay {
+    #[cfg_attr(
+        not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+        allow(dead_code, reason = "there is no fork here")
+    )]
+    fn begin() -> Self {
+        UNDER_WAY.fetch_add(1, Ordering::AcqRel);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 /// Why a fork brought no snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +67,8 @@ pub enum Failure {
     NotNow(String),
     /// The child failed in a way that another one may not.
     Lost(String),
-    /// Somebody killed the child, the kernel for want of memory most likely: what the service
-    /// would meet as well if it did the same in process.
+    /// The child died in a way in which the service would die if it did the same work: out of memory,
+    /// or of a crash. It is replaced once, and the work is never done in process.
     Killed(String),
     /// Another child would fail too.
     Final(Error),
@@ -87,6 +121,12 @@ mod elsewhere {
             std::env::consts::ARCH,
             if cfg!(target_env = "musl") { " with musl" } else { "" }
         ))
+    }
+
+    /// Never: this platform has no fork.
+    #[must_use]
+    pub fn is_denied() -> bool {
+        false
     }
 
     fn unavailable() -> Failure {

@@ -9,15 +9,17 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::super::error::Error;
 use super::super::output::Written;
 use super::super::session::{Packing, Session};
 use super::super::store::Partial;
-use super::Failure;
 use super::child;
 use super::collector::CollectorMutex;
 use super::condition::Layout;
 use super::regions::Regions;
 use super::workers::{TaskQueue, Workers};
+use super::{Failure, UnderWay};
+use crate::os::limits;
 use crate::v8::profiler::Profiler;
 
 /// glibc versions (the minor number of 2.x) on which forked snapshots were shown to work.
@@ -38,13 +40,39 @@ pub fn support() -> Result<(), String> {
     let look = || {
         tested_library()?;
         Profiler::find()?;
-        fs::read_to_string("/proc/thread-self/syscall")
-            .and_then(|_| fs::metadata("/proc/self/smaps"))
-            .map_err(|error| format!("snapshots cannot be forked without procfs: {error}"))?;
-        layout()?;
+        let layout = procfs().and_then(|()| layout())?;
+        // Before the service may change its user: the files of its threads cannot be opened after that.
+        // Where the workers are not found yet, a fork looks again.
+        if let Ok(workers) = Workers::find(layout, None) {
+            workers.keep_readable();
+        }
         Ok(())
     };
     SUPPORT.get_or_init(look).clone()
+}
+
+/// Whether snapshots can be forked on this platform and Node, and this process may not look at its
+/// own threads.
+#[must_use]
+pub fn is_denied() -> bool {
+    tested_library().is_ok() && Profiler::find().is_ok() && support().is_err()
+}
+
+fn procfs() -> Result<(), String> {
+    let looked = fs::read_to_string("/proc/thread-self/syscall")
+        .and_then(|_| fs::metadata("/proc/self/smaps"));
+    looked.map(|_| ()).map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "the process may not read /proc/self/task/*/syscall, because it changed its user before \
+                 plimsoll started or because its executable has file capabilities (prctl(2), \
+                 PR_SET_DUMPABLE)"
+            }
+            io::ErrorKind::NotFound => "there is no /proc",
+            _ => "/proc cannot be read",
+        };
+        format!("snapshots cannot be forked: {why} ({error})")
+    })
 }
 
 fn tested_library() -> Result<(), String> {
@@ -108,6 +136,10 @@ pub struct Prepared {
     pub(super) null: File,
     pub(super) lifetime: Duration,
     pub(super) nice: u8,
+    /// Whether a crash of the child may leave a core file, which holds the service's memory.
+    pub(super) core: bool,
+    /// The service, as its child sees it.
+    pub(super) parent: u32,
     answer: PipeReader,
 }
 
@@ -127,6 +159,8 @@ impl Prepared {
                 null: File::options().read(true).write(true).open("/dev/null")?,
                 lifetime: lifetime(session.request().heap.used),
                 nice: session.request().nice,
+                core: session.request().core,
+                parent: std::process::id(),
                 answer,
             })
         };
@@ -168,7 +202,8 @@ impl Prepared {
         drop(signals);
         drop(included);
         if pid < 0 {
-            return Err(not_now(error));
+            // Out of memory or of processes: no moment for more work in the service.
+            return Err(Failure::Killed(format!("the kernel refused the fork: {error}")));
         }
         Ok(Child { pid, pause: begun.elapsed() })
     }
@@ -183,13 +218,16 @@ impl Prepared {
     /// # Errors
     /// What became of it instead.
     pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), Failure> {
-        let end = child.watch(self.lifetime);
+        let _counted = UnderWay::begin();
+        let (published, end) = child.watch(self.lifetime);
         // The child has ended: what it said is in the pipe, whose end is not waited for, since our
         // own copy of the writing side is open. One read takes all of it.
         let mut answer = [0; 4096];
         let length = (&self.answer).read(&mut answer).unwrap_or(0);
         match serde_json::from_slice::<Result<Written, Failure>>(&answer[..length]) {
-            Ok(Ok(written)) => Ok((self.partial.adopt().map_err(Failure::Final)?, written)),
+            Ok(Ok(written)) => {
+                Ok((self.partial.adopt(published).map_err(Failure::Final)?, written))
+            }
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(end),
         }
@@ -237,9 +275,9 @@ pub struct Child {
 }
 
 impl Child {
-    /// Waits until the child has ended; kills it when it hangs. Says what its end
-    /// means where it left no word.
-    fn watch(&self, lifetime: Duration) -> Failure {
+    /// Waits until the child has ended; kills it when it hangs. Returns whether its end says that
+    /// the file has its name, and what the end means where the child left no word.
+    fn watch(&self, lifetime: Duration) -> (bool, Failure) {
         let mut progress = Progress { ticks: 0, since: Instant::now() };
         let mut pause = Duration::from_millis(2);
         loop {
@@ -247,17 +285,19 @@ impl Child {
             // SAFETY: asks for this child alone; `status` outlives the call.
             let ended = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
             if ended == self.pid {
-                return describe(status);
+                return (status == 0, describe(status));
             }
-            // Reaped by the kernel (SIGCHLD is ignored) or by somebody who waits for any child.
+            // Reaped by the kernel (SIGCHLD is ignored) or by other code that waits for any child.
+            // What it died of is unknown, so it counts as a crash.
             if ended < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
-                return Failure::Lost("the child was reaped by somebody else".into());
+                let what = "the child's end was collected by other code of this process";
+                return (false, Failure::Killed(what.into()));
             }
             let hangs = progress.hangs(self.pid);
             if hangs || progress.time() > lifetime {
                 self.kill();
                 let what = if hangs { "hung" } else { "took too long" };
-                return Failure::Lost(format!("the child {what} and was killed"));
+                return (false, Failure::Lost(format!("the child {what} and was killed")));
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(50));
@@ -268,8 +308,10 @@ impl Child {
         let mut status = 0;
         // SAFETY: the child has not been waited for, so the pid is still its own.
         unsafe {
-            libc::kill(self.pid, libc::SIGKILL);
-            libc::waitpid(self.pid, &raw mut status, 0);
+            // Refused where the service has changed its user since: then there is no end to wait for.
+            if libc::kill(self.pid, libc::SIGKILL) == 0 {
+                libc::waitpid(self.pid, &raw mut status, 0);
+            }
         }
     }
 }
@@ -320,7 +362,14 @@ fn describe(status: libc::c_int) -> Failure {
         libc::SIGKILL => {
             Failure::Killed("the child was killed (signal 9): out of memory, most likely".into())
         }
-        signal => Failure::Lost(format!("the child died of signal {signal}")),
+        // The processes of the service are being ended: another child would be unwanted.
+        signal @ (libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) => {
+            Failure::Final(Error::Failed {
+                what: format!("the child was ended by signal {signal}"),
+            })
+        }
+        // V8's own end for want of memory is SIGABRT or SIGTRAP.
+        signal => Failure::Killed(format!("the child died of signal {signal}{}", limits::hint())),
     }
 }
 
@@ -380,22 +429,28 @@ mod tests {
     #[test]
     fn a_child_that_works_without_end_is_killed_after_its_processor_time() {
         let (_process, child) = run("while :; do :; done");
-        let end = child.watch(Duration::from_millis(50));
+        let (published, end) = child.watch(Duration::from_millis(50));
+        assert!(!published);
         assert_eq!(end, Failure::Lost("the child took too long and was killed".into()));
         assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap(), "and reaped");
     }
 
     #[test]
     fn the_end_of_a_child_is_told_by_its_status() {
-        for (script, expected) in [
-            ("exit 7", Failure::Lost("the child ended with code 7".into())),
-            ("kill -SEGV $$", Failure::Lost("the child died of signal 11".into())),
-        ] {
+        let end = |script: &str| {
             let (_process, child) = run(script);
-            assert_eq!(child.watch(Duration::MAX), expected);
+            child.watch(Duration::MAX)
+        };
+        assert!(end("exit 0").0);
+        assert_eq!(end("exit 7"), (false, Failure::Lost("the child ended with code 7".into())));
+        for signal in ["SEGV", "ABRT", "TRAP", "BUS", "XFSZ", "KILL"] {
+            let (published, end) = end(&format!("kill -{signal} $$"));
+            assert!(!published && matches!(end, Failure::Killed(_)), "{signal}: {end:?}");
         }
-        let (_process, child) = run("kill -KILL $$");
-        assert!(matches!(child.watch(Duration::MAX), Failure::Killed(_)));
+        for signal in ["TERM", "HUP"] {
+            let (_, end) = end(&format!("kill -{signal} $$"));
+            assert!(matches!(end, Failure::Final(Error::Failed { .. })), "{signal}: {end:?}");
+        }
     }
 
     #[test]

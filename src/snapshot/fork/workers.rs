@@ -4,8 +4,11 @@
 //! 2.41 even waking an idle one hangs (nobody is there to acknowledge). So the fork happens at a
 //! moment when all of them wait for tasks, and the child is told that nobody does.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
+
+use parking_lot::Mutex;
 
 use super::condition::{CONDITION, Layout, MUTEX};
 
@@ -61,6 +64,13 @@ impl Workers {
             _ => named,
         };
         (!workers.is_empty()).then_some(Self { scheduler, workers, layout })
+    }
+
+    /// Keeps the files open that tell what these threads do: a process that has changed its user may
+    /// read them and not open them.
+    pub fn keep_readable(&self) {
+        let tids = self.workers.iter().copied().chain([self.scheduler]);
+        *OPEN.lock() = tids.filter_map(|tid| Some((tid, open(tid).ok()?))).collect();
     }
 
     /// The queue, if all of them wait for tasks at this instant.
@@ -122,9 +132,28 @@ impl TaskQueue {
     }
 }
 
+/// Of the threads that live as long as the process.
+static OPEN: Mutex<Vec<(u32, File)>> = Mutex::new(Vec::new());
+
+fn open(tid: u32) -> io::Result<File> {
+    File::open(format!("/proc/self/task/{tid}/syscall"))
+}
+
 /// The system call that a thread is in, and its first arguments; `None` while it runs.
 pub(super) fn syscall(tid: u32) -> Option<[usize; 3]> {
-    parse_syscall(&fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).ok()?)
+    let kept = OPEN.lock();
+    let opened;
+    let file = match kept.iter().find(|&&(known, _)| known == tid) {
+        Some((_, file)) => file,
+        None => {
+            opened = open(tid).ok()?;
+            &opened
+        }
+    };
+    // Nine numbers, which come in one piece.
+    let mut text = [0; 256];
+    let length = file.read_at(&mut text, 0).ok()?;
+    parse_syscall(std::str::from_utf8(text.get(..length)?).ok()?)
 }
 
 fn parse_syscall(text: &str) -> Option<[usize; 3]> {

@@ -1,0 +1,298 @@
+//! The directory of snapshots by its descriptor: what happens to its path after the opening cannot
+//! redirect what is written, renamed or removed.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An open directory. Names are single components: no path of a caller reaches the kernel.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    handle: File,
+}
+
+impl Directory {
+    /// Opens `path`; a missing directory is created with mode 0700, since dumps hold secrets.
+    ///
+    /// # Errors
+    /// As `mkdir(2)` and `open(2)`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)?;
+        let mut options = fs::OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC);
+        }
+        Ok(Self { path: path.to_owned(), handle: options.open(path)? })
+    }
+
+    /// The same directory with a descriptor of its own; both share the lock.
+    ///
+    /// # Errors
+    /// Where no descriptor is left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { path: self.path.clone(), handle: self.handle.try_clone()? })
+    }
+
+    /// The path as it was opened, for messages and results.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open directory.
+    #[must_use]
+    pub fn handle(&self) -> &File {
+        &self.handle
+    }
+
+    /// Makes renames durable; some file systems refuse the call.
+    ///
+    /// # Errors
+    /// As `fsync(2)`.
+    pub fn sync(&self) -> io::Result<()> {
+        self.handle.sync_all()
+    }
+
+    /// The names of its entries.
+    ///
+    /// # Errors
+    /// As `readdir(3)`.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(&self.path)?;
+        Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+}
+
+/// A name that the kernel takes as one component.
+fn component(name: &str) -> io::Result<&str> {
+    match name {
+        "" | "." | ".." => Err(io::ErrorKind::InvalidInput.into()),
+        name if name.contains(['/', '\\', '\0']) => Err(io::ErrorKind::InvalidInput.into()),
+        name => Ok(name),
+    }
+}
+
+#[cfg(unix)]
+mod sys {
+    use std::ffi::{CString, c_int};
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::{AsRawFd, FromRawFd};
+
+    use super::{Directory, component};
+
+    fn text(name: &str) -> io::Result<CString> {
+        Ok(CString::new(component(name)?)?)
+    }
+
+    fn done(answer: c_int) -> io::Result<()> {
+        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    impl Directory {
+        /// A new file for its owner alone, open for writing; an existing one or a symbolic link is
+        /// an error.
+        ///
+        /// # Errors
+        /// As `openat(2)` with `O_CREAT | O_EXCL | O_NOFOLLOW`.
+        pub fn create(&self, name: &str) -> io::Result<File> {
+            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
+            self.open_at(name, flags)
+        }
+
+        /// A file that exists, open for reading. A pipe put there does not block.
+        ///
+        /// # Errors
+        /// As `openat(2)` with `O_NOFOLLOW`.
+        pub fn read(&self, name: &str) -> io::Result<File> {
+            self.open_at(name, libc::O_RDONLY | libc::O_NONBLOCK)
+        }
+
+        fn open_at(&self, name: &str, flags: c_int) -> io::Result<File> {
+            const PRIVATE: libc::c_uint = 0o600;
+            let name = text(name)?;
+            let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+            let at = self.handle.as_raw_fd();
+            // SAFETY: the directory is open, the name is NUL-terminated and outlives the call.
+            let descriptor = unsafe { libc::openat(at, name.as_ptr(), flags, PRIVATE) };
+            if descriptor < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: the kernel has just given this descriptor to us.
+            Ok(unsafe { File::from_raw_fd(descriptor) })
+        }
+
+        /// The size of an entry; links are not followed.
+        ///
+        /// # Errors
+        /// As `fstatat(2)`.
+        pub fn size(&self, name: &str) -> io::Result<u64> {
+            let name = text(name)?;
+            // SAFETY: stat is plain data, for which all zeroes is a value.
+            let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+            let at = self.handle.as_raw_fd();
+            // SAFETY: as in `open_at`; `stat` outlives the call.
+            done(unsafe {
+                libc::fstatat(at, name.as_ptr(), &raw mut stat, libc::AT_SYMLINK_NOFOLLOW)
+            })?;
+            Ok(u64::try_from(stat.st_size).unwrap_or(0))
+        }
+
+        /// Removes an entry that is not a directory.
+        ///
+        /// # Errors
+        /// As `unlinkat(2)`.
+        pub fn remove(&self, name: &str) -> io::Result<()> {
+            let name = text(name)?;
+            // SAFETY: as in `open_at`.
+            done(unsafe { libc::unlinkat(self.handle.as_raw_fd(), name.as_ptr(), 0) })
+        }
+
+        /// Renames within the directory and replaces what has the name.
+        ///
+        /// # Errors
+        /// As `renameat(2)`.
+        pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+            let (from, to) = (text(from)?, text(to)?);
+            let at = self.handle.as_raw_fd();
+            // SAFETY: as in `open_at`.
+            done(unsafe { libc::renameat(at, from.as_ptr(), at, to.as_ptr()) })
+        }
+
+        /// Renames within the directory to a name that must be free (renameat2(2),
+        /// `RENAME_NOREPLACE`).
+        ///
+        /// # Errors
+        /// As `renameat2(2)`.
+        pub fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
+            #[cfg(all(target_os = "linux", target_env = "gnu"))]
+            {
+                let (old, new) = (text(from)?, text(to)?);
+                let at = self.handle.as_raw_fd();
+                // SAFETY: as in `open_at`.
+                let renamed = done(unsafe {
+                    libc::renameat2(at, old.as_ptr(), at, new.as_ptr(), libc::RENAME_NOREPLACE)
+                });
+                match renamed {
+                    // Network file systems may not know the flag.
+                    Err(error)
+                        if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {}
+                    renamed => return renamed,
+                }
+            }
+            self.rename(from, to)
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod sys {
+    use std::fs::{self, File};
+    use std::io;
+
+    use super::{Directory, component};
+
+    impl Directory {
+        /// A new file, open for writing; an existing one is an error.
+        ///
+        /// # Errors
+        /// As [`File::create_new`].
+        pub fn create(&self, name: &str) -> io::Result<File> {
+            File::create_new(self.path.join(component(name)?))
+        }
+
+        /// A file that exists, open for reading.
+        ///
+        /// # Errors
+        /// As [`File::open`].
+        pub fn read(&self, name: &str) -> io::Result<File> {
+            File::open(self.path.join(component(name)?))
+        }
+
+        /// The size of an entry; links are not followed.
+        ///
+        /// # Errors
+        /// As [`fs::symlink_metadata`].
+        pub fn size(&self, name: &str) -> io::Result<u64> {
+            Ok(fs::symlink_metadata(self.path.join(component(name)?))?.len())
+        }
+
+        /// Removes a file.
+        ///
+        /// # Errors
+        /// As [`fs::remove_file`].
+        pub fn remove(&self, name: &str) -> io::Result<()> {
+            fs::remove_file(self.path.join(component(name)?))
+        }
+
+        /// Renames within the directory and replaces what has the name.
+        ///
+        /// # Errors
+        /// As [`fs::rename`].
+        pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+            fs::rename(self.path.join(component(from)?), self.path.join(component(to)?))
+        }
+
+        /// As [`Directory::rename`]: this system has no other.
+        ///
+        /// # Errors
+        /// As [`fs::rename`].
+        pub fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
+            self.rename(from, to)
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::snapshot::testing::TempDir;
+
+    #[test]
+    fn a_name_is_one_component() {
+        let dir = TempDir::new("directory-names");
+        let directory = Directory::open(&dir.0).unwrap();
+        for name in ["", ".", "..", "a/b", "/etc/passwd", "../x", "a\0b", "a\\b"] {
+            let refused = directory.create(name).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{name:?}");
+            assert!(directory.remove(name).is_err() && directory.rename(name, "x").is_err());
+        }
+    }
+
+    #[test]
+    fn a_directory_put_in_its_place_is_not_written_to() {
+        let dir = TempDir::new("directory-replaced");
+        let [path, moved] = ["given", "moved"].map(|name| dir.0.join(name));
+        let directory = Directory::open(&path).unwrap();
+        fs::rename(&path, &moved).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("a"), "theirs").unwrap();
+        directory.create("a").unwrap();
+        directory.rename_new("a", "b").unwrap();
+        assert_eq!(directory.size("b").unwrap(), 0);
+        assert!(moved.join("b").exists());
+        directory.remove("b").unwrap();
+        assert!(!moved.join("b").exists());
+        assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "theirs");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let dir = TempDir::new("directory-links");
+        let directory = Directory::open(&dir.0).unwrap();
+        let victim = dir.0.join("victim");
+        std::os::unix::fs::symlink(&victim, dir.0.join("link")).unwrap();
+        assert!(directory.create("link").is_err() && directory.read("link").is_err());
+        assert!(!victim.exists());
+        directory.remove("link").unwrap();
+    }
+}
