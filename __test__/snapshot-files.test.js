@@ -56,6 +56,7 @@ test("V8's own stream serves where the symbols do not verify", async (t) => {
     write: (chunk) => job.write(chunk),
     end: (pause) => job.end(pause),
     borrow: () => job.borrow(),
+    trim: () => job.trim(),
     giveBack: (left) => job.giveBack(left),
   };
   const build = v8.getHeapSnapshot;

@@ -42,10 +42,11 @@ function rows(env) {
   } finally {
     watcher.stop();
   }
-  const { profiler, fork, nearLimit } = native.snapshotSupport();
+  const { profiler, fork, forkDenied, nearLimit } = native.snapshotSupport();
   list.push(
     ['forked snapshots', offBecause(fork)],
     ['snapshot near limit', offBecause(nearLimit)],
+    ['automatic snapshots', forkDenied ? 'off: they would stop the service; see forked snapshots' : 'on'],
     ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
   );
   list.push(['static scan', offBecause(findScanner(env) === undefined ? 'plimsoll-scan, which ships apart, is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);

@@ -7,6 +7,7 @@ const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { requireNative, disabled, loadError } = require('../native.js');
+const { residentBytes } = require('../resident.js');
 const { resolveOptions } = require('../options.js');
 const { loggerOf } = require('./logger.js');
 const { IsolateSampler } = require('./isolate.js');
@@ -30,6 +31,9 @@ const REFUSALS_KEPT = 16;
 const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
 /** The clock of the state file is read in another moment than ours. */
 const CLOCK_MS = 1000;
+
+/** Reasons for a snapshot that no user gave at that moment, and for which the event loop may have to stop. */
+const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
 
 /** For those who have no watcher in hand (node:diagnostics_channel). */
 const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnostics.channel('plimsoll:snapshot') };
@@ -116,7 +120,9 @@ class Watcher extends EventEmitter {
     try {
       this.#prober = new Prober(this.#sampler.native, this.#options);
       if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a FinalizationRegistry serves, which is silent while the event loop is stuck.`);
+      if (residentBytes() === null) this.#notes.push('Resident memory cannot be read (there is no /proc): native memory and the limits of the container are not watched.');
       if (this.#options.snapshotOn.includes('near-limit')) this.#watchLimit();
+      if (this.#options.snapshotOn.some((reason) => AUTOMATIC.has(reason))) this.#sayWhatIsDenied();
       if (this.#options.signal !== undefined) this.#awaitSignal(this.#options.signal);
       this.#preload = new Preload(this.#options);
       if (this.#options.sampling) this.#allocation.start();
@@ -244,6 +250,15 @@ class Watcher extends EventEmitter {
     } catch (error) {
       this.#notes.push(`No snapshot will be taken near the heap's limit: ${error.message}`);
     }
+  }
+
+  /** A snapshot in process stops the service for seconds: without the right to fork, none is taken unasked. */
+  #sayWhatIsDenied() {
+    const { fork, forkDenied } = requireNative().snapshotSupport();
+    if (!forkDenied) return;
+    const message = `No heap snapshot will be taken automatically: ${fork}. watcher.snapshot({ method: 'in-process' }) takes one, and the service stops meanwhile.`;
+    this.#notes.push(message);
+    this.#warn('PLIMSOLL_FORK_DENIED', message);
   }
 
   #onTick() {
@@ -446,6 +461,8 @@ class Watcher extends EventEmitter {
 
   #took(snapshot) {
     this.#snapshots.push(snapshot);
+    // A stopped watcher emits nothing: `watcher.snapshot()` still resolves with the file.
+    if (this.#stopped) return snapshot;
     this.#emit('snapshot', snapshot);
     this.#log.info(`plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
     return snapshot;
@@ -477,6 +494,7 @@ class Watcher extends EventEmitter {
     try {
       const { maxFiles, maxBytes, redact } = this.#options;
       const given = { dir: this.#dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice: this.#nice, ...options };
+      if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = 'fork';
       return this.#took({ ...(await takeSnapshot(given)), tMs, reason });
     } catch (error) {
       const { message, needed, available } = error;
