@@ -751,6 +751,8 @@ export interface WatcherStats {
     refused: number;
     list: Array<Snapshot & { tMs: number; reason: string }>;
     /** The last 16. */
+    /** How many refusals had each code. */
+    refusedBy: Record<string, number>;
     refusals: Array<{ tMs: number; reason: string; code: string; message: string; neededBytes: number | null; availableBytes: number | null }>;
   };
   /** Paths of the reports written. */

@@ -53,7 +53,7 @@ test('counters go on, a stopped watcher observes nothing, and the way out ends i
   const end = observeMetrics({ watcher, meter: provider.getMeter('test') });
   await collect();
   await nextTurn(); // one turn has one picture
-  watcher.current = { ...leakStats(), snapshots: { taken: 5, refused: 1 } };
+  watcher.current = { ...leakStats(), snapshots: { taken: 5, refused: 1, refusedBy: {} } };
   assert.deepEqual(points(await collect(), 'plimsoll.snapshots.taken'), [[undefined, 5]]);
   await nextTurn();
   watcher.current = null;

@@ -57,7 +57,8 @@ test('a scrape over HTTP has every figure, beside those that prom-client owns', 
     'plimsoll_verdict{state="steady"}': 0,
     plimsoll_probes_total: 3,
     plimsoll_snapshots_taken_total: 2,
-    plimsoll_snapshots_refused_total: 1,
+    'plimsoll_snapshots_refused_total{reason="memory"}': 1,
+    'plimsoll_snapshots_refused_total{reason="disk"}': 0,
     'plimsoll_cache_entries{cache="users"}': 15,
     'plimsoll_cache_hits_total{cache="users"}': 71,
     'plimsoll_cache_entries{cache="other"}': 7,
@@ -87,7 +88,7 @@ test('a second scrape sees new figures; a stopped watcher takes none of the othe
   collectMetrics({ watcher, register });
   await register.metrics();
   await new Promise(setImmediate);
-  watcher.current = { ...leakStats(), snapshots: { taken: 9, refused: 1 } };
+  watcher.current = { ...leakStats(), snapshots: { taken: 9, refused: 1, refusedBy: {} } };
   assert.equal(samples(await register.metrics()).plimsoll_snapshots_taken_total, 9);
   await new Promise(setImmediate);
   watcher.current = null;

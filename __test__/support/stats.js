@@ -21,7 +21,7 @@ function leakStats() {
       probeCostMs: 40,
       channels: [channel('heap', { state: 'leak', bytesPerMinute: 3 * MB, bytes: 152 * MB, msToLimit: 7_200_000 }), channel('external'), channel('native')],
     },
-    snapshots: { taken: 2, refused: 1, list: [], refusals: [] },
+    snapshots: { taken: 2, refused: 1, refusedBy: { ERR_PLIMSOLL_NO_ROOM: 1 }, list: [], refusals: [] },
     caches: [
       { id: 1, name: 'users', named: true, size: 10, max: 1000, bytes: 0, maxBytes: Infinity, hits: 70, misses: 30, hitRatio: 0.7, evictions: 4, expirations: 1 },
       { id: 2, name: 'users', named: true, size: 5, max: 1000, bytes: 0, maxBytes: null, hits: 1, misses: 1, hitRatio: 0.5, evictions: 0, expirations: 0 },

@@ -16,7 +16,7 @@ const MOST_CACHES = 50;
  * @property {'gauge' | 'counter'} type
  * @property {'bytes' | 'seconds' | 'bytes_per_second' | ''} unit
  * @property {string} help
- * @property {'max' | 'min'} [across] what the processes of a cluster are together; by default their sum
+ * @property {'sum' | 'max' | 'min'} across how the values of a cluster's workers become one
  * @property {(stats: any) => Point[]} read
  */
 
@@ -54,25 +54,43 @@ function byKind({ trackers }) {
   return [...sums].map(([kind, value]) => ({ labels: { kind }, value }));
 }
 
+/** Why a snapshot was refused, by the error's code; another code counts as `failed`. */
+const REFUSED = {
+  ERR_PLIMSOLL_NO_ROOM: 'memory',
+  ERR_PLIMSOLL_DISK_FULL: 'disk',
+  ERR_PLIMSOLL_COOLDOWN: 'cooldown',
+  ERR_PLIMSOLL_DIR: 'directory',
+  ERR_PLIMSOLL_DESCRIPTORS: 'descriptors',
+  ERR_PLIMSOLL_UNAVAILABLE: 'unavailable',
+};
+const REASONS = [...Object.values(REFUSED), 'failed'];
+
+/** A point for each reason, also those that did not occur: a counter that begins at 1 shows no increase. */
+function byReason({ snapshots }) {
+  const counts = Object.fromEntries(REASONS.map((reason) => [reason, 0]));
+  for (const [code, count] of Object.entries(snapshots.refusedBy)) counts[REFUSED[code] ?? 'failed'] += count;
+  return REASONS.map((reason) => ({ labels: { reason }, value: counts[reason] }));
+}
+
 /** @type {Measurement[]} */
 const MEASUREMENTS = [
   { name: 'floor', type: 'gauge', unit: 'bytes', across: 'max', help: 'Least memory of the channel that its latest interval saw.', read: byChannel(({ bytes }) => bytes) },
   { name: 'growth', type: 'gauge', unit: 'bytes_per_second', across: 'max', help: 'Slope of the floor; 0 where there is no trend.', read: byChannel(({ bytesPerMinute }) => bytesPerMinute / MINUTE) },
   { name: 'limit', type: 'gauge', unit: 'bytes', across: 'max', help: 'What the channel may reach.', read: byChannel(({ limitBytes }) => limitBytes) },
   { name: 'time_to_limit', type: 'gauge', unit: 'seconds', across: 'min', help: 'When the floor reaches the limit at its slope; no value where it does not grow.', read: byChannel(({ msToLimit }) => (msToLimit === null ? null : msToLimit / 1000)) },
-  { name: 'leak', type: 'gauge', unit: '', help: '1 for a channel that leaks.', read: byChannel(({ state }) => Number(state === 'leak')) },
-  { name: 'verdict', type: 'gauge', unit: '', help: '1 for the state that the process is in.', read: ({ verdict }) => STATES.map((state) => ({ labels: { state }, value: Number(verdict.state === state) })) },
-  { name: 'probes', type: 'counter', unit: '', help: 'Collections provoked to see the floor.', read: ({ verdict }) => one(verdict.probes) },
-  { name: 'snapshots_taken', type: 'counter', unit: '', help: 'Heap snapshots taken.', read: ({ snapshots }) => one(snapshots.taken) },
-  { name: 'snapshots_refused', type: 'counter', unit: '', help: 'Heap snapshots that were wanted but not taken, for want of room mostly.', read: ({ snapshots }) => one(snapshots.refused) },
-  { name: 'cache_entries', type: 'gauge', unit: '', help: 'Entries in the cache.', read: byCache('size') },
-  { name: 'cache_max_entries', type: 'gauge', unit: '', help: 'Bound of the cache in entries.', read: byCache('max') },
-  { name: 'cache', type: 'gauge', unit: 'bytes', help: 'Size of the cache, where it counts bytes.', read: byCache('bytes') },
-  { name: 'cache_hits', type: 'counter', unit: '', help: 'Reads that found their key.', read: byCache('hits') },
-  { name: 'cache_misses', type: 'counter', unit: '', help: 'Reads that did not.', read: byCache('misses') },
-  { name: 'cache_evictions', type: 'counter', unit: '', help: 'Entries that went for want of room.', read: byCache('evictions') },
-  { name: 'cache_expirations', type: 'counter', unit: '', help: 'Entries that outlived their ttl.', read: byCache('expirations') },
-  { name: 'tracked', type: 'gauge', unit: '', help: 'Listeners, timers, promises, sockets that are tracked and still there.', read: byKind },
+  { name: 'leak', type: 'gauge', unit: '', across: 'max', help: '1 for a channel that leaks; of a cluster, 1 if any worker leaks.', read: byChannel(({ state }) => Number(state === 'leak')) },
+  { name: 'verdict', type: 'gauge', unit: '', across: 'max', help: '1 for the state that the process is in; of a cluster, for each state that a worker is in.', read: ({ verdict }) => STATES.map((state) => ({ labels: { state }, value: Number(verdict.state === state) })) },
+  { name: 'probes', type: 'counter', unit: '', across: 'sum', help: 'Collections provoked to see the floor.', read: ({ verdict }) => one(verdict.probes) },
+  { name: 'snapshots_taken', type: 'counter', unit: '', across: 'sum', help: 'Heap snapshots taken.', read: ({ snapshots }) => one(snapshots.taken) },
+  { name: 'snapshots_refused', type: 'counter', unit: '', across: 'sum', help: 'Heap snapshots that were wanted but not taken, by reason.', read: byReason },
+  { name: 'cache_entries', type: 'gauge', unit: '', across: 'sum', help: 'Entries in the cache.', read: byCache('size') },
+  { name: 'cache_max_entries', type: 'gauge', unit: '', across: 'sum', help: 'Bound of the cache in entries.', read: byCache('max') },
+  { name: 'cache', type: 'gauge', unit: 'bytes', across: 'sum', help: 'Size of the cache, where it counts bytes.', read: byCache('bytes') },
+  { name: 'cache_hits', type: 'counter', unit: '', across: 'sum', help: 'Reads that found their key.', read: byCache('hits') },
+  { name: 'cache_misses', type: 'counter', unit: '', across: 'sum', help: 'Reads that did not.', read: byCache('misses') },
+  { name: 'cache_evictions', type: 'counter', unit: '', across: 'sum', help: 'Entries that went for want of room.', read: byCache('evictions') },
+  { name: 'cache_expirations', type: 'counter', unit: '', across: 'sum', help: 'Entries that outlived their ttl.', read: byCache('expirations') },
+  { name: 'tracked', type: 'gauge', unit: '', across: 'sum', help: 'Listeners, timers, promises, sockets that are tracked and still there.', read: byKind },
 ];
 
 /**

@@ -15,7 +15,7 @@ class Metric {
     this.help = help;
     this.type = type;
     // How AggregatorRegistry joins the workers of a cluster.
-    this.aggregator = across ?? 'sum';
+    this.aggregator = across;
     this.#read = read;
     this.#stats = stats;
   }

@@ -58,7 +58,7 @@ class InertWatcher extends EventEmitter {
       collections: { count: 0, ms: 0 },
       hooks: { on: false, reason },
       probes: { gentle: 0, full: 0, failed: 0 },
-      snapshots: { taken: 0, refused: 0, list: [], refusals: [] },
+      snapshots: { taken: 0, refused: 0, refusedBy: {}, list: [], refusals: [] },
       caches: [],
       reports: [],
       notes: [reason],

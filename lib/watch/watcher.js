@@ -71,6 +71,8 @@ class Watcher extends EventEmitter {
   #snapshots = [];
   #refusals = [];
   #refused = 0;
+  /** How many refusals had each code. @type {Record<string, number>} */
+  #refusedBy = {};
   #reports = [];
   #warned = new Set();
   #uptimeAtWatch = Math.round(process.uptime() * 1000);
@@ -155,7 +157,7 @@ class Watcher extends EventEmitter {
       collections: { count: state.collectionCount, ms: state.collectionMs },
       hooks: { on: state.hooks, reason: this.#sampler.hooksOff },
       probes: this.#prober.stats(),
-      snapshots: { taken: this.#snapshots.length, refused: this.#refused, list: [...this.#snapshots], refusals: [...this.#refusals] },
+      snapshots: { taken: this.#snapshots.length, refused: this.#refused, refusedBy: { ...this.#refusedBy }, list: [...this.#snapshots], refusals: [...this.#refusals] },
       caches: require('../report/caches.js').reportCaches(state.caches),
       reports: [...this.#reports],
       notes: [...this.#notes],
@@ -469,11 +471,14 @@ class Watcher extends EventEmitter {
   }
 
   #refuse(tMs, reason, { code = 'ERR_PLIMSOLL_SNAPSHOT', message, needed = null, available = null }) {
+    // Another process takes a snapshot into the same folder; the next attempt follows.
+    if (code === 'ERR_PLIMSOLL_BUSY') return;
     const last = this.#refusals.at(-1);
     // Of a row of attempts the first refusal is told.
     if (code === NO_DESCRIPTOR && this.#backoff.begun && last?.code === code && last.reason === reason) return;
     const refusal = { tMs, reason, code, message, neededBytes: needed, availableBytes: available };
     this.#refused++;
+    this.#refusedBy[code] = (this.#refusedBy[code] ?? 0) + 1;
     this.#refusals.push(refusal);
     if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
     if (REFUSED.hasSubscribers) REFUSED.publish(refusal);
