@@ -23,12 +23,13 @@ export interface BoundedMapOptions<K, V> {
   policy?: 'adaptive' | 'lru';
   /**
    * Called after the operation that removed the entry is complete: it may change the map. What it throws reaches the
-   * caller of that operation, after every entry was reported; in the background it becomes a process warning.
+   * caller of that operation, after every entry was reported; in the background it becomes a process warning. It has the
+   * async context of that operation; in the background it has none.
    */
   onEvict?: (value: V, key: K, reason: EvictReason) => void;
   /** What the cache is called in `tracked()` and in reports; default its place of construction. */
   name?: string;
-  /** Milliseconds that only go up; default the process's clock, fake timers included. */
+  /** Finite milliseconds, read once for each operation; default the process's clock, which only goes up, fake timers included. */
   clock?: () => number;
 }
 
