@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const { shortCommand } = require('../lib/cli/family.js');
 const { programOf } = require('../lib/cli/program.js');
 
 const BIN = path.join(__dirname, '../bin/plimsoll.js');
@@ -228,5 +229,18 @@ test('what is started is what the user means', options, async (t) => {
     [['sh', '-c', 'x'], '/bin/sh', ['-c', 'x']],
   ]) {
     assert.deepEqual(programOf(words, { cwd: dir, env }), { file, args }, words.join(' '));
+  }
+});
+
+test('a command is shown without values, code and arguments', () => {
+  for (const [args, shown] of [
+    [['server.js', '--token', 'x'], 'node server.js'],
+    [['--require', '/a/b.cjs', '--import', 'file:///c', 'a.ts', 'x'], 'node --require --import a.ts'],
+    [['--require=/a/b.cjs', '--max-old-space-size=64', 'a.js'], 'node --require --max-old-space-size a.js'],
+    [['-e', 'secret', 'x'], 'node -e'],
+    [[], 'node'],
+    [['a\u001b[2J.js'], 'node a\\u{1b}[2J.js'],
+  ]) {
+    assert.equal(shortCommand('/usr/bin/node', args), shown);
   }
 });

@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
+const { printable } = require('../report/words.js');
 const { NOT_A_SERVICE } = require('../watch/register.js');
 
 const POLL_MS = 50;
@@ -48,14 +49,25 @@ function exeOf(pid) {
   }
 }
 
-/** The command of a process, `node server.js`: without what comes after the script, which may hold secrets. */
+/** Flags of Node whose value is the next word: a module, or code, which is not shown. */
+const TAKES_WORD = new Set(['-r', '--require', '--import', '--loader', '--experimental-loader', '-C', '--conditions']);
+const TAKES_CODE = new Set(['-e', '-p', '-pe', '--eval', '--print', '-c']);
+
+/** The command of a process, `node --import server.js`: without values and what comes after the script, which may be secret. */
 function commandOf(pid) {
   const [program, ...args] = read(pid, 'cmdline').split('\0').filter(Boolean);
-  if (program === undefined) return '';
-  const script = args.findIndex((arg) => !arg.startsWith('-'));
-  const flags = args.slice(0, script === -1 ? undefined : script).map((flag) => flag.split('=')[0]);
-  const isCode = flags.some((flag) => ['-e', '-p', '-pe', '--eval', '--print', '-c'].includes(flag));
-  const words = [path.basename(program), ...flags, ...(script === -1 || isCode ? [] : [args[script]])].join(' ');
+  return program === undefined ? '' : shortCommand(program, args);
+}
+
+function shortCommand(program, args) {
+  const shown = [path.basename(program)];
+  for (let at = 0; at < args.length; at++) {
+    const [flag] = args[at].split('=');
+    shown.push(flag.startsWith('-') ? flag : args[at]);
+    if (!flag.startsWith('-') || TAKES_CODE.has(flag)) break;
+    if (TAKES_WORD.has(args[at])) at++;
+  }
+  const words = printable(shown.join(' '));
   return words.length > LONGEST_COMMAND ? `${words.slice(0, LONGEST_COMMAND)}…` : words;
 }
 
@@ -136,4 +148,4 @@ function signal(pid, name) {
   }
 }
 
-module.exports = { Family, commandOf, isNode, whyUnwatched };
+module.exports = { Family, commandOf, shortCommand, isNode, whyUnwatched };

@@ -166,16 +166,17 @@ class Supervisor {
     }
   }
 
-  #announce(name, { verdict, watchedMs, pid, annex }) {
+  #announce(name, { verdict, watchedMs, pid, threadId, annex }) {
+    const who = `pid ${pid}${threadId ? `, thread ${threadId}` : ''}`;
     const before = this.#announced.get(name);
     const { state, taken } = before ?? { state: 'too-early', taken: 0 };
     const snapshots = annex?.snapshots ?? [];
     if (before === undefined && pid !== this.#child?.pid && name.endsWith('.0.state')) this.#options.say(`watching pid ${pid} (${commandOf(pid)}), which the program has started.`);
     if (verdict.state !== state && SAID.has(verdict.state)) {
-      this.#options.say(`pid ${pid}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`);
+      this.#options.say(`${who}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`);
     }
     for (const snapshot of snapshots.slice(taken)) {
-      this.#options.say(`pid ${pid}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+      this.#options.say(`${who}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
     }
     this.#announced.set(name, { state: verdict.state, taken: snapshots.length });
   }
