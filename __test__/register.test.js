@@ -31,6 +31,31 @@ test('a wrong option is said once, and the service starts unwatched', () => {
   assert.match(stderr, /\[ERR_PLIMSOLL_OPTION\] PlimsollWarning: the service runs unwatched: PLIMSOLL_WINDOW must be a duration/);
 });
 
+test('names that are no settings are one warning with the nearest name, and watching goes on', () => {
+  const { status, stdout, stderr } = start(JOBS, { PLIMSOLL_WINDWO: '30s', PLIMSOLL_COLOUR_OF_THE_SEA: 'blue', PLIMSOLL_SERVICE_HOST: '10.0.0.1', PLIMSOLL_PORT_80_TCP: 'tcp://10.0.0.1:80' });
+  assert.deepEqual([status, stdout], [0, '1']);
+  assert.equal(stderr.match(/PlimsollWarning/g).length, 1);
+  assert.match(stderr, /\[PLIMSOLL_UNKNOWN_VARIABLE\] PlimsollWarning: PLIMSOLL_WINDWO \(did you mean PLIMSOLL_WINDOW\?\), PLIMSOLL_COLOUR_OF_THE_SEA: not a setting/);
+  assert.doesNotMatch(stderr, /PLIMSOLL_SERVICE|PLIMSOLL_PORT/, 'these are set by Kubernetes');
+});
+
+const LIMIT = `const { watch } = require(${JSON.stringify(path.join(__dirname, '../index.js'))}); process.stdout.write(String(watch().stats().limits.external))`;
+
+/** As PM2's cluster mode starts a process. */
+const underPm2 = (env) => ({ pm2_env: JSON.stringify({ name: 'shop', ...env }) });
+
+test('settings that PM2 gives its cluster mode are read where PM2 has them before the application starts', () => {
+  assert.equal(start(LIMIT, underPm2({ PLIMSOLL_LIMIT: '100m' })).stdout, String(100 * 2 ** 20));
+  assert.equal(start(JOBS, underPm2({ PLIMSOLL_DISABLE: '1' })).stdout, 'undefined');
+  assert.equal(start(JOBS, { pm2_env: 'not JSON' }).stdout, '1');
+});
+
+test('settings that change after they were read are one warning', () => {
+  const { stdout, stderr } = start(`process.env.PLIMSOLL_LIMIT = '100m'; delete process.env.PLIMSOLL_DIR; setTimeout(() => {}, 1500); ${LIMIT}`);
+  assert.notEqual(stdout, String(100 * 2 ** 20));
+  assert.match(stderr, /\[PLIMSOLL_LATE_SETTING\] PlimsollWarning: PLIMSOLL_(DIR, PLIMSOLL_LIMIT|LIMIT, PLIMSOLL_DIR) changed after .* has no effect/);
+});
+
 test('where the binding does not load, the service starts', () => {
   const { status, stdout, stderr } = start('process.stdout.write("up")', { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/plimsoll.node' });
   assert.deepEqual([status, stdout], [0, 'up']);

@@ -202,6 +202,22 @@ function optionsFromEnv(env = process.env) {
   return options;
 }
 
+/** Variables beside those of the options. */
+const VARIABLES = ['PLIMSOLL_DISABLE', 'PLIMSOLL_HOOKS', 'PLIMSOLL_SCAN', 'PLIMSOLL_RUN_DIR'];
+/** Kubernetes sets these for a Service that is called `plimsoll`. */
+const SERVICE_LINK = /^PLIMSOLL_(?:SERVICE_|PORT(?:_|$))/;
+
+/**
+ * PLIMSOLL_* variables that mean nothing, each with the name that was probably meant.
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {Array<{ name: string, meant: string | undefined }>}
+ */
+function unknownVariables(env = process.env) {
+  const known = [...OPTIONS.flatMap((option) => option.env ?? []), ...VARIABLES];
+  const unknown = Object.keys(env).filter((name) => name.startsWith('PLIMSOLL_') && !known.includes(name) && !SERVICE_LINK.test(name));
+  return unknown.map((name) => ({ name, meant: suggest(name, known) }));
+}
+
 /** The error for a name that is not known, with the one that was probably meant. */
 function unknownOption(name, names) {
   const meant = suggest(name, names);
@@ -234,4 +250,4 @@ function editDistance(a, b) {
   return row[b.length];
 }
 
-module.exports = { OPTIONS, check, resolveOptions, optionsFromEnv, unknownOption, suggest, spelt, parseDuration, parseSize, isBareMs };
+module.exports = { OPTIONS, VARIABLES, check, unknownVariables, resolveOptions, optionsFromEnv, unknownOption, suggest, spelt, parseDuration, parseSize, isBareMs };

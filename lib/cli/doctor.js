@@ -1,7 +1,10 @@
 'use strict';
 // plimsoll doctor: what is on here, what is off, and why.
 
+const path = require('node:path');
 const { native, loadError } = require('../native.js');
+const { optionsFromEnv } = require('../options.js');
+const { diagnosticDir, unwritable } = require('../watch/directories.js');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { version } = require('../../package.json');
 const { bytes } = require('../report/units.js');
@@ -49,6 +52,8 @@ function rows(env) {
     ['automatic snapshots', forkDenied ? 'off: they would stop the service; see forked snapshots' : 'on'],
     ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
   );
+  const dir = path.resolve(optionsFromEnv(env).dir ?? diagnosticDir());
+  list.push(['snapshots go to', unwritable(dir)?.message ?? dir]);
   list.push(['static scan', offBecause(findScanner(env) === undefined ? 'plimsoll-scan, which ships apart, is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);
   return list;
 }

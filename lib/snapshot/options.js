@@ -5,6 +5,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { flagValue } = require('../node-flags.js');
+const { diagnosticDir } = require('../watch/directories.js');
 
 const METHODS = ['auto', 'fork', 'in-process'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
@@ -64,27 +66,11 @@ function resolve(given = {}) {
 
 const tooLong = (value) => (typeof value === 'string' && value.length > REASON_LENGTH ? ` (${value.length} characters)` : '');
 
-/** Where Node itself writes heap snapshots. */
-function diagnosticDir() {
-  return flagValue('--diagnostic-dir') || process.cwd();
-}
-
 /** V8's worker threads (node, `src/node_platform.cc`, `GetActualThreadPoolSize`); undefined where their number was not chosen. */
 function poolSize() {
   const given = flagValue('--v8-pool-size');
   if (given === undefined) return undefined;
   return Number(given) > 0 ? Number(given) : Math.max(1, os.availableParallelism() - 1);
-}
-
-/** The value of one of Node's flags, whose name may be written with underscores. */
-function flagValue(flag) {
-  const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
-  for (const [i, argument] of given.entries()) {
-    const [name] = argument.split('=', 1);
-    if (name.replaceAll('_', '-') !== flag) continue;
-    return name === argument ? given[i + 1] : argument.slice(name.length + 1);
-  }
-  return undefined;
 }
 
 /** What stays the same when the service is started again. */

@@ -4,6 +4,7 @@
 
 const path = require('node:path');
 const { isMainThread, threadId } = require('node:worker_threads');
+const { adoptPm2, warnUnknown, warnChanged } = require('./settings.js');
 
 /** Package managers start the service; they are not the service. */
 const NOT_A_SERVICE = /^(npm|npx|yarn|yarnpkg|pnpm|pnpx|corepack)(-cli)?(\.[cm]?js)?$/;
@@ -15,11 +16,16 @@ const DIAGNOSIS_NICE = 5;
 const GRACE_MS = 10_000;
 
 function register(env = process.env) {
+  adoptPm2(env);
   if (env.PLIMSOLL_DISABLE === '1') return undefined;
   if (env.PLIMSOLL_RUN_DIR !== undefined && isMainThread) endWithRun(env.PLIMSOLL_RUN_DIR);
   if (NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
   try {
     const { optionsFromEnv } = require('../options.js');
+    if (isMainThread) {
+      warnUnknown(env);
+      warnChanged(env);
+    }
     const { watch, INTERNAL } = require('./watcher.js');
     const underRun = env.PLIMSOLL_RUN_DIR !== undefined;
     const options = { log: underRun ? 'silent' : 'info', ...optionsFromEnv(env) };

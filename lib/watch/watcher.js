@@ -16,7 +16,7 @@ const { Prober } = require('./prober.js');
 const { Backoff, wantsDescriptor } = require('./attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { Preload } = require('./preload.js');
-const { diagnosticDir } = require('./directories.js');
+const { diagnosticDir, unwritable } = require('./directories.js');
 const { PLAIN, shownAs } = require('../report/shown.js');
 const made = require('../cache/made.js');
 const histories = require('../track/window.js');
@@ -129,6 +129,7 @@ class Watcher extends EventEmitter {
       this.#preload = new Preload(this.#options);
       if (this.#options.sampling) this.#allocation.start();
       if (this.#options.track) this.#track();
+      this.#checkDir();
       this.#publishAnnex();
       if (this.#statePath !== undefined) this.#sampler.native.publishTo(this.#statePath);
       // The primary of a cluster may ask.
@@ -242,6 +243,16 @@ class Watcher extends EventEmitter {
   #awaitSignal(signal) {
     const { SnapshotSignal } = require('./signal.js');
     this.#signal = new SnapshotSignal(signal, () => this.#takeAnyway('signal', 0));
+  }
+
+  /** Says at once that evidence could not be written, rather than at the leak. */
+  #checkDir() {
+    const { snapshotOn, report } = this.#options;
+    const error = snapshotOn.length === 0 && report.length === 0 ? null : unwritable(this.#dir);
+    if (error === null) return;
+    this.#notes.push(error.message);
+    // Listeners come after the constructor.
+    process.nextTick(() => this.#guard(() => this.#fail(error)));
   }
 
   #watchLimit() {
