@@ -136,7 +136,17 @@ const patchOfOn = (inner) =>
     return inner === null ? this : inner.call(this, event, listener);
   };
 
-test('the same of EventEmitter.prototype.on with trackAll', () => {
+/** How many reports an addition causes, by what the tracker says of the event. */
+function reportsOf(chain, emitter, event, added) {
+  // A listener that came past the wrapper is found by its count.
+  const reached = added !== null && chain.passed().ours > 0;
+  const before = reached ? added() : 0;
+  emitter.on(event, () => {});
+  return reached ? added() - before : 0;
+}
+
+/** Runs the property on `on` of `owner`, the prototype or the emitter itself. */
+function checkOn(ownerOf, track, numRuns) {
   const { on } = EventEmitter.prototype;
   let runs = 0;
   try {
@@ -146,30 +156,28 @@ test('the same of EventEmitter.prototype.on with trackAll', () => {
         const emitter = new EventEmitter().setMaxListeners(0);
         const name = `run ${runs++}`;
         for (let i = 0; i < 8; i++) on.call(emitter, name, () => i);
-        const added = () => tracker.report().emitters.flatMap(({ events }) => events).find(({ event }) => event === name)?.added ?? 0;
-        const chain = new Chain(EventEmitter.prototype, 'on', patchOfOn);
+        const chain = new Chain(ownerOf(emitter), 'on', patchOfOn);
         let tracker = null;
+        const added = () => [tracker.report()].flat().flatMap(({ emitters, events }) => emitters?.flatMap((each) => each.events) ?? events).find(({ event }) => event === name)?.added ?? 0;
         run(operations, chain, {
-          start: () => (tracker = trackAll({ emitters: true })),
+          start: () => (tracker = track(emitter)),
           stop() {
             tracker.stop();
             tracker = null;
           },
-          call() {
-            // A listener that came past the wrapper is found by its count.
-            const reached = tracker !== null && chain.passed().ours > 0;
-            const before = reached ? added() : 0;
-            emitter.on(name, () => {});
-            return reached ? added() - before : 0;
-          },
+          call: () => reportsOf(chain, emitter, name, tracker && added),
         });
       }),
-      { numRuns: 150 },
+      { numRuns, examples: [[REPORTED_TWICE]] },
     );
   } finally {
     EventEmitter.prototype.on = on;
   }
-});
+}
+
+test('the same of EventEmitter.prototype.on with trackAll', () => checkOn(() => EventEmitter.prototype, () => trackAll({ emitters: true }), 150));
+
+test('the same of the on of one emitter with trackEmitter', () => checkOn((emitter) => emitter, trackEmitter, 300));
 
 test('an emitter that is tracked and untracked beneath another patch has one wrapper', () => {
   const emitter = new EventEmitter();
