@@ -107,6 +107,11 @@ const lines = `…
 
     proptest! {
         #[test]
+        fn any_text_is_survived(source in "[`'\"/\\\\${}()\\n*#a é😀\\[\\]]{0,60}") {
+            prop_assert_eq!(masked(&source).matches('\n').count(), source.matches('\n').count());
+        }
+
+        #[test]
         fn lines_stay_in_number_and_no_string_is_shown(
             parts in proptest::collection::vec(prop_oneof![
                 Just("'secret'"), Just("`secret`"), Just("`secret${"), Just("}secret`"), Just("/secret/"), Just("(a) "),
