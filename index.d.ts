@@ -664,7 +664,10 @@ export interface WatchOptions {
   snapshotOn?: Array<'suspect' | 'leak' | 'threshold' | 'near-limit'>;
   /** A signal that takes a snapshot, in the main thread; default none. */
   signal?: 'SIGUSR2' | 'SIGHUP' | 'SIGPWR';
-  /** Whether snapshots are redacted (`SnapshotOptions.redact`); default false. */
+  /**
+   * Whether every output is redacted: snapshots (`SnapshotOptions.redact`), reports, `stats()`, metrics, profiles and quoted
+   * source; default false.
+   */
   redact?: boolean;
   /** Snapshots kept in `dir`; default 6. */
   maxFiles?: number;

@@ -30,7 +30,7 @@ const OPTIONS = [
   { name: 'dir', env: 'PLIMSOLL_DIR', flag: '--dir', type: 'path', default: undefined, docs: 'where snapshots, reports and state go: --diagnostic-dir, else the working directory' },
   { name: 'snapshotOn', env: 'PLIMSOLL_SNAPSHOT_ON', flag: '--snapshot-on', type: 'list', values: SNAPSHOT_REASONS, default: ['leak', 'near-limit'], docs: 'what takes a snapshot; `none` for never' },
   { name: 'signal', env: 'PLIMSOLL_SIGNAL', flag: '--signal', type: 'signal', values: SIGNALS, default: undefined, docs: 'a signal that takes a snapshot (SIGUSR2 is free in most services); none unless given' },
-  { name: 'redact', env: 'PLIMSOLL_REDACT', flag: '--redact', type: 'boolean', default: false, docs: 'keep the graph, sizes and names of the code in snapshots, and nothing of the data' },
+  { name: 'redact', env: 'PLIMSOLL_REDACT', flag: '--redact', type: 'boolean', default: false, docs: 'keep the graph, sizes and names of the code in snapshots, and nothing of the data; names that are data are hashes in every output' },
   { name: 'maxFiles', env: 'PLIMSOLL_MAX_FILES', flag: '--max-files', type: 'count', default: 6, min: 1, max: 1000, docs: 'snapshots kept in `dir`' },
   { name: 'maxBytes', env: 'PLIMSOLL_MAX_BYTES', flag: '--max-bytes', type: 'size', unit: 'bytes', default: 2 * 2 ** 30, min: 2 ** 20, max: 2 ** 50, docs: 'bytes of snapshots kept in `dir`' },
   { name: 'cooldown', env: 'PLIMSOLL_COOLDOWN', flag: '--cooldown', type: 'duration', unit: 'ms', default: HOUR, min: 0, max: 365 * 24 * HOUR, docs: 'least time between two diagnoses, over restarts too' },
