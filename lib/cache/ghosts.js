@@ -3,16 +3,18 @@
 const { mix } = require('./hash.js');
 
 /**
- * The keys evicted last, about as many as the cache has slots, by hash: direct mapped, 4 bytes each.
+ * The keys evicted last, about as many as the cache has slots, by hash: in sets of WAYS cells, 4 bytes each.
  *
- * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, and 15 of the time
- * of eviction, counted in ticks of which TICKS make one turnover of the cache. A collision, or
- * a cell so old that its time comes round again, costs a little hit ratio.
+ * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, and 15 of the time of eviction,
+ * counted in ticks of which TICKS make one turnover of the cache. In a full set the oldest cell is overwritten. Direct
+ * mapped, a third of the keys of a working set were lost in each pass. A key taken for another, or a cell so old
+ * that its time comes round again, costs a little hit ratio.
  */
 const FINGERPRINT = 0xffff0000;
 const WAS_PROVEN = 0x8000;
 const TIME = 0x7fff;
 const TICKS = 8192;
+const WAYS = 4;
 
 class Ghosts {
   static NONE = 0;
@@ -21,19 +23,23 @@ class Ghosts {
 
   #cells;
   #mask;
-  /** Evictions of a tick, how many are left of this one, and ticks of the memory's length. */
+  /** Evictions of a tick, and how many are left of this one. */
   #tick;
   #left;
-  #turnover;
   #time = 0;
+  #age = 0;
 
   /** @param {number} slots of the cache */
   constructor(slots) {
-    const cells = 2 ** Math.ceil(Math.log2(Math.max(slots, 1)));
+    const cells = 2 ** Math.ceil(Math.log2(Math.max(slots, WAYS)));
     this.#cells = new Uint32Array(cells);
     this.#mask = cells - 1;
     this.#tick = this.#left = Math.max(1, Math.ceil(slots / TICKS));
-    this.#turnover = Math.ceil(slots / this.#tick);
+  }
+
+  /** Evictions since that of the key that `take` found last. */
+  get age() {
+    return this.#age;
   }
 
   clear() {
@@ -48,19 +54,34 @@ class Ghosts {
     }
     if (word === 0) return;
     const hash = mix(word);
-    this.#cells[hash & this.#mask] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | this.#time;
+    const home = hash & this.#mask;
+    let at = home;
+    let oldest = -1;
+    for (let way = 0; way < WAYS; way++) {
+      const cell = this.#cells[home ^ way];
+      const age = cell === 0 ? TIME + 1 : (this.#time - cell) & TIME;
+      if (age > oldest) {
+        oldest = age;
+        at = home ^ way;
+      }
+    }
+    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | this.#time;
   }
 
-  /** What the key was, if it is remembered; it is forgotten afterwards. */
-  take(word) {
+  /** What the key was, if it is among the last `window` evicted ones; it is forgotten afterwards. */
+  take(word, window) {
     if (word === 0) return Ghosts.NONE;
     const hash = mix(word);
-    const at = hash & this.#mask;
-    const cell = this.#cells[at];
-    if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) return Ghosts.NONE;
-    this.#cells[at] = 0;
-    if (((this.#time - cell) & TIME) > this.#turnover) return Ghosts.NONE;
-    return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
+    const home = hash & this.#mask;
+    for (let way = 0; way < WAYS; way++) {
+      const cell = this.#cells[home ^ way];
+      if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) continue;
+      this.#cells[home ^ way] = 0;
+      this.#age = ((this.#time - cell) & TIME) * this.#tick;
+      if (this.#age > window) return Ghosts.NONE;
+      return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
+    }
+    return Ghosts.NONE;
   }
 }
 

@@ -6,17 +6,7 @@ const { imul } = Math;
 const GOLDEN = 0x9e3779b1;
 
 /**
- * 32 bits that stand for a key of any kind, 0 for one that has none (an object, a symbol). Two keys taken for one
- * must cost no more than time or hit ratio.
- */
-function hashKey(key, reads) {
-  if (typeof key === 'string') return hashString(key, reads);
-  if (typeof key === 'number') return key | 0 ? key | 0 : key * 0x10000;
-  return 0;
-}
-
-/**
- * The same of a string, from its length and its last `reads` characters, three or more. For each of them V8 goes through the string's
+ * 32 bits that stand for a string, from its length and its last `reads` characters, three or more. For each of them V8 goes through the string's
  * representation anew, some 25 instructions of a concatenation: of all that a look-up does, this is most, so the first five
  * are read without a loop. Five bits apart, digits and letters hardly cancel each other.
  */
@@ -46,4 +36,4 @@ function mix(hash) {
   return hash ^ (hash >>> 15);
 }
 
-module.exports = { hashKey, hashString, mix };
+module.exports = { hashString, mix, GOLDEN };

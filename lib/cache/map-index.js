@@ -1,16 +1,14 @@
 'use strict';
 
-const { hashKey } = require('./hash.js');
+const { Words } = require('./words.js');
 const { MISS } = require('./key-table.js');
-
-/** Of a string so many of the last characters count for its word. */
-const READS = 64;
 
 /** What `KeyTable` does, for keys of any kind, by a Map. */
 class MapIndex {
   /** @type {Map<unknown, number>} */
   #map = new Map();
   #keys;
+  #words = new Words();
 
   /** @param {unknown[]} keys the key of each slot */
   constructor(keys) {
@@ -21,12 +19,14 @@ class MapIndex {
     return this.#map.size;
   }
 
+  /** 32 bits that stand for a key, 0 for one without. */
   word(key) {
-    return hashKey(key, READS);
+    return this.#words.of(key);
   }
 
+  /** The same of the key in a slot that is evicted, which has a word from then on. */
   wordAt(slot) {
-    return hashKey(this.#keys[slot], READS);
+    return this.#words.give(this.#keys[slot], this.#keys.length);
   }
 
   find(key) {
