@@ -34,10 +34,14 @@ beforeAll(async () => {
 
 const hanging = () => delay(HANGS_MS).then(() => assert.fail('a request hangs'));
 
+/** Milliseconds between requests, each of which is sent whether the ones before are answered or not. */
+const EVERY_MS = 25;
+
 /** Asks for a key that is known and for one that is new, over and over. */
 class Requests {
   #answered = 0;
   #stopped = false;
+  #open = new Set();
   #running;
 
   constructor(getOrMake) {
@@ -46,12 +50,21 @@ class Requests {
   }
 
   async #run(getOrMake) {
-    for (let n = 0; !this.#stopped; n++) {
-      const asked = [getOrMake('known', () => assert.fail('the first tier has it')), getOrMake(`new ${n}`, () => `made ${n}`)];
-      assert.deepEqual(await Promise.race([Promise.all(asked), hanging()]), ['value', `made ${n}`]);
-      this.#answered++;
-      await delay(1);
+    const failures = [];
+    for (let n = 0; !this.#stopped && failures.length === 0; n++) {
+      const request = this.#ask(getOrMake, n).catch((error) => failures.push(error));
+      this.#open.add(request);
+      request.finally(() => this.#open.delete(request));
+      await delay(EVERY_MS);
     }
+    await Promise.all(this.#open);
+    for (const failure of failures) throw failure;
+  }
+
+  async #ask(getOrMake, n) {
+    const asked = [getOrMake('known', () => assert.fail('the first tier has it')), getOrMake(`new ${n}`, () => `made ${n}`)];
+    assert.deepEqual(await Promise.race([Promise.all(asked), hanging()]), ['value', `made ${n}`]);
+    this.#answered++;
   }
 
   more(count) {
@@ -81,7 +94,8 @@ for (const [tier, make] of Object.entries(firstTiers)) {
             const requests = new Requests(getOrMake);
             await requests.more(20);
             await away(server);
-            await requests.more(20);
+            // Longer than a request that hangs may take.
+            await requests.more((1.5 * HANGS_MS) / EVERY_MS);
             server = await back(server, port);
             await until(async () => {
               await set('afterwards', 'again');

@@ -8,7 +8,7 @@ import { Keyv } from 'keyv';
 
 const require = createRequire(import.meta.url);
 const { BoundedMap, SharedCache } = require('../../index.js');
-const { KeyvStore } = require('../../lib/adapters/keyv.js');
+const { KeyvStore, withDeadline } = require('../../lib/adapters/keyv.js');
 
 export const { freePort, startServer } = require('../../bench/shared/redis.js');
 
@@ -33,7 +33,7 @@ export function second(port, namespace = `n${++names}`) {
     },
     { throwOnConnectError: false, connectionTimeout: 500 },
   );
-  const keyv = new Keyv({ store, namespace });
+  const keyv = new Keyv({ store: withDeadline(store, { timeout: 300, retryAfter: 300 }), namespace });
   keyv.on('error', () => {}); // what it reports while Redis is away
   return keyv;
 }

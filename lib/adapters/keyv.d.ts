@@ -23,3 +23,18 @@ export class KeyvStore extends EventEmitter {
   clear(): Promise<void>;
   iterator(namespace?: string): AsyncGenerator<[string, any], void>;
 }
+
+export interface DeadlineOptions {
+  /** Milliseconds after which an operation on keys fails; default 1000. */
+  timeout?: number;
+  /** Milliseconds without a request after one that timed out; then one is sent to see whether the store is back. Default 1000. */
+  retryAfter?: number;
+}
+
+/**
+ * A store of Keyv whose operations on keys settle in bounded time: `new Keyv({ store: withDeadline(new KeyvRedis(url)) })`.
+ * An operation that takes longer than `timeout` rejects with a PlimsollError of code ERR_PLIMSOLL_TIMEOUT, and so do those
+ * of the next `retryAfter` ms, at once. Keyv emits it as `error` and takes a get for a miss. `clear`, iteration and
+ * `disconnect` are not bounded.
+ */
+export function withDeadline<S extends object>(store: S, options?: DeadlineOptions): S;

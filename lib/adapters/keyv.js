@@ -5,6 +5,7 @@ const { EventEmitter } = require('node:events');
 const v8 = require('node:v8');
 const { BoundedMap, SharedCache } = require('../cache/index.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
+const { withDeadline } = require('./deadline.js');
 
 /** The first byte of what is kept in a SharedCache by v8.serialize; a string that begins with it, or has no UTF-8, is kept so too. */
 const CLONED = '\0';
@@ -89,4 +90,4 @@ class KeyvStore extends EventEmitter {
   }
 }
 
-module.exports = { KeyvStore };
+module.exports = { KeyvStore, withDeadline };
