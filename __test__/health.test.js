@@ -91,6 +91,9 @@ test('critical: evidence first, then nothing new, what is under way to its end, 
   t.mock.timers.tick(EVERY_MS * TIMES);
   assert.equal(ask(readyz).code, 503);
   assert.equal(ask(livez).code, 200, 'on its way out it needs no kill');
+  watcher.now = { ...FAIL, share: 1.08 };
+  assert.equal(ask(livez).code, 503, 'beyond the limit it does');
+  watcher.now = FAIL;
   assert.ok(ask(readyz).body.draining);
   while (server.listening) await new Promise(setImmediate);
   await assert.rejects(get('/late'), { code: 'ECONNREFUSED' });

@@ -3,8 +3,11 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const http = require('node:http');
 const path = require('node:path');
-const { fork } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const { fork, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
+const { Turn } = require('../lib/watch/turn.js');
 
 const SERVICE = path.join(__dirname, 'children/restarting-service.js');
 const FAIL = { status: 'fail', ok: false, state: 'leak', channel: 'heap', share: 0.97, msToLimit: 60_000 };
@@ -58,4 +61,37 @@ test('under a kubelet: no request is lost, evidence comes first, and no kill is 
   assert.equal(state.kills, 0);
   assert.ok(answered > 10);
   assert.deepEqual(lost, []);
+});
+
+test('two workers that become critical together restart one after the other', { timeout: 300_000 }, async (t) => {
+  const events = [];
+  const services = ['one', 'two'].map((name) => {
+    const child = fork(SERVICE, { stdio: 'inherit', env: { ...process.env, DRAIN_MS: '0' } });
+    t.after(() => child.kill('SIGKILL'));
+    child.on('message', ({ event }) => events.push({ name, event, at: performance.now() }));
+    return { name, child, exited: once(child, 'exit').then(([code]) => events.push({ name, event: 'exit', at: performance.now() }) && code) };
+  });
+  await Promise.all(services.map(({ child }) => once(child, 'message')));
+  for (const { child } of services) child.send(FAIL);
+  assert.deepEqual(await Promise.all(services.map(({ exited }) => exited)), [9, 9]);
+  const told = events.filter(({ event }) => event !== 'listening');
+  assert.deepEqual(told.map(({ event }) => event), ['evidence', 'close', 'exit', 'evidence', 'close', 'exit']);
+  assert.equal(new Set(told.slice(0, 3).map(({ name }) => name)).size, 1, 'the first has ended before the second begins');
+  assert.ok(told[3].at - told[2].at > 1000, 'and its successor had time to start');
+});
+
+test('a turn is of one process at a time, and ends with it', (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-turn-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const of = { dir, ppid: 1, script: 'server.js', cwd: '/srv' };
+  assert.equal(new Turn(of).take(), true);
+  assert.equal(new Turn(of).take(), true, 'it is this process that has it');
+  const [file] = fs.readdirSync(dir);
+  fs.writeFileSync(path.join(dir, file), String(process.ppid));
+  assert.equal(new Turn(of).take(), false);
+  assert.equal(new Turn({ ...of, script: 'other.js' }).take(), true);
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  fs.writeFileSync(path.join(dir, file), String(pid));
+  assert.equal(new Turn(of).take(), true, 'who had it was killed');
+  assert.equal(new Turn({ ...of, dir: path.join(dir, 'missing') }).take(), true, 'nobody waits where nothing can be written');
 });

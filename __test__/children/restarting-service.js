@@ -19,5 +19,5 @@ const server = http.createServer((request, response) => {
   if (request.url === '/readyz') return readyz(request, response);
   return void setTimeout(() => response.end('ok'), 200);
 });
-onCritical(watcher, { server, drainMs: 5000, close: () => say({ event: 'close' }), exitCode: 9 });
+onCritical(watcher, { server, drainMs: Number(process.env.DRAIN_MS ?? 5000), close: () => say({ event: 'close' }), exitCode: 9 });
 server.listen(0, '127.0.0.1', () => say({ event: 'listening', port: server.address().port }));

@@ -101,8 +101,8 @@ function healthHandlers(watcher) {
     return answer(first, second, failing ? 503 : 200, JSON.stringify({ ...health, ok: !failing, status, draining: condition.draining }));
   };
   return {
-    // On its way out it is not to be restarted once more.
-    livez: handler(() => condition.critical && !condition.draining),
+    // On its way out it is not to be restarted once more, unless it is beyond the limit.
+    livez: handler(() => condition.critical && !(condition.draining && (condition.health()?.share ?? 0) < 1)),
     readyz: handler(() => condition.critical || condition.draining),
   };
 }

@@ -4,6 +4,7 @@
 
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
 const { Condition } = require('./health.js');
+const { Turn } = require('./turn.js');
 
 /** Who routes to it probes /readyz every few seconds, and sends on until then. */
 const DRAIN_MS = 3000;
@@ -13,6 +14,9 @@ const SIGNAL_GRACE_MS = { SIGTERM: GRACE_MS, SIGINT: 1400 };
 /** Of the time that there is, so much may go into evidence. */
 const EVIDENCE_SHARE = 0.4;
 const IDLE_MS = 50;
+/** How often a process looks whether the restart of another is over, and how long it leaves its successor to start. */
+const TURN_MS = 250;
+const SUCCESSOR_MS = 2000;
 const DAY_MS = 86_400_000;
 
 function check(options) {
@@ -39,6 +43,8 @@ class Restart {
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   #begun = false;
+  /** For another process' restart to end. */
+  #waits = false;
   #ended = false;
 
   constructor(watcher, condition, options) {
@@ -47,8 +53,27 @@ class Restart {
     this.#options = options;
   }
 
+  /** Begins when no process that does the same work is on its way out, or has been for as long as it may. */
   begin() {
-    if (this.#begun) return;
+    if (this.#begun || this.#waits) return;
+    const turn = new Turn();
+    if (turn.take()) {
+      this.#drain();
+      return;
+    }
+    this.#waits = true;
+    const latest = performance.now() + this.#options.graceMs;
+    const timer = setInterval(() => {
+      const isOver = !this.#condition.critical;
+      if (!isOver && performance.now() < latest && !turn.take()) return;
+      clearInterval(timer);
+      if (isOver) this.#waits = false;
+      else setTimeout(() => this.#drain(), Math.max(0, Math.min(SUCCESSOR_MS, latest - performance.now())));
+    }, TURN_MS);
+    timer.unref();
+  }
+
+  #drain() {
     this.#begun = true;
     this.#condition.draining = true;
     this.#endWithin(this.#options.graceMs);
