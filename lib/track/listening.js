@@ -163,7 +163,7 @@ function overPlain(original) {
     const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
     const source = tracked.get(this);
     if (source === undefined || !source.explicit || (addingTo === this && addingEvent === event)) return result;
-    note(source, this, event, listener);
+    if (!source.pass(event)) note(source, this, event, listener);
     return result;
   };
 }
@@ -174,13 +174,13 @@ function overAny(original) {
     const source = tracked.get(this);
     const reports = source !== undefined && source.explicit && !(addingTo === this && addingEvent === event);
     if (!reports) return Reflect.apply(original, this, arguments);
-    return addOnce(original, this, arguments, (self) => note(source, self, event, listener));
+    return addOnce(original, this, arguments, (self) => source.pass(event) || note(source, self, event, listener));
   };
 }
 
 function note(source, target, event, listener) {
   try {
-    if (!source.pass(event) && isListener(listener)) source.note(target, event, listener);
+    if (isListener(listener)) source.note(target, event, listener);
   } catch (error) {
     contain(error);
   }
