@@ -1,10 +1,11 @@
 'use strict';
 // Forks snapshots of a service under fire and counts how they end.
-//   node bench/snapshot-fire/run.js [--count 500] [--heap 100] [--seconds 600] [--nice 19] [NODE ...]
-// NODE: paths of Node binaries; the running one unless given. Ends with 1 when fewer than 99 % of
+//   node bench/snapshot-fire/run.js [--count 500] [--heap 100] [--seconds 600] [--nice 19] [--cores DIR] [NODE ...]
+// NODE: paths of Node binaries; the running one unless given. Exits with 1 if fewer than 99 % of
 // the snapshots ended as forks, a file was not whole, or anything was left behind.
+// --cores: children that crash leave a core file in DIR, if the kernel's core_pattern is a relative name.
 
-const { fork } = require('node:child_process');
+const { execFileSync, fork } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -13,10 +14,16 @@ const { parseArgs } = require('node:util');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { count: { type: 'string', default: '500' }, heap: { type: 'string', default: '100' }, seconds: { type: 'string', default: '600' }, nice: { type: 'string', default: '19' } },
+  options: { count: { type: 'string', default: '500' }, heap: { type: 'string', default: '100' }, seconds: { type: 'string', default: '600' }, nice: { type: 'string', default: '19' }, cores: { type: 'string' } },
 });
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+
+/** Core files are named by the kernel (core(5)). */
+function coresIn(dir) {
+  fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  return fs.readdirSync(dir).filter((file) => file.startsWith('core'));
+}
 
 function whole(file) {
   try {
@@ -30,7 +37,11 @@ function whole(file) {
 async function fire(execPath) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-fire-'));
   const count = Number(values.count);
-  const service = fork(path.join(__dirname, 'service.js'), [dir, values.count, values.heap, values.seconds, values.nice], { execPath, execArgv: ['--max-old-space-size=4096'] });
+  const { cores } = values;
+  const before = cores === undefined ? [] : coresIn(cores);
+  const args = [dir, values.count, values.heap, values.seconds, values.nice, cores === undefined ? 'no' : 'cores'];
+  const service = fork(path.join(__dirname, 'service.js'), args, { execPath, execArgv: ['--max-old-space-size=4096'], cwd: cores });
+  if (cores !== undefined) execFileSync('prlimit', ['--core=unlimited:unlimited', '--pid', String(service.pid)]);
   const result = { node: execPath, asked: count, fork: 0, 'in-process': 0, refused: 0, broken: 0, crashed: false, settled: null, left: 0 };
   const retries = {};
   const refusals = {};
@@ -55,6 +66,7 @@ async function fire(execPath) {
   result.crashed = result.settled === null ? `${signal ?? code}` : false;
   result.left = fs.readdirSync(dir).filter((file) => file.includes('.heapsnapshot')).length;
   fs.rmSync(dir, { recursive: true, force: true });
+  if (cores !== undefined) result.cores = coresIn(cores).filter((core) => !before.includes(core));
   pauses.sort((a, b) => a - b);
   const taken = result.fork + result['in-process'] + result.refused;
   return { ...result, share: taken ? result.fork / taken : 0, pauseMs: { median: quantile(pauses, 0.5), p99: quantile(pauses, 0.99) }, retries, refusals };

@@ -17,7 +17,8 @@ const { drive } = require('../../lib/snapshot/take-snapshot.js');
 const FILE = require.resolve('../../package-lock.json');
 
 const dir = process.argv[2];
-const [count, heapMB, seconds, nice] = process.argv.slice(3).map(Number);
+const [count, heapMB, seconds, nice] = process.argv.slice(3, 7).map(Number);
+const core = process.argv[7] === 'cores';
 
 // Few big objects: a snapshot of them is quick, so that many can be taken.
 const ballast = Array.from({ length: Math.ceil(heapMB / 8) + 1 }, () => Array.from({ length: 2 ** 20 }, () => 0.5));
@@ -82,7 +83,7 @@ async function main() {
     assert.ok(heapUsed >= heapMB * 2 ** 20);
     const job = new native.SnapshotJob({
       dir, app: 'fire', reason: 'fire', thread: 0, maxFiles: 1000, maxBytes: 2 ** 40, cooldown: 0,
-      method: 'auto', compress: 'none', nice, redact: false, heapUsed, heapTotal, headroom: 3,
+      method: 'auto', compress: 'none', nice, redact: false, core, heapUsed, heapTotal, headroom: 3,
     });
     const watched = {
       step: () => job.step(),
