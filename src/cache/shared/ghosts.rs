@@ -1,9 +1,12 @@
-//! A memory of the keys that were evicted lately: 4 bytes for each, direct mapped.
+//! A memory of the keys that were evicted lately: two cells of 4 bytes for each, in sets of four.
 
 /// Smallest table.
 const SMALLEST: usize = 64;
 /// Ticks of the age that fit into a ghost's 16 bits without two being taken for one another.
 const TICKS: u32 = 1 << 15;
+
+/// Cells of a set. Direct mapped, a third of the keys of a working set were lost in each pass over it.
+const WAYS: usize = 4;
 
 /// Ghosts of evicted keys. A ghost is the upper half of the key's hash beside its age in ticks; a collision forgets the
 /// older one, and two keys taken for one cost a little hit ratio, never a wrong answer.
@@ -18,7 +21,7 @@ pub struct Ghosts {
 impl Ghosts {
     /// Makes room for the ghosts of `entries` entries; a table that must grow starts anew.
     pub fn reserve(&mut self, entries: usize) {
-        let size = entries.next_power_of_two().max(SMALLEST);
+        let size = (2 * entries).next_power_of_two().max(SMALLEST);
         if size > self.table.len() {
             self.table = vec![0; size].into();
             self.evictions = 0;
@@ -32,8 +35,12 @@ impl Ghosts {
             return;
         }
         self.evictions = self.evictions.wrapping_add(1);
-        let at = self.at(hash);
-        self.table[at] = (hash & 0xffff_0000) | self.age();
+        let home = self.at(hash);
+        let oldest = (0..WAYS).map(|way| home ^ way).max_by_key(|&at| match self.table[at] {
+            0 => u32::MAX,
+            ghost => self.age_of(ghost),
+        });
+        self.table[oldest.unwrap_or(home)] = (hash & 0xffff_0000) | self.age();
     }
 
     /// Whether the key with this hash is among about the last `window` evicted ones; it is forgotten.
@@ -41,14 +48,18 @@ impl Ghosts {
         if self.table.is_empty() {
             return false;
         }
-        let at = self.at(hash);
-        let ghost = self.table[at];
-        if ghost == 0 || (ghost ^ hash) & 0xffff_0000 != 0 {
+        let home = self.at(hash);
+        let known = |ghost: u32| ghost != 0 && (ghost ^ hash) & 0xffff_0000 == 0;
+        let Some(at) = (0..WAYS).map(|way| home ^ way).find(|&at| known(self.table[at])) else {
             return false;
-        }
+        };
+        let ticks = self.age_of(self.table[at]);
         self.table[at] = 0;
-        let ticks = self.age().wrapping_sub(ghost) & 0xffff;
         ((ticks as usize) << self.shift) <= window
+    }
+
+    fn age_of(&self, ghost: u32) -> u32 {
+        self.age().wrapping_sub(ghost) & 0xffff
     }
 
     fn at(&self, hash: u32) -> usize {

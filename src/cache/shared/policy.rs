@@ -87,14 +87,13 @@ impl Queues {
             self.nodes.push(Node { hash, bytes, uses: 0, main: false });
             self.links.push(Link::FREE);
         }
-        let main = match self.policy {
-            Policy::Lru => true,
-            Policy::Adaptive => {
-                self.main_bytes + u64::from(bytes) <= self.main_target
-                    || self.ghosts.recall(hash, self.entries)
-            }
-        };
-        self.nodes[slot as usize] = Node { hash, bytes, uses: 0, main };
+        let room =
+            self.policy == Policy::Lru || self.main_bytes + u64::from(bytes) <= self.main_target;
+        let returned = !room && self.ghosts.recall(hash, self.entries);
+        let main = room || returned;
+        // Entries that are no longer requested may have all their uses left; one that returned must outlive them.
+        let uses = if returned { MOST_USES } else { 0 };
+        self.nodes[slot as usize] = Node { hash, bytes, uses, main };
         self.entries += 1;
         self.push(slot, main);
     }
@@ -265,5 +264,33 @@ mod tests {
             cache.access(key);
         }
         assert!(cache.access(100), "remembered, it outlives a scan");
+    }
+
+    #[test]
+    fn a_working_set_that_fits_is_resident_after_three_passes() {
+        for max in [1000, 10_000] {
+            for scan in [0, 1, 8] {
+                let mut cache = Cache::new(Policy::Adaptive, max);
+                let max = max as u32;
+                for key in (0..max).chain(0..max).chain(0..max) {
+                    cache.access(key);
+                }
+                for key in 0..scan * max {
+                    cache.access(1_000_000 + key);
+                }
+                let set = 2_000_000..2_000_000 + max / 10 * 9;
+                for _ in 0..3 {
+                    set.clone().for_each(|key| {
+                        cache.access(key);
+                    });
+                }
+                let hits = set.clone().filter(|&key| cache.access(key)).count();
+                assert!(
+                    hits * 1000 >= set.len() * 999,
+                    "{hits} hits of {} after {scan}",
+                    set.len()
+                );
+            }
+        }
     }
 }
