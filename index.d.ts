@@ -1080,9 +1080,9 @@ export function analyze(paths: string[], options?: AnalyzeOptions): Promise<Plim
 export interface SnapshotOptions {
   /** Where the file goes; made (mode 0700) where it is missing. Default: `--diagnostic-dir`, else the working directory. */
   dir?: string;
-  /** Whose cooldown it is. Default: the main script's path. */
+  /** Whose cooldown it is, at most 4096 characters. Default: the main script's path. */
   app?: string;
-  /** Why it is taken; kept in the directory's state file. Default 'api'. */
+  /** Why it is taken, at most 256 characters; kept in the directory's state file. Default 'api'. */
   reason?: string;
   /** Snapshots of plimsoll to keep in `dir`; the oldest go first. Files of others are never touched. Default 6. */
   maxFiles?: number;
