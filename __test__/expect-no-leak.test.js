@@ -1,8 +1,10 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
 const { spawnSync } = require('node:child_process');
 const { expectNoLeak } = require('plimsoll/test');
+const { judge } = require('../lib/test/doubling.js');
 const { mannKendall, medianStep } = require('../lib/test/statistics.js');
 const { noHooks } = require('./support/hooks.js');
 
@@ -48,6 +50,99 @@ test('64 bytes a call are found in a chain, a Map and a listener list', async ()
 test('Buffers that stay are found, though the heap hardly grows', async () => {
   const uploads = [];
   await assert.rejects(expectNoLeak((i) => void uploads.push(Buffer.alloc(20_000, i)), { iterations: 50, warmup: 50 }), { code: 'ERR_PLIMSOLL_LEAK' });
+});
+
+const few = { iterations: 50, warmup: 50, rounds: 8 };
+const filled = (n) => Array.from({ length: n }, (_, k) => `k${k}`);
+/** An array's capacity becomes one and a half times as large. */
+const arrayAfter = (calls) => ({ calls, bytes: 8 * 16 * 1.5 ** Math.ceil(Math.log(calls / 16) / Math.log(1.5)) });
+const LEAK = { code: 'ERR_PLIMSOLL_LEAK' };
+
+test('a table that grows by an element a call is found and named, from whatever size on', async () => {
+  for (const n of [0, 3000]) {
+    const set = new Set(filled(n));
+    const map = new Map(filled(n).map((key) => [key, key]));
+    const array = filled(n);
+    const object = Object.fromEntries(filled(n).map((key) => [key, key]));
+    const tables = [
+      ['Set', (i) => void set.add(i)],
+      ['Map', (i) => void map.set(i, i)],
+      ['Array', async (i) => void array.push(await i)],
+      ['object', (i) => void (object[i] = i)],
+    ];
+    for (const [kind, leak] of tables) {
+      await assert.rejects(expectNoLeak(leak, few), (error) => {
+        assert.equal(error.code, LEAK.code, `${kind} of ${n}: ${error.message}`);
+        assert.ok(error.bytesPerIteration >= 5, `${error.bytesPerIteration} bytes`);
+        if (!error.tables.some((table) => table.kind === kind && Math.abs(table.perCall - 1) < 0.01)) assert.fail(`${kind} of ${n}: ${error.message}`);
+        assert.match(error.message, new RegExp(`an? ${kind} keeps 1 more elements`));
+        return true;
+      });
+    }
+  }
+});
+
+test('a test that is repeated finds again what is kept by number', async () => {
+  const seen = new Set();
+  const leak = (i) => void seen.add(i);
+  for (let attempt = 0; attempt < 3; attempt++) await assert.rejects(expectNoLeak(leak, few), LEAK, `attempt ${attempt}`);
+});
+
+test('a table that stops growing passes: a queue, a Set of few values, keys that are deleted', async () => {
+  const queue = [];
+  const seen = new Set();
+  const object = {};
+  const functions = [
+    (i) => void (queue.push(i) > 700 && queue.splice(0, 500)),
+    (i) => void seen.add(i % 800),
+    (i) => {
+      object[i] = i;
+      delete object[i - 400];
+    },
+  ];
+  for (const fn of functions) await expectNoLeak(fn, few);
+});
+
+test('the same listener added with each call is found by its count; a pool of 20 passes', async () => {
+  const emitter = new EventEmitter().setMaxListeners(0);
+  const { on } = EventEmitter.prototype;
+  await assert.rejects(expectNoLeak(() => void emitter.on('x', nothing), { iterations: 5, warmup: 0 }), (error) => {
+    assert.deepEqual(error.listeners, { emitter: 'EventEmitter', event: 'x', count: 40 });
+    assert.match(error.message, /'x' of an emitter \(EventEmitter\) has 40 listeners/);
+    return true;
+  });
+  assert.equal(EventEmitter.prototype.on, on, 'no wrapper is left behind');
+  const pooled = new EventEmitter().setMaxListeners(0);
+  await expectNoLeak(() => void (pooled.listenerCount('x') < 20 && pooled.on('x', nothing)), { iterations: 4, warmup: 0 });
+});
+
+test('a mock function that records its calls is named', async () => {
+  const recording = test.mock.fn();
+  await assert.rejects(expectNoLeak((i) => recording(i), few), (error) => {
+    assert.ok(error.mocks[0].calls > 1000, `${error.mocks[0]?.calls} calls`);
+    assert.match(error.message, /the mock function has recorded [\d,]+ calls/);
+    return true;
+  });
+});
+
+test('calls that overlap run one after the other, and are judged each by itself', async () => {
+  const rows = [];
+  const results = await Promise.allSettled([expectNoLeak((i) => i + 1, few), expectNoLeak((i) => void rows.push({ i }), few), expectNoLeak(async (i) => `${await i}`, few)]);
+  assert.deepEqual(results.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
+});
+
+test('a function that calls expectNoLeak itself is refused', async () => {
+  await assert.rejects(expectNoLeak(() => expectNoLeak(nothing)), { code: 'ERR_PLIMSOLL_BUSY' });
+  await expectNoLeak(nothing, few);
+});
+
+test('the growth of a table is told from noise by counts that double', () => {
+  const leaking = [1000, 2000, 5000, 10_000, 20_000, 40_000].map(arrayAfter);
+  assert.deepEqual(judge(leaking, 29_000), { leaks: true, next: null });
+  assert.deepEqual(judge(leaking.slice(0, -1), 29_000), { leaks: false, next: 40_000 });
+  const once = leaking.map(({ calls }) => ({ calls, bytes: calls > 2000 ? 300_000 : 0 }));
+  assert.deepEqual(judge(once, 29_000), { leaks: false, next: null });
+  assert.deepEqual(judge([{ calls: 1000, bytes: 0 }, { calls: 1400, bytes: 5000 }], 3800), { leaks: false, next: 2000 });
 });
 
 test('clean functions pass: plain, allocating, async, one that fills a bounded cache', async () => {

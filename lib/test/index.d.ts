@@ -20,18 +20,48 @@ export interface LeakSite {
   share: number;
 }
 
+/** A Map, Set, array or object that gets more elements with each call. */
+export interface GrowingTable {
+  kind: 'Map' | 'Set' | 'Array' | 'object';
+  elements: number;
+  /** Elements that a call adds, on average. */
+  perCall: number;
+}
+
+/** An event of an emitter whose listeners grow in number. */
+export interface GrowingListeners {
+  /** The name of the emitter's class. */
+  emitter: string;
+  event: string;
+  count: number;
+}
+
+/** A mock function of Jest, Vitest, Sinon or node:test that has recorded the calls. */
+export interface RecordingMock {
+  name: string;
+  calls: number;
+}
+
 /** What `expectNoLeak` rejects with. */
 export interface LeakError extends Error {
   code: 'ERR_PLIMSOLL_LEAK';
   bytesPerIteration: number;
   sites: LeakSite[];
+  /** The fastest-growing tables, three at most. */
+  tables: GrowingTable[];
+  listeners: GrowingListeners | null;
+  mocks: RecordingMock[];
 }
 
 /**
- * Calls `fn` over and over, with forced collections in between (`--expose-gc` is not needed), and rejects
- * with a {@link LeakError}, an AssertionError, when the memory that stays rises in proportion to the calls.
+ * Calls `fn` again and again, with forced collections in between (`--expose-gc` is not needed), and rejects with a
+ * {@link LeakError}, an AssertionError, when the memory that stays rises in proportion to the calls, when a table gets
+ * elements in proportion to the calls, or when an event of an emitter has more than ten listeners and gets more in each round.
  *
- * A TypeError or RangeError with the code ERR_PLIMSOLL_OPTION where an option makes no sense.
+ * `i` does not repeat within the process. Calls of `expectNoLeak` that overlap run one after the other.
+ *
+ * A TypeError or RangeError with the code ERR_PLIMSOLL_OPTION where an option makes no sense; an Error with the code
+ * ERR_PLIMSOLL_BUSY where `fn` itself calls `expectNoLeak`.
  */
 export function expectNoLeak(
   fn: (i: number) => unknown,
