@@ -15,6 +15,7 @@ const { AllocationSampler, growth } = require('./allocation.js');
 const { Prober } = require('./prober.js');
 const { Backoff, wantsDescriptor } = require('./attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
+const { HandleCounts } = require('./handles.js');
 const { Preload } = require('./preload.js');
 const { diagnosticDir, unwritable } = require('./directories.js');
 const { PLAIN, shownAs } = require('../report/shown.js');
@@ -61,6 +62,7 @@ class Watcher extends EventEmitter {
   #diagnosis;
   #busy = false;
   #preload;
+  #handles;
   /** Of the diagnosis under way. */
   #backoff = new Backoff();
   /** What is done again, because no descriptor was left for it. @type {Array<{ backoff: Backoff, run: () => void }>} */
@@ -127,6 +129,7 @@ class Watcher extends EventEmitter {
       if (this.#options.snapshotOn.some((reason) => AUTOMATIC.has(reason))) this.#sayWhatIsDenied();
       if (this.#options.signal !== undefined) this.#awaitSignal(this.#options.signal);
       this.#preload = new Preload(this.#options);
+      this.#handles = new HandleCounts(this.#options.window);
       if (this.#options.sampling) this.#allocation.start();
       if (this.#options.track) this.#track();
       this.#checkDir();
@@ -161,7 +164,7 @@ class Watcher extends EventEmitter {
       snapshots: { taken: this.#snapshots.length, refused: this.#refused, refusedBy: { ...this.#refusedBy }, list: [...this.#snapshots], refusals: [...this.#refusals] },
       caches: require('../report/caches.js').reportCaches(state.caches),
       reports: [...this.#reports],
-      notes: [...this.#notes],
+      notes: [...this.#notes, ...this.#handles.notes()],
       isolates: JSON.parse(requireNative().isolates()),
       ...this.#tracked(),
     };
@@ -279,6 +282,7 @@ class Watcher extends EventEmitter {
     if (made.any) this.#stopCaches ??= require('../track/index.js').trackCaches();
     if (++this.#ticks % ANNEX_EVERY === 0) this.#publishAnnex();
     this.#preload.tick();
+    this.#handles.tick(this.#sampler.native.watchedMs());
     this.#repeat();
     if (this.#diagnosis !== undefined && !this.#busy && this.#backoff.due()) this.#advance();
     for (const channel of this.#unreported) if (this.#sampled(channel)) this.#report(channel);
@@ -570,7 +574,7 @@ class Watcher extends EventEmitter {
         diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
         diagnosed: this.#diagnosis?.channel ?? null,
         refusals: this.#refusals,
-        notes: this.#notes,
+        notes: [...this.#notes, ...this.#handles.notes()],
         ...this.#tracked(),
       };
       this.#sampler.native.setAnnex(JSON.stringify(annex));
