@@ -136,8 +136,11 @@ impl Session {
     pub fn begin(request: Request) -> Result<Self, Error> {
         let turn = Turn::take()?;
         let store = Store::open(&request.dir)?;
-        let remaining =
-            store.state().remaining(&request.app, request.cooldown_ms, epoch_ms(SystemTime::now()));
+        let remaining = store.state()?.remaining(
+            &request.app,
+            request.cooldown_ms,
+            epoch_ms(SystemTime::now()),
+        );
         if remaining > 0 {
             return Err(Error::Cooldown { remaining_ms: remaining });
         }
@@ -160,7 +163,7 @@ impl Session {
         room::check(builder, heap, headroom, &self.request.dir, compression)?;
         let now = SystemTime::now();
         let partial = self.store.create(now, thread, compression)?;
-        let mut state = self.store.state();
+        let mut state = self.store.state()?;
         if !self.announced {
             state.attempt(&self.request.app, &self.request.reason, epoch_ms(now));
             self.announced = true;

@@ -68,19 +68,26 @@ impl Default for State {
 impl State {
     /// Reads the state of `dir`. Whatever is missing, corrupt or foreign counts as no state: the
     /// cost of that is one snapshot earlier than allowed, that of an error would be none ever.
-    #[must_use]
-    pub fn read(dir: &Directory) -> Self {
-        let parse = |text: String| serde_json::from_str::<Self>(&text).ok();
-        let mut state = read_small(dir)
-            .ok()
-            .and_then(parse)
-            .filter(|state| state.schema == SCHEMA)
-            .unwrap_or_default();
+    ///
+    /// # Errors
+    /// If the system lacks the resources to read it at the moment. The file may be sound, and writing a new state
+    /// would lose its cooldowns and its list of files.
+    pub fn read(dir: &Directory) -> io::Result<Self> {
+        Self::from_text(read_small(dir))
+    }
+
+    fn from_text(text: io::Result<String>) -> io::Result<Self> {
+        let text = match text {
+            Err(error) if is_shortage(&error) => return Err(error),
+            text => text.unwrap_or_default(),
+        };
+        let parsed = serde_json::from_str::<Self>(&text).ok();
+        let mut state = parsed.filter(|state| state.schema == SCHEMA).unwrap_or_default();
         // A name decides what is deleted: nothing but our pattern, so no path and no other file.
         state
             .files
             .retain(|file| Name::parse(&file.name).is_some_and(|n| n.to_string() == file.name));
-        state
+        Ok(state)
     }
 
     /// Writes the state by rename, so a crash leaves the old or the new one.
@@ -204,6 +211,15 @@ fn bounded(text: &str) -> &str {
     &text[..end]
 }
 
+/// Whether a file could not be read because descriptors, memory or the device gave out.
+fn is_shortage(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if let Some(libc::EMFILE | libc::ENFILE | libc::EIO) = error.raw_os_error() {
+        return true;
+    }
+    error.kind() == io::ErrorKind::OutOfMemory
+}
+
 fn read_small(dir: &Directory) -> io::Result<String> {
     let file = dir.read(FILE)?;
     if !file.metadata()?.is_file() {
@@ -242,7 +258,7 @@ mod tests {
         state.attempt("/app/server.js", "leak", 1000);
         state.keep(kept(1, 10, 7));
         state.write(&open(&dir)).unwrap();
-        assert_eq!(State::read(&open(&dir)), state);
+        assert_eq!(State::read(&open(&dir)).unwrap(), state);
     }
 
     #[test]
@@ -258,11 +274,24 @@ mod tests {
             "\u{0}\u{0}\u{0}",
         ] {
             fs::write(dir.0.join(FILE), text).unwrap();
-            assert_eq!(State::read(&open(&dir)), State::default(), "{text:?}");
+            assert_eq!(State::read(&open(&dir)).unwrap(), State::default(), "{text:?}");
         }
         fs::remove_file(dir.0.join(FILE)).unwrap();
         fs::create_dir(dir.0.join(FILE)).unwrap();
-        assert_eq!(State::read(&open(&dir)), State::default());
+        assert_eq!(State::read(&open(&dir)).unwrap(), State::default());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_state_that_cannot_be_read_at_the_moment_is_not_taken_for_none() {
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO] {
+            let error = State::from_text(Err(io::Error::from_raw_os_error(code))).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(code));
+        }
+        for code in [libc::ENOENT, libc::EACCES, libc::ELOOP] {
+            let none = State::from_text(Err(io::Error::from_raw_os_error(code))).unwrap();
+            assert_eq!(none, State::default());
+        }
     }
 
     #[test]
@@ -275,7 +304,7 @@ mod tests {
             state.files.push(Kept { name: name.into(), ..kept(1, 10, 7) });
         }
         state.write(&open(&dir)).unwrap();
-        assert!(State::read(&open(&dir)).files.is_empty());
+        assert!(State::read(&open(&dir)).unwrap().files.is_empty());
     }
 
     #[cfg(unix)]
@@ -286,7 +315,7 @@ mod tests {
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, dir.0.join(FILE)).unwrap();
         std::os::unix::fs::symlink(&victim, dir.0.join(format!("{FILE}.partial"))).unwrap();
-        assert_eq!(State::read(&open(&dir)), State::default());
+        assert_eq!(State::read(&open(&dir)).unwrap(), State::default());
         State::default().write(&open(&dir)).unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
         assert!(dir.0.join(FILE).symlink_metadata().unwrap().is_file());
@@ -325,7 +354,7 @@ mod tests {
         }
         state.attempt("/app/server.js", &long, 1000);
         state.write(&open(&dir)).unwrap();
-        let read = State::read(&open(&dir));
+        let read = State::read(&open(&dir)).unwrap();
         assert_eq!(read.remaining("/app/server.js", 500, 1100), 400);
         assert_eq!(read.files.len(), 200);
         assert_eq!(state.remaining(&format!("199{long}"), 500, 200), 499, "by its bounded name");
@@ -346,7 +375,7 @@ mod tests {
             }
             state.files.extend((0..files).map(|seq| kept(seq + 1, 10, 7)));
             state.write(&open(&dir)).unwrap();
-            let read = State::read(&open(&dir));
+            let read = State::read(&open(&dir)).unwrap();
             if let Some((app, _)) = apps.last() {
                 prop_assert!(read.remaining(app, 1000, 500) > 0);
             }
@@ -383,7 +412,7 @@ mod tests {
         fn any_bytes_read_as_a_state(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let dir = TempDir::new("state-fuzz");
             fs::write(dir.0.join(FILE), bytes).unwrap();
-            let _ = State::read(&open(&dir));
+            let _ = State::read(&open(&dir)).unwrap();
         }
     }
 

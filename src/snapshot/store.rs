@@ -49,9 +49,11 @@ impl Store {
     }
 
     /// The state as it is now.
-    #[must_use]
-    pub fn state(&self) -> State {
-        State::read(&self.dir)
+    ///
+    /// # Errors
+    /// [`Error::Descriptors`] or [`Error::Dir`] if it cannot be read at the moment.
+    pub fn state(&self) -> Result<State, Error> {
+        State::read(&self.dir).map_err(|error| Error::io(self.dir.path(), &error))
     }
 
     /// Makes a change to the state durable.
@@ -121,7 +123,7 @@ impl Store {
     /// # Errors
     /// As [`Store::save`].
     pub fn retain(&self, max_files: usize, max_bytes: u64) -> Result<(), Error> {
-        let mut state = self.state();
+        let mut state = self.state()?;
         state.forget_missing(&self.dir);
         state.measure(&self.dir);
         for gone in state.excess(max_files, max_bytes, |file| file.owner.is_another_alive(&self.me))
@@ -270,7 +272,7 @@ mod tests {
     }
 
     fn take(store: &Store, bytes: usize) -> PathBuf {
-        let mut state = store.state();
+        let mut state = store.state().unwrap();
         let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
         store.announce(&mut state, partial.name(), 0, "test").unwrap();
         partial.writer().unwrap().write_all(&vec![b'x'; bytes]).unwrap();
