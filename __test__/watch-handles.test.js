@@ -15,7 +15,7 @@ function notesOf(counts) {
   let open = [];
   const handles = new HandleCounts(WINDOW, () => open);
   counts.forEach((count, at) => {
-    open = [...new Array(count).fill('TCPSocketWrap'), 'TCPServerWrap', ...new Array(at * 50).fill('Timeout')];
+    open = [...Array.from({ length: count }, () => 'TCPSocketWrap'), 'TCPServerWrap', ...Array.from({ length: at * 50 }, () => 'Timeout')];
     handles.tick(at * 1000);
     handles.tick(at * 1000 + 500);
   });
@@ -37,7 +37,7 @@ test('what falls, is short, small or steady is not', () => {
 
 test('a type that is new counts from 0, and one that is gone is forgotten', () => {
   assert.equal(notesOf([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40]).length, 1);
-  assert.deepEqual(notesOf([0, 40, ...new Array(20).fill(0)]), []);
+  assert.deepEqual(notesOf([0, 40, ...Array.from({ length: 20 }, () => 0)]), []);
 });
 
 test('a watch has the remark in its stats', async (t) => {

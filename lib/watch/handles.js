@@ -32,7 +32,7 @@ class HandleCounts {
     const now = new Map();
     for (const type of this.#read()) if (!PASSING.has(type)) now.set(type, (now.get(type) ?? 0) + 1);
     for (const type of new Set([...this.#counts.keys(), ...now.keys()])) {
-      const counts = this.#counts.get(type) ?? new Array(Math.min(this.#samples, SAMPLES)).fill(0);
+      const counts = this.#counts.get(type) ?? Array.from({ length: Math.min(this.#samples, SAMPLES) }, () => 0);
       counts.push(now.get(type) ?? 0);
       if (counts.length > SAMPLES) counts.shift();
       if (counts.some(Boolean)) this.#counts.set(type, counts);
