@@ -92,7 +92,7 @@ export class RingBuffer<T = any> implements Iterable<T> {
   at(index: number): T | undefined;
   /** As Array's: a plain array. The cost is that of the result. */
   slice(start?: number, end?: number): T[];
-  /** An iteration that is under way ends. */
+  /** An iteration that is under way ends, even if values are pushed before its next step. */
   clear(): void;
   /** Oldest first; sees what is pushed meanwhile, passes over what is dropped meanwhile. */
   values(): IterableIterator<T>;

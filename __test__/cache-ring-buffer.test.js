@@ -56,22 +56,46 @@ test('iteration sees what is pushed meanwhile and passes over what is dropped', 
     if (value === 1) for (const more of [4, 5]) ring.push(more);
   }
   assert.deepEqual(seen, [1, 3, 4, 5]);
-  const iterator = ring.values();
-  iterator.next();
-  ring.clear();
-  ring.push(undefined);
-  assert.deepEqual([...iterator], [undefined], 'a value of undefined is a value');
+  const undefinedToo = new RingBuffer(3);
+  undefinedToo.push(undefined);
+  assert.deepEqual([...undefinedToo], [undefined], 'a value of undefined is a value');
 });
 
-test('clear ends an iteration at every position', () => {
-  for (let taken = 0; taken <= 3; taken++) {
-    const ring = new RingBuffer(3);
-    for (const value of [1, 2, 3]) ring.push(value);
-    const iterator = ring.values();
-    for (let i = 0; i < taken; i++) assert.equal(iterator.next().value, i + 1);
-    ring.clear();
-    assert.deepEqual(iterator.next(), { value: undefined, done: true }, `after ${taken}`);
+test('clear ends an iteration at every position, whatever is pushed after it', () => {
+  for (let taken = 1; taken <= 3; taken++) {
+    for (let pushed = 0; pushed <= 4; pushed++) {
+      const ring = new RingBuffer(3);
+      for (const value of [1, 2, 3]) ring.push(value);
+      const iterator = ring.values();
+      for (let i = 0; i < taken; i++) assert.equal(iterator.next().value, i + 1);
+      ring.clear();
+      for (let value = 4; value < 4 + pushed; value++) ring.push(value);
+      assert.deepEqual(iterator.next(), { value: undefined, done: true }, `after ${taken}, ${pushed} pushed`);
+      assert.deepEqual([...ring], [4, 5, 6, 7].slice(0, pushed).slice(-3), 'an iteration that begins after it sees them');
+    }
   }
+});
+
+test('an iterator that has not begun when clear is called shows what is pushed after it', () => {
+  const ring = new RingBuffer(3);
+  ring.push(1);
+  const iterator = ring.values();
+  ring.clear();
+  ring.push(2);
+  assert.deepEqual([...iterator], [2]);
+});
+
+test('a loop that clears and pushes in each turn ends', () => {
+  const ring = new RingBuffer(3);
+  ring.push(0);
+  let turns = 0;
+  for (const value of ring) {
+    turns++;
+    ring.clear();
+    ring.push(value + 1);
+    if (turns === 10) break;
+  }
+  assert.equal(turns, 1);
 });
 
 test('iterators left open in every state show each value at most once, in order, and only values that are there', () => {
@@ -94,6 +118,7 @@ test('iterators left open in every state show each value at most once, in order,
         } else if (what === 'clear') {
           ring.clear();
           held = [];
+          for (const state of open) if (state.last !== -1) state.ended = true;
         } else if (what === 'open') open.push({ iterator: ring.values(), last: -1, ended: false });
         else if (what < open.length) {
           const state = open[what];

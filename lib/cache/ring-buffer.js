@@ -50,6 +50,8 @@ class RingBuffer {
   #record;
   /** How many values ever left: the sequence number of the oldest one. */
   #removed = 0;
+  /** Calls of `clear()`: an iteration ends when there was one since its first step. */
+  #epoch = 0;
 
   constructor(options) {
     const { capacity, maxBytes, sizeOf, name } = checkOptions(options);
@@ -118,6 +120,7 @@ class RingBuffer {
   }
 
   clear() {
+    this.#epoch++;
     this.#removed += this.#length;
     this.#items = [];
     if (this.#sizes !== null) this.#sizes = [];
@@ -125,11 +128,12 @@ class RingBuffer {
     this.#record[SIZE] = this.#record[BYTES] = 0;
   }
 
-  /** Oldest first; values pushed meanwhile are seen, values dropped meanwhile are passed over. */
+  /** Oldest first. Values pushed meanwhile are seen, values dropped meanwhile are passed over; `clear()` ends the iteration. */
   *values() {
+    const epoch = this.#epoch;
     for (let next = this.#removed; ; next++) {
       next = Math.max(next, this.#removed);
-      if (next >= this.#removed + this.#length) return;
+      if (epoch !== this.#epoch || next >= this.#removed + this.#length) return;
       yield this.#items[this.#cell(next - this.#removed)];
     }
   }
