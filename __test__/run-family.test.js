@@ -155,6 +155,27 @@ test('what a shell has started is named as not watched, and ends with the run', 
   assert.deepEqual([processesOf(dir), stateDirectories(dir)], [[], []]);
 });
 
+test('a run without a watched process does not end with 0, which says that nothing leaks', options, async (t) => {
+  const dir = folder(t, FILES);
+  const run = start(dir, ['run', '--duration', '4s', 'sh', '-c', 'env -u NODE_OPTIONS node service.js; true']);
+  assert.deepEqual(await run.ended, [1, null]);
+  assert.match(run.said, /\(node service\.js\) is not watched/);
+});
+
+test('a snapshot that the end of the process cut short is a note of the report', options, async (t) => {
+  const cut = `
+    const watcher = require(${JSON.stringify(path.join(__dirname, '..'))}).watch();
+    globalThis.kept = Array.from({ length: 400_000 }, (_, at) => ({ at, text: 'row ' + at }));
+    watcher.snapshot().catch(() => {});
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 300);`;
+  const dir = folder(t, { 'cut.js': cut });
+  const run = start(dir, ['run', '--interval', '50ms', '--window', '1s', '--dir', '.', '--json', 'r.json', 'cut.js']);
+  assert.deepEqual(await run.ended, [128 + 9, null]);
+  const { notes, snapshots } = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
+  assert.deepEqual(snapshots, []);
+  assert.match(notes.join(), /A heap snapshot was under way when the process ended/);
+});
+
 /** Leaks, and ends once the watch has seen it. */
 const LEAK = `
   const kept = new Map(); let i = 0;

@@ -110,3 +110,18 @@ test('near the heap limit: a watch tells its service of the snapshot', options, 
   assert.equal(told.reason, 'near-limit');
   parse(told.path);
 });
+
+test('in a worker thread the heap limit stays, so that its end spares the process', async () => {
+  const { Worker } = require('node:worker_threads');
+  const { once } = require('node:events');
+  const program = `
+    const { parentPort } = require('node:worker_threads');
+    const watcher = require(${JSON.stringify(path.join(__dirname, '..'))}).watch({ snapshotOn: ['near-limit'], report: [], log: 'silent' });
+    parentPort.postMessage(watcher.stats().notes);
+    const kept = new Map();
+    for (;;) kept.set(kept.size, { text: 'row ' + kept.size });`;
+  const worker = new Worker(program, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 32 } });
+  const [[notes], [error]] = await Promise.all([once(worker, 'message'), once(worker, 'error')]);
+  assert.match(notes.join(), /Near the heap limit of a worker thread no snapshot is taken/);
+  assert.equal(error.code, 'ERR_WORKER_OUT_OF_MEMORY');
+});

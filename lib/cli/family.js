@@ -137,7 +137,7 @@ function whyUnwatched(pid) {
   if (env.includes('PLIMSOLL_DISABLE=1')) return 'PLIMSOLL_DISABLE=1 is set';
   const options = env.find((each) => each.startsWith('NODE_OPTIONS='));
   if (!options?.includes('register.js')) return 'it was started without the NODE_OPTIONS of this run';
-  return 'plimsoll did not load there';
+  return 'plimsoll did not start there; a line of its own on stderr says why, unless the file of the preload did not load';
 }
 
 function signal(pid, name) {

@@ -119,14 +119,16 @@ async function run(values, positionals, io) {
   const slow = reports.find((report) => report.verdict.state === 'slow');
   if (slow) say(`rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below the limit of ${bytes(slow.verdict.limitBytes)}. Run longer or lower --limit.`);
   for (const { message } of failures) tell(io.stderr, message);
-  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(lost || failures.length > 0);
+  // "No leak" is a statement about a process that was watched.
+  const isUnseen = reports.length === 0 && unwatched.length > 0;
+  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(lost || isUnseen || failures.length > 0);
 }
 
 module.exports = {
   summary: 'run a program under watch, and report what leaked',
   usage: '[options] app.js [args]',
   example: 'npx plimsoll run --window 30s --duration 2m --limit 512m --html report.html server.js',
-  exits: "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 2 for bad usage",
+  exits: "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 1 where no process of it was watched, or a report could not be written; 2 for bad usage",
   options,
   positionals: true,
   stopAtPositional: true,

@@ -203,6 +203,7 @@ class Supervisor {
       const paths = await evidenceOf(state, this.#started, () => this.#family.isSnapshotting());
       const notes = [];
       let analysis;
+      if (state.annex?.taking && paths.length === (state.annex.diagnosis ?? []).length) notes.push('A heap snapshot was under way when the process ended. It is lost.');
       if (paths.length > 0) {
         if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));

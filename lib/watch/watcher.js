@@ -4,7 +4,7 @@
 const diagnostics = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
 const path = require('node:path');
-const { threadId } = require('node:worker_threads');
+const { isMainThread, threadId } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { requireNative, disabled, loadError } = require('../native.js');
 const { residentBytes } = require('../resident.js');
@@ -259,6 +259,11 @@ class Watcher extends EventEmitter {
   }
 
   #watchLimit() {
+    // V8 ends a worker at its limit and spares the process. With the limit raised for the snapshot, V8 may end the process.
+    if (!isMainThread) {
+      this.#notes.push('Near the heap limit of a worker thread no snapshot is taken.');
+      return;
+    }
     const { maxFiles, maxBytes, cooldown, redact } = this.#options;
     try {
       const { NearLimit } = require('./near-limit.js');
