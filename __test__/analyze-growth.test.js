@@ -35,7 +35,7 @@ test('the order of the files is found, whatever order they are given in', async 
   assert.match(stdout, /Map `entries`/);
 });
 
-test('one snapshot given twice, and names that contradict the ids, are bad usage', () => {
+test('one snapshot given twice, snapshots of two processes, and names that contradict the ids are bad usage', () => {
   const [a, b, c] = grown(2000, 2000, 2000);
   const copy = path.join(path.dirname(a), 'copy.heapsnapshot');
   fs.copyFileSync(a, copy);
@@ -44,6 +44,13 @@ test('one snapshot given twice, and names that contradict the ids, are bad usage
     assert.equal(status, 2, stderr);
     assert.match(stderr, /are the same snapshot/);
   }
+  const foreign = path.join(path.dirname(a), 'Heap.20260102.000000.8.0.001.heapsnapshot');
+  const own = path.join(path.dirname(a), 'Heap.20260101.000000.7.0.001.heapsnapshot');
+  fs.copyFileSync(a, own);
+  fs.copyFileSync(b, foreign);
+  const mixed = cli(own, foreign);
+  assert.equal(mixed.status, 2, mixed.stderr);
+  assert.match(mixed.stderr, /of several processes \(7, 8\)/);
   const renamed = [c, a, b].map((file, at) => {
     const name = path.join(path.dirname(a), `Heap.20260101.00000${at}.7.0.001.heapsnapshot`);
     fs.renameSync(file, name);

@@ -113,7 +113,6 @@ test('near the heap limit: a watch tells its service of the snapshot', options, 
 
 test('in a worker thread the heap limit stays, so that its end spares the process', async () => {
   const { Worker } = require('node:worker_threads');
-  const { once } = require('node:events');
   const program = `
     const { parentPort } = require('node:worker_threads');
     const watcher = require(${JSON.stringify(path.join(__dirname, '..'))}).watch({ snapshotOn: ['near-limit'], report: [], log: 'silent' });

@@ -42,6 +42,11 @@ pub enum Error {
         /// Their names.
         paths: [PathBuf; 2],
     },
+    /// By their names they are of several processes.
+    Processes {
+        /// The ids of the processes.
+        pids: Vec<u64>,
+    },
     /// The files' names tell another order than V8's object ids.
     Order {
         /// The names, by the times in them.
@@ -80,7 +85,7 @@ impl Error {
             Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
             Error::NoSuchObject(_) | Error::Same { .. } => "ERR_PLIMSOLL_OPTION",
-            Error::Order { .. } => "ERR_PLIMSOLL_SNAPSHOT_ORDER",
+            Error::Order { .. } | Error::Processes { .. } => "ERR_PLIMSOLL_SNAPSHOT_ORDER",
             Error::In { error, .. } => error.code(),
         }
     }
@@ -136,6 +141,15 @@ impl fmt::Display for Error {
                 one.display(),
                 other.display(),
             ),
+            Error::Processes { pids } => {
+                let pids: Vec<String> = pids.iter().map(u64::to_string).collect();
+                write!(
+                    f,
+                    "by their names the snapshots are of several processes ({}): only snapshots of one process can be \
+                     compared. Give those of one, or analyze each alone.",
+                    pids.join(", "),
+                )
+            }
             Error::Order { by_names, by_ids } => write!(
                 f,
                 "the times in the names give the order {}, but V8's object ids give {}: these are not snapshots of \

@@ -83,6 +83,10 @@ struct Way {
 pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) -> Result<String> {
     let given: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     order::refuse_same(&given)?;
+    let pids = taken::processes(&given);
+    if pids.len() > 1 {
+        return Err(Error::Processes { pids });
+    }
     let mtimes = order::mtimes(&given);
     // What is not there is said before anything is read.
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
@@ -147,11 +151,6 @@ fn order_notes(given: &[&Path], used: &[&Path], basis: Basis) -> Vec<String> {
         notes.push(format!("the snapshots are put in order {}: {}", basis.words(), listed(&names)));
     } else if basis == Basis::Given && given.len() > 1 {
         notes.push("neither the files' names nor their times nor V8's object ids tell the order of the snapshots: they are taken as given, the oldest first".to_owned());
-    }
-    let processes = taken::processes(used);
-    if processes.len() > 1 {
-        let list: Vec<String> = processes.iter().map(u64::to_string).collect();
-        notes.push(format!("the names of the snapshots are of several processes ({}): only snapshots of one process can be compared", list.join(", ")));
     }
     notes
 }

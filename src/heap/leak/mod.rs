@@ -209,13 +209,14 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     Suspects { suspects, unconfirmed, notes }
 }
 
-/// Growth of fewer bytes than this is what a process does anyway; what holds native memory has none of its own.
+/// Growth of fewer bytes than this is what a process does anyway. What holds memory outside of the heap may take few
+/// bytes on it.
 fn least_growth(last: &Snapshot, options: &Options) -> u64 {
     const LEAST: u64 = 64 * 1024;
     let share = || last.nodes().map(|node| last.shallow(node)).sum::<u64>() / 100;
     match options.least_growth {
         Some(least) => least,
-        None if is_native(options) => 0,
+        None if matches!(options.channel, Some(Channel::External | Channel::Native)) => 0,
         None => LEAST.max(share()),
     }
 }
@@ -505,7 +506,8 @@ impl Suspect {
     /// bindings, each of which is loaded once, when something first needs it (lib/internal/bootstrap/realm.js).
     fn is_bounded_by_node(&self) -> bool {
         let is_module = self.name == "exports" && self.holder == "object BuiltinModule"
-            || self.file.as_deref() == Some("node:internal/bootstrap/realm");
+            || self.file.as_deref() == Some("node:internal/bootstrap/realm")
+            || (self.name == "exports" && self.is_of_node());
         let is_buffer = self.name == "resourceTimingBuffer"
             && self.file.as_deref() == Some("node:internal/perf/observe");
         is_module || is_buffer
