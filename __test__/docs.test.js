@@ -20,7 +20,7 @@ const SETTINGS = {
   'docs/detection.md': `Object.assign(globalThis, { test: require('node:test'), login: async ({ name }) => name.length });`,
   'docs/scaling.md': `
     class Stub {}
-    Object.assign(globalThis, require('plimsoll'), { url: '/', render: async () => 'page', Keyv: Stub, Cacheable: Stub, KeyvRedis: class extends Map {} });`,
+    Object.assign(globalThis, require('plimsoll'), { url: '/', render: async () => 'page', Keyv: Stub, Cacheable: Stub, KeyvRedis: class { get() {} set() {} } });`,
   'docs/tracking.md': `Object.assign(globalThis, { pool: new (require('node:events'))(), shutdown: new AbortController() });`,
 };
 /** What is not for every machine, and what stands for it here. */

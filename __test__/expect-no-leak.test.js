@@ -26,7 +26,8 @@ test('a function that keeps an object a call is found, sized and named', async (
     assert.match(error.message, /^login leaks: about \d+ bytes a call/);
     if (noHooks) return true; // the name comes from V8's sampling
     assert.match(error.message, /% of it allocated in login \(__test__\/expect-no-leak\.test\.js:\d+\)/);
-    assert.equal(error.sites[0].file, __filename);
+    // V8 attributes some samples to no script.
+    assert.equal(error.sites.find(({ file }) => file !== null).file, __filename);
     return true;
   });
 });
