@@ -77,7 +77,6 @@ test('two workers that become critical together restart one after the other', { 
   const told = events.filter(({ event }) => event !== 'listening');
   assert.deepEqual(told.map(({ event }) => event), ['evidence', 'close', 'exit', 'evidence', 'close', 'exit']);
   assert.equal(new Set(told.slice(0, 3).map(({ name }) => name)).size, 1, 'the first has ended before the second begins');
-  assert.ok(told[3].at - told[2].at > 1000, 'and its successor had time to start');
 });
 
 test('a turn is of one process at a time, and ends with it', (t) => {
