@@ -84,7 +84,7 @@ test('a worker thread takes its own heap', async (t) => {
   assert.ok(fs.readFileSync(snapshot.path, 'utf8').includes('"mine"'));
 });
 
-test('a worker thread that ends in the middle leaves nothing', async (t) => {
+test('a worker thread that ends in the middle leaves nothing half-written', async (t) => {
   const dir = temporaryDir(t);
   const worker = new Worker(
     `const { workerData } = require('node:worker_threads');
@@ -104,8 +104,11 @@ test('a worker thread that ends in the middle leaves nothing', async (t) => {
       }
     }
   };
-  await next();
-  assert.equal(snapshotsIn(dir).length, 1);
+  const { path: file } = await next();
+  // The worker's may have been whole before the worker ended.
+  const names = snapshotsIn(dir);
+  assert.ok(names.includes(path.basename(file)) && names.length <= 2, names.join());
+  for (const name of names) JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8'));
   assert.deepEqual(partialsIn(dir), []);
 });
 
