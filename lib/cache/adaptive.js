@@ -2,6 +2,7 @@
 
 const { widen } = require('./columns.js');
 const { Ghosts } = require('./ghosts.js');
+const { FewGhosts } = require('./few-ghosts.js');
 const { Evidence } = require('./evidence.js');
 
 /** A cell of `#marks`: uses since a hand last took one, whether it was used since the last inspection, and whether ever. */
@@ -46,7 +47,8 @@ const NOWHERE = -1;
 class Adaptive {
   #ring = new Uint32Array(0);
   #marks = new Uint8Array(0);
-  #ghosts = new Ghosts(0);
+  /** @type {Ghosts | FewGhosts} */
+  #ghosts = new FewGhosts(0);
   #evidence = new Evidence();
   /** Cells in the ring; where probation starts, and how many cells it has. */
   #used = 0;
@@ -79,7 +81,7 @@ class Adaptive {
   grow(slots) {
     this.#ring = widen(this.#ring, slots);
     this.#marks = widen(this.#marks, slots, ABSENT);
-    this.#ghosts = new Ghosts(slots);
+    this.#ghosts = slots <= FewGhosts.MOST_SLOTS ? new FewGhosts(slots) : new Ghosts(slots);
   }
 
   clear() {
