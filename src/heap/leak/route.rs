@@ -69,7 +69,11 @@ fn holders(scene: &Scene, node: Node, is_old: &dyn Fn(Node) -> bool) -> Vec<(u32
         let cost = step_cost(scene, retainer.from, &retainer.edge)?;
         Some((cost + if is_old(retainer.from) { 0 } else { 40 }, retainer))
     };
-    let class = |of: &Retainer| (scene.snapshot.name_index(of.from), of.edge.kind);
+    // A module's variable is one among the contexts of all calls that refer to the same object.
+    let class = |of: &Retainer| {
+        let is_module = scene.is_context(of.from) && scene.is_module_context(of.from);
+        (scene.snapshot.name_index(of.from), of.edge.kind, is_module)
+    };
     let mut holders = Vec::new();
     for retainer in scene.snapshot.retainers(node) {
         holders.extend(priced(retainer));
@@ -242,6 +246,25 @@ mod tests {
         let steps = route(&Scene::new(&snapshot), promise, &|_| true);
         let names: Vec<_> = steps.iter().map(|step| snapshot.edge_name(&step.edge)).collect();
         assert_eq!(names, ["pool", "resolve", "context", "extension"]);
+    }
+
+    #[test]
+    fn a_modules_variable_is_found_among_the_contexts_of_many_calls() {
+        let mut graph = program(20);
+        let emitter = graph.node("object", "EventEmitter", 700_001, 32);
+        for call in 0..3 * MAX_RETAINERS as u32 {
+            let context = graph.node("object", "system / Context", 800_001 + 2 * call, 40);
+            graph.edge(emitter, "property", &format!("listener{call}"), context);
+            graph.edge(context, "internal", "previous", 2);
+            graph.edge(context, "context", "emitter", emitter);
+        }
+        graph.edge(2, "context", "db", emitter);
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let emitter = snapshot.by_id(700_001).unwrap();
+        let steps = route(&Scene::new(&snapshot), emitter, &|_| true);
+        let names: Vec<_> = steps.iter().map(|step| snapshot.edge_name(&step.edge)).collect();
+        assert_eq!(names, ["db"]);
     }
 
     proptest! {
