@@ -258,7 +258,10 @@ mod tests {
             graph.edge(context, "internal", "previous", 2);
             graph.edge(context, "context", "emitter", emitter);
         }
-        graph.edge(2, "context", "db", emitter);
+        // The module comes last: of what costs the same, the first is kept.
+        let module = graph.node("object", "system / Context", 950_001, 40);
+        graph.edge(1, "property", "other", module);
+        graph.edge(module, "context", "db", emitter);
         let snapshot = graph.snapshot();
         snapshot.index_retainers();
         let emitter = snapshot.by_id(700_001).unwrap();
