@@ -44,7 +44,7 @@ const CASE = fc.record({
 });
 
 for (const [spelling, make] of Object.entries(SPELLINGS)) {
-  // About one of 5,000 loops over random strings takes a pass more.
+  // A loop over random strings was once, in some thousands, resident one pass later than the others.
   const passes = spelling === 'random strings' ? 9 : 6;
   test(`adaptive: a loop of at most 90 % of a small cache is resident by pass ${passes}, whatever came before (${spelling})`, () => {
     fc.assert(
