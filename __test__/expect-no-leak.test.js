@@ -48,6 +48,16 @@ test('64 bytes a call are found in a chain, a Map and a listener list', async ()
   assert.ok(chain);
 });
 
+test('a chain of small objects is found in each of several cold processes', () => {
+  const script = `
+    let chain = null;
+    require('plimsoll/test').expectNoLeak((i) => void (chain = { chain, a: i, b: i, c: i, d: i }), { iterations: 100 }).catch((error) => console.log(error.code));`;
+  for (let run = 0; run < 6; run++) {
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { cwd: __dirname, encoding: 'utf8' });
+    assert.equal(stdout.trim(), LEAK.code, `run ${run}: ${stderr}`);
+  }
+});
+
 test('Buffers that stay are found, though the heap hardly grows', async () => {
   const uploads = [];
   await assert.rejects(expectNoLeak((i) => void uploads.push(Buffer.alloc(20_000, i)), { iterations: 50, warmup: 50 }), { code: 'ERR_PLIMSOLL_LEAK' });

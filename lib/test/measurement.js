@@ -57,6 +57,7 @@ class Measurement {
   #steady = true;
   #repeats = 0;
   #sampled = null;
+  #sampledLast = null;
   /** Calls before the tables were looked for. */
   #followedFrom = 0;
   /** Floors by calls, without what came between the stages. @type {import('./doubling.js').Point[]} */
@@ -156,6 +157,8 @@ class Measurement {
    */
   async #staysByTables(leaks) {
     if (this.#listeners.growing !== null) return true;
+    // Before the query: it allocates as well.
+    if (leaks && this.#sampled !== null) this.#sampledLast = this.#sampler.read();
     this.#objects = HeapObjects.open();
     this.#objects?.ofThisRealm((all) => this.#tables.follow(all));
     this.#followedFrom = this.#progress.calls;
@@ -209,7 +212,7 @@ class Measurement {
     const listeners = this.#listeners.growing;
     const growing = listeners === null ? this.#tables.growing : [];
     const tables = growing.slice(0, 3).map(({ kind, first: before, size }) => ({ kind, elements: size, perCall: (size - before) / followed }));
-    const after = this.#sampled === null ? null : this.#sampler.read();
+    const after = this.#sampledLast ?? (this.#sampled === null ? null : this.#sampler.read());
     return {
       bytesPerIteration: this.#perCall > 0 && this.#steady ? this.#perCall : Math.max((last.bytes - first.bytes) / measured, ELEMENT * (listeners === null ? (tables[0]?.perCall ?? 0) : 1)),
       calls: this.#progress.calls,
