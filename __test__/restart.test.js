@@ -92,5 +92,5 @@ test('a turn is of one process at a time, and ends with it', (t) => {
   const { pid } = spawnSync(process.execPath, ['-e', '']);
   fs.writeFileSync(path.join(dir, file), String(pid));
   assert.equal(new Turn(of).take(), true, 'who had it was killed');
-  assert.equal(new Turn({ ...of, dir: path.join(dir, 'missing') }).take(), true, 'nobody waits where nothing can be written');
+  assert.equal(new Turn({ ...of, dir: path.join(dir, 'missing') }).take(), true, 'without a file there is no turn to wait for');
 });

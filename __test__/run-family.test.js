@@ -225,7 +225,7 @@ test('the hooks of require that the program brings work', options, async (t) => 
   }
 });
 
-test('a flag of Node before the program is told where to go', options, async (t) => {
+test('a flag of Node before the program is refused with the right place for it', options, async (t) => {
   const dir = folder(t, {});
   for (const flag of ['--import', '--max-old-space-size=64', '-r']) {
     const run = start(dir, ['run', flag, 'tsx', 'a.ts']);

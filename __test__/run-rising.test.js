@@ -16,7 +16,7 @@ function stateOf(floor, { state = 'steady', external = [] } = {}) {
 
 const line = (perStep, count = 16) => Array.from({ length: count }, (_, at) => 20 * MB + at * perStep);
 
-test('a rising floor is never "no leak": its pace, its time and what to do are told', () => {
+test('a rising floor is never "no leak": the report has its pace, its time and what to do', () => {
   const { verdict } = withRise(stateOf(line(MB / 2)));
   assert.deepEqual([verdict.state, verdict.channel, verdict.bytesPerMinute, verdict.limitBytes], ['slow', 'heap', 3 * MB, 512 * MB]);
   assert.match(verdict.explanation, /^the live heap is rising by 3 MB\/min, too little to call after (2\.5 min|150 s|2 min 30 s): run longer or lower --limit$/);

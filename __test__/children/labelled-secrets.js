@@ -11,7 +11,7 @@ const { PassThrough } = require('node:stream');
 const { pathToFileURL } = require('node:url');
 const vm = require('node:vm');
 const { requireNative } = require('../../lib/native.js');
-// Before the watch: a profiler of somebody else's with fine samples is read as it is.
+// Before the watch: the profile of another profiler, with finer samples, is read as it is.
 requireNative().startAllocationSampling(2048, 32);
 const plimsoll = require('../../index.js');
 const { Watcher, INTERNAL } = require('../../lib/watch/watcher.js');

@@ -88,7 +88,7 @@ const MEASUREMENTS = [
   { name: 'cache', type: 'gauge', unit: 'bytes', across: 'sum', help: 'Size of the cache, where it counts bytes.', read: byCache('bytes') },
   { name: 'cache_hits', type: 'counter', unit: '', across: 'sum', help: 'Reads that found their key.', read: byCache('hits') },
   { name: 'cache_misses', type: 'counter', unit: '', across: 'sum', help: 'Reads that did not.', read: byCache('misses') },
-  { name: 'cache_evictions', type: 'counter', unit: '', across: 'sum', help: 'Entries that went for want of room.', read: byCache('evictions') },
+  { name: 'cache_evictions', type: 'counter', unit: '', across: 'sum', help: 'Entries evicted to stay within the bound.', read: byCache('evictions') },
   { name: 'cache_expirations', type: 'counter', unit: '', across: 'sum', help: 'Entries that outlived their ttl.', read: byCache('expirations') },
   { name: 'tracked', type: 'gauge', unit: '', across: 'sum', help: 'Listeners, timers, promises, sockets that are tracked and still there.', read: byKind },
 ];
