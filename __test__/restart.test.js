@@ -66,7 +66,7 @@ test('under a kubelet: no request is lost, evidence comes first, and no kill is 
 test('two workers that become critical together restart one after the other', { timeout: 300_000 }, async (t) => {
   const events = [];
   const services = ['one', 'two'].map((name) => {
-    const child = fork(SERVICE, { stdio: 'inherit', env: { ...process.env, DRAIN_MS: '0' } });
+    const child = fork(SERVICE, { stdio: 'inherit', env: { ...process.env, DRAIN_MS: '1500' } });
     t.after(() => child.kill('SIGKILL'));
     child.on('message', ({ event }) => events.push({ name, event, at: performance.now() }));
     return { name, child, exited: once(child, 'exit').then(([code]) => events.push({ name, event: 'exit', at: performance.now() }) && code) };
@@ -77,6 +77,19 @@ test('two workers that become critical together restart one after the other', { 
   const told = events.filter(({ event }) => event !== 'listening');
   assert.deepEqual(told.map(({ event }) => event), ['evidence', 'close', 'exit', 'evidence', 'close', 'exit']);
   assert.equal(new Set(told.slice(0, 3).map(({ name }) => name)).size, 1, 'the first has ended before the second begins');
+});
+
+test('the file of a turn has its content when it appears', (t) => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-turn-'));
+  const link = t.mock.method(fs, 'linkSync', (from, to) => {
+    assert.equal(fs.existsSync(to), false);
+    assert.equal(fs.readFileSync(from, 'utf8'), String(process.pid));
+    fs.copyFileSync(from, to);
+  });
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  assert.equal(new Turn({ dir, ppid: 2, script: 'server.js', cwd: '/srv' }).take(), true);
+  assert.equal(link.mock.callCount(), 1);
+  assert.equal(fs.readdirSync(dir).length, 1);
 });
 
 test('a turn is of one process at a time, and ends with it', (t) => {

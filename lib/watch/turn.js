@@ -46,12 +46,17 @@ class Turn {
     }
   }
 
+  /** A link appears with its content. A file that is written in place could be read while it is empty, as that of no process. */
   #write() {
+    const own = `${this.#file}.${require('node:crypto').randomUUID()}`;
+    fs.writeFileSync(own, String(process.pid), { flag: 'wx', mode: 0o600 });
     try {
-      fs.writeFileSync(this.#file, String(process.pid), { flag: 'wx', mode: 0o600 });
+      fs.linkSync(own, this.#file);
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
       return false;
+    } finally {
+      fs.rmSync(own, { force: true });
     }
     process.once('exit', this.#release);
     return true;
