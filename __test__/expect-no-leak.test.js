@@ -147,7 +147,7 @@ test('a function that calls expectNoLeak itself is refused', async () => {
   await expectNoLeak(nothing, few);
 });
 
-test('the growth of a table is told from noise by counts that double', () => {
+test('the growth of a table is distinguished from noise by counts that double', () => {
   const leaking = [1000, 2000, 5000, 10_000, 20_000, 40_000].map(arrayAfter);
   assert.deepEqual(judge(leaking, 29_000), { leaks: true, next: null });
   assert.deepEqual(judge(leaking.slice(0, -1), 29_000), { leaks: false, next: 40_000 });

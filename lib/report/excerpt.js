@@ -41,7 +41,7 @@ function ancestors(folder) {
 function foldersOf(root) {
   const around = ancestors(root);
   const home = require('node:os').homedir();
-  // A package.json in the home directory or at the top is somebody's mistake, and makes no package of all that lies below.
+  // A package.json in the home directory or at the top is a mistake: what lies below it is not one package.
   const own = around.find((folder) => folder !== home && folder !== path.parse(folder).root && exists(path.join(folder, 'package.json')));
   return [root, ...(own === undefined ? [] : [own]), ...around.map((folder) => path.join(folder, 'node_modules')).filter(exists)];
 }

@@ -5,7 +5,7 @@
 const DESCRIPTORS = new Set(['EMFILE', 'ENFILE', 'ERR_PLIMSOLL_DESCRIPTORS']);
 const LONGEST = 32;
 
-/** Whether an error, or what caused it, is for want of a descriptor. @param {any} error */
+/** Whether an error, or its cause, says that no descriptor is left. @param {any} error */
 function wantsDescriptor(error) {
   for (let each = error; each !== null && typeof each === 'object'; each = each.cause) if (DESCRIPTORS.has(each.code)) return true;
   return false;

@@ -26,7 +26,7 @@ class Preload {
       require(file);
       this.#files.pop();
     } catch {
-      // Whoever needs it says so.
+      // The code that needs the module reports the error.
     }
   }
 }

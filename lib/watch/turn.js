@@ -31,7 +31,7 @@ class Turn {
     this.#file = path.join(dir, nameOf(of));
   }
 
-  /** Takes the turn until this process ends. False while another process has it; where files cannot be written nobody waits. */
+  /** Takes the turn until this process ends. False while another process has it; where files cannot be written, no process waits. */
   take() {
     try {
       if (this.#write()) return true;

@@ -301,7 +301,7 @@ class Watcher extends EventEmitter {
   }
 
   /**
-   * Does what fails while no descriptor is left until it succeeds, or the watch ends; the first failure is told.
+   * Does what fails while no descriptor is left until it succeeds, or the watch ends; reports the first failure.
    * @param {() => Promise<void>} step @param {Backoff} [backoff]
    * @returns {Promise<void>} its first attempt; another failure rejects
    */
@@ -494,7 +494,7 @@ class Watcher extends EventEmitter {
     // Another process takes a snapshot into the same folder; the next attempt follows.
     if (code === 'ERR_PLIMSOLL_BUSY') return;
     const last = this.#refusals.at(-1);
-    // Of a row of attempts the first refusal is told.
+    // Of successive attempts only the first refusal is recorded.
     if (code === NO_DESCRIPTOR && this.#backoff.begun && last?.code === code && last.reason === reason) return;
     const refusal = { tMs, reason, code, message, neededBytes: needed, availableBytes: available };
     this.#refused++;
