@@ -375,7 +375,10 @@ export class SharedCache {
   readonly maxBytes: number;
   /** Entries held, expired ones that were not yet removed included. */
   readonly size: number;
-  /** The value's bytes (of a string, its UTF-8) as a Buffer with an ArrayBuffer of its own: it may be transferred. */
+  /**
+   * The value's bytes (of a string, its UTF-8) as a Buffer with an ArrayBuffer of its own: it may be transferred. A slice of a
+   * pool would take 0.37 of the time at 100 B, but a clone of it contains the other values in the pool; use `getInto`.
+   */
   get(key: string): Buffer | undefined;
   /** Copies the value to `offset` (default 0) of the view and returns its length. One that is longer than the room there is not copied. */
   getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
@@ -544,7 +547,7 @@ export interface TrackedResources {
   /** process.getActiveResourcesInfo(), counted. */
   active: Record<string, number>;
   agents: TrackedHost[];
-  /** Where a consumer was added (pipe, 'data', 'readable', for await) to streams that hold data which nobody takes. */
+  /** Where a consumer was added (pipe, 'data', 'readable', for await) to streams whose data is not read. */
   streams: TrackedStreamSite[];
 }
 
@@ -556,7 +559,7 @@ export interface TrackingOff {
   reason: string;
 }
 
-/** All that is tracked now; null for a kind that is not. */
+/** All tracked objects; null for a kind that is not tracked. */
 export interface Tracked {
   caches: TrackedCache[];
   emitters: TrackedSource[];
@@ -567,19 +570,19 @@ export interface Tracked {
   off: TrackingOff[];
 }
 
-/** A cache of this isolate, for as long as it lives. */
+/** A cache of this isolate, while it is alive. */
 export interface TrackedCache extends CacheStats {
   /** Unique within the isolate. */
   id: number;
   kind: 'BoundedMap' | 'LRUCache' | 'RingBuffer' | 'WeakValueMap' | 'SharedCache';
-  /** The one that it was given, or else its place of construction, `file:line:column`. */
+  /** The given name, or else its place of construction, `file:line:column`. */
   name: string;
   named: boolean;
   /** Where it was constructed; null for a SharedCache. */
   site: Frame | null;
 }
 
-/** What a track function returns: a report on demand, and an end. */
+/** The result of a track function: a report on demand, and stop(). */
 export interface Tracker<Report> extends Disposable {
   /** @throws {TypeError} ERR_PLIMSOLL_EMITTER or ERR_PLIMSOLL_EVENT_TARGET where the tracked object throws when it is asked (a revoked proxy) */
   report(): Report;
@@ -601,9 +604,9 @@ export class TrackedEventEmitter extends EventEmitter {
 }
 
 /**
- * Tracks an emitter that exists, of Node's make or another's with on, listeners, listenerCount and
+ * Tracks an existing emitter, Node's or another class with on, listeners, listenerCount and
  * eventNames. Its `on`, `addListener` and `prependListener` become own, not enumerable properties.
- * @throws {TypeError} ERR_PLIMSOLL_EMITTER where it is none, or takes no properties
+ * @throws {TypeError} ERR_PLIMSOLL_EMITTER if it is no emitter, or does not accept properties
  */
 export function trackEmitter(emitter: NodeJS.EventEmitter, options?: { name?: string }): Tracker<TrackedSource>;
 
@@ -613,8 +616,8 @@ export function trackEventTarget(target: EventTarget, options?: { name?: string 
 /** Tracks setInterval and setTimeout, global and of node:timers and node:timers/promises. */
 export function trackTimers(): Tracker<TrackedTimers>;
 
-/** Samples promises by V8's promise hook; those pending for longer than `pendingFor` (5000 ms) count. @throws {TypeError} ERR_PLIMSOLL_OPTION */
-export function trackPromises(options?: { pendingFor?: number }): Tracker<TrackedPromises>;
+/** Samples promises by V8's promise hook; those pending for longer than `pendingFor` (default 5 s) count. @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION */
+export function trackPromises(options?: { pendingFor?: Duration }): Tracker<TrackedPromises>;
 
 /** Tracks the sockets of http, https and undici agents by host, and streams that are not drained. */
 export function trackResources(): Tracker<TrackedResources>;
@@ -634,12 +637,16 @@ export interface TrackAllOptions {
  */
 export function trackAll(options?: TrackAllOptions): Tracker<Tracked>;
 
-/** What is tracked now, by any of the functions above, and the named caches. */
+/** All objects tracked by the functions above, and the named caches. */
 export function tracked(): Tracked;
 
 // ----------------------------------------------------------------------------------------- watch
 
+/** The kind of memory that a verdict is about. */
 export type Channel = 'heap' | 'external' | 'native';
+
+/** The state of a verdict, the most serious first; docs/detection.md describes each. */
+export type VerdictState = 'leak' | 'suspect' | 'fragmentation' | 'filling' | 'follows-load' | 'warming' | 'slow' | 'steady' | 'too-early';
 
 export interface Logger {
   debug(message: string): void;
@@ -648,19 +655,25 @@ export interface Logger {
   error(message: string): void;
 }
 
-/** docs/options.md has them in one table, with the variables and flags that mean the same. */
+/** Milliseconds, or text with a unit: `250ms`, `30s`, `15m`, `2h`, `1d`, `1h30m`. */
+export type Duration = number | string;
+
+/** Bytes, or text with a unit: `64k`, `512m`, `2g`. */
+export type Size = number | string;
+
+/** docs/options.md has all options in one table, with their environment variables and flags. */
 export interface WatchOptions {
-  /** ms between two readings; default 1000. */
-  interval?: number;
-  /** The least ms before a verdict, at least 12 intervals; default 15 minutes. */
-  window?: number;
-  /** Bytes that the process may have; default: the container's limit, else what the machine can give. */
-  limit?: number;
-  /** Share of a limit, 0 to 1, at which `pressure` is said; default .85. */
+  /** Time between two readings; default 1 s. */
+  interval?: Duration;
+  /** The shortest time before a verdict, at least 12 intervals; default 15 minutes. */
+  window?: Duration;
+  /** Bytes that the process may use; default: the container's limit, else what the machine has. */
+  limit?: Size;
+  /** Share of a limit, 0 to 1, at which `pressure` is emitted; default .85. */
   threshold?: number;
   /** Where snapshots, reports and state go; default `--diagnostic-dir`, else the working directory. */
   dir?: string;
-  /** What takes a snapshot; default `['leak', 'near-limit']`, `[]` for never. */
+  /** Events that take a snapshot; default `['leak', 'near-limit']`, `[]` for none. */
   snapshotOn?: Array<'suspect' | 'leak' | 'threshold' | 'near-limit'>;
   /** A signal that takes a snapshot, in the main thread; default none. */
   signal?: 'SIGUSR2' | 'SIGHUP' | 'SIGPWR';
@@ -672,14 +685,14 @@ export interface WatchOptions {
   /** Snapshots kept in `dir`; default 6. */
   maxFiles?: number;
   /** Bytes of snapshots kept in `dir`; default 2 GB. */
-  maxBytes?: number;
-  /** The least ms between two diagnoses, over restarts too; default 1 hour. */
-  cooldown?: number;
-  /** Share of the loop's time that probe collections may take, 0 for none; default .005. */
+  maxBytes?: Size;
+  /** The shortest time between two diagnoses, also across restarts; default 1 hour. */
+  cooldown?: Duration;
+  /** Share of the event loop's time that forced GCs may take, 0 for none; default .005. */
   probeBudget?: number;
   /** Files written for a leak; default `['html']`. */
   report?: Array<'html' | 'json' | 'text'>;
-  /** Sample allocations with V8's profiler, unless somebody else's runs; default true. */
+  /** Sample allocations with V8's profiler, unless another profiler runs; default true. */
   sampling?: boolean;
   /** Track listeners, timers, promises, sockets and streams of the whole process (`trackAll`); default false. */
   track?: boolean;
@@ -699,7 +712,7 @@ export interface ChannelVerdict {
 
 export type Verdict = PlimsollReport['verdict'] & { observedMs: number; explanation: string; channels: ChannelVerdict[] };
 
-/** What the floor was. `load`: bytes allocated a second (or what as many requests allocate, while these are counted), or ms a second that the loop was busy. */
+/** A point of the floor. `load`: bytes allocated a second (or what that many requests allocate, while they are counted), or ms a second that the loop was busy. */
 export interface SeriesPoint {
   /** ms since the watch began. */
   t: number;
@@ -707,23 +720,23 @@ export interface SeriesPoint {
   load: number;
 }
 
-/** What an isolate says for itself; a thread whose loop is stuck too. */
+/** The figures of one isolate; also of a thread whose event loop is stuck. */
 export type IsolateSummary = Pick<WatcherStats, 'threadId' | 'watchedMs' | 'verdict' | 'memory' | 'limits'>;
 
 /** Caches of one kind and name (or place of construction), their counters added up; at most 200 of these. */
 export interface ReportedCache extends Omit<CacheStats, 'max' | 'maxBytes' | 'hitRatio'> {
   id: number;
-  /** Empty for the row of all caches that there is no room for. */
+  /** Empty for the row that adds up the caches beyond the limit. */
   kind: TrackedCache['kind'] | '';
   name: string;
   named: boolean;
   instances: number;
-  /** Null where there is no bound. */
+  /** Null without a bound. */
   max: number | null;
   maxBytes: number | null;
-  /** Null before the first look-up. */
+  /** Null before the first lookup. */
   hitRatio: number | null;
-  /** What the counters tell, where they tell something: a poor hit ratio at the bound, a cache or a bound without effect. */
+  /** Advice from the counters, if they allow one: a low hit ratio of a full cache, a cache or a bound without effect. */
   advice: string | null;
 }
 
@@ -741,16 +754,16 @@ export interface WatcherStats {
   limits: { heap: number; external: number; native: number };
   /** The memory cgroup; `limit` null for none. */
   container: { version: 1 | 2; limit: number | null; usage: number; oomGroup: boolean } | null;
-  /** MemAvailable, where there is procfs. */
+  /** MemAvailable; null without procfs. */
   available: number | null;
-  /** Figures that cannot be read now (no descriptor is left, say): the last values stand for them. Empty in general. */
+  /** Figures that cannot be read now (for example, no file descriptor is left); their last values are used. Usually empty. */
   stale: StaleFigure[];
   series: Record<Channel, SeriesPoint[]>;
-  /** Collections of any kind, and ms spent in them; where `hooks` are off mark-compacts alone, and 0. */
+  /** Collections of any kind, and ms spent in them; if `hooks` are off, mark-compacts only, and 0. */
   collections: { count: number; ms: number };
-  /** Whether V8's callbacks are used, and if not why. */
+  /** Whether V8's callbacks are used; if not, the reason. */
   hooks: { on: boolean; reason: string | null };
-  /** Collections that we provoked, by how: in small steps, the whole at once, in vain. */
+  /** Forced GCs: in small steps, as one full collection, and those without effect. */
   probes: { gentle: number; full: number; failed: number };
   snapshots: {
     taken: number;
@@ -763,16 +776,16 @@ export interface WatcherStats {
   };
   /** Paths of the reports written. */
   reports: string[];
-  /** Every isolate of the process that is under watch, this one among them: the main thread and the worker threads that watch themselves. */
+  /** Each isolate of the process that is watched, this one included: the main thread, and worker threads that called watch(). */
   isolates: IsolateSummary[];
   /** Of all threads. */
   caches: ReportedCache[];
   trackers: Array<Record<string, unknown>>;
   trackerSuspects: Suspect[];
-  /** What limits the evidence: what could not be taken, or is not tracked, and why. */
+  /** Limits of the evidence: what could not be taken or is not tracked, and the reason. */
   notes: string[];
   /**
-   * V8's sampling heap profiler: ours, another's that is read, or off and why; the sites that grew since the suspicion;
+   * V8's sampling heap profiler: started by plimsoll, in use by other code and read, or off with the reason; the sites that grew since the suspicion;
    * the `.heapprofile` that was written for a leak.
    */
   allocation: {
@@ -786,7 +799,7 @@ export interface WatcherStats {
 /** A figure whose last reading failed. */
 export interface StaleFigure {
   figure: 'rss' | 'container' | 'available';
-  /** Age of the value that stands for it. */
+  /** Age of the value that is used instead. */
   ageMs: number;
 }
 
@@ -797,10 +810,10 @@ export interface Health {
   ok: boolean;
   state: Verdict['state'];
   channel: Channel | null;
-  /** Of the limit that is nearest, 0 to 1; above 1 where the memory is beyond it. */
+  /** Share of the nearest limit, 0 to 1; above 1 if memory exceeds it. */
   share: number;
   msToLimit: number | null;
-  /** Figures that cannot be read now: the last values stand for them. */
+  /** Figures that cannot be read now; their last values are used. */
   stale: StaleFigure[];
 }
 
@@ -808,29 +821,29 @@ export interface WatcherEvents {
   /** A floor rises: cheap evidence is gathered. */
   suspect: [{ channel: Channel; verdict: Verdict }];
   leak: [{ channel: Channel; verdict: Verdict }];
-  /** What was said of the channel is taken back: it levelled off. */
+  /** The channel levelled off; its `suspect` or `leak` has ended. */
   recovered: [{ channel: Channel; verdict: Verdict }];
-  /** Once each time that the threshold is crossed upwards. */
+  /** Emitted each time that memory rises above the threshold. */
   pressure: [{ channel: Channel; verdict: Verdict; health: Health }];
   snapshot: [Snapshot & { tMs: number; reason: string }];
   /** The report of a leak, and the files that were written. */
   report: [report: PlimsollReport, files: string[]];
-  /** Something of ours failed. Without a listener: one process warning a code. */
+  /** plimsoll failed. Without a listener: one process warning per code. */
   error: [Error & { code?: string }];
 }
 
-/** The watch over one isolate. What its listeners throw is contained: one process warning. */
+/** The watch over one isolate. An exception in a listener ends in one process warning. */
 export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
   private constructor();
   /** @throws ERR_PLIMSOLL_STOPPED */
   stats(): WatcherStats;
-  /** Fit for /livez: fails before the limit, not at noise. @throws ERR_PLIMSOLL_STOPPED */
+  /** For /livez: fails before the limit, and not at short peaks. @throws ERR_PLIMSOLL_STOPPED */
   health(): Health;
-  /** Takes a snapshot now: the room is checked, the cooldown is not. Rejects as takeSnapshot does. */
+  /** Takes a snapshot now; checks the room, not the cooldown. Rejects as takeSnapshot does. */
   snapshot(options?: SnapshotOptions): Promise<Snapshot & { tMs: number; reason: string }>;
   /**
-   * Writes what allocation sampling knows of the objects that are alive, as a `.heapprofile` for DevTools (Memory, "Load
-   * profile"), and resolves to its path. `file` is relative to `dir`; by default the name is made as Node's --heap-prof does.
+   * Writes the allocation sites of live objects, as a `.heapprofile` for DevTools (Memory, "Load
+   * profile"), and resolves to its path. `file` is relative to `dir`; the default name is like that of Node's --heap-prof.
    * Rejects with ERR_PLIMSOLL_SAMPLING_OFF, ERR_PLIMSOLL_REPORT_WRITE.
    */
   writeHeapProfile(file?: string): Promise<string>;
@@ -842,40 +855,40 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
 /**
  * Begins the watch over this thread's isolate: one native thread for the process samples memory, also
  * while the event loop is stuck, and nothing of it keeps the process alive. One watcher runs in a
- * thread: called again, it is returned as it is.
+ * thread: a second call returns it unchanged.
  * @throws {TypeError | RangeError} ERR_PLIMSOLL_OPTION
  * With PLIMSOLL_DISABLE=1 the watcher is inert: it has all methods and emits nothing; snapshots and profiles are refused
  * with ERR_PLIMSOLL_DISABLED.
- * @throws ERR_PLIMSOLL_BINDING where the native side does not load
+ * @throws ERR_PLIMSOLL_BINDING if the native side does not load
  */
 export function watch(options?: WatchOptions): Watcher;
 
 // --------------------------------------------------------------------------------------- cluster
 
-/** One worker's answer: its figures, or why there are none. */
+/** One worker's answer: its figures, or the error. */
 export interface WorkerStats {
   /** Of the worker in its cluster, or of the process in PM2's list. */
   id: number;
   pid: number;
   stats: WatcherStats | null;
   /**
-   * ERR_PLIMSOLL_TIMEOUT: its event loop is stuck, or nobody has called watch() there; ERR_PLIMSOLL_WORKER: it has ended or is
+   * ERR_PLIMSOLL_TIMEOUT: its event loop is stuck, or watch() was not called there; ERR_PLIMSOLL_WORKER: it has ended or is
    * disconnected; else what `stats()` threw.
    */
   error: { code: string; message: string } | null;
 }
 
 /**
- * In the primary of node:cluster: what `stats()` says in each worker, in the order of their ids. A worker answers from its
- * watch() on, through messages of type `plimsoll:stats` on the cluster's own channel. One that does not answer within `timeout`
- * (ms, default 2000) makes nobody wait longer. Figures come as JSON: what is infinite is null. For PM2: `plimsoll/pm2`.
+ * In the primary of node:cluster: `stats()` of each worker, in the order of their ids. A worker answers from its
+ * watch() on, through messages of type `plimsoll:stats` on the cluster's own channel. `timeout` (ms, default 2000) limits how long
+ * it waits for a worker. Figures are sent as JSON: infinite values become null. For PM2: `plimsoll/pm2`.
  * @throws ERR_PLIMSOLL_NOT_PRIMARY in a worker, ERR_PLIMSOLL_OPTION
  */
 export function clusterStats(options?: { timeout?: number }): Promise<WorkerStats[]>;
 
 // ---------------------------------------------------------------------------------------- health
 
-/** What `watcher.health()` says; docs/health.md. */
+/** The result of `watcher.health()`; docs/health.md. */
 export interface HealthLike {
   ok: boolean;
   status: 'pass' | 'warn' | 'fail';
@@ -884,7 +897,7 @@ export interface HealthLike {
 export interface HealthHandlers {
   /** 503 when the process should be restarted: critical for three seconds running. */
   livez(...args: any[]): any;
-  /** 503 when it should get no requests: critical, or on its way out. */
+  /** 503 when it should get no requests: critical, or about to exit. A process that waits for its turn (onCritical) passes. */
   readyz(...args: any[]): any;
 }
 
@@ -896,15 +909,15 @@ export interface HealthHandlers {
 export function healthHandlers(watcher: { health(): HealthLike }): HealthHandlers;
 
 export interface CriticalOptions {
-  /** Closed when the process is critical: requests under way are answered, no new ones taken. */
+  /** Closed when the process is critical: requests in flight are answered, new ones are not accepted. */
   server?: { close(callback?: (error?: Error) => void): any } | { close(callback?: (error?: Error) => void): any }[];
   /** Called after the last request is answered. */
   close?: () => any;
-  /** The process has ended by then, whatever hangs: ms, default 25,000 (Kubernetes kills after 30 s). */
+  /** The process exits by then, even if something hangs: ms, default 25,000 (Kubernetes kills after 30 s). */
   graceMs?: number;
-  /** How long it goes on answering after /readyz began to fail: ms, default 3,000, at most half of graceMs. */
+  /** How long it answers requests after /readyz began to fail: ms, default 3,000, at most half of graceMs. */
   drainMs?: number;
-  /** Whether to take a heap snapshot first, where there is room; default true. */
+  /** Whether to take a heap snapshot first, if there is room; default true. */
   evidence?: boolean;
   /** Default 1. */
   exitCode?: number;
@@ -915,8 +928,9 @@ export interface CriticalOptions {
 /**
  * Restarts the process in good order once it is critical: evidence, no new connections, the requests under way to their
  * end, `close`, exit. Who started the process starts it again. Takes no signal before it begins; then SIGTERM and SIGINT
- * shorten the grace to what Kubernetes and PM2 give.
- * @returns calls it off, where it has not begun
+ * shorten the grace to what Kubernetes and PM2 give. Up to 16 processes with the same script and working directory restart
+ * one after the other (docs/health.md).
+ * @returns calls it off, also while it waits for its turn; not once it has begun
  * @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION
  */
 export function onCritical(watcher: { health(): HealthLike; snapshot(options: object): Promise<any> }, options?: CriticalOptions): () => void;
@@ -939,12 +953,12 @@ export interface SuspectSite {
   share?: number | null;
 }
 
-/** Something that grows or, where there is one snapshot only, is large. */
+/** Something that grows or, with only one snapshot, is large. */
 export interface Suspect {
   cause: Cause;
   /** A variable, a property, an event, a function. */
   name: string;
-  /** An absolute path, through source maps where there are any. */
+  /** An absolute path, mapped by source maps if there are any. */
   file: string | null;
   /** Of the declaration, or of the listener's, timer's or promise's code; from 1. */
   line: number | null;
@@ -954,33 +968,33 @@ export interface Suspect {
   proven?: boolean;
   /** Set if it grew from each of three snapshots to the next, but unevenly, so that it is not called a leak. */
   reason?: 'uneven';
-  /** What it grew by over the evidence; of one snapshot, what it retains; null where it holds memory outside of the heap. */
+  /** Growth over the evidence; with one snapshot, the retained size; null if it holds memory outside the heap. */
   bytes: number | null;
-  /** Entries, listeners, timers ... that it gained; of one snapshot, that it has. */
+  /** Growth in entries, listeners, timers ...; with one snapshot, their number. */
   count: number | null;
-  /** What `count` counts where the cause does not tell: chunks that wait in one stream, rather than streams; links of a list, or objects that hang from a tree or from tables in tables, rather than properties. */
+  /** What `count` counts if the cause does not define it: chunks that wait in one stream, instead of streams; links of a list, or objects in a tree or in nested tables, instead of properties. */
   unit?: 'chunks' | 'links' | 'objects';
   bytesPerMinute: number | null;
-  /** Of everything that grew, 0 to 1; of one snapshot, of the heap; null where memory outside of the heap grew and the snapshots do not show it. */
+  /** Share of all growth, 0 to 1; with one snapshot, of the heap; null if memory outside the heap grew and the snapshots do not show it. */
   share?: number | null;
-  /** Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains. */
+  /** By snapshot, its bytes beyond the surviving objects; with one snapshot, the retained size. */
   growth?: number[];
-  /** What a tracker counted, where one saw it. */
+  /** What a tracker counted, if one saw it. */
   tracked?: TrackedGrowth;
-  /** From the module or root down to it. */
+  /** The retaining path, from the module or root down. */
   path: string[];
-  /** What holds it, in words. */
+  /** Its retainer, as text. */
   holder?: string | null;
-  /** The variable that functions keep alive, where that is most of it. */
+  /** The variable that functions retain, if it is most of the growth. */
   captured?: string;
-  /** Where the holder lies in node_modules. */
+  /** The package of the holder, if it is in node_modules. */
   package?: { name: string; version: string | null };
   sites: SuspectSite[];
   /** What to change, in one line. */
   advice: string | null;
 }
 
-/** What a tracker counted of a suspect: how many there are, and how they grew over the window or all the time. */
+/** What a tracker counted of a suspect: how many there are, and their growth over the window or since the start. */
 export interface TrackedGrowth {
   count: number;
   /** `added` less `removed`. */
@@ -1001,12 +1015,12 @@ export interface SummaryRow {
   retained: number;
 }
 
-/** What one snapshot holds, the largest first; sizes in bytes. */
+/** The contents of one snapshot, the largest first; sizes in bytes. */
 export interface SnapshotSummary {
   bytes: number;
   /** By constructor; strings and the like by their kind, `(string)`. */
   constructors: SummaryRow[];
-  /** By the variable or property that holds them. */
+  /** By the variable or property that retains them. */
   holders: Array<{ name: string; constructor: string; id: number; file: string | null; line: number | null; retained: number; path: string[] }>;
   /** By package: `name@version`, `(application)`, `(node)`, `(v8)`. */
   packages: SummaryRow[];
@@ -1027,27 +1041,27 @@ export interface PlimsollReport {
   node: string | null;
   uptimeMs: number | null;
   verdict: {
-    state: 'leak' | 'suspect' | 'warming' | 'follows-load' | 'slow' | 'steady' | 'too-early' | 'fragmentation' | 'filling';
-    channel: 'heap' | 'external' | 'native' | null;
+    state: VerdictState;
+    channel: Channel | null;
     bytesPerMinute: number | null;
     limitBytes: number | null;
     msToLimit: number | null;
     explanation?: string;
-    /** The bounded cache that explains the growth, where the state is `filling`; `share`: how full it is. */
+    /** The bounded cache that explains the growth, if the state is `filling`; `share`: how full it is. */
     cache?: { name: string; share: number } | null;
   };
-  /** The likeliest first. */
+  /** The most probable first. */
   suspects: Suspect[];
   /** The oldest first. */
   snapshots: Array<{ path: string; method: 'fork' | 'in-process' | 'inspector' | 'file'; pauseMs: number | null; bytes: number | null; nodes: number | null; heapBytes?: number }>;
-  /** What tells which snapshot is older: the times in the names, V8's object ids, or the times of the files; only from `analyze()`. */
+  /** The source of the snapshots' order: the times in the names, V8's object ids, or the times of the files; only from `analyze()`. */
   order?: 'given' | 'names' | 'ids' | 'mtimes';
-  series: { [channel in 'heap' | 'external' | 'native']?: Array<[tMs: number, min: number, load: number | null]> };
-  /** What limits the evidence. */
+  series: { [channel in Channel]?: Array<[tMs: number, min: number, load: number | null]> };
+  /** Limits of the evidence. */
   notes?: string[];
   /** Whether names that are data were replaced by hashes (`redact`). */
   redacted?: boolean;
-  /** What the last snapshot holds: only from `analyze()`. */
+  /** The contents of the last snapshot; only from `analyze()`. */
   summary?: SnapshotSummary;
   [more: string]: unknown;
 }
@@ -1055,22 +1069,27 @@ export interface PlimsollReport {
 export interface AnalyzeOptions {
   /** Ends the analysis; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** How many suspects, and rows of each kind in the summary, at most; default 10. */
+  /** The largest number of suspects, and of rows of each kind in the summary; default 10. */
   top?: number;
   /**
-   * The channel that grew, where it is known: what the snapshots themselves cannot show is then named by it. In a leak of
-   * `native` memory the suspects are who holds a growing number of objects that have memory outside of the heap.
+   * The channel that grew, if it is known. For a leak of `native` memory the suspects are the retainers of a growing number of
+   * objects that have memory outside the heap.
    */
-  channel?: 'heap' | 'external' | 'native';
+  channel?: Channel;
+  /**
+   * Folders whose source is read for names and lines, beside the working directory and the packages around it. Other files
+   * that a snapshot names are not opened.
+   */
+  sourceRoots?: string[];
   /** Do not keep the process alive for the analysis; default false. */
   unref?: boolean;
 }
 
 /**
- * Reads one to three heap snapshots of one process in a process of its own and of low priority, and names what grows.
- * Files are as V8 writes them, plain or compressed with gzip or zstd. Their order is found from the times in their names,
- * V8's object ids or the times of the files, and else is the order given. With fewer than three snapshots no leak is
- * called. Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read,
+ * Reads one to three heap snapshots of one process in a separate process of low priority, and names what grows.
+ * Files are as V8 writes them, plain or compressed with gzip or zstd. Their order comes from the times in their names,
+ * V8's object ids or the times of the files, else it is the given order. Fewer than three snapshots give no verdict of a
+ * leak. Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read,
  * ERR_PLIMSOLL_SNAPSHOT_ORDER if the names contradict the object ids, ERR_PLIMSOLL_OPTION if two files are the same
  * snapshot, ERR_PLIMSOLL_ANALYSIS if the analyzer did not start or was killed.
  */
@@ -1078,30 +1097,30 @@ export function analyze(paths: string[], options?: AnalyzeOptions): Promise<Plim
 
 
 export interface SnapshotOptions {
-  /** Where the file goes; made (mode 0700) where it is missing. Default: `--diagnostic-dir`, else the working directory. */
+  /** The directory of the file, created with mode 0700 if it is missing. Default: `--diagnostic-dir`, else the working directory. */
   dir?: string;
-  /** Whose cooldown it is, at most 4096 characters. Default: the main script's path. */
+  /** The application whose cooldown applies, at most 4096 characters. Default: the main script's path. */
   app?: string;
-  /** Why it is taken, at most 256 characters; kept in the directory's state file. Default 'api'. */
+  /** The reason, at most 256 characters; kept in the directory's state file. Default 'api'. */
   reason?: string;
   /** Snapshots of plimsoll to keep in `dir`; the oldest go first. Files of others are never touched. Default 6. */
   maxFiles?: number;
   /** Bytes that the kept snapshots may have in all, and the most that one may have. Default 2 GB. */
-  maxBytes?: number;
-  /** Milliseconds since the application's last attempt in `dir`, counted over restarts; 0 for none. Default 1 h. */
-  cooldown?: number;
-  /** 'fork': by a child, so that the service goes on; 'in-process': the service stands still; 'auto': fork where that works. Default 'auto'. */
+  maxBytes?: Size;
+  /** Time since the application's last attempt in `dir`, counted over restarts; 0 for none. Default 1 h. */
+  cooldown?: Duration;
+  /** 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'auto': fork if possible. Default 'auto'. */
   method?: 'auto' | 'fork' | 'in-process';
-  /** How to pack the file, which ends in `.gz` or `.zst` then. Default 'none'. */
+  /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
   compress?: 'none' | 'gzip' | 'zstd';
-  /** Memory that taking it needs, as a multiple of the live heap, where you know better than the default (8 forked, 24 in process). */
+  /** Memory that the snapshot needs, as a multiple of the live heap, if it differs from the default (8 forked, 24 in process). */
   headroom?: number;
-  /** The niceness of a forked child: 19 takes only what the service leaves, 0 is sooner done. Default 19. */
+  /** The niceness of a forked child: 19 uses only idle time of the processor, 0 is faster. Default 19. */
   nice?: number;
   /**
-   * Keeps the graph, the sizes and the names of the code (functions, classes, variables, properties), and nothing of the data:
+   * Keeps the graph, the sizes and the names in the code (functions, classes, variables, properties), and removes the data:
    * contents of strings become their length, keys of dictionaries a hash that is the same in all snapshots of the process.
-   * docs/snapshots.md says exactly what stays. Default false.
+   * docs/snapshots.md lists what stays. Default false.
    */
   redact?: boolean;
   /** Whether the process stays alive until it is done. Default true. */
@@ -1111,7 +1130,7 @@ export interface SnapshotOptions {
 export interface Snapshot {
   path: string;
   method: 'fork' | 'in-process';
-  /** How long the JS thread stood still, in milliseconds. */
+  /** How long the JS thread was stopped, in milliseconds. */
   pauseMs: number;
   /** Size of the file. */
   bytes: number;
@@ -1119,6 +1138,8 @@ export interface Snapshot {
   nodes: number;
   /** Why earlier tries of the same call failed: a busy V8, a child that was lost. */
   retries: string[];
+  /** When the heap was read, in milliseconds since the epoch. */
+  takenAt: number;
 }
 
 /**

@@ -4,16 +4,16 @@
 //   npm run test:versions [-- --only 22,26] [-- test files]
 
 const { spawnSync } = require('node:child_process');
-const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
+const { testFiles } = require('./files.js');
 const { nodeOf } = require('./support/nodes.js');
 
 /** A file that waits for ever is a failure of this version, and the others are run all the same. */
 const LONGEST_MS = 900_000;
 
 const { values, positionals } = parseArgs({ options: { only: { type: 'string', default: '20,22,24,26' } }, allowPositionals: true });
-const files = positionals.length > 0 ? positionals : fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js')).map((name) => path.join(__dirname, name));
+const files = positionals.length > 0 ? positionals : testFiles();
 let failed = false;
 const rows = values.only.split(',').map((version) => {
   const bin = nodeOf(version);

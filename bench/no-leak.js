@@ -79,7 +79,7 @@ const tables = {
     return async (i) => void set.add(await i);
   },
 };
-/** Only its memory shows: it has no prototype to be found by. */
+/** No query for live objects finds it: it has no prototype. */
 const hidden = {
   'Object.create(null)[i] = i'() {
     const object = Object.create(null);

@@ -1,6 +1,6 @@
 'use strict';
 // node bench/scan.js [PACKAGE@VERSION ...]: what the scanner says of the sources of packages, as npm installs them. Containers of one
-// name in a package are one: builds hold copies of what they are made from. docs/scan.md judges what it says of these.
+// name in a package are one: builds hold copies of what they are made from. bench/results/scan.md judges the findings.
 
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');

@@ -5,12 +5,18 @@ const { main } = require('../lib/cli/main.js');
 
 // The reader has exited (EPIPE: `| head`; EIO: a terminal that was closed). The program that is watched and the reports go on.
 const READER_GONE = new Set(['EPIPE', 'EIO']);
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error) => {
-    if (!READER_GONE.has(error.code)) throw error;
-  });
-}
+/** Set where output was lost, for example on a full disk. */
+let failed = 0;
+
+process.stdout.on('error', (error) => {
+  if (READER_GONE.has(error.code)) return;
+  if (failed === 0) process.stderr.write(`plimsoll: standard output cannot be written: ${error.message}\n`);
+  process.exitCode = failed = 1;
+});
+process.stderr.on('error', (error) => {
+  if (!READER_GONE.has(error.code)) process.exitCode = failed = 1;
+});
 
 main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
+  process.exitCode = code || failed;
 });

@@ -1,6 +1,6 @@
 'use strict';
-// examples/leaky-service.js, mended: the sessions have a bound and a time to live, and nobody is
-// left listening when a request has been answered.
+// examples/leaky-service.js, fixed: the sessions have a bound and a time to live, and the listener of a
+// request is removed when the request has been answered.
 
 const http = require('node:http');
 const { EventEmitter } = require('node:events');
@@ -23,7 +23,7 @@ configuration.on('change', (next) => {
 });
 
 const server = http.createServer((request, response) => {
-  const session = login(request.headers['x-visitor'] ?? 'somebody');
+  const session = login(request.headers['x-visitor'] ?? 'anonymous');
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ id: session.id, items: session.cart.length, currency }));
 });

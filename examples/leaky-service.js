@@ -1,16 +1,16 @@
 'use strict';
 // A service with the two commonest leaks of Node. `npm run demo` puts it under load and watches it;
-// examples/bounded-service.js is the same service with both mended.
+// examples/bounded-service.js is the same service with both fixed.
 
 const http = require('node:http');
 const { EventEmitter } = require('node:events');
 const { randomUUID } = require('node:crypto');
 
-/** Announces changes of the configuration to whoever listens; lives as long as the process. */
+/** Emits changes of the configuration; lives as long as the process. */
 const configuration = new EventEmitter();
 configuration.setMaxListeners(0);
 
-/** Leak 1: every visitor gets a session, and no session ever goes. */
+/** Leak 1: each visitor gets a session, and no session is ever deleted. */
 const sessions = new Map();
 
 function login(visitor) {
@@ -20,9 +20,9 @@ function login(visitor) {
 }
 
 const server = http.createServer((request, response) => {
-  const session = login(request.headers['x-visitor'] ?? 'somebody');
+  const session = login(request.headers['x-visitor'] ?? 'anonymous');
   let currency = 'EUR';
-  // Leak 2: a listener for each request, never removed, and it keeps the whole request.
+  // Leak 2: a listener per request that is never removed and retains the whole request.
   configuration.on('change', (next) => {
     currency = next.currency;
     response.emit('reconfigured', request);

@@ -36,7 +36,7 @@ function requireAnalyzer() {
   if (analyzer !== undefined) return analyzer;
   const binding = load();
   const built = binding.version();
-  if (built !== version) throw new PlimsollError('ERR_PLIMSOLL_BINDING', `the analyzer's binary is of version ${built}, the package of ${version}; reinstall plimsoll.`);
+  if (built !== version) throw new PlimsollError('ERR_PLIMSOLL_BINDING', `the analyzer's binary has version ${built}, the package ${version}; reinstall plimsoll.`);
   analyzer = binding;
   return analyzer;
 }

@@ -29,8 +29,8 @@ function explainLoadError(error, consequence = WITHOUT_SERVICE) {
     return `the native binary did not load (${failure}). If node_modules was copied from another machine or image, install on this one: npm ci --include=optional. ${consequence}`;
   }
   const platform = missing.find((name) => PLATFORMS.includes(name));
-  if (platform === undefined) return `there is no native binary for ${process.platform}-${process.arch} (there is for ${PLATFORMS.join(', ')}). ${consequence}`;
-  return `the native binary for this platform is not installed: it is in the package plimsoll-${platform}, an optional dependency. Install on this platform and with optional dependencies (npm ci --include=optional; where the lock file was made on another platform and lacks it, npm install plimsoll once more). In a checkout: npm run build. ${consequence}`;
+  if (platform === undefined) return `there is no native binary for ${process.platform}-${process.arch}; supported are ${PLATFORMS.join(', ')}. ${consequence}`;
+  return `the native binary for this platform is not installed: it is in the package plimsoll-${platform}, an optional dependency. Install on this platform and with optional dependencies: npm ci --include=optional. If the lock file is from another platform and lacks it: npm install plimsoll. In a clone: npm run build. ${consequence}`;
 }
 
 module.exports = { explainLoadError, PLATFORMS };

@@ -11,6 +11,7 @@
 #[cfg(not(test))]
 #[allow(missing_docs, reason = "its public items are the binding, described in index.d.ts")]
 mod addon;
+pub mod background;
 pub mod cache;
 #[cfg(feature = "analyzer")]
 pub mod heap;

@@ -25,7 +25,7 @@ const MODES = {
   redacted: { title: 'forked and redacted', take: { method: 'fork', redact: true } },
 };
 
-for (const flag of flags) if (!Object.hasOwn(MODES, flag.slice(2))) throw new Error(`${flag} is none of --${Object.keys(MODES).join(', --')}`);
+for (const flag of flags) if (!Object.hasOwn(MODES, flag.slice(2))) throw new Error(`${flag} is unknown; expected one of --${Object.keys(MODES).join(', --')}`);
 const modes = Object.entries(MODES).filter(([name]) => flags.length === 0 || flags.includes(`--${name}`));
 
 /** What is wrong in each of the modes that share a `take`: [mode, fault or null]; in all of them where the program fails. */

@@ -1,5 +1,5 @@
 'use strict';
-// How the programs are written down. One leak a program. `$name` is drawn anew at each run (names.js), so no rule of the
+// How the programs are written down. One leak a program. `$name` gets a new name at each run (names.js), so no rule of the
 // analyzer can know it. A line that ends in `//@` is one that the report may give; `expect.name` lists what it may call the
 // culprit, `expect.cause` the causes that fit. Without expectations a program is healthy.
 // Kinds: cjs (default), esm, typescript (transpiled, map inlined), bundle (esbuild, minified, map beside the file), tsbundle (the same from TypeScript, map inlined).
@@ -20,7 +20,7 @@ const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: '
  * @property {string} [package] name@version
  * @property {string} [captured] the variable that functions keep alive
  * @property {number} [count] how many were gained
- * @property {number} [countById] the same where it is told only if ids are identities: of promises' reactions matched by paths
+ * @property {number} [countById] the same where it is known only if ids are identities: of promises' reactions matched by paths
  * @property {string} [unit] what is counted, where the cause does not tell
  * @property {number} [delay] a timer's milliseconds
  * @property {boolean} [data] whether the name or the file is data of the program's, which a redacted snapshot does not have

@@ -52,8 +52,8 @@ async function main() {
     const { text } = await reportFor(example, example.leak);
     page = page.replace(`\`\`\`text\n${example.report}\`\`\``, () => `\`\`\`text\n${text}\`\`\``);
     process.stdout.write(`${example.cause}\n${text}`);
-    const mended = await reportFor(example, example.fix);
-    process.stdout.write(`mended: ${mended.text}\n`);
+    const fixed = await reportFor(example, example.fix);
+    process.stdout.write(`fixed: ${fixed.text}\n`);
   }
   fs.writeFileSync(PAGE, page);
 }

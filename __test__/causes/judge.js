@@ -9,12 +9,12 @@ const ADVICE = {
   listeners: /remove the listener|unpipe|AbortSignal\.any/,
   timers: /clearInterval, clearTimeout/,
   promises: /settle/,
-  closure: /functions keep|settle/,
+  closure: /functions retain|settle/,
   buffers: /buffers/,
   streams: /consume|destroy/,
-  sockets: /http\.Agent|take the connection out/,
+  sockets: /http\.Agent|remove the connection/,
   weak: /key/,
-  other: /refers to it/,
+  other: /remove the reference/,
 };
 
 /** A function, or the name of what is declared: what a column has to point at. */

@@ -1,5 +1,5 @@
 'use strict';
-// Writes a program of programs.js with names drawn anew, runs it on a given Node, and hands back its snapshots.
+// Writes a program of programs.js with new names, runs it on a given Node, and hands back its snapshots.
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');

@@ -1,17 +1,25 @@
 'use strict';
-// Fills a Map in a loop that never ends, beside closures, strings and scripts: V8 gives up at the end of a collection that
-// freed too little. argv[2]: where a watch leaves its snapshot.
+// Fills a Map in a loop that never ends. argv[2]: where a watch leaves what it takes near the heap limit; argv[3]: 'scripts' for
+// closures, strings and scripts beside the Map, with which V8 gives up at the end of a collection that freed too little;
+// argv[4]: 'refused' for a cooldown that has begun.
 
 const vm = require('node:vm');
-const { watch } = require('../../index.js');
+const { takeSnapshot, watch } = require('../../index.js');
 
-watch({ dir: process.argv[2], snapshotOn: ['near-limit'], report: [], log: 'silent' });
+const [dir, beside, refused] = process.argv.slice(2);
 
-globalThis.kept = [];
-for (let i = 0; i < 3000; i++) globalThis.kept.push(vm.runInThisContext(`(function f${i}(a) { const s = 'x${i}'.repeat(20); return () => a + s + ${i}; })`));
-for (let i = 0; i < 60_000; i++) globalThis.kept.push({ key: `k${i}`, closure: () => i, text: `text ${i * 7}` });
+async function main() {
+  if (refused === 'refused') await takeSnapshot({ dir, cooldown: 0 });
+  watch({ dir, snapshotOn: ['near-limit'], report: [], log: 'silent' });
+  globalThis.kept = [];
+  if (beside === 'scripts') {
+    for (let i = 0; i < 3000; i++) globalThis.kept.push(vm.runInThisContext(`(function f${i}(a) { const s = 'x${i}'.repeat(20); return () => a + s + ${i}; })`));
+    for (let i = 0; i < 60_000; i++) globalThis.kept.push({ key: `k${i}`, closure: () => i, text: `text ${i * 7}` });
+  }
+  setTimeout(() => {
+    const map = new Map();
+    for (let i = 0; ; i++) map.set(`key${i}`, { i, list: [`a${i}`] });
+  }, 100);
+}
 
-setTimeout(() => {
-  const map = new Map();
-  for (let i = 0; ; i++) map.set(`key${i}`, { i, list: [`a${i}`] });
-}, 100);
+main();

@@ -16,7 +16,7 @@ requireNative().startAllocationSampling(2048, 32);
 const plimsoll = require('../../index.js');
 const { Watcher, INTERNAL } = require('../../lib/watch/watcher.js');
 const { collectMetrics } = require('../../lib/adapters/prometheus.js');
-const { AllocationSampler, growth } = require('../../lib/watch/allocation.js');
+const { AllocationSampler, growth } = require('../../lib/track/allocation.js');
 const { shownAs } = require('../../lib/report/shown.js');
 
 const { MARK, OUT, LABELS } = process.env;

@@ -19,5 +19,6 @@ const server = http.createServer((request, response) => {
   if (request.url === '/readyz') return readyz(request, response);
   return void setTimeout(() => response.end('ok'), 200);
 });
-onCritical(watcher, { server, drainMs: Number(process.env.DRAIN_MS ?? 5000), close: () => say({ event: 'close' }), exitCode: 9 });
+const { DRAIN_MS = 5000, GRACE_MS = 25_000 } = process.env;
+onCritical(watcher, { server, drainMs: Number(DRAIN_MS), graceMs: Number(GRACE_MS), close: () => say({ event: 'close' }), exitCode: 9 });
 server.listen(0, '127.0.0.1', () => say({ event: 'listening', port: server.address().port }));

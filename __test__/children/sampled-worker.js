@@ -15,7 +15,7 @@ async function main() {
 }
 
 function work() {
-  const { AllocationSampler } = require('../../lib/watch/allocation.js');
+  const { AllocationSampler } = require('../../lib/track/allocation.js');
   const sampler = new AllocationSampler();
   sampler.start({ interval: 1024 });
   const kept = [];

@@ -44,6 +44,19 @@ async function until(condition, limitMs = 300_000) {
 const snapshotsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot')).toSorted();
 const partialsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot.partial'));
 
+/** Whether a process has an unfinished file of that directory open, with a temporary name or (O_TMPFILE) without one. */
+function isWriting(pid, dir) {
+  const target = (fd) => {
+    try {
+      return fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ''; // closed meanwhile
+    }
+  };
+  const files = fs.readdirSync(`/proc/${pid}/fd`).map(target);
+  return files.some((file) => path.dirname(file) === dir && (file.endsWith('.partial') || file.endsWith(' (deleted)')));
+}
+
 /** The pids of the snapshot children of a process. */
 function forksOf(parent) {
   const listed = fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
@@ -65,4 +78,4 @@ function parse(file) {
   return heap;
 }
 
-module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn, forksOf, parse };
+module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn, isWriting, forksOf, parse };

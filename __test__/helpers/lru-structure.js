@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { storeOf } = require('../../lib/cache/lru-cache.js');
 const { slotsOf } = require('../../lib/cache/lru-cache/store.js');
 const { columnsOf } = require('../../lib/cache/lru-cache/ages.js');
-const { NONE } = require('../../lib/cache/order.js');
+const { NONE } = require('../../lib/cache/lru-cache/order.js');
 const { SIZE, BYTES } = require('../../lib/cache/registry.js');
 
 /** Asserts everything that must hold of an LRUCache between any two operations. */

@@ -1,5 +1,5 @@
 'use strict';
-// examples/ci/leak-check.yml, its steps executed: 3 for a service that leaks, 0 for the same one mended.
+// examples/ci/leak-check.yml, its steps executed: 3 for a service that leaks, 0 for the fixed one.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -62,7 +62,7 @@ test('the recipe fails a service that leaks, and its report names the leak', { t
   assert.match(fs.readFileSync(path.join(folder, 'leak.html'), 'utf8'), /sessions/);
 });
 
-test('the recipe passes the same service, mended', { timeout: 200_000 }, async (t) => {
+test('the recipe passes the fixed service', { timeout: 200_000 }, async (t) => {
   const { code, output } = await run(checkout(t, 'bounded-service.js'));
   assert.equal(code, 0, output);
 });

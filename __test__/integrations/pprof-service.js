@@ -30,7 +30,7 @@ if (order === 'plimsoll-first') {
 
 for (let i = 0; i < 10_000; i++) login(i);
 
-const { AllocationSampler, growth } = require('../../lib/watch/allocation.js');
+const { AllocationSampler, growth } = require('../../lib/track/allocation.js');
 /** The functions that a profile of pprof has bytes for. */
 function theirs() {
   const { sample, function: functions, location, stringTable } = pprof.heap.profile();

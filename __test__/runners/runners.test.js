@@ -12,9 +12,9 @@ function run(script, ...args) {
 }
 
 const RUNNERS = [
-  ['vitest', ['vitest/vitest.mjs', 'run', 'vitest.spec.mjs'], /Tests +4 passed \(4\)/],
-  ['jest', ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/jest.spec.cjs'], /Tests: +4 passed, 4 total/],
-  ['mocha', ['mocha/bin/mocha.js', 'mocha.spec.cjs'], /4 passing/],
+  ['vitest', ['vitest/vitest.mjs', 'run', 'vitest.spec.mjs'], /Tests +9 passed \(9\)/],
+  ['jest', ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/jest.spec.cjs'], /Tests: +9 passed, 9 total/],
+  ['mocha', ['mocha/bin/mocha.js', 'mocha.spec.cjs'], /6 passing/],
 ];
 
 for (const [name, args, passed] of RUNNERS) {

@@ -9,7 +9,7 @@ const OUT_OF_REACH = { max: 2 ** 23, name: 'test262' };
 /** @param {boolean} [open] whether iterations of each map are left open at each of its states */
 function boundedMap(open = false) {
   for (const file of Object.keys(require.cache)) if (file.startsWith(CACHE)) delete require.cache[file];
-  if (open) leaveOpen(require(path.join(CACHE, 'order.js')));
+  if (open) leaveOpen(require(path.join(CACHE, 'insertion-order.js')));
   const { BoundedMap } = require(path.join(CACHE, 'bounded-map.js'));
   const Map = new Proxy(BoundedMap, {
     construct: (target, [iterable], newTarget) => Reflect.construct(target, [iterable, OUT_OF_REACH], newTarget === Map ? target : newTarget),
@@ -18,18 +18,20 @@ function boundedMap(open = false) {
   return Map;
 }
 
-/** Has a cursor begin at each change of an order, and one of those that are open move on. */
-function leaveOpen({ Order, Cursor }) {
+/** Has an iteration begin at each change of an order, and one of those that are open move on. */
+function leaveOpen({ InsertionOrder }) {
   const open = new WeakMap();
   for (const name of ['add', 'remove', 'clear', 'renumber']) {
-    const change = Order.prototype[name];
-    Order.prototype[name] = function (...given) {
-      const cursors = open.get(this) ?? [];
-      open.set(this, cursors);
-      cursors.push(new Cursor(this));
+    const change = InsertionOrder.prototype[name];
+    InsertionOrder.prototype[name] = function (...given) {
+      const walks = open.get(this) ?? [];
+      open.set(this, walks);
+      walks.push({ era: this.begin(), place: 0 });
       change.apply(this, given);
-      cursors.push(new Cursor(this));
-      cursors[(7 * cursors.length) % 11 % cursors.length].next();
+      walks.push({ era: this.begin(), place: 0 });
+      const walk = walks[(7 * walks.length) % 11 % walks.length];
+      walk.place = Math.min(this.seek(walk.era, walk.place) + 1, this.end);
+      walk.era = this.era;
     };
   }
 }

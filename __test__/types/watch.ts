@@ -9,8 +9,9 @@ watcher.on('pressure', ({ health }) => health.status satisfies 'pass' | 'warn' |
 watcher.snapshot({ method: 'fork' }).then(({ path, tMs }) => path.concat(String(tMs)));
 watcher.stats().snapshots.refusals[0]?.neededBytes?.toFixed();
 watcher.health().share.toFixed(2);
-// @ts-expect-error a duration is a number here
-watch({ window: '15m' });
+watch({ window: '15m', limit: '512m' });
+// @ts-expect-error a duration is a number or text
+watch({ window: true });
 // @ts-expect-error there is no such event
 watcher.on('leek', () => {});
 // @ts-expect-error watchers come from watch()

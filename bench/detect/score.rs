@@ -18,7 +18,7 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use plimsoll::trend::{Channel, Config, Event, State, Trend, Verdict};
+use plimsoll::trend::{Channel, Config, Event, Trend, Verdict, VerdictState};
 use serde::Deserialize;
 
 use families::{HEALTHY, LEAKY, SCORED};
@@ -244,7 +244,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "{}{}{}",
             serde_json::to_value(state)?.as_str().unwrap_or_default(),
             channel.map_or_else(String::new, |c| format!(" {c:?}")),
-            if outcome.recovered && *state != State::Leak { " (retracted)" } else { "" }
+            if outcome.recovered && *state != VerdictState::Leak { " (retracted)" } else { "" }
         );
         let seconds =
             |t: Option<u64>| t.map_or_else(|| "-".to_owned(), |t| format!("{}", t / 1000));

@@ -1,5 +1,6 @@
 'use strict';
-// SharedCache beside lru-cache holding Buffers, with and without defensive copies, and beside Redis over loopback:
+// SharedCache beside its own other ways to read, lru-cache holding Buffers, with and without defensive copies, and Redis over
+// loopback:
 //   node --expose-gc bench/shared/cache.js
 // Ratios are the peer's time divided by SharedCache's (above 1: SharedCache is faster), medians of interleaved rounds.
 
@@ -16,8 +17,17 @@ function subjects(entries, size) {
   const shared = new SharedCache(`bench ${entries} ${size}`, { maxBytes });
   const own = new LRUCache({ max: entries * 2 });
   const copied = new LRUCache({ max: entries * 2 });
+  const kept = Buffer.alloc(size);
   return {
     shared: { get: (key) => shared.get(key), set: (key, value) => shared.set(key, value) },
+    'SharedCache, getInto a view that is kept': { get: (key) => shared.getInto(key, kept) && kept },
+    'SharedCache, getInto a slice of a pool': {
+      get: (key) => {
+        const value = Buffer.allocUnsafe(size);
+        return shared.getInto(key, value) && value;
+      },
+    },
+    'SharedCache, getString': { get: (key) => shared.getString(key) },
     'lru-cache, its own reference': { get: (key) => own.get(key), set: (key, value) => own.set(key, value) },
     'lru-cache, copied in and out': {
       get: (key) => {
@@ -26,8 +36,17 @@ function subjects(entries, size) {
       },
       set: (key, value) => copied.set(key, Buffer.from(value)),
     },
+    'lru-cache, copied in, and out into an ArrayBuffer of its own': {
+      get: (key) => {
+        const value = copied.get(key);
+        return value && copy(value);
+      },
+    },
   };
 }
+
+/** Buffer.from copies into a pool of Node's, whose ArrayBuffer has other values too. */
+const copy = Function.prototype.call.bind(Object.getPrototypeOf(Uint8Array.prototype).slice);
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
@@ -41,18 +60,19 @@ function compare(entries, size) {
   const keys = Array.from({ length: entries }, (_, i) => `user:${i}`);
   const value = Buffer.alloc(size, 'v');
   const caches = Object.entries(subjects(entries, size));
-  for (const [, cache] of caches) for (const key of keys) cache.set(key, value);
-  for (const [name, cache] of caches) for (const key of keys) assert.ok(value.equals(cache.get(key)), name);
+  for (const [, cache] of caches) for (const key of keys) cache.set?.(key, value);
+  for (const [name, cache] of caches) for (const key of keys) assert.ok(value.equals(Buffer.from(cache.get(key))), name);
   const order = Array.from({ length: OPERATIONS }, () => keys[Math.floor(Math.random() * entries)]);
   for (const [what, run] of [
     ['get', (cache) => order.forEach((key) => cache.get(key))],
     ['set', (cache) => order.forEach((key) => cache.set(key, value))],
   ]) {
-    const times = caches.map(() => []);
-    for (let round = 0; round < ROUNDS; round++) caches.forEach(([, cache], at) => times[at].push(time(() => run(cache))));
+    const able = caches.filter(([, cache]) => what in cache);
+    const times = able.map(() => []);
+    for (let round = 0; round < ROUNDS; round++) able.forEach(([, cache], at) => times[at].push(time(() => run(cache))));
     const [ours, ...peers] = times;
-    const ratios = peers.map((peer) => median(peer.map((t, round) => t / ours[round])).toFixed(2));
-    console.log(`${what} of ${entries} entries of ${size} B: ${caches.slice(1).map(([name], at) => `${name} ${ratios[at]}`).join('; ')}`);
+    console.log(`${what} of ${entries} entries of ${size} B`);
+    peers.forEach((peer, at) => console.log(`  ${median(peer.map((t, round) => t / ours[round])).toFixed(2)}  ${able[at + 1][0]}`));
   }
 }
 
@@ -79,7 +99,7 @@ async function compareRedis() {
 }
 
 async function main() {
-  console.log("the peer's time divided by SharedCache's; above 1, SharedCache is faster");
+  console.log("the peer's time divided by that of SharedCache's get or set; above 1, SharedCache is faster");
   for (const size of [100, 1000, 10_000]) compare(size > 1000 ? 1000 : 10_000, size);
   await compareRedis();
 }

@@ -8,7 +8,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use plimsoll::cache::shared::ENTRY_BYTES;
 use plimsoll::cache::shared::policy::Policy;
-use plimsoll::cache::shared::store::{Options, Store};
+use plimsoll::cache::shared::store::{SharedStore, StoreOptions};
 
 const SHARES: [f64; 4] = [0.01, 0.03, 0.1, 0.3];
 const LARGEST: u64 = 3200;
@@ -46,7 +46,7 @@ impl quick_cache::Weighter<Vec<u8>, ()> for Weighter {
 }
 
 fn ours(keys: &[&[u8]], max_bytes: u64, sizes: Sizes, policy: Policy) -> f64 {
-    let store = Store::new(Options { max_bytes, ttl: u64::MAX, policy });
+    let store = SharedStore::new(StoreOptions { max_bytes, ttl: u64::MAX, policy });
     let value = [0; LARGEST as usize];
     for key in keys {
         if store.get(key, |_| ((), true)).is_none() {

@@ -1,10 +1,14 @@
 'use strict';
 // What the trackers' tick takes once a second, and `tracked()`, where much is tracked.
 //   node bench/track/tick.js [--only signals]
-// CPU time of this thread in ms: of 60 ticks the shortest, the median and the longest. Each state in a process of its own.
+// ms: the first tick, which compiles code, and of 200 more the shortest, the median and the longest, each less the collections
+// in it; the longest with its collections; and the median of five reports. Each state in a process of its own. On a machine
+// with other work: chrt -f 50 node bench/track/tick.js
 
 const { EventEmitter } = require('node:events');
 const { execFileSync } = require('node:child_process');
+const { PerformanceObserver } = require('node:perf_hooks');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { parseArgs } = require('node:util');
 
 const times = (n, make) => Array.from({ length: n }, (_, i) => make(i));
@@ -31,33 +35,39 @@ const STATES = {
 
 const median = (sorted) => sorted[sorted.length >> 1];
 
-/** ms of CPU time. */
-function cpu(run) {
-  const before = process.cpuUsage();
+/** Start and end. */
+function timed(run) {
+  const start = performance.now();
   run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return [start, performance.now()];
 }
 
-function measure(state) {
+async function measure(state) {
   const { trackAll, tracked } = require('../..');
   const { observe } = require('../../lib/track/tick.js');
+  const collections = [];
+  new PerformanceObserver((list) => collections.push(...list.getEntries())).observe({ entryTypes: ['gc'] });
   trackAll();
   const kept = STATES[state]();
   let now = performance.now();
-  const ticks = times(60, () => cpu(() => observe((now += 1000), true))).toSorted((a, b) => a - b);
-  const reports = times(5, () => cpu(tracked)).toSorted((a, b) => a - b);
-  return { kept: kept.length, shortest: ticks[0], median: median(ticks), longest: ticks.at(-1), 'tracked()': median(reports) };
+  const ticks = times(201, () => timed(() => observe((now += 1000), true)));
+  const reports = times(5, () => timed(tracked)).map(([start, end]) => end - start);
+  await sleep(100); // the observer is told later
+  const collected = ([start, end]) => collections.reduce((sum, { startTime, duration }) => (startTime >= start && startTime < end ? sum + duration : sum), 0);
+  const [first, ...own] = ticks.map((tick) => tick[1] - tick[0] - collected(tick));
+  own.sort((a, b) => a - b);
+  const longest = Math.max(...ticks.slice(1).map(([start, end]) => end - start));
+  return { kept: kept.length, first, shortest: own[0], median: median(own), longest: own.at(-1), 'with collections': longest, 'tracked()': median(reports.toSorted((a, b) => a - b)) };
 }
 
 function main() {
   const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, state: { type: 'string' } } });
   if (values.state !== undefined) {
-    process.stdout.write(JSON.stringify(measure(values.state)), () => process.exit());
+    measure(values.state).then((figures) => process.stdout.write(JSON.stringify(figures), () => process.exit()));
     return;
   }
   const chosen = Object.keys(STATES).filter((state) => state.includes(values.only));
-  process.stdout.write(`Node ${process.version}, ms of CPU time\n`);
+  process.stdout.write(`Node ${process.version}, ms\n`);
   console.table(Object.fromEntries(chosen.map((state) => [state, JSON.parse(execFileSync(process.execPath, [__filename, '--state', state]))])));
 }
 

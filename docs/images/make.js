@@ -1,6 +1,6 @@
 'use strict';
 // node docs/images/make.js [report.json]: makes the pictures of this folder and the README's block from a real run of
-// examples/leaky-service.js under load (about two minutes and a half), or anew from the report of an earlier one. Needs Chromium.
+// examples/leaky-service.js under load (about two minutes and a half), or regenerates them from the report of an earlier run. Needs Chromium.
 
 const fs = require('node:fs');
 const net = require('node:net');

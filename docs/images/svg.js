@@ -46,7 +46,7 @@ function svgOf(text, columns) {
   const active = new Set();
   const rows = lines.flatMap((line, row) => pieces(line, active).map(({ text: piece, column, classes }) => {
     const [, before, shown] = /^(\s*)(.*?)\s*$/.exec(piece);
-    // The width is told: whatever font there is, columns stand below one another.
+    // An explicit width aligns the columns in any font.
     const x = PADDING + (column + before.length) * CELL.width;
     const y = PADDING + row * CELL.height + 13;
     return `<text x="${x}" y="${y}" textLength="${[...shown].length * CELL.width}"${classes.length > 0 ? ` class="${classes.join(' ')}"` : ''}>${escaped(shown)}</text>`;

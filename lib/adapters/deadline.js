@@ -2,13 +2,17 @@
 // A store of Keyv whose operations settle in bounded time, for a second tier over a network. A client's idle timeout is
 // restarted by each write, so under load it does not end a request to a server that stands still.
 
-const { PlimsollError, PlimsollRangeError, PlimsollTypeError, quote } = require('../errors.js');
+const { checkOptions } = require('../check-options.js');
+const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const rootTimers = require('../timers.js');
 
 /** What a request waits for. `clear`, iteration and `disconnect` may take longer, and are passed on as they are. */
 const BOUNDED = new Set(['get', 'getMany', 'has', 'hasMany', 'set', 'setMany', 'delete', 'deleteMany']);
 const LONGEST_MS = 2 ** 31 - 1;
-const DEFAULTS = { timeout: 1000, retryAfter: 1000 };
+const OPTIONS = {
+  timeout: { type: 'duration', above: 0, max: LONGEST_MS, default: 1000 },
+  retryAfter: { type: 'duration', above: 0, max: LONGEST_MS, default: 1000 },
+};
 
 /**
  * A circuit breaker (Nygard, Release It!, 2007): after an operation that did not settle in time, operations fail at once
@@ -45,7 +49,7 @@ class Deadline {
       if (trying) this.#state = 'closed';
       return result;
     } catch (error) {
-      // An error is an answer: the store is there, or its client fails at once by itself.
+      // An error is an answer: the store is reachable, or its client fails without waiting.
       if (trying && error?.code !== 'ERR_PLIMSOLL_TIMEOUT') this.#state = 'closed';
       throw error;
     } finally {
@@ -60,7 +64,7 @@ class Deadline {
   }
 
   #error(what) {
-    return new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${what}; it is asked again ${this.#retryAfter} ms after a timeout.`);
+    return new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${what}; the next request is sent ${this.#retryAfter} ms after a timeout.`);
   }
 }
 
@@ -72,9 +76,9 @@ class Deadline {
  */
 function withDeadline(store, options = {}, timers = rootTimers) {
   if (typeof store?.get !== 'function' || typeof store.set !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `withDeadline takes a store of Keyv, as new KeyvRedis(...) is; it got ${quote(store)}.`);
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `withDeadline needs a store of Keyv, such as new KeyvRedis(...), not ${quote(store)}.`);
   }
-  const deadline = new Deadline(checked(options), timers);
+  const deadline = new Deadline(checkOptions('withDeadline()', OPTIONS, options), timers);
   return new Proxy(store, {
     // The store itself is `this` everywhere: its class may have private fields.
     get(target, name) {
@@ -85,16 +89,6 @@ function withDeadline(store, options = {}, timers = rootTimers) {
     },
     set: (target, name, value) => Reflect.set(target, name, value, target),
   });
-}
-
-function checked(options) {
-  const unknown = Object.keys(options).find((name) => !(name in DEFAULTS));
-  if (unknown !== undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `withDeadline has no option ${quote(unknown)}; it has ${Object.keys(DEFAULTS).join(' and ')}.`);
-  const given = { ...DEFAULTS, ...options };
-  for (const [name, value] of Object.entries(given)) {
-    if (typeof value !== 'number' || !(value > 0 && value <= LONGEST_MS)) throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `options.${name} must be a number of ms above 0 and up to ${LONGEST_MS}; it is ${quote(value)}.`);
-  }
-  return given;
 }
 
 module.exports = { withDeadline };

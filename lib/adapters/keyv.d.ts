@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { BoundedMap, SharedCache } from '../../index.js';
+import { BoundedMap, Duration, SharedCache } from '../../index.js';
 
 /**
  * A BoundedMap or a SharedCache as a store for Keyv 5.6 and 6, and so for cacheable and cache-manager:
@@ -12,7 +12,7 @@ export class KeyvStore extends EventEmitter {
   namespace?: string;
   get(key: string): Promise<any>;
   getMany(keys: string[]): Promise<any[]>;
-  /** `ttl`: milliseconds; 0 or less removes the key. False where the entry was too large to keep. */
+  /** `ttl`: milliseconds; 0 or less removes the key, another type or NaN is refused (ERR_PLIMSOLL_OPTION). False where the entry was too large to keep. */
   set(key: string, value: any, ttl?: number): Promise<boolean>;
   setMany(entries: Array<{ key: string; value: any; ttl?: number }>): Promise<any>;
   has(key: string): Promise<boolean>;
@@ -25,10 +25,10 @@ export class KeyvStore extends EventEmitter {
 }
 
 export interface DeadlineOptions {
-  /** Milliseconds after which an operation on keys fails; default 1000. */
-  timeout?: number;
-  /** Milliseconds without a request after one that timed out; then one is sent to see whether the store is back. Default 1000. */
-  retryAfter?: number;
+  /** Time after which an operation on keys fails; default 1 s. */
+  timeout?: Duration;
+  /** Time without a request after one that timed out; then one is sent to see whether the store is back. Default 1 s. */
+  retryAfter?: Duration;
 }
 
 /**

@@ -28,7 +28,7 @@ class KeyvStore extends EventEmitter {
     super();
     this.#shared = cache instanceof SharedCache;
     if (!this.#shared && !(cache instanceof BoundedMap)) {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `a KeyvStore is made over a BoundedMap or a SharedCache: new KeyvStore(new BoundedMap({ max: 1000 })), not ${quote(cache)}.`);
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `KeyvStore needs a BoundedMap or a SharedCache, not ${quote(cache)}: new KeyvStore(new BoundedMap({ max: 1000 })).`);
     }
     this.#cache = cache;
   }
@@ -43,6 +43,9 @@ class KeyvStore extends EventEmitter {
   }
 
   async set(key, value, ttl) {
+    if (ttl !== undefined && ttl !== null && (typeof ttl !== 'number' || Number.isNaN(ttl))) {
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl must be a number of milliseconds; it is ${quote(ttl)}.`);
+    }
     if (ttl !== undefined && ttl !== null && !(ttl > 0)) {
       this.#cache.delete(key);
       return true;

@@ -1,6 +1,6 @@
 'use strict';
 // What a watcher's stats() are to a metrics system: one table that every adapter maps to the names
-// and units of its own world. All label sets are bounded.
+// and units of its system. All label sets are bounded.
 
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { STATES } = require('../report/schema.js');
@@ -100,7 +100,7 @@ const MEASUREMENTS = [
  */
 function statsReader(watcher) {
   if (typeof watcher?.stats !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.watcher must be what watch() returned; it is ${quote(watcher)}.`);
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.watcher must be a Watcher that watch() returned, not ${quote(watcher)}.`);
   }
   let latest;
   return () => {

@@ -11,7 +11,7 @@ function globalMeter() {
   try {
     return require('@opentelemetry/api').metrics.getMeter('plimsoll', require('../../package.json').version);
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_PEER', 'plimsoll/opentelemetry needs @opentelemetry/api beside it (npm install @opentelemetry/api), or options.meter.', { cause });
+    throw new PlimsollError('ERR_PLIMSOLL_PEER', 'plimsoll/opentelemetry needs the package @opentelemetry/api (npm install @opentelemetry/api), or options.meter.', { cause });
   }
 }
 
@@ -24,7 +24,7 @@ function globalMeter() {
  */
 function observeMetrics({ watcher, meter = globalMeter() } = {}) {
   if (typeof meter?.addBatchObservableCallback !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.meter must be a Meter of @opentelemetry/api; it is ${quote(meter)}.`);
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.meter must be a Meter of @opentelemetry/api, not ${quote(meter)}.`);
   }
   const stats = statsReader(watcher);
   const observed = MEASUREMENTS.map(({ name, type, unit, help, read }) => {

@@ -15,9 +15,9 @@ const { ask, checkTimeout, TYPE } = require('../watch/cluster.js');
  */
 async function pm2Stats({ pm2, name, timeout } = {}) {
   if (typeof pm2?.launchBus !== 'function' || typeof pm2.sendDataToProcessId !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.pm2 must be what require('pm2') gives, connected; it is ${quote(pm2)}.`);
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.pm2 must be the connected module pm2 (require('pm2')), not ${quote(pm2)}.`);
   }
-  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.name must be the name of an application of PM2's; it is ${quote(name)}.`);
+  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.name must be the name of a PM2 application, not ${quote(name)}.`);
   const ms = checkTimeout(timeout);
   const listed = await promisify(pm2.list.bind(pm2))();
   const bus = await promisify(pm2.launchBus.bind(pm2))();

@@ -68,6 +68,11 @@ class Adaptive {
   #weight = 1;
   #steps = 0;
 
+  /** Whether the entry of a slot was used since a hand last took its uses, or is that of a key that returned. */
+  hasUses(slot) {
+    return (this.#marks[slot] & USES) > 0;
+  }
+
   /** Makes use of keys' words. */
   get listening() {
     return true;
@@ -101,20 +106,20 @@ class Adaptive {
     if ((mark & (USES | SEEN)) < (SEEN | MOST_USES)) this.#marks[slot] = (mark & USES) < MOST_USES ? (mark + 1) | SEEN : mark | SEEN;
   }
 
-  add(slot, word) {
+  add(slot, word, former = null) {
     if (this.#marks[slot] === ABSENT) {
       this.#ring[this.#used++] = slot;
       this.#divide();
     }
-    this.#marks[slot] = this.#recall(word);
+    this.#marks[slot] = this.#recall(word, former);
   }
 
   remove(slot) {
     this.#marks[slot] = VACANT;
   }
 
-  replace(word, index) {
-    const mark = this.#recall(word);
+  replace(word, index, former = null) {
+    const mark = this.#recall(word, former);
     this.#choose();
     let at = mark === 0 || this.#whole ? NOWHERE : this.#mainVictim();
     if (at === NOWHERE) at = this.#victim();
@@ -134,11 +139,17 @@ class Adaptive {
     return slot;
   }
 
-  /** The slots in use, about the coldest first. */
-  *slots() {
-    for (let marks = 0; marks <= (PROVEN | SEEN | USES); marks++) {
-      for (let at = 0; at < this.#used; at++) if (this.#marks[this.#ring[at]] === marks) yield this.#ring[at];
-    }
+  /** The slots in use, by their marks. */
+  coldestFirst() {
+    const ring = this.#ring.subarray(0, this.#used);
+    // How many slots have each mark, then where the next of each goes.
+    const places = new Uint32Array(VACANT + 1);
+    for (const slot of ring) places[this.#marks[slot]]++;
+    let sum = 0;
+    for (let mark = 0; mark <= VACANT; mark++) [places[mark], sum] = [sum, sum + places[mark]];
+    const sorted = new Uint32Array(this.#used);
+    for (const slot of ring) sorted[places[this.#marks[slot]]++] = slot;
+    return sorted.subarray(0, places[VACANT - 1]);
   }
 
   /** Where the entry is that goes next, given that there is one. */
@@ -280,9 +291,10 @@ class Adaptive {
   }
 
   /** The mark of a new entry: 0, or of a key that returned, as if it had been used once. */
-  #recall(word) {
+  #recall(word, former) {
     if (word === 0) return 0;
-    const ghost = this.#ghosts.take(word, this.#used);
+    let ghost = this.#ghosts.take(word, this.#used);
+    if (former !== null) for (let at = 0; ghost === Ghosts.NONE && at < former.length; at++) ghost = this.#ghosts.take(former[at], this.#used);
     if (ghost !== Ghosts.NONE) this.#adapt(ghost === Ghosts.PROVEN);
     if (!this.#whole) {
       const returned = ghost !== Ghosts.NONE && this.#ghosts.age <= this.#evidence.window(this.#used - this.#probation);

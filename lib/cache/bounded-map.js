@@ -1,16 +1,17 @@
 'use strict';
 
 const { inspect } = require('node:util');
-const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { PlimsollRangeError, quote } = require('../errors.js');
 const { Adaptive } = require('./adaptive.js');
 const { Lru } = require('./lru.js');
 const { KeyTable, isInt32, MISS } = require('./key-table.js');
 const { MapIndex } = require('./map-index.js');
-const { iteratorClass, END } = require('./iterator.js');
-const { checkOptions, checkMax, checkTtl, LARGEST_MAX } = require('./options.js');
+const { SlotIterator, KEYS, VALUES, ENTRIES } = require('./iterator.js');
+const { boundedMapOptions, checkMax, ttlOfSet, LARGEST_MAX } = require('./options.js');
 const { cells, widen, normal } = require('./columns.js');
-const { ExpiryColumn } = require('./expiry-column.js');
-const { Order, Cursor, NONE } = require('./order.js');
+const { Expiry } = require('./expiry.js');
+const { FormerWords } = require('./former-words.js');
+const { InsertionOrder, NONE } = require('./insertion-order.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
 const sweeper = require('./sweeper.js');
@@ -19,13 +20,15 @@ const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS }
 const FIRST_SLOTS = 16;
 /** So many slots or fewer have a table made at no cost that matters. */
 const SMALL = 256;
-/** A search for expired entries costs about 1 ns a slot: at most one in this many slots a millisecond. */
-const SLOTS_SEARCHED_PER_MS = 1000;
-/** A set removes so many expired entries at once: enough that the next ones find room, few enough that it does not take long. */
+/**
+ * A set removes so many expired entries at most, and looks at so many slots for them: enough that the next sets find room, few
+ * enough that it does not take long.
+ */
 const REMOVED_BY_SET = 128;
+const SEARCHED_BY_SET = 8192;
 
-/** How iterators, the sweeper, and tests of the structure look inside. */
-let advance, structureOf, sweepOne;
+/** How the sweeper and tests of the structure look inside. */
+let structureOf, sweepOne;
 
 /**
  * A Map with a bound.
@@ -37,10 +40,11 @@ let advance, structureOf, sweepOne;
 class BoundedMap {
   #keys = cells(0);
   /** The slots in insertion order. */
-  #order = new Order();
+  #order = new InsertionOrder();
+  #former = new FormerWords();
   /** Tables of our own while all keys are int32, or all strings, found out by itself; a Map otherwise. One of them is the index. */
   /** @type {KeyTable | null} */
-  #ints = new KeyTable('int32', this.#keys, this.#order);
+  #ints = new KeyTable('int32', this.#keys, this.#order, this.#former);
   /** @type {KeyTable | null} */
   #strings = null;
   /** @type {MapIndex | null} */
@@ -53,16 +57,8 @@ class BoundedMap {
   /** @type {Adaptive | Lru} */
   #policy;
   #record;
-  /** When the entry of each slot ends, and whose memory that is; null while none does. @type {Float64Array | null} */
+  /** Null while no entry ends. @type {Expiry | null} */
   #expiry = null;
-  /** @type {ExpiryColumn | null} */
-  #endings = null;
-  /** Nothing ends before; and the same of what was set since the native thread was asked to search. */
-  #nextExpiry = Infinity;
-  #nextSince = Infinity;
-  #lastSearch = -Infinity;
-  /** Where the next search begins: the last one may have stopped early. */
-  #searchFrom = 0;
   /** What sizeOf said of the entry of each slot; null without sizeOf. @type {Float64Array | null} */
   #sizes = null;
   #size = 0;
@@ -81,7 +77,7 @@ class BoundedMap {
   constructor() {
     const alone = arguments.length === 1 && !isIterable(arguments[0]);
     const iterable = alone ? undefined : arguments[0];
-    const options = checkOptions(alone ? arguments[0] : arguments[1]);
+    const options = boundedMapOptions(alone ? arguments[0] : arguments[1]);
     // As the built-in classes do for a new target without a prototype of its own.
     if (!isObject(new.target.prototype)) Object.setPrototypeOf(this, BoundedMap.prototype);
     this.#record = registry.open(this, 'BoundedMap', options.name, BoundedMap);
@@ -91,10 +87,10 @@ class BoundedMap {
     this.#sizeOf = options.sizeOf;
     this.#ttl = options.ttl;
     this.#onEvict = options.onEvict;
-    this.#now = options.clock === undefined ? (options.ttl < clock.COARSE_TTL ? clock.now : clock.coarseNow) : clock.checked(options.clock);
+    this.#now = options.clock === undefined ? (options.ttl < clock.COARSE_TTL ? clock.now : clock.coarseNow) : clock.checked(options.clock, this.#order, () => this.#size);
     this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive();
     if (options.sizeOf !== undefined) this.#sizes = new Float64Array(0);
-    if (options.ttl !== Infinity) this.#keepExpiry();
+    if (options.ttl !== Infinity) this.#startExpiry();
     if (iterable !== undefined && iterable !== null) addAll(this, iterable);
   }
 
@@ -161,18 +157,16 @@ class BoundedMap {
     this.#keys = cells(0);
     this.#values = cells(0);
     this.#order.clear();
-    this.#use(new KeyTable('int32', this.#keys, this.#order));
+    this.#order.keys = this.#keys;
+    this.#order.values = this.#values;
+    this.#use(new KeyTable('int32', this.#keys, this.#order, this.#former));
     this.#policy.clear();
     if (this.#sizes !== null) this.#sizes = new Float64Array(0);
-    if (this.#endings !== null) {
-      this.#endings = new ExpiryColumn();
-      this.#growExpiry(0);
-    }
     this.#free = [];
     this.#used = this.#slots = 0;
+    if (this.#expiry !== null) this.#keepExpiry();
     this.#record[SIZE] = this.#size = 0;
     this.#record[BYTES] = 0;
-    this.#nextExpiry = this.#nextSince = Infinity;
     this.#tell(gone);
   }
 
@@ -197,22 +191,25 @@ class BoundedMap {
 
   forEach(callback, thisArg = undefined) {
     checkCallable(callback);
-    const cursor = new Cursor(this.#order);
-    for (let slot = cursor.next(); slot !== NONE; slot = cursor.next()) {
-      if (this.#expiry === null || !this.#isOver(slot)) callback.call(thisArg, this.#values[slot], this.#keys[slot], this);
+    const order = this.#order;
+    let era = order.begin();
+    for (let place = order.seek(era, 0); place < order.end; place = order.seek(era, place + 1)) {
+      ({ era } = order);
+      const slot = order.cells[place];
+      callback.call(thisArg, this.#values[slot], this.#keys[slot], this);
     }
   }
 
   entries() {
-    return new SlotIterator(this, new Cursor(this.#order), 'entries');
+    return new SlotIterator(this.#order, this.#order.begin(), ENTRIES);
   }
 
   keys() {
-    return new SlotIterator(this, new Cursor(this.#order), 'keys');
+    return new SlotIterator(this.#order, this.#order.begin(), KEYS);
   }
 
   values() {
-    return new SlotIterator(this, new Cursor(this.#order), 'values');
+    return new SlotIterator(this.#order, this.#order.begin(), VALUES);
   }
 
   stats() {
@@ -224,9 +221,8 @@ class BoundedMap {
     const now = this.#expiry === null ? 0 : this.#now();
     this.#max = this.#record[CAPACITY] = max;
     const gone = [];
-    if (this.#size > max) this.#purge(gone, now);
-    while (this.#size > max) this.#evict(gone);
-    if (this.#slots > max) this.#renumber();
+    if (this.#expiry !== null && this.#size > max) this.#purge(gone, now);
+    if (this.#slots > max) this.#shrink(max, gone);
     this.#tell(gone);
   }
 
@@ -270,15 +266,18 @@ class BoundedMap {
   }
 
   #changeIndex(key) {
-    if (this.#size > 0) this.#moveTo(new MapIndex(this.#keys));
-    else if ((typeof key === 'string' || isInt32(key)) && this.#affordsTable()) this.#use(new KeyTable(typeof key === 'string' ? 'string' : 'int32', this.#keys, this.#order));
+    if (this.#size > 0) {
+      this.#strings?.retire();
+      this.#moveTo(new MapIndex(this.#keys));
+    }
+    else if ((typeof key === 'string' || isInt32(key)) && this.#affordsTable()) this.#use(new KeyTable(typeof key === 'string' ? 'string' : 'int32', this.#keys, this.#order, this.#former));
     else if (this.#map === null) this.#use(new MapIndex(this.#keys));
   }
 
   /** A table has cells for all slots: a large one is made again only after as many additions as pay for it. */
   #affordsTable() {
-    const added = this.#order.last - this.#indexedAt;
-    return this.#slots <= SMALL || added < 0 || added >= this.#slots >> 2;
+    const added = (this.#order.added - this.#indexedAt) >>> 0;
+    return this.#slots <= SMALL || added >= this.#slots >> 2;
   }
 
   /** Has the table read more of its strings; a Map takes over if that is no use. */
@@ -288,13 +287,13 @@ class BoundedMap {
 
   /** Has all entries in an index that is empty. */
   #moveTo(index) {
-    for (let slot = this.#order.first; slot !== NONE; slot = this.#order.after(slot)) index.add(slot, index.word(this.#keys[slot]));
+    for (const slot of this.#order.slots()) index.add(slot, index.word(this.#keys[slot]));
     this.#use(index);
   }
 
   #use(index) {
     this.#index = index;
-    this.#indexedAt = this.#order.last;
+    this.#indexedAt = this.#order.added;
     this.#map = index instanceof MapIndex ? index : null;
     this.#strings = index.kind === 'string' ? index : null;
     this.#ints = index.kind === 'int32' ? index : null;
@@ -303,7 +302,7 @@ class BoundedMap {
   /** The slot of an entry that has not ended by `now`, counted and used; MISS, counted, for none. */
   #hit(key, now) {
     const slot = this.#find(key);
-    if (slot === MISS || this.#hasEnded(slot, now)) {
+    if (slot === MISS || (this.#expiry !== null && this.#expiry.hasEnded(slot, now))) {
       this.#miss(MISS);
       return MISS;
     }
@@ -322,11 +321,9 @@ class BoundedMap {
 
   /** Whether an entry has ended by the clock, where any has an end: its own end is not read before anything has ended. */
   #isOver(slot) {
-    return this.#hasEnded(slot, this.#now());
-  }
-
-  #hasEnded(slot, now) {
-    return now >= this.#nextExpiry && this.#expiry[slot] <= now;
+    const expiry = /** @type {Expiry} */ (this.#expiry);
+    const now = this.#now();
+    return now >= expiry.next && expiry.ends[slot] <= now;
   }
 
   #dropEnded(slot) {
@@ -343,16 +340,16 @@ class BoundedMap {
     const bytes = this.#sizes === null ? 0 : this.#measure(value, key);
     if (this.#expiry === null) {
       if (ttl === Infinity) now = 0;
-      else this.#keepExpiry();
+      else this.#startExpiry();
     }
     now ??= this.#now();
     const end = now + ttl;
     const slot = this.#find(key);
     if (slot === MISS) this.#insert(key, value, bytes, end, now);
-    else if (this.#hasEnded(slot, now)) this.#putOverEnded(slot, key, value, bytes, end, now);
+    else if (this.#expiry !== null && this.#expiry.hasEnded(slot, now)) this.#putOverEnded(slot, key, value, bytes, end, now);
     else if (this.#sizes !== null) this.#updateSized(slot, value, bytes, end, now);
     else {
-      if (this.#expiry !== null) this.#endAt(slot, end);
+      if (this.#expiry !== null) this.#expiry.endAt(slot, end);
       this.#replaceValue(slot, value);
     }
   }
@@ -391,7 +388,7 @@ class BoundedMap {
       this.#policy.touch(slot);
       this.#values[slot] = value;
       this.#weigh(slot, bytes);
-      if (this.#expiry !== null) this.#endAt(slot, end);
+      if (this.#expiry !== null) this.#expiry.endAt(slot, end);
     }
     this.#tell(gone);
   }
@@ -401,7 +398,7 @@ class BoundedMap {
     else if (this.#size >= this.#max) this.#displace(key, value, end);
     else {
       const word = this.#prepare(key);
-      this.#fill(this.#unused(word), key, word, value, end);
+      this.#fill(this.#unused(word, key), key, word, value, end);
       this.#record[SIZE] = ++this.#size;
     }
   }
@@ -409,7 +406,7 @@ class BoundedMap {
   /** The new entry takes over the slot of the one that must go. */
   #displace(key, value, end) {
     const word = this.#prepare(key);
-    const slot = this.#policy.replace(word, this.#index);
+    const slot = this.#policy.replace(word, this.#index, this.#formerWords(key));
     const oldKey = this.#keys[slot];
     const old = this.#values[slot];
     this.#index.remove(slot);
@@ -424,11 +421,11 @@ class BoundedMap {
     if (bytes > this.#maxBytes) {
       this.#refuse(gone, key, value);
     } else {
-      this.#makeRoom(bytes, gone, now);
-      if (this.#size >= this.#max && this.#shouldPurge(now)) this.#purge(gone, now, REMOVED_BY_SET);
+      const slots = this.#makeRoom(bytes, gone, now);
+      if (this.#size >= this.#max && slots > 0 && this.#shouldPurge(now)) this.#purgeSome(gone, now, slots);
       if (this.#size >= this.#max) this.#evict(gone);
       const word = this.#prepare(key);
-      const slot = this.#unused(word);
+      const slot = this.#unused(word, key);
       this.#fill(slot, key, word, value, end);
       this.#record[SIZE] = ++this.#size;
       if (this.#sizes !== null) this.#weigh(slot, bytes);
@@ -436,9 +433,12 @@ class BoundedMap {
     this.#tell(gone);
   }
 
+  /** Has room for so many bytes. How many slots more a set may look at. */
   #makeRoom(bytes, gone, now) {
-    while (this.#record[BYTES] + bytes > this.#maxBytes && this.#shouldPurge(now)) this.#purge(gone, now, REMOVED_BY_SET);
+    let slots = SEARCHED_BY_SET;
+    while (this.#record[BYTES] + bytes > this.#maxBytes && slots > 0 && this.#shouldPurge(now)) slots = this.#purgeSome(gone, now, slots);
     while (this.#record[BYTES] + bytes > this.#maxBytes) this.#evict(gone);
+    return slots;
   }
 
   /** Puts an entry into a slot that the policy has already taken in. */
@@ -447,13 +447,18 @@ class BoundedMap {
     this.#values[slot] = value;
     this.#order.add(slot);
     if (!this.#index.add(slot, word)) this.#moveTo(new MapIndex(this.#keys));
-    if (this.#expiry !== null) this.#endAt(slot, end);
+    if (this.#expiry !== null) this.#expiry.endAt(slot, end);
   }
 
-  #unused(word) {
+  /** The words by which the policy may remember a key that was evicted before its strings were hashed as now. */
+  #formerWords(key) {
+    return this.#former.of(key, this.#order.added, this.#slots);
+  }
+
+  #unused(word, key) {
     const slot = this.#free.length > 0 ? this.#free.pop() : this.#used++;
     if (slot === this.#slots) this.#widen(Math.min(Math.max(FIRST_SLOTS, slot * 2), this.#max));
-    this.#policy.add(slot, word);
+    this.#policy.add(slot, word, this.#formerWords(key));
     return slot;
   }
 
@@ -474,7 +479,7 @@ class BoundedMap {
     this.#order.remove(slot);
     this.#keys[slot] = this.#values[slot] = undefined;
     if (this.#sizes !== null) this.#weigh(slot, 0);
-    if (this.#expiry !== null) this.#expiry[slot] = Infinity;
+    if (this.#expiry !== null) this.#expiry.ends[slot] = Infinity;
     this.#free.push(slot);
     this.#record[SIZE] = --this.#size;
   }
@@ -495,42 +500,47 @@ class BoundedMap {
     this.#slots = slots;
     this.#keys = cells(slots, this.#keys);
     this.#values = cells(slots, this.#values);
+    this.#order.keys = this.#keys;
+    this.#order.values = this.#values;
     this.#policy.grow(slots);
     if (this.#sizes !== null) this.#sizes = widen(this.#sizes, slots);
-    if (this.#endings !== null) this.#growExpiry(slots);
+    if (this.#expiry !== null) this.#expiry.grow(slots);
   }
 
-  /** After `max` shrank: the entries move to the first slots, the policy's coldest first. */
-  #renumber() {
-    const { keys, values, sizes, expiry } = { keys: this.#keys, values: this.#values, sizes: this.#sizes, expiry: this.#expiry };
-    const slots = [...this.#policy.slots()];
-    const places = new Uint32Array(this.#slots);
+  /** Evicts the policy's coldest entries beyond `max`, at once; the others move to the first slots, the coldest first. */
+  #shrink(max, gone) {
+    const slots = this.#policy.coldestFirst();
+    const evicted = Math.max(0, slots.length - max);
+    const kept = slots.subarray(evicted);
+    if (this.#onEvict !== undefined) for (const slot of slots.subarray(0, evicted)) this.#note(gone, slot, 'evict');
+    this.#record[EVICTIONS] += evicted;
+    const [keys, values, sizes, ends] = [this.#keys, this.#values, this.#sizes, this.#expiry === null ? null : this.#expiry.ends];
+    const places = new Int32Array(this.#slots).fill(NONE);
     this.#keys = cells(0);
     this.#values = cells(0);
     this.#free = [];
-    this.#used = slots.length;
+    this.#used = this.#record[SIZE] = this.#size = kept.length;
     this.#policy = new this.#policy.constructor();
     if (sizes !== null) this.#sizes = new Float64Array(0);
-    if (expiry !== null) this.#endings = new ExpiryColumn();
-    this.#widenColumns(Math.max(FIRST_SLOTS, slots.length));
-    slots.forEach((from, to) => {
+    if (this.#expiry !== null) this.#expiry.renew(0);
+    this.#widenColumns(Math.max(FIRST_SLOTS, kept.length));
+    this.#record[BYTES] = 0;
+    kept.forEach((from, to) => {
       this.#keys[to] = keys[from];
       this.#values[to] = values[from];
-      if (sizes !== null) this.#sizes[to] = sizes[from];
-      if (expiry !== null) this.#expiry[to] = expiry[from];
+      if (sizes !== null) this.#weigh(to, sizes[from]);
+      if (ends !== null) this.#expiry.ends[to] = ends[from];
       this.#policy.add(to, 0);
       places[from] = to;
     });
-    this.#order.renumber(this.#slots, (slot) => places[slot]);
-    if (this.#map !== null) this.#map.renumber(this.#keys);
-    else this.#moveTo(new KeyTable(this.#index.kind, this.#keys, this.#order));
+    this.#order.renumber(this.#slots, places);
+    if (this.#map !== null) this.#map.renumber(this.#keys, kept.length);
+    else this.#moveTo(new KeyTable(this.#index.kind, this.#keys, this.#order, this.#former));
   }
 
   #ttlOf(options) {
-    if (!isObject(options)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `set(key, value, options) takes options like { ttl: 1000 }, not ${quote(options)}.`);
-    const { ttl } = options;
+    const ttl = ttlOfSet('set(key, value, options)', options);
     if (ttl === undefined) return this.#ttl;
-    checkTtl(ttl);
     if (ttl < clock.COARSE_TTL && this.#now === clock.coarseNow) this.#now = clock.now;
     return ttl;
   }
@@ -546,25 +556,15 @@ class BoundedMap {
     this.#sizes[slot] = bytes;
   }
 
-  #keepExpiry() {
-    this.#endings = new ExpiryColumn();
-    this.#growExpiry(this.#slots);
+  #startExpiry() {
+    this.#keepExpiry();
     sweeper.add(this, sweepOne);
   }
 
-  #growExpiry(slots) {
-    this.#endings.grow(slots);
-    this.#expiry = this.#endings.ends;
-  }
-
-  #endAt(slot, end) {
-    this.#expiry[slot] = end;
-    if (end < this.#nextSince) this.#endsFirst(end);
-  }
-
-  #endsFirst(end) {
-    this.#nextSince = end;
-    if (end < this.#nextExpiry) this.#nextExpiry = end;
+  #keepExpiry() {
+    const expiry = (this.#expiry = new Expiry());
+    expiry.grow(this.#slots);
+    this.#order.expire({ now: () => this.#now(), hasEnded: (slot, now) => expiry.hasEnded(slot, now) });
   }
 
   #expire(slot, gone) {
@@ -573,74 +573,32 @@ class BoundedMap {
     this.#record[EXPIRATIONS]++;
   }
 
-  /** Whether entries have expired, and the last search is so long ago that another does not cost more than it brings. */
   #shouldPurge(now) {
-    if (now < this.#nextExpiry) return false;
-    const since = now - this.#lastSearch;
-    return since <= 0 || since * SLOTS_SEARCHED_PER_MS >= this.#used;
+    return this.#expiry !== null && this.#expiry.pays(now, this.#used);
   }
 
-  /** Removes what has ended, `most` entries at most. Whether the search has been through all slots. */
-  #purge(gone, now, most = Infinity) {
-    const expiry = this.#expiry;
-    if (expiry === null) return true;
-    const used = this.#used;
-    let next = Infinity;
-    let removed = 0;
-    let slot = this.#searchFrom < used ? this.#searchFrom : 0;
-    for (let left = used; left > 0; left--) {
-      const end = expiry[slot];
-      if (end <= now && end !== Infinity) {
-        if (removed === most) {
-          this.#searchFrom = slot;
-          return false;
-        }
-        this.#expire(slot, gone);
-        removed++;
-      } else if (end < next) next = end;
-      if (++slot === used) slot = 0;
-    }
-    this.#lastSearch = now;
-    this.#nextExpiry = this.#nextSince = next;
-    return true;
+  /** Removes some entries that have ended. How many slots more may be looked at, of `slots`. */
+  #purgeSome(gone, now, slots) {
+    const work = { slots };
+    for (const slot of /** @type {Expiry} */ (this.#expiry).find(now, this.#used, REMOVED_BY_SET, work)) this.#expire(slot, gone);
+    return work.slots;
   }
 
-  /**
-   * Removes what has expired, or has the native thread search for it. `work` is what this turn of the event loop has left for it.
-   * Whether there is more to do soon.
-   * @param {import('./sweeper.js').Work} work
-   */
+  /** Removes all that has ended. */
+  #purge(gone, now) {
+    const expiry = /** @type {Expiry} */ (this.#expiry);
+    expiry.begin(this.#used);
+    for (const slot of expiry.find(now, this.#used, Infinity, { slots: Infinity })) this.#expire(slot, gone);
+  }
+
+  /** Whether there is more to remove soon. @param {import('./sweeper.js').Work} work */
   #sweep(work) {
-    const endings = this.#endings;
+    const expiry = /** @type {Expiry} */ (this.#expiry);
     const now = this.#now();
-    if (endings.answered) return this.#removeFound(endings, now, work);
-    if (endings.patient) return true;
-    if (now < this.#nextExpiry) return false;
-    if (!endings.asked && endings.ask(now)) {
-      this.#nextSince = Infinity;
-      return true;
-    }
     const gone = [];
-    const before = this.#size;
-    const finished = this.#purge(gone, now, work.removals);
-    work.spend(this.#used, before - this.#size);
+    for (const slot of expiry.sweep(now, this.#used, work)) this.#expire(slot, gone);
     this.#tell(gone);
-    return !finished;
-  }
-
-  #removeFound(endings, now, work) {
-    const gone = [];
-    const found = endings.take(work.removals);
-    for (const slot of found) {
-      const end = this.#expiry[slot];
-      if (end <= now && end !== Infinity) this.#expire(slot, gone);
-      else if (end < this.#nextSince) this.#nextSince = end;
-    }
-    const more = endings.asked;
-    if (!more) this.#nextExpiry = this.#nextSince = Math.min(endings.next, this.#nextSince);
-    work.spend(0, found.length);
-    this.#tell(gone);
-    return more;
+    return expiry.hasMore(now);
   }
 
   #note(gone, slot, reason) {
@@ -663,15 +621,6 @@ class BoundedMap {
   }
 
   static {
-    advance = (map, cursor, kind) => {
-      const now = map.#expiry === null ? 0 : map.#now();
-      for (let slot = cursor.next(); slot !== NONE; slot = cursor.next()) {
-        if (map.#hasEnded(slot, now)) continue;
-        if (kind === 'keys') return map.#keys[slot];
-        return kind === 'values' ? map.#values[slot] : [map.#keys[slot], map.#values[slot]];
-      }
-      return END;
-    };
     sweepOne = (map, work) => map.#sweep(work);
     structureOf = (map) => ({
       index: map.#index,
@@ -682,8 +631,6 @@ class BoundedMap {
       policy: map.#policy,
       record: map.#record,
       expiry: map.#expiry,
-      endings: map.#endings,
-      nextExpiry: map.#nextExpiry,
       sizes: map.#sizes,
       free: map.#free,
       used: map.#used,
@@ -696,8 +643,6 @@ class BoundedMap {
     Object.defineProperty(this, 'length', { value: 0, configurable: true });
   }
 }
-
-const SlotIterator = iteratorClass(advance);
 
 function isObject(value) {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';

@@ -19,7 +19,7 @@ const LOST = 2000;
 /** So many readings while it rests have it written again: a reading now and then is not worth a thread that ticks. */
 const WAKING = 64;
 
-/** The native thread's clock word, and the mark that it is read, while somebody needs it. @type {Float64Array | null} */
+/** The native thread's clock word and the mark that it is read; null while it is not in use. @type {Float64Array | null} */
 let word = null;
 let offset = 0;
 let missed = 0;
@@ -41,16 +41,28 @@ function coarseNow() {
   return time > 0 ? time : rested();
 }
 
-/** The word is NaN: nobody has read it for a while. */
+/** The word is NaN because it was not read for a while. */
 function rested() {
   if (++missed % WAKING === 0) native.cacheClockWake();
   return now();
 }
 
-/** A user's clock, which must return finite milliseconds: an end that is compared with anything else would never come, or always. */
-function checked(clock) {
+/**
+ * A user's clock. It must return finite milliseconds: an end that is compared with anything else would never come, or always.
+ * It must not change the map either, which may have looked up a slot before it asks for the time.
+ *
+ * @param {() => unknown} clock
+ * @param {{ readonly added: number }} order  counts the entries that were ever added
+ * @param {() => number} sizeOf  the entries of the map
+ */
+function checked(clock, order, sizeOf) {
   return () => {
+    const { added } = order;
+    const size = sizeOf();
     const time = clock();
+    if (added !== order.added || size !== sizeOf()) {
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'clock has changed the map that asked it for the time; it must only return the time.');
+    }
     if (Number.isFinite(time)) return time;
     throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must return a finite number of milliseconds, not ${quote(time)}; the map is unchanged.`);
   };

@@ -8,7 +8,7 @@ function packed() {
   return array;
 }
 
-/** An array of `length` cells for any values, of the same kind, with no room that nobody asked for; the first are `from`'s. */
+/** Returns an array of exactly `length` elements that starts with the elements of `from`. */
 function cells(length, from = []) {
   const array = packed();
   array.length = length;

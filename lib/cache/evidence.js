@@ -1,14 +1,16 @@
 'use strict';
 
 /** Misses of keys that LRU would hold, beyond the uses that contradict them, before the policy follows recency. */
-const MOST_RETURNS = 16;
+const MOST_RETURNS = 11;
 /** The same for a small cache, as a share of its entries. */
 const RETURNS_SHARE = 0.05;
 /** Such misses beyond all other misses, as a share of the entries: a working set that LRU would hold is being requested. */
 const WORKING_SET_SHARE = 0.15;
 /** Main entries are idle as a whole when fewer than this share was used in the last round. */
 const LIVE = 0.3;
-/** With fewer than this share used, after about three rounds, main entries give way without evidence. */
+/** The share that is taken for the truth before main entries are inspected: a little above LIVE, so that a third of a round decides. */
+const UNKNOWN = 0.4;
+/** With fewer than this share used, after about two rounds, main entries give way without evidence. */
 const IDLE = 0.05;
 /** Main entries over which the present rate of use is averaged. */
 const SAMPLE = 64;
@@ -28,13 +30,13 @@ class Evidence {
   #workingSet = 0;
   /** The share of main entries in use: of the last SAMPLE, and of about one round. */
   #rate = 0;
-  #live = 1;
+  #live = UNKNOWN;
   #credit = 0;
 
   /** Starts over: what was inspected before says nothing about the present content. */
   reset() {
     this.#returns = this.#workingSet = 0;
-    this.#live = 1;
+    this.#live = UNKNOWN;
   }
 
   /** How many main entries to inspect for an eviction, so that a round lasts as long as LRU would keep an entry. */

@@ -3,7 +3,6 @@
 const { randomFillSync } = require('node:crypto');
 const { hashString } = require('./hash.js');
 const { widen } = require('./columns.js');
-const { NONE } = require('./order.js');
 
 const { imul } = Math;
 /** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
@@ -43,6 +42,7 @@ class KeyTable {
   #size = 0;
   /** The slots of the entries, those of the table: what they are placed by when its cells change. */
   #order;
+  #former;
   /** The key of each slot, the map's own column, and of strings their words. */
   #keys;
   /** @type {Int32Array | null} */
@@ -55,11 +55,13 @@ class KeyTable {
    * An empty table.
    * @param {'int32' | 'string'} kind of the keys
    * @param {unknown[]} keys the key of each slot
-   * @param {import('./order.js').Order} order of the slots
+   * @param {import('./insertion-order.js').InsertionOrder} order of the slots
+   * @param {import('./former-words.js').FormerWords} former has the words that change
    */
-  constructor(kind, keys, order) {
+  constructor(kind, keys, order, former) {
     this.kind = kind;
     this.#order = order;
+    this.#former = former;
     this.#words = kind === 'string' ? new Int32Array(0) : null;
     this.#resize(keys);
   }
@@ -130,7 +132,7 @@ class KeyTable {
   /** `keys` is the column now. */
   grow(keys) {
     this.#resize(keys);
-    for (let slot = this.#order.first; slot !== NONE; slot = this.#order.after(slot)) this.#place(slot, this.wordAt(slot));
+    for (const slot of this.#order.slots()) this.#place(slot, this.wordAt(slot));
   }
 
   #resize(keys) {
@@ -194,16 +196,22 @@ class KeyTable {
     return namesakes;
   }
 
+  /** Another index takes over: the words of its strings are former ones. */
+  retire() {
+    if (this.#words !== null) this.#former.note(this.#reads, this.#order.added);
+  }
+
   /** Hashes more of each string, until few enough share a word; false if they never do: the table is unfit for them. */
   readMore() {
     this.#confusion = 0;
+    this.retire();
     let most = MOST_NAMESAKES;
     while (most >= MOST_NAMESAKES) {
       if (this.#reads === MOST_READS) return false;
       this.#reads = Math.min(this.#reads + Math.max(1, this.#reads >> 2), MOST_READS);
       this.#cells.fill(0);
       most = 0;
-      for (let slot = this.#order.first; slot !== NONE; slot = this.#order.after(slot)) {
+      for (const slot of this.#order.slots()) {
         const word = (this.#words[slot] = this.word(this.#keys[slot]));
         most = Math.max(most, this.#place(slot, word));
         if (most >= MOST_NAMESAKES) break;

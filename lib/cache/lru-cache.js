@@ -7,7 +7,7 @@ const { checkOptions } = require('./lru-cache/options.js');
 const { Pending } = require('./lru-cache/pending.js');
 const { Removals } = require('./lru-cache/removals.js');
 const { Store } = require('./lru-cache/store.js');
-const { NONE: NO_SLOT } = require('./order.js');
+const { NONE: NO_SLOT } = require('./lru-cache/order.js');
 const registry = require('./registry.js');
 
 const { CAPACITY, BYTES, MAX_BYTES, HITS, MISSES } = registry;
@@ -399,7 +399,7 @@ class LRUCache {
   /** The time where a put needs it. It is read before anything changes, as the user's clock may throw. */
   #timeOfPut({ status, ttl = this.ttl, start }) {
     for (const time of [ttl, start]) {
-      if (time && typeof time !== 'number') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl and start must be numbers of milliseconds, not ${quote(time)}.`);
+      if (time !== undefined && (typeof time !== 'number' || Number.isNaN(time))) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl and start must be numbers of milliseconds, not ${quote(time)}.`);
     }
     return ttl || (status && this.#store.ages !== null) ? readClock(this.perf) : 0;
   }

@@ -82,9 +82,12 @@ class Lru {
     return slotOf(this.#links[linksOf(slot) + NEXT]);
   }
 
-  /** The slots from the least recently used on. */
-  *slots() {
-    for (let slot = this.first; slot !== NONE; slot = this.after(slot)) yield slot;
+  /** The slots in use. */
+  coldestFirst() {
+    const slots = new Uint32Array(this.#links.length / 2);
+    let count = 0;
+    for (let slot = this.first; slot !== NONE; slot = this.after(slot)) slots[count++] = slot;
+    return slots.subarray(0, count);
   }
 }
 

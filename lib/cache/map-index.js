@@ -38,10 +38,11 @@ class MapIndex {
     this.#keys = keys;
   }
 
-  /** The entries have moved to the first slots, whose keys these are. */
-  renumber(keys) {
+  /** The entries that are left have moved to the first `used` slots, whose keys these are. */
+  renumber(keys, used) {
     this.#keys = keys;
-    for (let slot = 0; slot < this.#map.size; slot++) this.#map.set(keys[slot], slot);
+    this.#map = new Map();
+    for (let slot = 0; slot < used; slot++) this.#map.set(keys[slot], slot);
   }
 
   add(slot) {

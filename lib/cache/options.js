@@ -1,73 +1,91 @@
 'use strict';
-// What a cache may be asked for, checked before anything is built.
+// The options of the caches, checked before anything is built.
 
-const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { check, checkOptions, unknownOption } = require('../check-options.js');
+const { PlimsollTypeError, quote } = require('../errors.js');
 
 /**
- * Entries at most. V8's Map ends at 2^24 entries, removed ones that it has not yet swept included: a
- * cache that replaces entries has half of that for its own.
+ * The most entries. V8's Map ends at 2^24 entries, including removed ones that it has not yet swept, so a cache that
+ * replaces entries has half of that.
  */
 const LARGEST_MAX = 2 ** 23;
+/** The longest delay of a timer. */
+const LONGEST_MS = 2 ** 31 - 1;
 
-const KNOWN = new Set(['max', 'maxBytes', 'sizeOf', 'ttl', 'policy', 'onEvict', 'name', 'clock']);
+const MAX = { name: 'max', type: 'count', min: 1, max: LARGEST_MAX, expected: `an integer from 1 to ${LARGEST_MAX} (2^23 entries)` };
+const MAX_BYTES = { name: 'maxBytes', type: 'count', min: 1, expected: 'a positive integer of bytes' };
+const TTL = { name: 'ttl', type: 'milliseconds', above: 0, expected: 'milliseconds above 0 (Infinity for no end)' };
+const TIMEOUT = { name: 'timeout', type: 'milliseconds', above: 0, expected: `milliseconds above 0 and at most ${LONGEST_MS} (Infinity for no end)` };
+const POLICY = { type: 'choice', values: ['adaptive', 'lru'] };
+const FUNCTION = { type: 'function' };
+const NAME = { type: 'text' };
 
-function badOption(message) {
-  return new PlimsollTypeError('ERR_PLIMSOLL_OPTION', message);
+const BOUNDED_MAP = { max: MAX, maxBytes: MAX_BYTES, sizeOf: FUNCTION, ttl: TTL, policy: { ...POLICY, default: 'adaptive' }, onEvict: FUNCTION, name: NAME, clock: FUNCTION };
+/** The most elements that an array of V8 has in one piece. */
+const RING_BUFFER = { capacity: { type: 'count', min: 1, max: 2 ** 25 }, maxBytes: { ...MAX_BYTES, default: Infinity }, sizeOf: FUNCTION, name: NAME };
+const SHARED_CACHE = { maxBytes: MAX_BYTES, ttl: TTL, policy: POLICY, clock: FUNCTION };
+const WEAK_VALUE_MAP = { name: NAME };
+
+/** A valid `max`. @param {unknown} max @returns {number} */
+const checkMax = (max) => check(MAX, 'js', max);
+/** A valid `ttl`; the comparison keeps each `set` with a ttl fast. @param {unknown} ttl @returns {number} */
+const checkTtl = (ttl) => (typeof ttl === 'number' && ttl > 0 ? ttl : check(TTL, 'js', ttl));
+
+/**
+ * The `ttl` of the options of a `set`; undefined without one.
+ * @param {string} what  the method, for errors @param {any} options
+ * @returns {number | undefined}
+ */
+function ttlOfSet(what, options) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} takes options like { ttl: 1000 }; it got ${quote(options)}.`);
+  }
+  for (const name in options) if (name !== 'ttl') throw unknownOption(`options.${name}`, ['options.ttl'], what);
+  return options.ttl === undefined ? undefined : checkTtl(options.ttl);
 }
 
-function checkMax(max) {
-  if (!Number.isInteger(max) || max < 1 || max > LARGEST_MAX) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `max must be an integer from 1 to ${LARGEST_MAX} (2^23 entries), not ${quote(max)}.`);
-  }
-  return max;
+/** A valid `timeout`. @param {unknown} [timeout] @returns {number} */
+function checkTimeout(timeout = Infinity) {
+  if (timeout !== Infinity) check({ ...TIMEOUT, max: LONGEST_MS }, 'js', timeout);
+  return /** @type {number} */ (timeout);
 }
 
-function checkMaxBytes(maxBytes) {
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `maxBytes must be a positive integer of bytes, not ${quote(maxBytes)}.`);
+/** The options of a BoundedMap, complete. */
+function boundedMapOptions(given) {
+  if (given === null || typeof given !== 'object') {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', `a BoundedMap needs a bound: new BoundedMap({ max: 1000 }), or maxBytes, or ttl; got ${quote(given)}.`);
   }
-  return maxBytes;
-}
-
-function checkTtl(ttl) {
-  if (typeof ttl !== 'number' || !(ttl > 0)) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `ttl must be milliseconds above 0 (Infinity for no end), not ${quote(ttl)}.`);
-  }
-  return ttl;
-}
-
-function checkFunction(value, name) {
-  if (value !== undefined && typeof value !== 'function') throw badOption(`${name} must be a function, not ${quote(value)}.`);
-  return value;
-}
-
-/** The options of a BoundedMap, checked and complete. */
-function checkOptions(options) {
-  if (options === null || typeof options !== 'object') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', `a BoundedMap needs a bound: new BoundedMap({ max: 1000 }), or maxBytes, or ttl; got ${quote(options)}.`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw badOption(`unknown option ${quote(name)}; a BoundedMap knows ${[...KNOWN].join(', ')}.`);
-  }
-  const { max, maxBytes, sizeOf, ttl, policy = 'adaptive', onEvict, name, clock } = options;
+  const options = checkOptions('BoundedMap', BOUNDED_MAP, given);
+  const { max, maxBytes, sizeOf, ttl } = options;
   if (max === undefined && maxBytes === undefined && ttl === undefined) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'a BoundedMap needs a bound: max (entries), maxBytes with sizeOf, or ttl (ms).');
   }
-  if (policy !== 'adaptive' && policy !== 'lru') throw badOption(`policy must be 'adaptive' or 'lru', not ${quote(policy)}.`);
-  if (name !== undefined && typeof name !== 'string') throw badOption(`name must be a string, not ${quote(name)}.`);
   if ((maxBytes === undefined) !== (sizeOf === undefined)) {
-    throw badOption('maxBytes and sizeOf go together: a bound by bytes needs sizeOf(value, key) to count them.');
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf go together: a bound by bytes needs sizeOf(value, key) to count them.');
   }
-  return {
-    max: max === undefined ? Infinity : checkMax(max),
-    maxBytes: maxBytes === undefined ? Infinity : checkMaxBytes(maxBytes),
-    sizeOf: checkFunction(sizeOf, 'sizeOf'),
-    ttl: ttl === undefined ? Infinity : checkTtl(ttl),
-    policy,
-    onEvict: checkFunction(onEvict, 'onEvict'),
-    name,
-    clock: checkFunction(clock, 'clock'),
-  };
+  return { ...options, max: max ?? Infinity, maxBytes: maxBytes ?? Infinity, ttl: ttl ?? Infinity };
 }
 
-module.exports = { checkOptions, checkMax, checkTtl, LARGEST_MAX };
+/** The options of a RingBuffer, complete. @param {unknown} given  a capacity, or options */
+function ringBufferOptions(given) {
+  const options = checkOptions('RingBuffer', RING_BUFFER, typeof given === 'object' && given !== null ? given : { capacity: given });
+  if (options.capacity === undefined) check({ ...RING_BUFFER.capacity, name: 'capacity' }, 'js', undefined);
+  if ((options.maxBytes === Infinity) !== (options.sizeOf === undefined)) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf(value) go together: give both or neither.');
+  }
+  return options;
+}
+
+/** The options of a SharedCache. */
+function sharedCacheOptions(given) {
+  const options = checkOptions('SharedCache', SHARED_CACHE, given);
+  if (options.maxBytes === undefined && (options.ttl !== undefined || options.policy !== undefined)) {
+    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'a SharedCache needs a bound: maxBytes, beside ttl and policy.');
+  }
+  return options;
+}
+
+/** The options of a WeakValueMap. */
+const weakValueMapOptions = (given) => checkOptions('WeakValueMap', WEAK_VALUE_MAP, given);
+
+module.exports = { boundedMapOptions, ringBufferOptions, sharedCacheOptions, weakValueMapOptions, checkMax, checkTtl, ttlOfSet, checkTimeout, LARGEST_MAX };

@@ -3,12 +3,12 @@
 // reads by itself (src/cache/registry.rs has the same layout); a collected cache's record is closed.
 
 const path = require('node:path');
+const { CACHE_KINDS, CACHE_RECORD } = require('../facts.js');
 const { native } = require('../native.js');
 const made = require('./made.js');
 
 /** Words (doubles) of a record; after LABEL come the label's bytes. */
-const RECORD_WORDS = 48;
-const LABEL = 15;
+const { words: RECORD_WORDS, kind: KIND, label: LABEL } = CACHE_RECORD;
 const LABEL_BYTES = (RECORD_WORDS - LABEL - 1) * 8;
 const FIRST_ARENA = 32;
 const LARGEST_ARENA = 4096;
@@ -25,10 +25,6 @@ const HITS = 6;
 const MISSES = 7;
 const EVICTIONS = 8;
 const EXPIRATIONS = 9;
-const KIND = 14;
-
-/** What a record's KIND counts. */
-const KINDS = ['BoundedMap', 'LRUCache', 'RingBuffer', 'WeakValueMap'];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -61,7 +57,7 @@ function grow() {
 /**
  * Opens the record of a cache: all counters 0, closed when the cache is collected.
  * @param {object} cache
- * @param {string} kind one of KINDS
+ * @param {string} kind one of CACHE_KINDS
  * @param {string | undefined} name where undefined, the place of construction takes its place
  * @param {Function} constructor the outermost frame that is not the user's
  * @returns {Float64Array}
@@ -72,7 +68,7 @@ function open(cache, kind, name, constructor) {
   const record = /** @type {Float64Array} */ (unused.pop());
   record.fill(0);
   record[NAMED] = name === undefined ? 0 : 1;
-  record[KIND] = KINDS.indexOf(kind);
+  record[KIND] = CACHE_KINDS.indexOf(kind);
   record[CAPACITY] = Infinity;
   record[MAX_BYTES] = Infinity;
   const site = siteOf(constructor);
@@ -175,7 +171,7 @@ function caches() {
     for (let at = 0; at < words.length; at += RECORD_WORDS) {
       if (words[at + ID] === 0) continue;
       const record = words.subarray(at, at + RECORD_WORDS);
-      live.push({ id: record[ID], kind: KINDS[record[KIND]], name: readLabel(record), named: record[NAMED] === 1, site: sites.get(record[ID]) ?? null, ...stats(record) });
+      live.push({ id: record[ID], kind: CACHE_KINDS[record[KIND]], name: readLabel(record), named: record[NAMED] === 1, site: sites.get(record[ID]) ?? null, ...stats(record) });
     }
   }
   return live.toSorted((a, b) => a.id - b.id);

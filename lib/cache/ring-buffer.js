@@ -1,31 +1,11 @@
 'use strict';
 
 const { inspect } = require('node:util');
-const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { PlimsollRangeError, quote } = require('../errors.js');
+const { ringBufferOptions } = require('./options.js');
 const registry = require('./registry.js');
 
 const { SIZE, CAPACITY, BYTES, MAX_BYTES, EVICTIONS } = registry;
-const KNOWN = ['capacity', 'maxBytes', 'sizeOf', 'name'];
-
-function checkOptions(given) {
-  const options = typeof given === 'object' && given !== null ? given : { capacity: given };
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.includes(name)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(name)}; a RingBuffer knows ${KNOWN.join(', ')}.`);
-  }
-  const { capacity, maxBytes = Infinity, sizeOf, name } = options;
-  // What an array of V8 can hold in one piece.
-  if (!Number.isInteger(capacity) || capacity < 1 || capacity > 2 ** 25) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `a RingBuffer's capacity must be an integer from 1 to ${2 ** 25}, not ${quote(capacity)}.`);
-  }
-  if (maxBytes !== Infinity && (!Number.isSafeInteger(maxBytes) || maxBytes < 1)) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `maxBytes must be a positive integer of bytes, not ${quote(maxBytes)}.`);
-  }
-  if ((maxBytes === Infinity) !== (sizeOf === undefined) || (sizeOf !== undefined && typeof sizeOf !== 'function')) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf(value) go together: give both or neither.');
-  }
-  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `name must be a string, not ${quote(name)}.`);
-  return { capacity, maxBytes, sizeOf, name };
-}
 
 /** As Array's methods convert an index: NaN is 0. */
 const integer = (value) => Math.trunc(value) || 0;
@@ -54,7 +34,7 @@ class RingBuffer {
   #epoch = 0;
 
   constructor(options) {
-    const { capacity, maxBytes, sizeOf, name } = checkOptions(options);
+    const { capacity, maxBytes, sizeOf, name } = ringBufferOptions(options);
     this.#capacity = capacity;
     this.#maxBytes = maxBytes;
     this.#sizeOf = sizeOf;

@@ -1,17 +1,16 @@
 'use strict';
 
+const { isDataView } = require('node:util/types');
 const v8 = require('node:v8');
 const { requireNative, disabled } = require('../native.js');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { sharedCacheOptions, checkTtl, ttlOfSet, checkTimeout } = require('./options.js');
 const registry = require('./registry.js');
 const { Computations, now } = require('./shared-computations.js');
 
-const KNOWN = new Set(['maxBytes', 'ttl', 'policy', 'clock']);
 const FORMS = new Set(['buffer', 'string', 'json', 'value']);
 /** Values up to here are read in one call, without asking for their length first. */
 const SCRATCH = 8192;
-/** What a timer can wait. */
-const LONGEST_MS = 2 ** 31 - 1;
 /** The store's own ttl, where a number is expected. */
 const STORE_TTL = -1;
 
@@ -24,6 +23,9 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH);
 /** A copy of elements in an ArrayBuffer of its own: transferred, detached or read past its end, it shows nothing else. */
 const copy = Function.prototype.call.bind(Object.getPrototypeOf(Uint8Array.prototype).slice);
 
+/** Throws where an array has no memory: it was detached, or its buffer is too small now. */
+const validate = Function.prototype.call.bind(Object.getPrototypeOf(Uint8Array.prototype).keys);
+
 /** What v8.deserialize gives, but no two views share memory: v8's own are parts of the serialized bytes. */
 class Values extends v8.DefaultDeserializer {
   _readHostObject() {
@@ -31,43 +33,6 @@ class Values extends v8.DefaultDeserializer {
     if (!(view instanceof DataView)) return copy(view);
     return new DataView(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
   }
-}
-
-function checkOptions(options) {
-  if (options === undefined) return {};
-  if (options === null || typeof options !== 'object') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the options of a SharedCache are an object, { maxBytes }, not ${quote(options)}.`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(name)}; a SharedCache knows ${[...KNOWN].join(', ')}.`);
-  }
-  const { maxBytes, ttl, policy, clock } = options;
-  if (maxBytes === undefined && (ttl !== undefined || policy !== undefined)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'a SharedCache needs a bound: maxBytes, beside ttl and policy.');
-  }
-  if (maxBytes !== undefined && (!Number.isSafeInteger(maxBytes) || maxBytes < 1)) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `maxBytes must be a positive integer of bytes, not ${quote(maxBytes)}.`);
-  }
-  if (ttl !== undefined) checkTtl(ttl);
-  if (policy !== undefined && policy !== 'adaptive' && policy !== 'lru') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `policy must be 'adaptive' or 'lru', not ${quote(policy)}.`);
-  }
-  if (clock !== undefined && typeof clock !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must be a function, not ${quote(clock)}.`);
-  return { maxBytes, ttl, policy, clock };
-}
-
-function checkTtl(ttl) {
-  if (typeof ttl !== 'number' || !(ttl > 0)) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `ttl must be milliseconds above 0 (Infinity for no end), not ${quote(ttl)}.`);
-  }
-  return ttl;
-}
-
-function checkTimeout(timeout = Infinity) {
-  if (typeof timeout !== 'number' || !(timeout > 0) || (timeout > LONGEST_MS && timeout !== Infinity)) {
-    throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `timeout must be milliseconds above 0, ${LONGEST_MS} at most (Infinity for no end), not ${quote(timeout)}.`);
-  }
-  return timeout;
 }
 
 function ttlOf(ttl) {
@@ -95,10 +60,16 @@ class SharedCache {
   #native;
   #computations;
   #clock;
+  /** What is computed as bytes: once for a cache, not for each caller. */
+  #toStore = (form, value) => {
+    const bytes = toBytes(encode(form, value));
+    if (this.#clock !== undefined) this.#tick(); // the entry's time begins when it is there
+    return bytes;
+  };
 
   constructor(name, options) {
     if (typeof name !== 'string' || name === '') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the name of a SharedCache is a string that is not empty, not ${quote(name)}.`);
-    const checked = checkOptions(options);
+    const checked = sharedCacheOptions(options);
     const { native, computations } = open(name, checked);
     this.#name = name;
     this.#native = native;
@@ -164,7 +135,7 @@ class SharedCache {
 
   set(key, value, options) {
     if (this.#clock !== undefined) this.#tick();
-    const ttl = options === undefined ? STORE_TTL : ttlOf(options?.ttl);
+    const ttl = options === undefined ? STORE_TTL : (ttlOfSet('set(key, value, options)', options) ?? STORE_TTL);
     if (typeof value === 'string') return this.#native.setText(key, value, ttl);
     checkAttached(value);
     return this.#native.setBytes(key, value, ttl);
@@ -210,22 +181,16 @@ class SharedCache {
     if (typeof compute !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `getOrCompute needs a function that computes the value, not ${quote(compute)}.`);
     const { as: form = 'buffer', ttl, timeout } = options ?? {};
     if (!FORMS.has(form)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `as must be one of ${[...FORMS].join(', ')}, not ${quote(form)}.`);
-    const [life, wait] = [ttlOf(ttl), checkTimeout(timeout)];
+    const life = ttlOf(ttl);
+    const wait = checkTimeout(timeout);
     const held = form === 'string' || form === 'json' ? this.getString(key) : this.get(key);
     if (held !== undefined) return form === 'buffer' ? held : this.#decode(form, held, key);
     const end = wait === Infinity ? Infinity : now() + wait;
-    const toStore = (value) => this.#toStore(form, value);
     let computed = null;
-    while (computed === null) computed = await this.#computations.join(key, () => compute(key), toStore, life, wait, end);
+    while (computed === null) computed = await this.#computations.join(key, compute, this.#toStore, form, life, wait, end);
     // Those who waited in this isolate were given the same bytes.
     if (form === 'buffer') return copy(computed);
     return this.#decode(form, form === 'value' ? computed : computed.toString(), key);
-  }
-
-  #toStore(form, value) {
-    const bytes = toBytes(encode(form, value));
-    if (this.#clock !== undefined) this.#tick(); // the entry's time begins when it is there
-    return bytes;
   }
 
   stats() {
@@ -272,13 +237,14 @@ function deserialize(bytes) {
   return values.readValue();
 }
 
-/** An empty view is a value; a view whose memory was transferred is a mistake. */
+/** An empty view is a value; a view whose memory was transferred, or shrank away from under it, is a mistake. */
 function checkAttached(value) {
   if (!ArrayBuffer.isView(value)) return;
   try {
-    if (value.byteLength === 0) Reflect.construct(Uint8Array, [value.buffer]); // either throws where there is no memory
+    // A DataView's byteLength throws where there is no memory, an array's is 0 then.
+    if (value.byteLength === 0 && !isDataView(value)) validate(value);
   } catch (cause) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', 'the memory of the given view was transferred or detached: copy it before.', { cause });
+    throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', 'the memory of the given view was transferred, detached or made smaller: copy it before.', { cause });
   }
 }
 

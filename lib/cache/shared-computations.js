@@ -17,20 +17,25 @@ const ABANDONED = 2;
 
 const EMPTY = Buffer.alloc(0);
 
-/**
- * A computation that callers of this isolate wait for: its bytes, null where it was abandoned and the callers join the next one;
- * what settles it, with an outcome as the native side has it; and what a caller calls that gives up.
- * @typedef {{ bytes: Promise<Buffer | null>, resolve: (bytes: Buffer | null) => void, reject: (error: unknown) => void, leave: () => void, callers: number }} Pending
- */
+/** A computation that callers of this isolate wait for. */
+class Pending {
+  /** Its bytes; null where it was abandoned, and the callers join the next one. @type {Promise<Buffer | null>} */
+  bytes;
+  /** @type {(bytes: Buffer | null) => void} */
+  resolve;
+  /** @type {(error: unknown) => void} */
+  reject;
+  key;
+  /** How many wait for another thread. */
+  callers = 0;
 
-/** @returns {Pending} */
-function pend() {
-  const pending = /** @type {Pending} */ ({ bytes: null, resolve: null, reject: null, leave: null, callers: 0 });
-  pending.bytes = new Promise((resolve, reject) => {
-    pending.resolve = resolve;
-    pending.reject = reject;
-  });
-  return pending;
+  constructor(key) {
+    this.key = key;
+    this.bytes = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
 }
 
 class Computations {
@@ -48,37 +53,46 @@ class Computations {
   }
 
   /**
-   * Joins the computation of a key, or begins it: its bytes as `encode` gives them for what `compute` gives, here or in another
-   * thread. Null where it was abandoned: the caller joins again, until `end`.
+   * Joins the computation of a key, or begins it: its bytes as `encode(form, value)` gives them for what `compute` gives, here
+   * or in another thread. Null where it was abandoned: the caller joins again, until `end`.
+   * Thousands of callers may wait at once and outlive collections: each costs no more objects than it must.
    * @returns {Promise<Buffer | null> | Buffer}
    */
-  join(key, compute, encode, ttl, timeout, end) {
+  join(key, compute, encode, form, ttl, timeout, end) {
     for (;;) {
       const number = this.#native.join(key);
-      if (number !== 0) {
-        const pending = number > 0 ? this.#lead(number, compute, encode, ttl) : this.#follow(-number, key);
-        return timeout === Infinity ? pending.bytes : this.#within(end - now(), pending, key, timeout);
+      if (number > 0) {
+        const under = this.#led.get(number);
+        const pending = under ?? this.#lead(number, key, compute, encode, form, ttl);
+        if (timeout === Infinity) return pending.bytes;
+        return this.#within(end, pending, timeout, under === undefined ? () => this.#abandon(number, pending, ttl) : () => {});
+      }
+      if (number < 0) {
+        const pending = this.#follow(-number, key);
+        return timeout === Infinity ? pending.bytes : this.#within(end, pending, timeout, () => this.#leave(-number, pending));
       }
       const held = this.#read(key);
       if (held !== undefined) return held;
     }
   }
 
-  /** What this isolate computes: the first caller computes, the others wait and leave only themselves. */
-  #lead(number, compute, encode, ttl) {
-    const led = this.#led.get(number);
-    if (led !== undefined) return { bytes: led.bytes, leave: () => {} };
-    const pending = pend();
-    pending.leave = () => this.#finish(number, EMPTY, ABANDONED, ttl) && pending.resolve(null);
+  /** What this isolate computes: the first caller computes. */
+  #lead(number, key, compute, encode, form, ttl) {
+    const pending = new Pending(key);
     this.#led.set(number, pending);
-    this.#compute(number, compute, encode, ttl, pending);
+    this.#compute(number, pending, compute, encode, form, ttl);
     return pending;
   }
 
-  async #compute(number, compute, encode, ttl, pending) {
+  /** The first caller gives up: the others join again. */
+  #abandon(number, pending, ttl) {
+    if (this.#finish(number, EMPTY, ABANDONED, ttl)) pending.resolve(null);
+  }
+
+  async #compute(number, pending, compute, encode, form, ttl) {
     let bytes;
     try {
-      bytes = encode(await compute());
+      bytes = encode(form, await compute(pending.key));
     } catch (error) {
       this.#finish(number, encodeError(error), FAILED, ttl);
       pending.reject(error);
@@ -104,10 +118,7 @@ class Computations {
 
   #begin(number, key) {
     if (!this.#listens) this.#listen();
-    const pending = pend();
-    const { reject } = pending;
-    pending.reject = (bytes) => reject(this.#failure(key, bytes));
-    pending.leave = () => this.#leave(number, pending);
+    const pending = new Pending(key);
     if (this.#followed.size === 0) this.#native.hold(true);
     this.#followed.set(number, pending);
     return pending;
@@ -125,8 +136,9 @@ class Computations {
     for (let at = 0; at < ended.length; at += 3) {
       const pending = this.#followed.get(ended[at]);
       this.#forget(ended[at]);
-      if (ended[at + 1] === FAILED) pending?.reject(ended[at + 2]);
-      else pending?.resolve(ended[at + 1] === VALUE ? ended[at + 2] : null);
+      if (pending === undefined) continue;
+      if (ended[at + 1] === FAILED) pending.reject(this.#failure(pending.key, ended[at + 2]));
+      else pending.resolve(ended[at + 1] === VALUE ? ended[at + 2] : null);
     }
   }
 
@@ -141,14 +153,14 @@ class Computations {
     if (this.#followed.delete(number) && this.#followed.size === 0) this.#native.hold(false);
   }
 
-  /** @param {Pick<Pending, 'bytes' | 'leave'>} pending */
-  async #within(ms, pending, key, timeout) {
+  /** @param {() => void} leave  what a caller does that gives up */
+  async #within(end, pending, timeout, leave) {
     let timer;
     const late = new Promise((resolve, reject) => {
       timer = setTimeout(() => {
-        reject(new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${quote(key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`));
-        pending.leave(); // after it: for this caller the timeout comes first
-      }, ms);
+        reject(new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${quote(pending.key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`));
+        leave(); // after it: for this caller the timeout comes first
+      }, end - now());
     });
     try {
       return await Promise.race([pending.bytes, late]);
@@ -159,7 +171,7 @@ class Computations {
 
   #failure(key, bytes) {
     return new PlimsollError('ERR_PLIMSOLL_COMPUTE', `another thread failed to compute ${quote(key)} for the SharedCache ${quote(this.#name)}; see the cause.`, {
-      cause: v8.deserialize(bytes),
+      cause: decodeError(bytes),
     });
   }
 
@@ -175,12 +187,26 @@ class Computations {
   }
 }
 
-/** An error for other threads: as it is where it can be cloned, or else its text. */
+/**
+ * An error for other threads: as it is where it can be cloned, or else its text. Read back here: V8 writes some (one that is
+ * its own cause, on Node 20) that it cannot read.
+ */
 function encodeError(error) {
   try {
-    return v8.serialize(error);
+    const bytes = v8.serialize(error);
+    v8.deserialize(bytes);
+    return bytes;
   } catch {
     return v8.serialize(new Error(textOf(error)));
+  }
+}
+
+/** What it cannot read must not keep other callers waiting. */
+function decodeError(bytes) {
+  try {
+    return v8.deserialize(bytes);
+  } catch (error) {
+    return error;
   }
 }
 

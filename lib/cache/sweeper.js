@@ -1,6 +1,6 @@
 'use strict';
-// Removes expired entries from maps that nobody touches: one unreferenced timer for the isolate, and
-// only while there are maps whose entries end.
+// Removes expired entries from maps that are not used: one unreferenced timer for the isolate, which runs only while there
+// are maps whose entries expire.
 
 const { setInterval, clearInterval, setTimeout } = require('../timers.js');
 const clock = require('./clock.js');

@@ -3,32 +3,38 @@
 const { inspect } = require('node:util');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { setTimeout } = require('../timers.js');
+const { weakValueMapOptions } = require('./options.js');
 const registry = require('./registry.js');
 
 const { SIZE, HITS, MISSES, EXPIRATIONS } = registry;
 
-function checkOptions(options) {
-  if (options === null || typeof options !== 'object') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the options of a WeakValueMap are an object, { name }, not ${quote(options)}.`);
-  for (const option of Object.keys(options)) {
-    if (option !== 'name') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `unknown option ${quote(option)}; a WeakValueMap knows name.`);
-  }
-  const { name } = options;
-  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `name must be a string, not ${quote(name)}.`);
-  return name;
-}
-
-/** Entries that one step of a sweep looks at: well under a millisecond. */
-const STEP = 5000;
+/** Entries that one step of a sweep looks at, well under a millisecond; and as many of them as a removal takes the time of. */
+const STEP = 10_000;
+const REMOVAL = 3;
 /** Milliseconds between two steps. */
 const PAUSE = 2;
 
-/**
- * A sweep under way: where it goes on, and whether there was a collection since it began.
- * @typedef {{ entries: Iterator<[unknown, WeakRef<object>]>, again: boolean }} Sweep
- */
+/** Entries that are put back at once, at most, after all others went. */
+const MOST_SURVIVORS = 1000;
 
-/** The maps that are being swept. @type {Map<WeakValueMap, Sweep>} */
-const sweeps = new Map();
+/** A sweep under way. */
+class Sweep {
+  /** Where it goes on. @type {Iterator<[unknown, WeakRef<object>]>} */
+  entries;
+  /** Whether there was a collection since it began. */
+  again = false;
+  /** The entries that have a value, while they are few and none has been changed since; dead entries are left until the end then. */
+  /** @type {[unknown, WeakRef<object>][] | null} */
+  survivors = [];
+
+  /** @param {Map<unknown, WeakRef<object>>} map */
+  constructor(map) {
+    this.entries = map.entries();
+  }
+}
+
+/** The maps that are being swept. @type {Set<WeakValueMap>} */
+const swept = new Set();
 let scheduled = false;
 
 /** Set by the class. @type {(map: WeakValueMap) => void} */
@@ -43,7 +49,7 @@ const collections = new FinalizationRegistry((reference) => {
 });
 
 function schedule() {
-  if (scheduled || sweeps.size === 0) return;
+  if (scheduled || swept.size === 0) return;
   scheduled = true;
   setTimeout(step, PAUSE).unref();
 }
@@ -51,7 +57,7 @@ function schedule() {
 function step() {
   scheduled = false;
   let left = STEP;
-  for (const map of sweeps.keys()) {
+  for (const map of swept) {
     left = sweepOne(map, left);
     if (left === 0) break;
   }
@@ -71,9 +77,13 @@ class WeakValueMap {
   #record;
   /** Whether a token waits for the next collection. */
   #armed = false;
+  /** @type {Sweep | null} */
+  #sweep = null;
+  /** Iterations under way: they would show an entry again that is put back. */
+  #walks = 0;
 
   constructor(entries = undefined, options = {}) {
-    this.#record = registry.open(this, 'WeakValueMap', checkOptions(options), WeakValueMap);
+    this.#record = registry.open(this, 'WeakValueMap', weakValueMapOptions(options).name, WeakValueMap);
     if (entries !== undefined && entries !== null) for (const [key, value] of entries) this.set(key, value);
   }
 
@@ -96,7 +106,11 @@ class WeakValueMap {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
       throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `the values of a WeakValueMap must be objects or functions, which can be collected, not ${quote(value)}.`);
     }
-    if (this.#peek(key) === value) return this;
+    const held = this.#entries.get(key);
+    if (held !== undefined) {
+      if (held.deref() === value) return this;
+      this.#removeSingly();
+    }
     this.#entries.set(key, new WeakRef(value));
     this.#record[SIZE] = this.#entries.size;
     this.#arm();
@@ -105,12 +119,16 @@ class WeakValueMap {
 
   delete(key) {
     const alive = this.#peek(key) !== undefined;
-    if (this.#entries.delete(key)) this.#record[SIZE] = this.#entries.size;
+    if (this.#entries.delete(key)) {
+      this.#record[SIZE] = this.#entries.size;
+      this.#removeSingly();
+    }
     return alive;
   }
 
   clear() {
     this.#entries.clear();
+    this.#removeSingly();
     this.#record[SIZE] = 0;
   }
 
@@ -141,9 +159,14 @@ class WeakValueMap {
 
   /** The entries whose values are alive, in insertion order, live as a Map's. */
   *entries() {
-    for (const [key, reference] of this.#entries) {
-      const value = reference.deref();
-      if (value !== undefined) yield [key, value];
+    this.#walks++;
+    try {
+      for (const [key, reference] of this.#entries) {
+        const value = reference.deref();
+        if (value !== undefined) yield [key, value];
+      }
+    } finally {
+      this.#walks--;
     }
   }
 
@@ -175,33 +198,88 @@ class WeakValueMap {
     this.#armed = false;
     if (this.#entries.size === 0) return;
     this.#arm();
-    const sweep = sweeps.get(this);
-    if (sweep === undefined) sweeps.set(this, { entries: this.#entries.entries(), again: false });
-    else sweep.again = true;
+    const sweep = this.#sweep;
+    if (sweep === null) this.#beginSweep();
+    else if (!sweep.again && sweep.survivors?.length !== 0) {
+      // It has passed over entries that are dead now. Once only: collections may come faster than sweeps end.
+      this.#beginSweep();
+      this.#sweep.again = true;
+    } else sweep.again = true;
     schedule();
   }
 
-  #sweep(most) {
-    const sweep = sweeps.get(this);
+  #beginSweep() {
+    this.#sweep = new Sweep(this.#entries);
+    swept.add(this);
+  }
+
+  /** The sweep removes dead entries one by one, from the first on. */
+  #removeSingly() {
+    const sweep = this.#sweep;
+    if (sweep === null || sweep.survivors === null) return;
+    sweep.survivors = null;
+    sweep.entries = this.#entries.entries();
+  }
+
+  #stepSweep(most) {
+    const sweep = /** @type {Sweep} */ (this.#sweep);
     let left = most;
-    for (; left > 0; left--) {
-      const { value: entry, done } = sweep.entries.next();
-      if (done) {
-        sweeps.delete(this);
-        if (sweep.again) sweeps.set(this, { entries: this.#entries.entries(), again: false });
-        break;
+    do left = sweep.survivors === null ? this.#removeDead(sweep, left) : this.#look(sweep, sweep.survivors, left);
+    while (left > 0 && !this.#finish(sweep));
+    this.#record[SIZE] = this.#entries.size;
+    return Math.max(left, 0);
+  }
+
+  /** Looks at entries that are left in place. What is left of `most`; 0 or less where it must go on. */
+  #look(sweep, survivors, most) {
+    let left = most;
+    for (const entry of sweep.entries) {
+      if (entry[1].deref() !== undefined && survivors.push(entry) > MOST_SURVIVORS) {
+        this.#removeSingly();
+        return 0;
       }
-      if (entry[1].deref() !== undefined) continue;
-      this.#entries.delete(entry[0]);
-      this.#record[EXPIRATIONS]++;
+      if (--left === 0) break;
+    }
+    return left;
+  }
+
+  /** The same, and removes those without a value. */
+  #removeDead(sweep, most) {
+    let left = most;
+    for (const [key, reference] of sweep.entries) {
+      if (reference.deref() === undefined) {
+        this.#entries.delete(key);
+        this.#record[EXPIRATIONS]++;
+        left -= REMOVAL;
+      }
+      if (--left <= 0) break;
+    }
+    return left;
+  }
+
+  /** All entries were looked at. False if they are to be looked at again now. */
+  #finish({ survivors, again }) {
+    const dead = survivors === null ? 0 : this.#entries.size - survivors.length;
+    if (dead > 0 && this.#walks > 0) {
+      this.#removeSingly();
+      return false;
+    }
+    if (dead > 0) {
+      // Map.prototype.delete takes five times as long for each, with what V8 does to make the table smaller.
+      this.#entries.clear();
+      for (const [key, reference] of /** @type {[unknown, WeakRef<object>][]} */ (survivors)) this.#entries.set(key, reference);
+      this.#record[EXPIRATIONS] += dead;
     }
     this.#record[SIZE] = this.#entries.size;
-    return left;
+    this.#sweep = null;
+    swept.delete(this);
+    if (again) this.#beginSweep();
+    return true;
   }
 
   static {
     afterCollection = (map) => map.#afterCollection();
-    sweepOne = (map, most) => map.#sweep(most);
+    sweepOne = (map, most) => map.#stepSweep(most);
   }
 
   get [Symbol.toStringTag]() {

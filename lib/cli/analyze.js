@@ -4,12 +4,13 @@
 const path = require('node:path');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { checkPaths, reportOf } = require('../report/analyze.js');
+const { sourceFolders } = require('../report/excerpt.js');
 const { PlimsollError } = require('../errors.js');
 const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 const { bytes, percent } = require('../report/units.js');
 const { showProgress } = require('./progress.js');
-const { STDOUT, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
+const { STDOUT, rootsOf, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK = 3;
 const STDIN = '-';
@@ -17,9 +18,9 @@ const STDIN = '-';
 const options = {
   json: { type: 'string', value: 'FILE', optional: /\.json$/, description: 'the report as JSON, on standard output without a FILE (*.json)' },
   html: { type: 'string', value: 'FILE', description: 'the report as one page' },
-  'source-root': { type: 'string', value: 'DIR', description: 'a folder whose source the page may quote, beside the working directory' },
-  path: { type: 'string', value: 'ID', description: 'only the way to the object with this id in the last snapshot' },
-  top: { type: 'string', value: 'N', description: 'how many suspects, and rows of each kind, at most (10)' },
+  'source-root': { type: 'string', value: 'DIR', description: 'a folder whose source is read for names and lines, beside the working directory' },
+  path: { type: 'string', value: 'ID', description: 'only the retaining path of the object with this id in the last snapshot' },
+  top: { type: 'string', value: 'N', description: 'the largest number of suspects, and of rows of each kind (10)' },
 };
 
 function wholeNumber(name, text, most) {
@@ -31,7 +32,7 @@ function wholeNumber(name, text, most) {
   return number;
 }
 
-const PHASES = ['reading', 'finding what keeps what alive in', 'comparing'];
+const PHASES = ['reading', 'computing retained sizes of', 'comparing'];
 
 /** How far the analysis is. */
 function progressOf(native, count) {
@@ -58,7 +59,7 @@ function sourcesOf(positionals) {
 
 async function run(values, positionals, io) {
   const paths = sourcesOf(positionals);
-  const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1) };
+  const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1), sources: sourceFolders(rootsOf(values)) };
   if (values.json === STDOUT) values.json = '';
   const targets = await checkFiles(values);
   const answer = await answerOf(requireAnalyzer(), paths, wanted, io.stderr);
@@ -79,9 +80,9 @@ async function run(values, positionals, io) {
 }
 
 module.exports = {
-  summary: 'what heap snapshots show: three of one process name a leak',
+  summary: 'analyze heap snapshots: three of one process name a leak',
   usage: '[options] A [B [C]]',
-  exits: '0 where nothing leaks or it cannot be told; 3 for a leak; 1 for a snapshot that cannot be read; 2 for bad usage',
+  exits: '0 if there is no leak, or one or two snapshots cannot show it; 3 for a leak; 1 for a snapshot that cannot be read; 2 for wrong usage',
   example: 'npx plimsoll analyze 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot',
   options,
   positionals: true,

@@ -4,26 +4,27 @@
 const { constants } = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline/promises');
-const { OPTIONS, check } = require('../options.js');
+const { check } = require('../check-options.js');
+const { OPTIONS } = require('../options.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
+const { TREND } = require('../facts.js');
 const { attach } = require('../inspect/target.js');
 const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
 const { render } = require('../report/terminal.js');
 const { duration } = require('../report/units.js');
-const { tell, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
+const { rootsOf, tell, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** As a shell has it for Ctrl-C. */
 const INTERRUPTED = 130;
-/** Readings that the trend wants within a window, at the least. */
-const READINGS = 12;
 
 const options = {
   duration: { type: 'string', value: 'TIME', description: 'how long to observe (2m)' },
   interval: { type: 'string', value: 'TIME', description: 'how often memory is read (1s)' },
   limit: { type: 'string', value: 'BYTES', description: 'memory the process may have (its container, or the machine)' },
   dir: { type: 'string', value: 'DIR', description: 'where snapshots go (the working directory)' },
+  'source-root': { type: 'string', value: 'DIR', description: 'a folder whose source is read for names and lines, beside the working directory' },
   port: { type: 'string', value: 'PORT', description: "the inspector's port, where it cannot be found out" },
   yes: { type: 'boolean', short: 'y', description: 'take snapshots without asking: each stops the process for a while' },
   'no-snapshots': { type: 'boolean', description: 'observe only, and stop nothing' },
@@ -49,12 +50,12 @@ function parse(values, positionals) {
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) throw usage(`--port must be from 1 to 65535; it is ${quote(values.port)}.`);
   const interval = flag('interval', values.interval);
   const total = flag('duration', values.duration ?? '2m', 'window');
-  const least = 2 * READINGS * interval;
-  if (total < least) throw usage(`--duration must be at least ${duration(least)} (${2 * READINGS} intervals): with fewer readings no trend can be told.`);
-  return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), READINGS * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.'), redact: values.redact ?? false };
+  const least = 2 * TREND.buckets * interval;
+  if (total < least) throw usage(`--duration must be at least ${duration(least)} (${2 * TREND.buckets} intervals): with fewer readings no trend can be judged.`);
+  return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), TREND.buckets * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.'), redact: values.redact ?? false };
 }
 
-/** Where nobody can be asked, the process is not even touched. */
+/** Without a terminal to ask for consent, the process is left alone. */
 function checkConsent(values, io) {
   const canAsk = io.stderr.isTTY && process.stdin.isTTY;
   if (!values.yes && !values['no-snapshots'] && !canAsk) {
@@ -92,10 +93,10 @@ function speaker(stream) {
   };
 }
 
-async function analysed(paths, signal) {
+async function analysed(paths, { signal, sourceRoots }) {
   if (paths.length < 2) return { notes: [] };
   try {
-    return await analyze(paths, { signal });
+    return await analyze(paths, { signal, sourceRoots });
   } catch (error) {
     return { notes: [`The snapshots could not be analysed here (${error.message}); plimsoll analyze ${paths.join(' ')} on another machine does it.`] };
   }
@@ -148,7 +149,7 @@ async function run(values, positionals, io) {
       return INTERRUPTED;
     }
     say('reading the snapshots', { passing: true });
-    const report = observer.report(await analysed(observer.snapshotPaths, signal.aborted ? undefined : signal));
+    const report = observer.report(await analysed(observer.snapshotPaths, { signal: signal.aborted ? undefined : signal, sourceRoots: rootsOf(values) }));
     say('', { passing: true });
     const { written, failures } = await writeFiles(report, values, { io, targets });
     const view = usesStdout(values) ? io.stderr : io.stdout;

@@ -1,6 +1,6 @@
 'use strict';
 // plimsoll demo: the main job on a small service. It leaks under real load, is watched, its leaks
-// are named; then the same service, mended, runs steady.
+// are named; then the fixed service runs steady.
 
 const os = require('node:os');
 const fs = require('node:fs');
@@ -17,14 +17,14 @@ const RATE = 250;
 const WINDOW_MS = 20_000;
 const INTERVAL_MS = 500;
 const LEAKY_MS = 60_000;
-const MENDED_MS = 45_000;
+const FIXED_MS = 45_000;
 /** A small heap, so that a minute is enough to see where it ends. */
 const HEAP_MB = 256;
 /** What ends the demo, and not only its service. */
 const INTERRUPTS = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
 const INTERRUPTED = 130;
 
-/** The leaky service as a program of the user's: of what lies in node_modules it would be said that its author has to mend it. */
+/** A copy of the leaky service outside node_modules: the advice for a suspect in a package is to report it to its author. */
 function leakyService(dir) {
   const file = path.join(EXAMPLES, 'leaky-service.js');
   if (!EXAMPLES.split(path.sep).includes('node_modules')) return file;
@@ -33,7 +33,7 @@ function leakyService(dir) {
   return copy;
 }
 
-/** @returns {Promise<any>} the report; null where the user has ended it */
+/** @returns {Promise<any>} the report; null if the user has ended it */
 async function phase(script, ms, io, dir) {
   const write = (text) => io.stdout.write(text);
   let load;
@@ -65,7 +65,7 @@ async function phase(script, ms, io, dir) {
     const { exit, reports } = await supervisor.run();
     if (!exit.byUs && INTERRUPTS.has(exit.signal)) return null;
     const report = reports[0];
-    if (report === undefined) throw new Error('the demo service ended before anything could be observed');
+    if (report === undefined) throw new Error('the demo service ended before it could be observed');
     const file = path.join(dir, `${path.basename(script, '.js')}.json`);
     fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
     write(`\n${render(report, { ...viewOf(io.stdout, io.env), files: [file] })}\n`);
@@ -76,7 +76,7 @@ async function phase(script, ms, io, dir) {
   }
 }
 
-/** What another process holds, where procfs tells. */
+/** Resident memory of another process, if procfs has it. */
 function residentOf(pid) {
   try {
     const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1];
@@ -89,25 +89,25 @@ function residentOf(pid) {
 async function run(values, positionals, io) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-demo-'));
   const write = (text) => io.stdout.write(text);
-  tell(io.stdout, `examples/leaky-service.js: a Map of sessions that only grows, and a listener for each request. ${RATE} requests a second for ${duration(LEAKY_MS)}, watched.\n`, '1. ');
+  tell(io.stdout, `examples/leaky-service.js: a Map of sessions that only grows, and a listener per request. It runs for ${duration(LEAKY_MS)} at ${RATE} requests a second.\n`, '1. ');
   const leaky = await phase(leakyService(dir), LEAKY_MS, io, dir);
   if (leaky === null) return INTERRUPTED;
-  tell(io.stdout, `examples/bounded-service.js: the same with a BoundedMap and without the listener. The same load for ${duration(MENDED_MS)}.\n`, '2. ');
-  const mended = await phase(path.join(EXAMPLES, 'bounded-service.js'), MENDED_MS, io, dir);
-  if (mended === null) return INTERRUPTED;
+  tell(io.stdout, `examples/bounded-service.js: the same service with a BoundedMap and without the listener. It runs for ${duration(FIXED_MS)} under the same load.\n`, '2. ');
+  const fixed = await phase(path.join(EXAMPLES, 'bounded-service.js'), FIXED_MS, io, dir);
+  if (fixed === null) return INTERRUPTED;
   const named = ['sessions', 'change'].filter((name) => leaky.suspects.some((suspect) => suspect.name.includes(name)));
   const found = leaky.verdict.state === 'leak' && named.length === 2;
-  const quiet = mended.verdict.state !== 'leak' && mended.verdict.state !== 'suspect';
+  const quiet = fixed.verdict.state !== 'leak' && fixed.verdict.state !== 'suspect';
   write(found ? 'The leaky service: both leaks found and named.\n' : `The leaky service: verdict ${leaky.verdict.state}, named ${named.join(', ') || 'none'} of two.\n`);
-  write(quiet ? 'The mended service: it runs steady.\n' : `The mended service: verdict ${mended.verdict.state}, though nothing leaks.\n`);
+  write(quiet ? 'The fixed service: it runs steady.\n' : `The fixed service: verdict ${fixed.verdict.state}, but nothing leaks in it.\n`);
   write(`Snapshots and reports are in ${dir}\n`);
   return found && quiet ? 0 : 1;
 }
 
 module.exports = {
-  summary: 'watch a leaky service under load, then the same one mended (about two minutes)',
+  summary: 'watch a leaky service under load, then the fixed one (about two minutes)',
   usage: '',
-  exits: '0 where both leaks were named and the mended service was steady, 1 otherwise; 130 for Ctrl-C',
+  exits: '0 if both leaks were named and the fixed service was steady, 1 otherwise; 130 for Ctrl-C',
   example: 'npx plimsoll demo',
   options: {},
   run,

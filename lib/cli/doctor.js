@@ -1,10 +1,10 @@
 'use strict';
-// plimsoll doctor: what is on here, what is off, and why.
+// plimsoll doctor: what is on, what is off, and why.
 
 const path = require('node:path');
 const { native, loadError } = require('../native.js');
 const { optionsFromEnv } = require('../options.js');
-const { diagnosticDir, unwritable } = require('../watch/directories.js');
+const { diagnosticDir, unwritable } = require('../directories.js');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { version } = require('../../package.json');
 const { bytes } = require('../report/units.js');
@@ -36,7 +36,7 @@ function rows(env) {
     const { hooks, limits, container, available, allocation } = watcher.stats();
     list.push(
       ['collection hooks', offBecause(hooks.reason)],
-      ['provoked collections', hooks.on ? 'on' : "on, through V8's gc(): a full one at once"],
+      ['forced GC', hooks.on ? 'on' : "on, through V8's gc(): a full collection at once"],
       ['allocation sampling', offBecause(allocation.reason)],
       ['heap limit', bytes(limits.heap)],
       ['container limit', container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit)],
@@ -49,12 +49,12 @@ function rows(env) {
   list.push(
     ['forked snapshots', offBecause(fork)],
     ['snapshot near limit', offBecause(nearLimit)],
-    ['automatic snapshots', forkDenied ? 'off: they would stop the service; see forked snapshots' : 'on'],
+    ['automatic snapshots', forkDenied ? 'off: without fork a snapshot would stop the service; see forked snapshots' : 'on'],
     ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
   );
   const dir = path.resolve(optionsFromEnv(env).dir ?? diagnosticDir());
   list.push(['snapshots go to', unwritable(dir)?.message ?? dir]);
-  list.push(['static scan', offBecause(findScanner(env) === undefined ? 'plimsoll-scan, which ships apart, is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);
+  list.push(['static scan', offBecause(findScanner(env) === undefined ? 'the separate binary plimsoll-scan is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);
   return list;
 }
 
@@ -66,10 +66,10 @@ async function run(values, positionals, io) {
 }
 
 module.exports = {
-  summary: 'what is on here, what is off, and why',
+  summary: 'print what is on, what is off, and why',
   usage: '[options]',
-  exits: '0 where the native side is on, 1 where it is off; 2 for bad usage',
+  exits: '0 if the native side is on, 1 if it is off, 2 for wrong usage',
   example: 'npx plimsoll doctor',
-  options: { json: { type: 'boolean', description: 'for machines' } },
+  options: { json: { type: 'boolean', description: 'print JSON' } },
   run,
 };

@@ -11,7 +11,7 @@ const { NOT_A_SERVICE } = require('../watch/register.js');
 const POLL_MS = 50;
 /** USER_HZ, which is 100 on each Linux that Node runs on. */
 const TICK_MS = 10;
-/** What a forked snapshot child calls itself (src/snapshot/fork/child.rs): it ends by itself, with the evidence. */
+/** What a forked snapshot child calls itself (src/snapshot/fork/linux_glibc/child.rs): it ends by itself, with the evidence. */
 const SNAPSHOT = 'plimsoll-snap';
 const LONGEST_COMMAND = 80;
 
@@ -97,10 +97,22 @@ class Family {
     return found.filter(({ name }) => name !== SNAPSHOT);
   }
 
-  /** Whether a forked child writes a snapshot; where there is no procfs it may. */
-  isSnapshotting() {
-    const all = everyProcess();
-    return all.length === 0 || all.some(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid));
+  /** The forked children that write snapshots. Without procfs there are none: a fork needs it. @returns {number[]} pids */
+  snapshotting() {
+    return everyProcess().filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid)).map(({ pid }) => pid);
+  }
+
+  /**
+   * Waits until they have ended. What has not ended by then is stopped, and is killed: a child whose service has ended ends by
+   * itself within 3 s. @param {number} mostMs @returns {Promise<number[]>} the pids of those that were killed
+   */
+  async snapshotsEnded(mostMs) {
+    for (const deadline = performance.now() + mostMs; ; await delay(POLL_MS)) {
+      const left = this.snapshotting();
+      if (left.length > 0 && performance.now() < deadline) continue;
+      for (const pid of left) signal(pid, 'SIGKILL');
+      return left;
+    }
   }
 
   #isMarked(pid) {
@@ -137,7 +149,7 @@ function whyUnwatched(pid) {
   if (env.includes('PLIMSOLL_DISABLE=1')) return 'PLIMSOLL_DISABLE=1 is set';
   const options = env.find((each) => each.startsWith('NODE_OPTIONS='));
   if (!options?.includes('register.js')) return 'it was started without the NODE_OPTIONS of this run';
-  return 'plimsoll did not start there; a line of its own on stderr says why, unless the file of the preload did not load';
+  return 'plimsoll did not start in it; stderr has the reason, unless the preload itself did not load';
 }
 
 function signal(pid, name) {

@@ -3,7 +3,7 @@
 
 const { wrap } = require('../report/wrap.js');
 
-/** Columns that a terminal has where it does not tell. */
+/** Columns, if the terminal does not report them. */
 const WIDTH = 100;
 const FLAGS = 26;
 
@@ -19,14 +19,14 @@ function rows(pairs, left, width) {
 function overview(commands, width = WIDTH) {
   const names = Object.entries(commands).map(([name, { summary }]) => [name, summary]);
   return [
-    'plimsoll: the load line for Node memory',
+    'plimsoll: detects memory leaks in Node and names them',
     '',
     'Usage: plimsoll <command> [options]',
     '',
     ...rows(names, 10, width),
     '',
-    ...wrap('plimsoll <command> --help tells more; --version prints the version.', width),
-    ...wrap('Exit codes: 0 nothing found, 2 bad usage, 3 a leak was found, 1 anything else; run keeps the code of a program that fails.', width),
+    ...wrap('plimsoll <command> --help lists the options of a command; --version prints the version.', width),
+    ...wrap('Exit codes: 0 no leak, 2 wrong usage, 3 a leak was found, 1 any other failure; run keeps the exit code of a program that fails.', width),
     '',
   ].join('\n');
 }

@@ -3,7 +3,7 @@
 
 const { parseArgs } = require('node:util');
 const { version } = require('../../package.json');
-const { suggest } = require('../options.js');
+const { suggest } = require('../check-options.js');
 const { overview, helpOf } = require('./help.js');
 
 /**
@@ -53,7 +53,7 @@ function complaint(name, { startsNode = false, usage }, args, { code, message },
 const OF_NODE_ALONE = new Set(['-e', '--eval', '-p', '--print', '-c', '--check', '--test', '--watch', '--env-file', '--run']);
 const isOfNode = (flag) => OF_NODE_ALONE.has(flag) || process.allowedNodeEnvironmentFlags.has(flag);
 
-/** An option's `optional` is what a word after it must look like to be its value; without one the value is ''. */
+/** An option's `optional` is the pattern of a following word that is its value; without such a word the value is ''. */
 function withValues(args, options) {
   return args.map((arg, at) => {
     const optional = arg.startsWith('--') && options[arg.slice(2)]?.optional;
@@ -97,7 +97,7 @@ async function main(argv, io = { stdout: process.stdout, stderr: process.stderr,
       io.stdout.write(helpOf(name, { ...command, options }, columns));
       return 0;
     }
-    if (!command.positionals && positionals.length > 0) throw new UsageError(`plimsoll ${name} takes no ${positionals[0]}; plimsoll ${name} --help tells what it takes.`);
+    if (!command.positionals && positionals.length > 0) throw new UsageError(`plimsoll ${name} takes no argument ${positionals[0]}; plimsoll ${name} --help lists what it takes.`);
     return await command.run(values, positionals, io);
   } catch (error) {
     const usage = error instanceof UsageError || USAGE_CODES.has(error.code);

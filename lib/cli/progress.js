@@ -3,7 +3,7 @@
 const EVERY_MS = 200;
 
 /**
- * Shows a line on a terminal, ever anew, until the function that it returns is called; elsewhere nothing.
+ * Shows a line on a terminal and updates it until the returned function is called; elsewhere it does nothing.
  * @param {{isTTY?: boolean, write(text: string): unknown}} stream @param {() => string} text
  * @returns {() => void}
  */

@@ -39,7 +39,7 @@ function withRise(state) {
   const own = state.verdict.channels.find((each) => each.channel === channel);
   const left = Math.max(0, own.limitBytes - points.at(-1).min);
   const told = { state: 'slow', bytesPerMinute: pace * 60_000, limitBytes: own.limitBytes, msToLimit: Math.round(left / pace) };
-  const explanation = `${channel === 'heap' ? 'the live heap' : 'external memory'} is rising by ${bytes(told.bytesPerMinute)}/min, too little to call after ${duration(state.watchedMs)}: run longer or lower --limit`;
+  const explanation = `${channel === 'heap' ? 'the live heap' : 'external memory'} is rising by ${bytes(told.bytesPerMinute)}/min, not enough for a verdict after ${duration(state.watchedMs)}: run longer or lower --limit`;
   const channels = state.verdict.channels.map((each) => (each === own ? { ...each, ...told, spanMs: points.at(-1).t - points[0].t } : each));
   return { ...state, verdict: { ...state.verdict, ...told, channel, explanation, channels } };
 }

@@ -2,8 +2,10 @@
 // plimsoll run app.js: the application under watch, and a report however it ends.
 
 const path = require('node:path');
-const { OPTIONS, check, isBareMs, optionsFromEnv, parseDuration, resolveOptions, spelt } = require('../options.js');
+const { check, isBareMs, parseDuration, spelt } = require('../check-options.js');
+const { OPTIONS, optionsFromEnv, resolveOptions } = require('../options.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
+const { TREND } = require('../facts.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
 const { printable } = require('../report/words.js');
@@ -14,8 +16,6 @@ const { STDOUT, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
 const LEAK_FOUND = 3;
 /** What a timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
-/** Intervals that a window has at the least. */
-const READINGS = 12;
 
 /** A diagnostic session: evidence from the first suspicion on, and none withheld for an earlier run. */
 const SESSION = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOLDOWN: '0' };
@@ -23,7 +23,7 @@ const SESSION = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOL
 const flags = OPTIONS.filter((option) => option.flag !== undefined && !['report', 'log'].includes(option.name));
 
 /** What the help calls a value. */
-const VALUES = { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B', signal: 'NAME' };
+const VALUES = { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B', choice: 'NAME' };
 
 /** An option of the watch as parseArgs and the help take it. */
 function asFlag(option) {
@@ -91,7 +91,7 @@ function plan({ duration, window, interval }) {
   if (duration === 0) return `; ${least}.`;
   if (duration >= window) return ` for ${words(duration)}; ${least}.`;
   // A quarter of the time, for the snapshots that come after the verdict.
-  const fitting = Math.max(duration / 4, READINGS * interval);
+  const fitting = Math.max(duration / 4, TREND.buckets * interval);
   return ` for ${words(duration)}; ${least}, which is longer${fitting < duration ? `: --window ${Math.ceil(fitting / 1000)}s fits` : ''}.`;
 }
 
@@ -102,7 +102,7 @@ async function run(values, positionals, io) {
   const say = values.quiet ? () => {} : (line) => tell(io.stderr, line);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
-  const { window, interval } = resolveOptions(optionsFromEnv(env)); // what is wrong together is said here, not by the preload
+  const { window, interval } = resolveOptions(optionsFromEnv(env), 'flag'); // what is wrong together is said here, not by the preload
   const duration = durationOf(values.duration);
   const targets = await checkFiles(values);
   const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
@@ -115,12 +115,12 @@ async function run(values, positionals, io) {
     if (reports.length > 1) say(`${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`);
     if (isShown) show(report, files.written);
   }
-  if (reports.length === 0 && unwatched.length === 0) tell(io.stderr, 'the program ended before anything could be observed.');
+  if (reports.length === 0 && unwatched.length === 0) tell(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
   const slow = reports.find((report) => report.verdict.state === 'slow');
   if (slow) say(`rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below the limit of ${bytes(slow.verdict.limitBytes)}. Run longer or lower --limit.`);
   for (const { message } of failures) tell(io.stderr, message);
   // "No leak" is a statement about a process that was watched.
-  const isUnseen = reports.length === 0 && unwatched.length > 0;
+  const isUnseen = reports.length === 0;
   return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(lost || isUnseen || failures.length > 0);
 }
 

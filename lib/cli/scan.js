@@ -1,5 +1,5 @@
 'use strict';
-// plimsoll scan: a static first look. The parser is a binary of its own (scan/), for it is as large as the rest.
+// plimsoll scan: a static first look. The parser is a separate binary (scan/), because it is as large as the rest.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -14,7 +14,7 @@ const { showProgress } = require('./progress.js');
 const NAME = process.platform === 'win32' ? 'plimsoll-scan.exe' : 'plimsoll-scan';
 
 const options = {
-  report: { type: 'string', value: 'FILE', description: 'a report of a run (--json): what really grows comes first' },
+  report: { type: 'string', value: 'FILE', description: 'a report of a run (--json): findings that grew in it come first' },
   json: { type: 'boolean', description: 'the findings as JSON on standard output' },
 };
 
@@ -29,7 +29,7 @@ function findScanner(env) {
 function requireScanner(env) {
   const found = findScanner(env);
   if (found === undefined) {
-    throw new PlimsollError('ERR_PLIMSOLL_SCAN', 'plimsoll scan needs the binary plimsoll-scan, which ships apart: put it into PATH or name it in PLIMSOLL_SCAN; in a checkout, cargo build --release --manifest-path scan/Cargo.toml.');
+    throw new PlimsollError('ERR_PLIMSOLL_SCAN', 'plimsoll scan needs the separate binary plimsoll-scan: put it into PATH or name it in PLIMSOLL_SCAN; in a clone, cargo build --release --manifest-path scan/Cargo.toml.');
   }
   return found;
 }
@@ -54,12 +54,12 @@ async function scan(file, folders, stderr) {
   try {
     [code] = await Promise.all([ended, reading]);
   } catch (cause) {
-    const what = cause instanceof SyntaxError ? 'is no plimsoll-scan' : 'did not start';
-    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} ${what} (${cause.message}).`, { cause });
+    const what = cause instanceof SyntaxError ? 'printed something else than findings, so it is another program than plimsoll-scan' : 'did not start';
+    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} ${what} (${cause.message}). Check PLIMSOLL_SCAN and PATH.`, { cause });
   } finally {
     done();
   }
-  if (code !== 0 || sum === undefined) throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} failed: ${complaint.trim() || `code ${code}`}.`);
+  if (code !== 0 || sum === undefined) throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} failed: ${complaint.trim() || `exit code ${code}`}.`);
   return { findings, ...sum };
 }
 
@@ -86,7 +86,7 @@ function read(file) {
 
 async function run(values, positionals, io) {
   const folders = positionals.length > 0 ? positionals : ['.'];
-  for (const folder of folders) if (!fs.existsSync(folder)) throw new PlimsollError('ERR_PLIMSOLL_USAGE', `there is no ${folder}.`);
+  for (const folder of folders) if (!fs.existsSync(folder)) throw new PlimsollError('ERR_PLIMSOLL_USAGE', `there is no file or folder ${folder}; give one that exists.`);
   const suspects = values.report === undefined ? [] : read(values.report).suspects;
   const { findings, read: files, unread } = await scan(requireScanner(io.env), folders.map((folder) => path.resolve(folder)), io.stderr);
   const joined = join(findings, suspects);
@@ -103,9 +103,9 @@ async function run(values, positionals, io) {
 }
 
 module.exports = {
-  summary: 'a static first look: what in the source may leak',
+  summary: 'list places in the source that may leak, without running it',
   usage: '[options] [DIR ...]',
-  exits: '0 whatever is found; 1 where it cannot be done; 2 for bad usage',
+  exits: '0 with or without findings; 1 if the source cannot be scanned; 2 for wrong usage',
   positionals: true,
   example: 'npx plimsoll scan --report report.json src',
   options,

@@ -3,7 +3,9 @@
 // to end.
 
 const fs = require('node:fs');
+const { STATES } = require('../facts.js');
 const { requireNative } = require('../native.js');
+const { isBegunBy } = require('./begun.js');
 
 /** How often they are read. */
 const POLL_MS = 500;
@@ -12,9 +14,6 @@ const MOST_ENDED = 16;
 /** The figures of a live process are lost when they stood still for so long, or for so many intervals. */
 const LOST_MS = 10_000;
 const LOST_INTERVALS = 4;
-
-/** Likeliest to matter first; within a state, the sooner the limit is reached. */
-const ORDER = ['leak', 'suspect', 'fragmentation', 'slow', 'filling', 'follows-load', 'warming', 'steady', 'too-early'];
 
 class States {
   #directory;
@@ -25,16 +24,24 @@ class States {
   #ended = [];
   /** Polls without a new figure, of those whose process lives. */
   #still = new Map();
-  /** @type {Map<string, any> | null} */
+  /** @type {Map<string, {state: any, lost: boolean}> | null} */
   #frozen = null;
+  /** When they were frozen, ms since the epoch. */
+  #until = Infinity;
+  /** Paths of snapshots that were begun after that. @type {Set<string>} */
+  #late = new Set();
+  #now;
+  #started;
 
   /**
    * @param {{states(): Array<{name: string, file: string, pid: number}>}} directory @param {number} interval of the sampler, ms
-   * @param {(file: string) => any} [read] the state in a file, or null
+   * @param {{read?: (file: string) => any, now?: () => number}} [injected] the state in a file, or null; the time of day
    */
-  constructor(directory, interval, read = readState) {
+  constructor(directory, interval, { read = readState, now = Date.now } = {}) {
     this.#directory = directory;
     this.#read = read;
+    this.#now = now;
+    this.#started = now();
     this.#lostPolls = Math.ceil(Math.max(LOST_MS, LOST_INTERVALS * interval) / POLL_MS);
   }
 
@@ -80,32 +87,59 @@ class States {
 
   /** From now on verdicts stay as they are: a program that cleans up before it ends is not judged by that. */
   freeze() {
-    this.#frozen ??= new Map([...this.#states].map(([name, state]) => [name, { state, lost: this.#isLost(name) }]));
+    if (this.#frozen !== null) return;
+    this.#until = this.#now();
+    this.#frozen = new Map([...this.#states].map(([name, state]) => [name, { state, lost: this.#isLost(name) }]));
   }
 
   /** The signal did not end the program: it is judged again. */
   thaw() {
     this.#frozen = null;
+    this.#until = Infinity;
+    this.#late.clear();
   }
 
   get isFrozen() {
     return this.#frozen !== null;
   }
 
-  /** What a frozen state still takes: the snapshots that were being written. */
-  #thawed(name, { annex }) {
-    const held = this.#frozen.get(name);
-    const more = (annex?.snapshots?.length ?? 0) > (held?.state.annex?.snapshots?.length ?? 0);
-    if (!more) return;
-    const { snapshots, diagnosis, diagnosed } = annex;
-    held.state = { ...held.state, annex: { ...held.state.annex, snapshots, diagnosis, diagnosed } };
+  /** A snapshot counts where it was begun in this time, ms since the epoch. */
+  get span() {
+    return { since: this.#started, until: this.#until };
   }
 
-  /** A leak that was found while its evidence was awaited, before any signal. */
+  /** Whether the process said that a snapshot was begun after the states were frozen. @param {string} path */
+  isLate(path) {
+    return this.#late.has(path);
+  }
+
+  /** What a frozen state still takes: the snapshots that were being written. Of an isolate that begins later the first state counts. */
+  #thawed(name, state) {
+    const held = this.#frozen.get(name);
+    if (held === undefined) {
+      this.#frozen.set(name, { state, lost: false });
+      return;
+    }
+    held.state = withSnapshots(held.state, this.#due(held.state, state), state);
+  }
+
+  /** The snapshots that a frozen state lacks and that were begun before it was frozen. */
+  #due(held, { extra }) {
+    const known = new Set(held.extra?.snapshots?.map(({ path }) => path));
+    const further = (extra?.snapshots ?? []).filter(({ path }) => !known.has(path) && !this.#late.has(path));
+    const isDue = ({ path, takenAt }) => (takenAt === undefined ? isBegunBy(path, this.span) : takenAt <= this.#until);
+    for (const snapshot of further) if (!isDue(snapshot)) this.#late.add(snapshot.path);
+    return further.filter(({ path }) => !this.#late.has(path));
+  }
+
+  /** A leak that was found while its evidence was awaited, before any signal. Snapshots begun since then are not adopted. */
   adoptLeaks() {
     for (const [name, held] of this.#frozen ?? []) {
       const now = this.#states.get(name);
-      if (now?.verdict.state === 'leak' && held.state.verdict.state !== 'leak') this.#frozen.set(name, { state: now, lost: this.#isLost(name) });
+      if (now?.verdict.state !== 'leak' || held.state.verdict.state === 'leak') continue;
+      const { snapshots = [], diagnosis = [], diagnosed } = held.state.extra ?? {};
+      const extra = now.extra && { ...now.extra, snapshots, diagnosis, diagnosed: diagnosed ?? now.extra.diagnosed };
+      this.#frozen.set(name, { state: { ...now, extra }, lost: this.#isLost(name) });
     }
   }
 
@@ -113,9 +147,9 @@ class States {
     return (this.#still.get(name) ?? 0) >= this.#lostPolls;
   }
 
-  /** Whether a snapshot is being taken. */
+  /** Whether a snapshot is being taken that will count. */
   get isTaking() {
-    return [...this.#states.values()].some((state) => state.annex?.taking);
+    return [...this.#states].some(([name, { extra }]) => extra?.taking && (this.#frozen === null || this.#frozen.get(name)?.state.extra?.taking));
   }
 
   has(name) {
@@ -129,8 +163,20 @@ class States {
   }
 }
 
+/** Reasons of the snapshots that make a diagnosis (lib/watch/watcher.js). */
+const DIAGNOSTIC = new Set(['suspect', 'leak']);
+
+/** A frozen state with snapshots that were being written. The watch may have forgotten earlier ones of its diagnosis since then. */
+function withSnapshots(held, due, { extra }) {
+  if (extra === undefined || extra === null) return held;
+  const before = held.extra ?? extra;
+  const snapshots = [...(held.extra?.snapshots ?? []), ...due];
+  const diagnosis = [...(held.extra?.diagnosis ?? []), ...due.filter(({ reason }) => DIAGNOSTIC.has(reason)).map(({ path }) => path)];
+  return { ...held, extra: { ...before, snapshots, diagnosis, diagnosed: before.diagnosed ?? extra.diagnosed, taking: before.taking && extra.taking } };
+}
+
 function byWeight({ state: a }, { state: b }) {
-  const order = ORDER.indexOf(a.verdict.state) - ORDER.indexOf(b.verdict.state);
+  const order = STATES.indexOf(a.verdict.state) - STATES.indexOf(b.verdict.state);
   return order || (a.verdict.msToLimit ?? Infinity) - (b.verdict.msToLimit ?? Infinity) || a.pid - b.pid || a.threadId - b.threadId;
 }
 
@@ -152,4 +198,4 @@ function readState(file) {
   }
 }
 
-module.exports = { States, POLL_MS };
+module.exports = { States, POLL_MS, isAlive };

@@ -5,15 +5,17 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { setTimeout: delay } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
+const { sweepPartials } = require('./leftovers.js');
 const { withRise } = require('./rising.js');
+const { isBegunBy } = require('./begun.js');
 const { RunDirectory, namesIn } = require('./run-directory.js');
+const { RunningTime } = require('./running-time.js');
 const { Signals } = require('./signals.js');
-const { States, POLL_MS } = require('./states.js');
+const { States, POLL_MS, isAlive } = require('./states.js');
 
 const REGISTER = path.join(__dirname, '../../register.js');
 const GRACE_MS = 10_000;
@@ -21,9 +23,9 @@ const GRACE_MS = 10_000;
 const FAMILY_MS = 2000;
 /** How long a process may take to publish its first state. */
 const START_MS = 3000;
-/** How long a snapshot that is being written is waited for: at the end of the duration, and where the program is dead. */
+/** How long a snapshot that is being written is waited for: at the end of the duration, and where its process has ended. */
 const EVIDENCE_MS = 20_000;
-const LAST_EVIDENCE_MS = 120_000;
+const LAST_EVIDENCE_MS = 10_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
 /** What of a verdict is said while the program runs. */
@@ -39,7 +41,8 @@ class Supervisor {
   #byUs = false;
   #running = true;
   #isGone = false;
-  #started = Date.now();
+  /** Whether an ending signal has come. */
+  #isEnding = false;
   #timers = new Set();
   /** Analyses by the paths they are of: promises, so that none is begun twice. */
   #analyses = new Map();
@@ -66,7 +69,7 @@ class Supervisor {
       const ended = this.#spawn();
       this.#every(POLL_MS, () => this.#poll());
       this.#every(FAMILY_MS, () => this.#lookForUnwatched());
-      if (duration > 0) this.#after(duration, () => this.#end(Date.now() + EVIDENCE_MS));
+      if (duration > 0) this.#endAfter(duration);
       const { code, signal } = await ended;
       this.#clearTimers();
       this.#running = false;
@@ -89,6 +92,13 @@ class Supervisor {
     }
   }
 
+  /** Time in which the run itself was stopped does not count. */
+  #endAfter(duration, time = new RunningTime()) {
+    const left = duration - time.tick();
+    if (left <= 0) this.#end(Date.now() + EVIDENCE_MS);
+    else this.#after(Math.min(left, POLL_MS), () => this.#endAfter(duration, time));
+  }
+
   #after(ms, step) {
     this.#timers.add(setTimeout(step, ms));
   }
@@ -104,20 +114,29 @@ class Supervisor {
 
   /** What ends the program ends the judgement too: what it frees on its way out says nothing of the time before. */
   #onSignal(signal, isOurs) {
-    if (Signals.ENDING.has(signal) && this.#running && !this.#states.isFrozen) {
-      this.#poll();
-      this.#states.freeze();
-      // A daemon takes SIGHUP as a request to read its configuration again, and runs on.
-      if (signal === 'SIGHUP') this.#after(GRACE_MS, () => this.#byUs || this.#states.thaw());
+    if (Signals.ENDING.has(signal) && this.#running && !this.#isEnding) {
+      this.#isEnding = true;
+      if (!this.#states.isFrozen) {
+        this.#poll();
+        this.#states.freeze();
+        // A daemon takes SIGHUP as a request to read its configuration again, and runs on.
+        if (signal === 'SIGHUP') this.#after(GRACE_MS, () => this.#thaw());
+      }
     }
     if (isOurs) this.#child?.kill(signal);
+  }
+
+  #thaw() {
+    if (this.#byUs) return;
+    this.#isEnding = false;
+    this.#states.thaw();
   }
 
   /** At the end of the duration; a snapshot that is being written is worth a short wait. */
   #end(deadline) {
     this.#poll();
     this.#states.freeze();
-    this.#states.adoptLeaks();
+    if (!this.#isEnding) this.#states.adoptLeaks();
     if (this.#states.isTaking && Date.now() < deadline) {
       this.#after(POLL_MS, () => this.#end(deadline));
       return;
@@ -150,7 +169,7 @@ class Supervisor {
     for (const [name, state] of this.#states.poll((each) => this.#running && each !== main)) {
       if (this.#states.isFrozen) continue;
       this.#announce(name, state);
-      const paths = state.annex?.diagnosis ?? [];
+      const paths = state.extra?.diagnosis ?? [];
       if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join())) this.#early(state, paths);
     }
   }
@@ -166,11 +185,11 @@ class Supervisor {
     }
   }
 
-  #announce(name, { verdict, watchedMs, pid, threadId, annex }) {
+  #announce(name, { verdict, watchedMs, pid, threadId, extra }) {
     const who = `pid ${pid}${threadId ? `, thread ${threadId}` : ''}`;
     const before = this.#announced.get(name);
     const { state, taken } = before ?? { state: 'too-early', taken: 0 };
-    const snapshots = annex?.snapshots ?? [];
+    const snapshots = extra?.snapshots ?? [];
     if (before === undefined && pid !== this.#child?.pid && name.endsWith('.0.state')) this.#options.say(`watching pid ${pid} (${commandOf(pid)}), which the program has started.`);
     if (verdict.state !== state && SAID.has(verdict.state)) {
       this.#options.say(`${who}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`);
@@ -191,19 +210,33 @@ class Supervisor {
     );
   }
 
-  #analysis({ annex }, paths) {
+  #analysis({ extra }, paths) {
     const key = paths.join();
-    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths, { channel: annex?.diagnosed ?? undefined }));
+    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths, { channel: extra?.diagnosed ?? undefined, sourceRoots: folderOf(extra?.process?.script) }));
     return this.#analyses.get(key);
+  }
+
+  /** The children of processes that have ended write their snapshots to the end, or are killed. */
+  async #lastSnapshots() {
+    for (const pid of await this.#family.snapshotsEnded(LAST_EVIDENCE_MS)) {
+      this.#options.say(`pid ${pid}, which wrote a heap snapshot, did not end within ${words(LAST_EVIDENCE_MS)} of its service (it was stopped): it was killed, and the snapshot is lost.`);
+    }
+  }
+
+  /** Processes of the run that were killed may have left unfinished files. */
+  #sweep() {
+    if (this.#family.snapshotting().length > 0) return;
+    const ended = this.#states.all().filter(({ state }) => !isAlive(state.pid));
+    for (const { state } of ended) if (state.extra) sweepPartials(state.extra.dir, new Set([state.pid]));
   }
 
   async #reports(exit) {
     const reports = [];
     for (const { state, lost } of this.#states.all()) {
-      const paths = await evidenceOf(state, this.#started, () => this.#family.isSnapshotting());
+      const paths = await evidenceOf(state, this.#states, () => this.#lastSnapshots());
       const notes = [];
       let analysis;
-      if (state.annex?.taking && paths.length === (state.annex.diagnosis ?? []).length) notes.push('A heap snapshot was under way when the process ended. It is lost.');
+      if (state.extra?.taking && paths.length === (state.extra.diagnosis ?? []).length) notes.push('A heap snapshot was under way when the process ended. It is lost.');
       if (paths.length > 0) {
         if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
@@ -212,9 +245,13 @@ class Supervisor {
       if (reports.length === 0) notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
+    this.#sweep();
     return { reports, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
   }
 }
+
+/** Where the program's own script is: its working directory may be another. With redaction that may be unknown. */
+const folderOf = (script) => (typeof script === 'string' && path.isAbsolute(script) ? [path.dirname(script)] : []);
 
 /** Quoted where NODE_OPTIONS would split it. */
 const inNodeOptions = (file) => (/[\s"\\]/.test(file) ? `"${file.replaceAll(/["\\]/g, '\\$&')}"` : file);
@@ -231,23 +268,25 @@ function withoutVerdict(state, isThere) {
 /**
  * The snapshots to read: those of the diagnosis, and what the process left when it was about to run
  * out of heap, which it could not tell any more. A child may still be writing that one.
- * @param {any} state @param {number} since files of a process that had this pid before are older @param {() => boolean} isWriting
+ * @param {any} state @param {States} states which know what is too late @param {() => Promise<void>} written
  */
-async function evidenceOf({ pid, annex, ended }, since, isWriting) {
-  const taken = (annex?.diagnosis ?? []).filter((file) => fs.existsSync(file));
-  if (taken.length >= COMPLETE || !annex || ended) return taken;
-  const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot(\\.partial)?$`);
-  const listed = () => namesIn(annex.dir).filter((name) => own.test(name) && isSince(path.join(annex.dir, name), since));
-  for (let waited = 0; waited < LAST_EVIDENCE_MS && listed().some((name) => name.endsWith('.partial')) && isWriting(); waited += POLL_MS) await delay(POLL_MS);
-  const left = listed().filter((name) => !name.endsWith('.partial')).map((name) => path.join(annex.dir, name));
+async function evidenceOf({ pid, extra, ended }, states, written) {
+  const taken = (extra?.diagnosis ?? []).filter((file) => fs.existsSync(file));
+  if (taken.length >= COMPLETE || !extra || ended) return taken;
+  const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot$`);
+  const { span } = states;
+  const counts = (file) => isSince(file, span.since) && !states.isLate(file) && isBegunBy(file, span);
+  await written();
+  const left = namesIn(extra.dir).filter((name) => own.test(name)).map((name) => path.join(extra.dir, name)).filter(counts);
   return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
 }
 
+/** Files of a process that had this pid before are older. */
 function isSince(file, time) {
   try {
     return fs.statSync(file).mtimeMs >= time;
   } catch {
-    return false; // renamed to its final name meanwhile: the next look sees that
+    return false; // removed meanwhile
   }
 }
 

@@ -3,6 +3,7 @@
 
 const fs = require('node:fs/promises');
 const path = require('node:path');
+const { PlimsollError } = require('../errors.js');
 const { checkTarget, streamed, writeView } = require('../report/files.js');
 const { wrap } = require('../report/wrap.js');
 
@@ -35,13 +36,17 @@ async function checkFiles(files) {
   for (const format of FORMATS) {
     const file = files[format];
     if (!file || file === STDOUT) continue;
-    await checkTarget(file);
+    await checkTarget(file).catch((cause) => {
+      throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--${format}: ${cause.message}`, { cause });
+    });
+    const other = FORMATS.find((each) => each !== format && files[each] && files[each] !== STDOUT && path.resolve(files[each]) === path.resolve(file));
+    if (other !== undefined) throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--${format} and --${other} name the same file, ${file}; give each report a file of its own.`);
     targets.set(file, await identityOf(file));
   }
   return targets;
 }
 
-/** Which version of a file is there; empty where there is none, or a device, which is not replaced. */
+/** The version of a file; empty if there is no file, or it is a device, which is not replaced. */
 async function identityOf(file) {
   const stat = await fs.stat(file, { bigint: true }).catch(() => null);
   return stat?.isFile() ? `${stat.dev}:${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
@@ -54,8 +59,11 @@ async function unwritten(file, { targets, pid }) {
   return path.join(dir, `${name}.${Number(pid) || process.pid}${ext}`);
 }
 
+/** Folders of --source-root. @param {{'source-root'?: string}} values */
+const rootsOf = (values) => (values['source-root'] === undefined ? [] : [values['source-root']]);
+
 /**
- * Writes what was asked for. What fails is for the end: a disk that is full must not cost the report on the terminal too.
+ * Writes the reports. Failures are reported at the end, so that a full disk does not suppress the report on the terminal.
  * @param {any} report @param {{json?: string, html?: string, 'source-root'?: string}} files
  * @param {{io?: any, targets?: Map<string, string>}} [options] `io` for a file named `-`; `targets` of checkFiles()
  * @returns {Promise<{written: string[], failures: Error[]}>}
@@ -63,7 +71,7 @@ async function unwritten(file, { targets, pid }) {
 async function writeFiles(report, files, { io, targets } = {}) {
   const written = [];
   const failures = [];
-  const options = { sourceRoots: files['source-root'] === undefined ? [] : [files['source-root']] };
+  const options = { sourceRoots: rootsOf(files) };
   for (const format of FORMATS) {
     if (!files[format]) continue;
     try {
@@ -84,4 +92,4 @@ async function writeFiles(report, files, { io, targets } = {}) {
 /** Whether a view goes to standard output, so that nothing else may. @param {{json?: string, html?: string}} files */
 const usesStdout = (files) => FORMATS.some((format) => files[format] === STDOUT);
 
-module.exports = { STDOUT, usesStdout, tell, viewOf, checkFiles, writeFiles };
+module.exports = { STDOUT, rootsOf, usesStdout, tell, viewOf, checkFiles, writeFiles };

@@ -3,7 +3,7 @@
 // does not stay open when attach is killed.
 
 /** The lease runs out after this many ticks of the target's timer. Ticks, not time: a loop that a snapshot stops makes none. */
-const TERMS = { ticks: 10, tickMs: 1000, renewMs: 2000 };
+const TERMS = { ticks: 12, tickMs: 250, renewMs: 500 };
 /** How long the target may take to accept the request to close. Then the lease does it. */
 const CLOSE_MS = 5000;
 
@@ -78,4 +78,4 @@ class Lease {
   }
 }
 
-module.exports = { Lease };
+module.exports = { Lease, TERMS };

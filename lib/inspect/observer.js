@@ -5,6 +5,7 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { version } = require('../../package.json');
 const { PlimsollError, quote } = require('../errors.js');
+const { TREND } = require('../facts.js');
 const { requireNative } = require('../native.js');
 const { SCHEMA } = require('../report/schema.js');
 const { shownAs } = require('../report/shown.js');
@@ -13,17 +14,16 @@ const { quoted } = require('./session.js');
 const { takeSnapshot } = require('./snapshot.js');
 const { unless } = require('./unless.js');
 
-const PROBE_BUDGET = 0.005;
 const SNAPSHOTS = 3;
 /** What V8 needs to build a snapshot, in heaps, and the time that it stops the process for: measured, generous. */
 const HEAPS_PER_SNAPSHOT = 10;
 const MS_PER_MB = 100;
 const LEAST_PAUSE_MS = 1000;
-/** Beyond this share of what is left, a snapshot is not worth the risk. */
+/** A snapshot that needs more than this share of the free memory is too risky. */
 const ROOM_SHARE = 0.8;
 const MB = 2 ** 20;
 
-/** In the process: what it is, once. Its pid is the one that the user gave. */
+/** Facts of the process, read once. The pid is the one on the command line. */
 const ABOUT = `(() => {
   const load = process.getBuiltinModule ?? require;
   const os = load('node:os');
@@ -47,7 +47,7 @@ const LONGEST_UPTIME_MS = 100 * 365 * 86_400_000;
 /** A figure of the process, whose functions its own code may have replaced. */
 function figure(name, value, most = MOST_BYTES) {
   if (typeof value === 'number' && value >= 0 && value <= most) return value;
-  throw new PlimsollError('ERR_PLIMSOLL_INSPECTOR', `the process gives ${quoted(quote(value))} as its ${name}, expected a number from 0 to ${most}: its code has replaced a function of process, os or v8, so that it cannot be observed.`);
+  throw new PlimsollError('ERR_PLIMSOLL_INSPECTOR', `the process returns ${quoted(quote(value))} as its ${name}; expected a number from 0 to ${most}. Its code has replaced a function of process, os or v8, so it cannot be observed.`);
 }
 
 /** What is believed of an answer to ABOUT: texts of bounded length, and numbers within their range. */
@@ -120,7 +120,7 @@ class Observer {
     this.#latest = await this.#readNow();
     const { RemoteTrend } = requireNative();
     const { limit: container, total, heapLimit } = this.#about;
-    this.#trend = new RemoteTrend({ window, interval, probeBudget: PROBE_BUDGET, heapLimit: Math.min(heapLimit, limit ?? heapLimit), limit: limit ?? container ?? total });
+    this.#trend = new RemoteTrend({ window, interval, probeBudget: TREND.probeBudget, heapLimit: Math.min(heapLimit, limit ?? heapLimit), limit: limit ?? container ?? total });
     return { about: this.#about, reading: this.#latest };
   }
 
@@ -137,7 +137,7 @@ class Observer {
     const { duration: total, interval, snapshots, signal } = this.#options;
     const start = performance.now();
     for (let taken = 0; !this.#over; ) {
-      // The time that the process ran: while it stands still for a snapshot nothing grows.
+      // The time in which the process ran: during a snapshot nothing grows.
       const passed = performance.now() - start - this.#stopped;
       await this.#read();
       // The first at once, the last at the end, the second between them.
@@ -187,7 +187,7 @@ class Observer {
     const { t, heapUsed, available, rss, heapTotal, external } = this.#latest;
     const neededBytes = heapUsed * HEAPS_PER_SNAPSHOT;
     if (available !== null && neededBytes > available * ROOM_SHARE) {
-      this.#refusals.push({ tMs: t, code: 'ERR_PLIMSOLL_NO_ROOM', message: `no room for a snapshot: the process would need about ${bytes(neededBytes)}, ${bytes(available)} are there`, neededBytes, availableBytes: available });
+      this.#refusals.push({ tMs: t, code: 'ERR_PLIMSOLL_NO_ROOM', message: `no room for a snapshot: the process would need about ${bytes(neededBytes)}, ${bytes(available)} are available`, neededBytes, availableBytes: available });
       return;
     }
     const before = rss - heapTotal - external;
@@ -196,7 +196,7 @@ class Observer {
       const snapshot = await takeSnapshot(this.#session, { dir, pid, sequence: this.#snapshots.length + 1, redact, signal });
       this.#snapshots.push({ ...snapshot, tMs: t, reason: 'attach' });
       this.#stopped += snapshot.pauseMs;
-      say(`snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process stood still for ${duration(snapshot.pauseMs)}`);
+      say(`snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process was stopped for ${duration(snapshot.pauseMs)}`);
     } catch (error) {
       if (this.#over) return;
       this.#refusals.push({ tMs: t, code: error.code ?? 'ERR_PLIMSOLL_INSPECTOR', message: error.message, neededBytes: null, availableBytes: null });
@@ -212,7 +212,7 @@ class Observer {
     return this.#snapshots.map(({ path }) => path);
   }
 
-  /** Three snapshots see in minutes what the trend needs a window for: where they show a leak, it is one. */
+  /** Three snapshots show in minutes what the trend needs a window for: a leak that they show is one. */
   #judge(trend, snapshots) {
     if (snapshots?.state !== 'leak' || trend.state === 'leak') return trend;
     const floors = this.#collections.filter(([, , cause]) => cause === 'snapshot');

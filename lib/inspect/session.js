@@ -6,7 +6,7 @@ const { PlimsollError } = require('../errors.js');
 const { printable } = require('../report/words.js');
 const { WebSocket } = require('./websocket.js');
 
-/** Characters that are shown of what the process says. */
+/** The number of characters of the process' answers that are shown. */
 const SHOWN = 300;
 /** An event of the protocol. Any other name, `error` and `close` among them, would act on this emitter. */
 const EVENT = /^[A-Z]\w*\.\w+$/;

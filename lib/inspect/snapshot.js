@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { promisify } = require('node:util');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { learnBuiltIns } = require('../snapshot/built-ins.js');
@@ -28,7 +29,7 @@ async function rewriter(redact) {
 /**
  * @param {import('./session.js').Session} session
  * @param {{dir: string, pid: number, sequence: number, redact?: boolean, signal?: AbortSignal}} options `pid` goes into the
- *   path: the one that the user gave, never one that the process told; `redact`: nothing of the data reaches the disk;
+ *   path: from the command line, never from the process; `redact`: no data reaches the disk;
  *   `signal` abandons the snapshot
  * @returns {Promise<{path: string, method: 'inspector', pauseMs: number, bytes: number, nodes: number | null}>}
  */
@@ -63,9 +64,10 @@ async function takeSnapshot(session, { dir, pid, sequence, redact = false, signa
   try {
     await unless(signal, session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false }));
     if (failure?.code?.startsWith('ERR_PLIMSOLL_')) throw failure;
-    if (failure) throw new PlimsollError('ERR_PLIMSOLL_DIR', `the snapshot could not be written whole to ${dir} (${failure.message}); give a directory with room with --dir.`, { cause: failure });
-    if (!text.isWhole()) throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', 'the snapshot came incomplete through the inspector; take another.');
-    fs.fsyncSync(fd);
+    if (failure) throw new PlimsollError('ERR_PLIMSOLL_DIR', `the snapshot could not be written completely to ${dir} (${failure.message}); give a directory with enough room with --dir.`, { cause: failure });
+    if (!text.isWhole()) throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', 'the snapshot from the inspector is incomplete; take another one.');
+    // Not at once: while this process waited for a slow disk, it would not renew the lease of the inspector.
+    await promisify(fs.fsync)(fd);
     // link refuses what exists already, rename would replace it.
     fs.linkSync(partial, file);
     const nodes = /"node_count":\s*(\d+)/.exec(head)?.[1];

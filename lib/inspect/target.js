@@ -40,7 +40,7 @@ function link(pid, name) {
 
 /** Throws where the process is not there, is not ours, is not Node's or cannot be reached. */
 function checkProcess(pid) {
-  if (pid === process.pid) throw refuse('ERR_PLIMSOLL_ATTACH', 'this is the process of plimsoll itself; give the pid of another.');
+  if (pid === process.pid) throw refuse('ERR_PLIMSOLL_ATTACH', `pid ${pid} is plimsoll itself; give the pid of another process.`);
   try {
     process.kill(pid, 0);
   } catch (cause) {
@@ -51,17 +51,17 @@ function checkProcess(pid) {
   const mine = link('self', 'ns/net');
   const theirs = link(pid, 'ns/net');
   if (mine !== null && theirs !== null && mine !== theirs) {
-    throw refuse('ERR_PLIMSOLL_NAMESPACE', `pid ${pid} runs in a container of its own, whose loopback is not ours; run plimsoll attach inside: docker exec or kubectl exec, with the pid as it is there.`);
+    throw refuse('ERR_PLIMSOLL_NAMESPACE', `pid ${pid} runs in a container with a loopback of its own; run plimsoll attach inside it (docker exec or kubectl exec), with the pid that it has there.`);
   }
   const exe = link(pid, 'exe');
   if (exe !== null && !/node|electron/i.test(path.basename(exe))) throw refuse('ERR_PLIMSOLL_NOT_NODE', `pid ${pid} runs ${path.basename(exe)}, not Node; give the pid of the node process itself.`);
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(proc(pid, 'status') ?? '')?.[1];
   if (caught !== undefined && (BigInt(`0x${caught}`) & SIGUSR1) === 0n) {
-    throw refuse('ERR_PLIMSOLL_NO_INSPECTOR', `pid ${pid} does not take SIGUSR1: its inspector is off (--disable-sigusr1, a build without inspector), or it is just starting.`);
+    throw refuse('ERR_PLIMSOLL_NO_INSPECTOR', `pid ${pid} does not accept SIGUSR1: its inspector is off (--disable-sigusr1, a build without inspector), or it is just starting; try again, or start it with --inspect.`);
   }
 }
 
-/** The port that the process was told to use for its inspector: --inspect-port and the like, in its arguments or NODE_OPTIONS. */
+/** The port that the process was given for its inspector: --inspect-port and the like, in its arguments or NODE_OPTIONS. */
 function configuredPort(pid) {
   const args = (proc(pid, 'cmdline') ?? '').split('\0');
   const environment = (proc(pid, 'environ') ?? '').split('\0').find((entry) => entry.startsWith('NODE_OPTIONS='));
@@ -75,7 +75,7 @@ function configuredPort(pid) {
   return DEFAULT_PORT;
 }
 
-/** Ports on which the process listens; null where the system does not tell. */
+/** Ports on which the process listens; null if the system does not show them. */
 function listeningPorts(pid) {
   let inodes;
   try {
@@ -93,7 +93,7 @@ async function debuggerUrl(port) {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/json/list`, { signal: AbortSignal.timeout(2000) });
     const [first] = await response.json();
-    // Of the address that it gives only the path is used: another host or port is none of ours.
+    // Only the path of its address is used: another host or port is not trusted.
     const where = first?.type === 'node' ? new URL(first.webSocketDebuggerUrl).pathname : null;
     return where === null ? null : `ws://127.0.0.1:${port}${where}`;
   } catch {
@@ -116,7 +116,7 @@ async function connect(port, claim) {
     const claimed = await claim(session);
     if (claimed) return { session, port, claimed };
   } catch {
-    // Closed in between, or the process refuses: the next look tells.
+    // Closed meanwhile, or refused by the process: the next look decides.
   }
   session.close();
   return null;
@@ -125,7 +125,7 @@ async function connect(port, claim) {
 /**
  * Waits for the inspector that SIGUSR1 opens, and takes the lease of it.
  * @param {{pid: number, before: number[] | null, expected: number, patienceMs: number, pollMs?: number, terms?: any}} options
- *   `before`: the ports on which it listened until then; `expected`: the port to look at where the system does not tell;
+ *   `before`: the ports on which it listened until then; `expected`: the port to look at if the system does not show them;
  *   `terms`: of the lease
  * @returns {Promise<{session: Session, port: number, claimed: Lease} | null>}
  */

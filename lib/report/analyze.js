@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { SCHEMA } = require('./schema.js');
+const { sourceFolders } = require('./excerpt.js');
 const { bytes: size } = require('./units.js');
 const { kindOf } = require('./words.js');
 
@@ -16,7 +17,7 @@ function cleanEnv() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')));
 }
 
-/** What the longest path of any system has (Windows). */
+/** The length of the longest path of any system (Windows). */
 const LONGEST_NAME = 32_767;
 
 const isName = (each) => typeof each === 'string' && each !== '' && each.length <= LONGEST_NAME;
@@ -24,32 +25,35 @@ const isName = (each) => typeof each === 'string' && each !== '' && each.length 
 /** @param {unknown} paths @returns {asserts paths is string[]} */
 function checkPaths(paths) {
   if (Array.isArray(paths) && paths.length >= 1 && paths.length <= MOST && paths.every(isName)) return;
-  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `paths must be one to ${MOST} names of heap snapshots, the oldest first${given(paths)}.`);
+  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `paths must be one to ${MOST} names of heap snapshots${given(paths)}.`);
 }
 
-/** What is wrong with them. */
+/** What was given instead. */
 function given(paths) {
   if (!Array.isArray(paths)) return `, not ${quote(paths)}`;
   const other = paths.findIndex((each) => !isName(each));
   if (other === -1) return `; ${paths.length} were given`;
-  return `; ${quote(paths[other])} is none${paths[other]?.length > LONGEST_NAME ? `: a path has at most ${LONGEST_NAME} characters, this one ${paths[other].length}` : ''}`;
+  const { length } = Object(paths[other]);
+  return length > LONGEST_NAME ? `; a path has at most ${LONGEST_NAME} characters, number ${other + 1} has ${length}` : `; number ${other + 1} is ${quote(paths[other])}`;
 }
 
 /**
  * Reads one to three snapshots of one process, the oldest first, and names what grows.
  * @param {string[]} paths
- * @param {{signal?: AbortSignal, top?: number, channel?: 'heap' | 'external' | 'native', unref?: boolean}} [options] `top`: how many
- *   suspects at most; `channel`: the one that grew; `unref`: do not keep this process alive for it
+ * @param {{signal?: AbortSignal, top?: number, channel?: 'heap' | 'external' | 'native', unref?: boolean, sourceRoots?: string[]}} [options]
+ *   `top`: how many suspects at most; `channel`: the one that grew; `unref`: do not keep this process alive for it;
+ *   `sourceRoots`: folders whose source may be read, beside the working directory
  * @returns {Promise<object>} a plimsoll.report/1
  */
-async function analyze(paths, { signal, top, channel, unref = false } = {}) {
+async function analyze(paths, { signal, top, channel, unref = false, sourceRoots = [] } = {}) {
   checkPaths(paths);
+  if (!Array.isArray(sourceRoots) || !sourceRoots.every(isName)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `sourceRoots must be an array of folders, not ${quote(sourceRoots)}.`);
   signal?.throwIfAborted();
-  const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top, channel } });
+  const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top, channel, sources: sourceFolders(sourceRoots) } });
   const { spawn } = require('node:child_process');
   const child = spawn(process.execPath, [CHILD], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
   if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
-  // It stays open: its end tells the child that this process is gone.
+  // It stays open. Its end shows the child that this process has exited.
   child.stdin.on('error', () => {}); // the child has ended before it read
   child.stdin.write(`${request}\n`);
   const stop = () => child.kill('SIGKILL');
@@ -69,14 +73,14 @@ function answerOf(child, paths) {
   return new Promise((resolve, reject) => {
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer did not start (${cause.message}); run plimsoll analyze ${paths.join(' ')} elsewhere.`, { cause })));
+    child.on('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer did not start (${cause.message}); run plimsoll analyze ${paths.join(' ')} on another machine.`, { cause })));
     child.on('close', (code, by) => {
       let answer;
       try {
         answer = JSON.parse(Buffer.concat(chunks).toString());
       } catch {
-        const hint = by === 'SIGKILL' ? ', for want of memory most likely' : '';
-        reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer ended early (${by ?? `code ${code}`}${hint}); run plimsoll analyze ${paths.join(' ')} where there is room.`));
+        const hint = by === 'SIGKILL' ? ', most likely because memory was short' : '';
+        reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer ended early (${by ?? `code ${code}`}${hint}); run plimsoll analyze ${paths.join(' ')} where there is more memory.`));
         return;
       }
       if (answer.error) reject(new PlimsollError(answer.error.code, answer.error.message));
@@ -91,7 +95,7 @@ function answerOf(child, paths) {
  */
 const LEAST_EXTERNAL = 2 ** 20;
 
-/** The report of what the native side found. A file does not tell the time: rates and limits stay open. */
+/** The report of what the native side found. A file has no times, so the report has no rates and limits. */
 function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summary }, channel) {
   // Without a leak, growth that was uneven is shown; what is too small to count is a note.
   const uneven = unconfirmed.filter(({ reason }) => reason === 'uneven');
@@ -99,7 +103,7 @@ function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summa
   // Of everything that grew; of one snapshot, of all that is in it.
   const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
   const isAll = all > (channel === 'external' ? LEAST_EXTERNAL : 0);
-  // What holders of native memory take on the heap says nothing of what lies outside.
+  // The heap bytes of objects that hold native memory do not show how much native memory they hold.
   const sizes = ({ bytes }) => (channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: isAll ? bytes / all : null });
   return {
     schema: SCHEMA,

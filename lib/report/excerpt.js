@@ -3,13 +3,14 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { workingDir } = require('../directories.js');
 
-// A snapshot may name any file, and a report is sent around: only what is source is quoted.
+// A snapshot may name any file, and reports are shared: only source is quoted.
 const SOURCE = new Set(['.js', '.cjs', '.mjs', '.jsx', '.ts', '.cts', '.mts', '.tsx']);
 const LARGEST = 2 * 2 ** 20;
 /** O_NONBLOCK: to open a pipe that is called x.js must not wait for its writer. */
 const FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0) | (fs.constants.O_NOFOLLOW ?? 0);
-/** A UNC path: to open a file on another machine tells that machine who reads. */
+/** A UNC path: opening it would contact another machine. */
 const REMOTE = /^[\\/]{2}/;
 
 const isBelow = (file, folder) => {
@@ -41,7 +42,7 @@ function ancestors(folder) {
 function foldersOf(root) {
   const around = ancestors(root);
   const home = require('node:os').homedir();
-  // A package.json in the home directory or at the top is a mistake: what lies below it is not one package.
+  // A package.json in the home directory or at the root is a mistake: the folders below it are not one package.
   const own = around.find((folder) => folder !== home && folder !== path.parse(folder).root && exists(path.join(folder, 'package.json')));
   return [root, ...(own === undefined ? [] : [own]), ...around.map((folder) => path.join(folder, 'node_modules')).filter(exists)];
 }
@@ -56,24 +57,37 @@ function linkedPackages(folder) {
   });
 }
 
+const foldersAround = (roots) => [...new Set(roots.flatMap((root) => foldersOf(realpath(root) ?? path.resolve(root))))];
+const linkedFrom = (folders) => folders.filter((folder) => path.basename(folder) === 'node_modules').flatMap(linkedPackages);
+
+/**
+ * All folders whose source may be opened, without links: the rule of sourceReader(), for the analyzer.
+ * @param {string[]} [roots] beside the working directory
+ * @returns {string[]}
+ */
+function sourceFolders(roots = []) {
+  const folders = foldersAround([workingDir(), ...roots]);
+  return [...new Set([...folders, ...linkedFrom(folders)].flatMap((folder) => realpath(folder) ?? []))];
+}
+
 /**
  * Reads source below the roots alone: a snapshot names files, and they may be anybody's.
  * @param {string[]} [roots] by default the working directory
  * @returns {(file: string) => string | null}
  */
-function sourceReader(roots = [process.cwd()]) {
-  const folders = [...new Set(roots.flatMap((root) => foldersOf(realpath(root) ?? path.resolve(root))))];
+function sourceReader(roots = [workingDir()]) {
+  const folders = foldersAround(roots);
   /** @type {string[] | undefined} */
   let linked;
   const isQuotable = (file) => {
     if (folders.some((folder) => isBelow(file, folder))) return true;
-    linked ??= folders.filter((folder) => path.basename(folder) === 'node_modules').flatMap(linkedPackages);
+    linked ??= linkedFrom(folders);
     return linked.some((folder) => isBelow(file, folder));
   };
   return (file) => {
     if (!path.isAbsolute(file) || REMOTE.test(file) || !SOURCE.has(path.extname(file))) return null;
     const real = realpath(file);
-    // What a link leads to counts: both where it lies and what it is.
+    // The target of a link counts: its place and its type.
     return real !== null && SOURCE.has(path.extname(real)) && isQuotable(real) ? readSource(real) : null;
   };
 }
@@ -106,10 +120,10 @@ function excerpt({ file, line }, read, redact = false) {
   const source = found !== null && redact ? masked(found) : found;
   if (source === null) return [];
   const lines = source.split(/\r?\n/);
-  // The file is not the one that ran, or it is minified: then its lines tell nothing.
+  // The file is not the one that ran, or it is minified: its lines carry no information.
   if (line > lines.length || lines[line - 1].length > 300) return [];
   const from = Math.max(1, line - 2);
   return lines.slice(from - 1, line + 3).map((text, at) => ({ line: from + at, text: text.replaceAll('\t', '  '), hit: from + at === line }));
 }
 
-module.exports = { sourceReader, excerpt };
+module.exports = { sourceReader, sourceFolders, excerpt };

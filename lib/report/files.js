@@ -5,7 +5,8 @@ const fs = require('node:fs/promises');
 const os = require('node:os');
 const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
-const { adviceFor } = require('../watch/attempts.js');
+const { adviceFor } = require('../attempts.js');
+const { tryToCreate } = require('../directories.js');
 
 const VIEWS = {
   json: (report) => `${JSON.stringify(report, null, 2)}\n`,
@@ -13,7 +14,7 @@ const VIEWS = {
   text: (report) => require('./terminal.js').render(report, { color: false, width: 100 }),
 };
 
-/** A view for a pipe: JSON is one line there, so that several reports can be told apart. */
+/** A view for a pipe: JSON is one line there, so that several reports can be separated. */
 const streamed = (report, format, options) => (format === 'json' ? `${JSON.stringify(report)}\n` : VIEWS[format](report, options));
 
 /** `plimsoll-19211-001`, the host's name too where every process is pid 1. */
@@ -22,15 +23,18 @@ function stem(pid, sequence) {
   return `plimsoll-${host}${pid}-${String(sequence).padStart(3, '0')}`;
 }
 
+const OWNER_ONLY = 0o600;
+
 /**
  * Writes `text` under `file`, which never holds a part of it.
- * @param {string} file @param {string} text @param {{exclusive?: boolean}} [options]
+ * @param {string} file @param {string} text @param {{exclusive?: boolean, mode?: number}} [options]
  */
-async function writeWhole(file, text, { exclusive = false } = {}) {
+async function writeWhole(file, text, { exclusive = false, mode = OWNER_ONLY } = {}) {
   const partial = `${file}.${process.pid}.partial`;
   try {
-    const handle = await fs.open(partial, 'wx', 0o600);
+    const handle = await fs.open(partial, 'wx', OWNER_ONLY);
     try {
+      if (mode !== OWNER_ONLY) await handle.chmod(mode);
       await handle.writeFile(text);
       await handle.sync();
     } finally {
@@ -44,20 +48,38 @@ async function writeWhole(file, text, { exclusive = false } = {}) {
   }
 }
 
-/** A device, a pipe (`/dev/stdout`): to be written into, not to be put a file in the place of. */
-const isSpecial = (file) => fs.stat(file).then((stat) => !stat.isFile() && !stat.isDirectory(), () => false);
+const isOurs = ({ uid }) => process.getuid === undefined || uid === process.getuid();
+
+/**
+ * Where a report goes that the user names: through a symbolic link, not in its place.
+ * @param {string} target absolute
+ * @returns {Promise<{place: string, mode?: number, isSpecial: boolean}>} `isSpecial`: a device or a pipe (`/dev/stdout`), which is
+ *   written into; `mode`: that of the user's own file, which the report keeps
+ */
+async function placeOf(target) {
+  const link = await fs.lstat(target).catch(() => null);
+  if (link === null) return { place: target, isSpecial: false };
+  // In a directory that others can write to, it could lead to any file of this user. Links of root (`/dev/stdout`) are the system's.
+  if (link.isSymbolicLink() && link.uid !== 0 && !isOurs(link)) throw new Error('it is a symbolic link of another user');
+  const stat = await fs.stat(target).catch((cause) => {
+    throw link.isSymbolicLink() && cause.code === 'ENOENT' ? new Error('it is a symbolic link to a file that is not there', { cause }) : cause;
+  });
+  if (stat.isDirectory()) throw new Error('it is a directory');
+  if (!stat.isFile()) return { place: target, isSpecial: true };
+  return { place: await fs.realpath(target), mode: isOurs(stat) ? stat.mode & 0o777 : undefined, isSpecial: false };
+}
 
 const unwritable = (file, cause) => new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, { cause });
 
 /**
- * Refuses what a report could not be written to, before somebody waits for the report.
+ * Refuses what a report could not be written to, before the work whose report it is.
  * @param {string} file
  */
 async function checkTarget(file) {
-  const target = path.resolve(file);
   try {
-    if ((await fs.stat(target).catch(() => null))?.isDirectory()) throw new Error('it is a directory');
-    if (!(await isSpecial(target))) await fs.access(path.dirname(target), fs.constants.W_OK);
+    const { place, isSpecial } = await placeOf(path.resolve(file));
+    if (isSpecial) await fs.access(place, fs.constants.W_OK);
+    else tryToCreate(path.dirname(place));
   } catch (cause) {
     throw unwritable(file, cause);
   }
@@ -73,9 +95,9 @@ async function writeView(report, format, file, options) {
   const target = path.resolve(file);
   try {
     const text = VIEWS[format](report, options);
-    if (await isSpecial(target)) await fs.writeFile(target, text);
-    // Through a symbolic link, not in its place.
-    else await writeWhole(await fs.realpath(target).catch(() => target), text);
+    const { place, mode, isSpecial } = await placeOf(target);
+    if (isSpecial) await fs.writeFile(place, text);
+    else await writeWhole(place, text, { mode });
   } catch (cause) {
     throw unwritable(file, cause);
   }
@@ -122,7 +144,7 @@ async function writeReport(report, { dir, formats, sourceRoots }) {
   } catch (cause) {
     throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${dir} (${cause.message}); ${adviceFor(cause)}.`, { cause });
   }
-  throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} holds 999 reports of pid ${report.pid}; remove some.`);
+  throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} has 999 reports of pid ${report.pid}, the largest number; remove some.`);
 }
 
 module.exports = { streamed, checkTarget, ensureDirectory, writeReport, writeView, writeWhole };

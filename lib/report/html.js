@@ -1,6 +1,6 @@
 'use strict';
 // A report as one page: no script, no network, opens from disk. Its Content-Security-Policy allows its
-// own style sheet and nothing else, so that even a mistake of ours in escaping could run nothing.
+// own style sheet and nothing else: a missing escape could not run a script.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -12,15 +12,15 @@ const { excerpt, sourceReader } = require('./excerpt.js');
 const { CHANNELS } = require('./schema.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
-const { workingDir } = require('../watch/directories.js');
+const { workingDir } = require('../directories.js');
 const { kindOf, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
-/** So that no heap, however odd, makes a page that a browser cannot show. */
+/** Limits, so that a browser can show the page of any heap. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
 
 const STATE = {
   leak: 'leak',
-  suspect: 'under suspicion',
+  suspect: 'leak suspected',
   warming: 'warming up',
   'follows-load': 'follows the load',
   slow: 'slow growth',
@@ -31,9 +31,9 @@ const STATE = {
 };
 
 const CHANNEL = {
-  heap: 'V8 heap, used after collections',
-  external: 'External, buffers mostly',
-  native: 'Native, the rest of the process',
+  heap: 'V8 heap after collections',
+  external: 'External: mostly Buffers',
+  native: 'Native: the rest of resident memory',
 };
 
 let css;
@@ -122,7 +122,7 @@ function card(suspect, number, { cwd, quote, times }) {
   const details = [
     where && ['defined at', html`<span class="place">${where}</span>`],
     suspect.package && ['package', packageName(suspect.package)],
-    steps.length > 0 && ['held by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
+    steps.length > 0 && ['retained by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
     sites.length > 0 && [siteVerb(cause), html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`],
     advice && ['try', html`<code class="advice">${advice}</code>`],
   ].filter(Boolean);
@@ -148,7 +148,7 @@ function memory(report) {
   const figures = channels.map((channel, at) => {
     const own = verdictOf(channel);
     const heap = channel === 'heap';
-    // A wide chart on a phone would have letters that nobody can read: the style sheet shows one of two.
+    // The letters of a wide chart are too small on a phone: the style sheet shows one of the two.
     const sizes = at === 0 ? ['wide', 'half'] : ['half'];
     const charts = sizes.map((size) => memoryChart({
       channel,
@@ -167,7 +167,7 @@ function memory(report) {
   return section('Memory over time', html`<div class="charts">${figures}</div>${legend({ fitted, collections, probes, files })}`);
 }
 
-/** The same in figures, for who cannot see the chart. */
+/** The same as figures, for readers who cannot see the chart. */
 function figureTable(channel, points) {
   const every = Math.ceil(points.length / MOST.figures);
   const rows = points.filter((_, at) => at % every === 0);
@@ -182,7 +182,7 @@ function legend({ fitted, collections, probes, files }) {
     key(html`<path class="line" d="M0 5H22"/>`, 'floor: the least of each interval'),
     fitted && key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
     collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
-    probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z"/>`, 'probe'),
+    probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z"/>`, 'forced GC'),
     files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
   ]}</ul>`;
 }
@@ -220,7 +220,7 @@ function snapshots({ report, cwd }) {
   ]);
 }
 
-/** What the last snapshot holds, where no watch has more to say. */
+/** What retains most in the last snapshot; only reports of `analyze` have it. */
 function holdings({ report: { summary }, cwd }) {
   if (summary == null) return null;
   const columns = [['size', true], ['what', false], ['objects', true], ['defined at', false]];
@@ -249,7 +249,7 @@ function caches({ report, cwd }) {
       ],
     };
   });
-  return section('Caches', table('Bounded caches of this process', [['cache', false], ['entries', true], ['size', true], ['hits', true], ['evicted', true], ['expired', true], ['remark', false]], rows));
+  return section('Caches', table('Bounded caches of this process', [['cache', false], ['entries', true], ['size', true], ['hits', true], ['evicted', true], ['expired', true], ['advice', false]], rows));
 }
 
 function trackers({ report, cwd }) {
@@ -258,7 +258,7 @@ function trackers({ report, cwd }) {
   const rows = all.map(({ kind, name, count: n, growth, sites = [] }) => ({
     cells: [html`${kind}${name && html` of <code>${name}</code>`}`, count(n), growth == null ? '' : `${growth > 0 ? '+' : ''}${count(growth)}`, html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`],
   }));
-  return section('Listeners, timers, promises, sockets', table('What is tracked', [['what', false], ['now', true], ['growth', true], ['from', false]], rows));
+  return section('Listeners, timers, promises, sockets', table('Tracked objects', [['what', false], ['now', true], ['growth', true], ['added or created by', false]], rows));
 }
 
 function facts({ pid, node, process: about, limits, exit }) {

@@ -30,7 +30,7 @@ function html(strings, ...values) {
   return new Markup(strings.reduce((text, part, at) => text + escape(values[at - 1]) + part));
 }
 
-/** Text that is not escaped and not cut: a style sheet of ours, the figures of a curve. */
+/** Text that is neither escaped nor cut: plimsoll's style sheet, the coordinates of a curve. */
 function trusted(text) {
   return new Markup(text);
 }

@@ -11,7 +11,7 @@ const OWN = path.join(__dirname, '../..') + path.sep;
 /** Their names are of little use, and there are many. */
 const DEPENDENCY = /[\\/]node_modules[\\/]/;
 
-/** Steps of a tracker's path that may be data, by cause, and what each is; the others are words of ours. */
+/** Steps of a tracker's path that may be data, by cause, and what each is; the others are plimsoll's own words. */
 const STEPS = {
   listeners: ['source', 'name'],
   timers: [null, null, 'function'],

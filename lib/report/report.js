@@ -13,47 +13,47 @@ const GROWING = new Set(['leak', 'suspect', 'slow']);
 
 /**
  * @param {object} evidence
- * @param {any} evidence.state the sampler's state, annex included
+ * @param {any} evidence.state the sampler's state, extra included
  * @param {any} [evidence.analysis] what `plimsoll analyze` said of the snapshots
  * @param {{code: number | null, signal: string | null, byUs: boolean} | null} [evidence.exit]
  * @param {string[]} [evidence.notes]
  */
 function buildReport({ state, analysis, exit = null, notes = [] }) {
-  const annex = state.annex ?? {};
-  const offset = annex.uptimeAtWatch ?? 0;
-  const tracked = annex.trackerSuspects ?? [];
+  const extra = state.extra ?? {};
+  const offset = extra.uptimeAtWatch ?? 0;
+  const tracked = extra.trackerSuspects ?? [];
   // What is large in one snapshot, or grew unevenly, is a suspect only while memory grows.
   const found = (analysis?.suspects ?? []).filter((suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)));
-  const minutes = minutesBetween(annex.snapshots ?? []);
+  const minutes = minutesBetween(extra.snapshots ?? []);
   const suspects = mergeSuspects(found, tracked, minutes);
-  const allocated = annex.allocation?.sites ?? [];
+  const allocated = extra.allocation?.sites ?? [];
   attribute(suspects, allocated, state.verdict, analysis !== undefined);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
   }
-  if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, annex, allocated));
+  if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, extra, allocated));
   return {
     schema: SCHEMA,
     version,
     at: new Date().toISOString(),
-    redacted: annex.redacted === true || (analysis?.snapshots ?? []).some(({ redacted }) => redacted),
+    redacted: extra.redacted === true || (analysis?.snapshots ?? []).some(({ redacted }) => redacted),
     pid: state.pid,
-    node: annex.node ?? null,
+    node: extra.node ?? null,
     uptimeMs: offset + state.watchedMs + (state.stoppedMs ?? 0),
-    process: { ...annex.process, ...state.memory, container: containerOf(state) },
-    limits: { ...state.limits, container: state.container?.limit ?? null, given: annex.limit ?? null },
+    process: { ...extra.process, ...state.memory, container: containerOf(state) },
+    limits: { ...state.limits, container: state.container?.limit ?? null, given: extra.limit ?? null },
     verdict: state.verdict,
     suspects,
-    snapshots: (annex.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({ path, method, pauseMs, bytes, nodes, tMs, reason })),
-    refusals: annex.refusals ?? [],
+    snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({ path, method, pauseMs, bytes, nodes, tMs, reason })),
+    refusals: extra.refusals ?? [],
     series: Object.fromEntries(Object.entries(state.series).map(([channel, points]) => [channel, points.map(({ t, min, load }) => [t + offset, min, load])])),
     collections: state.collections.map(({ t, used, cause }) => [t + offset, used, cause]),
     probes: state.collections.filter(({ cause }) => cause === 'probe').map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
     caches: reportCaches(state.caches),
-    trackers: refreshed(annex.trackers ?? [], state.tracked, state.threadId),
-    allocation: annex.allocation ?? null,
+    trackers: refreshed(extra.trackers ?? [], state.tracked, state.threadId),
+    allocation: extra.allocation ?? null,
     exit,
-    notes: [...(annex.notes ?? []), ...(analysis?.notes ?? []), ...notes],
+    notes: [...(extra.notes ?? []), ...(analysis?.notes ?? []), ...notes],
   };
 }
 
@@ -96,9 +96,9 @@ function minutesBetween(snapshots) {
  * A leak that no evidence names still is one suspect: the channel, and where to look. What is native often has an object on
  * the heap: who allocates those that stay.
  */
-function unnamed(verdict, annex, allocated) {
+function unnamed(verdict, extra, allocated) {
   if (verdict.channel !== 'native') return [];
-  const addons = annex.addons ?? [];
+  const addons = extra.addons ?? [];
   const sites = shownOf(allocated.filter(({ file }) => file !== null));
   const where = sites.length > 0 ? 'see whether what these sites allocate has a native side that is not closed' : 'look for what has a native side that is not closed (streams, handles, contexts)';
   return [

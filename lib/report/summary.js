@@ -1,5 +1,5 @@
 'use strict';
-// What one snapshot holds, in sections that every view of a report shares, and as the lines of a terminal.
+// The contents of one snapshot, in sections that every view of a report shares, and as the lines of a terminal.
 
 const { bytes, count } = require('./units.js');
 const { place, printable } = require('./words.js');
@@ -7,9 +7,9 @@ const { place, printable } = require('./words.js');
 const shapes = {
   'duplicated-string': ({ text, count: n }) => `${count(n)} copies of the string ${JSON.stringify(text)}`,
   'sparse-array': ({ id, name, elements, capacity }) => `array ${name && `${name} `}@${id} has ${count(elements)} elements and room for ${count(capacity)}`,
-  'huge-closure': ({ id, name }) => `function ${name || '(anonymous)'} @${id} keeps a large scope`,
+  'huge-closure': ({ id, name }) => `function ${name || '(anonymous)'} @${id} retains a large scope`,
   'detached-context': ({ id }) => `detached context @${id}`,
-  'zombie-timer': ({ count: n }) => `${count(n)} timers that are no longer scheduled and are still kept`,
+  'zombie-timer': ({ count: n }) => `${count(n)} timers that are retained but no longer scheduled`,
 };
 
 const row = ({ name, count: n, retained }) => ({ bytes: retained, what: name, count: n });
@@ -21,7 +21,7 @@ const row = ({ name, count: n, retained }) => ({ bytes: retained, what: name, co
 function sectionsOf({ holders, constructors, packages, shapes: odd }) {
   const held = holders.map(({ path, constructor, id, retained, file, line }) => ({ bytes: retained, what: `${path.join(' > ')}  ${constructor} @${id}`, file, line }));
   const sections = [
-    { title: 'by what holds it', rows: held },
+    { title: 'by retaining path', rows: held },
     { title: 'by constructor', rows: constructors.map(row) },
     { title: 'by package', rows: packages.map(row) },
     { title: 'suspicious shapes', rows: odd.map((each) => ({ bytes: each.bytes, what: shapes[each.kind]?.(each) ?? each.kind, file: each.file, line: each.line })) },
@@ -45,7 +45,7 @@ function renderSummary(summary, { cwd = process.cwd() } = {}) {
 /** @param {{id: number, name: string, shallow: number, retained: number, path: string[]}} way */
 function renderWay({ id, name, shallow, retained, path }) {
   const steps = path.map((step, at) => `${'  '.repeat(Math.min(at, 16) + 1)}${printable(step)}`);
-  return `${printable(name)} @${id}, ${bytes(shallow)} itself, ${bytes(retained)} with all that it keeps\n${steps.join('\n')}\n`;
+  return `${printable(name)} @${id}, shallow size ${bytes(shallow)}, retained size ${bytes(retained)}\n${steps.join('\n')}\n`;
 }
 
 module.exports = { sectionsOf, renderSummary, renderWay };

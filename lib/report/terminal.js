@@ -7,7 +7,7 @@ const { count, percent } = require('./units.js');
 const { kindOf, printable, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
 const { cells, wrap } = require('./wrap.js');
 
-const LABEL = 14; // the column of `held by`, `allocated by`, `try`
+const LABEL = 14; // the column of `retained by`, `allocated by`, `try`
 const SITES = 3;
 const SUSPECTS = 5;
 const PATH = 8;
@@ -37,7 +37,7 @@ class Page {
     this.#color = color;
   }
 
-  /** In Node 22 and later styleText would look at process.stdout by itself; the caller has decided. */
+  /** Without validateStream, styleText of Node 22 and later checks process.stdout; the caller has decided already. */
   style(format, text) {
     return this.#color && text !== '' ? styleText(format, text, { validateStream: false }) : text;
   }
@@ -106,7 +106,7 @@ function suspects(page, all, cwd) {
   const widths = [0, 1, 2, 3].map((at) => Math.max(0, ...rows.map((row) => cells(row[at]))));
   shown.forEach((suspect, at) => {
     page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
-    detail(page, 'held by', suspect.path.length === 0 ? '' : chain(suspect.path));
+    detail(page, 'retained by', suspect.path.length === 0 ? '' : chain(suspect.path));
     for (const line of siteLines(suspect.sites, cwd, SITES)) detail(page, siteVerb(suspect.cause), line);
     detail(page, 'try', suspect.advice ? printable(suspect.advice) : '');
   });
@@ -117,10 +117,10 @@ function detail(page, label, text) {
   if (text !== '') page.add(`     ${label.padEnd(LABEL)}`, text);
 }
 
-/** Those with something wrong come first. */
+/** Caches that do not work come first. */
 const rank = (cache) => Number(adviceFor(cache)?.wrong ?? false);
 
-/** All of them where they are few, else those first that there is something to say of. */
+/** All caches if they are few, else the ones with advice first. */
 function caches(page, all, cwd) {
   const shown = all.length <= CACHES ? all : all.toSorted((a, b) => rank(b) - rank(a)).slice(0, CACHES);
   for (const cache of shown) page.add('  cache     ', cacheLine(cache, cwd));

@@ -1,5 +1,5 @@
 'use strict';
-// What is tracked, as rows of the report: the largest of each kind.
+// Tracked objects, as rows of the report: the largest of each kind.
 
 const { fromLabel } = require('../track/sites.js');
 const { PLAIN } = require('./shown.js');
@@ -35,7 +35,7 @@ function reportTrackers({ emitters, eventTargets, timers, promises, resources },
 }
 
 /**
- * The rows as JS last told, with the listeners as the native side counts them: these go on while the
+ * The rows that JS published last, with the native side's counts of listeners, which are current while the
  * event loop is blocked.
  *
  * @param {any[]} rows @param {any[] | null} counts  of all threads @param {number} threadId
@@ -44,7 +44,7 @@ function refreshed(rows, counts, threadId) {
   const fresh = (counts ?? []).filter((count) => count.kind === 'listeners' && count.threadId === threadId);
   const countOf = (row) => {
     const [same, ...others] = row.kind === 'listeners' ? fresh.filter(({ name }) => name === row.name) : [];
-    // Two emitters of one name cannot be told apart.
+    // Two emitters with one name cannot be distinguished.
     return same === undefined || others.length > 0 ? row.count : same.count;
   };
   const names = new Set(rows.map(({ name }) => name));

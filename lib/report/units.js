@@ -13,7 +13,7 @@ function short(value) {
 function bytes(n) {
   let value = Math.abs(n);
   let unit = 0;
-  // 1023.5 and not 1024: what rounds to 1024 is written in the next unit.
+  // 1023.5 instead of 1024: a value that rounds to 1024 is written in the next unit.
   for (; value >= 1023.5 && unit < SIZES.length - 1; unit++) value /= 1024;
   const text = unit === 0 ? count(Math.round(value)) : short(value);
   return `${n < 0 && text !== '0' ? '-' : ''}${text} ${SIZES[unit]}`;
@@ -55,7 +55,7 @@ function duration(ms) {
   return `${Math.floor((parts * next) / size)} ${unit}${rest === 0 ? '' : ` ${rest} ${nextUnit}`}`;
 }
 
-/** .94 -> `94 %`; what rounds to none but is not says so. */
+/** .94 -> `94 %`; a small share that is not 0 is not written as `0 %`. */
 function percent(share) {
   return share > 0 && share < 0.005 ? '<1 %' : `${Math.round(share * 100)} %`;
 }

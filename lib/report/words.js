@@ -150,15 +150,15 @@ function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
     case 'leak':
       return `${channel} leak${and}`;
     case 'suspect':
-      return `${channel} under suspicion${and}; not yet a leak`;
+      return `suspected ${channel} leak${and}`;
     case 'warming':
-      return `warming up${and}, and slowing down`;
+      return `warming up${and}; growth slows down`;
     case 'follows-load':
       return `${channel} follows the load${and}; no leak`;
     case 'slow':
       return `slow growth of ${channel}${and}`;
     case 'fragmentation':
-      return `fragmentation of ${channel}: held, but not used${and}`;
+      return `fragmentation of ${channel}: committed, but not used${and}`;
     case 'filling':
       return `${filling(verdict)} is still filling${and}; no leak`;
     case 'too-early':
@@ -172,12 +172,12 @@ function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
 function snapshotsOnly(suspects, snapshots) {
   const found = `${count(suspects.length)} ${suspects.length === 1 ? 'suspect' : 'suspects'}`;
   if (snapshots.length === 1) {
-    return suspects.length === 0 ? 'one snapshot: nothing in it stands out' : `one snapshot: ${found} by size, and growth takes three to show`;
+    return suspects.length === 0 ? 'one snapshot: no suspect by size' : `one snapshot: ${found} by size; three snapshots are needed to show growth`;
   }
   const from = `${count(snapshots.length)} snapshots`;
   if (suspects.length > 0) return `${found} from ${from}`;
   const shrank = snapshots.at(-1).heapBytes < snapshots[0].heapBytes;
-  return shrank ? `the heap shrank over ${from}, which says nothing about growth` : `no suspect in ${from}`;
+  return shrank ? `the heap shrank over ${from}, so growth cannot be judged` : `no suspect in ${from}`;
 }
 
 /** `users`, `users ×3` for three of one name, and the row of all that the report has no room for. */

@@ -10,7 +10,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { residentBytes } = require('../resident.js');
-const { pauseSampling } = require('../watch/allocation.js');
+const { wallNow } = require('../timers.js');
+const { pauseSampling } = require('../track/allocation.js');
 const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
 const { warnIfShared } = require('./shared-dir.js');
@@ -44,8 +45,11 @@ async function take({ keepAlive, ...options }) {
 /** Does what the job asks for until it is done. */
 async function drive(job, keepAlive) {
   let pause = FIRST_POLL_MS;
+  // Of the try that succeeds.
+  let takenAt = wallNow();
   for (;;) {
     const { step, outcome, failure } = job.step();
+    if (step === 'fork' || step === 'take' || step === 'stream') takenAt = wallNow();
     switch (step) {
       case 'fork':
         job.take();
@@ -57,7 +61,7 @@ async function drive(job, keepAlive) {
         await borrowing(job, () => streamInto(job));
         break;
       case 'done':
-        return outcome;
+        return { ...outcome, takenAt };
       case 'failed':
         throw refusal(failure);
       default:

@@ -3,7 +3,7 @@
 
 const { setImmediate: turn } = require('node:timers/promises');
 const v8 = require('node:v8');
-const { collector } = require('../watch/collect.js');
+const { collector } = require('../collect.js');
 
 /** Compiled code and its metadata come and go by V8's own rules, by hundreds of KB at a time. */
 const CODE = new Set(['code_space', 'code_large_object_space', 'trusted_space', 'trusted_large_object_space']);

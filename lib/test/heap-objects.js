@@ -4,9 +4,13 @@
 const GROUP = 'plimsoll';
 let keys = 0;
 
+const keyOf = () => `__plimsoll${process.pid}_${keys++}`;
+
 class HeapObjects {
   /** @type {import('node:inspector').Session | null} */
   #session = null;
+  /** The id of this module's realm. @type {number | undefined} */
+  #own;
 
   /** Connects. @returns {HeapObjects | null} null where Node has no inspector, or a permission forbids it */
   static open() {
@@ -29,7 +33,7 @@ class HeapObjects {
    * @returns {T | undefined} undefined where V8 refuses
    */
   ofThisRealm(visit) {
-    const key = `__plimsoll${process.pid}_${keys++}`;
+    const key = keyOf();
     let result;
     const once = (objects) => {
       result = visit(objects);
@@ -43,9 +47,37 @@ class HeapObjects {
     return result;
   }
 
+  /**
+   * The variables that a function of this realm sees, an object for each scope but the global one.
+   *
+   * @param {Function} fn
+   * @returns {object[]}
+   */
+  scopesOf(fn) {
+    const key = keyOf();
+    const scopes = [];
+    // The inspector gives a scope as { description, object }.
+    const share = (list) => (list === undefined ? fn : scopes.push(...Array.from(list, ({ description, object }) => (description === 'Global' ? null : object)).filter(Boolean)));
+    Object.defineProperty(globalThis, key, { value: share, configurable: true, enumerable: false });
+    try {
+      const contextId = (this.#own ??= this.#contexts().find((id) => this.#evaluate(`typeof globalThis.${key} === 'function'`, id).value === true));
+      const { objectId } = this.#evaluate(`globalThis.${key}()`, contextId);
+      const { internalProperties } = this.#post('Runtime.getProperties', { objectId, ownProperties: true });
+      const { value: list } = internalProperties.find(({ name }) => name === '[[Scopes]]') ?? {};
+      if (list !== undefined) this.#post('Runtime.callFunctionOn', { functionDeclaration: `function () { globalThis.${key}(this); }`, objectId: list.objectId, silent: true });
+      this.#post('Runtime.releaseObjectGroup', { objectGroup: GROUP });
+    } catch {
+      // A realm that the inspector does not know, or a function without scopes.
+    } finally {
+      Reflect.deleteProperty(globalThis, key);
+    }
+    return scopes;
+  }
+
   /** What the function of this source returns (JSON) for the live objects (`this`) of each realm. @param {string} body @returns {any[]} */
   ofAllRealms(body) {
-    return this.#query(body, 'true');
+    // Not in realms that no program runs in, such as that of V8's `gc` function (../collect.js): each query is a full collection.
+    return this.#query(body, "typeof process === 'object'");
   }
 
   close() {
@@ -56,9 +88,8 @@ class HeapObjects {
     const answers = [];
     try {
       for (const contextId of this.#contexts()) {
-        const evaluate = (expression) => this.#post('Runtime.evaluate', { expression, contextId, objectGroup: GROUP, silent: true }).result;
-        if (evaluate(condition).value !== true) continue;
-        const { objectId: prototypeObjectId } = evaluate('Object.prototype');
+        if (this.#evaluate(condition, contextId).value !== true) continue;
+        const { objectId: prototypeObjectId } = this.#evaluate('Object.prototype', contextId);
         const { objects } = this.#post('Runtime.queryObjects', { prototypeObjectId, objectGroup: GROUP });
         const { result } = this.#post('Runtime.callFunctionOn', {
           functionDeclaration: `function () { return ${body}; }`,
@@ -73,6 +104,10 @@ class HeapObjects {
       // A realm that ends meanwhile. The caller goes by what there is.
     }
     return answers;
+  }
+
+  #evaluate(expression, contextId) {
+    return this.#post('Runtime.evaluate', { expression, contextId, objectGroup: GROUP, silent: true }).result;
   }
 
   /** The ids of this thread's realms: test runners make one for each test file. @returns {number[]} */

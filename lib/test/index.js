@@ -9,12 +9,17 @@
 // - An event of an emitter has more than ten listeners and gets more in each round.
 
 const { AssertionError } = require('node:assert');
-const { PlimsollRangeError, PlimsollTypeError, quote } = require('../errors.js');
+const { checkOptions } = require('../check-options.js');
+const { PlimsollTypeError, quote } = require('../errors.js');
 const { explain } = require('./explain.js');
 const { Measurement } = require('./measurement.js');
 const { inTurn } = require('./turns.js');
 
-const DEFAULTS = { iterations: 500, warmup: 1000, rounds: 8 };
+const OPTIONS = {
+  iterations: { type: 'count', min: 1, default: 500 },
+  warmup: { type: 'count', min: 0, default: 1000 },
+  rounds: { type: 'count', min: 7, default: 8 },
+};
 
 /**
  * Calls `fn` over and over and rejects with an AssertionError (code ERR_PLIMSOLL_LEAK) when it leaks.
@@ -41,17 +46,7 @@ async function expectNoLeak(fn, options = {}) {
 
 function checked(fn, options) {
   if (typeof fn !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `expectNoLeak needs a function to call, not ${quote(fn)}.`);
-  if (typeof options !== 'object' || options === null) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `The options must be an object, not ${quote(options)}.`);
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `expectNoLeak has no option ${quote(name)}; it has ${Object.keys(DEFAULTS).join(', ')}.`);
-  }
-  const filled = { ...DEFAULTS, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
-  for (const [name, least] of [['iterations', 1], ['warmup', 0], ['rounds', 7]]) {
-    const value = filled[name];
-    if (typeof value !== 'number') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${name} must be a number, not ${quote(value)}.`);
-    if (!Number.isSafeInteger(value) || value < least) throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `${name} must be a whole number of at least ${least}, not ${value}.`);
-  }
-  return filled;
+  return checkOptions('expectNoLeak()', OPTIONS, options);
 }
 
 module.exports = { expectNoLeak };

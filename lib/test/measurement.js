@@ -1,13 +1,14 @@
 'use strict';
 // The calls of one `expectNoLeak`, and what they leave.
 
-const { AllocationSampler, growth } = require('../watch/allocation.js');
+const { AllocationSampler, growth } = require('../track/allocation.js');
+const { bareTables } = require('./bare-tables.js');
 const { judge } = require('./doubling.js');
 const { floor } = require('./floor.js');
 const { HeapObjects } = require('./heap-objects.js');
 const { Listeners } = require('./listeners.js');
 const { recordingMocks } = require('./mocks.js');
-const { mannKendall, medianStep } = require('./statistics.js');
+const { mannKendall, medianStep } = require('../statistics.js');
 const { Tables } = require('./tables.js');
 
 /** Deviate of the trend: of nine floors at most three pairs may be out of order. */
@@ -160,7 +161,11 @@ class Measurement {
     // Before the query: it allocates as well.
     if (leaks && this.#sampled !== null) this.#sampledLast = this.#sampler.read();
     this.#objects = HeapObjects.open();
-    this.#objects?.ofThisRealm((all) => this.#tables.follow(all));
+    const objects = this.#objects;
+    if (objects !== null) {
+      const bare = bareTables(this.#fn, (fn) => objects.scopesOf(fn));
+      objects.ofThisRealm((all) => this.#tables.follow(all, bare));
+    }
     this.#followedFrom = this.#progress.calls;
     const { iterations, rounds } = this.#plan;
     for (let stage = 0; stage < STAGES; stage++) {

@@ -16,8 +16,8 @@ function recorded(objects, least) {
         if (own(object, '_isMockFunction') === true) add(object.mock.calls.length, object.getMockName?.());
         else if (own(object, 'isSinonProxy') === true) add(object.callCount, object.displayName);
       } else {
-        const { constructor } = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object) ?? {});
-        if (constructor?.value?.name === 'MockFunctionContext') add(object.callCount(), '');
+        const constructor = own(Object.getPrototypeOf(object) ?? {}, 'constructor');
+        if (typeof constructor === 'function' && own(constructor, 'name') === 'MockFunctionContext') add(object.callCount(), '');
       }
     } catch {
       // Not such a mock.

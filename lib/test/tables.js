@@ -36,20 +36,21 @@ class Tables {
   /** @type {Table[]} */
   #followed = [];
 
-  /** Follows the tables among `objects` that have elements enough. @param {object[]} objects */
-  follow(objects) {
+  /** Follows the tables among objects that have elements enough. @param {...object[]} lists */
+  follow(...lists) {
     let found = [];
     let least = LEAST;
-    for (const object of objects) {
+    const add = (object) => {
       const kind = kindOf(object);
-      if (kind === null) continue;
+      if (kind === null) return;
       const size = sizeOf(object, kind);
-      if (size < least) continue;
+      if (size < least) return;
       found.push({ kind, object, size });
-      if (found.length < 2 * MOST) continue;
+      if (found.length < 2 * MOST) return;
       found = found.toSorted((a, b) => b.size - a.size).slice(0, MOST);
       least = found.at(-1).size + 1;
-    }
+    };
+    for (const list of lists) list.forEach(add);
     this.#followed = found.map(({ kind, object, size }) => ({ kind, ref: new WeakRef(object), first: size, size }));
   }
 

@@ -27,8 +27,8 @@ let current = null;
  * @returns {Promise<T>}
  */
 async function inTurn(measure) {
-  if (current?.inCall) {
-    throw new PlimsollError('ERR_PLIMSOLL_BUSY', 'expectNoLeak was called by a function that expectNoLeak measures; call it in a test of its own.');
+  if (current !== null && (current.inCall || isAwaited())) {
+    throw new PlimsollError('ERR_PLIMSOLL_BUSY', 'expectNoLeak was called within a function that another expectNoLeak measures; call it in a separate test.');
   }
   const before = last;
   const progress = { running: false, calls: 0, inCall: false };
@@ -43,6 +43,22 @@ async function inTurn(measure) {
     progress.running = false;
     if (current === progress) current = null;
     finish();
+  }
+}
+
+const FRAMES = 100;
+
+/**
+ * Whether a measurement awaits this call: after an await in the function that is measured, only the asynchronous stack shows it.
+ * Jest's source map support prints such frames without `async`.
+ */
+function isAwaited() {
+  const { stackTraceLimit } = Error;
+  try {
+    Error.stackTraceLimit = FRAMES;
+    return /\bat [^\n]*#repeat\b/.test(String(new Error().stack));
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

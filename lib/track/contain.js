@@ -8,7 +8,7 @@ function contain(error) {
   if (warned) return;
   warned = true;
   const reason = error instanceof Error ? error.message : String(error);
-  process.emitWarning(`plimsoll could not track something (${reason}); the application is not affected, counts may be.`, {
+  process.emitWarning(`a plimsoll tracker failed (${reason}). The application is not affected; counts may be incomplete.`, {
     type: 'PlimsollWarning',
     code: 'PLIMSOLL_TRACK',
   });

@@ -3,11 +3,11 @@
 // src/track/registry.rs has the same layout. Where there is no native side, it is plain memory.
 
 const { threadId } = require('node:worker_threads');
+const { TRACKED_KINDS, TRACKED_ROW_WORDS: ROW_WORDS } = require('../facts.js');
 const { native } = require('../native.js');
 const { label } = require('./sites.js');
 
 const ROWS = 1024;
-const ROW_WORDS = 8;
 
 /** What stands where in a row; `ID` 0 marks one that is not in use. */
 const ID = 0;
@@ -16,8 +16,6 @@ const NAME = 2;
 const SITE = 3;
 const COUNT = 4;
 const ADDED = 5;
-
-const KINDS = ['listeners', 'timers', 'promises', 'sockets', 'streams'];
 
 /** Stands for a row where none is left: written, never read. */
 const NO_ROW = new Float64Array(ROW_WORDS);
@@ -37,7 +35,7 @@ function openRow(kind, name) {
   const row = unused.pop();
   if (row === undefined) return NO_ROW;
   row.fill(0);
-  row[KIND] = KINDS.indexOf(kind);
+  row[KIND] = TRACKED_KINDS.indexOf(kind);
   row[NAME] = intern(name);
   row[ID] = ++lastId;
   return row;

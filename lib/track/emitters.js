@@ -5,7 +5,7 @@
 const EventEmitter = require('node:events');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { Listening, tracked, addOnce } = require('./listening.js');
-const { checkOptions } = require('./options.js');
+const { checkOptions } = require('../check-options.js');
 const { contain } = require('./contain.js');
 const { Wrapping } = require('./patch.js');
 const { ANY } = require('./sources.js');
@@ -85,7 +85,7 @@ function kindOf(emitter) {
  * @param {EventEmitter} emitter @param {{ name?: string }} [options]
  */
 function trackEmitter(emitter, options = {}) {
-  checkOptions('trackEmitter', options, { name: 'string' });
+  checkOptions('trackEmitter()', { name: { type: 'text' } }, options);
   if (!isEmitter(emitter)) {
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_EMITTER',

@@ -6,7 +6,7 @@ const { PlimsollTypeError, quote } = require('../errors.js');
 const { safely } = require('./contain.js');
 const { Dependants } = require('./dependants.js');
 const { Listening, tracked, addOnce, isListener } = require('./listening.js');
-const { checkOptions } = require('./options.js');
+const { checkOptions } = require('../check-options.js');
 const { Wrapping } = require('./patch.js');
 const { SharedPatch } = require('./shared-patch.js');
 
@@ -167,9 +167,9 @@ function noteAdded(target, type, listener) {
  * @param {EventTarget} target @param {{ name?: string }} [options]
  */
 function trackEventTarget(target, options = {}) {
-  checkOptions('trackEventTarget', options, { name: 'string' });
+  checkOptions('trackEventTarget()', { name: { type: 'text' } }, options);
   if (!isEventTarget(target)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_EVENT_TARGET', `trackEventTarget: ${quote(target)} is not an EventTarget; for an emitter there is trackEmitter.`);
+    throw new PlimsollTypeError('ERR_PLIMSOLL_EVENT_TARGET', `trackEventTarget: ${quote(target)} is not an EventTarget; use trackEmitter for an EventEmitter.`);
   }
   return targets.trackOne(target, options.name);
 }

@@ -2,10 +2,11 @@
 // How a count developed: two bounded series, of the window and of all the time, and whether it grows
 // the way a leak does.
 
+const { TREND } = require('../facts.js');
+const { mannKendall } = require('../statistics.js');
 const window = require('./window.js');
 
 const CAPACITY = 48;
-const BUCKETS = 12;
 const MIN_POINTS = 6;
 /** Points are at least this far apart, ms (nearly a tick), or a twelfth of the window: more frequent looks add no points. */
 const CLOSEST = 900;
@@ -22,7 +23,7 @@ const NO_GROWTH = Object.freeze({ perMinute: 0, since: 0, net: 0, added: 0, remo
 class Series {
   /** @type {{ t: number, low: number, count: number, added: number }[]} */
   points = [];
-  #spacing = Math.min(CLOSEST, window.ms / BUCKETS);
+  #spacing = Math.min(CLOSEST, window.ms / TREND.buckets);
 
   /** @param {number} widest  ms, how far apart the points may be */
   note(t, count, added, widest) {
@@ -39,17 +40,22 @@ class Series {
       if (spacing <= widest) this.#join(spacing);
       else points.shift();
     }
-    this.points.push({ t, low: count, count, added });
+    points.push({ t, low: count, count, added });
   }
 
+  /** In place: a tick may come to thousands of series that are full at once. */
   #join(spacing) {
-    const joined = [];
-    for (let i = 0; i + 1 < this.points.length; i += 2) {
-      const [a, b] = [this.points[i], this.points[i + 1]];
-      joined.push({ t: a.t, low: Math.min(a.low, b.low), count: b.count, added: b.added });
+    const { points } = this;
+    const pairs = points.length >> 1;
+    for (let i = 0; i < pairs; i++) {
+      const [first, second] = [points[2 * i], points[2 * i + 1]];
+      first.low = Math.min(first.low, second.low);
+      first.count = second.count;
+      first.added = second.added;
+      points[i] = first;
     }
+    points.length = pairs;
     this.#spacing = spacing;
-    this.points = joined;
   }
 
   /** The points from `since` on, and the last one before. */
@@ -126,10 +132,10 @@ function growthOf(points) {
 function floors(points) {
   if (points.length < MIN_POINTS) return [];
   const start = points[0].t;
-  const span = (points.at(-1).t - start) / BUCKETS;
+  const span = (points.at(-1).t - start) / TREND.buckets;
   const lows = new Map();
   for (const { t, low } of points) {
-    const bucket = Math.min(BUCKETS - 1, Math.floor((t - start) / span));
+    const bucket = Math.min(TREND.buckets - 1, Math.floor((t - start) / span));
     lows.set(bucket, Math.min(lows.get(bucket) ?? Infinity, low));
   }
   return [...lows.values()];
@@ -161,16 +167,4 @@ function drift(lows) {
   return variance === 0 ? mean * Infinity : mean / Math.sqrt(variance / steps.length);
 }
 
-/** The z of H. B. Mann (1945) and M. Kendall (1975), with the correction for ties. */
-function mannKendall(values) {
-  const n = values.length;
-  let s = 0;
-  for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) s += Math.sign(values[j] - values[i]);
-  const ties = new Map();
-  for (const value of values) ties.set(value, (ties.get(value) ?? 0) + 1);
-  let variance = n * (n - 1) * (2 * n + 5);
-  for (const t of ties.values()) variance -= t * (t - 1) * (2 * t + 5);
-  return s === 0 || variance === 0 ? 0 : (s - Math.sign(s)) / Math.sqrt(variance / 18);
-}
-
-module.exports = { History, Series, NO_GROWTH, LEAST, isLeaking, mannKendall };
+module.exports = { History, Series, NO_GROWTH, LEAST, isLeaking };

@@ -10,7 +10,7 @@ const { trackPromises, describePromises, isTracking: promisesOn, promisesOff } =
 const { trackResources, describeResources, isTracking: resourcesOn, resourcesOff } = require('./resources.js');
 const { describeSource } = require('./sources.js');
 const { useCaches } = require('./cache-sizes.js');
-const { checkOptions } = require('./options.js');
+const { checkOptions } = require('../check-options.js');
 const { suspects } = require('./suspects.js');
 const { observe } = require('./tick.js');
 const { Tracker } = require('./tracker.js');
@@ -26,11 +26,11 @@ const TRACKERS = {
 /** Tracks the whole process: all kinds, or those that the options name. */
 function trackAll(options = {}) {
   const kinds = Object.keys(TRACKERS);
-  checkOptions('trackAll', options, Object.fromEntries(kinds.map((kind) => [kind, 'boolean'])));
+  checkOptions('trackAll()', Object.fromEntries(kinds.map((kind) => [kind, { type: 'boolean' }])), options);
   // Naming some turns on these; only turning some off leaves the rest on.
   const byDefault = !kinds.some((kind) => options[kind] === true);
   const chosen = kinds.filter((kind) => options[kind] ?? byDefault);
-  if (chosen.length === 0) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `trackAll: every kind is turned off; leave one of ${kinds.join(', ')} on.`);
+  if (chosen.length === 0) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `trackAll: all kinds are off; leave at least one of ${kinds.join(', ')} on.`);
   const started = chosen.map((kind) => TRACKERS[kind]());
   const stopCaches = useCaches();
   const stop = () => {

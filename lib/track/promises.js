@@ -5,7 +5,8 @@
 const { promiseHooks } = require('node:v8');
 const { safely } = require('./contain.js');
 const { Crowd } = require('./crowd.js');
-const { checkOptions } = require('./options.js');
+const { checkOptions } = require('../check-options.js');
+const { HOUR } = require('../facts.js');
 const { isPending } = require('./promise-state.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { onTick, observe } = require('./tick.js');
@@ -14,6 +15,7 @@ const { Tracker } = require('./tracker.js');
 const SAMPLES = 2048;
 const CHECKS_PER_SECOND = 256;
 const MIN_AGE = 5000;
+const OPTIONS = { pendingFor: { type: 'duration', above: 0, max: 24 * HOUR } };
 
 let minAge = MIN_AGE;
 
@@ -48,11 +50,11 @@ const patch = new SharedPatch({ 'promise hook': hook });
 
 /**
  * Samples promises; those pending for longer than `pendingFor` count.
- * @param {{ pendingFor?: number }} [options]  ms, 5000
+ * @param {{ pendingFor?: number | string }} [options]  a duration, 5 s
  */
 function trackPromises(options = {}) {
-  checkOptions('trackPromises', options, { pendingFor: 'duration' });
-  if (options.pendingFor !== undefined) minAge = options.pendingFor;
+  const { pendingFor } = checkOptions('trackPromises()', OPTIONS, options);
+  if (pendingFor !== undefined) minAge = pendingFor;
   return new Tracker(
     () => {
       observe();

@@ -98,11 +98,11 @@ function listenerSuspect({ source, record, sites, count, growth, emitters }) {
 
 function listenerAdvice(source, event, name) {
   if (event === ANY_OF) {
-    return 'each signal from AbortSignal.any stays while it has an abort listener: remove the listener when its work is done, or give it { once: true } and abort it';
+    return 'remove the abort listener of each AbortSignal.any() when its work is done, or abort the signal: it stays while it has a listener';
   }
-  if (source.kind === 'AbortSignal') return "removeEventListener('abort', ...) when the work that may be aborted is done, or use events.addAbortListener and dispose it";
-  if (event === ANY) return 'every use adds an event of its own name: remove its listeners when it is done, or use one event and a Map of what waits';
-  return `off(${JSON.stringify(name)}, listener) when what added it is done; add it once outside of the request, or use once()`;
+  if (source.kind === 'AbortSignal') return "removeEventListener('abort', ...) when the work is done, or use events.addAbortListener and dispose it";
+  if (event === ANY) return 'remove the listeners of an event name when its use ends, or use one event and a Map of waiters: each use adds a name of its own';
+  return `off(${JSON.stringify(name)}, listener) when its owner ends, add the listener once outside the request, or use once()`;
 }
 
 function addGrowth(a, b) {
@@ -132,8 +132,8 @@ function timerSuspects() {
         path: ['active timers of Node', `${what}, ${row.delay} ms${row.refed === 0 ? ', unref' : ''}`, row.callback ?? '(anonymous)'],
         advice:
           row.kind === 'interval'
-            ? 'clearInterval(...) when what started it ends; one interval for all is cheaper than one for each'
-            : 'clearTimeout(...) when what it waits for has come; a shorter delay or one sweep for all bounds them',
+            ? 'call clearInterval(...) when the owner of the interval ends, or share one interval'
+            : 'call clearTimeout(...) when the timer is no longer needed; a shorter delay, or one timer for all, limits their number',
       });
     });
 }
@@ -186,7 +186,7 @@ function socketSuspects() {
 }
 
 function socketAdvice({ agents, free, inUse, queued }) {
-  if (agents > 2) return 'make one Agent and share it: each one keeps its own sockets open';
+  if (agents > 2) return 'create one Agent and share it: each one keeps its own sockets open';
   if (queued > inUse) return 'requests wait for a socket: consume each response (response.resume()) or raise maxSockets';
   if (inUse >= free) return 'consume or destroy each response (response.resume(), body.cancel()), or its socket stays in use; bound them with maxSockets and a timeout';
   return 'bound what the agent keeps: maxSockets, maxFreeSockets, timeout';
@@ -203,7 +203,7 @@ function streamSuspects() {
         growth: leak,
         sites: [siteOf(row)],
         path: [row.kind, `${row.buffered} bytes buffered`, row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read'],
-        advice: 'destroy() a stream that is read no longer; stream.pipeline() does so to both ends when one fails, pipe() leaves the source open',
+        advice: 'destroy() a stream that is no longer read; stream.pipeline() destroys both ends after an error, pipe() leaves the source open',
       }),
     );
 }
@@ -219,8 +219,8 @@ function cacheSuspects() {
       sites: site === null ? [] : [{ ...site, count: growth.net, share: 1 }],
       path: ['caches', name, `${size} of ${Number.isFinite(max) ? max : 'any number of'} entries${bytes > 0 ? `, ${bytes} bytes` : ''}`],
       advice: Number.isFinite(minutes)
-        ? `at this pace its bound is ${Math.round(minutes / 60)} h away: a smaller max or a ttl that fits what is used`
-        : 'it has no bound on its entries: give it max or a ttl that fits what is used',
+        ? `lower max, or set a ttl that fits the use: at this pace the cache reaches its bound in ${Math.round(minutes / 60)} h`
+        : 'set max, or a ttl that fits the use: the cache has no bound on its entries',
     }),
   );
 }

@@ -5,7 +5,7 @@
 const EventEmitter = require('node:events');
 const { contain } = require('./contain.js');
 const { tracked } = require('./listening.js');
-const { checkOptions } = require('./options.js');
+const { checkOptions } = require('../check-options.js');
 
 const base = EventEmitter.prototype;
 
@@ -23,7 +23,7 @@ function useEmitters(listening, crowd) {
 /** @param {{ name?: string, captureRejections?: boolean }} [options] */
 function TrackedEventEmitter(options) {
   // As EventEmitter, which takes null for none.
-  if (options !== undefined && options !== null) checkOptions('TrackedEventEmitter', options, { name: 'string', captureRejections: 'boolean' });
+  if (options !== undefined && options !== null) checkOptions('TrackedEventEmitter', { name: { type: 'text' }, captureRejections: { type: 'boolean' } }, options);
   EventEmitter.call(this, options);
   if (options?.name !== undefined) emitters.sources.admit(emitters.add(this, options.name, true));
 }

@@ -1,4 +1,6 @@
 'use strict';
 // The window of all histories, ms: that of watch() where it runs. For the counts that are noted from now on.
 
-module.exports = { ms: 15 * 60_000 };
+const { TREND } = require('../facts.js');
+
+module.exports = { ms: TREND.windowMs };

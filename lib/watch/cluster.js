@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
  * @returns {(() => void) | undefined} ends it
  */
 function answerPrimary(watcher) {
-  // A listener would keep another child of somebody's alive; the channel of a cluster's worker does that anyway.
+  // A listener would keep any other forked child alive; a cluster's worker is kept alive by its channel anyway.
   if (!isMainThread || process.send === undefined || !require('node:cluster').isWorker) return undefined;
   const onMessage = (message) => {
     if (message?.type !== TYPE || message.data?.request === undefined) return;
@@ -28,7 +28,7 @@ function answerPrimary(watcher) {
     } catch ({ code, message: text }) {
       answer = { request, error: { code, message: text } };
     }
-    // The primary may be gone; then nobody waits for it.
+    // The primary may have exited; a failed send is ignored.
     process.send({ type: TYPE, data: answer }, () => {});
   };
   process.on('message', onMessage);
@@ -64,7 +64,7 @@ function ask({ id, pid }, timeout, open) {
     };
     const channel = open({ data, fail });
     const timer = setTimeout(
-      () => end(null, { code: 'ERR_PLIMSOLL_TIMEOUT', message: `worker ${id} (pid ${pid}) did not answer within ${timeout} ms: its event loop is stuck, or nobody has called watch() there.` }),
+      () => end(null, { code: 'ERR_PLIMSOLL_TIMEOUT', message: `worker ${id} (pid ${pid}) did not answer within ${timeout} ms: its event loop is stuck, or watch() was not called there.` }),
       timeout,
     );
     try {

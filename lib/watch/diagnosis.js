@@ -16,8 +16,8 @@ const MAX_FIRST = 1 / COMPARABLE;
 
 class Diagnosis {
   #window;
-  /** Once only: where each snapshot takes so long, a diagnosis would have no end. */
-  #anew = false;
+  /** A diagnosis starts again at most once: if each snapshot took so long, it would never end. */
+  #restarted = false;
   /** `t`: when it was begun, `end`: when the service went on. @type {Array<{path: string, t: number, end: number, value: number}>} */
   taken = [];
   /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
@@ -64,10 +64,10 @@ class Diagnosis {
   }
 
   add(snapshot, t, value) {
-    // A suspicion may have lasted long: what grew since then is no measure for what grows in a window, so this one is the first.
-    if (this.taken.length === 1 && !this.#anew && t - this.taken[0].end > this.#window * MAX_FIRST) {
+    // A suspicion may have lasted long. Growth since then does not measure growth within a window, so this snapshot is the first.
+    if (this.taken.length === 1 && !this.#restarted && t - this.taken[0].end > this.#window * MAX_FIRST) {
       this.taken = [];
-      this.#anew = true;
+      this.#restarted = true;
     }
     // While the service stands still nothing grows.
     this.taken.push({ ...snapshot, t, end: t + snapshot.pauseMs, value });

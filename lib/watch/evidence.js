@@ -11,7 +11,7 @@ const { buildReport } = require('../report/report.js');
 const { reportTrackers, ROWS } = require('../report/trackers.js');
 const { bytes } = require('../report/units.js');
 const { sources, suspects } = require('../track/index.js');
-const { workingDir } = require('./directories.js');
+const { workingDir } = require('../directories.js');
 
 /** Memory that the analyzer takes: of the files' bytes, and beside them. */
 const ANALYSIS_FACTOR = 1.3;
@@ -34,6 +34,9 @@ function loadedAddons() {
   return files.map((file) => /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1] ?? path.basename(file));
 }
 
+/** Where the service's own script is: its working directory may be another. */
+const ownFolder = () => (process.argv[1] === undefined ? [] : [path.dirname(process.argv[1])]);
+
 /**
  * Analyses snapshots in a process of its own, and only where that has room beside the service.
  * @param {Array<{path: string, bytes: number}>} snapshots
@@ -49,7 +52,7 @@ async function analyseBeside(snapshots, { channel, signal }) {
     return { note: `The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.` };
   }
   try {
-    return { analysis: await analyze(paths, { signal, channel, unref: true }) };
+    return { analysis: await analyze(paths, { signal, channel, unref: true, sourceRoots: ownFolder() }) };
   } catch (error) {
     return { error, note: `The snapshots could not be analysed here (${error.message}); ${elsewhere}.` };
   }
@@ -62,9 +65,7 @@ async function analyseBeside(snapshots, { channel, signal }) {
  */
 async function report(found, where) {
   const made = buildReport(found);
-  // The service's own script: its working directory may be another.
-  const sourceRoots = process.argv[1] === undefined ? [] : [path.dirname(process.argv[1])];
-  return { report: made, files: await writeReport(made, { ...where, sourceRoots }) };
+  return { report: made, files: await writeReport(made, { ...where, sourceRoots: ownFolder() }) };
 }
 
 module.exports = { tracked, identity, analyseBeside, report };

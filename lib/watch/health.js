@@ -20,6 +20,8 @@ class Condition {
   #listeners = [];
   /** Whether the process is on its way out; see restart.js. */
   draining = false;
+  /** Whether it waits for its turn to go. */
+  waiting = false;
 
   constructor(watcher) {
     this.#watcher = watcher;
@@ -100,10 +102,11 @@ function healthHandlers(watcher) {
     const status = failing ? 'fail' : health === null || health.status === 'pass' ? 'pass' : 'warn';
     return answer(first, second, failing ? 503 : 200, JSON.stringify({ ...health, ok: !failing, status, draining: condition.draining }));
   };
+  /** Whether the process serves although it is critical: until it is its turn, and while it drains. Beyond the limit it may end at any time. */
+  const isOrderly = (is) => is && (condition.health()?.share ?? 0) < 1;
   return {
-    // On its way out it is not to be restarted once more, unless it is beyond the limit.
-    livez: handler(() => condition.critical && !(condition.draining && (condition.health()?.share ?? 0) < 1)),
-    readyz: handler(() => condition.critical || condition.draining),
+    livez: handler(() => condition.critical && !isOrderly(condition.waiting || condition.draining)),
+    readyz: handler(() => condition.draining || (condition.critical && !isOrderly(condition.waiting))),
   };
 }
 

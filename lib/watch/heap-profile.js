@@ -1,10 +1,11 @@
 'use strict';
 // `.heapprofile` files: what allocation sampling knows, in the form that DevTools loads (Memory, "Load profile").
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError } = require('../errors.js');
-const { adviceFor } = require('./attempts.js');
+const { adviceFor } = require('../attempts.js');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
 const { PLAIN } = require('../report/shown.js');
 
@@ -12,10 +13,10 @@ const two = (n) => String(n).padStart(2, '0');
 let sequence = 0;
 
 /** As Node's --heap-prof names them: `Heap.20261121.081939.19211.0.001.heapprofile`. */
-function nameOf(now) {
+function nameOf(now, kind = '') {
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
-  return `Heap.${date}.${time}.${process.pid}.${threadId}.${String(++sequence).padStart(3, '0')}.heapprofile`;
+  return `Heap.${date}.${time}.${process.pid}.${threadId}.${String(++sequence).padStart(3, '0')}${kind}.heapprofile`;
 }
 
 /** The same profile with names and scripts as outputs show them. @param {any} node @param {import('../report/shown.js').Shown} shown */
@@ -51,4 +52,72 @@ async function saveHeapProfile(profile, { dir, file = nameOf(new Date()), shown 
   }
 }
 
-module.exports = { saveHeapProfile };
+/** What a last profile has at most, bytes and nodes: there is little memory and time. */
+const MOST_BYTES = 2 ** 20;
+const MOST_NODES = 4000;
+const LONGEST_NAME = 1000;
+const LAST = '.near-limit';
+const LAST_NAME = /^Heap\.\d+\.\d+\.\d+\.\d+\.\d+\.near-limit\.heapprofile(\.partial)?$/;
+
+/** The profile as text of at most MOST_BYTES: what is below is added to the caller where it is small. */
+function bounded(head) {
+  const sizes = new Map();
+  const sizeOf = (node) => {
+    const size = node.children.reduce((sum, child) => sum + sizeOf(child), node.selfSize);
+    sizes.set(node, size);
+    return size;
+  };
+  const total = sizeOf(head);
+  for (let least = 0; ; least = Math.max(4 * least, total / 2 ** 16, 1)) {
+    if ([...sizes.values()].filter((size) => size >= least).length > MOST_NODES) continue;
+    const text = JSON.stringify({ head: pruned(head, sizes, least), samples: [] });
+    if (Buffer.byteLength(text) <= MOST_BYTES || least > total) return text;
+  }
+}
+
+function pruned(node, sizes, least) {
+  const { functionName, url } = node.callFrame;
+  const callFrame = { ...node.callFrame, functionName: functionName.slice(0, LONGEST_NAME), url: url.slice(0, LONGEST_NAME) };
+  const kept = node.children.filter((child) => sizes.get(child) >= least);
+  const gone = node.children.reduce((sum, child) => sum + (kept.includes(child) ? 0 : sizes.get(child)), 0);
+  return { ...node, callFrame, selfSize: node.selfSize + gone, children: kept.map((child) => pruned(child, sizes, least)) };
+}
+
+/**
+ * Writes the profile at once, where the process may be about to end; the oldest of its kind go until `maxFiles` are left.
+ * Names that redaction has not learned so far are hashes.
+ * @param {any} profile @param {{ dir: string, maxFiles: number, shown?: import('../report/shown.js').Shown }} where
+ * @returns {string} the path
+ */
+function saveLastProfile(profile, { dir, maxFiles, shown = PLAIN }) {
+  const head = shown.redacts ? redacted(profile.head, shown) : profile.head;
+  const target = path.join(dir, nameOf(new Date(), LAST));
+  const partial = `${target}.partial`;
+  makeDirectory(dir);
+  const fd = fs.openSync(partial, 'wx', 0o600);
+  try {
+    fs.writeFileSync(fd, bounded(head));
+    fs.fsyncSync(fd);
+    // link refuses what exists; rename would replace it.
+    fs.linkSync(partial, target);
+  } finally {
+    fs.closeSync(fd);
+    fs.rmSync(partial, { force: true });
+  }
+  const files = fs.readdirSync(dir).filter((name) => LAST_NAME.test(name)).toSorted();
+  for (const name of files.slice(0, -maxFiles)) fs.rmSync(path.join(dir, name), { force: true });
+  return target;
+}
+
+/** As ensureDirectory(), at once. */
+function makeDirectory(dir) {
+  if (fs.existsSync(dir)) return;
+  if (path.dirname(dir) !== dir) makeDirectory(path.dirname(dir));
+  try {
+    fs.mkdirSync(dir, 0o700);
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+}
+
+module.exports = { saveHeapProfile, saveLastProfile, LAST_NAME };

@@ -6,9 +6,8 @@ const { EventEmitter } = require('node:events');
 const v8 = require('node:v8');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError } = require('../errors.js');
+const { CHANNELS } = require('../facts.js');
 const { residentBytes } = require('../resident.js');
-
-const CHANNELS = ['heap', 'external', 'native'];
 
 class InertWatcher extends EventEmitter {
   #reason;

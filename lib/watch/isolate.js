@@ -5,15 +5,11 @@
 
 const v8 = require('node:v8');
 const { threadId } = require('node:worker_threads');
+const { TICK } = require('../facts.js');
 const { requireNative } = require('../native.js');
 const { residentBytes } = require('../resident.js');
 const { setInterval, clearInterval } = require('../timers.js');
 const requests = require('./requests.js');
-
-const NOTICES = 1;
-const PROBE = 2;
-const REQUESTS = 4;
-const EMERGENCY = 8;
 
 function nodeHeap() {
   const heap = v8.getHeapStatistics();
@@ -23,7 +19,7 @@ function nodeHeap() {
 /**
  * In place of V8's callbacks: silent while the loop is stuck, and without the pauses. What is registered as weak and lies in the old
  * generation goes in mark-compacts alone, and V8 makes symbols there (v8/src/heap/factory.h, NewSymbol); Node 26's scavenges clear
- * the young. A PerformanceObserver is told of each scavenge too, which was 5 % of a busy server's time.
+ * the young. A PerformanceObserver also runs for each scavenge, which took 5 % of a busy server's time.
  */
 class Portable {
   #performance;
@@ -105,16 +101,16 @@ class IsolateSampler {
     try {
       const rss = process.platform === 'linux' ? undefined : (residentBytes() ?? undefined);
       flags = this.#native.tick(this.#counting ? requests.count() : undefined, rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
-      if (flags & NOTICES) notices = JSON.parse(this.#native.takeNotices());
+      if (flags & TICK.notices) notices = JSON.parse(this.#native.takeNotices());
     } catch (error) {
       // Thrown out of a timer it would end the service.
       on.failed(error);
       return;
     }
-    this.#count((flags & REQUESTS) !== 0);
+    this.#count((flags & TICK.requests) !== 0);
     if (notices.length > 0) on.notices(notices);
-    if (flags & PROBE) on.probe();
-    if (flags & EMERGENCY) on.emergency();
+    if (flags & TICK.probe) on.probe();
+    if (flags & TICK.emergency) on.emergency();
     on.tick();
   }
 

@@ -1,6 +1,6 @@
 'use strict';
-// The last evidence: when V8 is about to give up for want of heap, a forked child takes a snapshot,
-// the limit is raised a little, and the service goes on, or dies with the file on disk.
+// Near the heap limit a forked child takes a last snapshot, and the limit is raised a little: the service goes on, or
+// dies with the file on disk. The allocation profile is written besides, since a fork may be impossible or refused.
 
 const v8 = require('node:v8');
 const { PlimsollError } = require('../errors.js');
@@ -8,25 +8,44 @@ const { requireNative } = require('../native.js');
 const { learnBuiltIns } = require('../snapshot/built-ins.js');
 const { resolve } = require('../snapshot/options.js');
 const { warnIfShared } = require('../snapshot/shared-dir.js');
+const { saveLastProfile } = require('./heap-profile.js');
 
-/** By what share of the limit it is raised: enough to end the work in hand, and to say goodbye. */
+/** The limit is raised by this share of it, so that the work in hand can end. */
 const RAISE = 0.1;
+/** Of the child. A service that reaches its limit again waits for it, so the child must not wait for processor time that the service leaves. */
+const NICE = 0;
+
+/** Called in the middle of other JavaScript, which may be about to run out of memory: nothing is loaded, nothing throws. */
+function writeProfile({ dir, maxFiles }, { readProfile, shown, written, failed }) {
+  try {
+    const profile = readProfile();
+    if (profile !== null) written(saveLastProfile(profile, { dir, maxFiles, shown }));
+  } catch (error) {
+    failed(error);
+  }
+}
 
 class NearLimit {
   #emergency;
   /** What has been told already: each of them takes one. */
   #told = false;
 
-  /** @param {Record<string, unknown>} options of takeSnapshot */
-  constructor(options) {
+  /**
+   * @param {Record<string, unknown>} options of takeSnapshot
+   * @param {{ readProfile: () => any, shown: import('../report/shown.js').Shown, written: (path: string) => void,
+   *   failed: (error: Error) => void }} profile `readProfile`: null where nothing is sampled
+   */
+  constructor(options, profile) {
     const { SnapshotEmergency, snapshotSupport } = requireNative();
-    const { nearLimit: reason } = snapshotSupport();
-    if (reason) throw new PlimsollError('ERR_PLIMSOLL_UNAVAILABLE', reason);
+    const { nearLimit, limitCalls } = snapshotSupport();
+    if (limitCalls) throw new PlimsollError('ERR_PLIMSOLL_UNAVAILABLE', limitCalls);
+    /** Why no snapshot is taken; the profile is written all the same. @type {string | null} */
+    this.noSnapshot = nearLimit ?? null;
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
-    const { keepAlive: _, ...request } = resolve({ ...options, reason: 'near-limit' });
+    const { keepAlive: _, ...request } = resolve({ ...options, nice: NICE, reason: 'near-limit' });
     warnIfShared(request.dir);
     this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });
-    this.#emergency.watchHeapLimit(limit * RAISE);
+    this.#emergency.watchHeapLimit(limit * RAISE, () => writeProfile(request, profile));
     // Ahead: there is no JavaScript at that moment.
     if (request.redact) void learnBuiltIns();
   }

@@ -3,10 +3,12 @@
 // incremental marking in small steps, and the whole at once only where that leads to nothing, or
 // where V8 does not export the means.
 
+const { TREND } = require('../facts.js');
+
 /** How long the gentle way may take to show a collection: a gigabyte takes seconds, an idle process does not drive it on. */
 const PATIENCE = 10_000; // ms
 /** In a shorter window it has this share of it. */
-const PATIENCE_SHARE = 1 / 12;
+const PATIENCE_SHARE = 1 / TREND.buckets;
 
 class Prober {
   #native;
@@ -45,7 +47,7 @@ class Prober {
     if (this.#native.probe(full)) return;
     this.#pending.full = true;
     this.#native.setCause('probe');
-    require('./collect.js').collector()();
+    require('../collect.js').collector()();
   }
 
   #end(how) {

@@ -21,14 +21,16 @@ function register(env = process.env) {
   if (env.PLIMSOLL_RUN_DIR !== undefined && isMainThread) endWithRun(env.PLIMSOLL_RUN_DIR);
   if (NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
   try {
-    const { optionsFromEnv } = require('../options.js');
+    const { optionsFromEnv, resolveOptions } = require('../options.js');
     if (isMainThread) {
       warnUnknown(env);
       warnChanged(env);
     }
     const { watch, INTERNAL } = require('./watcher.js');
     const underRun = env.PLIMSOLL_RUN_DIR !== undefined;
-    const options = { log: underRun ? 'silent' : 'info', ...optionsFromEnv(env) };
+    const given = optionsFromEnv(env);
+    resolveOptions(given, 'env');
+    const options = { log: underRun ? 'silent' : 'info', ...given };
     if (underRun) options[INTERNAL] = { statePath: path.join(env.PLIMSOLL_RUN_DIR, `${process.pid}.${threadId}.state`), nice: DIAGNOSIS_NICE };
     return watch(options);
   } catch (error) {

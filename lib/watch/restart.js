@@ -3,8 +3,9 @@
 // no new connections, the requests under way to their end, the application's own close(), exit.
 
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
+const { GIVEN_DIR } = require('../directories.js');
 const { Condition } = require('./health.js');
-const { Turn } = require('./turn.js');
+const { Turn, SUCCESSOR_MS, SLACK_MS } = require('./turn.js');
 
 /** Who routes to it probes /readyz every few seconds, and sends on until then. */
 const DRAIN_MS = 3000;
@@ -14,9 +15,10 @@ const SIGNAL_GRACE_MS = { SIGTERM: GRACE_MS, SIGINT: 1400 };
 /** Of the time that there is, so much may go into evidence. */
 const EVIDENCE_SHARE = 0.4;
 const IDLE_MS = 50;
-/** How often a process looks whether the restart of another is over, and how long it leaves its successor to start. */
+/** How often a process looks whether it is its turn. */
 const TURN_MS = 250;
-const SUCCESSOR_MS = 2000;
+/** Processes that restart one after the other. It waits for no longer than these could take. */
+const PROCESSES = 16;
 const DAY_MS = 86_400_000;
 
 function check(options) {
@@ -43,37 +45,48 @@ class Restart {
   /** @type {NodeJS.Timeout | undefined} */
   #timer;
   #begun = false;
-  /** For another process' restart to end. */
-  #waits = false;
+  /** Looks whether it is its turn. @type {NodeJS.Timeout | undefined} */
+  #waiting;
+  #turn;
   #ended = false;
 
-  constructor(watcher, condition, options) {
+  /** @param {any} watcher @param {Condition} condition @param {ReturnType<typeof check>} options @param {{take(graceMs: number): boolean}} [turn] */
+  constructor(watcher, condition, options, turn) {
     this.#watcher = watcher;
     this.#condition = condition;
     this.#options = options;
+    this.#turn = turn;
   }
 
-  /** Begins when no process that does the same work is on its way out, or has been for as long as it may. */
+  /** Begins when it is its turn. Until then the process serves, as long as it is below its limit. */
   begin() {
-    if (this.#begun || this.#waits) return;
-    const turn = new Turn();
-    if (turn.take()) {
+    if (this.#begun || this.#waiting !== undefined) return;
+    const { graceMs } = this.#options;
+    this.#turn ??= new Turn({ dir: this.#watcher[GIVEN_DIR] });
+    if (this.#turn.take(graceMs)) {
       this.#drain();
       return;
     }
-    this.#waits = true;
-    const latest = performance.now() + this.#options.graceMs;
-    const timer = setInterval(() => {
-      const isOver = !this.#condition.critical;
-      if (!isOver && performance.now() < latest && !turn.take()) return;
-      clearInterval(timer);
-      if (isOver) this.#waits = false;
-      else setTimeout(() => this.#drain(), Math.max(0, Math.min(SUCCESSOR_MS, latest - performance.now())));
+    const most = Math.ceil((PROCESSES * (graceMs + SLACK_MS + SUCCESSOR_MS)) / TURN_MS);
+    let looks = 0;
+    this.#condition.waiting = true;
+    this.#waiting = setInterval(() => {
+      if (!this.#condition.critical) this.callOff();
+      else if (++looks >= most || this.#turn.take(graceMs)) this.#drain();
     }, TURN_MS);
-    timer.unref();
+    this.#waiting.unref();
+  }
+
+  /** What has not begun does not begin. */
+  callOff() {
+    clearInterval(this.#waiting);
+    this.#waiting = undefined;
+    this.#condition.waiting = false;
   }
 
   #drain() {
+    if (this.#begun) return;
+    this.callOff();
     this.#begun = true;
     this.#condition.draining = true;
     this.#endWithin(this.#options.graceMs);
@@ -95,7 +108,7 @@ class Restart {
   async #run() {
     const { servers, close, evidence, graceMs, drainMs } = this.#options;
     const noticed = drainMs > 0 && servers.length > 0 ? sleep(Math.min(drainMs, graceMs / 2)) : undefined;
-    // Where it is refused, for want of room mostly, the report still has what is tracked.
+    // If the snapshot is refused, mostly because there is no room, the report still has the trackers' figures.
     if (evidence) await Promise.race([this.#watcher.snapshot({ reason: 'critical' }).catch(() => {}), sleep(graceMs * EVIDENCE_SHARE)]);
     await noticed;
     await Promise.all(servers.map(drained));
@@ -137,12 +150,16 @@ function drained(server) {
  * @param {boolean} [options.evidence] whether to take a snapshot first: true
  * @param {number} [options.exitCode] 1
  * @param {(code: number) => void} [options.exit] process.exit
- * @returns {() => void} calls it off, where it has not begun
+ * @returns {() => void} calls it off, also while it waits for its turn; not once it has begun
  */
 function onCritical(watcher, options = {}) {
   const condition = Condition.of(watcher);
   const restart = new Restart(watcher, condition, check(options));
-  return condition.onCritical(() => restart.begin());
+  const unlisten = condition.onCritical(() => restart.begin());
+  return () => {
+    unlisten();
+    restart.callOff();
+  };
 }
 
-module.exports = { onCritical };
+module.exports = { onCritical, Restart, check };

@@ -1,4 +1,4 @@
-//! Allocation sampling, as `lib/watch/allocation.js` drives it.
+//! Allocation sampling, as `lib/track/allocation.js` drives it.
 
 use std::cell::Cell;
 

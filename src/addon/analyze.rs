@@ -63,7 +63,10 @@ pub fn analyze_snapshots(
     options: Option<String>,
 ) -> error::Result<AsyncTask<Analysis>> {
     let options = serde_json::from_str(options.as_deref().unwrap_or("{}")).map_err(|why| {
-        error("ERR_PLIMSOLL_INVALID_OPTION", format!("the options are no JSON of ours ({why})."))
+        error(
+            "ERR_PLIMSOLL_OPTION",
+            format!("the options must be JSON that plimsoll wrote; they are not ({why})."),
+        )
     })?;
     let paths = paths.into_iter().map(PathBuf::from).collect();
     Ok(AsyncTask::new(Analysis { paths, options }))

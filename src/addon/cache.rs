@@ -9,7 +9,7 @@ use napi_derive::napi;
 use super::error::{Result, error};
 use crate::cache::expiry::{self, Column};
 use crate::cache::registry::{self, Arena};
-use crate::sampler::clock::{Word, wake};
+use crate::sampler::clock::{ClockWord, wake};
 
 /// Records for `records` caches: doubles, laid out as `lib/cache/registry.js` says. Where external
 /// buffers are forbidden (pointer compression) it is a copy that the sampler does not see.
@@ -34,21 +34,22 @@ pub fn cache_stats() -> Result<String> {
 }
 
 /// Two doubles: milliseconds that only go up, at most 50 ms behind for as long as the buffer is held and the
-/// other double is set to 1 with each reading; NaN while nobody does.
+/// other double is set to 1 with each reading, else NaN.
 #[napi(catch_unwind)]
 pub fn cache_clock(env: &Env) -> Result<ArrayBuffer<'_>> {
-    let word = Word::hold().map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))?;
+    let word =
+        ClockWord::hold().map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.to_string()))?;
     let (data, length) = word.as_raw();
     // SAFETY: two atomics of 8 bytes each, which the buffer's finalizer keeps alive.
     unsafe {
-        ArrayBuffer::from_external(env, data, length, word, |_, word: Arc<Word>| {
+        ArrayBuffer::from_external(env, data, length, word, |_, word: Arc<ClockWord>| {
             drop(word);
         })
     }
     .map_err(|reason| error("ERR_PLIMSOLL_NATIVE", reason.reason.clone()))
 }
 
-/// Has the clock's words written again at once, where nobody had read them for a while.
+/// Restarts updates of the shared clock words after a period without readers.
 #[napi(catch_unwind)]
 pub fn cache_clock_wake() {
     wake();

@@ -11,6 +11,8 @@ mod build;
 mod cache;
 mod error;
 #[cfg(feature = "service")]
+mod facts;
+#[cfg(feature = "service")]
 mod process;
 #[cfg(feature = "service")]
 mod redaction;

@@ -14,11 +14,11 @@ use napi::{Env, JsValue, sys};
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
-use crate::cache::shared::lease::{Outcome, Part};
+use crate::cache::shared::lease::{LeaseOutcome, Part};
 use crate::cache::shared::participant::Participant;
 use crate::cache::shared::policy::Policy;
 use crate::cache::shared::registry::{self, OpenError};
-use crate::cache::shared::store::{Options, Store};
+use crate::cache::shared::store::{SharedStore, StoreOptions};
 use crate::cache::shared::text;
 
 mod tidy;
@@ -32,7 +32,7 @@ const MISS: f64 = -1.0;
 
 /// One isolate's access to a store.
 struct Handle {
-    store: Arc<Store>,
+    store: Arc<SharedStore>,
     scratch: RefCell<Vec<u8>>,
     participant: RefCell<Participant>,
     /// Calls `collect` of the computations on the event loop; null until the isolate first waits for another.
@@ -91,8 +91,13 @@ pub fn check_shared_cache(name: String, max_bytes: f64, ttl: Option<f64>, lru: b
     open(&name, Some(max_bytes), ttl, lru).map(drop)
 }
 
-fn open(name: &str, max_bytes: Option<f64>, ttl: Option<f64>, lru: bool) -> Result<Arc<Store>> {
-    let options = max_bytes.map(|max_bytes| Options {
+fn open(
+    name: &str,
+    max_bytes: Option<f64>,
+    ttl: Option<f64>,
+    lru: bool,
+) -> Result<Arc<SharedStore>> {
+    let options = max_bytes.map(|max_bytes| StoreOptions {
         max_bytes: max_bytes as u64,
         ttl: ttl.map_or(u64::MAX, milliseconds),
         policy: if lru { Policy::Lru } else { Policy::Adaptive },
@@ -114,7 +119,7 @@ fn refuse(name: &str, reason: OpenError) -> Error {
                 "there is no shared cache {name:?} yet: who opens it first must bound it, new SharedCache({name:?}, {{ maxBytes }})."
             ),
         ),
-        OpenError::Mismatch(Options { max_bytes, ttl, policy }) => {
+        OpenError::Mismatch(StoreOptions { max_bytes, ttl, policy }) => {
             let ttl = if ttl == u64::MAX { "Infinity".to_owned() } else { ttl.to_string() };
             let policy = if policy == Policy::Lru { "lru" } else { "adaptive" };
             error(
@@ -518,9 +523,9 @@ fn finish(call: Call<'_>) -> Value {
     let number = call.float(0)? as u32;
     let bytes: Arc<[u8]> = call.with_bytes(1, |bytes| Arc::from(bytes))?;
     let outcome = match call.float(2)? as u8 {
-        0 => Outcome::Value(bytes),
-        1 => Outcome::Failed(bytes),
-        _ => Outcome::Abandoned,
+        0 => LeaseOutcome::Value(bytes),
+        1 => LeaseOutcome::Failed(bytes),
+        _ => LeaseOutcome::Abandoned,
     };
     let ttl = call.ttl(3)?;
     call.handle.participant.borrow_mut().finish(number, outcome, ttl);
@@ -538,9 +543,9 @@ fn ended(call: Call<'_>) -> Value {
     })?;
     for (at, (number, outcome)) in ended.iter().enumerate() {
         let (how, bytes) = match outcome {
-            Outcome::Value(bytes) => (0.0, call.buffer(bytes)?),
-            Outcome::Failed(bytes) => (1.0, call.buffer(bytes)?),
-            Outcome::Abandoned => (2.0, call.undefined()?),
+            LeaseOutcome::Value(bytes) => (0.0, call.buffer(bytes)?),
+            LeaseOutcome::Failed(bytes) => (1.0, call.buffer(bytes)?),
+            LeaseOutcome::Abandoned => (2.0, call.undefined()?),
         };
         let elements = [call.number(f64::from(*number))?, call.number(how)?, bytes];
         for (offset, element) in elements.into_iter().enumerate() {

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Buffer, ObjectFinalize};
+use napi::bindgen_prelude::{Buffer, Function, FunctionRef, ObjectFinalize};
 use napi_derive::napi;
 
 use super::error::{Error, Result, error};
 use crate::os::malloc;
 use crate::sampler::borrowed::Borrowing;
-use crate::snapshot::emergency::{self, Emergency};
-use crate::snapshot::error::Error as Refusal;
+use crate::snapshot::emergency::{self, Emergency, Evidence};
+use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork;
 use crate::snapshot::job::{Job, Step};
 use crate::snapshot::name::Compression;
-use crate::snapshot::redaction::{Names, Redactor};
+use crate::snapshot::redaction::{NameRules, Redactor};
 use crate::snapshot::room::Heap;
 use crate::snapshot::session::{Method, Request};
 use crate::v8;
@@ -75,7 +75,7 @@ pub struct SnapshotOutcome {
 pub struct SnapshotFailure {
     pub code: &'static str,
     pub message: String,
-    /// Bytes that were missing a place, for want of room.
+    /// Bytes that the snapshot needs, if it was refused because there is no room.
     pub needed: Option<f64>,
     pub available: Option<f64>,
     /// Milliseconds, for a cooldown.
@@ -161,11 +161,20 @@ impl SnapshotEmergency {
     }
 
     /// At the heap's limit: snapshot, raise the limit by `raise` bytes or what the container can
-    /// spare, go on. False where V8 does not export the means.
-    #[napi(catch_unwind)]
-    pub fn watch_heap_limit(&self, raise: f64) -> bool {
+    /// spare, go on. `evidence` is called once meanwhile, in the middle of any other JS. False where
+    /// V8 does not export the means.
+    #[napi(catch_unwind, ts_args_type = "raise: number, evidence?: () => void")]
+    pub fn watch_heap_limit(
+        &self,
+        env: &Env,
+        raise: f64,
+        evidence: Option<Function<'_, (), ()>>,
+    ) -> Result<bool> {
+        let failed = |e: napi::Error| error("ERR_PLIMSOLL_NATIVE", e.reason.clone());
+        let evidence = evidence.map(|evidence| call_once(*env, &evidence)).transpose();
+        let evidence = evidence.map_err(failed)?;
         // SAFETY: a call from JS is on the isolate's thread.
-        unsafe { self.0.watch_heap_limit(whole(raise)) }
+        Ok(unsafe { self.0.watch_heap_limit(whole(raise), evidence) })
     }
 
     /// Interrupts JS `ms` from now unless called again before: a turn of the event loop puts it
@@ -190,6 +199,27 @@ impl SnapshotEmergency {
     }
 }
 
+/// What an emergency keeps to call a function of JS.
+struct Kept {
+    env: Env,
+    function: FunctionRef<(), ()>,
+}
+
+// SAFETY: an emergency calls and drops it on the isolate's thread alone, for which it was made; where
+// another thread drops the last reference, `FunctionRef` hands it back to that thread.
+unsafe impl Send for Kept {}
+
+fn call_once(env: Env, function: &Function<'_, (), ()>) -> napi::Result<Evidence> {
+    let kept = Kept { env, function: function.create_ref()? };
+    Ok(Box::new(move || {
+        // Whole: its fields alone may not leave the thread.
+        let kept = kept;
+        // V8 opens a scope of handles for an interrupt. What the function throws is cleared: the JS that
+        // was interrupted is not to see it.
+        let _ = kept.function.borrow_back(&kept.env).and_then(|function| function.call(()));
+    }))
+}
+
 impl ObjectFinalize for SnapshotEmergency {
     fn finalize(self, _: Env) -> napi::Result<()> {
         // SAFETY: finalizers run on the isolate's thread, at the latest when its environment ends.
@@ -208,7 +238,7 @@ impl SnapshotRedactor {
     #[napi(constructor, catch_unwind)]
     #[allow(clippy::new_without_default, reason = "made by JS alone")]
     pub fn new() -> Self {
-        Self(Redactor::new(Names::built_in()))
+        Self(Redactor::new(NameRules::built_in()))
     }
 
     /// What may be written of the text so far.
@@ -242,6 +272,8 @@ pub struct SnapshotSupport {
     pub fork_denied: bool,
     /// Why none is taken near the heap's limit; null when one is.
     pub near_limit: Option<String>,
+    /// Why V8 does not call near the heap's limit at all; null when it does.
+    pub limit_calls: Option<String>,
 }
 
 /// What works here, for `plimsoll doctor`.
@@ -252,6 +284,7 @@ pub fn snapshot_support() -> SnapshotSupport {
         fork: fork::support().err(),
         fork_denied: fork::is_denied(),
         near_limit: emergency::near_limit_support().err(),
+        limit_calls: emergency::limit_support().err(),
     }
 }
 
@@ -316,21 +349,21 @@ impl From<Step> for SnapshotStep {
     }
 }
 
-impl From<&Refusal> for SnapshotFailure {
-    fn from(refusal: &Refusal) -> Self {
+impl From<&SnapshotError> for SnapshotFailure {
+    fn from(refusal: &SnapshotError) -> Self {
         let (mut needed, mut available, mut remaining) = (None, None, None);
         match refusal {
-            Refusal::NoRoom { needed: n, available: a, .. } => {
+            SnapshotError::NoRoom { needed: n, available: a, .. } => {
                 (needed, available) = (Some(number(*n)), Some(number(*a)));
             }
-            Refusal::Cooldown { remaining_ms } => remaining = Some(number(*remaining_ms)),
+            SnapshotError::Cooldown { remaining_ms } => remaining = Some(number(*remaining_ms)),
             _ => {}
         }
         Self { code: refusal.code(), message: refusal.to_string(), needed, available, remaining }
     }
 }
 
-fn raise(refusal: Refusal) -> Error {
+fn raise(refusal: SnapshotError) -> Error {
     error(refusal.code(), refusal.to_string())
 }
 

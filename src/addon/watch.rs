@@ -9,25 +9,30 @@ use napi_derive::napi;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::{Error, Result, error};
+use crate::background;
 use crate::cache::registry;
-use crate::sampler::figures::Sources;
-use crate::sampler::monitor::{Caches, Monitor, Options};
+use crate::sampler::figures::FigureSources;
+use crate::sampler::isolate::Watching;
+use crate::sampler::options::{Caches, SamplerOptions};
 use crate::sampler::record::{Hooks, Record};
 use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
-use crate::sampler::thread;
 use crate::snapshot::emergency;
+use crate::snapshot::fork;
 use crate::snapshot::redaction::shown;
-use crate::track::{self, registry::Count};
-use crate::trend::{CollectionCause, Config, Fill};
+use crate::track::{self, registry::TrackedCount};
+use crate::trend::{CacheFill, CollectionCause, Config};
 use crate::v8;
-use crate::v8::gc::{self, Pressure};
+use crate::v8::gc::{self, GcPressure};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 
-const NOTICES: u32 = 1;
-const PROBE: u32 = 2;
-const REQUESTS: u32 = 4;
-const EMERGENCY: u32 = 8;
+/// Bits of the answer to [`IsolateWatch::tick`].
+pub(super) mod tick {
+    pub const NOTICES: u32 = 1;
+    pub const PROBE: u32 = 2;
+    pub const REQUESTS: u32 = 4;
+    pub const EMERGENCY: u32 = 8;
+}
 
 /// `v8.getHeapStatistics()` as far as it goes, in bytes.
 #[napi(object)]
@@ -50,7 +55,7 @@ impl From<&NodeHeap> for HeapStatistics {
     }
 }
 
-/// What `lib/watch/options.js` has validated.
+/// The options of a watch, as `lib/options.js` has checked them.
 #[napi(object)]
 pub struct WatchOptions {
     pub thread_id: u32,
@@ -75,8 +80,8 @@ impl Caches for CachesOf {
         to_raw_value(&caches)
     }
 
-    fn fills(&self) -> Vec<Fill> {
-        let fill = |registry::Fill { id, held, bound }| Fill { id, held, bound };
+    fn fills(&self) -> Vec<CacheFill> {
+        let fill = |registry::Occupancy { id, held, bound }| CacheFill { id, held, bound };
         registry::fills(self.0).into_iter().map(fill).collect()
     }
 
@@ -90,7 +95,7 @@ impl Caches for CachesOf {
 }
 
 /// What is tracked, as the published state has it.
-fn tracked() -> Vec<Count> {
+fn tracked() -> Vec<TrackedCount> {
     let mut counts = track::registry::counts();
     for count in &mut counts {
         count.name = shown::label(std::mem::take(&mut count.name));
@@ -104,10 +109,11 @@ fn tracked() -> Vec<Count> {
 pub struct IsolateWatch {
     record: Arc<Record>,
     isolate: Option<Isolate>,
-    // The order matters: the hooks go before the monitor that reads what they write.
+    // The order matters: the hooks go before the watching that reads what they write.
     hooks: Option<Hooks>,
-    monitor: Option<Monitor>,
+    watching: Option<Watching>,
     hooks_off: Option<String>,
+    readable: Option<fork::Readable>,
 }
 
 #[napi]
@@ -130,9 +136,9 @@ impl IsolateWatch {
         // called the finalizer does, which Node runs on this thread before the isolate ends.
         let hooks =
             isolate.and_then(|isolate| unsafe { Hooks::install(isolate, Arc::clone(&record)) });
-        let monitor = Monitor::start(
+        let watching = Watching::start(
             Arc::clone(&record),
-            Options {
+            SamplerOptions {
                 thread_id: options.thread_id,
                 config,
                 limit: options.limit.map(|limit| limit as u64),
@@ -141,12 +147,13 @@ impl IsolateWatch {
                 tracked: || to_raw_value(&tracked()),
                 hooks: hooks.is_some(),
             },
-            Sources::default(),
+            FigureSources::default(),
         )
         .map_err(|e| {
             error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))
         })?;
-        Ok(Self { record, isolate, hooks, monitor: Some(monitor), hooks_off })
+        let readable = Some(fork::Readable::keep());
+        Ok(Self { record, isolate, hooks, watching: Some(watching), hooks_off, readable })
     }
 
     /// Why V8's callbacks are not used; null where they are.
@@ -165,7 +172,7 @@ impl IsolateWatch {
         heap: Option<NodeHeap>,
         utilisation: Option<f64>,
     ) -> u32 {
-        let Some(monitor) = &self.monitor else { return 0 };
+        let Some(watching) = &self.watching else { return 0 };
         let heap = match (&heap, self.isolate) {
             (Some(heap), _) => Some(HeapStatistics::from(heap)),
             // SAFETY: this is the isolate's thread, and the isolate runs this very call.
@@ -177,10 +184,10 @@ impl IsolateWatch {
         let rss = rss.map_or(0, |rss| rss as u64);
         let requests = requests.map(|requests| requests as u64);
         self.record.tick(heap.as_ref(), utilisation.unwrap_or(f64::NAN), requests, rss);
-        let notices = if monitor.has_notices() { NOTICES } else { 0 };
-        let probe = if monitor.take_probe() { PROBE } else { 0 };
-        let requests = if monitor.wants_requests() { REQUESTS } else { 0 };
-        let emergency = if emergency::any_settled() { EMERGENCY } else { 0 };
+        let notices = if watching.has_notices() { tick::NOTICES } else { 0 };
+        let probe = if watching.take_probe() { tick::PROBE } else { 0 };
+        let requests = if watching.wants_requests() { tick::REQUESTS } else { 0 };
+        let emergency = if emergency::any_settled() { tick::EMERGENCY } else { 0 };
         notices | probe | requests | emergency
     }
 
@@ -193,7 +200,7 @@ impl IsolateWatch {
     /// How long the process ran since the watch began, in ms.
     #[napi(catch_unwind)]
     pub fn watched_ms(&self) -> f64 {
-        self.monitor.as_ref().map_or(0.0, |monitor| monitor.watched_ms() as f64)
+        self.watching.as_ref().map_or(0.0, |watching| watching.watched_ms() as f64)
     }
 
     /// How many mark-compacts there were, and the ms that the loop was stopped for them.
@@ -206,16 +213,17 @@ impl IsolateWatch {
     /// The notices as JSON, oldest first.
     #[napi(catch_unwind)]
     pub fn take_notices(&self) -> Result<String> {
-        let notices = self.monitor.as_ref().map(Monitor::take_notices).unwrap_or_default();
+        let notices =
+            self.watching.as_ref().map(|watching| watching.take_notices()).unwrap_or_default();
         serde_json::to_string(&notices).map_err(internal)
     }
 
     /// Asks V8 for a collection: incremental marking, or the whole at once. False: no means here.
     #[napi(catch_unwind)]
     pub fn probe(&self, full: bool) -> bool {
-        let (Some(isolate), Some(monitor)) = (self.isolate, &self.monitor) else { return false };
-        monitor.set_cause(CollectionCause::Probe);
-        let pressure = if full { Pressure::Critical } else { Pressure::Moderate };
+        let (Some(isolate), Some(watching)) = (self.isolate, &self.watching) else { return false };
+        watching.set_cause(CollectionCause::Probe);
+        let pressure = if full { GcPressure::Critical } else { GcPressure::Moderate };
         // SAFETY: this is the isolate's thread, in a call from JS and so in no collection.
         unsafe { gc::request(isolate, pressure) }
     }
@@ -223,8 +231,8 @@ impl IsolateWatch {
     /// Says what causes the collections from now on: `natural`, `probe` or `snapshot`.
     #[napi(catch_unwind)]
     pub fn set_cause(&self, cause: String) {
-        let Some(monitor) = &self.monitor else { return };
-        monitor.set_cause(match cause.as_str() {
+        let Some(watching) = &self.watching else { return };
+        watching.set_cause(match cause.as_str() {
             "probe" => CollectionCause::Probe,
             "snapshot" => CollectionCause::Snapshot,
             _ => CollectionCause::Natural,
@@ -234,39 +242,39 @@ impl IsolateWatch {
     /// The verdict as JSON.
     #[napi(catch_unwind)]
     pub fn verdict(&self) -> Result<String> {
-        let monitor = self.monitor.as_ref().ok_or_else(stopped)?;
-        serde_json::to_string(&monitor.verdict()).map_err(internal)
+        let watching = self.watching.as_ref().ok_or_else(stopped)?;
+        serde_json::to_string(&watching.verdict()).map_err(internal)
     }
 
     /// The whole state as JSON.
     #[napi(catch_unwind)]
     pub fn state(&self) -> Result<String> {
-        self.monitor.as_ref().ok_or_else(stopped)?.state().map_err(internal)
+        self.watching.as_ref().ok_or_else(stopped)?.state().map_err(internal)
     }
 
     /// JSON that is part of the state from now on.
     #[napi(catch_unwind)]
-    pub fn set_annex(&self, json: String) -> Result<()> {
-        let Some(monitor) = &self.monitor else { return Ok(()) };
-        monitor.set_annex(json).map_err(internal)
+    pub fn set_extra(&self, json: String) -> Result<()> {
+        let Some(watching) = &self.watching else { return Ok(()) };
+        watching.set_extra(json).map_err(internal)
     }
 
     /// Publishes the state to a mapped file each interval.
     #[napi(catch_unwind)]
     pub fn publish_to(&self, path: String) -> Result<()> {
-        let monitor = self.monitor.as_ref().ok_or_else(stopped)?;
+        let watching = self.watching.as_ref().ok_or_else(stopped)?;
         let file = StateFile::open(Path::new(&path)).map_err(|e| {
             error("ERR_PLIMSOLL_STATE_FILE", format!("cannot map the state file {path}: {e}"))
         })?;
-        monitor.publish_to(file);
+        watching.publish_to(file);
         Ok(())
     }
 
     /// Publishes the state now.
     #[napi(catch_unwind)]
     pub fn publish(&self) {
-        if let Some(monitor) = &self.monitor {
-            monitor.publish();
+        if let Some(watching) = &self.watching {
+            watching.publish();
         }
     }
 
@@ -274,7 +282,8 @@ impl IsolateWatch {
     #[napi(catch_unwind)]
     pub fn stop(&mut self) {
         self.hooks = None;
-        self.monitor = None;
+        self.watching = None;
+        self.readable = None;
         self.isolate = None;
     }
 }
@@ -297,7 +306,7 @@ pub fn isolates() -> Result<String> {
 /// How many jobs the native thread has; 0 when there is no thread.
 #[napi(catch_unwind)]
 pub fn job_count() -> u32 {
-    u32::try_from(thread::job_count()).unwrap_or(u32::MAX)
+    u32::try_from(background::job_count()).unwrap_or(u32::MAX)
 }
 
 fn usable_isolate(told: &HeapStatistics) -> std::result::Result<Isolate, String> {

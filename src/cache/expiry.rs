@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::sampler::thread::{JobHandle, schedule};
+use crate::background::{JobHandle, schedule};
 
 /// The words of a column, 64 bits each: a state, the earliest end (a double) among the slots that are not due,
 /// the end of each slot (a double, infinity for none), then a bit for each slot, those of a word from the lowest.
@@ -19,7 +19,7 @@ use crate::sampler::thread::{JobHandle, schedule};
 const STATE: usize = 0;
 const NEXT: usize = 1;
 const ENDS: usize = 2;
-/// What STATE says: nobody scans, and what the last scan found can be read.
+/// A value of STATE: no scan is running, and the result of the last one can be read.
 const DONE: u64 = 0;
 const SCANNING: u64 = 1;
 

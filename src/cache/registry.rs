@@ -12,17 +12,17 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::shared::store::{Stats, Store};
+use super::shared::store::{SharedStore, Stats};
 use super::shared::{self, Counters};
 
 /// 64-bit words of a record: the counters as doubles, then the label.
 pub const RECORD_WORDS: usize = 48;
-/// Where a record says of what kind the cache is.
-const KIND: usize = 14;
-/// Where the label begins: its length in bytes as a double, then UTF-8.
-const LABEL: usize = 15;
-/// What [`KIND`] counts.
-const KINDS: [&str; 4] = ["BoundedMap", "LRUCache", "RingBuffer", "WeakValueMap"];
+/// The word of a record that has the position of the cache's class in [`KINDS`].
+pub const KIND: usize = 14;
+/// The word where the label begins: its length in bytes as a double, then UTF-8.
+pub const LABEL: usize = 15;
+/// The classes of caches.
+pub const KINDS: [&str; 4] = ["BoundedMap", "LRUCache", "RingBuffer", "WeakValueMap"];
 /// The rows of a [`summary`] at most, the one of all others included.
 pub const MOST_ROWS: usize = 200;
 /// The ids of shared caches begin here, above those that any isolate gives.
@@ -90,7 +90,7 @@ pub struct Arena {
 
 /// How full an open cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fill {
+pub struct Occupancy {
     /// As [`CacheStats::id`].
     pub id: u64,
     /// Entries held, or bytes where only these are bounded.
@@ -170,7 +170,7 @@ fn summarise(caches: Vec<CacheStats>) -> Vec<CacheStats> {
 
 /// How full the caches of the isolate on `thread` are, in the order of their records.
 #[must_use]
-pub fn fills(thread: ThreadId) -> Vec<Fill> {
+pub fn fills(thread: ThreadId) -> Vec<Occupancy> {
     let mut fills = Vec::new();
     for arena in arenas_of(thread) {
         fills.extend(arena.words.chunks_exact(RECORD_WORDS).filter_map(fill));
@@ -197,7 +197,7 @@ fn arenas_of(thread: ThreadId) -> Vec<Arc<Arena>> {
     arenas.iter().filter_map(Weak::upgrade).filter(|arena| arena.thread == thread).collect()
 }
 
-fn read_shared(id: u64, name: String, store: &Store) -> CacheStats {
+fn read_shared(id: u64, name: String, store: &SharedStore) -> CacheStats {
     let Stats { size, bytes, counters } = store.stats();
     let max_bytes = Some(store.options().max_bytes);
     let Counters { hits, misses, evictions, expirations } = counters;
@@ -234,14 +234,14 @@ fn id(record: &[AtomicU64]) -> u64 {
 }
 
 /// As [`read`].
-fn fill(record: &[AtomicU64]) -> Option<Fill> {
+fn fill(record: &[AtomicU64]) -> Option<Occupancy> {
     let id = id(record);
     let (held, bound) = match (bound(record, 3), bound(record, 5)) {
         (Some(entries), _) => (count(record, 2), entries),
         (None, Some(bytes)) => (count(record, 4), bytes),
         (None, None) => return None,
     };
-    (id != 0 && bound > 0 && count(record, 0) == id).then_some(Fill { id, held, bound })
+    (id != 0 && bound > 0 && count(record, 0) == id).then_some(Occupancy { id, held, bound })
 }
 
 /// One record, or `None` where it is unused or changed hands meanwhile.
@@ -337,7 +337,8 @@ mod tests {
         words[3].store(f64::INFINITY.to_bits(), Ordering::Relaxed);
         words[5].store(50f64.to_bits(), Ordering::Relaxed);
         let here = thread::current().id();
-        let expected = [Fill { id: 11, held: 2, bound: 3 }, Fill { id: 12, held: 4, bound: 50 }];
+        let expected =
+            [Occupancy { id: 11, held: 2, bound: 3 }, Occupancy { id: 12, held: 4, bound: 50 }];
         assert_eq!(fills(here), expected);
         assert_eq!(name(here, 12).map(|(name, _)| name).as_deref(), Some("bytes"));
         let other = thread::spawn(|| fills(thread::current().id())).join().unwrap();
@@ -355,7 +356,7 @@ mod tests {
 
     #[test]
     fn shared_caches_are_sampled_by_name() {
-        let options = shared::store::Options {
+        let options = shared::store::StoreOptions {
             max_bytes: 1000,
             ttl: u64::MAX,
             policy: shared::policy::Policy::Lru,

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+/// The result of reading a snapshot.
+pub type Result<T> = std::result::Result<T, Error>;
+
 /// Why a snapshot could not be read.
 #[derive(Debug)]
 pub enum Error {
@@ -65,7 +68,7 @@ pub enum Error {
 
 impl Error {
     /// The same, said of the snapshot with this path.
-    pub(super) fn of(self, path: &Path) -> Self {
+    pub(in crate::heap) fn of(self, path: &Path) -> Self {
         match self {
             Error::Cancelled => Error::Cancelled,
             error => Error::In { path: path.to_owned(), error: Box::new(error) },
@@ -169,7 +172,7 @@ impl fmt::Display for Error {
 }
 
 /// The files' names, without their folders.
-pub(super) fn listed(paths: &[PathBuf]) -> String {
+pub(in crate::heap) fn listed(paths: &[PathBuf]) -> String {
     let name = |path: &PathBuf| path.file_name().unwrap_or(path.as_os_str()).display().to_string();
     paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }

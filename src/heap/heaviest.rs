@@ -1,11 +1,12 @@
 //! The objects that make up a heap.
 
-use super::bits::Bits;
-use super::{Node, NodeKind, Snapshot};
+use crate::heap::graph::bits::Bits;
+use crate::heap::graph::kind::NodeKind;
+use crate::heap::snapshot::{Node, Snapshot};
 
 /// An object that retains much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Heavy {
+pub(in crate::heap) struct Heavy {
     pub node: Node,
     /// Whether it is the first of a chain of objects of its class, each kept by the one before.
     pub heads_chain: bool,
@@ -18,7 +19,7 @@ const REACH: usize = 64;
 
 /// The objects and strings that retain at least `least` bytes, those that retain most first. What is merely around
 /// another that makes up more than half of it is left out; a chain is its head.
-pub(super) fn heaviest(snapshot: &Snapshot, least: u64) -> Vec<Heavy> {
+pub(in crate::heap) fn heaviest(snapshot: &Snapshot, least: u64) -> Vec<Heavy> {
     let is_heavy = |node: &Node| snapshot.retained(*node) >= least && is_thing(snapshot, *node);
     let mut around = Bits::new(snapshot.node_count());
     for node in snapshot.nodes().filter(is_heavy) {

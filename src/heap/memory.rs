@@ -4,7 +4,7 @@
 use std::collections::{HashMap, TryReserveError};
 use std::hash::{BuildHasher, Hash};
 
-use super::{Error, Result};
+use crate::heap::error::{Error, Result};
 
 /// Bytes of the graph's phases for a node and for an edge: the dominator tree, retained sizes and distances at their peak.
 const PER_NODE: usize = 64;
@@ -97,8 +97,10 @@ pub mod limited {
 mod tests {
     use std::io::Read;
 
-    use super::super::{Error, Snapshot, unattended};
-    use super::limited::at_most;
+    use crate::heap::error::Error;
+    use crate::heap::memory::limited::at_most;
+    use crate::heap::progress::unattended;
+    use crate::heap::snapshot::Snapshot;
 
     const META: &str = r#"{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count","detachedness"],"node_types":[["hidden","synthetic"],"string","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element"],"string_or_number","node"],"location_fields":["object_index","script_id","line","column"]},"#;
     /// Above what readers always take.

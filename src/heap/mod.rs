@@ -5,46 +5,36 @@
 //! Chrome DevTools' heap snapshot worker, to the byte. Distances and retainers are computed when
 //! first asked for.
 
-mod bits;
-mod columns;
-mod depth_first;
-mod distances;
-mod dominators;
-mod edge_names;
+mod analysis;
+mod compare;
 mod error;
+mod explain;
+mod graph;
+#[cfg(test)]
+mod graphs;
 mod heaviest;
-mod json;
-mod kind;
 mod leak;
 mod memory;
 #[cfg(test)]
 mod model;
-mod order;
+mod options;
 mod parallel;
 mod parse;
-mod prefetch;
 mod progress;
-mod read;
-mod read_ahead;
 mod report;
-mod retained;
-mod retainers;
-mod schema;
-mod shallow;
-mod sizes;
 mod snapshot;
-mod strings;
 mod summary;
-mod taken;
-mod weak_map;
 
-pub use error::Error;
-pub use kind::{EdgeKind, NodeKind};
-pub use leak::{Cause, Holder, Package, Site, Suspect};
+pub use error::{Error, Result};
+pub use explain::holders::Holder;
+pub use explain::sites::Site;
+pub use graph::kind::{EdgeKind, NodeKind};
+pub use leak::causes::Cause;
+pub use leak::suspect::Suspect;
+pub use options::{GrowthChannel, Options};
 pub use progress::{Phase, Progress, Report, unattended};
-pub use report::{Channel, Findings, Options, analyze, describe};
+pub use report::{Findings, analyze, describe};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
 pub use summary::{Row, Shape, Summary};
 
-/// The result of reading a snapshot.
-pub type Result<T> = std::result::Result<T, Error>;
+pub use crate::js_source::files::Package;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{EdgeKind, Error, NodeKind, Options, Snapshot, describe, unattended};
+use crate::heap::{EdgeKind, Error, NodeKind, Options, Snapshot, describe, unattended};
 
 #[path = "../../fuzz/mutate.rs"]
 mod mutate;

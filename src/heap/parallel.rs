@@ -11,7 +11,10 @@ fn threads() -> usize {
 }
 
 /// Does `work` on each item, on as many threads as there are cores; items begin, and results are, in the items' order.
-pub(super) fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+pub(in crate::heap) fn map<T: Send, R: Send>(
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
     map_on(threads().min(items.len()), items, work)
 }
 
@@ -45,7 +48,7 @@ fn map_on<T: Send, R: Send>(threads: usize, items: Vec<T>, work: impl Fn(T) -> R
 }
 
 /// Does two things, at once where there are two cores.
-pub(super) fn both<A, B: Send>(
+pub(in crate::heap) fn both<A, B: Send>(
     one: impl FnOnce() -> A,
     other: impl FnOnce() -> B + Send,
 ) -> (A, B) {

@@ -27,16 +27,16 @@ pub struct Progress {
 }
 
 /// Called about once a megabyte and at each phase, from whichever thread is at work; `Break` ends the analysis with
-/// [`Error::Cancelled`](super::Error::Cancelled).
+/// [`Error::Cancelled`](crate::heap::error::Error::Cancelled).
 pub type Report<'a> = &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync);
 
-/// Nobody watches: the analysis runs to its end.
+/// No progress is reported: the analysis runs to its end.
 pub fn unattended(_: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
 /// One progress of several snapshots that are read side by side.
-pub(super) struct Whole<'a> {
+pub(in crate::heap) struct Whole<'a> {
     report: Report<'a>,
     /// Bytes read, by snapshot.
     done: Vec<AtomicU64>,

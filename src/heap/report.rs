@@ -1,45 +1,24 @@
 //! What `plimsoll analyze` says about one to three snapshots, as the JSON of `lib/cli/analyze.js`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::error::listed;
-use super::leak::{Names, Suspect, Suspects, Unconfirmed, suspects};
-use super::order::{self, Basis};
-use super::parallel::{self, both};
-use super::progress::{Phase, Whole};
-use super::summary::{Summary, summary};
-use super::{Error, Report, Result, Snapshot, read, taken};
-
-/// What the caller may choose.
-#[derive(Debug, Default, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Options {
-    /// How many suspects at most; 10 unless given.
-    pub top: Option<usize>,
-    /// The id of an object in the last snapshot: only the way to it is wanted.
-    pub path: Option<u32>,
-    /// Growth of fewer bytes than this is no suspect; 64 KiB or a hundredth of the live heap, the larger, unless given.
-    pub least_growth: Option<u64>,
-    /// The channel that grew, where the caller knows it.
-    pub channel: Option<Channel>,
-    /// Seconds from each snapshot to the next; empty where that is not known.
-    #[serde(skip)]
-    pub intervals: Vec<u64>,
-}
-
-/// Where memory grew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Channel {
-    /// V8's heap.
-    Heap,
-    /// Buffers and what else V8 accounts for outside of its heap.
-    External,
-    /// Memory that V8 does not know.
-    Native,
-}
+use crate::heap::compare::order::Basis;
+use crate::heap::compare::{order, taken};
+use crate::heap::error::{Error, Result, listed};
+use crate::heap::explain::holders::Names;
+use crate::heap::leak::pipeline::suspects;
+use crate::heap::leak::suspect::{Suspect, Suspects, Unconfirmed};
+use crate::heap::options::Options;
+use crate::heap::parallel;
+use crate::heap::parallel::both;
+use crate::heap::parse::read;
+use crate::heap::progress::{Phase, Report, Whole};
+use crate::heap::snapshot::Snapshot;
+use crate::heap::summary::{Summary, summary};
+use crate::js_source::readable::Readable;
 
 /// A snapshot that was read.
 #[derive(Debug, Serialize)]
@@ -61,7 +40,7 @@ struct Analysis {
     unconfirmed: Vec<Unconfirmed>,
     /// The oldest first.
     snapshots: Vec<Source>,
-    /// What told which is older.
+    /// What the order was found by.
     order: Basis,
     notes: Vec<String>,
     /// Of the last snapshot.
@@ -98,6 +77,9 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
     });
     let whose = |(snapshot, path): (Result<Snapshot>, &&Path)| snapshot.map_err(|e| e.of(path));
     let snapshots = snapshots.into_iter().zip(&given).map(whose).collect::<Result<Vec<_>>>()?;
+    let readable = Arc::new(Readable::below(options.sources.clone()));
+    let snapshots: Vec<_> =
+        snapshots.into_iter().map(|snapshot| snapshot.with_sources(&readable)).collect();
     let (places, basis) = order::order(&given, &snapshots, mtimes.as_deref())?;
     let (paths, snapshots) = arranged(&given, snapshots, &places);
     let Some(last) = snapshots.last() else {
@@ -112,6 +94,7 @@ pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) ->
     let options = Options { intervals: taken::intervals(&paths), ..options.clone() };
     let Findings { suspects, unconfirmed, mut notes, summary } = describe(&snapshots, &options);
     notes.extend(order_notes(&given, &paths, basis));
+    notes.extend(readable.note());
     let snapshots = paths.iter().zip(&snapshots).map(|(path, snapshot)| Source {
         path: path.display().to_string(),
         bytes: snapshot.bytes(),
@@ -148,9 +131,9 @@ fn order_notes(given: &[&Path], used: &[&Path], basis: Basis) -> Vec<String> {
     let mut notes = Vec::new();
     let names: Vec<PathBuf> = used.iter().map(|path| path.to_path_buf()).collect();
     if given != used {
-        notes.push(format!("the snapshots are put in order {}: {}", basis.words(), listed(&names)));
+        notes.push(format!("the snapshots were sorted {}: {}", basis.phrase(), listed(&names)));
     } else if basis == Basis::Given && given.len() > 1 {
-        notes.push("neither the files' names nor their times nor V8's object ids tell the order of the snapshots: they are taken as given, the oldest first".to_owned());
+        notes.push("neither file names nor file times nor V8's object ids give the order of the snapshots: the given order is used, the oldest first".to_owned());
     }
     notes
 }

@@ -3,24 +3,25 @@
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::columns::{Columns, NodeLocation, Target};
-use super::distances::{NONE, distances};
-use super::dominators::dominators;
-use super::json::Scanner;
-use super::kind::{EdgeKind, NodeKind};
-use super::memory::room_for_graph;
-use super::parallel::both;
-use super::parse::parse;
-use super::progress::{Phase, Progress, Report};
-use super::read::{Source, decode, open};
-use super::retained::retained;
-use super::retainers::Retainers;
-use super::shallow::move_to_owners;
-use super::sizes::Sizes;
-use super::weak_map::{Entries, entries, mark_tables};
-use super::{Error, Result};
+use crate::heap::analysis::distances::{NONE, distances};
+use crate::heap::analysis::dominators::dominators;
+use crate::heap::analysis::retained::retained;
+use crate::heap::analysis::shallow::move_to_owners;
+use crate::heap::analysis::weak_map::{Entries, entries, mark_tables};
+use crate::heap::error::{Error, Result};
+use crate::heap::graph::columns::{Columns, NodeLocation, Target};
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
+use crate::heap::graph::retainers::Retainers;
+use crate::heap::graph::sizes::Sizes;
+use crate::heap::memory::room_for_graph;
+use crate::heap::parallel::both;
+use crate::heap::parse::json::Scanner;
+use crate::heap::parse::read::{Source, decode, open};
+use crate::heap::parse::text::parse;
+use crate::heap::progress::{Phase, Progress, Report};
+use crate::js_source::readable::Readable;
 
 /// A node: its ordinal in the snapshot, below [`Snapshot::node_count`].
 pub type Node = u32;
@@ -80,6 +81,7 @@ pub struct Snapshot {
     distances: OnceLock<Vec<i32>>,
     retainers: OnceLock<Retainers>,
     by_id: OnceLock<Vec<Node>>,
+    readable: Arc<Readable>,
 }
 
 impl Snapshot {
@@ -93,7 +95,7 @@ impl Snapshot {
         Self::load(decode(reader)?, report)
     }
 
-    pub(super) fn load(source: Source, report: Report) -> Result<Self> {
+    pub(in crate::heap) fn load(source: Source, report: Report) -> Result<Self> {
         let mut scanner = Scanner::new(source, report);
         let mut columns = parse(&mut scanner)?;
         let bytes = scanner.position();
@@ -127,7 +129,18 @@ impl Snapshot {
             distances: OnceLock::new(),
             retainers: OnceLock::new(),
             by_id: OnceLock::new(),
+            readable: Arc::default(),
         })
+    }
+
+    /// The same snapshot, whose names are found with these files.
+    pub(in crate::heap) fn with_sources(self, readable: &Arc<Readable>) -> Self {
+        Self { readable: Arc::clone(readable), ..self }
+    }
+
+    /// The files that may be opened to name what is in it.
+    pub(in crate::heap) fn readable(&self) -> &Arc<Readable> {
+        &self.readable
     }
 
     /// The length of the uncompressed text.
@@ -187,7 +200,7 @@ impl Snapshot {
 
     /// Whether its contents were replaced as `redact` does (src/snapshot/redaction): then large indexes are no longer what
     /// they were.
-    pub(super) fn is_redacted(&self) -> bool {
+    pub(in crate::heap) fn is_redacted(&self) -> bool {
         self.columns.strings.containing(b"redacted-").next().is_some()
     }
 
@@ -257,7 +270,7 @@ impl Snapshot {
     }
 
     /// Sorts edges by their targets: [`Snapshot::retainers`] does it when it is first asked.
-    pub(super) fn index_retainers(&self) -> &Retainers {
+    pub(in crate::heap) fn index_retainers(&self) -> &Retainers {
         self.retainers.get_or_init(|| Retainers::new(&self.columns))
     }
 

@@ -3,9 +3,10 @@
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::heaviest::heaviest;
-use super::leak::{Holder, Names};
-use super::{EdgeKind, EdgeName, Node, NodeKind, Snapshot};
+use crate::heap::explain::holders::{Holder, Names};
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
+use crate::heap::heaviest::heaviest;
+use crate::heap::snapshot::{EdgeName, Node, Snapshot};
 
 /// The largest of a kind, by retained bytes.
 #[derive(Debug, Serialize)]
@@ -279,7 +280,7 @@ impl Shape {
     }
 }
 
-/// Texts that the file cuts off (at 1024 characters) are told apart by their size.
+/// Texts that the file cuts off (at 1024 characters) differ by their size.
 fn duplicated_strings(snapshot: &Snapshot, most: usize) -> Vec<Shape> {
     let mut copies: FxHashMap<(u32, u64), u64> = FxHashMap::default();
     for node in snapshot.nodes().filter(|&node| snapshot.kind(node) == NodeKind::String) {

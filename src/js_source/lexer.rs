@@ -85,7 +85,8 @@ fn is_word(byte: u8) -> bool {
 }
 
 /// Whether an expression makes a collection or an instance.
-fn makes(value: &[u8]) -> bool {
+#[must_use]
+pub fn makes(value: &[u8]) -> bool {
     let literal = value.first() == Some(&b'{') || value.first() == Some(&b'[');
     literal
         || value.starts_with(b"new ")
@@ -347,6 +348,20 @@ impl<'s> Lexer<'s> {
     #[must_use]
     pub fn is_next_made(&self) -> bool {
         self.ahead().strip_prefix(b",").is_some_and(|next| makes(next.trim_ascii_start()))
+    }
+
+    /// The variable that is the next argument of a call; none where that is another expression.
+    #[must_use]
+    pub fn next_variable(&self) -> Option<std::ops::Range<usize>> {
+        let byte = |at: usize| self.source.get(at).copied();
+        let comma = skip_blank(self.source, self.at);
+        let start = skip_blank(self.source, comma + 1);
+        let is_variable =
+            byte(comma) == Some(b',') && byte(start).is_some_and(|first| !first.is_ascii_digit());
+        let length = self.source.get(start..)?.iter().take_while(|&&byte| is_part(byte)).count();
+        let next = byte(skip_blank(self.source, start + length));
+        (is_variable && length > 0 && matches!(next, Some(b',' | b')')))
+            .then_some(start..start + length)
     }
 
     /// Whether it comes from another module.

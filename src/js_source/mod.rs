@@ -1,4 +1,14 @@
-//! JavaScript source as text: its tokens, and a copy of it without its data.
+//! JavaScript source: its tokens, its declarations, its source maps, and a copy of it without its data.
 
+#[cfg(feature = "analyzer")]
+pub(crate) mod declarations;
+#[cfg(feature = "analyzer")]
+pub(crate) mod files;
 pub mod lexer;
 pub mod mask;
+#[cfg(feature = "analyzer")]
+pub(crate) mod readable;
+#[cfg(feature = "analyzer")]
+mod scopes;
+#[cfg(feature = "analyzer")]
+mod source_map;

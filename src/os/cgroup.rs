@@ -44,13 +44,13 @@ impl Container {
 /// Reads the figures of the current process once; `None` where there is no memory cgroup, or it cannot be read.
 #[must_use]
 pub fn read() -> Option<Container> {
-    Reader::default().read(&mut System).ok()?
+    CgroupReader::default().read(&mut System).ok()?
 }
 
 /// Reads the figures repeatedly: the files are looked up only when the process' membership has changed, because the
 /// list of mounts costs more than the figures.
 #[derive(Debug)]
-pub struct Reader {
+pub struct CgroupReader {
     /// `/proc` and `/sys` are below it: a fixture's folder in tests.
     root: PathBuf,
     membership: String,
@@ -58,13 +58,13 @@ pub struct Reader {
     levels: Vec<Level>,
 }
 
-impl Default for Reader {
+impl Default for CgroupReader {
     fn default() -> Self {
         Self::below(Path::new("/"))
     }
 }
 
-impl Reader {
+impl CgroupReader {
     /// Reads the files below `root` in place of `/`.
     #[must_use]
     pub fn below(root: &Path) -> Self {
@@ -264,7 +264,7 @@ mod tests {
                 ("sys/fs/cgroup/kube/pod/app/memory.current", "800000\n"),
             ],
         );
-        let container = Reader::below(&fixture.0).read(&mut System).unwrap().unwrap();
+        let container = CgroupReader::below(&fixture.0).read(&mut System).unwrap().unwrap();
         assert_eq!(container.version, Version::V2);
         assert_eq!(container.limit, Some(1_000_000));
         assert_eq!(container.usage, 900_000);
@@ -289,7 +289,7 @@ mod tests {
                 ("sys/fs/cgroup/memory/memory.stat", "total_inactive_file 40\ninactive_file 1\n"),
             ],
         );
-        let container = Reader::below(&fixture.0).read(&mut System).unwrap().unwrap();
+        let container = CgroupReader::below(&fixture.0).read(&mut System).unwrap().unwrap();
         assert_eq!((container.version, container.limit), (Version::V1, Some(512 << 20)));
         assert_eq!(container.reclaimable, 40);
         assert!(!container.oom_group);
@@ -313,7 +313,7 @@ mod tests {
                     ("cg/memory.usage_in_bytes", "1000"),
                 ],
             );
-            let container = Reader::below(&fixture.0).read(&mut System).unwrap().unwrap();
+            let container = CgroupReader::below(&fixture.0).read(&mut System).unwrap().unwrap();
             assert_eq!((container.limit, container.room()), (None, None), "{name}");
         }
     }
@@ -330,7 +330,10 @@ mod tests {
                 ("cg/memory.current", "1\n"),
             ],
         );
-        assert_eq!(Reader::below(&fixture.0).read(&mut System).unwrap().unwrap().limit, Some(4096));
+        assert_eq!(
+            CgroupReader::below(&fixture.0).read(&mut System).unwrap().unwrap().limit,
+            Some(4096)
+        );
     }
 
     #[test]
@@ -347,7 +350,7 @@ mod tests {
                 ("cg/b/memory.current", "2\n"),
             ],
         );
-        let mut reader = Reader::below(&fixture.0);
+        let mut reader = CgroupReader::below(&fixture.0);
         assert_eq!(reader.read(&mut System).unwrap().unwrap().limit, Some(4096));
         fs::write(fixture.0.join("cg/a/memory.max"), "5000\n").unwrap();
         assert_eq!(
@@ -362,7 +365,7 @@ mod tests {
     #[test]
     fn nothing_to_read_is_none() {
         let fixture = Fixture::new("empty", &[MEMINFO, ("proc/self/cgroup", "0::/\n")]);
-        assert_eq!(Reader::below(&fixture.0).read(&mut System).unwrap(), None);
+        assert_eq!(CgroupReader::below(&fixture.0).read(&mut System).unwrap(), None);
     }
 
     #[test]
@@ -383,11 +386,11 @@ mod tests {
             ],
         );
         let mut counting = Failing::default();
-        let truth = Reader::below(&fixture.0).read(&mut counting).unwrap().unwrap();
+        let truth = CgroupReader::below(&fixture.0).read(&mut counting).unwrap().unwrap();
         let reads = counting.reads.load(Relaxed);
         assert!(reads > 8, "{reads}");
         for first in 0..reads {
-            let mut reader = Reader::below(&fixture.0);
+            let mut reader = CgroupReader::below(&fixture.0);
             let mut files = Failing { failing: first..first + 1, ..Failing::default() };
             let failed = reader.read(&mut files);
             assert_eq!(failed.unwrap_err().raw_os_error(), Some(24), "read {first}");

@@ -94,7 +94,7 @@ pub fn trim() {
 
 /// Readings that take a bounded share of the time: one walks the free chunks of every arena, under its lock.
 #[derive(Debug)]
-pub struct Reader {
+pub struct MallocReader {
     read: fn() -> Option<Malloc>,
     /// When it was last read, and how long it rests then at least.
     last: Option<(Instant, Duration)>,
@@ -103,7 +103,7 @@ pub struct Reader {
 /// A reading waits for so many times the processor time that the last one took.
 const REST: u32 = 2000;
 
-impl Reader {
+impl MallocReader {
     /// Of the allocator by `read`.
     #[must_use]
     pub fn new(read: fn() -> Option<Malloc>) -> Self {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_reading_is_not_repeated_before_its_time() {
-        let (mut reader, period) = (Reader::new(read), Duration::from_secs(10));
+        let (mut reader, period) = (MallocReader::new(read), Duration::from_secs(10));
         let now = Instant::now();
         assert!(reader.read(now, period).is_some());
         assert_eq!(reader.read(now + Duration::from_secs(9), period), None);

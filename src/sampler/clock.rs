@@ -1,9 +1,9 @@
 //! The clock word: the time where JS reads it in about a nanosecond, for the caches' expiry.
 //!
 //! A word is a double of milliseconds on a monotonic clock of the process, a tick behind at most. As a
-//! double it never wraps. One job of the sampler's thread writes the words of all isolates for as long as
-//! somebody reads one: each reader leaves a mark beside its word. Where nobody has for a second, the words
-//! turn into NaN, which tells a reader to look at the clock itself: one that does so often asks for the words with
+//! double it never wraps. One job of the background thread writes the words of all isolates while at least one is
+//! read: each reader leaves a mark beside its word. After a second without a mark the words become NaN, and a
+//! reader reads the clock itself. A reader that does so often restarts the words with
 //! `wake`, and for others a job that runs once a second looks for marks.
 
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::thread::{JobHandle, schedule};
+use crate::background::{JobHandle, schedule};
 
 /// How far a word may be behind.
 const TICK: Duration = Duration::from_millis(50);
@@ -25,14 +25,14 @@ const POLL: Duration = Duration::from_secs(1);
 /// A word, and the mark that its readers leave.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Word {
+pub struct ClockWord {
     time: AtomicU64,
     read: AtomicU64,
 }
 
 #[derive(Default)]
 struct Words {
-    held: Vec<Weak<Word>>,
+    held: Vec<Weak<ClockWord>>,
     /// The job that writes them, while they are read.
     tick: Option<JobHandle>,
     /// The job that looks for readers, while words are held.
@@ -45,7 +45,7 @@ static WORDS: Mutex<Words> =
     Mutex::new(Words { held: Vec::new(), tick: None, poll: None, unread: 0 });
 static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-impl Word {
+impl ClockWord {
     /// A word of one's own, that already holds the time.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Words {
 
     /// Whether a reader has left a mark since the last call.
     fn read(&self) -> bool {
-        let marked = |word: Arc<Word>| word.read.swap(0, Ordering::Relaxed) != 0;
+        let marked = |word: Arc<ClockWord>| word.read.swap(0, Ordering::Relaxed) != 0;
         self.held.iter().filter_map(Weak::upgrade).fold(false, |read, word| marked(word) | read)
     }
 }
@@ -136,7 +136,7 @@ fn poll() -> ControlFlow<()> {
 mod tests {
     use super::*;
 
-    fn read(word: &Word) -> f64 {
+    fn read(word: &ClockWord) -> f64 {
         word.read.store(1, Ordering::Relaxed);
         f64::from_bits(word.time.load(Ordering::Relaxed))
     }
@@ -152,14 +152,14 @@ mod tests {
     #[test]
     fn words_go_on_while_they_are_held_and_read_and_start_again() {
         for _ in 0..2 {
-            let (one, other) = (Word::hold().unwrap(), Word::hold().unwrap());
+            let (one, other) = (ClockWord::hold().unwrap(), ClockWord::hold().unwrap());
             let before = read(&one);
             wait_for(|| read(&one) > before && read(&other) > before);
             drop(one);
             let before = read(&other);
             wait_for(|| read(&other) > before);
             wait_for(|| f64::from_bits(other.time.load(Ordering::Relaxed)).is_nan());
-            assert!(WORDS.lock().tick.is_none(), "nobody reads");
+            assert!(WORDS.lock().tick.is_none(), "no reader is left");
             wait_for(|| read(&other) > before);
             wait_for(|| f64::from_bits(other.time.load(Ordering::Relaxed)).is_nan());
             wake();

@@ -1,7 +1,7 @@
-//! What the operating system says of the process: resident size, container, available memory.
+//! Figures of the process from the operating system: resident size, container, available memory.
 //!
-//! A figure that cannot be read (no descriptor is left, say) keeps its last value, with the time of that reading. It is
-//! never taken for 0, which would look as if the memory had been freed.
+//! A figure that cannot be read (for example because no descriptor is left) keeps its last value and the time of that
+//! reading. It never becomes 0, which would look like freed memory.
 
 use std::io;
 use std::time::Instant;
@@ -26,7 +26,7 @@ impl<T> Figure<T> {
         Self { value: None, read: now, failed: false }
     }
 
-    /// Whether it is a value of now.
+    /// True if the value is current.
     fn take(&mut self, now: Instant, read: io::Result<Option<T>>) -> bool {
         self.failed = read.is_err();
         if let Ok(value) = read {
@@ -53,17 +53,17 @@ pub struct Stale {
     pub age_ms: u64,
 }
 
-/// Where the figures come from.
+/// The sources of the figures.
 #[derive(Debug)]
-pub struct Sources {
+pub struct FigureSources {
     /// Reads procfs and cgroups.
     pub files: Box<dyn Files>,
-    /// What the allocator says.
+    /// Reads the allocator's figures.
     pub malloc: fn() -> Option<Malloc>,
 }
 
-impl Default for Sources {
-    /// The system's.
+impl Default for FigureSources {
+    /// The sources of the running system.
     fn default() -> Self {
         Self { files: Box::new(System), malloc: malloc::read }
     }
@@ -73,7 +73,7 @@ impl Default for Sources {
 #[derive(Debug)]
 pub(super) struct Figures {
     files: Box<dyn Files>,
-    cgroup: cgroup::Reader,
+    cgroup: cgroup::CgroupReader,
     rss: Figure<u64>,
     container: Figure<Container>,
     available: Figure<u64>,
@@ -85,7 +85,7 @@ impl Figures {
     pub fn new(files: Box<dyn Files>, now: Instant) -> Self {
         Self {
             files,
-            cgroup: cgroup::Reader::default(),
+            cgroup: cgroup::CgroupReader::default(),
             rss: Figure::unknown(now),
             container: Figure::unknown(now),
             available: Figure::unknown(now),
@@ -93,16 +93,16 @@ impl Figures {
         }
     }
 
-    /// Reads the resident size; `told` is what Node said, for systems without procfs. True if it is of now.
-    pub fn read_rss(&mut self, now: Instant, told: u64) -> bool {
-        let told = (told > 0).then_some(told);
+    /// Reads the resident size; `reported` is Node's own figure, for systems without procfs. True if the value is current.
+    pub fn read_rss(&mut self, now: Instant, reported: u64) -> bool {
+        let reported = (reported > 0).then_some(reported);
         let read = process::read_rss(&mut *self.files)
-            .and_then(|rss| rss.or(told).ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .and_then(|rss| rss.or(reported).ok_or_else(|| io::ErrorKind::NotFound.into()))
             .map(Some);
         self.rss.take(now, read)
     }
 
-    /// Reads the container's figures and what the machine can give. True if the container's are of now.
+    /// Reads the container's figures and what the machine can give. True if the container's figures are current.
     pub fn read_slowly(&mut self, now: Instant) -> bool {
         let available = memory::read_available(&mut *self.files);
         self.available.take(now, available);

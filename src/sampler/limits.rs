@@ -4,7 +4,7 @@ use crate::trend::Limits;
 
 /// What the limits are derived from, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Inputs {
+pub struct LimitInputs {
     /// V8's limit for the heap of the isolate.
     pub heap_limit: u64,
     /// Committed heap of the isolate.
@@ -26,7 +26,7 @@ pub struct Inputs {
 /// Without a container a process that grows fourfold, and beyond this, is in trouble anyway.
 const FLOOR_WITHOUT_CONTAINER: u64 = 1 << 30;
 
-impl Inputs {
+impl LimitInputs {
     /// Heap: the smaller of V8's limit and what the container leaves beside the rest of the
     /// process. External and native: the container's limit, or else the smaller of what the
     /// machine has left and max(1 GB, 4 x the resident size at the start).
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     const MB: u64 = 1 << 20;
-    const BASE: Inputs = Inputs {
+    const BASE: LimitInputs = LimitInputs {
         heap_limit: 2048 * MB,
         heap_total: 50 * MB,
         rss: 120 * MB,
@@ -66,36 +66,37 @@ mod tests {
     fn without_a_container_v8_and_the_machine_decide() {
         let limits = BASE.limits();
         assert_eq!((limits.heap, limits.external), (2048 * MB, 1024 * MB));
-        let scarce = Inputs { available: Some(300 * MB), ..BASE }.limits();
+        let scarce = LimitInputs { available: Some(300 * MB), ..BASE }.limits();
         assert_eq!(scarce.native, 420 * MB);
-        let large = Inputs { rss_at_start: 1000 * MB, ..BASE }.limits();
+        let large = LimitInputs { rss_at_start: 1000 * MB, ..BASE }.limits();
         assert_eq!(large.native, 4000 * MB);
     }
 
     #[test]
     fn a_container_leaves_the_heap_what_the_rest_does_not_take() {
-        let limits = Inputs { container: Some(512 * MB), ..BASE }.limits();
+        let limits = LimitInputs { container: Some(512 * MB), ..BASE }.limits();
         assert_eq!((limits.heap, limits.native), (442 * MB, 512 * MB));
-        let small_heap = Inputs { container: Some(512 * MB), heap_limit: 256 * MB, ..BASE };
+        let small_heap = LimitInputs { container: Some(512 * MB), heap_limit: 256 * MB, ..BASE };
         assert_eq!(small_heap.limits().heap, 256 * MB);
     }
 
     #[test]
     fn the_given_limit_replaces_the_containers() {
-        let limits = Inputs { container: Some(512 * MB), given: Some(256 * MB), ..BASE }.limits();
+        let limits =
+            LimitInputs { container: Some(512 * MB), given: Some(256 * MB), ..BASE }.limits();
         assert_eq!(limits.external, 256 * MB);
     }
 
     #[test]
     fn what_a_snapshot_left_behind_does_not_narrow_the_heap() {
         let container = Some(512 * MB);
-        let after = Inputs { container, rss: 420 * MB, borrowed: 300 * MB, ..BASE };
-        assert_eq!(after.limits().heap, Inputs { container, ..BASE }.limits().heap);
+        let after = LimitInputs { container, rss: 420 * MB, borrowed: 300 * MB, ..BASE };
+        assert_eq!(after.limits().heap, LimitInputs { container, ..BASE }.limits().heap);
     }
 
     #[test]
     fn beyond_the_limit_the_heap_still_has_one() {
-        let limits = Inputs { container: Some(60 * MB), ..BASE }.limits();
+        let limits = LimitInputs { container: Some(60 * MB), ..BASE }.limits();
         assert_eq!(limits.heap, 50 * MB);
     }
 }

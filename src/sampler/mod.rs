@@ -1,18 +1,18 @@
-//! The sampler: one native thread, one record for each isolate.
+//! The sampler: the background thread reads the figures of each watched isolate once an interval.
 
 pub mod borrowed;
 pub mod clock;
 pub mod figures;
+pub mod isolate;
 pub mod limits;
-pub mod monitor;
+pub mod options;
 pub mod pressure;
+pub mod published;
 pub mod record;
 pub mod registry;
 mod run_clock;
-pub mod state;
+mod sampling;
 pub mod state_file;
-pub mod thread;
-mod watched;
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]

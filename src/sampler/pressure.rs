@@ -16,7 +16,7 @@ pub struct Pressure {
 
 /// What it is derived from, in bytes.
 #[derive(Debug)]
-pub struct Inputs<'a> {
+pub struct PressureInputs<'a> {
     /// Used heap of the isolate.
     pub heap_used: u64,
     /// Its limit.
@@ -40,7 +40,7 @@ pub struct Contained<'a> {
     pub borrowed: u64,
 }
 
-impl Inputs<'_> {
+impl PressureInputs<'_> {
     /// A container is read every few intervals; what the process has grown by since is added.
     #[must_use]
     pub fn pressure(&self) -> Pressure {
@@ -71,8 +71,8 @@ mod tests {
         reclaimable: 300,
         oom_group: false,
     };
-    const BASE: Inputs<'_> =
-        Inputs { heap_used: 30, heap_limit: 120, rss: 200, container: None, given: None };
+    const BASE: PressureInputs<'_> =
+        PressureInputs { heap_used: 30, heap_limit: 120, rss: 200, container: None, given: None };
 
     fn at(container: &Container) -> Contained<'_> {
         Contained { container, rss: 200, borrowed: 0 }
@@ -81,33 +81,39 @@ mod tests {
     #[test]
     fn what_a_snapshot_left_behind_is_no_pressure() {
         let left = Contained { borrowed: 250, ..at(&BOX) };
-        assert_eq!(Inputs { container: Some(left), ..BASE }.pressure().process, Some(0.35));
+        assert_eq!(PressureInputs { container: Some(left), ..BASE }.pressure().process, Some(0.35));
     }
 
     #[test]
     fn beyond_the_limit_the_share_is_above_one() {
         let beyond = Container { usage: 1380, ..BOX };
-        assert_eq!(Inputs { container: Some(at(&beyond)), ..BASE }.pressure().process, Some(1.08));
+        assert_eq!(
+            PressureInputs { container: Some(at(&beyond)), ..BASE }.pressure().process,
+            Some(1.08)
+        );
     }
 
     #[test]
     fn without_a_limit_there_is_only_the_heap() {
         assert_eq!(BASE.pressure(), Pressure { heap: 0.25, process: None });
         assert_eq!(
-            Inputs { heap_limit: 0, ..BASE }.pressure().heap,
+            PressureInputs { heap_limit: 0, ..BASE }.pressure().heap,
             0.0,
             "before the first reading"
         );
         let unlimited = Container { limit: None, ..BOX };
-        assert_eq!(Inputs { container: Some(at(&unlimited)), ..BASE }.pressure().process, None);
+        assert_eq!(
+            PressureInputs { container: Some(at(&unlimited)), ..BASE }.pressure().process,
+            None
+        );
     }
 
     #[test]
     fn neighbours_in_the_container_count_and_page_cache_does_not() {
-        let inputs = Inputs { container: Some(at(&BOX)), ..BASE };
+        let inputs = PressureInputs { container: Some(at(&BOX)), ..BASE };
         assert_eq!(inputs.pressure().process, Some(0.6));
         assert_eq!(
-            Inputs { rss: 300, ..inputs }.pressure().process,
+            PressureInputs { rss: 300, ..inputs }.pressure().process,
             Some(0.7),
             "grown since it was read"
         );
@@ -115,9 +121,9 @@ mod tests {
 
     #[test]
     fn the_given_limit_is_for_the_process_alone_and_the_nearer_one_counts() {
-        assert_eq!(Inputs { given: Some(250), ..BASE }.pressure().process, Some(0.8));
-        let both = Inputs { given: Some(250), container: Some(at(&BOX)), ..BASE };
+        assert_eq!(PressureInputs { given: Some(250), ..BASE }.pressure().process, Some(0.8));
+        let both = PressureInputs { given: Some(250), container: Some(at(&BOX)), ..BASE };
         assert_eq!(both.pressure().process, Some(0.8));
-        assert_eq!(Inputs { given: Some(2000), ..both }.pressure().process, Some(0.6));
+        assert_eq!(PressureInputs { given: Some(2000), ..both }.pressure().process, Some(0.6));
     }
 }

@@ -16,8 +16,8 @@ use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 /// More mark-compacts than this in one interval: the later ones are counted, not described.
 const RING: usize = 256;
 
-/// A busy service scavenges twenty times a second and more, and V8 adds its figures up anew each time that it is
-/// asked, page by page, which would be most of what the watch costs. So after a scavenge they are read only where the last
+/// A busy service scavenges twenty times a second and more, and V8 adds up its figures page by page for each
+/// query, which would be most of the cost of the watch. So after a scavenge they are read only where the last
 /// reading is so many intervals ago.
 const LOOK_INTERVALS: u32 = 2;
 
@@ -62,7 +62,7 @@ pub struct Record {
     epoch: Instant,
     /// Bits of an f64, NaN for unknown.
     utilisation: AtomicU64,
-    /// `u64::MAX` while nobody counts them.
+    /// `u64::MAX` if request counting is off.
     requests: AtomicU64,
     /// Collections of any kind, and microseconds spent in them.
     collections: AtomicU64,
@@ -134,7 +134,7 @@ impl Record {
         value.is_finite().then_some(value)
     }
 
-    /// Requests that the process' HTTP servers have begun to answer; `None` while nobody counts them.
+    /// Requests that the process' HTTP servers have begun to answer; `None` if request counting is off.
     #[must_use]
     pub fn requests(&self) -> Option<u64> {
         let count = self.requests.load(Relaxed);
@@ -153,9 +153,9 @@ impl Record {
         (self.mark_compacts.load(Relaxed), self.mark_compact_us.load(Relaxed))
     }
 
-    /// The resident size that JS last told.
+    /// The resident size that JS last reported.
     #[must_use]
-    pub fn told_rss(&self) -> u64 {
+    pub fn reported_rss(&self) -> u64 {
         self.rss.load(Relaxed)
     }
 

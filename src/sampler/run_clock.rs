@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::thread::Run;
+use crate::background::Run;
 
 /// A thread that runs this late has other reasons: a lock, a page fault.
 const LEAST: Duration = Duration::from_millis(50);

@@ -1,5 +1,5 @@
-//! The state of a watched process in a mapped file: whoever started the process can read it after
-//! the process has ended in whatever way, kill -9 and a heap out of memory included.
+//! The state of a watched process in a mapped file. The process that started it can read the file after any end,
+//! including kill -9 and a heap out of memory.
 //!
 //! Two slots; the writer fills the one that is not current and then makes it current, so a reader
 //! after death always finds a whole state. The pages belong to the kernel and outlive the process.

@@ -11,13 +11,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::borrowed::{self, Borrowing};
-use super::figures::Sources;
-use super::monitor::{Caches, Options};
+use super::figures::FigureSources;
+use super::options::{Caches, SamplerOptions};
 use super::record::Record;
-use super::thread::Run;
-use super::watched::Watched;
+use super::sampling::Sampling;
+use crate::background::Run;
 use crate::os::pseudo_file::Files;
-use crate::trend::{Config, Fill};
+use crate::trend::{CacheFill, Config};
 use crate::v8::heap_statistics::HeapStatistics;
 
 const MB: u64 = 1 << 20;
@@ -34,7 +34,7 @@ impl Caches for NoCaches {
     fn json(&self) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(&())
     }
-    fn fills(&self) -> Vec<Fill> {
+    fn fills(&self) -> Vec<CacheFill> {
         Vec::new()
     }
     fn name(&self, _: u64) -> Option<String> {
@@ -70,7 +70,7 @@ impl Files for Fake {
 struct Life {
     files: Fake,
     record: Record,
-    watched: Watched,
+    sampling: Sampling,
     now: Instant,
     rss: u64,
     notices: Vec<(u64, &'static str)>,
@@ -96,7 +96,7 @@ impl Life {
         let heap = HeapStatistics { total: 0, used: MB, limit: 4096 * MB, external: 0 };
         record.tick(Some(&heap), f64::NAN, None, 0);
         tell(&files, rss);
-        let options = Options {
+        let options = SamplerOptions {
             thread_id: 0,
             config: Config::new(30_000, 1000).unwrap().with_probe_budget(0.0).unwrap(),
             limit: given,
@@ -105,10 +105,10 @@ impl Life {
             tracked: || serde_json::value::to_raw_value(&()),
             hooks: true,
         };
-        let sources = Sources { files: Box::new(files.clone()), malloc: || None };
-        let watched = Watched::new(options, sources, &record, now);
+        let sources = FigureSources { files: Box::new(files.clone()), malloc: || None };
+        let sampling = Sampling::new(options, sources, &record, now);
         let notices = Vec::new();
-        Self { files, record, watched, now, rss, notices, seconds: 0, _alone: alone }
+        Self { files, record, sampling, now, rss, notices, seconds: 0, _alone: alone }
     }
 
     /// One second passes, in which the process is stopped for so long.
@@ -116,9 +116,9 @@ impl Life {
         self.seconds += 1;
         self.now += SECOND + stopped;
         tell(&self.files, self.rss);
-        self.watched.sample(&self.record, Run { now: self.now, late: stopped });
-        let told = self.watched.take_notices();
-        self.notices.extend(told.into_iter().map(|notice| (self.seconds, notice.kind)));
+        self.sampling.sample(&self.record, Run { now: self.now, late: stopped });
+        let notices = self.sampling.take_notices();
+        self.notices.extend(notices.into_iter().map(|notice| (self.seconds, notice.kind)));
     }
 
     fn grow(&mut self, seconds: u64, bytes: u64, stopped: impl Fn(u64) -> Duration) {
@@ -133,7 +133,7 @@ impl Life {
     }
 
     fn state(&self) -> Value {
-        serde_json::to_value(self.watched.state(&self.record)).unwrap()
+        serde_json::to_value(self.sampling.state(&self.record)).unwrap()
     }
 
     fn share(&self) -> f64 {
@@ -169,7 +169,7 @@ const fn never(_: u64) -> Duration {
 }
 
 #[test]
-fn figures_that_cannot_be_read_keep_their_values_and_their_age_is_told() {
+fn figures_that_cannot_be_read_keep_their_values_and_their_age_is_reported() {
     let mut life = Life::new(960 * MB, None);
     life.grow(3, 0, never);
     assert_eq!((life.share(), life.notices.as_slice()), (0.96, &[(1, "threshold")][..]));

@@ -89,6 +89,8 @@ mod sys {
 
     use super::{Directory, component};
 
+    const PRIVATE: libc::c_uint = 0o600;
+
     fn text(name: &str) -> io::Result<CString> {
         Ok(CString::new(component(name)?)?)
     }
@@ -108,6 +110,40 @@ mod sys {
             self.open_at(name, flags)
         }
 
+        /// A new file without a name, open for writing: the kernel removes it with its last
+        /// descriptor. `None` where the file system has no such files, or they cannot be given a name.
+        #[must_use]
+        pub fn create_unnamed(&self) -> Option<File> {
+            #[cfg(target_os = "linux")]
+            {
+                let flags = libc::O_WRONLY | libc::O_TMPFILE | libc::O_CLOEXEC;
+                let at = self.handle.as_raw_fd();
+                // SAFETY: the directory is open, the name is NUL-terminated and static.
+                let descriptor = unsafe { libc::openat(at, c".".as_ptr(), flags, PRIVATE) };
+                if descriptor < 0 || std::fs::metadata("/proc/self/fd").is_err() {
+                    return None;
+                }
+                // SAFETY: the kernel has just given this descriptor to us.
+                Some(unsafe { File::from_raw_fd(descriptor) })
+            }
+            #[cfg(not(target_os = "linux"))]
+            None
+        }
+
+        /// Gives a file of [`Directory::create_unnamed`] its name, which must be free.
+        ///
+        /// # Errors
+        /// As `linkat(2)`.
+        pub fn link_new(&self, file: &File, name: &str) -> io::Result<()> {
+            let name = text(name)?;
+            let by = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+            let (here, at) = (libc::AT_FDCWD, self.handle.as_raw_fd());
+            // SAFETY: as in `open_at`; both names outlive the call.
+            done(unsafe {
+                libc::linkat(here, by.as_ptr(), at, name.as_ptr(), libc::AT_SYMLINK_FOLLOW)
+            })
+        }
+
         /// A file that exists, open for reading. A pipe put there does not block.
         ///
         /// # Errors
@@ -117,7 +153,6 @@ mod sys {
         }
 
         fn open_at(&self, name: &str, flags: c_int) -> io::Result<File> {
-            const PRIVATE: libc::c_uint = 0o600;
             let name = text(name)?;
             let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
             let at = self.handle.as_raw_fd();
@@ -209,6 +244,20 @@ mod sys {
             File::create_new(self.path.join(component(name)?))
         }
 
+        /// `None`: this system has no files without a name.
+        #[must_use]
+        pub fn create_unnamed(&self) -> Option<File> {
+            None
+        }
+
+        /// Never succeeds: there is no file to give a name to.
+        ///
+        /// # Errors
+        /// Always.
+        pub fn link_new(&self, _: &File, _: &str) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
         /// A file that exists, open for reading.
         ///
         /// # Errors
@@ -283,6 +332,24 @@ mod tests {
         assert!(!moved.join("b").exists());
         assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "theirs");
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_without_a_name_gets_one_that_is_free_or_leaves_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = TempDir::new("directory-unnamed");
+        let directory = Directory::open(&dir.0).unwrap();
+        let [kept, refused, dropped] = [(); 3].map(|()| directory.create_unnamed().unwrap());
+        drop(dropped);
+        directory.link_new(&kept, "a").unwrap();
+        let mode = dir.0.join("a").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let taken = directory.link_new(&refused, "a").unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert!(directory.link_new(&refused, "../a").is_err());
+        drop(refused);
+        assert_eq!(fs::read_dir(&dir.0).unwrap().count(), 1);
+        assert!(Directory::open(Path::new("/proc")).unwrap().create_unnamed().is_none());
     }
 
     #[test]

@@ -8,6 +8,9 @@
 //! whose owner the child is not, so a snapshot there waits for ever. The limit is raised, and the fork
 //! happens at the next interrupt, which JS meets before it allocates much. A service that comes to its
 //! limit again waits for the child, since the child ends with its parent.
+//!
+//! Where no fork is possible or it is refused, the caller's own evidence remains ([`Evidence`]). It needs
+//! V8, so it is taken at an interrupt too.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::error::Error;
-use super::fork::{self, Child, Failure, Prepared, Scene};
+use super::error::SnapshotError;
+use super::fork::{self, Child, Failure, Prepared, Survey};
 use super::job::Step;
 use super::room::{self, Builder, Heap};
 use super::session::{Request, Session};
@@ -43,6 +46,9 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 /// Whether anything came of any emergency of the process: it is asked for once an interval.
 static SETTLED: AtomicBool = AtomicBool::new(false);
 
+/// What the caller writes near the heap's limit, once, on the isolate's thread, where no collection runs.
+pub type Evidence = Box<dyn FnOnce() + Send>;
+
 /// What takes a snapshot of one isolate in an emergency.
 pub struct Emergency {
     request: Request,
@@ -63,8 +69,8 @@ enum Near {
     Armed { raise: u64 },
     /// V8 called inside a collection; the snapshot waits for an interrupt. Counts the calls.
     Deferred { calls: u32 },
-    /// There was a fork, or the reason why not: the last call waits for the child.
-    Forked,
+    /// There was a fork, or the reason why not: the last call waits for the child. Counts the calls.
+    Forked { calls: u32 },
     /// V8 asks the callback that was registered before.
     Over,
 }
@@ -87,16 +93,21 @@ enum Answer {
 }
 
 impl Near {
-    fn call(&mut self, collecting: bool) -> Answer {
+    /// `evidence`: the caller's own has not been taken so far.
+    fn call(&mut self, collecting: bool, evidence: bool) -> Answer {
+        const FORKED: Near = Near::Forked { calls: 1 };
         let (next, answer) = match (*self, collecting) {
-            (Self::Armed { raise }, false) => (Self::Forked, Answer::Fork { raise }),
-            (Self::Deferred { .. }, false) => (Self::Forked, Answer::Fork { raise: 0 }),
+            (Self::Armed { raise }, false) => (FORKED, Answer::Fork { raise }),
+            (Self::Deferred { .. }, false) => (FORKED, Answer::Fork { raise: 0 }),
             (Self::Armed { raise }, true) => (Self::Deferred { calls: 1 }, Answer::Defer { raise }),
             (Self::Deferred { calls }, true) if calls < DEFERRALS => {
                 (Self::Deferred { calls: calls + 1 }, Answer::Again)
             }
             (Self::Deferred { .. }, true) => (Self::Over, Answer::Missed),
-            (Self::Forked, _) => (Self::Over, Answer::Wait),
+            (Self::Forked { calls }, _) if evidence && calls < DEFERRALS => {
+                (Self::Forked { calls: calls + 1 }, Answer::Again)
+            }
+            (Self::Forked { .. }, _) => (Self::Over, Answer::Wait),
             (Self::Off | Self::Over, _) => (*self, Answer::None),
         };
         *self = next;
@@ -108,6 +119,8 @@ struct Shared {
     /// `None` once the isolate ends.
     isolate: Option<Isolate>,
     near: Near,
+    /// `None` once it is taken.
+    evidence: Option<Evidence>,
     /// When the isolate's thread is interrupted.
     deadline: Option<Instant>,
     /// Whether a thread looks after the deadline.
@@ -115,12 +128,20 @@ struct Shared {
     step: Step,
 }
 
-/// Why no snapshot is taken near the heap's limit: it takes the fork, the isolate and V8's callback.
+/// Why no snapshot is taken near the heap's limit: it takes the fork and V8's callback.
 ///
 /// # Errors
 /// The first that is not there.
 pub fn near_limit_support() -> Result<(), String> {
     fork::support()?;
+    limit_support()
+}
+
+/// Why V8 does not call near the heap's limit: it takes the isolate and V8's functions.
+///
+/// # Errors
+/// The first that is not there.
+pub fn limit_support() -> Result<(), String> {
     Isolate::current().ok_or_else(|| missing("its isolate"))?;
     if !gc::available() {
         return Err(missing("its collection callbacks"));
@@ -140,8 +161,14 @@ impl Emergency {
     pub fn new(request: Request) -> Option<Arc<Self>> {
         let isolate = Some(Isolate::current()?);
         os::library::pin();
-        let shared =
-            Shared { isolate, near: Near::Off, deadline: None, timed: false, step: Step::Wait };
+        let shared = Shared {
+            isolate,
+            near: Near::Off,
+            evidence: None,
+            deadline: None,
+            timed: false,
+            step: Step::Wait,
+        };
         Some(Arc::new(Self {
             request,
             process: std::process::id(),
@@ -157,23 +184,28 @@ impl Emergency {
         self.shared.lock().step.clone()
     }
 
-    /// When V8 is about to give up for want of heap: takes a snapshot, raises the limit by `raise`
+    /// Near the heap limit: takes a snapshot, raises the limit by `raise`
     /// bytes (less where the container has not so much), and goes on. Once; then V8 asks the callback
-    /// that was registered before, Node's own for worker threads among them. False where V8 does not
-    /// export the means.
+    /// that was registered before, Node's own for worker threads among them. `evidence` is taken besides,
+    /// also where no snapshot can be. False where V8 does not export the means.
     ///
     /// # Safety
-    /// On the isolate's thread.
-    pub unsafe fn watch_heap_limit(self: &Arc<Self>, raise: u64) -> bool {
+    /// On the isolate's thread, where `evidence` may run at any interrupt of JS.
+    pub unsafe fn watch_heap_limit(
+        self: &Arc<Self>,
+        raise: u64,
+        evidence: Option<Evidence>,
+    ) -> bool {
         let mut shared = self.shared.lock();
         let Some(isolate) = shared.isolate else { return false };
         if shared.near != Near::Off {
             return true;
         }
-        if near_limit_support().is_err() {
+        if limit_support().is_err() {
             return false;
         }
         shared.near = Near::Armed { raise };
+        shared.evidence = evidence;
         let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
         // SAFETY: on its thread; the reference in `data` is given back by `close`, which removes all of
         // them. All are there: `near_limit_support` has looked.
@@ -220,6 +252,8 @@ impl Emergency {
     pub unsafe fn close(self: &Arc<Self>) {
         let mut shared = self.shared.lock();
         shared.deadline = None;
+        // It belongs to this thread.
+        shared.evidence = None;
         let near = std::mem::replace(&mut shared.near, Near::Off);
         if let Some(isolate) = shared.isolate.take()
             && near != Near::Off
@@ -245,10 +279,11 @@ impl Emergency {
     /// In V8's callback near the limit `current`.
     unsafe fn near_limit(self: &Arc<Self>, current: usize) -> usize {
         let collecting = self.collecting.load(Ordering::Relaxed);
-        let (isolate, answer) = {
+        let (isolate, answer, evidence) = {
             let mut shared = self.shared.lock();
             let Some(isolate) = shared.isolate else { return current };
-            (isolate, shared.near.call(collecting))
+            let evidence = shared.evidence.is_some();
+            (isolate, shared.near.call(collecting, evidence), evidence)
         };
         let raise = match answer {
             Answer::None => return current,
@@ -257,23 +292,20 @@ impl Emergency {
                 // SAFETY: no collection is under way, so one may happen (Node takes snapshots here
                 // too), on the isolate's thread.
                 unsafe { self.take(isolate) };
+                if evidence {
+                    self.defer(isolate);
+                }
                 affordable(raise)
             }
             Answer::Defer { raise } => {
-                let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
-                // SAFETY: this is the isolate's thread, so it is alive. What V8 never calls leaks:
-                // one reference at the end of an isolate.
-                if !unsafe { interrupt::request(isolate, deferred, data) } {
-                    // SAFETY: V8 did not take the reference.
-                    drop(unsafe { Arc::from_raw(data.cast::<Self>().cast_const()) });
-                }
+                self.defer(isolate);
                 affordable(raise)
             }
             Answer::Missed | Answer::Wait => {
                 if answer == Answer::Missed {
                     let what =
                         "V8 reached its limit inside a collection, and no JavaScript ran after it";
-                    self.settle(Step::Failed(Error::Failed { what: what.into() }));
+                    self.settle(Step::Failed(SnapshotError::Failed { what: what.into() }));
                 } else {
                     self.wait_for_child();
                 }
@@ -284,6 +316,17 @@ impl Emergency {
             }
         };
         current.saturating_add(usize::try_from(raise).unwrap_or(usize::MAX))
+    }
+
+    /// Goes on at the next interrupt; on the isolate's thread.
+    fn defer(self: &Arc<Self>, isolate: Isolate) {
+        let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
+        // SAFETY: this is the isolate's thread, so it is alive. What V8 never calls leaks: one
+        // reference at the end of an isolate.
+        if !unsafe { interrupt::request(isolate, deferred, data) } {
+            // SAFETY: V8 did not take the reference.
+            drop(unsafe { Arc::from_raw(data.cast::<Self>().cast_const()) });
+        }
     }
 
     /// Waits until there is no child left whose file would go with this process.
@@ -341,8 +384,8 @@ impl Emergency {
 
 /// # Safety
 /// As [`Emergency::take`].
-unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Error> {
-    fork::support().map_err(|why| Error::Unavailable { why })?;
+unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), SnapshotError> {
+    fork::support().map_err(|why| SnapshotError::Unavailable { why })?;
     let begun = Instant::now();
     let mut session = Session::begin(request)?;
     let partial = session.open(Builder::Child)?;
@@ -351,7 +394,7 @@ unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Error> {
     loop {
         let pool = session.request().pool;
         // SAFETY: the caller vouches for the moment.
-        let forked = Scene::survey(pool).and_then(|scene| unsafe { prepared.fork(&scene) });
+        let forked = Survey::take(pool).and_then(|scene| unsafe { prepared.fork(&scene) });
         match forked {
             Err(Failure::NotNow(why)) if tries < BAD_MOMENTS => {
                 tries += 1;
@@ -428,10 +471,15 @@ unsafe extern "C" fn deferred(_isolate: *mut c_void, data: *mut c_void) {
         take_interrupted(&emergency, |near| {
             let waits = matches!(near, Near::Deferred { .. });
             if waits {
-                *near = Near::Forked;
+                *near = Near::Forked { calls: 1 };
             }
             waits
         });
+    }
+    // After the fork: the snapshot shows the service alone.
+    let evidence = emergency.shared.lock().evidence.take();
+    if let Some(evidence) = evidence {
+        let _ = catch_unwind(AssertUnwindSafe(evidence));
     }
 }
 
@@ -452,7 +500,7 @@ unsafe fn take_interrupted(emergency: &Arc<Emergency>, wanted: impl FnOnce(&mut 
     }
 }
 
-/// Waits for the deadline as long as somebody may move it.
+/// Waits for the deadline while it may still be moved.
 fn keep_deadline(watched: &Weak<Emergency>) {
     /// How often it is looked whether the emergency still exists.
     const PATIENCE: Duration = Duration::from_millis(200);
@@ -481,23 +529,38 @@ mod tests {
 
     #[test]
     fn no_call_inside_a_collection_forks() {
-        let mut near = Near::Armed { raise: 7 };
-        assert_eq!(near.call(true), Answer::Defer { raise: 7 });
-        for _ in 1..DEFERRALS {
-            assert_eq!(near.call(true), Answer::Again);
+        for evidence in [true, false] {
+            let mut near = Near::Armed { raise: 7 };
+            assert_eq!(near.call(true, evidence), Answer::Defer { raise: 7 });
+            for _ in 1..DEFERRALS {
+                assert_eq!(near.call(true, evidence), Answer::Again);
+            }
+            assert_eq!(near.call(true, evidence), Answer::Missed);
+            let after = (near.call(true, evidence), near.call(false, evidence));
+            assert_eq!(after, (Answer::None, Answer::None));
         }
-        assert_eq!(near.call(true), Answer::Missed);
-        assert_eq!((near.call(true), near.call(false)), (Answer::None, Answer::None));
     }
 
     #[test]
     fn a_call_outside_forks_once_and_the_next_one_waits() {
         let mut near = Near::Armed { raise: 7 };
-        assert_eq!(near.call(false), Answer::Fork { raise: 7 });
-        assert_eq!(near.call(true), Answer::Wait);
-        assert_eq!(near.call(false), Answer::None);
+        assert_eq!(near.call(false, false), Answer::Fork { raise: 7 });
+        assert_eq!(near.call(true, false), Answer::Wait);
+        assert_eq!(near.call(false, false), Answer::None);
         let mut near = Near::Deferred { calls: 2 };
-        assert_eq!(near.call(false), Answer::Fork { raise: 0 });
-        assert_eq!(Near::Off.call(false), Answer::None);
+        assert_eq!(near.call(false, false), Answer::Fork { raise: 0 });
+        assert_eq!(Near::Off.call(false, false), Answer::None);
+    }
+
+    #[test]
+    fn after_the_fork_evidence_that_waits_gets_a_few_raises() {
+        let mut near = Near::Armed { raise: 7 };
+        assert_eq!(near.call(false, true), Answer::Fork { raise: 7 });
+        for collecting in [true, false].into_iter().cycle().take(DEFERRALS as usize - 1) {
+            assert_eq!(near.call(collecting, true), Answer::Again);
+        }
+        assert_eq!(near.call(true, true), Answer::Wait);
+        let mut taken = Near::Forked { calls: 1 };
+        assert_eq!(taken.call(true, false), Answer::Wait);
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What had no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub enum Shortage {
     /// The container's memory limit.
     Container,
     /// The machine's available memory.
@@ -25,7 +25,7 @@ pub enum Place {
 
 /// Who takes a snapshot already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Holder {
+pub enum TurnHolder {
     /// This process.
     Ours,
     /// Another one, in the same directory.
@@ -34,11 +34,11 @@ pub enum Holder {
 
 /// A refusal or a failure. Whatever it is, nothing is left under a final name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Error {
+pub enum SnapshotError {
     /// Not enough memory or disk for what the snapshot is expected to need (bytes).
     NoRoom {
         /// Where the room is missing.
-        place: Place,
+        place: Shortage,
         /// Bytes that the snapshot is expected to need.
         needed: u64,
         /// Bytes that there are.
@@ -52,7 +52,7 @@ pub enum Error {
     /// Another snapshot is being taken, by this process or into the same directory.
     Busy {
         /// Who holds the turn.
-        by: Holder,
+        by: TurnHolder,
     },
     /// The directory cannot be used.
     Dir {
@@ -85,12 +85,12 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl SnapshotError {
     /// The `code` of the JS error.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoRoom { place: Place::Disk, .. } | Self::DiskFull { .. } => {
+            Self::NoRoom { place: Shortage::Disk, .. } | Self::DiskFull { .. } => {
                 "ERR_PLIMSOLL_DISK_FULL"
             }
             Self::NoRoom { .. } => "ERR_PLIMSOLL_NO_ROOM",
@@ -126,20 +126,20 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoom { place, needed, available } => {
                 let (where_, advice) = match place {
-                    Place::Container => ("the container", "raise its memory limit"),
-                    Place::Machine => ("the machine", "free memory"),
-                    Place::Disk => ("the disk", "free space or choose another dir"),
-                    Place::Budget => ("maxBytes", "raise maxBytes or use compress"),
-                    Place::Limit => (
+                    Shortage::Container => ("the container", "raise its memory limit"),
+                    Shortage::Machine => ("the machine", "free memory"),
+                    Shortage::Disk => ("the disk", "free space or choose another dir"),
+                    Shortage::Budget => ("maxBytes", "raise maxBytes or use compress"),
+                    Shortage::Limit => (
                         "the process's limit on address space or data (ulimit -v, -d; systemd's LimitAS, LimitDATA)",
                         "raise that limit",
                     ),
-                    Place::FileSize => (
+                    Shortage::FileSize => (
                         "the process's limit on the size of a file (ulimit -f; systemd's LimitFSIZE)",
                         "raise that limit or use compress",
                     ),
@@ -158,8 +158,8 @@ impl fmt::Display for Error {
             ),
             Self::Busy { by } => {
                 let who = match by {
-                    Holder::Ours => "this process",
-                    Holder::Another => "another process with the same dir",
+                    TurnHolder::Ours => "this process",
+                    TurnHolder::Another => "another process with the same dir",
                 };
                 write!(f, "{who} is taking a heap snapshot; try again when it is done")
             }
@@ -184,7 +184,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for SnapshotError {}
 
 /// Bytes for people.
 struct Size(u64);
@@ -206,8 +206,11 @@ mod tests {
 
     #[test]
     fn a_refusal_says_how_much_and_what_to_do() {
-        let error =
-            Error::NoRoom { place: Place::Container, needed: 300 << 20, available: 20 << 20 };
+        let error = SnapshotError::NoRoom {
+            place: Shortage::Container,
+            needed: 300 << 20,
+            available: 20 << 20,
+        };
         assert_eq!(error.code(), "ERR_PLIMSOLL_NO_ROOM");
         assert_eq!(
             error.to_string(),
@@ -217,12 +220,14 @@ mod tests {
 
     #[test]
     fn full_disks_are_told_from_unwritable_ones() {
-        let full = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::ENOSPC));
+        let full =
+            SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::ENOSPC));
         assert_eq!(full.code(), "ERR_PLIMSOLL_DISK_FULL");
-        let denied = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::EACCES));
+        let denied =
+            SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::EACCES));
         assert_eq!(denied.code(), "ERR_PLIMSOLL_DIR");
         for code in [libc::EMFILE, libc::ENFILE] {
-            let none = Error::io(Path::new("/d/f"), &io::Error::from_raw_os_error(code));
+            let none = SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(code));
             assert_eq!(none.code(), "ERR_PLIMSOLL_DESCRIPTORS");
             assert!(none.to_string().contains("ulimit -n"), "{none}");
         }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::error::Error;
-use super::fork::{self, Child, Failure, Prepared, Scene};
+use super::error::SnapshotError;
+use super::fork::{self, Child, Failure, Prepared, Survey};
 use super::room::Builder;
-use super::session::{Method, Outcome, Request, Session};
+use super::session::{Method, Request, Session, SnapshotOutcome};
 use crate::v8::profiler::Profiler;
 
 /// What the isolate's side has to do next.
@@ -29,9 +29,9 @@ pub enum Step {
     /// Give V8's own stream to [`Job::write`], then call [`Job::end`].
     Stream,
     /// It is done.
-    Done(Outcome),
+    Done(SnapshotOutcome),
     /// It failed or was refused.
-    Failed(Error),
+    Failed(SnapshotError),
 }
 
 /// How often a busy V8 is asked again, with growing pauses between: ten seconds in all.
@@ -52,8 +52,8 @@ enum Phase {
     /// To take it here and send the text.
     Asking(SyncSender<Piece>),
     /// To fork, and send the child.
-    AskingToFork(Arc<Prepared>, Scene, SyncSender<Result<Child, Failure>>),
-    Finished(Result<Outcome, Error>),
+    AskingToFork(Arc<Prepared>, Survey, SyncSender<Result<Child, Failure>>),
+    Finished(Result<SnapshotOutcome, SnapshotError>),
     /// The isolate's side is gone.
     Abandoned,
 }
@@ -69,8 +69,8 @@ impl Job {
     /// Starts the job's thread.
     ///
     /// # Errors
-    /// [`Error::Failed`] where the operating system refuses the thread.
-    pub fn start(request: Request) -> Result<Self, Error> {
+    /// [`SnapshotError::Failed`] where the operating system refuses the thread.
+    pub fn start(request: Request) -> Result<Self, SnapshotError> {
         crate::os::library::pin();
         let phase = Arc::new(Mutex::new(Phase::Working));
         let theirs = Arc::clone(&phase);
@@ -78,11 +78,14 @@ impl Job {
             .name("plimsoll-snap".into())
             .spawn(move || {
                 let result = catch_unwind(AssertUnwindSafe(|| run(request, &theirs)));
-                let result = result
-                    .unwrap_or_else(|_| Err(Error::Failed { what: "an internal error".into() }));
+                let result = result.unwrap_or_else(|_| {
+                    Err(SnapshotError::Failed { what: "an internal error".into() })
+                });
                 *theirs.lock() = Phase::Finished(result);
             })
-            .map_err(|error| Error::Failed { what: format!("no thread for it: {error}") })?;
+            .map_err(|error| SnapshotError::Failed {
+                what: format!("no thread for it: {error}"),
+            })?;
         Ok(Self { phase, pieces: None })
     }
 
@@ -168,12 +171,12 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
     }
 }
 
-fn run(request: Request, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
+fn run(request: Request, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, SnapshotError> {
     let method = request.method;
     let mut session = Session::begin(request)?;
     let outcome = match (method, fork::support()) {
         (Method::InProcess, _) | (Method::Auto, Err(_)) => in_process(&mut session, phase),
-        (Method::Fork, Err(why)) => Err(Error::Unavailable { why }),
+        (Method::Fork, Err(why)) => Err(SnapshotError::Unavailable { why }),
         (Method::Fork, Ok(())) => forked(&mut session, phase).map_err(Into::into),
         (Method::Auto, Ok(())) => match forked(&mut session, phase) {
             Err(Failure::NotNow(why) | Failure::Lost(why)) => {
@@ -188,7 +191,7 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
 }
 
 /// Tries children until one succeeds or none ever will.
-fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Failure> {
+fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, Failure> {
     let mut lost = 0;
     let mut killed = false;
     loop {
@@ -205,7 +208,7 @@ fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Failur
     }
 }
 
-fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Failure> {
+fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, Failure> {
     let partial = session.open(Builder::Child).map_err(Failure::Final)?;
     let prepared = Arc::new(Prepared::new(session, partial)?);
     let mut bad_moments = 0;
@@ -228,14 +231,17 @@ fn fork_now(
     pool: Option<usize>,
     phase: &Mutex<Phase>,
 ) -> Result<Child, Failure> {
-    let scene = Scene::survey(pool)?;
+    let scene = Survey::take(pool)?;
     let (sender, answer) = sync_channel(1);
     let question = Phase::AskingToFork(Arc::clone(prepared), scene, sender);
     ask(phase, question).map_err(Failure::Final)?;
     answer.recv().map_err(|_| Failure::Final(unfinished()))?
 }
 
-fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Error> {
+fn in_process(
+    session: &mut Session,
+    phase: &Mutex<Phase>,
+) -> Result<SnapshotOutcome, SnapshotError> {
     let partial = session.open(Builder::Service)?;
     let mut output = session.packing().output(&partial)?;
     let (sender, pieces) = sync_channel(PIECES);
@@ -246,7 +252,7 @@ fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<Outcome, Er
 }
 
 /// Puts a question to the isolate's side, unless that is gone.
-fn ask(phase: &Mutex<Phase>, question: Phase) -> Result<(), Error> {
+fn ask(phase: &Mutex<Phase>, question: Phase) -> Result<(), SnapshotError> {
     let mut phase = phase.lock();
     if matches!(*phase, Phase::Abandoned) {
         return Err(unfinished());
@@ -258,8 +264,8 @@ fn ask(phase: &Mutex<Phase>, question: Phase) -> Result<(), Error> {
 /// Hands the pieces on until the last one. An error here closes the channel, which stops V8.
 fn pump(
     pieces: &Receiver<Piece>,
-    mut write: impl FnMut(&[u8]) -> Result<(), Error>,
-) -> Result<Duration, Error> {
+    mut write: impl FnMut(&[u8]) -> Result<(), SnapshotError>,
+) -> Result<Duration, SnapshotError> {
     for piece in pieces {
         match piece {
             Piece::Text(text) => write(&text)?,
@@ -269,6 +275,6 @@ fn pump(
     Err(unfinished())
 }
 
-fn unfinished() -> Error {
-    Error::Failed { what: "the thread that was to take it has ended".into() }
+fn unfinished() -> SnapshotError {
+    SnapshotError::Failed { what: "the thread that was to take it has ended".into() }
 }

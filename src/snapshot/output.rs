@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, Place};
+use super::error::{Shortage, SnapshotError};
 use super::name::Compression;
 use super::redaction::Redactor;
 
@@ -59,7 +59,7 @@ impl Output {
     ///
     /// # Errors
     /// As writing to the file, or where it would grow past its bound.
-    pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
+    pub fn write(&mut self, chunk: &[u8]) -> Result<(), SnapshotError> {
         let Self { redactor, target } = self;
         match redactor {
             Some(redactor) => redactor.write(chunk, &mut |text| target.write(text)),
@@ -71,12 +71,12 @@ impl Output {
     ///
     /// # Errors
     /// As writing, or where the text is not a whole snapshot.
-    pub fn finish(self) -> Result<Written, Error> {
+    pub fn finish(self) -> Result<Written, SnapshotError> {
         let Target { packer, head, last } = self.target;
         let nodes = node_count(&head);
         let whole = self.redactor.is_none_or(|redactor| redactor.is_whole());
         let (Some(nodes), Some(b'}'), true) = (nodes, last, whole) else {
-            return Err(Error::Failed { what: "V8 wrote an incomplete snapshot".into() });
+            return Err(SnapshotError::Failed { what: "V8 wrote an incomplete snapshot".into() });
         };
         let bounded = match packer {
             Packer::Plain(out) => Ok(out),
@@ -90,7 +90,7 @@ impl Output {
 }
 
 impl Target {
-    fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, chunk: &[u8]) -> Result<(), SnapshotError> {
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&chunk[..room.min(chunk.len())]);
         self.last = chunk.iter().rfind(|byte| !byte.is_ascii_whitespace()).copied().or(self.last);
@@ -149,12 +149,12 @@ impl Write for Bounded {
     }
 }
 
-fn sort(error: &io::Error) -> Error {
+fn sort(error: &io::Error) -> SnapshotError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<PastBound>()) {
         Some(&PastBound { needed, available }) => {
-            Error::NoRoom { place: Place::Budget, needed, available }
+            SnapshotError::NoRoom { place: Shortage::Budget, needed, available }
         }
-        None => Error::io(std::path::Path::new("the snapshot file"), error),
+        None => SnapshotError::io(std::path::Path::new("the snapshot file"), error),
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         compression: Compression,
         max: u64,
         text: &[u8],
-    ) -> Result<Written, Error> {
+    ) -> Result<Written, SnapshotError> {
         let file = File::create(dir.0.join("f")).unwrap();
         let mut output = Output::new(file, compression, max, None).unwrap();
         for chunk in text.chunks(5) {
@@ -225,7 +225,10 @@ mod tests {
     fn the_bound_stops_the_file() {
         let dir = TempDir::new("output-bound");
         let error = write(&dir, Compression::None, 20, TEXT).unwrap_err();
-        assert_eq!(error, Error::NoRoom { place: Place::Budget, needed: 25, available: 20 });
+        assert_eq!(
+            error,
+            SnapshotError::NoRoom { place: Shortage::Budget, needed: 25, available: 20 }
+        );
         assert!(dir.0.join("f").metadata().unwrap().len() <= 20);
     }
 }

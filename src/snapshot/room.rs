@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use super::error::{Error, Place};
+use super::error::{Shortage, SnapshotError};
 use super::name::Compression;
 use crate::os;
 
@@ -72,15 +72,15 @@ fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f6
 /// Refuses where the tightest of the places has less than `needed`.
 ///
 /// # Errors
-/// [`Error::NoRoom`] with that place.
+/// [`SnapshotError::NoRoom`] with that place.
 pub fn check_memory(
     needed: u64,
-    places: impl IntoIterator<Item = (Place, Option<u64>)>,
-) -> Result<(), Error> {
+    places: impl IntoIterator<Item = (Shortage, Option<u64>)>,
+) -> Result<(), SnapshotError> {
     let known = places.into_iter().filter_map(|(place, available)| Some((place, available?)));
     match known.min_by_key(|&(_, available)| available) {
         Some((place, available)) if available < needed => {
-            Err(Error::NoRoom { place, needed, available })
+            Err(SnapshotError::NoRoom { place, needed, available })
         }
         _ => Ok(()),
     }
@@ -100,21 +100,24 @@ const THREAD: u64 = 160 << 20;
 /// Refuses where the memory, the disk or a limit of this process has no room now.
 ///
 /// # Errors
-/// [`Error::NoRoom`].
+/// [`SnapshotError::NoRoom`].
 pub fn check(
     builder: Builder,
     heap: Heap,
     headroom: Option<f64>,
     dir: &Path,
     compression: Compression,
-) -> Result<(), Error> {
+) -> Result<(), SnapshotError> {
     let container = os::cgroup::read();
     let together = container.as_ref().is_some_and(|container| container.oom_group);
     let resident = os::process::rss().unwrap_or(0);
     let headroom_trusted = trusted(headroom, builder, together);
     let needed = memory_needed(builder, heap, resident, headroom_trusted);
     let room = container.and_then(|container| container.room());
-    check_memory(needed, [(Place::Container, room), (Place::Machine, os::memory::available())])?;
+    check_memory(
+        needed,
+        [(Shortage::Container, room), (Shortage::Machine, os::memory::available())],
+    )?;
     // A child has the address space of the service, shared pages included, and adds what it builds.
     if let Some(limit) = os::limits::Memory::read().room() {
         let built = memory_needed(
@@ -124,16 +127,16 @@ pub fn check(
             Some(headroom_trusted.unwrap_or(builder.factor())),
         );
         let needed = built.saturating_add(if builder == Builder::Child { THREAD } else { 0 });
-        check_memory(needed, [(Place::Limit, Some(limit.available))])?;
+        check_memory(needed, [(Shortage::Limit, Some(limit.available))])?;
     }
     // Small: the part of the disk that others need is not ours to judge, a full disk is handled
     // where it happens. This only avoids seconds of work for a file that cannot fit.
     let file = scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR)));
     // How far a file packs is not known ahead.
     let largest = os::limits::file_size().filter(|_| compression == Compression::None);
-    for (place, available) in [(Place::Disk, free_disk(dir)), (Place::FileSize, largest)] {
+    for (place, available) in [(Shortage::Disk, free_disk(dir)), (Shortage::FileSize, largest)] {
         if let Some(available) = available.filter(|&available| available < file) {
-            return Err(Error::NoRoom { place, needed: file, available });
+            return Err(SnapshotError::NoRoom { place, needed: file, available });
         }
     }
     Ok(())
@@ -211,14 +214,15 @@ mod tests {
     #[test]
     fn the_tightest_place_decides() {
         let check = |container, machine| {
-            check_memory(100, [(Place::Container, container), (Place::Machine, machine)])
+            check_memory(100, [(Shortage::Container, container), (Shortage::Machine, machine)])
         };
         assert_eq!(check(None, None), Ok(()));
         assert_eq!(check(Some(100), Some(100)), Ok(()));
-        let refused = |place, available| Err(Error::NoRoom { place, needed: 100, available });
-        assert_eq!(check(Some(99), Some(1000)), refused(Place::Container, 99));
-        assert_eq!(check(Some(99), Some(50)), refused(Place::Machine, 50));
-        assert_eq!(check(None, Some(0)), refused(Place::Machine, 0));
+        let refused =
+            |place, available| Err(SnapshotError::NoRoom { place, needed: 100, available });
+        assert_eq!(check(Some(99), Some(1000)), refused(Shortage::Container, 99));
+        assert_eq!(check(Some(99), Some(50)), refused(Shortage::Machine, 50));
+        assert_eq!(check(None, Some(0)), refused(Shortage::Machine, 0));
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::{Error, Holder};
+use super::error::{SnapshotError, TurnHolder};
 use super::name::Compression;
 use super::output::{Output, Written};
-use super::redaction::{Names, Redactor};
+use super::redaction::{NameRules, Redactor};
 use super::room::{self, Builder, Heap};
-use super::store::{Partial, Store};
+use super::store::{Partial, SnapshotStore};
 
 /// How the snapshot is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Request {
 
 /// A snapshot that was taken.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct SnapshotOutcome {
     /// The file.
     pub path: PathBuf,
     /// Whether a forked child took it.
@@ -81,7 +81,7 @@ pub struct Packing {
     compression: Compression,
     max_bytes: u64,
     /// The names that stay beside those of the scripts, where contents are taken out.
-    redaction: Option<Arc<Names>>,
+    redaction: Option<Arc<NameRules>>,
 }
 
 impl Packing {
@@ -89,10 +89,10 @@ impl Packing {
     ///
     /// # Errors
     /// Where no descriptor or no compressor can be had.
-    pub fn output(&self, partial: &Partial) -> Result<Output, Error> {
+    pub fn output(&self, partial: &Partial) -> Result<Output, SnapshotError> {
         let redactor = self.redaction.clone().map(Redactor::new);
         Output::new(partial.writer()?, self.compression, self.max_bytes, redactor)
-            .map_err(|error| Error::io(&partial.path(), &error))
+            .map_err(|error| SnapshotError::io(&partial.path(), &error))
     }
 }
 
@@ -103,10 +103,10 @@ struct Turn;
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 impl Turn {
-    fn take() -> Result<Self, Error> {
+    fn take() -> Result<Self, SnapshotError> {
         match TAKEN.swap(true, Ordering::Acquire) {
             false => Ok(Self),
-            true => Err(Error::Busy { by: Holder::Ours }),
+            true => Err(SnapshotError::Busy { by: TurnHolder::Ours }),
         }
     }
 }
@@ -121,7 +121,7 @@ impl Drop for Turn {
 #[derive(Debug)]
 pub struct Session {
     request: Request,
-    store: Store,
+    store: SnapshotStore,
     announced: bool,
     retries: Vec<String>,
     // Last: the turn ends when all else is put away.
@@ -132,17 +132,17 @@ impl Session {
     /// Checks everything that may forbid the attempt, except for room.
     ///
     /// # Errors
-    /// [`Error::Busy`], [`Error::Dir`], [`Error::Cooldown`].
-    pub fn begin(request: Request) -> Result<Self, Error> {
+    /// [`SnapshotError::Busy`], [`SnapshotError::Dir`], [`SnapshotError::Cooldown`].
+    pub fn begin(request: Request) -> Result<Self, SnapshotError> {
         let turn = Turn::take()?;
-        let store = Store::open(&request.dir)?;
+        let store = SnapshotStore::open(&request.dir)?;
         let remaining = store.state()?.remaining(
             &request.app,
             request.cooldown_ms,
             epoch_ms(SystemTime::now()),
         );
         if remaining > 0 {
-            return Err(Error::Cooldown { remaining_ms: remaining });
+            return Err(SnapshotError::Cooldown { remaining_ms: remaining });
         }
         Ok(Self { request, store, announced: false, retries: Vec::new(), _turn: turn })
     }
@@ -157,8 +157,8 @@ impl Session {
     /// whatever comes of it: a process that dies of it must not try again at once.
     ///
     /// # Errors
-    /// [`Error::NoRoom`], [`Error::Dir`], [`Error::DiskFull`].
-    pub fn open(&mut self, builder: Builder) -> Result<Partial, Error> {
+    /// [`SnapshotError::NoRoom`], [`SnapshotError::Dir`], [`SnapshotError::DiskFull`].
+    pub fn open(&mut self, builder: Builder) -> Result<Partial, SnapshotError> {
         let Request { thread, compression, heap, headroom, .. } = self.request;
         room::check(builder, heap, headroom, &self.request.dir, compression)?;
         let now = SystemTime::now();
@@ -176,7 +176,7 @@ impl Session {
     #[must_use]
     pub fn packing(&self) -> Packing {
         let Request { compression, max_bytes, redact, .. } = self.request;
-        Packing { compression, max_bytes, redaction: redact.then(Names::built_in) }
+        Packing { compression, max_bytes, redaction: redact.then(NameRules::built_in) }
     }
 
     /// Remembers why a try failed that is followed by another.
@@ -192,8 +192,8 @@ impl Session {
         forked: bool,
         pause: Duration,
         file: Written,
-    ) -> Outcome {
-        Outcome {
+    ) -> SnapshotOutcome {
+        SnapshotOutcome {
             path,
             forked,
             pause_ms: pause.as_secs_f64() * 1000.0,

@@ -8,36 +8,38 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use super::directory::Directory;
-use super::error::{Error, Holder};
+use super::error::{SnapshotError, TurnHolder};
 use super::name::{Compression, Name};
 use super::process::{self, Owner};
 use super::state::{Kept, State};
 
 /// A directory that this process alone writes snapshots into while the value lives.
 #[derive(Debug)]
-pub struct Store {
+pub struct SnapshotStore {
     /// Its descriptor holds the lock.
     dir: Directory,
     me: Owner,
+    /// Whether files have temporary names also where the file system knows files without a name.
+    named: bool,
 }
 
-impl Store {
+impl SnapshotStore {
     /// Opens `dir`, creates it if it is missing, and removes what crashes left there.
     ///
     /// # Errors
-    /// [`Error::Dir`], or [`Error::Busy`] while another process (a forked child included) writes.
-    pub fn open(dir: &Path) -> Result<Self, Error> {
-        let dir = Directory::open(dir).map_err(|error| Error::io(dir, &error))?;
+    /// [`SnapshotError::Dir`], or [`SnapshotError::Busy`] while another process (a forked child included) writes.
+    pub fn open(dir: &Path) -> Result<Self, SnapshotError> {
+        let dir = Directory::open(dir).map_err(|error| SnapshotError::io(dir, &error))?;
         if !lock(dir.handle()) {
-            return Err(Error::Busy { by: Holder::Another });
+            return Err(SnapshotError::Busy { by: TurnHolder::Another });
         }
-        let store = Self { dir, me: Owner::current() };
+        let store = Self { dir, me: Owner::current(), named: false };
         store.sweep();
         Ok(store)
     }
 
-    /// Removes unfinished files of processes that are gone. The lock says that nobody writes;
-    /// where the file system knows no locks, the pid in the name does.
+    /// Removes unfinished files of processes that have exited. The lock shows that no process writes; on a file
+    /// system without locks, the pid in the name shows it.
     fn sweep(&self) {
         for file in self.dir.names().unwrap_or_default() {
             let Some(name) = Name::parse(&file) else { continue };
@@ -51,29 +53,30 @@ impl Store {
     /// The state as it is now.
     ///
     /// # Errors
-    /// [`Error::Descriptors`] or [`Error::Dir`] if it cannot be read at the moment.
-    pub fn state(&self) -> Result<State, Error> {
-        State::read(&self.dir).map_err(|error| Error::io(self.dir.path(), &error))
+    /// [`SnapshotError::Descriptors`] or [`SnapshotError::Dir`] if it cannot be read at the moment.
+    pub fn state(&self) -> Result<State, SnapshotError> {
+        State::read(&self.dir).map_err(|error| SnapshotError::io(self.dir.path(), &error))
     }
 
     /// Makes a change to the state durable.
     ///
     /// # Errors
-    /// [`Error::Dir`] or [`Error::DiskFull`].
-    pub fn save(&self, state: &State) -> Result<(), Error> {
-        state.write(&self.dir).map_err(|error| Error::io(self.dir.path(), &error))
+    /// [`SnapshotError::Dir`] or [`SnapshotError::DiskFull`].
+    pub fn save(&self, state: &State) -> Result<(), SnapshotError> {
+        state.write(&self.dir).map_err(|error| SnapshotError::io(self.dir.path(), &error))
     }
 
-    /// A new file under its temporary name, whose final name is free.
+    /// A new file whose final name is free: without a name until it is complete, or under a temporary
+    /// one where the file system knows no others.
     ///
     /// # Errors
-    /// [`Error::Dir`] or [`Error::DiskFull`].
+    /// [`SnapshotError::Dir`] or [`SnapshotError::DiskFull`].
     pub fn create(
         &self,
         now: SystemTime,
         thread: u32,
         compression: Compression,
-    ) -> Result<Partial, Error> {
+    ) -> Result<Partial, SnapshotError> {
         static SEQUENCE: AtomicU32 = AtomicU32::new(1);
         loop {
             let seq = SEQUENCE.fetch_add(1, Ordering::Relaxed);
@@ -82,12 +85,15 @@ impl Store {
             if self.dir.size(&name.to_string()).is_ok() {
                 continue;
             }
-            let failed = |error| Error::io(&self.dir.path().join(name.partial()), &error);
-            match self.dir.create(&name.partial()) {
-                Ok(file) => {
-                    let dir = self.dir.try_clone().map_err(failed)?;
-                    let unfinished = CString::new(name.partial()).unwrap_or_default();
+            let failed = |error| SnapshotError::io(&self.dir.path().join(name.partial()), &error);
+            let opened = match self.dir.create_unnamed().filter(|_| !self.named) {
+                Some(file) => Ok((file, None)),
+                None => self.dir.create(&name.partial()).map(|file| (file, temporary(&name))),
+            };
+            match opened {
+                Ok((file, unfinished)) => {
                     let armed = AtomicBool::new(true);
+                    let dir = self.dir.try_clone().map_err(failed)?;
                     return Ok(Partial { dir, name, unfinished, file, armed });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -99,14 +105,14 @@ impl Store {
     /// Notes that `name` is ours, before it exists: a crash may not orphan it.
     ///
     /// # Errors
-    /// As [`Store::save`].
+    /// As [`SnapshotStore::save`].
     pub fn announce(
         &self,
         state: &mut State,
         name: &Name,
         at: u64,
         reason: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), SnapshotError> {
         state.forget_missing(&self.dir);
         state.keep(Kept {
             name: name.to_string(),
@@ -121,8 +127,8 @@ impl Store {
     /// Deletes the oldest snapshots of ours until the bounds hold.
     ///
     /// # Errors
-    /// As [`Store::save`].
-    pub fn retain(&self, max_files: usize, max_bytes: u64) -> Result<(), Error> {
+    /// As [`SnapshotStore::save`].
+    pub fn retain(&self, max_files: usize, max_bytes: u64) -> Result<(), SnapshotError> {
         let mut state = self.state()?;
         state.forget_missing(&self.dir);
         state.measure(&self.dir);
@@ -142,9 +148,8 @@ impl Store {
 pub struct Partial {
     dir: Directory,
     name: Name,
-    /// Its temporary name, for the kernel.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "only a fork needs it"))]
-    unfinished: CString,
+    /// Its temporary name, for the kernel; `None` while it has no name.
+    unfinished: Option<CString>,
     file: File,
     armed: AtomicBool,
 }
@@ -166,8 +171,8 @@ impl Partial {
     ///
     /// # Errors
     /// Where no descriptor is left.
-    pub fn writer(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(|error| Error::io(self.dir.path(), &error))
+    pub fn writer(&self) -> Result<File, SnapshotError> {
+        self.file.try_clone().map_err(|error| SnapshotError::io(self.dir.path(), &error))
     }
 
     /// The descriptors that a forked child has to keep: the file, and the lock of the directory.
@@ -178,19 +183,19 @@ impl Partial {
         [self.file.as_raw_fd(), self.dir.handle().as_raw_fd()]
     }
 
-    /// The directory's descriptor and the temporary name in it.
+    /// The directory's descriptor and the temporary name in it, where it has one.
     #[cfg(unix)]
     #[must_use]
-    pub fn unfinished(&self) -> (i32, &CStr) {
+    pub fn unfinished(&self) -> Option<(i32, &CStr)> {
         use std::os::fd::AsRawFd;
-        (self.dir.handle().as_raw_fd(), &self.unfinished)
+        Some((self.dir.handle().as_raw_fd(), self.unfinished.as_deref()?))
     }
 
     /// Gives the complete file its final name, for good.
     ///
     /// # Errors
-    /// [`Error::Dir`]; the file is removed.
-    pub fn commit(&self) -> Result<PathBuf, Error> {
+    /// [`SnapshotError::Dir`]; the file is removed.
+    pub fn commit(&self) -> Result<PathBuf, SnapshotError> {
         self.publish()?;
         Ok(self.committed())
     }
@@ -198,11 +203,14 @@ impl Partial {
     /// Gives the complete file its final name; a forked child does it with its parent's value.
     ///
     /// # Errors
-    /// [`Error::Dir`].
-    pub fn publish(&self) -> Result<(), Error> {
-        self.dir
-            .rename_new(&self.name.partial(), &self.name.to_string())
-            .map_err(|error| Error::io(&self.path(), &error))?;
+    /// [`SnapshotError::Dir`].
+    pub fn publish(&self) -> Result<(), SnapshotError> {
+        let name = self.name.to_string();
+        match self.unfinished {
+            Some(_) => self.dir.rename_new(&self.name.partial(), &name),
+            None => self.dir.link_new(&self.file, &name),
+        }
+        .map_err(|error| SnapshotError::io(&self.path(), &error))?;
         // Only a crash of the machine can lose the name now; some file systems refuse the call.
         let _ = self.dir.sync();
         Ok(())
@@ -213,14 +221,23 @@ impl Partial {
     /// user since). A child that was killed right before has left that to us.
     ///
     /// # Errors
-    /// [`Error::Dir`].
-    pub fn adopt(&self, published: bool) -> Result<PathBuf, Error> {
-        let is_there = |name: String| self.dir.size(&name).is_ok();
-        let named = is_there(self.name.to_string()) && !is_there(self.name.partial());
-        if !published && !named {
+    /// [`SnapshotError::Dir`].
+    pub fn adopt(&self, published: bool) -> Result<PathBuf, SnapshotError> {
+        if !published && !self.is_published() {
             self.publish()?;
         }
         Ok(self.committed())
+    }
+
+    /// Whether the file has its final name.
+    fn is_published(&self) -> bool {
+        #[cfg(unix)]
+        if self.unfinished.is_none() {
+            use std::os::unix::fs::MetadataExt;
+            return self.file.metadata().is_ok_and(|file| file.nlink() > 0);
+        }
+        let is_there = |name: String| self.dir.size(&name).is_ok();
+        is_there(self.name.to_string()) && !is_there(self.name.partial())
     }
 
     /// The path of a file that was published, or is left to a child.
@@ -232,14 +249,18 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if *self.armed.get_mut() {
+        if *self.armed.get_mut() && self.unfinished.is_some() {
             let _ = self.dir.remove(&self.name.partial());
         }
     }
 }
 
-/// Takes the lock of the directory; false when somebody else holds it. A file system that knows
-/// no locks (or no locks on directories) does not stop us.
+fn temporary(name: &Name) -> Option<CString> {
+    CString::new(name.partial()).ok()
+}
+
+/// Takes the lock of the directory; false if another process holds it. A file system without locks (or without locks
+/// on directories) counts as success.
 fn lock(handle: &File) -> bool {
     #[cfg(unix)]
     {
@@ -271,7 +292,7 @@ mod tests {
         names
     }
 
-    fn take(store: &Store, bytes: usize) -> PathBuf {
+    fn take(store: &SnapshotStore, bytes: usize) -> PathBuf {
         let mut state = store.state().unwrap();
         let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
         store.announce(&mut state, partial.name(), 0, "test").unwrap();
@@ -279,20 +300,31 @@ mod tests {
         partial.commit().unwrap()
     }
 
+    /// A store whose files have temporary names, and on Linux one whose files have none.
+    fn stores(dir: &TempDir) -> impl Iterator<Item = SnapshotStore> {
+        let ways: &[bool] = if cfg!(target_os = "linux") { &[true, false] } else { &[true] };
+        ways.iter().map(|&named| SnapshotStore { named, ..SnapshotStore::open(&dir.0).unwrap() })
+    }
+
     #[test]
     fn a_file_appears_whole_and_private_or_not_at_all() {
         let dir = TempDir::new("store-commit");
-        let store = Store::open(&dir.0).unwrap();
-        let partial = store.create(SystemTime::now(), 3, Compression::None).unwrap();
-        assert_eq!(names(&dir.0), [partial.name().partial()]);
-        drop(partial);
-        assert_eq!(names(&dir.0), Vec::<String>::new());
-        let path = take(&store, 5);
-        assert_eq!(fs::read(&path).unwrap(), b"xxxxx");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        for store in stores(&dir) {
+            let partial = store.create(SystemTime::now(), 3, Compression::None).unwrap();
+            let temporary = if store.named { vec![partial.name().partial()] } else { Vec::new() };
+            assert_eq!(names(&dir.0), temporary);
+            drop(partial);
+            assert_eq!(names(&dir.0), Vec::<String>::new());
+            let path = take(&store, 5);
+            assert_eq!(fs::read(&path).unwrap(), b"xxxxx");
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            }
+            for name in names(&dir.0) {
+                fs::remove_file(dir.0.join(name)).unwrap();
+            }
         }
     }
 
@@ -300,49 +332,54 @@ mod tests {
     #[test]
     fn a_complete_file_is_taken_over_published_or_not() {
         let dir = TempDir::new("store-adopt");
-        let store = Store::open(&dir.0).unwrap();
-        let create = || store.create(SystemTime::now(), 0, Compression::None).unwrap();
-        let killed_before = create();
-        let path = killed_before.adopt(false).unwrap();
-        drop(killed_before);
-        assert!(path.exists());
-        for told in [false, true] {
-            let killed_after = create();
-            killed_after.publish().unwrap();
-            let path = killed_after.adopt(told).unwrap();
-            drop(killed_after);
+        for store in stores(&dir) {
+            let create = || store.create(SystemTime::now(), 0, Compression::None).unwrap();
+            let killed_before = create();
+            let path = killed_before.adopt(false).unwrap();
+            drop(killed_before);
             assert!(path.exists());
+            for told in [false, true] {
+                let killed_after = create();
+                killed_after.publish().unwrap();
+                let path = killed_after.adopt(told).unwrap();
+                drop(killed_after);
+                assert!(path.exists());
+            }
+            let taken = create();
+            fs::write(taken.path(), "Node's own").unwrap();
+            assert_eq!(taken.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+            if store.named {
+                let removed = create();
+                fs::remove_file(dir.0.join(removed.name().partial())).unwrap();
+                assert_eq!(removed.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+            }
         }
-        let taken = create();
-        fs::write(taken.path(), "Node's own").unwrap();
-        assert_eq!(taken.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
-        let removed = create();
-        fs::remove_file(dir.0.join(removed.name().partial())).unwrap();
-        assert_eq!(removed.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_final_name_is_never_overwritten() {
         let dir = TempDir::new("store-noreplace");
-        let store = Store::open(&dir.0).unwrap();
-        let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
-        let path = partial.path();
-        fs::write(&path, "Node's own").unwrap();
-        assert_eq!(partial.commit().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
-        drop(partial);
-        assert_eq!(fs::read(&path).unwrap(), b"Node's own");
-        assert_eq!(names(&dir.0).len(), 1, "the partial is gone");
+        for store in stores(&dir) {
+            let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
+            let path = partial.path();
+            fs::write(&path, "Node's own").unwrap();
+            assert_eq!(partial.commit().unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+            drop(partial);
+            assert_eq!(fs::read(&path).unwrap(), b"Node's own");
+            assert_eq!(names(&dir.0).len(), 1, "the partial is gone");
+            fs::remove_file(&path).unwrap();
+        }
     }
 
     #[cfg(unix)]
     #[test]
     fn one_writer_at_a_time() {
         let dir = TempDir::new("store-lock");
-        let store = Store::open(&dir.0).unwrap();
-        assert_eq!(Store::open(&dir.0).unwrap_err().code(), "ERR_PLIMSOLL_BUSY");
+        let store = SnapshotStore::open(&dir.0).unwrap();
+        assert_eq!(SnapshotStore::open(&dir.0).unwrap_err().code(), "ERR_PLIMSOLL_BUSY");
         drop(store);
-        Store::open(&dir.0).unwrap();
+        SnapshotStore::open(&dir.0).unwrap();
     }
 
     #[cfg(target_os = "linux")]
@@ -358,7 +395,7 @@ mod tests {
         for file in [living.as_str(), dead, &ours, whole, "other.partial"] {
             fs::write(dir.0.join(file), "").unwrap();
         }
-        Store::open(&dir.0).unwrap();
+        SnapshotStore::open(&dir.0).unwrap();
         let mut expected = vec![living, whole.to_owned(), "other.partial".to_owned()];
         expected.sort();
         assert_eq!(names(&dir.0), expected);
@@ -369,7 +406,7 @@ mod tests {
     #[test]
     fn retention_deletes_ours_alone() {
         let dir = TempDir::new("store-retain");
-        let store = Store::open(&dir.0).unwrap();
+        let store = SnapshotStore::open(&dir.0).unwrap();
         let foreign = dir.0.join("Heap.20200101.000000.4194304.0.001.heapsnapshot");
         fs::write(&foreign, "by hand").unwrap();
         let files: Vec<_> = (0..5).map(|_| take(&store, 10)).collect();
@@ -387,7 +424,10 @@ mod tests {
         let dir = TempDir::new("store-dir");
         let file = dir.0.join("file");
         fs::write(&file, "").unwrap();
-        assert_eq!(Store::open(&file.join("below")).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
-        assert_eq!(Store::open(&file).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+        assert_eq!(
+            SnapshotStore::open(&file.join("below")).unwrap_err().code(),
+            "ERR_PLIMSOLL_DIR"
+        );
+        assert_eq!(SnapshotStore::open(&file).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
     }
 }

@@ -17,7 +17,7 @@ pub const ROW_WORDS: usize = 8;
 const MAX_TEXTS: usize = 16_384;
 const MAX_TEXT: usize = 512;
 
-/// What a row counts. The numbers are those that JS writes.
+/// What a row counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -29,14 +29,20 @@ pub enum Kind {
     Promises,
     /// Sockets and queued requests of a host in agents.
     Sockets,
-    /// Streams that nobody drains.
+    /// Streams that are not drained.
     Streams,
+}
+
+impl Kind {
+    /// All kinds. A row has the position.
+    pub const ALL: [Self; 5] =
+        [Self::Listeners, Self::Timers, Self::Promises, Self::Sockets, Self::Streams];
 }
 
 /// One tracked thing at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Count {
+pub struct TrackedCount {
     /// Of the isolate that counts: 0 for the main thread, else the worker's thread id.
     pub thread_id: u32,
     /// Unique within the isolate, never used again.
@@ -87,7 +93,7 @@ impl Table {
         &self.words
     }
 
-    fn counts(&self) -> impl Iterator<Item = Count> {
+    fn counts(&self) -> impl Iterator<Item = TrackedCount> {
         self.words.chunks_exact(ROW_WORDS).filter_map(|row| read(self.thread_id, row))
     }
 }
@@ -130,29 +136,22 @@ fn text(id: u64) -> String {
 
 /// Every open row of the process, each isolate's in the order of its table.
 #[must_use]
-pub fn counts() -> Vec<Count> {
+pub fn counts() -> Vec<TrackedCount> {
     let tables: Vec<_> = TABLES.lock().iter().filter_map(Weak::upgrade).collect();
     tables.iter().flat_map(|table| table.counts()).collect()
 }
 
 /// One row, or `None` where it is unused or changed hands meanwhile.
-fn read(thread_id: u32, row: &[AtomicU64]) -> Option<Count> {
+fn read(thread_id: u32, row: &[AtomicU64]) -> Option<TrackedCount> {
     // A double from JS: what is not a count there saturates here.
     let word = |at: usize| f64::from_bits(row[at].load(Ordering::Acquire)) as u64;
     let id = word(0);
     if id == 0 {
         return None;
     }
-    let kind = match word(1) {
-        0 => Kind::Listeners,
-        1 => Kind::Timers,
-        2 => Kind::Promises,
-        3 => Kind::Sockets,
-        4 => Kind::Streams,
-        _ => return None,
-    };
+    let kind = *usize::try_from(word(1)).ok().and_then(|kind| Kind::ALL.get(kind))?;
     let (name, site) = (text(word(2)), text(word(3)));
-    let count = Count { thread_id, id, kind, name, site, count: word(4), added: word(5) };
+    let count = TrackedCount { thread_id, id, kind, name, site, count: word(4), added: word(5) };
     (word(0) == id).then_some(count)
 }
 
@@ -166,7 +165,7 @@ mod tests {
         }
     }
 
-    fn named(name: &str) -> Vec<Count> {
+    fn named(name: &str) -> Vec<TrackedCount> {
         counts().into_iter().filter(|count| count.name == name).collect()
     }
 
@@ -175,7 +174,7 @@ mod tests {
         let table = Table::open(3, 4);
         let (name, site) = (intern("bus change"), intern("app.js:1:2 serve"));
         write(&table, 2, [7.0, 0.0, f64::from(name), f64::from(site), 3.0, 5.0]);
-        let expected = Count {
+        let expected = TrackedCount {
             thread_id: 3,
             id: 7,
             kind: Kind::Listeners,

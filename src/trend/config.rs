@@ -1,43 +1,25 @@
-//! What a trend is told once: the window, the interval, the thresholds, the budget of its probes.
-
-use std::fmt;
+//! The settings of a trend: the window, the interval, the thresholds, the budget of its probes.
 
 use super::pyramid::BUCKETS;
 use super::rule::Thresholds;
 
 const MB: f64 = 1024.0 * 1024.0;
-/// Share of the event loop's time that probes may take, unless said otherwise.
-const PROBE_BUDGET: f64 = 0.005;
+/// The default share of the event loop's time that forced GCs may take.
+pub const PROBE_BUDGET: f64 = 0.005;
 
 /// Why a configuration is refused.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Error {
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum ConfigError {
     /// The interval is 0.
+    #[error("the interval must be at least 1 ms")]
     Interval,
     /// The window is shorter than one bucket for each interval allows; the field is the least window, ms.
+    #[error("the window must be at least {BUCKETS} intervals, which is {0} ms")]
     Window(u64),
     /// The probe budget is not a share from 0 to 1.
+    #[error("the probe budget must be a share of the loop's time from 0 to 1, not {0}")]
     Budget(f64),
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Interval => write!(f, "the interval must be at least 1 ms"),
-            Self::Window(least) => {
-                write!(f, "the window must be at least {BUCKETS} intervals, here {least} ms")
-            }
-            Self::Budget(budget) => {
-                write!(
-                    f,
-                    "the probe budget is a share of the loop's time from 0 to 1, not {budget}"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// Settings of a [`Trend`](super::Trend).
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +45,7 @@ impl Config {
     ///
     /// # Errors
     /// Where the interval is 0 or the window shorter than 12 intervals.
-    pub fn new(window_ms: u64, interval_ms: u64) -> Result<Self, Error> {
+    pub fn new(window_ms: u64, interval_ms: u64) -> Result<Self, ConfigError> {
         let exact = Thresholds {
             points: 5,
             z: 3.0,
@@ -95,18 +77,18 @@ impl Config {
     ///
     /// # Errors
     /// Where the budget is not a share from 0 to 1.
-    pub fn with_probe_budget(self, probe_budget: f64) -> Result<Self, Error> {
+    pub fn with_probe_budget(self, probe_budget: f64) -> Result<Self, ConfigError> {
         Self { probe_budget, ..self }.checked()
     }
 
-    fn checked(self) -> Result<Self, Error> {
+    fn checked(self) -> Result<Self, ConfigError> {
         let least = self.interval_ms.saturating_mul(BUCKETS as u64);
         if self.interval_ms == 0 {
-            Err(Error::Interval)
+            Err(ConfigError::Interval)
         } else if self.window_ms < least {
-            Err(Error::Window(least))
+            Err(ConfigError::Window(least))
         } else if !(0.0..=1.0).contains(&self.probe_budget) {
-            Err(Error::Budget(self.probe_budget))
+            Err(ConfigError::Budget(self.probe_budget))
         } else {
             Ok(self)
         }
@@ -127,12 +109,12 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_what_to_do() {
-        assert_eq!(Config::new(30_000, 0), Err(Error::Interval));
-        assert_eq!(Config::new(11_999, 1000), Err(Error::Window(12_000)));
+        assert_eq!(Config::new(30_000, 0), Err(ConfigError::Interval));
+        assert_eq!(Config::new(11_999, 1000), Err(ConfigError::Window(12_000)));
         let budget = Config::new(30_000, 1000).unwrap().with_probe_budget(1.5);
-        assert_eq!(budget, Err(Error::Budget(1.5)));
+        assert_eq!(budget, Err(ConfigError::Budget(1.5)));
         assert!(Config::new(30_000, 1000).unwrap().with_probe_budget(f64::NAN).is_err());
-        assert!(Error::Window(12_000).to_string().contains("12000 ms"));
+        assert!(ConfigError::Window(12_000).to_string().contains("12000 ms"));
     }
 
     #[test]

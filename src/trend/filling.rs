@@ -1,12 +1,12 @@
 //! Bounded caches of ours that are still below their bound: growth which they explain is no leak.
 
 use super::pyramid::{Bucket, Pyramid};
-use super::rule::Finding;
+use super::rule::WindowFinding;
 use super::stats::{correlation, theil_sen};
 
 /// How full a bounded cache is, in entries or in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fill {
+pub struct CacheFill {
     /// Which cache, for as long as the isolate lives.
     pub id: u64,
     /// What it holds.
@@ -15,7 +15,7 @@ pub struct Fill {
     pub bound: u64,
 }
 
-impl Fill {
+impl CacheFill {
     fn share(&self) -> f64 {
         (self.held as f64 / self.bound.max(1) as f64).min(1.0)
     }
@@ -34,7 +34,7 @@ const REMEMBERED: f64 = 0.98;
 
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    fill: Fill,
+    fill: CacheFill,
     /// Recent growth as a share of the bound.
     grew: f64,
 }
@@ -57,7 +57,7 @@ impl Filling {
     }
 
     /// Takes in how full the caches are now, in an order that lasts.
-    pub fn observe(&mut self, t: u64, fills: &[Fill]) {
+    pub fn observe(&mut self, t: u64, fills: &[CacheFill]) {
         let before = std::mem::take(&mut self.seen);
         let seen = fills.iter().take(MOST).map(|fill| {
             let old = before.iter().find(|old| old.fill.id == fill.id);
@@ -85,7 +85,13 @@ impl Filling {
     ///
     /// A leak beside a cache that fills is seen half a window after the cache is full, and before where both
     /// together would not fit.
-    pub fn explains(&self, floor: &Pyramid, level: usize, finding: &Finding, limit: u64) -> bool {
+    pub fn explains(
+        &self,
+        floor: &Pyramid,
+        level: usize,
+        finding: &WindowFinding,
+        limit: u64,
+    ) -> bool {
         let pairs = self.pairs(floor, level);
         let (Some(first), Some(last)) = (pairs.first(), pairs.last()) else { return false };
         if pairs.len() < 4 || last.0 <= first.0 {

@@ -1,43 +1,44 @@
-//! The series, the tests and the verdict.
+//! The growth series of an isolate, the statistical tests on them and the verdict.
 //!
-//! A [`Trend`] is fed with what one isolate reads: a [`Reading`] each interval, a [`Collection`] after
-//! each mark-compact. Time is the caller's (milliseconds of one monotonic clock, never backwards).
-//! [`Trend::advance`], called once an interval after these, answers with what changed.
+//! A [`Trend`] takes a [`Reading`] of one isolate each interval and a [`Collection`] after each mark-compact. The caller
+//! gives the time (milliseconds of one monotonic clock). [`Trend::advance`] runs once an interval, after these, and
+//! returns the changes.
 //!
-//! The floor of a channel is what is left after a mark-compact: its series goes into a [`Pyramid`] of
-//! bucket minima, and each window of the pyramid is judged by `rule`. Natural mark-compacts are too
-//! rare to see a slow leak, so the lower envelope of what is read between them arms a prober, which
-//! asks for a collection ([`Event::Probe`]) once a bucket, within a budget of the loop's time, and ever
-//! less often where the floor does not rise. Memory is O(log uptime).
+//! The floor of a channel is its live bytes after a mark-compact. The floors go into a [`Pyramid`] of bucket minima, and
+//! `rule` judges each window of the pyramid. Natural mark-compacts are too rare to show a slow leak. So the lower
+//! envelope of the readings between them arms a prober, which requests a forced GC ([`Event::Probe`]) once a bucket,
+//! within a budget of the loop's time, and less often while the floor does not rise. Memory is O(log uptime).
 
 mod config;
 mod filling;
+mod floors;
+mod judge;
 mod load;
 mod probe;
 mod pyramid;
 mod rule;
+mod sawtooth;
 mod stats;
-mod teeth;
 mod track;
 mod verdict;
-mod watch;
 
-pub use config::{Config, Error};
-pub use filling::Fill;
+pub use config::{Config, ConfigError, PROBE_BUDGET};
+pub use filling::CacheFill;
 pub use pyramid::{BUCKETS, Bucket, Pyramid, Sample};
 pub use rule::Thresholds;
-pub use verdict::{Channel, ChannelVerdict, FillingCache, State, Verdict};
+pub use stats::mann_kendall;
+pub use verdict::{Channel, ChannelVerdict, FillingCache, Verdict, VerdictState};
 
 #[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 
-use rule::{Finding, Shape};
+use judge::GrowthPhase;
+use rule::{GrowthShape, WindowFinding};
 use track::Tracks;
-use watch::Phase;
 
-/// The denominators: what each channel may at most come to, bytes.
+/// The most bytes that each channel may reach. Growth is judged as a share of the headroom below them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
@@ -59,7 +60,7 @@ impl Limits {
     }
 }
 
-/// What is read each interval.
+/// The figures of one interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Reading {
     /// When, ms.
@@ -72,17 +73,17 @@ pub struct Reading {
     pub heap_used: u64,
     /// External bytes of this isolate, garbage included.
     pub external: u64,
-    /// Rss less the committed heaps and external bytes of all isolates, at least 0; `None` where another
-    /// isolate's trend watches it.
+    /// Rss less the committed heaps and external bytes of all isolates, at least 0; `None` if the trend of another
+    /// isolate judges it.
     pub native: Option<u64>,
     /// Bytes allocated on the heap since the start, never falling: the load.
     pub allocated: u64,
     /// Event loop utilisation since the last reading, 0 to 1: the load where allocation is not known.
     pub utilisation: Option<f64>,
-    /// Requests that HTTP servers have begun to answer, never falling; `None` while nobody counts them. They are the
-    /// load from shortly after [`Trend::wants_requests`] was heard.
+    /// Requests that HTTP servers have begun to answer, never falling; `None` if request counting is off. They are the
+    /// load while [`Trend::wants_requests`] is true.
     pub requests: Option<u64>,
-    /// Bytes that the allocator holds and has given to nobody; `None` where nobody looked just now.
+    /// Free bytes held by the allocator; `None` if not sampled.
     pub malloc_free: Option<u64>,
 }
 
@@ -98,7 +99,7 @@ pub enum CollectionCause {
     Snapshot,
 }
 
-/// What a mark-compact left.
+/// The figures after a mark-compact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Collection {
@@ -112,20 +113,20 @@ pub struct Collection {
     pub external: u64,
     /// Why it happened.
     pub cause: CollectionCause,
-    /// What it stopped the event loop for, microseconds; 0 where that is not known.
+    /// Pause of the event loop, microseconds; 0 if unknown.
     pub pause_us: u32,
 }
 
-/// What [`Trend::advance`] found.
+/// A change that [`Trend::advance`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// This channel's floor rises: cheap evidence may be gathered.
+    /// The floor of this channel rises. Cheap evidence may be gathered.
     Suspect(Channel),
-    /// This channel leaks: a snapshot is worth its price. A suspicion always comes before, if only just.
+    /// This channel leaks, which justifies a snapshot. [`Event::Suspect`] always precedes it.
     Leak(Channel),
-    /// What was said of this channel is taken back: it levelled off.
+    /// The growth of this channel has levelled off. The earlier event is withdrawn.
     Recovered(Channel),
-    /// Please provoke a mark-compact and report it as [`CollectionCause::Probe`].
+    /// The caller should force a mark-compact and report it as [`CollectionCause::Probe`].
     Probe,
 }
 
@@ -141,8 +142,8 @@ pub struct Point {
     pub load: f64,
 }
 
-/// A reading this soon after a mark-compact still shows the external floor, in intervals: the sweeper
-/// gives Buffers back beside the main thread.
+/// A reading within this many intervals of a mark-compact still shows the external floor: the concurrent sweeper frees
+/// Buffers after the collection ends.
 const SWEPT_WITHIN: u64 = 2;
 
 /// The trend of one isolate.
@@ -156,18 +157,18 @@ pub struct Trend {
 }
 
 impl Trend {
-    /// A trend that has seen nothing yet; the first reading starts its time.
+    /// A trend without readings. Its time starts with the first reading.
     #[must_use]
     pub fn new(config: Config, limits: Limits) -> Self {
         Self { config, limits, tracks: None, now: 0, native_offset: 0 }
     }
 
-    /// The limits changed (a container was resized, V8's limit raised).
+    /// Sets the limits, for example after a container was resized.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Takes a reading in.
+    /// Adds a reading.
     pub fn reading(&mut self, r: &Reading) {
         self.now = self.now.max(r.t);
         let native = r.native.map(|native| native.saturating_add_signed(-self.native_offset));
@@ -192,17 +193,17 @@ impl Trend {
         }
     }
 
-    /// How full the isolate's bounded caches are, in an order that lasts; once an interval.
-    pub fn caches(&mut self, t: u64, fills: &[Fill]) {
+    /// Adds the fill of the isolate's bounded caches, in a stable order, once an interval.
+    pub fn caches(&mut self, t: u64, fills: &[CacheFill]) {
         self.tracks(t).filling.observe(t, fills);
     }
 
-    /// Used heap after a minor collection: free to know where a hook sees it, it tightens the envelope.
+    /// Adds the used heap after a minor collection, which lowers the envelope.
     pub fn scavenge(&mut self, t: u64, used: u64) {
         self.tracks(t).heap.observe(t, used);
     }
 
-    /// Takes a mark-compact in.
+    /// Adds a mark-compact.
     pub fn collection(&mut self, c: &Collection) {
         self.now = self.now.max(c.t);
         let step = (self.limits.heap / 1000).min(1 << 20);
@@ -216,14 +217,14 @@ impl Trend {
         tracks.prober.collected(c.t, probe, c.pause_us, c.used, floors, step);
     }
 
-    /// An in-process snapshot left `delta` bytes of the allocator's pages behind (or gave some back):
-    /// native bytes are counted without them from now on.
+    /// An in-process snapshot has added `delta` bytes to the allocator's pages (or released them). Native bytes are
+    /// counted without them from now on.
     pub fn rebase_native(&mut self, now: u64, delta: i64) {
         self.now = self.now.max(now);
         self.native_offset = self.native_offset.saturating_add(delta);
     }
 
-    /// Closes the buckets that ended by `now` and says what changed.
+    /// Closes the buckets that ended by `now` and returns the changes.
     pub fn advance(&mut self, now: u64) -> Vec<Event> {
         self.now = self.now.max(now);
         let (now, limits) = (self.now, self.limits);
@@ -250,7 +251,7 @@ impl Trend {
         malloc_free.close(now);
         filling.close(now);
         let closed = slack.close(now).1;
-        slack.watch.judge(&slack.floor, None, closed, observed, limits.heap, |_, _| None);
+        slack.judge.judge(&slack.floor, None, closed, observed, limits.heap, |_, _| None);
         let mut changed = false;
         for (track, limit) in [
             (&mut *heap, limits.heap),
@@ -262,45 +263,45 @@ impl Trend {
                 prober.arm(now, track.channel, spacing);
             }
             let channel = track.channel;
-            let explain = |level: usize, finding: &Finding| {
-                let slope = |series: &Pyramid| rule::slope(&watch::points(series, None, level));
+            let explain = |level: usize, finding: &WindowFinding| {
+                let slope = |series: &Pyramid| rule::slope(&floors::points(series, None, level));
                 let unseen =
                     |t: Option<u64>| t.is_none_or(|t| (now - t) as f64 > finding.span / 2.0);
                 match channel {
-                    Channel::Native if slope(rss) < finding.slope / 2.0 => Some(Shape::Flat),
-                    // Buffers that wait for a collection are native memory until it comes.
-                    Channel::Native if probing && unseen(*collected) => Some(Shape::Flat),
+                    Channel::Native if slope(rss) < finding.slope / 2.0 => Some(GrowthShape::Flat),
+                    // Unreferenced Buffers are native memory until the next collection.
+                    Channel::Native if probing && unseen(*collected) => Some(GrowthShape::Flat),
                     Channel::Native if slope(malloc_free) > finding.slope / 2.0 => {
-                        Some(Shape::Fragmentation)
+                        Some(GrowthShape::Fragmentation)
                     }
                     Channel::Heap | Channel::External
                         if filling.explains(&track.floor, level, finding, limit) =>
                     {
-                        Some(Shape::Filling)
+                        Some(GrowthShape::Filling)
                     }
                     _ => None,
                 }
             };
-            let before = track.watch.phase();
+            let before = track.judge.phase();
             let (floor, envelope) = (&track.floor, track.envelope.as_ref());
-            if !track.watch.judge(floor, envelope, closed, observed, limit, explain) {
+            if !track.judge.judge(floor, envelope, closed, observed, limit, explain) {
                 continue;
             }
-            if before == Phase::Quiet && track.watch.phase() == Phase::Leak {
+            if before == GrowthPhase::Quiet && track.judge.phase() == GrowthPhase::Leak {
                 events.push(Event::Suspect(channel));
             }
-            events.push(match track.watch.phase() {
-                Phase::Quiet => Event::Recovered(channel),
-                Phase::Suspect => Event::Suspect(channel),
-                Phase::Leak => Event::Leak(channel),
+            events.push(match track.judge.phase() {
+                GrowthPhase::Quiet => Event::Recovered(channel),
+                GrowthPhase::Suspect => Event::Suspect(channel),
+                GrowthPhase::Leak => Event::Leak(channel),
             });
             changed = true;
         }
-        if [&*heap, &*external, &*native].iter().any(|track| track.watch.grows()) {
+        if [&*heap, &*external, &*native].iter().any(|track| track.judge.grows()) {
             *explaining_until = now + self.config.window_ms;
         }
         if changed {
-            // Collections show the floors of all channels: who wants them most often decides.
+            // A collection shows the floors of all channels, so the shortest spacing applies.
             let raised = [&*heap, &*external, &*native].into_iter();
             match raised.filter_map(|track| Some((track.spacing()?, track.channel))).min() {
                 Some((spacing, channel)) => prober.confirm(now, channel, spacing),
@@ -313,20 +314,20 @@ impl Trend {
         events
     }
 
-    /// Whether readings should tell the requests, for there is growth that they may explain (or what is allocated
-    /// seems to, which the growth itself may have caused). True for a window longer than that.
+    /// True if readings should include request counts, because there is growth that they may explain (or growth that
+    /// allocation seems to explain, which the growth itself may have caused). Stays true for one window longer.
     #[must_use]
     pub fn wants_requests(&self) -> bool {
         self.tracks.as_ref().is_some_and(|tracks| self.now < tracks.explaining_until)
     }
 
-    /// What is true now.
+    /// The verdict now.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.verdict_naming(|_| None)
     }
 
-    /// The same, where `name` knows what a cache of [`Trend::caches`] is called.
+    /// The verdict now; `name` gives the name of a cache of [`Trend::caches`].
     #[must_use]
     pub fn verdict_naming(&self, name: impl FnOnce(u64) -> Option<String>) -> Verdict {
         let observed_ms = self.tracks.as_ref().map_or(0, |tracks| self.now - tracks.origin);
@@ -334,8 +335,8 @@ impl Trend {
         let share = |v: &ChannelVerdict| v.ms_to_limit.map_or(u64::MAX, |ms| ms);
         let worst = channels.iter().max_by_key(|v| (v.state, std::cmp::Reverse(share(v))));
         let worst = worst.unwrap_or(&channels[0]);
-        let quiet = matches!(worst.state, State::TooEarly | State::Steady);
-        let filling = self.tracks.as_ref().filter(|_| worst.state == State::Filling);
+        let quiet = matches!(worst.state, VerdictState::TooEarly | VerdictState::Steady);
+        let filling = self.tracks.as_ref().filter(|_| worst.state == VerdictState::Filling);
         let cache = filling
             .and_then(|tracks| tracks.filling.cache())
             .map(|(id, share)| FillingCache { name: name(id).unwrap_or_default(), share });
@@ -354,19 +355,22 @@ impl Trend {
         }
     }
 
-    /// The minima of a channel over the whole time watched: its floor, or where no collection happened
-    /// its envelope. At most 12 points, the oldest first.
+    /// The minima of a channel over the whole time watched: its floor, or its envelope if there were fewer than 3
+    /// floors. At most 12 points, oldest first.
     #[must_use]
     pub fn series(&self, channel: Channel) -> Vec<Point> {
         let Some(tracks) = &self.tracks else { return Vec::new() };
         let track = tracks.track(channel);
-        let floor = watch::whole(&track.floor);
+        let floor = floors::whole(&track.floor);
         let points = match &track.envelope {
-            Some(envelope) if floor.len() < 3 => watch::whole(envelope),
+            Some(envelope) if floor.len() < 3 => floors::whole(envelope),
             _ => floor,
         };
-        let point =
-            |p: rule::Point| Point { t: p.t as u64, min: p.value as u64, load: p.load * 1000.0 };
+        let point = |p: rule::FloorPoint| Point {
+            t: p.t as u64,
+            min: p.value as u64,
+            load: p.load * 1000.0,
+        };
         points.into_iter().map(point).collect()
     }
 
@@ -374,7 +378,7 @@ impl Trend {
         let limit_bytes = self.limits.of(channel);
         let mut verdict = ChannelVerdict {
             channel,
-            state: State::TooEarly,
+            state: VerdictState::TooEarly,
             bytes_per_minute: 0.0,
             bytes: 0,
             limit_bytes,
@@ -385,24 +389,24 @@ impl Trend {
         let Some(tracks) = &self.tracks else { return verdict };
         let track = tracks.track(channel);
         verdict.bytes = track.last;
-        let phase = track.watch.phase();
+        let phase = track.judge.phase();
         let slack = channel == Channel::Heap
-            && phase == Phase::Quiet
-            && tracks.slack.watch.phase() == Phase::Leak;
-        let finding = track.watch.telling().filter(|finding| finding.shape != Shape::Few);
+            && phase == GrowthPhase::Quiet
+            && tracks.slack.judge.phase() == GrowthPhase::Leak;
+        let finding = track.judge.telling().filter(|finding| finding.shape != GrowthShape::Few);
         verdict.state = match (phase, finding.map(|finding| finding.shape)) {
-            (Phase::Leak, _) => State::Leak,
-            (Phase::Suspect, _) => State::Suspect,
-            _ if slack => State::Fragmentation,
-            (_, Some(Shape::Fragmentation)) => State::Fragmentation,
-            (_, Some(Shape::Filling)) => State::Filling,
-            (_, Some(Shape::FollowsLoad)) => State::FollowsLoad,
-            (_, Some(Shape::Warming)) => State::Warming,
-            (_, Some(Shape::Slow | Shape::Growing)) => State::Slow,
-            _ if observed < self.config.window_ms => State::TooEarly,
-            _ => State::Steady,
+            (GrowthPhase::Leak, _) => VerdictState::Leak,
+            (GrowthPhase::Suspect, _) => VerdictState::Suspect,
+            _ if slack => VerdictState::Fragmentation,
+            (_, Some(GrowthShape::Fragmentation)) => VerdictState::Fragmentation,
+            (_, Some(GrowthShape::Filling)) => VerdictState::Filling,
+            (_, Some(GrowthShape::FollowsLoad)) => VerdictState::FollowsLoad,
+            (_, Some(GrowthShape::Warming)) => VerdictState::Warming,
+            (_, Some(GrowthShape::Slow | GrowthShape::Growing)) => VerdictState::Slow,
+            _ if observed < self.config.window_ms => VerdictState::TooEarly,
+            _ => VerdictState::Steady,
         };
-        let quiet = slack || matches!(verdict.state, State::TooEarly | State::Steady);
+        let quiet = slack || matches!(verdict.state, VerdictState::TooEarly | VerdictState::Steady);
         if let Some(finding) = finding.filter(|_| !quiet) {
             verdict.bytes_per_minute = (finding.slope * 60_000.0).max(0.0);
             verdict.z = finding.z;

@@ -8,7 +8,7 @@ use super::verdict::Channel;
 const REFUTED: u32 = 3;
 /// After each dropped suspicion the pause doubles, from two spacings up to this many windows.
 const LONGEST_PAUSE: u64 = 16;
-/// A floor so many steps below the highest is where growth may begin anew.
+/// After a fall by this many steps below the highest floor, growth may begin again.
 const FALLEN: u64 = 40;
 /// A collection of this many bytes takes about a millisecond of the loop: what is marked in small steps before
 /// the pause is in no pause.

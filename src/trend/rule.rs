@@ -5,7 +5,7 @@ use super::stats::{chance_of_rising, correlation, curvature, mann_kendall, media
 
 /// One bucket's minimum as the rule sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub struct FloorPoint {
     /// When the minimum was seen, ms.
     pub t: f64,
     /// The minimum, bytes.
@@ -65,7 +65,7 @@ const LEAST_HEADROOM: f64 = 1.0 / 8.0;
 
 /// What a window looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum GrowthShape {
     /// Too few points to say.
     Few,
     /// No trend.
@@ -86,9 +86,9 @@ pub enum Shape {
 
 /// The rule's answer for a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Finding {
+pub struct WindowFinding {
     /// What it looks like.
-    pub shape: Shape,
+    pub shape: GrowthShape,
     /// Theil-Sen slope, bytes per ms.
     pub slope: f64,
     /// Slope times span, bytes.
@@ -103,9 +103,9 @@ pub struct Finding {
     pub accelerates: bool,
 }
 
-impl Finding {
+impl WindowFinding {
     const NONE: Self = Self {
-        shape: Shape::Few,
+        shape: GrowthShape::Few,
         slope: 0.0,
         growth: 0.0,
         share: 0.0,
@@ -117,8 +117,13 @@ impl Finding {
 
 /// Judges the points of a window of `window` ms, oldest first, against the limit of their channel.
 #[must_use]
-pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds) -> Finding {
-    let mut finding = Finding::NONE;
+pub fn judge(
+    points: &[FloorPoint],
+    window: f64,
+    limit: u64,
+    thresholds: &Thresholds,
+) -> WindowFinding {
+    let mut finding = WindowFinding::NONE;
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return finding };
     finding.span = last.t - first.t;
     if points.len() < thresholds.points.max(3) || finding.span < COVER * window - 1.0 {
@@ -137,26 +142,26 @@ pub fn judge(points: &[Point], window: f64, limit: u64, thresholds: &Thresholds)
         || !last_third_above(&values)
         || has_step(points, 1)
     {
-        Shape::Flat
+        GrowthShape::Flat
     } else if bends.iter().all(|bend| bend.comes_to_rest(headroom(limit, first.value))) {
-        Shape::Warming
+        GrowthShape::Warming
     } else if follows_load(points) {
-        Shape::FollowsLoad
+        GrowthShape::FollowsLoad
     } else if points.len() >= ENOUGH && has_step(points, 2) {
         // The bucket in which it happened may show a moment between before and after.
-        Shape::Flat
+        GrowthShape::Flat
     } else if finding.share < thresholds.suspect
         || (limit - last.value) / finding.slope > FAR * finding.span
     {
-        Shape::Slow
+        GrowthShape::Slow
     } else {
-        Shape::Growing
+        GrowthShape::Growing
     };
     finding
 }
 
 /// The test for a trend.
-fn rises(points: &[Point], finding: &Finding, thresholds: &Thresholds) -> bool {
+fn rises(points: &[FloorPoint], finding: &WindowFinding, thresholds: &Thresholds) -> bool {
     if points.len() >= NORMAL {
         return finding.z >= thresholds.z;
     }
@@ -178,7 +183,7 @@ pub fn headroom(limit: f64, value: f64) -> f64 {
 
 /// Theil-Sen slope of the points, bytes per ms.
 #[must_use]
-pub fn slope(points: &[Point]) -> f64 {
+pub fn slope(points: &[FloorPoint]) -> f64 {
     theil_sen(&over_time(points))
 }
 
@@ -192,24 +197,26 @@ fn last_third_above(values: &[f64]) -> bool {
 
 /// Much of the rise came from one point to the next, or to one of the next `few`: a step, which a leak would
 /// repeat.
-fn has_step(points: &[Point], few: usize) -> bool {
+fn has_step(points: &[FloorPoint], few: usize) -> bool {
     let (first, last) = (points[0], points[points.len() - 1]);
     let (rise, span) = (last.value - first.value, last.t - first.t);
-    let share = |from: &Point, to: &Point| (to.value - from.value) / rise - (to.t - from.t) / span;
+    let share = |from: &FloorPoint, to: &FloorPoint| {
+        (to.value - from.value) / rise - (to.t - from.t) / span
+    };
     points.iter().enumerate().any(|(at, from)| {
         points[at + 1..].iter().take(few).any(|to| rise > 0.0 && share(from, to) > STEP)
     })
 }
 
-fn over_time(points: &[Point]) -> Vec<(f64, f64)> {
+fn over_time(points: &[FloorPoint]) -> Vec<(f64, f64)> {
     points.iter().map(|p| (p.t, p.value)).collect()
 }
 
 /// The same over the work done so far, where any was: growth that slows down because the load does is no
 /// warm-up.
-fn over_work(points: &[Point]) -> Vec<(f64, f64)> {
+fn over_work(points: &[FloorPoint]) -> Vec<(f64, f64)> {
     let (mut work, mut before) = (0.0, points[0].t);
-    let done = |p: &Point| {
+    let done = |p: &FloorPoint| {
         work += p.load * (p.t - before);
         before = p.t;
         (work, p.value)
@@ -251,12 +258,12 @@ impl Bend {
 }
 
 /// The load rose, the values went with it, and they grew less than in proportion to it.
-fn follows_load(points: &[Point]) -> bool {
+fn follows_load(points: &[FloorPoint]) -> bool {
     let third = points.len() / 3;
-    let mean = |part: &[Point], of: fn(&Point) -> f64| {
+    let mean = |part: &[FloorPoint], of: fn(&FloorPoint) -> f64| {
         part.iter().map(of).sum::<f64>() / part.len() as f64
     };
-    let rise = |of: fn(&Point) -> f64| {
+    let rise = |of: fn(&FloorPoint) -> f64| {
         mean(&points[points.len() - third..], of)
             / mean(&points[..third], of).max(f64::MIN_POSITIVE)
     };
@@ -286,15 +293,15 @@ mod tests {
         leak: 0.08,
     };
 
-    fn points(values: impl IntoIterator<Item = f64>) -> Vec<Point> {
+    fn points(values: impl IntoIterator<Item = f64>) -> Vec<FloorPoint> {
         values
             .into_iter()
             .enumerate()
-            .map(|(i, mb)| Point { t: i as f64 * 2500.0, value: mb * MB, load: 1.0 })
+            .map(|(i, mb)| FloorPoint { t: i as f64 * 2500.0, value: mb * MB, load: 1.0 })
             .collect()
     }
 
-    fn shape(values: &[f64]) -> Shape {
+    fn shape(values: &[f64]) -> GrowthShape {
         judge(&points(values.iter().copied()), WINDOW, LIMIT, &HEAP).shape
     }
 
@@ -302,35 +309,39 @@ mod tests {
     fn a_steady_climb_grows() {
         let climb: Vec<f64> = (0..12).map(|i| 10.0 + 2.5 * f64::from(i)).collect();
         let finding = judge(&points(climb), WINDOW, LIMIT, &HEAP);
-        assert_eq!(finding.shape, Shape::Growing);
+        assert_eq!(finding.shape, GrowthShape::Growing);
         assert!((finding.slope * 1000.0 / MB - 1.0).abs() < 1e-9);
         assert!((finding.share - 27.5 / 246.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_is_no_growth() {
-        assert_eq!(shape(&[10.0; 4]), Shape::Few);
-        assert_eq!(shape(&[10.0; 12]), Shape::Flat);
+        assert_eq!(shape(&[10.0; 4]), GrowthShape::Few);
+        assert_eq!(shape(&[10.0; 12]), GrowthShape::Flat);
         assert_eq!(
             shape(&[9.0, 12.0, 15.0, 18.0, 9.0, 12.0, 15.0, 18.0, 9.0, 12.0, 15.0, 18.0]),
-            Shape::Flat
+            GrowthShape::Flat
         );
         assert_eq!(
             shape(&[9.0, 9.1, 9.2, 9.1, 9.3, 9.2, 80.0, 60.0, 9.3, 9.4, 9.5, 9.6]),
-            Shape::Flat
+            GrowthShape::Flat
         );
         let step = [9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 40.0, 40.1, 40.2, 40.3, 40.4, 40.5];
-        assert_eq!(shape(&step), Shape::Flat);
+        assert_eq!(shape(&step), GrowthShape::Flat);
         let between = [9.0, 9.1, 9.2, 9.3, 9.4, 9.5, 25.0, 40.1, 40.2, 40.3, 40.4, 40.5];
-        assert_eq!(shape(&between), Shape::Flat, "a bucket may show a moment within the step");
+        assert_eq!(
+            shape(&between),
+            GrowthShape::Flat,
+            "a bucket may show a moment within the step"
+        );
         let two = [9.0, 9.1, 9.2, 9.3, 24.4, 24.5, 24.6, 24.7, 40.2, 40.3, 40.4, 40.5];
-        assert_eq!(shape(&two), Shape::Flat);
+        assert_eq!(shape(&two), GrowthShape::Flat);
         let four = [9.0, 9.1, 9.2, 17.3, 17.4, 17.5, 25.0, 25.1, 25.2, 33.3, 33.4, 33.5];
-        assert_eq!(shape(&four), Shape::Growing, "a step that repeats");
+        assert_eq!(shape(&four), GrowthShape::Growing, "a step that repeats");
         let rest: Vec<f64> = (0..12).map(|i| 40.0 - 30.0 * 0.7f64.powi(i)).collect();
-        assert_eq!(shape(&rest), Shape::Warming);
+        assert_eq!(shape(&rest), GrowthShape::Warming);
         let slow: Vec<f64> = (0..12).map(|i| 10.0 + 0.3 * f64::from(i)).collect();
-        assert_eq!(shape(&slow), Shape::Slow);
+        assert_eq!(shape(&slow), GrowthShape::Slow);
     }
 
     #[test]
@@ -338,26 +349,30 @@ mod tests {
         let towards = |level: f64| -> Vec<f64> {
             (0..12).map(|i| 10.0 + level * (1.0 - 0.95f64.powi(i))).collect()
         };
-        assert_eq!(shape(&towards(60.0)), Shape::Warming);
-        assert_eq!(shape(&towards(200.0)), Shape::Growing, "at rest too little would be free");
+        assert_eq!(shape(&towards(60.0)), GrowthShape::Warming);
+        assert_eq!(
+            shape(&towards(200.0)),
+            GrowthShape::Growing,
+            "at rest too little would be free"
+        );
         let mut noisy = towards(60.0);
         for (at, value) in noisy.iter_mut().enumerate() {
             *value += if at % 2 == 0 { 1.2 } else { -1.2 };
         }
-        assert_eq!(shape(&noisy), Shape::Growing, "the bend is within the noise");
+        assert_eq!(shape(&noisy), GrowthShape::Growing, "the bend is within the noise");
     }
 
     #[test]
     fn a_leak_that_slows_because_the_load_does_is_no_warm_up() {
         let mut value = 10.0 * MB;
-        let points: Vec<Point> = (0..12)
+        let points: Vec<FloorPoint> = (0..12)
             .map(|i| {
                 let load = 1.0 / f64::from(i + 3);
                 value += 20.0 * MB * load;
-                Point { t: f64::from(i) * 2500.0, value, load }
+                FloorPoint { t: f64::from(i) * 2500.0, value, load }
             })
             .collect();
-        assert_eq!(judge(&points, WINDOW, LIMIT, &HEAP).shape, Shape::Growing);
+        assert_eq!(judge(&points, WINDOW, LIMIT, &HEAP).shape, GrowthShape::Growing);
     }
 
     #[test]
@@ -371,20 +386,20 @@ mod tests {
     #[test]
     fn growth_with_the_load_follows_it_and_growth_beyond_it_does_not() {
         let loaded = |gain: f64, rise: f64, noise: f64| {
-            let points: Vec<Point> = (0..12)
+            let points: Vec<FloorPoint> = (0..12)
                 .map(|i| {
                     let load = 1.0 + rise * f64::from(i);
                     let noisy = load + noise * f64::from(i * 7 % 5 - 2);
                     let value = 100.0 * (1.0 + (load - 1.0) * gain) * MB;
-                    Point { t: f64::from(i) * 2500.0, value, load: noisy }
+                    FloorPoint { t: f64::from(i) * 2500.0, value, load: noisy }
                 })
                 .collect();
             judge(&points, WINDOW, LIMIT, &HEAP).shape
         };
-        assert_eq!(loaded(0.9, 0.1, 0.05), Shape::FollowsLoad);
-        assert_eq!(loaded(1.6, 0.1, 0.05), Shape::Growing);
-        assert_eq!(loaded(0.9, 0.015, 0.001), Shape::FollowsLoad, "a little, but closely");
-        assert_eq!(loaded(0.9, 0.015, 0.05), Shape::Growing, "a little, and not closely");
+        assert_eq!(loaded(0.9, 0.1, 0.05), GrowthShape::FollowsLoad);
+        assert_eq!(loaded(1.6, 0.1, 0.05), GrowthShape::Growing);
+        assert_eq!(loaded(0.9, 0.015, 0.001), GrowthShape::FollowsLoad, "a little, but closely");
+        assert_eq!(loaded(0.9, 0.015, 0.05), GrowthShape::Growing, "a little, and not closely");
     }
 
     proptest! {
@@ -394,7 +409,7 @@ mod tests {
         ) {
             let n = values.len();
             values[n - 1 - late] = values[early];
-            prop_assert_ne!(shape(&values), Shape::Growing);
+            prop_assert_ne!(shape(&values), GrowthShape::Growing);
         }
 
         #[test]
@@ -402,13 +417,13 @@ mod tests {
             rate in 1.2f64..8.0, noise in prop::collection::vec(-0.4f64..0.4, 12), base in 5.0f64..100.0,
         ) {
             // Noise may bend a line down so that it seems to come to rest, but its mirror image does not.
-            let under = |sign: f64| -> Shape {
+            let under = |sign: f64| -> GrowthShape {
                 let value = |(i, n): (usize, &f64)| base + rate * (i as f64 + sign * n);
                 shape(&noise.iter().enumerate().map(value).collect::<Vec<_>>())
             };
             let shapes = [under(1.0), under(-1.0)];
-            prop_assert!(shapes.contains(&Shape::Growing), "{shapes:?}");
-            prop_assert!(shapes.iter().all(|s| matches!(s, Shape::Growing | Shape::Warming)), "{shapes:?}");
+            prop_assert!(shapes.contains(&GrowthShape::Growing), "{shapes:?}");
+            prop_assert!(shapes.iter().all(|s| matches!(s, GrowthShape::Growing | GrowthShape::Warming)), "{shapes:?}");
         }
 
         #[test]
@@ -429,8 +444,8 @@ mod tests {
             values in prop::collection::vec(1.0f64..250.0, 8..=12), factor in 2u32..9,
         ) {
             let plain = judge(&points(values.iter().copied()), WINDOW, LIMIT, &HEAP);
-            let slowed: Vec<Point> = points(values.iter().copied()).into_iter()
-                .map(|p| Point { t: p.t * f64::from(factor), ..p }).collect();
+            let slowed: Vec<FloorPoint> = points(values.iter().copied()).into_iter()
+                .map(|p| FloorPoint { t: p.t * f64::from(factor), ..p }).collect();
             let slowed = judge(&slowed, WINDOW * f64::from(factor), LIMIT, &HEAP);
             prop_assert_eq!(plain.shape, slowed.shape);
             prop_assert!((plain.growth - slowed.growth).abs() < 1e-3);

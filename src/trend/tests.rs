@@ -1,7 +1,7 @@
 //! Lives of services, second by second, against the rule as a whole.
 
 use super::filling::Filling;
-use super::watch::Watch;
+use super::judge::Judge;
 use super::*;
 use proptest::prelude::*;
 
@@ -94,7 +94,7 @@ impl Life<'_> {
         (trend, events)
     }
 
-    fn ends(&self) -> (State, Option<Channel>) {
+    fn ends(&self) -> (VerdictState, Option<Channel>) {
         let verdict = self.live().0.verdict();
         (verdict.state, verdict.channel)
     }
@@ -114,14 +114,14 @@ fn a_leak_of_each_channel_is_found_in_it_within_a_minute() {
     let (_, events) = Life { external: &external, ..Life::default() }.live();
     assert!(first(&events, Event::Leak(Channel::External)).unwrap() <= 75, "{events:?}");
     let life = Life { native: &native, seconds: 120, ..Life::default() };
-    assert_eq!(life.ends(), (State::Leak, Some(Channel::Native)));
+    assert_eq!(life.ends(), (VerdictState::Leak, Some(Channel::Native)));
 }
 
 #[test]
 fn a_silent_service_with_a_native_leak_is_probed_and_found() {
     let native = |t: f64| (40.0 + t) * MB;
     let life = Life { native: &native, churn: &|_| 0.0, seconds: 120, ..Life::default() };
-    assert_eq!(life.ends(), (State::Leak, Some(Channel::Native)));
+    assert_eq!(life.ends(), (VerdictState::Leak, Some(Channel::Native)));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn nothing_is_said_before_a_window_but_of_a_leak_that_leaves_no_time() {
 fn a_steady_service_is_never_probed() {
     let (trend, events) = Life { seconds: 7200, garbage: 6.0 * MB, ..Life::default() }.live();
     assert_eq!(events, []);
-    assert_eq!(trend.verdict().state, State::Steady);
+    assert_eq!(trend.verdict().state, VerdictState::Steady);
     assert_eq!(trend.verdict().channel, None);
 }
 
@@ -169,7 +169,7 @@ fn a_cache_that_filled_up_is_taken_back() {
     let (trend, events) = Life { heap: &heap, seconds: 400, ..Life::default() }.live();
     assert!(first(&events, Event::Suspect(Channel::Heap)).is_some());
     assert!(first(&events, Event::Recovered(Channel::Heap)).is_some(), "{events:?}");
-    assert_eq!(trend.verdict().state, State::Steady);
+    assert_eq!(trend.verdict().state, VerdictState::Steady);
 }
 
 /// A heap that grows by `rate` MB a second while a cache of `bound` entries fills by 100 a second.
@@ -182,7 +182,8 @@ fn filling(seconds: u64, bound: u64, heap: impl Fn(f64) -> f64) -> (Trend, Vec<E
         let held = (second * 100).min(bound);
         let cause = CollectionCause::Natural;
         trend.collection(&Collection { t, used, total: used, external: 0, cause, pause_us: 0 });
-        trend.caches(t, &[Fill { id: 3, held: 5, bound: 5 }, Fill { id: 7, held, bound }]);
+        trend
+            .caches(t, &[CacheFill { id: 3, held: 5, bound: 5 }, CacheFill { id: 7, held, bound }]);
         trend.reading(&Reading { t, heap_used: used, heap_total: used, ..Reading::default() });
         events.extend(trend.advance(t).into_iter().filter(|event| *event != Event::Probe));
     }
@@ -195,12 +196,12 @@ fn a_cache_of_ours_that_fills_is_no_suspect_and_has_a_name() {
     assert_eq!(events, []);
     let name = |id| (id == 7).then(|| "sessions".to_owned());
     let verdict = trend.verdict_naming(name);
-    assert_eq!((verdict.state, verdict.channel), (State::Filling, Some(Channel::Heap)));
+    assert_eq!((verdict.state, verdict.channel), (VerdictState::Filling, Some(Channel::Heap)));
     let cache = verdict.cache.unwrap();
     assert_eq!(cache.name, "sessions");
     assert!((cache.share - 0.74).abs() < 0.01, "{cache:?}");
     assert!(verdict.explanation.contains("the cache `sessions` (74 % of its bound)"));
-    assert_eq!(filling(200, 6000, |t| 8.0 + t.min(60.0)).0.verdict().state, State::Steady);
+    assert_eq!(filling(200, 6000, |t| 8.0 + t.min(60.0)).0.verdict().state, VerdictState::Steady);
 }
 
 #[test]
@@ -234,8 +235,8 @@ fn native_growth_that_the_allocator_keeps_is_fragmentation() {
         let verdict = trend.verdict();
         (verdict.state, verdict.channel, events.contains(&Event::Leak(Channel::Native)))
     };
-    assert_eq!(life(0.9), (State::Fragmentation, Some(Channel::Native), false));
-    assert_eq!(life(0.2), (State::Leak, Some(Channel::Native), true));
+    assert_eq!(life(0.9), (VerdictState::Fragmentation, Some(Channel::Native), false));
+    assert_eq!(life(0.2), (VerdictState::Leak, Some(Channel::Native), true));
 }
 
 #[test]
@@ -258,7 +259,10 @@ fn a_snapshot_that_leaves_pages_behind_is_no_native_leak() {
 fn no_trend_yet_has_a_verdict() {
     let trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
     let verdict = trend.verdict();
-    assert_eq!((verdict.state, verdict.channel, verdict.observed_ms), (State::TooEarly, None, 0));
+    assert_eq!(
+        (verdict.state, verdict.channel, verdict.observed_ms),
+        (VerdictState::TooEarly, None, 0)
+    );
     assert!(trend.series(Channel::Heap).is_empty());
     assert!(serde_json::to_string(&verdict).unwrap().contains("\"bytesPerMinute\":0.0"));
 }
@@ -266,7 +270,7 @@ fn no_trend_yet_has_a_verdict() {
 #[test]
 fn all_series_together_take_less_than_64_kilobytes() {
     // Heap and external have an envelope and a floor each; native, rss, slack, malloc and caches one series.
-    let series = 9 * Pyramid::MOST_BYTES + 4 * Watch::MOST_BYTES + Filling::MOST_BYTES;
+    let series = 9 * Pyramid::MOST_BYTES + 4 * Judge::MOST_BYTES + Filling::MOST_BYTES;
     assert!(series + size_of::<Trend>() < 64 * 1024);
 }
 
@@ -291,7 +295,7 @@ proptest! {
         // (period 12, height 24.5, base 34), and taken back within a window.
         let leaks = events.iter().filter(|(_, e)| matches!(e, Event::Leak(_))).count();
         prop_assert!(leaks <= 1, "{:?}", events);
-        prop_assert!(trend.verdict().state < State::Suspect, "{:?}", events);
+        prop_assert!(trend.verdict().state < VerdictState::Suspect, "{:?}", events);
     }
 
     #[test]
@@ -305,7 +309,7 @@ proptest! {
         let leaks = events.iter().filter(|(_, e)| matches!(e, Event::Leak(_))).map(|(t, _)| *t);
         let broken = phase > 0 && leaks.clone().next().is_some_and(|t| t <= period - phase);
         prop_assert!(leaks.count() <= 1 + usize::from(broken), "{:?}", events);
-        prop_assert!(trend.verdict().state != State::Leak, "{:?}", events);
+        prop_assert!(trend.verdict().state != VerdictState::Leak, "{:?}", events);
     }
 
     #[test]
@@ -318,7 +322,7 @@ proptest! {
         // Where both stand high together the sum goes beyond what either has shown: once more.
         let leaks = events.iter().filter(|(_, e)| matches!(e, Event::Leak(_))).count();
         prop_assert!(leaks <= 2, "{:?}", events);
-        prop_assert!(trend.verdict().state != State::Leak || leaks == 1, "{:?}", events);
+        prop_assert!(trend.verdict().state != VerdictState::Leak || leaks == 1, "{:?}", events);
     }
 
     #[test]
@@ -326,7 +330,7 @@ proptest! {
         let heap = |t: f64| MB * (8.0 + rate * t + height * (t as u64 % period) as f64 / period as f64);
         let seconds = ((248.0 - height) / rate) as u64;
         let (trend, events) = Life { heap: &heap, seconds, ..Life::default() }.live();
-        prop_assert!(trend.verdict().state >= State::Suspect, "{:?}", events);
+        prop_assert!(trend.verdict().state >= VerdictState::Suspect, "{:?}", events);
         prop_assert!(first(&events, Event::Leak(Channel::Heap)).is_some(), "{:?}", events);
     }
 
@@ -370,7 +374,7 @@ proptest! {
         let life = Life { heap: &heap, churn: &churn, seconds: 900, ..Life::default() };
         let (trend, events) = life.live();
         prop_assert!(events.iter().all(|(_, e)| !matches!(e, Event::Leak(_))), "{:?}", events);
-        prop_assert!(trend.verdict().state < State::Suspect);
+        prop_assert!(trend.verdict().state < VerdictState::Suspect);
     }
 
     #[test]
@@ -462,7 +466,7 @@ fn where_neither_requests_nor_allocation_are_known_the_loop_tells_the_load() {
         }
         trend.verdict().state
     };
-    assert_eq!((ends(true), ends(false)), (State::FollowsLoad, State::Leak));
+    assert_eq!((ends(true), ends(false)), (VerdictState::FollowsLoad, VerdictState::Leak));
 }
 
 #[test]
@@ -471,11 +475,11 @@ fn a_leak_that_makes_work_itself_is_not_explained_by_it() {
     let heap = |t: f64| (20.0 + 0.6 * t) * MB;
     let churn = |t: f64| (2.0 + 0.2 * t) * MB;
     let life = Life { heap: &heap, churn: &churn, seconds: 150, ..Life::default() };
-    assert_eq!(life.ends().0, State::FollowsLoad, "as far as is known");
+    assert_eq!(life.ends().0, VerdictState::FollowsLoad, "as far as is known");
     let life = Life { requests: Some(&|_| 100.0), ..life };
-    assert_eq!(life.ends(), (State::Leak, Some(Channel::Heap)));
+    assert_eq!(life.ends(), (VerdictState::Leak, Some(Channel::Heap)));
     let few = Life { requests: Some(&|_| 0.2), ..life };
-    assert_eq!(few.ends().0, State::FollowsLoad, "a health check says nothing of the load");
+    assert_eq!(few.ends().0, VerdictState::FollowsLoad, "a health check says nothing of the load");
 }
 
 #[test]
@@ -491,7 +495,7 @@ fn the_load_of_a_worker_that_answers_health_checks_is_its_work() {
         ..Life::default()
     };
     let (trend, events) = life.live();
-    assert_eq!(trend.verdict().state, State::FollowsLoad);
+    assert_eq!(trend.verdict().state, VerdictState::FollowsLoad);
     assert!(!events.iter().any(|(_, event)| matches!(event, Event::Leak(_))), "{events:?}");
 }
 
@@ -510,7 +514,7 @@ fn sessions_that_follow_the_requests_do_so_when_they_are_counted() {
     };
     let (trend, events) = life.live();
     assert!(trend.wants_requests());
-    assert_eq!(trend.verdict().state, State::FollowsLoad);
+    assert_eq!(trend.verdict().state, VerdictState::FollowsLoad);
     assert!(!events.iter().any(|(_, event)| matches!(event, Event::Leak(_))), "{events:?}");
 }
 

@@ -3,12 +3,13 @@
 use super::Reading;
 use super::config::Config;
 use super::filling::Filling;
+use super::floors;
+use super::judge::{self, GrowthPhase, Judge};
 use super::load::Load;
 use super::probe::Prober;
 use super::pyramid::{BUCKETS, Pyramid};
 use super::rule::{self, Thresholds};
 use super::verdict::Channel;
-use super::watch::{self, Phase, Watch};
 
 /// What arms the prober: a slight trend of the envelope over a part of a window.
 const SUSPICION: Thresholds =
@@ -25,15 +26,15 @@ pub(super) struct Track {
     /// `None` where every value is a floor.
     pub envelope: Option<Pyramid>,
     pub floor: Pyramid,
-    pub watch: Watch,
+    pub judge: Judge,
     pub last: u64,
 }
 
 impl Track {
     pub fn new(channel: Channel, thresholds: Thresholds, config: &Config, origin: u64) -> Self {
         let floor = Pyramid::new(config.base_width(), origin);
-        let watch = Watch::new(thresholds, config.need, config.window_ms);
-        Self { channel, envelope: None, floor, watch, last: 0 }
+        let judge = Judge::new(thresholds, config.need, config.window_ms);
+        Self { channel, envelope: None, floor, judge, last: 0 }
     }
 
     pub fn with_envelope(mut self) -> Self {
@@ -61,21 +62,21 @@ impl Track {
 
     /// The spacing of the collections that a suspicion or a leak asks for.
     pub fn spacing(&self) -> Option<u64> {
-        let width = self.floor.width(self.watch.raised_level()?);
-        Some(if self.watch.phase() == Phase::Leak { width * AFTER_LEAK } else { width })
+        let width = self.floor.width(self.judge.raised_level()?);
+        Some(if self.judge.phase() == GrowthPhase::Leak { width * AFTER_LEAK } else { width })
     }
 
     /// The spacing of the collections that the envelope asks for: it rises, or seems to.
     pub fn suspicion(&self, closed: u64, observed: u64, limit: u64, window: u64) -> Option<u64> {
         let envelope = self.envelope.as_ref().unwrap_or(&self.floor);
-        if self.watch.phase() != Phase::Quiet {
+        if self.judge.phase() != GrowthPhase::Quiet {
             return None;
         }
         (0..envelope.depth()).filter(|level| closed >> level & 1 == 1).find_map(|level| {
-            let points = watch::points(envelope, None, level);
+            let points = floors::points(envelope, None, level);
             let finding = rule::judge(&points, envelope.window(level) / 2.0, limit, &SUSPICION);
             let last = points.last()?;
-            let needed = watch::hurried(window, limit as f64 - last.value, finding.slope);
+            let needed = judge::hurried(window, limit as f64 - last.value, finding.slope);
             let ripe = envelope.width(level) * BUCKETS as u64 >= needed / SUSPICION_WINDOW
                 && observed >= needed / SUSPICION_WINDOW;
             let rises = finding.z >= SUSPICION.z && finding.growth >= SUSPICION.bytes;

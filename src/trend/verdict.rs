@@ -1,4 +1,4 @@
-//! The verdict: what a service's operator is told.
+//! The verdict that plimsoll reports to a service's operator.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ impl Channel {
 /// What is true of a channel, or of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum VerdictState {
     /// Less than a window has been seen.
     TooEarly,
     /// No trend.
@@ -51,6 +51,21 @@ pub enum State {
     Leak,
 }
 
+impl VerdictState {
+    /// All states, the most serious first.
+    pub const ALL: [Self; 9] = [
+        Self::Leak,
+        Self::Suspect,
+        Self::Fragmentation,
+        Self::Filling,
+        Self::FollowsLoad,
+        Self::Warming,
+        Self::Slow,
+        Self::Steady,
+        Self::TooEarly,
+    ];
+}
+
 /// The verdict on one channel.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,7 +73,7 @@ pub struct ChannelVerdict {
     /// Which one.
     pub channel: Channel,
     /// What is true of it.
-    pub state: State,
+    pub state: VerdictState,
     /// Its growth; 0 where there is no trend.
     pub bytes_per_minute: f64,
     /// Its last known floor.
@@ -78,7 +93,7 @@ pub struct ChannelVerdict {
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// The worst of the channels' states.
-    pub state: State,
+    pub state: VerdictState,
     /// The channel that it is about; `None` for steady and too early.
     pub channel: Option<Channel>,
     /// Growth of that channel.
@@ -91,7 +106,7 @@ pub struct Verdict {
     pub observed_ms: u64,
     /// One sentence for people.
     pub explanation: String,
-    /// The cache that fills, where the state is [`State::Filling`].
+    /// The cache that fills, where the state is [`VerdictState::Filling`].
     pub cache: Option<FillingCache>,
     /// Collections that were provoked.
     pub probes: u32,
@@ -127,12 +142,14 @@ pub(super) fn explain(
         .ms_to_limit
         .map_or_else(String::new, |ms| format!(", {} to the limit", duration(ms)));
     match verdict.state {
-        State::TooEarly => format!("{} seen, too early for a verdict", duration(observed_ms)),
-        State::Steady => format!("no trend in {} of watching", duration(observed_ms)),
-        State::Slow => format!("{rate}{limit}: too little so far to act on"),
-        State::Warming => format!("{rate}, and slows down: a warm-up"),
-        State::FollowsLoad => format!("{rate}, as the load did"),
-        State::Filling => {
+        VerdictState::TooEarly => {
+            format!("{} seen, too early for a verdict", duration(observed_ms))
+        }
+        VerdictState::Steady => format!("no trend in {} of watching", duration(observed_ms)),
+        VerdictState::Slow => format!("{rate}{limit}: too little so far to act on"),
+        VerdictState::Warming => format!("{rate}, and slows down: a warm-up"),
+        VerdictState::FollowsLoad => format!("{rate}, as the load did"),
+        VerdictState::Filling => {
             let which = cache.map_or_else(
                 || "a bounded cache".into(),
                 |cache| {
@@ -145,13 +162,15 @@ pub(super) fn explain(
             );
             format!("{rate}, while {which} fills")
         }
-        State::Fragmentation if verdict.channel == Channel::Native => format!(
+        VerdictState::Fragmentation if verdict.channel == Channel::Native => format!(
             "{rate}, but that is what the allocator keeps of what was freed: \
              MALLOC_ARENA_MAX=2 or jemalloc would give it back"
         ),
-        State::Fragmentation => format!("{what}: what is committed grows, what is used does not"),
-        State::Suspect => format!("{rate}{limit}: a leak if it goes on"),
-        State::Leak => format!("{rate} without coming down{limit}"),
+        VerdictState::Fragmentation => {
+            format!("{what}: what is committed grows, what is used does not")
+        }
+        VerdictState::Suspect => format!("{rate}{limit}: a leak if it goes on"),
+        VerdictState::Leak => format!("{rate} without coming down{limit}"),
     }
 }
 
@@ -179,7 +198,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_schema() {
-        let names = [State::TooEarly, State::FollowsLoad, State::Leak]
+        let names = [VerdictState::TooEarly, VerdictState::FollowsLoad, VerdictState::Leak]
             .map(|s| serde_json::to_string(&s).unwrap());
         assert_eq!(names, ["\"too-early\"", "\"follows-load\"", "\"leak\""]);
         assert_eq!(serde_json::to_string(&Channel::External).unwrap(), "\"external\"");

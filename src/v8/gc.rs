@@ -16,10 +16,10 @@ pub const MARK_COMPACT: GcType = 4;
 pub const COLLECTIONS: GcType = 1 | 2 | MARK_COMPACT;
 
 /// `v8::Isolate::GCCallbackWithData`.
-pub type Callback = unsafe extern "C" fn(*mut c_void, GcType, u32, *mut c_void);
+pub type GcCallback = unsafe extern "C" fn(*mut c_void, GcType, u32, *mut c_void);
 
-type Add = unsafe extern "C" fn(*mut c_void, Callback, *mut c_void, GcType);
-type Remove = unsafe extern "C" fn(*mut c_void, Callback, *mut c_void);
+type Add = unsafe extern "C" fn(*mut c_void, GcCallback, *mut c_void, GcType);
+type Remove = unsafe extern "C" fn(*mut c_void, GcCallback, *mut c_void);
 
 struct Functions {
     add_prologue: Add,
@@ -70,8 +70,8 @@ pub fn available() -> bool {
 /// or the isolate's end.
 pub unsafe fn add_callbacks(
     isolate: Isolate,
-    prologue: Callback,
-    epilogue: Callback,
+    prologue: GcCallback,
+    epilogue: GcCallback,
     data: *mut c_void,
 ) -> bool {
     let Some(functions) = functions() else { return false };
@@ -89,8 +89,8 @@ pub unsafe fn add_callbacks(
 /// On the isolate's thread, while the isolate is alive.
 pub unsafe fn remove_callbacks(
     isolate: Isolate,
-    prologue: Callback,
-    epilogue: Callback,
+    prologue: GcCallback,
+    epilogue: GcCallback,
     data: *mut c_void,
 ) {
     let Some(functions) = functions() else { return };
@@ -105,7 +105,7 @@ pub unsafe fn remove_callbacks(
 ///
 /// `LowMemoryNotification` is no better: it collects up to seven times running, to the last bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pressure {
+pub enum GcPressure {
     /// `kModerate`: V8 starts incremental marking, in small steps.
     Moderate = 1,
     /// `kCritical`: a full collection at once, with the pause that it takes.
@@ -117,7 +117,7 @@ pub enum Pressure {
 /// # Safety
 /// On the isolate's thread, outside of any collection callback.
 #[must_use]
-pub unsafe fn request(isolate: Isolate, pressure: Pressure) -> bool {
+pub unsafe fn request(isolate: Isolate, pressure: GcPressure) -> bool {
     type Notify = unsafe extern "C" fn(*mut c_void, i32);
     const NONE: i32 = 0;
     let Some(address) =

@@ -8,10 +8,10 @@ use super::heap_statistics::Isolate;
 use super::{lookup, missing};
 
 /// `v8::NearHeapLimitCallback`: data, the current and the initial limit; answers with the new one.
-pub type Callback = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
+pub type HeapLimitCallback = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
 
-type Add = unsafe extern "C" fn(*mut c_void, Callback, *mut c_void);
-type Remove = unsafe extern "C" fn(*mut c_void, Callback, usize);
+type Add = unsafe extern "C" fn(*mut c_void, HeapLimitCallback, *mut c_void);
+type Remove = unsafe extern "C" fn(*mut c_void, HeapLimitCallback, usize);
 
 fn functions() -> Option<(Add, Remove)> {
     static FUNCTIONS: OnceLock<Option<(Add, Remove)>> = OnceLock::new();
@@ -37,7 +37,7 @@ pub fn support() -> Result<(), String> {
 ///
 /// # Safety
 /// On the isolate's thread; `data` stays valid until [`remove`].
-pub unsafe fn add(isolate: Isolate, callback: Callback, data: *mut c_void) -> bool {
+pub unsafe fn add(isolate: Isolate, callback: HeapLimitCallback, data: *mut c_void) -> bool {
     let Some((add, _)) = functions() else { return false };
     // SAFETY: the caller's promise.
     unsafe { add(isolate.as_ptr(), callback, data) };
@@ -48,7 +48,7 @@ pub unsafe fn add(isolate: Isolate, callback: Callback, data: *mut c_void) -> bo
 ///
 /// # Safety
 /// On the isolate's thread, where `callback` is registered (V8 aborts where it is not).
-pub unsafe fn remove(isolate: Isolate, callback: Callback) {
+pub unsafe fn remove(isolate: Isolate, callback: HeapLimitCallback) {
     if let Some((_, remove)) = functions() {
         // SAFETY: the caller's promise; 0 restores no limit.
         unsafe { remove(isolate.as_ptr(), callback, 0) };

@@ -9,9 +9,9 @@ use super::heap_statistics::Isolate;
 use super::lookup;
 
 /// `v8::InterruptCallback`.
-pub type Callback = unsafe extern "C" fn(*mut c_void, *mut c_void);
+pub type InterruptCallback = unsafe extern "C" fn(*mut c_void, *mut c_void);
 
-type Request = unsafe extern "C" fn(*mut c_void, Callback, *mut c_void);
+type Request = unsafe extern "C" fn(*mut c_void, InterruptCallback, *mut c_void);
 
 /// Asks for `callback` to be called with the isolate and `data`, once; false where V8 does not
 /// export the means. While no JS runs, it waits.
@@ -20,7 +20,7 @@ type Request = unsafe extern "C" fn(*mut c_void, Callback, *mut c_void);
 /// On any thread, while the isolate is alive; `data` stays valid until the call, which never comes
 /// when the isolate ends before it.
 #[must_use]
-pub unsafe fn request(isolate: Isolate, callback: Callback, data: *mut c_void) -> bool {
+pub unsafe fn request(isolate: Isolate, callback: InterruptCallback, data: *mut c_void) -> bool {
     static FUNCTION: OnceLock<Option<Request>> = OnceLock::new();
     let function = *FUNCTION.get_or_init(|| {
         let address = lookup(c"_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_")?;

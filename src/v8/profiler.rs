@@ -79,7 +79,7 @@ impl Profiler {
     /// The thread must be one on which V8 allows a collection: a call from JS, an interrupt, or a
     /// near-heap-limit callback; never from within a collection.
     #[must_use]
-    pub unsafe fn take(&self) -> Option<Snapshot<'_>> {
+    pub unsafe fn take(&self) -> Option<V8Snapshot<'_>> {
         let isolate = Isolate::current()?;
         // SAFETY: the isolate is current on this thread, by which it is alive and ours to use; no
         // control and no name resolver are allowed to be null; the caller vouches for the moment.
@@ -88,7 +88,11 @@ impl Profiler {
             let profiler = (self.get_profiler)(isolate.as_ptr());
             (self.take)(profiler, std::ptr::null_mut(), std::ptr::null_mut(), true, false)
         };
-        (!snapshot.is_null()).then_some(Snapshot { functions: self, snapshot, thread: PhantomData })
+        (!snapshot.is_null()).then_some(V8Snapshot {
+            functions: self,
+            snapshot,
+            thread: PhantomData,
+        })
     }
 }
 
@@ -99,13 +103,13 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 
 /// A snapshot in V8's memory; it goes with the value. Not `Send`: deleting it is for its thread.
 #[derive(Debug)]
-pub struct Snapshot<'a> {
+pub struct V8Snapshot<'a> {
     functions: &'a Profiler,
     snapshot: *mut c_void,
     thread: PhantomData<*mut ()>,
 }
 
-impl Snapshot<'_> {
+impl V8Snapshot<'_> {
     /// Writes the snapshot as JSON, piece by piece, until `write` says false. True when all of it
     /// was written.
     pub fn serialize(&self, write: &mut dyn FnMut(&[u8]) -> bool) -> bool {
@@ -117,7 +121,7 @@ impl Snapshot<'_> {
     }
 }
 
-impl Drop for Snapshot<'_> {
+impl Drop for V8Snapshot<'_> {
     fn drop(&mut self) {
         // SAFETY: nothing uses the snapshot any more, and this is the thread that made it.
         unsafe { (self.functions.delete)(self.snapshot) };

@@ -1,7 +1,7 @@
 //! V8's sampling heap profiler: starting and stopping it (v8-profiler.h).
 //!
 //! Reading it is left to an inspector session, which needs no layout of ours. Starting it is not: the
-//! inspector would not say whether somebody else has it running, and it asks for a full collection at
+//! inspector does not show whether another profiler runs it, and it requests a full collection at
 //! each read (`kSamplingForceGC`).
 
 use std::ffi::{CStr, c_int, c_void};

@@ -368,7 +368,7 @@ add('a package in node_modules', {
   'main.js': `
     const $parse = require('$pkg');
     drive((i) => { $parse('route/' + i + '/with/some/segments'); });`,
-}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg@3.1.4', count: 300, advice: /: look for a newer version or its issue; use a BoundedMap/ });
+}, { cause: ['object'], name: ['$memo'], file: 'lib/index.js', line: true, package: '$pkg@3.1.4', count: 300, advice: /: look for a newer version or an issue; use a BoundedMap/ });
 add('map: a cache of a package, which the application fills', {
   'node_modules/$store/package.json': `{ "name": "$store", "version": "5.1.2", "main": "index.js" }`,
   'node_modules/$store/index.js': `
@@ -383,7 +383,7 @@ add('map: a cache of a package, which the application fills', {
     const $Store = require('$store');
     const $cache = new $Store();
     drive((i) => { $cache.set('k' + i, ${record}); });`,
-}, { cause: ['map'], name: ['$rows'], file: '$store/index.js', line: true, package: '$store@5.1.2', count: 300, advice: /which the application holds by `\w+` \(main\.js:2\): see first .*, then look for a newer version or its issue; delete what/ });
+}, { cause: ['map'], name: ['$rows'], file: '$store/index.js', line: true, package: '$store@5.1.2', count: 300, advice: /retained by `\w+` \(main\.js:2\) of the application: check first .*, then look for a newer version or an issue; delete entries/ });
 
 add('object: of a package, on the way through what requires it', {
   'node_modules/$views/package.json': `{ "name": "$views", "version": "4.0.1", "main": "lib/views.js" }`,
@@ -427,7 +427,7 @@ add('set: what a package keeps for an event, which the application emits too', {
     };
     const $event = '$changed';
     drive((i) => { $follow($event, i); if (i % 100 === 0) $locale.change('en'); });`,
-}, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true, advice: /what stays is of main\.js:4: see first/ });
+}, { cause: ['set', 'closure'], name: ['$changed'], file: '$locale/index.js', line: true, package: '$locale@26.7.2', count: 300, data: true, advice: /what stays is of main\.js:4: check first/ });
 add('array: functions that a package calls at the end', {
   'node_modules/$leave/package.json': `{ "name": "$leave", "version": "4.1.0", "main": "index.js" }`,
   'node_modules/$leave/index.js': `
@@ -446,7 +446,7 @@ add('array: functions that a package calls at the end', {
       onExit((code) => { $state.code = code; });
     }
     drive((i) => { $work(i); });`,
-}, { cause: ['array'], name: ['exit'], file: '$leave/index.js', line: true, package: '$leave@4.1.0', count: 300, captured: '$state', advice: /what stays is of main\.js:4.*remove what is done with/ });
+}, { cause: ['array'], name: ['exit'], file: '$leave/index.js', line: true, package: '$leave@4.1.0', count: 300, captured: '$state', advice: /what stays is of main\.js:4.*remove what is no longer needed/ });
 add('object: a persistent tree of a package', {
   'node_modules/$tries/package.json': `{ "name": "$tries", "version": "5.1.3", "main": "index.js" }`,
   'node_modules/$tries/index.js': `

@@ -322,7 +322,7 @@ add('resolvers: deferreds in a linked queue of a pool', {
     exports.$pool = new $Pool(); //@`,
   'main.js': `
     const { $pool } = require('./$pool.js');
-    async function query(i) { const row = ${record}; await $pool.acquire(); return row; } // nobody gives back what was lent
+    async function query(i) { const row = ${record}; await $pool.acquire(); return row; } // what was lent is never given back
     drive((i) => { query(i); });`,
 }, { cause: ['promises', 'object', 'array', 'other'], name: ['$settled', '$first', '$last', '$pool'], file: '$pool.js', line: false, data: true, advice: /settle each/ });
 

@@ -59,7 +59,7 @@ add('healthy: ring buffer of requests, ES module', `
     export const $record = (value) => { $ring[$at++ % 64] = value; };
     drive((i) => { $record(${record}); });`, null, 'esm');
 
-// One for each cause: the same code, mended.
+// One for each cause: the same code, fixed.
 const twin = (cause, files, kind) => add(`healthy twin: ${cause}`, files, null, kind);
 
 twin('map', {

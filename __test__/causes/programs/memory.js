@@ -14,7 +14,7 @@ add('closure: over big data', `
       $handlers.push(() => small + $dataset.length); //@
     }
     drive((i) => { $register(i); });`,
-{ cause: ['closure', 'array'], name: ['$handlers', '$dataset'], line: true, captured: '$dataset', advice: /functions keep `/ });
+{ cause: ['closure', 'array'], name: ['$handlers', '$dataset'], line: true, captured: '$dataset', advice: /functions retain `/ });
 add('closure: chain', `
     let $thing = null; //@
     function $replace(i) {
@@ -148,7 +148,7 @@ add('sockets: connections never closed', {
     const net = require('node:net');
     process.on('message', () => { net.connect(Number(process.argv[2]), '127.0.0.1').on('error', () => {}); });
     process.on('disconnect', () => process.exit());`,
-}, { cause: ['sockets', 'set'], name: ['$peers'], line: true, advice: /take the connection out/ });
+}, { cause: ['sockets', 'set'], name: ['$peers'], line: true, advice: /remove the connection/ });
 add('sockets: a keep-alive agent with many hosts', {
   'main.js': `
     const http = require('node:http');
@@ -163,7 +163,7 @@ add('sockets: a keep-alive agent with many hosts', {
       }), { scale: 0.4, warm: 10 });
     });`.replace("'127.0.0.1', () => {\n      const { port }", "() => {\n      const { port }"),
 }, { cause: ['sockets'], name: ['$agent', 'freeSockets'], line: true, advice: /http\.Agent/ });
-add('sockets: responses that nobody reads', `
+add('sockets: responses that are never read', `
     const http = require('node:http');
     const $agent = new http.Agent({ keepAlive: true }); //@
     const server = http.createServer((req, res) => { res.write('x'.repeat(2 ** 17)); res.end('y'); });

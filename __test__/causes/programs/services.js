@@ -143,7 +143,7 @@ add('service: a subject with subscribers that never leave', {
       $prices.subscribe((price) => { $widget.price = price; });
     }
     drive((i) => { $view(i); if (i % 50 === 0) $prices.next(i); });`,
-}, { cause: ['array', 'closure', 'listeners'], name: ['$observers'], file: '$rx/index.js', line: true, package: '$rx@7.8.1', count: 300, advice: /what stays is of main\.js:4: see first that the application takes it back/ });
+}, { cause: ['array', 'closure', 'listeners'], name: ['$observers'], file: '$rx/index.js', line: true, package: '$rx@7.8.1', count: 300, advice: /what stays is of main\.js:4: check first that the application removes it/ });
 add('service: fetch with AbortSignal.any over the shutdown signal', `
     const $shutdown = new AbortController();
     async function $call(i, port) {
@@ -157,7 +157,7 @@ add('service: fetch with AbortSignal.any over the shutdown signal', `
     server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1', () => drive((i) => $call(i, server.address().port), { scale: 0.5, warm: 40 }));`,
 { cause: ['listeners'], name: ['abort'], line: true, advice: /AbortSignal\.any/ });
-add('service: iterators of events that nobody ends', `
+add('service: iterators of events that are never ended', `
     const { EventEmitter, on } = require('node:events');
     const $orders = new EventEmitter().setMaxListeners(0);
     async function $follow(i) { //@
@@ -193,7 +193,7 @@ add('service: a pool whose connections are not given back', {
     const $pool = new $Pool(4);
     async function $query(i) { const text = ${record}; const client = await $pool.connect(); return [client, text]; }
     drive((i) => { $query(i); });`,
-}, { cause: ['promises', 'array'], name: ['$pending'], file: '$pg/pool.js', line: true, package: '$pg@8.13.1', count: 300, advice: /what stays is of \w+ \(main\.js:3\): see first .* settle each/ });
+}, { cause: ['promises', 'array'], name: ['$pending'], file: '$pg/pool.js', line: true, package: '$pg@8.13.1', count: 300, advice: /what stays is of \w+ \(main\.js:3\): check first .* settle each/ });
 add('service: contexts of vm that are kept', `
     const vm = require('node:vm');
     class $Sandbox {

@@ -100,7 +100,7 @@ add('set: by a symbol on the global object', `
     globalThis[$key] = new Set(); //@
     drive((i) => { globalThis[$key].add(${record}); });`,
 { cause: ['set'], name: ['$app.sessions', '$key'], line: false, count: 300, data: true });
-add('weak: WeakRefs that nobody drops', `
+add('weak: WeakRefs that are never dropped', `
     class $Bus {
       constructor() { this.$targets = []; } //@
       watch(target) { this.$targets.push(new WeakRef(target)); }
@@ -166,7 +166,7 @@ add('timers: one that arms itself again', `
     }
     drive((i) => { $retry({ tries: 0, job: ${record} }); });`,
 { cause: ['timers'], name: ['setTimeout in $retry'], line: true, count: 300 });
-add('timers: beside one of the same delay that somebody has', `
+add('timers: beside one of the same delay that a variable holds', `
     const $shared = { sweep: setInterval(() => null, 900_000) };
     class $Limiter {
       #hits = new Map();
@@ -195,8 +195,8 @@ add('array: slices that keep the whole strings', `
       const line = Buffer.from('session ' + String(i).padStart(20, '0') + ' ' + 'x'.repeat(2000)).toString('latin1');
       $seen.push(line.slice(0, 28));
     });`,
-{ cause: ['array'], name: ['$seen'], line: true, count: 300, advice: /keep copies/ });
-add('other: ports that nobody closes', `
+{ cause: ['array'], name: ['$seen'], line: true, count: 300, advice: /store copies/ });
+add('other: ports that are never closed', `
     drive((i) => new Promise((resolve) => {
       const { port1, port2 } = new MessageChannel();
       const order = ${record};
@@ -226,7 +226,7 @@ add('buffers: one that is concatenated', `
     const $body = new $Body();
     drive((i) => { $body.append(Buffer.alloc(1000, i)); });`,
 { cause: ['buffers'], name: ['$bytes'], line: true });
-add('streams: a web stream that nobody reads', `
+add('streams: a web stream that is never read', `
     class $Feed {
       constructor() { this.$readable = new ReadableStream({ start: (controller) => { this.controller = controller; } }, { highWaterMark: 10 }); } //@
       publish(i) { this.controller.enqueue(${record}); }
@@ -265,7 +265,7 @@ add('object: modules that are imported again', {
     export const $render = (x) => x;`,
   'main.mjs': `
     drive(async (i) => { (await import('./$template.mjs?version=' + i)).$render(i); }, { scale: 0.5 }); //@`,
-}, { cause: ['map'], name: ['loadCache'], file: '$template.mjs', module: true, line: false, count: 150, advice: /load them once/ }, 'esm');
+}, { cause: ['map'], name: ['loadCache'], file: '$template.mjs', module: true, line: false, count: 150, advice: /load the same files once/ }, 'esm');
 add('map: in a module that is loaded after the first snapshot', {
   '$quotes.js': `
     const $known = new Map(); //@

@@ -31,9 +31,11 @@ class Ages {
   #timed = false;
   /** The time, for ttlResolution milliseconds; 0 where it must be read. */
   #now = 0;
+  /** Counts entries that began or ended: the clock is the user's code, and it must not change the cache. */
+  #changes = 0;
   #settings;
   #due;
-  /** What timers hold: a cache that nobody else holds is collected. */
+  /** Timers hold the cache weakly, so that a cache without other references is collected. */
   #self = new WeakRef(this);
 
   /**
@@ -55,6 +57,7 @@ class Ages {
 
   /** The entry of a slot lives for `ttl` milliseconds from `start`, by default from `now`. */
   begin(slot, ttl, start = undefined, now = undefined) {
+    this.#changes++;
     this.#ttls[slot] = ttl;
     this.#starts[slot] = ttl ? (start ?? now ?? this.read()) : 0;
     this.arm(slot, now);
@@ -68,11 +71,13 @@ class Ages {
   }
 
   forget(slot) {
+    this.#changes++;
     this.#disarm(slot);
     this.#ttls[slot] = this.#starts[slot] = 0;
   }
 
   clear(slots) {
+    this.#changes++;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     this.#ttls = new Float64Array(slots);
@@ -135,7 +140,11 @@ class Ages {
 
   /** The time by the clock itself. */
   read() {
-    return readClock(this.#settings.perf);
+    const changes = this.#changes;
+    const now = readClock(this.#settings.perf);
+    // The operation has looked up its slot, which may be another entry's by now.
+    if (changes !== this.#changes) throw changedByClock();
+    return now;
   }
 
   /** The time, as exact as `ttlResolution` has it. @param {number} [now] what `read` said in this operation */
@@ -163,6 +172,8 @@ function readClock(perf) {
   throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `perf.now() must return a finite number of milliseconds, not ${quote(now)}; the cache is unchanged.`);
 }
 
+const changedByClock = () => new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'perf.now() has changed the cache that asked it for the time; it must only return the time.');
+
 /** Starts a timer of `globalThis`, so that fake timers work. It keeps neither the process alive nor the context of a request. */
 function startTimer(callback, delay) {
   const timer = inRootContext(() => setTimeout(callback, delay));
@@ -170,4 +181,4 @@ function startTimer(callback, delay) {
   return timer;
 }
 
-module.exports = { Ages, readClock, columnsOf };
+module.exports = { Ages, readClock, changedByClock, columnsOf };

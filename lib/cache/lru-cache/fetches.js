@@ -1,7 +1,7 @@
 'use strict';
 
 const { HITS, MISSES } = require('../registry.js');
-const { readClock } = require('./ages.js');
+const { readClock, changedByClock } = require('./ages.js');
 const { Pending } = require('./pending.js');
 
 /** What fetchMethod is shown, and may change, of the options of a fetch; the cache's own are the defaults. */
@@ -78,8 +78,9 @@ class Fetches {
     for (const name of OPTIONS) options[name] = given[name] ?? settings[name];
     // Read before anything changes: the user's clock may throw.
     const now = slot === undefined && options.ttl ? readClock(settings.perf) : undefined;
-    const pending = new Pending(key, stale, options, this);
     const store = this.#store;
+    if (now !== undefined && store.index.has(key)) throw changedByClock();
+    const pending = new Pending(key, stale, options, this);
     if (slot === undefined) store.add(key, pending, store.sizes === null ? 0 : options.size || settings.backgroundFetchSize);
     else store.values[slot] = pending;
     pending.start(this.#method, given.context);

@@ -1,7 +1,7 @@
 'use strict';
 
 const { packed, widen } = require('../columns.js');
-const { Order, Cursor, NONE } = require('../order.js');
+const { Order, Cursor, NONE } = require('./order.js');
 const { SIZE, BYTES, EVICTIONS, EXPIRATIONS } = require('../registry.js');
 const { Ages } = require('./ages.js');
 const { Pending } = require('./pending.js');
@@ -121,7 +121,7 @@ class Store {
     this.#record[SIZE] = this.index.size;
   }
 
-  /** What stands in a slot is to go; where `silent`, only a fetch is told. */
+  /** Notes that the entry of a slot is removed; with `silent`, only a fetch is notified. */
   note(slot, reason, silent = false) {
     const held = this.values[slot];
     const pending = held instanceof Pending ? held : null;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::background::{JobHandle, Run, schedule};
 use crate::cache::shared::registry;
-use crate::cache::shared::store::{Store, Tidied};
+use crate::cache::shared::store::SharedStore;
 use crate::os::malloc;
-use crate::sampler::thread::{JobHandle, Run, schedule};
 
 /// How often expired entries are removed without a request.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -21,6 +21,8 @@ const STEP_ENTRIES: usize = 4096;
 /// Freed bytes after which the allocator gives pages back to the system. It locks its memory meanwhile, for a time that
 /// grows with them.
 const TRIM_BYTES: u64 = 16 << 20;
+/// The same where no more is to be freed now.
+const LAST_TRIM_BYTES: u64 = 1 << 20;
 
 /// Whether steps are scheduled.
 static STEPPING: AtomicBool = AtomicBool::new(false);
@@ -34,7 +36,7 @@ pub(super) fn start() -> std::io::Result<()> {
         let job = schedule(
             SWEEP,
             Box::new(|_| {
-                if tidy_all().more {
+                if tidy_all() {
                     begin_steps();
                 }
                 ControlFlow::Continue(())
@@ -46,7 +48,7 @@ pub(super) fn start() -> std::io::Result<()> {
 }
 
 /// Frees what a store has discarded, in steps; without effect where there is nothing.
-pub(super) fn soon(store: &Store) {
+pub(super) fn soon(store: &SharedStore) {
     if store.has_discarded() {
         begin_steps();
     }
@@ -58,15 +60,8 @@ fn begin_steps() {
     if STEPPING.swap(true, Ordering::Relaxed) {
         return;
     }
-    let mut freed = 0;
     let step = move |_: Run| {
-        let tidied = tidy_all();
-        freed += tidied.freed;
-        if freed >= TRIM_BYTES || (!tidied.more && freed > 0) {
-            malloc::trim();
-            freed = 0;
-        }
-        if tidied.more {
+        if tidy_all() {
             return ControlFlow::Continue(());
         }
         STEPPING.store(false, Ordering::Relaxed);
@@ -79,9 +74,14 @@ fn begin_steps() {
     }
 }
 
-fn tidy_all() -> Tidied {
-    registry::stores().iter().fold(Tidied::default(), |all, (_, store)| {
-        let tidied = store.tidy(STEP_ENTRIES);
-        Tidied { freed: all.freed + tidied.freed, more: all.more || tidied.more }
-    })
+/// Whether there is more to do.
+fn tidy_all() -> bool {
+    let stores = registry::stores();
+    let more = stores.iter().fold(false, |more, (_, store)| store.tidy(STEP_ENTRIES) || more);
+    let freed: u64 = stores.iter().map(|(_, store)| store.freed()).sum();
+    if freed >= if more { TRIM_BYTES } else { LAST_TRIM_BYTES } {
+        malloc::trim();
+        stores.iter().for_each(|(_, store)| store.given_back());
+    }
+    more
 }

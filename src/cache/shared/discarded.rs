@@ -1,10 +1,10 @@
 //! Entries that have left a store and wait to be freed, off the threads that run JavaScript.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::shard::{Entry, Shard};
+use super::shard::{ENTRY_BYTES, Entry, Shard};
 
 /// The contents of so many shards at most: beyond that the caller frees its own.
 const MOST: usize = 64;
@@ -13,7 +13,7 @@ const MOST: usize = 64;
 #[derive(Debug, Default)]
 pub struct Discarded {
     contents: Mutex<Vec<Vec<Option<Entry>>>>,
-    any: AtomicBool,
+    bytes: AtomicU64,
 }
 
 impl Discarded {
@@ -22,17 +22,18 @@ impl Discarded {
         if shard.len() == 0 {
             return;
         }
+        let bytes = shard.bytes();
         let entries = shard.into_entries();
         let mut contents = self.contents.lock();
         if contents.len() < MOST {
             contents.push(entries);
-            self.any.store(true, Ordering::Relaxed);
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 
-    /// Whether there is anything.
-    pub fn any(&self) -> bool {
-        self.any.load(Ordering::Relaxed)
+    /// Bytes that are to be freed, [`ENTRY_BYTES`] for each entry included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
@@ -40,20 +41,19 @@ impl Discarded {
         self.contents.lock().iter().flatten().flatten().count()
     }
 
-    /// Frees at most `limit` entries, and returns their bytes.
-    pub fn free(&self, limit: usize) -> u64 {
+    /// Frees at most `limit` entries.
+    pub fn free(&self, limit: usize) {
         let mut left = limit;
-        let mut bytes = 0;
         while left > 0 {
             let Some(mut entries) = self.contents.lock().pop() else { break };
             let keep = entries.len().saturating_sub(left);
             left -= entries.len() - keep;
-            bytes += entries.drain(keep..).flatten().map(|entry| entry.len() as u64).sum::<u64>();
+            let bytes =
+                entries.drain(keep..).flatten().map(|entry| entry.len() as u64 + ENTRY_BYTES);
+            self.bytes.fetch_sub(bytes.sum(), Ordering::Relaxed);
             if keep > 0 {
                 self.contents.lock().push(entries);
             }
         }
-        self.any.store(!self.contents.lock().is_empty(), Ordering::Relaxed);
-        bytes
     }
 }

@@ -19,7 +19,7 @@ pub struct Ghosts {
 }
 
 impl Ghosts {
-    /// Makes room for the ghosts of `entries` entries; a table that must grow starts anew.
+    /// Makes room for the ghosts of `entries` entries; a table that must grow starts empty.
     pub fn reserve(&mut self, entries: usize) {
         let size = (2 * entries).next_power_of_two().max(SMALLEST);
         if size > self.table.len() {

@@ -8,7 +8,7 @@ use super::mailbox::Mailbox;
 
 /// How a computation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LeaseOutcome {
     /// With this value. The waiters get it from here: the store may have had no room for it.
     Value(Arc<[u8]>),
     /// With an error, in the caller's own encoding.
@@ -36,7 +36,7 @@ pub struct Lease {
 
 #[derive(Debug, Default)]
 struct State {
-    outcome: Option<Outcome>,
+    outcome: Option<LeaseOutcome>,
     /// Each isolate that waits, once, with its number for this computation.
     followers: Vec<(Arc<Mailbox>, u32)>,
 }
@@ -71,7 +71,7 @@ impl Lease {
     }
 
     /// Ends the computation and informs the isolates that wait. Only the first end counts.
-    pub(super) fn end(&self, outcome: Outcome) {
+    pub(super) fn end(&self, outcome: LeaseOutcome) {
         let mut state = self.state.lock();
         state.outcome.get_or_insert(outcome);
         let followers = std::mem::take(&mut state.followers);
@@ -82,7 +82,7 @@ impl Lease {
     }
 
     /// How it ended; `None` while it is under way.
-    pub fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<LeaseOutcome> {
         self.state.lock().outcome.clone()
     }
 }

@@ -1,16 +1,17 @@
 //! One isolate's part in the computations of a store.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::lease::{Lease, Outcome, Part};
+use hashbrown::HashMap;
+
+use super::lease::{Lease, LeaseOutcome, Part};
 use super::mailbox::Mailbox;
-use super::store::{Joined, Store};
+use super::store::{Joined, SharedStore};
 
 /// The computations that an isolate leads or waits for, by numbers of its own. What it leads is abandoned when it is dropped.
 #[derive(Debug)]
 pub struct Participant {
-    store: Arc<Store>,
+    store: Arc<SharedStore>,
     mailbox: Arc<Mailbox>,
     last: u32,
     led: HashMap<u32, (Box<[u8]>, Arc<Lease>)>,
@@ -23,14 +24,14 @@ impl Drop for Participant {
             lease.leave(&self.mailbox);
         }
         for (key, lease) in self.led.values() {
-            self.store.finish(key, lease, Outcome::Abandoned, None);
+            self.store.finish(key, lease, LeaseOutcome::Abandoned, None);
         }
     }
 }
 
 impl Participant {
     /// One without a part in any computation.
-    pub fn new(store: Arc<Store>) -> Self {
+    pub fn new(store: Arc<SharedStore>) -> Self {
         Self {
             store,
             mailbox: Arc::default(),
@@ -67,14 +68,14 @@ impl Participant {
     }
 
     /// Ends a computation that it leads; one that it does not lead any more has ended before.
-    pub fn finish(&mut self, number: u32, outcome: Outcome, ttl: Option<u64>) {
+    pub fn finish(&mut self, number: u32, outcome: LeaseOutcome, ttl: Option<u64>) {
         if let Some((key, lease)) = self.led.remove(&number) {
             self.store.finish(&key, &lease, outcome, ttl);
         }
     }
 
     /// The followed computations that have ended since the last call, with their outcomes. The cost is that of the result.
-    pub fn ended(&mut self) -> Vec<(u32, Outcome)> {
+    pub fn ended(&mut self) -> Vec<(u32, LeaseOutcome)> {
         let ended = self.mailbox.collect();
         let outcome = |number| Some((number, self.followed.remove(&number)?.outcome()?));
         ended.into_iter().filter_map(outcome).collect()

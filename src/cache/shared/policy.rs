@@ -89,11 +89,8 @@ impl Queues {
         }
         let room =
             self.policy == Policy::Lru || self.main_bytes + u64::from(bytes) <= self.main_target;
-        let returned = !room && self.ghosts.recall(hash, self.entries);
-        let main = room || returned;
-        // Entries that are no longer requested may have all their uses left; one that returned must outlive them.
-        let uses = if returned { MOST_USES } else { 0 };
-        self.nodes[slot as usize] = Node { hash, bytes, uses, main };
+        let main = room || self.ghosts.recall(hash, self.entries);
+        self.nodes[slot as usize] = Node { hash, bytes, uses: 0, main };
         self.entries += 1;
         self.push(slot, main);
     }
@@ -137,7 +134,7 @@ impl Queues {
                 return Some(slot);
             }
             self.unlink(slot);
-            // Leaving probation it has to prove itself anew.
+            // An entry that leaves probation starts again with a use count of 0.
             self.nodes[slot as usize].uses = if main { uses - 1 } else { 0 };
             self.push(slot, true);
         }
@@ -266,6 +263,19 @@ mod tests {
             cache.access(key);
         }
         assert!(cache.access(100), "remembered, it outlives a scan");
+    }
+
+    /// With two uses from the start, entries that returned displaced popular ones: 108,321 hits instead of 110,149.
+    #[test]
+    fn an_entry_that_returned_earns_its_uses() {
+        let mut cache = Cache::new(Policy::Adaptive, 500);
+        let mut random = 1u32;
+        let mut zipf = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            50_000f64.powf(f64::from(random) / f64::from(u32::MAX)) as u32
+        };
+        let hits = (0..200_000).filter(|_| cache.access(zipf())).count();
+        assert!(hits > 109_500, "{hits}");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::store::{Options, Store};
+use super::store::{SharedStore, StoreOptions};
 
 /// Never shrinks: a store lives as long as the process, so that a thread may come and go.
-static STORES: Mutex<BTreeMap<String, Arc<Store>>> = Mutex::new(BTreeMap::new());
+static STORES: Mutex<BTreeMap<String, Arc<SharedStore>>> = Mutex::new(BTreeMap::new());
 
 /// Why a store cannot be opened.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub enum OpenError {
     /// There is none of that name, and no options to make it with.
     Missing,
     /// It was opened with these other options.
-    Mismatch(Options),
+    Mismatch(StoreOptions),
 }
 
 /// Opens the store of that name, made with `options` by the first who asks; `None` takes it as it is.
 ///
 /// # Errors
 /// Where it has other options, or does not exist and none are given.
-pub fn open(name: &str, options: Option<Options>) -> Result<Arc<Store>, OpenError> {
+pub fn open(name: &str, options: Option<StoreOptions>) -> Result<Arc<SharedStore>, OpenError> {
     let mut stores = STORES.lock();
     match (stores.get(name), options) {
         (None, None) => Err(OpenError::Missing),
@@ -32,7 +32,7 @@ pub fn open(name: &str, options: Option<Options>) -> Result<Arc<Store>, OpenErro
         }
         (Some(store), _) => Ok(Arc::clone(store)),
         (None, Some(options)) => {
-            let store = Arc::new(Store::new(options));
+            let store = Arc::new(SharedStore::new(options));
             stores.insert(name.to_owned(), Arc::clone(&store));
             Ok(store)
         }
@@ -41,7 +41,7 @@ pub fn open(name: &str, options: Option<Options>) -> Result<Arc<Store>, OpenErro
 
 /// Every store with its name, in the order of the names.
 #[must_use]
-pub fn stores() -> Vec<(String, Arc<Store>)> {
+pub fn stores() -> Vec<(String, Arc<SharedStore>)> {
     STORES.lock().iter().map(|(name, store)| (name.clone(), Arc::clone(store))).collect()
 }
 
@@ -52,12 +52,12 @@ mod tests {
 
     #[test]
     fn a_name_is_one_store_and_its_options_are_fixed() {
-        let options = Options { max_bytes: 1 << 20, ttl: u64::MAX, policy: Policy::Adaptive };
+        let options = StoreOptions { max_bytes: 1 << 20, ttl: u64::MAX, policy: Policy::Adaptive };
         assert_eq!(open("registry", None).err(), Some(OpenError::Missing));
         let store = open("registry", Some(options)).unwrap();
         assert!(Arc::ptr_eq(&store, &open("registry", None).unwrap()));
         assert!(Arc::ptr_eq(&store, &open("registry", Some(options)).unwrap()));
-        let other = Options { ttl: 5, ..options };
+        let other = StoreOptions { ttl: 5, ..options };
         assert_eq!(open("registry", Some(other)).err(), Some(OpenError::Mismatch(options)));
         assert!(
             stores().iter().any(|(name, other)| name == "registry" && Arc::ptr_eq(&store, other))

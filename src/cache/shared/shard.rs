@@ -1,9 +1,8 @@
 //! One part of a store, behind one lock: entries, where they are found, and the policy over them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use super::deadlines::Deadlines;
 use super::lease::Lease;
@@ -99,6 +98,11 @@ impl Shard {
     /// Entries held.
     pub fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// Entries that the tables have had at once.
+    pub fn slots(&self) -> usize {
+        self.entries.len()
     }
 
     /// Bytes held, [`ENTRY_BYTES`] for each entry included.

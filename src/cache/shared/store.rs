@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::clock::Clock;
 use super::discarded::Discarded;
-use super::lease::{Lease, Outcome, Part};
+use super::lease::{Lease, LeaseOutcome, Part};
 use super::mailbox::Mailbox;
 use super::policy::Policy;
 use super::shard::{Counters, ENTRY_BYTES, Entry, Shard};
@@ -23,12 +23,15 @@ const LEAST_SHARD_BYTES: u64 = 256 << 10;
 /// Expired entries that are removed before a lock is let go.
 const PURGE_BATCH: usize = 512;
 
+/// Tables of so many slots go with the last entry of their shard, in the background. Smaller ones stay for the next entries.
+const LARGE_TABLES: usize = 1024;
+
 /// Entries that one `set` removes one by one, at most. A value that needs more room takes whole shards.
 const MOST_REMOVALS: usize = 10_000;
 
 /// How a store is bounded. All who open it must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct StoreOptions {
     /// Bytes at most: each entry's key and value and [`ENTRY_BYTES`].
     pub max_bytes: u64,
     /// Milliseconds that an entry lives unless it is given its own time; `u64::MAX` for ever.
@@ -42,27 +45,18 @@ pub struct Options {
 pub struct Stats {
     /// Entries held, expired ones that are not yet removed included.
     pub size: u64,
-    /// Bytes held, as [`Options::max_bytes`] counts them.
+    /// Bytes held, as [`StoreOptions::max_bytes`] counts them.
     pub bytes: u64,
     /// What happened since it was opened.
     pub counters: Counters,
 }
 
-/// What [`Store::tidy`] did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tidied {
-    /// Bytes of keys and values that were freed.
-    pub freed: u64,
-    /// Whether it should be called again soon.
-    pub more: bool,
-}
-
-/// What [`Store::join`] found.
+/// What [`SharedStore::join`] found.
 #[derive(Debug)]
 pub enum Joined {
     /// There is a value: nothing is to be computed.
     Present,
-    /// The caller computes, and must [`Store::finish`] it.
+    /// The caller computes, and must [`SharedStore::finish`] it.
     Lead(Arc<Lease>),
     /// The key is being computed: the caller's part in it.
     UnderWay(Part, Arc<Lease>),
@@ -70,13 +64,15 @@ pub enum Joined {
 
 /// Values as bytes under keys as bytes, for any number of threads. At no moment does it hold more than `max_bytes`.
 #[derive(Debug)]
-pub struct Store {
-    options: Options,
+pub struct SharedStore {
+    options: StoreOptions,
     hasher: DefaultHashBuilder,
     shards: Box<[Mutex<Shard>]>,
     /// Each shard's earliest deadline, so that expired entries anywhere can go before live ones.
     earliest: Box<[AtomicU64]>,
     bytes: AtomicU64,
+    /// The most of [`SharedStore::allocated`] since [`SharedStore::given_back`].
+    peak: AtomicU64,
     /// The shard that gives room next where a key's own has less than its share.
     hand: AtomicUsize,
     discarded: Discarded,
@@ -112,15 +108,15 @@ impl Drop for Guard<'_> {
     }
 }
 
-impl Store {
+impl SharedStore {
     /// An empty store.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: StoreOptions) -> Self {
         let shards = (options.max_bytes / LEAST_SHARD_BYTES).clamp(1, MOST_SHARDS);
         Self::with_shards(options, 1 << shards.ilog2())
     }
 
-    fn with_shards(options: Options, shards: usize) -> Self {
+    fn with_shards(options: StoreOptions, shards: usize) -> Self {
         let share = options.max_bytes / shards as u64;
         Self {
             options,
@@ -128,6 +124,7 @@ impl Store {
             shards: (0..shards).map(|_| Mutex::new(Shard::new(options.policy, share))).collect(),
             earliest: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
             bytes: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
             hand: AtomicUsize::new(0),
             discarded: Discarded::default(),
             clock: Clock::default(),
@@ -136,7 +133,7 @@ impl Store {
 
     /// How it is bounded.
     #[must_use]
-    pub fn options(&self) -> Options {
+    pub fn options(&self) -> StoreOptions {
         self.options
     }
 
@@ -181,7 +178,7 @@ impl Store {
         true
     }
 
-    /// Removes all entries. Their memory is freed by [`Store::tidy`].
+    /// Removes all entries. Their memory is freed by [`SharedStore::tidy`].
     pub fn clear(&self) {
         for at in 0..self.shards.len() {
             let mut shard = self.lock(at);
@@ -221,16 +218,43 @@ impl Store {
         purged
     }
 
-    /// Whether entries wait for [`Store::tidy`] to free them.
+    /// Whether entries wait for [`SharedStore::tidy`] to free them.
     #[must_use]
     pub fn has_discarded(&self) -> bool {
-        self.discarded.any()
+        self.discarded.bytes() > 0
     }
 
-    /// Work for the background: frees discarded entries and removes expired ones, at most `limit` of each.
-    pub fn tidy(&self, limit: usize) -> Tidied {
-        let freed = self.discarded.free(limit);
-        Tidied { freed, more: self.discarded.any() || self.purge_at_most(limit) == limit }
+    /// Bytes in memory: of the entries held, and of those that wait for [`SharedStore::tidy`].
+    fn allocated(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed) + self.discarded.bytes()
+    }
+
+    /// Bytes that it had at its peak and has freed since: the allocator may still have them.
+    #[must_use]
+    pub fn freed(&self) -> u64 {
+        let allocated = self.allocated();
+        self.peak.fetch_max(allocated, Ordering::Relaxed).saturating_sub(allocated)
+    }
+
+    /// The allocator has returned what was free: a new peak begins.
+    pub fn given_back(&self) {
+        self.peak.store(self.allocated(), Ordering::Relaxed);
+    }
+
+    /// Work for the background: frees discarded entries and removes expired ones, at most `limit` of each, and frees the tables
+    /// of shards that have become empty. Whether it should be called again soon.
+    pub fn tidy(&self, limit: usize) -> bool {
+        self.discarded.free(limit);
+        if self.has_discarded() || self.purge_at_most(limit) == limit {
+            return true;
+        }
+        for at in 0..self.shards.len() {
+            let shard = self.lock(at);
+            if shard.len() == 0 && shard.slots() >= LARGE_TABLES {
+                self.empty(shard);
+            }
+        }
+        false
     }
 
     /// The figures.
@@ -276,8 +300,8 @@ impl Store {
 
     /// Ends a computation that the caller leads. A value is stored, unless the key was set, deleted or cleared since: then it
     /// may be out of date, and only those who waited get it.
-    pub fn finish(&self, key: &[u8], lease: &Arc<Lease>, outcome: Outcome, ttl: Option<u64>) {
-        if let Outcome::Value(value) = &outcome {
+    pub fn finish(&self, key: &[u8], lease: &Arc<Lease>, outcome: LeaseOutcome, ttl: Option<u64>) {
+        if let LeaseOutcome::Value(value) = &outcome {
             self.put(key, value, ttl, Some(lease));
         } else {
             let mut shard = self.lock(self.place(key).0);
@@ -353,7 +377,13 @@ impl Store {
         let replace = |held: u64| {
             Some(held - old + bytes).filter(|&sum| sum <= self.options.max_bytes || bytes <= old)
         };
-        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace).is_ok()
+        let held = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace);
+        let sum = held.map(|held| held - old + bytes);
+        // In a full store the peak stands, and is only read.
+        if sum.is_ok_and(|sum| sum > self.peak.load(Ordering::Relaxed)) {
+            self.peak.fetch_max(sum.unwrap_or(0), Ordering::Relaxed);
+        }
+        sum.is_ok()
     }
 
     /// Removes an entry that should go so that `incoming` bytes may come to shard `at`: an expired one, wherever it is; or

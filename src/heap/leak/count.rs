@@ -1,24 +1,25 @@
 //! How much was gained, in numbers that a person counts.
 
-use super::super::{Node, Snapshot};
-use super::anew::is_collection;
-use super::causes::Unit;
-use super::diff::NONE;
-use super::entries;
-use super::growth::Growth;
+use crate::heap::compare::entries;
+use crate::heap::compare::growth::Growth;
+use crate::heap::compare::ids::NONE;
+use crate::heap::compare::replaced::is_collection;
+use crate::heap::compare::survivors::Survivors;
+use crate::heap::leak::causes::Unit;
+use crate::heap::snapshot::{Node, Snapshot};
 
 /// How many things hang from what grew, and how.
-pub(super) struct Count {
+pub(in crate::heap) struct Count {
     pub number: Option<u64>,
     /// Unless they are its entries.
     pub unit: Option<Unit>,
 }
 
 /// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are none.
-pub(super) fn gained(
+pub(in crate::heap) fn gained(
     snapshots: &[Snapshot],
     growth: &Growth,
-    is_old: &dyn Fn(Node) -> bool,
+    survivors: Survivors,
 ) -> Count {
     let last = &snapshots[snapshots.len() - 1];
     let entries = gained_entries(snapshots, growth);
@@ -35,7 +36,7 @@ pub(super) fn gained(
     let has_all = |&head: &Node| last.retained(head) >= growth.grown() / 10 * 9;
     let heads = heads.filter(|head| objects <= HEADS as u64 || has_all(head));
     let heads = heads.chain(growth.ends.iter().copied());
-    let chain = heads.filter_map(|head| links_from(last, head, is_old)).max();
+    let chain = heads.filter_map(|head| links_from(last, head, survivors)).max();
     if objects > chain.unwrap_or(1) {
         return Count { number: Some(objects), unit: Some(Unit::Objects) };
     }
@@ -54,7 +55,7 @@ pub(super) fn gained(
 fn lengthened(snapshots: &[Snapshot], growth: &Growth) -> Option<u64> {
     let (first, last) = (snapshots.first()?, snapshots.last()?);
     let before = growth.before.first().copied().filter(|&node| node != NONE)?;
-    let length = |snapshot, head| links_from(snapshot, head, &|_| false);
+    let length = |snapshot, head| links_from(snapshot, head, Survivors::None);
     length(last, growth.thing)?.checked_sub(length(first, before)?).filter(|&links| links > 0)
 }
 
@@ -74,10 +75,11 @@ fn gained_entries(snapshots: &[Snapshot], growth: &Growth) -> u64 {
 }
 
 /// The links of a chain that begins with an object, or right behind it: what heads a chain may be no link of it.
-fn links_from(snapshot: &Snapshot, head: Node, is_old: &dyn Fn(Node) -> bool) -> Option<u64> {
-    let links = |head| entries::links(snapshot, head, is_old);
-    let has_most =
-        |node: Node| !is_old(node) && snapshot.retained(node) >= snapshot.retained(head) / 10 * 9;
+fn links_from(snapshot: &Snapshot, head: Node, survivors: Survivors) -> Option<u64> {
+    let links = |head| entries::links(snapshot, head, survivors);
+    let has_most = |node: Node| {
+        !survivors.has(node) && snapshot.retained(node) >= snapshot.retained(head) / 10 * 9
+    };
     let mut behind = snapshot.edges(head).map(|edge| edge.to).filter(|&node| has_most(node));
     links(head).max(behind.find_map(links))
 }

@@ -2,13 +2,22 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::bits::Bits;
-use super::super::heaviest::{Heavy, heaviest};
-use super::super::{Edge, EdgeKind, Node, NodeKind, Snapshot};
-use super::count::Count;
-use super::growth::{Growth, is_store, owner_of_store};
-use super::scene::Scene;
-use super::{MAX_GROWTHS, Suspect, Unit, entries, sources, suspect};
+use crate::heap::compare::entries;
+use crate::heap::compare::growth::Growth;
+use crate::heap::compare::stores::{is_store, owner_of_store};
+use crate::heap::compare::survivors::{Survivors, is_within};
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::context::GrowthContext;
+use crate::heap::graph::bits::Bits;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
+use crate::heap::heaviest::{Heavy, heaviest};
+use crate::heap::leak::causes::Unit;
+use crate::heap::leak::count::Count;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::naming::{MAX_GROWTHS, suspect};
+use crate::heap::leak::suspect::Suspect;
+use crate::heap::snapshot::{Edge, Node, Snapshot};
+use crate::js_source::files;
 
 /// A collection of fewer items is not worth a suspicion.
 const MANY: usize = 16;
@@ -17,12 +26,10 @@ const LEAST: u64 = 64 << 10;
 const LEAST_SHARE: u64 = 100;
 /// How many items of a collection are looked at.
 const SAMPLE: usize = 2048;
-/// How far up the dominator tree an object's part is recognised as one.
-const REACH: usize = 64;
 
 /// The suspects of a snapshot, those that retain most first.
-pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
-    let scene = Scene::new(snapshot);
+pub(in crate::heap) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
+    let index = CodeIndex::new(snapshot);
     let least = (snapshot.retained(snapshot.root()) / LEAST_SHARE).max(LEAST);
     let mut heavy = heaviest(snapshot, least);
     heavy.truncate(MAX_GROWTHS);
@@ -42,7 +49,10 @@ pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
         }
         let entries = entries::count(snapshot, node);
         let count = if heads_chain {
-            Count { number: entries::links(snapshot, node, &|_| false), unit: Some(Unit::Links) }
+            Count {
+                number: entries::links(snapshot, node, Survivors::None),
+                unit: Some(Unit::Links),
+            }
         } else if entries >= MANY as u64 {
             Count { number: Some(entries), unit: None }
         } else {
@@ -51,10 +61,12 @@ pub(super) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect> {
             Count { number: links.or(Some(items.count as u64)), unit: Some(unit) }
         };
         let growth = Growth::of_one(node, snapshot.retained(node), items.sample);
-        let is_outside = |other: Node| !is_within(snapshot, other, node);
-        let Some(suspect) = suspect(&scene, &growth, count, &is_outside) else { continue };
+        let context =
+            GrowthContext { index: &index, survivors: Survivors::Outside(snapshot, node) };
+        let mut evidence = Evidence::new(context, &growth);
+        let Some(suspect) = suspect(&mut evidence, count) else { continue };
         // What Node itself keeps (its module cache, its tables) is no leak of the program's.
-        let is_own = suspect.file.as_deref().is_some_and(|file| !sources::is_internal(file));
+        let is_own = suspect.file.as_deref().is_some_and(|file| !files::is_internal(file));
         let is_new = !found.iter().any(|(_, known)| known.is_same(&suspect));
         if is_own && is_new && !suspect.name.is_empty() {
             found.push((node, suspect));
@@ -106,7 +118,8 @@ fn items(snapshot: &Snapshot, heavy: &[Heavy]) -> FxHashMap<Node, Items> {
 /// The links of a list that has two ends, and dominates each: what nearly all of its items are.
 fn links(snapshot: &Snapshot, list: Node, items: u64) -> Option<u64> {
     let members = snapshot.edges(list).filter(|edge| edge.kind == EdgeKind::Property);
-    let links = members.filter_map(|edge| entries::links(snapshot, edge.to, &|_| false)).max()?;
+    let links =
+        members.filter_map(|edge| entries::links(snapshot, edge.to, Survivors::None)).max()?;
     (links >= (items / 10 * 9).max(MANY as u64)).then_some(links)
 }
 
@@ -150,14 +163,4 @@ fn is_bulk(snapshot: &Snapshot, node: Node) -> bool {
             snapshot.kind(edge.to) == NodeKind::Native
                 && snapshot.retained(edge.to) > snapshot.retained(node) / 2
         })
-}
-
-/// Whether `node` is `outer`, or kept by it alone.
-fn is_within(snapshot: &Snapshot, node: Node, outer: Node) -> bool {
-    let mut at = node;
-    (0..REACH).any(|_| {
-        let found = at == outer;
-        at = snapshot.dominator(at);
-        found
-    })
 }

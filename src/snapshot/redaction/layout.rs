@@ -9,7 +9,7 @@ use super::role::{self, Role};
 
 /// What an edge's name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EdgeName {
+pub enum EdgeNameKind {
     /// A string with this role.
     String(Role),
     /// The index of an array's element, or a number that is used like one.
@@ -28,7 +28,7 @@ pub struct Layout {
     /// Fields of an edge: how many, and where kind and name are.
     pub edge: [usize; 3],
     /// By edge kind.
-    pub edge_names: Vec<EdgeName>,
+    pub edge_names: Vec<EdgeNameKind>,
     /// Which edge kind has properties' names.
     pub property: u64,
     /// Fields of a function that allocated: how many, and where its two names are.
@@ -104,13 +104,13 @@ fn node_role(kind: &str) -> Option<Role> {
 }
 
 /// By V8's `HeapGraphEdge::Type`.
-fn edge_name(kind: &str) -> Option<EdgeName> {
+fn edge_name(kind: &str) -> Option<EdgeNameKind> {
     Some(match kind {
-        "context" => EdgeName::String(role::VARIABLE),
-        "property" | "shortcut" => EdgeName::String(role::PROPERTY),
-        "internal" | "weak" => EdgeName::String(role::FIXED),
-        "element" => EdgeName::Index,
-        "hidden" => EdgeName::Slot,
+        "context" => EdgeNameKind::String(role::VARIABLE),
+        "property" | "shortcut" => EdgeNameKind::String(role::PROPERTY),
+        "internal" | "weak" => EdgeNameKind::String(role::FIXED),
+        "element" => EdgeNameKind::Index,
+        "hidden" => EdgeNameKind::Slot,
         _ => return None,
     })
 }

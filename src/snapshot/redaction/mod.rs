@@ -18,15 +18,15 @@ mod strings;
 
 use std::sync::Arc;
 
-pub use names::{Names, learn_built_in, learn_scripts};
+pub use names::{NameRules, learn_built_in, learn_scripts};
 
-use super::error::Error;
-use layout::{EdgeName, Layout};
+use super::error::SnapshotError;
+use layout::{EdgeNameKind, Layout};
 use shapes::Shapes;
 use strings::Strings;
 
 /// Takes text from the redactor.
-pub type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), Error> + 'a;
+pub type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), SnapshotError> + 'a;
 
 /// How much text is gathered before it is handed on.
 const PIECE: usize = 256 * 1024;
@@ -88,7 +88,7 @@ struct Record {
 impl Redactor {
     /// Keeps the identifiers of the scripts that the snapshot names, and `built_in` ones.
     #[must_use]
-    pub fn new(built_in: Arc<Names>) -> Self {
+    pub fn new(built_in: Arc<NameRules>) -> Self {
         Self {
             stage: Stage::Top,
             key: Vec::new(),
@@ -104,9 +104,8 @@ impl Redactor {
     /// Rewrites the next piece of the text.
     ///
     /// # Errors
-    /// Where the text is not what V8 is known to write, since nobody knows what may be in it then;
-    /// and those of `sink`.
-    pub fn write(&mut self, text: &[u8], sink: &mut Sink) -> Result<(), Error> {
+    /// If the text differs from what V8 writes, because unknown parts may hold secrets; and those of `sink`.
+    pub fn write(&mut self, text: &[u8], sink: &mut Sink) -> Result<(), SnapshotError> {
         let mut at = 0;
         while at < text.len() {
             at += match self.stage {
@@ -132,7 +131,7 @@ impl Redactor {
         self.stage == Stage::Top && self.strings.is_written()
     }
 
-    fn byte(&mut self, byte: u8, sink: &mut Sink) -> Result<(), Error> {
+    fn byte(&mut self, byte: u8, sink: &mut Sink) -> Result<(), SnapshotError> {
         match self.stage {
             Stage::Records(section) => return self.record(section, byte),
             Stage::Top => self.top(byte)?,
@@ -169,7 +168,7 @@ impl Redactor {
         Ok(())
     }
 
-    fn top(&mut self, byte: u8) -> Result<(), Error> {
+    fn top(&mut self, byte: u8) -> Result<(), SnapshotError> {
         self.stage = match (byte, self.key.as_slice()) {
             (b'"', _) => {
                 self.key.clear();
@@ -191,13 +190,13 @@ impl Redactor {
         Ok(())
     }
 
-    fn records(&mut self, section: Section) -> Result<Stage, Error> {
+    fn records(&mut self, section: Section) -> Result<Stage, SnapshotError> {
         self.record = Record::default();
         // No header, no layout.
         if self.layout.node[0] == 0 { Err(unknown()) } else { Ok(Stage::Records(section)) }
     }
 
-    fn header(&mut self, byte: u8, depth: usize, quoted: bool) -> Result<(), Error> {
+    fn header(&mut self, byte: u8, depth: usize, quoted: bool) -> Result<(), SnapshotError> {
         self.out.push(byte);
         self.header.push(byte);
         let (depth, quoted) = match (byte, quoted) {
@@ -216,7 +215,7 @@ impl Redactor {
         if self.header.len() > LONGEST_HEADER { Err(unknown()) } else { Ok(()) }
     }
 
-    fn record(&mut self, section: Section, byte: u8) -> Result<(), Error> {
+    fn record(&mut self, section: Section, byte: u8) -> Result<(), SnapshotError> {
         if byte.is_ascii_digit() {
             let digit = u64::from(byte - b'0');
             let number = self.record.number.unwrap_or(0);
@@ -236,7 +235,7 @@ impl Redactor {
     }
 
     /// A field of a record is complete.
-    fn field(&mut self, section: Section, number: u64) -> Result<(), Error> {
+    fn field(&mut self, section: Section, number: u64) -> Result<(), SnapshotError> {
         let Record { column, kind, .. } = self.record;
         let (width, new) = match section {
             Section::Nodes => self.node(column, kind, number)?,
@@ -252,7 +251,12 @@ impl Redactor {
         Ok(())
     }
 
-    fn node(&mut self, column: usize, kind: usize, number: u64) -> Result<(usize, u64), Error> {
+    fn node(
+        &mut self,
+        column: usize,
+        kind: usize,
+        number: u64,
+    ) -> Result<(usize, u64), SnapshotError> {
         let [width, kind_at, name_at, edges_at] = self.layout.node;
         if column == kind_at {
             self.record.kind = usize::try_from(number).map_err(|_| unknown())?;
@@ -265,7 +269,12 @@ impl Redactor {
         Ok((width, number))
     }
 
-    fn edge(&mut self, column: usize, kind: usize, number: u64) -> Result<(usize, u64), Error> {
+    fn edge(
+        &mut self,
+        column: usize,
+        kind: usize,
+        number: u64,
+    ) -> Result<(usize, u64), SnapshotError> {
         let [width, kind_at, name_at] = self.layout.edge;
         if column == kind_at {
             self.record.kind = usize::try_from(number).map_err(|_| unknown())?;
@@ -276,9 +285,9 @@ impl Redactor {
         }
         let siblings = self.shapes.edge().ok_or_else(unknown)?;
         let name = match *self.layout.edge_names.get(kind).ok_or_else(unknown)? {
-            EdgeName::Slot => number,
-            EdgeName::Index => index(number, siblings),
-            EdgeName::String(role) => {
+            EdgeNameKind::Slot => number,
+            EdgeNameKind::Index => index(number, siblings),
+            EdgeNameKind::String(role) => {
                 if kind as u64 == self.layout.property {
                     self.shapes.property(number);
                 }
@@ -314,8 +323,10 @@ fn index(index: u64, siblings: u32) -> u64 {
     if index < SMALL.max(siblings.into()) { index } else { 10u64.pow(index.ilog10()) }
 }
 
-fn unknown() -> Error {
-    Error::Failed { what: "this snapshot's format is not known well enough to redact it".into() }
+fn unknown() -> SnapshotError {
+    SnapshotError::Failed {
+        what: "this snapshot's format is not known well enough to redact it".into(),
+    }
 }
 
 #[cfg(test)]
@@ -367,8 +378,8 @@ mod tests {
         )
     }
 
-    fn redact(text: &str, piece: usize) -> Result<String, Error> {
-        let mut names = Names::default();
+    fn redact(text: &str, piece: usize) -> Result<String, SnapshotError> {
+        let mut names = NameRules::default();
         names.learn(b"Map, known, Symbol.iterator, login, tokens; export const sessions");
         names.insert(b"node:fs");
         let mut redactor = Redactor::new(Arc::new(names));

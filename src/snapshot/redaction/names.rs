@@ -18,8 +18,8 @@ use crate::js_source::lexer::is_part;
 const LONGEST_SCRIPT: u64 = 32 << 20;
 const ALL_SCRIPTS: u64 = 512 << 20;
 
-/// The key of this process' hashes: snapshots of one process can be compared with each other, and
-/// nobody who has only the snapshots can try out names.
+/// The key of this process' hashes. Snapshots of one process can be compared with each other, and a reader who has
+/// only the snapshots cannot try out names.
 fn key() -> &'static RandomState {
     static KEY: OnceLock<RandomState> = OnceLock::new();
     KEY.get_or_init(RandomState::new)
@@ -66,15 +66,15 @@ const OF_V8: [&[u8]; 26] = [
 
 /// Identifiers, by hash.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct NameRules {
     identifiers: HashSet<u64, FxBuildHasher>,
     exports: HashSet<u64, FxBuildHasher>,
 }
 
 /// Those of Node's own sources, and of the program's where they were learned ahead; the same for all threads of the process.
-static BUILT_INS: Mutex<Option<Arc<Names>>> = Mutex::new(None);
+static BUILT_INS: Mutex<Option<Arc<NameRules>>> = Mutex::new(None);
 
-/// Adds the identifiers of one of Node's own sources to what [`Names::built_in`] gives, and the name of that script.
+/// Adds the identifiers of one of Node's own sources to what [`NameRules::built_in`] gives, and the name of that script.
 pub fn learn_built_in(name: &[u8], source: &[u8]) {
     let mut built_ins = BUILT_INS.lock();
     let names = Arc::make_mut(built_ins.get_or_insert_default());
@@ -89,7 +89,7 @@ pub fn learn_scripts(scripts: &[String]) {
         .filter_map(|script| scripts::existing(script.as_bytes()))
         .map(|(_, file)| file)
         .collect();
-    let mut learned = Names::default();
+    let mut learned = NameRules::default();
     learned.learn_files(&files);
     let mut built_ins = BUILT_INS.lock();
     let names = Arc::make_mut(built_ins.get_or_insert_default());
@@ -97,7 +97,7 @@ pub fn learn_scripts(scripts: &[String]) {
     names.exports.extend(learned.exports);
 }
 
-impl Names {
+impl NameRules {
     /// Those that were learned so far. A forked child must be given the answer: it may not
     /// take locks.
     #[must_use]
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn known_names() {
-        let mut names = Names::default();
+        let mut names = NameRules::default();
         names.learn(b"class Store { #rows; get size() { return Symbol.iterator } } // secret");
         for known in [
             "Store",

@@ -1,4 +1,4 @@
-//! Names of scripts: a file that exists may be named, anything else that a program calls a script is data.
+//! NameRules of scripts: a file that exists may be named, anything else that a program calls a script is data.
 
 use std::path::{Path, PathBuf};
 

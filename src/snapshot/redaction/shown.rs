@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::names::{Names, placeholder};
+use super::names::{NameRules, placeholder};
 use super::{scripts, strings};
 
 /// Whether the state of the process that others read is redacted. It never goes off again: what was asked for once must
@@ -24,10 +24,10 @@ fn is_on() -> bool {
 /// The name of a cache, an emitter, an event, a host: identifiers of the code stay.
 #[must_use]
 pub fn name(text: &str) -> Cow<'_, str> {
-    named(text, &Names::built_in())
+    named(text, &NameRules::built_in())
 }
 
-fn named<'t>(text: &'t str, names: &Names) -> Cow<'t, str> {
+fn named<'t>(text: &'t str, names: &NameRules) -> Cow<'t, str> {
     let stays = text.is_empty() || names.know(text.as_bytes());
     if stays { Cow::Borrowed(text) } else { Cow::Owned(placeholder(text.as_bytes())) }
 }
@@ -35,14 +35,15 @@ fn named<'t>(text: &'t str, names: &Names) -> Cow<'t, str> {
 /// The name of a function.
 #[must_use]
 pub fn function(text: &str) -> Cow<'_, str> {
-    let stays = text.is_empty() || Names::built_in().know_function(text.as_bytes());
+    let stays = text.is_empty() || NameRules::built_in().know_function(text.as_bytes());
     if stays { Cow::Borrowed(text) } else { Cow::Owned(placeholder(text.as_bytes())) }
 }
 
 /// The name of a script: a file that exists, without a query, or one of Node's own.
 #[must_use]
 pub fn script(text: &str) -> Cow<'_, str> {
-    if text.is_empty() || strings::is_nameless_or_internal(text.as_bytes(), &Names::built_in()) {
+    if text.is_empty() || strings::is_nameless_or_internal(text.as_bytes(), &NameRules::built_in())
+    {
         return Cow::Borrowed(text);
     }
     match scripts::existing(text.as_bytes()) {
@@ -87,7 +88,7 @@ pub fn label(text: String) -> String {
 /// [`label`], whether the state is redacted or not.
 #[must_use]
 pub fn labelled(text: &str) -> String {
-    let names = Names::built_in();
+    let names = NameRules::built_in();
     match text.split_once(": ") {
         Some((source, event)) => [&named(source, &names), ": ", &named(event, &names)].concat(),
         None => match text.split_once(' ') {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use super::names::{self, Names};
+use super::names::{self, NameRules};
 use super::role::{self, Role};
 use super::{MOST_STRINGS, Redactor, Sink, Stage, scripts, unknown};
-use crate::snapshot::error::Error;
+use crate::snapshot::error::SnapshotError;
 
 /// The names that V8 gives nodes whose content it does not show.
 const NO_CONTENT: [&[u8]; 7] = [
@@ -26,7 +26,7 @@ const LONGEST_EXPORT: usize = 64;
 /// The table of strings.
 #[derive(Debug)]
 pub struct Strings {
-    names: Arc<Names>,
+    names: Arc<NameRules>,
     /// What each string is used for, by index.
     roles: Vec<Role>,
     entries: Vec<Entry>,
@@ -73,7 +73,7 @@ impl Redactor {
 }
 
 impl Strings {
-    pub fn new(names: Arc<Names>) -> Self {
+    pub fn new(names: Arc<NameRules>) -> Self {
         Self {
             names,
             roles: Vec::new(),
@@ -85,7 +85,7 @@ impl Strings {
     }
 
     /// String `index` is used in this role: its new index.
-    pub fn name(&mut self, index: u64, role: Role) -> Result<u64, Error> {
+    pub fn name(&mut self, index: u64, role: Role) -> Result<u64, SnapshotError> {
         let at =
             usize::try_from(index).ok().filter(|_| index < MOST_STRINGS).ok_or_else(unknown)?;
         if at >= self.roles.len() {
@@ -126,7 +126,12 @@ impl Strings {
     }
 
     /// Writes all of them but the closing bracket.
-    pub fn write(&mut self, out: &mut Vec<u8>, piece: usize, sink: &mut Sink) -> Result<(), Error> {
+    pub fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        piece: usize,
+        sink: &mut Sink,
+    ) -> Result<(), SnapshotError> {
         // A name that is used and not there: the table is not whole.
         if self.roles.iter().skip(self.entries.len()).any(|&role| role != 0) {
             return Err(unknown());
@@ -151,7 +156,7 @@ impl Strings {
 
     /// The identifiers of the code: what the files of the scripts hold. And which strings name such a file, by index,
     /// with the length of what stays of them.
-    fn learned(&self) -> (Names, Scripts) {
+    fn learned(&self) -> (NameRules, Scripts) {
         let mut names = (*self.names).clone();
         let mut found = Scripts::default();
         let mut files = Vec::new();
@@ -172,7 +177,7 @@ impl Strings {
 type Scripts = HashMap<usize, usize, FxBuildHasher>;
 
 /// What is shown of a name; `script`: the name of a file, without its query.
-fn name(roles: Role, text: &[u8], script: Option<&[u8]>, names: &Names) -> Vec<u8> {
+fn name(roles: Role, text: &[u8], script: Option<&[u8]>, names: &NameRules) -> Vec<u8> {
     let has = |role| roles & role != 0;
     let stays = text.is_empty()
         || (has(role::FIXED) && !is_entry(text))
@@ -191,10 +196,16 @@ fn name(roles: Role, text: &[u8], script: Option<&[u8]>, names: &Names) -> Vec<u
     }
 }
 
-/// What is shown of a content: how long it is. Names of exports stay, since an ES module has no
+/// What is shown of a content: how long it is. NameRules of exports stay, since an ES module has no
 /// others for its variables, and those of scripts, which lead to the file; a script that is named by data has the hash
 /// by which its code is known.
-fn content(roles: Role, text: &[u8], length: u32, script: Option<&[u8]>, names: &Names) -> Vec<u8> {
+fn content(
+    roles: Role,
+    text: &[u8],
+    length: u32,
+    script: Option<&[u8]>,
+    names: &NameRules,
+) -> Vec<u8> {
     let is_export = || names::is_identifier(text) && names.exports(text);
     let is_script = roles & role::CODE != 0 && !names::is_identifier(text);
     match script {
@@ -207,8 +218,8 @@ fn content(roles: Role, text: &[u8], length: u32, script: Option<&[u8]>, names: 
     }
 }
 
-/// Names of functions, scripts of Node's, and V8's own names of code.
-fn is_of_code(text: &[u8], names: &Names) -> bool {
+/// NameRules of functions, scripts of Node's, and V8's own names of code.
+fn is_of_code(text: &[u8], names: &NameRules) -> bool {
     let is_plain = |text: &[u8]| text.iter().all(|&byte| byte.is_ascii_alphanumeric());
     names.know(text)
         || names.know_function(text)
@@ -216,8 +227,8 @@ fn is_of_code(text: &[u8], names: &Names) -> bool {
         || is_nameless_or_internal(text, names)
 }
 
-/// Names of scripts that no program chose.
-pub fn is_nameless_or_internal(text: &[u8], names: &Names) -> bool {
+/// NameRules of scripts that no program chose.
+pub fn is_nameless_or_internal(text: &[u8], names: &NameRules) -> bool {
     let evaluated = || {
         let rest = text.strip_prefix(b"[eval")?;
         let rest = &rest[digits_at_start(rest).len()..];
@@ -234,7 +245,7 @@ pub fn is_nameless_or_internal(text: &[u8], names: &Names) -> bool {
 const CLASSES_OF_V8: [&[u8]; 3] = [b"Generator", b"AsyncGenerator", b"AsyncFunction"];
 
 /// `Map`, `Array Iterator`, `WebAssembly.Memory`, `system / Context`.
-fn is_type(text: &[u8], names: &Names) -> bool {
+fn is_type(text: &[u8], names: &NameRules) -> bool {
     text.starts_with(b"system / ")
         || CLASSES_OF_V8.contains(&text)
         || text.split(|byte| matches!(byte, b' ' | b'.')).all(|word| names.know(word))

@@ -1,14 +1,18 @@
 use super::super::policy::Policy;
-use super::super::store::Options;
+use super::super::store::StoreOptions;
 use super::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-fn store() -> Arc<Store> {
-    Arc::new(Store::new(Options { max_bytes: 1 << 20, ttl: u64::MAX, policy: Policy::Adaptive }))
+fn store() -> Arc<SharedStore> {
+    Arc::new(SharedStore::new(StoreOptions {
+        max_bytes: 1 << 20,
+        ttl: u64::MAX,
+        policy: Policy::Adaptive,
+    }))
 }
 
-fn value(bytes: &[u8]) -> Outcome {
-    Outcome::Value(bytes.into())
+fn value(bytes: &[u8]) -> LeaseOutcome {
+    LeaseOutcome::Value(bytes.into())
 }
 
 fn leads(part: Option<Part>) -> u32 {
@@ -69,7 +73,7 @@ fn a_follower_gets_exactly_what_has_ended_and_is_woken_once() {
     assert_eq!(woken.load(Ordering::Relaxed), 2, "the first of 500");
     let ended = follower.ended();
     assert_eq!(ended.len(), 500);
-    assert!(ended.iter().all(|(_, outcome)| *outcome == Outcome::Abandoned));
+    assert!(ended.iter().all(|(_, outcome)| *outcome == LeaseOutcome::Abandoned));
     assert!(follower.followed.is_empty());
     leads(follower.join(&999u32.to_le_bytes()));
 }
@@ -85,8 +89,8 @@ fn who_leaves_gets_nothing_and_may_join_again() {
     follower.leave(first);
     let second = follows(follower.join(b"key"));
     assert_ne!(first, second);
-    leader.finish(led, Outcome::Failed(b"no".as_slice().into()), None);
-    assert_eq!(follower.ended(), [(second, Outcome::Failed(b"no".as_slice().into()))]);
+    leader.finish(led, LeaseOutcome::Failed(b"no".as_slice().into()), None);
+    assert_eq!(follower.ended(), [(second, LeaseOutcome::Failed(b"no".as_slice().into()))]);
     let led = leads(leader.join(b"key"));
     let third = follows(follower.join(b"key"));
     leader.finish(led, value(b"1"), None);

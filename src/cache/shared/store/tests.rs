@@ -6,13 +6,13 @@ use std::thread;
 
 const NEVER: u64 = u64::MAX;
 
-fn options(max_bytes: u64, policy: Policy) -> Options {
-    Options { max_bytes, ttl: NEVER, policy }
+fn options(max_bytes: u64, policy: Policy) -> StoreOptions {
+    StoreOptions { max_bytes, ttl: NEVER, policy }
 }
 
 /// A store whose clock stands at 0.
-fn store(max_bytes: u64, shards: usize, policy: Policy) -> Store {
-    let store = Store::with_shards(options(max_bytes, policy), shards);
+fn store(max_bytes: u64, shards: usize, policy: Policy) -> SharedStore {
+    let store = SharedStore::with_shards(options(max_bytes, policy), shards);
     store.clock.set(0);
     store
 }
@@ -116,7 +116,7 @@ proptest! {
 
 #[test]
 fn the_number_of_shards_follows_the_bytes() {
-    let shards = |max| Store::new(options(max, Policy::Adaptive)).shards.len();
+    let shards = |max| SharedStore::new(options(max, Policy::Adaptive)).shards.len();
     assert_eq!([1, 600 << 10, 4 << 20, 1 << 40].map(shards), [1, 2, 16, 64]);
 }
 
@@ -149,7 +149,7 @@ fn the_shares_of_many_shards_are_used_up() {
 #[test]
 fn threads_share_a_store_within_its_bound() {
     const MAX: u64 = 300_000;
-    let store = Store::with_shards(options(MAX, Policy::Adaptive), 8);
+    let store = SharedStore::with_shards(options(MAX, Policy::Adaptive), 8);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let writers: Vec<_> = (0..4u64)
@@ -205,14 +205,14 @@ fn threads_share_a_store_within_its_bound() {
     );
 }
 
-fn lead(store: &Store, key: &[u8]) -> Arc<Lease> {
+fn lead(store: &SharedStore, key: &[u8]) -> Arc<Lease> {
     match store.join(key, &Arc::default(), 1) {
         Joined::Lead(lease) => lease,
         other => panic!("leads, not {other:?}"),
     }
 }
 
-fn follow(store: &Store, key: &[u8]) -> Arc<Lease> {
+fn follow(store: &SharedStore, key: &[u8]) -> Arc<Lease> {
     match store.join(key, &Arc::default(), 1) {
         Joined::UnderWay(Part::Follows(1), lease) => lease,
         other => panic!("follows, not {other:?}"),
@@ -225,8 +225,8 @@ fn a_computation_is_made_once_and_given_to_all() {
     let leader = lead(&store, b"key");
     let follower = follow(&store, b"key");
     assert_eq!(follower.outcome(), None);
-    store.finish(b"key", &leader, Outcome::Value(b"value".as_slice().into()), None);
-    assert_eq!(follower.outcome(), Some(Outcome::Value(b"value".as_slice().into())));
+    store.finish(b"key", &leader, LeaseOutcome::Value(b"value".as_slice().into()), None);
+    assert_eq!(follower.outcome(), Some(LeaseOutcome::Value(b"value".as_slice().into())));
     assert!(matches!(store.join(b"key", &Arc::default(), 1), Joined::Present));
     assert_eq!(store.get(b"key", copy), Some(b"value".to_vec()));
 }
@@ -237,8 +237,8 @@ fn a_value_too_large_to_keep_still_reaches_those_who_waited() {
     let leader = lead(&store, b"key");
     let follower = follow(&store, b"key");
     let value: Arc<[u8]> = vec![7; 1000].into();
-    store.finish(b"key", &leader, Outcome::Value(Arc::clone(&value)), None);
-    assert_eq!(follower.outcome(), Some(Outcome::Value(value)));
+    store.finish(b"key", &leader, LeaseOutcome::Value(Arc::clone(&value)), None);
+    assert_eq!(follower.outcome(), Some(LeaseOutcome::Value(value)));
     assert!(!store.has(b"key"));
     lead(&store, b"key");
 }
@@ -248,12 +248,12 @@ fn after_a_failure_or_a_death_the_next_one_leads() {
     let store = store(10_000, 1, Policy::Adaptive);
     let leader = lead(&store, b"key");
     let follower = follow(&store, b"key");
-    store.finish(b"key", &leader, Outcome::Failed(b"no".as_slice().into()), None);
-    assert_eq!(follower.outcome(), Some(Outcome::Failed(b"no".as_slice().into())));
+    store.finish(b"key", &leader, LeaseOutcome::Failed(b"no".as_slice().into()), None);
+    assert_eq!(follower.outcome(), Some(LeaseOutcome::Failed(b"no".as_slice().into())));
     let dying = lead(&store, b"key");
     let follower = follow(&store, b"key");
-    store.finish(b"key", &dying, Outcome::Abandoned, None); // what the end of a thread does
-    assert_eq!(follower.outcome(), Some(Outcome::Abandoned));
+    store.finish(b"key", &dying, LeaseOutcome::Abandoned, None); // what the end of a thread does
+    assert_eq!(follower.outcome(), Some(LeaseOutcome::Abandoned));
     assert!(store.lock(0).lease(b"key").is_none(), "nothing of it stays");
     lead(&store, b"key");
 }
@@ -261,11 +261,11 @@ fn after_a_failure_or_a_death_the_next_one_leads() {
 #[test]
 fn what_was_invalidated_meanwhile_is_not_stored() {
     for invalidate in [
-        |store: &Store| {
+        |store: &SharedStore| {
             store.delete(b"key");
         },
-        |store: &Store| store.clear(),
-        |store: &Store| {
+        |store: &SharedStore| store.clear(),
+        |store: &SharedStore| {
             store.set(b"key", b"new", None);
         },
     ] {
@@ -274,10 +274,10 @@ fn what_was_invalidated_meanwhile_is_not_stored() {
         let follower = follow(&store, b"key");
         invalidate(&store);
         let newer = store.get(b"key", copy);
-        store.finish(b"key", &leader, Outcome::Value(b"old".as_slice().into()), None);
+        store.finish(b"key", &leader, LeaseOutcome::Value(b"old".as_slice().into()), None);
         assert_eq!(
             follower.outcome(),
-            Some(Outcome::Value(b"old".as_slice().into())),
+            Some(LeaseOutcome::Value(b"old".as_slice().into())),
             "asked before, answered"
         );
         assert_eq!(store.get(b"key", copy), newer);
@@ -291,15 +291,15 @@ fn a_late_end_does_not_part_the_next_computation_from_its_key() {
     let first = lead(&store, b"key");
     store.delete(b"key");
     let second = lead(&store, b"key");
-    store.finish(b"key", &first, Outcome::Failed([].into()), None);
+    store.finish(b"key", &first, LeaseOutcome::Failed([].into()), None);
     follow(&store, b"key");
-    store.finish(b"key", &second, Outcome::Value(b"2".as_slice().into()), None);
+    store.finish(b"key", &second, LeaseOutcome::Value(b"2".as_slice().into()), None);
     assert!(store.has(b"key"));
 }
 
 /// A store of many entries of 8 bytes.
-fn full_of_small_entries(max: u64) -> Store {
-    let store = Store::new(options(max, Policy::Adaptive));
+fn full_of_small_entries(max: u64) -> SharedStore {
+    let store = SharedStore::new(options(max, Policy::Adaptive));
     store.clock.set(0);
     for key in 0..max / (8 + ENTRY_BYTES) {
         store.set(&key.to_le_bytes(), &[], None);
@@ -343,7 +343,7 @@ fn what_a_large_value_needs_from_whole_shards_keeps_computations_under_way() {
     assert!(store.set(b"large", &vec![1; (4 << 20) - 100], None));
     for (key, leader) in (0..100u8).zip(&leaders) {
         follow(&store, &[key]);
-        store.finish(&[key], leader, Outcome::Value(b"value".as_slice().into()), None);
+        store.finish(&[key], leader, LeaseOutcome::Value(b"value".as_slice().into()), None);
         assert!(store.has(&[key]), "nothing has set or deleted the key since");
     }
     store.check();
@@ -356,18 +356,18 @@ fn clear_frees_nothing_itself_and_tidy_frees_in_bounded_steps() {
     store.clear();
     assert_eq!((store.stats().size, store.stats().bytes), (0, 0));
     assert_eq!(store.discarded.len(), entries);
-    let mut freed = 0;
+    assert_eq!(store.allocated(), bytes);
     for step in 1.. {
-        let tidied = store.tidy(1000);
-        assert_eq!(store.discarded.len(), entries.saturating_sub(1000 * step));
-        freed += tidied.freed;
-        assert_eq!(tidied.more, store.has_discarded());
-        if !tidied.more {
+        let more = store.tidy(1000);
+        let left = entries.saturating_sub(1000 * step);
+        assert_eq!(store.discarded.len(), left);
+        assert_eq!(store.allocated(), left as u64 * (8 + ENTRY_BYTES));
+        assert_eq!(more, left > 0);
+        if !more {
             break;
         }
     }
-    assert_eq!(freed, bytes - entries as u64 * ENTRY_BYTES);
-    assert_eq!(store.tidy(1000), Tidied::default());
+    assert!(!store.tidy(1000));
 }
 
 #[test]
@@ -390,10 +390,61 @@ fn expired_entries_are_removed_in_bounded_steps() {
     }
     store.clock.set(10);
     assert_eq!(
-        [0; 4].map(|_| (store.tidy(1000).more, store.stats().size)),
+        [0; 4].map(|_| (store.tidy(1000), store.stats().size)),
         [(true, 1500), (true, 500), (false, 0), (false, 0)]
     );
     assert_eq!(store.stats().counters.expirations, 2500);
+    store.check();
+}
+
+#[test]
+fn what_was_freed_since_the_peak_is_known_however_it_went() {
+    let ways: [fn(&SharedStore); 4] = [
+        SharedStore::clear,
+        |store| store.clock.set(10),
+        |store| assert!((0..100u32).all(|key| store.delete(&key.to_le_bytes()))),
+        |store| assert!((0..100u32).all(|key| store.set(&key.to_le_bytes(), &[], None))),
+    ];
+    for way in ways {
+        let store = store(1 << 20, 2, Policy::Adaptive);
+        for _ in 0..2 {
+            store.clock.set(0);
+            for key in 0..100u32 {
+                store.set(&key.to_le_bytes(), &[0; 500], Some(10));
+            }
+            assert_eq!(store.freed(), 0);
+            way(&store);
+            while store.tidy(30) {}
+            assert_eq!(store.freed(), 100 * (500 + 4 + ENTRY_BYTES) - store.stats().bytes);
+            store.given_back();
+            assert_eq!(store.freed(), 0);
+        }
+    }
+}
+
+#[test]
+fn large_tables_go_with_the_last_entry_of_their_shard() {
+    let store = store(1 << 20, 2, Policy::Adaptive);
+    let slots = || [0, 1].map(|at| store.lock(at).slots());
+    for key in 0..2 * 2 * LARGE_TABLES as u32 {
+        store.set(&key.to_le_bytes(), &[], Some(10));
+    }
+    let full = slots();
+    assert!(full.iter().all(|&slots| slots > LARGE_TABLES));
+    store.set(b"stays", &[], None);
+    store.clock.set(10);
+    while store.tidy(1000) {}
+    let (stays, _) = store.place(b"stays");
+    assert_eq!(slots()[1 - stays], 0);
+    assert!(slots()[stays] >= full[stays]);
+    assert_eq!((store.stats().size, store.stats().counters.expirations), (1, 4096));
+    assert!(store.delete(b"stays"));
+    assert!(!store.tidy(1000));
+    assert_eq!((slots(), store.allocated()), ([0, 0], 0));
+    store.set(b"few", &[], Some(10));
+    store.delete(b"few");
+    store.tidy(1000);
+    assert_eq!(slots().iter().sum::<usize>(), 1, "small tables stay");
     store.check();
 }
 
@@ -403,7 +454,7 @@ fn an_operation_reads_the_clock_at_most_once() {
     for key in 0..100u8 {
         store.set(&[key], &[0; 50], Some(1 + u64::from(key) % 7));
     }
-    type Operation = fn(&Store);
+    type Operation = fn(&SharedStore);
     let operations: [(&str, Operation); 8] = [
         ("set of the largest value", |store| {
             store.set(b"large", &[0; 1900], Some(5));
@@ -425,9 +476,9 @@ fn an_operation_reads_the_clock_at_most_once() {
         }),
         ("join and finish", |store| {
             let lease = Arc::new(Lease::new(&Arc::default(), 1));
-            store.finish(b"key", &lease, Outcome::Abandoned, None);
+            store.finish(b"key", &lease, LeaseOutcome::Abandoned, None);
         }),
-        ("clear", Store::clear),
+        ("clear", SharedStore::clear),
     ];
     for (name, operation) in operations {
         let before = store.clock.readings.load(Ordering::Relaxed);

@@ -1,0 +1,75 @@
+'use strict';
+// KeyvStore by itself: what Keyv may give it, and how it comes back. With Keyv 5 and 6 themselves: npm run test:keyv.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { BoundedMap, SharedCache } = require('../..');
+const { KeyvStore } = require('../../lib/adapters/keyv.js');
+
+const MAKERS = {
+  BoundedMap: () => new BoundedMap({ max: 100 }),
+  SharedCache: () => new SharedCache('adapter-keyv', { maxBytes: 100_000 }),
+};
+
+for (const [name, make] of Object.entries(MAKERS)) {
+  test(`${name}: a value comes back as it was, serialized by Keyv or not`, async () => {
+    const store = new KeyvStore(make());
+    const values = ['text', '', '{"value":1}', 'größe 😀', '\0begins with NUL', 'half a pair \ud83d', 7, true, null, { a: [1, undefined], at: new Date(0) }, new Map([[1, 2]]), Buffer.from([0, 1, 255])];
+    for (const value of values) {
+      assert.equal(await store.set('key', value), true);
+      const back = await store.get('key');
+      // structuredClone gives a Buffer as the bytes that it is.
+      assert.deepEqual(Buffer.isBuffer(value) ? Buffer.from(back) : back, value);
+    }
+    assert.equal(await store.get('none'), undefined);
+  });
+
+  test(`${name}: a time that has passed stores nothing, no time is for ever`, async () => {
+    const store = new KeyvStore(make());
+    for (const ttl of [0, -1]) {
+      await store.set('key', 'before');
+      assert.equal(await store.set('key', 'late', ttl), true);
+      assert.equal(await store.has('key'), false);
+    }
+    for (const ttl of [undefined, null, 60_000]) {
+      await store.set('key', 'value', ttl);
+      assert.equal(await store.get('key'), 'value');
+    }
+  });
+
+  test(`${name}: many at once, deletion, iteration and clear by namespace`, async () => {
+    const store = new KeyvStore(make());
+    await store.clear();
+    assert.deepEqual(await store.setMany([{ key: 'a:1', value: 'x' }, { key: 'a:2', value: 'y', ttl: 60_000 }, { key: 'b:1', value: 'z' }]), [true, true, true]);
+    assert.deepEqual([await store.getMany(['a:1', 'none', 'b:1']), await store.hasMany(['a:2', 'none'])], [['x', undefined, 'z'], [true, false]]);
+    const entries = [];
+    for await (const entry of store.iterator('a')) entries.push(entry);
+    assert.deepEqual(entries.toSorted(), [['a:1', 'x'], ['a:2', 'y']]);
+    assert.deepEqual([await store.delete('a:1'), await store.delete('a:1'), await store.deleteMany(['none', 'a:2']), await store.deleteMany(['none'])], [true, false, true, false]);
+    store.namespace = 'a';
+    await store.set('a:3', 'x');
+    await store.clear();
+    assert.deepEqual(await store.getMany(['a:3', 'b:1']), [undefined, 'z']);
+  });
+}
+
+test('what is too large for a SharedCache is not kept, and set says so', async () => {
+  const store = new KeyvStore(MAKERS.SharedCache());
+  assert.equal(await store.set('key', 'x'.repeat(200_000)), false);
+  assert.equal(await store.get('key'), undefined);
+});
+
+test('another cache is refused', () => {
+  for (const bad of [undefined, null, new Map(), {}]) assert.throws(() => new KeyvStore(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+});
+
+test('a ttl that is no number is refused, and the entry stays as it was', async () => {
+  for (const cache of [new BoundedMap({ max: 10 }), new SharedCache('keyv ttl', { maxBytes: 10_000 })]) {
+    const store = new KeyvStore(cache);
+    await store.set('key', 'before');
+    for (const ttl of ['5m', '5', NaN, {}, 5n, true]) await assert.rejects(store.set('key', 'value', ttl), { code: 'ERR_PLIMSOLL_OPTION', message: /ttl must be a number of milliseconds/ });
+    assert.equal(await store.get('key'), 'before');
+    await store.set('key', 'value', 0);
+    assert.equal(await store.has('key'), false);
+  }
+});

@@ -1,0 +1,108 @@
+'use strict';
+// Programs that leak and healthy ones, with new names: what three of their snapshots say. One program for each cause,
+// on this Node; `npm run test:causes` runs all of them on Node 20, 22, 24 and 26.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { analyze } = require('../../index.js');
+const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
+const { programs } = require('../causes/programs.js');
+const { runProgram } = require('../causes/run.js');
+const { judge, uncounted, byIds } = require('../causes/judge.js');
+const { scramble } = require('../causes/scramble.js');
+const { seeded } = require('../causes/names.js');
+const { violations } = require('../support/reports.js');
+
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
+const random = seeded(seed);
+const causes = new Set();
+const quick = programs.filter(({ title }) => {
+  const cause = title.split(':')[0];
+  const isFirst = !causes.has(cause);
+  causes.add(cause);
+  return isFirst || cause === 'healthy' || title === 'map: bundle' || title === 'map: TypeScript';
+});
+
+const suspectsOf = async (snapshots) => JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 }))).suspects;
+
+test(`the cause, the name and the place of each leak, whether ids are stable or not (SEED=${seed})`, async (t) => {
+  for (const program of quick) {
+    await t.test(program.title, async () => {
+      const { dir, snapshots, expect } = await runProgram(program, { random });
+      t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+      for (const mode of ['ids', 'names']) {
+        if (mode === 'names') snapshots.forEach((snapshot) => scramble(snapshot));
+        const suspects = await suspectsOf(snapshots);
+        assert.equal(judge(suspects, mode === 'ids' ? byIds(expect) : expect), null, `by ${mode}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
+      }
+    });
+  }
+});
+
+test('a BoundedMap of the program is named by its variable, also where plimsoll watches', async (t) => {
+  const main = `
+    const { BoundedMap, watch } = require(${JSON.stringify(require.resolve('../../index.js'))});
+    watch({ dir: __dirname, snapshotOn: [] });
+    const sessions = new BoundedMap({ max: 1_000_000 });
+    drive((i) => { sessions.set('k' + i, { id: i, text: 'x'.repeat(500) + i }); });`;
+  const { dir, snapshots } = await runProgram({ title: 'a BoundedMap', kind: 'cjs', files: { 'main.js': main }, expect: null }, { random });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const [suspect] = await suspectsOf(snapshots);
+  assert.deepEqual(suspect?.path.slice(0, 2), ['module main.js', 'sessions']);
+});
+
+test('with two snapshots or one it says less, and why', async (t) => {
+  const { dir, snapshots, expect: of3 } = await runProgram(programs[0], { random });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const three = await analyze(snapshots, { sourceRoots: [dir] });
+  assert.equal(three.verdict.state, 'leak');
+  assert.equal(judge(three.suspects, of3), null);
+  const expect = uncounted(of3);
+  assert.deepEqual([three.suspects[0].proven, three.notes], [true, []]);
+  const two = await analyze(snapshots.slice(1), { sourceRoots: [dir] });
+  assert.equal(two.verdict.state, 'suspect');
+  assert.match(two.notes.join(), /warm-up/);
+  assert.equal(judge(two.suspects, expect), null);
+  assert.equal(two.suspects[0].proven, false);
+  const one = await analyze(snapshots.slice(2), { sourceRoots: [dir] });
+  assert.equal(one.verdict.state, 'too-early');
+  assert.match(one.notes.join(), /take two more/);
+  assert.equal(judge(one.suspects, expect), null);
+  const [suspect] = one.suspects;
+  assert.deepEqual([suspect.proven, suspect.growth, suspect.count], [false, [suspect.bytes], 480]);
+  assert.equal(suspect.share, suspect.bytes / one.summary.bytes);
+  const holder = one.summary.holders.find(({ name }) => expect.name.includes(name));
+  assert.equal(holder.file.endsWith(expect.file), true);
+  assert.equal(holder.constructor, 'Map');
+  assert.ok(one.summary.packages.some(({ name, retained }) => name === '(application)' && retained > holder.retained / 2));
+  assert.ok(one.summary.constructors.some(({ name, count }) => name === 'Map' && count > 1));
+  for (const report of [three, two, one]) assert.deepEqual(violations(report), []);
+
+  await assert.rejects(analyze([]), { code: 'ERR_PLIMSOLL_OPTION' });
+  for (const sourceRoots of ['/srv', [1], ['']]) await assert.rejects(analyze(['/none.heapsnapshot'], { sourceRoots }), { code: 'ERR_PLIMSOLL_OPTION' });
+  await assert.rejects(analyze(['/none.heapsnapshot']), { code: 'ERR_PLIMSOLL_SNAPSHOT_IO' });
+  const reason = new Error('enough');
+  await assert.rejects(analyze(snapshots, { signal: AbortSignal.abort(reason) }), reason);
+  const controller = new AbortController();
+  const running = analyze(snapshots, { signal: controller.signal });
+  controller.abort(reason);
+  await assert.rejects(running, reason);
+});
+
+test('one snapshot of each kind of leak has it among its suspects', async (t) => {
+  const titles = ['set: class static', 'object: module level', 'array: linked list', 'object: a list of links that know both neighbours', 'listeners: class field', 'timers: class', 'promises: race with a long-lived one', 'closure: over big data', 'buffers: slices pin their slab', 'other: a string that grows', 'a package in node_modules'];
+  for (const title of titles) {
+    await t.test(title, async () => {
+      const { dir, snapshots, expect } = await runProgram(programs.find((each) => each.title === title), { random, rounds: 1, steps: 400 });
+      t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+      const suspects = await suspectsOf(snapshots);
+      assert.equal(judge(suspects, uncounted(expect)), null, JSON.stringify({ expect, suspects }, null, 1));
+    });
+  }
+});
+
+test('one snapshot of a healthy program holds nothing that stands out', async (t) => {
+  const { dir, snapshots } = await runProgram(programs.find(({ title }) => title === 'healthy twin: set'), { random, rounds: 1 });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  assert.deepEqual(await suspectsOf(snapshots), []);
+});

@@ -1,0 +1,73 @@
+'use strict';
+// A leak of native memory: of what grew on the heap, only what leads to objects of native code is under suspicion.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const v8 = require('node:v8');
+const { createHash, createSecretKey } = require('node:crypto');
+const { Resolver } = require('node:dns');
+const { createDeflate } = require('node:zlib');
+const { analyze } = require('../..');
+
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-handles-'));
+test.after(() => fs.rmSync(dir, { recursive: true }));
+
+const kept = { plain: [], sharing: new Map(), resolvers: [], compressors: new Map(), sessions: {} };
+const shared = createHash('sha1');
+let taken = 0;
+
+function grow(by) {
+  for (let i = 0; i < by; i++) {
+    kept.plain.push({ i, text: `plain ${i}` });
+    kept.sharing.set(`${taken} ${i}`, { i, shared });
+  }
+}
+
+function growHandles(by) {
+  for (let i = 0; i < by; i++) {
+    kept.resolvers.push(new Resolver());
+    kept.compressors.set(`${taken} ${i}`, createDeflate());
+    kept.sessions[`${taken} ${i}`] = { user: { key: createSecretKey(Buffer.alloc(32)) } };
+  }
+}
+
+const snapshot = () => v8.writeHeapSnapshot(path.join(dir, `${++taken}.heapsnapshot`));
+
+async function names(paths, channel) {
+  const report = await analyze(paths, { channel });
+  return { ...report, names: report.suspects.map(({ name }) => name) };
+}
+
+test('the holders of handles are named in a native leak, whatever else grew, and not by their bytes', async () => {
+  const paths = [1, 2, 3].map(() => {
+    grow(2000);
+    growHandles(300);
+    return snapshot();
+  });
+  const { suspects, names: found, notes } = await names(paths, 'native');
+  assert.deepEqual(found.filter((name) => name in kept).toSorted(), ['compressors', 'resolvers', 'sessions']);
+  assert.deepEqual(notes, []);
+  for (const [name, native] of [['resolvers', 'ChannelWrap'], ['compressors', 'Zlib'], ['sessions', 'SecretKeyObject']]) {
+    const { bytes, share, count, advice, file, proven } = suspects.find((suspect) => suspect.name === name);
+    assert.deepEqual([bytes, share, count, proven], [null, null, 600, true], name);
+    assert.equal(file, __filename);
+    assert.match(advice, new RegExp(`^close or destroy each ${native} .* outside the heap`));
+  }
+  const { names: onTheHeap } = await names(paths, 'heap');
+  assert.ok(onTheHeap.includes('plain') && onTheHeap.includes('sharing'), onTheHeap.join());
+  // One shows what is large, which says nothing of what lies outside.
+  assert.deepEqual((await names(paths.slice(2), 'native')).names, []);
+});
+
+test('no growth of handles gives no suspect', async () => {
+  const paths = [1, 2, 3].map(() => {
+    grow(2000);
+    return snapshot();
+  });
+  const { names: found, notes } = await names(paths, 'native');
+  assert.deepEqual(found, []);
+  assert.match(notes.join(), /no object on the heap retains what leaks there/);
+  assert.ok((await names(paths)).names.includes('plain'));
+});

@@ -1,0 +1,22 @@
+'use strict';
+// The examples of docs/analyze.md do what the page says: the leak is reported so, the fix leaks nothing.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { examplesOf, reportFor, shapeOf } = require('../causes/documented.js');
+
+const examples = examplesOf();
+
+test('the page has an example for each cause', () => {
+  const causes = ['map', 'set', 'object', 'array', 'listeners', 'timers', 'promises', 'closure', 'buffers', 'streams', 'sockets', 'weak', 'other'];
+  assert.deepEqual(examples.map(({ cause }) => cause), causes);
+});
+
+for (const example of examples) {
+  test(`${example.cause}: the report and the fix`, async () => {
+    const leak = await reportFor(example, example.leak);
+    assert.equal(leak.report.suspects[0]?.cause, example.cause);
+    assert.equal(shapeOf(leak.text), shapeOf(example.report));
+    const fixed = await reportFor(example, example.fix);
+    assert.deepEqual(fixed.report.suspects, []);
+  });
+}

@@ -1,0 +1,268 @@
+'use strict';
+// The evidence of a leak: allocation sites from the first suspicion on, three snapshots, a heap profile, and the report made of
+// them. The parts that a quiet watch does not need are loaded when they are used.
+
+const { requireNative } = require('../native.js');
+const { AllocationSampler, growth } = require('../track/allocation.js');
+const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
+const { Diagnosis } = require('./diagnosis.js');
+
+const evidence = () => require('./evidence.js');
+
+/** Without snapshots the allocation sites are the evidence. They are sampled for at least this share of the window. */
+const SAMPLED = 1 / 12;
+/** The state file reads its clock at another moment than the watch. */
+const CLOCK_MS = 1000;
+
+const canFork = () => (requireNative().snapshotSupport().fork ?? null) === null;
+
+class LeakEvidence {
+  #context;
+  #queue;
+  #publish;
+  #state;
+  /** @type {Diagnosis | undefined} */
+  #diagnosis;
+  #busy = false;
+  /** Of the diagnosis under way. */
+  #backoff = new Backoff();
+  #retries;
+  #allocation = new AllocationSampler();
+  #allocatedBefore = null;
+  /** What was alive of all that was sampled before the suspicion. */
+  #allocatedEarlier = null;
+  #allocationSites = [];
+  /** When dense sampling began, and the channels whose leaks are reported once it has gone on for long enough. */
+  #sampledSince = 0;
+  /** @type {Set<string>} */
+  #unreported = new Set();
+  /** The `.heapprofile` of the leak at hand. @type {string | null} */
+  #profile = null;
+  #writingProfile = Promise.resolve();
+  #reports = [];
+  #abort = new AbortController();
+
+  /**
+   * @param {import('./snapshot-queue.js').Context & { notes: string[] }} context
+   * @param {import('./snapshot-queue.js').SnapshotQueue} queue
+   * @param {{ publish: () => void, read: () => any }} state  the published state
+   */
+  constructor(context, queue, state) {
+    this.#context = context;
+    this.#queue = queue;
+    this.#publish = () => state.publish();
+    this.#state = state;
+    this.#retries = new Retries(context);
+    queue.isRepeated = () => this.#backoff.begun;
+    if (context.options.sampling) this.#allocation.start();
+  }
+
+  /** The files of the reports that were written. */
+  get reports() {
+    return this.#reports;
+  }
+
+  /** Paths of the snapshots of the diagnosis, and its channel. */
+  get diagnosed() {
+    return { diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [], diagnosed: this.#diagnosis?.channel ?? null };
+  }
+
+  /** True while a diagnosis is known, open or closed. */
+  get isDiagnosing() {
+    return this.#diagnosis !== undefined;
+  }
+
+  /** The allocation sites, and whether sampling is on. */
+  allocation() {
+    const { state, reason } = this.#allocation;
+    return { state, reason, sites: this.#allocationSites.map((site) => this.#context.shown.frame(site)), profile: this.#profile };
+  }
+
+  /** What the profiler sampled of the objects that are alive; null if sampling is off, for `offReason`. */
+  readProfile() {
+    return this.#allocation.read();
+  }
+
+  get offReason() {
+    return this.#allocation.reason;
+  }
+
+  stop() {
+    this.#abort.abort();
+    this.#allocation.stop();
+  }
+
+  tick() {
+    this.#retries.tick();
+    if (this.#diagnosis !== undefined && !this.#busy && this.#backoff.due()) this.#advance();
+    for (const channel of this.#unreported) if (this.#isSampled(channel)) this.#report(channel);
+  }
+
+  /** A channel is under suspicion; `tell` emits the event. */
+  suspected(channel, tell) {
+    this.#allocatedEarlier = this.#allocation.read();
+    this.#allocatedBefore = this.#allocation.begin();
+    this.#sampledSince = process.uptime();
+    tell();
+    // A healthy process' native memory is often under suspicion in its first minutes.
+    if (this.#context.options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
+  }
+
+  /** A channel leaks; `tell` emits the event. */
+  leaked(channel, verdict, tell) {
+    const snapshots = this.#context.options.snapshotOn.includes('leak') && (channel !== 'native' || canFork());
+    const alone = !snapshots && (this.#diagnosis === undefined || this.#diagnosis.closed);
+    this.#profile = null;
+    this.#readAllocation(!alone);
+    tell();
+    if (snapshots) this.#begin(channel, verdict);
+    else if (alone) this.#unreported.add(channel);
+  }
+
+  /** The growth of a channel has levelled off. */
+  recovered(channel, verdict) {
+    if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
+    this.#unreported.delete(channel);
+    if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
+  }
+
+  /** Reads which sites allocated what has stayed since the suspicion; `save`: writes the whole profile beside the report. */
+  #readAllocation(save) {
+    try {
+      this.#readSites(save);
+    } catch (error) {
+      // A deploy may have deleted a file that is loaded here; the leak is reported without sites.
+      this.#context.fail(error);
+    }
+  }
+
+  #readSites(save) {
+    let profile = this.#allocation.read();
+    if (profile === null) return;
+    this.#allocationSites = growth(this.#allocatedBefore, profile);
+    if (this.#allocationSites.length === 0 && this.#allocatedEarlier !== null) {
+      // A fast leak is suspected and found at once. Then the sites are those of what stayed from before.
+      profile = this.#allocatedEarlier;
+      this.#allocationSites = growth(null, profile);
+    }
+    if (!save || this.#context.options.report.length === 0) return;
+    // If the report cannot be written either, that is the error to report; the sites are known without the file.
+    this.#writingProfile = this.#retries.untilDone(() => this.#saveProfile(profile)).catch((error) => void this.#context.notes.push(error.message));
+  }
+
+  async #saveProfile(profile) {
+    const { dir, shown } = this.#context;
+    this.#profile = await require('./heap-profile.js').saveHeapProfile(profile, { dir, file: this.#profile ?? undefined, shown });
+    if (!this.#context.isStopped()) this.#publish();
+  }
+
+  /** True if sampling has gone on for long enough, or cannot show more. */
+  #isSampled(channel) {
+    return channel === 'native' || this.#allocation.state !== 'on' || (process.uptime() - this.#sampledSince) * 1000 >= this.#context.options.window * SAMPLED;
+  }
+
+  /** Reports a leak without snapshots. */
+  #report(channel) {
+    this.#unreported.delete(channel);
+    this.#readAllocation(true);
+    this.#conclude(channel, []).catch((error) => this.#context.fail(error));
+  }
+
+  /** Starts a diagnosis, unless one is under way; `verdict`: of a leak. */
+  #begin(channel, verdict) {
+    if (this.#context.isStopped()) return;
+    if (this.#diagnosis !== undefined && !this.#diagnosis.closed) {
+      if (verdict !== undefined) this.#diagnosis.joined(channel, verdict);
+      return;
+    }
+    this.#backoff.reset();
+    this.#diagnosis = new Diagnosis(channel, this.#context.options.window);
+    if (!this.#busy) this.#advance();
+  }
+
+  /** Takes the next snapshot of the diagnosis, if it is due. */
+  #advance() {
+    const diagnosis = this.#diagnosis;
+    const { native, options } = this.#context;
+    const { watchedMs, memory, limits, verdict } = JSON.parse(native.state());
+    const { channel } = diagnosis;
+    const value = channel === 'heap' ? memory.heapUsed : memory[channel];
+    const leak = verdict.state === 'leak';
+    // A suspicion justifies the first snapshot; the others are for a leak.
+    if (diagnosis.taken.length > 0 && !leak) return;
+    if (!diagnosis.due(watchedMs, value, limits[channel])) return;
+    this.#busy = true;
+    const first = diagnosis.taken.length === 0;
+    const request = {
+      // One cooldown for a diagnosis, not for each of its snapshots.
+      cooldown: first && !diagnosis.begun ? options.cooldown : 0,
+      // The holder of handles of native memory justifies a fork, but not a long stop of the service.
+      method: channel === 'native' ? 'fork' : 'auto',
+    };
+    this.#queue
+      .take(first ? 'suspect' : 'leak', request)
+      .then(
+        (snapshot) => {
+          this.#busy = false;
+          this.#backoff.reset();
+          diagnosis.add(snapshot, watchedMs, value);
+          this.#readAllocation(diagnosis.complete);
+          this.#publish();
+          native.publish();
+        },
+        (error) => {
+          const isTriedAgain = this.#isTriedAgain(error, diagnosis);
+          diagnosis.closed = !isTriedAgain;
+          if (diagnosis.closed) this.#context.fail(error);
+        },
+      )
+      .then(() => {
+        this.#busy = false;
+        const over = diagnosis.complete || diagnosis.closed;
+        if (this.#context.isStopped() || !over || this.#diagnosis !== diagnosis) return undefined;
+        // Refused at the first suspicion: there is nothing to report yet.
+        if (diagnosis.closed && JSON.parse(native.verdict()).state !== 'leak') return undefined;
+        diagnosis.closed = true;
+        return this.#conclude(diagnosis.channel, diagnosis.taken);
+      })
+      .catch((error) => this.#context.fail(error));
+  }
+
+  /** True if a refused snapshot is tried again. No room, no directory or a cooldown will not have changed in a moment. */
+  #isTriedAgain(error, diagnosis) {
+    if (error.code === 'ERR_PLIMSOLL_BUSY') return true;
+    if (wantsDescriptor(error)) {
+      diagnosis.attempted ??= performance.now();
+      if (!this.#backoff.begun) this.#context.fail(error);
+      this.#backoff.failed();
+      return true;
+    }
+    // An attempt counts for the cooldown from its beginning on: this one is of the diagnosis itself.
+    const since = performance.now() - (diagnosis.attempted ?? Infinity);
+    diagnosis.begun = error.code === 'ERR_PLIMSOLL_COOLDOWN' && !diagnosis.begun && error.remaining > this.#context.options.cooldown - since - CLOCK_MS;
+    return diagnosis.begun;
+  }
+
+  /** Analyzes the snapshots and reports. Under `plimsoll run` the parent does that. */
+  #conclude(channel, snapshots) {
+    return this.#retries.untilDone(() => this.#reportOn(channel, snapshots));
+  }
+
+  async #reportOn(channel, snapshots) {
+    const { options, dir, shown, log, statePath, isStopped } = this.#context;
+    if (isStopped() || statePath !== undefined) return;
+    const found = snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
+    await this.#writingProfile;
+    await shown.learn(this.#allocationSites.flatMap(({ file, caller }) => [file, caller?.file]));
+    if (isStopped()) return;
+    if (wantsDescriptor(found.error)) throw found.error;
+    if (found.error !== undefined) this.#context.fail(found.error);
+    const notes = found.note === undefined ? [] : [found.note];
+    const { report, files } = await evidence().report({ state: this.#state.read(), analysis: found.analysis, notes }, { dir, formats: options.report });
+    this.#reports.push(...files);
+    if (log.enabled) log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
+    this.#context.emit('report', report, files);
+  }
+}
+
+module.exports = { LeakEvidence };

@@ -1,0 +1,136 @@
+'use strict';
+// The snapshots of a watch: takes them one after the other by the watch's options, and keeps what was taken and refused.
+
+const diagnostics = require('node:diagnostics_channel');
+const { requireNative } = require('../native.js');
+const { wantsDescriptor } = require('../attempts.js');
+
+const REFUSALS_KEPT = 16;
+const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
+
+const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
+
+/** Reasons for a snapshot that no user gave at that moment, and for which the event loop may have to stop. */
+const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
+
+/**
+ * What the parts of a watch share.
+ * @typedef {object} Context
+ * @property {any} options  of watch(), complete
+ * @property {string} dir
+ * @property {import('../report/shown.js').Shown} shown  what every output shows of names, scripts and lines
+ * @property {{ enabled: boolean, debug: Function, info: Function, warn: Function, error: Function }} log
+ * @property {any} native  the sampler's native side
+ * @property {string | undefined} statePath  the file of the published state, under `plimsoll run`
+ * @property {number | undefined} nice  of the children that take snapshots
+ * @property {number} uptimeAtWatch  ms
+ * @property {() => boolean} isStopped
+ * @property {(name: string, ...args: any[]) => void} emit
+ * @property {(error: Error) => void} fail  reports an error of ours
+ */
+
+class SnapshotQueue {
+  #context;
+  #publish;
+  #taking = 0;
+  #taken = [];
+  #refusals = [];
+  #refused = 0;
+  /** Refusals by code. @type {Record<string, number>} */
+  #refusedBy = {};
+  /** Set while successive attempts fail because no descriptor is left: only the first refusal is recorded. */
+  isRepeated = () => false;
+
+  /** @param {Context} context @param {() => void} publish  publishes the state */
+  constructor(context, publish) {
+    this.#context = context;
+    this.#publish = publish;
+  }
+
+  /** Snapshots that were taken, the oldest first. */
+  get taken() {
+    return this.#taken;
+  }
+
+  get refusals() {
+    return this.#refusals;
+  }
+
+  get isTaking() {
+    return this.#taking > 0;
+  }
+
+  stats() {
+    return { taken: this.#taken.length, refused: this.#refused, refusedBy: { ...this.#refusedBy }, list: [...this.#taken], refusals: [...this.#refusals] };
+  }
+
+  /** @param {string} reason @param {object} options of takeSnapshot */
+  async take(reason, options) {
+    const { takeSnapshot } = require('../snapshot/take-snapshot.js');
+    const { native, statePath, nice, dir } = this.#context;
+    const tMs = this.#now();
+    native.setCause('snapshot');
+    this.#taking++;
+    this.#publish();
+    // The process that ends this one waits for the snapshot.
+    if (statePath !== undefined) native.publish();
+    try {
+      const { maxFiles, maxBytes, redact } = this.#context.options;
+      const given = { dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice, ...options };
+      if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = 'fork';
+      return this.#took({ ...(await takeSnapshot(given)), tMs, reason });
+    } catch (error) {
+      const { message, needed, available } = error;
+      this.#refuse(tMs, reason, { code: wantsDescriptor(error) ? NO_DESCRIPTOR : error.code, message, needed, available });
+      throw error;
+    } finally {
+      this.#taking--;
+      if (!this.#context.isStopped()) {
+        native.setCause('natural');
+        this.#publish();
+        native.publish();
+      }
+    }
+  }
+
+  /** Takes a snapshot for which no caller waits. */
+  takeUnasked(reason, cooldown) {
+    this.take(reason, { cooldown }).catch((error) => this.#context.fail(error));
+  }
+
+  /** Records the snapshot that a child took near the heap limit, or why there is none. */
+  nearLimit({ outcome, failure }) {
+    if (outcome === undefined) this.#refuse(this.#now(), 'near-limit', failure);
+    else this.#took({ ...outcome, tMs: this.#now(), reason: 'near-limit' });
+    this.#publish();
+  }
+
+  /** ms since the start of the process. */
+  #now() {
+    return this.#context.uptimeAtWatch + this.#context.native.watchedMs();
+  }
+
+  #took(snapshot) {
+    this.#taken.push(snapshot);
+    // A stopped watcher emits nothing: `watcher.snapshot()` still resolves with the file.
+    if (this.#context.isStopped()) return snapshot;
+    this.#context.emit('snapshot', snapshot);
+    this.#context.log.info(`plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+    return snapshot;
+  }
+
+  #refuse(tMs, reason, { code = 'ERR_PLIMSOLL_SNAPSHOT', message, needed = null, available = null }) {
+    // Another process takes a snapshot into the same folder; the next attempt follows.
+    if (code === 'ERR_PLIMSOLL_BUSY') return;
+    const last = this.#refusals.at(-1);
+    if (code === NO_DESCRIPTOR && this.isRepeated() && last?.code === code && last.reason === reason) return;
+    const refusal = { tMs, reason, code, message, neededBytes: needed, availableBytes: available };
+    this.#refused++;
+    this.#refusedBy[code] = (this.#refusedBy[code] ?? 0) + 1;
+    this.#refusals.push(refusal);
+    if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
+    if (REFUSED.hasSubscribers) REFUSED.publish(refusal);
+  }
+}
+
+module.exports = { SnapshotQueue, AUTOMATIC };

@@ -1,0 +1,109 @@
+//! What holds the heaviest objects of one snapshot.
+
+use serde::Serialize;
+
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::context::GrowthContext;
+use crate::heap::explain::{names, route};
+use crate::heap::graph::kind::NodeKind;
+use crate::heap::snapshot::{Node, Snapshot};
+use crate::js_source::files;
+
+/// Something large and what holds it.
+#[derive(Debug, Serialize)]
+pub struct Holder {
+    /// The variable or property.
+    pub name: String,
+    /// What it is: its constructor, or `(string)` and the like.
+    pub constructor: String,
+    /// V8's id of the object.
+    pub id: u32,
+    /// Where it is declared.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// What would be freed with it.
+    pub retained: u64,
+    /// From the module or root down to it.
+    pub path: Vec<String>,
+}
+
+/// Names for the objects of one snapshot.
+pub struct Names<'s> {
+    index: CodeIndex<'s>,
+}
+
+impl<'s> Names<'s> {
+    /// Learns which script is which.
+    pub fn new(snapshot: &'s Snapshot) -> Self {
+        Names { index: CodeIndex::new(snapshot) }
+    }
+
+    /// The variables and properties behind objects, one for each place; what lies within another is left out.
+    pub fn holders(&self, nodes: &[Node], most: usize) -> Vec<Holder> {
+        let snapshot = self.index.snapshot;
+        let mut holders: Vec<(Node, Holder)> = Vec::new();
+        for &node in nodes {
+            let is_within = |outer: &(Node, Holder)| {
+                let mut at = node;
+                std::iter::from_fn(|| {
+                    let above = snapshot.dominator(at);
+                    let moved = above != at;
+                    at = above;
+                    moved.then_some(above)
+                })
+                .take(64)
+                .any(|above| above == outer.0)
+            };
+            if holders.len() >= most || holders.iter().any(is_within) {
+                continue;
+            }
+            let steps = route::route(&GrowthContext::of_all(&self.index), node);
+            let named = names::name(&self.index, &steps);
+            let is_own = named.place.as_ref().is_some_and(|place| !files::is_internal(&place.file));
+            if named.name.is_empty() || !is_own {
+                continue;
+            }
+            let holder = Holder {
+                name: named.name,
+                constructor: match snapshot.kind(node) {
+                    NodeKind::Object => snapshot.name(node).into_owned(),
+                    // A string's name is its text.
+                    kind => format!("({})", kind.name()),
+                },
+                id: snapshot.id(node),
+                file: named.place.as_ref().map(|place| place.file.clone()),
+                line: named.place.as_ref().map(|place| place.line),
+                retained: snapshot.retained(node),
+                path: named.path,
+            };
+            holders.push((node, holder));
+        }
+        holders.into_iter().map(|found| found.1).collect()
+    }
+
+    /// The way to an object, one line a reference, from the module or root down.
+    pub fn path_to(&self, node: Node) -> Vec<String> {
+        names::path(&self.index, &route::route(&GrowthContext::of_all(&self.index), node))
+    }
+
+    /// Where a function of the program's own stands.
+    pub fn place(&self, node: Node) -> Option<files::Place> {
+        let function = self.index.function(node)?;
+        (!files::is_internal(&function.script)).then_some(function.place)
+    }
+
+    /// The script of a function, or of an instance's class.
+    pub fn script(&self, node: Node) -> Option<&str> {
+        self.index.script(node)
+    }
+
+    /// The package of a script, `(application)` or `(node)`.
+    pub fn package(&self, script: &str) -> String {
+        if files::is_internal(script) {
+            return "(node)".to_owned();
+        }
+        files::package_of(&files::path_of(script), self.index.snapshot.readable())
+            .map_or_else(|| "(application)".to_owned(), |package| package.to_string())
+    }
+}

@@ -1,0 +1,202 @@
+//! What a person calls the thing that grew, and where its declaration stands.
+
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::reference::{Reference, ReferenceKind, class_name, code_of, is_cell};
+use crate::heap::explain::route::{Step, is_global};
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
+use crate::heap::snapshot::{EdgeName, Node};
+use crate::js_source::files::{PACKAGES, Place, is_application, is_internal};
+
+/// A name with what it is a part of.
+#[derive(Debug, Default)]
+pub(in crate::heap) struct Named {
+    /// A variable (`sessions`), a property (`items`), a function's property (`createDebug.instances`).
+    pub name: String,
+    /// The declaration, or the scope that it stands in.
+    pub place: Option<Place>,
+    /// From the module or root down to the thing.
+    pub path: Vec<String>,
+    /// A phrase for what retains it.
+    pub holder: String,
+}
+
+/// Names the object at the end of a route.
+pub(in crate::heap) fn name(index: &CodeIndex, steps: &[Step]) -> Named {
+    let mut named =
+        Named { path: path(index, steps), holder: holder(index, steps), ..Named::default() };
+    for (at, step) in steps.iter().enumerate().rev() {
+        let Some(reference) = Reference::of(index, step) else { continue };
+        let best = reference.best(index, step);
+        let reference = best.as_ref().unwrap_or(&reference);
+        let declared = reference.declared(index, &steps[..at]);
+        // A minified name goes back to what was written.
+        let original = declared.as_ref().and_then(|declared| declared.name.clone());
+        let word = original.unwrap_or_else(|| reference.name.clone());
+        named.name = match reference.owner(index) {
+            Some(owner) => format!("{owner}.{word}"),
+            None => word.clone(),
+        };
+        named.place = declared.map(|declared| declared.place);
+        // The last word of the path is the name as the source has it.
+        if at + 1 == steps.len()
+            && let Some(last) = named.path.last_mut()
+        {
+            *last = word;
+        }
+        break;
+    }
+    named
+}
+
+/// What the application holds on the way to a thing, the last of it: the object and its name.
+pub(in crate::heap) fn own(index: &CodeIndex, steps: &[Step]) -> Option<(Node, Named)> {
+    let is_own =
+        |named: &Named| named.place.as_ref().is_some_and(|place| is_application(&place.file));
+    let named = |end: usize| (steps[end - 1].edge.to, name(index, &steps[..end]));
+    (1..steps.len()).rev().map(named).find(|(_, named)| is_own(named))
+}
+
+/// A file's place in a path: what a person recognises.
+pub(in crate::heap) fn short(file: &str) -> String {
+    if is_internal(file) {
+        return file.to_owned();
+    }
+    let from = file.rfind(PACKAGES).map(|at| at + PACKAGES.len());
+    match from {
+        Some(from) => file[from..].to_owned(),
+        None => file.rsplit('/').next().unwrap_or(file).to_owned(),
+    }
+}
+
+/// The variable that a route begins with, where its object was made for it: what is required belongs to where it is exported.
+pub(in crate::heap) fn variable(index: &CodeIndex, first: &Step) -> Option<(String, Place)> {
+    let reference = Reference::of(index, first).filter(|it| it.kind != ReferenceKind::Property)?;
+    let declared = reference.declared(index, &[]).filter(|declared| !declared.alias)?;
+    Some((declared.name.unwrap_or(reference.name), declared.place))
+}
+
+fn top(index: &CodeIndex, node: Node) -> String {
+    match code_of(index, node) {
+        Some(code) => format!("module {}", short(&code.place.file)),
+        None if is_global(index, node) => "global".to_owned(),
+        None if index.is_context(node) => "a function's scope".to_owned(),
+        None => index.snapshot.name(node).trim_matches(['(', ')']).to_owned(),
+    }
+}
+
+/// The module that a reference begins in: of a bundle, whose scope many files share, the one that declares the variable.
+fn module(index: &CodeIndex, step: &Step) -> String {
+    let variable = Reference::of(index, step).filter(|it| it.kind == ReferenceKind::Variable);
+    match variable.and_then(|it| it.variable(index)) {
+        Some(declared) => format!("module {}", short(&declared.place.file)),
+        None => top(index, step.from),
+    }
+}
+
+/// Whether it is a module of Node's own that has `process` in a variable: that module is not its owner.
+fn is_process(index: &CodeIndex, step: &Step) -> bool {
+    step.edge.kind == EdgeKind::Context
+        && index.snapshot.edge_name(&step.edge) == "process"
+        && index.is_internal_context(step.from)
+}
+
+pub(in crate::heap) fn path(index: &CodeIndex, steps: &[Step]) -> Vec<String> {
+    let first = steps.first().filter(|step| !is_process(index, step));
+    let mut path: Vec<String> = first.map(|step| module(index, step)).into_iter().collect();
+    for step in steps {
+        let label = match Reference::of(index, step) {
+            Some(reference) => reference.written(index),
+            None => match (step.edge.kind, step.edge.name) {
+                (EdgeKind::Element, EdgeName::Index(index)) => format!("[{index}]"),
+                (EdgeKind::Property, _) => index.snapshot.edge_name(&step.edge).into_owned(),
+                (EdgeKind::Internal, _) if index.snapshot.edge_name(&step.edge) == "context" => {
+                    format!("{}()", class_name(index, step.from))
+                }
+                (EdgeKind::Internal, EdgeName::String(name))
+                    if memchr::memmem::find(
+                        index.snapshot.raw_string(name),
+                        b" / part of key (",
+                    )
+                    .is_some() =>
+                {
+                    "(WeakMap value)".to_owned()
+                }
+                _ => continue,
+            },
+        };
+        // A list is one thing, however many of its links lead on.
+        if path.last() != Some(&label) {
+            path.push(label);
+        }
+    }
+    const SHOWN: usize = 12;
+    if path.len() > SHOWN {
+        let cut = path.len() - SHOWN + 1;
+        path.splice(1..=cut, ["…".to_owned()]);
+    }
+    path
+}
+
+fn holder(index: &CodeIndex, steps: &[Step]) -> String {
+    let Some(step) = steps.iter().rev().find(|step| Reference::of(index, step).is_some()) else {
+        return steps.first().map(|step| top(index, step.from)).unwrap_or_default();
+    };
+    let from = step.from;
+    if is_process(index, step) {
+        return "process".to_owned();
+    }
+    if index.is_context(from) && !index.is_module_context(from) {
+        let function = index.function_in(from);
+        let above =
+            steps.iter().find(|step| step.edge.to == from).map(|step| class_name(index, step.from));
+        let name = above.filter(|name| !name.starts_with("system /") && !name.is_empty());
+        return match (name, function) {
+            (Some(name), _) => format!("closure {name}"),
+            (None, Some(function)) => {
+                format!("closure {}:{}", short(&function.place.file), function.place.line)
+            }
+            (None, None) => "a closure".to_owned(),
+        };
+    }
+    match index.snapshot.kind(from) {
+        NodeKind::Closure => format!("function {}", class_name(index, from)),
+        NodeKind::Object if !index.is_context(from) && !is_global(index, from) => {
+            format!("object {}", class_name(index, from))
+        }
+        NodeKind::Hidden if is_cell(index, from) => {
+            index.export(from).map(|(_, module)| top(index, module)).unwrap_or_default()
+        }
+        _ => module(index, step),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::explain::context::GrowthContext;
+    use crate::heap::explain::route::route;
+    use crate::heap::graphs::program;
+
+    /// A property of the module's `$state` object, or of a function of it, that holds a Map.
+    fn named(kind: &'static str, property: &str) -> (String, Vec<String>) {
+        let mut graph = program(20);
+        let holder = graph.node(kind, if kind == "closure" { "Store" } else { "Object" }, 11, 32);
+        graph.edge(2, "context", "state", holder);
+        let map = graph.node("object", "Map", 13, 32);
+        graph.edge(holder, "property", property, map);
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let index = CodeIndex::new(&snapshot);
+        let named =
+            name(&index, &route(&GrowthContext::of_all(&index), snapshot.by_id(13).unwrap()));
+        (named.name, named.path)
+    }
+
+    #[test]
+    fn a_key_with_dots_is_one_name() {
+        let (name, path) = named("object", "user.cache");
+        assert_eq!((name.as_str(), path.last().unwrap().as_str()), ("user.cache", "user.cache"));
+        let (name, path) = named("closure", "by.id");
+        assert_eq!((name.as_str(), path.last().unwrap().as_str()), ("Store.by.id", "by.id"));
+    }
+}

@@ -1,0 +1,70 @@
+//! The draft of a suspect, which the rules complete.
+
+use crate::heap::explain::code_index::Function;
+use crate::heap::explain::names::Named;
+use crate::heap::leak::causes::{Cause, Detail, Unit};
+use crate::heap::leak::count::Count;
+use crate::heap::leak::finding::Finding;
+use crate::heap::snapshot::Node;
+use crate::js_source::files::{self, Package, Place};
+
+/// What is known of a suspect so far.
+pub(in crate::heap) struct Draft {
+    pub cause: Cause,
+    pub detail: Detail,
+    pub name: String,
+    pub place: Option<Place>,
+    pub path: Vec<String>,
+    pub holder: String,
+    pub event: Option<String>,
+    pub captured: Option<String>,
+    pub weak_map: Option<Node>,
+    pub collection: Option<Cause>,
+    /// The code that made what is new, with its share of it.
+    pub sites: Vec<(Function, f64)>,
+    /// How much was gained, and what that counts.
+    pub gained: Count,
+    /// What the report counts, where the cause does not tell.
+    pub unit: Option<Unit>,
+    pub delay: Option<u32>,
+    pub package: Option<Package>,
+}
+
+impl Draft {
+    pub fn new(finding: Finding, named: Named, gained: Count) -> Self {
+        Draft {
+            cause: finding.cause,
+            detail: finding.detail,
+            name: named.name,
+            place: named.place,
+            path: named.path,
+            holder: named.holder,
+            event: finding.event,
+            captured: finding.captured,
+            weak_map: finding.weak_map,
+            collection: finding.collection,
+            sites: Vec::new(),
+            gained,
+            unit: finding.unit,
+            delay: None,
+            package: None,
+        }
+    }
+
+    /// The file of the place, if that is a package's.
+    pub fn is_in_package(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.file.contains(files::PACKAGES))
+    }
+
+    /// Whether the place is in Node's own code.
+    pub fn is_in_node(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| files::is_internal(&place.file))
+    }
+
+    /// Names another thing instead.
+    pub fn rename(&mut self, cause: Cause, named: Named) {
+        self.cause = cause;
+        (self.name, self.place, self.path, self.holder) =
+            (named.name, named.place, named.path, named.holder);
+    }
+}

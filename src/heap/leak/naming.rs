@@ -1,0 +1,116 @@
+//! From a growth to a suspect: the rules find the cause, then name, place and advice.
+
+use crate::heap::explain::code_index::{CodeIndex, Function};
+use crate::heap::explain::modules::Loading;
+use crate::heap::explain::names;
+use crate::heap::explain::route::Step;
+use crate::heap::explain::sites::{self, Seek, Site};
+use crate::heap::leak::advice::{self, Use};
+use crate::heap::leak::causes::{Cause, Detail};
+use crate::heap::leak::count::Count;
+use crate::heap::leak::draft::Draft;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::rule::About;
+use crate::heap::leak::rules::{self, RULES, timers};
+use crate::heap::leak::suspect::Suspect;
+use crate::js_source::files::{self, Place};
+
+/// Growths that are named at all: the rest is small beside them.
+pub(in crate::heap) const MAX_GROWTHS: usize = 64;
+
+/// Names what grew; none where nothing can be said of it, or where it is no leak.
+pub(in crate::heap) fn suspect(evidence: &mut Evidence, gained: Count) -> Option<Suspect> {
+    if evidence.loading == Some(Loading::Once) {
+        return None;
+    }
+    timers::extend_way(evidence, &gained);
+    let index = evidence.index();
+    if evidence.steps.first().is_some_and(|step| index.is_our_context(step.from)) {
+        return None;
+    }
+    let finding = rules::find(evidence);
+    let named = names::name(index, &evidence.steps[..finding.subject]);
+    let mut draft = Draft::new(finding, named, gained);
+    RULES.iter().for_each(|rule| rule.replace_subject(evidence, &mut draft));
+    draft.sites = sites::sites(&evidence.context, seek(draft.cause), evidence.sample());
+    RULES.iter().for_each(|rule| rule.detail(evidence, &mut draft));
+    if evidence.is_root() && draft.cause == Cause::Other && draft.detail != Detail::Open {
+        return None;
+    }
+    // Where Node itself retains it, what the program gave to Node is the place to look at.
+    if let Some((function, _)) = draft.sites.first()
+        && (draft.place.is_none() || draft.is_in_node())
+    {
+        draft.place = Some(function.place.clone());
+    }
+    if draft.name.is_empty() && draft.place.is_none() {
+        return None;
+    }
+    let readable = evidence.snapshot().readable();
+    draft.package = draft.place.as_ref().and_then(|place| files::package_of(&place.file, readable));
+    RULES.iter().for_each(|rule| rule.in_package(&mut draft));
+    Some(finish(draft, evidence))
+}
+
+/// What leads to the code of the new objects.
+fn seek(cause: Cause) -> Seek {
+    Seek {
+        // A function's own position says more than what its variables hold.
+        through_contexts: matches!(cause, Cause::Promises | Cause::Closure),
+        constructors: matches!(cause, Cause::Map | Cause::Set | Cause::Object | Cause::Array),
+    }
+}
+
+/// What of it is the application's: the function that most of what is new leads to, or else the variable that the route
+/// begins with.
+fn used(index: &CodeIndex, sites: &[(Function, f64)], steps: &[Step]) -> Option<Use> {
+    let is_own = |place: &Place| files::is_application(&place.file);
+    let at = |place: &Place| format!("{}:{}", names::short(&place.file), place.line);
+    if let Some((Function { name, place, .. }, _)) =
+        sites.first().filter(|site| is_own(&site.0.place))
+    {
+        let named = if name.is_empty() { at(place) } else { format!("{name} ({})", at(place)) };
+        return Some(Use::Adds(named));
+    }
+    let (name, place) = names::variable(index, steps.first()?)?;
+    is_own(&place).then(|| Use::Holds(format!("`{name}` ({})", at(&place))))
+}
+
+fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
+    let used = || used(evidence.index(), &draft.sites, &evidence.steps);
+    let about = About {
+        detail: draft.detail,
+        event: draft.event.as_deref(),
+        captured: draft.captured.as_deref(),
+    };
+    let package = draft.package.as_ref().map(|package| (package, used()));
+    let own = rules::advice(draft.cause, &about);
+    let advice = advice::advice(draft.cause, draft.detail, own, package);
+    let site = |(function, share): (Function, f64)| Site {
+        function: function.name,
+        file: function.place.file,
+        line: function.place.line,
+        column: function.place.column,
+        share,
+    };
+    Suspect {
+        cause: draft.cause,
+        advice,
+        delay: draft.delay,
+        handles: 0,
+        name: draft.name,
+        file: draft.place.as_ref().map(|place| place.file.clone()),
+        line: draft.place.as_ref().map(|place| place.line),
+        column: draft.place.as_ref().map(|place| place.column),
+        proven: false,
+        bytes: evidence.growth.grown(),
+        count: draft.gained.number,
+        unit: draft.unit,
+        growth: evidence.growth.bytes.clone(),
+        path: draft.path,
+        holder: draft.holder,
+        captured: draft.captured,
+        package: draft.package,
+        sites: draft.sites.into_iter().map(site).collect(),
+    }
+}

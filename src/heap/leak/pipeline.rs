@@ -1,0 +1,157 @@
+//! From snapshots to suspects: what grew, named by the rules, the likeliest first.
+
+use crate::heap::compare::growth::Growth;
+use crate::heap::compare::series::Series;
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::context::GrowthContext;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::naming::{self, MAX_GROWTHS};
+use crate::heap::leak::rules::{RULES, native_handles, wasm};
+use crate::heap::leak::suspect::{Reason, Suspect, Suspects, Unconfirmed};
+use crate::heap::leak::{count, single};
+use crate::heap::options::{GrowthChannel, Options};
+use crate::heap::parallel::both;
+use crate::heap::snapshot::{Node, Snapshot};
+
+/// Compares snapshots of one process, oldest first. One alone shows what is large, not what grows.
+pub fn suspects(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
+    let found = match snapshots {
+        [] => Suspects { suspects: Vec::new(), unconfirmed: Vec::new(), notes: Vec::new() },
+        [one] => Suspects {
+            // What is large on the heap says nothing of memory outside of it.
+            suspects: if is_native(options) { Vec::new() } else { single::suspects(one, most) },
+            unconfirmed: Vec::new(),
+            notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
+        },
+        _ => compare(snapshots, most, options),
+    };
+    let finish =
+        |Unconfirmed { reason, suspect }| Unconfirmed { reason, suspect: suspect.finish() };
+    Suspects {
+        suspects: found.suspects.into_iter().map(Suspect::finish).collect(),
+        unconfirmed: found.unconfirmed.into_iter().map(finish).collect(),
+        ..found
+    }
+}
+
+fn is_native(options: &Options) -> bool {
+    options.channel == Some(GrowthChannel::Native)
+}
+
+fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
+    let mut notes = Vec::new();
+    if snapshots.len() == 2 {
+        notes.push(
+            "two snapshots cannot distinguish a leak from warm-up: take a third one later"
+                .to_owned(),
+        );
+    }
+    let last = &snapshots[snapshots.len() - 1];
+    let series = Series::new(snapshots, &options.intervals);
+    if series.is_mixed() {
+        notes.push("the snapshots number objects differently: one was taken in another way, or is of another process; objects were matched by their paths, which may miss some".to_owned());
+    }
+    let prepare = || {
+        last.index_retainers();
+        CodeIndex::new(last)
+    };
+    let (index, growths) = both(prepare, || series.growths());
+    let (even, uneven): (Vec<Growth>, Vec<Growth>) =
+        growths.into_iter().partition(|growth| growth.even);
+    let named = |growths: &[Growth]| named(&index, &series, growths, options);
+    let mut suspects = named(&even);
+    let least = least_growth(last, options);
+    let mut uneven = named(&uneven);
+    uneven.retain(|suspect| {
+        suspect.bytes >= least && !suspects.iter().any(|known| known.is_same(suspect))
+    });
+    // The bytes of a native leak lie elsewhere.
+    let weight = |suspect: &Suspect| {
+        if is_native(options) { suspect.handles } else { suspect.bytes }
+    };
+    suspects.sort_by_key(|suspect| std::cmp::Reverse(weight(suspect)));
+    let fiftieth = suspects.first().map_or(0, |first| weight(first) / 50);
+    suspects.retain(|suspect| weight(suspect) >= fiftieth);
+    // What Node keeps of the same objects says nothing that they do not say.
+    if suspects.first().is_some_and(|first| !first.is_registry_of_node()) {
+        suspects.retain(|suspect| !suspect.is_registry_of_node());
+    }
+    if is_native(options) && suspects.is_empty() {
+        notes.push("the number of objects with memory outside the heap did not grow: no object on the heap retains what leaks there".to_owned());
+    }
+    if options.channel == Some(GrowthChannel::External) && !wasm::buffers_grew(snapshots) {
+        wasm::add_memories(&index, &series, &mut suspects, &mut notes);
+    }
+    let mut unconfirmed = Vec::new();
+    if suspects.first().is_none_or(|first| first.bytes < least) {
+        let small = std::mem::take(&mut suspects).into_iter();
+        unconfirmed.extend(small.map(|suspect| Unconfirmed { reason: Reason::Small, suspect }));
+    }
+    let uneven = uneven.into_iter();
+    unconfirmed.extend(uneven.map(|suspect| Unconfirmed { reason: Reason::Uneven, suspect }));
+    for Unconfirmed { suspect, .. } in &mut unconfirmed {
+        suspect.proven = false;
+    }
+    unconfirmed.sort_by_key(|Unconfirmed { suspect, .. }| std::cmp::Reverse(suspect.bytes));
+    suspects.truncate(most);
+    unconfirmed.truncate(most);
+    Suspects { suspects, unconfirmed, notes }
+}
+
+/// Growth of fewer bytes than this is what a process does anyway. What holds memory outside of the heap may take few
+/// bytes on it.
+fn least_growth(last: &Snapshot, options: &Options) -> u64 {
+    const LEAST: u64 = 64 * 1024;
+    let share = || last.nodes().map(|node| last.shallow(node)).sum::<u64>() / 100;
+    match options.least_growth {
+        Some(least) => least,
+        None if matches!(
+            options.channel,
+            Some(GrowthChannel::External | GrowthChannel::Native)
+        ) =>
+        {
+            0
+        }
+        None => LEAST.max(share()),
+    }
+}
+
+/// The suspects that growths are, those of one name as one.
+fn named(
+    index: &CodeIndex,
+    series: &Series,
+    growths: &[Growth],
+    options: &Options,
+) -> Vec<Suspect> {
+    let context = GrowthContext { index, survivors: series.survivors() };
+    let snapshots = series.snapshots();
+    let mut suspects: Vec<Suspect> = Vec::new();
+    let mut samples: Vec<&[Node]> = Vec::new();
+    for growth in growths.iter().take(MAX_GROWTHS) {
+        let gained = count::gained(snapshots, growth, context.survivors);
+        let mut evidence = Evidence::new(context, growth);
+        let Some(mut suspect) = naming::suspect(&mut evidence, gained) else { continue };
+        if RULES.iter().any(|rule| rule.is_bounded(&evidence, &suspect)) {
+            continue;
+        }
+        if is_native(options) && !native_handles::count_handles(&evidence, &mut suspect) {
+            continue;
+        }
+        suspect.proven = snapshots.len() > 2;
+        match suspects.iter().position(|known| known.is_same(&suspect)) {
+            // What two hold counts for both, and here once.
+            Some(twin) if is_shared(samples[twin], &growth.sample) => {}
+            Some(twin) => suspects[twin].absorb(suspect),
+            None => {
+                suspects.push(suspect);
+                samples.push(&growth.sample);
+            }
+        }
+    }
+    suspects
+}
+
+/// Whether more than half of the second of two ascending lists is in the first.
+fn is_shared(one: &[Node], other: &[Node]) -> bool {
+    other.iter().filter(|node| one.binary_search(node).is_ok()).count() * 2 > other.len()
+}

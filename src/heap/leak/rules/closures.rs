@@ -1,0 +1,78 @@
+//! Functions that keep large data in their scope.
+
+use crate::heap::leak::causes::{Cause, Detail};
+use crate::heap::leak::draft::Draft;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::finding::Finding;
+use crate::heap::leak::rule::{About, Rule};
+use crate::heap::leak::rules::promises;
+
+pub(in crate::heap) struct Closures;
+
+impl Rule for Closures {
+    fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
+        let contents = evidence.contents();
+        if !contents.in_scopes && contents.container != Cause::Closure {
+            return None;
+        }
+        let finding = Finding::of_contents(Cause::Closure, evidence);
+        if !promises::are_resolvers(evidence) {
+            return Some(finding);
+        }
+        // Functions that settle promises are kept for the promises' sake.
+        let finding = finding.with_detail(Detail::Resolvers);
+        Some(Finding { cause: Cause::Promises, captured: None, ..finding })
+    }
+
+    /// What a package is given, functions of any kind, is taken back from it.
+    fn in_package(&self, draft: &mut Draft) {
+        if draft.cause == Cause::Closure && draft.package.is_some() {
+            draft.cause = draft.collection.unwrap_or(draft.cause);
+        }
+    }
+
+    fn advice(&self, cause: Cause, about: &About) -> Option<String> {
+        let kept =
+            about.captured.map_or("their scope".to_owned(), |variable| format!("`{variable}`"));
+        (cause == Cause::Closure).then(|| {
+            format!(
+                "the functions retain {kept}: pass only the part that they need, or drop the functions"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::rules::testing::{finding, ids, suspect};
+
+    /// Functions in an array; each has a variable of this size in its scope.
+    fn functions(bytes: u64) -> Graph {
+        let mut graph = module();
+        let hooks = graph.node("object", "Array", 11, 32);
+        graph.edge(2, "context", "hooks", hooks);
+        for at in 0..20 {
+            let first = 1001 + 100 * at;
+            let hook = graph.function("hook", first, 7);
+            graph.edge(hooks, "element", &at.to_string(), hook);
+            let scope = graph.node("object", "system / Context", first + 2, 40);
+            graph.edge(hook, "internal", "context", scope);
+            let body = graph.node("string", "body", first + 4, bytes);
+            graph.edge(scope, "context", "body", body);
+        }
+        graph
+    }
+
+    #[test]
+    fn functions_that_keep_data_are_told_from_those_that_keep_little() {
+        let found = finding(&functions(10_000), 11, &ids(1001, 20));
+        assert_eq!((found.cause, found.captured.as_deref()), (Cause::Closure, Some("body")));
+        assert_eq!(found.collection, Some(Cause::Array));
+        let small = finding(&functions(16), 11, &ids(1001, 20));
+        assert_eq!((small.cause, small.captured), (Cause::Array, None));
+        let suspect = suspect(&functions(10_000), 11, &ids(1001, 20)).unwrap();
+        assert!(suspect.advice.starts_with("the functions retain `body`"), "{}", suspect.advice);
+    }
+}

@@ -1,0 +1,208 @@
+//! Collections that keep what is put into them: Maps, Sets, arrays, objects used as tables, chains of objects.
+
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::names;
+use crate::heap::explain::route::Step;
+use crate::heap::graph::kind::EdgeKind;
+use crate::heap::leak::causes::{Cause, Detail, Unit};
+use crate::heap::leak::composition::container;
+use crate::heap::leak::count::Count;
+use crate::heap::leak::draft::Draft;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::finding::Finding;
+use crate::heap::leak::rule::{About, Rule};
+use crate::heap::leak::rules::promises;
+use crate::heap::leak::suspect::Suspect;
+use crate::heap::snapshot::Edge;
+
+pub(in crate::heap) struct Containers;
+
+impl Rule for Containers {
+    fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
+        let contents = evidence.contents();
+        let finding = Finding::of_contents(contents.container, evidence);
+        let detail = if !is_table(contents.container) {
+            Detail::Plain
+        } else if promises::are_resolvers(evidence) {
+            Detail::Resolvers
+        } else if contents.composition.is_most(contents.composition.slices) {
+            Detail::Slices
+        } else {
+            Detail::Plain
+        };
+        Some(finding.with_detail(detail))
+    }
+
+    /// How a package has built its tree says nothing, and each update may replace the way to the leaves: the application's
+    /// variable that has the tree is named.
+    fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
+        if matches!(draft.cause, Cause::Map | Cause::Object | Cause::Array)
+            && evidence.loading.is_none()
+            && draft.is_in_package()
+            && is_tree(evidence.index(), &evidence.steps)
+            && let Some((node, owner)) = names::own(evidence.index(), &evidence.steps)
+        {
+            draft.gained = Count { number: None, unit: None };
+            draft.rename(container(evidence.index(), node), owner);
+        }
+    }
+
+    fn detail(&self, _evidence: &Evidence, draft: &mut Draft) {
+        if !is_table(draft.cause) || draft.detail != Detail::Plain {
+            return;
+        }
+        match draft.gained.unit {
+            Some(Unit::Links) if draft.cause == Cause::Object => {
+                draft.detail = Detail::Chain;
+                draft.unit = draft.gained.unit;
+            }
+            Some(Unit::Objects) => draft.unit = draft.gained.unit,
+            _ if draft.is_in_node() => draft.detail = Detail::OfNode,
+            _ => {}
+        }
+    }
+
+    /// The entries of performance.getEntriesByType('resource'), one for each fetch: Node keeps 250 of them
+    /// (lib/internal/perf/observe.js), so a process that has made fewer only fills the buffer.
+    fn is_bounded(&self, _evidence: &Evidence, suspect: &Suspect) -> bool {
+        suspect.name == "resourceTimingBuffer"
+            && suspect.file.as_deref() == Some("node:internal/perf/observe")
+    }
+
+    fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
+        match detail {
+            Detail::Slices => Some(
+                "store copies (Buffer.from(slice).toString()), because a slice retains its whole string, and delete what is no longer needed",
+            ),
+            Detail::Chain => Some(
+                "cut the chain: drop its oldest links, or keep only the last ones in a RingBuffer(capacity)",
+            ),
+            Detail::OfNode => Some(
+                "remove what the program creates in this table of Node's: performance.clearMarks() and clearMeasures(), close(), unregister()",
+            ),
+            _ => None,
+        }
+    }
+
+    fn advice(&self, cause: Cause, _about: &About) -> Option<String> {
+        let advice = match cause {
+            Cause::Map => "bound it: new BoundedMap({ max, ttl }) in place of the Map",
+            Cause::Set => {
+                "delete members that are no longer needed, or keep them in a BoundedMap({ max, ttl })"
+            }
+            Cause::Object => {
+                "use a BoundedMap({ max, ttl }) in place of the object, or delete keys that are no longer needed"
+            }
+            Cause::Array => {
+                "keep only the last items: new RingBuffer(capacity), or remove an item that is no longer needed"
+            }
+            _ => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+/// Whether it is a collection of JavaScript's.
+fn is_table(cause: Cause) -> bool {
+    matches!(cause, Cause::Map | Cause::Set | Cause::Object | Cause::Array)
+}
+
+/// Whether what grew is a level of a tree, or has one: an array of objects that have each an array under its name.
+fn is_tree(index: &CodeIndex, steps: &[Step]) -> bool {
+    let edges = |node| index.snapshot.edges(node);
+    let is_level = |level: Edge| {
+        let is_next = |edge: Edge| (edge.kind, edge.name) == (EdgeKind::Property, level.name);
+        let mut entries = edges(level.to).filter(|edge| edge.kind == EdgeKind::Element);
+        entries.any(|entry| edges(entry.to).any(is_next))
+    };
+    let last = steps.last().map(|step| step.edge);
+    last.is_some_and(|last| is_level(last) || edges(last.to).any(is_level))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::rules::testing::{counted, finding, ids, suspect};
+
+    /// Objects in a thing of this class.
+    fn holder(class: &str) -> Graph {
+        let mut graph = module();
+        let thing = graph.node("object", class, 11, 32);
+        graph.edge(2, "context", "recent", thing);
+        graph.elements(thing, "Session", 1001, 20);
+        graph
+    }
+
+    #[test]
+    fn a_collection_is_its_own_cause() {
+        for (class, cause, advice) in [
+            ("Map", Cause::Map, "new BoundedMap({ max, ttl }) in place of the Map"),
+            ("Set", Cause::Set, "keep them in a BoundedMap"),
+            ("Array", Cause::Array, "new RingBuffer(capacity)"),
+            ("Object", Cause::Object, "in place of the object"),
+            ("Registry", Cause::Object, "in place of the object"),
+        ] {
+            let suspect = suspect(&holder(class), 11, &ids(1001, 20)).unwrap();
+            assert_eq!((suspect.cause, suspect.name.as_str()), (cause, "recent"), "{class}");
+            assert!(suspect.advice.contains(advice), "{class}: {}", suspect.advice);
+            assert_eq!((suspect.count, suspect.unit), (Some(20), None));
+        }
+    }
+
+    #[test]
+    fn a_class_that_extends_a_collection_has_its_table() {
+        for (fields, cause) in [([10, 11, 13, 14], Cause::Map), ([10, 12, 14, 16], Cause::Set)] {
+            let mut graph = module();
+            let thing = graph.node("object", "Sessions", 11, 32);
+            graph.edge(2, "context", "recent", thing);
+            let table = graph.node("array", "", 13, 64);
+            graph.edge(thing, "internal", "table", table);
+            for field in fields {
+                let entry = graph.node("object", "Session", 101 + 2 * field, 32);
+                graph.edge(table, "internal", &field.to_string(), entry);
+            }
+            assert_eq!(finding(&graph, 11, &[]).cause, cause);
+        }
+    }
+
+    #[test]
+    fn links_are_a_chain_and_scattered_objects_are_counted_as_such() {
+        let of = |unit| counted(&holder("Object"), 11, &ids(1001, 20), unit).unwrap();
+        assert!(of(Some(Unit::Links)).advice.starts_with("cut the chain"));
+        assert_eq!(of(Some(Unit::Links)).unit, Some(Unit::Links));
+        assert_eq!(of(Some(Unit::Objects)).unit, Some(Unit::Objects));
+        assert!(of(Some(Unit::Objects)).advice.contains("BoundedMap"));
+    }
+
+    #[test]
+    fn slices_of_large_strings_are_told_apart() {
+        let mut graph = module();
+        let thing = graph.node("object", "Array", 11, 32);
+        graph.edge(2, "context", "recent", thing);
+        for (at, line) in graph.elements(thing, "Line", 1001, 20).into_iter().enumerate() {
+            let first = 1003 + 100 * at as u32;
+            let slice = graph.node("sliced string", "id", first, 32);
+            graph.edge(line, "property", "id", slice);
+            let whole = graph.node("string", "id and all else", first + 2, 10_000);
+            graph.edge(slice, "internal", "parent", whole);
+        }
+        let found = finding(&graph, 11, &ids(1001, 20));
+        assert_eq!((found.cause, found.detail), (Cause::Array, Detail::Slices));
+    }
+
+    #[test]
+    fn a_table_of_nodes_is_given_back_to_node() {
+        let mut graph = holder("Map");
+        let node = graph.script("node:internal/perf/performance");
+        let code = graph.function_in(node, "mark", 13, 4);
+        graph.edge(code, "internal", "context", 2);
+        graph.edge(1, "property", "mark", code);
+        let suspect = suspect(&graph, 11, &ids(1001, 20)).unwrap();
+        assert!(
+            suspect.advice.starts_with("remove what the program creates"),
+            "{}",
+            suspect.advice
+        );
+    }
+}

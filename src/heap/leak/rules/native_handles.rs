@@ -1,0 +1,163 @@
+//! Handles: objects of classes that native code made, whose memory lies outside of the heap for the most part. They are all that
+//! a snapshot shows of a leak of native memory.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::context::GrowthContext;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
+use crate::heap::leak::advice;
+use crate::heap::leak::causes::{Cause, Detail};
+use crate::heap::leak::draft::Draft;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::rule::Rule;
+use crate::heap::leak::suspect::Suspect;
+use crate::heap::snapshot::Node;
+
+/// Objects of native classes that grow in number.
+pub(in crate::heap) struct NativeHandles;
+
+impl Rule for NativeHandles {
+    /// What native code alone holds is called as its class.
+    fn detail(&self, evidence: &Evidence, draft: &mut Draft) {
+        if draft.name.is_empty()
+            && draft.cause == Cause::Other
+            && let Some(found) = handles(&evidence.context, evidence.sample())
+        {
+            draft.name = found.class;
+            draft.detail = Detail::Open;
+        }
+    }
+
+    fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
+        (detail == Detail::Open).then_some(
+            "close or terminate each when its owner ends: native code keeps it while it is open",
+        )
+    }
+}
+
+/// Whether handles of native memory hang from what grew; then the advice is about them.
+pub(in crate::heap) fn count_handles(evidence: &Evidence, suspect: &mut Suspect) -> bool {
+    let sample = evidence.sample();
+    let Some(found) = handles(&evidence.context, sample) else { return false };
+    let items = suspect.count.unwrap_or(sample.len() as u64);
+    suspect.handles = (items * found.percent).div_ceil(100);
+    suspect.advice = advice::of_handles(&found.class, suspect.package.as_ref());
+    true
+}
+
+/// How many items of a holder are looked into, and how many objects of each.
+const ITEMS: usize = 256;
+const REACH: usize = 256;
+/// An item has a handle of its own, or one of so many has: those that all refer to one hold nothing.
+const EACH: usize = 4;
+/// How far up a handle's class may be extended in JavaScript.
+const ANCESTORS: usize = 4;
+
+/// The handles that new items lead to.
+struct Handles {
+    /// For a hundred items.
+    pub percent: u64,
+    /// The class of the first of them.
+    pub class: String,
+}
+
+/// What the items of a holder lead to, where it is handles. They consist of objects that do not survive.
+fn handles(context: &GrowthContext, items: &[Node]) -> Option<Handles> {
+    let index = context.index;
+    let snapshot = index.snapshot;
+    // By prototype.
+    let mut native: FxHashMap<Node, bool> = FxHashMap::default();
+    let mut number = 0;
+    let mut class: Option<Node> = None;
+    let mut seen: FxHashSet<Node> = FxHashSet::default();
+    let mut looked_into = 0;
+    for &item in items.iter().step_by(items.len().div_ceil(ITEMS).max(1)) {
+        looked_into += 1;
+        let mut nodes = vec![item];
+        let mut next = 0;
+        while let Some(&node) = nodes.get(next) {
+            next += 1;
+            if !seen.insert(node) {
+                continue;
+            }
+            if snapshot.kind(node) == NodeKind::Object
+                && let Some(prototype) = index.property(node, "__proto__")
+                && *native.entry(prototype).or_insert_with(|| is_native(index, prototype))
+            {
+                number += 1;
+                class.get_or_insert(node);
+            }
+            let is_own = |kind| {
+                matches!(
+                    kind,
+                    EdgeKind::Property | EdgeKind::Element | EdgeKind::Internal | EdgeKind::Context
+                )
+            };
+            let own = snapshot.edges(node).filter(|edge| is_own(edge.kind)).map(|edge| edge.to);
+            let new = own.filter(|&node| !context.survives(node) && !seen.contains(&node));
+            nodes.extend(new.take(REACH.saturating_sub(nodes.len())));
+        }
+    }
+    let class = snapshot.name(class?).into_owned();
+    (number * EACH >= looked_into)
+        .then_some(Handles { percent: (number * 100 / looked_into) as u64, class })
+}
+
+/// Whether a prototype's class, or one that it extends, was made by native code: V8 keeps the template of it.
+fn is_native(index: &CodeIndex, prototype: Node) -> bool {
+    let snapshot = index.snapshot;
+    let is_made_from_template = |prototype| {
+        index
+            .property(prototype, "constructor")
+            .and_then(|constructor| index.internal(constructor, "shared"))
+            .is_some_and(|shared| {
+                snapshot
+                    .edges(shared)
+                    .any(|edge| snapshot.raw_name(edge.to) == b"system / FunctionTemplateInfo")
+            })
+    };
+    std::iter::successors(Some(prototype), |&node| index.property(node, "__proto__"))
+        .take(ANCESTORS)
+        .any(is_made_from_template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::rules::testing::{ids, suspect};
+
+    /// Objects of a class that native code holds; `native`: the class was made by native code.
+    fn handles_of(native: bool) -> Graph {
+        let mut graph = module();
+        let root = graph.node("synthetic", "(Global handles)", 11, 0);
+        graph.edge(0, "element", "9", root);
+        let prototype = graph.node("object", "Object", 13, 32);
+        graph.edge(2, "context", "prototype", prototype);
+        let constructor = graph.node("closure", "Worker", 15, 64);
+        graph.edge(prototype, "property", "constructor", constructor);
+        let shared = graph.node("code", "system / SharedFunctionInfo", 17, 0);
+        graph.edge(constructor, "internal", "shared", shared);
+        if native {
+            let template = graph.node("code", "system / FunctionTemplateInfo", 19, 0);
+            graph.edge(shared, "internal", "function_data", template);
+        }
+        for worker in graph.elements(root, "Worker", 1001, 20) {
+            graph.edge(worker, "property", "__proto__", prototype);
+        }
+        graph
+    }
+
+    #[test]
+    fn what_native_code_alone_holds_is_called_as_its_class() {
+        let suspect = suspect(&handles_of(true), 11, &ids(1001, 20)).unwrap();
+        assert_eq!((suspect.cause, suspect.name.as_str()), (Cause::Other, "Worker"));
+        assert!(suspect.advice.starts_with("close or terminate each"));
+    }
+
+    #[test]
+    fn objects_of_javascripts_classes_below_a_root_are_no_handles() {
+        assert!(suspect(&handles_of(false), 11, &ids(1001, 20)).is_none());
+    }
+}

@@ -1,0 +1,130 @@
+//! Connections, agents and requests that stay open.
+
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::route::{Step, is_global};
+use crate::heap::graph::kind::EdgeKind;
+use crate::heap::leak::causes::{Cause, Detail};
+use crate::heap::leak::composition::is_agent;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::finding::Finding;
+use crate::heap::leak::rule::{About, Rule};
+use crate::heap::snapshot::EdgeName;
+
+pub(in crate::heap) struct Sockets;
+
+impl Rule for Sockets {
+    /// Whatever fetch keeps is kept for a socket, however far down.
+    fn match_route(&self, evidence: &Evidence) -> Option<Finding> {
+        let is_fetch = evidence.steps.iter().any(|step| is_dispatcher(evidence.index(), step));
+        is_fetch.then(|| Finding::new(Cause::Sockets, evidence))
+    }
+
+    fn match_step(
+        &self,
+        evidence: &Evidence,
+        at: usize,
+        reference: (EdgeKind, &[u8]),
+    ) -> Option<Finding> {
+        let detail = match reference {
+            (EdgeKind::Property, b"sockets") => Detail::InUse,
+            (EdgeKind::Property, b"freeSockets" | b"requests") => Detail::Plain,
+            _ => return None,
+        };
+        let is_agent = is_agent(evidence.index(), evidence.steps[at].from);
+        is_agent.then(|| Finding::at(Cause::Sockets, at).with_detail(detail))
+    }
+
+    fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
+        let composition = &evidence.contents().composition;
+        let detail = if composition.agents == 0 { Detail::Connections } else { Detail::Plain };
+        composition
+            .is_most(composition.sockets)
+            .then(|| Finding::of_contents(Cause::Sockets, evidence).with_detail(detail))
+    }
+
+    fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
+        match detail {
+            Detail::Connections => Some(
+                "remove the connection when it emits 'close', and destroy connections without activity (socket.setTimeout)",
+            ),
+            Detail::InUse => Some(
+                "read each response to its end (resume, arrayBuffer) or destroy it: its connection is in use until then; set timeouts and the agent's maxSockets",
+            ),
+            _ => None,
+        }
+    }
+
+    fn advice(&self, cause: Cause, _about: &About) -> Option<String> {
+        (cause == Cause::Sockets).then(|| {
+            "share one http.Agent with maxSockets and maxFreeSockets, set timeouts, and destroy idle connections".to_owned()
+        })
+    }
+}
+
+/// The property of the global object by which undici finds its agent, fetch's too.
+fn is_dispatcher(index: &CodeIndex, step: &Step) -> bool {
+    step.edge.kind == EdgeKind::Property
+        && is_global(index, step.from)
+        && matches!(step.edge.name, EdgeName::String(name)
+            if index.snapshot.raw_string(name).starts_with(b"<symbol undici.globalDispatcher."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::rules::testing::{finding, ids, suspect};
+
+    fn holder(members: &[&str]) -> Graph {
+        let mut graph = module();
+        let agent = graph.node("object", "Agent", 11, 32);
+        graph.edge(2, "context", "agent", agent);
+        for (at, name) in members.iter().enumerate() {
+            let list = graph.member(agent, name, "Object", 13 + 2 * at as u32);
+            graph.elements(list, "Connection", 1001 + 10_000 * at as u32, 20);
+        }
+        graph
+    }
+
+    #[test]
+    fn sockets_of_an_agent_are_in_use_or_free() {
+        let graph = holder(&["sockets", "freeSockets"]);
+        let found = finding(&graph, 13, &ids(1001, 20));
+        assert_eq!((found.cause, found.detail, found.subject), (Cause::Sockets, Detail::InUse, 1));
+        let free = finding(&graph, 15, &ids(11_001, 20));
+        assert_eq!((free.cause, free.detail), (Cause::Sockets, Detail::Plain));
+        let named = suspect(&graph, 13, &ids(1001, 20)).unwrap();
+        assert!(named.advice.starts_with("read each response to its end"), "{}", named.advice);
+    }
+
+    #[test]
+    fn a_property_of_that_name_makes_no_agent() {
+        let found = finding(&holder(&["sockets"]), 13, &ids(1001, 20));
+        assert_eq!(found.cause, Cause::Object);
+    }
+
+    #[test]
+    fn connections_that_a_program_collects_are_no_streams() {
+        let mut graph = module();
+        let open = graph.node("object", "Array", 11, 32);
+        graph.edge(2, "context", "open", open);
+        for (at, socket) in graph.elements(open, "Socket", 1001, 20).into_iter().enumerate() {
+            graph.member(socket, "_readableState", "ReadableState", 1003 + 100 * at as u32);
+        }
+        let found = finding(&graph, 11, &ids(1001, 20));
+        assert_eq!((found.cause, found.detail), (Cause::Sockets, Detail::Connections));
+    }
+
+    #[test]
+    fn what_fetch_keeps_is_kept_for_a_socket() {
+        let mut graph = module();
+        let agent = graph.member(1, "<symbol undici.globalDispatcher.1>", "Agent", 11);
+        let mut at = agent;
+        for depth in 0..12 {
+            at = graph.member(at, &format!("inner{depth}"), "Object", 13 + 2 * depth);
+        }
+        graph.elements(at, "Client", 1001, 20);
+        let found = finding(&graph, 35, &ids(1001, 20));
+        assert_eq!((found.cause, found.subject), (Cause::Sockets, 13));
+    }
+}

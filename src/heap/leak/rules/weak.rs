@@ -1,0 +1,133 @@
+//! Values under keys of a WeakMap that live on, held values of a FinalizationRegistry.
+
+use crate::heap::explain::{names, route};
+use crate::heap::graph::kind::EdgeKind;
+use crate::heap::leak::causes::{Cause, Detail};
+use crate::heap::leak::draft::Draft;
+use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::finding::Finding;
+use crate::heap::leak::rule::{About, Rule};
+use crate::heap::leak::suspect::Suspect;
+use crate::heap::snapshot::{Node, Snapshot};
+
+pub(in crate::heap) struct Weak;
+
+impl Rule for Weak {
+    /// The value of a WeakMap entry that no variable names.
+    fn match_step(
+        &self,
+        evidence: &Evidence,
+        at: usize,
+        (kind, name): (EdgeKind, &[u8]),
+    ) -> Option<Finding> {
+        let is_value = kind == EdgeKind::Internal
+            && evidence.remaining(at) <= 1
+            && memchr::memmem::find(name, b" / part of key (").is_some();
+        is_value.then(|| {
+            let weak_map = weak_map_of(evidence.snapshot(), name);
+            Finding { weak_map, ..Finding::new(Cause::Weak, evidence) }
+        })
+    }
+
+    fn match_thing(&self, evidence: &Evidence) -> Option<Finding> {
+        let class = evidence.snapshot().raw_name(evidence.thing());
+        matches!(class, b"FinalizationRegistry" | b"system / WeakCell")
+            .then(|| Finding::new(Cause::Weak, evidence).with_detail(Detail::HeldValues))
+    }
+
+    /// A value that only a WeakMap's key leads to is called as the WeakMap is.
+    fn detail(&self, evidence: &Evidence, draft: &mut Draft) {
+        let table = draft
+            .weak_map
+            .filter(|_| draft.cause == Cause::Weak)
+            .map(|node| names::name(evidence.index(), &route::route(&evidence.context, node)))
+            .filter(|table| !table.name.is_empty());
+        if let Some(table) = table {
+            (draft.name, draft.place) = (table.name, table.place);
+        }
+    }
+
+    /// Node takes the entries of its own registries and WeakSets away after a collection has had their objects: as many wait
+    /// as objects have died since. Where the objects stay, what retains them grows.
+    fn is_bounded(&self, evidence: &Evidence, suspect: &Suspect) -> bool {
+        let class = evidence.snapshot().raw_name(evidence.thing());
+        let is_weak = class.ends_with(b"FinalizationRegistry")
+            || class.ends_with(b"WeakSet")
+            || class == b"system / WeakCell";
+        matches!(suspect.cause, Cause::Weak | Cause::Other) && is_weak && suspect.is_of_node()
+    }
+
+    fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
+        (detail == Detail::HeldValues).then_some(
+            "keep held values small (an id) and without a reference to the target, and call registry.unregister(token): a held value stays until its target is collected",
+        )
+    }
+
+    fn advice(&self, cause: Cause, _about: &About) -> Option<String> {
+        (cause == Cause::Weak).then(|| {
+            "drop the key, or bound the value: a WeakMap frees a value only with its key".to_owned()
+        })
+    }
+}
+
+/// The WeakMap of an entry: V8 writes its table's id into the name of the edge.
+fn weak_map_of(snapshot: &Snapshot, entry: &[u8]) -> Option<Node> {
+    let entry = std::str::from_utf8(entry).ok()?;
+    let id = entry.rsplit_once("(table @")?.1.trim_end_matches(')').parse().ok()?;
+    let table = snapshot.by_id(id)?;
+    snapshot
+        .retainers(table)
+        .find(|retainer| snapshot.edge_name(&retainer.edge) == "table")
+        .map(|retainer| retainer.from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::module;
+    use crate::heap::leak::rules::testing::{finding, ids, is_bounded, suspect};
+
+    #[test]
+    fn a_value_under_a_key_of_a_weak_map_is_called_as_the_map() {
+        let mut graph = module();
+        let sessions = graph.node("object", "WeakMap", 11, 32);
+        graph.edge(2, "context", "sessions", sessions);
+        let table = graph.node("array", "", 13, 64);
+        graph.edge(sessions, "internal", "table", table);
+        let key = graph.node("object", "Server", 15, 32);
+        graph.edge(2, "context", "server", key);
+        let value = graph.node("object", "Object", 17, 32);
+        let name = "7 / part of key (Server @15) -> value (Object @17) pair in WeakMap (table @13)";
+        graph.edge(key, "internal", name, value);
+        graph.elements(value, "Session", 1001, 20);
+        let found = finding(&graph, 17, &ids(1001, 20));
+        assert_eq!((found.cause, found.weak_map.is_some()), (Cause::Weak, true));
+        let suspect = suspect(&graph, 17, &ids(1001, 20)).unwrap();
+        assert_eq!((suspect.cause, suspect.name.as_str()), (Cause::Weak, "sessions"));
+        assert!(suspect.advice.ends_with("frees a value only with its key"), "{}", suspect.advice);
+    }
+
+    #[test]
+    fn held_values_are_those_of_a_registry() {
+        let mut graph = module();
+        let registry = graph.node("object", "FinalizationRegistry", 11, 32);
+        graph.edge(2, "context", "registry", registry);
+        graph.elements(registry, "Cell", 1001, 20);
+        let found = finding(&graph, 11, &ids(1001, 20));
+        assert_eq!((found.cause, found.detail), (Cause::Weak, Detail::HeldValues));
+        assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(false));
+    }
+
+    #[test]
+    fn a_registry_of_nodes_own_is_bounded() {
+        let mut graph = module();
+        let node = graph.script("node:internal/abort_controller");
+        let code = graph.function_in(node, "any", 13, 4);
+        graph.edge(code, "internal", "context", 2);
+        graph.edge(1, "property", "any", code);
+        let registry = graph.node("object", "FinalizationRegistry", 11, 32);
+        graph.edge(2, "context", "registry", registry);
+        graph.elements(registry, "Cell", 1001, 20);
+        assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(true));
+    }
+}

@@ -1,0 +1,121 @@
+//! What a report says of a leak.
+
+use serde::Serialize;
+
+use crate::heap::explain::sites::Site;
+use crate::heap::leak::causes::{Cause, Unit};
+use crate::js_source::files::{self, Package};
+
+/// A holder that grows or, where there is one snapshot only, is large: named.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspect {
+    /// The kind of leak.
+    pub cause: Cause,
+    /// A variable, a property, an event, a function.
+    pub name: String,
+    /// An absolute path, or what V8 calls the script; absent where nothing tells.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// From 1.
+    pub column: Option<u32>,
+    /// Whether it rose from the first snapshot to the second and again to the third.
+    pub proven: bool,
+    /// By how much it grew from the first snapshot to the last; of one snapshot, what it retains.
+    pub bytes: u64,
+    /// By how many entries or links; of one snapshot, how many it has. Absent where one thing swells.
+    pub count: Option<u64>,
+    /// What was counted, where the cause does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains.
+    pub growth: Vec<u64>,
+    /// From the module or root down to it.
+    pub path: Vec<String>,
+    /// A phrase for what retains it.
+    pub holder: String,
+    /// The variable that functions keep alive, where that is most of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captured: Option<String>,
+    /// Where the holder lies in node_modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<Package>,
+    /// The code that made what is new.
+    pub sites: Vec<Site>,
+    /// What to change.
+    pub advice: String,
+    /// The milliseconds of timers that all have the same.
+    #[serde(skip)]
+    pub(in crate::heap) delay: Option<u32>,
+    /// In a leak of native memory: how many handles of it hang from there.
+    #[serde(skip)]
+    pub(in crate::heap) handles: u64,
+}
+
+/// What grew and is no suspect, and why.
+#[derive(Debug, Serialize)]
+pub struct Unconfirmed {
+    /// Why it is none.
+    pub reason: Reason,
+    /// What grew.
+    #[serde(flatten)]
+    pub suspect: Suspect,
+}
+
+/// Why growth is no suspect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// It is less than the least growth that counts.
+    Small,
+    /// It grew in each interval, and by far less or more in the last one.
+    Uneven,
+}
+
+/// What a comparison found.
+#[derive(Debug)]
+pub struct Suspects {
+    /// The likeliest first.
+    pub suspects: Vec<Suspect>,
+    /// What grew, but by too little or too unevenly to be a suspect; the most bytes first.
+    pub unconfirmed: Vec<Unconfirmed>,
+    /// What was said less for, and why.
+    pub notes: Vec<String>,
+}
+
+impl Suspect {
+    pub(in crate::heap) fn is_same(&self, other: &Suspect) -> bool {
+        self.cause == other.cause
+            && self.name == other.name
+            && self.file == other.file
+            && self.line == other.line
+    }
+
+    /// A WeakMap or FinalizationRegistry of Node's own.
+    pub(in crate::heap) fn is_registry_of_node(&self) -> bool {
+        self.cause == Cause::Weak && self.is_of_node()
+    }
+
+    /// Whether a variable of Node's own code is meant.
+    pub(in crate::heap) fn is_of_node(&self) -> bool {
+        let module = || self.path.first().and_then(|first| first.strip_prefix("module "));
+        self.file.as_deref().or_else(module).is_some_and(files::is_internal)
+    }
+
+    pub(in crate::heap) fn absorb(&mut self, other: Suspect) {
+        self.bytes += other.bytes;
+        self.count = self.count.into_iter().chain(other.count).reduce(|own, other| own + other);
+        self.handles += other.handles;
+        self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
+        self.delay = self.delay.filter(|_| self.delay == other.delay);
+    }
+
+    /// Adds to the name what is only known once all of the same name are found.
+    pub(in crate::heap) fn finish(mut self) -> Self {
+        if let Some(delay) = self.delay {
+            self.name += &format!(", {delay} ms");
+        }
+        self
+    }
+}

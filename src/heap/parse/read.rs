@@ -1,0 +1,57 @@
+//! One source of bytes, whatever the snapshot comes in: a file, a pipe, gzip or zstd.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+use crate::heap::error::Result;
+use crate::heap::parse::read_ahead::ReadAhead;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// 128 MB, the most that zstd's own tool accepts without being asked; a frame's window is memory.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// The uncompressed text of a snapshot.
+pub(in crate::heap) struct Source<'a> {
+    pub reader: Box<dyn Read + Send + 'a>,
+    /// Its length, known for a plain regular file only.
+    pub length: Option<u64>,
+    plain: bool,
+}
+
+/// Opens a file, or standard input for `-`.
+pub(in crate::heap) fn open(path: &Path) -> Result<Source<'static>> {
+    let source = if path == Path::new("-") {
+        decode(io::stdin())?
+    } else {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let source = decode(file)?;
+        let length = (source.plain && metadata.is_file()).then_some(metadata.len());
+        Source { length, ..source }
+    };
+    // A plain file the kernel itself reads ahead.
+    if source.plain {
+        return Ok(source);
+    }
+    Ok(Source { reader: Box::new(ReadAhead::new(source.reader)?), ..source })
+}
+
+/// Looks at the first bytes and puts a decoder in front where one is needed.
+pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> Result<Source<'a>> {
+    let mut magic = Vec::with_capacity(ZSTD.len());
+    Read::by_ref(&mut reader).take(ZSTD.len() as u64).read_to_end(&mut magic)?;
+    let (gzip, zstd) = (magic.starts_with(GZIP), magic.starts_with(ZSTD));
+    let whole = Cursor::new(magic).chain(reader);
+    let reader: Box<dyn Read + Send + 'a> = if gzip {
+        Box::new(flate2::read::MultiGzDecoder::new(whole))
+    } else if zstd {
+        let mut decoder = zstd::stream::read::Decoder::new(whole)?;
+        decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+        Box::new(decoder)
+    } else {
+        Box::new(whole)
+    };
+    Ok(Source { reader, length: None, plain: !gzip && !zstd })
+}

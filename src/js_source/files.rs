@@ -1,0 +1,407 @@
+//! The files behind the code: read where they still are, with their source maps and packages.
+//!
+//! A snapshot names files; nothing of it is believed beyond that. [`Readable`] says which may be opened, and what is
+//! missing makes the answer poorer, never an error.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::js_source::declarations::{Declaration, Declarations};
+use crate::js_source::readable::Readable;
+use crate::js_source::source_map::{SourceMap, base64};
+
+/// A place in a file, as a person would look it up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// An absolute path, or what V8 calls the script (`node:events`).
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in UTF-16 units.
+    pub column: u32,
+}
+
+impl Place {
+    /// From a position that begins at 0; a damaged file may give any number.
+    fn new(file: String, line: u32, column: u32) -> Self {
+        Place { file, line: line.saturating_add(1), column: column.saturating_add(1) }
+    }
+}
+
+/// A declaration that was found.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    pub place: Place,
+    /// What the source map says that it was called.
+    pub name: Option<String>,
+    /// Only another name for something declared elsewhere.
+    pub alias: bool,
+}
+
+/// The package that a file belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Package {
+    /// As `package.json` has it, or the folder in node_modules.
+    pub name: String,
+    /// Where package.json is there to tell.
+    pub version: Option<String>,
+}
+
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.iter().try_for_each(|version| write!(f, "@{version}"))
+    }
+}
+
+/// Files that were read, kept for the time of one analysis.
+#[derive(Default)]
+pub struct Sources {
+    readable: Arc<Readable>,
+    files: RefCell<FxHashMap<String, Option<Rc<File>>>>,
+}
+
+struct File {
+    text: String,
+    /// The byte at which each line begins.
+    lines: Vec<usize>,
+    /// The map and the folder that its sources are relative to.
+    map: Option<(SourceMap, PathBuf)>,
+    declarations: Declarations,
+}
+
+impl Sources {
+    /// Of the files that may be opened.
+    pub fn new(readable: Arc<Readable>) -> Self {
+        Self { readable, ..Self::default() }
+    }
+
+    /// The place of a 0-based position of V8's, through the file's source map.
+    pub fn place(&self, script: &str, line: u32, column: u32) -> Place {
+        let file = path_of(script);
+        let source = self.file(&file);
+        let mapped = source.and_then(|source| source.original(line, column)?.0);
+        mapped.unwrap_or_else(|| Place::new(file, line, column))
+    }
+
+    /// Where the variable that is visible at a 0-based position is declared.
+    pub fn variable(&self, script: &str, name: &str, near: (u32, u32)) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let near = source.byte(near.0, near.1)?;
+        Some(source.declared(&file, source.declarations.variable(&source.text, name, near)?))
+    }
+
+    /// The text from the value on that the variable which is visible at a 0-based position is declared with.
+    pub fn initial(&self, script: &str, name: &str, near: (u32, u32)) -> Option<String> {
+        const SHOWN: usize = 16;
+        let source = self.file(&path_of(script))?;
+        let near = source.byte(near.0, near.1)?;
+        let at = source.declarations.variable(&source.text, name, near)?.at;
+        let value = source.text.get(at + name.len()..)?.trim_start().strip_prefix('=')?;
+        Some(value.trim_start().chars().take(SHOWN).collect())
+    }
+
+    /// What the source map says that a variable which is visible at a 0-based position was called.
+    pub fn original_name(&self, script: &str, name: &str, near: (u32, u32)) -> Option<String> {
+        self.file(&path_of(script))?.map.as_ref()?;
+        self.variable(script, name, near)?.name
+    }
+
+    /// What an ES module exports by default: the variable, or the expression.
+    pub fn default_export(&self, script: &str) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let exported = source.declarations.default_export(&source.text)?;
+        let named = || {
+            let name = source.text.get(exported.clone())?;
+            let found = source.declarations.variable(&source.text, name, 0)?;
+            let declared = source.declared(&file, found);
+            Some(Declared { name: Some(declared.name.unwrap_or(name.to_owned())), ..declared })
+        };
+        let expression = || {
+            let declaration = Declaration { at: exported.start, alias: false };
+            source.declared(&file, declaration)
+        };
+        Some(named().unwrap_or_else(expression))
+    }
+
+    /// Where the property is first given its value, best near a 0-based position.
+    pub fn property(&self, script: &str, name: &str, near: Option<(u32, u32)>) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let near = near.and_then(|(line, column)| source.byte(line, column));
+        Some(source.declared(&file, source.declarations.property(&source.text, name, near)?))
+    }
+
+    /// Where a value is given to something else under a name, and the property `inner` of the literal that is given.
+    pub fn given(
+        &self,
+        script: &str,
+        name: &str,
+        by_assignment: bool,
+        inner: Option<&str>,
+    ) -> Option<(Declared, Option<Declared>)> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let (text, declarations) = (&source.text, &source.declarations);
+        let (given, value) = declarations.given(text, name, by_assignment)?;
+        let inner = inner.and_then(|inner| declarations.property_of_literal(text, inner, value));
+        let declared = |declaration| source.declared(&file, declaration);
+        Some((declared(given), inner.map(declared)))
+    }
+
+    /// The property `inner` of the literal that the variable which is visible at a 0-based position is declared with.
+    pub fn property_of_variable(
+        &self,
+        script: &str,
+        variable: &str,
+        near: (u32, u32),
+        inner: &str,
+    ) -> Option<Declared> {
+        let file = path_of(script);
+        let source = self.file(&file)?;
+        let (text, declarations) = (&source.text, &source.declarations);
+        let at = declarations.variable(text, variable, source.byte(near.0, near.1)?)?.at;
+        Some(source.declared(&file, declarations.property_of_literal(text, inner, at)?))
+    }
+
+    /// The name of the innermost function with one around a 0-based position.
+    pub fn enclosing_function(&self, script: &str, position: (u32, u32)) -> Option<String> {
+        let source = self.file(&path_of(script))?;
+        let at = source.byte(position.0, position.1)?;
+        let named = source.declarations.enclosing_function(&source.text, at)?;
+        let (line, column) = source.position(named.start);
+        // A bundle's function is called as it was written.
+        let original = source.original(line, column).and_then(|(_, name)| name);
+        original.or_else(|| source.text.get(named).map(str::to_owned))
+    }
+
+    fn file(&self, path: &str) -> Option<Rc<File>> {
+        if let Some(known) = self.files.borrow().get(path) {
+            return known.clone();
+        }
+        let read = if Path::new(path).is_absolute() {
+            File::read(Path::new(path), &self.readable).map(Rc::new)
+        } else {
+            None
+        };
+        self.files.borrow_mut().insert(path.to_owned(), read.clone());
+        read
+    }
+}
+
+impl File {
+    fn read(path: &Path, readable: &Readable) -> Option<Self> {
+        let text = readable.text(path)?;
+        let lines = std::iter::once(0)
+            .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
+            .collect();
+        let mut map = read_map(path, &text, readable);
+        // A package may come without what it was built of. The program's own source is where it is written.
+        if let Some((map, folder)) = &mut map
+            && path.to_string_lossy().contains(PACKAGES)
+        {
+            map.retain(|source| readable.has(Path::new(&resolve(folder, source))));
+        }
+        Some(File { text, lines, map, declarations: Declarations::default() })
+    }
+
+    fn byte(&self, line: u32, column: u32) -> Option<usize> {
+        let start = *self.lines.get(line as usize)?;
+        let mut units = 0;
+        for (at, character) in self.text.get(start..)?.char_indices() {
+            if units >= column || character == '\n' {
+                return Some(start + at);
+            }
+            units += character.len_utf16() as u32;
+        }
+        Some(self.text.len())
+    }
+
+    fn position(&self, byte: usize) -> (u32, u32) {
+        let line = self.lines.partition_point(|&start| start <= byte).saturating_sub(1);
+        let before = self.text.get(self.lines[line]..byte).unwrap_or_default();
+        (line as u32, before.encode_utf16().count() as u32)
+    }
+
+    /// Where the text at a 0-based position was written, and what it was called.
+    fn original(&self, line: u32, column: u32) -> Option<(Option<Place>, Option<String>)> {
+        let (map, folder) = self.map.as_ref()?;
+        let original = map.original(line, column)?;
+        let at = |source| Place::new(resolve(folder, source), original.line, original.column);
+        Some((original.source.map(at), original.name.map(str::to_owned)))
+    }
+
+    fn declared(&self, file: &str, declaration: Declaration) -> Declared {
+        let (line, column) = self.position(declaration.at);
+        let (place, name) = self.original(line, column).unwrap_or_default();
+        let place = place.unwrap_or_else(|| Place::new(file.to_owned(), line, column));
+        Declared { place, name, alias: declaration.alias }
+    }
+}
+
+/// The map that the file's last `sourceMappingURL` comment names: inline or beside it.
+fn read_map(path: &Path, text: &str, readable: &Readable) -> Option<(SourceMap, PathBuf)> {
+    const MARK: &str = "sourceMappingURL=";
+    let folder = path.parent()?;
+    let from = text.rfind(MARK)? + MARK.len();
+    let url = text.get(from..)?.split(|c: char| c.is_whitespace() || c == '*').next()?;
+    if let Some(data) = url.strip_prefix("data:") {
+        let (kind, data) = data.split_once(',')?;
+        let json = if kind.ends_with(";base64") {
+            base64(data.as_bytes())?
+        } else {
+            percent_decoded(data).into_bytes()
+        };
+        return Some((SourceMap::parse(&json)?, folder.to_owned()));
+    }
+    let map = folder.join(percent_decoded(url.strip_prefix("file://").unwrap_or(url)));
+    let json = readable.text(&map)?;
+    Some((SourceMap::parse(json.as_bytes())?, map.parent()?.to_owned()))
+}
+
+/// The path of a script's name: file URLs become paths, everything else stays.
+pub fn path_of(script: &str) -> String {
+    match script.strip_prefix("file://") {
+        Some(path) => {
+            // A module may be imported under several URLs of one file.
+            let path = percent_decoded(path.split(['?', '#']).next().unwrap_or(path));
+            // file:///C:/x is C:/x
+            let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+            drive.map(str::to_owned).unwrap_or(path)
+        }
+        None => script.to_owned(),
+    }
+}
+
+/// Whether a script is Node's own, or no file at all. A module in a `data:` URL and a script whose name was redacted are
+/// the program's.
+pub fn is_internal(script: &str) -> bool {
+    let is_of_program =
+        ["file://", "data:", REDACTED].iter().any(|start| script.starts_with(start))
+            || Path::new(script).is_absolute()
+            || script.contains("://");
+    !is_of_program
+}
+
+/// How the names begin that `redact` puts in the place of others (src/snapshot/redaction).
+const REDACTED: &str = "redacted-";
+
+fn resolve(folder: &Path, source: &str) -> String {
+    let source = match source.split_once("://") {
+        Some(("file", path)) => path,
+        // webpack://name/./src/a.ts: relative to the project, which the map does not say; the path as it is.
+        Some((_, path)) => return path.split_once("/./").map_or(path, |(_, path)| path).to_owned(),
+        None => source,
+    };
+    let mut resolved = PathBuf::new();
+    for component in folder.join(percent_decoded(source)).components() {
+        match component {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::CurDir => {}
+            other => resolved.push(other),
+        }
+    }
+    resolved.to_string_lossy().into_owned()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escape = (byte == b'%').then(|| tail.get(..2)).flatten();
+        let decoded = escape
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The folder in which a program's packages lie.
+pub const PACKAGES: &str = "/node_modules/";
+
+/// Whether a file is of the program itself, not of a package or of Node.
+pub fn is_application(file: &str) -> bool {
+    !is_internal(file) && !file.contains(PACKAGES)
+}
+
+/// The folder of the package in node_modules that a file belongs to.
+pub fn package_folder(file: &str) -> Option<&str> {
+    let start = file.rfind(PACKAGES)? + PACKAGES.len();
+    let name = file.get(start..)?;
+    let depth = if name.starts_with('@') { 2 } else { 1 };
+    let length = name.split('/').take(depth).map(|part| part.len() + 1).sum::<usize>() - 1;
+    let is_whole = name.split('/').take(depth).filter(|part| !part.is_empty()).count() == depth;
+    file.get(..start + length).filter(|_| is_whole)
+}
+
+/// The package in node_modules that a file belongs to.
+pub fn package_of(file: &str, readable: &Readable) -> Option<Package> {
+    let path = package_folder(file)?;
+    let folder = path.get(path.rfind(PACKAGES)? + PACKAGES.len()..)?.to_owned();
+    #[derive(serde::Deserialize)]
+    struct Json {
+        name: Option<String>,
+        version: Option<String>,
+    }
+    let manifest = Path::new(path).join("package.json");
+    let json: Option<Json> =
+        readable.text(&manifest).and_then(|text| serde_json::from_str(&text).ok());
+    let (name, version) = json.map_or((None, None), |json| (json.name, json.version));
+    Some(Package { name: name.unwrap_or(folder), version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn script_names_become_paths() {
+        assert_eq!(path_of("file:///srv/my%20app/a.mjs"), "/srv/my app/a.mjs");
+        assert_eq!(path_of("file:///C:/app/a.mjs"), "C:/app/a.mjs");
+        assert_eq!(path_of("file:///srv/a.mjs?version=3#x"), "/srv/a.mjs");
+        assert_eq!(path_of("/srv/a.js"), "/srv/a.js");
+        assert_eq!(path_of("node:events"), "node:events");
+        assert!(
+            is_internal("node:events")
+                && is_internal("evalmachine.<anonymous>")
+                && !is_internal("/a.js")
+                && !is_internal("data:text/javascript,let a")
+                && !is_internal("redacted-0123456789ab")
+        );
+    }
+
+    #[test]
+    fn sources_are_resolved_against_the_map() {
+        let folder = Path::new("/srv/app/dist");
+        assert_eq!(resolve(folder, "../src/a.ts"), "/srv/app/src/a.ts");
+        assert_eq!(resolve(folder, "./b.ts"), "/srv/app/dist/b.ts");
+        assert_eq!(resolve(folder, "/abs/c.ts"), "/abs/c.ts");
+        assert_eq!(resolve(folder, "webpack://shop/./src/d.ts"), "src/d.ts");
+    }
+
+    #[test]
+    fn a_position_that_no_file_has_is_a_place_all_the_same() {
+        let place = Sources::default().place("/nowhere/a.js", u32::MAX, 0);
+        assert_eq!((place.line, place.column), (u32::MAX, 1));
+    }
+
+    #[test]
+    fn the_innermost_package_owns_a_file() {
+        let readable = Readable::default();
+        let file = "/nowhere/node_modules/a/node_modules/@scope/b/lib/x.js";
+        let package = package_of(file, &readable).unwrap();
+        assert_eq!(package, Package { name: "@scope/b".to_owned(), version: None });
+        assert_eq!(package_of("/srv/app/src/x.js", &readable), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! One watched isolate: the background thread samples it each interval, and the isolate's thread fetches the results.
+
+use std::ops::{ControlFlow, Deref};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+
+use super::figures::FigureSources;
+use super::options::{Notice, SamplerOptions};
+use super::published::IsolateSummary;
+use super::record::Record;
+use super::registry::{self, Listed};
+use super::sampling::Sampling;
+use super::state_file::StateFile;
+use crate::background::{self, JobHandle, Run};
+use crate::trend::{CollectionCause, Verdict};
+
+/// A watched isolate, shared by its own thread and the background thread.
+pub struct SampledIsolate {
+    record: Arc<Record>,
+    sampling: Mutex<Sampling>,
+    probe_wanted: AtomicBool,
+    notices_waiting: AtomicBool,
+    requests_wanted: AtomicBool,
+}
+
+/// Keeps the sampling of an isolate going; dropping it ends the watch.
+pub struct Watching {
+    isolate: Arc<SampledIsolate>,
+    /// Dropped first, so that no job runs after the isolate has left the registry.
+    job: Option<JobHandle>,
+}
+
+impl Watching {
+    /// Starts to sample `record` on the background thread.
+    ///
+    /// # Errors
+    /// If the operating system refuses the thread.
+    pub fn start(
+        record: Arc<Record>,
+        options: SamplerOptions,
+        sources: FigureSources,
+    ) -> std::io::Result<Self> {
+        let interval = Duration::from_millis(options.config.interval_ms);
+        let sampling = Sampling::new(options, sources, &record, Instant::now());
+        let isolate = Arc::new(SampledIsolate {
+            record,
+            sampling: Mutex::new(sampling),
+            probe_wanted: AtomicBool::new(false),
+            notices_waiting: AtomicBool::new(false),
+            requests_wanted: AtomicBool::new(false),
+        });
+        registry::add(Arc::clone(&isolate) as Arc<dyn Listed>);
+        let for_job = Arc::clone(&isolate);
+        let mut watching = Self { isolate, job: None };
+        let job = background::schedule(
+            interval,
+            Box::new(move |run| {
+                for_job.sample(run);
+                ControlFlow::Continue(())
+            }),
+        )?;
+        watching.job = Some(job);
+        Ok(watching)
+    }
+}
+
+impl Deref for Watching {
+    type Target = SampledIsolate;
+
+    fn deref(&self) -> &SampledIsolate {
+        &self.isolate
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        drop(self.job.take());
+        registry::remove(&self.isolate.record);
+        self.isolate.sampling.lock().end(&self.isolate.record);
+    }
+}
+
+impl SampledIsolate {
+    /// True if [`SampledIsolate::take_notices`] would return something.
+    #[must_use]
+    pub fn has_notices(&self) -> bool {
+        self.notices_waiting.load(Ordering::Relaxed)
+    }
+
+    /// The notices since the last call, oldest first.
+    #[must_use]
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices_waiting.store(false, Ordering::Relaxed);
+        self.sampling.lock().take_notices()
+    }
+
+    /// True if the trend has requested a collection since the last call.
+    #[must_use]
+    pub fn take_probe(&self) -> bool {
+        self.probe_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// See [`Trend::wants_requests`](crate::trend::Trend::wants_requests).
+    #[must_use]
+    pub fn wants_requests(&self) -> bool {
+        self.requests_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Sets the cause of the mark-compacts from now on (a probe or a snapshot, then natural again).
+    pub fn set_cause(&self, cause: CollectionCause) {
+        self.sampling.lock().set_cause(&self.record, cause);
+    }
+
+    /// Sets the JSON that JS adds to the state.
+    ///
+    /// # Errors
+    /// If it is not JSON.
+    pub fn set_extra(&self, json: String) -> Result<(), serde_json::Error> {
+        let extra = RawValue::from_string(json)?;
+        self.sampling.lock().set_extra(extra);
+        Ok(())
+    }
+
+    /// Publishes the state in `file` now and each interval.
+    pub fn publish_to(&self, file: StateFile) {
+        self.sampling.lock().publish_to(&self.record, file);
+    }
+
+    /// Publishes the state now, if there is a file.
+    pub fn publish(&self) {
+        self.sampling.lock().publish(&self.record);
+    }
+
+    /// How long the process has run since the watch began, in ms.
+    #[must_use]
+    pub fn watched_ms(&self) -> u64 {
+        self.sampling.lock().watched_ms()
+    }
+
+    /// The verdict alone.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.sampling.lock().verdict()
+    }
+
+    /// The state as JSON.
+    ///
+    /// # Errors
+    /// If the state cannot be serialized, which no known input causes.
+    pub fn state(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&self.sampling.lock().state(&self.record))
+    }
+
+    fn sample(&self, run: Run) {
+        let mut sampling = self.sampling.lock();
+        if sampling.sample(&self.record, run) {
+            self.probe_wanted.store(true, Ordering::Relaxed);
+        }
+        if sampling.has_notices() {
+            self.notices_waiting.store(true, Ordering::Relaxed);
+        }
+        self.requests_wanted.store(sampling.wants_requests(), Ordering::Relaxed);
+        sampling.publish(&self.record);
+    }
+}
+
+impl Listed for SampledIsolate {
+    fn record(&self) -> &Record {
+        &self.record
+    }
+
+    fn summary(&self) -> IsolateSummary {
+        self.sampling.lock().summary()
+    }
+}

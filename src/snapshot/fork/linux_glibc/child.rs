@@ -1,0 +1,177 @@
+//! The child's side: a copy of the service with one thread, which must not disturb any other process.
+
+use std::fs;
+use std::io::{PipeWriter, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::lifeline;
+use super::task::{ChildTask, Moment};
+use crate::os;
+use crate::snapshot::error::{Shortage, SnapshotError};
+use crate::snapshot::fork::Failure;
+use crate::snapshot::output::{Output, Written};
+use crate::v8::profiler::Profiler;
+
+/// How often the child looks whether it takes the room of others.
+const WATCH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Takes the snapshot and ends the process, without any of its exit handlers.
+///
+/// # Safety
+/// Only in a freshly forked child, on a thread whose isolate may be snapshot (as
+/// [`Profiler::take`]), with all signals blocked.
+pub unsafe fn run(task: &ChildTask, moment: Moment, profiler: &Profiler) -> ! {
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller vouches for the state of the process.
+        unsafe { take(task, moment, profiler) }
+    }));
+    let written = taken.unwrap_or_else(|_| Err(Failure::Lost("the child panicked".into())));
+    end(&task.report, &written, || task.partial.publish().is_ok())
+}
+
+/// Reports the result, publishes a complete file, and ends the process with code 0 if the file has its
+/// name; no code of the service runs. The first caller decides. The report comes first: without it the
+/// service could not tell a published file from a failure, and would take another snapshot.
+fn end(to: &PipeWriter, result: &Result<Written, Failure>, publish: impl FnOnce() -> bool) -> ! {
+    while !lifeline::begin_end() {
+        std::thread::sleep(WATCH_INTERVAL);
+    }
+    // A report fits into the pipe's buffer, so this never blocks.
+    if let Ok(text) = serde_json::to_vec(result) {
+        let _ = (&*to).write_all(&text);
+    }
+    let published = result.is_ok() && publish();
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(i32::from(!published)) }
+}
+
+/// # Safety
+/// As [`run`].
+unsafe fn take(
+    task: &ChildTask,
+    Moment { queue, collector }: Moment,
+    profiler: &Profiler,
+) -> Result<Written, Failure> {
+    // SAFETY: these only change the child.
+    unsafe {
+        become_expendable(task);
+        if !queue.is_at_rest() || collector.is_held() {
+            return Err(Failure::Lost("a lock was held at the instant of the fork".into()));
+        }
+        queue.forget_waiters();
+    }
+    release_descriptors(task).map_err(|error| Failure::Lost(error.to_string()))?;
+    watch_room(task);
+    // SAFETY: the caller vouches for the moment; V8's workers were idle and are forgotten.
+    let snapshot =
+        unsafe { profiler.take() }.ok_or_else(|| Failure::Lost("no isolate was current".into()))?;
+    // Deleting it takes tens of seconds for a big heap, and the process ends anyway.
+    let snapshot = ManuallyDrop::new(snapshot);
+    write(task, |out| snapshot.serialize(out)).map_err(Failure::Final)
+}
+
+fn write(
+    task: &ChildTask,
+    serialize: impl FnOnce(&mut dyn FnMut(&[u8]) -> bool) -> bool,
+) -> Result<Written, SnapshotError> {
+    let mut output: Output = task.packing.output(&task.partial)?;
+    let mut failed = None;
+    serialize(&mut |chunk| match output.write(chunk) {
+        Ok(()) => true,
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    });
+    failed.map_or_else(|| output.finish(), Err)
+}
+
+/// The child ends by the clock after this many times its processor time.
+const PATIENCE: u32 = 8;
+
+/// Last in every queue, first to be killed; ends by itself after its time, or soon after the service.
+///
+/// # Safety
+/// Only in the child.
+unsafe fn become_expendable(task: &ChildTask) {
+    // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
+    unsafe {
+        // The service's handlers may not run here; a crash ends the child and nothing else.
+        for signal in 1..=libc::SIGRTMAX() {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        // The parent may have exited, and a file may have a size limit: the write fails instead.
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        lifeline::attach(&task.partial, task.parent, task.lifetime * PATIENCE);
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        if !task.core {
+            let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
+        }
+        libc::setpriority(libc::PRIO_PROCESS, 0, task.nice.into());
+        libc::prctl(libc::PR_SET_NAME, c"plimsoll-snap".as_ptr());
+    }
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+}
+
+/// Lets go of everything that the service has open: a socket that it closes is closed. Closing
+/// would make libuv's and OpenSSL's teardown abort; /dev/null in their place does not.
+fn release_descriptors(task: &ChildTask) -> std::io::Result<()> {
+    let [file, lock] = task.partial.descriptors();
+    let kept = [file, lock, task.report.as_raw_fd(), task.null.as_raw_fd()];
+    let open = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .collect::<Vec<_>>();
+    for descriptor in open {
+        if !kept.contains(&descriptor) {
+            // SAFETY: dup3 replaces what is there, in this process alone. The directory that was
+            // read is already closed; its number then opens /dev/null once more.
+            unsafe { libc::dup3(task.null.as_raw_fd(), descriptor, libc::O_CLOEXEC) };
+        }
+    }
+    Ok(())
+}
+
+/// Ends the child before it takes memory that the service may need: what is left for others stays
+/// above a reserve.
+fn watch_room(task: &ChildTask) {
+    let Ok(report_to) = task.report.try_clone() else { return };
+    let total = os::memory::total().unwrap_or(0);
+    let mut cgroups = os::cgroup::CgroupReader::default();
+    let limits = os::limits::Memory::read();
+    // Without this watch the kernel's own choice (oom_score_adj) is what is left.
+    let _ = std::thread::Builder::new().spawn(move || {
+        loop {
+            let container = cgroups.read(&mut os::pseudo_file::System).ok().flatten();
+            let tight = container
+                .and_then(|c| Some((Shortage::Container, c.room()?, reserve(c.limit?))))
+                .into_iter()
+                .chain(
+                    os::memory::available().map(|room| (Shortage::Machine, room, reserve(total))),
+                )
+                .chain(
+                    limits
+                        .room()
+                        .map(|room| (Shortage::Limit, room.available, reserve(room.limit))),
+                )
+                .find(|&(_, room, reserve)| room < reserve);
+            if let Some((place, available, reserve)) = tight {
+                let needed = os::process::rss().unwrap_or(0).saturating_add(reserve);
+                let failure = Failure::Final(SnapshotError::NoRoom { place, needed, available });
+                end(&report_to, &Err(failure), || false);
+            }
+            std::thread::sleep(WATCH_INTERVAL);
+        }
+    });
+}
+
+/// What is to stay free for the service: a twentieth, within bounds.
+fn reserve(limit: u64) -> u64 {
+    (limit / 20).clamp(8 << 20, 256 << 20)
+}

@@ -1,0 +1,128 @@
+//! What ends the child when its service is gone, when its time is up, or by a signal; in each case its
+//! unfinished file goes with it.
+//!
+//! All of it runs in signal handlers, which reach a child that hangs in a lock. They call functions
+//! that are safe in one (signal-safety(7)), and nothing else.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::snapshot::store::Partial;
+
+/// How often the child looks for its service.
+const TICK: Duration = Duration::from_millis(500);
+/// Ticks that a child outlives its service by, to finish a file that is nearly done: with the tick that
+/// notices it, less than 3 s.
+const GRACE: u32 = 4;
+
+/// Signals that end a process by default. Of these the child removes its file first.
+const FATAL: [c_int; 11] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+];
+
+static PARENT: AtomicU32 = AtomicU32::new(0);
+static DIRECTORY: AtomicI32 = AtomicI32::new(-1);
+static UNFINISHED: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+static TICKS_LEFT: AtomicU32 = AtomicU32::new(u32::MAX);
+static ORPHANED: AtomicU32 = AtomicU32::new(0);
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Takes the right to end the process; false where it is taken.
+pub(super) fn begin_end() -> bool {
+    !ENDING.swap(true, Ordering::AcqRel)
+}
+
+/// Installs the handlers. The child ends when `lifetime` has gone by, or 3 s after `parent` at the latest.
+///
+/// # Safety
+/// Only in a freshly forked child; `partial` is never dropped there.
+pub(super) unsafe fn attach(partial: &Partial, parent: u32, lifetime: Duration) {
+    PARENT.store(parent, Ordering::Relaxed);
+    // A file without a name goes with its descriptor.
+    if let Some((directory, name)) = partial.unfinished() {
+        DIRECTORY.store(directory, Ordering::Relaxed);
+        UNFINISHED.store(name.as_ptr().cast_mut(), Ordering::Relaxed);
+    }
+    let ticks = u32::try_from(lifetime.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX);
+    TICKS_LEFT.store(ticks, Ordering::Relaxed);
+    let microseconds = libc::suseconds_t::try_from(TICK.as_micros()).unwrap_or(500_000);
+    let tick = libc::timeval { tv_sec: 0, tv_usec: microseconds };
+    let timer = libc::itimerval { it_interval: tick, it_value: tick };
+    // SAFETY: the handlers call only what is safe in one; all arguments outlive the calls.
+    unsafe {
+        for signal in FATAL {
+            handle(signal, remove_and_die);
+        }
+        handle(libc::SIGALRM, look_after_parent);
+        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
+        // At once where the kernel allows it; the timer holds where it does not (a service that has
+        // changed its user). Sent when the thread ends that forked: the handler looks for the process.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGALRM);
+    }
+}
+
+/// # Safety
+/// `handler` is safe in a signal handler.
+unsafe fn handle(signal: c_int, handler: extern "C" fn(c_int)) {
+    // SAFETY: sigaction is plain data, for which all zeroes is a value; the rest is the caller's promise.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// Gone already where the file has its name.
+fn remove_unfinished() {
+    let name = UNFINISHED.load(Ordering::Relaxed);
+    if !name.is_null() {
+        // SAFETY: `attach` stored a NUL-terminated name that lives as long as the process.
+        unsafe { libc::unlinkat(DIRECTORY.load(Ordering::Relaxed), name, 0) };
+    }
+}
+
+extern "C" fn remove_and_die(signal: c_int) {
+    remove_unfinished();
+    // SAFETY: both may be called in a handler. The signal is blocked until it returns, and then ends
+    // the process as it would have without us.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+extern "C" fn look_after_parent(_: c_int) {
+    // SAFETY: errno is this thread's own, and what was interrupted may be about to read it.
+    let errno = unsafe { *libc::__errno_location() };
+    let ticks_left = TICKS_LEFT.load(Ordering::Relaxed).saturating_sub(1);
+    TICKS_LEFT.store(ticks_left, Ordering::Relaxed);
+    // SAFETY: takes nothing and cannot fail.
+    let parent = unsafe { libc::getppid() }.cast_unsigned();
+    let orphaned = if parent == PARENT.load(Ordering::Relaxed) {
+        0
+    } else {
+        ORPHANED.load(Ordering::Relaxed) + 1
+    };
+    ORPHANED.store(orphaned, Ordering::Relaxed);
+    // A file that is about to get its name gets one tick more.
+    let late = ticks_left == 0 || orphaned > GRACE;
+    if late && (begin_end() || orphaned > GRACE + 1) {
+        remove_unfinished();
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(1) };
+    }
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
+}
