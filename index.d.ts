@@ -133,10 +133,22 @@ export class WeakValueMap<K = any, V extends object = any> implements Iterable<[
   stats(): CacheStats;
 }
 
-type FetchOptionsOf<K, V, FC> = unknown extends FC ? LRUCache.FetchOptions<K, V, FC> : FC extends undefined | void ? LRUCache.FetchOptions<K, V, FC> & { context?: undefined } : LRUCache.FetchOptions<K, V, FC> & { context: FC };
-type MemoOptionsOf<K, V, FC> = unknown extends FC ? LRUCache.MemoOptions<K, V, FC> : FC extends undefined | void ? LRUCache.MemoOptions<K, V, FC> & { context?: undefined } : LRUCache.MemoOptions<K, V, FC> & { context: FC };
+type FetchOptionsOf<K, V, FC> = unknown extends FC
+  ? LRUCache.FetchOptions<K, V, FC>
+  : FC extends undefined | void
+    ? LRUCache.FetchOptions<K, V, FC> & { context?: undefined }
+    : LRUCache.FetchOptions<K, V, FC> & { context: FC };
+type MemoOptionsOf<K, V, FC> = unknown extends FC
+  ? LRUCache.MemoOptions<K, V, FC>
+  : FC extends undefined | void
+    ? LRUCache.MemoOptions<K, V, FC> & { context?: undefined }
+    : LRUCache.MemoOptions<K, V, FC> & { context: FC };
 /** The options may be left out only where no context is asked for. */
-type OptionsIfNeeded<FC, Options> = unknown extends FC ? [options?: Options] : FC extends undefined | void ? [options?: Options] : [options: Options];
+type OptionsIfNeeded<FC, Options> = unknown extends FC
+  ? [options?: Options]
+  : FC extends undefined | void
+    ? [options?: Options]
+    : [options: Options];
 
 /** The types of lru-cache 11, by their names there. */
 export namespace LRUCache {
@@ -146,7 +158,11 @@ export namespace LRUCache {
   type Disposer<K, V> = (value: V, key: K, reason: DisposeReason) => void;
   type Inserter<K, V> = (value: V, key: K, reason: InsertReason) => void;
   type SizeCalculator<K, V> = (value: V, key: K) => number;
-  type Fetcher<K, V, FC = unknown> = (key: K, staleValue: V | undefined, options: FetcherOptions<K, V, FC>) => Promise<V | undefined | void> | V | undefined | void;
+  type Fetcher<K, V, FC = unknown> = (
+    key: K,
+    staleValue: V | undefined,
+    options: FetcherOptions<K, V, FC>,
+  ) => Promise<V | undefined | void> | V | undefined | void;
   type Memoizer<K, V, FC = unknown> = (key: K, staleValue: V | undefined, options: MemoizerOptions<K, V, FC>) => V;
 
   interface FetcherOptions<K, V, FC = unknown> {
@@ -411,10 +427,22 @@ export class SharedCache {
    * it was this caller's `compute` that ran, the next of those who wait computes in its place, and what it gives late is dropped.
    * Without a timeout anywhere, a computation that never settles keeps all who ask for its key waiting.
    */
-  getOrCompute(key: string, compute: (key: string) => string | NodeJS.ArrayBufferView | Promise<string | NodeJS.ArrayBufferView>, options?: { ttl?: number; timeout?: number; as?: 'buffer' }): Promise<Buffer>;
-  getOrCompute(key: string, compute: (key: string) => string | Promise<string>, options: { ttl?: number; timeout?: number; as: 'string' }): Promise<string>;
+  getOrCompute(
+    key: string,
+    compute: (key: string) => string | NodeJS.ArrayBufferView | Promise<string | NodeJS.ArrayBufferView>,
+    options?: { ttl?: number; timeout?: number; as?: 'buffer' },
+  ): Promise<Buffer>;
+  getOrCompute(
+    key: string,
+    compute: (key: string) => string | Promise<string>,
+    options: { ttl?: number; timeout?: number; as: 'string' },
+  ): Promise<string>;
   /** 'json': kept as `setJSON` does, 'value': as `setValue` does. Each caller gets a copy of its own. */
-  getOrCompute<T>(key: string, compute: (key: string) => T | Promise<T>, options: { ttl?: number; timeout?: number; as: 'json' | 'value' }): Promise<T>;
+  getOrCompute<T>(
+    key: string,
+    compute: (key: string) => T | Promise<T>,
+    options: { ttl?: number; timeout?: number; as: 'json' | 'value' },
+  ): Promise<T>;
   /** The live keys, in no order. A key that is set or removed meanwhile may or may not show; none shows twice. */
   keys(): IterableIterator<string>;
   /** Removes what has expired, and returns how many entries that were. It also happens in the background. */
@@ -422,7 +450,6 @@ export class SharedCache {
   /** The figures of the store, those of all threads; `max` is Infinity. */
   stats(): CacheStats;
 }
-
 
 // -------------------------------------------------------------------------------------- trackers
 
@@ -646,7 +673,8 @@ export function tracked(): Tracked;
 export type Channel = 'heap' | 'external' | 'native';
 
 /** The state of a verdict, the most serious first; docs/detection.md describes each. */
-export type VerdictState = 'leak' | 'suspect' | 'fragmentation' | 'filling' | 'follows-load' | 'warming' | 'slow' | 'steady' | 'too-early';
+export type VerdictState =
+  'leak' | 'suspect' | 'fragmentation' | 'filling' | 'follows-load' | 'warming' | 'slow' | 'steady' | 'too-early';
 
 export interface Logger {
   debug(message: string): void;
@@ -710,7 +738,11 @@ export interface ChannelVerdict {
   msToLimit: number | null;
 }
 
-export type Verdict = PlimsollReport['verdict'] & { observedMs: number; explanation: string; channels: ChannelVerdict[] };
+export type Verdict = PlimsollReport['verdict'] & {
+  observedMs: number;
+  explanation: string;
+  channels: ChannelVerdict[];
+};
 
 /** A point of the floor. `load`: bytes allocated a second (or what that many requests allocate, while they are counted), or ms a second that the loop was busy. */
 export interface SeriesPoint {
@@ -750,7 +782,14 @@ export interface WatcherStats {
   stoppedMs: number;
   verdict: Verdict;
   /** Bytes; `native` is rss less heap, external memory and what SharedCaches hold; null in worker threads. */
-  memory: { rss: number; heapTotal: number; heapUsed: number; external: number; native: number | null; allocated: number };
+  memory: {
+    rss: number;
+    heapTotal: number;
+    heapUsed: number;
+    external: number;
+    native: number | null;
+    allocated: number;
+  };
   limits: { heap: number; external: number; native: number };
   /** The memory cgroup; `limit` null for none. */
   container: { version: 1 | 2; limit: number | null; usage: number; oomGroup: boolean } | null;
@@ -772,7 +811,14 @@ export interface WatcherStats {
     /** The last 16. */
     /** How many refusals had each code. */
     refusedBy: Record<string, number>;
-    refusals: Array<{ tMs: number; reason: string; code: string; message: string; neededBytes: number | null; availableBytes: number | null }>;
+    refusals: Array<{
+      tMs: number;
+      reason: string;
+      code: string;
+      message: string;
+      neededBytes: number | null;
+      availableBytes: number | null;
+    }>;
   };
   /** Paths of the reports written. */
   reports: string[];
@@ -933,14 +979,29 @@ export interface CriticalOptions {
  * @returns calls it off, also while it waits for its turn; not once it has begun
  * @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION
  */
-export function onCritical(watcher: { health(): HealthLike; snapshot(options: object): Promise<any> }, options?: CriticalOptions): () => void;
+export function onCritical(
+  watcher: { health(): HealthLike; snapshot(options: object): Promise<any> },
+  options?: CriticalOptions,
+): () => void;
 
 // ------------------------------------------------------------------------ snapshots and analysis
 
 /** Why memory grows. */
 export type Cause =
-  | 'map' | 'set' | 'object' | 'array' | 'listeners' | 'timers' | 'promises' | 'closure' | 'buffers' | 'streams' | 'sockets' | 'weak'
-  | 'native' | 'other';
+  | 'map'
+  | 'set'
+  | 'object'
+  | 'array'
+  | 'listeners'
+  | 'timers'
+  | 'promises'
+  | 'closure'
+  | 'buffers'
+  | 'streams'
+  | 'sockets'
+  | 'weak'
+  | 'native'
+  | 'other';
 
 /** A place in the code with its share (0 to 1) of what a suspect gained. */
 export interface SuspectSite {
@@ -1021,13 +1082,30 @@ export interface SnapshotSummary {
   /** By constructor; strings and the like by their kind, `(string)`. */
   constructors: SummaryRow[];
   /** By the variable or property that retains them. */
-  holders: Array<{ name: string; constructor: string; id: number; file: string | null; line: number | null; retained: number; path: string[] }>;
+  holders: Array<{
+    name: string;
+    constructor: string;
+    id: number;
+    file: string | null;
+    line: number | null;
+    retained: number;
+    path: string[];
+  }>;
   /** By package: `name@version`, `(application)`, `(node)`, `(v8)`. */
   packages: SummaryRow[];
   /** Shapes that are often a mistake. */
   shapes: Array<
     | { kind: 'duplicated-string'; text: string; count: number; bytes: number }
-    | { kind: 'sparse-array'; id: number; name: string; file: string | null; line: number | null; elements: number; capacity: number; bytes: number }
+    | {
+        kind: 'sparse-array';
+        id: number;
+        name: string;
+        file: string | null;
+        line: number | null;
+        elements: number;
+        capacity: number;
+        bytes: number;
+      }
     | { kind: 'huge-closure'; id: number; name: string; file: string | null; line: number | null; bytes: number }
     | { kind: 'detached-context'; id: number; bytes: number }
     | { kind: 'zombie-timer'; count: number; bytes: number }
@@ -1053,7 +1131,14 @@ export interface PlimsollReport {
   /** The most probable first. */
   suspects: Suspect[];
   /** The oldest first. */
-  snapshots: Array<{ path: string; method: 'fork' | 'in-process' | 'inspector' | 'file'; pauseMs: number | null; bytes: number | null; nodes: number | null; heapBytes?: number }>;
+  snapshots: Array<{
+    path: string;
+    method: 'fork' | 'in-process' | 'inspector' | 'file';
+    pauseMs: number | null;
+    bytes: number | null;
+    nodes: number | null;
+    heapBytes?: number;
+  }>;
   /** The source of the snapshots' order: the times in the names, V8's object ids, or the times of the files; only from `analyze()`. */
   order?: 'given' | 'names' | 'ids' | 'mtimes';
   series: { [channel in Channel]?: Array<[tMs: number, min: number, load: number | null]> };
@@ -1094,7 +1179,6 @@ export interface AnalyzeOptions {
  * snapshot, ERR_PLIMSOLL_ANALYSIS if the analyzer did not start or was killed.
  */
 export function analyze(paths: string[], options?: AnalyzeOptions): Promise<PlimsollReport>;
-
 
 export interface SnapshotOptions {
   /** The directory of the file, created with mode 0700 if it is missing. Default: `--diagnostic-dir`, else the working directory. */
@@ -1150,5 +1234,3 @@ export interface Snapshot {
  * ERR_PLIMSOLL_OPTION.
  */
 export function takeSnapshot(options?: SnapshotOptions): Promise<Snapshot>;
-
-

@@ -7,7 +7,16 @@ export default plimsoll;
 export const { BoundedMap, LRUCache, RingBuffer, SharedCache, WeakValueMap } = plimsoll;
 
 // trackers
-export const { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, tracked } = plimsoll;
+export const {
+  TrackedEventEmitter,
+  trackEmitter,
+  trackEventTarget,
+  trackTimers,
+  trackPromises,
+  trackResources,
+  trackAll,
+  tracked,
+} = plimsoll;
 
 // watch
 export const { watch, Watcher } = plimsoll;

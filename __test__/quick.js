@@ -32,8 +32,11 @@ const quickFiles = () => testFiles().filter((file) => !isSlow(file));
 
 if (require.main === module) {
   const files = quickFiles();
-  if (process.argv.includes('--list')) process.stdout.write(`${files.map((file) => path.relative(process.cwd(), file)).join('\n')}\n`);
-  else process.exitCode = spawnSync(process.execPath, ['--test', '--test-reporter=dot', ...files], { stdio: 'inherit' }).status ?? 1;
+  if (process.argv.includes('--list'))
+    process.stdout.write(`${files.map((file) => path.relative(process.cwd(), file)).join('\n')}\n`);
+  else
+    process.exitCode =
+      spawnSync(process.execPath, ['--test', '--test-reporter=dot', ...files], { stdio: 'inherit' }).status ?? 1;
 }
 
 module.exports = { quickFiles };

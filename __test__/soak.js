@@ -24,7 +24,14 @@ async function run(script, duration, window) {
     execArgv: ['--max-old-space-size=256'],
     duration,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, PLIMSOLL_WINDOW: String(window), PLIMSOLL_DIR: dir, PLIMSOLL_LIMIT: '512m', PLIMSOLL_SNAPSHOT_ON: 'suspect,leak', PLIMSOLL_COOLDOWN: '0' },
+    env: {
+      ...process.env,
+      PLIMSOLL_WINDOW: String(window),
+      PLIMSOLL_DIR: dir,
+      PLIMSOLL_LIMIT: '512m',
+      PLIMSOLL_SNAPSHOT_ON: 'suspect,leak',
+      PLIMSOLL_COOLDOWN: '0',
+    },
     say,
     show() {},
     onSpawn(child) {
@@ -36,7 +43,9 @@ async function run(script, duration, window) {
   try {
     const { reports } = await supervisor.run();
     const answered = load.stats();
-    say(`${script}: ${reports[0].verdict.state}, ${answered.answered} requests answered, ${answered.failed} failed, ${reports[0].snapshots.length} snapshots`);
+    say(
+      `${script}: ${reports[0].verdict.state}, ${answered.answered} requests answered, ${answered.failed} failed, ${reports[0].snapshots.length} snapshots`,
+    );
     return reports[0];
   } finally {
     load?.stop();

@@ -12,14 +12,21 @@ const { nodeOf } = require('./support/nodes.js');
 /** A file that waits for ever is a failure of this version, and the others are run all the same. */
 const LONGEST_MS = 900_000;
 
-const { values, positionals } = parseArgs({ options: { only: { type: 'string', default: '20,22,24,26' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { only: { type: 'string', default: '20,22,24,26' } },
+  allowPositionals: true,
+});
 const files = positionals.length > 0 ? positionals : testFiles();
 let failed = false;
 const rows = values.only.split(',').map((version) => {
   const bin = nodeOf(version);
   // Programs that the tests start find this Node first.
   const env = { ...process.env, PATH: `${path.dirname(bin)}${path.delimiter}${process.env.PATH}` };
-  const { status, stdout } = spawnSync(bin, ['--test', `--test-timeout=${LONGEST_MS}`, '--test-reporter=tap', ...files], { encoding: 'utf8', env, maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] });
+  const { status, stdout } = spawnSync(
+    bin,
+    ['--test', `--test-timeout=${LONGEST_MS}`, '--test-reporter=tap', ...files],
+    { encoding: 'utf8', env, maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const count = (what) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(stdout)?.[1] ?? Number.NaN);
   const name = spawnSync(bin, ['--version'], { encoding: 'utf8' }).stdout.trim();
   process.stdout.write(`${name}: ${count('pass')} passed, ${count('fail')} failed, ${count('skipped')} skipped\n`);

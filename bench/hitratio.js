@@ -145,17 +145,26 @@ function pop(heap) {
 }
 
 function* workloads() {
-  const files = fs.existsSync(options.traces) ? fs.readdirSync(options.traces).filter((file) => file.endsWith('.txt.gz')) : [];
+  const files = fs.existsSync(options.traces)
+    ? fs.readdirSync(options.traces).filter((file) => file.endsWith('.txt.gz'))
+    : [];
   for (const file of files) yield [file.replace('.txt.gz', ''), () => readTrace(path.join(options.traces, file))];
   for (let seed = 0; seed < Number(options.seeds); seed++) {
-    for (const [s, every] of [[0.9, 0], [1, 0], [1, 50_000], [1, 500_000]]) {
+    for (const [s, every] of [
+      [0.9, 0],
+      [1, 0],
+      [1, 50_000],
+      [1, 500_000],
+    ]) {
       yield [`zipf ${s}${every ? ` /${every / 1000}k` : ''} #${seed}`, () => zipf(s, every, seed)];
     }
   }
 }
 
 const cell = (value, width = 8) => value.padStart(width);
-console.log(`${'workload'.padEnd(18)}${['entries', 'lru', 'adaptive', 'opt', 'gain', 'misses'].map((title) => cell(title, 9)).join('')}`);
+console.log(
+  `${'workload'.padEnd(18)}${['entries', 'lru', 'adaptive', 'opt', 'gain', 'misses'].map((title) => cell(title, 9)).join('')}`,
+);
 let logs = 0;
 let points = 0;
 let worst = { gain: Infinity, point: '' };
@@ -171,7 +180,12 @@ for (const [name, load] of workloads()) {
     logs += Math.log(misses);
     points++;
     if (gain < worst.gain) worst = { gain, point: `${name} at ${max}` };
-    const columns = [String(max), ...[lru, adaptive, opt].map((ratio) => (100 * ratio).toFixed(2)), gain.toFixed(2), misses.toFixed(3)];
+    const columns = [
+      String(max),
+      ...[lru, adaptive, opt].map((ratio) => (100 * ratio).toFixed(2)),
+      gain.toFixed(2),
+      misses.toFixed(3),
+    ];
     console.log(`${name.padEnd(18)}${columns.map((column) => cell(column, 9)).join('')}`);
   }
 }

@@ -47,11 +47,28 @@ async function count(watched) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-bench-'));
   let service;
   try {
-    const callgrind = ['--tool=callgrind', '--instr-atstart=no', '--separate-threads=yes', '--smc-check=all-non-file', `--callgrind-out-file=${dir}/out`];
-    const args = [...callgrind, process.execPath, __filename, '--serve', '--server', values.server, ...(watched ? ['--watched'] : [])];
+    const callgrind = [
+      '--tool=callgrind',
+      '--instr-atstart=no',
+      '--separate-threads=yes',
+      '--smc-check=all-non-file',
+      `--callgrind-out-file=${dir}/out`,
+    ];
+    const args = [
+      ...callgrind,
+      process.execPath,
+      __filename,
+      '--serve',
+      '--server',
+      values.server,
+      ...(watched ? ['--watched'] : []),
+    ];
     service = spawn('valgrind', args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const ended = once(service, 'exit');
-    const [port] = await Promise.race([once(service, 'message'), ended.then(() => Promise.reject(new Error('the server ended; is valgrind installed?')))]);
+    const [port] = await Promise.race([
+      once(service, 'message'),
+      ended.then(() => Promise.reject(new Error('the server ended; is valgrind installed?'))),
+    ]);
     const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => KeepAlive.connect(port)));
     await ask(connections, Number(values['warm-up']));
     const counting = (on) => execFileSync('callgrind_control', ['-i', on, String(service.pid)], { stdio: 'ignore' });
@@ -62,7 +79,9 @@ async function count(watched) {
     service.send('stop');
     await ended;
     const threads = fs.readdirSync(dir).filter((name) => /^out-\d+$/.test(name));
-    const totals = threads.toSorted().map((name) => Number(/^totals: (\d+)$/m.exec(fs.readFileSync(path.join(dir, name), 'utf8'))?.[1] ?? 0));
+    const totals = threads
+      .toSorted()
+      .map((name) => Number(/^totals: (\d+)$/m.exec(fs.readFileSync(path.join(dir, name), 'utf8'))?.[1] ?? 0));
     const all = totals.reduce((sum, each) => sum + each, 0);
     return { main: totals[0] / Number(values.requests), all: all / Number(values.requests) };
   } finally {
@@ -74,8 +93,13 @@ async function count(watched) {
 async function main() {
   for (let round = 1; round <= Number(values.rounds); round++) {
     const [without, guarded] = [await count(false), await count(true)];
-    for (const [who, key] of [['main thread', 'main'], ['all threads', 'all']]) {
-      console.log(`${values.server}, round ${round}, ${who.padEnd(12)} ${Math.round(without[key])} instructions a request, with plimsoll ${Math.round(guarded[key])}: ${(guarded[key] / without[key]).toFixed(4)}`);
+    for (const [who, key] of [
+      ['main thread', 'main'],
+      ['all threads', 'all'],
+    ]) {
+      console.log(
+        `${values.server}, round ${round}, ${who.padEnd(12)} ${Math.round(without[key])} instructions a request, with plimsoll ${Math.round(guarded[key])}: ${(guarded[key] / without[key]).toFixed(4)}`,
+      );
     }
   }
 }

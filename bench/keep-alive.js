@@ -46,7 +46,10 @@ class KeepAlive {
   #take(data) {
     if (this.#come === 0) this.#begin(data);
     this.#come += data.length;
-    const ended = this.#length === Infinity ? data.latin1Slice(data.length - LAST_CHUNK.length) === LAST_CHUNK : this.#come >= this.#length;
+    const ended =
+      this.#length === Infinity
+        ? data.latin1Slice(data.length - LAST_CHUNK.length) === LAST_CHUNK
+        : this.#come >= this.#length;
     if (!ended) return;
     this.#come = 0;
     this.#waiting?.resolve();

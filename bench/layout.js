@@ -24,14 +24,21 @@ function expression(_, n) {
 
 /** Machine code of V8's compilers. */
 function compiled(_, n) {
-  const one = new Function('times', `let sum = ${n}; for (let i = 0; i < times; i++) { ${'sum = (sum * 31 + i) | 0;'.repeat(1 + upTo(10))} } return sum;`);
+  const one = new Function(
+    'times',
+    `let sum = ${n}; for (let i = 0; i < times; i++) { ${'sum = (sum * 31 + i) | 0;'.repeat(1 + upTo(10))} } return sum;`,
+  );
   for (let uses = 0; uses < 50; uses++) one(1000);
   return one;
 }
 
 /** @returns what must be kept */
 function scatter() {
-  return [times(MOST_EXPRESSIONS, expression), times(MOST_OBJECTS, () => times(60, () => 0)), times(MOST_FUNCTIONS, compiled)];
+  return [
+    times(MOST_EXPRESSIONS, expression),
+    times(MOST_OBJECTS, () => times(60, () => 0)),
+    times(MOST_FUNCTIONS, compiled),
+  ];
 }
 
 module.exports = { scatter };

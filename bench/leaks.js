@@ -37,18 +37,38 @@ const folders = fs
 function install(name) {
   const to = path.join(values.keep, name);
   fs.mkdirSync(values.keep, { recursive: true });
-  for (const file of fs.readdirSync(values.from)) if (file.endsWith('.js')) fs.copyFileSync(path.join(values.from, file), path.join(values.keep, file));
+  for (const file of fs.readdirSync(values.from))
+    if (file.endsWith('.js')) fs.copyFileSync(path.join(values.from, file), path.join(values.keep, file));
   fs.cpSync(path.join(values.from, name), to, { recursive: true });
-  if (!fs.existsSync(path.join(to, 'node_modules'))) execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: to, stdio: 'inherit' });
+  if (!fs.existsSync(path.join(to, 'node_modules')))
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: to, stdio: 'inherit' });
   return to;
 }
 
 function watchProgram(cwd, script, rate) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-leak-'));
   const json = path.join(work, 'report.json');
-  const args = [path.join(ROOT, 'bin/plimsoll.js'), 'run', '--window', '30s', '--duration', values.duration, '--limit', '512m', '--dir', work, '--json', json, script];
+  const args = [
+    path.join(ROOT, 'bin/plimsoll.js'),
+    'run',
+    '--window',
+    '30s',
+    '--duration',
+    values.duration,
+    '--limit',
+    '512m',
+    '--dir',
+    work,
+    '--json',
+    json,
+    script,
+  ];
   return new Promise((resolve) => {
-    const child = spawn(values.node, args, { cwd, env: { ...process.env, FOREVER: '1', RATE: String(rate), NODE_OPTIONS: '--max-old-space-size=256' }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(values.node, args, {
+      cwd,
+      env: { ...process.env, FOREVER: '1', RATE: String(rate), NODE_OPTIONS: '--max-old-space-size=256' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let log = '';
     child.stderr.on('data', (chunk) => {
       log += chunk;
@@ -71,7 +91,11 @@ function rank(suspects, expected) {
     suspects.findIndex((suspect) => {
       const places = [suspect.file, ...suspect.sites.map((site) => site.file)].map(slashes);
       const names = [suspect.name, ...suspect.path, ...suspect.sites.map((site) => site.function)];
-      return expected.causes.includes(suspect.cause) && names.some((text) => name.test(String(text))) && places.some((place) => place.includes(expected.file));
+      return (
+        expected.causes.includes(suspect.cause) &&
+        names.some((text) => name.test(String(text))) &&
+        places.some((place) => place.includes(expected.file))
+      );
     })
   );
 }
@@ -79,15 +103,21 @@ function rank(suspects, expected) {
 function judge(kind, expected, { code, report }) {
   if (report === null) return { right: false, text: `no report, exit ${code}` };
   const { state, channel } = report.verdict;
-  if (kind === 'ok') return { right: state !== 'leak' && code === 0, text: `${state}${channel ? ` (${channel})` : ''}` };
+  if (kind === 'ok')
+    return { right: state !== 'leak' && code === 0, text: `${state}${channel ? ` (${channel})` : ''}` };
   const at = rank(report.suspects, expected);
   const culprit = report.suspects[Math.max(0, at - 1)];
   const right = state === 'leak' && channel === expected.channel && at >= 1 && at <= 3 && code === 3;
-  return { right, text: `${state} (${channel}), culprit ${at > 0 ? `#${at}` : 'not named'}: ${culprit ? `${culprit.cause} ${culprit.name} ${path.basename(String(culprit.file))}:${culprit.line}` : '-'}` };
+  return {
+    right,
+    text: `${state} (${channel}), culprit ${at > 0 ? `#${at}` : 'not named'}: ${culprit ? `${culprit.cause} ${culprit.name} ${path.basename(String(culprit.file))}:${culprit.line}` : '-'}`,
+  };
 }
 
 async function main() {
-  const tasks = folders.flatMap((name) => values.kind.split(',').flatMap((kind) => Array.from({ length: Number(values.runs) }, () => ({ name, kind }))));
+  const tasks = folders.flatMap((name) =>
+    values.kind.split(',').flatMap((kind) => Array.from({ length: Number(values.runs) }, () => ({ name, kind }))),
+  );
   const installed = new Map(folders.map((name) => [name, install(name)]));
   const rows = [];
   const next = async () => {

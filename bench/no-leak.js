@@ -117,7 +117,8 @@ const DEFAULTS = [{}];
 /** @type {Record<string, { make: Function, filled: number, options: object }[]>} */
 const cases = {};
 const add = (makers, sizes, counts) => {
-  for (const [name, make] of Object.entries(makers)) cases[name] = sizes.flatMap((filled) => counts.map((options) => ({ make, filled, options })));
+  for (const [name, make] of Object.entries(makers))
+    cases[name] = sizes.flatMap((filled) => counts.map((options) => ({ make, filled, options })));
 };
 add(clean, [0], DEFAULTS);
 add(tables, FILLED, COUNTS);
@@ -151,7 +152,11 @@ function failuresOf(name, runs, most) {
   let failed = 0;
   const missed = [];
   for (let from = 0; from < runs; from += most) {
-    const printed = execFileSync(process.execPath, [__filename, '--in-process', name, from, Math.min(most, runs - from)], { encoding: 'utf8' });
+    const printed = execFileSync(
+      process.execPath,
+      [__filename, '--in-process', name, from, Math.min(most, runs - from)],
+      { encoding: 'utf8' },
+    );
     const result = JSON.parse(printed);
     failed += result.failed;
     missed.push(...result.missed);
@@ -177,11 +182,14 @@ function main(runs = 500, most = 20, times = 1) {
     const { failed, missed } = failuresOf(name, all, most);
     found += failed;
     leaking += all;
-    console.log(`leaks  ${name.padEnd(28)} found ${failed} of ${all}${missed.length === 0 ? '' : `, not ${JSON.stringify(missed)}`}`);
+    console.log(
+      `leaks  ${name.padEnd(28)} found ${failed} of ${all}${missed.length === 0 ? '' : `, not ${JSON.stringify(missed)}`}`,
+    );
   }
   console.log(`${alarms} of ${ran} clean ones failed, ${found} of ${leaking} leaking ones were found`);
 }
 
 const [first, ...rest] = process.argv.slice(2);
-if (first === '--in-process') failures(rest[0], Number(rest[1]), Number(rest[2])).then((result) => console.log(JSON.stringify(result)));
+if (first === '--in-process')
+  failures(rest[0], Number(rest[1]), Number(rest[2])).then((result) => console.log(JSON.stringify(result)));
 else main(...process.argv.slice(2).map(Number));

@@ -170,10 +170,13 @@ async function main() {
     process.stderr.write(`\rround ${n} of ${values.pairs} `);
   }
   process.stderr.write('\n');
-  const watched = (key) => rounds.map(({ a, control, b }) => Math.log(b[key]) - (Math.log(a[key]) + Math.log(control[key])) / 2);
+  const watched = (key) =>
+    rounds.map(({ a, control, b }) => Math.log(b[key]) - (Math.log(a[key]) + Math.log(control[key])) / 2);
   const control = (key) => rounds.map((each) => Math.log(each.control[key] / each.a[key]));
   const rate = rounds.reduce((sum, each) => sum + each.rate, 0) / rounds.length;
-  console.log(`${values.server}, ${rounds.length} rounds, ${rate.toFixed(0)} requests/s; ratio to the server without plimsoll, 95 % interval`);
+  console.log(
+    `${values.server}, ${rounds.length} rounds, ${rate.toFixed(0)} requests/s; ratio to the server without plimsoll, 95 % interval`,
+  );
   const guarded = `with plimsoll by ${values.by}`;
   row('CPU per request', guarded, watched('cpu'));
   row('CPU per request', 'A/A control', control('cpu'));
@@ -181,6 +184,7 @@ async function main() {
   row('p99 latency', 'A/A control', control('p99'));
 }
 
-if (!['register', 'watch'].includes(values.by) || !Object.hasOwn(SERVERS, values.server)) throw new Error('--by is register or watch, --server http or fastify');
+if (!['register', 'watch'].includes(values.by) || !Object.hasOwn(SERVERS, values.server))
+  throw new Error('--by is register or watch, --server http or fastify');
 if (values.serve) serve();
 else main();

@@ -29,6 +29,8 @@ for (const max of options.sizes.split(',').map(Number)) {
     const { ratio, told: end } = fourthPass({ map, max, keyOf, random, first: next });
     if (ratio < 0.999) missed.push(`  ${(100 * ratio).toFixed(2)} %: seed ${seed}: ${told}, ${end}`);
   }
-  console.log(`${max} entries, ${options.keys}: resident after three passes in ${histories - missed.length} of ${histories} histories`);
+  console.log(
+    `${max} entries, ${options.keys}: resident after three passes in ${histories - missed.length} of ${histories} histories`,
+  );
   for (const line of missed) console.log(line);
 }

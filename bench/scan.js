@@ -16,14 +16,20 @@ koa@3.3.0 light-my-request@6.8.1 lodash@4.18.1 mongoose@9.12.1 multer@2.5.0 must
 node-fetch@3.3.2 nodemailer@10.6.0 passport@0.7.0 pg@8.23.1 pino@10.4.0 pm2@7.0.4 postcss@8.5.33 pug@3.0.4 qs@6.17.1 redis@6.3.1
 rollup@4.68.7 sass@1.108.2 semver@7.8.6 send@1.2.1 sequelize@6.37.8 sharp@0.35.5 socket.io@4.8.4 source-map@0.8.0 terser@5.51.2
 typescript@7.0.2 undici@7.30.2 vite@8.3.8 winston@3.19.0 ws@8.23.0
-`.trim().split(/\s+/);
+`
+  .trim()
+  .split(/\s+/);
 
 const nameOf = (specifier) => specifier.slice(0, specifier.lastIndexOf('@'));
 
-const keyOf = ({ file, finding: { cause, name, line } }) => (cause === 'timers' ? `${file}:${line}` : `${cause} ${name}`);
+const keyOf = ({ file, finding: { cause, name, line } }) =>
+  cause === 'timers' ? `${file}:${line}` : `${cause} ${name}`;
 
 function findingsOf(scanner, folder) {
-  const lines = execFileSync(scanner, [folder], { encoding: 'utf8', maxBuffer: 2 ** 28 }).trim().split('\n').map((line) => JSON.parse(line));
+  const lines = execFileSync(scanner, [folder], { encoding: 'utf8', maxBuffer: 2 ** 28 })
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const { read, unread } = lines.pop();
   const distinct = new Map(lines.map((line) => [keyOf(line), line]).toReversed());
   return { read, unread, findings: [...distinct.values()].toReversed() };
@@ -36,13 +42,20 @@ function main(given) {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-scan-'));
   try {
     fs.writeFileSync(path.join(work, 'package.json'), '{"private": true}');
-    execFileSync('npm', ['install', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', '--silent', ...packages], { cwd: work, stdio: 'inherit' });
+    execFileSync(
+      'npm',
+      ['install', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', '--silent', ...packages],
+      { cwd: work, stdio: 'inherit' },
+    );
     let [files, places] = [0, 0];
     for (const specifier of packages) {
       const { read, findings } = findingsOf(scanner, path.join(work, 'node_modules', nameOf(specifier)));
       files += read;
       places += findings.length;
-      for (const { file, finding } of findings) process.stdout.write(`${specifier}  ${path.relative(path.join(work, 'node_modules'), file)}:${finding.line}  ${finding.cause} ${finding.name}: ${finding.why}\n`);
+      for (const { file, finding } of findings)
+        process.stdout.write(
+          `${specifier}  ${path.relative(path.join(work, 'node_modules'), file)}:${finding.line}  ${finding.cause} ${finding.name}: ${finding.why}\n`,
+        );
     }
     process.stdout.write(`${packages.length} packages, ${files} files, ${places} places\n`);
   } finally {

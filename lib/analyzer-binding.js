@@ -7,7 +7,10 @@ const { PlimsollError } = require('./errors.js');
 const { PLATFORMS, explainLoadError } = require('./load-error.js');
 
 /** The places of a platform's binary: beside the package in a checkout, in the platform's package as installed. */
-const placesOf = (platform) => [`../plimsoll-analyzer.${platform}.node`, `plimsoll-${platform}/plimsoll-analyzer.${platform}.node`];
+const placesOf = (platform) => [
+  `../plimsoll-analyzer.${platform}.node`,
+  `plimsoll-${platform}/plimsoll-analyzer.${platform}.node`,
+];
 
 /** Both C libraries of Linux are candidates: the binary for the other one is not installed, or does not load. */
 function candidates() {
@@ -25,7 +28,9 @@ function load() {
     }
   }
   const cause = failures.reduceRight((next, error) => Object.assign(error, { cause: next }), undefined);
-  throw new PlimsollError('ERR_PLIMSOLL_BINDING', explainLoadError(cause, 'Snapshots cannot be analyzed without it.'), { cause });
+  throw new PlimsollError('ERR_PLIMSOLL_BINDING', explainLoadError(cause, 'Snapshots cannot be analyzed without it.'), {
+    cause,
+  });
 }
 
 /** @type {Record<string, any> | undefined} */
@@ -36,7 +41,11 @@ function requireAnalyzer() {
   if (analyzer !== undefined) return analyzer;
   const binding = load();
   const built = binding.version();
-  if (built !== version) throw new PlimsollError('ERR_PLIMSOLL_BINDING', `the analyzer's binary has version ${built}, the package ${version}; reinstall plimsoll.`);
+  if (built !== version)
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_BINDING',
+      `the analyzer's binary has version ${built}, the package ${version}; reinstall plimsoll.`,
+    );
   analyzer = binding;
   return analyzer;
 }

@@ -7,12 +7,16 @@ const LONGEST = 32;
 
 /** Whether an error, or its cause, says that no descriptor is left. @param {any} error */
 function wantsDescriptor(error) {
-  for (let each = error; each !== null && typeof each === 'object'; each = each.cause) if (DESCRIPTORS.has(each.code)) return true;
+  for (let each = error; each !== null && typeof each === 'object'; each = each.cause)
+    if (DESCRIPTORS.has(each.code)) return true;
   return false;
 }
 
 /** What to do about a file that could not be written to `dir`. @param {any} cause */
-const adviceFor = (cause) => (wantsDescriptor(cause) ? 'close files and sockets, or raise the limit (ulimit -n)' : 'set dir (PLIMSOLL_DIR) to a writable directory');
+const adviceFor = (cause) =>
+  wantsDescriptor(cause)
+    ? 'close files and sockets, or raise the limit (ulimit -n)'
+    : 'set dir (PLIMSOLL_DIR) to a writable directory';
 
 /** Counts ticks from one attempt to the next: 1, 2, 4 and so on up to 32. */
 class Backoff {
@@ -73,7 +77,10 @@ class Retries {
       if (this.#context.isStopped()) return;
       if (!backoff.begun) this.#context.fail(error);
       backoff.failed();
-      this.#waiting.push({ backoff, run: () => void this.untilDone(step, backoff).catch((failure) => this.#context.fail(failure)) });
+      this.#waiting.push({
+        backoff,
+        run: () => void this.untilDone(step, backoff).catch((failure) => this.#context.fail(failure)),
+      });
     }
   }
 }

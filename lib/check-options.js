@@ -33,7 +33,10 @@ function parseUnits(text, units, plain) {
 
 /** ms of `1500`, `1e3`, `30s`, `15m`, `2h`, `1d`, `1h30m`; NaN for anything else. @param {string} text */
 function parseDuration(text) {
-  const parts = text.trim().match(/^(?:\d+(?:\.\d+)?[a-z]+)(?:\s*\d+(?:\.\d+)?[a-z]+)+$/i) === null ? [text] : text.match(/[\d.]+[a-z]+/gi);
+  const parts =
+    text.trim().match(/^(?:\d+(?:\.\d+)?[a-z]+)(?:\s*\d+(?:\.\d+)?[a-z]+)+$/i) === null
+      ? [text]
+      : text.match(/[\d.]+[a-z]+/gi);
   let last = Infinity;
   let sum = 0;
   for (const part of parts) {
@@ -69,13 +72,24 @@ function inRange(value, { min = -Infinity, max = Infinity, above = -Infinity }) 
 function range(option, source) {
   const { min, max, above } = option;
   const bound = source === 'js' ? String : (number) => spelt(option, number);
-  return [above === undefined ? '' : `above ${bound(above)}`, min === undefined ? '' : `at least ${bound(min)}`, max === undefined ? '' : `at most ${bound(max)}`].filter(Boolean).join(' and ');
+  return [
+    above === undefined ? '' : `above ${bound(above)}`,
+    min === undefined ? '' : `at least ${bound(min)}`,
+    max === undefined ? '' : `at most ${bound(max)}`,
+  ]
+    .filter(Boolean)
+    .join(' and ');
 }
 
-const ranged = (what) => (option, source) => [what[source === 'js' ? 'js' : 'text'] ?? what, range(option, source)].filter(Boolean).join(', ');
+const ranged = (what) => (option, source) =>
+  [what[source === 'js' ? 'js' : 'text'] ?? what, range(option, source)].filter(Boolean).join(', ');
 
 function isLogger(value) {
-  return typeof value === 'object' && value !== null && ['debug', 'info', 'warn', 'error'].every((level) => typeof value[level] === 'function');
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['debug', 'info', 'warn', 'error'].every((level) => typeof value[level] === 'function')
+  );
 }
 
 /**
@@ -83,15 +97,36 @@ function isLogger(value) {
  * valid; `expected`: the text of an error; `numeric`: a number that is not accepted gets a RangeError, other values a TypeError.
  */
 const TYPES = {
-  duration: { numeric: true, parse: parseDuration, units: true, accepts: inRange, expected: ranged({ js: 'a duration in ms, or like "30s"', text: 'a duration like 30s or 15m' }) },
-  size: { numeric: true, parse: parseSize, units: true, accepts: inRange, expected: ranged({ js: 'a size in bytes, or like "512m"', text: 'a size like 512m or 2g' }) },
+  duration: {
+    numeric: true,
+    parse: parseDuration,
+    units: true,
+    accepts: inRange,
+    expected: ranged({ js: 'a duration in ms, or like "30s"', text: 'a duration like 30s or 15m' }),
+  },
+  size: {
+    numeric: true,
+    parse: parseSize,
+    units: true,
+    accepts: inRange,
+    expected: ranged({ js: 'a size in bytes, or like "512m"', text: 'a size like 512m or 2g' }),
+  },
   milliseconds: { numeric: true, parse: parseNumber, accepts: inRange, expected: ranged('a number of milliseconds') },
   share: { numeric: true, parse: parseNumber, accepts: inRange, expected: ranged('a number from 0 to 1') },
   number: { numeric: true, parse: parseNumber, accepts: inRange, expected: ranged('a number') },
-  count: { numeric: true, parse: parseNumber, accepts: (value, option) => Number.isSafeInteger(value) && inRange(value, option), expected: ranged('a whole number') },
-  path: { accepts: (value) => typeof value === 'string' && value !== '' && !value.includes('\0'), expected: () => 'a path' },
+  count: {
+    numeric: true,
+    parse: parseNumber,
+    accepts: (value, option) => Number.isSafeInteger(value) && inRange(value, option),
+    expected: ranged('a whole number'),
+  },
+  path: {
+    accepts: (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
+    expected: () => 'a path',
+  },
   text: {
-    accepts: (value, { min = 0, length = Infinity }) => typeof value === 'string' && value.length >= min && value.length <= length,
+    accepts: (value, { min = 0, length = Infinity }) =>
+      typeof value === 'string' && value.length >= min && value.length <= length,
     expected: ({ min = 0, length }) => (length === undefined ? 'a string' : `a text of ${min} to ${length} characters`),
   },
   boolean: {
@@ -99,7 +134,10 @@ const TYPES = {
     accepts: (value) => typeof value === 'boolean',
     expected: () => 'true or false',
   },
-  choice: { accepts: (value, { values }) => values.includes(value), expected: ({ values }) => `one of ${values.join(', ')}` },
+  choice: {
+    accepts: (value, { values }) => values.includes(value),
+    expected: ({ values }) => `one of ${values.join(', ')}`,
+  },
   list: {
     parse: (text) => (text.trim() === 'none' ? [] : text.split(',').map((word) => word.trim())),
     accepts: (value, { values }) => Array.isArray(value) && value.every((word) => values.includes(word)),
@@ -111,7 +149,8 @@ const TYPES = {
   },
   log: {
     accepts: (value, { values }, source) => values.includes(value) || (source === 'js' && isLogger(value)),
-    expected: ({ values }, source) => `one of ${values.join(', ')}${source === 'js' ? ', or a logger with debug, info, warn and error' : ''}`,
+    expected: ({ values }, source) =>
+      `one of ${values.join(', ')}${source === 'js' ? ', or a logger with debug, info, warn and error' : ''}`,
   },
   function: { accepts: (value) => typeof value === 'function', expected: () => 'a function' },
 };
@@ -120,7 +159,8 @@ function refuse(option, source, given, expected) {
   const name = source === 'env' ? option.env : source === 'flag' ? option.flag : `options.${option.name}`;
   const isOutOfRange = typeof given === 'number' && TYPES[option.type].numeric === true;
   const Base = isOutOfRange ? PlimsollRangeError : PlimsollTypeError;
-  const length = typeof given === 'string' && given.length > (option.length ?? Infinity) ? ` (${given.length} characters)` : '';
+  const length =
+    typeof given === 'string' && given.length > (option.length ?? Infinity) ? ` (${given.length} characters)` : '';
   return new Base('ERR_PLIMSOLL_OPTION', `${name} must be ${expected}; it is ${quote(given)}${length}.`);
 }
 
@@ -132,10 +172,12 @@ function refuse(option, source, given, expected) {
  */
 function check(option, source, given) {
   const type = TYPES[option.type];
-  if (option.type === 'duration' && option.min === 0 && source !== 'js' && isBareMs(given)) throw refuse(option, source, given, 'a duration with its unit, like 5s or 5ms');
+  if (option.type === 'duration' && option.min === 0 && source !== 'js' && isBareMs(given))
+    throw refuse(option, source, given, 'a duration with its unit, like 5s or 5ms');
   const isText = typeof given === 'string' && type.parse !== undefined && (source !== 'js' || type.units === true);
   const value = isText ? type.parse(given) : given;
-  if (!type.accepts(value, option, source)) throw refuse(option, source, given, option.expected ?? type.expected(option, source, value));
+  if (!type.accepts(value, option, source))
+    throw refuse(option, source, given, option.expected ?? type.expected(option, source, value));
   return type.complete === undefined ? value : type.complete(value);
 }
 
@@ -149,9 +191,15 @@ function check(option, source, given) {
  * @throws {TypeError | RangeError} with code ERR_PLIMSOLL_OPTION
  */
 function checkOptions(what, table, given = {}) {
-  if (typeof given !== 'object' || given === null) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} needs an object of options, not ${quote(given)}.`);
+  if (typeof given !== 'object' || given === null)
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} needs an object of options, not ${quote(given)}.`);
   for (const name of namesOf(what, given)) {
-    if (!Object.hasOwn(table, name)) throw unknownOption(`options.${name}`, Object.keys(table).map((known) => `options.${known}`), what);
+    if (!Object.hasOwn(table, name))
+      throw unknownOption(
+        `options.${name}`,
+        Object.keys(table).map((known) => `options.${known}`),
+        what,
+      );
   }
   const checked = {};
   for (const [name, option] of Object.entries(table)) {
@@ -166,14 +214,19 @@ function namesOf(what, given) {
   try {
     return Object.keys(given);
   } catch (cause) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} cannot read its options; give a plain object.`, { cause });
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} cannot read its options; give a plain object.`, {
+      cause,
+    });
   }
 }
 
 /** The error for an unknown name, with the known name that is most like it. */
 function unknownOption(name, names, what = 'plimsoll') {
   const meant = suggest(name, names);
-  return new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${name} is not an option of ${what}${meant ? `; did you mean ${meant}?` : `. Known: ${names.join(', ')}.`}`);
+  return new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    `${name} is not an option of ${what}${meant ? `; did you mean ${meant}?` : `. Known: ${names.join(', ')}.`}`,
+  );
 }
 
 /** The name within two edits (Levenshtein distance) of a misspelt one; undefined if there is none. */

@@ -58,7 +58,11 @@ function unwritable(dir) {
     tryToCreate(found);
     return null;
   } catch (cause) {
-    return new PlimsollError('ERR_PLIMSOLL_DIR', `snapshots and reports cannot be written to ${dir} (${cause.message}); ${adviceFor(cause)}.`, { cause });
+    return new PlimsollError(
+      'ERR_PLIMSOLL_DIR',
+      `snapshots and reports cannot be written to ${dir} (${cause.message}); ${adviceFor(cause)}.`,
+      { cause },
+    );
   }
 }
 

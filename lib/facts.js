@@ -10,7 +10,17 @@ const HOUR = 60 * MINUTE;
 const CHANNELS = /** @type {const} */ (['heap', 'external', 'native']);
 
 /** The states of a verdict, the most serious one first. */
-const STATES = /** @type {const} */ (['leak', 'suspect', 'fragmentation', 'filling', 'follows-load', 'warming', 'slow', 'steady', 'too-early']);
+const STATES = /** @type {const} */ ([
+  'leak',
+  'suspect',
+  'fragmentation',
+  'filling',
+  'follows-load',
+  'warming',
+  'slow',
+  'steady',
+  'too-early',
+]);
 
 /** The trend's window and its buckets, and the share of the loop's time that forced GCs may take. */
 const TREND = { windowMs: 15 * MINUTE, buckets: 12, probeBudget: 0.005 };
@@ -31,4 +41,17 @@ const CACHE_KINDS = ['BoundedMap', 'LRUCache', 'RingBuffer', 'WeakValueMap'];
 const TRACKED_ROW_WORDS = 8;
 const CACHE_RECORD = { words: 48, kind: 14, label: 15 };
 
-module.exports = { SECOND, MINUTE, HOUR, CHANNELS, STATES, TREND, RETENTION, TICK, TRACKED_KINDS, TRACKED_ROW_WORDS, CACHE_KINDS, CACHE_RECORD };
+module.exports = {
+  SECOND,
+  MINUTE,
+  HOUR,
+  CHANNELS,
+  STATES,
+  TREND,
+  RETENTION,
+  TICK,
+  TRACKED_KINDS,
+  TRACKED_ROW_WORDS,
+  CACHE_KINDS,
+  CACHE_RECORD,
+};

@@ -3,7 +3,15 @@
 // place that they tried into the causes of their error.
 
 /** The platforms that have a binary; package.json's napi.targets by their short names. */
-const PLATFORMS = ['linux-x64-gnu', 'linux-arm64-gnu', 'linux-x64-musl', 'linux-arm64-musl', 'darwin-x64', 'darwin-arm64', 'win32-x64-msvc'];
+const PLATFORMS = [
+  'linux-x64-gnu',
+  'linux-arm64-gnu',
+  'linux-x64-musl',
+  'linux-arm64-musl',
+  'darwin-x64',
+  'darwin-arm64',
+  'win32-x64-msvc',
+];
 const WITHOUT_SERVICE = 'Caches work without it; the watch and snapshots are off.';
 
 /** First lines of the messages of an error and its causes, without the loader's own words and its tries of WebAssembly. */
@@ -20,7 +28,12 @@ function messages(error) {
  */
 function explainLoadError(error, consequence = WITHOUT_SERVICE) {
   const tried = messages(error);
-  const missing = tried.map((message) => /^Cannot find module '(?:plimsoll-(?!analyzer)|\.\.?\/plimsoll(?:-analyzer)?\.)([a-z0-9-]+?)(?:\.node|\/[^']*)?'/.exec(message)?.[1]);
+  const missing = tried.map(
+    (message) =>
+      /^Cannot find module '(?:plimsoll-(?!analyzer)|\.\.?\/plimsoll(?:-analyzer)?\.)([a-z0-9-]+?)(?:\.node|\/[^']*)?'/.exec(
+        message,
+      )?.[1],
+  );
   const failure = tried.find((message, at) => missing[at] === undefined);
   if (failure !== undefined && /GLIBC(XX)?_/.test(failure)) {
     return `the native binary did not load (${failure}): the C library of this system is older than that of Debian 10, Ubuntu 20.04 or RHEL 8. Use a newer system or base image. ${consequence}`;
@@ -29,7 +42,8 @@ function explainLoadError(error, consequence = WITHOUT_SERVICE) {
     return `the native binary did not load (${failure}). If node_modules was copied from another machine or image, install on this one: npm ci --include=optional. ${consequence}`;
   }
   const platform = missing.find((name) => PLATFORMS.includes(name));
-  if (platform === undefined) return `there is no native binary for ${process.platform}-${process.arch}; supported are ${PLATFORMS.join(', ')}. ${consequence}`;
+  if (platform === undefined)
+    return `there is no native binary for ${process.platform}-${process.arch}; supported are ${PLATFORMS.join(', ')}. ${consequence}`;
   return `the native binary for this platform is not installed: it is in the package plimsoll-${platform}, an optional dependency. Install on this platform and with optional dependencies: npm ci --include=optional. If the lock file is from another platform and lacks it: npm install plimsoll. In a clone: npm run build. ${consequence}`;
 }
 

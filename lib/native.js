@@ -8,7 +8,9 @@ const { PlimsollError } = require('./errors.js');
 const { badSwitches } = require('./options.js');
 const { inRootContext } = require('./root-context.js');
 
-if (isMainThread) for (const message of badSwitches()) process.emitWarning(message, { type: 'PlimsollWarning', code: 'ERR_PLIMSOLL_OPTION' });
+if (isMainThread)
+  for (const message of badSwitches())
+    process.emitWarning(message, { type: 'PlimsollWarning', code: 'ERR_PLIMSOLL_OPTION' });
 
 /** Whether the user turned the native side off: what can do without it does. */
 const disabled = process.env.PLIMSOLL_DISABLE === '1';
@@ -19,16 +21,25 @@ let native = null;
 let loadError = null;
 
 if (disabled) {
-  loadError = new PlimsollError('ERR_PLIMSOLL_DISABLED', 'plimsoll is off because PLIMSOLL_DISABLE=1 is set; unset it to use the native side.');
+  loadError = new PlimsollError(
+    'ERR_PLIMSOLL_DISABLED',
+    'plimsoll is off because PLIMSOLL_DISABLE=1 is set; unset it to use the native side.',
+  );
 } else {
   try {
     // Loading opens handles of Node-API that live as long as the thread, each with the context in which it was made.
     const binding = inRootContext(() => require('../binding.js'));
     const built = binding.version();
     if (built === version) native = binding;
-    else loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', `the native binary has version ${built}, the package ${version}; reinstall plimsoll.`);
+    else
+      loadError = new PlimsollError(
+        'ERR_PLIMSOLL_BINDING',
+        `the native binary has version ${built}, the package ${version}; reinstall plimsoll.`,
+      );
   } catch (error) {
-    loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', require('./load-error.js').explainLoadError(error), { cause: error });
+    loadError = new PlimsollError('ERR_PLIMSOLL_BINDING', require('./load-error.js').explainLoadError(error), {
+      cause: error,
+    });
   }
 }
 

@@ -17,22 +17,159 @@ const LOG_LEVELS = ['silent', 'info', 'debug'];
  *   default: unknown, min?: number, max?: number, values?: string[], docs: string}>}
  */
 const OPTIONS = [
-  { name: 'interval', env: 'PLIMSOLL_INTERVAL', flag: '--interval', type: 'duration', unit: 'ms', default: SECOND, min: 50, max: HOUR, docs: 'how often memory is read' },
-  { name: 'window', env: 'PLIMSOLL_WINDOW', flag: '--window', type: 'duration', unit: 'ms', default: TREND.windowMs, min: SECOND, max: 30 * 24 * HOUR, docs: 'the shortest time before a verdict' },
-  { name: 'limit', env: 'PLIMSOLL_LIMIT', flag: '--limit', type: 'size', unit: 'bytes', default: undefined, min: 2 ** 20, max: 2 ** 50, docs: "memory that the process may use; by default the container's limit, or what the machine has" },
-  { name: 'threshold', env: 'PLIMSOLL_THRESHOLD', flag: '--threshold', type: 'share', default: 0.85, min: 0.05, max: 1, docs: 'share of a limit at which `pressure` is emitted' },
-  { name: 'dir', env: 'PLIMSOLL_DIR', flag: '--dir', type: 'path', default: undefined, docs: 'where snapshots, reports and state go: --diagnostic-dir, else the working directory' },
-  { name: 'snapshotOn', env: 'PLIMSOLL_SNAPSHOT_ON', flag: '--snapshot-on', type: 'list', values: SNAPSHOT_REASONS, default: ['leak', 'near-limit'], docs: 'events that take a snapshot; `none` for none' },
-  { name: 'signal', env: 'PLIMSOLL_SIGNAL', flag: '--signal', type: 'choice', values: SIGNALS, default: undefined, docs: 'a signal that takes a snapshot (most services do not use SIGUSR2); none by default' },
-  { name: 'redact', env: 'PLIMSOLL_REDACT', flag: '--redact', type: 'boolean', default: false, docs: 'remove data from snapshots and keep the graph, the sizes and the names in the code; names that are data are hashes in each output' },
-  { name: 'maxFiles', env: 'PLIMSOLL_MAX_FILES', flag: '--max-files', type: 'count', default: RETENTION.maxFiles, min: 1, max: 1000, docs: 'snapshots kept in `dir`' },
-  { name: 'maxBytes', env: 'PLIMSOLL_MAX_BYTES', flag: '--max-bytes', type: 'size', unit: 'bytes', default: RETENTION.maxBytes, min: 2 ** 20, max: 2 ** 50, docs: 'bytes of snapshots kept in `dir`' },
-  { name: 'cooldown', env: 'PLIMSOLL_COOLDOWN', flag: '--cooldown', type: 'duration', unit: 'ms', default: RETENTION.cooldownMs, min: 0, max: 365 * 24 * HOUR, docs: 'shortest time between two diagnoses, also across restarts' },
-  { name: 'probeBudget', env: 'PLIMSOLL_PROBE_BUDGET', flag: '--probe-budget', type: 'share', default: TREND.probeBudget, min: 0, max: 0.5, docs: "share of the event loop's time that forced GCs may take; 0 for none" },
-  { name: 'report', env: 'PLIMSOLL_REPORT', flag: '--report', type: 'list', values: REPORT_FORMATS, default: ['html'], docs: 'files written for a leak; `none` for none' },
-  { name: 'sampling', env: 'PLIMSOLL_SAMPLING', flag: '--sampling', type: 'boolean', default: true, docs: "sample allocations with V8's profiler, to name allocation sites" },
-  { name: 'track', env: 'PLIMSOLL_TRACK', flag: '--track', type: 'boolean', default: false, docs: 'track listeners, timers, promises, sockets and streams of the whole process' },
-  { name: 'log', env: 'PLIMSOLL_LOG', flag: '--log', type: 'log', values: LOG_LEVELS, default: 'silent', docs: 'what is printed on stderr (`info` under plimsoll/register); in JS also a logger {debug, info, warn, error}' },
+  {
+    name: 'interval',
+    env: 'PLIMSOLL_INTERVAL',
+    flag: '--interval',
+    type: 'duration',
+    unit: 'ms',
+    default: SECOND,
+    min: 50,
+    max: HOUR,
+    docs: 'how often memory is read',
+  },
+  {
+    name: 'window',
+    env: 'PLIMSOLL_WINDOW',
+    flag: '--window',
+    type: 'duration',
+    unit: 'ms',
+    default: TREND.windowMs,
+    min: SECOND,
+    max: 30 * 24 * HOUR,
+    docs: 'the shortest time before a verdict',
+  },
+  {
+    name: 'limit',
+    env: 'PLIMSOLL_LIMIT',
+    flag: '--limit',
+    type: 'size',
+    unit: 'bytes',
+    default: undefined,
+    min: 2 ** 20,
+    max: 2 ** 50,
+    docs: "memory that the process may use; by default the container's limit, or what the machine has",
+  },
+  {
+    name: 'threshold',
+    env: 'PLIMSOLL_THRESHOLD',
+    flag: '--threshold',
+    type: 'share',
+    default: 0.85,
+    min: 0.05,
+    max: 1,
+    docs: 'share of a limit at which `pressure` is emitted',
+  },
+  {
+    name: 'dir',
+    env: 'PLIMSOLL_DIR',
+    flag: '--dir',
+    type: 'path',
+    default: undefined,
+    docs: 'where snapshots, reports and state go: --diagnostic-dir, else the working directory',
+  },
+  {
+    name: 'snapshotOn',
+    env: 'PLIMSOLL_SNAPSHOT_ON',
+    flag: '--snapshot-on',
+    type: 'list',
+    values: SNAPSHOT_REASONS,
+    default: ['leak', 'near-limit'],
+    docs: 'events that take a snapshot; `none` for none',
+  },
+  {
+    name: 'signal',
+    env: 'PLIMSOLL_SIGNAL',
+    flag: '--signal',
+    type: 'choice',
+    values: SIGNALS,
+    default: undefined,
+    docs: 'a signal that takes a snapshot (most services do not use SIGUSR2); none by default',
+  },
+  {
+    name: 'redact',
+    env: 'PLIMSOLL_REDACT',
+    flag: '--redact',
+    type: 'boolean',
+    default: false,
+    docs: 'remove data from snapshots and keep the graph, the sizes and the names in the code; names that are data are hashes in each output',
+  },
+  {
+    name: 'maxFiles',
+    env: 'PLIMSOLL_MAX_FILES',
+    flag: '--max-files',
+    type: 'count',
+    default: RETENTION.maxFiles,
+    min: 1,
+    max: 1000,
+    docs: 'snapshots kept in `dir`',
+  },
+  {
+    name: 'maxBytes',
+    env: 'PLIMSOLL_MAX_BYTES',
+    flag: '--max-bytes',
+    type: 'size',
+    unit: 'bytes',
+    default: RETENTION.maxBytes,
+    min: 2 ** 20,
+    max: 2 ** 50,
+    docs: 'bytes of snapshots kept in `dir`',
+  },
+  {
+    name: 'cooldown',
+    env: 'PLIMSOLL_COOLDOWN',
+    flag: '--cooldown',
+    type: 'duration',
+    unit: 'ms',
+    default: RETENTION.cooldownMs,
+    min: 0,
+    max: 365 * 24 * HOUR,
+    docs: 'shortest time between two diagnoses, also across restarts',
+  },
+  {
+    name: 'probeBudget',
+    env: 'PLIMSOLL_PROBE_BUDGET',
+    flag: '--probe-budget',
+    type: 'share',
+    default: TREND.probeBudget,
+    min: 0,
+    max: 0.5,
+    docs: "share of the event loop's time that forced GCs may take; 0 for none",
+  },
+  {
+    name: 'report',
+    env: 'PLIMSOLL_REPORT',
+    flag: '--report',
+    type: 'list',
+    values: REPORT_FORMATS,
+    default: ['html'],
+    docs: 'files written for a leak; `none` for none',
+  },
+  {
+    name: 'sampling',
+    env: 'PLIMSOLL_SAMPLING',
+    flag: '--sampling',
+    type: 'boolean',
+    default: true,
+    docs: "sample allocations with V8's profiler, to name allocation sites",
+  },
+  {
+    name: 'track',
+    env: 'PLIMSOLL_TRACK',
+    flag: '--track',
+    type: 'boolean',
+    default: false,
+    docs: 'track listeners, timers, promises, sockets and streams of the whole process',
+  },
+  {
+    name: 'log',
+    env: 'PLIMSOLL_LOG',
+    flag: '--log',
+    type: 'log',
+    values: LOG_LEVELS,
+    default: 'silent',
+    docs: 'what is printed on stderr (`info` under plimsoll/register); in JS also a logger {debug, info, warn, error}',
+  },
 ];
 
 const TABLE = Object.fromEntries(OPTIONS.map((option) => [option.name, option]));
@@ -91,7 +228,9 @@ const SERVICE_LINK = /^PLIMSOLL_(?:SERVICE_|PORT(?:_|$))/;
  */
 function unknownVariables(env = process.env) {
   const known = [...OPTIONS.flatMap((option) => option.env ?? []), ...VARIABLES];
-  const unknown = Object.keys(env).filter((name) => name.startsWith('PLIMSOLL_') && !known.includes(name) && !SERVICE_LINK.test(name));
+  const unknown = Object.keys(env).filter(
+    (name) => name.startsWith('PLIMSOLL_') && !known.includes(name) && !SERVICE_LINK.test(name),
+  );
   return unknown.map((name) => ({ name, meant: suggest(name, known) }));
 }
 
@@ -99,7 +238,9 @@ function unknownVariables(env = process.env) {
 function badSwitches(env = process.env) {
   const given = Object.entries(SWITCHES).map(([name, values]) => ({ name, values, value: env[name] }));
   const bad = given.filter(({ values, value }) => value !== undefined && value !== '' && !values.includes(value));
-  return bad.map(({ name, values, value }) => `${name} must be ${values.join(' or ')}; it is ${quote(value)}, which has no effect.`);
+  return bad.map(
+    ({ name, values, value }) => `${name} must be ${values.join(' or ')}; it is ${quote(value)}, which has no effect.`,
+  );
 }
 
 module.exports = { OPTIONS, VARIABLES, resolveOptions, optionsFromEnv, unknownVariables, badSwitches };

@@ -28,7 +28,9 @@ function mannKendall(values) {
  * @param {ArrayLike<number>} values
  */
 function medianStep(values) {
-  const steps = Array.from({ length: values.length - 1 }, (_, i) => values[i + 1] - values[i]).toSorted((a, b) => a - b);
+  const steps = Array.from({ length: values.length - 1 }, (_, i) => values[i + 1] - values[i]).toSorted(
+    (a, b) => a - b,
+  );
   const middle = steps.length >> 1;
   return steps.length % 2 === 1 ? steps[middle] : (steps[middle - 1] + steps[middle]) / 2;
 }

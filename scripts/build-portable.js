@@ -11,7 +11,20 @@ const GLIBC = '2.28';
 const BINARIES = { service: 'plimsoll', analyzer: 'plimsoll-analyzer' };
 
 for (const [feature, name] of Object.entries(BINARIES)) {
-  const options = ['--release', '--lib', '--no-default-features', '--features', feature, '--target', `${TARGET}.${GLIBC}`, '--target-dir', 'target/portable'];
+  const options = [
+    '--release',
+    '--lib',
+    '--no-default-features',
+    '--features',
+    feature,
+    '--target',
+    `${TARGET}.${GLIBC}`,
+    '--target-dir',
+    'target/portable',
+  ];
   execFileSync('cargo', ['zigbuild', ...options], { cwd: ROOT, stdio: 'inherit' });
-  fs.copyFileSync(path.join(ROOT, 'target/portable', TARGET, 'release/libplimsoll.so'), path.join(ROOT, `${name}.linux-x64-gnu.node`));
+  fs.copyFileSync(
+    path.join(ROOT, 'target/portable', TARGET, 'release/libplimsoll.so'),
+    path.join(ROOT, `${name}.linux-x64-gnu.node`),
+  );
 }

@@ -14,7 +14,20 @@ const MAKERS = {
 for (const [name, make] of Object.entries(MAKERS)) {
   test(`${name}: a value comes back as it was, serialized by Keyv or not`, async () => {
     const store = new KeyvStore(make());
-    const values = ['text', '', '{"value":1}', 'größe 😀', '\0begins with NUL', 'half a pair \ud83d', 7, true, null, { a: [1, undefined], at: new Date(0) }, new Map([[1, 2]]), Buffer.from([0, 1, 255])];
+    const values = [
+      'text',
+      '',
+      '{"value":1}',
+      'größe 😀',
+      '\0begins with NUL',
+      'half a pair \ud83d',
+      7,
+      true,
+      null,
+      { a: [1, undefined], at: new Date(0) },
+      new Map([[1, 2]]),
+      Buffer.from([0, 1, 255]),
+    ];
     for (const value of values) {
       assert.equal(await store.set('key', value), true);
       const back = await store.get('key');
@@ -40,12 +53,36 @@ for (const [name, make] of Object.entries(MAKERS)) {
   test(`${name}: many at once, deletion, iteration and clear by namespace`, async () => {
     const store = new KeyvStore(make());
     await store.clear();
-    assert.deepEqual(await store.setMany([{ key: 'a:1', value: 'x' }, { key: 'a:2', value: 'y', ttl: 60_000 }, { key: 'b:1', value: 'z' }]), [true, true, true]);
-    assert.deepEqual([await store.getMany(['a:1', 'none', 'b:1']), await store.hasMany(['a:2', 'none'])], [['x', undefined, 'z'], [true, false]]);
+    assert.deepEqual(
+      await store.setMany([
+        { key: 'a:1', value: 'x' },
+        { key: 'a:2', value: 'y', ttl: 60_000 },
+        { key: 'b:1', value: 'z' },
+      ]),
+      [true, true, true],
+    );
+    assert.deepEqual(
+      [await store.getMany(['a:1', 'none', 'b:1']), await store.hasMany(['a:2', 'none'])],
+      [
+        ['x', undefined, 'z'],
+        [true, false],
+      ],
+    );
     const entries = [];
     for await (const entry of store.iterator('a')) entries.push(entry);
-    assert.deepEqual(entries.toSorted(), [['a:1', 'x'], ['a:2', 'y']]);
-    assert.deepEqual([await store.delete('a:1'), await store.delete('a:1'), await store.deleteMany(['none', 'a:2']), await store.deleteMany(['none'])], [true, false, true, false]);
+    assert.deepEqual(entries.toSorted(), [
+      ['a:1', 'x'],
+      ['a:2', 'y'],
+    ]);
+    assert.deepEqual(
+      [
+        await store.delete('a:1'),
+        await store.delete('a:1'),
+        await store.deleteMany(['none', 'a:2']),
+        await store.deleteMany(['none']),
+      ],
+      [true, false, true, false],
+    );
     store.namespace = 'a';
     await store.set('a:3', 'x');
     await store.clear();
@@ -60,14 +97,19 @@ test('what is too large for a SharedCache is not kept, and set says so', async (
 });
 
 test('another cache is refused', () => {
-  for (const bad of [undefined, null, new Map(), {}]) assert.throws(() => new KeyvStore(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  for (const bad of [undefined, null, new Map(), {}])
+    assert.throws(() => new KeyvStore(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
 });
 
 test('a ttl that is no number is refused, and the entry stays as it was', async () => {
   for (const cache of [new BoundedMap({ max: 10 }), new SharedCache('keyv ttl', { maxBytes: 10_000 })]) {
     const store = new KeyvStore(cache);
     await store.set('key', 'before');
-    for (const ttl of ['5m', '5', NaN, {}, 5n, true]) await assert.rejects(store.set('key', 'value', ttl), { code: 'ERR_PLIMSOLL_OPTION', message: /ttl must be a number of milliseconds/ });
+    for (const ttl of ['5m', '5', NaN, {}, 5n, true])
+      await assert.rejects(store.set('key', 'value', ttl), {
+        code: 'ERR_PLIMSOLL_OPTION',
+        message: /ttl must be a number of milliseconds/,
+      });
     assert.equal(await store.get('key'), 'before');
     await store.set('key', 'value', 0);
     assert.equal(await store.has('key'), false);

@@ -6,7 +6,12 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { metrics } = require('@opentelemetry/api');
 const { PrometheusExporter } = require('@opentelemetry/exporter-prometheus');
-const { InMemoryMetricExporter, AggregationTemporality, MeterProvider, PeriodicExportingMetricReader } = require('@opentelemetry/sdk-metrics');
+const {
+  InMemoryMetricExporter,
+  AggregationTemporality,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} = require('@opentelemetry/sdk-metrics');
 const { observeMetrics } = require('../../lib/adapters/opentelemetry.js');
 const { leakStats, stubWatcher } = require('../support/stats.js');
 
@@ -14,7 +19,9 @@ const MB = 2 ** 20;
 
 function memoryProvider(t) {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })] });
+  const provider = new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })],
+  });
   t.after(() => provider.shutdown());
   return {
     provider,
@@ -26,7 +33,10 @@ function memoryProvider(t) {
   };
 }
 
-const points = (list, name) => list.find(({ descriptor }) => descriptor.name === name)?.dataPoints.map(({ attributes, value }) => [Object.values(attributes)[0], value]);
+const points = (list, name) =>
+  list
+    .find(({ descriptor }) => descriptor.name === name)
+    ?.dataPoints.map(({ attributes, value }) => [Object.values(attributes)[0], value]);
 
 test('the SDK collects every figure under names and units of the conventions', async (t) => {
   const { provider, collect } = memoryProvider(t);
@@ -36,8 +46,14 @@ test('the SDK collects every figure under names and units of the conventions', a
   assert.deepEqual(points(list, 'plimsoll.floor')[0], ['heap', 152 * MB]);
   assert.deepEqual(points(list, 'plimsoll.time_to_limit'), [['heap', 7200]]);
   assert.deepEqual(points(list, 'plimsoll.snapshots.taken'), [[undefined, 2]]);
-  assert.deepEqual(points(list, 'plimsoll.cache.hits'), [['users', 71], ['other', 0]]);
-  assert.deepEqual(points(list, 'plimsoll.tracked'), [['listeners', 42], ['timers', 3]]);
+  assert.deepEqual(points(list, 'plimsoll.cache.hits'), [
+    ['users', 71],
+    ['other', 0],
+  ]);
+  assert.deepEqual(points(list, 'plimsoll.tracked'), [
+    ['listeners', 42],
+    ['timers', 3],
+  ]);
   assert.equal(list.find(({ descriptor }) => descriptor.name === 'plimsoll.growth').descriptor.unit, 'By/s');
   assert.equal(watcher.reads, 1);
   const names = list.map(({ descriptor }) => descriptor.name);
@@ -73,7 +89,9 @@ test('scraped over HTTP through the SDK, by the global meter provider', async (t
   t.after(() => metrics.disable());
   const end = observeMetrics({ watcher: stubWatcher() });
   t.after(end);
-  const server = require('node:http').createServer((request, response) => exporter.getMetricsRequestHandler(request, response));
+  const server = require('node:http').createServer((request, response) =>
+    exporter.getMetricsRequestHandler(request, response),
+  );
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const text = await (await fetch(`http://127.0.0.1:${server.address().port}/metrics`)).text();
@@ -84,7 +102,10 @@ test('scraped over HTTP through the SDK, by the global meter provider', async (t
 test('bad options are refused by name', () => {
   const code = 'ERR_PLIMSOLL_OPTION';
   assert.throws(() => observeMetrics({ watcher: stubWatcher(), meter: {} }), { code, message: /options\.meter/ });
-  assert.throws(() => observeMetrics({ watcher: null, meter: metrics.getMeter('x') }), { code, message: /options\.watcher/ });
+  assert.throws(() => observeMetrics({ watcher: null, meter: metrics.getMeter('x') }), {
+    code,
+    message: /options\.watcher/,
+  });
 });
 
 test('docs/metrics.md lists every instrument', async (t) => {

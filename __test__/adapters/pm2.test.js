@@ -13,7 +13,12 @@ function fakePm2(processes) {
     closed: 0,
     close: () => bus.closed++,
   });
-  const list = Object.entries(processes).map(([id, { name = 'shop', mode = 'cluster_mode', status = 'online' }]) => ({ pm_id: Number(id), pid: 100 + Number(id), name, pm2_env: { exec_mode: mode, status } }));
+  const list = Object.entries(processes).map(([id, { name = 'shop', mode = 'cluster_mode', status = 'online' }]) => ({
+    pm_id: Number(id),
+    pid: 100 + Number(id),
+    name,
+    pm2_env: { exec_mode: mode, status },
+  }));
   return {
     bus,
     list: (done) => setImmediate(done, null, list),
@@ -23,10 +28,12 @@ function fakePm2(processes) {
 }
 
 /** As a worker of PM2's does that watches itself: over the bus, and later. */
-const answers = (stats, later = setImmediate) => ({ data: { request }, topic, type }, bus, done) => {
-  done(null);
-  later(() => bus.emit(type, { process: {}, data: { request, ...stats }, topic }));
-};
+const answers =
+  (stats, later = setImmediate) =>
+  ({ data: { request }, topic, type }, bus, done) => {
+    done(null);
+    later(() => bus.emit(type, { process: {}, data: { request, ...stats }, topic }));
+  };
 
 test('each process of cluster mode that runs is asked, in the order of the ids', async () => {
   const steady = answers({ stats: { pid: 101, verdict: { state: 'steady' } } });
@@ -46,7 +53,10 @@ test('each process of cluster mode that runs is asked, in the order of the ids',
       [4, 104, 'steady', null],
     ],
   );
-  assert.deepEqual((await pm2Stats({ pm2, name: 'mail' })).map(({ id }) => id), [4]);
+  assert.deepEqual(
+    (await pm2Stats({ pm2, name: 'mail' })).map(({ id }) => id),
+    [4],
+  );
   assert.equal(pm2.bus.closed, 2);
 });
 
@@ -70,7 +80,11 @@ test('one that is silent, refuses or cannot be sent to keeps the others from not
   );
   assert.deepEqual(
     found.slice(1, 4).map(({ error }) => error.message),
-    ['worker 1 (pid 101) cannot be asked: not online.', 'worker 2 (pid 102) cannot be asked: no such process.', 'worker 3 (pid 103) cannot be asked: the socket is closed.'],
+    [
+      'worker 1 (pid 101) cannot be asked: not online.',
+      'worker 2 (pid 102) cannot be asked: no such process.',
+      'worker 3 (pid 103) cannot be asked: the socket is closed.',
+    ],
   );
   assert.equal(pm2.bus.closed, 1);
 });

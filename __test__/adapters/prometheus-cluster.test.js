@@ -51,7 +51,8 @@ test('every metric says how the workers of a cluster become one', () => {
 test('flags of a cluster are 0 or 1, however many workers agree', async () => {
   for (const { workers, leaking } of clusters) {
     const text = await expose(workers, leaking);
-    for (const [, flag, value] of text.matchAll(/^(plimsoll_(?:leak|verdict)\{[^}]*\}) (\d+)$/gm)) assert.ok(value <= 1, `${flag} ${value} of ${workers} workers`);
+    for (const [, flag, value] of text.matchAll(/^(plimsoll_(?:leak|verdict)\{[^}]*\}) (\d+)$/gm))
+      assert.ok(value <= 1, `${flag} ${value} of ${workers} workers`);
     assert.match(text, new RegExp(`^plimsoll_leak\\{channel="heap"\\} ${Math.min(leaking, 1)}$`, 'm'));
     assert.match(text, new RegExp(`^plimsoll_verdict\\{state="steady"\\} ${Number(leaking < workers)}$`, 'm'));
   }
@@ -59,42 +60,76 @@ test('flags of a cluster are 0 or 1, however many workers agree', async () => {
 
 /** The samples of an exposition as series that stay as they are, of one instance for each cluster. */
 function seriesOf(text, instance) {
-  const samples = text.split('\n').map((line) => /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line)).filter(Boolean);
-  return samples.map(([, name, labels, value]) => ({ series: `${name}{${[labels, `job="api"`, `instance="${instance}"`].filter(Boolean).join(',')}}`, values: `${value}x60` }));
+  const samples = text
+    .split('\n')
+    .map((line) => /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line))
+    .filter(Boolean);
+  return samples.map(([, name, labels, value]) => ({
+    series: `${name}{${[labels, `job="api"`, `instance="${instance}"`].filter(Boolean).join(',')}}`,
+    values: `${value}x60`,
+  }));
 }
 
-const verdictPanel = dashboard.panels.flatMap(({ targets }) => targets).find(({ expr }) => expr.startsWith('plimsoll_verdict')).expr;
+const verdictPanel = dashboard.panels
+  .flatMap(({ targets }) => targets)
+  .find(({ expr }) => expr.startsWith('plimsoll_verdict')).expr;
 
-test('rules and panels hold for 1 to 64 workers', { skip: !promtool && 'no promtool here: apt-get install prometheus' }, async (t) => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-cluster-rules-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
-  const tests = await Promise.all(
-    clusters.map(async ({ workers, leaking }) => {
-      const instance = `${leaking}of${workers}`;
-      const labels = { job: 'api', instance, channel: 'heap' };
-      const alert = (alertname, severity, summary, description) => ({
-        eval_time: '20m', alertname,
-        exp_alerts: leaking === 0 ? [] : [{ exp_labels: { severity, ...labels }, exp_annotations: { summary, description } }],
-      });
-      const states = [leaking < workers && 'steady', leaking > 0 && 'leak'].filter(Boolean);
-      return {
-        interval: '1m',
-        input_series: seriesOf(await expose(workers, leaking), instance),
-        alert_rule_test: [
-          alert('NodeMemoryLeak', 'warning', `heap of ${instance} leaks`, 'The floor rises and does not slow down. The report that plimsoll wrote on the instance names the suspects.'),
-          alert('NodeMemoryLimitNear', 'critical', `${instance} reaches its heap limit in 4m 21s`, "Restart it in good order (onCritical) or give it room; the leak's evidence is in its diagnostic directory."),
-        ],
-        promql_expr_test: [
-          {
-            expr: verdictPanel.replaceAll(/\$(job|instance)/g, '.*'), eval_time: '20m',
-            exp_samples: states.map((state) => ({ labels: `plimsoll_verdict{instance="${instance}",job="api",state="${state}"}`, value: 1 })),
-          },
-        ],
-      };
-    }),
-  );
-  fs.copyFileSync(path.join(EXAMPLES, 'alerts.yml'), path.join(folder, 'alerts.yml'));
-  fs.writeFileSync(path.join(folder, 'test.yml'), JSON.stringify({ rule_files: ['alerts.yml'], evaluation_interval: '1m', tests }));
-  const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'test.yml'], { cwd: folder, encoding: 'utf8' });
-  assert.equal(status, 0, stdout + stderr);
-});
+test(
+  'rules and panels hold for 1 to 64 workers',
+  { skip: !promtool && 'no promtool here: apt-get install prometheus' },
+  async (t) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-cluster-rules-'));
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    const tests = await Promise.all(
+      clusters.map(async ({ workers, leaking }) => {
+        const instance = `${leaking}of${workers}`;
+        const labels = { job: 'api', instance, channel: 'heap' };
+        const alert = (alertname, severity, summary, description) => ({
+          eval_time: '20m',
+          alertname,
+          exp_alerts:
+            leaking === 0 ? [] : [{ exp_labels: { severity, ...labels }, exp_annotations: { summary, description } }],
+        });
+        const states = [leaking < workers && 'steady', leaking > 0 && 'leak'].filter(Boolean);
+        return {
+          interval: '1m',
+          input_series: seriesOf(await expose(workers, leaking), instance),
+          alert_rule_test: [
+            alert(
+              'NodeMemoryLeak',
+              'warning',
+              `heap of ${instance} leaks`,
+              'The floor rises and does not slow down. The report that plimsoll wrote on the instance names the suspects.',
+            ),
+            alert(
+              'NodeMemoryLimitNear',
+              'critical',
+              `${instance} reaches its heap limit in 4m 21s`,
+              "Restart it in good order (onCritical) or give it room; the leak's evidence is in its diagnostic directory.",
+            ),
+          ],
+          promql_expr_test: [
+            {
+              expr: verdictPanel.replaceAll(/\$(job|instance)/g, '.*'),
+              eval_time: '20m',
+              exp_samples: states.map((state) => ({
+                labels: `plimsoll_verdict{instance="${instance}",job="api",state="${state}"}`,
+                value: 1,
+              })),
+            },
+          ],
+        };
+      }),
+    );
+    fs.copyFileSync(path.join(EXAMPLES, 'alerts.yml'), path.join(folder, 'alerts.yml'));
+    fs.writeFileSync(
+      path.join(folder, 'test.yml'),
+      JSON.stringify({ rule_files: ['alerts.yml'], evaluation_interval: '1m', tests }),
+    );
+    const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', 'test.yml'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stdout + stderr);
+  },
+);

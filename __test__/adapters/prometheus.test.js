@@ -14,7 +14,7 @@ const { leakStats, stubWatcher } = require('../support/stats.js');
 
 const EXAMPLES = path.join(__dirname, '../../examples/prometheus');
 const promtool = spawnSync('promtool', ['--version']).error === undefined;
-const noPromtool = !promtool && "no promtool here: apt-get install prometheus";
+const noPromtool = !promtool && 'no promtool here: apt-get install prometheus';
 const MB = 2 ** 20;
 
 /** Serves a registry as an application would, and scrapes it. */
@@ -35,7 +35,12 @@ async function scrape(t, register) {
 
 /** `name{labels}` -> value of an exposition. */
 function samples(text) {
-  return Object.fromEntries(text.split('\n').filter((line) => line && !line.startsWith('#')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter((line) => line && !line.startsWith('#'))
+      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  );
 }
 
 test('a scrape over HTTP has every figure, beside those that prom-client owns', async (t) => {
@@ -70,13 +75,17 @@ test('a scrape over HTTP has every figure, beside those that prom-client owns', 
   assert.equal(got['plimsoll_cache_max_entries{cache="other"}'], undefined);
   assert.equal(watcher.reads, 1, 'one picture for one scrape');
   assert.ok('process_resident_memory_bytes' in got);
-  for (const line of text.split('\n').filter((each) => each.startsWith('# TYPE plimsoll_'))) assert.match(line, /^# TYPE plimsoll_[a-z_]+ (gauge|counter)$/);
+  for (const line of text.split('\n').filter((each) => each.startsWith('# TYPE plimsoll_')))
+    assert.match(line, /^# TYPE plimsoll_[a-z_]+ (gauge|counter)$/);
 });
 
 test('promtool finds nothing wrong with the exposition', { skip: noPromtool }, async () => {
   const register = new Registry();
   collectMetrics({ watcher: stubWatcher(), register });
-  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: await register.metrics(), encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+    input: await register.metrics(),
+    encoding: 'utf8',
+  });
   assert.equal(status, 0, stdout + stderr);
   assert.equal(stdout + stderr, '');
 });
@@ -102,9 +111,14 @@ test('label sets are bounded however many caches there are', async () => {
   const [cache] = leakStats().caches;
   const caches = Array.from({ length: 5000 }, (_, at) => ({ ...cache, name: `cache-${at}`, size: 1 }));
   collectMetrics({ watcher: stubWatcher({ ...leakStats(), caches }), register });
-  const entries = Object.entries(samples(await register.metrics())).filter(([name]) => name.startsWith('plimsoll_cache_entries{'));
+  const entries = Object.entries(samples(await register.metrics())).filter(([name]) =>
+    name.startsWith('plimsoll_cache_entries{'),
+  );
   assert.equal(entries.length, 51);
-  assert.equal(entries.reduce((sum, [, value]) => sum + value, 0), 5000);
+  assert.equal(
+    entries.reduce((sum, [, value]) => sum + value, 0),
+    5000,
+  );
 });
 
 test('a prefix, OpenMetrics, the cluster aggregate, resetMetrics and the way out', async () => {
@@ -118,9 +132,12 @@ test('a prefix, OpenMetrics, the cluster aggregate, resetMetrics and the way out
   const workers = [new Registry(), new Registry()];
   const stats = leakStats();
   stats.verdict.channels[0].msToLimit = 60_000;
-  for (const [at, register] of workers.entries()) collectMetrics({ watcher: stubWatcher(at === 0 ? leakStats() : stats), register });
+  for (const [at, register] of workers.entries())
+    collectMetrics({ watcher: stubWatcher(at === 0 ? leakStats() : stats), register });
   // As it comes from a worker: JSON has no Infinity.
-  const sent = await Promise.all(workers.map(async (register) => JSON.parse(JSON.stringify(await register.getMetricsAsJSON()))));
+  const sent = await Promise.all(
+    workers.map(async (register) => JSON.parse(JSON.stringify(await register.getMetricsAsJSON()))),
+  );
   const all = samples(await AggregatorRegistry.aggregate(sent).metrics());
   assert.equal(all.plimsoll_snapshots_taken_total, 4);
   assert.equal(all['plimsoll_time_to_limit_seconds{channel="heap"}'], 60);
@@ -138,7 +155,10 @@ test('bad options are refused by name', () => {
 });
 
 test('the alert rules are accepted, and fire when they should', { skip: noPromtool }, () => {
-  for (const args of [['check', 'rules', 'alerts.yml'], ['test', 'rules', 'alerts.test.yml']]) {
+  for (const args of [
+    ['check', 'rules', 'alerts.yml'],
+    ['test', 'rules', 'alerts.test.yml'],
+  ]) {
     const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: EXAMPLES, encoding: 'utf8' });
     assert.equal(status, 0, stdout + stderr);
   }
@@ -151,7 +171,11 @@ test('rules and dashboard ask for metrics that exist', async () => {
   const register = new Registry();
   collectMetrics({ watcher: stubWatcher(), register });
   const names = new Set(register.getMetricsAsArray().map(({ name }) => name));
-  const asked = new Set([fs.readFileSync(path.join(EXAMPLES, 'alerts.yml'), 'utf8'), ...expressions].flatMap((text) => text.match(/\bplimsoll_[a-z_]+/g) ?? []));
+  const asked = new Set(
+    [fs.readFileSync(path.join(EXAMPLES, 'alerts.yml'), 'utf8'), ...expressions].flatMap(
+      (text) => text.match(/\bplimsoll_[a-z_]+/g) ?? [],
+    ),
+  );
   for (const name of asked) assert.ok(names.has(name), name);
   assert.ok(asked.size >= 10);
 });
@@ -161,9 +185,15 @@ test("the dashboard's expressions parse, its panels have ids of their own", { sk
   assert.equal(new Set(ids).size, ids.length);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-rules-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
-  const rules = expressions.map((expr, at) => ({ record: `panel${at}`, expr: expr.replaceAll(/\$(job|instance)/g, '.*') }));
+  const rules = expressions.map((expr, at) => ({
+    record: `panel${at}`,
+    expr: expr.replaceAll(/\$(job|instance)/g, '.*'),
+  }));
   fs.writeFileSync(path.join(folder, 'rules.yml'), JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
-  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', 'rules.yml'], { cwd: folder, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', 'rules.yml'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
   assert.equal(status, 0, stdout + stderr);
 });
 

@@ -23,7 +23,8 @@ const quick = programs.filter(({ title }) => {
   return isFirst || cause === 'healthy' || title === 'map: bundle' || title === 'map: TypeScript';
 });
 
-const suspectsOf = async (snapshots) => JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 }))).suspects;
+const suspectsOf = async (snapshots) =>
+  JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 }))).suspects;
 
 test(`the cause, the name and the place of each leak, whether ids are stable or not (SEED=${seed})`, async (t) => {
   for (const program of quick) {
@@ -33,7 +34,11 @@ test(`the cause, the name and the place of each leak, whether ids are stable or 
       for (const mode of ['ids', 'names']) {
         if (mode === 'names') snapshots.forEach((snapshot) => scramble(snapshot));
         const suspects = await suspectsOf(snapshots);
-        assert.equal(judge(suspects, mode === 'ids' ? byIds(expect) : expect), null, `by ${mode}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
+        assert.equal(
+          judge(suspects, mode === 'ids' ? byIds(expect) : expect),
+          null,
+          `by ${mode}: ${JSON.stringify({ expect, suspects }, null, 1)}`,
+        );
       }
     });
   }
@@ -45,7 +50,10 @@ test('a BoundedMap of the program is named by its variable, also where plimsoll 
     watch({ dir: __dirname, snapshotOn: [] });
     const sessions = new BoundedMap({ max: 1_000_000 });
     drive((i) => { sessions.set('k' + i, { id: i, text: 'x'.repeat(500) + i }); });`;
-  const { dir, snapshots } = await runProgram({ title: 'a BoundedMap', kind: 'cjs', files: { 'main.js': main }, expect: null }, { random });
+  const { dir, snapshots } = await runProgram(
+    { title: 'a BoundedMap', kind: 'cjs', files: { 'main.js': main }, expect: null },
+    { random },
+  );
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
   const [suspect] = await suspectsOf(snapshots);
   assert.deepEqual(suspect?.path.slice(0, 2), ['module main.js', 'sessions']);
@@ -74,12 +82,15 @@ test('with two snapshots or one it says less, and why', async (t) => {
   const holder = one.summary.holders.find(({ name }) => expect.name.includes(name));
   assert.equal(holder.file.endsWith(expect.file), true);
   assert.equal(holder.constructor, 'Map');
-  assert.ok(one.summary.packages.some(({ name, retained }) => name === '(application)' && retained > holder.retained / 2));
+  assert.ok(
+    one.summary.packages.some(({ name, retained }) => name === '(application)' && retained > holder.retained / 2),
+  );
   assert.ok(one.summary.constructors.some(({ name, count }) => name === 'Map' && count > 1));
   for (const report of [three, two, one]) assert.deepEqual(violations(report), []);
 
   await assert.rejects(analyze([]), { code: 'ERR_PLIMSOLL_OPTION' });
-  for (const sourceRoots of ['/srv', [1], ['']]) await assert.rejects(analyze(['/none.heapsnapshot'], { sourceRoots }), { code: 'ERR_PLIMSOLL_OPTION' });
+  for (const sourceRoots of ['/srv', [1], ['']])
+    await assert.rejects(analyze(['/none.heapsnapshot'], { sourceRoots }), { code: 'ERR_PLIMSOLL_OPTION' });
   await assert.rejects(analyze(['/none.heapsnapshot']), { code: 'ERR_PLIMSOLL_SNAPSHOT_IO' });
   const reason = new Error('enough');
   await assert.rejects(analyze(snapshots, { signal: AbortSignal.abort(reason) }), reason);
@@ -90,10 +101,25 @@ test('with two snapshots or one it says less, and why', async (t) => {
 });
 
 test('one snapshot of each kind of leak has it among its suspects', async (t) => {
-  const titles = ['set: class static', 'object: module level', 'array: linked list', 'object: a list of links that know both neighbours', 'listeners: class field', 'timers: class', 'promises: race with a long-lived one', 'closure: over big data', 'buffers: slices pin their slab', 'other: a string that grows', 'a package in node_modules'];
+  const titles = [
+    'set: class static',
+    'object: module level',
+    'array: linked list',
+    'object: a list of links that know both neighbours',
+    'listeners: class field',
+    'timers: class',
+    'promises: race with a long-lived one',
+    'closure: over big data',
+    'buffers: slices pin their slab',
+    'other: a string that grows',
+    'a package in node_modules',
+  ];
   for (const title of titles) {
     await t.test(title, async () => {
-      const { dir, snapshots, expect } = await runProgram(programs.find((each) => each.title === title), { random, rounds: 1, steps: 400 });
+      const { dir, snapshots, expect } = await runProgram(
+        programs.find((each) => each.title === title),
+        { random, rounds: 1, steps: 400 },
+      );
       t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
       const suspects = await suspectsOf(snapshots);
       assert.equal(judge(suspects, uncounted(expect)), null, JSON.stringify({ expect, suspects }, null, 1));
@@ -102,7 +128,10 @@ test('one snapshot of each kind of leak has it among its suspects', async (t) =>
 });
 
 test('one snapshot of a healthy program holds nothing that stands out', async (t) => {
-  const { dir, snapshots } = await runProgram(programs.find(({ title }) => title === 'healthy twin: set'), { random, rounds: 1 });
+  const { dir, snapshots } = await runProgram(
+    programs.find(({ title }) => title === 'healthy twin: set'),
+    { random, rounds: 1 },
+  );
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
   assert.deepEqual(await suspectsOf(snapshots), []);
 });

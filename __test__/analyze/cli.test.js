@@ -37,7 +37,10 @@ test(`three snapshots: a leak, on the terminal, as JSON and as a page, in whole 
   const { expect, snapshots } = made;
   const printed = await plimsoll(snapshots);
   assert.equal(printed.code, 3);
-  assert.match(printed.stdout, new RegExp(`^plimsoll: memory leak\\n  1\\. object .${expect.name[0]}.*${path.basename(expect.file)}:\\d+`));
+  assert.match(
+    printed.stdout,
+    new RegExp(`^plimsoll: memory leak\\n  1\\. object .${expect.name[0]}.*${path.basename(expect.file)}:\\d+`),
+  );
   assert.doesNotMatch(printed.stdout, /by constructor/);
 
   const json = await plimsoll(['--json', ...snapshots]);
@@ -55,7 +58,10 @@ test(`three snapshots: a leak, on the terminal, as JSON and as a page, in whole 
     assert.ok(page.includes(expect.name[0]) && page.includes('By constructor') && page.endsWith('</html>\n'));
     assert.equal(fs.statSync(file).mode & 0o777, 0o600);
   }
-  assert.deepEqual(fs.readdirSync(made.dir).filter((name) => name.includes('partial')), []);
+  assert.deepEqual(
+    fs.readdirSync(made.dir).filter((name) => name.includes('partial')),
+    [],
+  );
   const nowhere = await plimsoll(['--html', inDir('none/r.html'), ...snapshots]);
   assert.deepEqual([nowhere.code, /cannot be written to .*none/.test(nowhere.stderr)], [2, true]);
 });
@@ -68,7 +74,8 @@ test('what grew is no more than the heap did, and no constructor keeps more than
   const grown = summary.bytes - (await read(first)).summary.bytes;
   // What is old may have gone meanwhile: a tenth.
   assert.ok(suspects[0].bytes <= 1.1 * grown, `${suspects[0].bytes} of ${grown}`);
-  for (const { name, retained } of (await read(last)).summary.constructors) assert.ok(retained <= summary.bytes, `${name}: ${retained} of ${summary.bytes}`);
+  for (const { name, retained } of (await read(last)).summary.constructors)
+    assert.ok(retained <= summary.bytes, `${name}: ${retained} of ${summary.bytes}`);
 });
 
 test('one snapshot: suspects by size, not proven, and what it holds', async () => {
@@ -83,12 +90,20 @@ test('one snapshot: suspects by size, not proven, and what it holds', async () =
   const holder = summary.holders.find(({ name }) => made.expect.name.includes(name));
   const way = await plimsoll(['--path', `@${holder.id}`, last]);
   assert.match(way.stdout, new RegExp(`^${holder.constructor} @${holder.id}, .*\\n(?:.*\\n)*.*${holder.name}`));
-  assert.equal(JSON.parse((await plimsoll(['--json', '--path', String(holder.id), last])).stdout).retained, holder.retained);
+  assert.equal(
+    JSON.parse((await plimsoll(['--json', '--path', String(holder.id), last])).stdout).retained,
+    holder.retained,
+  );
   assert.ok(JSON.parse((await plimsoll(['--json', '--top', '2', last])).stdout).summary.constructors.length <= 2);
 });
 
 test('shapes that are often a mistake are listed with their places', async (t) => {
-  const odd = { title: 'shapes', kind: 'cjs', expect: null, files: { 'main.js': `
+  const odd = {
+    title: 'shapes',
+    kind: 'cjs',
+    expect: null,
+    files: {
+      'main.js': `
     const $sparse = new Array(20_000);
     const $kept = [];
     const $texts = [];
@@ -96,8 +111,13 @@ test('shapes that are often a mistake are listed with their places', async (t) =
     (function $scope() { const $data = Array.from({ length: 200_000 }, (_, k) => k + 0.5); $kept.push(function $huge() { return $data.length; }); })();
     for (let i = 0; i < 2000; i++) $texts.push(JSON.parse('["the same text, made anew each time"]')[0]);
     for (let i = 0; i < 300; i++) { const timer = setInterval(() => i, 1e6); timer.payload = 'x'.repeat(100) + i; $kept.push(timer); clearInterval(timer); timer._onTimeout = () => i; }
-    drive(() => [$sparse, $kept, $texts]);` } };
-  const { dir, snapshots: [file] } = await runProgram(odd, { random, rounds: 1, steps: 1 });
+    drive(() => [$sparse, $kept, $texts]);`,
+    },
+  };
+  const {
+    dir,
+    snapshots: [file],
+  } = await runProgram(odd, { random, rounds: 1, steps: 1 });
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
   const report = parseReport((await plimsoll(['--json', '--top', '50', '--source-root', dir, file])).stdout, 'stdout');
   assert.deepEqual(violations(report), []);
@@ -118,7 +138,12 @@ test('source outside the working directory is not opened unless a folder is give
     const { notes } = parseReport((await plimsoll(['--json', ...args, ...snapshots])).stdout, 'stdout');
     return notes.find((each) => each.includes('not read'));
   };
-  assert.match(await noteOf(), new RegExp(`^source outside the working directory was not read \\(\\S*${path.basename(expect.file)}.*--source-root DIR`));
+  assert.match(
+    await noteOf(),
+    new RegExp(
+      `^source outside the working directory was not read \\(\\S*${path.basename(expect.file)}.*--source-root DIR`,
+    ),
+  );
   assert.equal(await noteOf('--source-root', made.dir), undefined);
 });
 
@@ -130,7 +155,11 @@ test('on a terminal it says how far it is, and takes it back', async () => {
 
 test('a pipe, compressed and not, reads as the file does', async () => {
   const text = fs.readFileSync(made.snapshots[2]);
-  const inputs = { plain: text, gzip: zlib.gzipSync(text), ...(zlib.zstdCompressSync && { zstd: zlib.zstdCompressSync(text) }) };
+  const inputs = {
+    plain: text,
+    gzip: zlib.gzipSync(text),
+    ...(zlib.zstdCompressSync && { zstd: zlib.zstdCompressSync(text) }),
+  };
   const expected = JSON.parse((await plimsoll(['--json', made.snapshots[2]])).stdout);
   for (const [how, input] of Object.entries(inputs)) {
     const child = spawn(process.execPath, [bin, 'analyze', '--json', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -13,9 +13,14 @@ const server = http.createServer((req, res) => res.end('x'.repeat(500_000))).lis
   const unread = [];
   drive(async () => unread.push(await fetch('http://127.0.0.1:' + server.address().port)));
 });`;
-  const { dir, snapshots } = await runProgram({ title: 'fetch', kind: 'cjs', files: { 'main.js': source }, expect: null }, { random: seeded(7), steps: 20 });
+  const { dir, snapshots } = await runProgram(
+    { title: 'fetch', kind: 'cjs', files: { 'main.js': source }, expect: null },
+    { random: seeded(7), steps: 20 },
+  );
   t.after(() => fs.rmSync(dir, { recursive: true }));
-  const [{ cause, path }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 }))).suspects;
+  const [{ cause, path }] = JSON.parse(
+    await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })),
+  ).suspects;
   assert.deepEqual([cause, path[0]], ['sockets', 'global']);
   assert.match(path[1], /^undici\.globalDispatcher\.\d$/);
 });

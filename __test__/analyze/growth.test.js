@@ -17,18 +17,28 @@ test.after(() => fs.rmSync(ROOT, { recursive: true }));
 function snapshotsOf(child, ...args) {
   const dir = fs.mkdtempSync(path.join(ROOT, 'run-'));
   execFileSync(process.execPath, [path.join(__dirname, '../children', child), dir, ...args.map(String)]);
-  return fs.readdirSync(dir).filter((name) => name.endsWith('.heapsnapshot')).toSorted().map((name) => path.join(dir, name));
+  return fs
+    .readdirSync(dir)
+    .filter((name) => name.endsWith('.heapsnapshot'))
+    .toSorted()
+    .map((name) => path.join(dir, name));
 }
 
 const grown = (...steps) => snapshotsOf('grow-by-steps.js', ...steps);
-const cli = (...args) => spawnSync(process.execPath, [path.join(__dirname, '../../bin/plimsoll.js'), 'analyze', ...args], { encoding: 'utf8' });
+const cli = (...args) =>
+  spawnSync(process.execPath, [path.join(__dirname, '../../bin/plimsoll.js'), 'analyze', ...args], {
+    encoding: 'utf8',
+  });
 
 test('the order of the files is found, whatever order they are given in', async () => {
   const [a, b, c] = grown(2000, 2000, 2000);
   const report = await analyze([c, a, b]);
   assert.equal(report.verdict.state, 'leak');
   assert.equal(report.order, 'ids');
-  assert.deepEqual(report.snapshots.map((snapshot) => snapshot.path), [a, b, c]);
+  assert.deepEqual(
+    report.snapshots.map((snapshot) => snapshot.path),
+    [a, b, c],
+  );
   assert.match(report.notes.join(), /sorted by V8's object ids: 0\.heapsnapshot, 1\.heapsnapshot, 2\.heapsnapshot/);
   const { status, stdout } = cli(c, b, a);
   assert.equal(status, 3, stdout);
@@ -39,7 +49,11 @@ test('one snapshot given twice, snapshots of two processes, and names that contr
   const [a, b, c] = grown(2000, 2000, 2000);
   const copy = path.join(path.dirname(a), 'copy.heapsnapshot');
   fs.copyFileSync(a, copy);
-  for (const twice of [[a, a], [a, b, a], [a, copy]]) {
+  for (const twice of [
+    [a, a],
+    [a, b, a],
+    [a, copy],
+  ]) {
     const { status, stderr } = cli(...twice);
     assert.equal(status, 2, stderr);
     assert.match(stderr, /are the same snapshot/);
@@ -69,10 +83,16 @@ test('growth below the least that counts is a note, not a leak', async () => {
 });
 
 test('growth that is uneven is a suspect, unconfirmed', async () => {
-  for (const steps of [[1000, 6000, 1000], [1000, 300, 6000]]) {
+  for (const steps of [
+    [1000, 6000, 1000],
+    [1000, 300, 6000],
+  ]) {
     const { verdict, suspects } = await analyze(grown(...steps));
     assert.equal(verdict.state, 'suspect', steps.join());
-    assert.deepEqual(suspects.map(({ name, proven }) => [name, proven]), [['entries', false]]);
+    assert.deepEqual(
+      suspects.map(({ name, proven }) => [name, proven]),
+      [['entries', false]],
+    );
     assert.equal(suspects[0].growth.length, 3);
   }
 });
@@ -85,7 +105,12 @@ test('a heap that shrank says nothing about growth', async () => {
 });
 
 test("loading Node's own modules is warm-up", async () => {
-  for (const steps of [[1, 'http', 'https'], [1, 'readline', 'repl'], [1, 'net', 'https,http2'], [1, 'stream/web,stream/promises', 'readline/promises,fs/promises']]) {
+  for (const steps of [
+    [1, 'http', 'https'],
+    [1, 'readline', 'repl'],
+    [1, 'net', 'https,http2'],
+    [1, 'stream/web,stream/promises', 'readline/promises,fs/promises'],
+  ]) {
     const { verdict, suspects } = await analyze(grown(...steps));
     assert.deepEqual([verdict.state, suspects], ['steady', []], steps.join());
   }
@@ -125,14 +150,24 @@ test('loading modules of a package lazily is warm-up', async () => {
 test('a Map that grows beside modules that are loaded is the leak', async () => {
   const { verdict, suspects } = await analyze(grown(2000, `${modules('d', 4)},+2000`, `${modules('e', 4)},+2000`));
   assert.equal(verdict.state, 'leak');
-  assert.deepEqual(suspects.map(({ name, proven }) => [name, proven]), [['entries', true]]);
+  assert.deepEqual(
+    suspects.map(({ name, proven }) => [name, proven]),
+    [['entries', true]],
+  );
 });
 
-test('what a suspended async function keeps is named by its function', { skip: native.snapshotSupport().fork ?? false }, async () => {
-  const snapshots = snapshotsOf('suspended-poller.js');
-  for (const some of [snapshots, snapshots.slice(0, 2), snapshots.slice(1)]) {
-    const { suspects } = await analyze(some);
-    assert.deepEqual(suspects.map(({ cause, name, file, line }) => [cause, name, path.basename(file), line]), [['map', 'local variable of poll', 'suspended-poller.js', 7]]);
-    assert.equal(suspects[0].count, (some.length - 1) * 2000);
-  }
-});
+test(
+  'what a suspended async function keeps is named by its function',
+  { skip: native.snapshotSupport().fork ?? false },
+  async () => {
+    const snapshots = snapshotsOf('suspended-poller.js');
+    for (const some of [snapshots, snapshots.slice(0, 2), snapshots.slice(1)]) {
+      const { suspects } = await analyze(some);
+      assert.deepEqual(
+        suspects.map(({ cause, name, file, line }) => [cause, name, path.basename(file), line]),
+        [['map', 'local variable of poll', 'suspended-poller.js', 7]],
+      );
+      assert.equal(suspects[0].count, (some.length - 1) * 2000);
+    }
+  },
+);

@@ -49,7 +49,11 @@ test('the holders of handles are named in a native leak, whatever else grew, and
   const { suspects, names: found, notes } = await names(paths, 'native');
   assert.deepEqual(found.filter((name) => name in kept).toSorted(), ['compressors', 'resolvers', 'sessions']);
   assert.deepEqual(notes, []);
-  for (const [name, native] of [['resolvers', 'ChannelWrap'], ['compressors', 'Zlib'], ['sessions', 'SecretKeyObject']]) {
+  for (const [name, native] of [
+    ['resolvers', 'ChannelWrap'],
+    ['compressors', 'Zlib'],
+    ['sessions', 'SecretKeyObject'],
+  ]) {
     const { bytes, share, count, advice, file, proven } = suspects.find((suspect) => suspect.name === name);
     assert.deepEqual([bytes, share, count, proven], [null, null, 600, true], name);
     assert.equal(file, __filename);

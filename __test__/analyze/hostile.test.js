@@ -30,10 +30,15 @@ async function packed(file, start, piece, megabytes, end) {
     for (let n = 0; n < megabytes; n++) yield block;
     yield end;
   }
-  await pipeline(Readable.from(parts(), { objectMode: false }), zlib.createGzip({ level: 1 }), fs.createWriteStream(file));
+  await pipeline(
+    Readable.from(parts(), { objectMode: false }),
+    zlib.createGzip({ level: 1 }),
+    fs.createWriteStream(file),
+  );
 }
 
-const META = '{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count","detachedness"],"node_types":[["hidden","synthetic"],"string","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element"],"string_or_number","node"]},"node_count":1,"edge_count":0},';
+const META =
+  '{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count","detachedness"],"node_types":[["hidden","synthetic"],"string","number","number","number","number"],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element"],"string_or_number","node"]},"node_count":1,"edge_count":0},';
 
 test('what unpacks to more than any snapshot is refused with a code', async (t) => {
   const dir = folder(t);
@@ -45,7 +50,9 @@ test('what unpacks to more than any snapshot is refused with a code', async (t) 
   for (const [what, [start, piece, megabytes, end, message]] of Object.entries(cases)) {
     const file = path.join(dir, 'bomb.heapsnapshot.gz');
     await packed(file, META + start, piece, megabytes, end);
-    const { code, signal, stderr } = await promisify(execFile)(process.execPath, [BIN, 'analyze', file]).catch((error) => error);
+    const { code, signal, stderr } = await promisify(execFile)(process.execPath, [BIN, 'analyze', file]).catch(
+      (error) => error,
+    );
     assert.deepEqual([code, signal ?? null], [1, null], `${what}: ${stderr}`);
     assert.match(stderr, message, what);
     assert.doesNotMatch(stderr, /memory allocation of|at .*\.js:\d+/, what);
@@ -66,11 +73,22 @@ test('a snapshot that is cut off at any place is an error with a code', async (t
       // At the first bytes, at the last ones, and anywhere.
       const length = n < 8 ? n : n < 11 ? text.length - 1 - (n - 8) * 9 : random % text.length;
       fs.writeFileSync(file, text.subarray(0, length));
-      const error = await requireAnalyzer().analyzeSnapshots([file], '{}').then(() => null, (reason) => reason);
+      const error = await requireAnalyzer()
+        .analyzeSnapshots([file], '{}')
+        .then(
+          () => null,
+          (reason) => reason,
+        );
       // What follows the last byte of the text may be missing: the end of the block, and the checksum.
-      const isWhole = () => zlib.gunzipSync(text.subarray(0, length), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).length >= textual;
+      const isWhole = () =>
+        zlib.gunzipSync(text.subarray(0, length), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).length >= textual;
       if (packing === 'gzip' && error === null) assert.ok(isWhole(), `${length} of ${text.length} bytes`);
-      else assert.match(error?.code ?? 'none', /^ERR_PLIMSOLL_SNAPSHOT_(EMPTY|TRUNCATED|NOT_JSON|CORRUPT)$/, `${packing}, ${length} of ${text.length} bytes: ${error?.message}`);
+      else
+        assert.match(
+          error?.code ?? 'none',
+          /^ERR_PLIMSOLL_SNAPSHOT_(EMPTY|TRUNCATED|NOT_JSON|CORRUPT)$/,
+          `${packing}, ${length} of ${text.length} bytes: ${error?.message}`,
+        );
     }
   }
 });

@@ -9,9 +9,14 @@ const { seeded } = require('../causes/names.js');
 
 test('marks that are never cleared are named by what Node keeps them in, with the call that clears them', async (t) => {
   const source = `drive((i) => performance.mark('start ' + i, { detail: { text: 'x'.repeat(100) + i } }));`;
-  const { dir, snapshots } = await runProgram({ title: 'marks', kind: 'cjs', files: { 'main.js': source }, expect: null }, { random: seeded(7) });
+  const { dir, snapshots } = await runProgram(
+    { title: 'marks', kind: 'cjs', files: { 'main.js': source }, expect: null },
+    { random: seeded(7) },
+  );
   t.after(() => fs.rmSync(dir, { recursive: true }));
-  const [{ cause, name, advice }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 }))).suspects;
+  const [{ cause, name, advice }] = JSON.parse(
+    await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })),
+  ).suspects;
   assert.deepEqual([cause, name], ['array', 'markEntryBuffer']);
   assert.match(advice, /clearMarks\(\)/);
 });

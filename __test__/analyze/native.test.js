@@ -43,9 +43,16 @@ test('what is no snapshot is refused with a code and a hint', async () => {
     ['profile', '{"nodes":[],"startTime":1}', 'SCHEMA', /not a heap profile/],
   ];
   for (const [name, content, code, message] of cases) {
-    await assert.rejects(analyzeSnapshots([file(name, content)]), { code: `ERR_PLIMSOLL_SNAPSHOT_${code}`, message }, name);
+    await assert.rejects(
+      analyzeSnapshots([file(name, content)]),
+      { code: `ERR_PLIMSOLL_SNAPSHOT_${code}`, message },
+      name,
+    );
   }
-  await assert.rejects(analyzeSnapshots([path.join(dir, 'none')]), { code: 'ERR_PLIMSOLL_SNAPSHOT_IO', message: /none: .*check its path/ });
+  await assert.rejects(analyzeSnapshots([path.join(dir, 'none')]), {
+    code: 'ERR_PLIMSOLL_SNAPSHOT_IO',
+    message: /none: .*check its path/,
+  });
   assert.throws(() => analyzeSnapshots(['x'], 'nonsense'), { code: 'ERR_PLIMSOLL_OPTION' });
 });
 

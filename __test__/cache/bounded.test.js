@@ -73,8 +73,23 @@ class Model {
 
 const keys = fc.integer({ min: 0, max: 11 }).map((n) => (n < 6 ? n : `key ${n}`));
 const operation = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ op: fc.constant('set'), key: keys, bytes: fc.integer({ min: 0, max: 12 }), ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }) }) },
-  { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete', 'getOrInsert'), key: keys, bytes: fc.integer({ min: 0, max: 12 }) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      op: fc.constant('set'),
+      key: keys,
+      bytes: fc.integer({ min: 0, max: 12 }),
+      ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: undefined }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      op: fc.constantFrom('get', 'has', 'peek', 'delete', 'getOrInsert'),
+      key: keys,
+      bytes: fc.integer({ min: 0, max: 12 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('wait'), ms: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('purgeExpired', 'clear') }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('resize'), max: fc.integer({ min: 1, max: 8 }) }) },
@@ -101,7 +116,13 @@ function run(given, operations, policy, steps = [0]) {
   const sizeOf = given.maxBytes === undefined ? undefined : (value) => value.bytes;
   let moving = true;
   const clock = () => (model.now += moving ? steps[readings++ % steps.length] : 0);
-  const map = new BoundedMap({ ...given, policy, sizeOf, clock, onEvict: (value, key, reason) => gone.push([value, key, reason]) });
+  const map = new BoundedMap({
+    ...given,
+    policy,
+    sizeOf,
+    clock,
+    onEvict: (value, key, reason) => gone.push([value, key, reason]),
+  });
   for (const { op, key, bytes, ttl, ms, max } of operations) {
     const value = { sequence: ++sequence, bytes: sizeOf === undefined ? 0 : bytes };
     const before = readings;
@@ -122,8 +143,7 @@ function run(given, operations, policy, steps = [0]) {
     else if (op === 'peek') {
       const held = map.peek(key);
       assert.equal(held, model.entries.get(key)?.end <= model.now ? undefined : model.entries.get(key)?.value);
-    }
-    else if (op === 'delete') assert.equal(map.delete(key), model.delete(key));
+    } else if (op === 'delete') assert.equal(map.delete(key), model.delete(key));
     else if (op === 'wait') model.now += ms;
     else if (op === 'purgeExpired') assert.equal(map.purgeExpired(), model.purge());
     else if (op === 'clear') {
@@ -140,7 +160,10 @@ function run(given, operations, policy, steps = [0]) {
     moving = false;
     checkStructure(map);
     assert.deepEqual(sorted(gone.splice(0)), sorted(model.gone.splice(0)));
-    assert.deepEqual([...map.entries()], [...model.entries].filter(([, { end }]) => end > model.now).map(([k, { value: v }]) => [k, v]));
+    assert.deepEqual(
+      [...map.entries()],
+      [...model.entries].filter(([, { end }]) => end > model.now).map(([k, { value: v }]) => [k, v]),
+    );
     assert.equal(map.size, model.entries.size);
     assert.equal(map.stats().bytes, model.bytes);
   }
@@ -149,7 +172,9 @@ function run(given, operations, policy, steps = [0]) {
 for (const policy of ['lru', 'adaptive']) {
   test(`${policy}: any operations under any bounds give what a plain model gives, every removal with its reason`, () => {
     fc.assert(
-      fc.property(bounds, fc.array(operation, { maxLength: 80 }), (given, operations) => run(given, operations, policy)),
+      fc.property(bounds, fc.array(operation, { maxLength: 80 }), (given, operations) =>
+        run(given, operations, policy),
+      ),
       { numRuns: 1500 },
     );
   });
@@ -157,7 +182,9 @@ for (const policy of ['lru', 'adaptive']) {
   test(`${policy}: the same with a clock that moves at every reading, backwards too`, () => {
     const steps = fc.array(fc.constantFrom(0.25, 0.5, 1, 3, 10, -0.5, -4), { minLength: 1, maxLength: 6 });
     fc.assert(
-      fc.property(bounds, fc.array(operation, { maxLength: 80 }), steps, (given, operations, moves) => run(given, operations, policy, moves)),
+      fc.property(bounds, fc.array(operation, { maxLength: 80 }), steps, (given, operations, moves) =>
+        run(given, operations, policy, moves),
+      ),
       { numRuns: 1500 },
     );
   });
@@ -209,7 +236,8 @@ function* mixedLoad(requests) {
 function* manyKeys(requests) {
   let state = 7;
   const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
-  for (let i = 0; i < requests; i++) yield Math.imul(Math.floor(Math.exp(random() * Math.log(100_000))), 7919) % 100_000;
+  for (let i = 0; i < requests; i++)
+    yield Math.imul(Math.floor(Math.exp(random() * Math.log(100_000))), 7919) % 100_000;
 }
 
 function* scanned(scan, requests) {
@@ -227,10 +255,17 @@ test('adaptive: the hits hardly depend on what keys look like, and not on a ttl 
   const ratio = (keyOf, options) => hitRatio(options, keyOf, mixedLoad(200_000));
   const integers = ratio((i) => i);
   assert.ok(integers > hitRatio({ policy: 'lru' }, (i) => i, mixedLoad(200_000)) + 0.02);
-  for (const keyOf of [(i) => `user:${i}`, (i) => `user:${i}:profile`, (i) => `/users/${i}/orders?page=1&sort=created&order=descending`]) {
+  for (const keyOf of [
+    (i) => `user:${i}`,
+    (i) => `user:${i}:profile`,
+    (i) => `/users/${i}/orders?page=1&sort=created&order=descending`,
+  ]) {
     assert.ok(Math.abs(ratio(keyOf) - integers) < 0.01, `${keyOf(1)}: ${ratio(keyOf)} and ${integers}`);
   }
-  assert.equal(ratio((i) => i, { ttl: 1e9, clock: () => 0 }), integers);
+  assert.equal(
+    ratio((i) => i, { ttl: 1e9, clock: () => 0 }),
+    integers,
+  );
 });
 
 test('adaptive: the hits hardly depend on what keys look like where there are many more than fit', () => {

@@ -31,21 +31,25 @@ test('fake timers are seen through the word', (t) => {
   assert.equal(clock.coarseNow(), faked + 5000);
 });
 
-test('the word rests where nobody reads it, a sweep that looks aside, and goes on when somebody does', { timeout: 300_000 }, async (t) => {
-  const other = new Float64Array(native.cacheClock()); // all rest together
-  clock.start();
-  t.after(clock.stop);
-  assert.ok(!Number.isNaN(other[0]));
-  await until(() => {
-    clock.aside(() => clock.coarseNow());
-    return Number.isNaN(other[0]);
-  });
-  const from = performance.now();
-  const now = clock.coarseNow();
-  assert.ok(from <= now && now <= performance.now(), 'the clock itself serves');
-  for (let i = 0; i < 10_000; i++) clock.aside(() => clock.coarseNow());
-  assert.ok(Number.isNaN(other[0]), 'nobody but the sweep has read it');
-  for (let i = 0; i < 64; i++) clock.coarseNow();
-  assert.ok(clock.coarseNow() >= now - 50);
-  assert.ok(!Number.isNaN(other[0]), 'many readings have it written at once');
-});
+test(
+  'the word rests where nobody reads it, a sweep that looks aside, and goes on when somebody does',
+  { timeout: 300_000 },
+  async (t) => {
+    const other = new Float64Array(native.cacheClock()); // all rest together
+    clock.start();
+    t.after(clock.stop);
+    assert.ok(!Number.isNaN(other[0]));
+    await until(() => {
+      clock.aside(() => clock.coarseNow());
+      return Number.isNaN(other[0]);
+    });
+    const from = performance.now();
+    const now = clock.coarseNow();
+    assert.ok(from <= now && now <= performance.now(), 'the clock itself serves');
+    for (let i = 0; i < 10_000; i++) clock.aside(() => clock.coarseNow());
+    assert.ok(Number.isNaN(other[0]), 'nobody but the sweep has read it');
+    for (let i = 0; i < 64; i++) clock.coarseNow();
+    assert.ok(clock.coarseNow() >= now - 50);
+    assert.ok(!Number.isNaN(other[0]), 'many readings have it written at once');
+  },
+);

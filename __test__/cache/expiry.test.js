@@ -79,7 +79,13 @@ test('a set on a full map whose entries are all due removes some of them, and no
     for (const bytes of [{}, { maxBytes: 5000, sizeOf: () => 1 }]) {
       const reasons = [];
       let now = 0;
-      const map = new BoundedMap({ max: 5000, policy, ...bytes, clock: () => now, onEvict: (value, key, reason) => reasons.push(reason) });
+      const map = new BoundedMap({
+        max: 5000,
+        policy,
+        ...bytes,
+        clock: () => now,
+        onEvict: (value, key, reason) => reasons.push(reason),
+      });
       for (let i = 0; i < 5000; i++) map.set(i, i, { ttl: 10 });
       now = 10;
       for (let i = 0; i < 5000; i++) {
@@ -120,7 +126,11 @@ test('a set on a full map looks at a bounded number of slots, and the next ones 
 });
 
 test('whatever is set, removed and purged while a search is under way, the lower bound of the ends holds', () => {
-  const step = fc.record({ op: fc.constantFrom('set', 'set', 'set', 'delete', 'purge', 'sweep', 'clear', 'resize', 'wait'), key: fc.nat(30_000), ttl: fc.integer({ min: 1, max: 60 }) });
+  const step = fc.record({
+    op: fc.constantFrom('set', 'set', 'set', 'delete', 'purge', 'sweep', 'clear', 'resize', 'wait'),
+    key: fc.nat(30_000),
+    ttl: fc.integer({ min: 1, max: 60 }),
+  });
   fc.assert(
     fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), (steps) => {
       let now = 0;
@@ -186,38 +196,49 @@ test('what changed hands since the search is left alone', { timeout: 300_000 }, 
   map.set('newcomer', 'in the place of key 2', { ttl: 7 });
   map.set('key 4', 'renewed', { ttl: Infinity });
   while (endings(map).asked) sweep();
-  assert.deepEqual([map.get('key 0'), map.get('newcomer'), map.get('key 4'), map.has('key 6')], ['renewed', 'in the place of key 2', 'renewed', false]);
+  assert.deepEqual(
+    [map.get('key 0'), map.get('newcomer'), map.get('key 4'), map.has('key 6')],
+    ['renewed', 'in the place of key 2', 'renewed', false],
+  );
   assert.equal(structureOf(map).expiry.next, 15);
   checkStructure(map);
 });
 
-test('whatever happens between the search and its answer, the structure is whole and nothing live is lost', { timeout: 300_000 }, () => {
-  const step = fc.record({ op: fc.constantFrom('set', 'delete', 'purge', 'clear', 'grow', 'wait', 'back'), key: fc.nat(40), ttl: fc.constantFrom(1, 5, 50, Infinity) });
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 12 }), fc.array(step, { maxLength: 12 }), (before, after) => {
-      const { map, time } = large();
-      let max = 2 * NATIVE_FROM;
-      const run = ({ op, key, ttl }) => {
-        if (op === 'set') map.set(`key ${key}`, key, { ttl });
-        else if (op === 'delete') map.delete(`key ${key}`);
-        else if (op === 'purge') map.purgeExpired();
-        else if (op === 'clear') map.clear();
-        else if (op === 'grow') map.resize((max = Math.min(2 * max, 2 ** 23)));
-        else time.now += op === 'wait' ? 3 : -3;
-      };
-      time.now = 10;
-      sweep();
-      before.forEach(run);
-      if (endings(map).asked) answer(map);
-      after.forEach(run);
-      const live = [...map.keys()];
-      while (endings(map).asked) sweep();
-      assert.deepEqual([...map.keys()], live);
-      checkStructure(map);
-    }),
-    { numRuns: 30 },
-  );
-});
+test(
+  'whatever happens between the search and its answer, the structure is whole and nothing live is lost',
+  { timeout: 300_000 },
+  () => {
+    const step = fc.record({
+      op: fc.constantFrom('set', 'delete', 'purge', 'clear', 'grow', 'wait', 'back'),
+      key: fc.nat(40),
+      ttl: fc.constantFrom(1, 5, 50, Infinity),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), fc.array(step, { maxLength: 12 }), (before, after) => {
+        const { map, time } = large();
+        let max = 2 * NATIVE_FROM;
+        const run = ({ op, key, ttl }) => {
+          if (op === 'set') map.set(`key ${key}`, key, { ttl });
+          else if (op === 'delete') map.delete(`key ${key}`);
+          else if (op === 'purge') map.purgeExpired();
+          else if (op === 'clear') map.clear();
+          else if (op === 'grow') map.resize((max = Math.min(2 * max, 2 ** 23)));
+          else time.now += op === 'wait' ? 3 : -3;
+        };
+        time.now = 10;
+        sweep();
+        before.forEach(run);
+        if (endings(map).asked) answer(map);
+        after.forEach(run);
+        const live = [...map.keys()];
+        while (endings(map).asked) sweep();
+        assert.deepEqual([...map.keys()], live);
+        checkStructure(map);
+      }),
+      { numRuns: 30 },
+    );
+  },
+);
 
 test('a map that shrinks or is collected while it is searched harms nobody', { timeout: 300_000 }, () => {
   const { map, time } = large();

@@ -41,7 +41,11 @@ class Pair {
   #expected(iterator) {
     if (iterator.ended) return { value: undefined, done: true };
     for (const [key, value] of { [Symbol.iterator]: () => ({ next: () => iterator.theirs.next() }) }) {
-      if (this.ends.get(value) > this.now) return { value: iterator.kind === 'entries' ? [key, value] : iterator.kind === 'keys' ? key : value, done: false };
+      if (this.ends.get(value) > this.now)
+        return {
+          value: iterator.kind === 'entries' ? [key, value] : iterator.kind === 'keys' ? key : value,
+          done: false,
+        };
     }
     iterator.ended = true;
     return { value: undefined, done: true };
@@ -91,16 +95,28 @@ for (const policy of ['lru', 'adaptive']) {
   });
 
   test(`the same in a map of hundreds, with iterators far from both ends (${policy})`, () => {
-    const bulk = fc.tuple(fc.constantFrom('fill', 'drop', 'use', 'evict', 'walk', 'walk', 'begin', 'resize'), fc.nat(400), fc.integer({ min: 1, max: 300 }));
+    const bulk = fc.tuple(
+      fc.constantFrom('fill', 'drop', 'use', 'evict', 'walk', 'walk', 'begin', 'resize'),
+      fc.nat(400),
+      fc.integer({ min: 1, max: 300 }),
+    );
     fc.assert(
       fc.property(fc.array(bulk, { maxLength: 60 }), (steps) => {
         const pair = new Pair({ max: 400, policy });
         let fresh = 1000;
         const each = {
-          fill: (from, count) => { for (let i = from; i < from + count; i++) pair.set(i); },
-          drop: (from, count) => { for (let i = from; i < from + count; i += 2) pair.ours.delete(i); },
-          use: (from, count) => { for (let i = from; i < from + count; i++) pair.ours.get(i); },
-          evict: (from, count) => { for (let i = 0; i < count; i++) pair.set(fresh++); },
+          fill: (from, count) => {
+            for (let i = from; i < from + count; i++) pair.set(i);
+          },
+          drop: (from, count) => {
+            for (let i = from; i < from + count; i += 2) pair.ours.delete(i);
+          },
+          use: (from, count) => {
+            for (let i = from; i < from + count; i++) pair.ours.get(i);
+          },
+          evict: (from, count) => {
+            for (let i = 0; i < count; i++) pair.set(fresh++);
+          },
           // Each step removes what it was given, and adds: the place is lost at each.
           walk: (from, count) => {
             for (let i = 0; i < count && pair.open.length > 0; i++) {
@@ -110,7 +126,9 @@ for (const policy of ['lru', 'adaptive']) {
             }
           },
           begin: (from) => pair.begin(KINDS[from % 3]),
-          resize: (from) => { for (const max of [Math.max(1, from), 400]) pair.ours.resize(max); },
+          resize: (from) => {
+            for (const max of [Math.max(1, from), 400]) pair.ours.resize(max);
+          },
         };
         for (const [name, from, count] of steps) each[name](from, count);
         checkStructure(pair.ours);
@@ -123,7 +141,24 @@ for (const policy of ['lru', 'adaptive']) {
 
 test('walks through an insertion order keep their places while slots come, go, are cleared and renumbered', () => {
   const SLOTS = 40;
-  const change = fc.tuple(fc.constantFrom('add', 'add', 'add', 'replace', 'replace', 'remove', 'drop', 'next', 'next', 'begin', 'clear', 'move'), fc.nat(SLOTS - 1), fc.integer({ min: 1, max: 60 }));
+  const change = fc.tuple(
+    fc.constantFrom(
+      'add',
+      'add',
+      'add',
+      'replace',
+      'replace',
+      'remove',
+      'drop',
+      'next',
+      'next',
+      'begin',
+      'clear',
+      'move',
+    ),
+    fc.nat(SLOTS - 1),
+    fc.integer({ min: 1, max: 60 }),
+  );
   fc.assert(
     fc.property(fc.array(change, { maxLength: 150 }), (changes) => {
       const order = new InsertionOrder();
@@ -174,7 +209,10 @@ test('walks through an insertion order keep their places while slots come, go, a
           ids.clear();
         },
         move(by) {
-          order.renumber(SLOTS, Array.from({ length: SLOTS }, (_, slot) => (slot + by) % SLOTS));
+          order.renumber(
+            SLOTS,
+            Array.from({ length: SLOTS }, (_, slot) => (slot + by) % SLOTS),
+          );
           ids.clear();
           for (const [id, slot] of model) {
             model.set(id, (slot + by) % SLOTS);
@@ -194,7 +232,10 @@ test('walks through an insertion order keep their places while slots come, go, a
 });
 
 test('an order whose numbers are used up numbers its entries again, and open cursors keep their places', () => {
-  const change = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'until', 'backwards', 'move'), fc.nat(7));
+  const change = fc.tuple(
+    fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'until', 'backwards', 'move'),
+    fc.nat(7),
+  );
   fc.assert(
     fc.property(fc.integer({ min: 9, max: 20 }), fc.array(change, { maxLength: 200 }), (largest, changes) => {
       const order = new Order(largest);
@@ -225,15 +266,30 @@ test('an order whose numbers are used up numbers its entries again, and open cur
         begin: () => open.push({ cursor: new Cursor(order), after: () => true, last: 0, forwards: true, ended: false }),
         until() {
           const limit = ids;
-          open.push({ cursor: new Cursor(order, order.last), after: (id) => id <= limit, last: 0, forwards: true, ended: false });
+          open.push({
+            cursor: new Cursor(order, order.last),
+            after: (id) => id <= limit,
+            last: 0,
+            forwards: true,
+            ended: false,
+          });
         },
-        backwards: () => open.push({ cursor: Cursor.backwards(order), after: () => true, last: ids + 1, forwards: false, ended: false }),
+        backwards: () =>
+          open.push({
+            cursor: Cursor.backwards(order),
+            after: () => true,
+            last: ids + 1,
+            forwards: false,
+            ended: false,
+          }),
         // An entry that came later has a larger id.
         next(at) {
           if (open.length === 0) return;
           const walk = open[at % open.length];
           if (walk.ended) return;
-          const live = [...model.keys()].filter((id) => walk.after(id) && (walk.forwards ? id > walk.last : id < walk.last));
+          const live = [...model.keys()].filter(
+            (id) => walk.after(id) && (walk.forwards ? id > walk.last : id < walk.last),
+          );
           const expected = walk.forwards ? live[0] : live.at(-1);
           const slot = walk.cursor.next();
           assert.equal(slot === NONE ? undefined : slots[slot], expected);
@@ -265,9 +321,20 @@ function readings(map, walk) {
   const { order } = structureOf(map);
   let count = 0;
   let { cells } = order;
-  const counted = () => new Proxy(cells, { get: (target, at) => (count++, typeof target[at] === 'function' ? target[at].bind(target) : target[at]), set: (target, at, value) => ((target[at] = value), true) });
+  const counted = () =>
+    new Proxy(cells, {
+      get: (target, at) => (count++, typeof target[at] === 'function' ? target[at].bind(target) : target[at]),
+      set: (target, at, value) => ((target[at] = value), true),
+    });
   let proxy = counted();
-  Object.defineProperty(order, 'cells', { get: () => proxy, set: (next) => { cells = next; proxy = counted(); }, configurable: true });
+  Object.defineProperty(order, 'cells', {
+    get: () => proxy,
+    set: (next) => {
+      cells = next;
+      proxy = counted();
+    },
+    configurable: true,
+  });
   walk();
   return count;
 }
@@ -289,7 +356,11 @@ test('a walk is linear in its steps and the changes made meanwhile, wherever its
       for (const k of map.keys()) if (k >= size / 2 && fresh < 2 * size) map.set(fresh++, 0);
     },
     'follows a producer at the end'(map) {
-      for (const k of map.keys()) if (k >= size - 1 && k < 2 * size) { map.delete(k); map.set(k + 1, 0); }
+      for (const k of map.keys())
+        if (k >= size - 1 && k < 2 * size) {
+          map.delete(k);
+          map.set(k + 1, 0);
+        }
     },
     'drops the two oldest with each iterator'(map) {
       for (let i = 0; i < size; i += 2) {
@@ -301,7 +372,10 @@ test('a walk is linear in its steps and the changes made meanwhile, wherever its
     'drops the oldest, and breaks after the first'(map) {
       for (let fresh = size; fresh < 2 * size; fresh++) {
         map.delete(map.keys().next().value);
-        for (const k of map) { assert.ok(k); break; }
+        for (const k of map) {
+          assert.ok(k);
+          break;
+        }
         map.set(fresh, 0);
       }
     },
@@ -338,7 +412,11 @@ test('resize is linear in the slots, and the coldest entries go first', () => {
     assert.equal(gone.length, size - 10);
     assert.equal(map.stats().evictions, size - 10);
     assert.ok(gone.every(([, reason]) => reason === 'evict'));
-    if (policy === 'lru') assert.deepEqual(gone.slice(0, 101).map(([name]) => name), [...Array.from({ length: 100 }, (_, i) => i), 110]);
+    if (policy === 'lru')
+      assert.deepEqual(
+        gone.slice(0, 101).map(([name]) => name),
+        [...Array.from({ length: 100 }, (_, i) => i), 110],
+      );
     checkStructure(map);
   }
 });
@@ -364,7 +442,9 @@ const LOOPS = `
 `;
 
 test('an optimized loop that breaks after the first entry allocates no iterator', () => {
-  const bytes = Number(execFileSync(process.execPath, ['--expose-gc', '--min-semi-space-size=16', '-e', LOOPS], { encoding: 'utf8' }));
+  const bytes = Number(
+    execFileSync(process.execPath, ['--expose-gc', '--min-semi-space-size=16', '-e', LOOPS], { encoding: 'utf8' }),
+  );
   assert.ok(bytes < 1e6, `${bytes} bytes of 100,000 loops`);
 });
 
@@ -379,7 +459,11 @@ test('a million iterators leave nothing behind', () => {
   const map = new BoundedMap({ max: 100 });
   for (let i = 0; i < 100; i++) map.set(i, i);
   const iterate = (count) => {
-    for (let i = 0; i < count; i++) for (const k of map) { assert.ok(k); break; }
+    for (let i = 0; i < count; i++)
+      for (const k of map) {
+        assert.ok(k);
+        break;
+      }
   };
   iterate(1000);
   const before = used();

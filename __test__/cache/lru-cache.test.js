@@ -12,7 +12,8 @@ const { caches } = require('../../lib/cache/registry.js');
 const key = fc.integer({ min: 0, max: 7 });
 const value = fc.integer({ min: 1, max: 5 });
 const maybe = (arbitrary) => fc.option(arbitrary, { nil: undefined });
-const compact = (record) => record.map((all) => Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
+const compact = (record) =>
+  record.map((all) => Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
 const flag = maybe(fc.boolean());
 
 const options = compact(
@@ -28,10 +29,20 @@ const options = compact(
     ttlResolution: fc.constant(0),
   }),
 );
-const sized = fc.record({ maxSize: fc.integer({ min: 5, max: 15 }), maxEntrySize: maybe(fc.integer({ min: 1, max: 5 })) });
+const sized = fc.record({
+  maxSize: fc.integer({ min: 5, max: 15 }),
+  maxEntrySize: maybe(fc.integer({ min: 1, max: 5 })),
+});
 
 const getOptions = compact(fc.record({ allowStale: flag, updateAgeOnGet: flag, noDeleteOnStaleGet: flag }));
-const setOptions = compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), start: maybe(fc.integer({ min: 990, max: 1100 })), noUpdateTTL: flag, noDisposeOnSet: flag }));
+const setOptions = compact(
+  fc.record({
+    ttl: maybe(fc.integer({ min: 0, max: 20 })),
+    start: maybe(fc.integer({ min: 990, max: 1100 })),
+    noUpdateTTL: flag,
+    noDisposeOnSet: flag,
+  }),
+);
 const anySize = maybe(fc.integer({ min: 1, max: 12 }));
 const late = ([heard]) => heard === 'disposeAfter';
 const iterators = ['keys', 'rkeys', 'values', 'rvalues', 'entries', 'rentries'];
@@ -42,10 +53,26 @@ const op = fc.oneof(
   { weight: 20, arbitrary: fc.tuple(fc.constant('has'), key, compact(fc.record({ updateAgeOnHas: flag }))) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('peek'), key, compact(fc.record({ allowStale: flag }))) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('delete'), key) },
-  { weight: 20, arbitrary: fc.tuple(fc.constant('memo'), key, compact(fc.record({ forceRefresh: flag, context: maybe(fc.constant('context')), ttl: maybe(fc.integer({ min: 0, max: 20 })) }))) },
+  {
+    weight: 20,
+    arbitrary: fc.tuple(
+      fc.constant('memo'),
+      key,
+      compact(
+        fc.record({
+          forceRefresh: flag,
+          context: maybe(fc.constant('context')),
+          ttl: maybe(fc.integer({ min: 0, max: 20 })),
+        }),
+      ),
+    ),
+  },
   { weight: 20, arbitrary: fc.tuple(fc.constant('find'), value) },
   { weight: 30, arbitrary: fc.tuple(fc.constant('advance'), fc.integer({ min: 1, max: 15 })) },
-  { weight: 10, arbitrary: fc.tuple(fc.constantFrom('pop', 'purgeStale', 'dump', 'reload', 'forEach', 'rforEach', ...iterators)) },
+  {
+    weight: 10,
+    arbitrary: fc.tuple(fc.constantFrom('pop', 'purgeStale', 'dump', 'reload', 'forEach', 'rforEach', ...iterators)),
+  },
   { weight: 10, arbitrary: fc.tuple(fc.constantFrom('info', 'getRemainingTTL'), key) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('clear')) },
 );
@@ -58,7 +85,10 @@ function said({ cache: _cache, ...fields }) {
 function subject(Class, given, after) {
   const clock = { t: 1000, now: () => clock.t };
   const log = [];
-  const hear = (name) => (...args) => log.push([name, ...args]);
+  const hear =
+    (name) =>
+    (...args) =>
+      log.push([name, ...args]);
   const cache = new Class({
     ...given,
     perf: clock,
@@ -100,7 +130,12 @@ function subject(Class, given, after) {
         return cache.find((v) => v >= args[0]);
       case 'dump':
         // Of an entry older than the first ttl theirs says 0 or undefined, as its columns happen to be.
-        return cache.dump().map(([k, { start: _start, ttl, ...entry }]) => [k, { ...entry, ttl: given.ttl === undefined ? (ttl ?? 0) : ttl }]);
+        return cache
+          .dump()
+          .map(([k, { start: _start, ttl, ...entry }]) => [
+            k,
+            { ...entry, ttl: given.ttl === undefined ? (ttl ?? 0) : ttl },
+          ]);
       case 'reload':
         return void cache.load(cache.dump().map(([k, { start: _start, ...entry }]) => [k, entry]));
       case 'info': {
@@ -134,7 +169,11 @@ function compare(given, ops) {
     assert.equal(ours.cache.calculatedSize, theirs.cache.calculatedSize);
     checkLru(ours.cache);
     // The order of use, the stale ones included.
-    assert.deepEqual(ours.cache.dump().map(([k]) => k), theirs.cache.dump().map(([k]) => k), JSON.stringify(step));
+    assert.deepEqual(
+      ours.cache.dump().map(([k]) => k),
+      theirs.cache.dump().map(([k]) => k),
+      JSON.stringify(step),
+    );
   }
 }
 
@@ -144,12 +183,21 @@ describe('against lru-cache', () => {
   });
 
   test('sizes', () => {
-    const given = fc.tuple(options, sized).map(([a, b]) => ({ ...a, ...Object.fromEntries(Object.entries(b).filter(([, v]) => v !== undefined)), sizeCalculation: (v) => v }));
+    const given = fc.tuple(options, sized).map(([a, b]) => ({
+      ...a,
+      ...Object.fromEntries(Object.entries(b).filter(([, v]) => v !== undefined)),
+      sizeCalculation: (v) => v,
+    }));
     fc.assert(fc.property(given, fc.array(op, { maxLength: 60 }), compare), { numRuns: 3000 });
   });
 
   test('sizes without max', () => {
-    fc.assert(fc.property(fc.integer({ min: 2, max: 40 }), fc.array(op, { maxLength: 60 }), (maxSize, ops) => compare({ maxSize, ttlResolution: 0, sizeCalculation: (v) => v }, ops)), { numRuns: 3000 });
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 40 }), fc.array(op, { maxLength: 60 }), (maxSize, ops) =>
+        compare({ maxSize, ttlResolution: 0, sizeCalculation: (v) => v }, ops),
+      ),
+      { numRuns: 3000 },
+    );
   });
 });
 
@@ -161,7 +209,14 @@ describe('around it', () => {
     for (const Class of [LRUCache, Peer]) {
       const other = new Class({ max: 3 });
       other.load(cache.dump());
-      assert.deepEqual([...other.rentries()], [[2, 20], [3, 30], [1, 10]]);
+      assert.deepEqual(
+        [...other.rentries()],
+        [
+          [2, 20],
+          [3, 30],
+          [1, 10],
+        ],
+      );
       assert.ok(Math.abs(other.getRemainingTTL(1) - 1e6) < 10_000);
     }
   });
@@ -169,7 +224,13 @@ describe('around it', () => {
   test('fake timers move ttl and ttlAutopurge', (t) => {
     t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1000 });
     const gone = [];
-    const cache = new LRUCache({ ttl: 50, ttlAutopurge: true, max: 5, perf: { now: () => Date.now() }, dispose: (...all) => gone.push(all) });
+    const cache = new LRUCache({
+      ttl: 50,
+      ttlAutopurge: true,
+      max: 5,
+      perf: { now: () => Date.now() },
+      dispose: (...all) => gone.push(all),
+    });
     cache.set('a', 1).set('b', 2, { ttl: 0 });
     t.mock.timers.tick(40);
     assert.equal(cache.get('a', { updateAgeOnGet: true }), 1);

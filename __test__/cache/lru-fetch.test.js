@@ -15,7 +15,8 @@ const key = fc.integer({ min: 0, max: 4 });
 const value = fc.integer({ min: 1, max: 5 });
 const maybe = (arbitrary) => fc.option(arbitrary, { nil: undefined });
 const flag = maybe(fc.boolean());
-const compact = (record) => record.map((all) => Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
+const compact = (record) =>
+  record.map((all) => Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)));
 const settle = () => new Promise(setImmediate);
 
 const stale = { allowStale: flag, updateAgeOnGet: flag, noDeleteOnStaleGet: flag };
@@ -26,28 +27,77 @@ const kinds = {
   // A fetch that goes on after its callers have their answer is the second kind.
   'aborts that end the wait': { ignoreFetchAbort: fc.constant(false) },
   'aborts that are ignored': { ignoreFetchAbort: flag },
-  'aborts that give the stale value and go on': { ignoreFetchAbort: fc.constant(true), allowStaleOnFetchAbort: fc.constant(true) },
+  'aborts that give the stale value and go on': {
+    ignoreFetchAbort: fc.constant(true),
+    allowStaleOnFetchAbort: fc.constant(true),
+  },
 };
 
 const operations = (abort, removals) =>
   fc.array(
     fc.oneof(
-      { weight: 60, arbitrary: fc.tuple(fc.constant('fetch'), key, compact(fc.record({ ...stale, ...rejection, ...abort, forceRefresh: flag, ttl: maybe(fc.integer({ min: 0, max: 20 })), noUpdateTTL: flag, noDisposeOnSet: flag, context: maybe(fc.constant('context')) })), fc.boolean()) },
-      { weight: 50, arbitrary: fc.tuple(fc.constantFrom('resolve', 'resolve', 'reject', 'abort'), fc.nat(9), maybe(value)) },
-      { weight: 20, arbitrary: fc.tuple(fc.constant('set'), key, value, compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), noUpdateTTL: flag }))) },
+      {
+        weight: 60,
+        arbitrary: fc.tuple(
+          fc.constant('fetch'),
+          key,
+          compact(
+            fc.record({
+              ...stale,
+              ...rejection,
+              ...abort,
+              forceRefresh: flag,
+              ttl: maybe(fc.integer({ min: 0, max: 20 })),
+              noUpdateTTL: flag,
+              noDisposeOnSet: flag,
+              context: maybe(fc.constant('context')),
+            }),
+          ),
+          fc.boolean(),
+        ),
+      },
+      {
+        weight: 50,
+        arbitrary: fc.tuple(fc.constantFrom('resolve', 'resolve', 'reject', 'abort'), fc.nat(9), maybe(value)),
+      },
+      {
+        weight: 20,
+        arbitrary: fc.tuple(
+          fc.constant('set'),
+          key,
+          value,
+          compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), noUpdateTTL: flag })),
+        ),
+      },
       { weight: 20, arbitrary: fc.tuple(fc.constant('get'), key, compact(fc.record(stale))) },
       { weight: 10, arbitrary: fc.tuple(fc.constantFrom('has', 'peek', 'info', 'getRemainingTTL'), key) },
       { weight: 5, arbitrary: fc.tuple(fc.constant('forEach')) },
       { weight: 20, arbitrary: fc.tuple(fc.constant('advance'), fc.integer({ min: 1, max: 15 })) },
-      ...(removals ? [{ weight: 10, arbitrary: fc.tuple(fc.constant('delete'), key) }, { weight: 4, arbitrary: fc.tuple(fc.constantFrom('pop', 'clear')) }] : []),
+      ...(removals
+        ? [
+            { weight: 10, arbitrary: fc.tuple(fc.constant('delete'), key) },
+            { weight: 4, arbitrary: fc.tuple(fc.constantFrom('pop', 'clear')) },
+          ]
+        : []),
     ),
     { maxLength: 40 },
   );
 
 const sizes = fc.integer({ min: 5, max: 12 }).map((maxSize) => ({ maxSize, sizeCalculation: (v) => v }));
 const cacheOptions = (abort, max, sized) => {
-  const own = compact(fc.record({ max, ttl: maybe(fc.integer({ min: 1, max: 20 })), ...stale, ...rejection, ...abort, noUpdateTTL: flag }));
-  return fc.tuple(own, sized ? fc.oneof(fc.constant({}), sizes) : fc.constant({})).map(([options, more]) => ({ ...options, ...more }));
+  const own = compact(
+    fc.record({
+      max,
+      ttl: maybe(fc.integer({ min: 1, max: 20 })),
+      ...stale,
+      ...rejection,
+      ...abort,
+      noUpdateTTL: flag,
+    }),
+  );
+  return fc
+    .tuple(own, sized ? fc.oneof(fc.constant({}), sizes) : fc.constant({}))
+    .map(([options, more]) => ({ ...options, ...more }));
 };
 
 const LOOKS = new Set(['get', 'has', 'peek', 'set', 'fetch']);
@@ -105,7 +155,9 @@ class Subject {
         const answer = (word) => (result) => {
           this.answers[at] = [word, word === 'rejected' ? result?.message : result];
         };
-        cache.fetch(args[0], { ...args[1], signal: this.controller.signal, status }).then(answer('gave'), answer('rejected'));
+        cache
+          .fetch(args[0], { ...args[1], signal: this.controller.signal, status })
+          .then(answer('gave'), answer('rejected'));
         return undefined;
       }
       case 'resolve':
@@ -162,16 +214,20 @@ for (const [kind, abort] of Object.entries(kinds)) {
     const goesOn = 'allowStaleOnFetchAbort' in abort;
     // Of an entry that went while its fetch goes on theirs looks at the slot, which may be another's by now.
     const max = goesOn ? fc.constant(5) : fc.integer({ min: 1, max: 5 });
-    const property = fc.asyncProperty(cacheOptions(abort, max, !goesOn), operations(abort, !goesOn), async (options, ops) => {
-      const ours = new Subject(LRUCache, options);
-      const theirs = new Subject(Peer, options);
-      for (const step of ops) {
-        assert.deepEqual(ours.run(step), theirs.run(step), JSON.stringify(step));
-        await settle();
-        assert.deepEqual(ours.seen(), theirs.seen(), JSON.stringify(step));
-        checkLru(ours.cache);
-      }
-    });
+    const property = fc.asyncProperty(
+      cacheOptions(abort, max, !goesOn),
+      operations(abort, !goesOn),
+      async (options, ops) => {
+        const ours = new Subject(LRUCache, options);
+        const theirs = new Subject(Peer, options);
+        for (const step of ops) {
+          assert.deepEqual(ours.run(step), theirs.run(step), JSON.stringify(step));
+          await settle();
+          assert.deepEqual(ours.seen(), theirs.seen(), JSON.stringify(step));
+          checkLru(ours.cache);
+        }
+      },
+    );
     await fc.assert(property, { numRuns: 1500, includeErrorInReport: true });
   });
 }
@@ -180,8 +236,13 @@ for (const [kind, abort] of Object.entries(kinds)) {
 function fetching(given = {}) {
   const calls = [];
   const clock = { t: 1000, now: () => clock.t };
-  const fetchMethod = (k, old, { signal, options, context }) => new Promise((resolve, reject) => calls.push({ k, old, signal, options, context, resolve, reject }));
-  return { calls, clock, cache: new LRUCache({ max: 3, ttl: 10, ttlResolution: 0, perf: clock, fetchMethod, ...given }) };
+  const fetchMethod = (k, old, { signal, options, context }) =>
+    new Promise((resolve, reject) => calls.push({ k, old, signal, options, context, resolve, reject }));
+  return {
+    calls,
+    clock,
+    cache: new LRUCache({ max: 3, ttl: 10, ttlResolution: 0, perf: clock, fetchMethod, ...given }),
+  };
 }
 
 describe('fetch', () => {
@@ -206,7 +267,11 @@ describe('fetch', () => {
   });
 
   test('a rejection leaves nothing, or the stale value where asked', async () => {
-    for (const [setting, kept] of [[{}, undefined], [{ noDeleteOnFetchRejection: true }, 1], [{ allowStaleOnFetchRejection: true }, 1]]) {
+    for (const [setting, kept] of [
+      [{}, undefined],
+      [{ noDeleteOnFetchRejection: true }, 1],
+      [{ allowStaleOnFetchRejection: true }, 1],
+    ]) {
       const { cache, calls, clock } = fetching(setting);
       cache.set('a', 1);
       clock.t += 11;
@@ -219,7 +284,12 @@ describe('fetch', () => {
       assert.equal(cache.peek('a', { allowStale: true }), kept);
       assert.equal(status.fetchError, error);
     }
-    const thrown = new LRUCache({ max: 1, fetchMethod: () => { throw new RangeError('at once'); } });
+    const thrown = new LRUCache({
+      max: 1,
+      fetchMethod: () => {
+        throw new RangeError('at once');
+      },
+    });
     await assert.rejects(thrown.fetch(1), RangeError);
     assert.equal(thrown.size, 0);
   });
@@ -245,7 +315,10 @@ describe('fetch', () => {
 
   test('the same value again is an update, and the former of a deleted fetch is disposed of', async () => {
     const log = [];
-    const { cache, calls } = fetching({ dispose: (...all) => log.push(all), onInsert: (v, k, reason) => log.push(reason) });
+    const { cache, calls } = fetching({
+      dispose: (...all) => log.push(all),
+      onInsert: (v, k, reason) => log.push(reason),
+    });
     cache.set('a', 1);
     const fetched = cache.fetch('a', { forceRefresh: true });
     calls[0].resolve(1);
@@ -259,7 +332,12 @@ describe('fetch', () => {
   test('delete, set, eviction and the signal abort', async () => {
     const abort = new AbortController();
     const { cache, calls } = fetching();
-    const cases = { delete: () => cache.delete('a'), clear: () => cache.clear(), signal: () => abort.abort(new Error('mine')), set: () => cache.set('a', 9) };
+    const cases = {
+      delete: () => cache.delete('a'),
+      clear: () => cache.clear(),
+      signal: () => abort.abort(new Error('mine')),
+      set: () => cache.set('a', 9),
+    };
     for (const [name, act] of Object.entries(cases)) {
       const fetched = cache.fetch('a', { signal: name === 'signal' ? abort.signal : undefined });
       const { signal, resolve } = calls.at(-1);
@@ -375,7 +453,13 @@ describe('what differs from lru-cache in a fetch, on purpose', () => {
     cache.set('b', 2); // takes the slot
     calls[1].resolve(3);
     await settle();
-    assert.deepEqual([...cache.entries()], [['a', 3], ['b', 2]]);
+    assert.deepEqual(
+      [...cache.entries()],
+      [
+        ['a', 3],
+        ['b', 2],
+      ],
+    );
   });
 
   test('an aborted fetch that goes on and gives nothing leaves no entry', async () => {
@@ -399,7 +483,11 @@ describe('what differs from lru-cache in a fetch, on purpose', () => {
   test('purgeStale and ttlAutopurge leave a fetch alone', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1000 });
     const gone = [];
-    const { cache, calls } = fetching({ perf: { now: () => Date.now() }, ttlAutopurge: true, dispose: (...all) => gone.push(all) });
+    const { cache, calls } = fetching({
+      perf: { now: () => Date.now() },
+      ttlAutopurge: true,
+      dispose: (...all) => gone.push(all),
+    });
     cache.set('a', 1);
     const fetched = cache.fetch('a', { forceRefresh: true });
     t.mock.timers.tick(20);
@@ -408,7 +496,10 @@ describe('what differs from lru-cache in a fetch, on purpose', () => {
     assert.equal(await fetched, 2);
     assert.deepEqual(gone, [[1, 'a', 'set']]);
     t.mock.timers.tick(11);
-    assert.deepEqual(gone, [[1, 'a', 'set'], [2, 'a', 'expire']]);
+    assert.deepEqual(gone, [
+      [1, 'a', 'set'],
+      [2, 'a', 'expire'],
+    ]);
     // Where the fetch fails, the stale value is due again.
     cache.set('b', 3);
     const failed = cache.fetch('b', { forceRefresh: true, noDeleteOnFetchRejection: true });
@@ -425,13 +516,26 @@ describe('what differs from lru-cache in a fetch, on purpose', () => {
     assert.equal(await nothing.fetch('a'), undefined);
     assert.equal(nothing.size, 0);
     let inner;
-    const cache = new LRUCache({ max: 2, fetchMethod: (k) => { inner = cache.fetch(k); return 1; } });
+    const cache = new LRUCache({
+      max: 2,
+      fetchMethod: (k) => {
+        inner = cache.fetch(k);
+        return 1;
+      },
+    });
     assert.equal(await cache.fetch('a'), 1);
     assert.equal(await inner, 1);
   });
 
   test('a fetchMethod that deletes or sets its own key is overruled', async () => {
-    const cache = new LRUCache({ max: 2, fetchMethod: (k) => { if (k === 'set') cache.set(k, 'own'); else cache.delete(k); return Promise.resolve('fetched'); } });
+    const cache = new LRUCache({
+      max: 2,
+      fetchMethod: (k) => {
+        if (k === 'set') cache.set(k, 'own');
+        else cache.delete(k);
+        return Promise.resolve('fetched');
+      },
+    });
     await assert.rejects(cache.fetch('delete'), /deleted/);
     await assert.rejects(cache.fetch('set'), /replaced/);
     assert.deepEqual([...cache.entries()], [['set', 'own']]);
@@ -439,7 +543,13 @@ describe('what differs from lru-cache in a fetch, on purpose', () => {
 
   test('a dispose that throws while a fetch begins fails the caller, not the fetch', async () => {
     const calls = [];
-    const cache = new LRUCache({ max: 1, dispose: () => { throw new Error('dispose'); }, fetchMethod: () => new Promise((resolve) => calls.push(resolve)) });
+    const cache = new LRUCache({
+      max: 1,
+      dispose: () => {
+        throw new Error('dispose');
+      },
+      fetchMethod: () => new Promise((resolve) => calls.push(resolve)),
+    });
     cache.set('a', 1);
     await assert.rejects(cache.fetch('b'), /dispose/);
     const second = cache.fetch('b');
@@ -455,7 +565,10 @@ describe('times against lru-cache under fake timers', () => {
       max: fc.integer({ min: 1, max: 5 }),
       ttl: maybe(fc.integer({ min: 1, max: 20 })),
       // With both theirs forgets the entry whose timer finds a clock that is behind.
-      clock: fc.oneof(fc.record({ ttlResolution: fc.integer({ min: 0, max: 8 }) }), fc.constant({ ttlResolution: 0, ttlAutopurge: true })),
+      clock: fc.oneof(
+        fc.record({ ttlResolution: fc.integer({ min: 0, max: 8 }) }),
+        fc.constant({ ttlResolution: 0, ttlAutopurge: true }),
+      ),
       updateAgeOnGet: flag,
       updateAgeOnHas: flag,
       allowStale: flag,
@@ -465,7 +578,15 @@ describe('times against lru-cache under fake timers', () => {
   );
   const ops = fc.array(
     fc.oneof(
-      { weight: 30, arbitrary: fc.tuple(fc.constant('set'), key, value, compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), noUpdateTTL: flag }))) },
+      {
+        weight: 30,
+        arbitrary: fc.tuple(
+          fc.constant('set'),
+          key,
+          value,
+          compact(fc.record({ ttl: maybe(fc.integer({ min: 0, max: 20 })), noUpdateTTL: flag })),
+        ),
+      },
       { weight: 20, arbitrary: fc.tuple(fc.constant('get'), key, compact(fc.record(stale))) },
       { weight: 10, arbitrary: fc.tuple(fc.constantFrom('has', 'peek', 'getRemainingTTL', 'delete'), key) },
       { weight: 30, arbitrary: fc.tuple(fc.constant('tick'), fc.integer({ min: 1, max: 12 })) },
@@ -477,7 +598,13 @@ describe('times against lru-cache under fake timers', () => {
   test('ttlAutopurge finds its entry where the clock of ttlResolution is behind', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1000 });
     for (const ttlResolution of [1, 2, 8]) {
-      const cache = new LRUCache({ max: 2, ttl: 4, ttlAutopurge: true, ttlResolution, perf: { now: () => Date.now() } });
+      const cache = new LRUCache({
+        max: 2,
+        ttl: 4,
+        ttlAutopurge: true,
+        ttlResolution,
+        perf: { now: () => Date.now() },
+      });
       cache.set('a', 1);
       t.mock.timers.tick(4);
       assert.equal(cache.has('a'), true);
@@ -496,7 +623,14 @@ describe('times against lru-cache under fake timers', () => {
         try {
           const [ours, theirs] = [LRUCache, Peer].map((Class) => {
             const gone = [];
-            return { gone, cache: new Class({ ...given, perf: clock === 'perf' ? { now: () => Date.now() } : undefined, dispose: (...all) => gone.push(all) }) };
+            return {
+              gone,
+              cache: new Class({
+                ...given,
+                perf: clock === 'perf' ? { now: () => Date.now() } : undefined,
+                dispose: (...all) => gone.push(all),
+              }),
+            };
           });
           for (const [name, ...args] of steps) {
             if (name === 'tick') t.mock.timers.tick(args[0]);
@@ -504,7 +638,9 @@ describe('times against lru-cache under fake timers', () => {
               const [mine, its] = [ours, theirs].map(({ cache }) => {
                 const status = {};
                 const looks = LOOKS.has(name);
-                const result = looks ? cache[name](...args.slice(0, name === 'set' ? 2 : 1), { ...args[name === 'set' ? 2 : 1], status }) : cache[name](...args);
+                const result = looks
+                  ? cache[name](...args.slice(0, name === 'set' ? 2 : 1), { ...args[name === 'set' ? 2 : 1], status })
+                  : cache[name](...args);
                 return [result === cache ? 'itself' : name === 'keys' ? [...result] : result, said(status)];
               });
               assert.deepEqual(mine, its, JSON.stringify([name, ...args]));

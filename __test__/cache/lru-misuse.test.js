@@ -10,19 +10,27 @@ const { checkLru } = require('../helpers/lru-structure.js');
 
 test('every option of the wrong kind is refused with what to do', () => {
   const refused = (given, code, name) => assert.throws(() => new LRUCache(given), { code, name });
-  for (const given of [undefined, null, 5, 'max', {}, { max: 0 }, { maxEntrySize: 3 }, { name: 'x' }, { ttl: 0 }]) refused(given, 'ERR_PLIMSOLL_UNBOUNDED', 'TypeError');
+  for (const given of [undefined, null, 5, 'max', {}, { max: 0 }, { maxEntrySize: 3 }, { name: 'x' }, { ttl: 0 }])
+    refused(given, 'ERR_PLIMSOLL_UNBOUNDED', 'TypeError');
   for (const option of ['max', 'ttl', 'maxSize', 'maxEntrySize', 'ttlResolution', 'backgroundFetchSize']) {
-    for (const value of [-1, 1.5, NaN, Infinity, '10', 2n, null, {}, true]) refused({ max: 1, [option]: value }, 'ERR_PLIMSOLL_OPTION', typeof value === 'number' ? 'RangeError' : 'TypeError');
+    for (const value of [-1, 1.5, NaN, Infinity, '10', 2n, null, {}, true])
+      refused(
+        { max: 1, [option]: value },
+        'ERR_PLIMSOLL_OPTION',
+        typeof value === 'number' ? 'RangeError' : 'TypeError',
+      );
   }
   for (const option of ['sizeCalculation', 'dispose', 'disposeAfter', 'onInsert', 'fetchMethod', 'memoMethod']) {
-    for (const value of [1, 'a', null, {}, true]) refused({ max: 1, maxSize: 1, [option]: value }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
+    for (const value of [1, 'a', null, {}, true])
+      refused({ max: 1, maxSize: 1, [option]: value }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
   }
   for (const perf of [null, 1, {}, { now: 5 }]) refused({ max: 1, perf }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
   for (const name of [1, null, {}]) refused({ max: 1, name }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
   refused({ max: 1, sizeCalculation: () => 1 }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
   for (const time of [NaN, '', false, null, '5m', 5n]) {
     const cache = new LRUCache({ max: 3, ttl: 1000 }).set('key', 'before');
-    for (const name of ['ttl', 'start']) assert.throws(() => cache.set('key', 'value', { [name]: time }), { code: 'ERR_PLIMSOLL_OPTION' });
+    for (const name of ['ttl', 'start'])
+      assert.throws(() => cache.set('key', 'value', { [name]: time }), { code: 'ERR_PLIMSOLL_OPTION' });
     assert.equal(cache.get('key'), 'before');
   }
   assert.throws(() => new LRUCache({ max: 3 }).memo(1), { code: 'ERR_PLIMSOLL_OPTION' });
@@ -30,16 +38,34 @@ test('every option of the wrong kind is refused with what to do', () => {
 });
 
 test('sizes that are none change nothing', () => {
-  const cache = new LRUCache({ maxSize: 10, sizeCalculation: (value) => (typeof value === 'function' ? value() : value) });
+  const cache = new LRUCache({
+    maxSize: 10,
+    sizeCalculation: (value) => (typeof value === 'function' ? value() : value),
+  });
   cache.set('a', 4).set('b', 5);
   for (const size of [0, -1, NaN, 1.5, Infinity, '4', null, undefined, 4n, {}]) {
     const returns = () => size;
     assert.throws(() => cache.set('a', returns), { name: 'TypeError', code: 'ERR_PLIMSOLL_SIZE' });
     assert.throws(() => cache.set('c', returns), { code: 'ERR_PLIMSOLL_SIZE' });
   }
-  assert.throws(() => cache.set('a', () => { throw new Error('mine'); }), /mine/);
-  for (const size of [-1, 1.5, NaN, 'a']) assert.throws(() => cache.set('a', 1, { size, sizeCalculation: size ? undefined : () => NaN }), { code: 'ERR_PLIMSOLL_SIZE' });
-  assert.deepEqual([...cache.entries()], [['b', 5], ['a', 4]]);
+  assert.throws(
+    () =>
+      cache.set('a', () => {
+        throw new Error('mine');
+      }),
+    /mine/,
+  );
+  for (const size of [-1, 1.5, NaN, 'a'])
+    assert.throws(() => cache.set('a', 1, { size, sizeCalculation: size ? undefined : () => NaN }), {
+      code: 'ERR_PLIMSOLL_SIZE',
+    });
+  assert.deepEqual(
+    [...cache.entries()],
+    [
+      ['b', 5],
+      ['a', 4],
+    ],
+  );
   checkLru(cache);
   assert.throws(() => new LRUCache({ maxSize: 3 }).set(1, 1), { code: 'ERR_PLIMSOLL_SIZE' });
   assert.throws(() => new LRUCache({ max: 3 }).set(1, 1, { size: 1 }), { code: 'ERR_PLIMSOLL_SIZE' });
@@ -62,7 +88,12 @@ test('sizeCalculation that changes the cache from inside is seen by the set that
 
 test('an entry above maxEntrySize or maxSize is not kept, and what it would have replaced is gone', () => {
   const gone = [];
-  const cache = new LRUCache({ maxSize: 10, maxEntrySize: 5, sizeCalculation: (value) => value, dispose: (...all) => gone.push(all) });
+  const cache = new LRUCache({
+    maxSize: 10,
+    maxEntrySize: 5,
+    sizeCalculation: (value) => value,
+    dispose: (...all) => gone.push(all),
+  });
   cache.set('a', 3).set('a', 9).set('b', 6);
   assert.equal(cache.size, 0);
   assert.deepEqual(gone, [[3, 'a', 'set']]);
@@ -79,12 +110,24 @@ test('what callbacks throw reaches the caller once all are told, and the operati
     told.push([name, key, reason]);
     throw new Error(`${name} ${key}`);
   };
-  const cache = new LRUCache({ maxSize: 10, sizeCalculation: (value) => value, dispose: throwing('dispose'), disposeAfter: throwing('after'), onInsert: throwing('insert') });
+  const cache = new LRUCache({
+    maxSize: 10,
+    sizeCalculation: (value) => value,
+    dispose: throwing('dispose'),
+    disposeAfter: throwing('after'),
+    onInsert: throwing('insert'),
+  });
   assert.throws(() => cache.set('a', 4), /insert a/);
   assert.throws(() => cache.set('b', 4), /insert b/);
   told.length = 0;
   assert.throws(() => cache.set('c', 10), /dispose a/);
-  assert.deepEqual(told, [['dispose', 'a', 'evict'], ['dispose', 'b', 'evict'], ['insert', 'c', 'add'], ['after', 'a', 'evict'], ['after', 'b', 'evict']]);
+  assert.deepEqual(told, [
+    ['dispose', 'a', 'evict'],
+    ['dispose', 'b', 'evict'],
+    ['insert', 'c', 'add'],
+    ['after', 'a', 'evict'],
+    ['after', 'b', 'evict'],
+  ]);
   assert.deepEqual([...cache.entries()], [['c', 10]]);
   assert.throws(() => cache.set('c', 5), /dispose c/);
   assert.equal(cache.peek('c'), 5);
@@ -98,16 +141,37 @@ test('what callbacks throw reaches the caller once all are told, and the operati
 });
 
 test('dispose may set its own key anew, and disposeAfter delete it', () => {
-  const cache = new LRUCache({ max: 2, dispose: (value, key, reason) => { if (reason === 'delete') cache.set(key, value + 1); }, disposeAfter: (value, key) => cache.delete(`${key}?`) });
+  const cache = new LRUCache({
+    max: 2,
+    dispose: (value, key, reason) => {
+      if (reason === 'delete') cache.set(key, value + 1);
+    },
+    disposeAfter: (value, key) => cache.delete(`${key}?`),
+  });
   cache.set('a', 1).set('a?', 1);
   assert.equal(cache.delete('a'), true);
-  assert.deepEqual([...cache.entries()], [['a?', 2], ['a', 2]], 'what disposeAfter deletes, dispose sets anew');
+  assert.deepEqual(
+    [...cache.entries()],
+    [
+      ['a?', 2],
+      ['a', 2],
+    ],
+    'what disposeAfter deletes, dispose sets anew',
+  );
   checkLru(cache);
 });
 
 test('a callback that throws where a timer ends an entry is an uncaught error of that timer, and the cache is whole', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1000 });
-  const cache = new LRUCache({ max: 3, ttl: 5, ttlAutopurge: true, perf: { now: () => Date.now() }, dispose: () => { throw new Error('mine'); } });
+  const cache = new LRUCache({
+    max: 3,
+    ttl: 5,
+    ttlAutopurge: true,
+    perf: { now: () => Date.now() },
+    dispose: () => {
+      throw new Error('mine');
+    },
+  });
   cache.set('a', 1);
   assert.throws(() => t.mock.timers.tick(6), /mine/);
   assert.equal(cache.size, 0);
@@ -126,10 +190,26 @@ test('iteration while entries are evicted: those that left before their turn are
   assert.deepEqual(seen, ['c', 'b'], 'a was evicted by c!');
   cache.clear();
   for (const key of ['a', 'b', 'c']) cache.set(key, key);
-  cache.forEach((value, key) => { if (key === 'c') cache.delete('b'); seen.push(key); });
+  cache.forEach((value, key) => {
+    if (key === 'c') cache.delete('b');
+    seen.push(key);
+  });
   assert.deepEqual(seen.slice(2), ['c', 'a']);
-  assert.throws(() => cache.forEach(() => { throw new Error('mine'); }), /mine/);
-  assert.equal(cache.find((value, key) => { cache.delete(key); return true; }), undefined, 'found, and gone');
+  assert.throws(
+    () =>
+      cache.forEach(() => {
+        throw new Error('mine');
+      }),
+    /mine/,
+  );
+  assert.equal(
+    cache.find((value, key) => {
+      cache.delete(key);
+      return true;
+    }),
+    undefined,
+    'found, and gone',
+  );
   checkLru(cache);
 });
 
@@ -140,11 +220,25 @@ test('an iterator copies nothing: its first entry costs the same in a large cach
   for (let n = 0; n < size; n++) cache.set(n, n);
   const { order } = storeOf(cache);
   let { links } = order;
-  const counted = () => new Proxy(links, { get: (target, at) => (reads.count++, typeof target[at] === 'function' ? target[at].bind(target) : target[at]), set: (target, at, value) => ((target[at] = value), true) });
+  const counted = () =>
+    new Proxy(links, {
+      get: (target, at) => (reads.count++, typeof target[at] === 'function' ? target[at].bind(target) : target[at]),
+      set: (target, at, value) => ((target[at] = value), true),
+    });
   let proxy = counted();
-  Object.defineProperty(order, 'links', { get: () => proxy, set: (next) => { links = next; proxy = counted(); } });
-  for (let n = 0; n < 100; n++) for (const first of [cache.keys(), cache.rkeys()]) assert.equal(first.next().done, false);
-  assert.equal(cache.find(() => true), 999);
+  Object.defineProperty(order, 'links', {
+    get: () => proxy,
+    set: (next) => {
+      links = next;
+      proxy = counted();
+    },
+  });
+  for (let n = 0; n < 100; n++)
+    for (const first of [cache.keys(), cache.rkeys()]) assert.equal(first.next().done, false);
+  assert.equal(
+    cache.find(() => true),
+    999,
+  );
   assert.ok(reads.count < 4000, `${reads.count} reads for 201 first entries`);
   reads.count = 0;
   // Each entry moves to the newest end when it is used: it is shown once, and the walk ends.
@@ -168,7 +262,13 @@ test('an iterator shows the entries that were not used since it began', () => {
   assert.deepEqual([newest.next().value, oldest.next().value], ['d', 'a']);
   cache.get('b');
   cache.set('e', 'e');
-  assert.deepEqual([[...newest], [...oldest]], [['c', 'a'], ['c', 'd']]);
+  assert.deepEqual(
+    [[...newest], [...oldest]],
+    [
+      ['c', 'a'],
+      ['c', 'd'],
+    ],
+  );
   const cleared = cache.keys();
   cleared.next();
   cache.clear();
@@ -189,15 +289,34 @@ test('clear gives the columns back, of sizes and ends too', () => {
 });
 
 test('load puts all entries in, though dispose of the former ones throws', () => {
-  const cache = new LRUCache({ max: 5, dispose: (value, key) => { throw new Error(`dispose ${key}`); } });
+  const cache = new LRUCache({
+    max: 5,
+    dispose: (value, key) => {
+      throw new Error(`dispose ${key}`);
+    },
+  });
   cache.set('old', 1);
-  assert.throws(() => cache.load([['a', { value: 1 }], ['b', { value: 2 }]]), /dispose old/);
+  assert.throws(
+    () =>
+      cache.load([
+        ['a', { value: 1 }],
+        ['b', { value: 2 }],
+      ]),
+    /dispose old/,
+  );
   assert.deepEqual([...cache.keys()], ['b', 'a']);
 });
 
 test('an operation reads the clock once, and one that is wrong or throws changes nothing', async () => {
   const clock = { readings: 0, read: () => 1000 + clock.readings, now: () => (clock.readings++, clock.read()) };
-  const cache = new LRUCache({ max: 5, ttl: 50, ttlResolution: 0, ttlAutopurge: true, perf: clock, fetchMethod: (key) => key });
+  const cache = new LRUCache({
+    max: 5,
+    ttl: 50,
+    ttlResolution: 0,
+    ttlAutopurge: true,
+    perf: clock,
+    fetchMethod: (key) => key,
+  });
   for (const key of ['a', 'b', 'c']) cache.set(key, key);
   const status = {};
   const operations = {
@@ -223,11 +342,13 @@ test('an operation reads the clock once, and one that is wrong or throws changes
   const { read } = clock;
   for (const wrong of [NaN, Infinity, 5n, '5', null]) {
     clock.read = () => wrong;
-    for (const put of [() => cache.set('x', 1), () => cache.set(held[0][0], 'other')]) assert.throws(put, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+    for (const put of [() => cache.set('x', 1), () => cache.set(held[0][0], 'other')])
+      assert.throws(put, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
     await assert.rejects(cache.fetch('x'), { code: 'ERR_PLIMSOLL_OPTION' });
   }
   clock.read = read;
-  for (const wrong of [{ ttl: 5n }, { ttl: '5' }, { start: {} }]) assert.throws(() => cache.set('x', 1, wrong), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  for (const wrong of [{ ttl: 5n }, { ttl: '5' }, { start: {} }])
+    assert.throws(() => cache.set('x', 1, wrong), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
   assert.deepEqual([...cache.entries()], held);
   checkLru(cache);
   cache.clear();
@@ -248,42 +369,47 @@ function perform(cache, { op, key, n }, clock) {
 }
 
 test('any change from inside any callback, at any removal, leaves it whole', async () => {
-  const property = fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.array(step, { minLength: 1, maxLength: 8 }), fc.boolean(), async (outer, inner, sized) => {
-    const clock = { t: 1000, now: () => clock.t };
-    let depth = 0;
-    let turn = 0;
-    const meddle = () => {
-      checkLru(cache);
-      if (depth >= 3 || turn > 100) return; // a fetch that begins another would go on for ever
-      depth++;
-      try {
-        perform(cache, inner[turn++ % inner.length], clock);
-      } finally {
-        depth--;
+  const property = fc.asyncProperty(
+    fc.array(step, { maxLength: 30 }),
+    fc.array(step, { minLength: 1, maxLength: 8 }),
+    fc.boolean(),
+    async (outer, inner, sized) => {
+      const clock = { t: 1000, now: () => clock.t };
+      let depth = 0;
+      let turn = 0;
+      const meddle = () => {
+        checkLru(cache);
+        if (depth >= 3 || turn > 100) return; // a fetch that begins another would go on for ever
+        depth++;
+        try {
+          perform(cache, inner[turn++ % inner.length], clock);
+        } finally {
+          depth--;
+        }
+        checkLru(cache);
+      };
+      const cache = new LRUCache({
+        max: 4,
+        ttl: 8,
+        ttlResolution: 0,
+        perf: clock,
+        ...(sized && { maxSize: 12, sizeCalculation: (value) => value }),
+        dispose: meddle,
+        disposeAfter: meddle,
+        onInsert: meddle,
+        fetchMethod: (key) => {
+          meddle();
+          return Promise.resolve((key % 5) + 1);
+        },
+      });
+      for (const each of outer) {
+        perform(cache, each, clock);
+        checkLru(cache);
       }
+      await new Promise(setImmediate);
       checkLru(cache);
-    };
-    const cache = new LRUCache({
-      max: 4,
-      ttl: 8,
-      ttlResolution: 0,
-      perf: clock,
-      ...(sized && { maxSize: 12, sizeCalculation: (value) => value }),
-      dispose: meddle,
-      disposeAfter: meddle,
-      onInsert: meddle,
-      fetchMethod: (key) => {
-        meddle();
-        return Promise.resolve((key % 5) + 1);
-      },
-    });
-    for (const each of outer) {
-      perform(cache, each, clock);
-      checkLru(cache);
-    }
-    await new Promise(setImmediate);
-    checkLru(cache);
-  });
+    },
+  );
   await fc.assert(property, { numRuns: 400, includeErrorInReport: true });
 });
 
@@ -320,7 +446,13 @@ test('a clock that changes the cache from inside is refused, and leaves it whole
         called?.();
         return 5;
       };
-      const cache = new LRUCache({ max: 3, ttl: 1000, ttlResolution: 0, perf: { now }, fetchMethod: async () => 'fetched' });
+      const cache = new LRUCache({
+        max: 3,
+        ttl: 1000,
+        ttlResolution: 0,
+        perf: { now },
+        fetchMethod: async () => 'fetched',
+      });
       cache.set('a', 1).set('b', 1);
       callback = () => change(cache);
       try {

@@ -15,7 +15,10 @@ const objects = [{}, [], () => {}, Symbol('s')];
 const keys = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: -5, max: 20 }) },
   { weight: 3, arbitrary: fc.constantFrom('a', 'b', 'c', 'length', '1', '') },
-  { weight: 3, arbitrary: fc.constantFrom(-0, 0, NaN, Infinity, 2 ** 31, -(2 ** 31), 1.5, null, undefined, true, 10n, ...objects) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(-0, 0, NaN, Infinity, 2 ** 31, -(2 ** 31), 1.5, null, undefined, true, 10n, ...objects),
+  },
 );
 const operation = fc.oneof(
   fc.tuple(fc.constantFrom('get', 'has', 'delete', 'delete'), keys),
@@ -35,7 +38,10 @@ function apply(map, [name, ...args]) {
       return [...map[name]()];
     case 'forEach': {
       const seen = [];
-      assert.equal(map.forEach((value, key, self) => seen.push(value, key, self === map)), undefined);
+      assert.equal(
+        map.forEach((value, key, self) => seen.push(value, key, self === map)),
+        undefined,
+      );
       return seen;
     }
     case 'size':
@@ -80,8 +86,8 @@ for (const policy of ['adaptive', 'lru']) {
 
 /** Keys of one kind, by number; of the last kind no two differ in what a table of strings reads. */
 const KINDS = {
-  'integers': (n) => n,
-  'strings': (n) => `key ${n}`,
+  integers: (n) => n,
+  strings: (n) => `key ${n}`,
   'strings alike at the end': (n) => `${n}${'x'.repeat(25)}`,
   'strings too long alike': (n) => `${n}${'x'.repeat(40)}`,
 };
@@ -90,21 +96,33 @@ const KEYS = 14;
 
 for (const [kind, keyOf] of Object.entries(KINDS)) {
   test(`iteration sees what is added, removed and moved while it runs, as a Map's does (${kind})`, () => {
-    const key = fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }).map(keyOf) }, { weight: 1, arbitrary: fc.constantFrom('another', 0.5, 77, undefined) });
-    const change = fc.tuple(fc.constantFrom('set', 'set', 'get', 'get', 'delete', 'next', 'next', 'clear', 'resize'), key);
+    const key = fc.oneof(
+      { weight: 20, arbitrary: fc.integer({ min: 0, max: 9 }).map(keyOf) },
+      { weight: 1, arbitrary: fc.constantFrom('another', 0.5, 77, undefined) },
+    );
+    const change = fc.tuple(
+      fc.constantFrom('set', 'set', 'get', 'get', 'delete', 'next', 'next', 'clear', 'resize'),
+      key,
+    );
     fc.assert(
-      fc.property(fc.nat(5), fc.array(change, { maxLength: 80 }), fc.constantFrom('entries', 'keys', 'values'), (first, changes, method) => {
-        const maps = [new BoundedMap({ max: 100 }), new Map()];
-        for (const map of maps) for (let i = 0; i < first; i++) map.set(keyOf(i), `v${i}`);
-        const iterators = maps.map((map) => map[method]());
-        for (const [name, at] of changes) {
-          if (name === 'resize') for (const max of [KEYS, 100]) maps[0].resize(max); // as large as all keys, but smaller than the columns
-          else if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
-          else for (const map of maps) map[name](at, `n${at}`);
-          checkStructure(maps[0]);
-        }
-        assert.deepEqual([...iterators[0]], [...iterators[1]]);
-      }),
+      fc.property(
+        fc.nat(5),
+        fc.array(change, { maxLength: 80 }),
+        fc.constantFrom('entries', 'keys', 'values'),
+        (first, changes, method) => {
+          const maps = [new BoundedMap({ max: 100 }), new Map()];
+          for (const map of maps) for (let i = 0; i < first; i++) map.set(keyOf(i), `v${i}`);
+          const iterators = maps.map((map) => map[method]());
+          for (const [name, at] of changes) {
+            if (name === 'resize')
+              for (const max of [KEYS, 100]) maps[0].resize(max); // as large as all keys, but smaller than the columns
+            else if (name === 'next') assert.deepEqual(iterators[0].next(), iterators[1].next());
+            else for (const map of maps) map[name](at, `n${at}`);
+            checkStructure(maps[0]);
+          }
+          assert.deepEqual([...iterators[0]], [...iterators[1]]);
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -140,7 +158,10 @@ test('a table reads more of its strings once missed keys are often taken for the
   const words = new Set(alike.map((key) => hashString(key, 3)));
   assert.equal(words.size, 8);
   assert.equal(new Set(alike.map((key) => hashString(key, 4))).size, 1);
-  for (const [held, Index] of [[4, KeyTable], [8, MapIndex]]) {
+  for (const [held, Index] of [
+    [4, KeyTable],
+    [8, MapIndex],
+  ]) {
     const map = new BoundedMap({ max: 100 });
     for (const key of alike.slice(0, held)) map.set(key, key);
     const iterator = map.keys();
@@ -186,7 +207,8 @@ test('no integer is taken for another, full and after removals', () => {
     for (let n = 0; n < size; n++) map.set(scatter(n), n);
     for (let n = size; n < size + (1 << 19); n++) if (map.has(scatter(n))) assert.fail(`${scatter(n)} is not there`);
     for (let n = 0; n < size; n += 2) map.delete(scatter(n));
-    for (let n = 0; n < size; n++) if (map.peek(scatter(n)) !== (n % 2 === 0 ? undefined : n)) assert.fail(`${scatter(n)} is another's`);
+    for (let n = 0; n < size; n++)
+      if (map.peek(scatter(n)) !== (n % 2 === 0 ? undefined : n)) assert.fail(`${scatter(n)} is another's`);
   }
 });
 
@@ -197,7 +219,11 @@ for (const kind of ['integers', 'strings']) {
     for (let n = 0; n < 40_000; n++) {
       map.set(keyOf(n), n);
       if (n % 5 === 4) map.delete(keyOf(n - 2));
-      if ((n & (n + 1)) === 0) assert.deepEqual([...map.values()], Array.from({ length: n + 1 }, (_, i) => i).filter((i) => i % 5 !== 2 || i + 2 > n));
+      if ((n & (n + 1)) === 0)
+        assert.deepEqual(
+          [...map.values()],
+          Array.from({ length: n + 1 }, (_, i) => i).filter((i) => i % 5 !== 2 || i + 2 > n),
+        );
     }
     for (const max of [33_000, 20_000, 10]) {
       map.resize(max);
@@ -238,15 +264,27 @@ test('a large empty map that alternates between keys of two kinds does not make 
 
 test('clear gives the columns back: a map that was large is as quick to clear as a new one', () => {
   const gone = [];
-  const map = new BoundedMap({ maxBytes: 1e9, max: 5000, ttl: 1000, sizeOf: () => 1, onEvict: (value, key, reason) => gone.push([key, reason]) });
+  const map = new BoundedMap({
+    maxBytes: 1e9,
+    max: 5000,
+    ttl: 1000,
+    sizeOf: () => 1,
+    onEvict: (value, key, reason) => gone.push([key, reason]),
+  });
   for (let n = 0; n < 5000; n++) map.set(n, n);
   map.get(0);
   const iterator = map.keys();
   iterator.next();
   map.clear();
-  assert.deepEqual(gone.splice(0), Array.from({ length: 5000 }, (_, n) => [n, 'clear']));
+  assert.deepEqual(
+    gone.splice(0),
+    Array.from({ length: 5000 }, (_, n) => [n, 'clear']),
+  );
   const inside = structureOf(map);
-  assert.deepEqual([inside.keys, inside.values, inside.expiry.ends, inside.sizes].map(({ length }) => length), [0, 0, 0, 0]);
+  assert.deepEqual(
+    [inside.keys, inside.values, inside.expiry.ends, inside.sizes].map(({ length }) => length),
+    [0, 0, 0, 0],
+  );
   checkStructure(map);
   map.clear();
   map.set('a', 1);
@@ -257,13 +295,18 @@ test('clear gives the columns back: a map that was large is as quick to clear as
   checkStructure(map);
 });
 
-test('properties have the attributes, names and lengths of Map\'s (test262, built-ins/Map)', () => {
+test("properties have the attributes, names and lengths of Map's (test262, built-ins/Map)", () => {
   const later = { getOrInsert: 2, getOrInsertComputed: 2 };
   for (const name of Reflect.ownKeys(Map.prototype).concat(Object.keys(later))) {
     const ours = Object.getOwnPropertyDescriptor(BoundedMap.prototype, name);
     assert.ok(ours, String(name));
-    const theirs = Object.getOwnPropertyDescriptor(Map.prototype, name) ?? { writable: true, enumerable: false, configurable: true };
-    for (const attribute of ['writable', 'enumerable', 'configurable']) assert.equal(ours[attribute], theirs[attribute], `${String(name)} ${attribute}`);
+    const theirs = Object.getOwnPropertyDescriptor(Map.prototype, name) ?? {
+      writable: true,
+      enumerable: false,
+      configurable: true,
+    };
+    for (const attribute of ['writable', 'enumerable', 'configurable'])
+      assert.equal(ours[attribute], theirs[attribute], `${String(name)} ${attribute}`);
     if (typeof ours.value === 'function') {
       assert.equal(ours.value.length, theirs.value?.length ?? later[name], `${String(name)}.length`);
       if (name !== 'constructor') {
@@ -275,7 +318,10 @@ test('properties have the attributes, names and lengths of Map\'s (test262, buil
   assert.equal(BoundedMap.prototype[Symbol.iterator], BoundedMap.prototype.entries);
   assert.equal(BoundedMap.length, 0);
   assert.equal(BoundedMap.name, 'BoundedMap');
-  assert.deepEqual(Object.getOwnPropertyDescriptor(BoundedMap, 'length'), Object.getOwnPropertyDescriptor(Map, 'length'));
+  assert.deepEqual(
+    Object.getOwnPropertyDescriptor(BoundedMap, 'length'),
+    Object.getOwnPropertyDescriptor(Map, 'length'),
+  );
   assert.equal(Object.getOwnPropertyDescriptor(BoundedMap.prototype, 'size').get.name, 'get size');
   assert.equal(BoundedMap[Symbol.species], BoundedMap);
   assert.equal(Object.getOwnPropertyDescriptor(BoundedMap, Symbol.species).set, undefined);
@@ -294,12 +340,16 @@ test('iterators are made as Map iterators are', () => {
   assert.deepEqual(attributes, { writable: true, enumerable: false, configurable: true });
   assert.deepEqual([value.length, value.name], [0, 'next']);
   assert.deepEqual(Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag), {
-    value: 'BoundedMap Iterator', writable: false, enumerable: false, configurable: true,
+    value: 'BoundedMap Iterator',
+    writable: false,
+    enumerable: false,
+    configurable: true,
   });
   assert.equal(Object.getPrototypeOf(map.keys()), prototype);
   const iterator = map.values();
   assert.equal(iterator[Symbol.iterator](), iterator);
-  for (const receiver of [undefined, {}, map, new Map().entries()]) assert.throws(() => prototype.next.call(receiver), TypeError);
+  for (const receiver of [undefined, {}, map, new Map().entries()])
+    assert.throws(() => prototype.next.call(receiver), TypeError);
   const done = map.keys();
   assert.deepEqual([...done], [1]);
   map.set(2, 2);
@@ -310,20 +360,49 @@ test('methods refuse every other receiver', () => {
   const { get } = Object.getOwnPropertyDescriptor(BoundedMap.prototype, 'size');
   for (const receiver of [undefined, null, 1, {}, [], new Map(), new WeakMap(), BoundedMap.prototype]) {
     assert.throws(() => get.call(receiver), TypeError);
-    for (const name of ['get', 'has', 'set', 'delete', 'clear', 'entries', 'keys', 'values', 'getOrInsert', 'peek', 'stats']) {
+    for (const name of [
+      'get',
+      'has',
+      'set',
+      'delete',
+      'clear',
+      'entries',
+      'keys',
+      'values',
+      'getOrInsert',
+      'peek',
+      'stats',
+    ]) {
       assert.throws(() => BoundedMap.prototype[name].call(receiver, 1, 1), TypeError, name);
     }
     assert.throws(() => BoundedMap.prototype.forEach.call(receiver, () => {}), TypeError);
   }
   assert.throws(() => BoundedMap({ max: 1 }), TypeError);
   for (const name of ['get', 'size']) {
-    const call = () => (name === 'size' ? Object.getOwnPropertyDescriptor(Map.prototype, 'size').get.call(new BoundedMap({ max: 1 })) : Map.prototype.get.call(new BoundedMap({ max: 1 }), 1));
-    assert.throws(call, TypeError, 'Map\'s own methods never act on an empty Map behind our back');
+    const call = () =>
+      name === 'size'
+        ? Object.getOwnPropertyDescriptor(Map.prototype, 'size').get.call(new BoundedMap({ max: 1 }))
+        : Map.prototype.get.call(new BoundedMap({ max: 1 }), 1);
+    assert.throws(call, TypeError, "Map's own methods never act on an empty Map behind our back");
   }
 });
 
-test('the constructor takes entries as Map\'s does', () => {
-  assert.deepEqual([...new BoundedMap([[1, 'a'], [-0, 'b']], { max: 2 })], [[1, 'a'], [0, 'b']]);
+test("the constructor takes entries as Map's does", () => {
+  assert.deepEqual(
+    [
+      ...new BoundedMap(
+        [
+          [1, 'a'],
+          [-0, 'b'],
+        ],
+        { max: 2 },
+      ),
+    ],
+    [
+      [1, 'a'],
+      [0, 'b'],
+    ],
+  );
   assert.equal(new BoundedMap(null, { max: 1 }).size, 0);
   assert.equal(new BoundedMap(undefined, { max: 1 }).size, 0);
   assert.deepEqual([...new BoundedMap(new Map([[1, 2]]), { max: 1 })], [[1, 2]]);
@@ -331,7 +410,9 @@ test('the constructor takes entries as Map\'s does', () => {
   assert.throws(() => new BoundedMap(5, { max: 1 }), TypeError);
 
   let closed = 0;
-  const failing = { [Symbol.iterator]: () => ({ next: () => ({ value: null, done: false }), return: () => ({ closed: ++closed }) }) };
+  const failing = {
+    [Symbol.iterator]: () => ({ next: () => ({ value: null, done: false }), return: () => ({ closed: ++closed }) }),
+  };
   assert.throws(() => new BoundedMap(failing, { max: 1 }), TypeError);
   assert.equal(closed, 1, 'the iterator is closed when an item is no entry');
 
@@ -360,9 +441,18 @@ test('a new target without a prototype of its own, and one of another realm', ()
 
 test('getOrInsertComputed: the callback may change the map, and its error leaves no entry', () => {
   const map = new BoundedMap({ max: 3 });
-  assert.equal(map.getOrInsertComputed('k', () => (map.set('k', 'inner'), 'outer')), 'outer');
+  assert.equal(
+    map.getOrInsertComputed('k', () => (map.set('k', 'inner'), 'outer')),
+    'outer',
+  );
   assert.equal(map.get('k'), 'outer');
-  assert.throws(() => map.getOrInsertComputed('x', () => { throw new Error('no'); }), /no/);
+  assert.throws(
+    () =>
+      map.getOrInsertComputed('x', () => {
+        throw new Error('no');
+      }),
+    /no/,
+  );
   assert.equal(map.has('x'), false);
   assert.throws(() => map.getOrInsertComputed('k', 5), TypeError, 'not callable is refused before the look-up');
   map.set('u', undefined);

@@ -8,7 +8,18 @@ const { sweep } = require('../../lib/cache/sweeper.js');
 const { checkStructure } = require('../helpers/cache-structure.js');
 
 test('a map without a bound is refused', () => {
-  for (const args of [[], [undefined], [null], [{}], [{ name: 'x' }], [[], {}], [[[1, 2]]], [null, undefined], [5], ['abc']]) {
+  for (const args of [
+    [],
+    [undefined],
+    [null],
+    [{}],
+    [{ name: 'x' }],
+    [[], {}],
+    [[[1, 2]]],
+    [null, undefined],
+    [5],
+    ['abc'],
+  ]) {
     assert.throws(() => new BoundedMap(...args), { name: 'TypeError', code: 'ERR_PLIMSOLL_UNBOUNDED' });
   }
 });
@@ -19,7 +30,11 @@ const nameFor = (value) => (typeof value === 'number' ? 'RangeError' : 'TypeErro
 
 test('bad options are refused with what to do', () => {
   for (const max of [0, -1, 1.5, NaN, Infinity, '10', 2n, null, 2 ** 23 + 1, {}]) {
-    assert.throws(() => new BoundedMap({ max }), { name: nameFor(max), code: 'ERR_PLIMSOLL_OPTION', message: /max must be an integer from 1 to 8388608/ });
+    assert.throws(() => new BoundedMap({ max }), {
+      name: nameFor(max),
+      code: 'ERR_PLIMSOLL_OPTION',
+      message: /max must be an integer from 1 to 8388608/,
+    });
     assert.throws(() => new BoundedMap({ max: 1 }).resize(max), { name: nameFor(max), code: 'ERR_PLIMSOLL_OPTION' });
   }
   for (const maxBytes of [0, -1, 1.5, NaN, Infinity, '10', null]) {
@@ -27,33 +42,73 @@ test('bad options are refused with what to do', () => {
   }
   for (const ttl of [0, -1, NaN, '10', null, 10n]) {
     assert.throws(() => new BoundedMap({ ttl }), { name: nameFor(ttl), code: 'ERR_PLIMSOLL_OPTION' });
-    assert.throws(() => new BoundedMap({ max: 1 }).set(1, 1, { ttl }), { name: nameFor(ttl), code: 'ERR_PLIMSOLL_OPTION' });
+    assert.throws(() => new BoundedMap({ max: 1 }).set(1, 1, { ttl }), {
+      name: nameFor(ttl),
+      code: 'ERR_PLIMSOLL_OPTION',
+    });
   }
-  const wrong = [{ maxBytes: 1 }, { sizeOf }, { max: 1, sizeOf: 1 }, { max: 1, onEvict: 1 }, { max: 1, clock: 1 }, { max: 1, name: 1 }, { max: 1, policy: 'fifo' }, { max: 1, maxSize: 1 }];
+  const wrong = [
+    { maxBytes: 1 },
+    { sizeOf },
+    { max: 1, sizeOf: 1 },
+    { max: 1, onEvict: 1 },
+    { max: 1, clock: 1 },
+    { max: 1, name: 1 },
+    { max: 1, policy: 'fifo' },
+    { max: 1, maxSize: 1 },
+  ];
   for (const options of wrong) {
-    assert.throws(() => new BoundedMap(options), (error) => error instanceof TypeError && /^ERR_PLIMSOLL_(OPTION|UNBOUNDED)$/.test(error.code), JSON.stringify(options));
+    assert.throws(
+      () => new BoundedMap(options),
+      (error) => error instanceof TypeError && /^ERR_PLIMSOLL_(OPTION|UNBOUNDED)$/.test(error.code),
+      JSON.stringify(options),
+    );
   }
-  for (const options of [1, null, 'ttl', [5], { tll: 5 }, () => {}]) assert.throws(() => new BoundedMap({ max: 1 }).set(1, 1, options), { code: 'ERR_PLIMSOLL_OPTION' });
+  for (const options of [1, null, 'ttl', [5], { tll: 5 }, () => {}])
+    assert.throws(() => new BoundedMap({ max: 1 }).set(1, 1, options), { code: 'ERR_PLIMSOLL_OPTION' });
   assert.equal(new BoundedMap({ max: 2 ** 23 }).set(1, 1).size, 1, 'columns grow with the entries, not with max');
 });
 
 test('sizeOf that throws or returns nonsense changes nothing', () => {
   for (const policy of ['lru', 'adaptive']) {
-    const map = new BoundedMap({ maxBytes: 10, policy, sizeOf: (value) => (typeof value === 'function' ? value() : value) });
+    const map = new BoundedMap({
+      maxBytes: 10,
+      policy,
+      sizeOf: (value) => (typeof value === 'function' ? value() : value),
+    });
     map.set('a', 4).set('b', 5);
     for (const size of [-1, NaN, 1.5, Infinity, '4', undefined, null, 4n, {}]) {
       const returns = () => size;
       assert.throws(() => map.set('a', returns), { name: 'RangeError', code: 'ERR_PLIMSOLL_SIZE' });
       assert.throws(() => map.set('c', returns), { code: 'ERR_PLIMSOLL_SIZE' });
     }
-    assert.throws(() => map.set('a', () => { throw new Error('sizeOf'); }), /sizeOf/);
-    assert.deepEqual([...map], [['a', 4], ['b', 5]]);
+    assert.throws(
+      () =>
+        map.set('a', () => {
+          throw new Error('sizeOf');
+        }),
+      /sizeOf/,
+    );
+    assert.deepEqual(
+      [...map],
+      [
+        ['a', 4],
+        ['b', 5],
+      ],
+    );
     checkStructure(map);
   }
 });
 
 test('sizeOf that changes the map from inside is seen by the set that called it', () => {
-  const map = new BoundedMap({ max: 5, maxBytes: 10, sizeOf: (value, key) => { if (key === 'outer') map.set('outer inner', 2); return 3; } });
+  const map = new BoundedMap({
+    max: 5,
+    maxBytes: 10,
+    sizeOf: (value, key) => {
+      if (key === 'outer') map.set('outer inner', 2);
+      return 3;
+    },
+  });
   map.set('outer', 1);
   assert.deepEqual([...map.keys()], ['outer inner', 'outer']);
   checkStructure(map);
@@ -66,16 +121,31 @@ test('an entry larger than maxBytes is not kept, and what it would have replaced
   map.set('a', 9);
   map.set('b', 6);
   assert.equal(map.size, 0);
-  assert.deepEqual(gone, [[3, 'a', 'set'], [9, 'a', 'evict'], [6, 'b', 'evict']]);
+  assert.deepEqual(gone, [
+    [3, 'a', 'set'],
+    [9, 'a', 'evict'],
+    [6, 'b', 'evict'],
+  ]);
   checkStructure(map);
 });
 
 test('what onEvict throws reaches the caller once the operation is complete and all are told', () => {
   const told = [];
-  const map = new BoundedMap({ maxBytes: 10, policy: 'lru', sizeOf: (value) => value, onEvict: (value, key, reason) => { told.push([key, reason]); throw new Error(`told ${key}`); } });
+  const map = new BoundedMap({
+    maxBytes: 10,
+    policy: 'lru',
+    sizeOf: (value) => value,
+    onEvict: (value, key, reason) => {
+      told.push([key, reason]);
+      throw new Error(`told ${key}`);
+    },
+  });
   map.set('a', 4).set('b', 4);
   assert.throws(() => map.set('c', 10), /told a/);
-  assert.deepEqual(told.splice(0), [['a', 'evict'], ['b', 'evict']]);
+  assert.deepEqual(told.splice(0), [
+    ['a', 'evict'],
+    ['b', 'evict'],
+  ]);
   assert.deepEqual([...map], [['c', 10]]);
   assert.throws(() => map.set('c', 5), /told c/);
   assert.equal(map.peek('c'), 5);
@@ -88,7 +158,14 @@ test('what onEvict throws reaches the caller once the operation is complete and 
 
 test('a listener that throws in the background becomes a warning, not a crash', async () => {
   let now = 0;
-  const map = new BoundedMap({ max: 5, ttl: 10, clock: () => now, onEvict: () => { throw new Error('in the background'); } });
+  const map = new BoundedMap({
+    max: 5,
+    ttl: 10,
+    clock: () => now,
+    onEvict: () => {
+      throw new Error('in the background');
+    },
+  });
   map.set(1, 1).set(2, 2);
   now = 20;
   const warned = new Promise((resolve) => process.once('warning', resolve));
@@ -116,7 +193,15 @@ test('what onEvict throws of an expired entry does not lose the value that takes
   for (const [name, operate] of Object.entries(put)) {
     for (const bytes of [{}, { maxBytes: 10, sizeOf: () => 1 }]) {
       let now = 0;
-      const map = new BoundedMap({ max: 3, ttl: 10, ...bytes, clock: () => now, onEvict: (value, key, reason) => { throw new Error(`${value} ${reason}`); } });
+      const map = new BoundedMap({
+        max: 3,
+        ttl: 10,
+        ...bytes,
+        clock: () => now,
+        onEvict: (value, key, reason) => {
+          throw new Error(`${value} ${reason}`);
+        },
+      });
       map.set('k', 'old');
       now = 10;
       assert.throws(() => operate(map), /old expire/);
@@ -125,7 +210,14 @@ test('what onEvict throws of an expired entry does not lose the value that takes
     }
   }
   let now = 0;
-  const map = new BoundedMap({ max: 3, ttl: 10, clock: () => now, onEvict: () => { throw new Error('mine'); } });
+  const map = new BoundedMap({
+    max: 3,
+    ttl: 10,
+    clock: () => now,
+    onEvict: () => {
+      throw new Error('mine');
+    },
+  });
   map.set('k', 1);
   now = 10;
   assert.throws(() => map.get('k'), /mine/);
@@ -134,7 +226,14 @@ test('what onEvict throws of an expired entry does not lose the value that takes
 
 test('a listener that sets the expired key runs after the set that removed the entry', () => {
   let now = 0;
-  const map = new BoundedMap({ max: 3, ttl: 10, clock: () => now, onEvict: (value, key, reason) => { if (reason === 'expire') map.set(key, `${map.get(key)} and listener`); } });
+  const map = new BoundedMap({
+    max: 3,
+    ttl: 10,
+    clock: () => now,
+    onEvict: (value, key, reason) => {
+      if (reason === 'expire') map.set(key, `${map.get(key)} and listener`);
+    },
+  });
   map.set('k', 'old');
   now = 10;
   map.set('k', 'new');
@@ -148,53 +247,79 @@ test('a clock that does not return milliseconds, or throws, changes nothing', ()
       const time = { read: () => 0 };
       const map = new BoundedMap({ max: 2, ttl: 10, policy, ...bytes, clock: () => time.read() });
       map.set('a', 1).set('b', 2);
-      const operations = [() => map.set('a', 3), () => map.set('c', 3), () => map.getOrInsert('c', 3), () => map.get('a'), () => map.purgeExpired(), () => map.resize(1)];
+      const operations = [
+        () => map.set('a', 3),
+        () => map.set('c', 3),
+        () => map.getOrInsert('c', 3),
+        () => map.get('a'),
+        () => map.purgeExpired(),
+        () => map.resize(1),
+      ];
       for (const wrong of [NaN, Infinity, -Infinity, '5', 5n, null, undefined, Symbol('s'), {}]) {
         time.read = () => wrong;
-        for (const operate of operations) assert.throws(operate, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION', message: /clock must return/ });
+        for (const operate of operations)
+          assert.throws(operate, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION', message: /clock must return/ });
       }
-      time.read = () => { throw new Error('mine'); };
+      time.read = () => {
+        throw new Error('mine');
+      };
       for (const operate of operations) assert.throws(operate, /mine/);
       time.read = () => 1;
       checkStructure(map);
-      assert.deepEqual([...map], [['a', 1], ['b', 2]]);
+      assert.deepEqual(
+        [...map],
+        [
+          ['a', 1],
+          ['b', 2],
+        ],
+      );
     }
   }
 });
 
 test('onEvict may change the map: any change, at any removal, leaves it whole', () => {
-  const step = fc.record({ op: fc.constantFrom('set', 'get', 'delete', 'wait', 'purgeExpired', 'clear', 'resize'), key: fc.integer({ min: 0, max: 9 }), n: fc.integer({ min: 1, max: 6 }) });
+  const step = fc.record({
+    op: fc.constantFrom('set', 'get', 'delete', 'wait', 'purgeExpired', 'clear', 'resize'),
+    key: fc.integer({ min: 0, max: 9 }),
+    n: fc.integer({ min: 1, max: 6 }),
+  });
   fc.assert(
-    fc.property(fc.constantFrom('lru', 'adaptive'), fc.array(step, { maxLength: 40 }), fc.array(step, { minLength: 1, maxLength: 10 }), fc.boolean(), (policy, outer, inner, bytes) => {
-      const clock = { now: 0 };
-      let depth = 0;
-      let turn = 0;
-      const map = new BoundedMap({
-        max: 4,
-        ttl: 15,
-        policy,
-        clock: () => clock.now,
-        ...(bytes && { maxBytes: 12, sizeOf: (value) => value }),
-        onEvict() {
+    fc.property(
+      fc.constantFrom('lru', 'adaptive'),
+      fc.array(step, { maxLength: 40 }),
+      fc.array(step, { minLength: 1, maxLength: 10 }),
+      fc.boolean(),
+      (policy, outer, inner, bytes) => {
+        const clock = { now: 0 };
+        let depth = 0;
+        let turn = 0;
+        const map = new BoundedMap({
+          max: 4,
+          ttl: 15,
+          policy,
+          clock: () => clock.now,
+          ...(bytes && { maxBytes: 12, sizeOf: (value) => value }),
+          onEvict() {
+            checkStructure(map);
+            if (depth >= 3) return;
+            depth++;
+            perform(map, inner[turn++ % inner.length], clock);
+            depth--;
+            checkStructure(map);
+          },
+        });
+        for (const each of outer) {
+          perform(map, each, clock);
           checkStructure(map);
-          if (depth >= 3) return;
-          depth++;
-          perform(map, inner[turn++ % inner.length], clock);
-          depth--;
+          let steps = 0;
+          for (const [key] of map) {
+            if (++steps > 20) break; // each step adds an entry: it would go on for ever, as a Map's
+            perform(map, { op: 'set', key: (key + 1) % 10, n: 2 }, clock);
+          }
           checkStructure(map);
-        },
-      });
-      for (const each of outer) {
-        perform(map, each, clock);
-        checkStructure(map);
-        let steps = 0;
-        for (const [key] of map) {
-          if (++steps > 20) break; // each step adds an entry: it would go on for ever, as a Map's
-          perform(map, { op: 'set', key: (key + 1) % 10, n: 2 }, clock);
         }
-        checkStructure(map);
-      }
-    }),
+      },
+    ),
     { numRuns: 400 },
   );
 });
@@ -225,7 +350,12 @@ test('iteration while evicting: an entry that went before its turn is not shown,
 test('expired entries go first, and by themselves', () => {
   let now = 0;
   const gone = [];
-  const map = new BoundedMap({ max: 2, policy: 'lru', clock: () => now, onEvict: (value, key, reason) => gone.push([key, reason]) });
+  const map = new BoundedMap({
+    max: 2,
+    policy: 'lru',
+    clock: () => now,
+    onEvict: (value, key, reason) => gone.push([key, reason]),
+  });
   map.set('short', 1, { ttl: 10 }).set('long', 1);
   map.get('short');
   now = 10;
@@ -243,7 +373,10 @@ test('ttl across and above 2^32 ms (49.7 days)', () => {
   const day = 86_400_000;
   let now = 2 ** 32 - 1000;
   const map = new BoundedMap({ ttl: 5000, max: 10, clock: () => now });
-  map.set('crosses', 1).set('long', 2, { ttl: 60 * day }).set('longest', 3, { ttl: Infinity });
+  map
+    .set('crosses', 1)
+    .set('long', 2, { ttl: 60 * day })
+    .set('longest', 3, { ttl: Infinity });
   now += 4999;
   assert.deepEqual([...map.keys()], ['crosses', 'long', 'longest']);
   now += 1;
@@ -307,7 +440,11 @@ test('a clock that changes the map from inside is refused, and leaves it whole',
         const map = new BoundedMap({ max: 3, maxBytes: 9, sizeOf: (value) => value, ttl: 1000, policy, clock });
         map.set('a', 1).set('b', 1);
         callback = () => change(map);
-        assert.throws(() => operate(map), { code: 'ERR_PLIMSOLL_OPTION', message: /clock has changed the map/ }, `${operation} ${name}`);
+        assert.throws(
+          () => operate(map),
+          { code: 'ERR_PLIMSOLL_OPTION', message: /clock has changed the map/ },
+          `${operation} ${name}`,
+        );
         checkStructure(map);
         for (let i = 0; i < 5; i++) map.set(`key ${i}`, 1);
         checkStructure(map);

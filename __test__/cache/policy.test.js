@@ -16,7 +16,8 @@ const LONG = 'x'.repeat(5000);
 const SPELLINGS = {
   integers: () => (i) => i,
   'short strings': () => (i) => `user:${i}`,
-  'strings that differ in the middle': () => (i) => `tenant/${String(i).padStart(12, '0')}/profile/settings/appearance/colours`,
+  'strings that differ in the middle': () => (i) =>
+    `tenant/${String(i).padStart(12, '0')}/profile/settings/appearance/colours`,
   'strings with many characters alike': () => (i) => `key${i.toString(2).padStart(40, '0')}`,
   'long strings that differ at the beginning': () => (i) => `${i}${LONG}`.slice(0, 300),
   fractions: () => (i) => i + 1 / 3,
@@ -44,7 +45,10 @@ for (const [spelling, make] of Object.entries(SPELLINGS)) {
   });
 }
 
-for (const [spelling, seeds] of [['integers', [18, 248]], ['short strings', [18, 91, 133]]]) {
+for (const [spelling, seeds] of [
+  ['integers', [18, 248]],
+  ['short strings', [18, 91, 133]],
+]) {
   test(`adaptive: the same at 10,000 entries, after histories that once took longer (${spelling})`, () => {
     const max = 10_000;
     for (const seed of seeds) {
@@ -99,7 +103,10 @@ test('adaptive: the same for entries of many sizes under maxBytes', () => {
   }
 });
 
-for (const [spelling, keyOf] of [['integers', (i) => i], ['strings', (i) => `user:${i}`]]) {
+for (const [spelling, keyOf] of [
+  ['integers', (i) => i],
+  ['strings', (i) => `user:${i}`],
+]) {
   test(`adaptive: after a fill and a scan a skewed working set is resident from the third pass on (${spelling})`, () => {
     const max = 10_000;
     const map = new BoundedMap({ max });
@@ -107,7 +114,10 @@ for (const [spelling, keyOf] of [['integers', (i) => i], ['strings', (i) => `use
     for (let i = 0; i < max; i++) map.get(keyOf(i));
     for (let i = 0; i < 120_000; i++) map.set(keyOf(20_000 + i), 1);
     const random = generator(5);
-    const sequence = Array.from({ length: 20_000 }, (_, i) => 200_000 + (i < 6902 ? i : Math.floor(6902 * random() * random())));
+    const sequence = Array.from(
+      { length: 20_000 },
+      (_, i) => 200_000 + (i < 6902 ? i : Math.floor(6902 * random() * random())),
+    );
     const hits = Array.from({ length: 4 }, () => sequence.filter((i) => request(map, keyOf(i))).length);
     assert.equal(hits[2], 20_000, `${hits}`);
     assert.equal(hits[3], 20_000, `${hits}`);
@@ -124,7 +134,8 @@ function hitsAfterScan(policy, before, scan) {
   const draw = () => {
     const point = random() * sum;
     let rank = 0;
-    for (let step = 2048; step > 0; step >>= 1) if (rank + step <= sums.length && sums[rank + step - 1] < point) rank += step;
+    for (let step = 2048; step > 0; step >>= 1)
+      if (rank + step <= sums.length && sums[rank + step - 1] < point) rank += step;
     return rank;
   };
   const map = new BoundedMap({ max, policy });
@@ -184,10 +195,20 @@ test('adaptive: the hands take a bounded number of steps for each request of any
     const map = new BoundedMap({ max });
     const { policy } = structureOf(map);
     const start = policy.steps;
-    runHistory({ map, max, keyOf: (i) => i, random, wait() {}, names: ['scan', 'large loop', 'small loop', 'popularity', 'fill', 'shift', 'delete'] });
+    runHistory({
+      map,
+      max,
+      keyOf: (i) => i,
+      random,
+      wait() {},
+      names: ['scan', 'large loop', 'small loop', 'popularity', 'fill', 'shift', 'delete'],
+    });
     const { hits, misses, evictions } = map.stats();
     // A step takes a use or a vacant cell away, evicts, or inspects: at most 8 inspections for an eviction.
-    assert.ok(policy.steps - start <= 12 * evictions + 2 * (hits + misses), `seed ${seed}: ${policy.steps - start} steps, ${evictions} evictions`);
+    assert.ok(
+      policy.steps - start <= 12 * evictions + 2 * (hits + misses),
+      `seed ${seed}: ${policy.steps - start} steps, ${evictions} evictions`,
+    );
     checkStructure(map);
   }
 });
@@ -197,7 +218,22 @@ test('adaptive: a mixed map knows again each kind of key that returns', () => {
   map.set('a', 1).set(1, 1);
   const { index } = structureOf(map);
   assert.ok(index instanceof MapIndex);
-  const keys = ['b', 'c'.repeat(10_000), 1.5, 2 ** 40, NaN, 7n, true, false, null, undefined, Symbol('s'), Symbol.for('s'), {}, () => {}];
+  const keys = [
+    'b',
+    'c'.repeat(10_000),
+    1.5,
+    2 ** 40,
+    NaN,
+    7n,
+    true,
+    false,
+    null,
+    undefined,
+    Symbol('s'),
+    Symbol.for('s'),
+    {},
+    () => {},
+  ];
   const words = keys.map((key) => {
     map.set(key, 1);
     return index.wordAt(structureOf(map).find(key));

@@ -37,10 +37,28 @@ test('a cache is known by name with its counters, to JS and to the native side',
   const counters = { size: 3, hits: 1, misses: 1, evictions: 2, expirations: 0, bytes: 0 };
   const [ours] = listed('sessions ☂');
   const [theirs] = sampled('sessions ☂');
-  assert.deepEqual(theirs, { id: ours.id, kind: 'BoundedMap', name: 'sessions ☂', named: true, capacity: 3, maxBytes: null, instances: 1, ...counters });
+  assert.deepEqual(theirs, {
+    id: ours.id,
+    kind: 'BoundedMap',
+    name: 'sessions ☂',
+    named: true,
+    capacity: 3,
+    maxBytes: null,
+    instances: 1,
+    ...counters,
+  });
   const { site, ...rest } = ours;
   assert.deepEqual([site.file, site.line > 0, site.column > 0], [__filename, true, true]);
-  assert.deepEqual(rest, { id: ours.id, kind: 'BoundedMap', name: 'sessions ☂', named: true, max: 3, maxBytes: Infinity, hitRatio: 0.5, ...counters });
+  assert.deepEqual(rest, {
+    id: ours.id,
+    kind: 'BoundedMap',
+    name: 'sessions ☂',
+    named: true,
+    max: 3,
+    maxBytes: Infinity,
+    hitRatio: 0.5,
+    ...counters,
+  });
   assert.deepEqual(map.stats(), { max: 3, maxBytes: Infinity, hitRatio: 0.5, ...counters });
 });
 
@@ -60,7 +78,10 @@ test('a name too long keeps its end; an empty one is a name', () => {
   const maps = [new BoundedMap({ max: 1, name }), new BoundedMap({ max: 1, name: '' })];
   const cut = caches().find((cache) => cache.name.endsWith('é/end'));
   assert.ok(cut.name.startsWith('…é') && name.endsWith(cut.name.slice(1)));
-  assert.deepEqual(sampled(cut.name).map((cache) => cache.id), [cut.id]);
+  assert.deepEqual(
+    sampled(cut.name).map((cache) => cache.id),
+    [cut.id],
+  );
   assert.equal(listed('').length, 1);
   assert.equal(maps.length, 2);
 });
@@ -80,22 +101,33 @@ test('each class is in tracked() and sampled: by its name, and without one by th
   shared.set('key', 'value');
   const all = tracked().caches;
   const here = path.relative(process.cwd(), __filename);
-  const sites = all.filter(({ name }) => name.startsWith(here)).filter(({ name }) => Number(name.split(':')[1]) > line && Number(name.split(':')[1]) < line + 10);
-  assert.deepEqual(sites.map(({ kind, name, named: given }) => [kind, Number(name.split(':')[1]) - line, given]), [
-    ['BoundedMap', 4, false],
-    ['LRUCache', 5, false],
-    ['RingBuffer', 6, false],
-    ['WeakValueMap', 7, false],
-    ['LRUCache', 8, false],
-  ]);
+  const sites = all
+    .filter(({ name }) => name.startsWith(here))
+    .filter(({ name }) => Number(name.split(':')[1]) > line && Number(name.split(':')[1]) < line + 10);
+  assert.deepEqual(
+    sites.map(({ kind, name, named: given }) => [kind, Number(name.split(':')[1]) - line, given]),
+    [
+      ['BoundedMap', 4, false],
+      ['LRUCache', 5, false],
+      ['RingBuffer', 6, false],
+      ['WeakValueMap', 7, false],
+      ['LRUCache', 8, false],
+    ],
+  );
   for (const kind of Object.keys(MAKE)) {
     const ours = all.find(({ name }) => name === `a ${kind}`);
     const [theirs] = sampled(`a ${kind}`);
     assert.deepEqual([ours.kind, ours.named, ours.size], [kind, true, 1]);
     assert.deepEqual([theirs.kind, theirs.named, theirs.size], [kind, true, 1]);
   }
-  assert.deepEqual(listed('of the registry').map(({ kind, size }) => [kind, size]), [['SharedCache', 1]]);
-  assert.deepEqual(sampled('of the registry').map(({ kind, size }) => [kind, size]), [['SharedCache', 1]]);
+  assert.deepEqual(
+    listed('of the registry').map(({ kind, size }) => [kind, size]),
+    [['SharedCache', 1]],
+  );
+  assert.deepEqual(
+    sampled('of the registry').map(({ kind, size }) => [kind, size]),
+    [['SharedCache', 1]],
+  );
   assert.equal(unnamed.length + named.length, 9);
 });
 
@@ -116,7 +148,10 @@ test('counters of a ring buffer and of a weak map', async () => {
   weak.get('none');
   await collectUntil(() => weak.stats().size === 1);
   const { size, hits, misses, expirations, max } = weak.stats();
-  assert.deepEqual({ size, hits, misses, expirations, max }, { size: 1, hits: 1, misses: 1, expirations: 1, max: Infinity });
+  assert.deepEqual(
+    { size, hits, misses, expirations, max },
+    { size: 1, hits: 1, misses: 1, expirations: 1, max: Infinity },
+  );
 });
 
 for (const [kind, make] of Object.entries(MAKE)) {
@@ -188,8 +223,11 @@ test('the caches of a worker thread are sampled while it lives', async (t) => {
   // A test that fails must not leave it behind: the process would never end.
   t.after(() => worker.terminate());
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-  assert.deepEqual(sampled('in a worker').map((cache) => cache.size), [1]);
-  assert.deepEqual(listed('in a worker'), [], 'another isolate\'s');
+  assert.deepEqual(
+    sampled('in a worker').map((cache) => cache.size),
+    [1],
+  );
+  assert.deepEqual(listed('in a worker'), [], "another isolate's");
   await worker.terminate();
   assert.deepEqual(sampled('in a worker'), []);
 });

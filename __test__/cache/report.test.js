@@ -74,17 +74,42 @@ test('a ring buffer is full by nature, a weak map empty: neither is judged', () 
     weak.get(i);
   }
   const found = reported('ring of the report', 'weak of the report');
-  assert.deepEqual(found.map(({ kind, size, max, evictions, misses, advice }) => ({ kind, size, max, evictions, misses, advice })), [
-    { kind: 'RingBuffer', size: 10, max: 10, evictions: 2990, misses: 0, advice: null },
-    { kind: 'WeakValueMap', size: 0, max: null, evictions: 0, misses: 3000, advice: null },
-  ]);
+  assert.deepEqual(
+    found.map(({ kind, size, max, evictions, misses, advice }) => ({ kind, size, max, evictions, misses, advice })),
+    [
+      { kind: 'RingBuffer', size: 10, max: 10, evictions: 2990, misses: 0, advice: null },
+      { kind: 'WeakValueMap', size: 0, max: null, evictions: 0, misses: 3000, advice: null },
+    ],
+  );
   views(found);
 });
 
 test('caches of one name are a row, and the terminal shows first what is wrong', () => {
-  const row = { id: 1, kind: 'BoundedMap', named: true, size: 10, capacity: 10, bytes: 0, maxBytes: null, hits: 10_000, misses: 0, evictions: 5, expirations: 0, instances: 1 };
-  const sampled = Array.from({ length: 30 }, (_, at) => ({ ...row, id: at + 1, name: `cache ${at}`, hits: at === 29 ? 0 : row.hits, misses: at === 29 ? 5000 : 0, instances: at === 0 ? 3 : 1 }));
-  const { terminal, page } = views(reportCaches([...sampled, { ...row, id: 31, kind: '', name: '', named: false, instances: 70 }]));
+  const row = {
+    id: 1,
+    kind: 'BoundedMap',
+    named: true,
+    size: 10,
+    capacity: 10,
+    bytes: 0,
+    maxBytes: null,
+    hits: 10_000,
+    misses: 0,
+    evictions: 5,
+    expirations: 0,
+    instances: 1,
+  };
+  const sampled = Array.from({ length: 30 }, (_, at) => ({
+    ...row,
+    id: at + 1,
+    name: `cache ${at}`,
+    hits: at === 29 ? 0 : row.hits,
+    misses: at === 29 ? 5000 : 0,
+    instances: at === 0 ? 3 : 1,
+  }));
+  const { terminal, page } = views(
+    reportCaches([...sampled, { ...row, id: 31, kind: '', name: '', named: false, instances: 70 }]),
+  );
   const lines = terminal.split('\n').filter((line) => line.startsWith('  cache '));
   assert.equal(lines.length, 10);
   assert.match(lines[0], /cache 29: 10 of 10 entries, 0 % hits, without effect/);

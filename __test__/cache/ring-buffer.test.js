@@ -10,39 +10,59 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.constant('clear') },
 );
 
-const ranges = [[1], [-2], [1, -1], [0, 99], [3, 1], [-99, 2], [NaN, 2.7], ['1', null], [undefined, undefined], [-Infinity, Infinity], [-0.5, -0.5]];
+const ranges = [
+  [1],
+  [-2],
+  [1, -1],
+  [0, 99],
+  [3, 1],
+  [-99, 2],
+  [NaN, 2.7],
+  ['1', null],
+  [undefined, undefined],
+  [-Infinity, Infinity],
+  [-0.5, -0.5],
+];
 
 test('any pushes under any bounds leave what an array cut from the front would', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 7 }), fc.option(fc.integer({ min: 1, max: 30 })), fc.array(operation, { maxLength: 60 }), (capacity, maxBytes, operations) => {
-      const ring = maxBytes === null ? new RingBuffer(capacity) : new RingBuffer({ capacity, maxBytes, sizeOf: (value) => value.bytes });
-      let model = [];
-      let dropped = 0;
-      const sum = () => (maxBytes === null ? 0 : model.reduce((total, { bytes }) => total + bytes, 0));
-      const most = maxBytes ?? 0;
-      for (const value of operations) {
-        if (value === 'clear') {
-          ring.clear();
-          model = [];
-        } else {
-          if (maxBytes !== null && value.bytes > maxBytes) dropped++;
-          else {
-            model.push(value);
-            while (model.length > capacity || sum() > most) {
-              model.shift();
-              dropped++;
+    fc.property(
+      fc.integer({ min: 1, max: 7 }),
+      fc.option(fc.integer({ min: 1, max: 30 })),
+      fc.array(operation, { maxLength: 60 }),
+      (capacity, maxBytes, operations) => {
+        const ring =
+          maxBytes === null
+            ? new RingBuffer(capacity)
+            : new RingBuffer({ capacity, maxBytes, sizeOf: (value) => value.bytes });
+        let model = [];
+        let dropped = 0;
+        const sum = () => (maxBytes === null ? 0 : model.reduce((total, { bytes }) => total + bytes, 0));
+        const most = maxBytes ?? 0;
+        for (const value of operations) {
+          if (value === 'clear') {
+            ring.clear();
+            model = [];
+          } else {
+            if (maxBytes !== null && value.bytes > maxBytes) dropped++;
+            else {
+              model.push(value);
+              while (model.length > capacity || sum() > most) {
+                model.shift();
+                dropped++;
+              }
             }
+            assert.equal(ring.push(value), model.length);
           }
-          assert.equal(ring.push(value), model.length);
+          assert.deepEqual([...ring], model);
+          assert.deepEqual(ring.slice(), model);
+          assert.deepEqual([ring.length, ring.dropped, ring.capacity], [model.length, dropped, capacity]);
+          assert.equal(ring.bytes, sum());
+          for (const i of [-8, -2, -1, 0, 1, 2.7, 6, 7, NaN]) assert.equal(ring.at(i), model.at(i));
+          for (const range of ranges) assert.deepEqual(ring.slice(...range), model.slice(...range));
         }
-        assert.deepEqual([...ring], model);
-        assert.deepEqual(ring.slice(), model);
-        assert.deepEqual([ring.length, ring.dropped, ring.capacity], [model.length, dropped, capacity]);
-        assert.equal(ring.bytes, sum());
-        for (const i of [-8, -2, -1, 0, 1, 2.7, 6, 7, NaN]) assert.equal(ring.at(i), model.at(i));
-        for (const range of ranges) assert.deepEqual(ring.slice(...range), model.slice(...range));
-      }
-    }),
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -71,7 +91,11 @@ test('clear ends an iteration at every position, whatever is pushed after it', (
       ring.clear();
       for (let value = 4; value < 4 + pushed; value++) ring.push(value);
       assert.deepEqual(iterator.next(), { value: undefined, done: true }, `after ${taken}, ${pushed} pushed`);
-      assert.deepEqual([...ring], [4, 5, 6, 7].slice(0, pushed).slice(-3), 'an iteration that begins after it sees them');
+      assert.deepEqual(
+        [...ring],
+        [4, 5, 6, 7].slice(0, pushed).slice(-3),
+        'an iteration that begins after it sees them',
+      );
     }
   }
 });
@@ -165,12 +189,23 @@ test('bad options and sizes are refused, and change nothing', () => {
   for (const bad of [0, -1, 1.5, NaN, Infinity, 2 ** 26, { capacity: 1, maxBytes: 0, sizeOf: () => 1 }]) {
     assert.throws(() => new RingBuffer(bad), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
   }
-  for (const bad of [undefined, '3', {}, { capacity: 1, max: 1 }, { capacity: 1, maxBytes: 1 }, { capacity: 1, sizeOf: () => 1 }, { capacity: 1, maxBytes: 1, sizeOf: 1 }, { capacity: 1, name: 1 }, { capacity: 1, name: null }]) {
+  for (const bad of [
+    undefined,
+    '3',
+    {},
+    { capacity: 1, max: 1 },
+    { capacity: 1, maxBytes: 1 },
+    { capacity: 1, sizeOf: () => 1 },
+    { capacity: 1, maxBytes: 1, sizeOf: 1 },
+    { capacity: 1, name: 1 },
+    { capacity: 1, name: null },
+  ]) {
     assert.throws(() => new RingBuffer(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
   }
   const ring = new RingBuffer({ capacity: 2, maxBytes: 10, sizeOf: (size) => size });
   ring.push(4);
-  for (const size of [-1, NaN, 0.5, '1', undefined, 1n]) assert.throws(() => ring.push(size), { code: 'ERR_PLIMSOLL_SIZE' });
+  for (const size of [-1, NaN, 0.5, '1', undefined, 1n])
+    assert.throws(() => ring.push(size), { code: 'ERR_PLIMSOLL_SIZE' });
   assert.deepEqual([ring.slice(), ring.bytes, ring.dropped], [[4], 4, 0]);
 });
 

@@ -52,9 +52,17 @@ test('callers that wait for one computation get memory of their own', async () =
 
 test('views of a structured value share no memory, nor do those of two callers', async () => {
   const cache = open();
-  const value = { a: Buffer.alloc(10, 1), b: new Float64Array([1, 2]), c: new DataView(new ArrayBuffer(3)), d: new Uint8Array(9000) };
+  const value = {
+    a: Buffer.alloc(10, 1),
+    b: new Float64Array([1, 2]),
+    c: new DataView(new ArrayBuffer(3)),
+    d: new Uint8Array(9000),
+  };
   const compute = async () => value;
-  const [one, two] = await Promise.all([cache.getOrCompute('key', compute, { as: 'value' }), cache.getOrCompute('key', compute, { as: 'value' })]);
+  const [one, two] = await Promise.all([
+    cache.getOrCompute('key', compute, { as: 'value' }),
+    cache.getOrCompute('key', compute, { as: 'value' }),
+  ]);
   const all = [one, two, cache.getValue('key'), cache.getValue('key')];
   for (const given of all) assert.deepEqual(given, value);
   for (const view of all.flatMap(Object.values)) assert.equal(view.buffer.byteLength, view.byteLength);
@@ -69,8 +77,15 @@ test('a view whose memory was transferred, or is too small now, is refused; an e
   cache.set('key', 'before');
   for (const detached of [Buffer.alloc(100_000), new Float64Array(5), new DataView(new ArrayBuffer(8))]) {
     transfer(detached);
-    assert.throws(() => cache.set('key', detached), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE', message: /transferred/ });
-    await assert.rejects(cache.getOrCompute('new', () => detached), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
+    assert.throws(() => cache.set('key', detached), {
+      name: 'TypeError',
+      code: 'ERR_PLIMSOLL_VALUE',
+      message: /transferred/,
+    });
+    await assert.rejects(
+      cache.getOrCompute('new', () => detached),
+      { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' },
+    );
   }
   for (const View of [Uint8Array, Float64Array, DataView]) {
     const buffer = new ArrayBuffer(32, { maxByteLength: 32 });
@@ -78,11 +93,23 @@ test('a view whose memory was transferred, or is too small now, is refused; an e
     const sized = new View(buffer, 16, 1);
     buffer.resize(8);
     for (const view of [outside, sized]) {
-      assert.throws(() => cache.set('key', view), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE', message: /made smaller/ });
-      await assert.rejects(cache.getOrCompute('new', () => view), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
+      assert.throws(() => cache.set('key', view), {
+        name: 'TypeError',
+        code: 'ERR_PLIMSOLL_VALUE',
+        message: /made smaller/,
+      });
+      await assert.rejects(
+        cache.getOrCompute('new', () => view),
+        { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' },
+      );
     }
   }
   assert.deepEqual([cache.getString('key'), cache.has('new')], ['before', false]);
-  for (const empty of [new Uint8Array(0), new DataView(new ArrayBuffer(0)), runInNewContext('new DataView(new ArrayBuffer(0))')]) assert.ok(cache.set('empty', empty));
+  for (const empty of [
+    new Uint8Array(0),
+    new DataView(new ArrayBuffer(0)),
+    runInNewContext('new DataView(new ArrayBuffer(0))'),
+  ])
+    assert.ok(cache.set('empty', empty));
   assert.equal(cache.get('empty').length, 0);
 });

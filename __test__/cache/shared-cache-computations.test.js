@@ -40,7 +40,10 @@ test('keys with a second caller that settle in one turn make no channel and no t
       const compute = async (key) => (computed++, key);
       for (let caller = 0; caller < 2; caller++) values.push(cache.getOrCompute(`${i}`, compute, { as: 'string' }));
     }
-    assert.deepEqual(await Promise.all(values), Array.from({ length: KEYS * 2 }, (_, at) => `${at >> 1}`));
+    assert.deepEqual(
+      await Promise.all(values),
+      Array.from({ length: KEYS * 2 }, (_, at) => `${at >> 1}`),
+    );
   });
   assert.equal(computed, KEYS);
   assert.deepEqual(made, {});
@@ -49,8 +52,18 @@ test('keys with a second caller that settle in one turn make no channel and no t
 async function follow(keys, settle) {
   const cache = open();
   const resolvers = [];
-  const mine = Array.from({ length: keys }, (_, i) => cache.getOrCompute(`${i}`, () => new Promise((resolve) => { resolvers[i] = () => resolve(`value ${i}`); })));
-  const worker = new Worker(path.join(__dirname, '../children/shared-cache-follower.js'), { workerData: { name: cache.name, keys } });
+  const mine = Array.from({ length: keys }, (_, i) =>
+    cache.getOrCompute(
+      `${i}`,
+      () =>
+        new Promise((resolve) => {
+          resolvers[i] = () => resolve(`value ${i}`);
+        }),
+    ),
+  );
+  const worker = new Worker(path.join(__dirname, '../children/shared-cache-follower.js'), {
+    workerData: { name: cache.name, keys },
+  });
   assert.deepEqual(await once(worker, 'message'), ['waiting']);
   const result = once(worker, 'message');
   const made = await resources(async () => {
@@ -81,7 +94,8 @@ test('between threads the work is linear, whether they settle in one turn or eac
   }
 });
 
-const run = async (script) => (await promisify(execFile)(process.execPath, ['--expose-gc', '-e', script, path.join(__dirname, '../..')])).stdout;
+const run = async (script) =>
+  (await promisify(execFile)(process.execPath, ['--expose-gc', '-e', script, path.join(__dirname, '../..')])).stdout;
 const prelude = `
   const { Worker } = require('node:worker_threads');
   const { once } = require('node:events');

@@ -50,12 +50,20 @@ const program = (fill, remove) => `
 
 for (const [who, fill] of Object.entries(FILLS)) {
   for (const [how, remove] of Object.entries(WAYS)) {
-    test(`memory goes back to the system: filled by ${who}, emptied by ${how}`, { skip, timeout: 60_000 }, async (t) => {
-      const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-')), 'program.js');
-      t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
-      fs.writeFileSync(file, program(fill, remove));
-      const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', file, path.join(__dirname, '../..')], { signal: t.signal });
-      assert.ok(Number(stdout) > 40, `${stdout} MB were filled`);
-    });
+    test(
+      `memory goes back to the system: filled by ${who}, emptied by ${how}`,
+      { skip, timeout: 60_000 },
+      async (t) => {
+        const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-')), 'program.js');
+        t.after(() => fs.rmSync(path.dirname(file), { recursive: true }));
+        fs.writeFileSync(file, program(fill, remove));
+        const { stdout } = await promisify(execFile)(
+          process.execPath,
+          ['--expose-gc', file, path.join(__dirname, '../..')],
+          { signal: t.signal },
+        );
+        assert.ok(Number(stdout) > 40, `${stdout} MB were filled`);
+      },
+    );
   }
 }

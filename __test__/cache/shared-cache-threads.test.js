@@ -130,7 +130,10 @@ test('in one thread too the next takes over, and what comes late is dropped', as
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([cache.getString('key'), cache.has('other')], ['second', false]);
   for (const timeout of [0, -1, NaN, '5', 2 ** 31]) {
-    await assert.rejects(cache.getOrCompute('key', hang, { timeout }), { code: 'ERR_PLIMSOLL_OPTION', message: /timeout must be milliseconds/ });
+    await assert.rejects(cache.getOrCompute('key', hang, { timeout }), {
+      code: 'ERR_PLIMSOLL_OPTION',
+      message: /timeout must be milliseconds/,
+    });
   }
 });
 

@@ -30,7 +30,10 @@ test('bytes, strings, JSON and structured values come back as they were', () => 
   }
   cache.setJSON('json', { a: [1, null] });
   assert.deepEqual(cache.getJSON('json'), { a: [1, null] });
-  const value = new Map([['when', new Date(5)], ['set', new Set([1n])]]);
+  const value = new Map([
+    ['when', new Date(5)],
+    ['set', new Set([1n])],
+  ]);
   cache.setValue('value', value);
   assert.deepEqual(cache.getValue('value'), value);
   for (const read of ['get', 'getString', 'getJSON', 'getValue']) assert.equal(cache[read]('none'), undefined);
@@ -61,7 +64,8 @@ test('getInto copies where there is room and always tells the length', () => {
   assert.equal(view.toString(), '..value.');
   assert.equal(cache.stats().hits, hits, 'what was not given is no hit');
   assert.equal(cache.getInto('none', view), undefined);
-  for (const offset of [-1, 9, 0.5, '1']) assert.throws(() => cache.getInto('key', view, offset), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
+  for (const offset of [-1, 9, 0.5, '1'])
+    assert.throws(() => cache.getInto('key', view, offset), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
   assert.throws(() => cache.getInto('key', 'text'), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
 });
 
@@ -91,7 +95,11 @@ test('an entry ends with its time, and expired ones go first', () => {
   assert.equal(cache.purgeExpired(), 1);
   assert.deepEqual([...cache.keys()], ['c']);
   assert.deepEqual([cache.stats().expirations, cache.stats().evictions], [3, 0]);
-  for (const ttl of [0, -1, NaN, '5']) assert.throws(() => cache.set('a', '', { ttl }), { name: typeof ttl === 'number' ? 'RangeError' : 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  for (const ttl of [0, -1, NaN, '5'])
+    assert.throws(() => cache.set('a', '', { ttl }), {
+      name: typeof ttl === 'number' ? 'RangeError' : 'TypeError',
+      code: 'ERR_PLIMSOLL_OPTION',
+    });
 });
 
 test('it agrees with a Map over any operations', () => {
@@ -124,7 +132,19 @@ test('it agrees with a Map over any operations', () => {
 
 test('long and odd keys are told apart', () => {
   const cache = open();
-  const keys = ['', 'x'.repeat(254), 'x'.repeat(255), 'x'.repeat(256), 'x'.repeat(5000), 'ü'.repeat(300), '\ud800', '\ud801', '\ufffd', 'a\0b', 'a'];
+  const keys = [
+    '',
+    'x'.repeat(254),
+    'x'.repeat(255),
+    'x'.repeat(256),
+    'x'.repeat(5000),
+    'ü'.repeat(300),
+    '\ud800',
+    '\ud801',
+    '\ufffd',
+    'a\0b',
+    'a',
+  ];
   for (const key of keys) cache.set(key, `of ${key.length}`);
   assert.equal(cache.size, keys.length);
   for (const key of keys) assert.equal(cache.getString(key), `of ${key.length}`);
@@ -135,16 +155,28 @@ test('a name is one store; who opens it again must agree', () => {
   const cache = new SharedCache('agreed', { maxBytes: 5000, ttl: 60_000 });
   cache.set('key', 'value');
   assert.equal(new SharedCache('agreed').getString('key'), 'value');
-  assert.equal(new SharedCache('agreed', { maxBytes: 5000, ttl: 60_000, policy: 'adaptive' }).getString('key'), 'value');
-  for (const options of [{ maxBytes: 5001, ttl: 60_000 }, { maxBytes: 5000 }, { maxBytes: 5000, ttl: 60_000, policy: 'lru' }]) {
-    assert.throws(() => new SharedCache('agreed', options), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION', message: /maxBytes: 5000, ttl: 60000, policy: 'adaptive'/ });
+  assert.equal(
+    new SharedCache('agreed', { maxBytes: 5000, ttl: 60_000, policy: 'adaptive' }).getString('key'),
+    'value',
+  );
+  for (const options of [
+    { maxBytes: 5001, ttl: 60_000 },
+    { maxBytes: 5000 },
+    { maxBytes: 5000, ttl: 60_000, policy: 'lru' },
+  ]) {
+    assert.throws(() => new SharedCache('agreed', options), {
+      name: 'TypeError',
+      code: 'ERR_PLIMSOLL_OPTION',
+      message: /maxBytes: 5000, ttl: 60000, policy: 'adaptive'/,
+    });
   }
   assert.throws(() => new SharedCache('nobody bounded it'), { name: 'TypeError', code: 'ERR_PLIMSOLL_UNBOUNDED' });
 });
 
 test('bad arguments get typed errors that say what to do', () => {
   for (const name of ['', 5, undefined]) refused(() => new SharedCache(name, { maxBytes: 1 }), 'TypeError');
-  for (const maxBytes of [0, -1, 1.5, '5', Infinity]) refused(() => open({ maxBytes }), typeof maxBytes === 'number' ? 'RangeError' : 'TypeError');
+  for (const maxBytes of [0, -1, 1.5, '5', Infinity])
+    refused(() => open({ maxBytes }), typeof maxBytes === 'number' ? 'RangeError' : 'TypeError');
   for (const ttl of [0, '5', null]) refused(() => open({ ttl }), typeof ttl === 'number' ? 'RangeError' : 'TypeError');
   for (const options of [{ policy: 'fifo' }, { clock: 5 }, { max: 10 }]) refused(() => open(options), 'TypeError');
   refused(() => new SharedCache('x', null), 'TypeError');
@@ -169,7 +201,10 @@ test('getOrCompute computes once, stores, and gives each caller its own', async 
   let computed = 0;
   const compute = async (key) => ({ key, computed: ++computed });
   const all = await Promise.all([1, 2, 3].map(() => cache.getOrCompute('key', compute, { as: 'json' })));
-  assert.deepEqual(all, Array.from({ length: 3 }, () => ({ key: 'key', computed: 1 })));
+  assert.deepEqual(
+    all,
+    Array.from({ length: 3 }, () => ({ key: 'key', computed: 1 })),
+  );
   assert.notEqual(all[0], all[1]);
   assert.deepEqual(await cache.getOrCompute('key', compute, { as: 'json' }), { key: 'key', computed: 1 });
   assert.deepEqual(await cache.getOrCompute('map', () => new Map([[1, 2]]), { as: 'value' }), new Map([[1, 2]]));
@@ -183,21 +218,39 @@ test('a failed computation is not remembered', async () => {
   const cache = open();
   const results = await Promise.allSettled([cache.getOrCompute('key', failing), cache.getOrCompute('key', failing)]);
   assert.ok(results.every(({ reason }) => reason instanceof RangeError));
-  await assert.rejects(cache.getOrCompute('key', () => { throw new TypeError('at once'); }), { message: 'at once' });
-  await assert.rejects(cache.getOrCompute('key', () => 5), { code: 'ERR_PLIMSOLL_VALUE' });
+  await assert.rejects(
+    cache.getOrCompute('key', () => {
+      throw new TypeError('at once');
+    }),
+    { message: 'at once' },
+  );
+  await assert.rejects(
+    cache.getOrCompute('key', () => 5),
+    { code: 'ERR_PLIMSOLL_VALUE' },
+  );
   assert.equal(await cache.getOrCompute('key', () => 'yes', { as: 'string' }), 'yes');
   await assert.rejects(cache.getOrCompute('key'), { code: 'ERR_PLIMSOLL_OPTION' });
-  await assert.rejects(cache.getOrCompute('key', () => 'x', { as: 'text' }), { code: 'ERR_PLIMSOLL_OPTION' });
+  await assert.rejects(
+    cache.getOrCompute('key', () => 'x', { as: 'text' }),
+    { code: 'ERR_PLIMSOLL_OPTION' },
+  );
 });
 
 test('what is deleted or set during a computation wins over its result', async () => {
   const cache = open();
   let give;
-  const slow = () => new Promise((resolve) => { give = resolve; });
+  const slow = () =>
+    new Promise((resolve) => {
+      give = resolve;
+    });
   const first = cache.getOrCompute('key', slow, { as: 'string' });
   await Promise.resolve();
   cache.delete('key');
-  assert.equal(await cache.getOrCompute('key', () => 'fresh', { as: 'string' }), 'fresh', 'who asks later does not join it');
+  assert.equal(
+    await cache.getOrCompute('key', () => 'fresh', { as: 'string' }),
+    'fresh',
+    'who asks later does not join it',
+  );
   give('old');
   assert.equal(await first, 'old');
   assert.equal(cache.getString('key'), 'fresh');

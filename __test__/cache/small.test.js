@@ -56,9 +56,21 @@ for (const [spelling, make] of Object.entries(SPELLINGS)) {
         const clock = () => now;
         const map = new BoundedMap(byBytes ? { maxBytes: max, sizeOf: () => 1, clock } : { max, clock });
         let first = 0;
-        if (before === 'a fill') for (first = Math.floor(1e6 * random()); map.size < max; first++) request(map, keyOf(first));
+        if (before === 'a fill')
+          for (first = Math.floor(1e6 * random()); map.size < max; first++) request(map, keyOf(first));
         if (before === 'a history') {
-          const names = ['scan', 'large loop', 'small loop', 'popularity', 'fill', 'shift', 'delete', 'expire', 'clear', ...(byBytes ? [] : ['resize'])];
+          const names = [
+            'scan',
+            'large loop',
+            'small loop',
+            'popularity',
+            'fill',
+            'shift',
+            'delete',
+            'expire',
+            'clear',
+            ...(byBytes ? [] : ['resize']),
+          ];
           first = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms), names }).next;
         }
         const most = Math.max(1, Math.min(Math.floor(0.9 * max), max - 1));
@@ -77,28 +89,36 @@ for (const [spelling, make] of Object.entries(SPELLINGS)) {
 }
 
 test('the keys evicted last from a small cache are remembered without loss, each with its age', () => {
-  const step = fc.record({ word: fc.integer({ min: -3, max: 40 }), what: fc.constantFrom('put', 'put', 'put', 'take', 'clear') });
+  const step = fc.record({
+    word: fc.integer({ min: -3, max: 40 }),
+    what: fc.constantFrom('put', 'put', 'put', 'take', 'clear'),
+  });
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 12 }), fc.array(step, { maxLength: 200 }), (slots, window, steps) => {
-      const ghosts = new FewGhosts(slots);
-      let model = [];
-      for (const [number, { word, what }] of steps.entries()) {
-        if (what === 'put') {
-          const proven = number % 2 === 0;
-          ghosts.put(word, proven);
-          model = [{ word, kind: proven ? Ghosts.PROVEN : Ghosts.UNPROVEN }, ...model].slice(0, slots + 1);
-        } else if (what === 'take') {
-          const age = word === 0 ? -1 : model.findIndex((ghost) => ghost.word === word);
-          assert.equal(ghosts.take(word, window), age === -1 || age > window ? Ghosts.NONE : model[age].kind);
-          if (age === -1) continue;
-          assert.equal(ghosts.age, age);
-          model[age] = { word: 0, kind: Ghosts.NONE };
-        } else if (number % 20 === 0) {
-          ghosts.clear();
-          model = [];
+    fc.property(
+      fc.integer({ min: 0, max: 12 }),
+      fc.integer({ min: 0, max: 12 }),
+      fc.array(step, { maxLength: 200 }),
+      (slots, window, steps) => {
+        const ghosts = new FewGhosts(slots);
+        let model = [];
+        for (const [number, { word, what }] of steps.entries()) {
+          if (what === 'put') {
+            const proven = number % 2 === 0;
+            ghosts.put(word, proven);
+            model = [{ word, kind: proven ? Ghosts.PROVEN : Ghosts.UNPROVEN }, ...model].slice(0, slots + 1);
+          } else if (what === 'take') {
+            const age = word === 0 ? -1 : model.findIndex((ghost) => ghost.word === word);
+            assert.equal(ghosts.take(word, window), age === -1 || age > window ? Ghosts.NONE : model[age].kind);
+            if (age === -1) continue;
+            assert.equal(ghosts.age, age);
+            model[age] = { word: 0, kind: Ghosts.NONE };
+          } else if (number % 20 === 0) {
+            ghosts.clear();
+            model = [];
+          }
         }
-      }
-    }),
+      },
+    ),
     { numRuns: 500 },
   );
 });

@@ -20,16 +20,34 @@ async function collectUntil(done) {
 
 test('it is a Map while the values live', () => {
   const values = [{ v: 0 }, { v: 1 }, () => {}];
-  const map = new WeakValueMap([['a', values[0]], ['b', values[1]]]);
+  const map = new WeakValueMap([
+    ['a', values[0]],
+    ['b', values[1]],
+  ]);
   assert.equal(map.set('c', values[2]), map);
-  assert.deepEqual([...map], [['a', values[0]], ['b', values[1]], ['c', values[2]]]);
+  assert.deepEqual(
+    [...map],
+    [
+      ['a', values[0]],
+      ['b', values[1]],
+      ['c', values[2]],
+    ],
+  );
   assert.deepEqual([[...map.keys()], [...map.values()], map.size], [['a', 'b', 'c'], values, 3]);
   assert.ok(map.get('b') === values[1] && map.has('b') && !map.has('x') && map.get('x') === undefined);
   assert.ok(map.delete('b') && !map.delete('b') && !map.has('b'));
   assert.equal(map.getOrInsert('a', values[1]), values[0]);
-  assert.equal(map.getOrInsertComputed('n', (key) => ((values.n = { key }), values.n)), values.n);
+  assert.equal(
+    map.getOrInsertComputed('n', (key) => ((values.n = { key }), values.n)),
+    values.n,
+  );
   const seen = [];
-  map.forEach(function (value, key, self) { seen.push(key, self === map, this.that); }, { that: 1 });
+  map.forEach(
+    function (value, key, self) {
+      seen.push(key, self === map, this.that);
+    },
+    { that: 1 },
+  );
   assert.deepEqual(seen, ['a', true, 1, 'c', true, 1, 'n', true, 1]);
   assert.match(inspect(map), /^WeakValueMap Map\(3\) \{/);
   map.clear();
@@ -39,7 +57,9 @@ test('it is a Map while the values live', () => {
 test('an entry goes with its value, and only then', async () => {
   const kept = { kept: true };
   const map = new WeakValueMap([['kept', kept]]);
-  (() => { for (let i = 0; i < 100; i++) map.set(i, { i }); })();
+  (() => {
+    for (let i = 0; i < 100; i++) map.set(i, { i });
+  })();
   await collectUntil(() => map.size === 1);
   assert.deepEqual([...map], [['kept', kept]]);
 });
@@ -58,7 +78,11 @@ const successions = {
     map.set('key', value);
   },
   getOrInsert: (map, value) => assert.equal(map.getOrInsert('key', value), value),
-  getOrInsertComputed: (map, value) => assert.equal(map.getOrInsertComputed('key', () => value), value),
+  getOrInsertComputed: (map, value) =>
+    assert.equal(
+      map.getOrInsertComputed('key', () => value),
+      value,
+    ),
 };
 
 for (const [name, succeed] of Object.entries(successions)) {
@@ -147,13 +171,18 @@ test('values that cannot be collected are refused', () => {
     assert.throws(() => map.set('k', value), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
   }
   assert.throws(() => map.getOrInsertComputed('k', 1), TypeError);
-  for (const options of [null, 1, { max: 1 }, { name: 1 }]) assert.throws(() => new WeakValueMap([], options), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  for (const options of [null, 1, { max: 1 }, { name: 1 }])
+    assert.throws(() => new WeakValueMap([], options), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
   assert.equal(map.size, 0);
 });
 
 test('changes from inside: while it is walked, and by a callback', () => {
   const values = Array.from({ length: 6 }, (_, i) => ({ i }));
-  const map = new WeakValueMap([[0, values[0]], [1, values[1]], [2, values[2]]]);
+  const map = new WeakValueMap([
+    [0, values[0]],
+    [1, values[1]],
+    [2, values[2]],
+  ]);
   const seen = [];
   for (const [key] of map) {
     seen.push(key);
@@ -161,11 +190,26 @@ test('changes from inside: while it is walked, and by a callback', () => {
     if (key < 3) map.set(key + 3, values[key + 3]);
   }
   assert.deepEqual(seen, [0, 2, 3, 5], 'as a Map does');
-  assert.equal(map.getOrInsertComputed('k', () => (map.set('k', values[0]), values[1])), values[1]);
+  assert.equal(
+    map.getOrInsertComputed('k', () => (map.set('k', values[0]), values[1])),
+    values[1],
+  );
   assert.equal(map.get('k'), values[1]);
-  assert.throws(() => map.getOrInsertComputed('x', () => { throw new Error('mine'); }), /mine/);
+  assert.throws(
+    () =>
+      map.getOrInsertComputed('x', () => {
+        throw new Error('mine');
+      }),
+    /mine/,
+  );
   assert.throws(() => map.getOrInsertComputed('x', () => 5), { code: 'ERR_PLIMSOLL_VALUE' });
-  assert.throws(() => map.forEach(() => { throw new Error('mine'); }), /mine/);
+  assert.throws(
+    () =>
+      map.forEach(() => {
+        throw new Error('mine');
+      }),
+    /mine/,
+  );
   assert.deepEqual([map.has('x'), map.size, map.stats().size], [false, 5, 5]);
   assert.throws(() => new WeakValueMap([[1, 1]]), { code: 'ERR_PLIMSOLL_VALUE' });
 });
@@ -180,7 +224,9 @@ test('values that are collected together are removed in bounded steps, however o
   try {
     const kept = {};
     const map = new WeakValueMap();
-    (() => { for (let i = 0; i < 40_000; i++) map.set(i, { i }); })();
+    (() => {
+      for (let i = 0; i < 40_000; i++) map.set(i, { i });
+    })();
     map.set('kept', kept);
     const steps = [];
     for (let turns = 0; turns < 2000 && map.size > 1; turns++) {
@@ -200,7 +246,9 @@ test('values that are collected together are removed in bounded steps, however o
 test('entries that go together are not removed one by one', async (t) => {
   const kept = [{ kept: 0 }, { kept: 1 }];
   const map = new WeakValueMap([['first', kept[0]]]);
-  (() => { for (let i = 0; i < 20_000; i++) map.set(i, { i }); })();
+  (() => {
+    for (let i = 0; i < 20_000; i++) map.set(i, { i });
+  })();
   map.set('last', kept[1]);
   const removals = t.mock.method(Map.prototype, 'delete');
   try {
@@ -210,7 +258,13 @@ test('entries that go together are not removed one by one', async (t) => {
   } finally {
     removals.mock.restore();
   }
-  assert.deepEqual([...map], [['first', kept[0]], ['last', kept[1]]]);
+  assert.deepEqual(
+    [...map],
+    [
+      ['first', kept[0]],
+      ['last', kept[1]],
+    ],
+  );
   assert.equal(map.stats().expirations, 20_000);
 });
 
@@ -219,7 +273,9 @@ test('what happens while entries are swept is kept, and an iteration that is ope
     const kept = Array.from({ length: 5 }, (_, i) => ({ i }));
     const map = new WeakValueMap();
     kept.forEach((value, i) => map.set(`kept ${i}`, value));
-    (() => { for (let i = 0; i < 30_000; i++) map.set(i, { i }); })();
+    (() => {
+      for (let i = 0; i < 30_000; i++) map.set(i, { i });
+    })();
     await turn();
     const iterator = map.keys();
     const seen = meanwhile === 'iterate' ? [iterator.next().value] : [];

@@ -25,7 +25,9 @@ const MODES = {
   redacted: { title: 'forked and redacted', take: { method: 'fork', redact: true } },
 };
 
-for (const flag of flags) if (!Object.hasOwn(MODES, flag.slice(2))) throw new Error(`${flag} is unknown; expected one of --${Object.keys(MODES).join(', --')}`);
+for (const flag of flags)
+  if (!Object.hasOwn(MODES, flag.slice(2)))
+    throw new Error(`${flag} is unknown; expected one of --${Object.keys(MODES).join(', --')}`);
 const modes = Object.entries(MODES).filter(([name]) => flags.length === 0 || flags.includes(`--${name}`));
 
 /** What is wrong in each of the modes that share a `take`: [mode, fault or null]; in all of them where the program fails. */
@@ -49,7 +51,9 @@ async function judged(program, own, take, node, random) {
   try {
     for (const [name, mode] of own) {
       if (mode.scrambled) snapshots.forEach((snapshot) => scramble(snapshot));
-      const { suspects } = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })));
+      const { suspects } = JSON.parse(
+        await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })),
+      );
       const expected = name === 'ids' ? byIds(expect) : expect;
       faults.push([name, take?.redact ? judgeRedacted(suspects, expected) : judge(suspects, expected)]);
     }
@@ -78,7 +82,8 @@ async function main() {
     for (const [name, { title }] of modes) rows.push({ version, title, right: right[name] });
   }
   print(`\nSEED=${seed}\n\nNode  snapshots                right`);
-  for (const { version, title, right } of rows) print(`${version.padEnd(6)}${title.padEnd(25)}${right} of ${chosen.length}`);
+  for (const { version, title, right } of rows)
+    print(`${version.padEnd(6)}${title.padEnd(25)}${right} of ${chosen.length}`);
   process.exitCode = rows.every(({ right }) => right === chosen.length) ? 0 : 1;
 }
 

@@ -12,7 +12,8 @@ const PAGE = path.join(__dirname, '../../docs/analyze.md');
 const ROOT = path.join(__dirname, '../..');
 
 /** A section `### cause` with a js block, a text block and another js block. */
-const EXAMPLE = /^### (\w+)\n[\s\S]*?```js\n([\s\S]*?)```\n[\s\S]*?```text\n([\s\S]*?)```\n[\s\S]*?```js\n([\s\S]*?)```\n/gm;
+const EXAMPLE =
+  /^### (\w+)\n[\s\S]*?```js\n([\s\S]*?)```\n[\s\S]*?```text\n([\s\S]*?)```\n[\s\S]*?```js\n([\s\S]*?)```\n/gm;
 
 /** @returns {{cause: string, leak: string, report: string, fix: string}[]} */
 function examplesOf(page = fs.readFileSync(PAGE, 'utf8')) {
@@ -27,8 +28,15 @@ function programOf({ cause }, code, expect) {
     server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1', () => drive((i) => step(i, server.address().port), { scale: 2, warm: 200 }));`;
   const drive = code.includes('port') ? server : 'drive((i) => step(i), { scale: 10, warm: 1200 });';
-  const linked = { 'node_modules/plimsoll/package.json': JSON.stringify({ name: 'plimsoll', main: path.join(ROOT, 'index.js') }) };
-  return { title: `documented: ${cause}`, kind: 'cjs', files: { [file]: code, 'main.js': `const step = require('./${file}');\n${drive}`, ...linked }, expect };
+  const linked = {
+    'node_modules/plimsoll/package.json': JSON.stringify({ name: 'plimsoll', main: path.join(ROOT, 'index.js') }),
+  };
+  return {
+    title: `documented: ${cause}`,
+    kind: 'cjs',
+    files: { [file]: code, 'main.js': `const step = require('./${file}');\n${drive}`, ...linked },
+    expect,
+  };
 }
 
 /** What three snapshots of it say: the report, and as the terminal shows it, without the lines on the snapshots. */
@@ -44,7 +52,12 @@ async function reportFor(example, code) {
 }
 
 /** Sizes and counts differ between runs and versions of Node, as do the module that has the ring of timers and which way the ring is entered. */
-const shapeOf = (text) => text.replaceAll(/_idle(?:Next|Prev)/g, '_idle*').replaceAll('node:internal/timers', 'node:timers').replaceAll(/[\d.,]+ ?(?:[KM]?B\b)?/g, '#').replaceAll(/ +/g, ' ');
+const shapeOf = (text) =>
+  text
+    .replaceAll(/_idle(?:Next|Prev)/g, '_idle*')
+    .replaceAll('node:internal/timers', 'node:timers')
+    .replaceAll(/[\d.,]+ ?(?:[KM]?B\b)?/g, '#')
+    .replaceAll(/ +/g, ' ');
 
 async function main() {
   let page = fs.readFileSync(PAGE, 'utf8');

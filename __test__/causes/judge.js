@@ -27,7 +27,8 @@ const FUNCTION = /^(?:\(|async\b|function\b|constructor\b|[\w$]+ *(?:\(|=>))/;
  * @param {import('./run.js').Expected | null} expect
  */
 function judge(suspects, expect) {
-  if (expect === null) return suspects.length === 0 ? null : `a false culprit: ${suspects[0].cause} ${suspects[0].name}`;
+  if (expect === null)
+    return suspects.length === 0 ? null : `a false culprit: ${suspects[0].cause} ${suspects[0].name}`;
   const faults = suspects.slice(0, 3).map((suspect) => faultsOf(suspect, expect));
   if (faults.some((each) => each.length === 0)) return null;
   return faults.length === 0 ? 'no suspect' : `wrong ${faults.map((each) => each.join(' and ')).join('; ')}`;
@@ -48,7 +49,10 @@ function faultsOf(suspect, expect) {
     count: count === undefined || suspect.count === count,
     unit: unit === undefined || suspect.unit === unit,
     delay: delay === undefined || suspect.name.endsWith(`, ${delay} ms`),
-    advice: advice.test(suspect.advice) && !suspect.advice.includes('\n') && (owner === undefined || suspect.advice.includes(owner)),
+    advice:
+      advice.test(suspect.advice) &&
+      !suspect.advice.includes('\n') &&
+      (owner === undefined || suspect.advice.includes(owner)),
   };
   return Object.keys(checks).filter((key) => !checks[key]);
 }
@@ -57,7 +61,10 @@ function faultsOf(suspect, expect) {
 function pointsAtCode({ name, path, line, column }, { text, module }) {
   if (module) return line === 1 && column === 1;
   const rest = text.split('\n')[line - 1]?.slice(column - 1) ?? '';
-  return FUNCTION.test(rest) || ['exports', name, ...path].some((label) => rest.startsWith(label) || rest.startsWith(`'${label}'`));
+  return (
+    FUNCTION.test(rest) ||
+    ['exports', name, ...path].some((label) => rest.startsWith(label) || rest.startsWith(`'${label}'`))
+  );
 }
 
 /** What is expected of fewer snapshots, where the count is another. */

@@ -1,7 +1,28 @@
 'use strict';
 // Names for the programs: made of syllables, new at each run, and none that Node or V8 uses itself.
 
-const syllables = ['ba', 'ke', 'li', 'mo', 'nu', 'pra', 'qui', 'ro', 'sha', 'tev', 'vi', 'wex', 'zo', 'dri', 'fal', 'gun', 'hep', 'jo', 'cla', 'yst'];
+const syllables = [
+  'ba',
+  'ke',
+  'li',
+  'mo',
+  'nu',
+  'pra',
+  'qui',
+  'ro',
+  'sha',
+  'tev',
+  'vi',
+  'wex',
+  'zo',
+  'dri',
+  'fal',
+  'gun',
+  'hep',
+  'jo',
+  'cla',
+  'yst',
+];
 
 /** @param {() => number} random in [0, 1) */
 function drawName(random) {

@@ -27,7 +27,12 @@ const build = {
     require('esbuild').buildSync({
       entryPoints: [path.join(dir, 'main.js')],
       outfile: path.join(dir, 'dist/bundle.js'),
-      bundle: true, minify: true, sourcemap: true, platform: 'node', format: 'cjs', logLevel: 'silent',
+      bundle: true,
+      minify: true,
+      sourcemap: true,
+      platform: 'node',
+      format: 'cjs',
+      logLevel: 'silent',
     });
     return 'dist/bundle.js';
   },
@@ -35,7 +40,13 @@ const build = {
     require('esbuild').buildSync({
       entryPoints: [path.join(dir, 'main.ts')],
       outfile: path.join(dir, 'dist/bundle.js'),
-      bundle: true, minify: true, sourcemap: 'inline', platform: 'node', format: 'cjs', target: 'es2022', logLevel: 'silent',
+      bundle: true,
+      minify: true,
+      sourcemap: 'inline',
+      platform: 'node',
+      format: 'cjs',
+      target: 'es2022',
+      logLevel: 'silent',
     });
     return 'dist/bundle.js';
   },
@@ -68,21 +79,40 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
   }
   const main = build[program.kind](dir);
   await new Promise((resolve, reject) => {
-    const env = { PATH: process.env.PATH, SNAPSHOTS: dir, ROUNDS: String(rounds), ...(steps && { STEPS: String(steps) }), ...(take && { TAKE: JSON.stringify(take) }) };
-    const child = spawn(node, ['--require', drivePath, path.join(dir, main)], { cwd: dir, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const env = {
+      PATH: process.env.PATH,
+      SNAPSHOTS: dir,
+      ROUNDS: String(rounds),
+      ...(steps && { STEPS: String(steps) }),
+      ...(take && { TAKE: JSON.stringify(take) }),
+    };
+    const child = spawn(node, ['--require', drivePath, path.join(dir, main)], {
+      cwd: dir,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let stderr = '';
     child.stderr.on('data', (chunk) => (stderr += chunk));
     child.on('error', reject);
-    child.on('close', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${program.title}: exit ${code ?? signal}\n${stderr}`))));
+    child.on('close', (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(`${program.title}: exit ${code ?? signal}\n${stderr}`)),
+    );
   });
   const snapshots = snapshotsOf(dir, rounds);
   if (program.expect === null) return { dir, snapshots, expect: null };
   const { line, ...expect } = program.expect;
-  const named = Object.fromEntries(Object.entries(expect).map(([key, value]) => [key, typeof value === 'string' ? name(value) : value]));
+  const named = Object.fromEntries(
+    Object.entries(expect).map(([key, value]) => [key, typeof value === 'string' ? name(value) : value]),
+  );
   const [file, { text, marked }] = [...written].find(([key]) => key.endsWith(named.file ?? MAIN[program.kind]));
-  return { dir, snapshots, expect: { ...named, name: expect.name.map(name), file: path.join(dir, file), text, lines: line ? marked : null } };
+  return {
+    dir,
+    snapshots,
+    expect: { ...named, name: expect.name.map(name), file: path.join(dir, file), text, lines: line ? marked : null },
+  };
 }
 
-const snapshotsOf = (dir, rounds) => ['A', 'B', 'C'].slice(0, rounds).map((letter) => path.join(dir, `${letter}.heapsnapshot`));
+const snapshotsOf = (dir, rounds) =>
+  ['A', 'B', 'C'].slice(0, rounds).map((letter) => path.join(dir, `${letter}.heapsnapshot`));
 
 module.exports = { runProgram };

@@ -20,7 +20,11 @@ function scramble(path, kept = 0) {
     next += 2;
   }
   // The names of WeakMap entries quote ids.
-  snapshot.strings = snapshot.strings.map((text) => (text.includes('part of key (') ? text.replaceAll(/@(\d+)/g, (all, id) => `@${renamed.get(Number(id)) ?? id}`) : text));
+  snapshot.strings = snapshot.strings.map((text) =>
+    text.includes('part of key (')
+      ? text.replaceAll(/@(\d+)/g, (all, id) => `@${renamed.get(Number(id)) ?? id}`)
+      : text,
+  );
   fs.writeFileSync(path, JSON.stringify(snapshot));
 }
 

@@ -17,7 +17,13 @@ const linux = process.platform !== 'linux' && 'reads /proc';
 
 /** The command line in this process, with what it wrote. */
 async function cli(args, { columns } = {}) {
-  const io = { env: {}, out: '', err: '', stdout: { columns, write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  const io = {
+    env: {},
+    out: '',
+    err: '',
+    stdout: { columns, write: (text) => (io.out += text) },
+    stderr: { write: (text) => (io.err += text) },
+  };
   const code = await main(args, io);
   return { code, out: io.out, err: io.err };
 }
@@ -47,8 +53,15 @@ test('every help says what the exit codes mean, and fits the terminal', async ()
       assert.match(out, /^Exit codes: 0|^Exit codes: the program's own/m, args.join(' '));
       // A command to copy is not broken.
       const lines = out.split('\nExample:')[0].split('\n');
-      assert.deepEqual(lines.filter((line) => line.length > (columns ?? 100)), [], args.join(' '));
-      assert.deepEqual(lines.filter((line) => line.endsWith(' ')), []);
+      assert.deepEqual(
+        lines.filter((line) => line.length > (columns ?? 100)),
+        [],
+        args.join(' '),
+      );
+      assert.deepEqual(
+        lines.filter((line) => line.endsWith(' ')),
+        [],
+      );
     }
   }
 });
@@ -69,8 +82,12 @@ function told(stream) {
 }
 
 test('what is told fits a terminal, and is one line in a log', () => {
-  assert.equal(told({ isTTY: true, columns: 40 }), 'plimsoll: observing pid 19211 for 2 min;\n          Ctrl-C ends it early\n');
-  for (const stream of [{}, { columns: 40 }, { isTTY: true }]) assert.equal(told(stream), 'plimsoll: observing pid 19211 for 2 min; Ctrl-C ends it early\n');
+  assert.equal(
+    told({ isTTY: true, columns: 40 }),
+    'plimsoll: observing pid 19211 for 2 min;\n          Ctrl-C ends it early\n',
+  );
+  for (const stream of [{}, { columns: 40 }, { isTTY: true }])
+    assert.equal(told(stream), 'plimsoll: observing pid 19211 for 2 min; Ctrl-C ends it early\n');
 });
 
 test('bad usage is code 2 and says what was meant', async () => {
@@ -82,8 +99,14 @@ test('bad usage is code 2 and says what was meant', async () => {
     [['run', '--json', '--html', 'x.html', 'app.js'], /--json needs a value: --json FILE\./],
     [['run', '--quiet=1', 'app.js'], /--quiet takes no value\./],
     [['attach', '-z', '1'], /unknown option -z; plimsoll attach --help lists them/],
-    [['attach', '--duration', '0', '1'], /--duration must be a duration like 30s or 15m, at least 1s and at most 30d; it is "0"/],
-    [['attach', '--limit', '1', '1'], /--limit must be a size like 512m or 2g, at least 1m and at most 1024t; it is "1"/],
+    [
+      ['attach', '--duration', '0', '1'],
+      /--duration must be a duration like 30s or 15m, at least 1s and at most 30d; it is "0"/,
+    ],
+    [
+      ['attach', '--limit', '1', '1'],
+      /--limit must be a size like 512m or 2g, at least 1m and at most 1024t; it is "1"/,
+    ],
     [['run', '--duration', '5', 'app.js'], /--duration 5 is 5 ms; write the unit: 5s, 5m or 5ms\./],
     [['run', '--duration', '1e2', 'app.js'], /--duration 1e2 is/],
     [['run', '--cooldown', '5', 'app.js'], /--cooldown must be a duration with its unit, like 5s or 5ms; it is "5"/],
@@ -100,11 +123,19 @@ test('bad usage is code 2 and says what was meant', async () => {
 test('a file that cannot be written is refused before the program is started', async (t) => {
   const dir = folder(t, "require('node:fs').writeFileSync('started', '')");
   fs.mkdirSync(path.join(dir, 'folder'));
-  const files = [['missing/r.html', /missing\/r\.html \(ENOENT/], ['folder', /folder \(it is a directory\)/]];
+  const files = [
+    ['missing/r.html', /missing\/r\.html \(ENOENT/],
+    ['folder', /folder \(it is a directory\)/],
+  ];
   // Root is granted access to it by access(2).
   if (fs.existsSync('/proc/self')) files.push(['/proc/r.html', /\/proc\/r\.html \(ENOENT/]);
   for (const [file, why] of files) {
-    for (const args of [['run', '--html', file, 'app.js'], ['run', '--json', file, 'app.js'], ['analyze', `--html=${file}`, 'app.js'], ['attach', '--yes', '--json', file, '1']]) {
+    for (const args of [
+      ['run', '--html', file, 'app.js'],
+      ['run', '--json', file, 'app.js'],
+      ['analyze', `--html=${file}`, 'app.js'],
+      ['attach', '--yes', '--json', file, '1'],
+    ]) {
       const { code, err } = await start(dir, args);
       assert.equal(code, 2, args.join(' '));
       assert.match(err, why);
@@ -118,23 +149,34 @@ test('a report that can no longer be written is shown all the same, and the code
   fs.mkdirSync(path.join(dir, 'out'));
   const { code, err } = await start(dir, ['run', '--json', 'out/r.json', '--html', 'r.html', 'app.js']);
   assert.equal(code, 1);
-  assert.match(err, /plimsoll: too early to tell\n[^]* {2}report {4}r\.html\n[^]*the report cannot be written to out\/r\.json \(ENOENT/);
+  assert.match(
+    err,
+    /plimsoll: too early to tell\n[^]* {2}report {4}r\.html\n[^]*the report cannot be written to out\/r\.json \(ENOENT/,
+  );
   assert.ok(fs.existsSync(path.join(dir, 'r.html')));
 });
 
-test('a device or a pipe is written into, and so is what a link leads to', { skip: process.platform === 'win32' && 'has no such files' }, async (t) => {
-  const dir = folder(t, 'setTimeout(() => {}, 200)');
-  fs.symlinkSync('/dev/null', path.join(dir, 'null.html'));
-  fs.writeFileSync(path.join(dir, 'real.json'), 'old');
-  fs.symlinkSync('real.json', path.join(dir, 'link.json'));
-  // Node gives a child sockets for its output, which cannot be opened by a name.
-  const shell = spawnSync('sh', ['-c', '"$0" "$@" | cat', process.execPath, BIN, 'run', '--json', '/dev/stdout', '--html', 'null.html', 'app.js'], { cwd: dir, encoding: 'utf8' });
-  assert.equal(JSON.parse(shell.stdout).schema, 'plimsoll.report/1', shell.stderr);
-  assert.equal(fs.readlinkSync(path.join(dir, 'null.html')), '/dev/null');
-  assert.equal((await start(dir, ['run', '--json', 'link.json', 'app.js'])).code, 0);
-  assert.equal(fs.readlinkSync(path.join(dir, 'link.json')), 'real.json');
-  assert.equal(JSON.parse(fs.readFileSync(path.join(dir, 'real.json'), 'utf8')).schema, 'plimsoll.report/1');
-});
+test(
+  'a device or a pipe is written into, and so is what a link leads to',
+  { skip: process.platform === 'win32' && 'has no such files' },
+  async (t) => {
+    const dir = folder(t, 'setTimeout(() => {}, 200)');
+    fs.symlinkSync('/dev/null', path.join(dir, 'null.html'));
+    fs.writeFileSync(path.join(dir, 'real.json'), 'old');
+    fs.symlinkSync('real.json', path.join(dir, 'link.json'));
+    // Node gives a child sockets for its output, which cannot be opened by a name.
+    const shell = spawnSync(
+      'sh',
+      ['-c', '"$0" "$@" | cat', process.execPath, BIN, 'run', '--json', '/dev/stdout', '--html', 'null.html', 'app.js'],
+      { cwd: dir, encoding: 'utf8' },
+    );
+    assert.equal(JSON.parse(shell.stdout).schema, 'plimsoll.report/1', shell.stderr);
+    assert.equal(fs.readlinkSync(path.join(dir, 'null.html')), '/dev/null');
+    assert.equal((await start(dir, ['run', '--json', 'link.json', 'app.js'])).code, 0);
+    assert.equal(fs.readlinkSync(path.join(dir, 'link.json')), 'real.json');
+    assert.equal(JSON.parse(fs.readFileSync(path.join(dir, 'real.json'), 'utf8')).schema, 'plimsoll.report/1');
+  },
+);
 
 test('run says at once what it watches, unless it is to be quiet', async (t) => {
   const dir = folder(t, '');
@@ -158,7 +200,8 @@ test('Ctrl-C ends the demo, and not only its first half', { skip: linux }, async
   child.stdout.on('data', (chunk) => (out += chunk));
   t.after(() => fs.rmSync(/reports are in (.*)$/m.exec(out)?.[1] ?? '', { recursive: true, force: true }));
   const ended = once(child, 'close');
-  while (fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8') === '') await new Promise((resolve) => setTimeout(resolve, 50));
+  while (fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8') === '')
+    await new Promise((resolve) => setTimeout(resolve, 50));
   child.kill('SIGINT');
   assert.deepEqual(await ended, [130, null]);
   assert.match(out, /^1\. /);
@@ -190,6 +233,7 @@ test('a report that another run has written meanwhile is not overwritten', async
 
 test('a report of an earlier run is replaced', async (t) => {
   const dir = folder(t, 'setTimeout(() => {}, 200)');
-  for (let n = 0; n < 2; n++) assert.equal((await start(dir, ['run', '--interval', '50ms', '--json', 'r.json', 'app.js'])).code, 0);
+  for (let n = 0; n < 2; n++)
+    assert.equal((await start(dir, ['run', '--interval', '50ms', '--json', 'r.json', 'app.js'])).code, 0);
   assert.deepEqual(fs.readdirSync(dir).toSorted(), ['app.js', 'r.json']);
 });

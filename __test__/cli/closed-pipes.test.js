@@ -38,7 +38,11 @@ test('a watched service whose stderr is closed goes on, while the watch has some
       console.log('served', watcher.stats().snapshots.taken);
       clearInterval(service);
     }, 100));`;
-  const { code, signal, text } = await runClosed('stderr', ['--import', path.join(ROOT, 'register.js'), '-e', program], { env: { ...process.env, PLIMSOLL_LOG: 'debug', PLIMSOLL_DIR: folder(t) } });
+  const { code, signal, text } = await runClosed(
+    'stderr',
+    ['--import', path.join(ROOT, 'register.js'), '-e', program],
+    { env: { ...process.env, PLIMSOLL_LOG: 'debug', PLIMSOLL_DIR: folder(t) } },
+  );
   assert.deepEqual({ code, signal, text }, { code: 0, signal: null, text: 'served 2\n' });
 });
 
@@ -57,13 +61,17 @@ test('a command whose stdout is closed ends with its code, and without a stack',
   }
 });
 
-test('a full device as standard output is an error in one line', { skip: !fs.existsSync('/dev/full') && 'there is no /dev/full' }, async () => {
-  const full = fs.openSync('/dev/full', 'w');
-  const child = spawn(process.execPath, [BIN, 'doctor'], { stdio: ['ignore', full, 'pipe'] });
-  let text = '';
-  child.stderr.on('data', (chunk) => (text += chunk));
-  const [code] = await once(child, 'close');
-  fs.closeSync(full);
-  assert.equal(code, 1);
-  assert.match(text, /^plimsoll: standard output cannot be written: .*ENOSPC.*\n$/);
-});
+test(
+  'a full device as standard output is an error in one line',
+  { skip: !fs.existsSync('/dev/full') && 'there is no /dev/full' },
+  async () => {
+    const full = fs.openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [BIN, 'doctor'], { stdio: ['ignore', full, 'pipe'] });
+    let text = '';
+    child.stderr.on('data', (chunk) => (text += chunk));
+    const [code] = await once(child, 'close');
+    fs.closeSync(full);
+    assert.equal(code, 1);
+    assert.match(text, /^plimsoll: standard output cannot be written: .*ENOSPC.*\n$/);
+  },
+);

@@ -47,16 +47,21 @@ const read = (file) => {
 
 /** Live processes whose working directory this is, without shells of ours. */
 function processesOf(dir) {
-  return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
-    try {
-      return fs.readlinkSync(`/proc/${pid}/cwd`) === dir && !/^\d+ \(.*\) Z/s.test(read(`/proc/${pid}/stat`));
-    } catch {
-      return false;
-    }
-  }).map(Number);
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return fs.readlinkSync(`/proc/${pid}/cwd`) === dir && !/^\d+ \(.*\) Z/s.test(read(`/proc/${pid}/stat`));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 }
 
-const stateDirectories = (dir) => fs.readdirSync(path.join(dir, 'tmp')).filter((name) => name.startsWith('plimsoll-run-'));
+const stateDirectories = (dir) =>
+  fs.readdirSync(path.join(dir, 'tmp')).filter((name) => name.startsWith('plimsoll-run-'));
 
 async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -64,9 +69,14 @@ async function until(condition) {
 
 /** Starts plimsoll in the directory; `said` is what it and the program have written. */
 function start(dir, args, env = {}) {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: dir, env: { ...process.env, TMPDIR: path.join(dir, 'tmp'), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: dir,
+    env: { ...process.env, TMPDIR: path.join(dir, 'tmp'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const run = { child, said: '', ended: once(child, 'close') };
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (run.said += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (run.said += text));
   return run;
 }
 
@@ -77,7 +87,8 @@ const SERVICE = `
   console.log('READY', process.pid);`;
 const WRAPPER = "require('node:child_process').spawn(process.execPath, ['service.js'], { stdio: 'inherit' });";
 /** A shell in between, and an environment in which nothing of the run is left. */
-const SHELL = "require('node:child_process').spawn('node service.js; true', { shell: true, stdio: 'inherit', env: { PATH: process.env.PATH } });";
+const SHELL =
+  "require('node:child_process').spawn('node service.js; true', { shell: true, stdio: 'inherit', env: { PATH: process.env.PATH } });";
 const FILES = { 'service.js': SERVICE, 'wrapper.js': WRAPPER, 'shell.js': SHELL };
 
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH', 'SIGCONT']) {
@@ -93,7 +104,11 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH', 'SIG
   });
 }
 
-for (const [name, args, count] of [['the program', ['service.js'], 2], ['what a wrapper has started', ['wrapper.js'], 3], ['what a shell has started', ['sh', '-c', 'node service.js; true'], 3]]) {
+for (const [name, args, count] of [
+  ['the program', ['service.js'], 2],
+  ['what a wrapper has started', ['wrapper.js'], 3],
+  ['what a shell has started', ['sh', '-c', 'node service.js; true'], 3],
+]) {
   test(`kill -9 of plimsoll run ends ${name}, and the next start removes its state directory`, options, async (t) => {
     const dir = folder(t, FILES);
     const run = start(dir, ['run', ...args]);
@@ -117,24 +132,28 @@ test('kill -9 of plimsoll run ends a program that is stuck', options, async (t) 
   await until(() => processesOf(dir).length === 0);
 });
 
-test('kill -9 of each process of the run at several instants leaves no process and no state directory', options, async (t) => {
-  const dir = folder(t, FILES);
-  for (const delay of [0, 20, 60, 120, 250]) {
-    for (const member of [0, 1, 2]) {
-      const run = start(dir, ['run', 'wrapper.js']);
-      await new Promise((resolve) => setTimeout(resolve, delay));
-      await until(() => processesOf(dir).length > 0);
-      const [pid] = [processesOf(dir)[member] ?? run.child.pid];
-      kill(pid);
-      await Promise.race([run.ended, new Promise((resolve) => setTimeout(resolve, 300))]);
-      run.child.kill('SIGTERM');
-      await run.ended;
-      await until(() => processesOf(dir).length === 0);
+test(
+  'kill -9 of each process of the run at several instants leaves no process and no state directory',
+  options,
+  async (t) => {
+    const dir = folder(t, FILES);
+    for (const delay of [0, 20, 60, 120, 250]) {
+      for (const member of [0, 1, 2]) {
+        const run = start(dir, ['run', 'wrapper.js']);
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        await until(() => processesOf(dir).length > 0);
+        const [pid] = [processesOf(dir)[member] ?? run.child.pid];
+        kill(pid);
+        await Promise.race([run.ended, new Promise((resolve) => setTimeout(resolve, 300))]);
+        run.child.kill('SIGTERM');
+        await run.ended;
+        await until(() => processesOf(dir).length === 0);
+      }
     }
-  }
-  await start(dir, ['run', '--duration', '1s', 'service.js']).ended;
-  assert.deepEqual(stateDirectories(dir), []);
-});
+    await start(dir, ['run', '--duration', '1s', 'service.js']).ended;
+    assert.deepEqual(stateDirectories(dir), []);
+  },
+);
 
 test('a start leaves the state directory of another live run alone', options, async (t) => {
   const dir = folder(t, FILES);
@@ -153,8 +172,14 @@ test('what a shell has started is named as not watched, and ends with the run', 
   const dir = folder(t, FILES);
   const run = start(dir, ['run', '--duration', '4s', '--json', 'r.json', 'shell.js']);
   assert.deepEqual(await run.ended, [0, null]);
-  assert.match(run.said, /pid \d+ \(node service\.js\) is not watched: it was started without the NODE_OPTIONS of this run\./);
-  assert.match(JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8')).notes.join(), /\(node service\.js\) is not watched/);
+  assert.match(
+    run.said,
+    /pid \d+ \(node service\.js\) is not watched: it was started without the NODE_OPTIONS of this run\./,
+  );
+  assert.match(
+    JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8')).notes.join(),
+    /\(node service\.js\) is not watched/,
+  );
   assert.deepEqual([processesOf(dir), stateDirectories(dir)], [[], []]);
 });
 
@@ -187,8 +212,11 @@ const LEAK = `
 const FAST = ['--window', '1s', '--interval', '50ms', '--limit', '256m', '--snapshot-on', 'near-limit'];
 
 // It has no timer of its own while it is stopped, so that nothing ends it.
-test('a snapshot child that is stopped when its service ends is killed, and the run ends', { ...options, skip: noFork || options.skip }, async (t) => {
-  const app = `
+test(
+  'a snapshot child that is stopped when its service ends is killed, and the run ends',
+  { ...options, skip: noFork || options.skip },
+  async (t) => {
+    const app = `
     const fs = require('node:fs');
     const { takeSnapshot } = require(${JSON.stringify(path.join(__dirname, '../..'))});
     globalThis.kept = Array.from({ length: 300_000 }, (_, i) => ({ i, list: [i] }));
@@ -200,14 +228,21 @@ test('a snapshot child that is stopped when its service ends is killed, and the 
       process.kill(Number(fork), 'SIGSTOP');
       process.kill(process.pid, 'SIGKILL');
     }, 1);`;
-  const dir = folder(t, { 'app.js': app });
-  const run = start(dir, ['run', '--interval', '100ms', 'app.js']);
-  const [code] = await run.ended;
-  assert.equal(code, 128 + 9, run.said);
-  assert.match(run.said, /pid \d+, which wrote a heap snapshot, did not end .* it was killed, and the snapshot is lost/);
-  assert.deepEqual(processesOf(dir), []);
-  assert.deepEqual(fs.readdirSync(dir).filter((name) => name.startsWith('Heap.')), []);
-});
+    const dir = folder(t, { 'app.js': app });
+    const run = start(dir, ['run', '--interval', '100ms', 'app.js']);
+    const [code] = await run.ended;
+    assert.equal(code, 128 + 9, run.said);
+    assert.match(
+      run.said,
+      /pid \d+, which wrote a heap snapshot, did not end .* it was killed, and the snapshot is lost/,
+    );
+    assert.deepEqual(processesOf(dir), []);
+    assert.deepEqual(
+      fs.readdirSync(dir).filter((name) => name.startsWith('Heap.')),
+      [],
+    );
+  },
+);
 
 const OTHERS = 'Heap.20261121.081939.4194304.0.001.heapsnapshot.partial';
 
@@ -218,13 +253,19 @@ test('unfinished files of processes of the run that were killed are removed, and
   const dir = folder(t, { 'app.js': app, [OTHERS]: '' });
   const run = start(dir, ['run', '--interval', '100ms', 'app.js']);
   await run.ended;
-  assert.deepEqual(fs.readdirSync(dir).filter((each) => each.startsWith('Heap.')), [OTHERS], run.said);
+  assert.deepEqual(
+    fs.readdirSync(dir).filter((each) => each.startsWith('Heap.')),
+    [OTHERS],
+    run.said,
+  );
 });
 
 // The program is stopped no less than the run: by Ctrl-Z both are.
 test('time in which the run was stopped is no part of its duration', options, async (t) => {
   const stopMs = LONGEST_MS + 4000;
-  const dir = folder(t, { 'app.js': "process.on('SIGUSR2', () => process.exit(5)); setInterval(() => {}, 1000); console.log('READY');" });
+  const dir = folder(t, {
+    'app.js': "process.on('SIGUSR2', () => process.exit(5)); setInterval(() => {}, 1000); console.log('READY');",
+  });
   const run = start(dir, ['run', '--duration', `${stopMs - 1000}ms`, 'app.js']);
   await until(() => run.said.includes('READY'));
   run.child.kill('SIGSTOP');
@@ -258,7 +299,11 @@ for (const [name, words] of [
   ['npm start', ['npm', 'start', '--silent']],
 ]) {
   test(`what ${name} starts is watched`, options, async (t) => {
-    const dir = folder(t, { 'service.js': BRIEF, 'start.sh': '#!/bin/sh\nnode service.js\n', 'package.json': '{ "scripts": { "start": "node service.js" } }' });
+    const dir = folder(t, {
+      'service.js': BRIEF,
+      'start.sh': '#!/bin/sh\nnode service.js\n',
+      'package.json': '{ "scripts": { "start": "node service.js" } }',
+    });
     const run = start(dir, ['run', '--interval', '50ms', '--json', 'r.json', ...words]);
     assert.deepEqual(await run.ended, [7, null], run.said);
     const report = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
@@ -268,9 +313,13 @@ for (const [name, words] of [
 }
 
 test('the hooks of require that the program brings work', options, async (t) => {
-  const hook = "require.extensions['.ts'] = (module, file) => module._compile(require('node:fs').readFileSync(file, 'utf8').replace(': number', ''), file);";
+  const hook =
+    "require.extensions['.ts'] = (module, file) => module._compile(require('node:fs').readFileSync(file, 'utf8').replace(': number', ''), file);";
   const dir = folder(t, { 'hook.js': hook, 'app.ts': 'const n: number = 7; console.log(n);' });
-  for (const [words, env] of [[['node', '-r', './hook.js', 'app.ts'], {}], [['app.ts'], { NODE_OPTIONS: '-r ./hook.js' }]]) {
+  for (const [words, env] of [
+    [['node', '-r', './hook.js', 'app.ts'], {}],
+    [['app.ts'], { NODE_OPTIONS: '-r ./hook.js' }],
+  ]) {
     const run = start(dir, ['run', ...words], env);
     assert.deepEqual(await run.ended, [0, null], run.said);
     assert.match(run.said, /^7$/m);
@@ -282,12 +331,15 @@ test('a flag of Node before the program is refused with the right place for it',
   for (const flag of ['--import', '--max-old-space-size=64', '-r']) {
     const run = start(dir, ['run', flag, 'tsx', 'a.ts']);
     assert.deepEqual(await run.ended, [2, null]);
-    assert.ok(run.said.includes(`${flag.split('=')[0]} is an option of node: plimsoll run [options] node ${flag}`), run.said);
+    assert.ok(
+      run.said.includes(`${flag.split('=')[0]} is an option of node: plimsoll run [options] node ${flag}`),
+      run.said,
+    );
   }
 });
 
 test('what is started is what the user means', options, async (t) => {
-  const dir = folder(t, { 'app.js': '', 'tool.mjs': '#!/usr/bin/env node\n', 'shim': '#!/bin/sh\n', 'text': 'no program' });
+  const dir = folder(t, { 'app.js': '', 'tool.mjs': '#!/usr/bin/env node\n', shim: '#!/bin/sh\n', text: 'no program' });
   fs.symlinkSync('tool.mjs', path.join(dir, 'tool'));
   const env = { PATH: '/nowhere:/bin:/usr/bin' };
   const node = process.execPath;

@@ -5,21 +5,48 @@ const fc = require('fast-check');
 const { withRise } = require('../../lib/cli/rising.js');
 
 const MB = 2 ** 20;
-const channel = (name) => ({ channel: name, state: 'steady', bytesPerMinute: 0, bytes: 0, limitBytes: 512 * MB, msToLimit: null, z: 0, spanMs: 0 });
+const channel = (name) => ({
+  channel: name,
+  state: 'steady',
+  bytesPerMinute: 0,
+  bytes: 0,
+  limitBytes: 512 * MB,
+  msToLimit: null,
+  z: 0,
+  spanMs: 0,
+});
 
 const series = (mins) => mins.map((min, at) => ({ t: at * 10_000, min, load: null }));
 
 function stateOf(floor, { state = 'steady', external = [] } = {}) {
-  const verdict = { state, channel: null, bytesPerMinute: 0, limitBytes: null, msToLimit: null, explanation: 'no trend', channels: ['heap', 'external', 'native'].map(channel) };
-  return { watchedMs: 150_000, verdict, series: { heap: series(floor), external: series(external), native: series(floor) } };
+  const verdict = {
+    state,
+    channel: null,
+    bytesPerMinute: 0,
+    limitBytes: null,
+    msToLimit: null,
+    explanation: 'no trend',
+    channels: ['heap', 'external', 'native'].map(channel),
+  };
+  return {
+    watchedMs: 150_000,
+    verdict,
+    series: { heap: series(floor), external: series(external), native: series(floor) },
+  };
 }
 
 const line = (perStep, count = 16) => Array.from({ length: count }, (_, at) => 20 * MB + at * perStep);
 
 test('a rising floor is never "no leak": the report has its pace, its time and what to do', () => {
   const { verdict } = withRise(stateOf(line(MB / 2)));
-  assert.deepEqual([verdict.state, verdict.channel, verdict.bytesPerMinute, verdict.limitBytes], ['slow', 'heap', 3 * MB, 512 * MB]);
-  assert.match(verdict.explanation, /^the live heap is rising by 3 MB\/min, not enough for a verdict after (2\.5 min|150 s|2 min 30 s): run longer or lower --limit$/);
+  assert.deepEqual(
+    [verdict.state, verdict.channel, verdict.bytesPerMinute, verdict.limitBytes],
+    ['slow', 'heap', 3 * MB, 512 * MB],
+  );
+  assert.match(
+    verdict.explanation,
+    /^the live heap is rising by 3 MB\/min, not enough for a verdict after (2\.5 min|150 s|2 min 30 s): run longer or lower --limit$/,
+  );
   assert.equal(verdict.channels[0].state, 'slow');
   assert.equal(withRise(stateOf(line(MB / 2), { state: 'too-early' })).verdict.state, 'slow');
   assert.equal(withRise(stateOf(line(0), { external: line(MB) })).verdict.channel, 'external');
@@ -43,8 +70,11 @@ test('another verdict of the trend stands', () => {
 
 test('noise without a trend is rarely a rise', () => {
   let risen = 0;
-  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 10 * MB }), { minLength: 12, maxLength: 30 }), (floor) => {
-    if (withRise(stateOf(floor)).verdict.state === 'slow') risen++;
-  }), { numRuns: 2000, seed: 7 });
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 10 * MB }), { minLength: 12, maxLength: 30 }), (floor) => {
+      if (withRise(stateOf(floor)).verdict.state === 'slow') risen++;
+    }),
+    { numRuns: 2000, seed: 7 },
+  );
   assert.ok(risen <= 20, `${risen} of 2,000`);
 });

@@ -21,7 +21,14 @@ function statesOf(files, interval = 1000, clock = { now: 0 }) {
   return new States({ states: list }, interval, { read: (file) => files.get(file), now: () => clock.now });
 }
 
-const state = (watchedMs, verdict = 'steady', more = {}) => ({ pid: process.pid, threadId: 0, watchedMs, ended: false, verdict: { state: verdict, msToLimit: null }, ...more });
+const state = (watchedMs, verdict = 'steady', more = {}) => ({
+  pid: process.pid,
+  threadId: 0,
+  watchedMs,
+  ended: false,
+  verdict: { state: verdict, msToLimit: null },
+  ...more,
+});
 const poll = (states, times = 1) => {
   for (let n = 0; n < times; n++) states.poll(never);
 };
@@ -31,24 +38,46 @@ test('figures of a live process that stand still for 10 s are lost', () => {
   const files = new Map([[ME, state(1)]]);
   const states = statesOf(files);
   poll(states, LOST);
-  assert.deepEqual(states.all().map(({ lost }) => lost), [false]);
+  assert.deepEqual(
+    states.all().map(({ lost }) => lost),
+    [false],
+  );
   poll(states);
-  assert.deepEqual(states.all().map(({ lost }) => lost), [true]);
+  assert.deepEqual(
+    states.all().map(({ lost }) => lost),
+    [true],
+  );
   files.set(ME, state(2));
   poll(states);
-  assert.deepEqual(states.all().map(({ lost }) => lost), [false], 'they moved on');
+  assert.deepEqual(
+    states.all().map(({ lost }) => lost),
+    [false],
+    'they moved on',
+  );
 });
 
 test('figures whose file is gone are lost, unless the process has ended', () => {
   const gone = spawn(process.execPath, ['-e', '']);
   return once(gone, 'exit').then(() => {
     const other = `${gone.pid}.0.state`;
-    const files = new Map([[ME, state(1)], [other, { ...state(1), pid: gone.pid }]]);
+    const files = new Map([
+      [ME, state(1)],
+      [other, { ...state(1), pid: gone.pid }],
+    ]);
     const states = statesOf(files);
     poll(states);
     files.clear();
     poll(states, LOST);
-    assert.deepEqual(states.all().map(({ state: { pid }, lost }) => [pid, lost]).toSorted(), [[process.pid, true], [gone.pid, false]].toSorted());
+    assert.deepEqual(
+      states
+        .all()
+        .map(({ state: { pid }, lost }) => [pid, lost])
+        .toSorted(),
+      [
+        [process.pid, true],
+        [gone.pid, false],
+      ].toSorted(),
+    );
   });
 });
 
@@ -66,16 +95,24 @@ test('a frozen verdict stays, snapshots that were being written are added, and a
   const states = statesOf(files, 1000, { now: 500 });
   poll(states);
   states.freeze();
-  files.set(ME, state(2, 'steady', { ended: true, extra: { snapshots: [snapshot('a', 499)], diagnosis: ['a'], trackers: [] } }));
+  files.set(
+    ME,
+    state(2, 'steady', { ended: true, extra: { snapshots: [snapshot('a', 499)], diagnosis: ['a'], trackers: [] } }),
+  );
   poll(states);
   const held = states.all().find(({ state: { pid } }) => pid === process.pid).state;
-  assert.deepEqual([held.verdict.state, held.watchedMs, held.extra.diagnosis, held.extra.trackers], ['leak', 1, ['a'], ['before']]);
+  assert.deepEqual(
+    [held.verdict.state, held.watchedMs, held.extra.diagnosis, held.extra.trackers],
+    ['leak', 1, ['a'], ['before']],
+  );
   states.thaw();
   assert.equal(states.all().find(({ state: { pid } }) => pid === process.pid).state.verdict.state, 'steady');
 });
 
 const snapshot = (file, takenAt, reason = 'leak') => ({ path: file, takenAt, reason });
-const taken = (...snapshots) => ({ extra: { snapshots, diagnosis: snapshots.map((each) => each.path), diagnosed: 'heap' } });
+const taken = (...snapshots) => ({
+  extra: { snapshots, diagnosis: snapshots.map((each) => each.path), diagnosed: 'heap' },
+});
 
 test('a snapshot that was begun after the states were frozen does not count', () => {
   const clock = { now: 1000 };
@@ -85,14 +122,32 @@ test('a snapshot that was begun after the states were frozen does not count', ()
   states.freeze();
   clock.now = 9000;
   // The watch has forgotten the first one since then (lib/watch/diagnosis.js).
-  files.set(ME, state(2, 'leak', taken(snapshot('a', 100, 'suspect'), snapshot('b', 1000), snapshot('c', 1001), snapshot('d', 1002, 'api'))));
+  files.set(
+    ME,
+    state(
+      2,
+      'leak',
+      taken(snapshot('a', 100, 'suspect'), snapshot('b', 1000), snapshot('c', 1001), snapshot('d', 1002, 'api')),
+    ),
+  );
   files.get(ME).extra.diagnosis = ['c'];
   poll(states, 2);
-  const told = () => [states.all()[0].state.verdict.state, states.all()[0].state.extra.diagnosis, states.all()[0].state.extra.snapshots.map((each) => each.path)];
+  const told = () => [
+    states.all()[0].state.verdict.state,
+    states.all()[0].state.extra.diagnosis,
+    states.all()[0].state.extra.snapshots.map((each) => each.path),
+  ];
   assert.deepEqual(told(), ['suspect', ['a', 'b'], ['a', 'b']]);
-  assert.deepEqual(['a', 'b', 'c', 'd'].map((file) => states.isLate(file)), [false, false, true, true]);
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map((file) => states.isLate(file)),
+    [false, false, true, true],
+  );
   states.adoptLeaks();
-  assert.deepEqual(told(), ['leak', ['a', 'b'], ['a', 'b']], 'the verdict of the end of the duration, without later snapshots');
+  assert.deepEqual(
+    told(),
+    ['leak', ['a', 'b'], ['a', 'b']],
+    'the verdict of the end of the duration, without later snapshots',
+  );
   assert.deepEqual(states.span, { since: 1000, until: 1000 });
 });
 
@@ -129,7 +184,14 @@ test('of a process that begins after the states were frozen the first state coun
 
 /** The name that Node gives a snapshot. @param {Date} at */
 function named(at) {
-  const [year, ...rest] = [at.getFullYear(), at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes(), at.getSeconds()].map((number) => String(number).padStart(2, '0'));
+  const [year, ...rest] = [
+    at.getFullYear(),
+    at.getMonth() + 1,
+    at.getDate(),
+    at.getHours(),
+    at.getMinutes(),
+    at.getSeconds(),
+  ].map((number) => String(number).padStart(2, '0'));
   const [month, day, ...time] = rest;
   return `Heap.${year}${month}${day}.${time.join('')}.7.0.001.heapsnapshot`;
 }
@@ -147,19 +209,39 @@ test('the begin of a snapshot of which there is only a file', (t) => {
   const run = { since: until - 60_000, until };
   const at = (ms) => named(new Date(until + ms));
   assert.equal(isBegun({ name: at(-5000), birth: 0, change: until - 10 }, run), true, 'whole by then');
-  assert.equal(isBegun({ name: at(0), birth: until - 10, change: until + 9000 }, run), true, 'its file was there by then');
-  assert.equal(isBegun({ name: at(0), birth: until - 9, change: until + 9000 }, run), false, 'a tick of the kernel may lie between');
-  assert.equal(isBegun({ name: at(-1500), birth: until + 1, change: until + 9000 }, run), true, 'named before, opened after');
+  assert.equal(
+    isBegun({ name: at(0), birth: until - 10, change: until + 9000 }, run),
+    true,
+    'its file was there by then',
+  );
+  assert.equal(
+    isBegun({ name: at(0), birth: until - 9, change: until + 9000 }, run),
+    false,
+    'a tick of the kernel may lie between',
+  );
+  assert.equal(
+    isBegun({ name: at(-1500), birth: until + 1, change: until + 9000 }, run),
+    true,
+    'named before, opened after',
+  );
   assert.equal(isBegun({ name: at(-1500), birth: 0, change: until + 9000 }, run), true, 'without birth times');
   assert.equal(isBegun({ name: at(0), birth: until + 1, change: until + 9000 }, run), false, 'in the same second');
   assert.equal(isBegun({ name: at(2000), birth: until + 2000, change: until + 9000 }, run), false);
-  assert.equal(isBegun({ name: at(-3_600_000), birth: until + 1, change: until + 9000 }, run), false, 'the hour of another time zone');
+  assert.equal(
+    isBegun({ name: at(-3_600_000), birth: until + 1, change: until + 9000 }, run),
+    false,
+    'the hour of another time zone',
+  );
   assert.equal(isBegun({ name: 'other.heapsnapshot', birth: 0, change: until + 1 }, run), false);
   assert.equal(isBegunBy(path.join(dir, at(0)), run), false, 'gone');
 });
 
 test('a leak that shows while evidence is awaited is taken, a recovery is not', () => {
-  for (const [before, after, told] of [['suspect', 'leak', 'leak'], ['leak', 'steady', 'leak'], ['suspect', 'steady', 'suspect']]) {
+  for (const [before, after, told] of [
+    ['suspect', 'leak', 'leak'],
+    ['leak', 'steady', 'leak'],
+    ['suspect', 'steady', 'suspect'],
+  ]) {
     const files = new Map([[ME, state(1, before)]]);
     const states = statesOf(files);
     poll(states);
@@ -185,17 +267,34 @@ const CLEANS_UP = `
     setTimeout(() => process.exit(9), 9000);
   });`;
 
-test('a leak that the program frees on SIGTERM is a leak all the same', { timeout: 120_000, skip: process.platform === 'win32' }, async (t) => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-states-'));
-  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  fs.writeFileSync(path.join(dir, 'app.js'), CLEANS_UP);
-  const args = ['run', '--window', '1s', '--interval', '50ms', '--limit', '256m', '--snapshot-on', 'near-limit', '--json', 'r.json', 'app.js'];
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: dir, stdio: ['ignore', 'pipe', 'ignore'] });
-  child.stdout.setEncoding('utf8').once('data', () => child.kill('SIGTERM'));
-  assert.deepEqual(await once(child, 'exit'), [3, null]);
-  const report = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
-  assert.deepEqual([report.exit, report.verdict.state], [{ code: 0, signal: null, byUs: false }, 'leak']);
-});
+test(
+  'a leak that the program frees on SIGTERM is a leak all the same',
+  { timeout: 120_000, skip: process.platform === 'win32' },
+  async (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-states-'));
+    t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+    fs.writeFileSync(path.join(dir, 'app.js'), CLEANS_UP);
+    const args = [
+      'run',
+      '--window',
+      '1s',
+      '--interval',
+      '50ms',
+      '--limit',
+      '256m',
+      '--snapshot-on',
+      'near-limit',
+      '--json',
+      'r.json',
+      'app.js',
+    ];
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: dir, stdio: ['ignore', 'pipe', 'ignore'] });
+    child.stdout.setEncoding('utf8').once('data', () => child.kill('SIGTERM'));
+    assert.deepEqual(await once(child, 'exit'), [3, null]);
+    const report = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
+    assert.deepEqual([report.exit, report.verdict.state], [{ code: 0, signal: null, byUs: false }, 'leak']);
+  },
+);
 
 /** Takes a snapshot, and on SIGTERM frees all and takes another. */
 const SNAPSHOT_AT_THE_END = `
@@ -211,15 +310,22 @@ const SNAPSHOT_AT_THE_END = `
   console.log('taken');
   setInterval(() => {}, 1000);`;
 
-test('a snapshot that the program takes after SIGTERM is not read', { timeout: 120_000, skip: process.platform === 'win32' }, async (t) => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-states-'));
-  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  fs.writeFileSync(path.join(dir, 'app.js'), SNAPSHOT_AT_THE_END);
-  const child = spawn(process.execPath, [BIN, 'run', '--snapshot-on', 'near-limit', 'app.js'], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = child.stderr.setEncoding('utf8').toArray();
-  await once(child.stdout, 'data');
-  child.kill('SIGTERM');
-  assert.deepEqual(await once(child, 'exit'), [0, null]);
-  assert.equal(fs.readdirSync(dir).filter((name) => name.endsWith('.heapsnapshot')).length, 2);
-  assert.match((await said).join(''), /reading 1 snapshot …/);
-});
+test(
+  'a snapshot that the program takes after SIGTERM is not read',
+  { timeout: 120_000, skip: process.platform === 'win32' },
+  async (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-states-'));
+    t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+    fs.writeFileSync(path.join(dir, 'app.js'), SNAPSHOT_AT_THE_END);
+    const child = spawn(process.execPath, [BIN, 'run', '--snapshot-on', 'near-limit', 'app.js'], {
+      cwd: dir,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const said = child.stderr.setEncoding('utf8').toArray();
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+    assert.equal(fs.readdirSync(dir).filter((name) => name.endsWith('.heapsnapshot')).length, 2);
+    assert.match((await said).join(''), /reading 1 snapshot …/);
+  },
+);

@@ -17,7 +17,11 @@ function plimsoll(t, args, files = {}, env = {}) {
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(dir, name), text);
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: dir,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -34,7 +38,9 @@ const FAST = ['--window', '6s', '--interval', '250ms', '--limit', '256m', '--jso
 
 test('the exit code and the arguments are those of the program', async (t) => {
   const app = 'console.log(process.argv.slice(2).join()); setTimeout(() => process.exit(5), 300)';
-  const { code, stdout, report } = await plimsoll(t, ['run', '--json', 'r.json', 'app.js', '--port', '1', '--json'], { 'app.js': app });
+  const { code, stdout, report } = await plimsoll(t, ['run', '--json', 'r.json', 'app.js', '--port', '1', '--json'], {
+    'app.js': app,
+  });
   assert.equal(code, 5);
   assert.equal(stdout, '--port,1,--json\n');
   assert.deepEqual(report.exit, { code: 5, signal: null, byUs: false });
@@ -42,20 +48,26 @@ test('the exit code and the arguments are those of the program', async (t) => {
 });
 
 test('a crash keeps its signal, and the report is written whatever killed the program', async (t) => {
-  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], { 'app.js': 'setTimeout(() => process.kill(process.pid, "SIGKILL"), 400)' });
+  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], {
+    'app.js': 'setTimeout(() => process.kill(process.pid, "SIGKILL"), 400)',
+  });
   assert.equal(code, 128 + 9);
   assert.deepEqual(report.exit, { code: null, signal: 'SIGKILL', byUs: false });
   assert.ok(report.process.rss > 0);
 });
 
 test('the duration ends a program that would not end, one that ignores SIGTERM not before its grace', async (t) => {
-  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--duration', '3s', 'app.js'], { 'app.js': 'setInterval(() => {}, 1000)' });
+  const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--duration', '3s', 'app.js'], {
+    'app.js': 'setInterval(() => {}, 1000)',
+  });
   assert.equal(code, 0);
   assert.deepEqual(report.exit, { code: null, signal: 'SIGTERM', byUs: true });
 });
 
 test('a leak is found, named and written down, and the exit code says so', async (t) => {
-  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '3m', 'app.js'], { 'app.js': leakUntil('leak-map.js', 'snapshot', 3) });
+  const { code, report, stderr, left } = await plimsoll(t, ['run', ...FAST, '--duration', '3m', 'app.js'], {
+    'app.js': leakUntil('leak-map.js', 'snapshot', 3),
+  });
   assert.equal(report.verdict.state, 'leak', JSON.stringify(report.verdict));
   assert.equal(report.verdict.channel, 'heap');
   assert.equal(code, 3);
@@ -64,11 +76,18 @@ test('a leak is found, named and written down, and the exit code says so', async
   assert.ok(suspect.line > 0 && suspect.bytes > 0 && suspect.advice.length > 0);
   assert.match(stderr, /heap leak/);
   assert.equal(left.filter((name) => name.endsWith('.heapsnapshot')).length, report.snapshots.length);
-  assert.equal(left.some((name) => name.endsWith('.partial')), false);
+  assert.equal(
+    left.some((name) => name.endsWith('.partial')),
+    false,
+  );
 });
 
 test('a refused snapshot still leaves a verdict, and says why', async (t) => {
-  const { code, report } = await plimsoll(t, ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '3m', 'app.js'], { 'app.js': leakUntil('leak-map.js', 'leak', 1) });
+  const { code, report } = await plimsoll(
+    t,
+    ['run', ...FAST, '--dir', '/dev/null/snapshots', '--duration', '3m', 'app.js'],
+    { 'app.js': leakUntil('leak-map.js', 'leak', 1) },
+  );
   assert.deepEqual([code, report.verdict.state], [3, 'leak']);
   assert.equal(report.snapshots.length, 0);
   assert.equal(report.refusals[0].code, 'ERR_PLIMSOLL_DIR');
@@ -88,7 +107,9 @@ test('cluster children, worker threads and other Node processes below are watche
       spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
       setInterval(() => readdirSync(process.env.PLIMSOLL_RUN_DIR).length >= 4 && process.exit(0), 50);
     }`;
-  const { code, report, left } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], { 'app.js': app });
+  const { code, report, left } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], {
+    'app.js': app,
+  });
   assert.equal(code, 0);
   const others = left.filter((name) => /^r\.\d+/.test(name));
   assert.equal(others.length, 3, left.join());
@@ -114,7 +135,21 @@ test('threads that have ended leave no file and few reports, but a leak of their
       setInterval(() => { for (let i = 0; i < 2000; i++) kept.push({ i, row: [i, i, i] }); }, 10);
       watch().once('leak', () => process.exit());
     }`;
-  const args = ['run', '--json', 'r.json', '--interval', '50ms', '--window', '1s', '--limit', '256m', '--snapshot-on', 'near-limit', '--quiet', 'app.js'];
+  const args = [
+    'run',
+    '--json',
+    'r.json',
+    '--interval',
+    '50ms',
+    '--window',
+    '1s',
+    '--limit',
+    '256m',
+    '--snapshot-on',
+    'near-limit',
+    '--quiet',
+    'app.js',
+  ];
   const { code, report, left } = await plimsoll(t, args, { 'app.js': app });
   assert.deepEqual([code, report.verdict.state], [3, 'leak']);
   const others = left.filter((name) => /^r\.\d+.*json$/.test(name));
@@ -122,8 +157,14 @@ test('threads that have ended leave no file and few reports, but a leak of their
 });
 
 test('a heap that runs out leaves its report', async (t) => {
-  const app = 'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
-  const { code, report, left } = await plimsoll(t, ['run', ...FAST, 'app.js'], { 'app.js': app }, { NODE_OPTIONS: '--max-old-space-size=64' });
+  const app =
+    'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
+  const { code, report, left } = await plimsoll(
+    t,
+    ['run', ...FAST, 'app.js'],
+    { 'app.js': app },
+    { NODE_OPTIONS: '--max-old-space-size=64' },
+  );
   assert.equal(code, 128 + 6);
   assert.deepEqual(report.exit, { code: null, signal: 'SIGABRT', byUs: false });
   const snapshots = left.filter((name) => name.endsWith('.heapsnapshot'));
@@ -176,19 +217,28 @@ test('two snapshots of a program that ended before the third are read, and what 
   assert.match(report.notes.join(), /two snapshots/);
 });
 
-test('a run in which no Node process is watched is no success', { skip: process.platform === 'win32' && 'no sh' }, async (t) => {
-  for (const args of [['sh', '-c', 'exit 0'], ['--duration', '2s', 'sleep', '30']]) {
-    const { code, stderr } = await plimsoll(t, ['run', ...args]);
-    assert.deepEqual([code, /no Node process was watched/.test(stderr)], [1, true], args.join(' '));
-  }
-  // The program's own code stays.
-  assert.equal((await plimsoll(t, ['run', 'sh', '-c', 'exit 7'])).code, 7);
-  // A Node program that ends at once was watched.
-  assert.equal((await plimsoll(t, ['run', 'app.js'], { 'app.js': '' })).code, 0);
-});
+test(
+  'a run in which no Node process is watched is no success',
+  { skip: process.platform === 'win32' && 'no sh' },
+  async (t) => {
+    for (const args of [
+      ['sh', '-c', 'exit 0'],
+      ['--duration', '2s', 'sleep', '30'],
+    ]) {
+      const { code, stderr } = await plimsoll(t, ['run', ...args]);
+      assert.deepEqual([code, /no Node process was watched/.test(stderr)], [1, true], args.join(' '));
+    }
+    // The program's own code stays.
+    assert.equal((await plimsoll(t, ['run', 'sh', '-c', 'exit 7'])).code, 7);
+    // A Node program that ends at once was watched.
+    assert.equal((await plimsoll(t, ['run', 'app.js'], { 'app.js': '' })).code, 0);
+  },
+);
 
 test('two reports in one file are refused before the program starts', async (t) => {
-  const { code, stderr, left } = await plimsoll(t, ['run', '--json', 'r.txt', '--html', './r.txt', 'app.js'], { 'app.js': 'require("fs").writeFileSync("started", "")' });
+  const { code, stderr, left } = await plimsoll(t, ['run', '--json', 'r.txt', '--html', './r.txt', 'app.js'], {
+    'app.js': 'require("fs").writeFileSync("started", "")',
+  });
   assert.deepEqual([code, left], [2, ['app.js']]);
   assert.match(stderr, /name the same file, (\.\/)?r\.txt; give each report a file of its own/);
 });

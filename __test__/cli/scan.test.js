@@ -11,7 +11,13 @@ const BINARY = process.env.PLIMSOLL_SCAN ?? path.join(__dirname, '../../scan/tar
 const missing = !fs.existsSync(BINARY) && 'not built: cargo build --release --manifest-path scan/Cargo.toml';
 
 async function cli(env, ...args) {
-  const io = { env, out: '', err: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  const io = {
+    env,
+    out: '',
+    err: '',
+    stdout: { write: (text) => (io.out += text) },
+    stderr: { write: (text) => (io.err += text) },
+  };
   const code = await main(['scan', ...args], io);
   return { code, ...io };
 }
@@ -39,10 +45,13 @@ test('findings with file and line; dependencies and what is no source are left o
   const { code, out } = await cli({ PLIMSOLL_SCAN: BINARY }, '--json', dir);
   const { findings, read, unread } = JSON.parse(out);
   assert.equal(code, 0);
-  assert.deepEqual(findings.map(({ file, line, cause, name, grows }) => [path.relative(dir, file), line, cause, name, grows]), [
-    ['a.js', 1, 'map', 'cache', false],
-    ['src/b.ts', 1, 'array', 'seen', false],
-  ]);
+  assert.deepEqual(
+    findings.map(({ file, line, cause, name, grows }) => [path.relative(dir, file), line, cause, name, grows]),
+    [
+      ['a.js', 1, 'map', 'cache', false],
+      ['src/b.ts', 1, 'array', 'seen', false],
+    ],
+  );
   assert.deepEqual([read, unread], [2, 1]);
 });
 
@@ -66,21 +75,25 @@ test('what is missing is said', async (t) => {
   assert.match((await cli({}, '--report', path.join(dir, 'nowhere.json'), dir)).err, /nowhere\.json/);
 });
 
-test('a binary that is another program, or none, is an error with its name', { skip: process.platform === 'win32' && 'has no sh' }, async (t) => {
-  const dir = folder(t, FILES);
-  const program = (name, text, mode) => {
-    const file = path.join(dir, name);
-    fs.writeFileSync(file, text, { mode });
-    return file;
-  };
-  for (const [file, message] of [
-    [program('chatty', '#!/bin/sh\necho hello\n', 0o755), /chatty printed something else than findings/],
-    [program('mute', '#!/bin/sh\n', 0o755), /mute failed: exit code 0/],
-    [program('failing', '#!/bin/sh\necho broken >&2; exit 7\n', 0o755), /failing failed: broken/],
-    [program('text', 'no program', 0o644), /text did not start/],
-  ]) {
-    const { code, out, err } = await cli({ PLIMSOLL_SCAN: file }, dir);
-    assert.deepEqual([code, out], [1, '']);
-    assert.match(err, message);
-  }
-});
+test(
+  'a binary that is another program, or none, is an error with its name',
+  { skip: process.platform === 'win32' && 'has no sh' },
+  async (t) => {
+    const dir = folder(t, FILES);
+    const program = (name, text, mode) => {
+      const file = path.join(dir, name);
+      fs.writeFileSync(file, text, { mode });
+      return file;
+    };
+    for (const [file, message] of [
+      [program('chatty', '#!/bin/sh\necho hello\n', 0o755), /chatty printed something else than findings/],
+      [program('mute', '#!/bin/sh\n', 0o755), /mute failed: exit code 0/],
+      [program('failing', '#!/bin/sh\necho broken >&2; exit 7\n', 0o755), /failing failed: broken/],
+      [program('text', 'no program', 0o644), /text did not start/],
+    ]) {
+      const { code, out, err } = await cli({ PLIMSOLL_SCAN: file }, dir);
+      assert.deepEqual([code, out], [1, '']);
+      assert.match(err, message);
+    }
+  },
+);

@@ -40,12 +40,28 @@ const NOT_FOUND = [
 ];
 
 test('what did not load is explained, with what to do', () => {
-  assert.match(explain(...NOT_FOUND), /not installed: it is in the package plimsoll-linux-x64-gnu.*npm ci --include=optional/);
-  assert.match(explain(...NOT_FOUND.map((message) => message.replaceAll('x64-gnu', 'arm64-musl'))), /package plimsoll-linux-arm64-musl/);
-  const old = "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /app/node_modules/plimsoll-linux-x64-gnu/plimsoll.linux-x64-gnu.node)";
-  assert.match(explain(NOT_FOUND[0], old, ...NOT_FOUND.slice(2)), /GLIBC_2\.34' not found.*Use a newer system or base image/);
-  assert.match(explain('/app/plimsoll.linux-x64-gnu.node: invalid ELF header', ...NOT_FOUND.slice(1)), /invalid ELF header\)\. If node_modules was copied/);
-  const analyzer = ['../plimsoll-analyzer.linux-x64-gnu.node', 'plimsoll-linux-x64-gnu/plimsoll-analyzer.linux-x64-gnu.node'].map((place) => `Cannot find module '${place}'\nRequire stack:\n- /app/lib/analyzer-binding.js`);
+  assert.match(
+    explain(...NOT_FOUND),
+    /not installed: it is in the package plimsoll-linux-x64-gnu.*npm ci --include=optional/,
+  );
+  assert.match(
+    explain(...NOT_FOUND.map((message) => message.replaceAll('x64-gnu', 'arm64-musl'))),
+    /package plimsoll-linux-arm64-musl/,
+  );
+  const old =
+    "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /app/node_modules/plimsoll-linux-x64-gnu/plimsoll.linux-x64-gnu.node)";
+  assert.match(
+    explain(NOT_FOUND[0], old, ...NOT_FOUND.slice(2)),
+    /GLIBC_2\.34' not found.*Use a newer system or base image/,
+  );
+  assert.match(
+    explain('/app/plimsoll.linux-x64-gnu.node: invalid ELF header', ...NOT_FOUND.slice(1)),
+    /invalid ELF header\)\. If node_modules was copied/,
+  );
+  const analyzer = [
+    '../plimsoll-analyzer.linux-x64-gnu.node',
+    'plimsoll-linux-x64-gnu/plimsoll-analyzer.linux-x64-gnu.node',
+  ].map((place) => `Cannot find module '${place}'\nRequire stack:\n- /app/lib/analyzer-binding.js`);
   assert.match(explain(...analyzer), /not installed: it is in the package plimsoll-linux-x64-gnu/);
   assert.match(explainLoadError(undefined, 'Nothing works.'), /^there is no native binary for .* Nothing works\.$/);
   const nowhere = NOT_FOUND.map((message) => message.replaceAll('linux-x64-gnu', 'freebsd-x64'));

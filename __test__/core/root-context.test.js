@@ -20,8 +20,17 @@ for (const what of ['timers', 'BoundedMap', 'LRUCache']) {
 test('what runs in the root context returns and throws as it is, and leaves the context of its caller', () => {
   const requests = new AsyncLocalStorage();
   requests.run('alice', () => {
-    assert.deepEqual(inRootContext(() => [requests.getStore()]), [undefined]);
-    assert.throws(() => inRootContext(() => { throw new Error('mine'); }), /mine/);
+    assert.deepEqual(
+      inRootContext(() => [requests.getStore()]),
+      [undefined],
+    );
+    assert.throws(
+      () =>
+        inRootContext(() => {
+          throw new Error('mine');
+        }),
+      /mine/,
+    );
     assert.equal(requests.getStore(), 'alice');
   });
 });
@@ -30,10 +39,22 @@ test('onEvict has the context of the operation that removes the entry', () => {
   const requests = new AsyncLocalStorage();
   const heard = [];
   let now = 0;
-  const map = requests.run('alice', () => new BoundedMap({ max: 1, ttl: 10, clock: () => now, onEvict: (value, key, reason) => heard.push([reason, requests.getStore()]) }));
+  const map = requests.run(
+    'alice',
+    () =>
+      new BoundedMap({
+        max: 1,
+        ttl: 10,
+        clock: () => now,
+        onEvict: (value, key, reason) => heard.push([reason, requests.getStore()]),
+      }),
+  );
   requests.run('alice', () => map.set('a', 1));
   requests.run('bob', () => map.set('b', 1));
   now = 10;
   requests.run('carol', () => map.get('b'));
-  assert.deepEqual(heard, [['evict', 'bob'], ['expire', 'carol']]);
+  assert.deepEqual(heard, [
+    ['evict', 'bob'],
+    ['expire', 'carol'],
+  ]);
 });

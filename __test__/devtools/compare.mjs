@@ -30,7 +30,16 @@ function ours(file) {
 async function compare(file) {
   const mine = ours(file);
   const snapshot = await load(file);
-  const { nodes, nodeCount, nodeFieldCount, nodeIdOffset, nodeSelfSizeOffset, retainedSizes, dominatorsTree, nodeDistances } = snapshot;
+  const {
+    nodes,
+    nodeCount,
+    nodeFieldCount,
+    nodeIdOffset,
+    nodeSelfSizeOffset,
+    retainedSizes,
+    dominatorsTree,
+    nodeDistances,
+  } = snapshot;
   const id = (ordinal) => nodes.getValue(ordinal * nodeFieldCount + nodeIdOffset);
   assert.equal(mine.length, nodeCount * 5, 'as many nodes');
   const differing = { id: 0, shallow: 0, retained: 0, dominator: 0, distance: 0 };
@@ -44,7 +53,9 @@ async function compare(file) {
     if (distance !== nodeDistances[ordinal]) differing.distance++;
   }
   const holds = contents(snapshot);
-  print(`${path.basename(file)}: ${nodeCount} nodes compared, differing: ${JSON.stringify(differing)}; among them ${JSON.stringify(holds)}`);
+  print(
+    `${path.basename(file)}: ${nodeCount} nodes compared, differing: ${JSON.stringify(differing)}; among them ${JSON.stringify(holds)}`,
+  );
   assert.deepEqual(differing, { id: 0, shallow: 0, retained: 0, dominator: 0, distance: 0 });
   return { nodeCount, holds };
 }
@@ -54,8 +65,19 @@ async function compare(file) {
  * refers to, and collect what only weak references reach; snapshots of Chrome have both.
  */
 function contents({ nodes, nodeCount, nodeFieldCount, nodeNameOffset, strings, nodeDistances }) {
-  const count = { contexts: 0, externalStrings: 0, weakMaps: 0, weakMapValues: 0, heldByV8Alone: 0, onlyWeaklyReachable: 0 };
-  const key = new Map([['system / NativeContext', 'contexts'], ['system / ExternalStringData', 'externalStrings'], ['WeakMap', 'weakMaps']]);
+  const count = {
+    contexts: 0,
+    externalStrings: 0,
+    weakMaps: 0,
+    weakMapValues: 0,
+    heldByV8Alone: 0,
+    onlyWeaklyReachable: 0,
+  };
+  const key = new Map([
+    ['system / NativeContext', 'contexts'],
+    ['system / ExternalStringData', 'externalStrings'],
+    ['WeakMap', 'weakMaps'],
+  ]);
   for (let ordinal = 0; ordinal < nodeCount; ordinal++) {
     const kind = key.get(strings[nodes.getValue(ordinal * nodeFieldCount + nodeNameOffset)]);
     if (kind !== undefined) count[kind]++;
@@ -76,14 +98,16 @@ try {
     execFileSync(here(`node_modules/node-${version}/bin/node`), [here('service.js'), file]);
     const { nodeCount, holds } = await compare(file);
     assert.ok(nodeCount >= 1_000_000, `${nodeCount} nodes are fewer than a million`);
-    for (const kind of ['contexts', 'weakMaps', 'weakMapValues', 'heldByV8Alone']) assert.ok(holds[kind] > 1, `the service holds ${holds[kind]} of ${kind}`);
+    for (const kind of ['contexts', 'weakMaps', 'weakMapValues', 'heldByV8Alone'])
+      assert.ok(holds[kind] > 1, `the service holds ${holds[kind]} of ${kind}`);
     total += nodeCount;
     fs.rmSync(file);
   }
   const page = path.join(dir, 'chrome.heapsnapshot');
   if (given.length === 0 && (await takeOfPage(page))) {
     const { nodeCount, holds } = await compare(page);
-    for (const kind of ['externalStrings', 'weakMapValues', 'onlyWeaklyReachable']) assert.ok(holds[kind] > 1, `the page holds ${holds[kind]} of ${kind}`);
+    for (const kind of ['externalStrings', 'weakMapValues', 'onlyWeaklyReachable'])
+      assert.ok(holds[kind] > 1, `the page holds ${holds[kind]} of ${kind}`);
     total += nodeCount;
   }
 } finally {

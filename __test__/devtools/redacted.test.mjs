@@ -17,7 +17,20 @@ test.after(() => fs.rmSync(dir, { recursive: true }));
 
 /** HOLDER.NAME for each property and variable that holds a node of this name. */
 function heldBy(snapshot, name) {
-  const { strings, nodes, nodeCount, nodeFieldCount, nodeNameOffset, firstEdgeIndexes, containmentEdges, edgeFieldsCount, edgeNameOffset, edgeToNodeOffset, edgeTypeOffset, edgeTypes } = snapshot;
+  const {
+    strings,
+    nodes,
+    nodeCount,
+    nodeFieldCount,
+    nodeNameOffset,
+    firstEdgeIndexes,
+    containmentEdges,
+    edgeFieldsCount,
+    edgeNameOffset,
+    edgeToNodeOffset,
+    edgeTypeOffset,
+    edgeTypes,
+  } = snapshot;
   const named = new Set(['property', 'context'].map((type) => edgeTypes.indexOf(type)));
   const nameOf = (node) => strings[nodes.getValue(node + nodeNameOffset)];
   const found = new Set();
@@ -35,11 +48,17 @@ for (const version of [20, 22, 24, 26]) {
   test(`node ${version}`, async (t) => {
     const mark = `q${crypto.randomBytes(6).toString('hex')}`;
     const options = JSON.stringify({ dir, redact: true });
-    const file = execFileSync(here(`node_modules/node-${version}/bin/node`), [program, options], { encoding: 'utf8', env: { ...process.env, MARK: mark } });
+    const file = execFileSync(here(`node_modules/node-${version}/bin/node`), [program, options], {
+      encoding: 'utf8',
+      env: { ...process.env, MARK: mark },
+    });
     const { snapshot: header } = JSON.parse(fs.readFileSync(file, 'utf8'));
     const snapshot = await load(file);
     assert.equal(snapshot.nodeCount, header.node_count);
-    assert.deepEqual(snapshot.strings.filter((text) => text.includes(mark)), []);
+    assert.deepEqual(
+      snapshot.strings.filter((text) => text.includes(mark)),
+      [],
+    );
     const root = snapshot.rootNodeIndexInternal / snapshot.nodeFieldCount;
     assert.ok(snapshot.retainedSizes[root] > 1_000_000, 'dominators');
     assert.ok(snapshot.nodeDistances.filter((distance) => distance > 1).length > snapshot.nodeCount / 2, 'distances');

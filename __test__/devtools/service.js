@@ -25,7 +25,11 @@ class Session {
     this.id = id;
     this.headers = request.headers;
     this.agent = request.get('user-agent');
-    this.cart = Array.from({ length: 6 }, (_, n) => ({ sku: `sku-${id}-${n}`, price: n * 1.5, tags: [`t${n}`, { n }] }));
+    this.cart = Array.from({ length: 6 }, (_, n) => ({
+      sku: `sku-${id}-${n}`,
+      price: n * 1.5,
+      tags: [`t${n}`, { n }],
+    }));
     this.#secret = { token: `${id}:${Math.imul(id, 0x9e37_79b1) >>> 0}` };
     this.onMessage = (message) => this.#secret.token === message && request.path;
     meta.set(this, { session: this, seen: [id] });
@@ -45,12 +49,18 @@ function oddities() {
   }
   for (let n = 0; n < 8; n++) {
     const context = vm.createContext({ n, shared: sessions, list: [] });
-    vm.runInContext('class Inner { constructor(x) { this.x = x; } }; for (let i = 0; i < 500; i++) list.push(new Inner({ i, n }));', context);
+    vm.runInContext(
+      'class Inner { constructor(x) { this.x = x; } }; for (let i = 0; i < 500; i++) list.push(new Inner({ i, n }));',
+      context,
+    );
     contexts.push(context);
   }
   const long = 'a long text that is neither short nor one byte, as ä shows '.repeat(2000);
   for (let n = 0; n < 2000; n++) texts.push(long.slice(n, n + 200), `${n}`.repeat(40) + long.slice(0, 50 + n));
-  texts.push(Buffer.from('external '.repeat(200_000)).toString('latin1'), Buffer.alloc(3 << 20, 'ü').toString('utf16le'));
+  texts.push(
+    Buffer.from('external '.repeat(200_000)).toString('latin1'),
+    Buffer.alloc(3 << 20, 'ü').toString('utf16le'),
+  );
   texts.push(new Float64Array(1 << 18), Buffer.alloc(5 << 20), new SharedArrayBuffer(1 << 20));
 }
 
@@ -81,12 +91,14 @@ async function main() {
   };
   const login = (until) => Promise.all(Array.from({ length: 16 }, () => client(Number(until))));
   await login(logins);
-  const clients = await Promise.all(Array.from({ length: 40 }, async () => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}`);
-    await once(socket, 'open');
-    for (let n = 0; n < 50; n++) socket.send(JSON.stringify({ n, text: 'x'.repeat(n) }));
-    return socket;
-  }));
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}`);
+      await once(socket, 'open');
+      for (let n = 0; n < 50; n++) socket.send(JSON.stringify({ n, text: 'x'.repeat(n) }));
+      return socket;
+    }),
+  );
   oddities();
   v8.writeHeapSnapshot(first);
   for (let at = 0; at < more.length; at += 2) {

@@ -10,8 +10,17 @@ const { scripts } = require('../../package.json');
 
 const PAGE = 'CONTRIBUTING.md';
 const PLACES = [
-  'A leak rule', 'An advice text', 'A V8 symbol', 'A CLI command', 'A metric', 'A cache policy',
-  'A tracked resource', 'An export format', 'A trend window', 'A redaction rule', 'A platform without fork',
+  'A leak rule',
+  'An advice text',
+  'A V8 symbol',
+  'A CLI command',
+  'A metric',
+  'A cache policy',
+  'A tracked resource',
+  'An export format',
+  'A trend window',
+  'A redaction rule',
+  'A platform without fork',
 ];
 const LINK = /\[([^\]]+)\]\(([^)#]+)\)/g;
 
@@ -27,7 +36,11 @@ function links(text) {
 }
 
 /** `### A metric` to the next heading. */
-const sections = new Map(read(PAGE).split(/^#{2,3} /m).map((text) => [text.slice(0, text.indexOf('\n')), text]));
+const sections = new Map(
+  read(PAGE)
+    .split(/^#{2,3} /m)
+    .map((text) => [text.slice(0, text.indexOf('\n')), text]),
+);
 
 for (const place of PLACES) {
   test(`${place}: the files exist and have the names`, () => {
@@ -45,13 +58,17 @@ for (const place of PLACES) {
 test('each link of the page and of the other pages for contributors leads to a file', () => {
   for (const page of [PAGE, 'SECURITY.md', 'CHANGELOG.md', 'bench/README.md']) {
     for (const [, , target] of read(page).matchAll(LINK)) {
-      if (!target.startsWith('https:')) assert.ok(fs.existsSync(path.join(ROOT, path.dirname(page), target)), `${page}: ${target}`);
+      if (!target.startsWith('https:'))
+        assert.ok(fs.existsSync(path.join(ROOT, path.dirname(page), target)), `${page}: ${target}`);
     }
   }
 });
 
 test('each script that the page mentions exists', () => {
   const mentioned = [...read(PAGE).matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name);
-  assert.deepEqual(mentioned.filter((name) => !(name in scripts)), []);
+  assert.deepEqual(
+    mentioned.filter((name) => !(name in scripts)),
+    [],
+  );
   assert.ok(mentioned.includes('test:quick'));
 });

@@ -7,8 +7,25 @@ const { examplesOf, reportFor, shapeOf } = require('../causes/documented.js');
 const examples = examplesOf();
 
 test('the page has an example for each cause', () => {
-  const causes = ['map', 'set', 'object', 'array', 'listeners', 'timers', 'promises', 'closure', 'buffers', 'streams', 'sockets', 'weak', 'other'];
-  assert.deepEqual(examples.map(({ cause }) => cause), causes);
+  const causes = [
+    'map',
+    'set',
+    'object',
+    'array',
+    'listeners',
+    'timers',
+    'promises',
+    'closure',
+    'buffers',
+    'streams',
+    'sockets',
+    'weak',
+    'other',
+  ];
+  assert.deepEqual(
+    examples.map(({ cause }) => cause),
+    causes,
+  );
 });
 
 for (const example of examples) {

@@ -27,9 +27,25 @@ const SETTINGS = {
   'docs/tracking.md': `Object.assign(globalThis, { pool: new (require('node:events'))(), shutdown: new AbortController() });`,
 };
 /** What is not for every machine, and what stands for it here. */
-const STAND_INS = [['.listen(3000)', '.listen(0)'], ["'/var/dumps'", "'dumps'"]];
+const STAND_INS = [
+  ['.listen(3000)', '.listen(0)'],
+  ["'/var/dumps'", "'dumps'"],
+];
 /** First words of commands that are not ours, nor Node's. */
-const FOREIGN = new Set(['cargo', 'npx', 'promtool', 'autocannon', 'cd', 'git', 'pip', 'curl', 'kill', 'wait', 'docker', 'kubectl']);
+const FOREIGN = new Set([
+  'cargo',
+  'npx',
+  'promtool',
+  'autocannon',
+  'cd',
+  'git',
+  'pip',
+  'curl',
+  'kill',
+  'wait',
+  'docker',
+  'kubectl',
+]);
 /** Programs of a reader. */
 const READERS = /^(server|app)\.js$/;
 
@@ -42,24 +58,36 @@ fs.mkdirSync(path.join(folder, 'src'));
 fs.writeFileSync(path.join(folder, 'report.json'), JSON.stringify(leakReport()));
 
 // A block with a test of its own is no part of this one.
-const node = (...args) => spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: 240_000, env: { ...process.env, NODE_TEST_CONTEXT: undefined } });
+const node = (...args) =>
+  spawnSync(process.execPath, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 240_000,
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+  });
 
 function runBlock({ page, text }, name) {
   const program = STAND_INS.reduce((source, [from, to]) => source.replaceAll(from, to), text);
   // As a module: blocks await at the top. What they start may go on, so the end is ours.
-  fs.writeFileSync(path.join(folder, name), [
-    "import { createRequire } from 'node:module';",
-    `const require = createRequire(${JSON.stringify(path.join(ROOT, 'index.js'))});`,
-    `{ globalThis.module = { exports: {} }; ${SETTINGS[page] ?? ''} }`,
-    program,
-    page === 'docs/detection.md' ? '' : 'setImmediate(() => process.exit());',
-  ].join('\n'));
+  fs.writeFileSync(
+    path.join(folder, name),
+    [
+      "import { createRequire } from 'node:module';",
+      `const require = createRequire(${JSON.stringify(path.join(ROOT, 'index.js'))});`,
+      `{ globalThis.module = { exports: {} }; ${SETTINGS[page] ?? ''} }`,
+      program,
+      page === 'docs/detection.md' ? '' : 'setImmediate(() => process.exit());',
+    ].join('\n'),
+  );
   return node(name);
 }
 
 function writeSnapshots() {
   const files = ['A', 'B', 'C'].map((name) => `${name}.heapsnapshot`);
-  const { status, stderr } = node('-e', `const held = new Map(); for (const file of ${JSON.stringify(files)}) { for (let i = 0; i < 2000; i++) held.set(held.size, { i }); require('node:v8').writeHeapSnapshot(file); }`);
+  const { status, stderr } = node(
+    '-e',
+    `const held = new Map(); for (const file of ${JSON.stringify(files)}) { for (let i = 0; i < 2000; i++) held.set(held.size, { i }); require('node:v8').writeHeapSnapshot(file); }`,
+  );
   assert.equal(status, 0, stderr);
 }
 
@@ -69,7 +97,11 @@ test('every JavaScript block runs', async (t) => {
     for (const block of blocks(page).filter(({ language }) => language === 'js')) {
       await t.test(`${page}:${block.line}`, () => {
         const { status, stderr, stdout } = runBlock(block, `${page.replaceAll(/\W/g, '-')}-${block.line}.mjs`);
-        assert.deepEqual([status, stderr], [0, ''], `${stdout}\n${stderr}\nWhat a block has beside plimsoll goes into SETTINGS of this test.`);
+        assert.deepEqual(
+          [status, stderr],
+          [0, ''],
+          `${stdout}\n${stderr}\nWhat a block has beside plimsoll goes into SETTINGS of this test.`,
+        );
       });
     }
   }
@@ -83,11 +115,13 @@ test('every JSON block parses', () => {
 function fault({ variables, words: [program, ...args] }) {
   for (const variable of variables) {
     const [name] = variable.split('=');
-    if (name.startsWith('PLIMSOLL_') && !read('docs/options.md').includes(`\`${name}\``)) return `${name} is not in docs/options.md`;
+    if (name.startsWith('PLIMSOLL_') && !read('docs/options.md').includes(`\`${name}\``))
+      return `${name} is not in docs/options.md`;
   }
   const [name, ...rest] = program === 'npx' ? args : [program, ...args];
   if (name === 'plimsoll') {
-    if (rest[0].startsWith('--')) return ['--help', '--version'].includes(rest[0]) ? null : `${rest[0]} is no option of plimsoll`;
+    if (rest[0].startsWith('--'))
+      return ['--help', '--version'].includes(rest[0]) ? null : `${rest[0]} is no option of plimsoll`;
     try {
       parse(rest[0], require(`../../lib/cli/${rest[0]}.js`), rest.slice(1));
       return null;
@@ -101,8 +135,11 @@ function fault({ variables, words: [program, ...args] }) {
   }
   if (program === 'node') {
     const preload = args.indexOf('--import');
-    if (preload >= 0 && !(args[preload + 1].replace(/^plimsoll/, '.') in entries)) return `${args[preload + 1]} cannot be imported`;
-    const file = args.filter((_, at) => preload < 0 || (at !== preload && at !== preload + 1)).find((arg) => !arg.startsWith('-'));
+    if (preload >= 0 && !(args[preload + 1].replace(/^plimsoll/, '.') in entries))
+      return `${args[preload + 1]} cannot be imported`;
+    const file = args
+      .filter((_, at) => preload < 0 || (at !== preload && at !== preload + 1))
+      .find((arg) => !arg.startsWith('-'));
     return file === undefined || READERS.test(file) || isProgram(file) ? null : `there is no ${file}`;
   }
   return FOREIGN.has(program) || isProgram(program) ? null : `${program} is unknown to FOREIGN of this test`;
@@ -117,9 +154,15 @@ test('every command that is shown is one, with options that exist', () => {
   const faults = [];
   let seen = 0;
   for (const page of PAGES) {
-    const shown = blocks(page).filter(({ language }) => ['sh', 'bash'].includes(language)).flatMap(({ text }) => commands(text));
+    const shown = blocks(page)
+      .filter(({ language }) => ['sh', 'bash'].includes(language))
+      .flatMap(({ text }) => commands(text));
     // In the text and in tables: `npm run x`, `node bench/y.js`, `plimsoll run --track`.
-    const quoted = [...read(page).matchAll(/`((?:npm run|node|npx plimsoll|plimsoll (?:run|analyze|attach|scan|doctor|demo)) [^`\n]*)`/g)].flatMap(([, text]) => commands(text.replaceAll('…', '')));
+    const quoted = [
+      ...read(page).matchAll(
+        /`((?:npm run|node|npx plimsoll|plimsoll (?:run|analyze|attach|scan|doctor|demo)) [^`\n]*)`/g,
+      ),
+    ].flatMap(([, text]) => commands(text.replaceAll('…', '')));
     for (const command of [...shown, ...quoted]) {
       seen++;
       const what = fault(command);
@@ -131,8 +174,15 @@ test('every command that is shown is one, with options that exist', () => {
 });
 
 test('commands that need no service are run', async () => {
-  const ours = PAGES.flatMap((page) => blocks(page).filter(({ language }) => language === 'sh').flatMap(({ text }) => commands(text)));
-  const runs = ours.filter(({ words }) => words.includes('plimsoll')).map(({ words }) => words.slice(words.indexOf('plimsoll') + 1)).filter(([name]) => ['analyze', 'doctor'].includes(name));
+  const ours = PAGES.flatMap((page) =>
+    blocks(page)
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => commands(text)),
+  );
+  const runs = ours
+    .filter(({ words }) => words.includes('plimsoll'))
+    .map(({ words }) => words.slice(words.indexOf('plimsoll') + 1))
+    .filter(([name]) => ['analyze', 'doctor'].includes(name));
   assert.ok(runs.some(([name]) => name === 'analyze') && runs.some(([name]) => name === 'doctor'));
   for (const args of runs) {
     const { status, stderr } = node(path.join(ROOT, 'bin/plimsoll.js'), ...args);
@@ -143,7 +193,12 @@ test('commands that need no service are run', async () => {
 
 test('every command of the command line has help with an example whose options exist', async () => {
   for (const name of ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan']) {
-    const io = { env: {}, out: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.out += text) } };
+    const io = {
+      env: {},
+      out: '',
+      stdout: { write: (text) => (io.out += text) },
+      stderr: { write: (text) => (io.out += text) },
+    };
     assert.equal(await main([name, '--help'], io), 0);
     const example = /Example:\n +(.+)\n/.exec(io.out)?.[1];
     assert.deepEqual(commands(example).map(fault), [null], example);
@@ -151,12 +206,22 @@ test('every command of the command line has help with an example whose options e
 });
 
 /** As GitHub makes them of headings. */
-const anchors = (page) => new Set([...read(page).matchAll(/^#+ (.+)$/gm)].map(([, title]) => title.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')));
+const anchors = (page) =>
+  new Set(
+    [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
 
 test('every link leads somewhere', () => {
   let seen = 0;
   for (const page of PAGES) {
-    for (const [, target, anchor] of read(page).matchAll(/(?:\]\(|(?:src|srcset|href)=")(?!https?:)([^)#"\s]*)(?:#([^)"\s]*))?/g)) {
+    for (const [, target, anchor] of read(page).matchAll(
+      /(?:\]\(|(?:src|srcset|href)=")(?!https?:)([^)#"\s]*)(?:#([^)"\s]*))?/g,
+    )) {
       const file = target === '' ? page : path.join(path.dirname(page), target);
       seen++;
       assert.ok(fs.existsSync(path.join(ROOT, file)), `${page}: ${target}`);
@@ -167,12 +232,23 @@ test('every link leads somewhere', () => {
 });
 
 test('each page is linked from the README or another page', () => {
-  const linked = new Set(PAGES.flatMap((page) => [...read(page).matchAll(/\]\(([^)#]+\.md)/g)].map(([, target]) => path.join(path.dirname(page), target))));
+  const linked = new Set(
+    PAGES.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)#]+\.md)/g)].map(([, target]) => path.join(path.dirname(page), target)),
+    ),
+  );
   for (const page of PAGES) assert.ok(page === 'README.md' || linked.has(page), page);
 });
 
 /** Pages that still have longer lines or paragraphs. */
-const LONG = new Set(['docs/caches.md', 'docs/health.md', 'docs/options.md', 'docs/scaling.md', 'docs/snapshots.md', 'docs/tracking.md']);
+const LONG = new Set([
+  'docs/caches.md',
+  'docs/health.md',
+  'docs/options.md',
+  'docs/scaling.md',
+  'docs/snapshots.md',
+  'docs/tracking.md',
+]);
 const COLUMNS = 120;
 const PARAGRAPH = 4;
 

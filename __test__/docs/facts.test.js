@@ -36,7 +36,8 @@ test('Rust has the values of lib/facts.js', () => {
     cacheKinds: facts.CACHE_KINDS,
     cacheRecord: facts.CACHE_RECORD,
   });
-  for (const { series, z } of examples) assert.ok(Math.abs(mannKendall(series) - z) < 1e-9, `${series}: ${mannKendall(series)}, in Rust ${z}`);
+  for (const { series, z } of examples)
+    assert.ok(Math.abs(mannKendall(series) - z) < 1e-9, `${series}: ${mannKendall(series)}, in Rust ${z}`);
   assert.ok(examples.some(({ z }) => z > 1) && examples.some(({ z }) => z < -0.5));
 });
 
@@ -62,5 +63,8 @@ test('watch() and takeSnapshot() keep the same snapshots by default', () => {
   const defaults = Object.fromEntries(OPTIONS.map((option) => [option.name, option.default]));
   const { maxFiles, maxBytes, cooldown } = resolve();
   assert.deepEqual({ maxFiles, maxBytes, cooldownMs: cooldown }, facts.RETENTION);
-  assert.deepEqual({ maxFiles: defaults.maxFiles, maxBytes: defaults.maxBytes, cooldownMs: defaults.cooldown }, facts.RETENTION);
+  assert.deepEqual(
+    { maxFiles: defaults.maxFiles, maxBytes: defaults.maxBytes, cooldownMs: defaults.cooldown },
+    facts.RETENTION,
+  );
 });

@@ -10,7 +10,12 @@ const DOCS = fs.readFileSync(path.join(__dirname, '../../docs/options.md'), 'utf
 /** Rows of the first table: name, env, flag, type, unit, default, range, meaning. */
 const rows = DOCS.split('\n')
   .filter((line) => line.startsWith('| `'))
-  .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim().replaceAll('`', '')))
+  .map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  )
   .filter((cells) => cells.length === 8);
 
 const written = (option, text) => {
@@ -23,7 +28,10 @@ const written = (option, text) => {
 };
 
 test('docs/options.md has every option, and says of each what the code does', () => {
-  assert.deepEqual(rows.map(([name]) => name), OPTIONS.map((option) => option.name));
+  assert.deepEqual(
+    rows.map(([name]) => name),
+    OPTIONS.map((option) => option.name),
+  );
   for (const [at, option] of OPTIONS.entries()) {
     const [, env, flag, type, unit, byDefault, range] = rows[at];
     assert.equal(env, option.env, option.name);
@@ -33,17 +41,29 @@ test('docs/options.md has every option, and says of each what the code does', ()
     if (option.default === undefined) assert.match(byDefault, /^found out/, option.name);
     else assert.deepEqual(written(option, byDefault), option.default, option.name);
     if (option.values) assert.equal(range, option.values.join(', '), option.name);
-    else if (option.min !== undefined) assert.deepEqual(range.split(' to ').map((text) => written(option, text)), [option.min, option.max], option.name);
+    else if (option.min !== undefined)
+      assert.deepEqual(
+        range.split(' to ').map((text) => written(option, text)),
+        [option.min, option.max],
+        option.name,
+      );
   }
 });
 
 test('every PLIMSOLL_ variable that the code reads is in the documentation', () => {
   const read = new Set();
   for (const folder of ['lib', 'src']) {
-    const files = fs.readdirSync(path.join(__dirname, '../..', folder), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(js|rs)$/.test(name));
-    for (const name of files) for (const [variable] of fs.readFileSync(path.join(__dirname, '../..', folder, name), 'utf8').matchAll(/(?<![A-Z_])PLIMSOLL_[A-Z_]+(?=['"}\]:,. ])/g)) read.add(variable);
+    const files = fs
+      .readdirSync(path.join(__dirname, '../..', folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(js|rs)$/.test(name));
+    for (const name of files)
+      for (const [variable] of fs
+        .readFileSync(path.join(__dirname, '../..', folder, name), 'utf8')
+        .matchAll(/(?<![A-Z_])PLIMSOLL_[A-Z_]+(?=['"}\]:,. ])/g))
+        read.add(variable);
   }
   const warnings = /^PLIMSOLL_(ALREADY_WATCHING|LISTENER|ERROR|SHARED_DIR|FORK_DENIED|UNKNOWN_VARIABLE|LATE_SETTING)$/; // codes of warnings, not variables
   assert.ok(read.has('PLIMSOLL_DISABLE') && read.has('PLIMSOLL_HOOKS'));
-  for (const variable of read) if (!warnings.test(variable)) assert.ok(DOCS.includes(`\`${variable}\``), `${variable} is not in docs/options.md`);
+  for (const variable of read)
+    if (!warnings.test(variable)) assert.ok(DOCS.includes(`\`${variable}\``), `${variable} is not in docs/options.md`);
 });

@@ -21,7 +21,9 @@ test('package.json names one repository', () => {
 
 test('no other file names the repository', () => {
   const name = /github\.com\/(.+)\.git$/.exec(repository.url)[1];
-  const files = execFileSync('git', ['grep', '-lF', `github.com/${name}`], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
+  const files = execFileSync('git', ['grep', '-lF', `github.com/${name}`], { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n');
   assert.deepEqual(files, ['package.json']);
 });
 

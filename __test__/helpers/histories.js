@@ -40,7 +40,8 @@ const PHASES = {
   },
   fill({ map, keyOf, first, max, random }) {
     for (let i = 0; i < max; i++) map.set(keyOf(first + i), 1);
-    for (let round = Math.floor(3 * random()); round >= 0; round--) for (let i = 0; i < max; i++) map.get(keyOf(first + i));
+    for (let round = Math.floor(3 * random()); round >= 0; round--)
+      for (let i = 0; i < max; i++) map.get(keyOf(first + i));
   },
   shift({ map, keyOf, first, count, max, random }) {
     for (let i = 0; i < count; i++) request(map, keyOf(first + Math.floor(i / 10) + Math.floor((random() * max) / 2)));

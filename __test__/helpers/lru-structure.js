@@ -22,7 +22,8 @@ exports.checkLru = function checkLru(cache) {
     assert.equal(index.get(keys[slot]), slot);
     assert.notEqual(values[slot], undefined);
   }
-  for (const slot of free) assert.deepEqual([keys[slot], values[slot]], [undefined, undefined], 'a free slot holds nothing');
+  for (const slot of free)
+    assert.deepEqual([keys[slot], values[slot]], [undefined, undefined], 'a free slot holds nothing');
 
   assert.equal(record[SIZE], index.size);
   if (cache.max !== 0) assert.ok(index.size <= cache.max);
@@ -34,5 +35,6 @@ exports.checkLru = function checkLru(cache) {
   if (ages === null) return;
   const { ttls, starts, timers } = columnsOf(ages);
   for (const slot of free) assert.deepEqual([ttls[slot], starts[slot]], [0, 0]);
-  for (const slot of timers.keys()) assert.ok(ages.ends(slot) && taken.includes(slot), 'a timer is of an entry that ends');
+  for (const slot of timers.keys())
+    assert.ok(ages.ends(slot) && taken.includes(slot), 'a timer is of an entry that ends');
 };

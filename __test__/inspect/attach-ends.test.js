@@ -16,7 +16,10 @@ const TARGET = path.join(__dirname, '../../lib/inspect/target.js');
 const options = { skip: process.platform !== 'linux' && 'reads /proc', timeout: 120_000 };
 
 async function start(t, program = path.join(__dirname, '../children/plain-leak.js')) {
-  const child = spawn(process.execPath, ['--inspect-port=0', program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '' } });
+  const child = spawn(process.execPath, ['--inspect-port=0', program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
@@ -39,7 +42,11 @@ const isOpen = (pid) => listeningPorts(pid).size > 0;
 for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGALRM']) {
   test(`attach that ends by ${signal} closes the inspector`, options, async (t) => {
     const target = await start(t);
-    const attached = spawn(process.execPath, [BIN, 'attach', '--no-snapshots', '--duration', '10m', String(target.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const attached = spawn(
+      process.execPath,
+      [BIN, 'attach', '--no-snapshots', '--duration', '10m', String(target.pid)],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
     t.after(() => attached.kill('SIGKILL'));
     await said(attached, /observing pid/);
     assert.ok(isOpen(target.pid));
@@ -112,11 +119,17 @@ test('an inspector that opens after attach has given up is closed', options, asy
   t.after(() => fs.rmSync(dir, { recursive: true }));
   const program = path.join(dir, 'stuck.js');
   // Stuck outside of JavaScript, where no interrupt reaches it, until the file is there.
-  fs.writeFileSync(program, `require('node:fs').writeSync(1, 'ready');
+  fs.writeFileSync(
+    program,
+    `require('node:fs').writeSync(1, 'ready');
     require('node:child_process').spawnSync('sh', ['-c', 'until [ -e ${dir}/go ]; do sleep 0.05; done']);
-    setInterval(() => {}, 1000);`);
+    setInterval(() => {}, 1000);`,
+  );
   const target = await start(t, program);
-  await assert.rejects(attach(target.pid, { patienceMs: 300 }), { code: 'ERR_PLIMSOLL_INSPECTOR', message: /it is closed again/ });
+  await assert.rejects(attach(target.pid, { patienceMs: 300 }), {
+    code: 'ERR_PLIMSOLL_INSPECTOR',
+    message: /it is closed again/,
+  });
   assert.equal(isOpen(target.pid), false);
   fs.writeFileSync(path.join(dir, 'go'), '');
   await until(() => isOpen(target.pid));
@@ -125,25 +138,35 @@ test('an inspector that opens after attach has given up is closed', options, asy
 
 const noScript = spawnSync('script', ['--version']).error !== undefined && 'takes script(1)';
 
-for (const [when, args, pattern] of [['observes', ['--no-snapshots'], /observing pid/], ['asks', [], /\[y\/N\]/]]) {
-  test(`a terminal that goes away while attach ${when} closes the inspector`, { ...options, skip: options.skip || noScript }, async (t) => {
-    const target = await start(t);
-    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-attach-'));
-    t.after(() => fs.rmSync(dir, { recursive: true }));
-    const hook = path.join(dir, 'hook.js');
-    // Node 20 itself aborts at the end, once its terminal is gone: what JavaScript says is asked.
-    fs.writeFileSync(hook, `for (const event of ['exit', 'uncaughtExceptionMonitor']) process.on(event, (what) => require('node:fs').appendFileSync('${dir}/said', event + ' ' + what + '\\n'));`);
-    const command = [process.execPath, '-r', hook, BIN, 'attach', ...args, '--duration', '10m', target.pid].join(' ');
-    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
-    t.after(() => terminal.kill('SIGKILL'));
-    let text = '';
-    terminal.stdout.on('data', (chunk) => (text += chunk));
-    await until(() => pattern.test(text) || terminal.exitCode !== null);
-    assert.match(text, pattern);
-    terminal.kill('SIGKILL'); // the kernel hangs the terminal up
-    await until(() => !isOpen(target.pid));
-    await until(() => fs.existsSync(path.join(dir, 'said')));
-    assert.equal(fs.readFileSync(path.join(dir, 'said'), 'utf8'), 'exit 0\n');
-    assert.deepEqual([target.exitCode, target.signalCode], [null, null]);
-  });
+for (const [when, args, pattern] of [
+  ['observes', ['--no-snapshots'], /observing pid/],
+  ['asks', [], /\[y\/N\]/],
+]) {
+  test(
+    `a terminal that goes away while attach ${when} closes the inspector`,
+    { ...options, skip: options.skip || noScript },
+    async (t) => {
+      const target = await start(t);
+      const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-attach-'));
+      t.after(() => fs.rmSync(dir, { recursive: true }));
+      const hook = path.join(dir, 'hook.js');
+      // Node 20 itself aborts at the end, once its terminal is gone: what JavaScript says is asked.
+      fs.writeFileSync(
+        hook,
+        `for (const event of ['exit', 'uncaughtExceptionMonitor']) process.on(event, (what) => require('node:fs').appendFileSync('${dir}/said', event + ' ' + what + '\\n'));`,
+      );
+      const command = [process.execPath, '-r', hook, BIN, 'attach', ...args, '--duration', '10m', target.pid].join(' ');
+      const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+      t.after(() => terminal.kill('SIGKILL'));
+      let text = '';
+      terminal.stdout.on('data', (chunk) => (text += chunk));
+      await until(() => pattern.test(text) || terminal.exitCode !== null);
+      assert.match(text, pattern);
+      terminal.kill('SIGKILL'); // the kernel hangs the terminal up
+      await until(() => !isOpen(target.pid));
+      await until(() => fs.existsSync(path.join(dir, 'said')));
+      assert.equal(fs.readFileSync(path.join(dir, 'said'), 'utf8'), 'exit 0\n');
+      assert.deepEqual([target.exitCode, target.signalCode], [null, null]);
+    },
+  );
 }

@@ -25,14 +25,23 @@ function folder(t) {
 async function start(t, dir, code) {
   const program = path.join(dir, 'app.js');
   fs.writeFileSync(program, `${code}\nsetInterval(() => {}, 1000); process.stdout.write('ready');`);
-  const child = spawn(process.execPath, ['--inspect-port=0', program], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_OPTIONS: '' } });
+  const child = spawn(process.execPath, ['--inspect-port=0', program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
 }
 
 async function cli(...args) {
-  const io = { env: {}, out: '', err: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  const io = {
+    env: {},
+    out: '',
+    err: '',
+    stdout: { write: (text) => (io.out += text) },
+    stderr: { write: (text) => (io.err += text) },
+  };
   const code = await main(['attach', ...args], io);
   return { code, ...io };
 }
@@ -45,8 +54,12 @@ test('snapshots are named by the pid that the user gave', options, async (t) => 
   const dir = folder(t);
   const dumps = path.join(dir, 'a/b');
   fs.mkdirSync(dumps, { recursive: true });
-  const child = await start(t, dir, `const { pid } = process; let asked = 0;
-    Object.defineProperty(process, 'pid', { get: () => (asked++ === 0 ? pid : '1/../../escaped') });`);
+  const child = await start(
+    t,
+    dir,
+    `const { pid } = process; let asked = 0;
+    Object.defineProperty(process, 'pid', { get: () => (asked++ === 0 ? pid : '1/../../escaped') });`,
+  );
   const json = path.join(dir, 'r.json');
   await cli('--yes', '--interval', '50ms', '--duration', '1200ms', '--dir', dumps, '--json', json, String(child.pid));
   const report = JSON.parse(fs.readFileSync(json, 'utf8'));
@@ -66,12 +79,22 @@ for (const [what, code] of [
   ['no numbers', 'process.memoryUsage = () => ({ rss: NaN, heapTotal: 1, heapUsed: 1, external: 1 });'],
   ['bigints', 'process.memoryUsage = () => ({ rss: 1n, heapTotal: 1, heapUsed: 1, external: 1 });'],
   ['huge figures', 'process.memoryUsage = () => ({ rss: 1e300, heapTotal: 1, heapUsed: 1, external: 1 });'],
-  ['escape sequences', "process.memoryUsage = () => { throw new Error('\\u001b]0;owned\\u0007\\u001b[2J'.repeat(1000)); };"],
+  [
+    'escape sequences',
+    "process.memoryUsage = () => { throw new Error('\\u001b]0;owned\\u0007\\u001b[2J'.repeat(1000)); };",
+  ],
   ['an uptime of centuries', 'process.uptime = () => 1e18;'],
 ]) {
   test(`a process that answers ${what} is refused with one line, and its inspector closed`, options, async (t) => {
     const child = await start(t, folder(t), code);
-    const { code: status, err } = await cli('--no-snapshots', '--interval', '50ms', '--duration', '1200ms', String(child.pid));
+    const { code: status, err } = await cli(
+      '--no-snapshots',
+      '--interval',
+      '50ms',
+      '--duration',
+      '1200ms',
+      String(child.pid),
+    );
     assert.equal(status, 1);
     assert.match(err, /^plimsoll: (the process (returns|refused)|Runtime.evaluate: Object)[^\n]*\n$/);
     assert.equal(err.includes('\u001b'), false);
@@ -82,7 +105,11 @@ for (const [what, code] of [
 
 test('texts of the process are bounded, and are null where they are none', options, async (t) => {
   const dir = folder(t);
-  const child = await start(t, dir, "process.argv[1] = { a: 1 }; Object.defineProperty(process, 'version', { value: 'x'.repeat(1e6) });");
+  const child = await start(
+    t,
+    dir,
+    "process.argv[1] = { a: 1 }; Object.defineProperty(process, 'version', { value: 'x'.repeat(1e6) });",
+  );
   const json = path.join(dir, 'r.json');
   await cli('--no-snapshots', '--interval', '50ms', '--duration', '1200ms', '--json', json, String(child.pid));
   const report = JSON.parse(fs.readFileSync(json, 'utf8'));
@@ -108,9 +135,27 @@ test('no message of an inspector throws in the session', async () => {
   const session = new Session(wire);
   const events = [];
   session.on('HeapProfiler.x', (params) => events.push(params));
-  for (const message of ['null', '7', '[]', '{"method":"error"}', '{"method":"close"}', '{"method":7}', '{"id":99}', '{"id":null}', '{"method":"HeapProfiler.x"}']) wire.emit('message', message);
-  assert.deepEqual(events.map((each) => ({ ...each })), [{}]);
-  const answers = [[{ result: null }, undefined], [{ result: { result: null } }, undefined], [{ result: { result: { value: 3 } } }, 3]];
+  for (const message of [
+    'null',
+    '7',
+    '[]',
+    '{"method":"error"}',
+    '{"method":"close"}',
+    '{"method":7}',
+    '{"id":99}',
+    '{"id":null}',
+    '{"method":"HeapProfiler.x"}',
+  ])
+    wire.emit('message', message);
+  assert.deepEqual(
+    events.map((each) => ({ ...each })),
+    [{}],
+  );
+  const answers = [
+    [{ result: null }, undefined],
+    [{ result: { result: null } }, undefined],
+    [{ result: { result: { value: 3 } } }, 3],
+  ];
   for (const [answer, value] of answers) {
     const asked = session.evaluate('1');
     wire.emit('message', JSON.stringify({ id: wire.sent.at(-1).id, ...answer }));

@@ -17,7 +17,10 @@ const linux = process.platform !== 'linux' && 'reads /proc';
 
 /** A Node process of another program, running. */
 async function start(t, { flags = ['--inspect-port=0'], program = PROGRAM, env, stderr = 'ignore' } = {}) {
-  const child = spawn(process.execPath, [...flags, program], { stdio: ['ignore', 'pipe', stderr], env: { ...process.env, NODE_OPTIONS: '', ...env } });
+  const child = spawn(process.execPath, [...flags, program], {
+    stdio: ['ignore', 'pipe', stderr],
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+  });
   t.after(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
   return child;
@@ -30,7 +33,13 @@ function folder(t) {
 }
 
 const capture = () => {
-  const io = { env: {}, out: '', err: '', stdout: { write: (text) => (io.out += text) }, stderr: { write: (text) => (io.err += text) } };
+  const io = {
+    env: {},
+    out: '',
+    err: '',
+    stdout: { write: (text) => (io.out += text) },
+    stderr: { write: (text) => (io.err += text) },
+  };
   return io;
 };
 
@@ -45,49 +54,88 @@ async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-test('a running process is observed, its leak named, and its inspector closed again', { skip: linux, timeout: 240_000 }, async (t) => {
-  const child = await start(t);
-  const dir = folder(t);
-  const json = path.join(dir, 'r.json');
-  const html = path.join(dir, 'r.html');
-  const { code, out, err } = await cli('--yes', '--interval', '100ms', '--duration', '6s', '--dir', dir, '--json', json, '--html', html, String(child.pid));
-  const report = JSON.parse(fs.readFileSync(json, 'utf8'));
-  assert.deepEqual(violations(report), []);
-  assert.equal(report.pid, child.pid);
-  assert.equal(report.process.script, PROGRAM);
-  assert.equal(report.snapshots.length, 3);
-  for (const { path: file, method, bytes } of report.snapshots) {
-    assert.equal(method, 'inspector');
-    assert.equal(fs.statSync(file).size, bytes);
-    assert.equal(fs.statSync(file).mode & 0o777, 0o600);
-  }
-  const [suspect] = report.suspects;
-  assert.deepEqual([suspect.cause, suspect.name, path.basename(suspect.file)], ['map', 'visits', 'plain-leak.js']);
-  assert.equal(report.verdict.state, 'leak');
-  assert.equal(report.verdict.channels.find(({ channel }) => channel === 'heap').state, 'leak', 'the chart says the same');
-  assert.ok(report.verdict.bytesPerMinute > 0);
-  assert.equal(code, 3);
-  assert.match(out, /^plimsoll: heap leak, .*\n(?:.*\n)*? +1\. Map `visits`/);
-  assert.match(err, /each stops it for about .*\n(?:.*\n)*plimsoll: snapshot 1 of 3/);
-  assert.match(fs.readFileSync(html, 'utf8'), /visits/);
-  assert.deepEqual(fs.readdirSync(dir).filter((name) => name.endsWith('.partial')), []);
-  await until(() => listeningPorts(child.pid).size === 0);
-  assert.equal(child.exitCode, null, 'it runs on');
-});
+test(
+  'a running process is observed, its leak named, and its inspector closed again',
+  { skip: linux, timeout: 240_000 },
+  async (t) => {
+    const child = await start(t);
+    const dir = folder(t);
+    const json = path.join(dir, 'r.json');
+    const html = path.join(dir, 'r.html');
+    const { code, out, err } = await cli(
+      '--yes',
+      '--interval',
+      '100ms',
+      '--duration',
+      '6s',
+      '--dir',
+      dir,
+      '--json',
+      json,
+      '--html',
+      html,
+      String(child.pid),
+    );
+    const report = JSON.parse(fs.readFileSync(json, 'utf8'));
+    assert.deepEqual(violations(report), []);
+    assert.equal(report.pid, child.pid);
+    assert.equal(report.process.script, PROGRAM);
+    assert.equal(report.snapshots.length, 3);
+    for (const { path: file, method, bytes } of report.snapshots) {
+      assert.equal(method, 'inspector');
+      assert.equal(fs.statSync(file).size, bytes);
+      assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+    }
+    const [suspect] = report.suspects;
+    assert.deepEqual([suspect.cause, suspect.name, path.basename(suspect.file)], ['map', 'visits', 'plain-leak.js']);
+    assert.equal(report.verdict.state, 'leak');
+    assert.equal(
+      report.verdict.channels.find(({ channel }) => channel === 'heap').state,
+      'leak',
+      'the chart says the same',
+    );
+    assert.ok(report.verdict.bytesPerMinute > 0);
+    assert.equal(code, 3);
+    assert.match(out, /^plimsoll: heap leak, .*\n(?:.*\n)*? +1\. Map `visits`/);
+    assert.match(err, /each stops it for about .*\n(?:.*\n)*plimsoll: snapshot 1 of 3/);
+    assert.match(fs.readFileSync(html, 'utf8'), /visits/);
+    assert.deepEqual(
+      fs.readdirSync(dir).filter((name) => name.endsWith('.partial')),
+      [],
+    );
+    await until(() => listeningPorts(child.pid).size === 0);
+    assert.equal(child.exitCode, null, 'it runs on');
+  },
+);
 
 test('with --redact the leak is named and no secret reaches the disk', { skip: linux, timeout: 240_000 }, async (t) => {
   const dir = folder(t);
   const program = path.join(dir, 'ledger.js');
-  fs.writeFileSync(program, `
+  fs.writeFileSync(
+    program,
+    `
     const entries = new Map();
     let id = 0;
     setInterval(() => { for (let n = 0; n < 50; n++) entries.set(process.env.MARK + id, { token: process.env.MARK + id++ }); }, 10);
-    process.stdout.write('ready');`);
+    process.stdout.write('ready');`,
+  );
   const mark = `q${crypto.randomBytes(8).toString('hex')}`;
   const child = await start(t, { program, env: { MARK: mark } });
   const dumps = path.join(dir, 'dumps');
   fs.mkdirSync(dumps);
-  const { err } = await cli('--yes', '--redact', '--interval', '100ms', '--duration', '4s', '--dir', dumps, '--json', path.join(dir, 'r.json'), String(child.pid));
+  const { err } = await cli(
+    '--yes',
+    '--redact',
+    '--interval',
+    '100ms',
+    '--duration',
+    '4s',
+    '--dir',
+    dumps,
+    '--json',
+    path.join(dir, 'r.json'),
+    String(child.pid),
+  );
   assert.match(err, /without its data/);
   const { snapshots, suspects } = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
   assert.equal(snapshots.length, 3);
@@ -97,7 +145,10 @@ test('with --redact the leak is named and no secret reaches the disk', { skip: l
     assert.equal(text.includes(mark), false);
     assert.ok(JSON.parse(text).strings.includes('(length 18)'), 'the secrets, by their length');
   }
-  assert.deepEqual([suspects[0].cause, suspects[0].name, path.basename(suspects[0].file)], ['map', 'entries', 'ledger.js']);
+  assert.deepEqual(
+    [suspects[0].cause, suspects[0].name, path.basename(suspects[0].file)],
+    ['map', 'entries', 'ledger.js'],
+  );
 });
 
 // Node 20 crashed once in about forty times when its inspector was closed beside the farewell of a connection.
@@ -111,21 +162,34 @@ test('a process lives, however often it is attached to', { skip: linux, timeout:
   }
 });
 
-test('without consent the process is not touched; where it is only observed, nothing is stopped', { skip: linux }, async (t) => {
-  const child = await start(t, { stderr: 'pipe' });
-  let said = '';
-  child.stderr.on('data', (chunk) => (said += chunk));
-  const dir = folder(t);
-  const refused = await cli('--dir', dir, String(child.pid));
-  assert.equal(refused.code, 2);
-  assert.match(refused.err, /secrets included[^]*--yes/);
-  const observed = await cli('--no-snapshots', '--interval', '50ms', '--duration', '1200', '--dir', dir, String(child.pid));
-  assert.equal(observed.code, 0);
-  assert.match(observed.out, /^plimsoll: /);
-  assert.deepEqual(fs.readdirSync(dir), []);
-  await until(() => listeningPorts(child.pid).size === 0);
-  assert.equal(said.split('Debugger listening').length - 1, 1, 'the inspector was opened once, to observe');
-});
+test(
+  'without consent the process is not touched; where it is only observed, nothing is stopped',
+  { skip: linux },
+  async (t) => {
+    const child = await start(t, { stderr: 'pipe' });
+    let said = '';
+    child.stderr.on('data', (chunk) => (said += chunk));
+    const dir = folder(t);
+    const refused = await cli('--dir', dir, String(child.pid));
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /secrets included[^]*--yes/);
+    const observed = await cli(
+      '--no-snapshots',
+      '--interval',
+      '50ms',
+      '--duration',
+      '1200',
+      '--dir',
+      dir,
+      String(child.pid),
+    );
+    assert.equal(observed.code, 0);
+    assert.match(observed.out, /^plimsoll: /);
+    assert.deepEqual(fs.readdirSync(dir), []);
+    await until(() => listeningPorts(child.pid).size === 0);
+    assert.equal(said.split('Debugger listening').length - 1, 1, 'the inspector was opened once, to observe');
+  },
+);
 
 test('an inspector that was open before stays open, at the port that was chosen', { skip: linux }, async (t) => {
   const child = await start(t, { flags: ['--inspect=127.0.0.1:0'] });
@@ -170,7 +234,10 @@ test('a port that another process has is found out, not waited for in silence', 
   const other = await start(t, { flags: ['--inspect=127.0.0.1:0'] });
   const [port] = listeningPorts(other.pid);
   const child = await start(t, { flags: [`--inspect-port=${port}`] });
-  await assert.rejects(attach(child.pid, { patienceMs: 300 }), { code: 'ERR_PLIMSOLL_INSPECTOR', message: new RegExp(`port ${port} is taken`) });
+  await assert.rejects(attach(child.pid, { patienceMs: 300 }), {
+    code: 'ERR_PLIMSOLL_INSPECTOR',
+    message: new RegExp(`port ${port} is taken`),
+  });
   assert.equal(child.exitCode, null);
 });
 
@@ -185,27 +252,47 @@ test('a process that ends while it is observed still has its report', { skip: li
 });
 
 test('bad usage is refused before anything is touched', async () => {
-  for (const args of [[], ['x'], ['1', '2'], ['0'], ['--port', '0', '1'], ['--interval', '1s', '--duration', '3s', '1'], ['--limit', 'much', '1'], ['--durration', '1m', '1']]) {
+  for (const args of [
+    [],
+    ['x'],
+    ['1', '2'],
+    ['0'],
+    ['--port', '0', '1'],
+    ['--interval', '1s', '--duration', '3s', '1'],
+    ['--limit', 'much', '1'],
+    ['--durration', '1m', '1'],
+  ]) {
     const { code, err } = await cli(...args);
     assert.equal(code, 2, args.join(' '));
     assert.match(err, /^plimsoll: /);
   }
 });
 
-const root = linux || (process.getuid() !== 0 && 'takes root: a process of another user, and one in a network of its own');
+const root =
+  linux || (process.getuid() !== 0 && 'takes root: a process of another user, and one in a network of its own');
 
 test('a process of another user is refused, with what to do', { skip: root }, async (t) => {
   const child = await start(t);
   const nobody = { uid: 65_534, gid: 65_534, encoding: 'utf8', env: { PATH: process.env.PATH } };
-  const { status, stderr } = spawnSync(process.execPath, [path.join(__dirname, '../../bin/plimsoll.js'), 'attach', '--no-snapshots', String(child.pid)], nobody);
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [path.join(__dirname, '../../bin/plimsoll.js'), 'attach', '--no-snapshots', String(child.pid)],
+    nobody,
+  );
   assert.equal(status, 1);
-  assert.match(stderr, new RegExp(`^plimsoll: pid ${child.pid} belongs to another user; run plimsoll attach as that user\\.\n$`));
+  assert.match(
+    stderr,
+    new RegExp(`^plimsoll: pid ${child.pid} belongs to another user; run plimsoll attach as that user\\.\n$`),
+  );
   assert.equal(listeningPorts(child.pid).size, 0, 'its inspector was not opened');
 });
 
 test('a process in a container of its own is refused, with what to do', { skip: root }, async (t) => {
   // A network of its own is what a container has, and what keeps its loopback from us.
-  const child = spawn('unshare', ['--net', process.execPath, PROGRAM], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } });
+  const child = spawn('unshare', ['--net', process.execPath, PROGRAM], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
   t.after(() => child.kill('SIGKILL'));
   const [output] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
   if (/unshare/.test(output)) return t.skip(`no network can be made here: ${output}`);

@@ -8,11 +8,16 @@ const { WebSocket } = require('../../lib/inspect/websocket.js');
 const { Session } = require('../../lib/inspect/session.js');
 
 /** A server whose frames the test writes itself. @returns {Promise<{url: string, accepted: Promise<import('node:net').Socket>}>} */
-async function rawServer(t, { accept = (key) => createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64') } = {}) {
+async function rawServer(
+  t,
+  { accept = (key) => createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64') } = {},
+) {
   const server = http.createServer((request, response) => response.writeHead(404).end());
   const accepted = new Promise((resolve) => {
     server.on('upgrade', (request, socket) => {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept(request.headers['sec-websocket-key'])}\r\n\r\n`);
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept(request.headers['sec-websocket-key'])}\r\n\r\n`,
+      );
       t.after(() => socket.destroy());
       resolve(socket);
     });
@@ -25,7 +30,12 @@ async function rawServer(t, { accept = (key) => createHash('sha1').update(`${key
 
 function frame(opcode, text, { last = true } = {}) {
   const payload = Buffer.from(text);
-  const head = payload.length < 126 ? Buffer.from([0, payload.length]) : payload.length < 65_536 ? Buffer.from([0, 126, payload.length >> 8, payload.length & 255]) : Buffer.alloc(10);
+  const head =
+    payload.length < 126
+      ? Buffer.from([0, payload.length])
+      : payload.length < 65_536
+        ? Buffer.from([0, 126, payload.length >> 8, payload.length & 255])
+        : Buffer.alloc(10);
   if (head.length === 10) {
     head[1] = 127;
     head.writeBigUInt64BE(BigInt(payload.length), 2);
@@ -39,7 +49,14 @@ function sent(data) {
   const short = data[1] & 127;
   const start = 2 + (short === 126 ? 2 : short === 127 ? 8 : 0);
   const mask = data.subarray(start, start + 4);
-  return { opcode: data[0] & 15, masked: (data[1] & 128) !== 0, payload: data.subarray(start + 4).map((byte, at) => byte ^ mask[at & 3]).toString() };
+  return {
+    opcode: data[0] & 15,
+    masked: (data[1] & 128) !== 0,
+    payload: data
+      .subarray(start + 4)
+      .map((byte, at) => byte ^ mask[at & 3])
+      .toString(),
+  };
 }
 
 test('messages of every length form arrive whole, however the bytes are cut', async (t) => {
@@ -48,8 +65,15 @@ test('messages of every length form arrive whole, however the bytes are cut', as
   const peer = await accepted;
   const texts = ['', 'a', 'x'.repeat(125), 'y'.repeat(126), 'é'.repeat(40_000), 'z'.repeat(70_000)];
   const got = [];
-  const all = new Promise((resolve) => socket.on('message', (text) => got.push(text) === texts.length + 1 && resolve()));
-  const bytes = Buffer.concat([...texts.map((text) => frame(1, text)), frame(1, 'frag', { last: false }), frame(9, 'ping in between'), frame(0, 'mented')]);
+  const all = new Promise((resolve) =>
+    socket.on('message', (text) => got.push(text) === texts.length + 1 && resolve()),
+  );
+  const bytes = Buffer.concat([
+    ...texts.map((text) => frame(1, text)),
+    frame(1, 'frag', { last: false }),
+    frame(9, 'ping in between'),
+    frame(0, 'mented'),
+  ]);
   for (let at = 0; at < bytes.length; at += 4093) peer.write(bytes.subarray(at, at + 4093));
   await all;
   assert.deepEqual(got, [...texts, 'fragmented']);
@@ -62,7 +86,9 @@ test('what a client sends is masked, and a ping is answered with its own payload
   const peer = await accepted;
   for (const text of ['short', 'm'.repeat(300), 'l'.repeat(70_000)]) {
     const chunks = [];
-    const whole = new Promise((resolve) => peer.on('data', (chunk) => chunks.push(chunk) && Buffer.concat(chunks).length >= text.length + 6 && resolve()));
+    const whole = new Promise((resolve) =>
+      peer.on('data', (chunk) => chunks.push(chunk) && Buffer.concat(chunks).length >= text.length + 6 && resolve()),
+    );
     socket.send(text);
     await whole;
     peer.removeAllListeners('data');
@@ -79,7 +105,11 @@ test('what a client sends is masked, and a ping is answered with its own payload
 });
 
 test('a server that closes, resets or masks ends the connection once', async (t) => {
-  const endings = { close: (peer) => peer.write(frame(8, '')), reset: (peer) => peer.destroy(), masked: (peer) => peer.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0])) };
+  const endings = {
+    close: (peer) => peer.write(frame(8, '')),
+    reset: (peer) => peer.destroy(),
+    masked: (peer) => peer.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0])),
+  };
   for (const [how, end] of Object.entries(endings)) {
     const { url, accepted } = await rawServer(t);
     const socket = await WebSocket.connect(url);
@@ -106,10 +136,19 @@ test('what is not an inspector is a typed error', async (t) => {
   t.after(() => silent.close());
   t.after(() => silent.closeAllConnections());
   const { port } = server.address();
-  await assert.rejects(WebSocket.connect(`ws://127.0.0.1:${port}/`), { code: 'ERR_PLIMSOLL_INSPECTOR', message: /answered 200/ });
+  await assert.rejects(WebSocket.connect(`ws://127.0.0.1:${port}/`), {
+    code: 'ERR_PLIMSOLL_INSPECTOR',
+    message: /answered 200/,
+  });
   await assert.rejects(WebSocket.connect(wrong.url), { code: 'ERR_PLIMSOLL_INSPECTOR', message: /handshake/ });
-  await assert.rejects(WebSocket.connect(`ws://127.0.0.1:${silent.address().port}/`, { timeoutMs: 50 }), { code: 'ERR_PLIMSOLL_INSPECTOR', message: /did not answer/ });
-  await assert.rejects(WebSocket.connect('ws://127.0.0.1:1/'), { code: 'ERR_PLIMSOLL_INSPECTOR', message: /cannot connect/ });
+  await assert.rejects(WebSocket.connect(`ws://127.0.0.1:${silent.address().port}/`, { timeoutMs: 50 }), {
+    code: 'ERR_PLIMSOLL_INSPECTOR',
+    message: /did not answer/,
+  });
+  await assert.rejects(WebSocket.connect('ws://127.0.0.1:1/'), {
+    code: 'ERR_PLIMSOLL_INSPECTOR',
+    message: /cannot connect/,
+  });
 });
 
 test('a session rejects what waits when the connection ends, and what comes after', async (t) => {

@@ -30,7 +30,12 @@ async function openCacheManager() {
 }
 
 const cache = await (library === 'cacheable' ? openCacheable() : openCacheManager());
-const commands = { set: cache.set, del: cache.del, read: (key) => cache.getOrMake(key, () => 'made anew'), inFirst: (key) => primary.get(key) };
+const commands = {
+  set: cache.set,
+  del: cache.del,
+  read: (key) => cache.getOrMake(key, () => 'made anew'),
+  inFirst: (key) => primary.get(key),
+};
 process.on('message', async ({ command, args }) => process.send({ result: await commands[command](...args) }));
 process.on('disconnect', () => process.exit());
 process.send({ result: 'ready' });

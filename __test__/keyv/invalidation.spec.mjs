@@ -18,14 +18,17 @@ async function startInstance(...args) {
   const child = fork(fileURLToPath(new URL('instance.mjs', import.meta.url)), args.map(String));
   const answer = async () => (await once(child, 'message'))[0].result;
   await answer();
-  const ask = (command) => (...values) => {
-    child.send({ command, args: values });
-    return answer();
-  };
+  const ask =
+    (command) =>
+    (...values) => {
+      child.send({ command, args: values });
+      return answer();
+    };
   return { child, read: ask('read'), set: ask('set'), del: ask('del'), inFirst: ask('inFirst') };
 }
 
-const serves = async (instance, value) => (await instance.read('key')) === value && (await instance.inFirst('key')) === value;
+const serves = async (instance, value) =>
+  (await instance.read('key')) === value && (await instance.inFirst('key')) === value;
 
 for (const library of Object.keys(libraries)) {
   for (const tier of Object.keys(firstTiers)) {
@@ -33,7 +36,10 @@ for (const library of Object.keys(libraries)) {
       test('what one sets or deletes goes from the first tier of the other', { timeout: 60_000 }, async (t) => {
         if (server === null) t.skip();
         const namespace = `${library} ${tier}`;
-        const [a, b] = await Promise.all([startInstance(library, tier, port, namespace), startInstance(library, tier, port, namespace)]);
+        const [a, b] = await Promise.all([
+          startInstance(library, tier, port, namespace),
+          startInstance(library, tier, port, namespace),
+        ]);
         try {
           await a.set('key', 'old');
           await until(() => serves(b, 'old'));

@@ -22,10 +22,16 @@ for (const [name, make] of Object.entries(makers)) {
         assert.equal(await keyv.set('key', value), true);
         assert.deepEqual(await keyv.get('key'), value);
       }
-      assert.deepEqual([await keyv.has('key'), await keyv.has('none'), await keyv.get('none')], [true, false, undefined]);
+      assert.deepEqual(
+        [await keyv.has('key'), await keyv.has('none'), await keyv.get('none')],
+        [true, false, undefined],
+      );
       assert.equal(await keyv.delete('key'), true);
       assert.equal(await keyv.get('key'), undefined);
-      await keyv.setMany([{ key: 'a', value: 1 }, { key: 'b', value: 2 }]);
+      await keyv.setMany([
+        { key: 'a', value: 1 },
+        { key: 'b', value: 2 },
+      ]);
       assert.deepEqual(await keyv.getMany(['a', 'b', 'c']), [1, 2, undefined]);
     });
 

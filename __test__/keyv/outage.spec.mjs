@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { beforeAll, describe, test } from 'vitest';
-import { delay, first, firstTiers, freePort, libraries, second, startServer, until, warnWithoutRedis } from './two-tiers.mjs';
+import {
+  delay,
+  first,
+  firstTiers,
+  freePort,
+  libraries,
+  second,
+  startServer,
+  until,
+  warnWithoutRedis,
+} from './two-tiers.mjs';
 
 /** A request that takes longer hangs. */
 const HANGS_MS = 5000;
@@ -62,7 +72,10 @@ class Requests {
   }
 
   async #ask(getOrMake, n) {
-    const asked = [getOrMake('known', () => assert.fail('the first tier has it')), getOrMake(`new ${n}`, () => `made ${n}`)];
+    const asked = [
+      getOrMake('known', () => assert.fail('the first tier has it')),
+      getOrMake(`new ${n}`, () => `made ${n}`),
+    ];
     assert.deepEqual(await Promise.race([Promise.all(asked), hanging()]), ['value', `made ${n}`]);
     this.#answered++;
   }

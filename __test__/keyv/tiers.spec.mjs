@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { createCache } from 'cache-manager';
 import { Cacheable } from 'cacheable';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { first as firstTier, firstTiers, freePort, second, startServer, until, warnWithoutRedis } from './two-tiers.mjs';
+import {
+  first as firstTier,
+  firstTiers,
+  freePort,
+  second,
+  startServer,
+  until,
+  warnWithoutRedis,
+} from './two-tiers.mjs';
 
 let port, server;
 beforeAll(async () => {
@@ -36,7 +44,9 @@ for (const [name, make] of Object.entries(firstTiers)) {
       await cache.set('key', 'value', 50);
       assert.equal(await cache.get('key'), 'value');
       await until(async () => (await cache.get('key')) === undefined);
-      await until(async () => (await secondary.get('key')) === undefined && ![...first.keys()].some((key) => first.has(key)));
+      await until(
+        async () => (await secondary.get('key')) === undefined && ![...first.keys()].some((key) => first.has(key)),
+      );
       await cache.disconnect();
     });
 

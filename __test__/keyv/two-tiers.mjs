@@ -42,18 +42,33 @@ export function second(port, namespace = `n${++names}`) {
 export const libraries = {
   cacheable(primary, secondary, options) {
     const cache = new Cacheable({ primary, secondary, ...options });
-    return { cache, get: (key) => cache.get(key), set: (key, value) => cache.set(key, value), del: (key) => cache.delete(key), getOrMake: (key, make) => cache.getOrSet(key, make), end: () => cache.disconnect() };
+    return {
+      cache,
+      get: (key) => cache.get(key),
+      set: (key, value) => cache.set(key, value),
+      del: (key) => cache.delete(key),
+      getOrMake: (key, make) => cache.getOrSet(key, make),
+      end: () => cache.disconnect(),
+    };
   },
   'cache-manager'(primary, secondary) {
     const cache = createCache({ stores: [primary, secondary] });
-    return { cache, get: (key) => cache.get(key), set: (key, value) => cache.set(key, value), del: (key) => cache.del(key), getOrMake: (key, make) => cache.wrap(key, make), end: () => cache.disconnect() };
+    return {
+      cache,
+      get: (key) => cache.get(key),
+      set: (key, value) => cache.set(key, value),
+      del: (key) => cache.del(key),
+      getOrMake: (key, make) => cache.wrap(key, make),
+      end: () => cache.disconnect(),
+    };
   },
 };
 
 export const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function until(what, ms = 10_000) {
-  for (const end = Date.now() + ms; !(await what()); await delay(5)) assert.ok(Date.now() < end, `it does not come about: ${what}`);
+  for (const end = Date.now() + ms; !(await what()); await delay(5))
+    assert.ok(Date.now() < end, `it does not come about: ${what}`);
 }
 
 export function warnWithoutRedis() {

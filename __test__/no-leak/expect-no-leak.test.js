@@ -63,7 +63,10 @@ test('a chain of small objects is found in each of several cold processes', () =
 
 test('Buffers that stay are found, though the heap hardly grows', async () => {
   const uploads = [];
-  await assert.rejects(expectNoLeak((i) => void uploads.push(Buffer.alloc(20_000, i)), { iterations: 50, warmup: 50 }), { code: 'ERR_PLIMSOLL_LEAK' });
+  await assert.rejects(
+    expectNoLeak((i) => void uploads.push(Buffer.alloc(20_000, i)), { iterations: 50, warmup: 50 }),
+    { code: 'ERR_PLIMSOLL_LEAK' },
+  );
 });
 
 const few = { iterations: 50, warmup: 50, rounds: 8 };
@@ -91,7 +94,8 @@ test('a table that grows by an element a call is found and named, from whatever 
       await assert.rejects(expectNoLeak(leak, few), (error) => {
         assert.equal(error.code, LEAK.code, `${kind} of ${n}: ${error.message}`);
         assert.ok(error.bytesPerIteration >= 5, `${error.bytesPerIteration} bytes`);
-        if (!error.tables.some((table) => table.kind === kind && Math.abs(table.perCall - 1) < 0.01)) assert.fail(`${kind} of ${n}: ${error.message}`);
+        if (!error.tables.some((table) => table.kind === kind && Math.abs(table.perCall - 1) < 0.01))
+          assert.fail(`${kind} of ${n}: ${error.message}`);
         assert.match(error.message, new RegExp(`an? ${kind} keeps 1 more elements`));
         return true;
       });
@@ -118,9 +122,16 @@ test('a table without a prototype is found behind methods, closures and collecti
   }
   const service = new Service();
   const add = (i) => (inClosure[i] = i);
-  const scopes = new Map([[test, [{ service, add, proxy: new Proxy({}, { ownKeys: broken }) }]], [Service.prototype.add, [{ inModule }]], [add, [{ inClosure }]]]);
+  const scopes = new Map([
+    [test, [{ service, add, proxy: new Proxy({}, { ownKeys: broken }) }]],
+    [Service.prototype.add, [{ inModule }]],
+    [add, [{ inClosure }]],
+  ]);
   const found = bareTables(test, (fn) => scopes.get(fn) ?? []);
-  assert.deepEqual([inClosure, inField, inMap, inModule].map((each) => found.includes(each)), [true, true, true, true]);
+  assert.deepEqual(
+    [inClosure, inField, inMap, inModule].map((each) => found.includes(each)),
+    [true, true, true, true],
+  );
   const objects = HeapObjects.open();
   assert.equal(objects.scopesOf(() => inClosure).find((scope) => 'inClosure' in scope)?.inClosure, inClosure);
   assert.deepEqual(objects.scopesOf(Math.max), []);
@@ -130,7 +141,8 @@ test('a table without a prototype is found behind methods, closures and collecti
 test('a test that is repeated finds again what is kept by number', async () => {
   const seen = new Set();
   const leak = (i) => void seen.add(i);
-  for (let attempt = 0; attempt < 2; attempt++) await assert.rejects(expectNoLeak(leak, few), LEAK, `attempt ${attempt}`);
+  for (let attempt = 0; attempt < 2; attempt++)
+    await assert.rejects(expectNoLeak(leak, few), LEAK, `attempt ${attempt}`);
 });
 
 test('a table that stops growing passes: a queue, a Set of few values, keys that are deleted', async () => {
@@ -151,29 +163,45 @@ test('a table that stops growing passes: a queue, a Set of few values, keys that
 test('the same listener added with each call is found by its count; a pool of 20 passes', async () => {
   const emitter = new EventEmitter().setMaxListeners(0);
   const { on } = EventEmitter.prototype;
-  await assert.rejects(expectNoLeak(() => void emitter.on('x', nothing), { iterations: 5, warmup: 0 }), (error) => {
-    assert.deepEqual(error.listeners, { emitter: 'EventEmitter', event: 'x', count: 40 });
-    assert.match(error.message, /'x' of an emitter \(EventEmitter\) has 40 listeners/);
-    return true;
-  });
+  await assert.rejects(
+    expectNoLeak(() => void emitter.on('x', nothing), { iterations: 5, warmup: 0 }),
+    (error) => {
+      assert.deepEqual(error.listeners, { emitter: 'EventEmitter', event: 'x', count: 40 });
+      assert.match(error.message, /'x' of an emitter \(EventEmitter\) has 40 listeners/);
+      return true;
+    },
+  );
   assert.equal(EventEmitter.prototype.on, on, 'no wrapper is left behind');
   const pooled = new EventEmitter().setMaxListeners(0);
-  await expectNoLeak(() => void (pooled.listenerCount('x') < 20 && pooled.on('x', nothing)), { iterations: 4, warmup: 0 });
+  await expectNoLeak(() => void (pooled.listenerCount('x') < 20 && pooled.on('x', nothing)), {
+    iterations: 4,
+    warmup: 0,
+  });
 });
 
 test('a mock function that records its calls is named', async () => {
   const recording = test.mock.fn();
-  await assert.rejects(expectNoLeak((i) => recording(i), few), (error) => {
-    assert.ok(error.mocks[0].calls > 1000, `${error.mocks[0]?.calls} calls`);
-    assert.match(error.message, /the mock function has recorded [\d,]+ calls/);
-    return true;
-  });
+  await assert.rejects(
+    expectNoLeak((i) => recording(i), few),
+    (error) => {
+      assert.ok(error.mocks[0].calls > 1000, `${error.mocks[0]?.calls} calls`);
+      assert.match(error.message, /the mock function has recorded [\d,]+ calls/);
+      return true;
+    },
+  );
 });
 
 test('calls that overlap run one after the other, and are judged each by itself', async () => {
   const rows = [];
-  const results = await Promise.allSettled([expectNoLeak((i) => i + 1, few), expectNoLeak((i) => void rows.push({ i }), few), expectNoLeak(async (i) => `${await i}`, few)]);
-  assert.deepEqual(results.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
+  const results = await Promise.allSettled([
+    expectNoLeak((i) => i + 1, few),
+    expectNoLeak((i) => void rows.push({ i }), few),
+    expectNoLeak(async (i) => `${await i}`, few),
+  ]);
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
 });
 
 test('a function that calls expectNoLeak itself is refused', async () => {
@@ -181,7 +209,8 @@ test('a function that calls expectNoLeak itself is refused', async () => {
     await Promise.resolve();
     await expectNoLeak(nothing);
   };
-  for (const fn of [() => expectNoLeak(nothing), later, async () => await later()]) await assert.rejects(expectNoLeak(fn), { code: 'ERR_PLIMSOLL_BUSY' });
+  for (const fn of [() => expectNoLeak(nothing), later, async () => await later()])
+    await assert.rejects(expectNoLeak(fn), { code: 'ERR_PLIMSOLL_BUSY' });
   await expectNoLeak(nothing, few);
 });
 
@@ -191,7 +220,16 @@ test('the growth of a table is distinguished from noise by counts that double', 
   assert.deepEqual(judge(leaking.slice(0, -1), 29_000), { leaks: false, next: 40_000 });
   const once = leaking.map(({ calls }) => ({ calls, bytes: calls > 2000 ? 300_000 : 0 }));
   assert.deepEqual(judge(once, 29_000), { leaks: false, next: null });
-  assert.deepEqual(judge([{ calls: 1000, bytes: 0 }, { calls: 1400, bytes: 5000 }], 3800), { leaks: false, next: 2000 });
+  assert.deepEqual(
+    judge(
+      [
+        { calls: 1000, bytes: 0 },
+        { calls: 1400, bytes: 5000 },
+      ],
+      3800,
+    ),
+    { leaks: false, next: 2000 },
+  );
 });
 
 test('clean functions pass: plain, allocating, async, one that fills a bounded cache', async () => {
@@ -215,7 +253,10 @@ test('a cache that is still filling during the first rounds is no leak', async (
 
 test('an error of the function is the error', async () => {
   await assert.rejects(expectNoLeak(broken), { name: 'SyntaxError', message: 'mine' });
-  await assert.rejects(expectNoLeak(() => Promise.reject(new SyntaxError('mine'))), { name: 'SyntaxError' });
+  await assert.rejects(
+    expectNoLeak(() => Promise.reject(new SyntaxError('mine'))),
+    { name: 'SyntaxError' },
+  );
 });
 
 test('nonsense is refused with a typed error', async () => {
@@ -230,7 +271,10 @@ test('nonsense is refused with a typed error', async () => {
     [[nothing, { rounds: 7.5 }], RangeError],
   ];
   for (const [args, type] of refused) {
-    await assert.rejects(expectNoLeak(...args), (error) => error instanceof type && error.code === 'ERR_PLIMSOLL_OPTION');
+    await assert.rejects(
+      expectNoLeak(...args),
+      (error) => error instanceof type && error.code === 'ERR_PLIMSOLL_OPTION',
+    );
   }
 });
 
@@ -239,7 +283,10 @@ test('it needs no --expose-gc, leaves no gc behind, and works as an ES module', 
     import { expectNoLeak } from 'plimsoll/test';
     await expectNoLeak(() => {}, { iterations: 10, warmup: 0 });
     console.log(typeof globalThis.gc);`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: __dirname, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: __dirname,
+    encoding: 'utf8',
+  });
   assert.equal(stdout.trim(), 'undefined', stderr);
 });
 

@@ -26,13 +26,29 @@ function* formsOf(mark) {
   yield [Buffer.from(mark), (bytes) => bytes.toString('latin1')];
   yield [Buffer.from(mark, 'utf16le'), (bytes) => bytes.toString('utf16le')];
   yield [swapped(Buffer.from(mark, 'utf16le')), (bytes) => swapped(bytes).toString('utf16le')];
-  yield [Buffer.from(Buffer.from(mark).toString('hex')), (bytes) => Buffer.from(bytes.toString('latin1'), 'hex').toString('latin1')];
-  yield [Buffer.from([...mark].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('')), (bytes) => bytes.toString('latin1').replaceAll(/\\u(....)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))];
+  yield [
+    Buffer.from(Buffer.from(mark).toString('hex')),
+    (bytes) => Buffer.from(bytes.toString('latin1'), 'hex').toString('latin1'),
+  ];
+  yield [
+    Buffer.from([...mark].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('')),
+    (bytes) =>
+      bytes.toString('latin1').replaceAll(/\\u(....)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+  ];
   for (let before = 0; before < 3; before++) {
     // What stands before shifts the letters: the part that does not depend on it is looked for.
     const lost = Math.ceil((before * 4) / 3);
-    const core = Buffer.from('.'.repeat(before) + mark).toString('base64').replace(/=+$/, '').slice(lost, -2);
-    yield [Buffer.from(core), (bytes) => Buffer.from('A'.repeat(lost) + bytes.toString('latin1'), 'base64').toString('latin1').replace(/^[^q]+/, 'q')];
+    const core = Buffer.from('.'.repeat(before) + mark)
+      .toString('base64')
+      .replace(/=+$/, '')
+      .slice(lost, -2);
+    yield [
+      Buffer.from(core),
+      (bytes) =>
+        Buffer.from('A'.repeat(lost) + bytes.toString('latin1'), 'base64')
+          .toString('latin1')
+          .replace(/^[^q]+/, 'q'),
+    ];
   }
 }
 
@@ -72,7 +88,13 @@ async function outputsOf(t, redacted) {
   const out = path.join(home, 'out');
   fs.mkdirSync(out);
   const mark = `q${crypto.randomBytes(6).toString('hex')}`;
-  const env = { ...process.env, MARK: mark, OUT: out, LABELS: path.join(home, 'labels.json'), REDACTED: redacted ? '1' : '0' };
+  const env = {
+    ...process.env,
+    MARK: mark,
+    OUT: out,
+    LABELS: path.join(home, 'labels.json'),
+    REDACTED: redacted ? '1' : '0',
+  };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [PROGRAM], { env, cwd: home });
   const { taken, state: file } = JSON.parse(stdout);
   fs.writeFileSync(path.join(out, 'stderr.txt'), stderr);
@@ -98,13 +120,24 @@ test('no output shows a secret, whatever it was planted in', async (t) => {
   assert.ok(labels.length >= 150, `${labels.length} secrets`);
   assert.equal(new Set(labels).size, labels.length, 'each has a label of its own');
   const { leaks } = leaksIn(out, mark, labels);
-  assert.deepEqual([...leaks].map(([label, place]) => `${label} in ${place}`), []);
+  assert.deepEqual(
+    [...leaks].map(([label, place]) => `${label} in ${place}`),
+    [],
+  );
   // What leads to the leak is there all the same.
   assert.equal(report.redacted, true);
   const suspect = report.suspects.find(({ name }) => name === 'leaked');
   assert.deepEqual([suspect?.cause, path.basename(suspect?.file ?? ''), suspect?.line], ['map', 'leaky.js', 6]);
-  for (const name of ['report.html', 'analysis.html']) assert.match(views[name], /const leaked = new Map\(\[\[&#39;…&#39;, &#96;…&#96;\]\]\); \/\/…/, `${name} quotes the line, without its data`);
-  assert.ok(report.trackers.some(({ name }) => name.endsWith(': drain')), 'an event that the code names stays');
+  for (const name of ['report.html', 'analysis.html'])
+    assert.match(
+      views[name],
+      /const leaked = new Map\(\[\[&#39;…&#39;, &#96;…&#96;\]\]\); \/\/…/,
+      `${name} quotes the line, without its data`,
+    );
+  assert.ok(
+    report.trackers.some(({ name }) => name.endsWith(': drain')),
+    'an event that the code names stays',
+  );
 });
 
 test('the search finds them where nothing is redacted', async (t) => {
@@ -113,7 +146,22 @@ test('the search finds them where nothing is redacted', async (t) => {
   const missed = labels.filter((label) => !found.has(label));
   t.diagnostic(`not shown without redaction either: ${missed.join(', ')}`);
   // Of each output: what is not in it is no proof that it is redacted.
-  const outputs = ['heapsnapshot', 'heapprofile', 'sites.json', 'stats.json', 'metrics.json', 'published.state', 'report.json', 'report.html', 'report.txt', 'analysis.html'];
-  assert.deepEqual(outputs.filter((name) => !places[name]), [], JSON.stringify(places));
+  const outputs = [
+    'heapsnapshot',
+    'heapprofile',
+    'sites.json',
+    'stats.json',
+    'metrics.json',
+    'published.state',
+    'report.json',
+    'report.html',
+    'report.txt',
+    'analysis.html',
+  ];
+  assert.deepEqual(
+    outputs.filter((name) => !places[name]),
+    [],
+    JSON.stringify(places),
+  );
   assert.ok(found.size > labels.length * 0.9, `${found.size} of ${labels.length}; not: ${missed.join(', ')}`);
 });

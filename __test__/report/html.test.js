@@ -13,13 +13,30 @@ const { contrasts } = require('../support/contrast.js');
 
 const SOURCE = `'use strict';\n${'\n'.repeat(9)}// every login adds one\nconst sessions = new Map();\n\nfunction login(user) {\n\tsessions.set(token(), user);\n}\n`;
 const read = (file) => (file.endsWith('session.js') ? SOURCE : null);
-const HOSTILE = ['<img src=x onerror=alert(1)>', '</style><script>alert(2)</script>', '"><svg onload=alert(3)>', "' onmouseover='alert(4)", '<!--', ']]>', '&lt;b&gt;', '`${alert(5)}`', 'javascript:alert(6)', '\u202egnp\u0000'];
+const HOSTILE = [
+  '<img src=x onerror=alert(1)>',
+  '</style><script>alert(2)</script>',
+  '"><svg onload=alert(3)>',
+  "' onmouseover='alert(4)",
+  '<!--',
+  ']]>',
+  '&lt;b&gt;',
+  '`${alert(5)}`',
+  'javascript:alert(6)',
+  '\u202egnp\u0000',
+];
 
 /** A report with a hostile text wherever a process can put a text of its own. */
 function hostileReport(text) {
   const report = leakReport();
   for (const suspect of report.suspects) {
-    Object.assign(suspect, { name: text, file: `/srv/${text}/session.js`, path: [text, text], advice: text, package: text });
+    Object.assign(suspect, {
+      name: text,
+      file: `/srv/${text}/session.js`,
+      path: [text, text],
+      advice: text,
+      package: text,
+    });
     for (const site of suspect.sites) Object.assign(site, { function: text, file: text });
   }
   for (const snapshot of report.snapshots) Object.assign(snapshot, { path: text, reason: text });
@@ -48,7 +65,10 @@ test('the legend explains what is drawn, and nothing else', () => {
   const page = renderHtml(leakReport(), { read });
   const { series } = leakReport();
   const steady = renderHtml({ ...steadyReport(), series: { heap: series.heap } }, { read });
-  for (const [what, drawn] of [[page, true], [steady, false]]) {
+  for (const [what, drawn] of [
+    [page, true],
+    [steady, false],
+  ]) {
     assert.equal(/<path class="fit" d="M(?!0 5H22)/.test(what), drawn);
     assert.equal(what.includes('fitted floor</li>'), drawn);
     assert.ok(what.includes('floor: the least of each interval'));
@@ -68,7 +88,11 @@ test('the container is told as far as it is known', () => {
 
 test('whatever the names are, the page holds the elements that it holds with harmless ones', () => {
   const shape = tags(renderHtml(hostileReport('harmless'), { read }));
-  const texts = fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary', minLength: 1 }), fc.mixedCase(fc.constantFrom(...HOSTILE)));
+  const texts = fc.oneof(
+    fc.constantFrom(...HOSTILE),
+    fc.string({ unit: 'binary', minLength: 1 }),
+    fc.mixedCase(fc.constantFrom(...HOSTILE)),
+  );
   fc.assert(
     fc.property(texts, (text) => {
       assert.deepEqual(tags(renderHtml(hostileReport(text), { read })), shape);
@@ -78,7 +102,16 @@ test('whatever the names are, the page holds the elements that it holds with har
 
 test('the page says what the report says', () => {
   const page = renderHtml(leakReport(), { read });
-  for (const text of ['Heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB', '+48,213 entries', 'src/session.js:12', 'login (src/routes/login.js:41) 91 %', 'ERR_PLIMSOLL_NO_ROOM', 'web-7', 'cgroup v2: 300 MB of 512 MB', 'full, with a hit ratio below 50 %']) {
+  for (const text of [
+    'Heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB',
+    '+48,213 entries',
+    'src/session.js:12',
+    'login (src/routes/login.js:41) 91 %',
+    'ERR_PLIMSOLL_NO_ROOM',
+    'web-7',
+    'cgroup v2: 300 MB of 512 MB',
+    'full, with a hit ratio below 50 %',
+  ]) {
     assert.ok(page.includes(text), text);
   }
   assert.match(page, /<span class="hit"><i>12<\/i>const sessions = new Map\(\);<\/span>/);
@@ -100,7 +133,16 @@ test('however much there is, the page stays below 1 MB', () => {
   const report = leakReport();
   const [suspect] = report.suspects;
   const long = '"漢'.repeat(100_000);
-  report.suspects = many({ ...suspect, name: long, path: many(long, 500), sites: many({ ...suspect.sites[0], function: long }, 100), advice: long }, 500);
+  report.suspects = many(
+    {
+      ...suspect,
+      name: long,
+      path: many(long, 500),
+      sites: many({ ...suspect.sites[0], function: long }, 100),
+      advice: long,
+    },
+    500,
+  );
   report.snapshots = many({ ...report.snapshots[0], path: long }, 500);
   report.caches = many({ ...report.caches[0], name: long }, 5000);
   report.trackers = many({ ...report.trackers[0], name: long, sites: many(report.trackers[0].sites[0], 100) }, 5000);
@@ -111,87 +153,118 @@ test('however much there is, the page stays below 1 MB', () => {
   assert.ok(Buffer.byteLength(renderHtml(report, { read })) < 2 ** 20);
 });
 
-test('in a browser', { skip: findChromium() === null && 'no Chromium here: apt-get install chromium, or CHROMIUM=path' }, async (t) => {
-  const browser = await startChromium();
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-page-'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
-  t.after(() => browser.close());
-  const open = async (report, options) => {
-    const file = path.join(folder, 'report.html');
-    fs.writeFileSync(file, renderHtml(report, { read }));
-    const page = await browser.open(pathToFileURL(file).href, options);
-    t.after(() => page.close());
-    return page;
-  };
+test(
+  'in a browser',
+  { skip: findChromium() === null && 'no Chromium here: apt-get install chromium, or CHROMIUM=path' },
+  async (t) => {
+    const browser = await startChromium();
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-page-'));
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    t.after(() => browser.close());
+    const open = async (report, options) => {
+      const file = path.join(folder, 'report.html');
+      fs.writeFileSync(file, renderHtml(report, { read }));
+      const page = await browser.open(pathToFileURL(file).href, options);
+      t.after(() => page.close());
+      return page;
+    };
 
-  await t.test('no console message, no request, the content is there, and the screenshot is not blank', async () => {
-    const page = await open(leakReport());
-    assert.deepEqual(page.messages, []);
-    assert.deepEqual(page.requests.filter((url) => !/^(file|data):/.test(url)), []);
-    const text = await page.evaluate('document.body.innerText');
-    for (const part of ['2 h 10 min to the limit', 'sessions', 'src/session.js:12', 'Snapshots', 'Caches', 'Process']) assert.ok(text.includes(part), part);
-    assert.deepEqual(await page.evaluate(charts), ['heap wide', 'external half', 'native half']);
-    // The style sheet is applied: the policy's hash is the one of the sheet.
-    assert.equal(await page.evaluate('getComputedStyle(document.querySelector(".line")).fill'), 'none');
-    assert.ok((await page.screenshot()).length > 50_000);
-  });
+    await t.test('no console message, no request, the content is there, and the screenshot is not blank', async () => {
+      const page = await open(leakReport());
+      assert.deepEqual(page.messages, []);
+      assert.deepEqual(
+        page.requests.filter((url) => !/^(file|data):/.test(url)),
+        [],
+      );
+      const text = await page.evaluate('document.body.innerText');
+      for (const part of ['2 h 10 min to the limit', 'sessions', 'src/session.js:12', 'Snapshots', 'Caches', 'Process'])
+        assert.ok(text.includes(part), part);
+      assert.deepEqual(await page.evaluate(charts), ['heap wide', 'external half', 'native half']);
+      // The style sheet is applied: the policy's hash is the one of the sheet.
+      assert.equal(await page.evaluate('getComputedStyle(document.querySelector(".line")).fill'), 'none');
+      assert.ok((await page.screenshot()).length > 50_000);
+    });
 
-  await t.test('pictures for a person, where PLIMSOLL_SCREENSHOTS names a folder', { skip: !process.env.PLIMSOLL_SCREENSHOTS && 'not asked for' }, async () => {
-    for (const [name, options] of Object.entries({ light: {}, dark: { dark: true }, phone: { width: 360, height: 800 }, 'phone-dark': { width: 360, height: 800, dark: true } })) {
-      const page = await open(leakReport(), options);
-      fs.writeFileSync(path.join(process.env.PLIMSOLL_SCREENSHOTS, `${name}.png`), await page.screenshot({ whole: true }));
-      page.close();
-    }
-  });
+    await t.test(
+      'pictures for a person, where PLIMSOLL_SCREENSHOTS names a folder',
+      { skip: !process.env.PLIMSOLL_SCREENSHOTS && 'not asked for' },
+      async () => {
+        for (const [name, options] of Object.entries({
+          light: {},
+          dark: { dark: true },
+          phone: { width: 360, height: 800 },
+          'phone-dark': { width: 360, height: 800, dark: true },
+        })) {
+          const page = await open(leakReport(), options);
+          fs.writeFileSync(
+            path.join(process.env.PLIMSOLL_SCREENSHOTS, `${name}.png`),
+            await page.screenshot({ whole: true }),
+          );
+          page.close();
+        }
+      },
+    );
 
-  await t.test('hostile names run nothing', async () => {
-    for (const text of HOSTILE) {
-      const page = await open(hostileReport(text));
-      assert.deepEqual(page.messages, [], text);
-      assert.equal(await page.evaluate('document.querySelectorAll("img, script, [onerror], [onload], [onmouseover]").length'), 0);
-      page.close();
-    }
-  });
+    await t.test('hostile names run nothing', async () => {
+      for (const text of HOSTILE) {
+        const page = await open(hostileReport(text));
+        assert.deepEqual(page.messages, [], text);
+        assert.equal(
+          await page.evaluate('document.querySelectorAll("img, script, [onerror], [onload], [onmouseover]").length'),
+          0,
+        );
+        page.close();
+      }
+    });
 
-  await t.test('fits a phone: nothing is wider than the screen but what scrolls by itself', async () => {
-    for (const report of [leakReport(), hostileReport('x'.repeat(300)), steadyReport()]) {
-      const page = await open(report, { width: 360, height: 800 });
-      assert.ok((await page.evaluate('document.documentElement.scrollWidth')) <= 360);
-      assert.deepEqual(await page.evaluate('[...document.querySelectorAll("td")].filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)'), [], 'no cell runs into the next');
-      page.close();
-    }
-  });
+    await t.test('fits a phone: nothing is wider than the screen but what scrolls by itself', async () => {
+      for (const report of [leakReport(), hostileReport('x'.repeat(300)), steadyReport()]) {
+        const page = await open(report, { width: 360, height: 800 });
+        assert.ok((await page.evaluate('document.documentElement.scrollWidth')) <= 360);
+        assert.deepEqual(
+          await page.evaluate(
+            '[...document.querySelectorAll("td")].filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)',
+          ),
+          [],
+          'no cell runs into the next',
+        );
+        page.close();
+      }
+    });
 
-  await t.test('charts can be read on a phone', async () => {
-    const page = await open(leakReport(), { width: 360, height: 800 });
-    assert.deepEqual(await page.evaluate(charts), ['heap half', 'external half', 'native half']);
-    const letters = await page.evaluate(`[...document.querySelectorAll('.chart .tick')].filter((tick) => tick.getClientRects().length > 0)
+    await t.test('charts can be read on a phone', async () => {
+      const page = await open(leakReport(), { width: 360, height: 800 });
+      assert.deepEqual(await page.evaluate(charts), ['heap half', 'external half', 'native half']);
+      const letters =
+        await page.evaluate(`[...document.querySelectorAll('.chart .tick')].filter((tick) => tick.getClientRects().length > 0)
       .map((tick) => parseFloat(getComputedStyle(tick).fontSize) * tick.ownerSVGElement.clientWidth / tick.ownerSVGElement.viewBox.baseVal.width)`);
-    assert.ok(letters.length > 15);
-    for (const pixels of letters) assert.ok(pixels >= 9, `letters of ${pixels.toFixed(1)} px`);
-    page.close();
-  });
-
-  await t.test('text has the contrast that WCAG AA asks for, light and dark', async () => {
-    for (const dark of [false, true]) {
-      const page = await open(leakReport(), { dark });
-      const ratios = await page.evaluate(contrasts);
-      assert.ok(ratios.length > 30);
-      for (const { text, ratio } of ratios) assert.ok(ratio >= 4.5, `${dark ? 'dark' : 'light'}: ${text} has ${ratio.toFixed(2)}`);
+      assert.ok(letters.length > 15);
+      for (const pixels of letters) assert.ok(pixels >= 9, `letters of ${pixels.toFixed(1)} px`);
       page.close();
-    }
-  });
+    });
 
-  await t.test('charts have names, tables have headers, headings are in order', async () => {
-    const page = await open(leakReport());
-    const { nodes } = await page.send('Accessibility.getFullAXTree');
-    const named = (role) => nodes.filter((node) => node.role?.value === role).map((node) => node.name?.value ?? '');
-    assert.equal(named('image').filter((name) => /heap: 60 MB at 0 ms/.test(name)).length, 1);
-    assert.ok([...named('image'), ...named('table'), ...named('heading')].every((name) => name.length > 0));
-    assert.ok(named('columnheader').length > 10);
-    const levels = await page.evaluate('[...document.querySelectorAll("h1,h2,h3")].map((h) => Number(h.tagName[1]))');
-    assert.equal(levels[0], 1);
-    assert.ok(levels.every((level, at) => at === 0 || level <= levels[at - 1] + 1));
-    assert.equal(await page.evaluate('document.documentElement.lang'), 'en');
-  });
-});
+    await t.test('text has the contrast that WCAG AA asks for, light and dark', async () => {
+      for (const dark of [false, true]) {
+        const page = await open(leakReport(), { dark });
+        const ratios = await page.evaluate(contrasts);
+        assert.ok(ratios.length > 30);
+        for (const { text, ratio } of ratios)
+          assert.ok(ratio >= 4.5, `${dark ? 'dark' : 'light'}: ${text} has ${ratio.toFixed(2)}`);
+        page.close();
+      }
+    });
+
+    await t.test('charts have names, tables have headers, headings are in order', async () => {
+      const page = await open(leakReport());
+      const { nodes } = await page.send('Accessibility.getFullAXTree');
+      const named = (role) => nodes.filter((node) => node.role?.value === role).map((node) => node.name?.value ?? '');
+      assert.equal(named('image').filter((name) => /heap: 60 MB at 0 ms/.test(name)).length, 1);
+      assert.ok([...named('image'), ...named('table'), ...named('heading')].every((name) => name.length > 0));
+      assert.ok(named('columnheader').length > 10);
+      const levels = await page.evaluate('[...document.querySelectorAll("h1,h2,h3")].map((h) => Number(h.tagName[1]))');
+      assert.equal(levels[0], 1);
+      assert.ok(levels.every((level, at) => at === 0 || level <= levels[at - 1] + 1));
+      assert.equal(await page.evaluate('document.documentElement.lang'), 'en');
+    });
+  },
+);

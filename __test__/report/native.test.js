@@ -4,10 +4,30 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { buildReport } = require('../../lib/report/report.js');
 
-const site = (over) => ({ function: 'compress', file: '/app/zip.js', line: 3, column: 9, bytes: 900, share: 0.9, caller: null, ...over });
+const site = (over) => ({
+  function: 'compress',
+  file: '/app/zip.js',
+  line: 3,
+  column: 9,
+  bytes: 900,
+  share: 0.9,
+  caller: null,
+  ...over,
+});
 const reportOf = (channel, sites) =>
   buildReport({
-    state: { pid: 1, watchedMs: 1, verdict: { state: 'leak', channel, bytesPerMinute: 5 }, memory: {}, limits: {}, container: null, series: {}, collections: [], caches: [], extra: { allocation: { sites } } },
+    state: {
+      pid: 1,
+      watchedMs: 1,
+      verdict: { state: 'leak', channel, bytesPerMinute: 5 },
+      memory: {},
+      limits: {},
+      container: null,
+      series: {},
+      collections: [],
+      caches: [],
+      extra: { allocation: { sites } },
+    },
     analysis: null,
   });
 

@@ -48,7 +48,16 @@ test('a saved report comes back; anything else is a typed error that names the f
   const report = leakReport();
   assert.deepEqual(parseReport(JSON.stringify(report), 'r.json'), report);
   const damaged = (change) => JSON.stringify({ ...report, ...change });
-  for (const text of ['', '{', 'null', '[]', '{}', damaged({ schema: 'plimsoll.report/9' }), damaged({ suspects: {} }), damaged({ verdict: null })]) {
+  for (const text of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{}',
+    damaged({ schema: 'plimsoll.report/9' }),
+    damaged({ suspects: {} }),
+    damaged({ verdict: null }),
+  ]) {
     assert.throws(() => parseReport(text, 'r.json'), { code: 'ERR_PLIMSOLL_REPORT', message: /r\.json/ });
   }
 });

@@ -43,18 +43,26 @@ const siteAt = (column, share) => ({ function: null, file: '/srv/app/server.js',
 /** The sites that the terminal shows of a suspect with these. */
 function sitesShown(sites) {
   const [suspect] = leakReport().suspects;
-  return render({ ...leakReport(), suspects: [{ ...suspect, sites }] }, { width: 100, cwd }).match(/(?<=allocated by {2}).*/g);
+  return render({ ...leakReport(), suspects: [{ ...suspect, sites }] }, { width: 100, cwd }).match(
+    /(?<=allocated by {2}).*/g,
+  );
 }
 
 test('places in one line of source are one site; an unknown site is not listed beside known ones', () => {
   const unknown = { function: null, file: null, line: null, column: null, share: 0.03 };
-  assert.deepEqual(sitesShown([siteAt(168, 0.5), { ...siteAt(1, 0.2), function: 'login' }, siteAt(19, 0.25), unknown]), ['(anonymous) (server.js:3) 75 %', 'login (server.js:3) 20 %']);
+  assert.deepEqual(
+    sitesShown([siteAt(168, 0.5), { ...siteAt(1, 0.2), function: 'login' }, siteAt(19, 0.25), unknown]),
+    ['(anonymous) (server.js:3) 75 %', 'login (server.js:3) 20 %'],
+  );
   assert.deepEqual(sitesShown([unknown]), ['(anonymous) 3 %']);
 });
 
 test('a suspect without a name has its kind', () => {
   const [suspect] = leakReport().suspects;
-  const titleOf = (cause) => render({ ...leakReport(), suspects: [{ ...suspect, cause, name: '' }] }, { width: 100, cwd }).match(/(?<=1\. ).*?(?= {2}src)/)[0];
+  const titleOf = (cause) =>
+    render({ ...leakReport(), suspects: [{ ...suspect, cause, name: '' }] }, { width: 100, cwd }).match(
+      /(?<=1\. ).*?(?= {2}src)/,
+    )[0];
   assert.deepEqual(['promises', 'listeners', 'map', 'other'].map(titleOf), ['promises', 'listeners', 'Map', 'objects']);
 });
 
@@ -97,7 +105,16 @@ test('colours come only when asked for, and change nothing but the colour', () =
 test('no name steers the terminal, and no line is wider than it', () => {
   const hostile = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.constantFrom('\u001b[2J\u001b]0;title\u0007', 'a\nplimsoll: steady', '\u202egnp.exe', '\u009b31m', '漢字'.repeat(40), '<img src=x onerror=alert(1)>', '\ud800', '👩‍👩‍👧 x'),
+    fc.constantFrom(
+      '\u001b[2J\u001b]0;title\u0007',
+      'a\nplimsoll: steady',
+      '\u202egnp.exe',
+      '\u009b31m',
+      '漢字'.repeat(40),
+      '<img src=x onerror=alert(1)>',
+      '\ud800',
+      '👩‍👩‍👧 x',
+    ),
   );
   fc.assert(
     fc.property(hostile, fc.integer({ min: 40, max: 200 }), (name, width) => {
@@ -128,7 +145,17 @@ test('a long path keeps its ends, and many suspects are counted', () => {
 
 test('what is not known is left out', () => {
   const report = leakReport();
-  Object.assign(report.suspects[0], { file: null, line: null, column: null, bytes: null, count: null, share: null, path: [], sites: [], advice: null });
+  Object.assign(report.suspects[0], {
+    file: null,
+    line: null,
+    column: null,
+    bytes: null,
+    count: null,
+    share: null,
+    path: [],
+    sites: [],
+    advice: null,
+  });
   report.suspects.length = 1;
   assert.match(render(report, { width: 100, cwd }), /\n {2}1\. Map `sessions`\n {2}snapshot/);
 });

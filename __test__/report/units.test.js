@@ -10,7 +10,17 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 test('sizes', () => {
-  const sizes = { 0: '0 B', 512: '512 B', 1023: '1,023 B', 1024: '1 KB', 1536: '1.5 KB', 3250585: '3.1 MB', 100663296: '96 MB', 1048575: '1 MB', 2147483648: '2 GB' };
+  const sizes = {
+    0: '0 B',
+    512: '512 B',
+    1023: '1,023 B',
+    1024: '1 KB',
+    1536: '1.5 KB',
+    3250585: '3.1 MB',
+    100663296: '96 MB',
+    1048575: '1 MB',
+    2147483648: '2 GB',
+  };
   for (const [n, text] of Object.entries(sizes)) assert.equal(bytes(Number(n)), text);
   assert.equal(bytes(-3000), '-2.9 KB');
   assert.equal(change(100663296), '+96 MB');

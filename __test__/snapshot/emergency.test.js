@@ -12,8 +12,18 @@ const { temporaryDir, until, snapshotsIn, partialsIn, parse } = require('../chil
 const { fork: unsupported } = native.snapshotSupport();
 const options = unsupported ? { skip: unsupported } : {};
 const request = (dir) => ({
-  dir, app: 'test', reason: 'near-limit', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 0,
-  method: 'fork', compress: 'none', nice: 0, heapUsed: 0, heapTotal: 0,
+  dir,
+  app: 'test',
+  reason: 'near-limit',
+  thread: 0,
+  maxFiles: 6,
+  maxBytes: 2 ** 40,
+  cooldown: 0,
+  method: 'fork',
+  compress: 'none',
+  nice: 0,
+  heapUsed: 0,
+  heapTotal: 0,
 });
 
 test('an endless loop is interrupted for a snapshot and goes on', options, async (t) => {
@@ -42,8 +52,13 @@ test('a loop that turns is not interrupted', options, async (t) => {
   assert.deepEqual(snapshotsIn(dir), []);
 });
 
-test("what forbids a snapshot forbids this one: the reason is kept", options, async (t) => {
-  const emergency = new native.SnapshotEmergency({ ...request(path.join(temporaryDir(t), 'x')), headroom: 100, heapUsed: 0, dir: '/proc/plimsoll' });
+test('what forbids a snapshot forbids this one: the reason is kept', options, async (t) => {
+  const emergency = new native.SnapshotEmergency({
+    ...request(path.join(temporaryDir(t), 'x')),
+    headroom: 100,
+    heapUsed: 0,
+    dir: '/proc/plimsoll',
+  });
   emergency.interruptIn(0);
   let answer = emergency.step();
   while (answer.step === 'wait') answer = emergency.step();
@@ -53,7 +68,11 @@ test("what forbids a snapshot forbids this one: the reason is kept", options, as
 });
 
 function leak(dir, end) {
-  return spawn(process.execPath, ['--max-old-space-size=64', path.join(__dirname, '../children/near-limit.js'), JSON.stringify(request(dir)), end], { stdio: ['ignore', 'pipe', 'ignore'] });
+  return spawn(
+    process.execPath,
+    ['--max-old-space-size=64', path.join(__dirname, '../children/near-limit.js'), JSON.stringify(request(dir)), end],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
 }
 
 test('near the heap limit: a snapshot, and the service goes on', options, async (t) => {
@@ -82,7 +101,9 @@ test('near the heap limit: a service that dies leaves its evidence', options, as
 /** Runs a service to its heap limit. @returns {Promise<string>} what V8 says */
 async function outOfMemory(dir, ...args) {
   const program = path.join(__dirname, '../children/ineffective.js');
-  const service = spawn(process.execPath, ['--max-old-space-size=60', program, dir, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const service = spawn(process.execPath, ['--max-old-space-size=60', program, dir, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let said = '';
   for await (const chunk of service.stderr) said += chunk;
   assert.match(said, /JavaScript heap out of memory/);
@@ -101,21 +122,28 @@ test('near the heap limit, inside a collection: a service that dies leaves its e
 const noCalls = native.snapshotSupport().limitCalls;
 
 for (const beside of ['nothing', 'scripts']) {
-  test(`near the heap limit, no snapshot allowed, ${beside} beside the Map: the allocation profile is left`, { skip: noCalls ?? unsupported ?? false }, async (t) => {
-    const dir = temporaryDir(t);
-    const said = await outOfMemory(dir, beside, 'refused');
-    const left = fs.readdirSync(dir).filter((name) => name.includes('near-limit'));
-    assert.equal(left.length, 1, said);
-    assert.match(left[0], /^Heap\.\d{8}\.\d{6}\.\d+\.0\.001\.near-limit\.heapprofile$/);
-    const { head } = JSON.parse(fs.readFileSync(path.join(dir, left[0]), 'utf8'));
-    assert.equal(head.callFrame.functionName, '(root)');
-    assert.equal(fs.statSync(path.join(dir, left[0])).mode & 0o777, 0o600);
-    assert.equal(snapshotsIn(dir).length, 1, 'the one before');
-  });
+  test(
+    `near the heap limit, no snapshot allowed, ${beside} beside the Map: the allocation profile is left`,
+    { skip: noCalls ?? unsupported ?? false },
+    async (t) => {
+      const dir = temporaryDir(t);
+      const said = await outOfMemory(dir, beside, 'refused');
+      const left = fs.readdirSync(dir).filter((name) => name.includes('near-limit'));
+      assert.equal(left.length, 1, said);
+      assert.match(left[0], /^Heap\.\d{8}\.\d{6}\.\d+\.0\.001\.near-limit\.heapprofile$/);
+      const { head } = JSON.parse(fs.readFileSync(path.join(dir, left[0]), 'utf8'));
+      assert.equal(head.callFrame.functionName, '(root)');
+      assert.equal(fs.statSync(path.join(dir, left[0])).mode & 0o777, 0o600);
+      assert.equal(snapshotsIn(dir).length, 1, 'the one before');
+    },
+  );
 }
 
-test("near the heap limit: the caller's evidence is taken once, and an exception of it is contained", { skip: noCalls ?? false }, async (t) => {
-  const program = `
+test(
+  "near the heap limit: the caller's evidence is taken once, and an exception of it is contained",
+  { skip: noCalls ?? false },
+  async (t) => {
+    const program = `
     const { SnapshotEmergency } = require(${JSON.stringify(path.join(__dirname, '../../lib/native.js'))}).requireNative();
     let calls = 0;
     const emergency = new SnapshotEmergency(${JSON.stringify({ ...request(temporaryDir(t)), headroom: 1e6, heapUsed: 1 })});
@@ -125,17 +153,23 @@ test("near the heap limit: the caller's evidence is taken once, and an exception
     while (v8.getHeapStatistics().heap_size_limit === limit) leak.push(Array.from({ length: 10_000 }, () => 0.5));
     for (let i = 0; i < 1000; i++) leak.pop();
     setTimeout(() => process.stdout.write(JSON.stringify({ calls, step: emergency.step() })), 50);`;
-  const service = spawn(process.execPath, ['--max-old-space-size=64', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let out = '';
-  for await (const chunk of service.stdout) out += chunk;
-  const { calls, step } = JSON.parse(out);
-  assert.deepEqual([calls, step.step], [1, 'failed']);
-});
+    const service = spawn(process.execPath, ['--max-old-space-size=64', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let out = '';
+    for await (const chunk of service.stdout) out += chunk;
+    const { calls, step } = JSON.parse(out);
+    assert.deepEqual([calls, step.step], [1, 'failed']);
+  },
+);
 
 test('where a snapshot is possible near the heap limit, no note says otherwise', options, (t) => {
   const watcher = watch({ dir: temporaryDir(t), snapshotOn: ['near-limit'], report: [], log: 'silent' });
   t.after(() => watcher.stop());
-  assert.deepEqual(watcher.stats().notes.filter((note) => /heap limit/.test(note)), []);
+  assert.deepEqual(
+    watcher.stats().notes.filter((note) => /heap limit/.test(note)),
+    [],
+  );
 });
 
 test('near the heap limit: a watch tells its service of the snapshot', options, async (t) => {
@@ -150,7 +184,9 @@ test('near the heap limit: a watch tells its service of the snapshot', options, 
       if (v8.getHeapStatistics().heap_size_limit > limit) return;
       for (let i = 0; i < 20; i++) leak.push(Array.from({ length: 10_000 }, () => 0.5));
     }, 1);`;
-  const service = spawn(process.execPath, ['--max-old-space-size=64', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const service = spawn(process.execPath, ['--max-old-space-size=64', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   t.after(() => service.kill('SIGKILL'));
   let out = '';
   for await (const chunk of service.stdout) out += chunk;

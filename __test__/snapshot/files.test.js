@@ -11,7 +11,15 @@ const { Worker } = require('node:worker_threads');
 const { takeSnapshot } = require('../../index.js');
 const { native } = require('../../lib/native.js');
 const { drive } = require('../../lib/snapshot/take-snapshot.js');
-const { temporaryDir, start, run, until, snapshotsIn, partialsIn, isWriting } = require('../children/snapshot-support.js');
+const {
+  temporaryDir,
+  start,
+  run,
+  until,
+  snapshotsIn,
+  partialsIn,
+  isWriting,
+} = require('../children/snapshot-support.js');
 
 const NAME = /^Heap\.\d{8}\.\d{6}\.(\d+)\.(\d+)\.\d{3,}\.heapsnapshot$/;
 const here = { method: 'in-process', cooldown: 0 };
@@ -29,7 +37,10 @@ test('a whole snapshot, named as Node names it, for the owner alone', async (t) 
   assert.equal(heap.nodes.length, snapshot.nodes * heap.snapshot.meta.node_fields.length);
   assert.ok(heap.strings.includes('made/on/the/way'), 'it is the heap of this process');
   assert.ok(snapshot.pauseMs > 0);
-  assert.ok(snapshot.takenAt > Date.now() - process.uptime() * 1000 && snapshot.takenAt <= Date.now(), `${snapshot.takenAt}`);
+  assert.ok(
+    snapshot.takenAt > Date.now() - process.uptime() * 1000 && snapshot.takenAt <= Date.now(),
+    `${snapshot.takenAt}`,
+  );
   assert.deepEqual(fs.readdirSync(dir).toSorted(), [name, 'plimsoll-snapshots.json']);
 });
 
@@ -47,7 +58,21 @@ test('gzip and zstd hold the same', async (t) => {
 test("V8's own stream serves where the symbols do not verify", async (t) => {
   const dir = temporaryDir(t);
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
-  const request = { dir, app: 'test', reason: 'test', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 0, method: 'in-process', compress: 'none', nice: 19, redact: false, heapUsed, heapTotal };
+  const request = {
+    dir,
+    app: 'test',
+    reason: 'test',
+    thread: 0,
+    maxFiles: 6,
+    maxBytes: 2 ** 40,
+    cooldown: 0,
+    method: 'in-process',
+    compress: 'none',
+    nice: 19,
+    redact: false,
+    heapUsed,
+    heapTotal,
+  };
   const job = new native.SnapshotJob(request);
   const blind = {
     step() {
@@ -140,11 +165,17 @@ test('maxFiles and maxBytes bound what is kept, and only of ours', async (t) => 
   fs.writeFileSync(byHand, '{}');
   const taken = [];
   for (let i = 0; i < 4; i++) taken.push(await takeSnapshot({ ...here, dir, maxFiles: 2 }));
-  assert.deepEqual(taken.map((snapshot) => fs.existsSync(snapshot.path)), [false, false, true, true]);
+  assert.deepEqual(
+    taken.map((snapshot) => fs.existsSync(snapshot.path)),
+    [false, false, true, true],
+  );
   const { bytes } = taken[3];
   const last = await takeSnapshot({ ...here, dir, maxBytes: Math.round(bytes * 1.5) });
   assert.deepEqual(snapshotsIn(dir), [path.basename(byHand), path.basename(last.path)]);
-  await assert.rejects(takeSnapshot({ ...here, dir, maxBytes: 100_000 }), { code: 'ERR_PLIMSOLL_NO_ROOM', available: 100_000 });
+  await assert.rejects(takeSnapshot({ ...here, dir, maxBytes: 100_000 }), {
+    code: 'ERR_PLIMSOLL_NO_ROOM',
+    available: 100_000,
+  });
   assert.ok(fs.existsSync(last.path));
   assert.deepEqual(partialsIn(dir), []);
 });
@@ -174,7 +205,11 @@ test('a directory that cannot be used is a typed error', async (t) => {
   const dir = temporaryDir(t);
   fs.writeFileSync(path.join(dir, 'file'), '');
   for (const bad of [path.join(dir, 'file'), path.join(dir, 'file/below'), '/proc/plimsoll']) {
-    await assert.rejects(takeSnapshot({ ...here, dir: bad }), { name: 'Error', code: 'ERR_PLIMSOLL_DIR', message: /choose a writable dir/ });
+    await assert.rejects(takeSnapshot({ ...here, dir: bad }), {
+      name: 'Error',
+      code: 'ERR_PLIMSOLL_DIR',
+      message: /choose a writable dir/,
+    });
   }
 });
 
@@ -190,7 +225,10 @@ test('a full disk is a typed error and leaves no part behind', async (t) => {
   try {
     await assert.rejects(takeSnapshot({ ...here, dir }), { code: 'ERR_PLIMSOLL_DISK_FULL', available: 1 << 20 });
     // With an expectation that fits, the disk fills up while the file is written.
-    await assert.rejects(takeSnapshot({ ...here, dir, headroom: 0 }), { code: 'ERR_PLIMSOLL_DISK_FULL', message: /part was removed/ });
+    await assert.rejects(takeSnapshot({ ...here, dir, headroom: 0 }), {
+      code: 'ERR_PLIMSOLL_DISK_FULL',
+      message: /part was removed/,
+    });
     assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
   } finally {
     execFileSync('umount', [dir]);
@@ -199,7 +237,21 @@ test('a full disk is a typed error and leaves no part behind', async (t) => {
 
 test('no memory for it: refused with the numbers, the cooldown not begun', async (t) => {
   const dir = temporaryDir(t);
-  const request = { dir, app: 'test', reason: 'test', thread: 0, maxFiles: 6, maxBytes: 2 ** 40, cooldown: 3_600_000, method: 'in-process', compress: 'none', nice: 19, redact: false, heapUsed: 2 ** 45, heapTotal: 2 ** 45 };
+  const request = {
+    dir,
+    app: 'test',
+    reason: 'test',
+    thread: 0,
+    maxFiles: 6,
+    maxBytes: 2 ** 40,
+    cooldown: 3_600_000,
+    method: 'in-process',
+    compress: 'none',
+    nice: 19,
+    redact: false,
+    heapUsed: 2 ** 45,
+    heapTotal: 2 ** 45,
+  };
   const refused = drive(new native.SnapshotJob(request), true);
   await assert.rejects(refused, ({ code, needed, available, message }) => {
     assert.equal(code, 'ERR_PLIMSOLL_NO_ROOM');

@@ -10,7 +10,17 @@ const { promisify } = require('node:util');
 const { Worker } = require('node:worker_threads');
 const { takeSnapshot } = require('../../index.js');
 const { native } = require('../../lib/native.js');
-const { temporaryDir, start, run, until, snapshotsIn, partialsIn, isWriting, forksOf, parse } = require('../children/snapshot-support.js');
+const {
+  temporaryDir,
+  start,
+  run,
+  until,
+  snapshotsIn,
+  partialsIn,
+  isWriting,
+  forksOf,
+  parse,
+} = require('../children/snapshot-support.js');
 
 const { fork: unsupported } = native.snapshotSupport();
 const options = unsupported ? { skip: unsupported } : {};
@@ -48,9 +58,16 @@ function isRunning(pid) {
 /** Field 19 of proc(5)'s stat. */
 const niceness = (pid) => Number(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[16]);
 
-test('where snapshots cannot be forked, that is said', { skip: !unsupported && 'they can be forked here' }, async (t) => {
-  await assert.rejects(takeSnapshot({ ...forked, dir: temporaryDir(t) }), { code: 'ERR_PLIMSOLL_UNAVAILABLE', message: unsupported });
-});
+test(
+  'where snapshots cannot be forked, that is said',
+  { skip: !unsupported && 'they can be forked here' },
+  async (t) => {
+    await assert.rejects(takeSnapshot({ ...forked, dir: temporaryDir(t) }), {
+      code: 'ERR_PLIMSOLL_UNAVAILABLE',
+      message: unsupported,
+    });
+  },
+);
 
 test('a forked snapshot is whole and is of this heap', options, async (t) => {
   globalThis.planted = class PlantedInTheService {};
@@ -82,9 +99,12 @@ test('the child is expendable', options, async (t) => {
 test("the child runs none of the service's handlers", options, async (t) => {
   const dir = temporaryDir(t);
   const [hooks, told] = ['hooks.js', 'told'].map((name) => path.join(dir, name));
-  fs.writeFileSync(hooks, `
+  fs.writeFileSync(
+    hooks,
+    `
     const tell = (what) => require('node:fs').appendFileSync(${JSON.stringify(told)}, what + ' ' + process.pid + '\\n');
-    for (const event of ['exit', 'beforeExit', 'SIGTERM', 'SIGUSR2']) process.on(event, () => tell(event));`);
+    for (const event of ['exit', 'beforeExit', 'SIGTERM', 'SIGUSR2']) process.on(event, () => tell(event));`,
+  );
   const service = start({ ...forked, dir, ballast: 5 }, ['--require', hooks]);
   const pid = await until(() => forksOf(service.pid)[0]);
   kill(pid, 'SIGTERM');
@@ -100,7 +120,11 @@ test('a socket that the service closes is closed while the child lives', options
   const taken = takeSnapshot({ ...forked, dir: temporaryDir(t) });
   const pid = await until(() => forksOf(process.pid)[0]);
   // The child lets go of its descriptors before it looks at the heap.
-  await until(() => !fs.existsSync(`/proc/${pid}`) || fs.readdirSync(`/proc/${pid}/fd`).every((fd) => !fs.readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')));
+  await until(
+    () =>
+      !fs.existsSync(`/proc/${pid}`) ||
+      fs.readdirSync(`/proc/${pid}/fd`).every((fd) => !fs.readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')),
+  );
   process.kill(pid, 'SIGSTOP');
   const closed = Promise.all([once(client, 'close'), once(server, 'close')]);
   accepted.destroy();
@@ -128,11 +152,19 @@ function signalAll(taken, signal) {
 }
 
 // What kills the child would kill the service next: the work is not done there, and a crash is tried once more.
-for (const [signal, number] of [['SIGKILL', 9], ['SIGSEGV', 11], ['SIGABRT', 6], ['SIGTRAP', 5]]) {
+for (const [signal, number] of [
+  ['SIGKILL', 9],
+  ['SIGSEGV', 11],
+  ['SIGABRT', 6],
+  ['SIGTRAP', 5],
+]) {
   test(`children that die of ${signal}: one is replaced, and nothing is done in process`, options, async (t) => {
     const dir = temporaryDir(t);
     const taken = takeSnapshot({ ...forked, method: 'auto', dir });
-    await assert.rejects(signalAll(taken, signal), { code: 'ERR_PLIMSOLL_SNAPSHOT', message: new RegExp(`signal ${number}`) });
+    await assert.rejects(signalAll(taken, signal), {
+      code: 'ERR_PLIMSOLL_SNAPSHOT',
+      message: new RegExp(`signal ${number}`),
+    });
     assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
   });
 }
@@ -144,7 +176,9 @@ test('SIGTERM to the child is final', options, async (t) => {
   const looker = setInterval(() => forksOf(process.pid).forEach((child) => seen.add(child)), 1);
   kill(pid, 'SIGTERM');
   letGo();
-  await assert.rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /ended by signal 15/ }).finally(() => clearInterval(looker));
+  await assert
+    .rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /ended by signal 15/ })
+    .finally(() => clearInterval(looker));
   assert.equal(seen.size, 1, 'no other child');
   assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
 });
@@ -158,7 +192,11 @@ for (const end of ['SIGKILL', 'SIGTERM']) {
     const service = start({ ...forked, dir, ballast: HEAVY, nice: 19 });
     const pid = await until(() => forksOf(service.pid)[0]);
     // The child has begun: its descriptors are its own.
-    await until(() => fs.readdirSync(`/proc/${pid}/fd`).every((fd) => !/socket:|eventpoll/.test(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))));
+    await until(() =>
+      fs
+        .readdirSync(`/proc/${pid}/fd`)
+        .every((fd) => !/socket:|eventpoll/.test(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))),
+    );
     assert.ok(isWriting(pid, dir));
     service.kill(end);
     await once(service, 'exit');
@@ -175,16 +213,26 @@ test("the service's own children are not disturbed", options, async (t) => {
     ...Array.from({ length: 10 }, (_, i) => exec('sh', ['-c', `sleep 0.0${i}; echo ${i}`])),
   ]);
   assert.equal(snapshot.method, 'fork');
-  assert.deepEqual(own.map(({ stdout }) => stdout.trim()), Array.from({ length: 10 }, (_, i) => String(i)));
+  assert.deepEqual(
+    own.map(({ stdout }) => stdout.trim()),
+    Array.from({ length: 10 }, (_, i) => String(i)),
+  );
   // Spawning still works after V8's pages were excluded from children again.
   assert.equal((await exec('echo', ['after'])).stdout, 'after\n');
 });
 
 // V8's workers are told by their number where they have no names (Node 20 and 22); four unless chosen.
-for (const [flag, env] of [['--v8-pool-size=1'], ['--v8_pool_size=7'], ['--v8-pool-size=0'], [undefined, '--v8-pool-size=2']]) {
+for (const [flag, env] of [
+  ['--v8-pool-size=1'],
+  ['--v8_pool_size=7'],
+  ['--v8-pool-size=0'],
+  [undefined, '--v8-pool-size=2'],
+]) {
   test(`with ${flag ?? `NODE_OPTIONS=${env}`}`, options, async (t) => {
     const { NODE_OPTIONS } = process.env;
-    t.after(() => (NODE_OPTIONS === undefined ? delete process.env.NODE_OPTIONS : (process.env.NODE_OPTIONS = NODE_OPTIONS)));
+    t.after(() =>
+      NODE_OPTIONS === undefined ? delete process.env.NODE_OPTIONS : (process.env.NODE_OPTIONS = NODE_OPTIONS),
+    );
     process.env.NODE_OPTIONS = env ?? '';
     const { method, retries } = await run({ ...forked, dir: temporaryDir(t) }, flag === undefined ? [] : [flag]);
     assert.equal(method, 'fork', retries?.join('; '));
@@ -193,7 +241,9 @@ for (const [flag, env] of [['--v8-pool-size=1'], ['--v8_pool_size=7'], ['--v8-po
 
 test("a worker thread's heap, while another allocates hard", options, async (t) => {
   const dir = temporaryDir(t);
-  const busy = new Worker("const kept = []; for (let i = 0; ; i++) { kept[i % 10000] = { i, text: `${i}` }; }", { eval: true });
+  const busy = new Worker('const kept = []; for (let i = 0; ; i++) { kept[i % 10000] = { i, text: `${i}` }; }', {
+    eval: true,
+  });
   t.after(() => busy.terminate());
   await once(busy, 'online');
   const worker = new Worker(

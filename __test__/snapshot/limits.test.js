@@ -17,7 +17,11 @@ const PROGRAM = path.join(__dirname, '../children/take-snapshot.js');
 /** What came of a snapshot in a process with a limit, and how that process ended. */
 async function limited(t, given) {
   const dir = temporaryDir(t);
-  const service = spawn(process.execPath, [PROGRAM, JSON.stringify({ dir, cooldown: 0, nice: 0, ballast: 40, ...given })], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const service = spawn(
+    process.execPath,
+    [PROGRAM, JSON.stringify({ dir, cooldown: 0, nice: 0, ballast: 40, ...given })],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   const exit = once(service, 'exit');
   let out = '';
   for await (const chunk of service.stdout) out += chunk;
@@ -27,7 +31,11 @@ async function limited(t, given) {
 }
 
 const MB = 2 ** 20;
-const LIMITS = [[{ as: 300 * MB }, /ulimit -v, -d/], [{ data: 200 * MB }, /ulimit -v, -d/], [{ fsize: 2 * MB }, /ulimit -f/]];
+const LIMITS = [
+  [{ as: 300 * MB }, /ulimit -v, -d/],
+  [{ data: 200 * MB }, /ulimit -v, -d/],
+  [{ fsize: 2 * MB }, /ulimit -f/],
+];
 
 for (const [limit, named] of LIMITS) {
   const [resource] = Object.keys(limit);

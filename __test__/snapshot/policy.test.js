@@ -50,14 +50,17 @@ test('a signal takes a snapshot, where the user opted in', async (t) => {
   assert.equal(process.listenerCount('SIGUSR2'), others);
 });
 
-test('without the option a signal is nobody\'s', (t) => {
+test("without the option a signal is nobody's", (t) => {
   const others = process.listenerCount('SIGUSR2');
   const watcher = watch({ ...quiet, dir: temporaryDir(t) });
   t.after(() => watcher.stop());
   assert.equal(process.listenerCount('SIGUSR2'), others);
   watcher.stop();
   for (const signal of ['SIGUSR1', 'SIGKILL', 'USR2', 12]) {
-    assert.throws(() => watch({ ...quiet, signal }), { code: 'ERR_PLIMSOLL_OPTION', message: /options\.signal must be one of SIGUSR2, SIGHUP, SIGPWR/ });
+    assert.throws(() => watch({ ...quiet, signal }), {
+      code: 'ERR_PLIMSOLL_OPTION',
+      message: /options\.signal must be one of SIGUSR2, SIGHUP, SIGPWR/,
+    });
   }
 });
 
@@ -80,13 +83,28 @@ test('a refusal is told: its reason, its code and its numbers', async (t) => {
 test('a tracer gets each one as a span, with its result or its error', async (t) => {
   const dir = temporaryDir(t);
   const seen = [];
-  const hear = Object.fromEntries(['start', 'asyncEnd', 'error'].map((name) => [name, ({ reason, method, result, error }) => seen.push([name, reason, method, result?.path ?? error?.code])]));
+  const hear = Object.fromEntries(
+    ['start', 'asyncEnd', 'error'].map((name) => [
+      name,
+      ({ reason, method, result, error }) => seen.push([name, reason, method, result?.path ?? error?.code]),
+    ]),
+  );
   const tracing = diagnostics.tracingChannel('plimsoll.snapshot');
   tracing.subscribe(hear);
   t.after(() => tracing.unsubscribe(hear));
   const given = { dir, reason: 'traced', method: 'in-process', cooldown: 0 };
   const { path: file } = await takeSnapshot(given);
-  assert.deepEqual(seen.splice(0), [['start', 'traced', 'in-process', undefined], ['asyncEnd', 'traced', 'in-process', file]]);
+  assert.deepEqual(seen.splice(0), [
+    ['start', 'traced', 'in-process', undefined],
+    ['asyncEnd', 'traced', 'in-process', file],
+  ]);
   await assert.rejects(takeSnapshot({ ...given, cooldown: 3_600_000 }), { code: 'ERR_PLIMSOLL_COOLDOWN' });
-  assert.deepEqual(seen.map(([name, , , what]) => [name, what]), [['start', undefined], ['error', 'ERR_PLIMSOLL_COOLDOWN'], ['asyncEnd', 'ERR_PLIMSOLL_COOLDOWN']]);
+  assert.deepEqual(
+    seen.map(([name, , , what]) => [name, what]),
+    [
+      ['start', undefined],
+      ['error', 'ERR_PLIMSOLL_COOLDOWN'],
+      ['asyncEnd', 'ERR_PLIMSOLL_COOLDOWN'],
+    ],
+  );
 });

@@ -42,12 +42,16 @@ function formsOf(word) {
 /** What stands around each place of `form`, taken as it is: in a pattern `\\u0451` would be a letter. */
 function placesOf(form, text) {
   const places = [];
-  for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1)) places.push(text.slice(Math.max(0, at - 80), at + 40));
+  for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, at + 1))
+    places.push(text.slice(Math.max(0, at - 80), at + 40));
   return places;
 }
 
 function snapshotOf(word, options) {
-  const file = execFileSync(process.execPath, [PROGRAM, JSON.stringify(options)], { encoding: 'utf8', env: { ...process.env, MARK: word } });
+  const file = execFileSync(process.execPath, [PROGRAM, JSON.stringify(options)], {
+    encoding: 'utf8',
+    env: { ...process.env, MARK: word },
+  });
   const bytes = fs.readFileSync(file);
   return (file.endsWith('.gz') ? zlib.gunzipSync(bytes) : bytes).toString('utf8');
 }
@@ -59,26 +63,55 @@ for (const method of methods) {
     const plain = snapshotOf(word, { dir, method });
     const forms = formsOf(word);
     assert.ok(plain.split(word).length > 1000, 'the search finds them where they are');
-    assert.ok([forms[3], forms[4]].some((form) => plain.includes(form)), 'escaped ones too');
+    assert.ok(
+      [forms[3], forms[4]].some((form) => plain.includes(form)),
+      'escaped ones too',
+    );
     const redacted = snapshotOf(word, { dir, method, redact: true, compress: 'gzip' });
-    assert.deepEqual(forms.flatMap((form) => placesOf(form, redacted)), []);
+    assert.deepEqual(
+      forms.flatMap((form) => placesOf(form, redacted)),
+      [],
+    );
     assert.equal(redacted.includes('123456789'), false, 'nor a key that is a number');
     for (const file of fs.readdirSync(dir)) {
-      if (!file.includes('.heapsnapshot')) assert.equal(fs.readFileSync(path.join(dir, file), 'latin1').includes(word) && file !== 'module.mjs', false, file);
+      if (!file.includes('.heapsnapshot'))
+        assert.equal(
+          fs.readFileSync(path.join(dir, file), 'latin1').includes(word) && file !== 'module.mjs',
+          false,
+          file,
+        );
     }
   });
 }
 
 test('the graph, the sizes and the names of the code stay', async (t) => {
   const dir = temporaryDir(t);
-  const [plain, redacted] = [{}, { redact: true }].map((more) => JSON.parse(snapshotOf(mark(), { dir, method: 'in-process', ...more })));
+  const [plain, redacted] = [{}, { redact: true }].map((more) =>
+    JSON.parse(snapshotOf(mark(), { dir, method: 'in-process', ...more })),
+  );
   assert.deepEqual(redacted.snapshot.meta, plain.snapshot.meta);
   const { node_count: nodes } = plain.snapshot;
   assert.ok(Math.abs(redacted.snapshot.node_count - nodes) < nodes * 0.02);
   assert.equal(redacted.nodes.length, redacted.snapshot.node_count * redacted.snapshot.meta.node_fields.length);
   assert.equal(redacted.edges.length, redacted.snapshot.edge_count * redacted.snapshot.meta.edge_fields.length);
   const names = new Set(redacted.strings);
-  for (const name of ['plantedSecrets', 'accountName', 'Account', 'check', '#pin', 'close', 'token', 'ledger', 'fromSource', '_events', '_onTimeout', '<symbol Symbol.toStringTag>', 'system / Context', '(GC roots)', PROGRAM]) {
+  for (const name of [
+    'plantedSecrets',
+    'accountName',
+    'Account',
+    'check',
+    '#pin',
+    'close',
+    'token',
+    'ledger',
+    'fromSource',
+    '_events',
+    '_onTimeout',
+    '<symbol Symbol.toStringTag>',
+    'system / Context',
+    '(GC roots)',
+    PROGRAM,
+  ]) {
     assert.ok(names.has(name), name);
   }
   const shown = redacted.strings.filter((text) => /^\(length \d+\)$/.test(text));
@@ -106,7 +139,10 @@ test('a key has the same hash in all snapshots of a process, and another in anot
   const common = [...first].filter((hash) => second.has(hash)).length;
   assert.ok(common > first.size * 0.9, `${common} of ${first.size}`);
   const other = JSON.parse(snapshotOf(mark(), { dir, method: 'in-process', redact: true }));
-  assert.deepEqual(other.strings.filter((text) => first.has(text)), []);
+  assert.deepEqual(
+    other.strings.filter((text) => first.has(text)),
+    [],
+  );
 });
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
@@ -114,13 +150,24 @@ const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
 test(`a leak is named by file, line and variable in redacted snapshots (SEED=${seed})`, async (t) => {
   const random = seeded(seed);
   const causes = ['map: class field', 'object: ', 'closure', 'listeners', 'timers'];
-  const chosen = causes.map((cause) => programs.find(({ title, expect }) => title.startsWith(cause) && expect !== null));
+  const chosen = causes.map((cause) =>
+    programs.find(({ title, expect }) => title.startsWith(cause) && expect !== null),
+  );
   for (const program of chosen) {
-    const { dir, snapshots, expect } = await runProgram(program, { random, take: { method: methods[0], redact: true } });
+    const { dir, snapshots, expect } = await runProgram(program, {
+      random,
+      take: { method: methods[0], redact: true },
+    });
     t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-    const { suspects } = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })));
+    const { suspects } = JSON.parse(
+      await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })),
+    );
     // An event's name is data: it is hashed like the keys of a dictionary. So is a large index, which a timer's delay is.
-    const judged = uncounted({ ...expect, delay: undefined, ...(program.title.startsWith('listeners') && { name: ['redacted-'] }) });
+    const judged = uncounted({
+      ...expect,
+      delay: undefined,
+      ...(program.title.startsWith('listeners') && { name: ['redacted-'] }),
+    });
     assert.equal(judge(suspects, judged), null, `${program.title}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
     assert.doesNotMatch(suspects[0].name, / ms$/, 'a delay that is not so');
   }
@@ -128,9 +175,14 @@ test(`a leak is named by file, line and variable in redacted snapshots (SEED=${s
 
 test("an ES module's binding is named without its file, which is data of the module", async (t) => {
   const program = programs.find(({ kind }) => kind === 'esm');
-  const { dir, snapshots, expect } = await runProgram(program, { random: seeded(1), take: { method: methods[0], redact: true } });
+  const { dir, snapshots, expect } = await runProgram(program, {
+    random: seeded(1),
+    take: { method: methods[0], redact: true },
+  });
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  const [{ cause, name }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 }))).suspects;
+  const [{ cause, name }] = JSON.parse(
+    await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })),
+  ).suspects;
   assert.deepEqual([cause, name], [expect.cause[0], expect.name[0]]);
 });
 
@@ -138,7 +190,10 @@ test("a leak in a `data:` module is the program's, redacted or not, and not one 
   const module = "const kept = new Map(); export const add = (i) => kept.set(i, { text: 'x'.repeat(100) + i });";
   const source = `const { add } = await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(module)}));\nawait drive((i) => add(i));\n`;
   for (const redact of [false, true]) {
-    const { dir, snapshots } = await runProgram({ title: 'data', kind: 'esm', files: { 'main.mjs': source }, expect: null }, { random: seeded(3), take: { method: methods[0], redact } });
+    const { dir, snapshots } = await runProgram(
+      { title: 'data', kind: 'esm', files: { 'main.mjs': source }, expect: null },
+      { random: seeded(3), take: { method: methods[0], redact } },
+    );
     t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
     const [{ cause, advice, file }] = JSON.parse(await requireAnalyzer().analyzeSnapshots(snapshots)).suspects;
     assert.equal(cause, 'map');

@@ -47,14 +47,17 @@ test('without /proc a snapshot is taken and a watch runs', asRoot, async (t) => 
     t.skip('a mount namespace of its own is not allowed here');
     return;
   }
-  const child = service(`
+  const child = service(
+    `
     const { takeSnapshot, watch } = require(${index});
     const dir = ${JSON.stringify(dir)};
     const watcher = watch({ dir, report: [], log: 'silent' });
     watcher.on('error', () => {});
     const { verdict: { state } } = watcher.stats();
     const { status } = watcher.health();
-    takeSnapshot({ dir, cooldown: 0 }).then(({ method, path }) => process.stdout.write(JSON.stringify({ method, path, state, status }), () => process.exit()));`, { command: withoutProc, stdio: ['ignore', 'pipe', 'ignore'] });
+    takeSnapshot({ dir, cooldown: 0 }).then(({ method, path }) => process.stdout.write(JSON.stringify({ method, path, state, status }), () => process.exit()));`,
+    { command: withoutProc, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   const { method, path: file, state, status } = await answerOf(child);
   assert.equal(method, 'in-process');
   parse(file);
@@ -90,7 +93,12 @@ test('a watch that may not fork takes nothing unasked, and says so', asRootForki
     setInterval(() => {}, 60_000);`);
   const { warnings, method, notes } = await answerOf(child);
   assert.deepEqual(warnings, ['PLIMSOLL_FORK_DENIED']);
-  assert.ok(notes.some((note) => note.includes('No heap snapshot will be taken automatically') && note.includes('/proc/self/task')), notes.join('\n'));
+  assert.ok(
+    notes.some(
+      (note) => note.includes('No heap snapshot will be taken automatically') && note.includes('/proc/self/task'),
+    ),
+    notes.join('\n'),
+  );
   assert.equal(method, 'in-process', 'this one was asked for');
 });
 
@@ -112,16 +120,24 @@ test('an executable with file capabilities may not fork, and the watch says so',
       const { notes } = watcher.stats();
       watcher.snapshot().then(({ method }) => process.stdout.write(JSON.stringify({ code, method, notes }), () => process.exit()));
     });`;
-  const child = spawn(executable, ['-e', script], { uid: OTHER, gid: OTHER, cwd: dir, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(executable, ['-e', script], {
+    uid: OTHER,
+    gid: OTHER,
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const { code, method, notes } = await answerOf(child);
   assert.deepEqual([code, method], ['PLIMSOLL_FORK_DENIED', 'in-process']);
   assert.match(notes.join('\n'), /executable has file capabilities/);
 });
 
-test('a change of the user in the middle: the file that the child published is taken over', asRootForking, async (t) => {
-  // Of root alone: the service cannot look into it afterwards.
-  const dir = temporaryDir(t);
-  const child = service(`
+test(
+  'a change of the user in the middle: the file that the child published is taken over',
+  asRootForking,
+  async (t) => {
+    // Of root alone: the service cannot look into it afterwards.
+    const dir = temporaryDir(t);
+    const child = service(`
     const { takeSnapshot } = require(${index});
     takeSnapshot({ dir: ${JSON.stringify(dir)}, cooldown: 0, nice: 0, method: 'fork' }).then(({ method, path }) => ({ method, path }), ({ code, message }) => ({ code, message }))
       .then((answer) => process.stdout.write(JSON.stringify(answer), () => process.exit()));
@@ -132,11 +148,12 @@ test('a change of the user in the middle: the file that the child published is t
       process.setgid(${OTHER});
       process.setuid(${OTHER});
     }, 1);`);
-  const { method, path: file, message } = await answerOf(child);
-  assert.equal(method, 'fork', message);
-  parse(file);
-  assert.deepEqual([snapshotsIn(dir).length, partialsIn(dir)], [1, []]);
-});
+    const { method, path: file, message } = await answerOf(child);
+    assert.equal(method, 'fork', message);
+    parse(file);
+    assert.deepEqual([snapshotsIn(dir).length, partialsIn(dir)], [1, []]);
+  },
+);
 
 test('a directory of others is reported, once', async (t) => {
   const dir = path.join(temporaryDir(t), 'shared');
@@ -173,19 +190,23 @@ test('who else can write to a directory', () => {
   }
 });
 
-test('a directory that is replaced in the middle is not written to', unsupported ? { skip: unsupported } : {}, async (t) => {
-  const [dir, moved] = ['dir', 'moved'].map((name) => path.join(temporaryDir(t), name));
-  const taken = takeSnapshot({ dir, cooldown: 0, nice: 0, method: 'fork' });
-  const pid = await until(() => forksOf(process.pid)[0]);
-  process.kill(pid, 'SIGSTOP');
-  fs.renameSync(dir, moved);
-  fs.mkdirSync(dir);
-  process.kill(pid, 'SIGCONT');
-  await taken;
-  assert.deepEqual(fs.readdirSync(dir), []);
-  assert.equal(snapshotsIn(moved).length, 1);
-  assert.deepEqual(partialsIn(moved), []);
-});
+test(
+  'a directory that is replaced in the middle is not written to',
+  unsupported ? { skip: unsupported } : {},
+  async (t) => {
+    const [dir, moved] = ['dir', 'moved'].map((name) => path.join(temporaryDir(t), name));
+    const taken = takeSnapshot({ dir, cooldown: 0, nice: 0, method: 'fork' });
+    const pid = await until(() => forksOf(process.pid)[0]);
+    process.kill(pid, 'SIGSTOP');
+    fs.renameSync(dir, moved);
+    fs.mkdirSync(dir);
+    process.kill(pid, 'SIGCONT');
+    await taken;
+    assert.deepEqual(fs.readdirSync(dir), []);
+    assert.equal(snapshotsIn(moved).length, 1);
+    assert.deepEqual(partialsIn(moved), []);
+  },
+);
 
 test('a watcher that was stopped emits no snapshot, and the caller gets it', async (t) => {
   const watcher = watch({ dir: temporaryDir(t), snapshotOn: [], report: [], log: 'silent' });
@@ -199,10 +220,15 @@ test('a watcher that was stopped emits no snapshot, and the caller gets it', asy
 
 test('texts of a caller have a length', async (t) => {
   const dir = temporaryDir(t);
-  for (const [option, length] of [['reason', 256], ['app', 4096]]) {
+  for (const [option, length] of [
+    ['reason', 256],
+    ['app', 4096],
+  ]) {
     await assert.rejects(takeSnapshot({ dir, [option]: 'r'.repeat(length + 1) }), {
       code: 'ERR_PLIMSOLL_OPTION',
-      message: new RegExp(`options\\.${option} must be a text of 1 to ${length} characters.*\\(${length + 1} characters\\)`),
+      message: new RegExp(
+        `options\\.${option} must be a text of 1 to ${length} characters.*\\(${length + 1} characters\\)`,
+      ),
     });
   }
   const longest = { dir, method: 'in-process', app: '\u{1}'.repeat(4096), reason: '\u{1}'.repeat(256) };

@@ -29,9 +29,10 @@ async function serve(t, command, args, as = {}) {
   return { service, answer: async () => JSON.parse((await lines.next()).value) };
 }
 
-const pause = (ms) => new Promise((resolve) => {
-  setTimeout(resolve, ms);
-});
+const pause = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 /** Every file under a final name is whole; empties the directory. */
 function allWhole(dir) {
@@ -87,7 +88,13 @@ test(`the child ends itself before the container is full, ${COUNT} times`, optio
     return;
   }
   const dir = temporaryDir(t);
-  const { service, answer } = await serve(t, 'sh', ['-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`, process.execPath, PROGRAM, '100']);
+  const { service, answer } = await serve(t, 'sh', [
+    '-c',
+    `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`,
+    process.execPath,
+    PROGRAM,
+    '100',
+  ]);
   try {
     const limit = Number(fs.readFileSync(path.join(group, 'memory.usage_in_bytes'), 'utf8')) + 60 * 2 ** 20;
     fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(limit));

@@ -14,7 +14,9 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 /** The path of a Chromium, or null. CHROMIUM names another. */
 function findChromium() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  const places = (process.env.PATH ?? '').split(path.delimiter).flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
+  const places = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
   return places.find((file) => fs.existsSync(file)) ?? null;
 }
 
@@ -22,7 +24,18 @@ function findChromium() {
 async function startChromium() {
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-chromium-'));
   // --no-sandbox: tests run as root in containers; the page under test is our own.
-  const child = spawn(findChromium(), ['--headless=new', '--no-sandbox', '--disable-gpu', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(
+    findChromium(),
+    [
+      '--headless=new',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--remote-debugging-port=0',
+      `--user-data-dir=${profile}`,
+      'about:blank',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
   let port = null;
   for await (const line of readline.createInterface({ input: child.stderr })) {
     port = /DevTools listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(line)?.[1];
@@ -52,8 +65,15 @@ async function openPage(port, url, { width = 1100, height = 900, dark = false } 
   const requests = [];
   session.on('Network.requestWillBeSent', ({ request }) => requests.push(request.url));
   for (const domain of ['Runtime', 'Log', 'Page', 'Network', 'Accessibility']) await session.send(`${domain}.enable`);
-  await session.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 600 });
-  await session.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] });
+  await session.send('Emulation.setDeviceMetricsOverride', {
+    width,
+    height,
+    deviceScaleFactor: 1,
+    mobile: width < 600,
+  });
+  await session.send('Emulation.setEmulatedMedia', {
+    features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }],
+  });
   const loaded = once(session, 'Page.loadEventFired');
   await session.send('Page.navigate', { url });
   await loaded;

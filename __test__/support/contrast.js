@@ -7,7 +7,9 @@ function channels(colour) {
 }
 
 function luminance([red, green, blue]) {
-  const linear = [red, green, blue].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = [red, green, blue].map((c) =>
+    c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4,
+  );
   return linear[0] * 0.2126 + linear[1] * 0.7152 + linear[2] * 0.0722;
 }
 
@@ -28,7 +30,10 @@ function measure() {
     const style = getComputedStyle(element);
     const front = luminance(channels(element.closest('svg') ? style.fill : style.color));
     const back = luminance(behind(element));
-    found.push({ text: walker.currentNode.data.trim(), ratio: (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05) });
+    found.push({
+      text: walker.currentNode.data.trim(),
+      ratio: (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05),
+    });
   }
   return found;
 }

@@ -15,7 +15,8 @@ function nodeOf(version) {
   const folder = path.join(HOME, version);
   const name = `node-${process.platform}-${process.arch}`;
   const binary = path.join(folder, 'node_modules', name, 'bin/node');
-  if (!fs.existsSync(binary)) execFileSync('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, `${name}@${version}`]);
+  if (!fs.existsSync(binary))
+    execFileSync('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, `${name}@${version}`]);
   return binary;
 }
 

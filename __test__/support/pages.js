@@ -6,7 +6,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '../..');
-const PAGES = ['README.md', ...fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const PAGES = [
+  'README.md',
+  ...fs
+    .readdirSync(path.join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 const BLOCK = /^```(\w*)\n([^]*?)^```$|(?<=\n\n)((?: {4}\S.*\n)+)/gm;
 
 const read = (page) => fs.readFileSync(path.join(ROOT, page), 'utf8');
@@ -24,12 +30,17 @@ function blocks(page) {
 
 /** Commands of a shell block: [variables, words] of each, comments and joins taken away. */
 function commands(text) {
-  const lines = text.replaceAll('\\\n', ' ').split('\n').map((line) => line.replace(/(^|\s)#.*/, ''));
-  return lines.flatMap((line) => line.split(/&&|\|\||[|;&]/)).flatMap((command) => {
-    const words = command.trim().split(/\s+/).filter(Boolean);
-    const at = words.findIndex((word) => !/^[A-Za-z_]+=/.test(word));
-    return at < 0 ? [] : [{ variables: words.slice(0, at), words: words.slice(at) }];
-  });
+  const lines = text
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .map((line) => line.replace(/(^|\s)#.*/, ''));
+  return lines
+    .flatMap((line) => line.split(/&&|\|\||[|;&]/))
+    .flatMap((command) => {
+      const words = command.trim().split(/\s+/).filter(Boolean);
+      const at = words.findIndex((word) => !/^[A-Za-z_]+=/.test(word));
+      return at < 0 ? [] : [{ variables: words.slice(0, at), words: words.slice(at) }];
+    });
 }
 
 module.exports = { ROOT, PAGES, read, blocks, commands };

@@ -8,7 +8,11 @@ const schema = require('../../docs/report.schema.json');
 function leakReport() {
   const minute = 60_000;
   const MB = 2 ** 20;
-  const series = Array.from({ length: 33 }, (_, at) => [at * minute, (60 + at * 3.1) * MB, 4 * MB + (at % 5) * 100_000]);
+  const series = Array.from({ length: 33 }, (_, at) => [
+    at * minute,
+    (60 + at * 3.1) * MB,
+    4 * MB + (at % 5) * 100_000,
+  ]);
   return {
     schema: 'plimsoll.report/1',
     version: '0.1.0',
@@ -42,9 +46,36 @@ function leakReport() {
       probes: 1,
       probeCostMs: 95,
       channels: [
-        { channel: 'heap', state: 'leak', bytesPerMinute: 3.1 * MB, bytes: 160 * MB, limitBytes: 512 * MB, msToLimit: 130 * minute, z: 7.9, spanMs: 33 * minute },
-        { channel: 'external', state: 'steady', bytesPerMinute: 0, bytes: 4 * MB, limitBytes: 512 * MB, msToLimit: null, z: 0.1, spanMs: 33 * minute },
-        { channel: 'native', state: 'steady', bytesPerMinute: 0, bytes: 90 * MB, limitBytes: 512 * MB, msToLimit: null, z: 0, spanMs: 33 * minute },
+        {
+          channel: 'heap',
+          state: 'leak',
+          bytesPerMinute: 3.1 * MB,
+          bytes: 160 * MB,
+          limitBytes: 512 * MB,
+          msToLimit: 130 * minute,
+          z: 7.9,
+          spanMs: 33 * minute,
+        },
+        {
+          channel: 'external',
+          state: 'steady',
+          bytesPerMinute: 0,
+          bytes: 4 * MB,
+          limitBytes: 512 * MB,
+          msToLimit: null,
+          z: 0.1,
+          spanMs: 33 * minute,
+        },
+        {
+          channel: 'native',
+          state: 'steady',
+          bytesPerMinute: 0,
+          bytes: 90 * MB,
+          limitBytes: 512 * MB,
+          msToLimit: null,
+          z: 0,
+          spanMs: 33 * minute,
+        },
       ],
     },
     suspects: [
@@ -80,22 +111,79 @@ function leakReport() {
       },
     ],
     snapshots: [
-      { path: '/srv/app/Heap.20261121.081739.19211.0.002.heapsnapshot', method: 'in-process', pauseMs: 1840, bytes: 61 * MB, nodes: 800_000, tMs: 25 * minute, reason: 'suspect' },
-      { path: '/srv/app/Heap.20261121.081939.19211.0.003.heapsnapshot', method: 'fork', pauseMs: 17, bytes: 71 * MB, nodes: 900_000, tMs: 32 * minute, reason: 'leak' },
+      {
+        path: '/srv/app/Heap.20261121.081739.19211.0.002.heapsnapshot',
+        method: 'in-process',
+        pauseMs: 1840,
+        bytes: 61 * MB,
+        nodes: 800_000,
+        tMs: 25 * minute,
+        reason: 'suspect',
+      },
+      {
+        path: '/srv/app/Heap.20261121.081939.19211.0.003.heapsnapshot',
+        method: 'fork',
+        pauseMs: 17,
+        bytes: 71 * MB,
+        nodes: 900_000,
+        tMs: 32 * minute,
+        reason: 'leak',
+      },
     ],
-    refusals: [{ tMs: 20 * minute, code: 'ERR_PLIMSOLL_NO_ROOM', message: 'no room for a snapshot: 420 MB are needed, 212 MB are there', neededBytes: 420 * MB, availableBytes: 212 * MB }],
+    refusals: [
+      {
+        tMs: 20 * minute,
+        code: 'ERR_PLIMSOLL_NO_ROOM',
+        message: 'no room for a snapshot: 420 MB are needed, 212 MB are there',
+        neededBytes: 420 * MB,
+        availableBytes: 212 * MB,
+      },
+    ],
     series: {
       heap: series,
       external: series.map(([t], at) => [t, (4 + (at % 2) * 0.1) * MB, null]),
       native: series.map(([t]) => [t, 90 * MB, null]),
     },
-    collections: series.flatMap(([t, min], at) => [[t, min + 2 * MB, at === 20 ? 'probe' : 'natural'], [t + 30_000, min + 5 * MB, 'natural']]),
+    collections: series.flatMap(([t, min], at) => [
+      [t, min + 2 * MB, at === 20 ? 'probe' : 'natural'],
+      [t + 30_000, min + 5 * MB, 'natural'],
+    ]),
     probes: [{ tMs: 20 * minute, pauseMs: 95, bytes: 122 * MB }],
     caches: [
-      { name: 'users', policy: 'lru', size: 1000, max: 1000, bytes: null, maxBytes: null, hits: 300, misses: 9000, evictions: 8000, expirations: 0, hitRatio: 0.032 },
-      { name: null, file: '/srv/app/src/cache.js', line: 4, size: 12, max: 500, hits: 9000, misses: 100, evictions: 0, expirations: 3 },
+      {
+        name: 'users',
+        policy: 'lru',
+        size: 1000,
+        max: 1000,
+        bytes: null,
+        maxBytes: null,
+        hits: 300,
+        misses: 9000,
+        evictions: 8000,
+        expirations: 0,
+        hitRatio: 0.032,
+      },
+      {
+        name: null,
+        file: '/srv/app/src/cache.js',
+        line: 4,
+        size: 12,
+        max: 500,
+        hits: 9000,
+        misses: 100,
+        evictions: 0,
+        expirations: 3,
+      },
     ],
-    trackers: [{ kind: 'listeners', name: "bus 'change'", count: 1902, growth: 901, sites: [{ function: 'onRequest', file: '/srv/app/server.js', line: 9, column: 1, count: 1900 }] }],
+    trackers: [
+      {
+        kind: 'listeners',
+        name: "bus 'change'",
+        count: 1902,
+        growth: 901,
+        sites: [{ function: 'onRequest', file: '/srv/app/server.js', line: 9, column: 1, count: 1900 }],
+      },
+    ],
     exit: { code: 0, signal: 'SIGTERM', byUs: true },
     notes: ["allocation sampling was off: another profiler uses V8's"],
   };
@@ -106,7 +194,14 @@ function steadyReport() {
   const report = leakReport();
   return {
     ...report,
-    verdict: { state: 'steady', channel: null, bytesPerMinute: 0, limitBytes: null, msToLimit: null, observedMs: report.uptimeMs },
+    verdict: {
+      state: 'steady',
+      channel: null,
+      bytesPerMinute: 0,
+      limitBytes: null,
+      msToLimit: null,
+      observedMs: report.uptimeMs,
+    },
     suspects: [],
     snapshots: [],
     refusals: [],
@@ -122,7 +217,8 @@ function closed(node) {
   if (Array.isArray(node)) return node.map(closed);
   if (Object(node) !== node) return node;
   const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, closed(value)]));
-  if (copy.type === 'object' && copy.properties && copy.additionalProperties === undefined) copy.additionalProperties = false;
+  if (copy.type === 'object' && copy.properties && copy.additionalProperties === undefined)
+    copy.additionalProperties = false;
   return copy;
 }
 
@@ -137,7 +233,11 @@ const strict = ajv.compile({ ...closed(schema), $id: 'urn:plimsoll:report:1:clos
  */
 function violations(report, { undeclared = false } = {}) {
   const validate = undeclared ? open : strict;
-  return validate(report) ? [] : validate.errors.map(({ instancePath, message, params }) => `${instancePath || '/'} ${message} ${JSON.stringify(params)}`);
+  return validate(report)
+    ? []
+    : validate.errors.map(
+        ({ instancePath, message, params }) => `${instancePath || '/'} ${message} ${JSON.stringify(params)}`,
+      );
 }
 
 module.exports = { leakReport, steadyReport, violations };

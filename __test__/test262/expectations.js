@@ -14,7 +14,8 @@ const expectations = {};
 const isTypeError = (error) => error?.name === 'TypeError';
 const refuses = (act) => assert.throws(act, isTypeError);
 const own = Object.getOwnPropertyDescriptor;
-const same = (actual, expected) => assert.ok(Object.is(actual, expected), `${String(actual)} is not ${String(expected)}`);
+const same = (actual, expected) =>
+  assert.ok(Object.is(actual, expected), `${String(actual)} is not ${String(expected)}`);
 
 function attributes(object, key, writable, enumerable, configurable) {
   const descriptor = own(object, key);
@@ -42,9 +43,45 @@ function closable(value) {
   return state;
 }
 
-const LENGTHS = { clear: 0, delete: 1, entries: 0, forEach: 1, get: 1, has: 1, keys: 0, set: 2, values: 0, getOrInsert: 2, getOrInsertComputed: 2 };
+const LENGTHS = {
+  clear: 0,
+  delete: 1,
+  entries: 0,
+  forEach: 1,
+  get: 1,
+  has: 1,
+  keys: 0,
+  set: 2,
+  values: 0,
+  getOrInsert: 2,
+  getOrInsertComputed: 2,
+};
 const ARGUMENTS = { forEach: [() => {}], getOrInsertComputed: [1, () => 1] };
-const KEYS = [0, 1, -1, 1.5, 2 ** 31, 2 ** 53, NaN, Infinity, -Infinity, '', '1', 'a', true, false, null, undefined, {}, [], () => {}, Symbol('a'), Symbol.iterator, 1n, 0n];
+const KEYS = [
+  0,
+  1,
+  -1,
+  1.5,
+  2 ** 31,
+  2 ** 53,
+  NaN,
+  Infinity,
+  -Infinity,
+  '',
+  '1',
+  'a',
+  true,
+  false,
+  null,
+  undefined,
+  {},
+  [],
+  () => {},
+  Symbol('a'),
+  Symbol.iterator,
+  1n,
+  0n,
+];
 
 for (const [method, length] of Object.entries(LENGTHS)) {
   const at = `prototype/${method}`;
@@ -66,11 +103,19 @@ for (const [method, length] of Object.entries(LENGTHS)) {
     for (const receiver of [{}, [], () => {}, Map.prototype, new Date()]) refuses(() => call(Map, receiver));
   };
   expectations[`${at}/does-not-have-mapdata-internal-slot-set.js`] = (Map) => refuses(() => call(Map, new Set()));
-  expectations[`${at}/does-not-have-mapdata-internal-slot-weakmap.js`] = (Map) => refuses(() => call(Map, new WeakMap()));
+  expectations[`${at}/does-not-have-mapdata-internal-slot-weakmap.js`] = (Map) =>
+    refuses(() => call(Map, new WeakMap()));
 }
 
 for (const kind of ['entries', 'keys', 'values']) {
-  const model = { entries: [[1, 'a'], ['k', 'b']], keys: [1, 'k'], values: ['a', 'b'] }[kind];
+  const model = {
+    entries: [
+      [1, 'a'],
+      ['k', 'b'],
+    ],
+    keys: [1, 'k'],
+    values: ['a', 'b'],
+  }[kind];
   expectations[`prototype/${kind}/returns-iterator.js`] = (Map) => {
     const map = new Map();
     map.set(1, 'a').set('k', 'b');
@@ -79,7 +124,8 @@ for (const kind of ['entries', 'keys', 'values']) {
     assert.deepEqual({ ...iterator.next() }, { value: undefined, done: true });
     assert.deepEqual({ ...iterator.next() }, { value: undefined, done: true });
   };
-  expectations[`prototype/${kind}/returns-iterator-empty.js`] = (Map) => assert.deepEqual({ ...new Map()[kind]().next() }, { value: undefined, done: true });
+  expectations[`prototype/${kind}/returns-iterator-empty.js`] = (Map) =>
+    assert.deepEqual({ ...new Map()[kind]().next() }, { value: undefined, done: true });
 }
 
 Object.assign(expectations, {
@@ -106,7 +152,8 @@ Object.assign(expectations, {
     same(Object.getPrototypeOf(new Map()), Map.prototype);
     assert.deepEqual(Reflect.ownKeys(new Map()), []);
   },
-  'properties-of-the-map-prototype-object.js': (Map) => same(Object.getPrototypeOf(Object.getPrototypeOf(Map.prototype)), null),
+  'properties-of-the-map-prototype-object.js': (Map) =>
+    same(Object.getPrototypeOf(Object.getPrototypeOf(Map.prototype)), null),
   'prototype/descriptor.js': (Map) => attributes(Map, 'prototype', false, false, false),
   'prototype/constructor.js': (Map) => {
     same(Map.prototype.constructor, Map);
@@ -124,7 +171,10 @@ Object.assign(expectations, {
     same(new Map().size, 0);
   },
   'map-iterable.js': (Map) => {
-    const map = new Map([['a', 1], ['b', 2]]);
+    const map = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
     assert.deepEqual([map.size, map.get('a'), map.get('b')], [2, 1, 2]);
   },
   'map-iterable-empty-does-not-call-set.js': (Map) => {
@@ -147,8 +197,20 @@ Object.assign(expectations, {
       calls.push(args);
       return set.apply(this, args);
     };
-    const map = new Map([['foo', 1], ['bar', 2]]);
-    assert.deepEqual([calls, map.size], [[['foo', 1], ['bar', 2]], 2]);
+    const map = new Map([
+      ['foo', 1],
+      ['bar', 2],
+    ]);
+    assert.deepEqual(
+      [calls, map.size],
+      [
+        [
+          ['foo', 1],
+          ['bar', 2],
+        ],
+        2,
+      ],
+    );
   },
   'iterator-is-undefined-throws.js': (Map) => refuses(() => new Map({})),
   'iterator-items-are-not-object.js': (Map) => {
@@ -179,10 +241,18 @@ Object.assign(expectations, {
   },
   'iterator-close-failure-after-set-failure.js': (Map) => {
     Map.prototype.set = throwMine;
-    const iterable = { [Symbol.iterator]: () => ({ next: () => ({ value: [], done: false }), return: () => { throw new Error('close'); } }) };
+    const iterable = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ value: [], done: false }),
+        return: () => {
+          throw new Error('close');
+        },
+      }),
+    };
     assert.throws(() => new Map(iterable), isMine);
   },
-  'iterator-next-failure.js': (Map) => assert.throws(() => new Map({ [Symbol.iterator]: () => ({ next: throwMine }) }), isMine),
+  'iterator-next-failure.js': (Map) =>
+    assert.throws(() => new Map({ [Symbol.iterator]: () => ({ next: throwMine }) }), isMine),
   'iterator-value-failure.js': (Map) => {
     const step = Object.defineProperty({ done: false }, 'value', { get: throwMine });
     assert.throws(() => new Map({ [Symbol.iterator]: () => ({ next: () => step }) }), isMine);
@@ -192,7 +262,10 @@ Object.assign(expectations, {
     same(new Map([[key, 1]]).get(key), 1);
   },
   'bigint-number-same-value.js': (Map) => {
-    const map = new Map([[1, 'number'], [1n, 'bigint']]);
+    const map = new Map([
+      [1, 'number'],
+      [1n, 'bigint'],
+    ]);
     assert.deepEqual([map.size, map.get(1), map.get(1n)], [2, 'number', 'bigint']);
   },
   'valid-keys.js': (Map) => {
@@ -211,7 +284,14 @@ Object.assign(expectations, {
   'groupBy/map-instance.js': (Map) => same(Object.getPrototypeOf(Map.groupBy([], () => 1)), Map.prototype),
   'groupBy/length.js': (Map) => named(Map.groupBy, 'length', 2),
   'groupBy/name.js': (Map) => named(Map.groupBy, 'name', 'groupBy'),
-  'groupBy/evenOdd.js': (Map) => assert.deepEqual([...Map.groupBy([1, 2, 3], (n) => n % 2)], [[1, [1, 3]], [0, [2]]]),
+  'groupBy/evenOdd.js': (Map) =>
+    assert.deepEqual(
+      [...Map.groupBy([1, 2, 3], (n) => n % 2)],
+      [
+        [1, [1, 3]],
+        [0, [2]],
+      ],
+    ),
 
   'Symbol.species/symbol-species.js': (Map) => {
     same(own(Map, Symbol.species).set, undefined);
@@ -228,20 +308,29 @@ Object.assign(expectations, {
     same(Map.prototype[Symbol.iterator], Map.prototype.entries);
     attributes(Map.prototype, Symbol.iterator, true, false, true);
   },
-  'prototype/Symbol.iterator/not-a-constructor.js': (Map) => refuses(() => Reflect.construct(Map.prototype[Symbol.iterator], [])),
+  'prototype/Symbol.iterator/not-a-constructor.js': (Map) =>
+    refuses(() => Reflect.construct(Map.prototype[Symbol.iterator], [])),
   'prototype/Symbol.toStringTag.js': (Map) => {
     same(Map.prototype[Symbol.toStringTag], 'Map');
     attributes(Map.prototype, Symbol.toStringTag, false, false, true);
   },
 
   'prototype/clear/clear-map.js': (Map) => {
-    const map = new Map([[1, 1], ['a', 2], [NaN, 3]]);
+    const map = new Map([
+      [1, 1],
+      ['a', 2],
+      [NaN, 3],
+    ]);
     map.clear();
     assert.deepEqual([map.size, map.has(1), map.has('a'), map.has(NaN)], [0, false, false, false]);
   },
   'prototype/clear/returns-undefined.js': (Map) => same(new Map([[1, 1]]).clear(), undefined),
   'prototype/clear/map-data-list-is-preserved.js': (Map) => {
-    const map = new Map([[1, 1], [2, 2], [3, 3]]);
+    const map = new Map([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
     const iterator = map.entries();
     iterator.next();
     map.clear();
@@ -258,11 +347,18 @@ Object.assign(expectations, {
     assert.deepEqual([map.delete('not-in-the-map'), map.delete('a'), map.delete('a')], [false, true, false]);
   },
   'prototype/delete/returns-true-for-deleted-entry.js': (Map) => {
-    const map = new Map([['a', 1], ['b', 2]]);
+    const map = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
     assert.deepEqual([map.delete('a'), map.size], [true, 1]);
   },
   'prototype/delete/does-not-break-iterators.js': (Map) => {
-    const map = new Map([['a', 1], ['b', 2], ['c', 3]]);
+    const map = new Map([
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+    ]);
     const iterator = map.entries();
     iterator.next();
     map.delete('b');
@@ -270,13 +366,18 @@ Object.assign(expectations, {
   },
 
   'prototype/forEach/callback-parameters.js': (Map) => {
-    const map = new Map([['a', 1], ['b', 2]]);
+    const map = new Map([
+      ['a', 1],
+      ['b', 2],
+    ]);
     const seen = [];
     map.forEach((...args) => seen.push(args));
     assert.equal(seen.length, 2);
-    for (const [at, [value, key, self]] of seen.entries()) assert.ok(value === at + 1 && key === 'ab'[at] && self === map);
+    for (const [at, [value, key, self]] of seen.entries())
+      assert.ok(value === at + 1 && key === 'ab'[at] && self === map);
   },
-  'prototype/forEach/callback-result-is-abrupt.js': (Map) => assert.throws(() => new Map([[0, 0]]).forEach(throwMine), isMine),
+  'prototype/forEach/callback-result-is-abrupt.js': (Map) =>
+    assert.throws(() => new Map([[0, 0]]).forEach(throwMine), isMine),
   'prototype/forEach/callback-this-strict.js': (Map) => {
     const seen = [];
     new Map([[0, 0]]).forEach(function () {
@@ -297,10 +398,16 @@ Object.assign(expectations, {
     }, context);
   },
   'prototype/forEach/first-argument-is-not-callable.js': (Map) => {
-    for (const callback of [{}, [], undefined, null, true, 1, '', Symbol('s')]) refuses(() => new Map().forEach(callback));
+    for (const callback of [{}, [], undefined, null, true, 1, '', Symbol('s')])
+      refuses(() => new Map().forEach(callback));
   },
   'prototype/forEach/iterates-in-key-insertion-order.js': (Map) => {
-    const map = new Map([['c', 0], ['a', 0], [1, 0], [0, 0]]);
+    const map = new Map([
+      ['c', 0],
+      ['a', 0],
+      [1, 0],
+      [0, 0],
+    ]);
     map.set('c', 1);
     const seen = [];
     map.forEach((_, key) => seen.push(key));
@@ -316,7 +423,11 @@ Object.assign(expectations, {
     assert.deepEqual(seen, [0, 1, 2, 3]);
   },
   'prototype/forEach/iterates-values-deleted-then-readded.js': (Map) => {
-    const map = new Map([['a', 0], ['b', 0], ['c', 0]]);
+    const map = new Map([
+      ['a', 0],
+      ['b', 0],
+      ['c', 0],
+    ]);
     const seen = [];
     map.forEach((_, key) => {
       if (seen.length === 0) {
@@ -328,7 +439,11 @@ Object.assign(expectations, {
     assert.deepEqual(seen, ['a', 'b', 'c', 'a']);
   },
   'prototype/forEach/deleted-values-during-foreach.js': (Map) => {
-    const map = new Map([['a', 0], ['b', 0], ['c', 0]]);
+    const map = new Map([
+      ['a', 0],
+      ['b', 0],
+      ['c', 0],
+    ]);
     const seen = [];
     map.forEach((_, key) => {
       if (seen.length === 0) map.delete('b');
@@ -336,7 +451,11 @@ Object.assign(expectations, {
     });
     assert.deepEqual(seen, ['a', 'c']);
   },
-  'prototype/forEach/return-undefined.js': (Map) => same(new Map([[0, 0]]).forEach(() => true), undefined),
+  'prototype/forEach/return-undefined.js': (Map) =>
+    same(
+      new Map([[0, 0]]).forEach(() => true),
+      undefined,
+    ),
 
   'prototype/get/returns-undefined.js': (Map) => {
     const map = new Map([['a', 1]]);
@@ -371,7 +490,14 @@ Object.assign(expectations, {
   'prototype/set/append-new-values.js': (Map) => {
     const map = new Map([[4, 4]]);
     map.set(null, 1).set('a', 2);
-    assert.deepEqual([...map], [[4, 4], [null, 1], ['a', 2]]);
+    assert.deepEqual(
+      [...map],
+      [
+        [4, 4],
+        [null, 1],
+        ['a', 2],
+      ],
+    );
   },
   'prototype/set/append-new-values-normalizes-zero-key.js': (Map) => {
     const map = new Map();
@@ -409,13 +535,16 @@ Object.assign(expectations, {
   'prototype/size/name.js': (Map) => named(own(Map.prototype, 'size').get, 'name', 'get size'),
   'prototype/size/length.js': (Map) => named(own(Map.prototype, 'size').get, 'length', 0),
   'prototype/size/this-not-object-throw.js': (Map) => {
-    for (const receiver of [undefined, null, false, 0, '', Symbol('s')]) refuses(() => own(Map.prototype, 'size').get.call(receiver));
+    for (const receiver of [undefined, null, false, 0, '', Symbol('s')])
+      refuses(() => own(Map.prototype, 'size').get.call(receiver));
   },
   'prototype/size/does-not-have-mapdata-internal-slot.js': (Map) => {
     for (const receiver of [{}, [], Map.prototype]) refuses(() => own(Map.prototype, 'size').get.call(receiver));
   },
-  'prototype/size/does-not-have-mapdata-internal-slot-set.js': (Map) => refuses(() => own(Map.prototype, 'size').get.call(new Set())),
-  'prototype/size/does-not-have-mapdata-internal-slot-weakmap.js': (Map) => refuses(() => own(Map.prototype, 'size').get.call(new WeakMap())),
+  'prototype/size/does-not-have-mapdata-internal-slot-set.js': (Map) =>
+    refuses(() => own(Map.prototype, 'size').get.call(new Set())),
+  'prototype/size/does-not-have-mapdata-internal-slot-weakmap.js': (Map) =>
+    refuses(() => own(Map.prototype, 'size').get.call(new WeakMap())),
   'prototype/size/returns-count-of-present-values-before-after-set-clear.js': (Map) => {
     const map = new Map();
     same(map.size, 0);
@@ -429,17 +558,28 @@ Object.assign(expectations, {
     for (const key of KEYS) map.set(key, undefined);
     same(map.size, KEYS.length);
   },
-  'prototype/size/returns-count-of-present-values-by-iterable.js': (Map) => same(new Map([...KEYS, ...KEYS].map((key) => [key, undefined])).size, KEYS.length),
+  'prototype/size/returns-count-of-present-values-by-iterable.js': (Map) =>
+    same(new Map([...KEYS, ...KEYS].map((key) => [key, undefined])).size, KEYS.length),
 });
 
-const MODES = { getOrInsert: (map, key, value) => map.getOrInsert(key, value), getOrInsertComputed: (map, key, value) => map.getOrInsertComputed(key, () => value) };
+const MODES = {
+  getOrInsert: (map, key, value) => map.getOrInsert(key, value),
+  getOrInsertComputed: (map, key, value) => map.getOrInsertComputed(key, () => value),
+};
 for (const [method, insert] of Object.entries(MODES)) {
   const at = `prototype/${method}`;
   expectations[`${at}/append-new-values.js`] = (Map) => {
     const map = new Map([[4, 4]]);
     insert(map, null, 1);
     insert(map, 'a', 2);
-    assert.deepEqual([...map], [[4, 4], [null, 1], ['a', 2]]);
+    assert.deepEqual(
+      [...map],
+      [
+        [4, 4],
+        [null, 1],
+        ['a', 2],
+      ],
+    );
   };
   expectations[`${at}/append-new-values-normalizes-zero-key.js`] = (Map) => {
     const map = new Map();
@@ -449,7 +589,10 @@ for (const [method, insert] of Object.entries(MODES)) {
   expectations[`${at}/append-value-if-key-is-not-present-different-key-types.js`] = (Map) => {
     const map = new Map();
     for (const key of KEYS) insert(map, key, key);
-    assert.deepEqual([...map], KEYS.map((key) => [key, key]));
+    assert.deepEqual(
+      [...map],
+      KEYS.map((key) => [key, key]),
+    );
   };
   expectations[`${at}/returns-value-if-key-is-not-present-different-key-types.js`] = (Map) => {
     const map = new Map();
@@ -458,7 +601,10 @@ for (const [method, insert] of Object.entries(MODES)) {
   expectations[`${at}/returns-value-if-key-is-present-different-key-types.js`] = (Map) => {
     const map = new Map(KEYS.map((key) => [key, 1]));
     for (const key of KEYS) same(insert(map, key, 3), 1);
-    assert.deepEqual([...map.values()], KEYS.map(() => 1));
+    assert.deepEqual(
+      [...map.values()],
+      KEYS.map(() => 1),
+    );
   };
   expectations[`${at}/returns-value-normalized-zero-key.js`] = (Map) => {
     const map = new Map([[-0, 42]]);
@@ -473,10 +619,24 @@ Object.assign(expectations, {
         return 'method';
       }
     }
-    const callbacks = [() => 'arrow', function () { return 'function'; }, Callable.method, function () { return this; }.bind('bound'), new Proxy(() => 'proxy', {})];
-    assert.deepEqual(callbacks.map((callback, at) => new Map().getOrInsertComputed(at, callback)), ['arrow', 'function', 'method', 'bound', 'proxy']);
+    const callbacks = [
+      () => 'arrow',
+      function () {
+        return 'function';
+      },
+      Callable.method,
+      function () {
+        return this;
+      }.bind('bound'),
+      new Proxy(() => 'proxy', {}),
+    ];
+    assert.deepEqual(
+      callbacks.map((callback, at) => new Map().getOrInsertComputed(at, callback)),
+      ['arrow', 'function', 'method', 'bound', 'proxy'],
+    );
   },
-  'prototype/getOrInsertComputed/does-not-evaluate-callbackfn-if-key-present.js': (Map) => same(new Map([[1, 0]]).getOrInsertComputed(1, throwMine), 0),
+  'prototype/getOrInsertComputed/does-not-evaluate-callbackfn-if-key-present.js': (Map) =>
+    same(new Map([[1, 0]]).getOrInsertComputed(1, throwMine), 0),
   'prototype/getOrInsertComputed/not-a-function-callbackfn-throws.js': (Map) => {
     const map = new Map([[1, 1]]);
     for (const callback of [undefined, null, 1, '', {}, [], Symbol('s'), true]) {
@@ -501,13 +661,36 @@ Object.assign(expectations, {
   },
   'prototype/getOrInsertComputed/overwrites-mutation-from-callbackfn.js': (Map) => {
     const map = new Map([[0, 0]]);
-    same(map.getOrInsertComputed(1, () => { map.set(1, 'mutated'); return 'computed'; }), 'computed');
+    same(
+      map.getOrInsertComputed(1, () => {
+        map.set(1, 'mutated');
+        return 'computed';
+      }),
+      'computed',
+    );
     assert.deepEqual([map.get(1), map.size], ['computed', 2]);
   },
   'prototype/getOrInsertComputed/check-state-after-callback-fn-throws.js': (Map) => {
-    const map = new Map([[0, 0], [1, 1]]);
-    assert.throws(() => map.getOrInsertComputed(2, () => { map.set(3, 3); map.delete(0); throwMine(); }), isMine);
-    assert.deepEqual([...map], [[1, 1], [3, 3]]);
+    const map = new Map([
+      [0, 0],
+      [1, 1],
+    ]);
+    assert.throws(
+      () =>
+        map.getOrInsertComputed(2, () => {
+          map.set(3, 3);
+          map.delete(0);
+          throwMine();
+        }),
+      isMine,
+    );
+    assert.deepEqual(
+      [...map],
+      [
+        [1, 1],
+        [3, 3],
+      ],
+    );
   },
 });
 
@@ -520,25 +703,44 @@ Object.assign(expectations, {
   '../MapIteratorPrototype/next/length.js': (Map) => named(prototypeOf(Map).next, 'length', 0),
   '../MapIteratorPrototype/next/name.js': (Map) => named(prototypeOf(Map).next, 'name', 'next'),
   '../MapIteratorPrototype/next/iteration.js': (Map) => {
-    const iterator = new Map([[1, 11], [2, 22]])[Symbol.iterator]();
-    assert.deepEqual([iterator.next().value, iterator.next().value, { ...iterator.next() }], [[1, 11], [2, 22], { value: undefined, done: true }]);
+    const iterator = new Map([
+      [1, 11],
+      [2, 22],
+    ])[Symbol.iterator]();
+    assert.deepEqual(
+      [iterator.next().value, iterator.next().value, { ...iterator.next() }],
+      [[1, 11], [2, 22], { value: undefined, done: true }],
+    );
   },
   '../MapIteratorPrototype/next/iteration-mutable.js': (Map) => {
-    const map = new Map([[1, 11], [2, 22]]);
+    const map = new Map([
+      [1, 11],
+      [2, 22],
+    ]);
     const iterator = map[Symbol.iterator]();
     iterator.next();
     map.set(3, 33);
-    assert.deepEqual([iterator.next().value, iterator.next().value, { ...iterator.next() }], [[2, 22], [3, 33], { value: undefined, done: true }]);
+    assert.deepEqual(
+      [iterator.next().value, iterator.next().value, { ...iterator.next() }],
+      [[2, 22], [3, 33], { value: undefined, done: true }],
+    );
     map.set(4, 44);
     assert.deepEqual({ ...iterator.next() }, { value: undefined, done: true });
   },
   '../MapIteratorPrototype/next/does-not-have-mapiterator-internal-slots.js': (Map) => {
-    for (const receiver of [{}, [], new Set().values(), [].values()]) refuses(() => prototypeOf(Map).next.call(receiver));
+    for (const receiver of [{}, [], new Set().values(), [].values()])
+      refuses(() => prototypeOf(Map).next.call(receiver));
   },
-  '../MapIteratorPrototype/next/does-not-have-mapiterator-internal-slots-map.js': (Map) => refuses(() => prototypeOf(Map).next.call(new Map())),
+  '../MapIteratorPrototype/next/does-not-have-mapiterator-internal-slots-map.js': (Map) =>
+    refuses(() => prototypeOf(Map).next.call(new Map())),
 });
 
-for (const [kind, begin] of Object.entries({ entries: (map) => map.entries(), keys: (map) => map.keys(), values: (map) => map.values(), 'prototype-iterator': (map) => map[Symbol.iterator]() })) {
+for (const [kind, begin] of Object.entries({
+  entries: (map) => map.entries(),
+  keys: (map) => map.keys(),
+  values: (map) => map.values(),
+  'prototype-iterator': (map) => map[Symbol.iterator](),
+})) {
   expectations[`../MapIteratorPrototype/next/this-not-object-throw-${kind}.js`] = (Map) => {
     const iterator = begin(new Map([[1, 11]]));
     for (const receiver of [undefined, null, false, 1, '', Symbol('s')]) refuses(() => iterator.next.call(receiver));

@@ -32,21 +32,30 @@ function ours(open = false) {
 }
 
 /** Methods that this Node's own Map does not have yet. */
-const LACKING = ['getOrInsert', 'getOrInsertComputed', 'groupBy'].filter((method) => Map[method] === undefined && Map.prototype[method] === undefined);
+const LACKING = ['getOrInsert', 'getOrInsertComputed', 'groupBy'].filter(
+  (method) => Map[method] === undefined && Map.prototype[method] === undefined,
+);
 const print = (line) => process.stdout.write(`${line}\n`);
 const ignore = () => {};
 
 /** A test file in a function of this realm: BoundedMap's errors are of this realm. */
 function runFile(contents) {
   const $262 = { createRealm: () => ({ global: vm.runInNewContext('globalThis') }), global: globalThis };
-  return failure((subject) => vm.compileFunction(contents, ['Map', 'print', '$262'])(subject, ignore, $262), boundedMap());
+  return failure(
+    (subject) => vm.compileFunction(contents, ['Map', 'print', '$262'])(subject, ignore, $262),
+    boundedMap(),
+  );
 }
 
 async function real(dir) {
   const { default: TestStream } = await import('test262-stream');
   const results = [];
-  for await (const { file, contents, attrs } of new TestStream(path.resolve(dir), { paths: FOLDERS, omitRuntime: false })) {
-    if (attrs.negative !== undefined || attrs.flags.async || attrs.flags.module) throw new Error(`${file}: of a kind that Map's tests did not have; teach run.js`);
+  for await (const { file, contents, attrs } of new TestStream(path.resolve(dir), {
+    paths: FOLDERS,
+    omitRuntime: false,
+  })) {
+    if (attrs.negative !== undefined || attrs.flags.async || attrs.flags.module)
+      throw new Error(`${file}: of a kind that Map's tests did not have; teach run.js`);
     const name = path.posix.relative(FOLDERS[0], file);
     results.push({ name, why: runFile(contents), native: null });
   }
@@ -57,10 +66,16 @@ async function main() {
   const { values } = parseArgs({ options: { dir: { type: 'string' } } });
   const results = values.dir === undefined ? ours() : await real(values.dir);
   const failed = results.filter(({ why }) => why !== null);
-  for (const { name, why } of failed) print(differs(name) === undefined ? `FAILS    ${name}: ${why}` : `differs  ${name}: ${differs(name)}`);
+  for (const { name, why } of failed)
+    print(differs(name) === undefined ? `FAILS    ${name}: ${why}` : `differs  ${name}: ${differs(name)}`);
   const unlike = results.filter(({ native }) => native !== null).length;
-  if (unlike > 0) print(`${results.length - unlike} of ${results.length} hold for this Node's own Map, which lacks ${LACKING.join(', ') || 'nothing'}`);
-  print(`${results.length - failed.length} of ${results.length} expectations of Map hold for BoundedMap on Node ${process.versions.node}`);
+  if (unlike > 0)
+    print(
+      `${results.length - unlike} of ${results.length} hold for this Node's own Map, which lacks ${LACKING.join(', ') || 'nothing'}`,
+    );
+  print(
+    `${results.length - failed.length} of ${results.length} expectations of Map hold for BoundedMap on Node ${process.versions.node}`,
+  );
   if (results.length === 0 || failed.some(({ name }) => differs(name) === undefined)) process.exitCode = 1;
 }
 

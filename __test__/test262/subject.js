@@ -12,9 +12,15 @@ function boundedMap(open = false) {
   if (open) leaveOpen(require(path.join(CACHE, 'insertion-order.js')));
   const { BoundedMap } = require(path.join(CACHE, 'bounded-map.js'));
   const Map = new Proxy(BoundedMap, {
-    construct: (target, [iterable], newTarget) => Reflect.construct(target, [iterable, OUT_OF_REACH], newTarget === Map ? target : newTarget),
+    construct: (target, [iterable], newTarget) =>
+      Reflect.construct(target, [iterable, OUT_OF_REACH], newTarget === Map ? target : newTarget),
   });
-  Object.defineProperty(BoundedMap.prototype, 'constructor', { value: Map, writable: true, enumerable: false, configurable: true });
+  Object.defineProperty(BoundedMap.prototype, 'constructor', {
+    value: Map,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
   return Map;
 }
 
@@ -29,7 +35,7 @@ function leaveOpen({ InsertionOrder }) {
       walks.push({ era: this.begin(), place: 0 });
       change.apply(this, given);
       walks.push({ era: this.begin(), place: 0 });
-      const walk = walks[(7 * walks.length) % 11 % walks.length];
+      const walk = walks[((7 * walks.length) % 11) % walks.length];
       walk.place = Math.min(this.seek(walk.era, walk.place) + 1, this.end);
       walk.era = this.era;
     };
@@ -52,9 +58,12 @@ const DIFFERS = {
   'name.js': 'it is called BoundedMap',
   'prototype/Symbol.toStringTag.js': 'String(map) says BoundedMap',
   '../MapIteratorPrototype/Symbol.toStringTag.js': 'String(map.keys()) says BoundedMap Iterator',
-  'proto-from-ctor-realm.js': 'a class written in JS has no twin in other realms: the prototype is BoundedMap.prototype',
-  'properties-of-the-map-prototype-object.js': 'between it and Object.prototype stands Map.prototype, for instanceof Map',
-  groupBy: 'not there: with a group evicted the result would be wrong; new BoundedMap(Map.groupBy(items, callback), options) says so',
+  'proto-from-ctor-realm.js':
+    'a class written in JS has no twin in other realms: the prototype is BoundedMap.prototype',
+  'properties-of-the-map-prototype-object.js':
+    'between it and Object.prototype stands Map.prototype, for instanceof Map',
+  groupBy:
+    'not there: with a group evicted the result would be wrong; new BoundedMap(Map.groupBy(items, callback), options) says so',
 };
 
 /** @param {string} name of an expectation */

@@ -67,7 +67,9 @@ for (const [how, track] of Object.entries({ trackAll: () => trackAll({ eventTarg
       assert.ok(asked > 0 && asked <= 600, `${asked} signals asked`);
     }
     for (let i = 0; i < 4; i++) tick();
-    const counts = tracked().eventTargets.flatMap(({ events }) => events.filter(({ event }) => event === 'AbortSignal.any').map(({ count }) => count));
+    const counts = tracked().eventTargets.flatMap(({ events }) =>
+      events.filter(({ event }) => event === 'AbortSignal.any').map(({ count }) => count),
+    );
     const count = Math.max(...counts);
     assert.ok(count > 2500 && count < 10_000, `${count} of 5000`);
     assert.equal(kept.flat().length, 5000);
@@ -77,7 +79,11 @@ for (const [how, track] of Object.entries({ trackAll: () => trackAll({ eventTarg
 test('a tick does not ask an emitter for its 20,000 names', (t) => {
   const all = trackAll({ emitters: true });
   t.after(() => all.stop());
-  const emitters = { trackAll: new EventEmitter(), TrackedEventEmitter: new TrackedEventEmitter(), trackEmitter: new EventEmitter() };
+  const emitters = {
+    trackAll: new EventEmitter(),
+    TrackedEventEmitter: new TrackedEventEmitter(),
+    trackEmitter: new EventEmitter(),
+  };
   trackEmitter(emitters.trackEmitter);
   for (const emitter of Object.values(emitters)) for (let i = 0; i < 20_000; i++) emitter.on(`reply ${i}`, () => i);
   tick();
@@ -87,7 +93,10 @@ test('a tick does not ask an emitter for its 20,000 names', (t) => {
     assert.equal(asked.names, 0, how);
     assert.ok(asked.events < 1200, `${how}: ${asked.events} events`);
   }
-  const sources = tracked().emitters.map(({ events }) => ({ records: events.length, count: events.reduce((sum, { count }) => sum + count, 0) }));
+  const sources = tracked().emitters.map(({ events }) => ({
+    records: events.length,
+    count: events.reduce((sum, { count }) => sum + count, 0),
+  }));
   assert.equal(sources.filter(({ records, count }) => records <= 257 && count === 20_000).length, 3);
 });
 

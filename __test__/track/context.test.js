@@ -16,7 +16,11 @@ for (const context of ['store', 'domain']) {
     for (const [i, { stdout }] of outputs.entries()) {
       const { kept, ticks } = JSON.parse(stdout);
       assert.equal(kept, false, `${context}, ${WHAT[i]}`);
-      assert.deepEqual(ticks.filter((seen) => seen !== 'none'), [], `the tick of ${WHAT[i]}`);
+      assert.deepEqual(
+        ticks.filter((seen) => seen !== 'none'),
+        [],
+        `the tick of ${WHAT[i]}`,
+      );
     }
   });
 }

@@ -2,7 +2,15 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fc = require('fast-check');
-const { EventEmitter, errorMonitor, captureRejectionSymbol, once, on: iterate, getEventListeners, getMaxListeners } = require('node:events');
+const {
+  EventEmitter,
+  errorMonitor,
+  captureRejectionSymbol,
+  once,
+  on: iterate,
+  getEventListeners,
+  getMaxListeners,
+} = require('node:events');
 const { performance } = require('node:perf_hooks');
 const { observe } = require('../support/pulse.js');
 const { TrackedEventEmitter, trackEmitter, trackAll, tracked } = require('../..');
@@ -11,7 +19,11 @@ const { suspects } = require('../../lib/track');
 const untouched = { ...EventEmitter.prototype };
 
 /** An emitter with the methods from before anything was tracked. */
-const plain = () => Object.create(EventEmitter.prototype, Object.fromEntries(['on', 'addListener', 'prependListener'].map((key) => [key, { value: untouched[key] }])));
+const plain = () =>
+  Object.create(
+    EventEmitter.prototype,
+    Object.fromEntries(['on', 'addListener', 'prependListener'].map((key) => [key, { value: untouched[key] }])),
+  );
 
 /** Each way to track, with what makes an emitter of it: all must behave as Node's own. */
 const MAKERS = {
@@ -38,7 +50,8 @@ function b() {}
 
 /** Runs one behaviour on every kind of emitter. */
 function documented(behaviour, check) {
-  for (const [kind, make] of Object.entries(MAKERS)) test(`${kind}: ${behaviour}`, (t) => check(t, (options) => make(t, options)));
+  for (const [kind, make] of Object.entries(MAKERS))
+    test(`${kind}: ${behaviour}`, (t) => check(t, (options) => make(t, options)));
 }
 
 documented('on returns the emitter, and listeners run in order with this and the arguments', (t, make) => {
@@ -74,7 +87,10 @@ documented('the same listener may be added twice; off removes the newest', (t, m
   const emitter = make();
   const calls = [];
   const twice = () => calls.push('twice');
-  emitter.on('x', twice).on('x', () => calls.push('other')).on('x', twice);
+  emitter
+    .on('x', twice)
+    .on('x', () => calls.push('other'))
+    .on('x', twice);
   emitter.off('x', twice);
   emitter.emit('x');
   assert.deepEqual(calls, ['twice', 'other']);
@@ -83,8 +99,12 @@ documented('the same listener may be added twice; off removes the newest', (t, m
 documented('newListener comes before the listener is there, removeListener after it is gone', (t, make) => {
   const emitter = make();
   const seen = [];
-  emitter.on('newListener', (event, listener) => seen.push(['new', event, listener.name, emitter.listenerCount(event)]));
-  emitter.on('removeListener', (event, listener) => seen.push(['removed', event, listener.name, emitter.listenerCount(event)]));
+  emitter.on('newListener', (event, listener) =>
+    seen.push(['new', event, listener.name, emitter.listenerCount(event)]),
+  );
+  emitter.on('removeListener', (event, listener) =>
+    seen.push(['removed', event, listener.name, emitter.listenerCount(event)]),
+  );
   emitter.once('x', a).on('x', b).off('x', b);
   emitter.removeAllListeners('x');
   assert.deepEqual(seen, [
@@ -183,7 +203,10 @@ documented('a listener that is no function is refused as Node refuses it', (t, m
 
 documented('removeAllListeners of one event and of all', (t, make) => {
   const emitter = make();
-  emitter.on('x', () => {}).on('y', () => {}).on('z', () => {});
+  emitter
+    .on('x', () => {})
+    .on('y', () => {})
+    .on('z', () => {});
   emitter.removeAllListeners('x');
   assert.equal(emitter.listenerCount('x'), 0);
   assert.equal(emitter.listenerCount('y'), 1);
@@ -253,11 +276,16 @@ documented('listenerCount of one listener, getEventListeners, and an error in a 
   const emitter = make();
   const calls = [];
   emitter.on('x', a).once('x', a).on('x', b);
-  assert.deepEqual([emitter.listenerCount('x', a), emitter.listenerCount('x', b), emitter.listenerCount('x', () => {})], [2, 1, 0]);
+  assert.deepEqual(
+    [emitter.listenerCount('x', a), emitter.listenerCount('x', b), emitter.listenerCount('x', () => {})],
+    [2, 1, 0],
+  );
   assert.deepEqual(getEventListeners(emitter, 'x'), [a, a, b]);
-  emitter.prependListener('x', () => calls.push('first')).prependListener('x', () => {
-    throw new Error('stop');
-  });
+  emitter
+    .prependListener('x', () => calls.push('first'))
+    .prependListener('x', () => {
+      throw new Error('stop');
+    });
   assert.throws(() => emitter.emit('x'), /stop/);
   assert.deepEqual(calls, []);
 });
@@ -267,18 +295,40 @@ test('any sequence of operations does on each kind what it does on an EventEmitt
   t.after(() => all.stop());
   const functions = Array.from({ length: 4 }, (_, i) => (log) => log.push(i));
   const operation = fc.tuple(
-    fc.constantFrom('on', 'addListener', 'once', 'prependListener', 'prependOnceListener', 'off', 'removeListener', 'removeAllListeners', 'emit'),
+    fc.constantFrom(
+      'on',
+      'addListener',
+      'once',
+      'prependListener',
+      'prependOnceListener',
+      'off',
+      'removeListener',
+      'removeAllListeners',
+      'emit',
+    ),
     fc.constantFrom('x', 'y', 7, Symbol.for('z')),
     fc.nat(3),
   );
   const trace = (emitter, operations) => {
     const log = [];
-    emitter.on('newListener', (event, listener) => log.push('new', event, functions.indexOf(listener), emitter.listenerCount(event)));
-    emitter.on('removeListener', (event, listener) => log.push('gone', event, functions.indexOf(listener), emitter.listenerCount(event)));
+    emitter.on('newListener', (event, listener) =>
+      log.push('new', event, functions.indexOf(listener), emitter.listenerCount(event)),
+    );
+    emitter.on('removeListener', (event, listener) =>
+      log.push('gone', event, functions.indexOf(listener), emitter.listenerCount(event)),
+    );
     for (const [method, event, i] of operations) {
       if (method === 'emit') log.push(emitter.emit(event, log));
-      else assert.equal(method === 'removeAllListeners' ? emitter.removeAllListeners(event) : emitter[method](event, functions[i]), emitter);
-      log.push(emitter.eventNames().map(String).join(), emitter.listeners(event).map((each) => functions.indexOf(each)), emitter.rawListeners(event).length);
+      else
+        assert.equal(
+          method === 'removeAllListeners' ? emitter.removeAllListeners(event) : emitter[method](event, functions[i]),
+          emitter,
+        );
+      log.push(
+        emitter.eventNames().map(String).join(),
+        emitter.listeners(event).map((each) => functions.indexOf(each)),
+        emitter.rawListeners(event).length,
+      );
     }
     return log;
   };
@@ -287,7 +337,8 @@ test('any sequence of operations does on each kind what it does on an EventEmitt
       const expected = trace(plain(), operations);
       const own = new EventEmitter();
       const tracker = trackEmitter(own);
-      for (const emitter of [new EventEmitter(), new TrackedEventEmitter(), own]) assert.deepEqual(trace(emitter, operations), expected);
+      for (const emitter of [new EventEmitter(), new TrackedEventEmitter(), own])
+        assert.deepEqual(trace(emitter, operations), expected);
       const { events } = tracker.report();
       for (const { event, count } of events) assert.equal(count, own.listenerCount(event));
       tracker.stop();
@@ -335,7 +386,10 @@ test('counts, totals and sites of listeners that are still there', () => {
       ['going', __filename],
     ],
   );
-  assert.equal(event.sites.reduce((sum, { count }) => sum + count, 0), 12);
+  assert.equal(
+    event.sites.reduce((sum, { count }) => sum + count, 0),
+    12,
+  );
   assert.ok(event.sites.every(({ line, column }) => line > 0 && column > 0));
 });
 

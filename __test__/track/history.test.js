@@ -118,7 +118,10 @@ test('a full series joins its points without new ones: a tick may come to thousa
   for (let i = 0; i < 1000; i++) {
     series.note(i * 1000, i, i, Infinity);
     made.add(series.points.at(-1));
-    assert.ok(series.points.every((point) => made.has(point)), `tick ${i}`);
+    assert.ok(
+      series.points.every((point) => made.has(point)),
+      `tick ${i}`,
+    );
   }
 });
 
@@ -126,7 +129,11 @@ test('a series with a widest spacing keeps the latest time in view, in enough po
   fc.assert(
     fc.property(fc.integer({ min: 49, max: 3000 }), fc.integer({ min: 1000, max: 60_000 }), (length, widest) => {
       const series = new Series();
-      note(series, range(length, (i) => i), widest);
+      note(
+        series,
+        range(length, (i) => i),
+        widest,
+      );
       const { points } = series;
       assert.ok(points.length >= 24 && points.length <= 48);
       const span = points.at(-1).t - points[0].t;
@@ -139,9 +146,13 @@ test('a series with a widest spacing keeps the latest time in view, in enough po
 test('any crowd of a bounded size is no leak, in all but one of a hundred', () => {
   let accused = 0;
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 500 }), fc.array(fc.nat(1000), { minLength: 24, maxLength: 300 }), (size, draws) => {
-      if (historyOf(draws.map((draw) => draw % size)).leak()) accused++;
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 500 }),
+      fc.array(fc.nat(1000), { minLength: 24, maxLength: 300 }),
+      (size, draws) => {
+        if (historyOf(draws.map((draw) => draw % size)).leak()) accused++;
+      },
+    ),
     { numRuns: 1000, seed: 7 },
   );
   assert.ok(accused <= 10, `${accused} of 1000`);
@@ -149,10 +160,15 @@ test('any crowd of a bounded size is no leak, in all but one of a hundred', () =
 
 test('any leak that keeps its pace is found, whatever comes and goes above it', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 50 }), fc.nat(500), fc.array(fc.nat(1000), { minLength: 120, maxLength: 300 }), (pace, base, draws) => {
-      const counts = draws.map((draw, i) => base + pace * i + (draw % (pace * 3)));
-      assert.ok(historyOf(counts).leak());
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 50 }),
+      fc.nat(500),
+      fc.array(fc.nat(1000), { minLength: 120, maxLength: 300 }),
+      (pace, base, draws) => {
+        const counts = draws.map((draw, i) => base + pace * i + (draw % (pace * 3)));
+        assert.ok(historyOf(counts).leak());
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -10,7 +10,11 @@ const { leaksOn } = require('../children/track/programs.js');
 const FOLDER = path.join(__dirname, '../children/track');
 
 async function suspectsOf(program, steps) {
-  const { stdout } = await promisify(execFile)(process.execPath, [path.join(FOLDER, 'run.js'), program, String(steps)], { timeout: 300_000 });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [path.join(FOLDER, 'run.js'), program, String(steps)],
+    { timeout: 300_000 },
+  );
   return JSON.parse(stdout);
 }
 
@@ -22,12 +26,20 @@ for (const { program, cause, name, file, line } of leaksOn(process.versions.node
     if (name instanceof RegExp) assert.match(first.name, name);
     else if (name !== null) assert.equal(first.name, name);
     assert.deepEqual([first.file, first.line], [file, line]);
-    assert.ok(first.count > 0 && first.tracked.net === first.count && first.tracked.count >= first.count && first.tracked.perMinute > 0);
+    assert.ok(
+      first.count > 0 &&
+        first.tracked.net === first.count &&
+        first.tracked.count >= first.count &&
+        first.tracked.perMinute > 0,
+    );
     assert.ok(first.advice && first.path.length > 0);
     assert.ok(first.sites.length > 0 && first.sites[0].line === first.line);
     assert.deepEqual([first.bytes, first.bytesPerMinute], [null, null]);
     // Nothing else that the program does reads as a leak of its own at another place.
-    assert.deepEqual(others.filter((other) => other.line !== first.line), []);
+    assert.deepEqual(
+      others.filter((other) => other.line !== first.line),
+      [],
+    );
   });
 }
 

@@ -8,7 +8,10 @@ const { once } = require('node:events');
 const { TrackedEventEmitter } = require('../..');
 const { native } = require('../../lib/native.js');
 
-const child = (name, ...flags) => JSON.parse(execFileSync(process.execPath, [...flags, path.join(__dirname, '../children/track', name)], { timeout: 300_000 }));
+const child = (name, ...flags) =>
+  JSON.parse(
+    execFileSync(process.execPath, [...flags, path.join(__dirname, '../children/track', name)], { timeout: 300_000 }),
+  );
 
 const rowsNamed = (part) => JSON.parse(native.trackCounts()).filter(({ name }) => name.includes(part));
 

@@ -20,7 +20,11 @@ test('what is no emitter, target or option is refused with a code and a way out'
     assert.throws(() => trackEmitter(value), { name: 'TypeError', code: 'ERR_PLIMSOLL_EMITTER' });
   }
   for (const value of [null, {}, new EventEmitter()]) {
-    assert.throws(() => trackEventTarget(value), { name: 'TypeError', code: 'ERR_PLIMSOLL_EVENT_TARGET', message: /EventTarget/ });
+    assert.throws(() => trackEventTarget(value), {
+      name: 'TypeError',
+      code: 'ERR_PLIMSOLL_EVENT_TARGET',
+      message: /EventTarget/,
+    });
   }
   const bad = [
     () => trackEmitter(new EventEmitter(), { nmae: 'x' }),
@@ -34,7 +38,8 @@ test('what is no emitter, target or option is refused with a code and a way out'
     () => trackPromises({ pendingFor: null }),
   ];
   for (const call of bad) assert.throws(call, { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
-  for (const pendingFor of [0, -1, Number.NaN, Infinity]) assert.throws(() => trackPromises({ pendingFor }), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
+  for (const pendingFor of [0, -1, Number.NaN, Infinity])
+    assert.throws(() => trackPromises({ pendingFor }), { name: 'RangeError', code: 'ERR_PLIMSOLL_OPTION' });
 });
 
 test('an emitter that overrides on and emit counts each listener once', (t) => {
@@ -55,7 +60,10 @@ test('an emitter that overrides on and emit counts each listener once', (t) => {
   const emitter = new Chatty();
   const tracker = trackEmitter(emitter);
   t.after(() => tracker.stop());
-  emitter.on('x', () => {}).addListener('x', () => {}).once('x', () => {});
+  emitter
+    .on('x', () => {})
+    .addListener('x', () => {})
+    .once('x', () => {});
   emitter.emit('x');
   const [event] = tracker.report().events;
   assert.deepEqual([event.count, event.added, event.removed], [2, 3, 1]);
@@ -84,7 +92,8 @@ test('proxies: through one that lets all pass, and one that refuses', (t) => {
   fill(tee);
   assert.equal(tee.listenerCount('x'), 8);
   const refuses = new Proxy(new EventEmitter(), {
-    defineProperty: (target, key, descriptor) => key.startsWith?.('_') && Reflect.defineProperty(target, key, descriptor),
+    defineProperty: (target, key, descriptor) =>
+      key.startsWith?.('_') && Reflect.defineProperty(target, key, descriptor),
   });
   assert.throws(() => trackEmitter(refuses), { code: 'ERR_PLIMSOLL_EMITTER', message: /trackAll/ });
   fill(refuses);
@@ -143,7 +152,10 @@ test('an emitter of another make', () => {
   const tracker = trackEmitter(emitter, { name: 'other' });
   fill(emitter, 'x', 3);
   const report = tracker.report();
-  assert.deepEqual([report.kind, report.name, report.events[0].count, report.events[0].sites[0].file], ['Other', 'other', 3, __filename]);
+  assert.deepEqual(
+    [report.kind, report.name, report.events[0].count, report.events[0].sites[0].file],
+    ['Other', 'other', 3, __filename],
+  );
 });
 
 test('symbols as events, and thousands of names', () => {
@@ -154,10 +166,16 @@ test('symbols as events, and thousands of names', () => {
   const source = tracked().emitters.find(({ name }) => name === 'many names');
   assert.ok(source.events.length <= 257);
   assert.equal(source.events.find(({ event }) => event === symbol).count, 1);
-  assert.equal(source.events.reduce((sum, { count }) => sum + count, 0), 5001);
+  assert.equal(
+    source.events.reduce((sum, { count }) => sum + count, 0),
+    5001,
+  );
 });
 
-for (const [kind, emitterOf] of Object.entries({ TrackedEventEmitter: () => new TrackedEventEmitter(), trackEmitter: () => new EventEmitter() })) {
+for (const [kind, emitterOf] of Object.entries({
+  TrackedEventEmitter: () => new TrackedEventEmitter(),
+  trackEmitter: () => new EventEmitter(),
+})) {
   test(`${kind}: a listener that is added from within newListener counts once, and one that throws not at all`, (t) => {
     const emitter = emitterOf();
     const tracker = trackEmitter(emitter);
@@ -168,7 +186,9 @@ for (const [kind, emitterOf] of Object.entries({ TrackedEventEmitter: () => new 
     });
     emitter.on('x', () => {});
     assert.throws(() => emitter.on('bad', () => {}), /refused/);
-    const counts = Object.fromEntries(tracker.report().events.map(({ event, added, sites }) => [event, [added, sites.length]]));
+    const counts = Object.fromEntries(
+      tracker.report().events.map(({ event, added, sites }) => [event, [added, sites.length]]),
+    );
     assert.deepEqual(counts, { newListener: [1, 1], x: [1, 1], y: [1, 1] });
   });
 }
@@ -203,7 +223,10 @@ test('a proxy that is revoked is tracked no more, and the others are', (t) => {
   fill(other);
   revoke();
   const { emitters } = tracked();
-  assert.deepEqual(emitters.find(({ name }) => name === 'beside a revoked one').events.map(({ count }) => count), [8]);
+  assert.deepEqual(
+    emitters.find(({ name }) => name === 'beside a revoked one').events.map(({ count }) => count),
+    [8],
+  );
   assert.throws(() => trackers[0].report(), TypeError);
 });
 
@@ -236,7 +259,9 @@ test('another patch of EventEmitter.prototype, before ours and after it, keeps w
  * As tracers do that carry a context into listeners (cls-hooked, OpenTelemetry's bind): each is wrapped, and
  * found again by its own function. Run from where a tracer lies.
  */
-const bindContext = runInThisContext(`(${bindListeners})`, { filename: '/app/node_modules/@opentelemetry/context-async-hooks/index.js' });
+const bindContext = runInThisContext(`(${bindListeners})`, {
+  filename: '/app/node_modules/@opentelemetry/context-async-hooks/index.js',
+});
 
 function bindListeners(emitter, run) {
   const bound = new Map();
@@ -285,7 +310,12 @@ for (const order of ['before', 'after']) {
 }
 
 test('a tracer that patches EventEmitter.prototype, below trackAll: sites as before', (t) => {
-  const saved = Object.fromEntries(['on', 'addListener', 'prependListener', 'once', 'off', 'removeListener'].map((key) => [key, EventEmitter.prototype[key]]));
+  const saved = Object.fromEntries(
+    ['on', 'addListener', 'prependListener', 'once', 'off', 'removeListener'].map((key) => [
+      key,
+      EventEmitter.prototype[key],
+    ]),
+  );
   t.after(() => Object.assign(EventEmitter.prototype, saved));
   const { AsyncResource } = require('node:async_hooks');
   const { on } = EventEmitter.prototype;
@@ -301,7 +331,10 @@ test('a tracer that patches EventEmitter.prototype, below trackAll: sites as bef
   })();
   emitter.off('x', listener);
   const source = tracker.report().emitters.find(({ events }) => events.some(({ count }) => count === 9));
-  assert.deepEqual(source.events[0].sites.map((site) => site.function), ['crowd']);
+  assert.deepEqual(
+    source.events[0].sites.map((site) => site.function),
+    ['crowd'],
+  );
   tracker.stop();
 });
 
@@ -314,9 +347,13 @@ test('more arguments than Node takes reach another make of emitter', () => {
   const emitter = new WithContext();
   trackEmitter(emitter);
   const seen = [];
-  emitter.on('x', function () {
-    seen.push(this);
-  }, 'context');
+  emitter.on(
+    'x',
+    function () {
+      seen.push(this);
+    },
+    'context',
+  );
   emitter.emit('x');
   assert.deepEqual(seen.map(String), ['context']);
 });
@@ -330,7 +367,9 @@ test('frozen and proxied event targets', (t) => {
   Object.freeze(frozen);
   assert.throws(() => trackEventTarget(frozen), { code: 'ERR_PLIMSOLL_EVENT_TARGET', message: /frozen/ });
   for (let i = 0; i < 8; i++) frozen.addEventListener('x', () => i);
-  assert.ok(all.report().eventTargets.some(({ events }) => events.some(({ event, count }) => event === 'x' && count === 9)));
+  assert.ok(
+    all.report().eventTargets.some(({ events }) => events.some(({ event, count }) => event === 'x' && count === 9)),
+  );
   const refuses = new Proxy(new EventTarget(), { defineProperty: () => false });
   assert.throws(() => trackEventTarget(refuses), { code: 'ERR_PLIMSOLL_EVENT_TARGET' });
   const { signal } = new AbortController();
@@ -390,7 +429,10 @@ test('a promise, a stream that throws when it is looked at is let go, and the ot
   const { promises, resources } = tracked();
   // From Node 24 on util.inspect does not read the tag, so that the hostile one can be looked at and is told of.
   const told = promises.sites.filter(({ file }) => file === __filename).map((site) => site.function);
-  assert.deepEqual(told.filter((name) => name !== 'Hostile'), ['waits']);
+  assert.deepEqual(
+    told.filter((name) => name !== 'Hostile'),
+    ['waits'],
+  );
   assert.deepEqual(resources.streams, []);
 });
 

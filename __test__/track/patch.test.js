@@ -158,7 +158,11 @@ function checkOn(ownerOf, track, numRuns) {
         for (let i = 0; i < 8; i++) on.call(emitter, name, () => i);
         const chain = new Chain(ownerOf(emitter), 'on', patchOfOn);
         let tracker = null;
-        const added = () => [tracker.report()].flat().flatMap(({ emitters, events }) => emitters?.flatMap((each) => each.events) ?? events).find(({ event }) => event === name)?.added ?? 0;
+        const added = () =>
+          [tracker.report()]
+            .flat()
+            .flatMap(({ emitters, events }) => emitters?.flatMap((each) => each.events) ?? events)
+            .find(({ event }) => event === name)?.added ?? 0;
         run(operations, chain, {
           start: () => (tracker = track(emitter)),
           stop() {
@@ -175,7 +179,12 @@ function checkOn(ownerOf, track, numRuns) {
   }
 }
 
-test('the same of EventEmitter.prototype.on with trackAll', () => checkOn(() => EventEmitter.prototype, () => trackAll({ emitters: true }), 150));
+test('the same of EventEmitter.prototype.on with trackAll', () =>
+  checkOn(
+    () => EventEmitter.prototype,
+    () => trackAll({ emitters: true }),
+    150,
+  ));
 
 test('the same of the on of one emitter with trackEmitter', () => checkOn((emitter) => emitter, trackEmitter, 300));
 

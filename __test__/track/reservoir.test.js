@@ -30,7 +30,10 @@ test('where one of forty stays, its site is known after seconds', () => {
   window.ms = 6000;
   // By chance none was in the sample once in a hundred runs, and so no site in the report.
   const runs = Array.from({ length: 300 }, (_, run) => siteOfThoseThatStay(run * 20_000));
-  assert.deepEqual(runs.filter((sites) => sites.length === 0), []);
+  assert.deepEqual(
+    runs.filter((sites) => sites.length === 0),
+    [],
+  );
 });
 
 test('those that grow fast leave the stacks that a slow one needs', () => {

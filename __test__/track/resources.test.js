@@ -74,7 +74,9 @@ test('what was added counts for the host that it was added to', async (t) => {
   await call(ports[0], 2);
   await call(ports[1], 5);
   observe(start + 2000);
-  const added = ports.map((port) => describeResources().agents.find(({ host }) => host === `127.0.0.1:${port}`).growth.added);
+  const added = ports.map(
+    (port) => describeResources().agents.find(({ host }) => host === `127.0.0.1:${port}`).growth.added,
+  );
   assert.deepEqual(added, [2, 5]);
 });
 
@@ -84,11 +86,16 @@ test('the agent of https, by its own host', async (t) => {
   const agent = new https.Agent({ maxSockets: 1 });
   t.after(() => agent.destroy());
   // Nobody listens there: a socket is tried, the rest wait for it.
-  const requests = Array.from({ length: 3 }, () => https.get({ host: '127.0.0.1', port: 1, agent }).on('error', () => {}));
+  const requests = Array.from({ length: 3 }, () =>
+    https.get({ host: '127.0.0.1', port: 1, agent }).on('error', () => {}),
+  );
   const host = tracker.report().agents.find((row) => row.agent === 'https' && row.host === '127.0.0.1:1');
   assert.deepEqual([host.inUse, host.queued, host.sites[0].file], [1, 2, __filename]);
   await Promise.all(requests.map((request) => new Promise((resolve) => request.once('close', resolve))));
-  assert.equal(tracker.report().agents.find((row) => row.host === '127.0.0.1:1'), undefined);
+  assert.equal(
+    tracker.report().agents.find((row) => row.host === '127.0.0.1:1'),
+    undefined,
+  );
 });
 
 test('undici: free, in use and queued, of fetch and of an Agent of one’s own', async (t) => {
@@ -103,7 +110,10 @@ test('undici: free, in use and queued, of fetch and of an Agent of one’s own',
   const idle = hostOf();
   assert.deepEqual([idle.agent, idle.free, idle.inUse, idle.queued], ['undici', 1, 0, 0]);
   // The class of fetch's own dispatcher is undici's Agent.
-  const { Agent } = { Agent: (globalThis[Symbol.for('undici.globalDispatcher.2')] ?? globalThis[Symbol.for('undici.globalDispatcher.1')]).constructor };
+  const { Agent } = {
+    Agent: (globalThis[Symbol.for('undici.globalDispatcher.2')] ?? globalThis[Symbol.for('undici.globalDispatcher.1')])
+      .constructor,
+  };
   const dispatcher = new Agent({ connections: 1, pipelining: 1 });
   t.after(() => dispatcher.destroy());
   function ask() {
@@ -113,7 +123,10 @@ test('undici: free, in use and queued, of fetch and of an Agent of one’s own',
   await turnsUntil(() => held.length === 1 && hostOf().queued === 2);
   const busy = hostOf();
   assert.deepEqual([busy.free, busy.inUse, busy.queued], [1, 1, 2]);
-  assert.ok(busy.sites.some((site) => site.function === 'ask' && site.file === __filename), JSON.stringify(busy.sites));
+  assert.ok(
+    busy.sites.some((site) => site.function === 'ask' && site.file === __filename),
+    JSON.stringify(busy.sites),
+  );
   for (let answered = 0; answered < 3; answered++) {
     await turnsUntil(() => held.length > 0);
     held.pop().end('ok');
@@ -135,7 +148,10 @@ test('a fetch that is aborted or fails leaves nothing queued or in use', async (
   await assert.rejects(aborted, { name: 'AbortError' });
   await assert.rejects(fetch('http://127.0.0.1:1/'), TypeError);
   await turnsUntil(() => hostOf() === undefined || hostOf().inUse + hostOf().queued === 0);
-  assert.equal(tracker.report().agents.find(({ host }) => host === '127.0.0.1:1'), undefined);
+  assert.equal(
+    tracker.report().agents.find(({ host }) => host === '127.0.0.1:1'),
+    undefined,
+  );
 });
 
 test('fetch looks and fails as Node’s, and is put back', async () => {
@@ -171,7 +187,9 @@ test('streams that nobody takes from: a reader that paused and left, a loop that
   tracker.report();
   observe(performance.now() + 6000);
   assert.deepEqual(
-    describeStreams().map((row) => [row.function, row.count, row.abandoned]).toSorted(),
+    describeStreams()
+      .map((row) => [row.function, row.count, row.abandoned])
+      .toSorted(),
     [
       ['leaves', 1, 1],
       ['loops', 1, 0],
@@ -197,7 +215,10 @@ test('a piped stream whose consumer has gone, and one that is read', async (t) =
   Readable.from(['a', 'b']).pipe(drained).resume();
   await once(drained, 'end');
   const rows = tracker.report().streams;
-  assert.deepEqual(rows.map((row) => [row.function, row.kind, row.count, row.abandoned]), [['abandon', 'Readable', 1, 1]]);
+  assert.deepEqual(
+    rows.map((row) => [row.function, row.kind, row.count, row.abandoned]),
+    [['abandon', 'Readable', 1, 1]],
+  );
   assert.ok(rows[0].buffered >= 50);
   source.destroy();
   assert.deepEqual(tracker.report().streams, []);

@@ -25,7 +25,11 @@ function temporary(t) {
 
 async function run(t, options, ...program) {
   const dir = temporary(t);
-  const child = spawn(process.execPath, [BIN, 'run', '--track', '--quiet', '--json', 'r.json', '--dir', dir, ...options, ...program], { cwd: dir, stdio: 'ignore' });
+  const child = spawn(
+    process.execPath,
+    [BIN, 'run', '--track', '--quiet', '--json', 'r.json', '--dir', dir, ...options, ...program],
+    { cwd: dir, stdio: 'ignore' },
+  );
   await once(child, 'close');
   return JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
 }
@@ -33,11 +37,18 @@ async function run(t, options, ...program) {
 function isAtTheLeak(suspect, name) {
   const { cause, file, line } = leaksOn(process.versions.node.split('.')[0]).find(({ program }) => program === name);
   assert.deepEqual([suspect.cause, suspect.file, suspect.line], [cause, file, line]);
-  assert.ok(suspect.tracked.net > 0 && suspect.tracked.perMinute > 0 && suspect.sites.length > 0 && suspect.advice.length > 0);
+  assert.ok(
+    suspect.tracked.net > 0 && suspect.tracked.perMinute > 0 && suspect.sites.length > 0 && suspect.advice.length > 0,
+  );
 }
 
 test('run --track names a leak without any snapshot, whatever the memory says', { timeout: 120_000 }, async (t) => {
-  const report = await run(t, ['--snapshot-on', 'none', '--window', '6s', '--interval', '250ms', '--duration', '18s'], DRIVE, 'listener-signal.js');
+  const report = await run(
+    t,
+    ['--snapshot-on', 'none', '--window', '6s', '--interval', '250ms', '--duration', '18s'],
+    DRIVE,
+    'listener-signal.js',
+  );
   assert.equal(report.snapshots.length, 0);
   isAtTheLeak(report.suspects[0], 'listener-signal.js');
   assert.equal(report.suspects[0].bytes, null);
@@ -47,8 +58,21 @@ test('run --track names a leak without any snapshot, whatever the memory says', 
 
 test('the preload names it in the report that it writes for a leak', { timeout: 120_000 }, async (t) => {
   const dir = temporary(t);
-  const env = { ...process.env, PLIMSOLL_TRACK: '1', PLIMSOLL_WINDOW: '6s', PLIMSOLL_INTERVAL: '250ms', PLIMSOLL_LIMIT: '256m', PLIMSOLL_SNAPSHOT_ON: 'none', PLIMSOLL_REPORT: 'json', PLIMSOLL_DIR: dir };
-  const child = spawn(process.execPath, ['--import', REGISTER, DRIVE, 'listener-unlimited.js'], { env, cwd: dir, stdio: 'ignore' });
+  const env = {
+    ...process.env,
+    PLIMSOLL_TRACK: '1',
+    PLIMSOLL_WINDOW: '6s',
+    PLIMSOLL_INTERVAL: '250ms',
+    PLIMSOLL_LIMIT: '256m',
+    PLIMSOLL_SNAPSHOT_ON: 'none',
+    PLIMSOLL_REPORT: 'json',
+    PLIMSOLL_DIR: dir,
+  };
+  const child = spawn(process.execPath, ['--import', REGISTER, DRIVE, 'listener-unlimited.js'], {
+    env,
+    cwd: dir,
+    stdio: 'ignore',
+  });
   t.after(() => child.kill('SIGKILL'));
   const reports = () => fs.readdirSync(dir).filter((name) => name.endsWith('.json'));
   while (reports().length === 0 && child.exitCode === null) await sleep(200);
@@ -60,7 +84,11 @@ test('the preload names it in the report that it writes for a leak', { timeout: 
 });
 
 test('listeners that a stuck event loop adds are counted, with their site', { timeout: 120_000 }, async (t) => {
-  const report = await run(t, ['--snapshot-on', 'none', '--window', '12s', '--duration', '9s'], path.join(FOLDER, 'stuck.js'));
+  const report = await run(
+    t,
+    ['--snapshot-on', 'none', '--window', '12s', '--duration', '9s'],
+    path.join(FOLDER, 'stuck.js'),
+  );
   const row = report.trackers.find(({ name }) => name === 'EventEmitter: x');
   assert.ok(row?.count > 1, JSON.stringify(report.trackers));
   assert.deepEqual([row.sites[0].function, path.basename(row.sites[0].file)], ['stuck', 'stuck.js']);

@@ -153,7 +153,10 @@ test('shares are estimated without a bias', () => {
     for (let i = 0; i < 4000; i++) (i % 4 === 0 ? seldom : often)();
     const sites = sitesOf(emitter);
     emitter.removeAllListeners();
-    assert.equal(sites.reduce((sum, { count }) => sum + count, 0), 4000);
+    assert.equal(
+      sites.reduce((sum, { count }) => sum + count, 0),
+      4000,
+    );
     return sites.find((site) => site.function === 'often')?.share ?? 0;
   });
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;

@@ -105,21 +105,25 @@ test('AbortSignal.any is Node’s: its name, what it takes and refuses, and back
   assert.equal(AbortSignal.any, original);
 });
 
-test('AbortSignal.any: signals from an iterable count, and it is read once', { skip: !takesIterables() && 'this Node takes arrays only' }, (t) => {
-  const { signal } = new AbortController();
-  const tracker = trackEventTarget(signal);
-  t.after(() => tracker.stop());
-  let read = 0;
-  const iterable = {
-    *[Symbol.iterator]() {
-      read++;
-      yield signal;
-    },
-  };
-  AbortSignal.any(iterable).addEventListener('abort', listener);
-  assert.equal(read, 1);
-  assert.equal(tracker.report().events.find(({ event }) => event === 'AbortSignal.any').count, 1);
-});
+test(
+  'AbortSignal.any: signals from an iterable count, and it is read once',
+  { skip: !takesIterables() && 'this Node takes arrays only' },
+  (t) => {
+    const { signal } = new AbortController();
+    const tracker = trackEventTarget(signal);
+    t.after(() => tracker.stop());
+    let read = 0;
+    const iterable = {
+      *[Symbol.iterator]() {
+        read++;
+        yield signal;
+      },
+    };
+    AbortSignal.any(iterable).addEventListener('abort', listener);
+    assert.equal(read, 1);
+    assert.equal(tracker.report().events.find(({ event }) => event === 'AbortSignal.any').count, 1);
+  },
+);
 
 function takesIterables() {
   try {

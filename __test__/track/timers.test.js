@@ -55,7 +55,10 @@ test('what keeps a timer is Node, with or without unref; a leak of either is tol
     observe(start + second * 1000);
   }
   const suspect = suspects({ now: start + 10_000 }).find(({ sites }) => sites[0].function === 'forgets');
-  assert.deepEqual([suspect.cause, suspect.name, suspect.path], ['timers', 'beat', ['active timers of Node', 'setInterval, 60000 ms, unref', 'beat']]);
+  assert.deepEqual(
+    [suspect.cause, suspect.name, suspect.path],
+    ['timers', 'beat', ['active timers of Node', 'setInterval, 60000 ms, unref', 'beat']],
+  );
   kept.forEach(clearInterval);
   assert.deepEqual(rowsOf(tracker, 'forgets'), []);
 });
@@ -89,7 +92,10 @@ test('timers of node:timers/promises count while they are pending', async (t) =>
   const waiting = (function waiter() {
     return timersPromises.scheduler.wait(60_000, { signal: controller.signal });
   })();
-  assert.deepEqual(rowsOf(tracker, 'sleeper').map(({ kind, count, delay }) => [kind, count, delay]), [['promise', 1, 60_000]]);
+  assert.deepEqual(
+    rowsOf(tracker, 'sleeper').map(({ kind, count, delay }) => [kind, count, delay]),
+    [['promise', 1, 60_000]],
+  );
   assert.equal(rowsOf(tracker, 'waiter').length, 1);
   controller.abort();
   await Promise.allSettled([sleeping, waiting]);
@@ -101,7 +107,10 @@ test('the functions look and work as Node’s', async (t) => {
   const tracker = trackTimers();
   const again = trackTimers();
   assert.equal(setTimeout, timers.setTimeout);
-  assert.deepEqual([setTimeout.name, setTimeout.length, setInterval.name], [before[0].name, before[0].length, before[1].name]);
+  assert.deepEqual(
+    [setTimeout.name, setTimeout.length, setInterval.name],
+    [before[0].name, before[0].length, before[1].name],
+  );
   assert.equal(await promisify(setTimeout)(1, 'promised'), 'promised');
   assert.deepEqual(await new Promise((resolve) => setTimeout((...args) => resolve(args), 1, 'a', 'b')), ['a', 'b']);
   assert.throws(() => setTimeout(null), { code: 'ERR_INVALID_ARG_TYPE' });

@@ -10,8 +10,8 @@ const { TrackedEventEmitter, trackAll, trackEmitter, trackEventTarget, tracked }
 
 /** Each way to make an emitter of a class. @type {Record<string, (Base: any) => any>} */
 const WAYS = {
-  'new': (Base) => new Base(),
-  'extends': (Base) => new (class extends Base {})(),
+  new: (Base) => new Base(),
+  extends: (Base) => new (class extends Base {})(),
   'util.inherits and call': (Base) => {
     function Old() {
       Base.call(this);
@@ -40,9 +40,18 @@ function behave(emitter) {
   emitter.prependListener('x', (value) => calls.push(['first', value]));
   emitter.prependOnceListener('x', (value) => calls.push(['first once', value]));
   calls.push(emitter.emit('x', 1), emitter.emit('x', 2), emitter.emit('y'));
-  calls.push(emitter.listenerCount('x'), emitter.listeners('x').length, emitter.rawListeners('x').length, emitter.eventNames());
+  calls.push(
+    emitter.listenerCount('x'),
+    emitter.listeners('x').length,
+    emitter.rawListeners('x').length,
+    emitter.eventNames(),
+  );
   calls.push(emitter.setMaxListeners(7) === emitter, emitter.getMaxListeners());
-  calls.push(emitter.off('x', calls.push) === emitter, emitter.removeAllListeners('x') === emitter, emitter.listenerCount('x'));
+  calls.push(
+    emitter.off('x', calls.push) === emitter,
+    emitter.removeAllListeners('x') === emitter,
+    emitter.listenerCount('x'),
+  );
   try {
     emitter.emit('error', new RangeError('no listener'));
   } catch (error) {
@@ -57,7 +66,9 @@ for (const [way, make] of Object.entries(WAYS)) {
     const emitter = make(TrackedEventEmitter);
     const event = `by ${way}`;
     emitter.on(event, () => {}).on(event, () => {});
-    const found = tracked().emitters.flatMap(({ events }) => events).find(({ event: name }) => name === event);
+    const found = tracked()
+      .emitters.flatMap(({ events }) => events)
+      .find(({ event: name }) => name === event);
     assert.deepEqual([found.count, found.added, found.sites[0].file], [2, 2, __filename]);
   });
 }
@@ -70,7 +81,10 @@ test('the class has what EventEmitter has', () => {
     assert.equal(TrackedEventEmitter.prototype[key] === EventEmitter.prototype[key], !wrapped, key);
     assert.equal(TrackedEventEmitter.prototype[key]?.length, EventEmitter.prototype[key]?.length, key);
   }
-  assert.deepEqual([TrackedEventEmitter.name, TrackedEventEmitter.length, TrackedEventEmitter.defaultMaxListeners], ['TrackedEventEmitter', 1, EventEmitter.defaultMaxListeners]);
+  assert.deepEqual(
+    [TrackedEventEmitter.name, TrackedEventEmitter.length, TrackedEventEmitter.defaultMaxListeners],
+    ['TrackedEventEmitter', 1, EventEmitter.defaultMaxListeners],
+  );
   const emitter = new TrackedEventEmitter();
   assert.ok(emitter instanceof EventEmitter && emitter.constructor === TrackedEventEmitter);
   assert.deepEqual(Object.keys(emitter).toSorted(), Object.keys(new EventEmitter()).toSorted());
@@ -101,7 +115,8 @@ test('options of unknown names and of a wrong kind are refused, at construction 
     assert.throws(() => new TrackedEventEmitter(options), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
     assert.throws(() => TrackedEventEmitter.call({}, options), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
   }
-  for (const options of [undefined, null, {}, { name: undefined }, { captureRejections: true, name: 'bus' }]) assert.doesNotThrow(() => new TrackedEventEmitter(options));
+  for (const options of [undefined, null, {}, { name: undefined }, { captureRejections: true, name: 'bus' }])
+    assert.doesNotThrow(() => new TrackedEventEmitter(options));
 });
 
 function revoked() {
@@ -147,7 +162,9 @@ test('thousands of emitters with a listener each: those beyond 2,048 take little
     const events = emitters.flatMap(({ events }) => events);
     console.log(JSON.stringify({ bytes, listed: emitters.length, crowd: events.find(({ event }) => event === 'late crowd')?.count, named: emitters.find(({ name }) => name === 'late name')?.events[0].count, kept: kept.length + named.listenerCount('x') }));
   `;
-  const { bytes, listed, crowd, named } = JSON.parse(execFileSync(process.execPath, ['--expose-gc', '-e', program], { encoding: 'utf8' }));
+  const { bytes, listed, crowd, named } = JSON.parse(
+    execFileSync(process.execPath, ['--expose-gc', '-e', program], { encoding: 'utf8' }),
+  );
   assert.ok(listed <= 2048, `${listed} listed`);
   assert.deepEqual([crowd, named], [9, 1]);
   assert.ok(bytes.tracked < 1.5 * bytes.plain, JSON.stringify(bytes));

@@ -10,7 +10,12 @@ const { on } = EventEmitter.prototype;
 const { addEventListener } = EventTarget.prototype;
 
 const KINDS = {
-  emitter: { make: () => new EventEmitter().setMaxListeners(0), track: trackEmitter, past: on, add: (target, listener) => target.on('abort', listener) },
+  emitter: {
+    make: () => new EventEmitter().setMaxListeners(0),
+    track: trackEmitter,
+    past: on,
+    add: (target, listener) => target.on('abort', listener),
+  },
   'event target': {
     make: () => new AbortController().signal,
     track: trackEventTarget,
@@ -28,7 +33,10 @@ for (const [kind, { make, track, past, add }] of Object.entries(KINDS)) {
   /** Count, sited count and share of the only event, whose only site is `add`. */
   const seen = (tracker) => {
     const [{ count, added, sites, ...rest }] = tracker.report().events;
-    assert.deepEqual(sites.map((site) => site.function), ['add']);
+    assert.deepEqual(
+      sites.map((site) => site.function),
+      ['add'],
+    );
     assert.equal(rest.removed, 0);
     return [count, added, sites[0].count, sites[0].share];
   };
@@ -78,7 +86,10 @@ test('an emitter that trackAll finds: listeners from before it was loaded', (t) 
   (function B() {
     for (let i = 0; i < 10; i++) emitter.on('from before', () => i);
   })();
-  const event = tracker.report().emitters.flatMap(({ events }) => events).find(({ event: name }) => name === 'from before');
+  const event = tracker
+    .report()
+    .emitters.flatMap(({ events }) => events)
+    .find(({ event: name }) => name === 'from before');
   assert.deepEqual([event.count, event.sites[0].count, event.sites[0].share], [100, 10, 0.1]);
 });
 
@@ -99,5 +110,8 @@ test('sockets of an agent from before tracking', async (t) => {
   await request();
   const pool = tracker.report().agents.find(({ host }) => host === `127.0.0.1:${port}`);
   assert.equal(pool.inUse, 4);
-  assert.deepEqual(pool.sites.map(({ count, share }) => [count, share]), [[1, 0.25]]);
+  assert.deepEqual(
+    pool.sites.map(({ count, share }) => [count, share]),
+    [[1, 0.25]],
+  );
 });

@@ -20,7 +20,9 @@ import { pm2Stats } from 'plimsoll/pm2';
 
 export async function leaking(): Promise<number[]> {
   const answers = [...(await clusterStats({ timeout: 500 })), ...(await pm2Stats({ pm2: {}, name: 'shop' }))];
-  return answers.filter(({ stats, error }) => error === null && stats?.isolates.some(({ verdict }) => verdict.state === 'leak')).map(({ pid }) => pid);
+  return answers
+    .filter(({ stats, error }) => error === null && stats?.isolates.some(({ verdict }) => verdict.state === 'leak'))
+    .map(({ pid }) => pid);
 }
 
 // @ts-expect-error the connection is the user's

@@ -1,6 +1,10 @@
 import { expectNoLeak, type LeakError } from 'plimsoll/test';
 
-export const measured: Promise<{ bytesPerIteration: number; rounds: number }> = expectNoLeak(async (i) => i + 1, { iterations: 10, warmup: 5, rounds: 8 });
+export const measured: Promise<{ bytesPerIteration: number; rounds: number }> = expectNoLeak(async (i) => i + 1, {
+  iterations: 10,
+  warmup: 5,
+  rounds: 8,
+});
 void expectNoLeak(() => {});
 // @ts-expect-error a function is needed
 void expectNoLeak(5);

@@ -1,6 +1,14 @@
 // The trackers' types, used as a user would.
 import { EventEmitter } from 'node:events';
-import { TrackedEventEmitter, trackAll, trackEmitter, trackEventTarget, trackPromises, trackTimers, tracked } from 'plimsoll';
+import {
+  TrackedEventEmitter,
+  trackAll,
+  trackEmitter,
+  trackEventTarget,
+  trackPromises,
+  trackTimers,
+  tracked,
+} from 'plimsoll';
 import type { Site, TrackedSource } from 'plimsoll';
 
 class Bus extends TrackedEventEmitter {}

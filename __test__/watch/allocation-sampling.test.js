@@ -27,7 +27,11 @@ function moduleWith(t, source) {
 }
 
 /** A node of a profile. */
-const node = (functionName, url, selfSize, children = []) => ({ callFrame: { functionName, url, lineNumber: 0, columnNumber: 0 }, selfSize, children });
+const node = (functionName, url, selfSize, children = []) => ({
+  callFrame: { functionName, url, lineNumber: 0, columnNumber: 0 },
+  selfSize,
+  children,
+});
 
 test('the function whose objects stay is named, the one whose objects went is not', { skip: noHooks }, (t) => {
   const { file, exports: app } = moduleWith(
@@ -109,7 +113,13 @@ exports.render = function render(i) {
   for (let i = 0; i < 5000; i++) app.render(i);
   collect();
   const profile = sampler.read();
-  assert.deepEqual(growth(null, profile).slice(0, 2).map((site) => site.function).toSorted(), ['login', 'render']);
+  assert.deepEqual(
+    growth(null, profile)
+      .slice(0, 2)
+      .map((site) => site.function)
+      .toSorted(),
+    ['login', 'render'],
+  );
   const ids = [];
   const walk = (each) => {
     ids.push(each.id);
@@ -184,6 +194,8 @@ test('where V8 lacks it, or it is turned off, the reason is said', { skip: !noHo
 
 test('threads that are terminated with samples alive do no harm', async () => {
   // On Node 24 the process died of a corrupted heap, when the isolate was disposed of.
-  const { stdout } = await promisify(execFile)(process.execPath, [path.join(__dirname, '../children/sampled-worker.js')]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    path.join(__dirname, '../children/sampled-worker.js'),
+  ]);
   assert.equal(stdout, 'ok');
 });

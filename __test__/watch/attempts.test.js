@@ -22,7 +22,9 @@ test('attempts are 1, 2, 4 and up to 32 ticks apart', () => {
 
 test('a missing descriptor is known by its own code and as a cause', () => {
   const cause = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
-  const wrapped = Object.assign(new Error('the report cannot be written', { cause }), { code: 'ERR_PLIMSOLL_REPORT_WRITE' });
+  const wrapped = Object.assign(new Error('the report cannot be written', { cause }), {
+    code: 'ERR_PLIMSOLL_REPORT_WRITE',
+  });
   for (const error of [cause, wrapped, { code: 'ENFILE' }, { code: 'ERR_PLIMSOLL_DESCRIPTORS' }]) {
     assert.equal(wantsDescriptor(error), true);
     assert.match(adviceFor(error), /ulimit -n/);

@@ -11,7 +11,10 @@ const { noHooks } = require('../support/hooks.js');
 
 const run = async (name, args = [], options = {}) => {
   const file = path.join(__dirname, '../children', name);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', file, ...args], { timeout: 300_000, ...options });
+  const { stdout } = await promisify(execFile)(process.execPath, ['--max-old-space-size=200', file, ...args], {
+    timeout: 300_000,
+    ...options,
+  });
   return JSON.parse(stdout);
 };
 
@@ -28,39 +31,47 @@ test("somebody else's is a suspect that is taken back when it levels off", async
   assert.equal(last, 'steady');
 });
 
-test('what the allocator keeps is fragmentation, what native objects hold is a leak', { skip: process.platform !== 'linux' }, async () => {
-  const kept = await run('fragment.js');
-  assert.ok(kept.states.includes('fragmentation'), JSON.stringify(kept));
-  assert.equal(kept.said.includes('leak native'), false);
-  assert.match(kept.explanation, /MALLOC_ARENA_MAX|jemalloc/);
-  const leaked = await run('fragment.js', ['leak']);
-  assert.equal(leaked.said.at(-1), 'leak native', JSON.stringify(leaked));
-  assert.equal(leaked.states.includes('fragmentation'), false);
-});
+test(
+  'what the allocator keeps is fragmentation, what native objects hold is a leak',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const kept = await run('fragment.js');
+    assert.ok(kept.states.includes('fragmentation'), JSON.stringify(kept));
+    assert.equal(kept.said.includes('leak native'), false);
+    assert.match(kept.explanation, /MALLOC_ARENA_MAX|jemalloc/);
+    const leaked = await run('fragment.js', ['leak']);
+    assert.equal(leaked.said.at(-1), 'leak native', JSON.stringify(leaked));
+    assert.equal(leaked.states.includes('fragmentation'), false);
+  },
+);
 
 test('that the process is near its limit is said once, however many threads are watched', async () => {
   const said = await run('pressure.js');
   assert.deepEqual(said.toSorted(), ['0 heap', '0 native', '1 heap', '2 heap']);
 });
 
-test('without any snapshot the verdict names the site that allocates what stays, and leaves a .heapprofile', { skip: noHooks }, async (t) => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
-  t.after(() => fs.rmSync(dir, { recursive: true }));
-  const { suspects, snapshots, allocation } = await run('leak-site.js', [dir]);
-  assert.deepEqual(snapshots, []);
-  const [{ name, file, line, sites }] = suspects;
-  assert.deepEqual([name, path.basename(file), line], ['login', 'leak-site.js', 8]);
-  assert.ok(sites[0].share > 0.5, `${sites[0].share}`);
-  assert.match(path.basename(allocation.profile), /^Heap\.\d{8}\.\d{6}\.\d+\.0\.001\.heapprofile$/);
-  assert.equal(fs.statSync(allocation.profile).mode & 0o777, 0o600);
-  const { head, samples } = JSON.parse(fs.readFileSync(allocation.profile, 'utf8'));
-  assert.ok(Array.isArray(samples) && samples.length > 0);
-  assert.deepEqual(Object.keys(head).toSorted(), ['callFrame', 'children', 'id', 'selfSize']);
-  const names = [];
-  const walk = (node) => {
-    names.push(node.callFrame.functionName);
-    node.children.forEach(walk);
-  };
-  walk(head);
-  assert.ok(names.includes('login'));
-});
+test(
+  'without any snapshot the verdict names the site that allocates what stays, and leaves a .heapprofile',
+  { skip: noHooks },
+  async (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+    t.after(() => fs.rmSync(dir, { recursive: true }));
+    const { suspects, snapshots, allocation } = await run('leak-site.js', [dir]);
+    assert.deepEqual(snapshots, []);
+    const [{ name, file, line, sites }] = suspects;
+    assert.deepEqual([name, path.basename(file), line], ['login', 'leak-site.js', 8]);
+    assert.ok(sites[0].share > 0.5, `${sites[0].share}`);
+    assert.match(path.basename(allocation.profile), /^Heap\.\d{8}\.\d{6}\.\d+\.0\.001\.heapprofile$/);
+    assert.equal(fs.statSync(allocation.profile).mode & 0o777, 0o600);
+    const { head, samples } = JSON.parse(fs.readFileSync(allocation.profile, 'utf8'));
+    assert.ok(Array.isArray(samples) && samples.length > 0);
+    assert.deepEqual(Object.keys(head).toSorted(), ['callFrame', 'children', 'id', 'selfSize']);
+    const names = [];
+    const walk = (node) => {
+      names.push(node.callFrame.functionName);
+      node.children.forEach(walk);
+    };
+    walk(head);
+    assert.ok(names.includes('login'));
+  },
+);

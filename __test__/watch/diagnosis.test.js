@@ -24,11 +24,17 @@ function times(valueAt, { from = 0, until = 10 * WINDOW, pauseMs = 0 } = {}) {
 }
 
 test('the first is due at once, the others by growth, not closer than a fifth of the window', () => {
-  assert.deepEqual(times((t) => (t / 1000) * MB), [0, 12_000, 24_000]);
+  assert.deepEqual(
+    times((t) => (t / 1000) * MB),
+    [0, 12_000, 24_000],
+  );
 });
 
 test('where little grows, two thirds of a window are enough', () => {
-  assert.deepEqual(times(() => MB), [0, 40_000, 80_000]);
+  assert.deepEqual(
+    times(() => MB),
+    [0, 40_000, 80_000],
+  );
 });
 
 test('the second interval is comparable with the first, which a long suspicion may have made long', () => {
@@ -40,8 +46,14 @@ test('the second interval is comparable with the first, which a long suspicion m
 });
 
 test('after a suspicion that lasted long the diagnosis begins anew', () => {
-  assert.deepEqual(times((t) => (t / 1000) * MB, { from: 4 * WINDOW }), [0, 240_000, 252_000, 264_000]);
-  assert.deepEqual(times(() => MB, { from: 4 * WINDOW }), [0, 240_000, 280_000, 320_000]);
+  assert.deepEqual(
+    times((t) => (t / 1000) * MB, { from: 4 * WINDOW }),
+    [0, 240_000, 252_000, 264_000],
+  );
+  assert.deepEqual(
+    times(() => MB, { from: 4 * WINDOW }),
+    [0, 240_000, 280_000, 320_000],
+  );
 });
 
 test('it does so once: where each snapshot takes that long, four are enough', () => {
@@ -79,7 +91,9 @@ test('what is closed or complete wants no more', () => {
 
 function diagnosed(begun, leaking, ...states) {
   const diagnosis = new Diagnosis(begun, WINDOW);
-  diagnosis.joined(leaking, { channels: ['heap', 'external', 'native'].map((channel, at) => ({ channel, state: states[at] })) });
+  diagnosis.joined(leaking, {
+    channels: ['heap', 'external', 'native'].map((channel, at) => ({ channel, state: states[at] })),
+  });
   return diagnosis.channel;
 }
 

@@ -32,7 +32,11 @@ test('watch() and takeSnapshot() write to --diagnostic-dir, however it is spelt'
     { argv: [], options: `--diagnostic-dir="${dir}"` },
   ];
   for (const { argv, options = '' } of spellings) {
-    const { stdout, stderr } = spawnSync(process.execPath, [...argv, '-e', script], { cwd: os.tmpdir(), env: { ...process.env, NODE_OPTIONS: options }, encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync(process.execPath, [...argv, '-e', script], {
+      cwd: os.tmpdir(),
+      env: { ...process.env, NODE_OPTIONS: options },
+      encoding: 'utf8',
+    });
     assert.deepEqual(JSON.parse(stdout || '[]'), [dir, dir], `${argv} ${options} ${stderr}`);
   }
 });
@@ -63,9 +67,14 @@ test('a directory that cannot be written to is known before it is needed', (t) =
   assert.equal(fs.readdirSync(dir).length, 1, 'nothing was made');
 });
 
-test('where access(2) grants what the file system refuses, a directory is known too', { skip: !fs.existsSync('/proc/self') && 'there is no /proc' }, () => {
-  for (const dir of ['/proc', '/proc/nope', '/proc/self/fd']) assert.equal(unwritable(dir)?.code, 'ERR_PLIMSOLL_DIR', dir);
-});
+test(
+  'where access(2) grants what the file system refuses, a directory is known too',
+  { skip: !fs.existsSync('/proc/self') && 'there is no /proc' },
+  () => {
+    for (const dir of ['/proc', '/proc/nope', '/proc/self/fd'])
+      assert.equal(unwritable(dir)?.code, 'ERR_PLIMSOLL_DIR', dir);
+  },
+);
 
 test('watch() says at once that its directory cannot be written to; doctor does too', { timeout: 300_000 }, (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-dirs-'));
@@ -79,6 +88,9 @@ test('watch() says at once that its directory cannot be written to; doctor does 
   };
   assert.equal(run({}), 'ERR_PLIMSOLL_DIR');
   assert.equal(run({ snapshotOn: [], report: [] }), '', 'where nothing is to be written');
-  const doctor = spawnSync(process.execPath, [require.resolve('../../bin/plimsoll.js'), 'doctor'], { env: { ...process.env, PLIMSOLL_DIR: file }, encoding: 'utf8' });
+  const doctor = spawnSync(process.execPath, [require.resolve('../../bin/plimsoll.js'), 'doctor'], {
+    env: { ...process.env, PLIMSOLL_DIR: file },
+    encoding: 'utf8',
+  });
   assert.match(doctor.stdout, /snapshots go to .*cannot be written to .*file/);
 });

@@ -8,7 +8,10 @@ if (process.env.PLIMSOLL_DISABLE === '1') inside();
 else {
   test('a service goes on with PLIMSOLL_DISABLE=1', { timeout: 300_000 }, () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--test-reporter=tap', __filename], { env: { ...env, PLIMSOLL_DISABLE: '1' }, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--test-reporter=tap', __filename], {
+      env: { ...env, PLIMSOLL_DISABLE: '1' },
+      encoding: 'utf8',
+    });
     assert.equal(status, 0, stdout + stderr);
     assert.match(stdout, /# pass 4\n/);
   });
@@ -19,7 +22,8 @@ function inside() {
 
   test('watch() gives an inert watcher', async () => {
     const watcher = watch({ window: 60_000, dir: '/var/dumps' });
-    for (const event of ['suspect', 'leak', 'recovered', 'pressure', 'snapshot', 'report', 'error']) watcher.on(event, () => assert.fail(event));
+    for (const event of ['suspect', 'leak', 'recovered', 'pressure', 'snapshot', 'report', 'error'])
+      watcher.on(event, () => assert.fail(event));
     const { verdict, stale, snapshots } = watcher.stats();
     assert.equal(verdict.state, 'too-early');
     assert.match(verdict.explanation, /PLIMSOLL_DISABLE=1/);
@@ -58,7 +62,9 @@ function inside() {
     const { stdout } = spawnSync(process.execPath, ['-e', script], { env, encoding: 'utf8' });
     const watcher = watch();
     const stats = watcher.stats();
-    const own = [stats, stats.verdict, stats.verdict.channels[0], stats.memory, stats.snapshots, watcher.health()].map((each) => Object.keys(each).toSorted());
+    const own = [stats, stats.verdict, stats.verdict.channels[0], stats.memory, stats.snapshots, watcher.health()].map(
+      (each) => Object.keys(each).toSorted(),
+    );
     watcher.stop();
     assert.deepEqual(own, JSON.parse(stdout));
   });
@@ -83,20 +89,28 @@ function inside() {
     time = 101;
     assert.deepEqual([cache.has('a'), cache.purgeExpired(), cache.size], [false, 3, 0]);
     for (let n = 0; n < 1000; n++) cache.set(`key ${n}`, 'x'.repeat(100));
-    assert.ok(cache.stats().bytes <= 10_000 && cache.stats().evictions > 900 && cache.has('key 999') && !cache.has('key 0'));
+    assert.ok(
+      cache.stats().bytes <= 10_000 && cache.stats().evictions > 900 && cache.has('key 999') && !cache.has('key 0'),
+    );
     assert.equal(cache.set('too large', 'x'.repeat(20_000)), false);
 
     let computed = 0;
     const compute = async () => `${++computed}`;
     const all = await Promise.all([1, 2, 3].map(() => cache.getOrCompute('once', compute, { as: 'string' })));
     assert.deepEqual(all, ['1', '1', '1']);
-    await assert.rejects(cache.getOrCompute('bad', () => Promise.reject(new Error('no'))), /no/);
+    await assert.rejects(
+      cache.getOrCompute('bad', () => Promise.reject(new Error('no'))),
+      /no/,
+    );
     const late = cache.getOrCompute('raced', async () => 'computed', { as: 'string' });
     cache.set('raced', 'set meanwhile');
     await late;
     assert.equal(cache.getString('raced'), 'set meanwhile');
     assert.equal(cache.delete('raced'), true);
-    await assert.rejects(cache.getOrCompute('slow', () => new Promise(() => {}), { timeout: 10 }), { code: 'ERR_PLIMSOLL_TIMEOUT' });
+    await assert.rejects(
+      cache.getOrCompute('slow', () => new Promise(() => {}), { timeout: 10 }),
+      { code: 'ERR_PLIMSOLL_TIMEOUT' },
+    );
     assert.throws(() => cache.set(7, 'x'), { code: 'ERR_PLIMSOLL_OPTION' });
     assert.throws(() => cache.set('a', 7), { code: 'ERR_PLIMSOLL_OPTION' });
     assert.throws(() => new SharedCache('pages', { maxBytes: 5 }), { code: 'ERR_PLIMSOLL_OPTION' });

@@ -29,33 +29,47 @@ test('without a descriptor the resident size and the memory available are still 
   assert.ok(Math.abs(during.rss - before.rss) < 40 * 2 ** 20, `${before.rss} ${during.rss}`);
   assert.ok(during.rss > 100 * 2 ** 20 && during.available > 0);
   assert.equal(during.health.status, 'pass');
-  assert.ok(Math.abs(during.health.share - before.health.share) < 0.05, `${before.health.share} ${during.health.share}`);
+  assert.ok(
+    Math.abs(during.health.share - before.health.share) < 0.05,
+    `${before.health.share} ${during.health.share}`,
+  );
   assert.deepEqual(kept, [], 'a watch that was stopped keeps no descriptor');
 });
 
-test('the time in which the process was stopped is no time of watching', { ...onLinux, skip: onLinux.skip || (!schedulerCounts() && 'no schedstat') }, async () => {
-  const STOP_MS = 2000;
-  const service = spawn(process.execPath, [child('stopped.js')], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = service.stdout.setEncoding('utf8')[Symbol.asyncIterator]();
-  assert.equal((await lines.next()).value, 'running\n');
-  service.kill('SIGSTOP');
-  await delay(STOP_MS);
-  service.kill('SIGCONT');
-  const { watchedMs, stoppedMs, state } = JSON.parse((await lines.next()).value);
-  // The part of the stop before the next reading was due is not known.
-  assert.ok(stoppedMs > STOP_MS - 100, `${stoppedMs}`);
-  assert.ok(watchedMs < STOP_MS, `${watchedMs}`);
-  assert.equal(state, 'too-early', 'with the stop it would be a window');
-});
+test(
+  'the time in which the process was stopped is no time of watching',
+  { ...onLinux, skip: onLinux.skip || (!schedulerCounts() && 'no schedstat') },
+  async () => {
+    const STOP_MS = 2000;
+    const service = spawn(process.execPath, [child('stopped.js')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const lines = service.stdout.setEncoding('utf8')[Symbol.asyncIterator]();
+    assert.equal((await lines.next()).value, 'running\n');
+    service.kill('SIGSTOP');
+    await delay(STOP_MS);
+    service.kill('SIGCONT');
+    const { watchedMs, stoppedMs, state } = JSON.parse((await lines.next()).value);
+    // The part of the stop before the next reading was due is not known.
+    assert.ok(stoppedMs > STOP_MS - 100, `${stoppedMs}`);
+    assert.ok(watchedMs < STOP_MS, `${watchedMs}`);
+    assert.equal(state, 'too-early', 'with the stop it would be a window');
+  },
+);
 
-test('memory that a snapshot taken in the process leaves with the allocator is neither pressure nor a leak', onLinux, () => {
-  const { before, after } = JSON.parse(execFileSync(process.execPath, [child('snapshot-here.js')], { timeout: 300_000, encoding: 'utf8' }));
-  const most = 60 * 2 ** 20;
-  assert.ok(after.own < before.own + most, `${before.own} ${after.own}`);
-  assert.ok(after.native < before.native + most, `${before.native} ${after.native}`);
-  // V8 builds several hundred MB for this heap.
-  if (native.snapshotSupport().profiler == null && isGlibc) assert.ok(after.rss < before.rss + 3 * most, `${before.rss} ${after.rss}`);
-});
+test(
+  'memory that a snapshot taken in the process leaves with the allocator is neither pressure nor a leak',
+  onLinux,
+  () => {
+    const { before, after } = JSON.parse(
+      execFileSync(process.execPath, [child('snapshot-here.js')], { timeout: 300_000, encoding: 'utf8' }),
+    );
+    const most = 60 * 2 ** 20;
+    assert.ok(after.own < before.own + most, `${before.own} ${after.own}`);
+    assert.ok(after.native < before.native + most, `${before.native} ${after.native}`);
+    // V8 builds several hundred MB for this heap.
+    if (native.snapshotSupport().profiler == null && isGlibc)
+      assert.ok(after.rss < before.rss + 3 * most, `${before.rss} ${after.rss}`);
+  },
+);
 
 for (const event of ['snapshot', 'report']) {
   test(`a leak that is found while no descriptor is left has its ${event} when there are some again`, onLinux, (t) => {
@@ -63,15 +77,22 @@ for (const event of ['snapshot', 'report']) {
     t.after(() => fs.rmSync(dir, { recursive: true }));
     const { refusals, taken, errors, files } = withDescriptors(64, child('leak-without-descriptors.js'), dir, event);
     assert.equal(taken, 0);
-    assert.deepEqual(refusals.map(({ code }) => code), event === 'snapshot' ? ['ERR_PLIMSOLL_DESCRIPTORS'] : [], 'several attempts are one refusal');
+    assert.deepEqual(
+      refusals.map(({ code }) => code),
+      event === 'snapshot' ? ['ERR_PLIMSOLL_DESCRIPTORS'] : [],
+      'several attempts are one refusal',
+    );
     for (const { message } of errors) assert.match(message, /(Too many open files|EMFILE).*ulimit -n/);
     assert.ok(errors.length > 0 && files.length > 0);
     for (const file of files) assert.ok(fs.statSync(file).size > 0, file);
   });
 }
 
-test('what a fork reads of the threads is open while any watch runs, and closed after it', { skip: native.snapshotSupport().fork ?? false }, () => {
-  const program = `
+test(
+  'what a fork reads of the threads is open while any watch runs, and closed after it',
+  { skip: native.snapshotSupport().fork ?? false },
+  () => {
+    const program = `
     const fs = require('node:fs');
     const { watch } = require(${JSON.stringify(path.join(__dirname, '../..'))});
     const open = () => fs.readdirSync('/proc/self/fd').filter((fd) => {
@@ -89,7 +110,8 @@ test('what a fork reads of the threads is open while any watch runs, and closed 
       counts.push(open());
     }
     process.stdout.write(JSON.stringify(counts));`;
-  const counts = JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }));
-  assert.ok(counts[0] > 0);
-  assert.deepEqual(counts, [counts[0], 0, counts[0], 0]);
-});
+    const counts = JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }));
+    assert.ok(counts[0] > 0);
+    assert.deepEqual(counts, [counts[0], 0, counts[0], 0]);
+  },
+);

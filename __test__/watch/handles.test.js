@@ -15,7 +15,11 @@ function notesOf(counts) {
   let open = [];
   const handles = new HandleCounts(WINDOW, () => open);
   counts.forEach((count, at) => {
-    open = [...Array.from({ length: count }, () => 'TCPSocketWrap'), 'TCPServerWrap', ...Array.from({ length: at * 50 }, () => 'Timeout')];
+    open = [
+      ...Array.from({ length: count }, () => 'TCPSocketWrap'),
+      'TCPServerWrap',
+      ...Array.from({ length: at * 50 }, () => 'Timeout'),
+    ];
     handles.tick(at * 1000);
     handles.tick(at * 1000 + 500);
   });
@@ -30,9 +34,18 @@ test('a number that only rises is remarked, with its figures', () => {
 });
 
 test('what falls, is short, small or steady is not', () => {
-  const counts = { falls: [0, 20, 40, 39, 60, 80], short: [0, 40, 80, 120, 160], small: [0, 5, 10, 15, 20, 25], steady: [500, 500, 505, 510, 512, 540] };
+  const counts = {
+    falls: [0, 20, 40, 39, 60, 80],
+    short: [0, 40, 80, 120, 160],
+    small: [0, 5, 10, 15, 20, 25],
+    steady: [500, 500, 505, 510, 512, 540],
+  };
   for (const [name, list] of Object.entries(counts)) assert.deepEqual(notesOf(list), [], name);
-  assert.deepEqual(notesOf([0, 10, 20, 30, 40, 50, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10]), [], 'a fall that is over');
+  assert.deepEqual(
+    notesOf([0, 10, 20, 30, 40, 50, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10]),
+    [],
+    'a fall that is over',
+  );
 });
 
 test('a type that is new counts from 0, and one that is gone is forgotten', () => {

@@ -34,7 +34,10 @@ const WARN = { status: 'warn', ok: true, state: 'leak', channel: 'heap', share: 
 
 /** What a handler answers to Node's own request and response. */
 function ask(handler) {
-  const response = { writeHead: (code, headers) => Object.assign(response, { code, headers }), end: (body) => Object.assign(response, { body: JSON.parse(body) }) };
+  const response = {
+    writeHead: (code, headers) => Object.assign(response, { code, headers }),
+    end: (body) => Object.assign(response, { body: JSON.parse(body) }),
+  };
   handler({}, response);
   return response;
 }
@@ -87,11 +90,25 @@ test('critical: evidence first, then nothing new, what is under way to its end, 
   const { port } = server.address();
   const agent = new http.Agent({ keepAlive: true });
   t.after(() => agent.destroy());
-  const get = (url) => new Promise((resolve, reject) => http.get({ port, path: url, agent, host: '127.0.0.1' }, (response) => response.resume().on('end', () => resolve(response.statusCode))).on('error', reject));
+  const get = (url) =>
+    new Promise((resolve, reject) =>
+      http
+        .get({ port, path: url, agent, host: '127.0.0.1' }, (response) =>
+          response.resume().on('end', () => resolve(response.statusCode)),
+        )
+        .on('error', reject),
+    );
   watcher.snapshot = async () => order.push('evidence');
   const before = process.listenerCount('SIGTERM');
   const { livez, readyz } = healthHandlers(watcher);
-  const exited = new Promise((resolve) => onCritical(watcher, { server, drainMs: 0, close: async () => order.push('close'), exit: (code) => resolve(order.push(`exit ${code}`)) }));
+  const exited = new Promise((resolve) =>
+    onCritical(watcher, {
+      server,
+      drainMs: 0,
+      close: async () => order.push('close'),
+      exit: (code) => resolve(order.push(`exit ${code}`)),
+    }),
+  );
   const slow = get('/slow');
   await once(server, 'request');
   watcher.now = FAIL;
@@ -121,8 +138,17 @@ test('whatever hangs or throws, the process ends within its grace', async (t) =>
     'a hanging snapshot': { prepare: (watcher) => (watcher.snapshot = () => never) },
     'a hanging server': { server: { close() {} } },
     'a hanging close': { close: () => never },
-    'a close that throws': { close: () => { throw new Error('x'); } },
-    'a snapshot that is refused': { prepare: (watcher) => (watcher.snapshot = async () => { throw new Error('no room'); }) },
+    'a close that throws': {
+      close: () => {
+        throw new Error('x');
+      },
+    },
+    'a snapshot that is refused': {
+      prepare: (watcher) =>
+        (watcher.snapshot = async () => {
+          throw new Error('no room');
+        }),
+    },
   };
   for (const [what, { prepare, ...options }] of Object.entries(ways)) {
     t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
@@ -140,7 +166,7 @@ test('whatever hangs or throws, the process ends within its grace', async (t) =>
   }
 });
 
-test("a signal while it drains shortens the grace to what its sender gives", async (t) => {
+test('a signal while it drains shortens the grace to what its sender gives', async (t) => {
   t.after(() => process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT'));
   t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   const watcher = stubWatcher();
@@ -170,7 +196,20 @@ test('bad options are refused by name', () => {
   const code = 'ERR_PLIMSOLL_OPTION';
   assert.throws(() => healthHandlers({}), { code });
   assert.throws(() => onCritical(null), { code });
-  for (const options of [{ server: 1 }, { server: [{}] }, { close: 1 }, { graceMs: -1 }, { graceMs: '5s' }, { drainMs: Number.NaN }, { evidence: 'yes' }, { exitCode: 256 }, { exit: 1 }]) {
-    assert.throws(() => onCritical(stubWatcher(), options), { code, message: new RegExp(`options\\.${Object.keys(options)[0]}`) });
+  for (const options of [
+    { server: 1 },
+    { server: [{}] },
+    { close: 1 },
+    { graceMs: -1 },
+    { graceMs: '5s' },
+    { drainMs: Number.NaN },
+    { evidence: 'yes' },
+    { exitCode: 256 },
+    { exit: 1 },
+  ]) {
+    assert.throws(() => onCritical(stubWatcher(), options), {
+      code,
+      message: new RegExp(`options\\.${Object.keys(options)[0]}`),
+    });
   }
 });

@@ -15,7 +15,7 @@ const { watch } = require('../../index.js');
 const CHILD = path.join(__dirname, '../children/isolate.js');
 
 async function until(what, condition) {
-  for (const end = Date.now() + 300_000; ; ) {
+  for (const end = Date.now() + 300_000; ;) {
     const value = await condition();
     if (value) return value;
     assert.ok(Date.now() < end, `${what} does not come to be`);
@@ -24,7 +24,8 @@ async function until(what, condition) {
 }
 
 /** Names of this process' native threads; proc(5). */
-const threads = () => fs.readdirSync('/proc/self/task').map((id) => fs.readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim());
+const threads = () =>
+  fs.readdirSync('/proc/self/task').map((id) => fs.readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim());
 
 test('each isolate has its own record, and one of them leaks', async (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
@@ -46,11 +47,22 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
   const healthy = await start('Healthy', 96);
   const of = (threadId) => watcher.stats().isolates.find((isolate) => isolate.threadId === threadId);
 
-  assert.deepEqual(watcher.stats().isolates.map(({ threadId }) => threadId), [0, leaking.threadId, healthy.threadId]);
+  assert.deepEqual(
+    watcher.stats().isolates.map(({ threadId }) => threadId),
+    [0, leaking.threadId, healthy.threadId],
+  );
   if (process.platform === 'linux') assert.equal(threads().filter((name) => name === 'plimsoll').length, 1);
-  for (const { threadId, limit } of [leaking, healthy]) await until('the limit', () => of(threadId).limits.heap === limit);
-  assert.ok(healthy.limit < leaking.limit && leaking.limit < v8.getHeapStatistics().heap_size_limit, 'those of resourceLimits');
-  assert.deepEqual([of(0).memory.native !== null, of(healthy.threadId).memory.native], [true, null], 'one answers for the process');
+  for (const { threadId, limit } of [leaking, healthy])
+    await until('the limit', () => of(threadId).limits.heap === limit);
+  assert.ok(
+    healthy.limit < leaking.limit && leaking.limit < v8.getHeapStatistics().heap_size_limit,
+    'those of resourceLimits',
+  );
+  assert.deepEqual(
+    [of(0).memory.native !== null, of(healthy.threadId).memory.native],
+    [true, null],
+    'one answers for the process',
+  );
 
   // Of a leak only is there a snapshot: where this thread was held up meanwhile, that tells it.
   let taken = false;
@@ -66,7 +78,11 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
   const { path: file } = await snapshot;
   assert.equal(path.basename(file).split('.')[4], String(leaking.threadId), 'the file name says which thread');
   const heap = fs.readFileSync(file, 'utf8');
-  assert.deepEqual(['OnlyInLeak', 'OnlyInHealthy'].map((name) => heap.includes(`"${name}"`)), [true, false], 'it is that of the one which leaks');
+  assert.deepEqual(
+    ['OnlyInLeak', 'OnlyInHealthy'].map((name) => heap.includes(`"${name}"`)),
+    [true, false],
+    'it is that of the one which leaks',
+  );
 
   healthy.worker.postMessage('get stuck');
   await healthy.next;

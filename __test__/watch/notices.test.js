@@ -53,7 +53,8 @@ test('a leak is told where the files that say more have been deleted meanwhile',
   const { watcher } = watched(t);
   const load = Module._load;
   t.mock.method(Module, '_load', function (request, ...rest) {
-    if (/\b(sites|evidence)\.js$/.test(request)) throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
+    if (/\b(sites|evidence)\.js$/.test(request))
+      throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
     return load.call(this, request, ...rest);
   });
   const told = [];
@@ -89,5 +90,13 @@ test('so does one that fails to take in what a FinalizationRegistry told', { tim
     });
     const collecting = setInterval(gc, 20);`;
   const env = { ...process.env, PLIMSOLL_HOOKS: 'off' };
-  assert.equal(execFileSync(process.execPath, ['--expose-gc', '-e', script], { cwd: `${__dirname}/../..`, env, encoding: 'utf8', timeout: 250_000 }), 'out of order');
+  assert.equal(
+    execFileSync(process.execPath, ['--expose-gc', '-e', script], {
+      cwd: `${__dirname}/../..`,
+      env,
+      encoding: 'utf8',
+      timeout: 250_000,
+    }),
+    'out of order',
+  );
 });

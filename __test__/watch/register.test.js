@@ -13,7 +13,11 @@ function start(script, env = {}, argv0 = 'app.js') {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
   const file = path.join(dir, argv0);
   fs.writeFileSync(file, script);
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', REGISTER, file], { encoding: 'utf8', env: { ...process.env, PLIMSOLL_DIR: dir, ...env }, cwd: dir });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', REGISTER, file], {
+    encoding: 'utf8',
+    env: { ...process.env, PLIMSOLL_DIR: dir, ...env },
+    cwd: dir,
+  });
   const left = fs.readdirSync(dir).filter((name) => name !== argv0);
   fs.rmSync(dir, { recursive: true });
   return { status, stdout, stderr, left };
@@ -28,14 +32,25 @@ test('the preload watches, says nothing, leaves nothing and keeps nothing alive'
 test('a wrong option is said once, and the service starts unwatched', () => {
   const { status, stdout, stderr } = start(JOBS, { PLIMSOLL_WINDOW: 'soon' });
   assert.deepEqual([status, stdout], [0, '0']);
-  assert.match(stderr, /\[ERR_PLIMSOLL_OPTION\] PlimsollWarning: the service runs unwatched: PLIMSOLL_WINDOW must be a duration/);
+  assert.match(
+    stderr,
+    /\[ERR_PLIMSOLL_OPTION\] PlimsollWarning: the service runs unwatched: PLIMSOLL_WINDOW must be a duration/,
+  );
 });
 
 test('names that are no settings are one warning with the nearest name, and watching goes on', () => {
-  const { status, stdout, stderr } = start(JOBS, { PLIMSOLL_WINDWO: '30s', PLIMSOLL_COLOUR_OF_THE_SEA: 'blue', PLIMSOLL_SERVICE_HOST: '10.0.0.1', PLIMSOLL_PORT_80_TCP: 'tcp://10.0.0.1:80' });
+  const { status, stdout, stderr } = start(JOBS, {
+    PLIMSOLL_WINDWO: '30s',
+    PLIMSOLL_COLOUR_OF_THE_SEA: 'blue',
+    PLIMSOLL_SERVICE_HOST: '10.0.0.1',
+    PLIMSOLL_PORT_80_TCP: 'tcp://10.0.0.1:80',
+  });
   assert.deepEqual([status, stdout], [0, '1']);
   assert.equal(stderr.match(/PlimsollWarning/g).length, 1);
-  assert.match(stderr, /\[PLIMSOLL_UNKNOWN_VARIABLE\] PlimsollWarning: PLIMSOLL_WINDWO \(did you mean PLIMSOLL_WINDOW\?\), PLIMSOLL_COLOUR_OF_THE_SEA: not a setting/);
+  assert.match(
+    stderr,
+    /\[PLIMSOLL_UNKNOWN_VARIABLE\] PlimsollWarning: PLIMSOLL_WINDWO \(did you mean PLIMSOLL_WINDOW\?\), PLIMSOLL_COLOUR_OF_THE_SEA: not a setting/,
+  );
   assert.doesNotMatch(stderr, /PLIMSOLL_SERVICE|PLIMSOLL_PORT/, 'these are set by Kubernetes');
 });
 
@@ -49,7 +64,10 @@ test('a value that turns nothing off is a warning with those that do, and watchi
 
 test('a window of too few intervals is refused in the words of the environment', () => {
   const { stderr } = start(JOBS, { PLIMSOLL_WINDOW: '5s' });
-  assert.match(stderr, /the service runs unwatched: the window \(5s\) .* Write PLIMSOLL_INTERVAL=400ms or PLIMSOLL_WINDOW=12s\./);
+  assert.match(
+    stderr,
+    /the service runs unwatched: the window \(5s\) .* Write PLIMSOLL_INTERVAL=400ms or PLIMSOLL_WINDOW=12s\./,
+  );
 });
 
 const LIMIT = `const { watch } = require(${JSON.stringify(path.join(__dirname, '../../index.js'))}); process.stdout.write(String(watch().stats().limits.external))`;
@@ -64,15 +82,25 @@ test('settings that PM2 gives its cluster mode are read where PM2 has them befor
 });
 
 test('settings that change after they were read are one warning', () => {
-  const { stdout, stderr } = start(`process.env.PLIMSOLL_LIMIT = '100m'; delete process.env.PLIMSOLL_DIR; setTimeout(() => {}, 1500); ${LIMIT}`);
+  const { stdout, stderr } = start(
+    `process.env.PLIMSOLL_LIMIT = '100m'; delete process.env.PLIMSOLL_DIR; setTimeout(() => {}, 1500); ${LIMIT}`,
+  );
   assert.notEqual(stdout, String(100 * 2 ** 20));
-  assert.match(stderr, /\[PLIMSOLL_LATE_SETTING\] PlimsollWarning: PLIMSOLL_(DIR, PLIMSOLL_LIMIT|LIMIT, PLIMSOLL_DIR) changed after .* has no effect/);
+  assert.match(
+    stderr,
+    /\[PLIMSOLL_LATE_SETTING\] PlimsollWarning: PLIMSOLL_(DIR, PLIMSOLL_LIMIT|LIMIT, PLIMSOLL_DIR) changed after .* has no effect/,
+  );
 });
 
 test('where the binding does not load, the service starts', () => {
-  const { status, stdout, stderr } = start('process.stdout.write("up")', { NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/plimsoll.node' });
+  const { status, stdout, stderr } = start('process.stdout.write("up")', {
+    NAPI_RS_NATIVE_LIBRARY_PATH: '/nowhere/plimsoll.node',
+  });
   assert.deepEqual([status, stdout], [0, 'up']);
-  assert.match(stderr, /\[ERR_PLIMSOLL_BINDING\] PlimsollWarning: the service runs unwatched: the native binary .*npm ci --include=optional/s);
+  assert.match(
+    stderr,
+    /\[ERR_PLIMSOLL_BINDING\] PlimsollWarning: the service runs unwatched: the native binary .*npm ci --include=optional/s,
+  );
 });
 
 test('PLIMSOLL_DISABLE=1 and package managers are left alone, silently', () => {
@@ -89,16 +117,33 @@ test('worker threads are watched too, each by itself', () => {
       const worker = new Worker(__filename);
       worker.on('message', (text) => process.stdout.write(JSON.stringify([seen, text])));
     } else require('node:worker_threads').parentPort.postMessage(seen);`;
-  assert.deepEqual(JSON.parse(start(script).stdout), [[0, 0], [1, 1]]);
+  assert.deepEqual(JSON.parse(start(script).stdout), [
+    [0, 0],
+    [1, 1],
+  ]);
 });
 
 test('a service that leaks reports by itself: on stderr, as files, once', async (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  const settings = { WINDOW: '6s', INTERVAL: '250ms', LIMIT: '256m', SNAPSHOT_ON: 'suspect,leak', REPORT: 'json,html', DIR: dir };
-  const env = { ...process.env, ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`PLIMSOLL_${name}`, value])) };
+  const settings = {
+    WINDOW: '6s',
+    INTERVAL: '250ms',
+    LIMIT: '256m',
+    SNAPSHOT_ON: 'suspect,leak',
+    REPORT: 'json,html',
+    DIR: dir,
+  };
+  const env = {
+    ...process.env,
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`PLIMSOLL_${name}`, value])),
+  };
   // Where the watch is held up for minutes, the leak ends with V8's limit and not with the machine's.
-  const service = spawn(process.execPath, ['--max-old-space-size=1024', '--import', REGISTER, path.join(__dirname, '../children/leak-map.js')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const service = spawn(
+    process.execPath,
+    ['--max-old-space-size=1024', '--import', REGISTER, path.join(__dirname, '../children/leak-map.js')],
+    { env, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
   t.after(() => service.kill('SIGKILL'));
   let stderr = '';
   await new Promise((resolve, reject) => {

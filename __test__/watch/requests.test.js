@@ -38,8 +38,11 @@ test('requests are counted from the first user on until the last has gone', asyn
   }
 });
 
-test('a watch counts requests while there is growth to explain, and pays nothing for them before', { timeout: 300_000 }, async () => {
-  const script = `
+test(
+  'a watch counts requests while there is growth to explain, and pays nothing for them before',
+  { timeout: 300_000 },
+  async () => {
+    const script = `
     const { watch } = require(${JSON.stringify(require.resolve('../..'))});
     const channel = require('node:diagnostics_channel').channel('http.server.request.start');
     const watcher = watch({ interval: 50, window: 1000, limit: 100 * 2 ** 20, snapshotOn: [], report: [], log: 'silent' });
@@ -54,6 +57,7 @@ test('a watch counts requests while there is growth to explain, and pays nothing
       counted.push(channel.hasSubscribers);
       process.stdout.write(JSON.stringify(counted));
     }, 10);`;
-  const service = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  assert.deepEqual(JSON.parse(await text(service.stdout)), [false, true, false]);
-});
+    const service = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    assert.deepEqual(JSON.parse(await text(service.stdout)), [false, true, false]);
+  },
+);

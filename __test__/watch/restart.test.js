@@ -27,7 +27,8 @@ async function kubelet(t) {
     events.push('exit');
     return { code, signal };
   });
-  const probe = async (route) => (await fetch(`http://127.0.0.1:${port}${route}`, { signal: AbortSignal.timeout(60_000) })).status === 200;
+  const probe = async (route) =>
+    (await fetch(`http://127.0.0.1:${port}${route}`, { signal: AbortSignal.timeout(60_000) })).status === 200;
   const running = (async () => {
     while (!events.includes('exit')) {
       state.ready = await probe('/readyz').catch(() => false);
@@ -50,7 +51,9 @@ test('under a kubelet: no request is lost, evidence comes first, and no kill is 
   const request = () =>
     new Promise((resolve) => {
       http
-        .get({ port, path: '/', agent, host: '127.0.0.1' }, (response) => response.resume().on('end', () => resolve(answered++)))
+        .get({ port, path: '/', agent, host: '127.0.0.1' }, (response) =>
+          response.resume().on('end', () => resolve(answered++)),
+        )
         .on('error', (error) => resolve(lost.push(error)));
     });
   while (!state.ready) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -60,7 +63,10 @@ test('under a kubelet: no request is lost, evidence comes first, and no kill is 
   const { code, signal } = await exited;
   await running;
   assert.deepEqual({ code, signal }, { code: 9, signal: null });
-  assert.deepEqual(events.filter((event) => event !== 'listening'), ['evidence', 'close', 'exit']);
+  assert.deepEqual(
+    events.filter((event) => event !== 'listening'),
+    ['evidence', 'close', 'exit'],
+  );
   assert.equal(state.kills, 0);
   assert.ok(answered > 10);
   assert.deepEqual(lost, []);
@@ -83,42 +89,61 @@ function inTurn(events) {
   return runs.map(({ said }) => said.join());
 }
 
-test('processes that become critical together restart one after the other, however short their grace is', { timeout: 300_000 }, async (t) => {
-  const TMPDIR = turns(t);
-  const events = [];
-  const children = [1, 2, 3, 4].map((id) => {
-    const child = fork(SERVICE, { stdio: 'inherit', env: { ...process.env, TMPDIR, DRAIN_MS: '500', GRACE_MS: '3000' } });
-    t.after(() => child.kill('SIGKILL'));
-    child.on('message', ({ event }) => event !== 'listening' && events.push({ id, event }));
-    child.once('exit', () => events.push({ id, event: 'exit' }));
-    return child;
-  });
-  await Promise.all(children.map((child) => once(child, 'message')));
-  const exits = children.map((child) => once(child, 'exit'));
-  for (const child of children) child.send(FAIL);
-  assert.deepEqual(await Promise.all(exits), [[9, null], [9, null], [9, null], [9, null]]);
-  assert.deepEqual(inTurn(events), Array(4).fill('evidence,close,exit'));
-});
-
-test('in a cluster too, and one that is killed on its way out is waited for no longer', { timeout: 300_000 }, async (t) => {
-  const primary = fork(path.join(__dirname, '../children/restarting-cluster.js'), ['4'], { stdio: 'inherit', env: { ...process.env, TMPDIR: turns(t), DRAIN_MS: '500' } });
-  t.after(() => primary.kill('SIGKILL'));
-  const events = [];
-  const listening = [];
-  await new Promise((resolve) => {
-    primary.on('message', ({ id, event }) => {
-      if (event === 'listening') {
-        listening.push(id);
-        if (listening.length === 4) for (const each of listening) primary.send({ id: each, health: FAIL });
-        return;
-      }
-      events.push({ id, event });
-      if (events.length === 1) primary.send({ id, kill: true });
-      if (events.filter((each) => each.event === 'exit').length === 4) resolve(undefined);
+test(
+  'processes that become critical together restart one after the other, however short their grace is',
+  { timeout: 300_000 },
+  async (t) => {
+    const TMPDIR = turns(t);
+    const events = [];
+    const children = [1, 2, 3, 4].map((id) => {
+      const child = fork(SERVICE, {
+        stdio: 'inherit',
+        env: { ...process.env, TMPDIR, DRAIN_MS: '500', GRACE_MS: '3000' },
+      });
+      t.after(() => child.kill('SIGKILL'));
+      child.on('message', ({ event }) => event !== 'listening' && events.push({ id, event }));
+      child.once('exit', () => events.push({ id, event: 'exit' }));
+      return child;
     });
-  });
-  assert.deepEqual(inTurn(events), ['evidence,exit', ...Array(3).fill('evidence,close,exit')]);
-});
+    await Promise.all(children.map((child) => once(child, 'message')));
+    const exits = children.map((child) => once(child, 'exit'));
+    for (const child of children) child.send(FAIL);
+    assert.deepEqual(await Promise.all(exits), [
+      [9, null],
+      [9, null],
+      [9, null],
+      [9, null],
+    ]);
+    assert.deepEqual(inTurn(events), Array(4).fill('evidence,close,exit'));
+  },
+);
+
+test(
+  'in a cluster too, and one that is killed on its way out is waited for no longer',
+  { timeout: 300_000 },
+  async (t) => {
+    const primary = fork(path.join(__dirname, '../children/restarting-cluster.js'), ['4'], {
+      stdio: 'inherit',
+      env: { ...process.env, TMPDIR: turns(t), DRAIN_MS: '500' },
+    });
+    t.after(() => primary.kill('SIGKILL'));
+    const events = [];
+    const listening = [];
+    await new Promise((resolve) => {
+      primary.on('message', ({ id, event }) => {
+        if (event === 'listening') {
+          listening.push(id);
+          if (listening.length === 4) for (const each of listening) primary.send({ id: each, health: FAIL });
+          return;
+        }
+        events.push({ id, event });
+        if (events.length === 1) primary.send({ id, kill: true });
+        if (events.filter((each) => each.event === 'exit').length === 4) resolve(undefined);
+      });
+    });
+    assert.deepEqual(inTurn(events), ['evidence,exit', ...Array(3).fill('evidence,close,exit')]);
+  },
+);
 
 /** Seeded, so that a failure can be repeated. */
 function randomOf(seed) {
@@ -149,9 +174,22 @@ async function simulate(t, dir, workers) {
         if (worker.isKilled) setTimeout(end, worker.takes);
       },
     };
-    const turn = new Turn({ dir, script: 'server.js', cwd: '/srv', pid: at, now: Date.now, lives: ({ pid }) => alive.has(pid), onExit: (given) => (release = given) });
+    const turn = new Turn({
+      dir,
+      script: 'server.js',
+      cwd: '/srv',
+      pid: at,
+      now: Date.now,
+      lives: ({ pid }) => alive.has(pid),
+      onExit: (given) => (release = given),
+    });
     const close = () => new Promise((resolve) => setTimeout(resolve, worker.takes));
-    const restart = new Restart({}, condition, check({ evidence: false, drainMs: 0, close, exit: worker.isKilled ? () => {} : end }), turn);
+    const restart = new Restart(
+      {},
+      condition,
+      check({ evidence: false, drainMs: 0, close, exit: worker.isKilled ? () => {} : end }),
+      turn,
+    );
     setTimeout(() => restart.begin(), worker.at);
     return run;
   });
@@ -173,10 +211,18 @@ test('2 to 16 workers: each begins when the one before has ended and its success
   for (const count of [2, 3, 5, 8, 16]) {
     for (const spread of [0, 100, 5000, 20_000]) {
       for (const killed of [0, 3]) {
-        const workers = Array.from({ length: count }, () => ({ at: 1 + (spread && random(spread)), takes: 200 + random(8000), isKilled: killed > 0 && random(killed) === 0 }));
+        const workers = Array.from({ length: count }, () => ({
+          at: 1 + (spread && random(spread)),
+          takes: 200 + random(8000),
+          isKilled: killed > 0 && random(killed) === 0,
+        }));
         const runs = await simulate(t, turns(t), workers);
         for (const [at, { begun }] of runs.entries()) {
-          if (at > 0) assert.ok(begun >= runs[at - 1].ended + SUCCESSOR_MS, `${JSON.stringify(workers)}: ${JSON.stringify(runs)}`);
+          if (at > 0)
+            assert.ok(
+              begun >= runs[at - 1].ended + SUCCESSOR_MS,
+              `${JSON.stringify(workers)}: ${JSON.stringify(runs)}`,
+            );
         }
       }
     }
@@ -185,7 +231,10 @@ test('2 to 16 workers: each begins when the one before has ended and its success
 
 test('one that becomes critical just after another has ended waits for the successor of that one', async (t) => {
   t.after(() => process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT'));
-  const [first, second] = await simulate(t, turns(t), [{ at: 1, takes: 1000 }, { at: 1200, takes: 1000 }]);
+  const [first, second] = await simulate(t, turns(t), [
+    { at: 1, takes: 1000 },
+    { at: 1200, takes: 1000 },
+  ]);
   assert.ok(second.begun >= first.ended + SUCCESSOR_MS);
 });
 
@@ -193,7 +242,8 @@ test('a process that hangs beyond its grace keeps no other from restarting', asy
   t.after(() => process.removeAllListeners('SIGTERM').removeAllListeners('SIGINT'));
   const dir = turns(t);
   const time = { now: 1000 };
-  const turnOf = (pid) => new Turn({ dir, script: 'server.js', cwd: '/srv', pid, now: () => time.now, lives: () => true, onExit: () => {} });
+  const turnOf = (pid) =>
+    new Turn({ dir, script: 'server.js', cwd: '/srv', pid, now: () => time.now, lives: () => true, onExit: () => {} });
   const [hanging, other] = [turnOf(1), turnOf(2)];
   assert.equal(hanging.take(5000), true);
   time.now += 5999;
@@ -208,11 +258,12 @@ test('a process that waits for its turn serves, unless it is beyond its limit', 
   t.mock.timers.enable({ apis: ['setInterval'] });
   const given = { at: 0.97 };
   const watcher = { health: () => ({ ...FAIL, share: given.at }), [GIVEN_DIR]: turns(t) };
-  const codes = () => Object.values(healthHandlers(watcher)).map((handler) => {
-    const response = { writeHead: (code) => (response.code = code), end: () => {} };
-    handler({}, response);
-    return response.code;
-  });
+  const codes = () =>
+    Object.values(healthHandlers(watcher)).map((handler) => {
+      const response = { writeHead: (code) => (response.code = code), end: () => {} };
+      handler({}, response);
+      return response.code;
+    });
   const other = new Turn({ dir: watcher[GIVEN_DIR], pid: process.ppid, onExit: () => {} });
   assert.equal(other.take(25_000), true);
   const callOff = onCritical(watcher, { exit: () => assert.fail('it is not its turn') });
@@ -256,7 +307,10 @@ test('a process with the pid of one that had the turn is not that one', (t) => {
   const file = path.join(dir, own, '1');
   const record = JSON.parse(fs.readFileSync(file, 'utf8'));
   const { pid: gone } = spawnSync(process.execPath, ['-e', '']);
-  for (const [what, other] of [['killed', { pid: gone }], ['another with its pid', { start: '1' }]]) {
+  for (const [what, other] of [
+    ['killed', { pid: gone }],
+    ['another with its pid', { start: '1' }],
+  ]) {
     if (what !== 'killed' && record.start === null) continue; // without a procfs the pid is all there is
     fs.writeFileSync(file, JSON.stringify({ ...record, ...other }));
     assert.equal(new Turn({ ...of, pid: process.ppid }).take(1000), false, what);
@@ -274,7 +328,9 @@ test('a process that looked before turns went by gets none of them', (t) => {
   const own = path.join(dir, fs.readdirSync(dir)[0]);
   fs.renameSync(path.join(own, '1'), path.join(own, '3'));
   const { readdirSync } = fs;
-  const looks = t.mock.method(fs, 'readdirSync', (...given) => (looks.mock.callCount() === 0 ? ['1'] : readdirSync(...given)));
+  const looks = t.mock.method(fs, 'readdirSync', (...given) =>
+    looks.mock.callCount() === 0 ? ['1'] : readdirSync(...given),
+  );
   assert.equal(new Turn({ ...of, pid: process.ppid }).take(1000), false);
   assert.deepEqual(readdirSync(own), ['3']);
 });

@@ -60,7 +60,10 @@ test('trackers, snapshots and reports are loaded after the start, while all is w
 test('bad options are refused at once and leave nothing running', () => {
   assert.throws(() => watch({ interval: -1 }), { code: 'ERR_PLIMSOLL_OPTION', name: 'RangeError' });
   assert.throws(() => watch(null), { code: 'ERR_PLIMSOLL_OPTION', name: 'TypeError' });
-  assert.throws(() => watch({ windows: 5 }), { code: 'ERR_PLIMSOLL_OPTION', message: /did you mean options\.window\?/ });
+  assert.throws(() => watch({ windows: 5 }), {
+    code: 'ERR_PLIMSOLL_OPTION',
+    message: /did you mean options\.window\?/,
+  });
   assert.equal(native.jobCount(), 0);
 });
 
@@ -78,7 +81,10 @@ test('stats say what Node says', async () => {
     assert.ok(near(stats.memory.external, node.external));
     assert.equal(stats.verdict.state, 'too-early');
     assert.deepEqual([stats.pid, stats.threadId], [process.pid, 0]);
-    assert.deepEqual(stats.hooks, noHooks ? { on: false, reason: 'turned off by PLIMSOLL_HOOKS=off' } : { on: true, reason: null });
+    assert.deepEqual(
+      stats.hooks,
+      noHooks ? { on: false, reason: 'turned off by PLIMSOLL_HOOKS=off' } : { on: true, reason: null },
+    );
     const health = watcher.health();
     assert.deepEqual([health.status, health.ok], ['pass', true]);
   } finally {
@@ -105,7 +111,8 @@ test('collections reach the native side through V8, and through a FinalizationRe
       clearInterval(timer);
       process.stdout.write(JSON.stringify(hooks));
     }, 1);`;
-  const hooks = (env) => JSON.parse(execFileSync(process.execPath, ['-e', script], { env: { ...process.env, ...env }, timeout: 60_000 }));
+  const hooks = (env) =>
+    JSON.parse(execFileSync(process.execPath, ['-e', script], { env: { ...process.env, ...env }, timeout: 60_000 }));
   assert.deepEqual(hooks({ PLIMSOLL_HOOKS: '' }), { on: true, reason: null });
   assert.deepEqual(hooks({ PLIMSOLL_HOOKS: 'off' }), { on: false, reason: 'turned off by PLIMSOLL_HOOKS=off' });
 });
@@ -114,13 +121,16 @@ test('collections reach the native side through V8, and through a FinalizationRe
 const run = (body) =>
   new Promise((resolve) => {
     const script = `const w = require(${JSON.stringify(path.join(__dirname, '../../index.js'))}).watch(${JSON.stringify(quiet)}); ${body}`;
-    execFile(process.execPath, ['-e', script], (error, stdout, stderr) => resolve([error?.code ?? 0, error?.signal ?? null, stderr]));
+    execFile(process.execPath, ['-e', script], (error, stdout, stderr) =>
+      resolve([error?.code ?? 0, error?.signal ?? null, stderr]),
+    );
   });
 
 test('a watched process ends by itself, and by process.exit at any moment', async () => {
   assert.deepEqual(await run(''), [0, null, '']);
   assert.deepEqual(await run('w.stop(); process.exit(4)'), [4, null, '']);
-  for (const ms of [0, 20, 49, 50, 51, 120]) assert.deepEqual(await run(`setTimeout(() => process.exit(7), ${ms})`), [7, null, ''], `after ${ms} ms`);
+  for (const ms of [0, 20, 49, 50, 51, 120])
+    assert.deepEqual(await run(`setTimeout(() => process.exit(7), ${ms})`), [7, null, ''], `after ${ms} ms`);
   assert.deepEqual(await run('process.on("exit", () => w.stats())'), [0, null, '']);
 });
 
@@ -152,7 +162,10 @@ test('the sampler goes on while the event loop is stuck, and its state outlives 
   };
   // The loop is entered for the last time at about 100 ms; what is seen later came without it.
   const early = await until((state) => state.watchedMs > 400);
-  const late = await until((state) => state.watchedMs > early.watchedMs + 400 && (noHooks || state.collectionCount > early.collectionCount + 5));
+  const late = await until(
+    (state) =>
+      state.watchedMs > early.watchedMs + 400 && (noHooks || state.collectionCount > early.collectionCount + 5),
+  );
   assert.ok(late.memory.rss > 0);
   assert.ok(misses(late) > misses(early), 'the counters of a cache are read from its own memory');
   assert.equal(fs.statSync(file).mode & 0o777, 0o600);
@@ -206,7 +219,11 @@ test('a report that cannot be written is an error event, and the service lives',
     process.stdout.write(code + ' ');
     if (code === 'ERR_PLIMSOLL_REPORT_WRITE') setTimeout(() => process.exit(0), 200);
   });`;
-  assert.deepEqual(await leaking({ dir: '/dev/null/reports' }, body), [0, 'ERR_PLIMSOLL_DIR ERR_PLIMSOLL_REPORT_WRITE ', ''], 'at the start, and when there is one');
+  assert.deepEqual(
+    await leaking({ dir: '/dev/null/reports' }, body),
+    [0, 'ERR_PLIMSOLL_DIR ERR_PLIMSOLL_REPORT_WRITE ', ''],
+    'at the start, and when there is one',
+  );
 });
 
 test('a listener may stop the watch', async () => {
@@ -214,18 +231,22 @@ test('a listener may stop the watch', async () => {
   assert.deepEqual(await leaking({ report: [] }, body), [0, '', '']);
 });
 
-test('a full disk under the state file is a typed error and leaves nothing running', { skip: process.getuid?.() !== 0 && 'mounting a tmpfs takes root' }, (t) => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
-  t.after(() => {
-    spawnSync('umount', [dir]);
-    fs.rmdirSync(dir);
-  });
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir]);
-  if (mounted.status !== 0) return t.skip('no tmpfs can be mounted here');
-  const script = `
+test(
+  'a full disk under the state file is a typed error and leaves nothing running',
+  { skip: process.getuid?.() !== 0 && 'mounting a tmpfs takes root' },
+  (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+    t.after(() => {
+      spawnSync('umount', [dir]);
+      fs.rmdirSync(dir);
+    });
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir]);
+    if (mounted.status !== 0) return t.skip('no tmpfs can be mounted here');
+    const script = `
     const { watch, INTERNAL } = require(${JSON.stringify(path.join(__dirname, '../../lib/watch/watcher.js'))});
     const { native } = require(${JSON.stringify(path.join(__dirname, '../../lib/native.js'))});
     try { watch({ [INTERNAL]: { statePath: ${JSON.stringify(path.join(dir, 'state'))} } }); } catch (error) { process.stdout.write(error.code + native.jobCount()); }`;
-  const { status, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
-  return assert.deepEqual([status, stdout], [0, 'ERR_PLIMSOLL_STATE_FILE0']);
-});
+    const { status, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    return assert.deepEqual([status, stdout], [0, 'ERR_PLIMSOLL_STATE_FILE0']);
+  },
+);

@@ -71,5 +71,7 @@ if (values.service) {
   }
 }
 for (const { file, until } of stops) {
-  process.stdout.write(`${file} ${(fs.statSync(file).size / 1e6).toFixed(0)} MB, ${until} ${values.service ? 'logins' : 'orders'}\n`);
+  process.stdout.write(
+    `${file} ${(fs.statSync(file).size / 1e6).toFixed(0)} MB, ${until} ${values.service ? 'logins' : 'orders'}\n`,
+  );
 }

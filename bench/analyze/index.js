@@ -20,7 +20,13 @@ const zlib = require('node:zlib');
 const { parseArgs } = require('node:util');
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' }, 'no-compare': { type: 'boolean' }, diff: { type: 'boolean' }, threads: { type: 'boolean' } },
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+    'no-compare': { type: 'boolean' },
+    diff: { type: 'boolean' },
+    threads: { type: 'boolean' },
+  },
   allowPositionals: true,
 });
 const ROUNDS = Number(values.rounds);
@@ -40,7 +46,10 @@ const peers = {
 
 /** CPU and wall seconds and peak bytes of one run, or null where the peer does not run here or gives up. */
 function measure(command) {
-  const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', 'measured %U %S %e %M', ...command], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', 'measured %U %S %e %M', ...command], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   const [, user, system, wall, peak] = /measured (\S+) (\S+) (\S+) (\S+)$/m.exec(stderr) ?? [];
   if (status !== 0 || peak === undefined) return null;
   const json = stdout.split('\n').findLast((line) => line.includes('{'));
@@ -60,17 +69,26 @@ function interleaved(commands) {
       runs[name] = run === null ? null : [...runs[name], run];
     }
   }
-  return Object.fromEntries(Object.entries(runs).map(([name, all]) => [name, all && { ...all[0], cpu: median(all, 'cpu'), wall: median(all, 'wall'), peak: median(all, 'peak') }]));
+  return Object.fromEntries(
+    Object.entries(runs).map(([name, all]) => [
+      name,
+      all && { ...all[0], cpu: median(all, 'cpu'), wall: median(all, 'wall'), peak: median(all, 'peak') },
+    ]),
+  );
 }
 
 const print = (line) => process.stdout.write(`${line}\n`);
-const table = (head, rows) => print([head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n'));
+const table = (head, rows) =>
+  print([head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n'));
 const ratio = (a, b) => (a / b).toFixed(2);
 
 function compare(file) {
-  const equal = spawnSync(process.execPath, ['--max-old-space-size=12000', path.join(devtools, 'compare.mjs'), file], { encoding: 'utf8' });
+  const equal = spawnSync(process.execPath, ['--max-old-space-size=12000', path.join(devtools, 'compare.mjs'), file], {
+    encoding: 'utf8',
+  });
   if (equal.status === 0) print(`equal: ${equal.stdout.trim().split('\n').at(-1)}`);
-  else if (/Invalid string length|out of memory|Array buffer allocation/.test(equal.stderr)) print('equal: unknown, DevTools cannot load this file');
+  else if (/Invalid string length|out of memory|Array buffer allocation/.test(equal.stderr))
+    print('equal: unknown, DevTools cannot load this file');
   else throw new Error(`not equal to DevTools', so not timed:\n${equal.stdout}${equal.stderr}`);
 }
 
@@ -84,24 +102,52 @@ function benchLoad(file) {
   const rows = Object.entries(found).map(([name, other]) => {
     if (other === null) return [name, 'does not run here, or gives up', '', '', ''];
     if (other.retained !== undefined && (other.retained !== own.retained || other.nodes !== own.nodes)) {
-      print(`(${name} counts ${other.nodes} nodes and ${other.retained} bytes at the root, not ${own.nodes} and ${own.retained})`);
+      print(
+        `(${name} counts ${other.nodes} nodes and ${other.retained} bytes at the root, not ${own.nodes} and ${own.retained})`,
+      );
     }
-    return [name, ratio(other.cpu, own.cpu), ratio(other.wall, own.wall), ratio(other.peak, own.peak), ratio(other.peak, size)];
+    return [
+      name,
+      ratio(other.cpu, own.cpu),
+      ratio(other.wall, own.wall),
+      ratio(other.peak, own.peak),
+      ratio(other.peak, size),
+    ];
   });
-  table(['reader', 'CPU, ratio to plimsoll', 'wall, ratio to plimsoll', 'memory, ratio to plimsoll', 'memory, ratio to the file'], rows);
+  table(
+    [
+      'reader',
+      'CPU, ratio to plimsoll',
+      'wall, ratio to plimsoll',
+      'memory, ratio to plimsoll',
+      'memory, ratio to the file',
+    ],
+    rows,
+  );
 }
 
 /** What three cost together, beside the sum of what each costs alone. */
 function benchDiff(files) {
   const size = files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
-  const commands = { diff: [ours, '--diff', ...files], ...Object.fromEntries(files.map((file) => [file, [ours, file]])) };
+  const commands = {
+    diff: [ours, '--diff', ...files],
+    ...Object.fromEntries(files.map((file) => [file, [ours, file]])),
+  };
   const { diff, ...loads } = interleaved(commands);
   const sum = (key) => Object.values(loads).reduce((total, run) => total + run[key], 0);
   print(`\n${files.length} snapshots, ${(size / 1e6).toFixed(0)} MB; the first suspect: ${diff.suspect}`);
-  table(['comparison with names, ratio to', 'CPU', 'wall', 'memory'], [
-    ['the sum of the loads', ratio(diff.cpu, sum('cpu')), ratio(diff.wall, sum('wall')), ratio(diff.peak, sum('peak'))],
-    ['the sum of the files', '', '', ratio(diff.peak, size)],
-  ]);
+  table(
+    ['comparison with names, ratio to', 'CPU', 'wall', 'memory'],
+    [
+      [
+        'the sum of the loads',
+        ratio(diff.cpu, sum('cpu')),
+        ratio(diff.wall, sum('wall')),
+        ratio(diff.peak, sum('peak')),
+      ],
+      ['the sum of the files', '', '', ratio(diff.peak, size)],
+    ],
+  );
 }
 
 /** Wall time on one core beside all of them; the reader starts as many threads as it may run on. */
@@ -110,19 +156,27 @@ function benchThreads(files) {
   try {
     const packed = path.join(dir, 'A.gz');
     fs.writeFileSync(packed, zlib.gzipSync(fs.readFileSync(files[0]), { level: 1 }));
-    const work = { plain: [ours, files[0]], gzip: [ours, packed], ...(files.length > 1 && { [`comparison of ${files.length}`]: [ours, '--diff', ...files] }) };
+    const work = {
+      plain: [ours, files[0]],
+      gzip: [ours, packed],
+      ...(files.length > 1 && { [`comparison of ${files.length}`]: [ours, '--diff', ...files] }),
+    };
     const rows = Object.entries(work).map(([name, command]) => {
       const { one, all } = interleaved({ one: ['taskset', '-c', '0', ...command], all: command });
       return [name, ratio(one.wall, all.wall), ratio(all.cpu, one.cpu), ratio(all.peak, one.peak)];
     });
     print(`\n${files[0]}, ${os.availableParallelism()} cores`);
-    table(['what', 'wall time on one core, ratio to all', 'CPU on all, ratio to one', 'memory on all, ratio to one'], rows);
+    table(
+      ['what', 'wall time on one core, ratio to all', 'CPU on all, ratio to one', 'memory on all, ratio to one'],
+      rows,
+    );
   } finally {
     fs.rmSync(dir, { recursive: true });
   }
 }
 
-if (process.env.LOAD === undefined) execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
+if (process.env.LOAD === undefined)
+  execFileSync('cargo', ['build', '--release', '--quiet', '--example', 'load'], { cwd: root, stdio: 'inherit' });
 const worker = path.join(devtools, 'build.mjs');
 if (fs.existsSync(path.join(devtools, 'node_modules'))) execFileSync(process.execPath, [worker], { stdio: 'inherit' });
 const files = positionals.map((name) => path.resolve(name));

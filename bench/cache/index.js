@@ -20,7 +20,10 @@ const { values: options } = parseArgs({
     sizes: { type: 'string', default: '1000,100000,1000000' },
     keys: { type: 'string', default: 'string,integer' },
     ttl: { type: 'string' },
-    subjects: { type: 'string', default: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache' },
+    subjects: {
+      type: 'string',
+      default: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache',
+    },
     rounds: { type: 'string', default: '15' },
     memory: { type: 'boolean', default: false },
     nodes: { type: 'string' },
@@ -38,7 +41,10 @@ const NO_EVICTION = new Set(ttl === undefined ? ['ttlcache'] : []);
 const subjects = options.subjects.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
 
 /** What runs the subjects, by the major version: this Node unless others are named. */
-const nodes = options.nodes === undefined ? [[process.versions.node.split('.')[0], process.execPath]] : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
+const nodes =
+  options.nodes === undefined
+    ? [[process.versions.node.split('.')[0], process.execPath]]
+    : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
 
 async function measure(cell, execPath) {
   const lacks = cell.operation === 'delete' ? NO_DELETE : EVICTS.has(cell.operation) ? NO_EVICTION : NONE;
@@ -49,7 +55,8 @@ async function measure(cell, execPath) {
   try {
     for (const subject of running) {
       const proof = await subject.ask('prepare', cell);
-      if (!proof.found || !proof.bounded) throw new Error(`${subject.name} does not do what is timed: ${JSON.stringify({ ...cell, ...proof })}`);
+      if (!proof.found || !proof.bounded)
+        throw new Error(`${subject.name} does not do what is timed: ${JSON.stringify({ ...cell, ...proof })}`);
       for (let warm = 0; warm < 2; warm++) await subject.ask('round');
     }
     for (let round = 0; round < Number(options.rounds); round++) {
@@ -70,27 +77,42 @@ async function main() {
   for (const keys of options.keys.split(',')) {
     for (const size of options.sizes.split(',').map(Number)) {
       console.log(`\n${keys} keys, ${size} entries`);
-      console.log(`Node              ${subjects.filter((name) => name !== BASE).map((name) => name.padStart(17)).join('')}   ours/Map`);
+      console.log(
+        `Node              ${subjects
+          .filter((name) => name !== BASE)
+          .map((name) => name.padStart(17))
+          .join('')}   ours/Map`,
+      );
       for (const operation of options.operations.split(',')) {
-        for (const [version, execPath] of nodes) printRow(version, operation, await measure({ operation, size, keys, ttl }, execPath));
+        for (const [version, execPath] of nodes)
+          printRow(version, operation, await measure({ operation, size, keys, ttl }, execPath));
       }
     }
   }
 }
 
 function printRow(version, operation, times) {
-  const cells = subjects.filter((name) => name !== BASE).map((name) => {
-    if (!times.has(name)) return '-';
-    const { middle, low, high } = median(ratios(times.get(BASE), times.get(name)));
-    return `${middle.toFixed(2)} ${low.toFixed(2)}-${high.toFixed(2)}`;
-  });
-  const floor = times.has('Map') && times.has('plimsoll') ? median(ratios(times.get('plimsoll'), times.get('Map'))).middle.toFixed(2) : '';
-  console.log(`${version.padEnd(4)}${operation.padEnd(14)}${cells.map((each) => each.padStart(17)).join('')}${floor.padStart(11)}`);
+  const cells = subjects
+    .filter((name) => name !== BASE)
+    .map((name) => {
+      if (!times.has(name)) return '-';
+      const { middle, low, high } = median(ratios(times.get(BASE), times.get(name)));
+      return `${middle.toFixed(2)} ${low.toFixed(2)}-${high.toFixed(2)}`;
+    });
+  const floor =
+    times.has('Map') && times.has('plimsoll')
+      ? median(ratios(times.get('plimsoll'), times.get('Map'))).middle.toFixed(2)
+      : '';
+  console.log(
+    `${version.padEnd(4)}${operation.padEnd(14)}${cells.map((each) => each.padStart(17)).join('')}${floor.padStart(11)}`,
+  );
 }
 
 async function compareMemory(version, execPath) {
   for (const keys of options.keys.split(',')) {
-    console.log(`\nNode ${version}, ${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`);
+    console.log(
+      `\nNode ${version}, ${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`,
+    );
     const rows = [];
     for (const name of subjects) {
       const subject = await start(SUBJECT, name, execPath);
@@ -99,7 +121,9 @@ async function compareMemory(version, execPath) {
     }
     const base = rows.find(({ name }) => name === BASE);
     for (const { name, bytes, collection } of rows) {
-      console.log(`${name.padEnd(14)}${bytes.toFixed(1).padStart(8)}${(base === undefined ? '' : (collection / base.collection).toFixed(2)).padStart(8)}`);
+      console.log(
+        `${name.padEnd(14)}${bytes.toFixed(1).padStart(8)}${(base === undefined ? '' : (collection / base.collection).toFixed(2)).padStart(8)}`,
+      );
     }
   }
 }

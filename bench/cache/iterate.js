@@ -15,7 +15,10 @@ const { start, median, ratios } = require('./rounds.js');
 const { values: options } = parseArgs({
   options: {
     sizes: { type: 'string', default: '100,1000,100000' },
-    operations: { type: 'string', default: 'drop oldest,break after first,break and set,for of,for of keys,spread,spread keys' },
+    operations: {
+      type: 'string',
+      default: 'drop oldest,break after first,break and set,for of,for of keys,spread,spread keys',
+    },
     rounds: { type: 'string', default: '15' },
     nodes: { type: 'string' },
   },
@@ -24,7 +27,10 @@ const SUBJECT = path.join(__dirname, 'iterate-subject.js');
 const BASE = 'Map';
 const SUBJECTS = [BASE, 'plimsoll', 'plimsoll churned', 'array'];
 const WALKS = new Set(['for of', 'for of keys', 'spread', 'spread keys']);
-const nodes = options.nodes === undefined ? [[process.versions.node.split('.')[0], process.execPath]] : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
+const nodes =
+  options.nodes === undefined
+    ? [[process.versions.node.split('.')[0], process.execPath]]
+    : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
 
 async function measure(cell, execPath) {
   const names = SUBJECTS.filter((name) => name !== 'array' || WALKS.has(cell.operation));
@@ -51,12 +57,20 @@ function show(times, name) {
 }
 
 async function main() {
-  console.log(`time / a Map's\n${'Node operation'.padEnd(22)}${'entries'.padStart(8)}${SUBJECTS.slice(1).map((name) => name.padStart(18)).join('')}`);
+  console.log(
+    `time / a Map's\n${'Node operation'.padEnd(22)}${'entries'.padStart(8)}${SUBJECTS.slice(1)
+      .map((name) => name.padStart(18))
+      .join('')}`,
+  );
   for (const operation of options.operations.split(',')) {
     for (const size of options.sizes.split(',').map(Number)) {
       for (const [version, execPath] of nodes) {
         const times = await measure({ operation, size }, execPath);
-        console.log(`${`${version}   ${operation}`.padEnd(22)}${String(size).padStart(8)}${SUBJECTS.slice(1).map((name) => show(times, name).padStart(18)).join('')}`);
+        console.log(
+          `${`${version}   ${operation}`.padEnd(22)}${String(size).padStart(8)}${SUBJECTS.slice(1)
+            .map((name) => show(times, name).padStart(18))
+            .join('')}`,
+        );
       }
     }
   }

@@ -6,16 +6,16 @@ const { BoundedMap } = require('../..');
 
 /** A bare Map: what the others pay for their bound. It drops the key that the bench says. */
 const SUBJECTS = {
-  'plimsoll': (max, ttl) => new BoundedMap({ max, ttl, name: 'bench' }),
+  plimsoll: (max, ttl) => new BoundedMap({ max, ttl, name: 'bench' }),
   'plimsoll lru': (max, ttl) => new BoundedMap({ max, ttl, policy: 'lru', name: 'bench' }),
-  'Map': () => new Map(),
+  Map: () => new Map(),
   'lru-cache': (max, ttl) => new (require('lru-cache').LRUCache)({ max, ttl }),
   'quick-lru': (max, ttl) => new modules['quick-lru'].default({ maxSize: max, maxAge: ttl }),
-  'mnemonist': (max) => new (require('mnemonist/lru-map-with-delete'))(max),
+  mnemonist: (max) => new (require('mnemonist/lru-map-with-delete'))(max),
   'tiny-lru': (max, ttl) => modules['tiny-lru'].lru(max, ttl),
   'lru.min': (max) => require('lru.min').createLRU({ max }),
-  'flru': (max) => require('flru')(max),
-  'ttlcache': (max, ttl) => new modules['@isaacs/ttlcache'].TTLCache({ max, ttl: ttl ?? Infinity }),
+  flru: (max) => require('flru')(max),
+  ttlcache: (max, ttl) => new modules['@isaacs/ttlcache'].TTLCache({ max, ttl: ttl ?? Infinity }),
 };
 const modules = {};
 
@@ -44,9 +44,11 @@ function prepare({ operation, size, keys: kind, ttl }) {
   for (const each of keys) cache.get(each);
   cell = { operation, size, cache, key, next: size, oldest: 0, run: OPERATION[operation] };
   if (operation === 'hit' || operation === 'set existing' || operation === 'delete') cell.picks = pick(keys);
-  if (operation === 'hit equal') cell.picks = pick(kind === 'integer' ? keys : keys.map((each) => `${each}x`.slice(0, -1)));
+  if (operation === 'hit equal')
+    cell.picks = pick(kind === 'integer' ? keys : keys.map((each) => `${each}x`.slice(0, -1)));
   if (operation === 'hit fresh') cell.held = pick(keys);
-  if (operation === 'hit built') cell.ends = pick(Array.from({ length: size }, (_, i) => (kind === 'integer' ? i : ending(i))));
+  if (operation === 'hit built')
+    cell.ends = pick(Array.from({ length: size }, (_, i) => (kind === 'integer' ? i : ending(i))));
   if (operation === 'miss') cell.picks = pick(Array.from({ length: size }, (_, i) => key(size + i)));
   if (operation === 'zipf') {
     const universe = Array.from({ length: size * 4 }, (_, i) => key(i));
@@ -56,11 +58,11 @@ function prepare({ operation, size, keys: kind, ttl }) {
 }
 
 const OPERATION = {
-  'hit': get,
+  hit: get,
   'hit equal': get,
   'hit fresh': get,
   'hit built': getBuilt,
-  'miss': get,
+  miss: get,
   'set existing'({ cache, picks }) {
     for (let i = 0; i < picks.length; i++) cache.set(picks[i], i);
     return picks.length;
@@ -74,14 +76,14 @@ const OPERATION = {
     } else for (let i = 0; i < fresh.length; i++) cache.set(fresh[i], i);
     return fresh.length;
   },
-  'delete'({ cache, picks }) {
+  delete({ cache, picks }) {
     for (let i = 0; i < picks.length; i++) {
       cache.delete(picks[i]);
       cache.set(picks[i], i);
     }
     return picks.length;
   },
-  'zipf'({ cache, picks }) {
+  zipf({ cache, picks }) {
     let hits = 0;
     for (let i = 0; i < picks.length; i++) {
       if (cache.get(picks[i]) === undefined) cache.set(picks[i], i);
@@ -113,7 +115,8 @@ function getBuilt({ cache, ends }) {
 /** Keys never seen before, made outside the timed part; of new entries also what a bare Map drops for them. */
 function refresh() {
   // As a request brings them: strings that nobody has hashed yet.
-  if (cell.operation === 'hit fresh') cell.picks = cell.held.map((each) => (typeof each === 'string' ? Buffer.from(each).latin1Slice() : each));
+  if (cell.operation === 'hit fresh')
+    cell.picks = cell.held.map((each) => (typeof each === 'string' ? Buffer.from(each).latin1Slice() : each));
   if (cell.operation !== 'set new') return;
   cell.drop = Array.from({ length: OPERATIONS }, (_, i) => cell.key(cell.oldest + i));
   cell.fresh = Array.from({ length: OPERATIONS }, (_, i) => cell.key(cell.next + i));
@@ -166,7 +169,8 @@ function memory({ size, keys: kind, ttl }) {
 }
 
 async function main() {
-  for (const name of ['quick-lru', 'tiny-lru', '@isaacs/ttlcache']) modules[name] = await import(name).catch(() => null);
+  for (const name of ['quick-lru', 'tiny-lru', '@isaacs/ttlcache'])
+    modules[name] = await import(name).catch(() => null);
   process.on('message', ({ command, argument }) => {
     if (command === 'prepare') {
       prepare(argument);

@@ -34,7 +34,12 @@ const leak = {
     const events = new Subject();
     service(400, (request, response) => {
       const session = { ...record(served++), seen: many(250, served) };
-      events.pipe(filter((e) => e === session.id), map(() => session)).subscribe(() => session);
+      events
+        .pipe(
+          filter((e) => e === session.id),
+          map(() => session),
+        )
+        .subscribe(() => session);
       answer(response, 'ok');
     });
   },
@@ -105,7 +110,11 @@ const ok = {
   },
   ajv() {
     const Ajv = require('ajv');
-    const valid = new Ajv().compile({ type: 'object', properties: { id: { type: 'number' }, name: { type: 'string' } }, required: ['id'] });
+    const valid = new Ajv().compile({
+      type: 'object',
+      properties: { id: { type: 'number' }, name: { type: 'string' } },
+      required: ['id'],
+    });
     service(800, (request, response) => answer(response, String(valid(record(served++)))));
   },
 };

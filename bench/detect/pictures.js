@@ -135,7 +135,17 @@ async function child(state) {
 
 const [WIDTH, HEIGHT] = [560, 130];
 const BAND = 18;
-const COLOUR = { 'too-early': '#d5d9de', steady: '#9fd3ae', warming: '#b9d7f5', 'follows-load': '#b9d7f5', filling: '#b9d7f5', slow: '#f3dfb0', fragmentation: '#f0c98a', suspect: '#f2b25c', leak: '#e07a72' };
+const COLOUR = {
+  'too-early': '#d5d9de',
+  steady: '#9fd3ae',
+  warming: '#b9d7f5',
+  'follows-load': '#b9d7f5',
+  filling: '#b9d7f5',
+  slow: '#f3dfb0',
+  fragmentation: '#f0c98a',
+  suspect: '#f2b25c',
+  leak: '#e07a72',
+};
 
 /** @param {{samples: [number, number, string][], floor: [number, number][]}} seen @param {string} title */
 function draw({ samples, floor }, title) {
@@ -166,9 +176,17 @@ ${bands.join('')}${scale}</svg>
 function main(states) {
   fs.mkdirSync(OUT, { recursive: true });
   for (const state of states) {
-    const seen = JSON.parse(execFileSync(process.execPath, ['--max-old-space-size=200', __filename, '--child', state], { encoding: 'utf8', maxBuffer: 2 ** 24 }));
+    const seen = JSON.parse(
+      execFileSync(process.execPath, ['--max-old-space-size=200', __filename, '--child', state], {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 24,
+      }),
+    );
     const said = [...new Set(seen.samples.map((sample) => sample[2]))];
-    fs.writeFileSync(path.join(OUT, `${state}.svg`), draw(seen, `${state}: what a process showed, and the verdict over time (${said.join(', ')})`));
+    fs.writeFileSync(
+      path.join(OUT, `${state}.svg`),
+      draw(seen, `${state}: what a process showed, and the verdict over time (${said.join(', ')})`),
+    );
     console.log(`${state}: ${said.join(', ')}`);
   }
 }

@@ -58,7 +58,17 @@ async function child() {
   const collect = vm.runInNewContext('gc');
   const session = new Session();
   session.connect();
-  const sampler = new IsolateSampler({ interval: 1000, window: 900_000, threshold: 1, probeBudget: 0 }, { notices() {}, probe() {}, tick() {}, failed(error) { throw error; } });
+  const sampler = new IsolateSampler(
+    { interval: 1000, window: 900_000, threshold: 1, probeBudget: 0 },
+    {
+      notices() {},
+      probe() {},
+      tick() {},
+      failed(error) {
+        throw error;
+      },
+    },
+  );
   const { native } = sampler;
   const provoke = {
     moderate: () => native.probe(false),
@@ -85,10 +95,16 @@ async function child() {
   const results = [];
   for (let at = 0; at < Number(values.repeat); at++) {
     const until = performance.now() + 300;
-    const usual = await gapsUntil(() => {}, () => performance.now() > until);
+    const usual = await gapsUntil(
+      () => {},
+      () => performance.now() > until,
+    );
     const [count, paused] = native.markCompacts();
     const begun = performance.now();
-    const gaps = await gapsUntil(provoke, () => native.markCompacts()[0] > count || performance.now() - begun > PATIENCE);
+    const gaps = await gapsUntil(
+      provoke,
+      () => native.markCompacts()[0] > count || performance.now() - begun > PATIENCE,
+    );
     const typical = median(usual);
     const beyond = gaps.map((gap) => gap - typical).filter((gap) => gap > NOTABLE);
     const [now, pausedNow] = native.markCompacts();
@@ -106,12 +122,24 @@ async function child() {
 }
 
 function main() {
-  console.log('node      heap MB  means       longest gap ms   all gaps ms   pause ms   seen after ms   collections   (longest gap without)');
+  console.log(
+    'node      heap MB  means       longest gap ms   all gaps ms   pause ms   seen after ms   collections   (longest gap without)',
+  );
   for (const node of values.node.split(',')) {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     for (const mb of values.mb.split(',')) {
       for (const means of MEANS) {
-        const args = ['--max-old-space-size=4096', __filename, '--child', mb, '--means', means, '--repeat', values.repeat, ...(values.idle ? ['--idle'] : [])];
+        const args = [
+          '--max-old-space-size=4096',
+          __filename,
+          '--child',
+          mb,
+          '--means',
+          means,
+          '--repeat',
+          values.repeat,
+          ...(values.idle ? ['--idle'] : []),
+        ];
         const results = JSON.parse(execFileSync(node, args, { encoding: 'utf8' }));
         const of = (key) => median(results.map((result) => result[key])).toFixed(0);
         const unseen = results.filter(({ collections }) => collections === 0).length;

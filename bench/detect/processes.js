@@ -14,7 +14,7 @@ function each(rate, step) {
   const begun = Date.now();
   let i = 0;
   setInterval(() => {
-    for (const due = ((Date.now() - begun) / 1000) * rate; i < due; ) step(i++);
+    for (const due = ((Date.now() - begun) / 1000) * rate; i < due;) step(i++);
   }, 20);
 }
 
@@ -99,13 +99,15 @@ const leak = {
   },
   sockets() {
     const idle = [];
-    const server = net.createServer((socket) => socket.on('data', () => {})).listen(0, '127.0.0.1', () => {
-      each(12, (i) => {
-        const socket = net.connect(server.address().port, '127.0.0.1');
-        socket.context = { log: many(12_000, i) };
-        idle.push(socket);
+    const server = net
+      .createServer((socket) => socket.on('data', () => {}))
+      .listen(0, '127.0.0.1', () => {
+        each(12, (i) => {
+          const socket = net.connect(server.address().port, '127.0.0.1');
+          socket.context = { log: many(12_000, i) };
+          idle.push(socket);
+        });
       });
-    });
   },
   wasm() {
     const memory = new WebAssembly.Memory({ initial: 16, maximum: 65_536 });
@@ -125,7 +127,8 @@ const leak = {
 };
 
 const ok = {
-  'http-plain': () => void service(800, (request, response) => response.end(JSON.stringify(record(request.url.length)))),
+  'http-plain': () =>
+    void service(800, (request, response) => response.end(JSON.stringify(record(request.url.length)))),
   'json-churn': () => each(60, (i) => JSON.parse(JSON.stringify(Array.from({ length: 200 }, (_, k) => record(i + k))))),
   'buffer-churn': () => each(200, (i) => crypto.createHash('sha1').update(Buffer.alloc(100_000, i)).digest()),
   'lru-churn'() {
@@ -144,7 +147,8 @@ const ok = {
     });
   },
   worker: () => each(2000, (i) => JSON.parse(JSON.stringify(record(i)))),
-  'crypto-zlib': () => each(60, (i) => zlib.gzip(text(i, 60_000), (error, packed) => error ?? zlib.gunzip(packed, () => {}))),
+  'crypto-zlib': () =>
+    each(60, (i) => zlib.gzip(text(i, 60_000), (error, packed) => error ?? zlib.gunzip(packed, () => {}))),
   batch() {
     setInterval(() => {
       const rows = [];
@@ -157,7 +161,8 @@ const ok = {
     let done = 0;
     each(50, (i) => {
       const want = 1 + 3000 * (1 - Math.exp(-i / 400));
-      for (; done < want; done++) loaded.push(new Function('a', `const t = "${text(done, 900)}"; return a + t.length + ${done};`));
+      for (; done < want; done++)
+        loaded.push(new Function('a', `const t = "${text(done, 900)}"; return a + t.length + ${done};`));
       loaded[i % loaded.length](i);
     });
   },

@@ -43,7 +43,10 @@ function ran(pid) {
 
 async function measure([name, program]) {
   const env = { ...process.env, PLIMSOLL_SNAPSHOT_ON: 'none', PLIMSOLL_REPORT: 'none', PLIMSOLL_LOG: 'silent' };
-  const child = spawn(process.execPath, ['--require', path.join(__dirname, '../../register.js'), '-e', program], { env, stdio: 'ignore' });
+  const child = spawn(process.execPath, ['--require', path.join(__dirname, '../../register.js'), '-e', program], {
+    env,
+    stdio: 'ignore',
+  });
   await delay(SETTLE);
   const before = ran(child.pid);
   await delay(Number(values.seconds) * 1000);

@@ -61,7 +61,8 @@ function compare(entries, size) {
   const value = Buffer.alloc(size, 'v');
   const caches = Object.entries(subjects(entries, size));
   for (const [, cache] of caches) for (const key of keys) cache.set?.(key, value);
-  for (const [name, cache] of caches) for (const key of keys) assert.ok(value.equals(Buffer.from(cache.get(key))), name);
+  for (const [name, cache] of caches)
+    for (const key of keys) assert.ok(value.equals(Buffer.from(cache.get(key))), name);
   const order = Array.from({ length: OPERATIONS }, () => keys[Math.floor(Math.random() * entries)]);
   for (const [what, run] of [
     ['get', (cache) => order.forEach((key) => cache.get(key))],
@@ -69,10 +70,13 @@ function compare(entries, size) {
   ]) {
     const able = caches.filter(([, cache]) => what in cache);
     const times = able.map(() => []);
-    for (let round = 0; round < ROUNDS; round++) able.forEach(([, cache], at) => times[at].push(time(() => run(cache))));
+    for (let round = 0; round < ROUNDS; round++)
+      able.forEach(([, cache], at) => times[at].push(time(() => run(cache))));
     const [ours, ...peers] = times;
     console.log(`${what} of ${entries} entries of ${size} B`);
-    peers.forEach((peer, at) => console.log(`  ${median(peer.map((t, round) => t / ours[round])).toFixed(2)}  ${able[at + 1][0]}`));
+    peers.forEach((peer, at) =>
+      console.log(`  ${median(peer.map((t, round) => t / ours[round])).toFixed(2)}  ${able[at + 1][0]}`),
+    );
   }
 }
 
@@ -86,7 +90,10 @@ async function compareRedis() {
   assert.ok(value.equals(await redis.command('GET', 'key')) && value.equals(shared.get('key')));
   const ratios = { 'one at a time': [], '100 in a pipeline': [] };
   for (let round = 0; round < ROUNDS; round++) {
-    const ours = time(() => { for (let i = 0; i < 2000; i++) shared.get('key'); }) / 2000;
+    const ours =
+      time(() => {
+        for (let i = 0; i < 2000; i++) shared.get('key');
+      }) / 2000;
     let start = process.hrtime.bigint();
     for (let i = 0; i < 500; i++) await redis.command('GET', 'key');
     ratios['one at a time'].push(Number(process.hrtime.bigint() - start) / 500 / ours);
@@ -94,7 +101,8 @@ async function compareRedis() {
     for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 100 }, () => redis.command('GET', 'key')));
     ratios['100 in a pipeline'].push(Number(process.hrtime.bigint() - start) / 2000 / ours);
   }
-  for (const [how, of] of Object.entries(ratios)) console.log(`get of 100 B, Redis over loopback, ${how}: ${median(of).toFixed(0)}`);
+  for (const [how, of] of Object.entries(ratios))
+    console.log(`get of 100 B, Redis over loopback, ${how}: ${median(of).toFixed(0)}`);
   await redis.stop();
 }
 

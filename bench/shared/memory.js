@@ -42,20 +42,37 @@ function child(subject) {
   for (let i = 0; i < ENTRIES; i++) cache.set(`user:${i}`);
   const collection = collect();
   const rss = process.memoryUsage.rss() - before;
-  console.log(JSON.stringify({ entries: cache.size(), collection, emptyCollection, bytes: rss / ENTRIES, counted: cache.counted() / ENTRIES }));
+  console.log(
+    JSON.stringify({
+      entries: cache.size(),
+      collection,
+      emptyCollection,
+      bytes: rss / ENTRIES,
+      counted: cache.counted() / ENTRIES,
+    }),
+  );
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 function parent() {
-  const run = (subject) => JSON.parse(execFileSync(process.execPath, ['--expose-gc', '--max-old-space-size=4096', __filename, ENTRIES, subject]));
+  const run = (subject) =>
+    JSON.parse(
+      execFileSync(process.execPath, ['--expose-gc', '--max-old-space-size=4096', __filename, ENTRIES, subject]),
+    );
   const rounds = Array.from({ length: ROUNDS }, () => ({ shared: run('shared'), lru: run('lru') }));
   const ratio = (of) => median(rounds.map(({ shared, lru }) => of(shared) / of(lru)));
   console.log(`${ENTRIES} entries of ${VALUE} B, SharedCache / lru-cache holding Buffers:`);
   console.log(`  full collection, main thread   ${ratio(({ collection }) => collection).toFixed(3)}`);
-  console.log(`  the same, less an empty heap's ${ratio(({ collection, emptyCollection }) => Math.max(0, collection - emptyCollection)).toFixed(3)}`);
-  console.log(`  resident bytes an entry        ${ratio(({ bytes }) => bytes).toFixed(3)}  (${rounds.map(({ shared, lru }) => `${shared.bytes.toFixed(0)} / ${lru.bytes.toFixed(0)} B`).join(', ')})`);
-  console.log(`  SharedCache: resident bytes / bytes that it counts ${median(rounds.map(({ shared }) => shared.bytes / shared.counted)).toFixed(2)}`);
+  console.log(
+    `  the same, less an empty heap's ${ratio(({ collection, emptyCollection }) => Math.max(0, collection - emptyCollection)).toFixed(3)}`,
+  );
+  console.log(
+    `  resident bytes an entry        ${ratio(({ bytes }) => bytes).toFixed(3)}  (${rounds.map(({ shared, lru }) => `${shared.bytes.toFixed(0)} / ${lru.bytes.toFixed(0)} B`).join(', ')})`,
+  );
+  console.log(
+    `  SharedCache: resident bytes / bytes that it counts ${median(rounds.map(({ shared }) => shared.bytes / shared.counted)).toFixed(2)}`,
+  );
 }
 
 if (process.argv[3] === undefined) parent();

@@ -17,7 +17,9 @@ async function freePort() {
 
 /** Starts a server that keeps nothing on disk, or gives null where there is none. */
 async function startServer(port) {
-  const server = spawn('redis-server', ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const server = spawn('redis-server', ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const ready = new Promise((resolve) => {
     server.once('error', () => resolve(null));
     server.once('exit', () => resolve(null));
@@ -43,7 +45,13 @@ async function startRedis() {
       const length = isBulk ? Number(pending.subarray(1, end)) : 0;
       const total = isBulk && length >= 0 ? end + 2 + length + 2 : end + 2;
       if (pending.length < total) return;
-      waiting.shift()(isBulk ? (length < 0 ? undefined : Buffer.from(pending.subarray(end + 2, end + 2 + length))) : pending.subarray(1, end).toString());
+      waiting.shift()(
+        isBulk
+          ? length < 0
+            ? undefined
+            : Buffer.from(pending.subarray(end + 2, end + 2 + length))
+          : pending.subarray(1, end).toString(),
+      );
       pending = pending.subarray(total);
     }
   });
@@ -53,7 +61,12 @@ async function startRedis() {
       new Promise((resolve) => {
         waiting.push(resolve);
         const parts = args.map((arg) => Buffer.from(arg));
-        socket.write(Buffer.concat([Buffer.from(`*${parts.length}\r\n`), ...parts.flatMap((part) => [Buffer.from(`$${part.length}\r\n`), part, Buffer.from('\r\n')])]));
+        socket.write(
+          Buffer.concat([
+            Buffer.from(`*${parts.length}\r\n`),
+            ...parts.flatMap((part) => [Buffer.from(`$${part.length}\r\n`), part, Buffer.from('\r\n')]),
+          ]),
+        );
       }),
     stop: async () => {
       socket.destroy();

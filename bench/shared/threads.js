@@ -28,7 +28,7 @@ function work() {
   for (const key of keys) cache.set(key, value);
   parentPort.on('message', () => {
     let done = 0;
-    for (const end = performance.now() + MS; performance.now() < end; ) {
+    for (const end = performance.now() + MS; performance.now() < end;) {
       for (let i = 0; i < BATCH; i++, done++) {
         const key = keys[(done * 7919 + workerData.at * 31) % ENTRIES];
         if (done % 10 === 0) cache.set(key, value);
@@ -72,7 +72,9 @@ async function main() {
   }
   for (const [kind, { workers, ratios }] of Object.entries(kinds)) {
     const sorted = ratios.toSorted((a, b) => a - b);
-    console.log(`a cache ${kind}: ${threads} threads do ${median(ratios).toFixed(2)} times the work of one (${sorted[0].toFixed(2)} to ${sorted.at(-1).toFixed(2)} in ${rounds} rounds)`);
+    console.log(
+      `a cache ${kind}: ${threads} threads do ${median(ratios).toFixed(2)} times the work of one (${sorted[0].toFixed(2)} to ${sorted.at(-1).toFixed(2)} in ${rounds} rounds)`,
+    );
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 }

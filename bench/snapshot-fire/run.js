@@ -14,7 +14,13 @@ const { parseArgs } = require('node:util');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { count: { type: 'string', default: '500' }, heap: { type: 'string', default: '100' }, seconds: { type: 'string', default: '600' }, nice: { type: 'string', default: '19' }, cores: { type: 'string' } },
+  options: {
+    count: { type: 'string', default: '500' },
+    heap: { type: 'string', default: '100' },
+    seconds: { type: 'string', default: '600' },
+    nice: { type: 'string', default: '19' },
+    cores: { type: 'string' },
+  },
 });
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
@@ -28,7 +34,10 @@ function coresIn(dir) {
 function whole(file) {
   try {
     const { snapshot, nodes, edges } = JSON.parse(fs.readFileSync(file, 'utf8'));
-    return nodes.length === snapshot.node_count * snapshot.meta.node_fields.length && edges.length === snapshot.edge_count * snapshot.meta.edge_fields.length;
+    return (
+      nodes.length === snapshot.node_count * snapshot.meta.node_fields.length &&
+      edges.length === snapshot.edge_count * snapshot.meta.edge_fields.length
+    );
   } catch {
     return false;
   }
@@ -40,9 +49,23 @@ async function fire(execPath) {
   const { cores } = values;
   const before = cores === undefined ? [] : coresIn(cores);
   const args = [dir, values.count, values.heap, values.seconds, values.nice, cores === undefined ? 'no' : 'cores'];
-  const service = fork(path.join(__dirname, 'service.js'), args, { execPath, execArgv: ['--max-old-space-size=4096'], cwd: cores });
+  const service = fork(path.join(__dirname, 'service.js'), args, {
+    execPath,
+    execArgv: ['--max-old-space-size=4096'],
+    cwd: cores,
+  });
   if (cores !== undefined) execFileSync('prlimit', ['--core=unlimited:unlimited', '--pid', String(service.pid)]);
-  const result = { node: execPath, asked: count, fork: 0, 'in-process': 0, refused: 0, broken: 0, crashed: false, settled: null, left: 0 };
+  const result = {
+    node: execPath,
+    asked: count,
+    fork: 0,
+    'in-process': 0,
+    refused: 0,
+    broken: 0,
+    crashed: false,
+    settled: null,
+    left: 0,
+  };
   const retries = {};
   const refusals = {};
   const pauses = [];
@@ -69,7 +92,13 @@ async function fire(execPath) {
   if (cores !== undefined) result.cores = coresIn(cores).filter((core) => !before.includes(core));
   pauses.sort((a, b) => a - b);
   const taken = result.fork + result['in-process'] + result.refused;
-  return { ...result, share: taken ? result.fork / taken : 0, pauseMs: { median: quantile(pauses, 0.5), p99: quantile(pauses, 0.99) }, retries, refusals };
+  return {
+    ...result,
+    share: taken ? result.fork / taken : 0,
+    pauseMs: { median: quantile(pauses, 0.5), p99: quantile(pauses, 0.99) },
+    retries,
+    refusals,
+  };
 }
 
 async function main() {

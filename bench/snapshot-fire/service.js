@@ -26,16 +26,20 @@ const ballast = Array.from({ length: Math.ceil(heapMB / 8) + 1 }, () => Array.fr
 /** 0 while the fire burns. */
 const resting = new Int32Array(new SharedArrayBuffer(4));
 
-const workers = Array.from({ length: 2 }, () => new Worker(
-  `const { workerData: resting } = require('node:worker_threads');
+const workers = Array.from(
+  { length: 2 },
+  () =>
+    new Worker(
+      `const { workerData: resting } = require('node:worker_threads');
    const kept = [];
    for (let i = 0; ; i++) {
      Atomics.wait(resting, 0, 1);
      kept[i % 20_000] = { i, text: 'text ' + i, list: [i, i + 1, { deep: i }] };
      if (i % 100_000 === 0) new Uint8Array(2 ** 20).fill(i);
    }`,
-  { eval: true, workerData: resting },
-));
+      { eval: true, workerData: resting },
+    ),
+);
 
 // Promises that have to settle whatever happens around them.
 const inFlight = { fs: 0, crypto: 0 };
@@ -68,10 +72,18 @@ async function keepBusy(kind, start) {
 }
 
 const busy = [
-  ...Array.from({ length: 3 }, () => keepBusy('fs', () => fs.promises.readFile(FILE).then((all) => assert.ok(all.length > 0)))),
-  ...Array.from({ length: 3 }, () => keepBusy('crypto', () => new Promise((resolve, reject) => {
-    crypto.pbkdf2('secret', 'salt', 20_000, 64, 'sha512', (error) => (error ? reject(error) : resolve()));
-  }))),
+  ...Array.from({ length: 3 }, () =>
+    keepBusy('fs', () => fs.promises.readFile(FILE).then((all) => assert.ok(all.length > 0))),
+  ),
+  ...Array.from({ length: 3 }, () =>
+    keepBusy(
+      'crypto',
+      () =>
+        new Promise((resolve, reject) => {
+          crypto.pbkdf2('secret', 'salt', 20_000, 64, 'sha512', (error) => (error ? reject(error) : resolve()));
+        }),
+    ),
+  ),
 ];
 
 async function main() {
@@ -82,8 +94,21 @@ async function main() {
     const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
     assert.ok(heapUsed >= heapMB * 2 ** 20);
     const job = new native.SnapshotJob({
-      dir, app: 'fire', reason: 'fire', thread: 0, maxFiles: 1000, maxBytes: 2 ** 40, cooldown: 0,
-      method: 'auto', compress: 'none', nice, redact: false, core, heapUsed, heapTotal, headroom: 3,
+      dir,
+      app: 'fire',
+      reason: 'fire',
+      thread: 0,
+      maxFiles: 1000,
+      maxBytes: 2 ** 40,
+      cooldown: 0,
+      method: 'auto',
+      compress: 'none',
+      nice,
+      redact: false,
+      core,
+      heapUsed,
+      heapTotal,
+      headroom: 3,
     });
     const watched = {
       step: () => job.step(),

@@ -28,8 +28,14 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 async function measure(execPath, method) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-bench-'));
   const execArgv = ['--expose-gc', '--max-old-space-size=8192'];
-  const service = fork(path.join(__dirname, 'service.js'), [dir, method, JSON.stringify(values)], { execPath, execArgv });
-  const [result] = await Promise.race([once(service, 'message'), once(service, 'exit').then(([code]) => Promise.reject(new Error(`the service ended with ${code}`)))]);
+  const service = fork(path.join(__dirname, 'service.js'), [dir, method, JSON.stringify(values)], {
+    execPath,
+    execArgv,
+  });
+  const [result] = await Promise.race([
+    once(service, 'message'),
+    once(service, 'exit').then(([code]) => Promise.reject(new Error(`the service ended with ${code}`))),
+  ]);
   service.disconnect();
   fs.rmSync(dir, { recursive: true });
   return result;
@@ -40,7 +46,8 @@ async function compare(execPath) {
   for (let i = 0; i < Number(values.rounds); i++) {
     const forked = await measure(execPath, 'fork');
     const here = await measure(execPath, 'in-process');
-    if (Math.abs(forked.nodes - here.nodes) > here.nodes / 100) throw new Error(`${forked.nodes} nodes forked, ${here.nodes} in process`);
+    if (Math.abs(forked.nodes - here.nodes) > here.nodes / 100)
+      throw new Error(`${forked.nodes} nodes forked, ${here.nodes} in process`);
     rounds.push({ forked, here });
   }
   const ratio = (of) => median(rounds.map(of)).toFixed(2);

@@ -7,18 +7,25 @@ const v8 = require('node:v8');
 const { takeSnapshot } = require('../../index.js');
 
 const [dir, method, given] = process.argv.slice(2);
-const { heap: heapMB, entry, nice, headroom } = Object.fromEntries(Object.entries(JSON.parse(given)).map(([name, value]) => [name, Number(value)]));
+const {
+  heap: heapMB,
+  entry,
+  nice,
+  headroom,
+} = Object.fromEntries(Object.entries(JSON.parse(given)).map(([name, value]) => [name, Number(value)]));
 
 // The same number of objects in every process; one with a short text takes some 115 bytes.
 const SHORT = 115;
 const kept = [];
 globalThis.kept = kept;
 // In one piece: a string that was put together is a tree of pieces.
-const text = (i) => (entry === SHORT ? `entry ${i}` : Buffer.from(`entry ${i}`.padEnd(entry - SHORT, '.')).toString('latin1'));
+const text = (i) =>
+  entry === SHORT ? `entry ${i}` : Buffer.from(`entry ${i}`.padEnd(entry - SHORT, '.')).toString('latin1');
 for (let i = 0; i < (heapMB * 9000 * SHORT) / entry; i++) kept.push({ id: i, text: text(i), next: kept.at(-1) });
 globalThis.gc();
 
-const status = (pid, field) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+const status = (pid, field) =>
+  Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
 /** The most memory that the forked child has had, shared pages included. */
 function childPeak() {
@@ -49,7 +56,14 @@ async function main() {
   await new Promise(setImmediate);
   clearInterval(ticker);
   const grown = status('self', 'VmHWM') - before;
-  process.send({ heap, ms, longest: Math.max(longest, performance.now() - last), grown, child: Math.max(0, peak - before), ...snapshot });
+  process.send({
+    heap,
+    ms,
+    longest: Math.max(longest, performance.now() - last),
+    grown,
+    child: Math.max(0, peak - before),
+    ...snapshot,
+  });
 }
 
 void main();

@@ -15,7 +15,20 @@ const { SUPPORTED, nodeOf } = require('../../__test__/support/nodes.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const DRIVE = path.join(__dirname, '../../__test__/children/track/drive.js');
-const OPTIONS = ['--track', '--window', '6s', '--interval', '250ms', '--limit', '256m', '--duration', '20s', '--quiet', '--json', 'r.json'];
+const OPTIONS = [
+  '--track',
+  '--window',
+  '6s',
+  '--interval',
+  '250ms',
+  '--limit',
+  '256m',
+  '--duration',
+  '20s',
+  '--quiet',
+  '--json',
+  'r.json',
+];
 
 const { values, positionals } = parseArgs({
   options: { jobs: { type: 'string', default: '2' }, only: { type: 'string', default: '' }, keep: { type: 'boolean' } },
@@ -25,7 +38,10 @@ const { values, positionals } = parseArgs({
 async function reportOf(node, program) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-track-'));
   try {
-    const child = spawn(node, [BIN, 'run', ...OPTIONS, '--dir', dir, DRIVE, program], { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(node, [BIN, 'run', ...OPTIONS, '--dir', dir, DRIVE, program], {
+      cwd: dir,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let stderr = '';
     child.stderr.on('data', (chunk) => (stderr += chunk));
     await new Promise((resolve) => child.once('close', resolve));
@@ -53,7 +69,12 @@ async function main() {
   const versions = positionals.length > 0 ? positionals : SUPPORTED;
   const chosen = (version) => leaksOn(version).filter(({ program }) => program.includes(values.only));
   const queue = versions.flatMap((version) => chosen(version).map((each) => ({ version, ...each })));
-  const rows = Object.fromEntries(versions.map((version) => [version, { 'right site first': 0, 'of': chosen(version).length, 'merged with a snapshot': 0, 'leak by memory': 0 }]));
+  const rows = Object.fromEntries(
+    versions.map((version) => [
+      version,
+      { 'right site first': 0, of: chosen(version).length, 'merged with a snapshot': 0, 'leak by memory': 0 },
+    ]),
+  );
   const work = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const report = await reportOf(nodeOf(job.version), job.program);
@@ -61,7 +82,8 @@ async function main() {
       const row = rows[job.version];
       if (fault === null) row['right site first']++;
       else process.stdout.write(`Node ${job.version}, ${job.program}: ${fault}\n`);
-      if (report.suspects[0]?.tracked !== undefined && report.suspects[0].bytes !== null) row['merged with a snapshot']++;
+      if (report.suspects[0]?.tracked !== undefined && report.suspects[0].bytes !== null)
+        row['merged with a snapshot']++;
       if (report.verdict.state === 'leak') row['leak by memory']++;
     }
   };

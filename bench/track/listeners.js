@@ -122,7 +122,9 @@ function measure(kind) {
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 function main() {
-  const { values } = parseArgs({ options: { json: { type: 'boolean' }, rounds: { type: 'string', default: '11' }, kind: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { json: { type: 'boolean' }, rounds: { type: 'string', default: '11' }, kind: { type: 'string' } },
+  });
   if (values.kind !== undefined) {
     process.stdout.write(JSON.stringify(measure(values.kind)), () => process.exit());
     return;
@@ -146,7 +148,9 @@ function main() {
   }
   const table = {};
   for (const [name, byKind] of Object.entries(ratios)) {
-    table[name] = Object.fromEntries(Object.entries(byKind).map(([kind, all]) => [kind, Number(median(all).toFixed(2))]));
+    table[name] = Object.fromEntries(
+      Object.entries(byKind).map(([kind, all]) => [kind, Number(median(all).toFixed(2))]),
+    );
   }
   if (values.json) process.stdout.write(`${JSON.stringify({ node: process.version, table })}\n`);
   else {

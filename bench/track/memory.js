@@ -54,7 +54,8 @@ function main() {
     process.stdout.write(String(measure(values.kind, Number(values.count))), () => process.exit());
     return;
   }
-  const bytes = (kind) => Number(execFileSync(process.execPath, ['--expose-gc', __filename, '--kind', kind, '--count', values.count]));
+  const bytes = (kind) =>
+    Number(execFileSync(process.execPath, ['--expose-gc', __filename, '--kind', kind, '--count', values.count]));
   process.stdout.write(`Node ${process.version}, bytes each of ${values.count}\n`);
   console.table(Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, bytes(kind)])));
 }

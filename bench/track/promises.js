@@ -60,7 +60,11 @@ async function main() {
       (ratios[kind] ??= []).push(results[kind].elapsed / results.plain.elapsed);
     }
   }
-  const table = { await: Object.fromEntries(Object.entries(ratios).map(([kind, values]) => [kind, Number(median(values).toFixed(2))])) };
+  const table = {
+    await: Object.fromEntries(
+      Object.entries(ratios).map(([kind, values]) => [kind, Number(median(values).toFixed(2))]),
+    ),
+  };
   if (process.argv.includes('--json')) console.log(JSON.stringify(table));
   else console.table(table);
 }

@@ -53,11 +53,23 @@ async function measure(state) {
   const ticks = times(201, () => timed(() => observe((now += 1000), true)));
   const reports = times(5, () => timed(tracked)).map(([start, end]) => end - start);
   await sleep(100); // the observer is told later
-  const collected = ([start, end]) => collections.reduce((sum, { startTime, duration }) => (startTime >= start && startTime < end ? sum + duration : sum), 0);
+  const collected = ([start, end]) =>
+    collections.reduce(
+      (sum, { startTime, duration }) => (startTime >= start && startTime < end ? sum + duration : sum),
+      0,
+    );
   const [first, ...own] = ticks.map((tick) => tick[1] - tick[0] - collected(tick));
   own.sort((a, b) => a - b);
   const longest = Math.max(...ticks.slice(1).map(([start, end]) => end - start));
-  return { kept: kept.length, first, shortest: own[0], median: median(own), longest: own.at(-1), 'with collections': longest, 'tracked()': median(reports.toSorted((a, b) => a - b)) };
+  return {
+    kept: kept.length,
+    first,
+    shortest: own[0],
+    median: median(own),
+    longest: own.at(-1),
+    'with collections': longest,
+    'tracked()': median(reports.toSorted((a, b) => a - b)),
+  };
 }
 
 function main() {
@@ -68,7 +80,11 @@ function main() {
   }
   const chosen = Object.keys(STATES).filter((state) => state.includes(values.only));
   process.stdout.write(`Node ${process.version}, ms\n`);
-  console.table(Object.fromEntries(chosen.map((state) => [state, JSON.parse(execFileSync(process.execPath, [__filename, '--state', state]))])));
+  console.table(
+    Object.fromEntries(
+      chosen.map((state) => [state, JSON.parse(execFileSync(process.execPath, [__filename, '--state', state]))]),
+    ),
+  );
 }
 
 main();

@@ -64,7 +64,10 @@ class Deadline {
   }
 
   #error(what) {
-    return new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${what}; the next request is sent ${this.#retryAfter} ms after a timeout.`);
+    return new PlimsollError(
+      'ERR_PLIMSOLL_TIMEOUT',
+      `${what}; the next request is sent ${this.#retryAfter} ms after a timeout.`,
+    );
   }
 }
 
@@ -76,7 +79,10 @@ class Deadline {
  */
 function withDeadline(store, options = {}, timers = rootTimers) {
   if (typeof store?.get !== 'function' || typeof store.set !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `withDeadline needs a store of Keyv, such as new KeyvRedis(...), not ${quote(store)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `withDeadline needs a store of Keyv, such as new KeyvRedis(...), not ${quote(store)}.`,
+    );
   }
   const deadline = new Deadline(checkOptions('withDeadline()', OPTIONS, options), timers);
   return new Proxy(store, {
@@ -84,7 +90,8 @@ function withDeadline(store, options = {}, timers = rootTimers) {
     get(target, name) {
       const value = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
-      if (BOUNDED.has(/** @type {string} */ (name))) return (...given) => deadline.run(`${String(name)}()`, () => value.apply(target, given));
+      if (BOUNDED.has(/** @type {string} */ (name)))
+        return (...given) => deadline.run(`${String(name)}()`, () => value.apply(target, given));
       return value.bind(target);
     },
     set: (target, name, value) => Reflect.set(target, name, value, target),

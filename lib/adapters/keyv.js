@@ -11,7 +11,10 @@ const { withDeadline } = require('./deadline.js');
 const CLONED = '\0';
 
 /** What Keyv gives (strings, unless its serialization is off) as a SharedCache keeps it, and back. */
-const pack = (value) => (typeof value === 'string' && !value.startsWith(CLONED) && value.isWellFormed() ? value : Buffer.concat([Buffer.from(CLONED), v8.serialize(value)]));
+const pack = (value) =>
+  typeof value === 'string' && !value.startsWith(CLONED) && value.isWellFormed()
+    ? value
+    : Buffer.concat([Buffer.from(CLONED), v8.serialize(value)]);
 const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : bytes.toString());
 
 /**
@@ -28,7 +31,10 @@ class KeyvStore extends EventEmitter {
     super();
     this.#shared = cache instanceof SharedCache;
     if (!this.#shared && !(cache instanceof BoundedMap)) {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `KeyvStore needs a BoundedMap or a SharedCache, not ${quote(cache)}: new KeyvStore(new BoundedMap({ max: 1000 })).`);
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        `KeyvStore needs a BoundedMap or a SharedCache, not ${quote(cache)}: new KeyvStore(new BoundedMap({ max: 1000 })).`,
+      );
     }
     this.#cache = cache;
   }

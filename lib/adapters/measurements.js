@@ -74,23 +74,142 @@ function byReason({ snapshots }) {
 
 /** @type {Measurement[]} */
 const MEASUREMENTS = [
-  { name: 'floor', type: 'gauge', unit: 'bytes', across: 'max', help: 'Least memory of the channel that its latest interval saw.', read: byChannel(({ bytes }) => bytes) },
-  { name: 'growth', type: 'gauge', unit: 'bytes_per_second', across: 'max', help: 'Slope of the floor; 0 where there is no trend.', read: byChannel(({ bytesPerMinute }) => bytesPerMinute / MINUTE) },
-  { name: 'limit', type: 'gauge', unit: 'bytes', across: 'max', help: 'What the channel may reach.', read: byChannel(({ limitBytes }) => limitBytes) },
-  { name: 'time_to_limit', type: 'gauge', unit: 'seconds', across: 'min', help: 'When the floor reaches the limit at its slope; no value where it does not grow.', read: byChannel(({ msToLimit }) => (msToLimit === null ? null : msToLimit / 1000)) },
-  { name: 'leak', type: 'gauge', unit: '', across: 'max', help: '1 for a channel that leaks; of a cluster, 1 if any worker leaks.', read: byChannel(({ state }) => Number(state === 'leak')) },
-  { name: 'verdict', type: 'gauge', unit: '', across: 'max', help: '1 for the state that the process is in; of a cluster, for each state that a worker is in.', read: ({ verdict }) => STATES.map((state) => ({ labels: { state }, value: Number(verdict.state === state) })) },
-  { name: 'probes', type: 'counter', unit: '', across: 'sum', help: 'Collections provoked to see the floor.', read: ({ verdict }) => one(verdict.probes) },
-  { name: 'snapshots_taken', type: 'counter', unit: '', across: 'sum', help: 'Heap snapshots taken.', read: ({ snapshots }) => one(snapshots.taken) },
-  { name: 'snapshots_refused', type: 'counter', unit: '', across: 'sum', help: 'Heap snapshots that were wanted but not taken, by reason.', read: byReason },
-  { name: 'cache_entries', type: 'gauge', unit: '', across: 'sum', help: 'Entries in the cache.', read: byCache('size') },
-  { name: 'cache_max_entries', type: 'gauge', unit: '', across: 'sum', help: 'Bound of the cache in entries.', read: byCache('max') },
-  { name: 'cache', type: 'gauge', unit: 'bytes', across: 'sum', help: 'Size of the cache, where it counts bytes.', read: byCache('bytes') },
-  { name: 'cache_hits', type: 'counter', unit: '', across: 'sum', help: 'Reads that found their key.', read: byCache('hits') },
-  { name: 'cache_misses', type: 'counter', unit: '', across: 'sum', help: 'Reads that did not.', read: byCache('misses') },
-  { name: 'cache_evictions', type: 'counter', unit: '', across: 'sum', help: 'Entries evicted to stay within the bound.', read: byCache('evictions') },
-  { name: 'cache_expirations', type: 'counter', unit: '', across: 'sum', help: 'Entries that outlived their ttl.', read: byCache('expirations') },
-  { name: 'tracked', type: 'gauge', unit: '', across: 'sum', help: 'Listeners, timers, promises, sockets that are tracked and still there.', read: byKind },
+  {
+    name: 'floor',
+    type: 'gauge',
+    unit: 'bytes',
+    across: 'max',
+    help: 'Least memory of the channel that its latest interval saw.',
+    read: byChannel(({ bytes }) => bytes),
+  },
+  {
+    name: 'growth',
+    type: 'gauge',
+    unit: 'bytes_per_second',
+    across: 'max',
+    help: 'Slope of the floor; 0 where there is no trend.',
+    read: byChannel(({ bytesPerMinute }) => bytesPerMinute / MINUTE),
+  },
+  {
+    name: 'limit',
+    type: 'gauge',
+    unit: 'bytes',
+    across: 'max',
+    help: 'What the channel may reach.',
+    read: byChannel(({ limitBytes }) => limitBytes),
+  },
+  {
+    name: 'time_to_limit',
+    type: 'gauge',
+    unit: 'seconds',
+    across: 'min',
+    help: 'When the floor reaches the limit at its slope; no value where it does not grow.',
+    read: byChannel(({ msToLimit }) => (msToLimit === null ? null : msToLimit / 1000)),
+  },
+  {
+    name: 'leak',
+    type: 'gauge',
+    unit: '',
+    across: 'max',
+    help: '1 for a channel that leaks; of a cluster, 1 if any worker leaks.',
+    read: byChannel(({ state }) => Number(state === 'leak')),
+  },
+  {
+    name: 'verdict',
+    type: 'gauge',
+    unit: '',
+    across: 'max',
+    help: '1 for the state that the process is in; of a cluster, for each state that a worker is in.',
+    read: ({ verdict }) => STATES.map((state) => ({ labels: { state }, value: Number(verdict.state === state) })),
+  },
+  {
+    name: 'probes',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Collections provoked to see the floor.',
+    read: ({ verdict }) => one(verdict.probes),
+  },
+  {
+    name: 'snapshots_taken',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Heap snapshots taken.',
+    read: ({ snapshots }) => one(snapshots.taken),
+  },
+  {
+    name: 'snapshots_refused',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Heap snapshots that were wanted but not taken, by reason.',
+    read: byReason,
+  },
+  {
+    name: 'cache_entries',
+    type: 'gauge',
+    unit: '',
+    across: 'sum',
+    help: 'Entries in the cache.',
+    read: byCache('size'),
+  },
+  {
+    name: 'cache_max_entries',
+    type: 'gauge',
+    unit: '',
+    across: 'sum',
+    help: 'Bound of the cache in entries.',
+    read: byCache('max'),
+  },
+  {
+    name: 'cache',
+    type: 'gauge',
+    unit: 'bytes',
+    across: 'sum',
+    help: 'Size of the cache, where it counts bytes.',
+    read: byCache('bytes'),
+  },
+  {
+    name: 'cache_hits',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Reads that found their key.',
+    read: byCache('hits'),
+  },
+  {
+    name: 'cache_misses',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Reads that did not.',
+    read: byCache('misses'),
+  },
+  {
+    name: 'cache_evictions',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Entries evicted to stay within the bound.',
+    read: byCache('evictions'),
+  },
+  {
+    name: 'cache_expirations',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Entries that outlived their ttl.',
+    read: byCache('expirations'),
+  },
+  {
+    name: 'tracked',
+    type: 'gauge',
+    unit: '',
+    across: 'sum',
+    help: 'Listeners, timers, promises, sockets that are tracked and still there.',
+    read: byKind,
+  },
 ];
 
 /**
@@ -100,7 +219,10 @@ const MEASUREMENTS = [
  */
 function statsReader(watcher) {
   if (typeof watcher?.stats !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.watcher must be a Watcher that watch() returned, not ${quote(watcher)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.watcher must be a Watcher that watch() returned, not ${quote(watcher)}.`,
+    );
   }
   let latest;
   return () => {

@@ -11,7 +11,11 @@ function globalMeter() {
   try {
     return require('@opentelemetry/api').metrics.getMeter('plimsoll', require('../../package.json').version);
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_PEER', 'plimsoll/opentelemetry needs the package @opentelemetry/api (npm install @opentelemetry/api), or options.meter.', { cause });
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_PEER',
+      'plimsoll/opentelemetry needs the package @opentelemetry/api (npm install @opentelemetry/api), or options.meter.',
+      { cause },
+    );
   }
 }
 
@@ -24,7 +28,10 @@ function globalMeter() {
  */
 function observeMetrics({ watcher, meter = globalMeter() } = {}) {
   if (typeof meter?.addBatchObservableCallback !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.meter must be a Meter of @opentelemetry/api, not ${quote(meter)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.meter must be a Meter of @opentelemetry/api, not ${quote(meter)}.`,
+    );
   }
   const stats = statsReader(watcher);
   const observed = MEASUREMENTS.map(({ name, type, unit, help, read }) => {
@@ -32,7 +39,11 @@ function observeMetrics({ watcher, meter = globalMeter() } = {}) {
     const dotted = `plimsoll.${name.replace(/^(cache|snapshots)_/, '$1.')}`;
     // `plimsoll.cache` alone would be the namespace of the others (semantic conventions: no name is both).
     const full = dotted === 'plimsoll.cache' ? 'plimsoll.cache.size' : dotted;
-    return { read, instrument: type === 'counter' ? meter.createObservableCounter(full, options) : meter.createObservableGauge(full, options) };
+    return {
+      read,
+      instrument:
+        type === 'counter' ? meter.createObservableCounter(full, options) : meter.createObservableGauge(full, options),
+    };
   });
   const callback = (result) => {
     const now = stats();

@@ -15,9 +15,16 @@ const { ask, checkTimeout, TYPE } = require('../watch/cluster.js');
  */
 async function pm2Stats({ pm2, name, timeout } = {}) {
   if (typeof pm2?.launchBus !== 'function' || typeof pm2.sendDataToProcessId !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.pm2 must be the connected module pm2 (require('pm2')), not ${quote(pm2)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.pm2 must be the connected module pm2 (require('pm2')), not ${quote(pm2)}.`,
+    );
   }
-  if (name !== undefined && typeof name !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.name must be the name of a PM2 application, not ${quote(name)}.`);
+  if (name !== undefined && typeof name !== 'string')
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.name must be the name of a PM2 application, not ${quote(name)}.`,
+    );
   const ms = checkTimeout(timeout);
   const listed = await promisify(pm2.list.bind(pm2))();
   const bus = await promisify(pm2.launchBus.bind(pm2))();
@@ -25,8 +32,15 @@ async function pm2Stats({ pm2, name, timeout } = {}) {
   const listeners = new Set();
   bus.on(TYPE, (packet) => listeners.forEach((listener) => listener(packet?.data)));
   try {
-    const workers = listed.filter((one) => one.pm2_env.exec_mode === 'cluster_mode' && one.pm2_env.status === 'online' && (name === undefined || one.name === name));
-    return await Promise.all(workers.map(({ pm_id: id, pid }) => ask({ id, pid }, ms, (on) => openProcess(pm2, listeners, id, on))));
+    const workers = listed.filter(
+      (one) =>
+        one.pm2_env.exec_mode === 'cluster_mode' &&
+        one.pm2_env.status === 'online' &&
+        (name === undefined || one.name === name),
+    );
+    return await Promise.all(
+      workers.map(({ pm_id: id, pid }) => ask({ id, pid }, ms, (on) => openProcess(pm2, listeners, id, on))),
+    );
   } finally {
     bus.close?.();
   }
@@ -35,7 +49,8 @@ async function pm2Stats({ pm2, name, timeout } = {}) {
 function openProcess(pm2, listeners, id, { data, fail }) {
   listeners.add(data);
   return {
-    send: (message) => pm2.sendDataToProcessId({ id, ...message }, (error) => error && fail(error.message ?? String(error))),
+    send: (message) =>
+      pm2.sendDataToProcessId({ id, ...message }, (error) => error && fail(error.message ?? String(error))),
     close: () => listeners.delete(data),
   };
 }

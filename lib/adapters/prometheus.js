@@ -41,10 +41,16 @@ class Metric {
  */
 function collectMetrics({ watcher, register, prefix = 'plimsoll_' } = {}) {
   if (typeof register?.registerMetric !== 'function') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.register must be a Registry of prom-client, not ${quote(register)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.register must be a Registry of prom-client, not ${quote(register)}.`,
+    );
   }
   if (typeof prefix !== 'string' || !/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(prefix)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.prefix must be the beginning of a metric's name (letters, digits, _), not ${quote(prefix)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.prefix must be the beginning of a metric's name (letters, digits, _), not ${quote(prefix)}.`,
+    );
   }
   const stats = statsReader(watcher);
   const metrics = MEASUREMENTS.map((measurement) => new Metric(measurement, prefix, stats));

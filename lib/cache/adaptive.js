@@ -103,7 +103,8 @@ class Adaptive {
 
   touch(slot) {
     const mark = this.#marks[slot];
-    if ((mark & (USES | SEEN)) < (SEEN | MOST_USES)) this.#marks[slot] = (mark & USES) < MOST_USES ? (mark + 1) | SEEN : mark | SEEN;
+    if ((mark & (USES | SEEN)) < (SEEN | MOST_USES))
+      this.#marks[slot] = (mark & USES) < MOST_USES ? (mark + 1) | SEEN : mark | SEEN;
   }
 
   add(slot, word, former = null) {
@@ -294,7 +295,9 @@ class Adaptive {
   #recall(word, former) {
     if (word === 0) return 0;
     let ghost = this.#ghosts.take(word, this.#used);
-    if (former !== null) for (let at = 0; ghost === Ghosts.NONE && at < former.length; at++) ghost = this.#ghosts.take(former[at], this.#used);
+    if (former !== null)
+      for (let at = 0; ghost === Ghosts.NONE && at < former.length; at++)
+        ghost = this.#ghosts.take(former[at], this.#used);
     if (ghost !== Ghosts.NONE) this.#adapt(ghost === Ghosts.PROVEN);
     if (!this.#whole) {
       const returned = ghost !== Ghosts.NONE && this.#ghosts.age <= this.#evidence.window(this.#used - this.#probation);

@@ -87,7 +87,12 @@ class BoundedMap {
     this.#sizeOf = options.sizeOf;
     this.#ttl = options.ttl;
     this.#onEvict = options.onEvict;
-    this.#now = options.clock === undefined ? (options.ttl < clock.COARSE_TTL ? clock.now : clock.coarseNow) : clock.checked(options.clock, this.#order, () => this.#size);
+    this.#now =
+      options.clock === undefined
+        ? options.ttl < clock.COARSE_TTL
+          ? clock.now
+          : clock.coarseNow
+        : clock.checked(options.clock, this.#order, () => this.#size);
     this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive();
     if (options.sizeOf !== undefined) this.#sizes = new Float64Array(0);
     if (options.ttl !== Infinity) this.#startExpiry();
@@ -269,8 +274,8 @@ class BoundedMap {
     if (this.#size > 0) {
       this.#strings?.retire();
       this.#moveTo(new MapIndex(this.#keys));
-    }
-    else if ((typeof key === 'string' || isInt32(key)) && this.#affordsTable()) this.#use(new KeyTable(typeof key === 'string' ? 'string' : 'int32', this.#keys, this.#order, this.#former));
+    } else if ((typeof key === 'string' || isInt32(key)) && this.#affordsTable())
+      this.#use(new KeyTable(typeof key === 'string' ? 'string' : 'int32', this.#keys, this.#order, this.#former));
     else if (this.#map === null) this.#use(new MapIndex(this.#keys));
   }
 
@@ -346,7 +351,8 @@ class BoundedMap {
     const end = now + ttl;
     const slot = this.#find(key);
     if (slot === MISS) this.#insert(key, value, bytes, end, now);
-    else if (this.#expiry !== null && this.#expiry.hasEnded(slot, now)) this.#putOverEnded(slot, key, value, bytes, end, now);
+    else if (this.#expiry !== null && this.#expiry.hasEnded(slot, now))
+      this.#putOverEnded(slot, key, value, bytes, end, now);
     else if (this.#sizes !== null) this.#updateSized(slot, value, bytes, end, now);
     else {
       if (this.#expiry !== null) this.#expiry.endAt(slot, end);
@@ -394,7 +400,8 @@ class BoundedMap {
   }
 
   #insert(key, value, bytes, end, now) {
-    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge(now))) this.#insertWithRoom(key, value, bytes, end, now, []);
+    if (this.#sizes !== null || (this.#size >= this.#max && this.#shouldPurge(now)))
+      this.#insertWithRoom(key, value, bytes, end, now, []);
     else if (this.#size >= this.#max) this.#displace(key, value, end);
     else {
       const word = this.#prepare(key);
@@ -436,7 +443,8 @@ class BoundedMap {
   /** Has room for so many bytes. How many slots more a set may look at. */
   #makeRoom(bytes, gone, now) {
     let slots = SEARCHED_BY_SET;
-    while (this.#record[BYTES] + bytes > this.#maxBytes && slots > 0 && this.#shouldPurge(now)) slots = this.#purgeSome(gone, now, slots);
+    while (this.#record[BYTES] + bytes > this.#maxBytes && slots > 0 && this.#shouldPurge(now))
+      slots = this.#purgeSome(gone, now, slots);
     while (this.#record[BYTES] + bytes > this.#maxBytes) this.#evict(gone);
     return slots;
   }
@@ -514,7 +522,12 @@ class BoundedMap {
     const kept = slots.subarray(evicted);
     if (this.#onEvict !== undefined) for (const slot of slots.subarray(0, evicted)) this.#note(gone, slot, 'evict');
     this.#record[EVICTIONS] += evicted;
-    const [keys, values, sizes, ends] = [this.#keys, this.#values, this.#sizes, this.#expiry === null ? null : this.#expiry.ends];
+    const [keys, values, sizes, ends] = [
+      this.#keys,
+      this.#values,
+      this.#sizes,
+      this.#expiry === null ? null : this.#expiry.ends,
+    ];
     const places = new Int32Array(this.#slots).fill(NONE);
     this.#keys = cells(0);
     this.#values = cells(0);
@@ -548,7 +561,10 @@ class BoundedMap {
   #measure(value, key) {
     const bytes = (0, this.#sizeOf)(value, key);
     if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
-    throw new PlimsollRangeError('ERR_PLIMSOLL_SIZE', `sizeOf must return an integer of bytes, 0 or more, not ${quote(bytes)}; the map is unchanged.`);
+    throw new PlimsollRangeError(
+      'ERR_PLIMSOLL_SIZE',
+      `sizeOf must return an integer of bytes, 0 or more, not ${quote(bytes)}; the map is unchanged.`,
+    );
   }
 
   #weigh(slot, bytes) {
@@ -580,7 +596,8 @@ class BoundedMap {
   /** Removes some entries that have ended. How many slots more may be looked at, of `slots`. */
   #purgeSome(gone, now, slots) {
     const work = { slots };
-    for (const slot of /** @type {Expiry} */ (this.#expiry).find(now, this.#used, REMOVED_BY_SET, work)) this.#expire(slot, gone);
+    for (const slot of /** @type {Expiry} */ (this.#expiry).find(now, this.#used, REMOVED_BY_SET, work))
+      this.#expire(slot, gone);
     return work.slots;
   }
 
@@ -636,7 +653,11 @@ class BoundedMap {
       used: map.#used,
       slots: map.#slots,
     });
-    Object.defineProperty(this.prototype, Symbol.iterator, { value: this.prototype.entries, writable: true, configurable: true });
+    Object.defineProperty(this.prototype, Symbol.iterator, {
+      value: this.prototype.entries,
+      writable: true,
+      configurable: true,
+    });
     Object.defineProperty(this.prototype, Symbol.toStringTag, { value: 'BoundedMap', configurable: true });
     // So that `instanceof Map` holds. A method of Map that comes after us throws; it never acts on an empty Map.
     Object.setPrototypeOf(this.prototype, Map.prototype);

@@ -61,10 +61,16 @@ function checked(clock, order, sizeOf) {
     const size = sizeOf();
     const time = clock();
     if (added !== order.added || size !== sizeOf()) {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'clock has changed the map that asked it for the time; it must only return the time.');
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        'clock has changed the map that asked it for the time; it must only return the time.',
+      );
     }
     if (Number.isFinite(time)) return time;
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must return a finite number of milliseconds, not ${quote(time)}; the map is unchanged.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `clock must return a finite number of milliseconds, not ${quote(time)}; the map is unchanged.`,
+    );
   };
 }
 

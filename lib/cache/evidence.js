@@ -72,7 +72,9 @@ class Evidence {
       this.#workingSet++;
     } else if (this.#workingSet > 0) this.#workingSet--;
     const enough = Math.min(MOST_RETURNS, 2 + RETURNS_SHARE * entries);
-    return (this.#returns > enough && this.#live < LIVE) || this.#workingSet > Math.max(enough, WORKING_SET_SHARE * entries);
+    return (
+      (this.#returns > enough && this.#live < LIVE) || this.#workingSet > Math.max(enough, WORKING_SET_SHARE * entries)
+    );
   }
 }
 

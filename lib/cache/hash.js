@@ -13,7 +13,11 @@ const GOLDEN = 0x9e3779b1;
 function hashString(key, reads) {
   const { length } = key;
   if (length < reads) return hashRest(key, length, 0, length);
-  let hash = imul(length, GOLDEN) ^ key.charCodeAt(length - 1) ^ (key.charCodeAt(length - 2) << 5) ^ (key.charCodeAt(length - 3) << 10);
+  let hash =
+    imul(length, GOLDEN) ^
+    key.charCodeAt(length - 1) ^
+    (key.charCodeAt(length - 2) << 5) ^
+    (key.charCodeAt(length - 3) << 10);
   if (reads > 3) {
     hash ^= key.charCodeAt(length - 4) << 15;
     if (reads > 4) {
@@ -26,7 +30,7 @@ function hashString(key, reads) {
 
 /** Of the characters before `end`, as far as `start`. */
 function hashRest(key, end, start, hash) {
-  for (let at = end; at > start; ) hash = imul(hash, GOLDEN) ^ key.charCodeAt(--at);
+  for (let at = end; at > start;) hash = imul(hash, GOLDEN) ^ key.charCodeAt(--at);
   return hash;
 }
 

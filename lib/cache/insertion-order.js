@@ -88,7 +88,8 @@ class InsertionOrder {
   /** The slots have other numbers from now on, in columns for `slots` slots; those whose number is NONE are gone. */
   renumber(slots, numbers) {
     const { cells } = this;
-    for (let place = this.start; place < this.end; place++) if (cells[place] !== NONE && numbers[cells[place]] === NONE) cells[place] = NONE;
+    for (let place = this.start; place < this.end; place++)
+      if (cells[place] !== NONE && numbers[cells[place]] === NONE) cells[place] = NONE;
     this.#compact();
     this.#size = this.end;
     this.#places = new Int32Array(0);

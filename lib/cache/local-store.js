@@ -14,12 +14,16 @@ const VALUE = 0;
 const stores = new Map();
 
 function checkKey(key) {
-  if (typeof key !== 'string') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `a key of a SharedCache is a string, not ${quote(key)}.`);
+  if (typeof key !== 'string')
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `a key of a SharedCache is a string, not ${quote(key)}.`);
 }
 
 function bytesOf(view) {
   if (ArrayBuffer.isView(view)) return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `a value of a SharedCache is a string, a Buffer or a view, not ${quote(view)}; setJSON and setValue take others.`);
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    `a value of a SharedCache is a string, a Buffer or a view, not ${quote(view)}; setJSON and setValue take others.`,
+  );
 }
 
 class LocalStore {
@@ -196,7 +200,11 @@ function refuse(code, message) {
 function sharedCache(name, maxBytes, ttl, lru) {
   let store = stores.get(name);
   if (store === undefined) {
-    if (maxBytes === undefined) throw refuse('ERR_PLIMSOLL_UNBOUNDED', `there is no shared cache ${quote(name)} yet: who opens it first must bound it, new SharedCache(${quote(name)}, { maxBytes }).`);
+    if (maxBytes === undefined)
+      throw refuse(
+        'ERR_PLIMSOLL_UNBOUNDED',
+        `there is no shared cache ${quote(name)} yet: who opens it first must bound it, new SharedCache(${quote(name)}, { maxBytes }).`,
+      );
     store = new LocalStore(maxBytes, ttl, lru);
     stores.set(name, store);
   }
@@ -207,7 +215,10 @@ function sharedCache(name, maxBytes, ttl, lru) {
 function checkSharedCache(name, maxBytes, ttl = Infinity, lru = false) {
   const store = sharedCache(name, maxBytes, ttl, lru);
   if (store.maxBytes === maxBytes && store.ttl === ttl && store.lru === lru) return;
-  throw refuse('ERR_PLIMSOLL_OPTION', `the shared cache ${quote(name)} was opened with other options, { maxBytes: ${store.maxBytes}, ttl: ${store.ttl}, policy: '${store.lru ? 'lru' : 'adaptive'}' }: give the same, or none.`);
+  throw refuse(
+    'ERR_PLIMSOLL_OPTION',
+    `the shared cache ${quote(name)} was opened with other options, { maxBytes: ${store.maxBytes}, ttl: ${store.ttl}, policy: '${store.lru ? 'lru' : 'adaptive'}' }: give the same, or none.`,
+  );
 }
 
 module.exports = { sharedCache, checkSharedCache };

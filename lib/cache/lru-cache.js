@@ -66,7 +66,13 @@ class LRUCache {
     this.#store = new Store(this.#record, this.#removals, this);
     if (this.#fetchMethod !== undefined) {
       const put = (key, value, setting) => this.#put(key, value, setting);
-      this.#fetches = new Fetches(this.#fetchMethod, { store: this.#store, removals: this.#removals, record: this.#record, settings: this, put });
+      this.#fetches = new Fetches(this.#fetchMethod, {
+        store: this.#store,
+        removals: this.#removals,
+        record: this.#record,
+        settings: this,
+        put,
+      });
     }
   }
 
@@ -304,7 +310,8 @@ class LRUCache {
 
   memo(key, options = NONE) {
     const memoMethod = this.#memoMethod;
-    if (memoMethod === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'memo needs the option memoMethod.');
+    if (memoMethod === undefined)
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'memo needs the option memoMethod.');
     const { context, forceRefresh, status, ...rest } = options;
     if (status) this.#describeCall(status, 'memo', key, options);
     const held = this.#read(key, rest);
@@ -326,7 +333,11 @@ class LRUCache {
 
   async forceFetch(key, options = NONE) {
     const value = await this.fetch(key, options);
-    if (value === undefined) throw new PlimsollError('ERR_PLIMSOLL_FETCH', `fetch gave undefined for ${quote(key)}; fetchMethod must return a value.`);
+    if (value === undefined)
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_FETCH',
+        `fetch gave undefined for ${quote(key)}; fetchMethod must return a value.`,
+      );
     return value;
   }
 
@@ -362,7 +373,12 @@ class LRUCache {
     return value;
   }
 
-  #readStale(slot, value, pending, { status, allowStale = this.allowStale, noDeleteOnStaleGet = this.noDeleteOnStaleGet }) {
+  #readStale(
+    slot,
+    value,
+    pending,
+    { status, allowStale = this.allowStale, noDeleteOnStaleGet = this.noDeleteOnStaleGet },
+  ) {
     const shown = allowStale ? value : undefined;
     if (status) status.get = pending ? 'stale-fetching' : 'stale';
     if (status && shown !== undefined) status.returnedStale = true;
@@ -392,14 +408,19 @@ class LRUCache {
       this.#removals.tell();
       return;
     }
-    const outcome = slot === undefined ? this.#add(key, value, size, options, now) : this.#replace(slot, value, size, options, now);
+    const outcome =
+      slot === undefined ? this.#add(key, value, size, options, now) : this.#replace(slot, value, size, options, now);
     this.#removals.tell(outcome, value, key);
   }
 
   /** The time where a put needs it. It is read before anything changes, as the user's clock may throw. */
   #timeOfPut({ status, ttl = this.ttl, start }) {
     for (const time of [ttl, start]) {
-      if (time !== undefined && (typeof time !== 'number' || Number.isNaN(time))) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl and start must be numbers of milliseconds, not ${quote(time)}.`);
+      if (time !== undefined && (typeof time !== 'number' || Number.isNaN(time)))
+        throw new PlimsollTypeError(
+          'ERR_PLIMSOLL_OPTION',
+          `ttl and start must be numbers of milliseconds, not ${quote(time)}.`,
+        );
     }
     return ttl || (status && this.#store.ages !== null) ? readClock(this.perf) : 0;
   }
@@ -433,7 +454,8 @@ class LRUCache {
 
   #describeSet(status, outcome, slot, size, now) {
     status.set = outcome;
-    if (this.#store.sizes !== null && size !== undefined) Object.assign(status, { entrySize: size, totalCalculatedSize: this.calculatedSize });
+    if (this.#store.sizes !== null && size !== undefined)
+      Object.assign(status, { entrySize: size, totalCalculatedSize: this.calculatedSize });
     const { ages } = this.#store;
     if (ages?.ends(slot)) ages.describe(status, slot, ages.time(now));
   }
@@ -441,11 +463,17 @@ class LRUCache {
   #sizeOf(key, value, { size = 0, sizeCalculation = this.sizeCalculation }) {
     if (this.#store.sizes === null) {
       if (!size && !sizeCalculation) return 0;
-      throw new PlimsollTypeError('ERR_PLIMSOLL_SIZE', 'a size needs maxSize or maxEntrySize: without them no size is kept.');
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_SIZE',
+        'a size needs maxSize or maxEntrySize: without them no size is kept.',
+      );
     }
     const given = size || sizeCalculation?.(value, key);
     if (Number.isSafeInteger(given) && given > 0) return given;
-    throw new PlimsollTypeError('ERR_PLIMSOLL_SIZE', `the size of ${quote(key)} must be a positive integer, from sizeCalculation or the option size of set, not ${quote(given)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_SIZE',
+      `the size of ${quote(key)} must be a positive integer, from sizeCalculation or the option size of set, not ${quote(given)}.`,
+    );
   }
 
   /** Entries that are not stale or may be shown nevertheless, by the order of use: those not used since this began. */

@@ -12,17 +12,42 @@ const LARGEST_MAX = 2 ** 23;
 /** The longest delay of a timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-const MAX = { name: 'max', type: 'count', min: 1, max: LARGEST_MAX, expected: `an integer from 1 to ${LARGEST_MAX} (2^23 entries)` };
+const MAX = {
+  name: 'max',
+  type: 'count',
+  min: 1,
+  max: LARGEST_MAX,
+  expected: `an integer from 1 to ${LARGEST_MAX} (2^23 entries)`,
+};
 const MAX_BYTES = { name: 'maxBytes', type: 'count', min: 1, expected: 'a positive integer of bytes' };
 const TTL = { name: 'ttl', type: 'milliseconds', above: 0, expected: 'milliseconds above 0 (Infinity for no end)' };
-const TIMEOUT = { name: 'timeout', type: 'milliseconds', above: 0, expected: `milliseconds above 0 and at most ${LONGEST_MS} (Infinity for no end)` };
+const TIMEOUT = {
+  name: 'timeout',
+  type: 'milliseconds',
+  above: 0,
+  expected: `milliseconds above 0 and at most ${LONGEST_MS} (Infinity for no end)`,
+};
 const POLICY = { type: 'choice', values: ['adaptive', 'lru'] };
 const FUNCTION = { type: 'function' };
 const NAME = { type: 'text' };
 
-const BOUNDED_MAP = { max: MAX, maxBytes: MAX_BYTES, sizeOf: FUNCTION, ttl: TTL, policy: { ...POLICY, default: 'adaptive' }, onEvict: FUNCTION, name: NAME, clock: FUNCTION };
+const BOUNDED_MAP = {
+  max: MAX,
+  maxBytes: MAX_BYTES,
+  sizeOf: FUNCTION,
+  ttl: TTL,
+  policy: { ...POLICY, default: 'adaptive' },
+  onEvict: FUNCTION,
+  name: NAME,
+  clock: FUNCTION,
+};
 /** The most elements that an array of V8 has in one piece. */
-const RING_BUFFER = { capacity: { type: 'count', min: 1, max: 2 ** 25 }, maxBytes: { ...MAX_BYTES, default: Infinity }, sizeOf: FUNCTION, name: NAME };
+const RING_BUFFER = {
+  capacity: { type: 'count', min: 1, max: 2 ** 25 },
+  maxBytes: { ...MAX_BYTES, default: Infinity },
+  sizeOf: FUNCTION,
+  name: NAME,
+};
 const SHARED_CACHE = { maxBytes: MAX_BYTES, ttl: TTL, policy: POLICY, clock: FUNCTION };
 const WEAK_VALUE_MAP = { name: NAME };
 
@@ -38,7 +63,10 @@ const checkTtl = (ttl) => (typeof ttl === 'number' && ttl > 0 ? ttl : check(TTL,
  */
 function ttlOfSet(what, options) {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} takes options like { ttl: 1000 }; it got ${quote(options)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `${what} takes options like { ttl: 1000 }; it got ${quote(options)}.`,
+    );
   }
   for (const name in options) if (name !== 'ttl') throw unknownOption(`options.${name}`, ['options.ttl'], what);
   return options.ttl === undefined ? undefined : checkTtl(options.ttl);
@@ -53,22 +81,35 @@ function checkTimeout(timeout = Infinity) {
 /** The options of a BoundedMap, complete. */
 function boundedMapOptions(given) {
   if (given === null || typeof given !== 'object') {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', `a BoundedMap needs a bound: new BoundedMap({ max: 1000 }), or maxBytes, or ttl; got ${quote(given)}.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_UNBOUNDED',
+      `a BoundedMap needs a bound: new BoundedMap({ max: 1000 }), or maxBytes, or ttl; got ${quote(given)}.`,
+    );
   }
   const options = checkOptions('BoundedMap', BOUNDED_MAP, given);
   const { max, maxBytes, sizeOf, ttl } = options;
   if (max === undefined && maxBytes === undefined && ttl === undefined) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'a BoundedMap needs a bound: max (entries), maxBytes with sizeOf, or ttl (ms).');
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_UNBOUNDED',
+      'a BoundedMap needs a bound: max (entries), maxBytes with sizeOf, or ttl (ms).',
+    );
   }
   if ((maxBytes === undefined) !== (sizeOf === undefined)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf go together: a bound by bytes needs sizeOf(value, key) to count them.');
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      'maxBytes and sizeOf go together: a bound by bytes needs sizeOf(value, key) to count them.',
+    );
   }
   return { ...options, max: max ?? Infinity, maxBytes: maxBytes ?? Infinity, ttl: ttl ?? Infinity };
 }
 
 /** The options of a RingBuffer, complete. @param {unknown} given  a capacity, or options */
 function ringBufferOptions(given) {
-  const options = checkOptions('RingBuffer', RING_BUFFER, typeof given === 'object' && given !== null ? given : { capacity: given });
+  const options = checkOptions(
+    'RingBuffer',
+    RING_BUFFER,
+    typeof given === 'object' && given !== null ? given : { capacity: given },
+  );
   if (options.capacity === undefined) check({ ...RING_BUFFER.capacity, name: 'capacity' }, 'js', undefined);
   if ((options.maxBytes === Infinity) !== (options.sizeOf === undefined)) {
     throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'maxBytes and sizeOf(value) go together: give both or neither.');
@@ -80,7 +121,10 @@ function ringBufferOptions(given) {
 function sharedCacheOptions(given) {
   const options = checkOptions('SharedCache', SHARED_CACHE, given);
   if (options.maxBytes === undefined && (options.ttl !== undefined || options.policy !== undefined)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_UNBOUNDED', 'a SharedCache needs a bound: maxBytes, beside ttl and policy.');
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_UNBOUNDED',
+      'a SharedCache needs a bound: maxBytes, beside ttl and policy.',
+    );
   }
   return options;
 }
@@ -88,4 +132,14 @@ function sharedCacheOptions(given) {
 /** The options of a WeakValueMap. */
 const weakValueMapOptions = (given) => checkOptions('WeakValueMap', WEAK_VALUE_MAP, given);
 
-module.exports = { boundedMapOptions, ringBufferOptions, sharedCacheOptions, weakValueMapOptions, checkMax, checkTtl, ttlOfSet, checkTimeout, LARGEST_MAX };
+module.exports = {
+  boundedMapOptions,
+  ringBufferOptions,
+  sharedCacheOptions,
+  weakValueMapOptions,
+  checkMax,
+  checkTtl,
+  ttlOfSet,
+  checkTimeout,
+  LARGEST_MAX,
+};

@@ -72,7 +72,10 @@ function open(cache, kind, name, constructor) {
   record[CAPACITY] = Infinity;
   record[MAX_BYTES] = Infinity;
   const site = siteOf(constructor);
-  record[LABEL] = writeLabel(record, name ?? (site === null ? '' : `${relative(site.file)}:${site.line}:${site.column}`));
+  record[LABEL] = writeLabel(
+    record,
+    name ?? (site === null ? '' : `${relative(site.file)}:${site.line}:${site.column}`),
+  );
   record[ID] = ++lastId;
   sites.set(lastId, site);
   collected.register(cache, record);
@@ -101,7 +104,14 @@ function siteOf(constructor) {
     Error.captureStackTrace(holder, constructor);
     const frame = holder.stack?.[0];
     const file = frame?.getScriptNameOrSourceURL?.();
-    return file ? { function: frame.getFunctionName(), file: toPath(file), line: frame.getLineNumber(), column: frame.getColumnNumber() } : null;
+    return file
+      ? {
+          function: frame.getFunctionName(),
+          file: toPath(file),
+          line: frame.getLineNumber(),
+          column: frame.getColumnNumber(),
+        }
+      : null;
   } catch {
     return null; // a frozen Error, a hostile script name: the cache works without
   } finally {
@@ -165,13 +175,27 @@ function reserved() {
 
 /** The live caches of this isolate, oldest first: {id, kind, name, named, site, ...stats}. */
 function caches() {
-  const live = shared.map(({ id, name, readStats }) => ({ id, kind: 'SharedCache', name, named: true, site: null, ...readStats() }));
+  const live = shared.map(({ id, name, readStats }) => ({
+    id,
+    kind: 'SharedCache',
+    name,
+    named: true,
+    site: null,
+    ...readStats(),
+  }));
   for (const buffer of arenas) {
     const words = new Float64Array(buffer);
     for (let at = 0; at < words.length; at += RECORD_WORDS) {
       if (words[at + ID] === 0) continue;
       const record = words.subarray(at, at + RECORD_WORDS);
-      live.push({ id: record[ID], kind: CACHE_KINDS[record[KIND]], name: readLabel(record), named: record[NAMED] === 1, site: sites.get(record[ID]) ?? null, ...stats(record) });
+      live.push({
+        id: record[ID],
+        kind: CACHE_KINDS[record[KIND]],
+        name: readLabel(record),
+        named: record[NAMED] === 1,
+        site: sites.get(record[ID]) ?? null,
+        ...stats(record),
+      });
     }
   }
   return live.toSorted((a, b) => a.id - b.id);
@@ -180,4 +204,19 @@ function caches() {
 /** How many there are. */
 const liveCaches = () => sites.size + shared.length;
 
-module.exports = { open, addShared, liveCaches, caches, reserved, stats, SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS };
+module.exports = {
+  open,
+  addShared,
+  liveCaches,
+  caches,
+  reserved,
+  stats,
+  SIZE,
+  CAPACITY,
+  BYTES,
+  MAX_BYTES,
+  HITS,
+  MISSES,
+  EVICTIONS,
+  EXPIRATIONS,
+};

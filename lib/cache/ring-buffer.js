@@ -156,7 +156,10 @@ class RingBuffer {
   #measure(value) {
     const bytes = (0, this.#sizeOf)(value);
     if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
-    throw new PlimsollRangeError('ERR_PLIMSOLL_SIZE', `sizeOf must return an integer of bytes, 0 or more, not ${quote(bytes)}; the buffer is unchanged.`);
+    throw new PlimsollRangeError(
+      'ERR_PLIMSOLL_SIZE',
+      `sizeOf must return an integer of bytes, 0 or more, not ${quote(bytes)}; the buffer is unchanged.`,
+    );
   }
 }
 

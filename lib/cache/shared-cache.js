@@ -68,7 +68,11 @@ class SharedCache {
   };
 
   constructor(name, options) {
-    if (typeof name !== 'string' || name === '') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the name of a SharedCache is a string that is not empty, not ${quote(name)}.`);
+    if (typeof name !== 'string' || name === '')
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        `the name of a SharedCache is a string that is not empty, not ${quote(name)}.`,
+      );
     const checked = sharedCacheOptions(options);
     const { native, computations } = open(name, checked);
     this.#name = name;
@@ -108,7 +112,10 @@ class SharedCache {
 
   getInto(key, view, offset = 0) {
     if (!Number.isInteger(offset) || offset < 0 || offset > view?.byteLength) {
-      throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `offset must be an integer from 0 to the view's byteLength, not ${quote(offset)}.`);
+      throw new PlimsollRangeError(
+        'ERR_PLIMSOLL_OPTION',
+        `offset must be an integer from 0 to the view's byteLength, not ${quote(offset)}.`,
+      );
     }
     if (this.#clock !== undefined) this.#tick();
     const length = this.#native.read(key, view, offset);
@@ -178,16 +185,25 @@ class SharedCache {
   }
 
   async getOrCompute(key, compute, options) {
-    if (typeof compute !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `getOrCompute needs a function that computes the value, not ${quote(compute)}.`);
+    if (typeof compute !== 'function')
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        `getOrCompute needs a function that computes the value, not ${quote(compute)}.`,
+      );
     const { as: form = 'buffer', ttl, timeout } = options ?? {};
-    if (!FORMS.has(form)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `as must be one of ${[...FORMS].join(', ')}, not ${quote(form)}.`);
+    if (!FORMS.has(form))
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        `as must be one of ${[...FORMS].join(', ')}, not ${quote(form)}.`,
+      );
     const life = ttlOf(ttl);
     const wait = checkTimeout(timeout);
     const held = form === 'string' || form === 'json' ? this.getString(key) : this.get(key);
     if (held !== undefined) return form === 'buffer' ? held : this.#decode(form, held, key);
     const end = wait === Infinity ? Infinity : now() + wait;
     let computed = null;
-    while (computed === null) computed = await this.#computations.join(key, compute, this.#toStore, form, life, wait, end);
+    while (computed === null)
+      computed = await this.#computations.join(key, compute, this.#toStore, form, life, wait, end);
     // Those who waited in this isolate were given the same bytes.
     if (form === 'buffer') return copy(computed);
     return this.#decode(form, form === 'value' ? computed : computed.toString(), key);
@@ -199,7 +215,11 @@ class SharedCache {
 
   #tick() {
     const time = (0, this.#clock)();
-    if (typeof time !== 'number' || Number.isNaN(time)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `clock must return a number of milliseconds, not ${quote(time)}.`);
+    if (typeof time !== 'number' || Number.isNaN(time))
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        `clock must return a number of milliseconds, not ${quote(time)}.`,
+      );
     this.#native.setClock(time);
   }
 
@@ -208,9 +228,13 @@ class SharedCache {
       if (form === 'json') return JSON.parse(held);
       return form === 'value' ? deserialize(held) : held;
     } catch (error) {
-      throw new PlimsollError('ERR_PLIMSOLL_VALUE', `what the SharedCache ${quote(this.#name)} holds under ${quote(key)} is not ${form === 'json' ? 'JSON' : 'from setValue'}; read it as it was written.`, {
-        cause: error,
-      });
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_VALUE',
+        `what the SharedCache ${quote(this.#name)} holds under ${quote(key)} is not ${form === 'json' ? 'JSON' : 'from setValue'}; read it as it was written.`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }
@@ -220,14 +244,28 @@ function readStats(native) {
   native.stats(figures);
   const [size, bytes, hits, misses, evictions, expirations] = figures;
   const lookups = hits + misses;
-  return { size, max: Infinity, bytes, maxBytes: native.maxBytes, hits, misses, hitRatio: lookups === 0 ? 0 : hits / lookups, evictions, expirations };
+  return {
+    size,
+    max: Infinity,
+    bytes,
+    maxBytes: native.maxBytes,
+    hits,
+    misses,
+    hitRatio: lookups === 0 ? 0 : hits / lookups,
+    evictions,
+    expirations,
+  };
 }
 
 function encode(form, value) {
   if (form === 'value') return v8.serialize(value);
   if (form !== 'json') return value;
   const text = JSON.stringify(value);
-  if (text === undefined) throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `${quote(value)} has no JSON; setValue keeps what the structured clone algorithm does.`);
+  if (text === undefined)
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_VALUE',
+      `${quote(value)} has no JSON; setValue keeps what the structured clone algorithm does.`,
+    );
   return text;
 }
 
@@ -244,7 +282,11 @@ function checkAttached(value) {
     // A DataView's byteLength throws where there is no memory, an array's is 0 then.
     if (value.byteLength === 0 && !isDataView(value)) validate(value);
   } catch (cause) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', 'the memory of the given view was transferred, detached or made smaller: copy it before.', { cause });
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_VALUE',
+      'the memory of the given view was transferred, detached or made smaller: copy it before.',
+      { cause },
+    );
   }
 }
 
@@ -255,7 +297,10 @@ function toBytes(value) {
     checkAttached(value);
     return copy(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
   }
-  throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `what is computed must be a string, a Buffer or a view, not ${quote(value)}; as: 'json' or 'value' takes others.`);
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_VALUE',
+    `what is computed must be a string, a Buffer or a view, not ${quote(value)}; as: 'json' or 'value' takes others.`,
+  );
 }
 
 module.exports = { SharedCache };

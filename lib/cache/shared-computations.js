@@ -65,11 +65,18 @@ class Computations {
         const under = this.#led.get(number);
         const pending = under ?? this.#lead(number, key, compute, encode, form, ttl);
         if (timeout === Infinity) return pending.bytes;
-        return this.#within(end, pending, timeout, under === undefined ? () => this.#abandon(number, pending, ttl) : () => {});
+        return this.#within(
+          end,
+          pending,
+          timeout,
+          under === undefined ? () => this.#abandon(number, pending, ttl) : () => {},
+        );
       }
       if (number < 0) {
         const pending = this.#follow(-number, key);
-        return timeout === Infinity ? pending.bytes : this.#within(end, pending, timeout, () => this.#leave(-number, pending));
+        return timeout === Infinity
+          ? pending.bytes
+          : this.#within(end, pending, timeout, () => this.#leave(-number, pending));
       }
       const held = this.#read(key);
       if (held !== undefined) return held;
@@ -158,7 +165,12 @@ class Computations {
     let timer;
     const late = new Promise((resolve, reject) => {
       timer = setTimeout(() => {
-        reject(new PlimsollError('ERR_PLIMSOLL_TIMEOUT', `${quote(pending.key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`));
+        reject(
+          new PlimsollError(
+            'ERR_PLIMSOLL_TIMEOUT',
+            `${quote(pending.key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`,
+          ),
+        );
         leave(); // after it: for this caller the timeout comes first
       }, end - now());
     });
@@ -170,9 +182,13 @@ class Computations {
   }
 
   #failure(key, bytes) {
-    return new PlimsollError('ERR_PLIMSOLL_COMPUTE', `another thread failed to compute ${quote(key)} for the SharedCache ${quote(this.#name)}; see the cause.`, {
-      cause: decodeError(bytes),
-    });
+    return new PlimsollError(
+      'ERR_PLIMSOLL_COMPUTE',
+      `another thread failed to compute ${quote(key)} for the SharedCache ${quote(this.#name)}; see the cause.`,
+      {
+        cause: decodeError(bytes),
+      },
+    );
   }
 
   #read(key) {

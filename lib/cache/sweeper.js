@@ -96,7 +96,10 @@ function contained(map, sweepOne, work) {
   try {
     return sweepOne(map, work);
   } catch (error) {
-    if (!warned) process.emitWarning(`an onEvict callback threw while expired entries were removed: ${error?.stack ?? error}`, { code: 'ERR_PLIMSOLL_CALLBACK' });
+    if (!warned)
+      process.emitWarning(`an onEvict callback threw while expired entries were removed: ${error?.stack ?? error}`, {
+        code: 'ERR_PLIMSOLL_CALLBACK',
+      });
     warned = true;
     return false;
   }

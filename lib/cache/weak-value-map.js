@@ -104,7 +104,10 @@ class WeakValueMap {
 
   set(key, value) {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `the values of a WeakValueMap must be objects or functions, which can be collected, not ${quote(value)}.`);
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_VALUE',
+        `the values of a WeakValueMap must be objects or functions, which can be collected, not ${quote(value)}.`,
+      );
     }
     const held = this.#entries.get(key);
     if (held !== undefined) {
@@ -267,7 +270,8 @@ class WeakValueMap {
     if (dead > 0) {
       // Map.prototype.delete takes five times as long for each, with what V8 does to make the table smaller.
       this.#entries.clear();
-      for (const [key, reference] of /** @type {[unknown, WeakRef<object>][]} */ (survivors)) this.#entries.set(key, reference);
+      for (const [key, reference] of /** @type {[unknown, WeakRef<object>][]} */ (survivors))
+        this.#entries.set(key, reference);
       this.#record[EXPIRATIONS] += dead;
     }
     this.#record[SIZE] = this.#entries.size;

@@ -62,7 +62,9 @@ class Words {
 }
 
 function isIdentity(key) {
-  return typeof key === 'symbol' ? Symbol.keyFor(key) === undefined : (typeof key === 'object' && key !== null) || typeof key === 'function';
+  return typeof key === 'symbol'
+    ? Symbol.keyFor(key) === undefined
+    : (typeof key === 'object' && key !== null) || typeof key === 'function';
 }
 
 function wordOfNumber(key) {
@@ -74,7 +76,8 @@ function wordOfNumber(key) {
 function wordOfString(key) {
   if (key.length <= MOST_READS) return hashString(key, key.length + 1);
   let hash = imul(key.length, GOLDEN);
-  for (let read = 0; read < MOST_READS; read++) hash = imul(hash, GOLDEN) ^ key.charCodeAt(Math.floor((read * key.length) / MOST_READS));
+  for (let read = 0; read < MOST_READS; read++)
+    hash = imul(hash, GOLDEN) ^ key.charCodeAt(Math.floor((read * key.length) / MOST_READS));
   return hash;
 }
 

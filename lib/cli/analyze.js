@@ -16,10 +16,23 @@ const LEAK = 3;
 const STDIN = '-';
 
 const options = {
-  json: { type: 'string', value: 'FILE', optional: /\.json$/, description: 'the report as JSON, on standard output without a FILE (*.json)' },
+  json: {
+    type: 'string',
+    value: 'FILE',
+    optional: /\.json$/,
+    description: 'the report as JSON, on standard output without a FILE (*.json)',
+  },
   html: { type: 'string', value: 'FILE', description: 'the report as one page' },
-  'source-root': { type: 'string', value: 'DIR', description: 'a folder whose source is read for names and lines, beside the working directory' },
-  path: { type: 'string', value: 'ID', description: 'only the retaining path of the object with this id in the last snapshot' },
+  'source-root': {
+    type: 'string',
+    value: 'DIR',
+    description: 'a folder whose source is read for names and lines, beside the working directory',
+  },
+  path: {
+    type: 'string',
+    value: 'ID',
+    description: 'only the retaining path of the object with this id in the last snapshot',
+  },
   top: { type: 'string', value: 'N', description: 'the largest number of suspects, and of rows of each kind (10)' },
 };
 
@@ -53,13 +66,18 @@ async function answerOf(native, paths, wanted, stderr) {
 /** The names as the native side wants them: `-` is standard input, which can be read once. */
 function sourcesOf(positionals) {
   checkPaths(positionals);
-  if (positionals.filter((each) => each === STDIN).length > 1) throw new PlimsollError('ERR_PLIMSOLL_OPTION', 'only one of the snapshots can be standard input (-).');
+  if (positionals.filter((each) => each === STDIN).length > 1)
+    throw new PlimsollError('ERR_PLIMSOLL_OPTION', 'only one of the snapshots can be standard input (-).');
   return positionals.map((each) => (each === STDIN ? each : path.resolve(each)));
 }
 
 async function run(values, positionals, io) {
   const paths = sourcesOf(positionals);
-  const wanted = { top: wholeNumber('top', values.top, 1000), path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1), sources: sourceFolders(rootsOf(values)) };
+  const wanted = {
+    top: wholeNumber('top', values.top, 1000),
+    path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1),
+    sources: sourceFolders(rootsOf(values)),
+  };
   if (values.json === STDOUT) values.json = '';
   const targets = await checkFiles(values);
   const answer = await answerOf(requireAnalyzer(), paths, wanted, io.stderr);
@@ -82,7 +100,8 @@ async function run(values, positionals, io) {
 module.exports = {
   summary: 'analyze heap snapshots: three of one process name a leak',
   usage: '[options] A [B [C]]',
-  exits: '0 if there is no leak, or one or two snapshots cannot show it; 3 for a leak; 1 for a snapshot that cannot be read; 2 for wrong usage',
+  exits:
+    '0 if there is no leak, or one or two snapshots cannot show it; 3 for a leak; 1 for a snapshot that cannot be read; 2 for wrong usage',
   example: 'npx plimsoll analyze 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot',
   options,
   positionals: true,

@@ -24,11 +24,22 @@ const options = {
   interval: { type: 'string', value: 'TIME', description: 'how often memory is read (1s)' },
   limit: { type: 'string', value: 'BYTES', description: 'memory the process may have (its container, or the machine)' },
   dir: { type: 'string', value: 'DIR', description: 'where snapshots go (the working directory)' },
-  'source-root': { type: 'string', value: 'DIR', description: 'a folder whose source is read for names and lines, beside the working directory' },
+  'source-root': {
+    type: 'string',
+    value: 'DIR',
+    description: 'a folder whose source is read for names and lines, beside the working directory',
+  },
   port: { type: 'string', value: 'PORT', description: "the inspector's port, where it cannot be found out" },
-  yes: { type: 'boolean', short: 'y', description: 'take snapshots without asking: each stops the process for a while' },
+  yes: {
+    type: 'boolean',
+    short: 'y',
+    description: 'take snapshots without asking: each stops the process for a while',
+  },
   'no-snapshots': { type: 'boolean', description: 'observe only, and stop nothing' },
-  redact: { type: 'boolean', description: 'snapshots keep the graph, the sizes and the names of the code, and nothing of the data' },
+  redact: {
+    type: 'boolean',
+    description: 'snapshots keep the graph, the sizes and the names of the code, and nothing of the data',
+  },
   json: { type: 'string', value: 'FILE', description: 'write the report as JSON; - for standard output' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
 };
@@ -47,26 +58,44 @@ function parse(values, positionals) {
   if (text === undefined || more.length > 0) throw usage('name one process: plimsoll attach [options] PID.');
   if (!Number.isInteger(pid) || pid < 1) throw usage(`a pid is a whole number above 0; it is ${quote(text)}.`);
   const port = values.port === undefined ? undefined : Number(values.port);
-  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) throw usage(`--port must be from 1 to 65535; it is ${quote(values.port)}.`);
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
+    throw usage(`--port must be from 1 to 65535; it is ${quote(values.port)}.`);
   const interval = flag('interval', values.interval);
   const total = flag('duration', values.duration ?? '2m', 'window');
   const least = 2 * TREND.buckets * interval;
-  if (total < least) throw usage(`--duration must be at least ${duration(least)} (${2 * TREND.buckets} intervals): with fewer readings no trend can be judged.`);
-  return { pid, port, interval, duration: total, window: Math.max(Math.floor(total * 0.4), TREND.buckets * interval), limit: flag('limit', values.limit), dir: path.resolve(values.dir ?? '.'), redact: values.redact ?? false };
+  if (total < least)
+    throw usage(
+      `--duration must be at least ${duration(least)} (${2 * TREND.buckets} intervals): with fewer readings no trend can be judged.`,
+    );
+  return {
+    pid,
+    port,
+    interval,
+    duration: total,
+    window: Math.max(Math.floor(total * 0.4), TREND.buckets * interval),
+    limit: flag('limit', values.limit),
+    dir: path.resolve(values.dir ?? '.'),
+    redact: values.redact ?? false,
+  };
 }
 
 /** Without a terminal to ask for consent, the process is left alone. */
 function checkConsent(values, io) {
   const canAsk = io.stderr.isTTY && process.stdin.isTTY;
   if (!values.yes && !values['no-snapshots'] && !canAsk) {
-    throw usage('three snapshots stop the process and write what is in its memory, secrets included: add --yes to take them without being asked, or --no-snapshots to only observe.');
+    throw usage(
+      'three snapshots stop the process and write what is in its memory, secrets included: add --yes to take them without being asked, or --no-snapshots to only observe.',
+    );
   }
 }
 
 /** Whether the process may be stopped for snapshots. A closed terminal gives no consent. */
 async function consent(values, observer, { pid, signal }, io) {
   if (values['no-snapshots']) return false;
-  tell(io.stderr, `three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`);
+  tell(
+    io.stderr,
+    `three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`,
+  );
   if (values.yes) return true;
   // Not as a terminal: raw mode fails where the terminal is closed, and makes a key of Ctrl-C.
   const question = readline.createInterface({ input: process.stdin, output: io.stderr, terminal: false });
@@ -98,12 +127,30 @@ async function analysed(paths, { signal, sourceRoots }) {
   try {
     return await analyze(paths, { signal, sourceRoots });
   } catch (error) {
-    return { notes: [`The snapshots could not be analysed here (${error.message}); plimsoll analyze ${paths.join(' ')} on another machine does it.`] };
+    return {
+      notes: [
+        `The snapshots could not be analysed here (${error.message}); plimsoll analyze ${paths.join(' ')} on another machine does it.`,
+      ],
+    };
   }
 }
 
 /** What ends a program by default. SIGUSR1 opens an inspector, SIGPIPE is ignored by Node. */
-const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGPROF', 'SIGXCPU', 'SIGXFSZ', 'SIGIO', 'SIGPWR', 'SIGSTKFLT'].filter((name) => name in constants.signals);
+const ENDS = [
+  'SIGINT',
+  'SIGTERM',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGXCPU',
+  'SIGXFSZ',
+  'SIGIO',
+  'SIGPWR',
+  'SIGSTKFLT',
+].filter((name) => name in constants.signals);
 
 /** The first signal ends the observation, with a report; a second one ends us at once: the target closes its inspector by itself. */
 function onSignals() {
@@ -125,7 +172,10 @@ async function observed(settings, values, say, io) {
   try {
     await observer.begin();
     observation.snapshots = await consent(values, observer, settings, io);
-    if (!signal.aborted) say(`observing pid ${pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`);
+    if (!signal.aborted)
+      say(
+        `observing pid ${pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`,
+      );
     await observer.run({ say });
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -149,7 +199,12 @@ async function run(values, positionals, io) {
       return INTERRUPTED;
     }
     say('reading the snapshots', { passing: true });
-    const report = observer.report(await analysed(observer.snapshotPaths, { signal: signal.aborted ? undefined : signal, sourceRoots: rootsOf(values) }));
+    const report = observer.report(
+      await analysed(observer.snapshotPaths, {
+        signal: signal.aborted ? undefined : signal,
+        sourceRoots: rootsOf(values),
+      }),
+    );
     say('', { passing: true });
     const { written, failures } = await writeFiles(report, values, { io, targets });
     const view = usesStdout(values) ? io.stderr : io.stdout;

@@ -45,7 +45,15 @@ async function phase(script, ms, io, dir) {
     interval: INTERVAL_MS,
     duration: ms,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...io.env, PLIMSOLL_WINDOW: String(WINDOW_MS), PLIMSOLL_INTERVAL: String(INTERVAL_MS), PLIMSOLL_DIR: dir, PLIMSOLL_SNAPSHOT_ON: 'suspect,leak', PLIMSOLL_COOLDOWN: '0', PLIMSOLL_LIMIT: '512m' },
+    env: {
+      ...io.env,
+      PLIMSOLL_WINDOW: String(WINDOW_MS),
+      PLIMSOLL_INTERVAL: String(INTERVAL_MS),
+      PLIMSOLL_DIR: dir,
+      PLIMSOLL_SNAPSHOT_ON: 'suspect,leak',
+      PLIMSOLL_COOLDOWN: '0',
+      PLIMSOLL_LIMIT: '512m',
+    },
     say: (line) => tell(io.stdout, line, '  '),
     show: () => {}, // the report at the end is the same, and whole
     onSpawn(child) {
@@ -56,7 +64,11 @@ async function phase(script, ms, io, dir) {
         progress = setInterval(() => {
           const { answered } = load.stats();
           const left = Math.max(0, ms - (Date.now() - started));
-          tell(io.stdout, `${duration(Date.now() - started)}: ${count(answered)} requests answered${residentOf(child.pid)}; ${duration(left)} to go`, '  ');
+          tell(
+            io.stdout,
+            `${duration(Date.now() - started)}: ${count(answered)} requests answered${residentOf(child.pid)}; ${duration(left)} to go`,
+            '  ',
+          );
         }, 10_000);
       });
     },
@@ -89,17 +101,33 @@ function residentOf(pid) {
 async function run(values, positionals, io) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-demo-'));
   const write = (text) => io.stdout.write(text);
-  tell(io.stdout, `examples/leaky-service.js: a Map of sessions that only grows, and a listener per request. It runs for ${duration(LEAKY_MS)} at ${RATE} requests a second.\n`, '1. ');
+  tell(
+    io.stdout,
+    `examples/leaky-service.js: a Map of sessions that only grows, and a listener per request. It runs for ${duration(LEAKY_MS)} at ${RATE} requests a second.\n`,
+    '1. ',
+  );
   const leaky = await phase(leakyService(dir), LEAKY_MS, io, dir);
   if (leaky === null) return INTERRUPTED;
-  tell(io.stdout, `examples/bounded-service.js: the same service with a BoundedMap and without the listener. It runs for ${duration(FIXED_MS)} under the same load.\n`, '2. ');
+  tell(
+    io.stdout,
+    `examples/bounded-service.js: the same service with a BoundedMap and without the listener. It runs for ${duration(FIXED_MS)} under the same load.\n`,
+    '2. ',
+  );
   const fixed = await phase(path.join(EXAMPLES, 'bounded-service.js'), FIXED_MS, io, dir);
   if (fixed === null) return INTERRUPTED;
   const named = ['sessions', 'change'].filter((name) => leaky.suspects.some((suspect) => suspect.name.includes(name)));
   const found = leaky.verdict.state === 'leak' && named.length === 2;
   const quiet = fixed.verdict.state !== 'leak' && fixed.verdict.state !== 'suspect';
-  write(found ? 'The leaky service: both leaks found and named.\n' : `The leaky service: verdict ${leaky.verdict.state}, named ${named.join(', ') || 'none'} of two.\n`);
-  write(quiet ? 'The fixed service: it runs steady.\n' : `The fixed service: verdict ${fixed.verdict.state}, but nothing leaks in it.\n`);
+  write(
+    found
+      ? 'The leaky service: both leaks found and named.\n'
+      : `The leaky service: verdict ${leaky.verdict.state}, named ${named.join(', ') || 'none'} of two.\n`,
+  );
+  write(
+    quiet
+      ? 'The fixed service: it runs steady.\n'
+      : `The fixed service: verdict ${fixed.verdict.state}, but nothing leaks in it.\n`,
+  );
   write(`Snapshots and reports are in ${dir}\n`);
   return found && quiet ? 0 : 1;
 }

@@ -39,7 +39,10 @@ function rows(env) {
       ['forced GC', hooks.on ? 'on' : "on, through V8's gc(): a full collection at once"],
       ['allocation sampling', offBecause(allocation.reason)],
       ['heap limit', bytes(limits.heap)],
-      ['container limit', container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit)],
+      [
+        'container limit',
+        container === null ? 'no memory cgroup' : container.limit === null ? 'none' : bytes(container.limit),
+      ],
       ['memory available', available === null ? 'unknown: no /proc/meminfo' : bytes(available)],
     );
   } finally {
@@ -49,12 +52,25 @@ function rows(env) {
   list.push(
     ['forked snapshots', offBecause(fork)],
     ['snapshot near limit', offBecause(nearLimit)],
-    ['automatic snapshots', forkDenied ? 'off: without fork a snapshot would stop the service; see forked snapshots' : 'on'],
-    ['in-process snapshots', profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`],
+    [
+      'automatic snapshots',
+      forkDenied ? 'off: without fork a snapshot would stop the service; see forked snapshots' : 'on',
+    ],
+    [
+      'in-process snapshots',
+      profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`,
+    ],
   );
   const dir = path.resolve(optionsFromEnv(env).dir ?? diagnosticDir());
   list.push(['snapshots go to', unwritable(dir)?.message ?? dir]);
-  list.push(['static scan', offBecause(findScanner(env) === undefined ? 'the separate binary plimsoll-scan is neither in PATH nor named by PLIMSOLL_SCAN' : null)]);
+  list.push([
+    'static scan',
+    offBecause(
+      findScanner(env) === undefined
+        ? 'the separate binary plimsoll-scan is neither in PATH nor named by PLIMSOLL_SCAN'
+        : null,
+    ),
+  ]);
   return list;
 }
 

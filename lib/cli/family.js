@@ -29,13 +29,24 @@ function statOf(pid) {
   const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(read(pid, 'stat')) ?? [];
   if (rest === undefined) return null;
   const fields = rest.split(' ');
-  return { pid, parent: Number(fields[1]), start: fields[19], ageMs: os.uptime() * 1000 - Number(fields[19]) * TICK_MS, name, isZombie: fields[0] === 'Z' };
+  return {
+    pid,
+    parent: Number(fields[1]),
+    start: fields[19],
+    ageMs: os.uptime() * 1000 - Number(fields[19]) * TICK_MS,
+    name,
+    isZombie: fields[0] === 'Z',
+  };
 }
 
 /** Each process of the system that can be seen. */
 function everyProcess() {
   try {
-    return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => statOf(Number(name))).filter((each) => each !== null && !each.isZombie);
+    return fs
+      .readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => statOf(Number(name)))
+      .filter((each) => each !== null && !each.isZombie);
   } catch {
     return [];
   }
@@ -88,18 +99,25 @@ class Family {
     const all = everyProcess();
     const below = new Set([this.#root]);
     // A parent may come after its child.
-    for (let size = 0; size !== below.size; ) {
+    for (let size = 0; size !== below.size;) {
       size = below.size;
       for (const { pid, parent } of all) if (below.has(parent)) below.add(pid);
     }
-    const found = all.filter((each) => (root || each.pid !== this.#root) && each.pid !== process.pid && (below.has(each.pid) || this.#seen.get(each.pid) === each.start || this.#isMarked(each.pid)));
+    const found = all.filter(
+      (each) =>
+        (root || each.pid !== this.#root) &&
+        each.pid !== process.pid &&
+        (below.has(each.pid) || this.#seen.get(each.pid) === each.start || this.#isMarked(each.pid)),
+    );
     this.#seen = new Map(found.map(({ pid, start }) => [pid, start]));
     return found.filter(({ name }) => name !== SNAPSHOT);
   }
 
   /** The forked children that write snapshots. Without procfs there are none: a fork needs it. @returns {number[]} pids */
   snapshotting() {
-    return everyProcess().filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid)).map(({ pid }) => pid);
+    return everyProcess()
+      .filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid))
+      .map(({ pid }) => pid);
   }
 
   /**
@@ -140,7 +158,9 @@ class Family {
 function isNode(pid) {
   const exe = exeOf(pid);
   if (exe !== process.execPath && path.basename(exe) !== 'node') return false;
-  return !read(pid, 'cmdline').split(/[\0 ]/, 3).some((word) => NOT_A_SERVICE.test(path.basename(word)));
+  return !read(pid, 'cmdline')
+    .split(/[\0 ]/, 3)
+    .some((word) => NOT_A_SERVICE.test(path.basename(word)));
 }
 
 /** Why a Node process of the run is not watched, as far as its environment tells. */

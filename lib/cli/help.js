@@ -26,7 +26,10 @@ function overview(commands, width = WIDTH) {
     ...rows(names, 10, width),
     '',
     ...wrap('plimsoll <command> --help lists the options of a command; --version prints the version.', width),
-    ...wrap('Exit codes: 0 no leak, 2 wrong usage, 3 a leak was found, 1 any other failure; run keeps the exit code of a program that fails.', width),
+    ...wrap(
+      'Exit codes: 0 no leak, 2 wrong usage, 3 a leak was found, 1 any other failure; run keeps the exit code of a program that fails.',
+      width,
+    ),
     '',
   ].join('\n');
 }

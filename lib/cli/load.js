@@ -15,10 +15,13 @@ function startLoad({ port, rate, connections = 8 }) {
   const stats = { sent: 0, answered: 0, failed: 0 };
   const send = () => {
     stats.sent++;
-    const request = http.get({ host: '127.0.0.1', port, agent, path: `/${stats.sent}`, headers: { 'x-visitor': `visitor-${stats.sent}` } }, (response) => {
-      response.resume();
-      response.once('end', () => stats.answered++);
-    });
+    const request = http.get(
+      { host: '127.0.0.1', port, agent, path: `/${stats.sent}`, headers: { 'x-visitor': `visitor-${stats.sent}` } },
+      (response) => {
+        response.resume();
+        response.once('end', () => stats.answered++);
+      },
+    );
     request.once('error', () => stats.failed++);
   };
   const timer = setInterval(() => {

@@ -22,11 +22,18 @@ const commandOf = (name) => require(`./${name}.js`);
 /** parseArgs in strict mode, with the option that was probably meant in the message. */
 function parse(name, command, args) {
   const options = { ...command.options, help: { type: 'boolean', short: 'h', description: 'this text' } };
-  const known = Object.fromEntries(Object.entries(options).map(([flag, { type, short }]) => [flag, { type, ...(short && { short }) }]));
+  const known = Object.fromEntries(
+    Object.entries(options).map(([flag, { type, short }]) => [flag, { type, ...(short && { short }) }]),
+  );
   // What follows the program's own name is the program's: `plimsoll run app.js --port 1`.
   const split = command.stopAtPositional ? firstPositional(args, known) : args.length;
   try {
-    const { values, positionals } = parseArgs({ args: withValues(args.slice(0, split), options), options: known, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({
+      args: withValues(args.slice(0, split), options),
+      options: known,
+      allowPositionals: true,
+      strict: true,
+    });
     return { values, positionals: [...positionals, ...args.slice(split)], options };
   } catch (error) {
     throw new UsageError(complaint(name, command, args, error, options));
@@ -41,7 +48,10 @@ function complaint(name, { startsNode = false, usage }, args, { code, message },
       const from = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
       return `${flag} is an option of node: plimsoll ${name} ${usage.split(' ', 1)[0]} node ${args.slice(from).join(' ')}`;
     }
-    const meant = suggest(flag, Object.keys(options).map((known) => `--${known}`));
+    const meant = suggest(
+      flag,
+      Object.keys(options).map((known) => `--${known}`),
+    );
     return `unknown option ${flag}${meant ? `; did you mean ${meant}?` : `; plimsoll ${name} --help lists them.`}`;
   }
   const option = options[flag.slice(2)];
@@ -50,7 +60,18 @@ function complaint(name, { startsNode = false, usage }, args, { code, message },
 }
 
 /** Options of Node that NODE_OPTIONS does not take. */
-const OF_NODE_ALONE = new Set(['-e', '--eval', '-p', '--print', '-c', '--check', '--test', '--watch', '--env-file', '--run']);
+const OF_NODE_ALONE = new Set([
+  '-e',
+  '--eval',
+  '-p',
+  '--print',
+  '-c',
+  '--check',
+  '--test',
+  '--watch',
+  '--env-file',
+  '--run',
+]);
 const isOfNode = (flag) => OF_NODE_ALONE.has(flag) || process.allowedNodeEnvironmentFlags.has(flag);
 
 /** An option's `optional` is the pattern of a following word that is its value; without such a word the value is ''. */
@@ -89,7 +110,9 @@ async function main(argv, io = { stdout: process.stdout, stderr: process.stderr,
   try {
     if (!COMMANDS.includes(name)) {
       const meant = suggest(name, COMMANDS);
-      throw new UsageError(`unknown command ${name}${meant ? `; did you mean ${meant}?` : `; plimsoll --help lists them.`}`);
+      throw new UsageError(
+        `unknown command ${name}${meant ? `; did you mean ${meant}?` : `; plimsoll --help lists them.`}`,
+      );
     }
     const command = commandOf(name);
     const { values, positionals, options } = parse(name, command, args);
@@ -97,7 +120,10 @@ async function main(argv, io = { stdout: process.stdout, stderr: process.stderr,
       io.stdout.write(helpOf(name, { ...command, options }, columns));
       return 0;
     }
-    if (!command.positionals && positionals.length > 0) throw new UsageError(`plimsoll ${name} takes no argument ${positionals[0]}; plimsoll ${name} --help lists what it takes.`);
+    if (!command.positionals && positionals.length > 0)
+      throw new UsageError(
+        `plimsoll ${name} takes no argument ${positionals[0]}; plimsoll ${name} --help lists what it takes.`,
+      );
     return await command.run(values, positionals, io);
   } catch (error) {
     const usage = error instanceof UsageError || USAGE_CODES.has(error.code);

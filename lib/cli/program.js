@@ -60,7 +60,8 @@ function commandIn(word, env) {
 function programOf(words, { cwd = process.cwd(), env = process.env } = {}) {
   const [first, ...rest] = words;
   const script = scriptOf(first, cwd);
-  if (script !== null) return isExecutable(script) ? { file: script, args: rest } : { file: process.execPath, args: words };
+  if (script !== null)
+    return isExecutable(script) ? { file: script, args: rest } : { file: process.execPath, args: words };
   // The Node that runs this, as for a script.
   if (/^node(\.exe)?$/.test(first)) return { file: process.execPath, args: rest };
   const command = commandIn(first, env);

@@ -20,7 +20,8 @@ const paceOf = (points) => (points.at(-1).min - points[0].min) / Math.max(1, poi
 function rise(points) {
   if (points.length < LEAST_POINTS || points.at(-1).min - points[0].min < LEAST_BYTES) return 0;
   let sum = 0;
-  for (const [at, { min }] of points.entries()) for (const later of points.slice(at + 1)) sum += Math.sign(later.min - min);
+  for (const [at, { min }] of points.entries())
+    for (const later of points.slice(at + 1)) sum += Math.sign(later.min - min);
   if (sum < LEAST_TAU * ((points.length * (points.length - 1)) / 2)) return 0;
   const pace = paceOf(points);
   return paceOf(points.slice(Math.floor(points.length / 2))) >= LEAST_PACE * pace ? pace : 0;
@@ -32,15 +33,25 @@ function rise(points) {
  */
 function withRise(state) {
   if (!QUIET.has(state.verdict.state)) return state;
-  const [found] = ['heap', 'external'].map((channel) => ({ channel, pace: rise(state.series[channel]) })).filter(({ pace }) => pace > 0).toSorted((a, b) => b.pace - a.pace);
+  const [found] = ['heap', 'external']
+    .map((channel) => ({ channel, pace: rise(state.series[channel]) }))
+    .filter(({ pace }) => pace > 0)
+    .toSorted((a, b) => b.pace - a.pace);
   if (found === undefined) return state;
   const { channel, pace } = found;
   const points = state.series[channel];
   const own = state.verdict.channels.find((each) => each.channel === channel);
   const left = Math.max(0, own.limitBytes - points.at(-1).min);
-  const told = { state: 'slow', bytesPerMinute: pace * 60_000, limitBytes: own.limitBytes, msToLimit: Math.round(left / pace) };
+  const told = {
+    state: 'slow',
+    bytesPerMinute: pace * 60_000,
+    limitBytes: own.limitBytes,
+    msToLimit: Math.round(left / pace),
+  };
   const explanation = `${channel === 'heap' ? 'the live heap' : 'external memory'} is rising by ${bytes(told.bytesPerMinute)}/min, not enough for a verdict after ${duration(state.watchedMs)}: run longer or lower --limit`;
-  const channels = state.verdict.channels.map((each) => (each === own ? { ...each, ...told, spanMs: points.at(-1).t - points[0].t } : each));
+  const channels = state.verdict.channels.map((each) =>
+    each === own ? { ...each, ...told, spanMs: points.at(-1).t - points[0].t } : each,
+  );
   return { ...state, verdict: { ...state.verdict, ...told, channel, explanation, channels } };
 }
 

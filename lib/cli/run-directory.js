@@ -25,14 +25,19 @@ class RunDirectory {
       this.#lock = process.platform === 'win32' ? undefined : RunLock.take(this.path);
       if (this.#lock !== null) return;
     }
-    throw new PlimsollError('ERR_PLIMSOLL_STATE_DIR', `no state directory can be kept in ${os.tmpdir()}: something removes it; set TMPDIR to another directory.`);
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_STATE_DIR',
+      `no state directory can be kept in ${os.tmpdir()}: something removes it; set TMPDIR to another directory.`,
+    );
   }
 
   /** The states that are there. @returns {Array<{name: string, file: string, pid: number, thread: number}>} */
   states() {
     return namesIn(this.path).flatMap((name) => {
       const [, pid, thread] = STATE.exec(name) ?? [];
-      return pid === undefined ? [] : [{ name, file: path.join(this.path, name), pid: Number(pid), thread: Number(thread) }];
+      return pid === undefined
+        ? []
+        : [{ name, file: path.join(this.path, name), pid: Number(pid), thread: Number(thread) }];
     });
   }
 

@@ -23,7 +23,16 @@ const SESSION = { PLIMSOLL_SNAPSHOT_ON: 'suspect,leak,near-limit', PLIMSOLL_COOL
 const flags = OPTIONS.filter((option) => option.flag !== undefined && !['report', 'log'].includes(option.name));
 
 /** What the help calls a value. */
-const VALUES = { boolean: 'true|false', duration: 'TIME', size: 'BYTES', share: '0..1', count: 'N', path: 'DIR', list: 'A,B', choice: 'NAME' };
+const VALUES = {
+  boolean: 'true|false',
+  duration: 'TIME',
+  size: 'BYTES',
+  share: '0..1',
+  count: 'N',
+  path: 'DIR',
+  list: 'A,B',
+  choice: 'NAME',
+};
 
 /** An option of the watch as parseArgs and the help take it. */
 function asFlag(option) {
@@ -35,8 +44,16 @@ function asFlag(option) {
 
 /** Options of run itself, then those of the watch (docs/options.md). */
 const options = {
-  duration: { type: 'string', value: 'TIME', description: 'end the program after this long, like 90s or 1h30m; 0, the default, for never' },
-  json: { type: 'string', value: 'FILE', description: 'write the report as JSON; - for standard output, a line for each process' },
+  duration: {
+    type: 'string',
+    value: 'TIME',
+    description: 'end the program after this long, like 90s or 1h30m; 0, the default, for never',
+  },
+  json: {
+    type: 'string',
+    value: 'FILE',
+    description: 'write the report as JSON; - for standard output, a line for each process',
+  },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
   quiet: { type: 'boolean', description: 'say nothing while the program runs' },
   ...Object.fromEntries(flags.map((option) => [option.flag.slice(2), asFlag(option)])),
@@ -56,9 +73,18 @@ function environmentOf(values) {
 
 function durationOf(text = '0') {
   const duration = parseDuration(text);
-  if (Number.isNaN(duration)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be like 90s, 15m or 1h30m; it is ${quote(text)}.`);
-  if (isBareMs(text)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration ${text} is ${text} ms; write the unit: ${text.trim()}s, ${text.trim()}m or ${text.trim()}ms.`);
-  if (duration > LONGEST_MS) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be at most 24d; it is ${quote(text)}.`);
+  if (Number.isNaN(duration))
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `--duration must be like 90s, 15m or 1h30m; it is ${quote(text)}.`,
+    );
+  if (isBareMs(text))
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `--duration ${text} is ${text} ms; write the unit: ${text.trim()}s, ${text.trim()}m or ${text.trim()}ms.`,
+    );
+  if (duration > LONGEST_MS)
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `--duration must be at most 24d; it is ${quote(text)}.`);
   return duration;
 }
 
@@ -81,7 +107,10 @@ function filesFor({ json, html }, report, at) {
 
 /** `pid 19211 (node server.js)`, `pid 19211, thread 2 (node server.js)` */
 function nameOf({ pid, threadId, process: { argv0, script } }) {
-  const command = [argv0 ?? 'node', script].filter(Boolean).map((word) => path.basename(word)).join(' ');
+  const command = [argv0 ?? 'node', script]
+    .filter(Boolean)
+    .map((word) => path.basename(word))
+    .join(' ');
   return `pid ${pid}${threadId ? `, thread ${threadId}` : ''} (${printable(command)})`;
 }
 
@@ -97,7 +126,8 @@ function plan({ duration, window, interval }) {
 
 async function run(values, positionals, io) {
   const command = positionals[0] === '--' ? positionals.slice(1) : positionals;
-  if (command.length === 0) throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
+  if (command.length === 0)
+    throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
   const view = viewOf(io.stderr, io.env);
   const say = values.quiet ? () => {} : (line) => tell(io.stderr, line);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
@@ -106,29 +136,50 @@ async function run(values, positionals, io) {
   const duration = durationOf(values.duration);
   const targets = await checkFiles(values);
   const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
-  const { exit, reports, lost, unwatched } = await new Supervisor({ ...programOf(command, { env }), env, duration, interval, onSpawn, say, show }).run();
+  const { exit, reports, lost, unwatched } = await new Supervisor({
+    ...programOf(command, { env }),
+    env,
+    duration,
+    interval,
+    onSpawn,
+    say,
+    show,
+  }).run();
   const failures = [];
   for (const [at, report] of reports.entries()) {
     const files = await writeFiles(report, filesFor(values, report, at), { io, targets });
     failures.push(...files.failures);
     const isShown = at === 0 || report.verdict.state === 'leak';
-    if (reports.length > 1) say(`${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`);
+    if (reports.length > 1)
+      say(
+        `${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`,
+      );
     if (isShown) show(report, files.written);
   }
-  if (reports.length === 0 && unwatched.length === 0) tell(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
+  if (reports.length === 0 && unwatched.length === 0)
+    tell(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
   const slow = reports.find((report) => report.verdict.state === 'slow');
-  if (slow) say(`rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below the limit of ${bytes(slow.verdict.limitBytes)}. Run longer or lower --limit.`);
+  if (slow)
+    say(
+      `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below the limit of ${bytes(slow.verdict.limitBytes)}. Run longer or lower --limit.`,
+    );
   for (const { message } of failures) tell(io.stderr, message);
   // "No leak" is a statement about a process that was watched.
   const isUnseen = reports.length === 0;
-  return exitCode(exit, reports.some((report) => report.verdict.state === 'leak')) || Number(lost || isUnseen || failures.length > 0);
+  return (
+    exitCode(
+      exit,
+      reports.some((report) => report.verdict.state === 'leak'),
+    ) || Number(lost || isUnseen || failures.length > 0)
+  );
 }
 
 module.exports = {
   summary: 'run a program under watch, and report what leaked',
   usage: '[options] app.js [args]',
   example: 'npx plimsoll run --window 30s --duration 2m --limit 512m --html report.html server.js',
-  exits: "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 1 where no process of it was watched, or a report could not be written; 2 for bad usage",
+  exits:
+    "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 1 where no process of it was watched, or a report could not be written; 2 for bad usage",
   options,
   positionals: true,
   stopAtPositional: true,

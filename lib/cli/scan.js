@@ -14,7 +14,11 @@ const { showProgress } = require('./progress.js');
 const NAME = process.platform === 'win32' ? 'plimsoll-scan.exe' : 'plimsoll-scan';
 
 const options = {
-  report: { type: 'string', value: 'FILE', description: 'a report of a run (--json): findings that grew in it come first' },
+  report: {
+    type: 'string',
+    value: 'FILE',
+    description: 'a report of a run (--json): findings that grew in it come first',
+  },
   json: { type: 'boolean', description: 'the findings as JSON on standard output' },
 };
 
@@ -22,14 +26,19 @@ const options = {
 function findScanner(env) {
   const built = path.join(__dirname, '../../scan/target/release', NAME);
   const folders = (env.PATH ?? '').split(path.delimiter).filter(Boolean);
-  const candidates = env.PLIMSOLL_SCAN ? [env.PLIMSOLL_SCAN] : [built, ...folders.map((folder) => path.join(folder, NAME))];
+  const candidates = env.PLIMSOLL_SCAN
+    ? [env.PLIMSOLL_SCAN]
+    : [built, ...folders.map((folder) => path.join(folder, NAME))];
   return candidates.find((file) => fs.existsSync(file));
 }
 
 function requireScanner(env) {
   const found = findScanner(env);
   if (found === undefined) {
-    throw new PlimsollError('ERR_PLIMSOLL_SCAN', 'plimsoll scan needs the separate binary plimsoll-scan: put it into PATH or name it in PLIMSOLL_SCAN; in a clone, cargo build --release --manifest-path scan/Cargo.toml.');
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_SCAN',
+      'plimsoll scan needs the separate binary plimsoll-scan: put it into PATH or name it in PLIMSOLL_SCAN; in a clone, cargo build --release --manifest-path scan/Cargo.toml.',
+    );
   }
   return found;
 }
@@ -54,12 +63,18 @@ async function scan(file, folders, stderr) {
   try {
     [code] = await Promise.all([ended, reading]);
   } catch (cause) {
-    const what = cause instanceof SyntaxError ? 'printed something else than findings, so it is another program than plimsoll-scan' : 'did not start';
-    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} ${what} (${cause.message}). Check PLIMSOLL_SCAN and PATH.`, { cause });
+    const what =
+      cause instanceof SyntaxError
+        ? 'printed something else than findings, so it is another program than plimsoll-scan'
+        : 'did not start';
+    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} ${what} (${cause.message}). Check PLIMSOLL_SCAN and PATH.`, {
+      cause,
+    });
   } finally {
     done();
   }
-  if (code !== 0 || sum === undefined) throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} failed: ${complaint.trim() || `exit code ${code}`}.`);
+  if (code !== 0 || sum === undefined)
+    throw new PlimsollError('ERR_PLIMSOLL_SCAN', `${file} failed: ${complaint.trim() || `exit code ${code}`}.`);
   return { findings, ...sum };
 }
 
@@ -72,7 +87,10 @@ function isSame(finding, { file, line, name, sites }) {
 /** Findings that a run's suspects confirm come first, in the suspects' order. */
 function join(findings, suspects) {
   const confirmed = suspects.flatMap((suspect) => findings.filter((finding) => isSame(finding, suspect)));
-  return [...new Set([...confirmed, ...findings])].map((finding) => ({ ...finding, grows: confirmed.includes(finding) }));
+  return [...new Set([...confirmed, ...findings])].map((finding) => ({
+    ...finding,
+    grows: confirmed.includes(finding),
+  }));
 }
 
 function read(file) {
@@ -86,19 +104,33 @@ function read(file) {
 
 async function run(values, positionals, io) {
   const folders = positionals.length > 0 ? positionals : ['.'];
-  for (const folder of folders) if (!fs.existsSync(folder)) throw new PlimsollError('ERR_PLIMSOLL_USAGE', `there is no file or folder ${folder}; give one that exists.`);
+  for (const folder of folders)
+    if (!fs.existsSync(folder))
+      throw new PlimsollError('ERR_PLIMSOLL_USAGE', `there is no file or folder ${folder}; give one that exists.`);
   const suspects = values.report === undefined ? [] : read(values.report).suspects;
-  const { findings, read: files, unread } = await scan(requireScanner(io.env), folders.map((folder) => path.resolve(folder)), io.stderr);
+  const {
+    findings,
+    read: files,
+    unread,
+  } = await scan(
+    requireScanner(io.env),
+    folders.map((folder) => path.resolve(folder)),
+    io.stderr,
+  );
   const joined = join(findings, suspects);
   if (values.json) {
     io.stdout.write(`${JSON.stringify({ findings: joined, read: files, unread })}\n`);
     return 0;
   }
   for (const { cause, name, why, grows, ...where } of joined) {
-    io.stdout.write(`${place(where, process.cwd())}  ${KIND[cause]} \`${printable(name)}\`${grows ? '  GROWS in the report' : ''}\n    ${printable(why)}\n`);
+    io.stdout.write(
+      `${place(where, process.cwd())}  ${KIND[cause]} \`${printable(name)}\`${grows ? '  GROWS in the report' : ''}\n    ${printable(why)}\n`,
+    );
   }
   const many = joined.length === 1 ? '1 place' : `${count(joined.length)} places`;
-  io.stdout.write(`plimsoll: ${many} to look at in ${count(files)} files${unread > 0 ? `; ${count(unread)} could not be read` : ''}. What really grows tells plimsoll run.\n`);
+  io.stdout.write(
+    `plimsoll: ${many} to look at in ${count(files)} files${unread > 0 ? `; ${count(unread)} could not be read` : ''}. What really grows tells plimsoll run.\n`,
+  );
   return 0;
 }
 

@@ -6,7 +6,9 @@ const os = require('node:os');
 
 /** What a terminal sends to each process of its foreground group. */
 const OF_TERMINAL = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT']);
-const PASSED_ON = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'].filter((name) => name in os.constants.signals);
+const PASSED_ON = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'].filter(
+  (name) => name in os.constants.signals,
+);
 
 class Signals {
   /** Those that ask the program to end. */
@@ -29,7 +31,10 @@ class Signals {
 function isInForeground() {
   try {
     // After the name in parentheses: state, parent, group, session, terminal, the terminal's foreground group (proc(5)).
-    const [, , group, , , foreground] = fs.readFileSync('/proc/self/stat', 'utf8').replace(/^.*\) /s, '').split(' ');
+    const [, , group, , , foreground] = fs
+      .readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return group === foreground;
   } catch {
     return process.stdin.isTTY === true;

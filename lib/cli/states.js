@@ -149,7 +149,9 @@ class States {
 
   /** Whether a snapshot is being taken that will count. */
   get isTaking() {
-    return [...this.#states].some(([name, { extra }]) => extra?.taking && (this.#frozen === null || this.#frozen.get(name)?.state.extra?.taking));
+    return [...this.#states].some(
+      ([name, { extra }]) => extra?.taking && (this.#frozen === null || this.#frozen.get(name)?.state.extra?.taking),
+    );
   }
 
   has(name) {
@@ -158,8 +160,13 @@ class States {
 
   /** The last of each, the most important first; `lost`: its figures stood still before the end, so that nothing can be said. */
   all() {
-    const current = [...this.#states].map(([name, state]) => this.#frozen?.get(name) ?? { state, lost: this.#isLost(name) });
-    return [...current, ...this.#ended.map(({ name, state }) => ({ lost: false, ...(this.#frozen?.get(name) ?? { state }) }))].toSorted(byWeight);
+    const current = [...this.#states].map(
+      ([name, state]) => this.#frozen?.get(name) ?? { state, lost: this.#isLost(name) },
+    );
+    return [
+      ...current,
+      ...this.#ended.map(({ name, state }) => ({ lost: false, ...(this.#frozen?.get(name) ?? { state }) })),
+    ].toSorted(byWeight);
   }
 }
 
@@ -171,13 +178,30 @@ function withSnapshots(held, due, { extra }) {
   if (extra === undefined || extra === null) return held;
   const before = held.extra ?? extra;
   const snapshots = [...(held.extra?.snapshots ?? []), ...due];
-  const diagnosis = [...(held.extra?.diagnosis ?? []), ...due.filter(({ reason }) => DIAGNOSTIC.has(reason)).map(({ path }) => path)];
-  return { ...held, extra: { ...before, snapshots, diagnosis, diagnosed: before.diagnosed ?? extra.diagnosed, taking: before.taking && extra.taking } };
+  const diagnosis = [
+    ...(held.extra?.diagnosis ?? []),
+    ...due.filter(({ reason }) => DIAGNOSTIC.has(reason)).map(({ path }) => path),
+  ];
+  return {
+    ...held,
+    extra: {
+      ...before,
+      snapshots,
+      diagnosis,
+      diagnosed: before.diagnosed ?? extra.diagnosed,
+      taking: before.taking && extra.taking,
+    },
+  };
 }
 
 function byWeight({ state: a }, { state: b }) {
   const order = STATES.indexOf(a.verdict.state) - STATES.indexOf(b.verdict.state);
-  return order || (a.verdict.msToLimit ?? Infinity) - (b.verdict.msToLimit ?? Infinity) || a.pid - b.pid || a.threadId - b.threadId;
+  return (
+    order ||
+    (a.verdict.msToLimit ?? Infinity) - (b.verdict.msToLimit ?? Infinity) ||
+    a.pid - b.pid ||
+    a.threadId - b.threadId
+  );
 }
 
 function isAlive(pid) {

@@ -151,11 +151,18 @@ class Supervisor {
     const { file, args, env, stdio = 'inherit', onSpawn } = this.#options;
     // By --require: on Node 20 an --import sends CommonJS through the loader of modules, past the hooks of `require`.
     const nodeOptions = [env.NODE_OPTIONS, `--require=${inNodeOptions(REGISTER)}`].filter(Boolean).join(' ');
-    this.#child = spawn(file, args, { stdio, env: { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN_DIR: this.#directory.path } });
+    this.#child = spawn(file, args, {
+      stdio,
+      env: { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN_DIR: this.#directory.path },
+    });
     this.#family = new Family(this.#child.pid ?? 0, this.#directory.path);
     onSpawn?.(this.#child);
     return new Promise((resolve, reject) => {
-      this.#child.once('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_SPAWN', `the program could not be started (${cause.message}).`, { cause })));
+      this.#child.once('error', (cause) =>
+        reject(
+          new PlimsollError('ERR_PLIMSOLL_SPAWN', `the program could not be started (${cause.message}).`, { cause }),
+        ),
+      );
       this.#child.once('exit', (code, signal) => resolve({ code, signal }));
     });
   }
@@ -164,13 +171,16 @@ class Supervisor {
     const main = `${this.#child?.pid}.0.state`;
     if (!this.#isGone && !this.#directory.exists) {
       this.#isGone = true;
-      this.#options.say(`the run's state directory ${this.#directory.path} was removed: from here on nothing can be observed.`);
+      this.#options.say(
+        `the run's state directory ${this.#directory.path} was removed: from here on nothing can be observed.`,
+      );
     }
     for (const [name, state] of this.#states.poll((each) => this.#running && each !== main)) {
       if (this.#states.isFrozen) continue;
       this.#announce(name, state);
       const paths = state.extra?.diagnosis ?? [];
-      if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join())) this.#early(state, paths);
+      if (state.verdict.state === 'leak' && paths.length >= COMPLETE && !this.#analyses.has(paths.join()))
+        this.#early(state, paths);
     }
   }
 
@@ -190,12 +200,17 @@ class Supervisor {
     const before = this.#announced.get(name);
     const { state, taken } = before ?? { state: 'too-early', taken: 0 };
     const snapshots = extra?.snapshots ?? [];
-    if (before === undefined && pid !== this.#child?.pid && name.endsWith('.0.state')) this.#options.say(`watching pid ${pid} (${commandOf(pid)}), which the program has started.`);
+    if (before === undefined && pid !== this.#child?.pid && name.endsWith('.0.state'))
+      this.#options.say(`watching pid ${pid} (${commandOf(pid)}), which the program has started.`);
     if (verdict.state !== state && SAID.has(verdict.state)) {
-      this.#options.say(`${who}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`);
+      this.#options.say(
+        `${who}, ${words(watchedMs)}: ${verdict.state}${verdict.channel === null ? '' : ` (${verdict.channel})`}`,
+      );
     }
     for (const snapshot of snapshots.slice(taken)) {
-      this.#options.say(`${who}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+      this.#options.say(
+        `${who}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`,
+      );
     }
     this.#announced.set(name, { state: verdict.state, taken: snapshots.length });
   }
@@ -204,7 +219,8 @@ class Supervisor {
   #early(state, paths) {
     this.#analysis(state, paths).then(
       (analysis) => {
-        if (this.#child.exitCode === null && this.#child.signalCode === null) this.#options.show(buildReport({ state, analysis }));
+        if (this.#child.exitCode === null && this.#child.signalCode === null)
+          this.#options.show(buildReport({ state, analysis }));
       },
       () => {}, // said at the end, with the report
     );
@@ -212,14 +228,23 @@ class Supervisor {
 
   #analysis({ extra }, paths) {
     const key = paths.join();
-    if (!this.#analyses.has(key)) this.#analyses.set(key, require('../report/analyze.js').analyze(paths, { channel: extra?.diagnosed ?? undefined, sourceRoots: folderOf(extra?.process?.script) }));
+    if (!this.#analyses.has(key))
+      this.#analyses.set(
+        key,
+        require('../report/analyze.js').analyze(paths, {
+          channel: extra?.diagnosed ?? undefined,
+          sourceRoots: folderOf(extra?.process?.script),
+        }),
+      );
     return this.#analyses.get(key);
   }
 
   /** The children of processes that have ended write their snapshots to the end, or are killed. */
   async #lastSnapshots() {
     for (const pid of await this.#family.snapshotsEnded(LAST_EVIDENCE_MS)) {
-      this.#options.say(`pid ${pid}, which wrote a heap snapshot, did not end within ${words(LAST_EVIDENCE_MS)} of its service (it was stopped): it was killed, and the snapshot is lost.`);
+      this.#options.say(
+        `pid ${pid}, which wrote a heap snapshot, did not end within ${words(LAST_EVIDENCE_MS)} of its service (it was stopped): it was killed, and the snapshot is lost.`,
+      );
     }
   }
 
@@ -236,13 +261,18 @@ class Supervisor {
       const paths = await evidenceOf(state, this.#states, () => this.#lastSnapshots());
       const notes = [];
       let analysis;
-      if (state.extra?.taking && paths.length === (state.extra.diagnosis ?? []).length) notes.push('A heap snapshot was under way when the process ended. It is lost.');
+      if (state.extra?.taking && paths.length === (state.extra.diagnosis ?? []).length)
+        notes.push('A heap snapshot was under way when the process ended. It is lost.');
       if (paths.length > 0) {
-        if (!this.#analyses.has(paths.join())) this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
-        analysis = await this.#analysis(state, paths).catch((error) => void notes.push(`The snapshots could not be read: ${error.message}`));
+        if (!this.#analyses.has(paths.join()))
+          this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
+        analysis = await this.#analysis(state, paths).catch(
+          (error) => void notes.push(`The snapshots could not be read: ${error.message}`),
+        );
       }
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
-      if (reports.length === 0) notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
+      if (reports.length === 0)
+        notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
     this.#sweep();
@@ -277,7 +307,10 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
   const { span } = states;
   const counts = (file) => isSince(file, span.since) && !states.isLate(file) && isBegunBy(file, span);
   await written();
-  const left = namesIn(extra.dir).filter((name) => own.test(name)).map((name) => path.join(extra.dir, name)).filter(counts);
+  const left = namesIn(extra.dir)
+    .filter((name) => own.test(name))
+    .map((name) => path.join(extra.dir, name))
+    .filter(counts);
   return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
 }
 

@@ -39,8 +39,15 @@ async function checkFiles(files) {
     await checkTarget(file).catch((cause) => {
       throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--${format}: ${cause.message}`, { cause });
     });
-    const other = FORMATS.find((each) => each !== format && files[each] && files[each] !== STDOUT && path.resolve(files[each]) === path.resolve(file));
-    if (other !== undefined) throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--${format} and --${other} name the same file, ${file}; give each report a file of its own.`);
+    const other = FORMATS.find(
+      (each) =>
+        each !== format && files[each] && files[each] !== STDOUT && path.resolve(files[each]) === path.resolve(file),
+    );
+    if (other !== undefined)
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_OPTION',
+        `--${format} and --${other} name the same file, ${file}; give each report a file of its own.`,
+      );
     targets.set(file, await identityOf(file));
   }
   return targets;
@@ -80,7 +87,8 @@ async function writeFiles(report, files, { io, targets } = {}) {
         continue;
       }
       const file = await unwritten(files[format], { targets, pid: report.pid });
-      if (file !== files[format]) tell(io.stderr, `another process has written ${files[format]} meanwhile; this report goes to ${file}.`);
+      if (file !== files[format])
+        tell(io.stderr, `another process has written ${files[format]} meanwhile; this report goes to ${file}.`);
       written.push(await writeView(report, format, file, options));
     } catch (error) {
       failures.push(error);

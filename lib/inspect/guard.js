@@ -18,7 +18,11 @@ class Guard {
     // A session of its own: what ends attach by its terminal or its process group does not end the guard.
     const stdio = /** @type {const} */ (['pipe', 'ignore', 'ignore']);
     const { NODE_OPTIONS: _, ...env } = process.env;
-    this.#child = spawn(process.execPath, [path.join(__dirname, 'guard-process.js'), JSON.stringify(target)], { detached: true, stdio, env });
+    this.#child = spawn(process.execPath, [path.join(__dirname, 'guard-process.js'), JSON.stringify(target)], {
+      detached: true,
+      stdio,
+      env,
+    });
     this.#child.on('error', () => {}); // no process to be had: the lease alone has to do
     this.#child.stdin.on('error', () => {});
     this.#child.unref();

@@ -64,7 +64,10 @@ class Lease {
   }
 
   #call(method) {
-    return this.#session.send('Runtime.callFunctionOn', { objectId: this.#object, functionDeclaration: `function () { this.${method}(); }` });
+    return this.#session.send('Runtime.callFunctionOn', {
+      objectId: this.#object,
+      functionDeclaration: `function () { this.${method}(); }`,
+    });
   }
 
   /** Closes the inspector and the connection. Where the target does not answer, its timer closes the inspector. */

@@ -47,13 +47,19 @@ const LONGEST_UPTIME_MS = 100 * 365 * 86_400_000;
 /** A figure of the process, whose functions its own code may have replaced. */
 function figure(name, value, most = MOST_BYTES) {
   if (typeof value === 'number' && value >= 0 && value <= most) return value;
-  throw new PlimsollError('ERR_PLIMSOLL_INSPECTOR', `the process returns ${quoted(quote(value))} as its ${name}; expected a number from 0 to ${most}. Its code has replaced a function of process, os or v8, so it cannot be observed.`);
+  throw new PlimsollError(
+    'ERR_PLIMSOLL_INSPECTOR',
+    `the process returns ${quoted(quote(value))} as its ${name}; expected a number from 0 to ${most}. Its code has replaced a function of process, os or v8, so it cannot be observed.`,
+  );
 }
 
 /** What is believed of an answer to ABOUT: texts of bounded length, and numbers within their range. */
 function aboutOf(answer) {
   const given = Object(answer);
-  const texts = TEXTS.map((name) => [name, typeof given[name] === 'string' ? given[name].slice(0, LONGEST_TEXT) : null]);
+  const texts = TEXTS.map((name) => [
+    name,
+    typeof given[name] === 'string' ? given[name].slice(0, LONGEST_TEXT) : null,
+  ]);
   return {
     ...Object.fromEntries(texts),
     heapLimit: Math.max(1, figure('heapLimit', given.heapLimit)),
@@ -67,7 +73,10 @@ function aboutOf(answer) {
 function readingOf(answer) {
   const given = Object(answer);
   const sizes = ['rss', 'heapTotal', 'heapUsed', 'external'].map((name) => [name, figure(name, given[name])]);
-  return { ...Object.fromEntries(sizes), available: given.available === null ? null : figure('available', given.available) };
+  return {
+    ...Object.fromEntries(sizes),
+    available: given.available === null ? null : figure('available', given.available),
+  };
 }
 
 class Observer {
@@ -120,7 +129,13 @@ class Observer {
     this.#latest = await this.#readNow();
     const { RemoteTrend } = requireNative();
     const { limit: container, total, heapLimit } = this.#about;
-    this.#trend = new RemoteTrend({ window, interval, probeBudget: TREND.probeBudget, heapLimit: Math.min(heapLimit, limit ?? heapLimit), limit: limit ?? container ?? total });
+    this.#trend = new RemoteTrend({
+      window,
+      interval,
+      probeBudget: TREND.probeBudget,
+      heapLimit: Math.min(heapLimit, limit ?? heapLimit),
+      limit: limit ?? container ?? total,
+    });
     return { about: this.#about, reading: this.#latest };
   }
 
@@ -136,7 +151,7 @@ class Observer {
   async run({ say }) {
     const { duration: total, interval, snapshots, signal } = this.#options;
     const start = performance.now();
-    for (let taken = 0; !this.#over; ) {
+    for (let taken = 0; !this.#over;) {
       // The time in which the process ran: during a snapshot nothing grows.
       const passed = performance.now() - start - this.#stopped;
       await this.#read();
@@ -146,10 +161,18 @@ class Observer {
         if (!this.#over) await this.#snapshot(say);
       }
       if (passed >= total) break;
-      say(`${duration(Math.max(0, total - passed))} to go, heap ${bytes(this.#latest.heapUsed)}, resident ${bytes(this.#latest.rss)}`, { passing: true });
+      say(
+        `${duration(Math.max(0, total - passed))} to go, heap ${bytes(this.#latest.heapUsed)}, resident ${bytes(this.#latest.rss)}`,
+        { passing: true },
+      );
       await sleep(interval, undefined, { signal }).catch(() => {});
     }
-    if (this.#gone) this.#notes.push(isAlive(this.#options.pid) ? 'the inspector was closed while the process was observed: by its own code, or by another plimsoll attach' : 'the process ended while it was observed');
+    if (this.#gone)
+      this.#notes.push(
+        isAlive(this.#options.pid)
+          ? 'the inspector was closed while the process was observed: by its own code, or by another plimsoll attach'
+          : 'the process ended while it was observed',
+      );
   }
 
   async #read() {
@@ -167,7 +190,8 @@ class Observer {
     const start = performance.now();
     await unless(this.#options.signal, this.#session.send('HeapProfiler.collectGarbage')).catch(() => {});
     const pauseMs = performance.now() - start;
-    if (await this.#collected('probe', pauseMs)) this.#probes.push({ tMs: this.#latest.t, pauseMs, bytes: this.#latest.heapUsed });
+    if (await this.#collected('probe', pauseMs))
+      this.#probes.push({ tMs: this.#latest.t, pauseMs, bytes: this.#latest.heapUsed });
   }
 
   /** Tells the trend of a collection that has just been. */
@@ -187,19 +211,39 @@ class Observer {
     const { t, heapUsed, available, rss, heapTotal, external } = this.#latest;
     const neededBytes = heapUsed * HEAPS_PER_SNAPSHOT;
     if (available !== null && neededBytes > available * ROOM_SHARE) {
-      this.#refusals.push({ tMs: t, code: 'ERR_PLIMSOLL_NO_ROOM', message: `no room for a snapshot: the process would need about ${bytes(neededBytes)}, ${bytes(available)} are available`, neededBytes, availableBytes: available });
+      this.#refusals.push({
+        tMs: t,
+        code: 'ERR_PLIMSOLL_NO_ROOM',
+        message: `no room for a snapshot: the process would need about ${bytes(neededBytes)}, ${bytes(available)} are available`,
+        neededBytes,
+        availableBytes: available,
+      });
       return;
     }
     const before = rss - heapTotal - external;
     const { dir, redact, pid, signal } = this.#options;
     try {
-      const snapshot = await takeSnapshot(this.#session, { dir, pid, sequence: this.#snapshots.length + 1, redact, signal });
+      const snapshot = await takeSnapshot(this.#session, {
+        dir,
+        pid,
+        sequence: this.#snapshots.length + 1,
+        redact,
+        signal,
+      });
       this.#snapshots.push({ ...snapshot, tMs: t, reason: 'attach' });
       this.#stopped += snapshot.pauseMs;
-      say(`snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process was stopped for ${duration(snapshot.pauseMs)}`);
+      say(
+        `snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process was stopped for ${duration(snapshot.pauseMs)}`,
+      );
     } catch (error) {
       if (this.#over) return;
-      this.#refusals.push({ tMs: t, code: error.code ?? 'ERR_PLIMSOLL_INSPECTOR', message: error.message, neededBytes: null, availableBytes: null });
+      this.#refusals.push({
+        tMs: t,
+        code: error.code ?? 'ERR_PLIMSOLL_INSPECTOR',
+        message: error.message,
+        neededBytes: null,
+        availableBytes: null,
+      });
       return;
     }
     if (!(await this.#collected('snapshot', 0))) return;
@@ -220,9 +264,12 @@ class Observer {
     const ran = to - from - this.#snapshots.slice(0, -1).reduce((sum, { pauseMs }) => sum + pauseMs, 0);
     const bytesPerMinute = ((most - least) / Math.max(1, ran)) * 60_000;
     const { limitBytes } = trend.channels.find(({ channel }) => channel === 'heap');
-    const msToLimit = bytesPerMinute > 0 ? Math.round((Math.max(0, limitBytes - most) / bytesPerMinute) * 60_000) : null;
+    const msToLimit =
+      bytesPerMinute > 0 ? Math.round((Math.max(0, limitBytes - most) / bytesPerMinute) * 60_000) : null;
     const found = { state: 'leak', bytesPerMinute, limitBytes, msToLimit };
-    const channels = trend.channels.map((own) => (own.channel === 'heap' ? { ...own, ...found, spanMs: to - from } : own));
+    const channels = trend.channels.map((own) =>
+      own.channel === 'heap' ? { ...own, ...found, spanMs: to - from } : own,
+    );
     return { ...trend, ...found, channel: 'heap', explanation: snapshots.explanation, channels };
   }
 
@@ -235,7 +282,11 @@ class Observer {
     const { rss, heapTotal, heapUsed, external, t } = this.#latest;
     const { verdict, series } = JSON.parse(this.#trend.state());
     const minutes = this.#snapshots.length < 2 ? 0 : (this.#snapshots.at(-1).tMs - this.#snapshots[0].tMs) / 60_000;
-    const suspects = (analysis?.suspects ?? []).map((suspect) => ({ ...suspect, bytesPerMinute: suspect.bytesPerMinute ?? (minutes > 0 && suspect.bytes !== null ? suspect.bytes / minutes : null) }));
+    const suspects = (analysis?.suspects ?? []).map((suspect) => ({
+      ...suspect,
+      bytesPerMinute:
+        suspect.bytesPerMinute ?? (minutes > 0 && suspect.bytes !== null ? suspect.bytes / minutes : null),
+    }));
     return {
       schema: SCHEMA,
       version,
@@ -245,7 +296,13 @@ class Observer {
       node,
       uptimeMs: t,
       process: { ...about, rss, heapTotal, heapUsed, external },
-      limits: { heap: heapLimit, external: this.#options.limit ?? limit, native: this.#options.limit ?? limit, container: limit, given: this.#options.limit ?? null },
+      limits: {
+        heap: heapLimit,
+        external: this.#options.limit ?? limit,
+        native: this.#options.limit ?? limit,
+        container: limit,
+        given: this.#options.limit ?? null,
+      },
       verdict: this.#judge(verdict, analysis?.verdict),
       suspects,
       snapshots: this.#snapshots,

@@ -34,7 +34,8 @@ class Session extends EventEmitter {
     this.#socket = socket;
     socket.on('message', (text) => this.#receive(text));
     socket.on('close', () => {
-      for (const { method, reject } of this.#waiting.values()) reject(inspectorError(`the connection to the process was closed during ${method}.`));
+      for (const { method, reject } of this.#waiting.values())
+        reject(inspectorError(`the connection to the process was closed during ${method}.`));
       this.#waiting.clear();
       this.emit('close');
     });
@@ -47,7 +48,8 @@ class Session extends EventEmitter {
 
   /** @returns {Promise<any>} the method's result */
   send(method, params = {}) {
-    if (this.#socket.closed) return Promise.reject(inspectorError(`${method}: the connection to the process is closed.`));
+    if (this.#socket.closed)
+      return Promise.reject(inspectorError(`${method}: the connection to the process is closed.`));
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { method, resolve, reject });
@@ -67,9 +69,17 @@ class Session extends EventEmitter {
   }
 
   async #evaluate(expression, how) {
-    const answer = await this.send('Runtime.evaluate', { expression, awaitPromise: true, includeCommandLineAPI: true, ...how });
+    const answer = await this.send('Runtime.evaluate', {
+      expression,
+      awaitPromise: true,
+      includeCommandLineAPI: true,
+      ...how,
+    });
     const { result, exceptionDetails } = Object(answer);
-    if (exceptionDetails) throw inspectorError(`the process refused: ${quoted(exceptionDetails.exception?.description ?? exceptionDetails.text)}`);
+    if (exceptionDetails)
+      throw inspectorError(
+        `the process refused: ${quoted(exceptionDetails.exception?.description ?? exceptionDetails.text)}`,
+      );
     return Object(result);
   }
 

@@ -42,7 +42,11 @@ async function takeSnapshot(session, { dir, pid, sequence, redact = false, signa
   try {
     fd = fs.openSync(partial, 'wx', 0o600);
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_DIR', `a snapshot cannot be written to ${dir} (${cause.message}); give a writable directory with --dir.`, { cause });
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_DIR',
+      `a snapshot cannot be written to ${dir} (${cause.message}); give a writable directory with --dir.`,
+      { cause },
+    );
   }
   let bytes = 0;
   let head = '';
@@ -64,14 +68,29 @@ async function takeSnapshot(session, { dir, pid, sequence, redact = false, signa
   try {
     await unless(signal, session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false }));
     if (failure?.code?.startsWith('ERR_PLIMSOLL_')) throw failure;
-    if (failure) throw new PlimsollError('ERR_PLIMSOLL_DIR', `the snapshot could not be written completely to ${dir} (${failure.message}); give a directory with enough room with --dir.`, { cause: failure });
-    if (!text.isWhole()) throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', 'the snapshot from the inspector is incomplete; take another one.');
+    if (failure)
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_DIR',
+        `the snapshot could not be written completely to ${dir} (${failure.message}); give a directory with enough room with --dir.`,
+        { cause: failure },
+      );
+    if (!text.isWhole())
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_SNAPSHOT',
+        'the snapshot from the inspector is incomplete; take another one.',
+      );
     // Not at once: while this process waited for a slow disk, it would not renew the lease of the inspector.
     await promisify(fs.fsync)(fd);
     // link refuses what exists already, rename would replace it.
     fs.linkSync(partial, file);
     const nodes = /"node_count":\s*(\d+)/.exec(head)?.[1];
-    return { path: file, method: 'inspector', pauseMs: performance.now() - start, bytes, nodes: nodes === undefined ? null : Number(nodes) };
+    return {
+      path: file,
+      method: 'inspector',
+      pauseMs: performance.now() - start,
+      bytes,
+      nodes: nodes === undefined ? null : Number(nodes),
+    };
   } finally {
     session.off('HeapProfiler.addHeapSnapshotChunk', write);
     fs.closeSync(fd);

@@ -40,24 +40,40 @@ function link(pid, name) {
 
 /** Throws where the process is not there, is not ours, is not Node's or cannot be reached. */
 function checkProcess(pid) {
-  if (pid === process.pid) throw refuse('ERR_PLIMSOLL_ATTACH', `pid ${pid} is plimsoll itself; give the pid of another process.`);
+  if (pid === process.pid)
+    throw refuse('ERR_PLIMSOLL_ATTACH', `pid ${pid} is plimsoll itself; give the pid of another process.`);
   try {
     process.kill(pid, 0);
   } catch (cause) {
-    if (cause.code === 'EPERM') throw refuse('ERR_PLIMSOLL_PERMISSION', `pid ${pid} belongs to another user; run plimsoll attach as that user.`, cause);
+    if (cause.code === 'EPERM')
+      throw refuse(
+        'ERR_PLIMSOLL_PERMISSION',
+        `pid ${pid} belongs to another user; run plimsoll attach as that user.`,
+        cause,
+      );
     throw refuse('ERR_PLIMSOLL_NO_PROCESS', `there is no process ${pid}; ps or pgrep node shows what runs.`, cause);
   }
   if (process.platform !== 'linux') return;
   const mine = link('self', 'ns/net');
   const theirs = link(pid, 'ns/net');
   if (mine !== null && theirs !== null && mine !== theirs) {
-    throw refuse('ERR_PLIMSOLL_NAMESPACE', `pid ${pid} runs in a container with a loopback of its own; run plimsoll attach inside it (docker exec or kubectl exec), with the pid that it has there.`);
+    throw refuse(
+      'ERR_PLIMSOLL_NAMESPACE',
+      `pid ${pid} runs in a container with a loopback of its own; run plimsoll attach inside it (docker exec or kubectl exec), with the pid that it has there.`,
+    );
   }
   const exe = link(pid, 'exe');
-  if (exe !== null && !/node|electron/i.test(path.basename(exe))) throw refuse('ERR_PLIMSOLL_NOT_NODE', `pid ${pid} runs ${path.basename(exe)}, not Node; give the pid of the node process itself.`);
+  if (exe !== null && !/node|electron/i.test(path.basename(exe)))
+    throw refuse(
+      'ERR_PLIMSOLL_NOT_NODE',
+      `pid ${pid} runs ${path.basename(exe)}, not Node; give the pid of the node process itself.`,
+    );
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(proc(pid, 'status') ?? '')?.[1];
   if (caught !== undefined && (BigInt(`0x${caught}`) & SIGUSR1) === 0n) {
-    throw refuse('ERR_PLIMSOLL_NO_INSPECTOR', `pid ${pid} does not accept SIGUSR1: its inspector is off (--disable-sigusr1, a build without inspector), or it is just starting; try again, or start it with --inspect.`);
+    throw refuse(
+      'ERR_PLIMSOLL_NO_INSPECTOR',
+      `pid ${pid} does not accept SIGUSR1: its inspector is off (--disable-sigusr1, a build without inspector), or it is just starting; try again, or start it with --inspect.`,
+    );
   }
 }
 
@@ -79,7 +95,9 @@ function configuredPort(pid) {
 function listeningPorts(pid) {
   let inodes;
   try {
-    inodes = new Set(fs.readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(link(pid, `fd/${fd}`) ?? '')?.[1]));
+    inodes = new Set(
+      fs.readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(link(pid, `fd/${fd}`) ?? '')?.[1]),
+    );
   } catch {
     return null;
   }
@@ -103,7 +121,13 @@ async function debuggerUrl(port) {
 
 /** The numbers of the process, in each of its namespaces: in a container it knows itself by another one. */
 function pidsOf(pid) {
-  return /^NSpid:\s*(.+)$/m.exec(proc(pid, 'status') ?? '')?.[1].trim().split(/\s+/).map(Number) ?? [pid];
+  return (
+    /^NSpid:\s*(.+)$/m
+      .exec(proc(pid, 'status') ?? '')?.[1]
+      .trim()
+      .split(/\s+/)
+      .map(Number) ?? [pid]
+  );
 }
 
 /** A connection to the inspector of this process at the port, with what `claim` makes of it, or null. */
@@ -156,11 +180,16 @@ async function attach(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}
   const expected = given ?? configuredPort(pid);
   // Open already, by --inspect or by another tool: it stays open.
   if (before?.includes(expected) ?? true) {
-    const found = await connect(expected, async (session) => pidsOf(pid).includes(await session.evaluate('process.pid')));
+    const found = await connect(expected, async (session) =>
+      pidsOf(pid).includes(await session.evaluate('process.pid')),
+    );
     if (found !== null) return { session: found.session, port: expected, close: async () => found.session.close() };
   }
   if (process.platform === 'win32') {
-    throw refuse('ERR_PLIMSOLL_NO_INSPECTOR', `no inspector of pid ${pid} answers on port ${expected}, and on Windows none is opened from outside; start it with --inspect.`);
+    throw refuse(
+      'ERR_PLIMSOLL_NO_INSPECTOR',
+      `no inspector of pid ${pid} answers on port ${expected}, and on Windows none is opened from outside; start it with --inspect.`,
+    );
   }
   // Until there is a lease, and where it opens too late for us, another process closes it.
   const guard = new Guard({ pid, before, expected });

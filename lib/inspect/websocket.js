@@ -46,14 +46,25 @@ class WebSocket extends EventEmitter {
    */
   static connect(url, { timeoutMs = 10_000 } = {}) {
     const key = randomBytes(16).toString('base64');
-    const accept = createHash('sha1').update(key + GUID).digest('base64');
+    const accept = createHash('sha1')
+      .update(key + GUID)
+      .digest('base64');
     return new Promise((resolve, reject) => {
       const request = http.get(url.replace(/^ws:/, 'http:'), {
         agent: false,
-        headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': key },
+        headers: {
+          Connection: 'Upgrade',
+          Upgrade: 'websocket',
+          'Sec-WebSocket-Version': '13',
+          'Sec-WebSocket-Key': key,
+        },
       });
       request.setTimeout(timeoutMs, () => request.destroy(failed(`${url} did not answer in ${timeoutMs} ms.`)));
-      request.on('error', (error) => reject(error.code === 'ERR_PLIMSOLL_INSPECTOR' ? error : failed(`cannot connect to ${url}: ${error.message}`, error)));
+      request.on('error', (error) =>
+        reject(
+          error.code === 'ERR_PLIMSOLL_INSPECTOR' ? error : failed(`cannot connect to ${url}: ${error.message}`, error),
+        ),
+      );
       request.on('response', (response) => {
         response.resume();
         reject(failed(`${url} is not an inspector: it answered ${response.statusCode} instead of an upgrade.`));
@@ -104,7 +115,8 @@ class WebSocket extends EventEmitter {
 
   #read(chunk) {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-    for (let size = this.#frame(); size > 0 && !this.#closed; size = this.#frame()) this.#pending = this.#pending.subarray(size);
+    for (let size = this.#frame(); size > 0 && !this.#closed; size = this.#frame())
+      this.#pending = this.#pending.subarray(size);
   }
 
   /** Handles one whole frame at the front of what is pending. @returns {number} its size, 0 where it is not complete */

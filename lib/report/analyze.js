@@ -14,7 +14,9 @@ const MOST = 3;
 
 /** NODE_OPTIONS may preload a watcher or set flags, PLIMSOLL_* start one: the child gets neither. */
 function cleanEnv() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')),
+  );
 }
 
 /** The length of the longest path of any system (Windows). */
@@ -25,7 +27,10 @@ const isName = (each) => typeof each === 'string' && each !== '' && each.length 
 /** @param {unknown} paths @returns {asserts paths is string[]} */
 function checkPaths(paths) {
   if (Array.isArray(paths) && paths.length >= 1 && paths.length <= MOST && paths.every(isName)) return;
-  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `paths must be one to ${MOST} names of heap snapshots${given(paths)}.`);
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    `paths must be one to ${MOST} names of heap snapshots${given(paths)}.`,
+  );
 }
 
 /** What was given instead. */
@@ -34,7 +39,9 @@ function given(paths) {
   const other = paths.findIndex((each) => !isName(each));
   if (other === -1) return `; ${paths.length} were given`;
   const { length } = Object(paths[other]);
-  return length > LONGEST_NAME ? `; a path has at most ${LONGEST_NAME} characters, number ${other + 1} has ${length}` : `; number ${other + 1} is ${quote(paths[other])}`;
+  return length > LONGEST_NAME
+    ? `; a path has at most ${LONGEST_NAME} characters, number ${other + 1} has ${length}`
+    : `; number ${other + 1} is ${quote(paths[other])}`;
 }
 
 /**
@@ -47,11 +54,22 @@ function given(paths) {
  */
 async function analyze(paths, { signal, top, channel, unref = false, sourceRoots = [] } = {}) {
   checkPaths(paths);
-  if (!Array.isArray(sourceRoots) || !sourceRoots.every(isName)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `sourceRoots must be an array of folders, not ${quote(sourceRoots)}.`);
+  if (!Array.isArray(sourceRoots) || !sourceRoots.every(isName))
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `sourceRoots must be an array of folders, not ${quote(sourceRoots)}.`,
+    );
   signal?.throwIfAborted();
-  const request = JSON.stringify({ paths: paths.map((each) => path.resolve(each)), options: { top, channel, sources: sourceFolders(sourceRoots) } });
+  const request = JSON.stringify({
+    paths: paths.map((each) => path.resolve(each)),
+    options: { top, channel, sources: sourceFolders(sourceRoots) },
+  });
   const { spawn } = require('node:child_process');
-  const child = spawn(process.execPath, [CHILD], { env: cleanEnv(), stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
+  const child = spawn(process.execPath, [CHILD], {
+    env: cleanEnv(),
+    stdio: ['pipe', 'pipe', 'ignore'],
+    windowsHide: true,
+  });
   if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
   // It stays open. Its end shows the child that this process has exited.
   child.stdin.on('error', () => {}); // the child has ended before it read
@@ -73,14 +91,27 @@ function answerOf(child, paths) {
   return new Promise((resolve, reject) => {
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', (cause) => reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer did not start (${cause.message}); run plimsoll analyze ${paths.join(' ')} on another machine.`, { cause })));
+    child.on('error', (cause) =>
+      reject(
+        new PlimsollError(
+          'ERR_PLIMSOLL_ANALYSIS',
+          `the analyzer did not start (${cause.message}); run plimsoll analyze ${paths.join(' ')} on another machine.`,
+          { cause },
+        ),
+      ),
+    );
     child.on('close', (code, by) => {
       let answer;
       try {
         answer = JSON.parse(Buffer.concat(chunks).toString());
       } catch {
         const hint = by === 'SIGKILL' ? ', most likely because memory was short' : '';
-        reject(new PlimsollError('ERR_PLIMSOLL_ANALYSIS', `the analyzer ended early (${by ?? `code ${code}`}${hint}); run plimsoll analyze ${paths.join(' ')} where there is more memory.`));
+        reject(
+          new PlimsollError(
+            'ERR_PLIMSOLL_ANALYSIS',
+            `the analyzer ended early (${by ?? `code ${code}`}${hint}); run plimsoll analyze ${paths.join(' ')} where there is more memory.`,
+          ),
+        );
         return;
       }
       if (answer.error) reject(new PlimsollError(answer.error.code, answer.error.message));
@@ -104,7 +135,8 @@ function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summa
   const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
   const isAll = all > (channel === 'external' ? LEAST_EXTERNAL : 0);
   // The heap bytes of objects that hold native memory do not show how much native memory they hold.
-  const sizes = ({ bytes }) => (channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: isAll ? bytes / all : null });
+  const sizes = ({ bytes }) =>
+    channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: isAll ? bytes / all : null };
   return {
     schema: SCHEMA,
     version: require('../../package.json').version,
@@ -112,7 +144,13 @@ function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summa
     pid: null,
     node: null,
     uptimeMs: null,
-    verdict: { ...verdictOf(grown, uneven, snapshots), channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null },
+    verdict: {
+      ...verdictOf(grown, uneven, snapshots),
+      channel: null,
+      bytesPerMinute: null,
+      limitBytes: null,
+      msToLimit: null,
+    },
     suspects: suspects.map((suspect) => ({ ...suspect, bytesPerMinute: null, ...sizes(suspect) })),
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     order,
@@ -130,17 +168,38 @@ const THREE = 'three snapshots of one process, with load in between, show a leak
  * @param {{heapBytes: number}[]} snapshots the oldest first
  */
 function verdictOf(suspects, uneven, snapshots) {
-  if (snapshots.length === 1) return { state: 'too-early', explanation: `one snapshot shows what is large, not what grows: ${THREE}.` };
+  if (snapshots.length === 1)
+    return { state: 'too-early', explanation: `one snapshot shows what is large, not what grows: ${THREE}.` };
   const [first, last] = [snapshots[0], snapshots.at(-1)].map(({ heapBytes }) => size(heapBytes));
   const shrank = snapshots.at(-1).heapBytes < snapshots[0].heapBytes;
   if (snapshots.length < MOST) {
-    if (suspects.length > 0) return { state: 'suspect', explanation: `two snapshots cannot tell a leak from warm-up: ${THREE}.` };
-    return { state: 'too-early', explanation: `the heap went from ${first} to ${last}, and no object accounts for growth: ${THREE}.` };
+    if (suspects.length > 0)
+      return { state: 'suspect', explanation: `two snapshots cannot tell a leak from warm-up: ${THREE}.` };
+    return {
+      state: 'too-early',
+      explanation: `the heap went from ${first} to ${last}, and no object accounts for growth: ${THREE}.`,
+    };
   }
-  if (suspects.length > 0) return { state: 'leak', explanation: 'what is listed grew from the first snapshot to the second and again to the third.' };
-  if (uneven.length > 0) return { state: 'suspect', explanation: 'what is listed grew in both intervals, but not evenly: a leak under uneven load and a warm-up both look like this. A later snapshot decides.' };
-  if (shrank) return { state: 'too-early', explanation: `the heap shrank from ${first} to ${last}, so these snapshots say nothing about growth: take three while memory rises.` };
-  return { state: 'steady', explanation: `no object grew in both intervals by enough to count; the heap went from ${first} to ${last}.` };
+  if (suspects.length > 0)
+    return {
+      state: 'leak',
+      explanation: 'what is listed grew from the first snapshot to the second and again to the third.',
+    };
+  if (uneven.length > 0)
+    return {
+      state: 'suspect',
+      explanation:
+        'what is listed grew in both intervals, but not evenly: a leak under uneven load and a warm-up both look like this. A later snapshot decides.',
+    };
+  if (shrank)
+    return {
+      state: 'too-early',
+      explanation: `the heap shrank from ${first} to ${last}, so these snapshots say nothing about growth: take three while memory rises.`,
+    };
+  return {
+    state: 'steady',
+    explanation: `no object grew in both intervals by enough to count; the heap went from ${first} to ${last}.`,
+  };
 }
 
 const MOST_NOTED = 3;
@@ -149,7 +208,9 @@ const MOST_NOTED = 3;
 function smallGrowth(unconfirmed) {
   const small = unconfirmed.filter(({ reason }) => reason === 'small');
   if (small.length === 0) return [];
-  const named = small.slice(0, MOST_NOTED).map((each) => [kindOf(each), `${each.name} +${size(each.bytes)}`].filter(Boolean).join(' '));
+  const named = small
+    .slice(0, MOST_NOTED)
+    .map((each) => [kindOf(each), `${each.name} +${size(each.bytes)}`].filter(Boolean).join(' '));
   const rest = small.length > MOST_NOTED ? ` and ${small.length - MOST_NOTED} more` : '';
   return [`growth below 64 KB or 1 % of the heap is not called a leak: ${named.join(', ')}${rest}`];
 }

@@ -25,16 +25,19 @@ function reportCaches(sampled) {
 function adviceFor({ kind, size, max, hits = 0, misses = 0, evictions = 0, bytes, maxBytes }) {
   if (WITHOUT_EFFECT_TO_JUDGE.has(kind)) return null;
   const lookups = hits + misses;
-  if (lookups === 0 && evictions >= ENOUGH) return { text: 'without effect: entries are added and evicted, but never looked up', wrong: true };
+  if (lookups === 0 && evictions >= ENOUGH)
+    return { text: 'without effect: entries are added and evicted, but never looked up', wrong: true };
   if (lookups < ENOUGH) return null;
   if (hits === 0) return { text: 'without effect: each lookup is a miss', wrong: true };
   const entries = max == null ? 0 : size / max;
   const weight = maxBytes == null || bytes == null ? 0 : bytes / maxBytes;
   const bound = entries >= 1 ? 'max' : 'maxBytes';
   const full = entries >= 1 || weight >= FULL_BYTES;
-  if (full && hits / lookups < POOR_RATIO) return { text: `full, with a hit ratio below 50 %: raise ${bound}, or remove the cache`, wrong: true };
+  if (full && hits / lookups < POOR_RATIO)
+    return { text: `full, with a hit ratio below 50 %: raise ${bound}, or remove the cache`, wrong: true };
   const bounded = max != null || maxBytes != null;
-  if (bounded && evictions === 0 && entries < 0.5 && weight < 0.5) return { text: 'its bound was never reached', wrong: false };
+  if (bounded && evictions === 0 && entries < 0.5 && weight < 0.5)
+    return { text: 'its bound was never reached', wrong: false };
   return null;
 }
 

@@ -11,7 +11,9 @@ const PAD = { left: 62, right: 14, top: 18, bottom: 26 };
 const MARKS = 300;
 const POINTS = 600;
 const MINUTE = 60_000;
-const SPANS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800].map((s) => s * 1000);
+const SPANS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800,
+].map((s) => s * 1000);
 
 /** Round in the unit that it is read in: 0, 50 MB, 100 MB; from a quarter of the next one on, in that: 0, 512 KB, 1 MB. */
 function sizeStep(max, wanted) {
@@ -53,7 +55,10 @@ function thinned(points, most) {
   const run = Math.ceil(points.length / most);
   if (run === 1) return points;
   const lowest = (from) => points.slice(from, from + run).reduce((low, point) => (point[1] < low[1] ? point : low));
-  return [...Array.from({ length: Math.ceil(points.length / run) }, (_, at) => lowest(at * run)).slice(0, -1), points.at(-1)];
+  return [
+    ...Array.from({ length: Math.ceil(points.length / run) }, (_, at) => lowest(at * run)).slice(0, -1),
+    points.at(-1),
+  ];
 }
 
 const round = (n) => Math.round(n * 10) / 10;
@@ -69,7 +74,16 @@ const round = (n) => Math.round(n * 10) / 10;
  * @param {{tMs: number, bytes?: number | null}[]} [chart.probes]
  * @param {{tMs?: number | null}[]} [chart.snapshots]
  */
-function memoryChart({ channel, size, points: all, verdict, limit = null, collections = [], probes = [], snapshots = [] }) {
+function memoryChart({
+  channel,
+  size,
+  points: all,
+  verdict,
+  limit = null,
+  collections = [],
+  probes = [],
+  snapshots = [],
+}) {
   const [width, height] = SIZE[size];
   const points = thinned(all, POINTS);
   const marks = collections.slice(-MARKS);
@@ -90,15 +104,16 @@ function memoryChart({ channel, size, points: all, verdict, limit = null, collec
   const summary = `${channel}: ${bytes(points[0][1])} at ${duration(points[0][0])}, ${bytes(last[1])} at ${duration(last[0])}${fit ? `, fitted ${rate(verdict.bytesPerMinute)}` : ''}`;
 
   return html`<svg class="chart ${channel} ${size}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${summary}">
-${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}"/><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
-${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
-${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}"/><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
-<path class="area" d="${trusted(area)}"/><path class="line" d="${trusted(line(points))}"/>
-${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
-${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${value == null ? height - PAD.bottom : y(value)}l-5 9h10z"><title>probe at ${duration(tMs)}</title></path>`)}
-${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
-${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
-</svg>`;
+    ${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}" /><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
+    ${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
+    ${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}" /><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
+    <path class="area" d="${trusted(area)}" />
+    <path class="line" d="${trusted(line(points))}" />
+    ${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
+    ${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${value == null ? height - PAD.bottom : y(value)}l-5 9h10z"><title>probe at ${duration(tMs)}</title></path>`)}
+    ${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
+    ${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
+  </svg>`;
 }
 
 /** Snapshots are called A, B, C; past Z by number. */
@@ -111,9 +126,16 @@ function sparkline(growth, times) {
   const at = times ?? growth.map((_, index) => index);
   const top = Math.max(...growth, 1);
   const span = at.at(-1) - at[0] || 1;
-  const spots = growth.map((size, index) => [round(3 + (94 * (at[index] - at[0])) / span), round(25 - (22 * size) / top)]);
+  const spots = growth.map((size, index) => [
+    round(3 + (94 * (at[index] - at[0])) / span),
+    round(25 - (22 * size) / top),
+  ]);
   const text = growth.map(bytes).join(', ');
-  return html`<svg class="spark" viewBox="0 0 100 28" role="img" aria-label="grew: ${text}"><title>${text}</title><path d="${trusted(`M${spots.map((spot) => spot.join(' ')).join('L')}`)}"/>${spots.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="2"/>`)}</svg>`;
+  return html`<svg class="spark" viewBox="0 0 100 28" role="img" aria-label="grew: ${text}">
+    <title>${text}</title>
+    <path d="${trusted(`M${spots.map((spot) => spot.join(' ')).join('L')}`)}" />
+    ${spots.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="2" />`)}
+  </svg>`;
 }
 
 module.exports = { memoryChart, fittedFloor, sparkline, letter };

@@ -43,8 +43,14 @@ function foldersOf(root) {
   const around = ancestors(root);
   const home = require('node:os').homedir();
   // A package.json in the home directory or at the root is a mistake: the folders below it are not one package.
-  const own = around.find((folder) => folder !== home && folder !== path.parse(folder).root && exists(path.join(folder, 'package.json')));
-  return [root, ...(own === undefined ? [] : [own]), ...around.map((folder) => path.join(folder, 'node_modules')).filter(exists)];
+  const own = around.find(
+    (folder) => folder !== home && folder !== path.parse(folder).root && exists(path.join(folder, 'package.json')),
+  );
+  return [
+    root,
+    ...(own === undefined ? [] : [own]),
+    ...around.map((folder) => path.join(folder, 'node_modules')).filter(exists),
+  ];
 }
 
 /** Packages of a workspace are links in node_modules to folders elsewhere. @param {string} folder */
@@ -58,7 +64,8 @@ function linkedPackages(folder) {
 }
 
 const foldersAround = (roots) => [...new Set(roots.flatMap((root) => foldersOf(realpath(root) ?? path.resolve(root))))];
-const linkedFrom = (folders) => folders.filter((folder) => path.basename(folder) === 'node_modules').flatMap(linkedPackages);
+const linkedFrom = (folders) =>
+  folders.filter((folder) => path.basename(folder) === 'node_modules').flatMap(linkedPackages);
 
 /**
  * All folders whose source may be opened, without links: the rule of sourceReader(), for the analyzer.
@@ -123,7 +130,9 @@ function excerpt({ file, line }, read, redact = false) {
   // The file is not the one that ran, or it is minified: its lines carry no information.
   if (line > lines.length || lines[line - 1].length > 300) return [];
   const from = Math.max(1, line - 2);
-  return lines.slice(from - 1, line + 3).map((text, at) => ({ line: from + at, text: text.replaceAll('\t', '  '), hit: from + at === line }));
+  return lines
+    .slice(from - 1, line + 3)
+    .map((text, at) => ({ line: from + at, text: text.replaceAll('\t', '  '), hit: from + at === line }));
 }
 
 module.exports = { sourceReader, sourceFolders, excerpt };

@@ -15,7 +15,8 @@ const VIEWS = {
 };
 
 /** A view for a pipe: JSON is one line there, so that several reports can be separated. */
-const streamed = (report, format, options) => (format === 'json' ? `${JSON.stringify(report)}\n` : VIEWS[format](report, options));
+const streamed = (report, format, options) =>
+  format === 'json' ? `${JSON.stringify(report)}\n` : VIEWS[format](report, options);
 
 /** `plimsoll-19211-001`, the host's name too where every process is pid 1. */
 function stem(pid, sequence) {
@@ -60,16 +61,22 @@ async function placeOf(target) {
   const link = await fs.lstat(target).catch(() => null);
   if (link === null) return { place: target, isSpecial: false };
   // In a directory that others can write to, it could lead to any file of this user. Links of root (`/dev/stdout`) are the system's.
-  if (link.isSymbolicLink() && link.uid !== 0 && !isOurs(link)) throw new Error('it is a symbolic link of another user');
+  if (link.isSymbolicLink() && link.uid !== 0 && !isOurs(link))
+    throw new Error('it is a symbolic link of another user');
   const stat = await fs.stat(target).catch((cause) => {
-    throw link.isSymbolicLink() && cause.code === 'ENOENT' ? new Error('it is a symbolic link to a file that is not there', { cause }) : cause;
+    throw link.isSymbolicLink() && cause.code === 'ENOENT'
+      ? new Error('it is a symbolic link to a file that is not there', { cause })
+      : cause;
   });
   if (stat.isDirectory()) throw new Error('it is a directory');
   if (!stat.isFile()) return { place: target, isSpecial: true };
   return { place: await fs.realpath(target), mode: isOurs(stat) ? stat.mode & 0o777 : undefined, isSpecial: false };
 }
 
-const unwritable = (file, cause) => new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, { cause });
+const unwritable = (file, cause) =>
+  new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${file} (${cause.message}).`, {
+    cause,
+  });
 
 /**
  * Refuses what a report could not be written to, before the work whose report it is.
@@ -127,7 +134,9 @@ async function writeReport(report, { dir, formats, sourceRoots }) {
   try {
     await ensureDirectory(dir);
     for (let sequence = 1; sequence < 1000; sequence++) {
-      const files = formats.map((format) => path.join(dir, `${stem(report.pid, sequence)}.${format === 'text' ? 'txt' : format}`));
+      const files = formats.map((format) =>
+        path.join(dir, `${stem(report.pid, sequence)}.${format === 'text' ? 'txt' : format}`),
+      );
       const written = [];
       try {
         for (const [at, format] of formats.entries()) {
@@ -142,9 +151,16 @@ async function writeReport(report, { dir, formats, sourceRoots }) {
       }
     }
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the report cannot be written to ${dir} (${cause.message}); ${adviceFor(cause)}.`, { cause });
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_REPORT_WRITE',
+      `the report cannot be written to ${dir} (${cause.message}); ${adviceFor(cause)}.`,
+      { cause },
+    );
   }
-  throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `${dir} has 999 reports of pid ${report.pid}, the largest number; remove some.`);
+  throw new PlimsollError(
+    'ERR_PLIMSOLL_REPORT_WRITE',
+    `${dir} has 999 reports of pid ${report.pid}, the largest number; remove some.`,
+  );
 }
 
 module.exports = { streamed, checkTarget, ensureDirectory, writeReport, writeView, writeWhole };

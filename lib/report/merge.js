@@ -21,8 +21,15 @@ const DERIVED_SIGNALS = /\b(gcPersistentSignals|kDependantSignals)\b/;
 const sameName = (a, b) => a.cause === b.cause && a.name !== '' && a.name === b.name;
 const sameFile = (a, b) => a.file !== null && a.file === b.file;
 const samePlace = (a, b) => sameFile(a, b) && a.line === b.line;
-const sameKind = (a, b) => a.cause === b.cause && (ONE_A_FILE.has(a.cause) ? a.file === null || sameFile(a, b) : sameFile(a, b) && (a.line === null || b.line === null));
-const sameSignals = (a, b) => b.name === 'AbortSignal.any' && a.path.some((step) => DERIVED_SIGNALS.test(step)) && (a.file === null || sameFile(a, b));
+const sameKind = (a, b) =>
+  a.cause === b.cause &&
+  (ONE_A_FILE.has(a.cause)
+    ? a.file === null || sameFile(a, b)
+    : sameFile(a, b) && (a.line === null || b.line === null));
+const sameSignals = (a, b) =>
+  b.name === 'AbortSignal.any' &&
+  a.path.some((step) => DERIVED_SIGNALS.test(step)) &&
+  (a.file === null || sameFile(a, b));
 /** Node's lists of timers know their delay; the tracker's path has the two as one step. */
 const sameTimers = (a, b) => a.cause === 'timers' && b.cause === 'timers' && a.file === null && b.path.includes(a.name);
 /** A snapshot sees what our caches are made of, a tracker knows the cache. */
@@ -51,7 +58,9 @@ function mergeSuspects(fromSnapshots, fromTrackers, minutes) {
   const merged = fromSnapshots.map((suspect) => ({ ...suspect }));
   const alone = [];
   for (const tracked of fromTrackers) {
-    const same = RULES.map((rule) => merged.findIndex((suspect) => rule(suspect, tracked, minutes))).find((at) => at !== -1);
+    const same = RULES.map((rule) => merged.findIndex((suspect) => rule(suspect, tracked, minutes))).find(
+      (at) => at !== -1,
+    );
     if (same === undefined) alone.push({ ...tracked });
     // Of several counts at one place the first is the likeliest.
     else if (merged[same].tracked === undefined) merged[same] = joined(merged[same], tracked);
@@ -64,10 +73,23 @@ const isSure = (suspect) => suspect.tracked !== undefined || (suspect.share >= M
 function joined(suspect, counted) {
   // What was merely large in one snapshot has been seen to grow: by so many, not by its size.
   const { unit: _, ...rest } = suspect;
-  const seen = isBySize(suspect) ? { ...rest, bytes: null, count: null, share: null, growth: [], proven: true } : suspect;
+  const seen = isBySize(suspect)
+    ? { ...rest, bytes: null, count: null, share: null, growth: [], proven: true }
+    : suspect;
   const { cause, name, sites, tracked, advice } = counted;
   const place = counted.file === null ? seen : counted;
-  return { ...seen, cause, name, file: place.file, line: place.line, column: place.column, count: seen.count ?? counted.count, sites: sites.length > 0 ? sites : seen.sites, advice, tracked };
+  return {
+    ...seen,
+    cause,
+    name,
+    file: place.file,
+    line: place.line,
+    column: place.column,
+    count: seen.count ?? counted.count,
+    sites: sites.length > 0 ? sites : seen.sites,
+    advice,
+    tracked,
+  };
 }
 
 module.exports = { mergeSuspects };

@@ -21,7 +21,14 @@ const STEPS = {
   map: [null, 'cache'],
 };
 /** What a suspect's name is. */
-const NAMES = { listeners: 'name', timers: 'function', promises: 'function', sockets: 'name', streams: 'function', map: 'cache' };
+const NAMES = {
+  listeners: 'name',
+  timers: 'function',
+  promises: 'function',
+  sockets: 'name',
+  streams: 'function',
+  map: 'cache',
+};
 /** Events that are no names of the program's. */
 const OURS = new Set(['(any event)', 'AbortSignal.any']);
 
@@ -96,7 +103,10 @@ class Redaction {
   }
 
   async learn(files) {
-    const fresh = files.filter((file) => typeof file === 'string' && !this.#learned.has(file) && !DEPENDENCY.test(file) && !file.startsWith(OWN + 'lib'));
+    const fresh = files.filter(
+      (file) =>
+        typeof file === 'string' && !this.#learned.has(file) && !DEPENDENCY.test(file) && !file.startsWith(OWN + 'lib'),
+    );
     for (const file of fresh) this.#learned.add(file);
     await Promise.all([learnBuiltIns(), this.#learning]);
     if (fresh.length > 0) await this.#native.learnScripts(fresh);

@@ -23,15 +23,19 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const offset = extra.uptimeAtWatch ?? 0;
   const tracked = extra.trackerSuspects ?? [];
   // What is large in one snapshot, or grew unevenly, is a suspect only while memory grows.
-  const found = (analysis?.suspects ?? []).filter((suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)));
+  const found = (analysis?.suspects ?? []).filter(
+    (suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)),
+  );
   const minutes = minutesBetween(extra.snapshots ?? []);
   const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = extra.allocation?.sites ?? [];
   attribute(suspects, allocated, state.verdict, analysis !== undefined);
   for (const suspect of suspects) {
-    if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
+    if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect))
+      suspect.bytesPerMinute = suspect.bytes / minutes;
   }
-  if (suspects.length === 0 && state.verdict.state === 'leak') suspects.push(...unnamed(state.verdict, extra, allocated));
+  if (suspects.length === 0 && state.verdict.state === 'leak')
+    suspects.push(...unnamed(state.verdict, extra, allocated));
   return {
     schema: SCHEMA,
     version,
@@ -44,11 +48,26 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     limits: { ...state.limits, container: state.container?.limit ?? null, given: extra.limit ?? null },
     verdict: state.verdict,
     suspects,
-    snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({ path, method, pauseMs, bytes, nodes, tMs, reason })),
+    snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({
+      path,
+      method,
+      pauseMs,
+      bytes,
+      nodes,
+      tMs,
+      reason,
+    })),
     refusals: extra.refusals ?? [],
-    series: Object.fromEntries(Object.entries(state.series).map(([channel, points]) => [channel, points.map(({ t, min, load }) => [t + offset, min, load])])),
+    series: Object.fromEntries(
+      Object.entries(state.series).map(([channel, points]) => [
+        channel,
+        points.map(({ t, min, load }) => [t + offset, min, load]),
+      ]),
+    ),
     collections: state.collections.map(({ t, used, cause }) => [t + offset, used, cause]),
-    probes: state.collections.filter(({ cause }) => cause === 'probe').map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
+    probes: state.collections
+      .filter(({ cause }) => cause === 'probe')
+      .map(({ t, used, pauseUs }) => ({ tMs: t + offset, pauseMs: pauseUs / 1000, bytes: used })),
     caches: reportCaches(state.caches),
     trackers: refreshed(extra.trackers ?? [], state.tracked, state.threadId),
     allocation: extra.allocation ?? null,
@@ -73,13 +92,26 @@ function attribute(suspects, sites, verdict, analysed) {
   } else if (verdict.state === 'leak' && sites[0].file !== null) {
     const [{ function: name, file, line, column, bytes, share }] = sites;
     suspects.push({
-      cause: 'other', name: name ?? '(anonymous)', file, line, column, bytes, count: null, bytesPerMinute: null, share, path: [], sites: shown,
+      cause: 'other',
+      name: name ?? '(anonymous)',
+      file,
+      line,
+      column,
+      bytes,
+      count: null,
+      bytesPerMinute: null,
+      share,
+      path: [],
+      sites: shown,
       advice: `this function allocates what stays; ${analysed ? 'the snapshots do not show who holds it' : 'a heap snapshot would say who holds it'}`,
     });
   }
 }
 
-const shownOf = (sites) => sites.slice(0, 3).map(({ function: name, file, line, column, share }) => ({ function: name, file, line, column, share }));
+const shownOf = (sites) =>
+  sites
+    .slice(0, 3)
+    .map(({ function: name, file, line, column, share }) => ({ function: name, file, line, column, share }));
 
 function containerOf(state) {
   if (state.container === null) return null;
@@ -100,12 +132,19 @@ function unnamed(verdict, extra, allocated) {
   if (verdict.channel !== 'native') return [];
   const addons = extra.addons ?? [];
   const sites = shownOf(allocated.filter(({ file }) => file !== null));
-  const where = sites.length > 0 ? 'see whether what these sites allocate has a native side that is not closed' : 'look for what has a native side that is not closed (streams, handles, contexts)';
+  const where =
+    sites.length > 0
+      ? 'see whether what these sites allocate has a native side that is not closed'
+      : 'look for what has a native side that is not closed (streams, handles, contexts)';
   return [
     {
       cause: 'native',
       name: addons.length === 1 ? addons[0] : 'native memory',
-      file: null, line: null, column: null, bytes: null, count: null,
+      file: null,
+      line: null,
+      column: null,
+      bytes: null,
+      count: null,
       bytesPerMinute: verdict.bytesPerMinute,
       path: addons,
       sites,

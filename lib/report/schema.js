@@ -18,13 +18,26 @@ function parseReport(text, from) {
   try {
     report = JSON.parse(text);
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT', `${from} is not JSON (${cause.message}); give a file that plimsoll wrote with --json.`, { cause });
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_REPORT',
+      `${from} is not JSON (${cause.message}); give a file that plimsoll wrote with --json.`,
+      { cause },
+    );
   }
   if (report?.schema !== SCHEMA) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT', `${from} is not a ${SCHEMA}: its schema is ${quote(report?.schema)}; give a file that plimsoll wrote with --json.`);
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_REPORT',
+      `${from} is not a ${SCHEMA}: its schema is ${quote(report?.schema)}; give a file that plimsoll wrote with --json.`,
+    );
   }
-  const lacking = ['suspects', 'snapshots'].find((key) => !Array.isArray(report[key])) ?? ['verdict', 'series'].find((key) => Object(report[key]) !== report[key]);
-  if (lacking) throw new PlimsollError('ERR_PLIMSOLL_REPORT', `${from} is a ${SCHEMA} without ${lacking}: the file is damaged; write it again.`);
+  const lacking =
+    ['suspects', 'snapshots'].find((key) => !Array.isArray(report[key])) ??
+    ['verdict', 'series'].find((key) => Object(report[key]) !== report[key]);
+  if (lacking)
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_REPORT',
+      `${from} is a ${SCHEMA} without ${lacking}: the file is damaged; write it again.`,
+    );
   return report;
 }
 

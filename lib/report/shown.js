@@ -17,7 +17,16 @@
 const same = (value) => value;
 
 /** @type {Shown} */
-const PLAIN = { redacts: false, name: same, label: same, function: same, script: same, frame: same, suspect: same, learn: async () => {} };
+const PLAIN = {
+  redacts: false,
+  name: same,
+  label: same,
+  function: same,
+  script: same,
+  frame: same,
+  suspect: same,
+  learn: async () => {},
+};
 
 /** @param {boolean} redact @returns {Shown} */
 const shownAs = (redact) => (redact ? require('./redaction.js').redaction() : PLAIN);

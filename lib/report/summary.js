@@ -6,7 +6,8 @@ const { place, printable } = require('./words.js');
 
 const shapes = {
   'duplicated-string': ({ text, count: n }) => `${count(n)} copies of the string ${JSON.stringify(text)}`,
-  'sparse-array': ({ id, name, elements, capacity }) => `array ${name && `${name} `}@${id} has ${count(elements)} elements and room for ${count(capacity)}`,
+  'sparse-array': ({ id, name, elements, capacity }) =>
+    `array ${name && `${name} `}@${id} has ${count(elements)} elements and room for ${count(capacity)}`,
   'huge-closure': ({ id, name }) => `function ${name || '(anonymous)'} @${id} retains a large scope`,
   'detached-context': ({ id }) => `detached context @${id}`,
   'zombie-timer': ({ count: n }) => `${count(n)} timers that are retained but no longer scheduled`,
@@ -19,12 +20,25 @@ const row = ({ name, count: n, retained }) => ({ bytes: retained, what: name, co
  * @returns {{title: string, rows: {bytes: number, what: string, count?: number, file?: string | null, line?: number | null}[]}[]}
  */
 function sectionsOf({ holders, constructors, packages, shapes: odd }) {
-  const held = holders.map(({ path, constructor, id, retained, file, line }) => ({ bytes: retained, what: `${path.join(' > ')}  ${constructor} @${id}`, file, line }));
+  const held = holders.map(({ path, constructor, id, retained, file, line }) => ({
+    bytes: retained,
+    what: `${path.join(' > ')}  ${constructor} @${id}`,
+    file,
+    line,
+  }));
   const sections = [
     { title: 'by retaining path', rows: held },
     { title: 'by constructor', rows: constructors.map(row) },
     { title: 'by package', rows: packages.map(row) },
-    { title: 'suspicious shapes', rows: odd.map((each) => ({ bytes: each.bytes, what: shapes[each.kind]?.(each) ?? each.kind, file: each.file, line: each.line })) },
+    {
+      title: 'suspicious shapes',
+      rows: odd.map((each) => ({
+        bytes: each.bytes,
+        what: shapes[each.kind]?.(each) ?? each.kind,
+        file: each.file,
+        line: each.line,
+      })),
+    },
   ];
   return sections.filter(({ rows }) => rows.length > 0);
 }
@@ -35,7 +49,9 @@ function renderSummary(summary, { cwd = process.cwd() } = {}) {
   for (const { title, rows } of sectionsOf(summary)) {
     lines.push('', `  ${title}`);
     for (const each of rows) {
-      const text = [printable(each.what), each.count === undefined ? '' : count(each.count), place(each, cwd)].filter(Boolean).join('  ');
+      const text = [printable(each.what), each.count === undefined ? '' : count(each.count), place(each, cwd)]
+        .filter(Boolean)
+        .join('  ');
       lines.push(`  ${bytes(each.bytes).padStart(10)}  ${text}`);
     }
   }

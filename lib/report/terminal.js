@@ -4,7 +4,20 @@
 const { styleText } = require('node:util');
 const { adviceFor } = require('./caches.js');
 const { count, percent } = require('./units.js');
-const { kindOf, printable, place, gained, extent, siteVerb, siteLines, taken, headline, cacheName, cacheBytes, hitRatio } = require('./words.js');
+const {
+  kindOf,
+  printable,
+  place,
+  gained,
+  extent,
+  siteVerb,
+  siteLines,
+  taken,
+  headline,
+  cacheName,
+  cacheBytes,
+  hitRatio,
+} = require('./words.js');
 const { cells, wrap } = require('./wrap.js');
 
 const LABEL = 14; // the column of `retained by`, `allocated by`, `try`
@@ -83,9 +96,11 @@ class Page {
 function render(report, { color = false, width = 80, cwd = process.cwd(), files = [] } = {}) {
   const page = new Page({ color, width: Math.max(width, 40) });
   page.add('plimsoll: ', headline(report), ['bold', COLOUR[report.verdict.state] ?? 'cyan']);
-  if (report.verdict.explanation && report.verdict.state !== 'leak') page.add('  ', printable(report.verdict.explanation), 'dim');
+  if (report.verdict.explanation && report.verdict.state !== 'leak')
+    page.add('  ', printable(report.verdict.explanation), 'dim');
   suspects(page, report.suspects, cwd);
-  for (const snapshot of report.snapshots) page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);
+  for (const snapshot of report.snapshots)
+    page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);
   for (const refusal of report.refusals ?? []) page.add('  refused   ', printable(refusal.message));
   for (const file of files) page.add('  report    ', place({ file }, cwd));
   caches(page, report.caches ?? [], cwd);
@@ -124,7 +139,8 @@ const rank = (cache) => Number(adviceFor(cache)?.wrong ?? false);
 function caches(page, all, cwd) {
   const shown = all.length <= CACHES ? all : all.toSorted((a, b) => rank(b) - rank(a)).slice(0, CACHES);
   for (const cache of shown) page.add('  cache     ', cacheLine(cache, cwd));
-  if (all.length > shown.length) page.add('            ', `and ${count(all.length - shown.length)} more in the report`, 'dim');
+  if (all.length > shown.length)
+    page.add('            ', `and ${count(all.length - shown.length)} more in the report`, 'dim');
 }
 
 function cacheLine(cache, cwd) {
@@ -140,7 +156,9 @@ function cacheLine(cache, cwd) {
 
 function trackerLine({ kind, name, count: n, growth, sites = [] }, cwd) {
   const grown = growth ? ` (${growth > 0 ? '+' : ''}${count(growth)})` : '';
-  const from = siteLines(sites, cwd, 1).map((line) => `, ${line}`).join('');
+  const from = siteLines(sites, cwd, 1)
+    .map((line) => `, ${line}`)
+    .join('');
   return `${printable(kind)}${name ? ` of ${printable(name)}` : ''}: ${count(n)}${grown}${from}`;
 }
 

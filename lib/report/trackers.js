@@ -8,7 +8,13 @@ const ROWS = 20;
 
 const listeners = (sources, shown) =>
   sources.flatMap((source) =>
-    source.events.map(({ event, count, growth, sites }) => ({ kind: 'listeners', name: shown.label(`${source.name ?? source.kind}: ${String(event)}`), count, growth: growth.net, sites: sites.map((each) => site(each, shown)) })),
+    source.events.map(({ event, count, growth, sites }) => ({
+      kind: 'listeners',
+      name: shown.label(`${source.name ?? source.kind}: ${String(event)}`),
+      count,
+      growth: growth.net,
+      sites: sites.map((each) => site(each, shown)),
+    })),
   );
 
 function site(each, shown) {
@@ -17,7 +23,8 @@ function site(each, shown) {
 }
 
 /** Rows that are sites themselves. */
-const bySite = (kind, rows, nameOf, shown) => rows.map((row) => ({ kind, name: nameOf(row), count: row.count, growth: row.growth.net, sites: [site(row, shown)] }));
+const bySite = (kind, rows, nameOf, shown) =>
+  rows.map((row) => ({ kind, name: nameOf(row), count: row.count, growth: row.growth.net, sites: [site(row, shown)] }));
 
 /**
  * @param {import('../..').Tracked} tracked
@@ -26,12 +33,26 @@ const bySite = (kind, rows, nameOf, shown) => rows.map((row) => ({ kind, name: n
 function reportTrackers({ emitters, eventTargets, timers, promises, resources }, shown = PLAIN) {
   const rows = [
     ...listeners([...emitters, ...eventTargets], shown),
-    ...bySite('timers', timers?.sites ?? [], (row) => `${row.kind}${row.delay === null ? '' : ` of ${row.delay} ms`}`, shown),
+    ...bySite(
+      'timers',
+      timers?.sites ?? [],
+      (row) => `${row.kind}${row.delay === null ? '' : ` of ${row.delay} ms`}`,
+      shown,
+    ),
     ...bySite('promises', promises?.sites ?? [], (row) => `pending, ${shown.function(row.kind)}`, shown),
-    ...(resources?.agents ?? []).map(({ agent, host, free, inUse, growth, sites }) => ({ kind: 'sockets', name: shown.label(`${agent} ${host}`), count: free + inUse, growth: growth.net, sites: sites.map((each) => site(each, shown)) })),
+    ...(resources?.agents ?? []).map(({ agent, host, free, inUse, growth, sites }) => ({
+      kind: 'sockets',
+      name: shown.label(`${agent} ${host}`),
+      count: free + inUse,
+      growth: growth.net,
+      sites: sites.map((each) => site(each, shown)),
+    })),
     ...bySite('streams', resources?.streams ?? [], (row) => shown.name(row.kind), shown),
   ];
-  return rows.filter((row) => row.count > 0).toSorted((a, b) => b.count - a.count).slice(0, ROWS);
+  return rows
+    .filter((row) => row.count > 0)
+    .toSorted((a, b) => b.count - a.count)
+    .slice(0, ROWS);
 }
 
 /**
@@ -49,7 +70,9 @@ function refreshed(rows, counts, threadId) {
   };
   const names = new Set(rows.map(({ name }) => name));
   const unseen = fresh.filter(({ name, count }) => count > 0 && !names.has(name));
-  return [...rows.map((row) => ({ ...row, count: countOf(row) })), ...unseen.map(rowOf)].toSorted((a, b) => b.count - a.count).slice(0, ROWS);
+  return [...rows.map((row) => ({ ...row, count: countOf(row) })), ...unseen.map(rowOf)]
+    .toSorted((a, b) => b.count - a.count)
+    .slice(0, ROWS);
 }
 
 function rowOf({ kind, name, site: label, count }) {

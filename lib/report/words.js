@@ -113,15 +113,24 @@ function siteLines(sites, cwd, most) {
   for (const site of known.length > 0 ? known : sites) {
     const key = JSON.stringify([site.function, site.file, site.line]);
     const other = merged.get(key);
-    merged.set(key, other === undefined ? site : { ...other, share: sum(other.share, site.share), count: sum(other.count, site.count) });
+    merged.set(
+      key,
+      other === undefined
+        ? site
+        : { ...other, share: sum(other.share, site.share), count: sum(other.count, site.count) },
+    );
   }
   return [...merged.values()].slice(0, most).map((site) => siteLine(site, cwd));
 }
 
 /** `forked, 17 ms pause` */
 function taken({ method, pauseMs, bytes: size }) {
-  const how = { fork: 'forked', 'in-process': 'in process', inspector: 'through the inspector', file: 'from disk' }[method] ?? printable(method);
-  return [how, pauseMs == null ? '' : `${duration(pauseMs)} pause`, pauseMs == null && size != null ? bytes(size) : ''].filter(Boolean).join(', ');
+  const how =
+    { fork: 'forked', 'in-process': 'in process', inspector: 'through the inspector', file: 'from disk' }[method] ??
+    printable(method);
+  return [how, pauseMs == null ? '' : `${duration(pauseMs)} pause`, pauseMs == null && size != null ? bytes(size) : '']
+    .filter(Boolean)
+    .join(', ');
 }
 
 const grows = ({ bytesPerMinute }) => bytesPerMinute != null && bytesPerMinute >= 0.5;
@@ -131,7 +140,8 @@ function trend(verdict) {
   if (!grows(verdict)) return '';
   const { bytesPerMinute, observedMs, msToLimit, limitBytes } = verdict;
   const span = observedMs > 0 ? ` for ${duration(observedMs)}` : '';
-  const left = msToLimit == null ? '' : `, ${duration(msToLimit)} to the limit${limitBytes ? ` of ${bytes(limitBytes)}` : ''}`;
+  const left =
+    msToLimit == null ? '' : `, ${duration(msToLimit)} to the limit${limitBytes ? ` of ${bytes(limitBytes)}` : ''}`;
   return `${rate(bytesPerMinute)}${span}${left}`;
 }
 
@@ -172,7 +182,9 @@ function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
 function snapshotsOnly(suspects, snapshots) {
   const found = `${count(suspects.length)} ${suspects.length === 1 ? 'suspect' : 'suspects'}`;
   if (snapshots.length === 1) {
-    return suspects.length === 0 ? 'one snapshot: no suspect by size' : `one snapshot: ${found} by size; three snapshots are needed to show growth`;
+    return suspects.length === 0
+      ? 'one snapshot: no suspect by size'
+      : `one snapshot: ${found} by size; three snapshots are needed to show growth`;
   }
   const from = `${count(snapshots.length)} snapshots`;
   if (suspects.length > 0) return `${found} from ${from}`;
@@ -198,4 +210,21 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
   return hits + misses === 0 ? null : hits / (hits + misses);
 }
 
-module.exports = { KIND, kindOf, printable, place, isBySize, isUneven, gained, extent, siteVerb, siteLines, taken, trend, headline, cacheName, cacheBytes, hitRatio };
+module.exports = {
+  KIND,
+  kindOf,
+  printable,
+  place,
+  isBySize,
+  isUneven,
+  gained,
+  extent,
+  siteVerb,
+  siteLines,
+  taken,
+  trend,
+  headline,
+  cacheName,
+  cacheBytes,
+  hitRatio,
+};

@@ -35,10 +35,13 @@ function warnIfShared(dir) {
   reported.add(dir);
   const others = otherWriters(stat, { uid: process.geteuid(), gid: process.getegid() });
   if (others === null) return;
-  process.emitWarning(`Heap snapshots go to ${dir}, and ${others}. Choose a dir of mode 0700 that belongs to the service's user.`, {
-    type: 'PlimsollWarning',
-    code: 'PLIMSOLL_SHARED_DIR',
-  });
+  process.emitWarning(
+    `Heap snapshots go to ${dir}, and ${others}. Choose a dir of mode 0700 that belongs to the service's user.`,
+    {
+      type: 'PlimsollWarning',
+      code: 'PLIMSOLL_SHARED_DIR',
+    },
+  );
 }
 
 module.exports = { warnIfShared, otherWriters };

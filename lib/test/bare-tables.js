@@ -21,7 +21,13 @@ function bareTables(fn, scopesOf) {
   const functions = [fn];
   const objects = [];
   const note = (value) => {
-    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || seen.has(value) || types.isProxy(value)) return;
+    if (
+      value === null ||
+      (typeof value !== 'object' && typeof value !== 'function') ||
+      seen.has(value) ||
+      types.isProxy(value)
+    )
+      return;
     seen.add(value);
     if (typeof value !== 'function') objects.push(value);
     else if (!isNative(value)) functions.push(value);
@@ -44,7 +50,8 @@ const isNative = (fn) => Reflect.apply(Function.prototype.toString, fn, []).ends
 /** Calls `note` with what an object holds. No code of the object is called. */
 function held(object, note) {
   if (ArrayBuffer.isView(object)) return;
-  if (types.isMap(object)) for (const [key, value] of firstOf(Map.prototype.entries, object)) [key, value].forEach(note);
+  if (types.isMap(object))
+    for (const [key, value] of firstOf(Map.prototype.entries, object)) [key, value].forEach(note);
   if (types.isSet(object)) for (const [value] of firstOf(Set.prototype.entries, object)) note(value);
   for (const key of keysOf(object)) note(Object.getOwnPropertyDescriptor(object, key)?.value);
   note(Object.getPrototypeOf(object));

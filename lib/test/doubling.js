@@ -32,7 +32,8 @@ function judge(points, planned) {
     const start = points.findLast(({ calls }) => calls > 0 && calls <= half);
     if (start === undefined) break;
     const calls = end.calls - start.calls;
-    if (end.bytes - start.bytes < calls * (calls < FEW ? PER_CALL_OF_FEW : PER_CALL)) return { leaks: false, next: null };
+    if (end.bytes - start.bytes < calls * (calls < FEW ? PER_CALL_OF_FEW : PER_CALL))
+      return { leaks: false, next: null };
     end = start;
     if (++doublings === DOUBLINGS) break;
   }

@@ -17,7 +17,8 @@ async function floor() {
   const { used_heap_size: heap, external_memory: external } = v8.getHeapStatistics();
   // Not the sum of the other spaces: that stays flat for a page's worth of small objects, then jumps by the page.
   let bytes = heap + external;
-  for (const { space_name: name, space_used_size: used } of v8.getHeapSpaceStatistics()) if (CODE.has(name)) bytes -= used;
+  for (const { space_name: name, space_used_size: used } of v8.getHeapSpaceStatistics())
+    if (CODE.has(name)) bytes -= used;
   return bytes;
 }
 

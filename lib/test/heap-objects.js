@@ -57,14 +57,28 @@ class HeapObjects {
     const key = keyOf();
     const scopes = [];
     // The inspector gives a scope as { description, object }.
-    const share = (list) => (list === undefined ? fn : scopes.push(...Array.from(list, ({ description, object }) => (description === 'Global' ? null : object)).filter(Boolean)));
+    const share = (list) =>
+      list === undefined
+        ? fn
+        : scopes.push(
+            ...Array.from(list, ({ description, object }) => (description === 'Global' ? null : object)).filter(
+              Boolean,
+            ),
+          );
     Object.defineProperty(globalThis, key, { value: share, configurable: true, enumerable: false });
     try {
-      const contextId = (this.#own ??= this.#contexts().find((id) => this.#evaluate(`typeof globalThis.${key} === 'function'`, id).value === true));
+      const contextId = (this.#own ??= this.#contexts().find(
+        (id) => this.#evaluate(`typeof globalThis.${key} === 'function'`, id).value === true,
+      ));
       const { objectId } = this.#evaluate(`globalThis.${key}()`, contextId);
       const { internalProperties } = this.#post('Runtime.getProperties', { objectId, ownProperties: true });
       const { value: list } = internalProperties.find(({ name }) => name === '[[Scopes]]') ?? {};
-      if (list !== undefined) this.#post('Runtime.callFunctionOn', { functionDeclaration: `function () { globalThis.${key}(this); }`, objectId: list.objectId, silent: true });
+      if (list !== undefined)
+        this.#post('Runtime.callFunctionOn', {
+          functionDeclaration: `function () { globalThis.${key}(this); }`,
+          objectId: list.objectId,
+          silent: true,
+        });
       this.#post('Runtime.releaseObjectGroup', { objectGroup: GROUP });
     } catch {
       // A realm that the inspector does not know, or a function without scopes.

@@ -45,7 +45,8 @@ async function expectNoLeak(fn, options = {}) {
 }
 
 function checked(fn, options) {
-  if (typeof fn !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `expectNoLeak needs a function to call, not ${quote(fn)}.`);
+  if (typeof fn !== 'function')
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `expectNoLeak needs a function to call, not ${quote(fn)}.`);
   return checkOptions('expectNoLeak()', OPTIONS, options);
 }
 

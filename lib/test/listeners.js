@@ -26,7 +26,8 @@ const added = reporting((emitter, [event]) => {
   if (count > MOST) for (const listeners of running) listeners.follow(emitter, event);
 });
 const patch = new SharedPatch({
-  'EventEmitter.prototype': () => added.start(['on', 'addListener', 'prependListener'].map((method) => [EventEmitter.prototype, method])),
+  'EventEmitter.prototype': () =>
+    added.start(['on', 'addListener', 'prependListener'].map((method) => [EventEmitter.prototype, method])),
 });
 
 class Listeners {
@@ -68,8 +69,12 @@ class Listeners {
 
   /** The event whose listeners have become more in each of the last rounds. @returns {{ emitter: string, event: string, count: number } | null} */
   get growing() {
-    const [most] = this.#followed.filter(({ rounds, ref }) => rounds >= ROUNDS && ref.deref() !== undefined).toSorted((a, b) => b.count - a.count);
-    return most === undefined ? null : { emitter: nameOf(most.ref.deref()), event: String(most.event), count: most.count };
+    const [most] = this.#followed
+      .filter(({ rounds, ref }) => rounds >= ROUNDS && ref.deref() !== undefined)
+      .toSorted((a, b) => b.count - a.count);
+    return most === undefined
+      ? null
+      : { emitter: nameOf(most.ref.deref()), event: String(most.event), count: most.count };
   }
 }
 

@@ -113,7 +113,7 @@ class Measurement {
   /** Whether memory, the elements of a table or the listeners of an event rise with the rounds, in each stage. */
   async #staysByRounds() {
     const { iterations, rounds } = this.#plan;
-    for (let stage = 0; stage < STAGES; ) {
+    for (let stage = 0; stage < STAGES;) {
       const times = iterations * 2 ** stage;
       if (stage === STAGES - 1) this.#sample((Math.max(this.#step, times * ELEMENT) * 2 * rounds) / SAMPLES);
       const floors = await this.#floors(times);
@@ -206,7 +206,8 @@ class Measurement {
   /** Samples allocations from here on. */
   #sample(interval) {
     if (this.#sampler.state !== 'off') return;
-    this.#sampled = this.#sampler.start({ interval: Math.max(1024, Math.round(interval)) }) === 'off' ? null : this.#sampler.read();
+    this.#sampled =
+      this.#sampler.start({ interval: Math.max(1024, Math.round(interval)) }) === 'off' ? null : this.#sampler.read();
   }
 
   #leak() {
@@ -216,10 +217,18 @@ class Measurement {
     const followed = this.#progress.calls - this.#followedFrom;
     const listeners = this.#listeners.growing;
     const growing = listeners === null ? this.#tables.growing : [];
-    const tables = growing.slice(0, 3).map(({ kind, first: before, size }) => ({ kind, elements: size, perCall: (size - before) / followed }));
+    const tables = growing
+      .slice(0, 3)
+      .map(({ kind, first: before, size }) => ({ kind, elements: size, perCall: (size - before) / followed }));
     const after = this.#sampledLast ?? (this.#sampled === null ? null : this.#sampler.read());
     return {
-      bytesPerIteration: this.#perCall > 0 && this.#steady ? this.#perCall : Math.max((last.bytes - first.bytes) / measured, ELEMENT * (listeners === null ? (tables[0]?.perCall ?? 0) : 1)),
+      bytesPerIteration:
+        this.#perCall > 0 && this.#steady
+          ? this.#perCall
+          : Math.max(
+              (last.bytes - first.bytes) / measured,
+              ELEMENT * (listeners === null ? (tables[0]?.perCall ?? 0) : 1),
+            ),
       calls: this.#progress.calls,
       sites: after === null ? [] : growth(this.#sampled, after, 3),
       tables,

@@ -17,7 +17,8 @@ function recorded(objects, least) {
         else if (own(object, 'isSinonProxy') === true) add(object.callCount, object.displayName);
       } else {
         const constructor = own(Object.getPrototypeOf(object) ?? {}, 'constructor');
-        if (typeof constructor === 'function' && own(constructor, 'name') === 'MockFunctionContext') add(object.callCount(), '');
+        if (typeof constructor === 'function' && own(constructor, 'name') === 'MockFunctionContext')
+          add(object.callCount(), '');
       }
     } catch {
       // Not such a mock.

@@ -17,7 +17,11 @@ const kindOf = (object) => {
   if (Array.isArray(object)) return 'Array';
   if (types.isMap(object)) return 'Map';
   if (types.isSet(object)) return 'Set';
-  const plain = typeof object === 'object' && !types.isProxy(object) && !ArrayBuffer.isView(object) && !types.isModuleNamespaceObject(object);
+  const plain =
+    typeof object === 'object' &&
+    !types.isProxy(object) &&
+    !ArrayBuffer.isView(object) &&
+    !types.isModuleNamespaceObject(object);
   return plain ? 'object' : null;
 };
 

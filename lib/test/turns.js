@@ -28,7 +28,10 @@ let current = null;
  */
 async function inTurn(measure) {
   if (current !== null && (current.inCall || isAwaited())) {
-    throw new PlimsollError('ERR_PLIMSOLL_BUSY', 'expectNoLeak was called within a function that another expectNoLeak measures; call it in a separate test.');
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_BUSY',
+      'expectNoLeak was called within a function that another expectNoLeak measures; call it in a separate test.',
+    );
   }
   const before = last;
   const progress = { running: false, calls: 0, inCall: false };

@@ -244,4 +244,10 @@ function agentRows() {
   });
 }
 
-module.exports = { trackAgents, trackUndici: listenToUndici, trackFetch: () => trackFetch(siteOfCaller), agentRows, agentHistory: (row) => histories.get(`${row.agent} ${row.host}`) };
+module.exports = {
+  trackAgents,
+  trackUndici: listenToUndici,
+  trackFetch: () => trackFetch(siteOfCaller),
+  agentRows,
+  agentHistory: (row) => histories.get(`${row.agent} ${row.host}`),
+};

@@ -180,14 +180,17 @@ function pauseSampling() {
 /** Two profiles as one. Nodes are numbered from 1 in each, and samples name theirs by number. */
 function merge(before, after) {
   let last = 0;
-  for (const stack = [before.head]; stack.length > 0; ) {
+  for (const stack = [before.head]; stack.length > 0;) {
     const node = stack.pop();
     last = Math.max(last, node.id);
     stack.push(...node.children);
   }
   const renumber = (node) => ({ ...node, id: node.id + last, children: node.children.map(renumber) });
   const head = { ...before.head, children: [...before.head.children, ...after.head.children.map(renumber)] };
-  return { head, samples: [...before.samples, ...after.samples.map((sample) => ({ ...sample, nodeId: sample.nodeId + last }))] };
+  return {
+    head,
+    samples: [...before.samples, ...after.samples.map((sample) => ({ ...sample, nodeId: sample.nodeId + last }))],
+  };
 }
 
 /**
@@ -209,14 +212,20 @@ function growth(before, after, most = 10) {
   return grown
     .toSorted((a, b) => b.bytes - a.bytes)
     .slice(0, most)
-    .map(({ frame, caller, bytes }) => ({ ...describe(frame), bytes, share: bytes / total, caller: caller && describe(caller) }));
+    .map(({ frame, caller, bytes }) => ({
+      ...describe(frame),
+      bytes,
+      share: bytes / total,
+      caller: caller && describe(caller),
+    }));
 }
 
 function collect(node, sign, stack, sites) {
   stack.push(node.callFrame);
   if (node.selfSize > 0) {
     const frame = stack.findLast(isUsers);
-    const caller = frame && isDependency(frame) ? (stack.findLast((f) => isUsers(f) && !isDependency(f)) ?? null) : null;
+    const caller =
+      frame && isDependency(frame) ? (stack.findLast((f) => isUsers(f) && !isDependency(f)) ?? null) : null;
     const key = [frame, caller].map((f) => f && `${f.url}:${f.lineNumber}:${f.columnNumber}`).join(' ');
     const site = sites.get(key) ?? { frame, caller, bytes: 0 };
     site.bytes += sign * node.selfSize;
@@ -226,12 +235,22 @@ function collect(node, sign, stack, sites) {
   stack.pop();
 }
 
-const isUsers = ({ url }) => url !== '' && !url.startsWith('node:') && !siteTools().toPath(url).startsWith(OWN + 'lib');
+const isUsers = ({ url }) =>
+  url !== '' &&
+  !url.startsWith('node:') &&
+  !siteTools()
+    .toPath(url)
+    .startsWith(OWN + 'lib');
 const isDependency = ({ url }) => /[\\/]node_modules[\\/]/.test(url);
 
 function describe(frame) {
   if (frame === undefined) return { function: null, file: null, line: null, column: null };
-  const site = { function: frame.functionName || null, file: siteTools().toPath(frame.url), line: frame.lineNumber + 1, column: frame.columnNumber + 1 };
+  const site = {
+    function: frame.functionName || null,
+    file: siteTools().toPath(frame.url),
+    line: frame.lineNumber + 1,
+    column: frame.columnNumber + 1,
+  };
   siteTools().mapToSource(site);
   return site;
 }

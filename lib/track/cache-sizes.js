@@ -45,7 +45,9 @@ function observe(now) {
 function minutesToBound({ size, max, bytes, maxBytes }, perMinute) {
   const bytesPerMinute = size > 0 ? (perMinute * bytes) / size : 0;
   const byEntries = (max - size) / perMinute;
-  return Number.isFinite(maxBytes) && bytesPerMinute > 0 ? Math.min(byEntries, (maxBytes - bytes) / bytesPerMinute) : byEntries;
+  return Number.isFinite(maxBytes) && bytesPerMinute > 0
+    ? Math.min(byEntries, (maxBytes - bytes) / bytesPerMinute)
+    : byEntries;
 }
 
 /** The caches that grow as a leak does, with their growth and the minutes until their bound. */

@@ -8,10 +8,13 @@ function contain(error) {
   if (warned) return;
   warned = true;
   const reason = error instanceof Error ? error.message : String(error);
-  process.emitWarning(`a plimsoll tracker failed (${reason}). The application is not affected; counts may be incomplete.`, {
-    type: 'PlimsollWarning',
-    code: 'PLIMSOLL_TRACK',
-  });
+  process.emitWarning(
+    `a plimsoll tracker failed (${reason}). The application is not affected; counts may be incomplete.`,
+    {
+      type: 'PlimsollWarning',
+      code: 'PLIMSOLL_TRACK',
+    },
+  );
 }
 
 /** Calls `look(...args)`, whatever comes of it. */

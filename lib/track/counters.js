@@ -26,7 +26,10 @@ let lastId = 0;
 
 function openTable() {
   const buffer = native === null ? new ArrayBuffer(ROWS * ROW_WORDS * 8) : native.trackTable(threadId, ROWS);
-  return Array.from({ length: ROWS }, (_, row) => new Float64Array(buffer, row * ROW_WORDS * 8, ROW_WORDS)).toReversed();
+  return Array.from(
+    { length: ROWS },
+    (_, row) => new Float64Array(buffer, row * ROW_WORDS * 8, ROW_WORDS),
+  ).toReversed();
 }
 
 /** @param {string} kind @param {string} name @returns {Float64Array} */

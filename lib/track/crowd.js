@@ -128,7 +128,14 @@ class Crowd {
       const known = this.#sites.get(site) ?? { history: new History(), added: 0 };
       const count = samples.reduce((sum, sample) => sum + sample.weight, 0);
       const added = Math.max(count, known.added);
-      const row = { ...describe(site), count, added, removed: added - count, growth: known.history.growth(), ...extra(samples) };
+      const row = {
+        ...describe(site),
+        count,
+        added,
+        removed: added - count,
+        growth: known.history.growth(),
+        ...extra(samples),
+      };
       entries.push({ row, leak: known.history.leak() });
     }
     return entries.toSorted((a, b) => b.row.count - a.row.count);

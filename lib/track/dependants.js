@@ -33,7 +33,11 @@ class Dependants {
   note(_target, derived) {
     this.added++;
     if (--this.#reservoir.countdown > 0) return;
-    this.#reservoir.sample(derived, () => isPending, () => ({ listenedTo: false }));
+    this.#reservoir.sample(
+      derived,
+      () => isPending,
+      () => ({ listenedTo: false }),
+    );
   }
 
   close() {
@@ -63,7 +67,8 @@ class Dependants {
     this.lastCount = this.count();
     this.history.note(now, this.lastCount, this.added);
     this.#reservoir.tick(now, this.lastCount >= LEAST && this.history.isGrowing());
-    if (this.#row === NO_ROW && this.lastCount > 1) this.#row = openRow('listeners', `${this.#source.label}: ${this.event}`);
+    if (this.#row === NO_ROW && this.lastCount > 1)
+      this.#row = openRow('listeners', `${this.#source.label}: ${this.event}`);
     if (this.#row === NO_ROW) return;
     this.#row[COUNT] = this.lastCount;
     this.#row[ADDED] = this.added;
@@ -79,7 +84,11 @@ class Dependants {
   }
 
   grownSites(growth) {
-    return rank(this.#weights(({ at }) => at >= growth.since), growth.net, growth.net);
+    return rank(
+      this.#weights(({ at }) => at >= growth.since),
+      growth.net,
+      growth.net,
+    );
   }
 }
 

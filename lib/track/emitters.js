@@ -26,7 +26,8 @@ const ONE_IN_EIGHT = 7;
 let looks = 0;
 
 const { listenerCount, rawListeners, eventNames } = EventEmitter.prototype;
-const namesOf = (emitter, events) => (typeof emitter._eventsCount === 'number' ? emitter._eventsCount : events(emitter).length);
+const namesOf = (emitter, events) =>
+  typeof emitter._eventsCount === 'number' ? emitter._eventsCount : events(emitter).length;
 const isCrowd = (emitter, event) => crowdOf(emitter, event) !== null;
 
 const askNode = {
@@ -98,7 +99,10 @@ function trackEmitter(emitter, options = {}) {
 function isEmitter(value) {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
   try {
-    return value instanceof EventEmitter || ['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function');
+    return (
+      value instanceof EventEmitter ||
+      ['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function')
+    );
   } catch {
     return false; // a proxy that was revoked, a getter that throws
   }
@@ -118,7 +122,8 @@ const all = new Wrapping(
   (original, wrapping) =>
     function (event, listener) {
       if (wrapping.stacked && wrapping.on) return addOnce(original, this, arguments, noteOnAny);
-      const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+      const result =
+        arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
       if (!wrapping.on) return result;
       try {
         noteOnAny(this, event, listener);
@@ -153,4 +158,10 @@ function crowdOf(emitter, event) {
   return emitter._eventsCount >= CROWD_OF_EVENTS ? ANY : null;
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEmitters: () => emitters.trackAll(), emitterSources: emitters.sources, emittersOff: () => emitters.off };
+module.exports = {
+  TrackedEventEmitter,
+  trackEmitter,
+  trackEmitters: () => emitters.trackAll(),
+  emitterSources: emitters.sources,
+  emittersOff: () => emitters.off,
+};

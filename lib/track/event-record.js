@@ -69,7 +69,8 @@ class EventRecord {
     const about = this.event === ANY ? () => name : undefined;
     this.#reservoir.sample(this.#source.held(name, listener), () => this.#isLive(), about);
     this.#published = false;
-    if (this.#row === NO_ROW && (this.lastCount > 1 || this.#source.name !== null)) this.#row = openRow('listeners', `${this.#source.label}: ${String(this.event)}`);
+    if (this.#row === NO_ROW && (this.lastCount > 1 || this.#source.name !== null))
+      this.#row = openRow('listeners', `${this.#source.label}: ${String(this.event)}`);
   }
 
   /** Writes the counts for the native side. */
@@ -125,7 +126,8 @@ class EventRecord {
       there.get(name).set(sample.ref.deref(), 0);
     }
     for (const [name, counts] of there) {
-      for (const listener of this.#source.listeners(name)) if (counts.has(listener)) counts.set(listener, counts.get(listener) + 1);
+      for (const listener of this.#source.listeners(name))
+        if (counts.has(listener)) counts.set(listener, counts.get(listener) + 1);
     }
     const live = new Set();
     for (const sample of this.#reservoir.samples.toReversed()) {

@@ -95,7 +95,8 @@ function deriveAny(original, self, signals) {
 
 /** What to give to the original, and where the signals are afterwards: an iterable may be read once only. */
 function readable(original, signals) {
-  const isIterable = typeof signals === 'object' && !Array.isArray(signals) && typeof signals?.[Symbol.iterator] === 'function';
+  const isIterable =
+    typeof signals === 'object' && !Array.isArray(signals) && typeof signals?.[Symbol.iterator] === 'function';
   if (!isIterable || !takesIterables(original)) return { given: signals, list: signals };
   const list = [];
   const given = {
@@ -123,7 +124,10 @@ function takesIterables(original) {
 function noteDerived(signals, derived) {
   const origins = new Set(signals.flatMap((signal) => originsOf.get(signal)?.map((ref) => ref.deref()) ?? [signal]));
   origins.delete(undefined);
-  originsOf.set(derived, Array.from(origins, (origin) => new WeakRef(origin)));
+  originsOf.set(
+    derived,
+    Array.from(origins, (origin) => new WeakRef(origin)),
+  );
   for (const origin of origins) noteDependant(origin, derived);
 }
 
@@ -169,7 +173,10 @@ function noteAdded(target, type, listener) {
 function trackEventTarget(target, options = {}) {
   checkOptions('trackEventTarget()', { name: { type: 'text' } }, options);
   if (!isEventTarget(target)) {
-    throw new PlimsollTypeError('ERR_PLIMSOLL_EVENT_TARGET', `trackEventTarget: ${quote(target)} is not an EventTarget; use trackEmitter for an EventEmitter.`);
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_EVENT_TARGET',
+      `trackEventTarget: ${quote(target)} is not an EventTarget; use trackEmitter for an EventEmitter.`,
+    );
   }
   return targets.trackOne(target, options.name);
 }
@@ -182,4 +189,10 @@ function isEventTarget(value) {
   }
 }
 
-module.exports = { trackEventTarget, trackEventTargets: () => targets.trackAll(), targetSources: targets.sources, targetsOff: () => targets.off, ANY_OF };
+module.exports = {
+  trackEventTarget,
+  trackEventTargets: () => targets.trackAll(),
+  targetSources: targets.sources,
+  targetsOff: () => targets.off,
+  ANY_OF,
+};

@@ -30,7 +30,11 @@ function trackAll(options = {}) {
   // Naming some turns on these; only turning some off leaves the rest on.
   const byDefault = !kinds.some((kind) => options[kind] === true);
   const chosen = kinds.filter((kind) => options[kind] ?? byDefault);
-  if (chosen.length === 0) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `trackAll: all kinds are off; leave at least one of ${kinds.join(', ')} on.`);
+  if (chosen.length === 0)
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `trackAll: all kinds are off; leave at least one of ${kinds.join(', ')} on.`,
+    );
   const started = chosen.map((kind) => TRACKERS[kind]());
   const stopCaches = useCaches();
   const stop = () => {
@@ -42,7 +46,13 @@ function trackAll(options = {}) {
 
 /** What trackers that run cannot patch: the functions are frozen, say. */
 function off() {
-  const kinds = { emitters: emittersOff(), eventTargets: targetsOff(), timers: timersOff(), promises: promisesOff(), resources: resourcesOff() };
+  const kinds = {
+    emitters: emittersOff(),
+    eventTargets: targetsOff(),
+    timers: timersOff(),
+    promises: promisesOff(),
+    resources: resourcesOff(),
+  };
   return Object.entries(kinds).flatMap(([kind, parts]) => parts.map((part) => ({ kind, ...part })));
 }
 
@@ -72,7 +82,21 @@ function described(listed, most) {
   const records = listed.flatMap((source) => Array.from(source.events.values(), (record) => ({ source, record })));
   const largest = records.toSorted((a, b) => b.record.lastCount - a.record.lastCount).slice(0, most);
   const shown = new Set(largest.map(({ record }) => record));
-  return Array.from(new Set(largest.map(({ source }) => source)), (source) => describeSource(source, (record) => shown.has(record)));
+  return Array.from(new Set(largest.map(({ source }) => source)), (source) =>
+    describeSource(source, (record) => shown.has(record)),
+  );
 }
 
-module.exports = { TrackedEventEmitter, trackEmitter, trackEventTarget, trackTimers, trackPromises, trackResources, trackAll, trackCaches: useCaches, tracked, sources, suspects };
+module.exports = {
+  TrackedEventEmitter,
+  trackEmitter,
+  trackEventTarget,
+  trackTimers,
+  trackPromises,
+  trackResources,
+  trackAll,
+  trackCaches: useCaches,
+  tracked,
+  sources,
+  suspects,
+};

@@ -57,7 +57,12 @@ class Listening {
    * @param {object} target @param {string | null} name @param {boolean} explicit
    */
   add(target, name, explicit) {
-    const source = new Source(target, this.sources, { kind: this.#about.kindOf(target), name, explicit, ask: this.#about.ask(target, explicit) });
+    const source = new Source(target, this.sources, {
+      kind: this.#about.kindOf(target),
+      name,
+      explicit,
+      ask: this.#about.ask(target, explicit),
+    });
     tracked.set(target, source);
     this.#stopTicking ??= onTick((now, bounded) => this.#tick(now, bounded));
     return source;
@@ -92,7 +97,11 @@ class Listening {
       if (source.users > 0) source.open();
       return describeSource(source);
     } catch (cause) {
-      throw new PlimsollTypeError(this.#about.code, `the tracked ${source.label} cannot be asked for its listeners (${cause instanceof Error ? cause.message : String(cause)}); stop its tracker.`, { cause });
+      throw new PlimsollTypeError(
+        this.#about.code,
+        `the tracked ${source.label} cannot be asked for its listeners (${cause instanceof Error ? cause.message : String(cause)}); stop its tracker.`,
+        { cause },
+      );
     }
   }
 
@@ -146,21 +155,27 @@ class Listening {
 }
 
 /** Those of a target's methods that there are. */
-const placesOf = (target, methods) => methods.filter((method) => typeof target[method] === 'function').map((method) => [target, method]);
+const placesOf = (target, methods) =>
+  methods.filter((method) => typeof target[method] === 'function').map((method) => [target, method]);
 
 /** The call under way that adds a listener: a wrapper that it passes on its way reports no second one. */
 let addingTo = null;
 let addingEvent = null;
 
 /** Node's own methods call no other method that adds the listener. */
-const PLAIN = new Set([EventEmitter.prototype.on, EventEmitter.prototype.prependListener, EventTarget.prototype.addEventListener]);
+const PLAIN = new Set([
+  EventEmitter.prototype.on,
+  EventEmitter.prototype.prependListener,
+  EventTarget.prototype.addEventListener,
+]);
 
 /** Wraps the methods of one target. A call reports its listener after adding it, while the target is tracked by itself. */
 const one = new Wrapping((original) => (PLAIN.has(original) ? overPlain(original) : overAny(original)));
 
 function overPlain(original) {
   return function (event, listener) {
-    const result = arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+    const result =
+      arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
     const source = tracked.get(this);
     if (source === undefined || !source.explicit || (addingTo === this && addingEvent === event)) return result;
     if (!source.pass(event)) note(source, this, event, listener);

@@ -64,8 +64,10 @@ class Wrapping {
     // A foreign patch may call a wrapper that is there no longer.
     else if (this.#first.get(key).deref() !== current) this.stacked = true;
     const value = this.#over(current, before === undefined);
-    const after = before === undefined ? { value, writable: true, enumerable: false, configurable: true } : { ...before, value };
-    if (!Reflect.defineProperty(owner, key, after)) throw new TypeError(`${String(key)} cannot be replaced: ${whyNot(owner)}`);
+    const after =
+      before === undefined ? { value, writable: true, enumerable: false, configurable: true } : { ...before, value };
+    if (!Reflect.defineProperty(owner, key, after))
+      throw new TypeError(`${String(key)} cannot be replaced: ${whyNot(owner)}`);
     return true;
   }
 

@@ -4,7 +4,14 @@
 
 const { inspect } = require('node:util');
 
-const OPTIONS = { depth: 0, customInspect: false, maxArrayLength: 0, maxStringLength: 0, compact: true, breakLength: Infinity };
+const OPTIONS = {
+  depth: 0,
+  customInspect: false,
+  maxArrayLength: 0,
+  maxStringLength: 0,
+  compact: true,
+  breakLength: Infinity,
+};
 
 function isPending(promise) {
   return inspect(promise, OPTIONS).includes('{ <pending>');

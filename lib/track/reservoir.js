@@ -55,7 +55,8 @@ class Reservoir {
     const captured = site === undefined ? capture() : { site, builtIn: null };
     const weight = this.#owed - this.countdown;
     this.#came += weight;
-    if (++this.#due > WHOLE * this.#perTick && this.#due % STEP === 1) this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
+    if (++this.#due > WHOLE * this.#perTick && this.#due % STEP === 1)
+      this.#interval = Math.min(MAX_INTERVAL, this.#interval * 2);
     // Random steps, or what comes in turns from two sites would be seen from one.
     this.countdown = this.#interval === 1 ? 1 : 1 + Math.floor(Math.random() * (2 * this.#interval - 1));
     this.#owed = this.countdown;
@@ -67,7 +68,13 @@ class Reservoir {
       return null;
     }
     if (this.samples.length >= this.#capacity) this.#thin(liveness());
-    this.samples.push({ ref: new WeakRef(target), site: captured.site, weight, at: this.#tickAt, info: describe === undefined ? null : describe(captured.builtIn) });
+    this.samples.push({
+      ref: new WeakRef(target),
+      site: captured.site,
+      weight,
+      at: this.#tickAt,
+      info: describe === undefined ? null : describe(captured.builtIn),
+    });
     return captured.site;
   }
 

@@ -70,8 +70,10 @@ function restore(key, descriptor) {
 }
 
 /** Tracers wrap what others call: what calls them is the site. */
-const TRACER = /[\\/]node_modules[\\/](?:@opentelemetry|@sentry|@datadog|dd-trace|newrelic|elastic-apm-node|applicationinsights|cls-hooked|continuation-local-storage|async-listener|emitter-listener|shimmer)[\\/]/;
-const isUsers = (file) => !file.startsWith('node:') && !file.startsWith('internal/') && !file.startsWith(OWN) && !TRACER.test(file);
+const TRACER =
+  /[\\/]node_modules[\\/](?:@opentelemetry|@sentry|@datadog|dd-trace|newrelic|elastic-apm-node|applicationinsights|cls-hooked|continuation-local-storage|async-listener|emitter-listener|shimmer)[\\/]/;
+const isUsers = (file) =>
+  !file.startsWith('node:') && !file.startsWith('internal/') && !file.startsWith(OWN) && !TRACER.test(file);
 const isDependency = (file) => file.includes('/node_modules/') || file.includes('\\node_modules\\');
 
 /**
@@ -126,7 +128,12 @@ const fileOf = (frame) => frame.getFileName() ?? frame.getScriptNameOrSourceURL(
 const position = (frame) => `${fileOf(frame)}:${frame.getLineNumber()}:${frame.getColumnNumber()}`;
 
 function frameOf(frame) {
-  return { function: frame.getFunctionName(), file: toPath(fileOf(frame)), line: frame.getLineNumber(), column: frame.getColumnNumber() };
+  return {
+    function: frame.getFunctionName(),
+    file: toPath(fileOf(frame)),
+    line: frame.getLineNumber(),
+    column: frame.getColumnNumber(),
+  };
 }
 
 function toPath(file) {
@@ -221,7 +228,10 @@ function readMap(file) {
   const url = /\/\/[#@] sourceMappingURL=(\S+)\s*$/.exec(tail(file))?.[1];
   if (url === undefined) return null;
   const inline = /^data:application\/json[^,]*?(;base64)?,(.*)$/.exec(url);
-  if (inline) return new SourceMap(JSON.parse(inline[1] ? Buffer.from(inline[2], 'base64').toString() : decodeURIComponent(inline[2])));
+  if (inline)
+    return new SourceMap(
+      JSON.parse(inline[1] ? Buffer.from(inline[2], 'base64').toString() : decodeURIComponent(inline[2])),
+    );
   const mapFile = path.resolve(path.dirname(file), decodeURIComponent(url));
   return fs.statSync(mapFile).size > MAX_MAP_BYTES ? null : new SourceMap(JSON.parse(fs.readFileSync(mapFile, 'utf8')));
 }
@@ -244,7 +254,11 @@ function rank(weights, known, total) {
   return [...weights]
     .toSorted((a, b) => b[1] - a[1])
     .slice(0, 10)
-    .map(([id, weight]) => ({ ...describe(id), count: Math.round((weight / sum) * known), share: total === 0 ? 0 : ((weight / sum) * known) / total }));
+    .map(([id, weight]) => ({
+      ...describe(id),
+      count: Math.round((weight / sum) * known),
+      share: total === 0 ? 0 : ((weight / sum) * known) / total,
+    }));
 }
 
 /** The site with the largest weight. @param {Map<number, number>} weights */
@@ -254,4 +268,17 @@ function heaviest(weights) {
   return most;
 }
 
-module.exports = { capture, hasSpare, refill, UNKNOWN, describe, label, fromLabel, rank, heaviest, mapToSource, isMapped, toPath };
+module.exports = {
+  capture,
+  hasSpare,
+  refill,
+  UNKNOWN,
+  describe,
+  label,
+  fromLabel,
+  rank,
+  heaviest,
+  mapToSource,
+  isMapped,
+  toPath,
+};

@@ -88,7 +88,8 @@ class Source {
     const names = this.#ask.names(target);
     if (names > MANY_NAMES) {
       let recorded = 0;
-      for (const record of this.events.values()) if (record.event !== ANY && this.#ask.count(target, record.event) > 0) recorded++;
+      for (const record of this.events.values())
+        if (record.event !== ANY && this.#ask.count(target, record.event) > 0) recorded++;
       return Math.round((names - recorded) * this.#perName);
     }
     let [count, others] = [0, 0];
@@ -259,7 +260,11 @@ class Sources {
 
   #makeRoom() {
     this.prune();
-    const rules = [(source) => source.name === null && source.largest < FEW, (source) => source.name === null, () => true];
+    const rules = [
+      (source) => source.name === null && source.largest < FEW,
+      (source) => source.name === null,
+      () => true,
+    ];
     for (const rule of rules) {
       for (const source of this.#all) {
         if (this.#all.size <= MAX_SOURCES - MAKE_ROOM) return;
@@ -284,7 +289,8 @@ class Sources {
   /** @param {boolean} bounded  whether to look at some, in turn */
   observe(now, bounded) {
     let work = bounded ? this.#perTick : Infinity;
-    for (let left = this.#all.size; left > 0 && work > 0; left--) work -= 1 + this.#observeOne(this.#turn(), now, bounded);
+    for (let left = this.#all.size; left > 0 && work > 0; left--)
+      work -= 1 + this.#observeOne(this.#turn(), now, bounded);
   }
 
   #turn() {
@@ -319,7 +325,14 @@ function describeSource(source, shown = () => true) {
     kind: source.kind,
     events: [...source.events.values()].filter(shown).map((record) => {
       const count = record.count();
-      return { event: record.event, count, added: record.added, removed: record.removed(count), growth: record.history.growth(), sites: record.sites(count) };
+      return {
+        event: record.event,
+        count,
+        added: record.added,
+        removed: record.removed(count),
+        growth: record.history.growth(),
+        sites: record.sites(count),
+      };
     }),
   };
 }

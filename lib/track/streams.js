@@ -20,7 +20,8 @@ function isUndrained(stream, sample, now) {
   const { info } = sample;
   const moved = stream.readableLength !== info.buffered || stream.readableFlowing === true;
   info.buffered = stream.readableLength;
-  info.abandoned = stream.readableFlowing !== true && stream.listenerCount('data') === 0 && stream.listenerCount('readable') === 0;
+  info.abandoned =
+    stream.readableFlowing !== true && stream.listenerCount('data') === 0 && stream.listenerCount('readable') === 0;
   if (moved) info.movedAt = now;
   info.stuck = stream.readableLength > 0 && now - info.movedAt >= STUCK_AFTER;
   return true;

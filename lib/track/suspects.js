@@ -53,7 +53,20 @@ function suspect({ cause, name, count, growth, sites, path, advice }) {
   const [{ file, line, column } = { file: null, line: null, column: null }] = sites;
   const { net, added, removed, perMinute, since } = growth;
   const tracked = { count, net, added, removed, perMinute, sinceMs: since };
-  return { cause, name, file, line, column, count: net, bytes: null, bytesPerMinute: null, path, sites, advice, tracked };
+  return {
+    cause,
+    name,
+    file,
+    line,
+    column,
+    count: net,
+    bytes: null,
+    bytesPerMinute: null,
+    path,
+    sites,
+    advice,
+    tracked,
+  };
 }
 
 /** The same listener leaking on many emitters (a socket each) is one suspect. */
@@ -65,7 +78,8 @@ function listenerSuspects(sources) {
       const growth = record.history.leak();
       if (growth === null) continue;
       const sites = record.grownSites(growth);
-      const key = source.name === null ? `${source.kind} ${String(record.event)} ${sites[0]?.file}:${sites[0]?.line}` : source;
+      const key =
+        source.name === null ? `${source.kind} ${String(record.event)} ${sites[0]?.file}:${sites[0]?.line}` : source;
       const found = { source, record, sites, count: record.count(), growth, emitters: 1 };
       const group = groups.get(key)?.get(record.event);
       if (group === undefined) {
@@ -100,8 +114,10 @@ function listenerAdvice(source, event, name) {
   if (event === ANY_OF) {
     return 'remove the abort listener of each AbortSignal.any() when its work is done, or abort the signal: it stays while it has a listener';
   }
-  if (source.kind === 'AbortSignal') return "removeEventListener('abort', ...) when the work is done, or use events.addAbortListener and dispose it";
-  if (event === ANY) return 'remove the listeners of an event name when its use ends, or use one event and a Map of waiters: each use adds a name of its own';
+  if (source.kind === 'AbortSignal')
+    return "removeEventListener('abort', ...) when the work is done, or use events.addAbortListener and dispose it";
+  if (event === ANY)
+    return 'remove the listeners of an event name when its use ends, or use one event and a Map of waiters: each use adds a name of its own';
   return `off(${JSON.stringify(name)}, listener) when its owner ends, add the listener once outside the request, or use once()`;
 }
 
@@ -115,7 +131,15 @@ function addGrowth(a, b) {
   };
 }
 
-const siteOf = ({ function: name, file, line, column, caller, count }) => ({ function: name, file, line, column, ...(caller && { caller }), count, share: 1 });
+const siteOf = ({ function: name, file, line, column, caller, count }) => ({
+  function: name,
+  file,
+  line,
+  column,
+  ...(caller && { caller }),
+  count,
+  share: 1,
+});
 
 function timerSuspects() {
   return timerEntries()
@@ -129,7 +153,11 @@ function timerSuspects() {
         growth: leak,
         sites: [siteOf(row)],
         // What keeps a timer, and all that its callback closes over, is Node's list, until it ends.
-        path: ['active timers of Node', `${what}, ${row.delay} ms${row.refed === 0 ? ', unref' : ''}`, row.callback ?? '(anonymous)'],
+        path: [
+          'active timers of Node',
+          `${what}, ${row.delay} ms${row.refed === 0 ? ', unref' : ''}`,
+          row.callback ?? '(anonymous)',
+        ],
         advice:
           row.kind === 'interval'
             ? 'call clearInterval(...) when the owner of the interval ends, or share one interval'
@@ -177,7 +205,11 @@ function socketSuspects() {
         count: row.free + row.inUse + row.queued,
         growth,
         sites: row.sites,
-        path: [`${row.agent} agent${row.agents > 1 ? `s (${row.agents})` : ''}`, row.host, `${row.free} free, ${row.inUse} in use, ${row.queued} queued`],
+        path: [
+          `${row.agent} agent${row.agents > 1 ? `s (${row.agents})` : ''}`,
+          row.host,
+          `${row.free} free, ${row.inUse} in use, ${row.queued} queued`,
+        ],
         advice: socketAdvice(row),
       }),
     );
@@ -187,8 +219,10 @@ function socketSuspects() {
 
 function socketAdvice({ agents, free, inUse, queued }) {
   if (agents > 2) return 'create one Agent and share it: each one keeps its own sockets open';
-  if (queued > inUse) return 'requests wait for a socket: consume each response (response.resume()) or raise maxSockets';
-  if (inUse >= free) return 'consume or destroy each response (response.resume(), body.cancel()), or its socket stays in use; bound them with maxSockets and a timeout';
+  if (queued > inUse)
+    return 'requests wait for a socket: consume each response (response.resume()) or raise maxSockets';
+  if (inUse >= free)
+    return 'consume or destroy each response (response.resume(), body.cancel()), or its socket stays in use; bound them with maxSockets and a timeout';
   return 'bound what the agent keeps: maxSockets, maxFreeSockets, timeout';
 }
 
@@ -202,8 +236,13 @@ function streamSuspects() {
         count: row.count,
         growth: leak,
         sites: [siteOf(row)],
-        path: [row.kind, `${row.buffered} bytes buffered`, row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read'],
-        advice: 'destroy() a stream that is no longer read; stream.pipeline() destroys both ends after an error, pipe() leaves the source open',
+        path: [
+          row.kind,
+          `${row.buffered} bytes buffered`,
+          row.abandoned > 0.5 ? 'its consumer is gone' : 'its consumer does not read',
+        ],
+        advice:
+          'destroy() a stream that is no longer read; stream.pipeline() destroys both ends after an error, pipe() leaves the source open',
       }),
     );
 }
@@ -217,7 +256,11 @@ function cacheSuspects() {
       count: size,
       growth,
       sites: site === null ? [] : [{ ...site, count: growth.net, share: 1 }],
-      path: ['caches', name, `${size} of ${Number.isFinite(max) ? max : 'any number of'} entries${bytes > 0 ? `, ${bytes} bytes` : ''}`],
+      path: [
+        'caches',
+        name,
+        `${size} of ${Number.isFinite(max) ? max : 'any number of'} entries${bytes > 0 ? `, ${bytes} bytes` : ''}`,
+      ],
       advice: Number.isFinite(minutes)
         ? `lower max, or set a ttl that fits the use: at this pace the cache reaches its bound in ${Math.round(minutes / 60)} h`
         : 'set max, or a ttl that fits the use: the cache has no bound on its entries',

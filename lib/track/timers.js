@@ -29,15 +29,23 @@ const timerIsLive = (timer) => timer._destroyed === false;
 const crowds = {
   interval: new Crowd({ cause: 'timers', name: 'setInterval', capacity: SAMPLES, isLive: timerIsLive, checks: CHECKS }),
   timeout: new Crowd({ cause: 'timers', name: 'setTimeout', capacity: SAMPLES, isLive: timerIsLive, checks: CHECKS }),
-  promise: new Crowd({ cause: 'timers', name: 'timers/promises', capacity: SAMPLES, isLive: isPending, checks: CHECKS }),
+  promise: new Crowd({
+    cause: 'timers',
+    name: 'timers/promises',
+    capacity: SAMPLES,
+    isLive: isPending,
+    checks: CHECKS,
+  }),
 };
 
-const noteTimer = (crowd) => reporting((_self, _args, timer) => {
-  if (crowd.due()) crowd.take(timer);
-});
-const noteSleep = () => reporting((_self, [delay], promise) => {
-  if (crowds.promise.due()) crowds.promise.take(promise, () => ({ delay }));
-});
+const noteTimer = (crowd) =>
+  reporting((_self, _args, timer) => {
+    if (crowd.due()) crowd.take(timer);
+  });
+const noteSleep = () =>
+  reporting((_self, [delay], promise) => {
+    if (crowds.promise.due()) crowds.promise.take(promise, () => ({ delay }));
+  });
 
 /**
  * Wraps a function in all of its places, and in what `import` gives of them.
@@ -52,7 +60,12 @@ function wrapTimers(wrapping, owners, key) {
   };
 }
 
-const [intervals, timeouts, sleeps, waits] = [noteTimer(crowds.interval), noteTimer(crowds.timeout), noteSleep(), noteSleep()];
+const [intervals, timeouts, sleeps, waits] = [
+  noteTimer(crowds.interval),
+  noteTimer(crowds.timeout),
+  noteSleep(),
+  noteSleep(),
+];
 
 const tick = () =>
   onTick((now, bounded) => {
@@ -109,4 +122,10 @@ function describeTimers() {
   };
 }
 
-module.exports = { trackTimers, describeTimers, timerEntries: entries, isTracking: () => patch.on, timersOff: () => patch.off };
+module.exports = {
+  trackTimers,
+  describeTimers,
+  timerEntries: entries,
+  isTracking: () => patch.on,
+  timersOff: () => patch.off,
+};

@@ -23,7 +23,8 @@ function useEmitters(listening, crowd) {
 /** @param {{ name?: string, captureRejections?: boolean }} [options] */
 function TrackedEventEmitter(options) {
   // As EventEmitter, which takes null for none.
-  if (options !== undefined && options !== null) checkOptions('TrackedEventEmitter', { name: { type: 'text' }, captureRejections: { type: 'boolean' } }, options);
+  if (options !== undefined && options !== null)
+    checkOptions('TrackedEventEmitter', { name: { type: 'text' }, captureRejections: { type: 'boolean' } }, options);
   EventEmitter.call(this, options);
   if (options?.name !== undefined) emitters.sources.admit(emitters.add(this, options.name, true));
 }
@@ -113,8 +114,17 @@ for (const key of Object.keys(base)) {
   if (typeof base[key] !== 'function') Object.defineProperty(TrackedEventEmitter.prototype, key, method(base[key]));
 }
 for (const [key, { get }] of Object.entries(Object.getOwnPropertyDescriptors(inherited))) {
-  Object.defineProperty(TrackedEventEmitter.prototype, key, { get, set: setter(key), enumerable: true, configurable: true });
+  Object.defineProperty(TrackedEventEmitter.prototype, key, {
+    get,
+    set: setter(key),
+    enumerable: true,
+    configurable: true,
+  });
 }
-Object.defineProperties(TrackedEventEmitter.prototype, { on: method(on), addListener: method(on), prependListener: method(prependListener) });
+Object.defineProperties(TrackedEventEmitter.prototype, {
+  on: method(on),
+  addListener: method(on),
+  prependListener: method(prependListener),
+});
 
 module.exports = { TrackedEventEmitter, useEmitters };

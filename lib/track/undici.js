@@ -62,7 +62,10 @@ function trackUndici({ started, moved }) {
     'undici:request:trailers': ended,
     'undici:request:error': ended,
   };
-  const listeners = Object.entries(handlers).map(([channel, handler]) => [channel, (message) => safely(handler, message)]);
+  const listeners = Object.entries(handlers).map(([channel, handler]) => [
+    channel,
+    (message) => safely(handler, message),
+  ]);
   for (const [channel, listener] of listeners) dc.subscribe(channel, listener);
   return () => {
     for (const [channel, listener] of listeners) dc.unsubscribe(channel, listener);

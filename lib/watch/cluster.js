@@ -37,8 +37,16 @@ function answerPrimary(watcher) {
 
 /** @param {number} [timeout] */
 function checkTimeout(timeout = TIMEOUT_MS) {
-  if (typeof timeout !== 'number' || Number.isNaN(timeout)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.timeout must be a number of ms; it is ${quote(timeout)}.`);
-  if (timeout <= 0 || timeout > DAY_MS) throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `options.timeout must be above 0 and at most ${DAY_MS}; it is ${timeout}.`);
+  if (typeof timeout !== 'number' || Number.isNaN(timeout))
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.timeout must be a number of ms; it is ${quote(timeout)}.`,
+    );
+  if (timeout <= 0 || timeout > DAY_MS)
+    throw new PlimsollRangeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.timeout must be above 0 and at most ${DAY_MS}; it is ${timeout}.`,
+    );
   return timeout;
 }
 
@@ -58,13 +66,18 @@ function ask({ id, pid }, timeout, open) {
       channel.close();
       resolve({ id, pid, stats, error });
     };
-    const fail = (reason) => end(null, { code: 'ERR_PLIMSOLL_WORKER', message: `worker ${id} (pid ${pid}) cannot be asked: ${reason}.` });
+    const fail = (reason) =>
+      end(null, { code: 'ERR_PLIMSOLL_WORKER', message: `worker ${id} (pid ${pid}) cannot be asked: ${reason}.` });
     const data = (answer) => {
       if (answer?.request === request) end(answer.stats ?? null, answer.error ?? null);
     };
     const channel = open({ data, fail });
     const timer = setTimeout(
-      () => end(null, { code: 'ERR_PLIMSOLL_TIMEOUT', message: `worker ${id} (pid ${pid}) did not answer within ${timeout} ms: its event loop is stuck, or watch() was not called there.` }),
+      () =>
+        end(null, {
+          code: 'ERR_PLIMSOLL_TIMEOUT',
+          message: `worker ${id} (pid ${pid}) did not answer within ${timeout} ms: its event loop is stuck, or watch() was not called there.`,
+        }),
       timeout,
     );
     try {
@@ -81,9 +94,17 @@ function ask({ id, pid }, timeout, open) {
  */
 async function clusterStats({ timeout } = {}) {
   const cluster = require('node:cluster');
-  if (!cluster.isPrimary) throw new PlimsollError('ERR_PLIMSOLL_NOT_PRIMARY', 'clusterStats() asks the workers of a primary, and this process is a worker; call it in the primary.');
+  if (!cluster.isPrimary)
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_NOT_PRIMARY',
+      'clusterStats() asks the workers of a primary, and this process is a worker; call it in the primary.',
+    );
   const ms = checkTimeout(timeout);
-  return Promise.all(Object.values(cluster.workers).map((worker) => ask({ id: worker.id, pid: worker.process.pid }, ms, (on) => openWorker(worker, on))));
+  return Promise.all(
+    Object.values(cluster.workers).map((worker) =>
+      ask({ id: worker.id, pid: worker.process.pid }, ms, (on) => openWorker(worker, on)),
+    ),
+  );
 }
 
 /** @param {import('node:cluster').Worker} worker */

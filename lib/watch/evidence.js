@@ -18,19 +18,32 @@ const ANALYSIS_FACTOR = 1.3;
 const ANALYSIS_BASE = 96 * 2 ** 20;
 
 /** What costs nothing to know: what is tracked. @param {import('../report/shown.js').Shown} shown */
-const tracked = (shown) => ({ trackers: reportTrackers(sources(ROWS), shown), trackerSuspects: suspects({ bounded: true }).map((suspect) => shown.suspect(suspect)) });
+const tracked = (shown) => ({
+  trackers: reportTrackers(sources(ROWS), shown),
+  trackerSuspects: suspects({ bounded: true }).map((suspect) => shown.suspect(suspect)),
+});
 
 /** Which process this is. @param {import('../report/shown.js').Shown} shown */
 const identity = (shown) => ({
   node: process.version,
   redacted: shown.redacts,
-  process: { title: shown.name(process.title), argv0: process.argv0, script: shown.script(process.argv[1] ?? null), cwd: workingDir(), hostname: os.hostname(), platform: process.platform, arch: process.arch },
+  process: {
+    title: shown.name(process.title),
+    argv0: process.argv0,
+    script: shown.script(process.argv[1] ?? null),
+    cwd: workingDir(),
+    hostname: os.hostname(),
+    platform: process.platform,
+    arch: process.arch,
+  },
   addons: loadedAddons(),
 });
 
 /** Names of other packages' native addons: the candidates for memory that no snapshot shows. */
 function loadedAddons() {
-  const files = Object.keys(require.cache).filter((file) => file.endsWith('.node') && !path.basename(file).startsWith('plimsoll.'));
+  const files = Object.keys(require.cache).filter(
+    (file) => file.endsWith('.node') && !path.basename(file).startsWith('plimsoll.'),
+  );
   return files.map((file) => /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1] ?? path.basename(file));
 }
 
@@ -49,7 +62,9 @@ async function analyseBeside(snapshots, { channel, signal }) {
   const needed = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
   const room = requireNative().memoryRoom();
   if (room !== null && room < needed) {
-    return { note: `The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.` };
+    return {
+      note: `The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.`,
+    };
   }
   try {
     return { analysis: await analyze(paths, { signal, channel, unref: true, sourceRoots: ownFolder() }) };

@@ -43,16 +43,23 @@ class HandleCounts {
 
   /** @returns {string[]} a remark for each type that rose and never fell over what was counted */
   notes() {
-    return [...this.#counts].filter(([, counts]) => onlyRises(counts)).map(([type, counts]) => {
-      const minutes = Math.round(((counts.length - 1) * this.#every) / 6000) / 10;
-      return `Open handles of type ${type} only rise: from ${counts[0]} to ${counts.at(-1)} in ${minutes} min. Close what is done with: sockets, clients and pools that are made for each request stay open.`;
-    });
+    return [...this.#counts]
+      .filter(([, counts]) => onlyRises(counts))
+      .map(([type, counts]) => {
+        const minutes = Math.round(((counts.length - 1) * this.#every) / 6000) / 10;
+        return `Open handles of type ${type} only rise: from ${counts[0]} to ${counts.at(-1)} in ${minutes} min. Close what is done with: sockets, clients and pools that are made for each request stay open.`;
+      });
   }
 }
 
 function onlyRises(counts) {
   const [first, last] = [counts[0], counts.at(-1)];
-  return counts.length >= LEAST_SAMPLES && last - first >= LEAST_RISE && last >= 2 * first && counts.every((count, at) => at === 0 || count >= counts[at - 1]);
+  return (
+    counts.length >= LEAST_SAMPLES &&
+    last - first >= LEAST_RISE &&
+    last >= 2 * first &&
+    counts.every((count, at) => at === 0 || count >= counts[at - 1])
+  );
 }
 
 module.exports = { HandleCounts };

@@ -31,7 +31,11 @@ class Condition {
 
   /** @param {{health(): any}} watcher */
   static of(watcher) {
-    if (typeof watcher?.health !== 'function') throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `the first argument must be what watch() returned; it is ${quote(watcher)}.`);
+    if (typeof watcher?.health !== 'function')
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_OPTION',
+        `the first argument must be what watch() returned; it is ${quote(watcher)}.`,
+      );
     let condition = conditions.get(watcher);
     if (condition === undefined) {
       condition = new Condition(watcher);
@@ -78,7 +82,11 @@ function answer(first, second, code, body) {
     return second.code(code).header('content-type', TYPE).header('cache-control', 'no-store').send(body);
   }
   if (typeof second?.writeHead === 'function') {
-    second.writeHead(code, { 'Content-Type': TYPE, 'Cache-Control': 'no-store', 'Content-Length': Buffer.byteLength(body) });
+    second.writeHead(code, {
+      'Content-Type': TYPE,
+      'Cache-Control': 'no-store',
+      'Content-Length': Buffer.byteLength(body),
+    });
     return second.end(body);
   }
   first.status = code;
@@ -100,7 +108,12 @@ function healthHandlers(watcher) {
     const health = condition.health();
     // A single look may see the peak that is not yet believed.
     const status = failing ? 'fail' : health === null || health.status === 'pass' ? 'pass' : 'warn';
-    return answer(first, second, failing ? 503 : 200, JSON.stringify({ ...health, ok: !failing, status, draining: condition.draining }));
+    return answer(
+      first,
+      second,
+      failing ? 503 : 200,
+      JSON.stringify({ ...health, ok: !failing, status, draining: condition.draining }),
+    );
   };
   /** Whether the process serves although it is critical: until it is its turn, and while it drains. Beyond the limit it may end at any time. */
   const isOrderly = (is) => is && (condition.health()?.share ?? 0) < 1;

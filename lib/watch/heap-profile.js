@@ -48,7 +48,11 @@ async function saveHeapProfile(profile, { dir, file = nameOf(new Date()), shown 
     await writeWhole(target, JSON.stringify({ ...profile, head }));
     return target;
   } catch (cause) {
-    throw new PlimsollError('ERR_PLIMSOLL_REPORT_WRITE', `the allocation profile cannot be written to ${target} (${cause.message}); ${adviceFor(cause)}.`, { cause });
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_REPORT_WRITE',
+      `the allocation profile cannot be written to ${target} (${cause.message}); ${adviceFor(cause)}.`,
+      { cause },
+    );
   }
 }
 
@@ -77,10 +81,19 @@ function bounded(head) {
 
 function pruned(node, sizes, least) {
   const { functionName, url } = node.callFrame;
-  const callFrame = { ...node.callFrame, functionName: functionName.slice(0, LONGEST_NAME), url: url.slice(0, LONGEST_NAME) };
+  const callFrame = {
+    ...node.callFrame,
+    functionName: functionName.slice(0, LONGEST_NAME),
+    url: url.slice(0, LONGEST_NAME),
+  };
   const kept = node.children.filter((child) => sizes.get(child) >= least);
   const gone = node.children.reduce((sum, child) => sum + (kept.includes(child) ? 0 : sizes.get(child)), 0);
-  return { ...node, callFrame, selfSize: node.selfSize + gone, children: kept.map((child) => pruned(child, sizes, least)) };
+  return {
+    ...node,
+    callFrame,
+    selfSize: node.selfSize + gone,
+    children: kept.map((child) => pruned(child, sizes, least)),
+  };
 }
 
 /**
@@ -104,7 +117,10 @@ function saveLastProfile(profile, { dir, maxFiles, shown = PLAIN }) {
     fs.closeSync(fd);
     fs.rmSync(partial, { force: true });
   }
-  const files = fs.readdirSync(dir).filter((name) => LAST_NAME.test(name)).toSorted();
+  const files = fs
+    .readdirSync(dir)
+    .filter((name) => LAST_NAME.test(name))
+    .toSorted();
   for (const name of files.slice(0, -maxFiles)) fs.rmSync(path.join(dir, name), { force: true });
   return target;
 }

@@ -25,7 +25,8 @@ class InertWatcher extends EventEmitter {
   }
 
   #check() {
-    if (this.#stopped) throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
+    if (this.#stopped)
+      throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
   }
 
   stats() {
@@ -48,7 +49,14 @@ class InertWatcher extends EventEmitter {
         probeCostMs: 0,
         channels: CHANNELS.map((channel) => ({ ...quiet, channel, bytes: 0, z: 0, spanMs: 0 })),
       },
-      memory: { rss: residentBytes() ?? 0, heapTotal: heap.total_heap_size, heapUsed: heap.used_heap_size, external: heap.external_memory, native: null, allocated: 0 },
+      memory: {
+        rss: residentBytes() ?? 0,
+        heapTotal: heap.total_heap_size,
+        heapUsed: heap.used_heap_size,
+        external: heap.external_memory,
+        native: null,
+        allocated: 0,
+      },
       limits: { heap: heap.heap_size_limit, external: 0, native: 0 },
       container: null,
       available: null,

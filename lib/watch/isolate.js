@@ -13,7 +13,12 @@ const requests = require('./requests.js');
 
 function nodeHeap() {
   const heap = v8.getHeapStatistics();
-  return { total: heap.total_heap_size, used: heap.used_heap_size, limit: heap.heap_size_limit, external: heap.external_memory };
+  return {
+    total: heap.total_heap_size,
+    used: heap.used_heap_size,
+    limit: heap.heap_size_limit,
+    external: heap.external_memory,
+  };
 }
 
 /**
@@ -76,7 +81,14 @@ class IsolateSampler {
   constructor(options, on) {
     const { IsolateWatch } = requireNative();
     this.#native = new IsolateWatch(
-      { threadId, intervalMs: options.interval, windowMs: options.window, limit: options.limit, threshold: options.threshold, probeBudget: options.probeBudget },
+      {
+        threadId,
+        intervalMs: options.interval,
+        windowMs: options.window,
+        limit: options.limit,
+        threshold: options.threshold,
+        probeBudget: options.probeBudget,
+      },
       nodeHeap(),
       residentBytes() ?? 0,
     );
@@ -100,7 +112,12 @@ class IsolateSampler {
     let notices = [];
     try {
       const rss = process.platform === 'linux' ? undefined : (residentBytes() ?? undefined);
-      flags = this.#native.tick(this.#counting ? requests.count() : undefined, rss, this.#portable && nodeHeap(), this.#portable?.utilisation());
+      flags = this.#native.tick(
+        this.#counting ? requests.count() : undefined,
+        rss,
+        this.#portable && nodeHeap(),
+        this.#portable?.utilisation(),
+      );
       if (flags & TICK.notices) notices = JSON.parse(this.#native.takeNotices());
     } catch (error) {
       // Thrown out of a timer it would end the service.

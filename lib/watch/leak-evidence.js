@@ -64,7 +64,10 @@ class LeakEvidence {
 
   /** Paths of the snapshots of the diagnosis, and its channel. */
   get diagnosed() {
-    return { diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [], diagnosed: this.#diagnosis?.channel ?? null };
+    return {
+      diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
+      diagnosed: this.#diagnosis?.channel ?? null,
+    };
   }
 
   /** True while a diagnosis is known, open or closed. */
@@ -75,7 +78,12 @@ class LeakEvidence {
   /** The allocation sites, and whether sampling is on. */
   allocation() {
     const { state, reason } = this.#allocation;
-    return { state, reason, sites: this.#allocationSites.map((site) => this.#context.shown.frame(site)), profile: this.#profile };
+    return {
+      state,
+      reason,
+      sites: this.#allocationSites.map((site) => this.#context.shown.frame(site)),
+      profile: this.#profile,
+    };
   }
 
   /** What the profiler sampled of the objects that are alive; null if sampling is off, for `offReason`. */
@@ -147,18 +155,28 @@ class LeakEvidence {
     }
     if (!save || this.#context.options.report.length === 0) return;
     // If the report cannot be written either, that is the error to report; the sites are known without the file.
-    this.#writingProfile = this.#retries.untilDone(() => this.#saveProfile(profile)).catch((error) => void this.#context.notes.push(error.message));
+    this.#writingProfile = this.#retries
+      .untilDone(() => this.#saveProfile(profile))
+      .catch((error) => void this.#context.notes.push(error.message));
   }
 
   async #saveProfile(profile) {
     const { dir, shown } = this.#context;
-    this.#profile = await require('./heap-profile.js').saveHeapProfile(profile, { dir, file: this.#profile ?? undefined, shown });
+    this.#profile = await require('./heap-profile.js').saveHeapProfile(profile, {
+      dir,
+      file: this.#profile ?? undefined,
+      shown,
+    });
     if (!this.#context.isStopped()) this.#publish();
   }
 
   /** True if sampling has gone on for long enough, or cannot show more. */
   #isSampled(channel) {
-    return channel === 'native' || this.#allocation.state !== 'on' || (process.uptime() - this.#sampledSince) * 1000 >= this.#context.options.window * SAMPLED;
+    return (
+      channel === 'native' ||
+      this.#allocation.state !== 'on' ||
+      (process.uptime() - this.#sampledSince) * 1000 >= this.#context.options.window * SAMPLED
+    );
   }
 
   /** Reports a leak without snapshots. */
@@ -239,7 +257,10 @@ class LeakEvidence {
     }
     // An attempt counts for the cooldown from its beginning on: this one is of the diagnosis itself.
     const since = performance.now() - (diagnosis.attempted ?? Infinity);
-    diagnosis.begun = error.code === 'ERR_PLIMSOLL_COOLDOWN' && !diagnosis.begun && error.remaining > this.#context.options.cooldown - since - CLOCK_MS;
+    diagnosis.begun =
+      error.code === 'ERR_PLIMSOLL_COOLDOWN' &&
+      !diagnosis.begun &&
+      error.remaining > this.#context.options.cooldown - since - CLOCK_MS;
     return diagnosis.begun;
   }
 
@@ -251,14 +272,18 @@ class LeakEvidence {
   async #reportOn(channel, snapshots) {
     const { options, dir, shown, log, statePath, isStopped } = this.#context;
     if (isStopped() || statePath !== undefined) return;
-    const found = snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
+    const found =
+      snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
     await this.#writingProfile;
     await shown.learn(this.#allocationSites.flatMap(({ file, caller }) => [file, caller?.file]));
     if (isStopped()) return;
     if (wantsDescriptor(found.error)) throw found.error;
     if (found.error !== undefined) this.#context.fail(found.error);
     const notes = found.note === undefined ? [] : [found.note];
-    const { report, files } = await evidence().report({ state: this.#state.read(), analysis: found.analysis, notes }, { dir, formats: options.report });
+    const { report, files } = await evidence().report(
+      { state: this.#state.read(), analysis: found.analysis, notes },
+      { dir, formats: options.report },
+    );
     this.#reports.push(...files);
     if (log.enabled) log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#context.emit('report', report, files);

@@ -17,7 +17,9 @@ function write(message) {
   const ignore = deaf();
   stderr.on('error', ignore);
   // The error is emitted after the callback.
-  stderr.write(message.endsWith('\n') ? message : `${message}\n`, () => setImmediate(() => stderr.off('error', ignore)).unref());
+  stderr.write(message.endsWith('\n') ? message : `${message}\n`, () =>
+    setImmediate(() => stderr.off('error', ignore)).unref(),
+  );
 }
 
 /** @param {'silent' | 'info' | 'debug' | {debug: Function, info: Function, warn: Function, error: Function}} log */

@@ -5,7 +5,14 @@
 const { native } = require('../native.js');
 
 const SNAPSHOT = ['../snapshot/take-snapshot.js', './diagnosis.js', './heap-profile.js'];
-const REPORT = ['../track/sites.js', '../track/index.js', '../report/analyze.js', '../report/report.js', './evidence.js', '../report/caches.js'];
+const REPORT = [
+  '../track/sites.js',
+  '../track/index.js',
+  '../report/analyze.js',
+  '../report/report.js',
+  './evidence.js',
+  '../report/caches.js',
+];
 const VIEWS = { html: '../report/html.js', text: '../report/terminal.js' };
 
 class Preload {
@@ -13,7 +20,11 @@ class Preload {
 
   /** @param {{ report: string[] }} options of watch() */
   constructor({ report }) {
-    this.#files = [...SNAPSHOT, ...REPORT, ...report.filter((format) => Object.hasOwn(VIEWS, format)).map((format) => VIEWS[format])].toReversed();
+    this.#files = [
+      ...SNAPSHOT,
+      ...REPORT,
+      ...report.filter((format) => Object.hasOwn(VIEWS, format)).map((format) => VIEWS[format]),
+    ].toReversed();
   }
 
   /** Once a tick. A file that cannot be loaded now is tried again at the next one. */

@@ -31,7 +31,9 @@ class PublishedState {
     const { shown, uptimeAtWatch, options, dir, native } = this.#context;
     try {
       const identity = evidence().identity(shown);
-      native.setExtra(JSON.stringify({ ...identity, uptimeAtWatch, limit: options.limit ?? null, dir, ...this.#extra() }));
+      native.setExtra(
+        JSON.stringify({ ...identity, uptimeAtWatch, limit: options.limit ?? null, dir, ...this.#extra() }),
+      );
     } catch (error) {
       this.#context.fail(error);
     }

@@ -31,7 +31,11 @@ function register(env = process.env) {
     const given = optionsFromEnv(env);
     resolveOptions(given, 'env');
     const options = { log: underRun ? 'silent' : 'info', ...given };
-    if (underRun) options[INTERNAL] = { statePath: path.join(env.PLIMSOLL_RUN_DIR, `${process.pid}.${threadId}.state`), nice: DIAGNOSIS_NICE };
+    if (underRun)
+      options[INTERNAL] = {
+        statePath: path.join(env.PLIMSOLL_RUN_DIR, `${process.pid}.${threadId}.state`),
+        nice: DIAGNOSIS_NICE,
+      };
     return watch(options);
   } catch (error) {
     process.emitWarning(`the service runs unwatched: ${error.message}`, { type: 'PlimsollWarning', code: error.code });

@@ -22,18 +22,37 @@ const PROCESSES = 16;
 const DAY_MS = 86_400_000;
 
 function check(options) {
-  const { server, close, graceMs = GRACE_MS, drainMs = DRAIN_MS, evidence = true, exitCode = 1, exit = process.exit } = options;
+  const {
+    server,
+    close,
+    graceMs = GRACE_MS,
+    drainMs = DRAIN_MS,
+    evidence = true,
+    exitCode = 1,
+    exit = process.exit,
+  } = options;
   const servers = server === undefined ? [] : [server].flat();
-  const refuse = (name, expected, value) => new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.${name} must be ${expected}; it is ${quote(value)}.`);
-  for (const each of servers) if (typeof each?.close !== 'function') throw refuse('server', 'a server of http, https or net, or an array of them', each);
+  const refuse = (name, expected, value) =>
+    new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `options.${name} must be ${expected}; it is ${quote(value)}.`);
+  for (const each of servers)
+    if (typeof each?.close !== 'function')
+      throw refuse('server', 'a server of http, https or net, or an array of them', each);
   if (close !== undefined && typeof close !== 'function') throw refuse('close', 'a function', close);
   if (typeof evidence !== 'boolean') throw refuse('evidence', 'true or false', evidence);
   if (typeof exit !== 'function') throw refuse('exit', 'a function', exit);
   for (const [name, value] of Object.entries({ graceMs, drainMs })) {
     if (typeof value !== 'number' || Number.isNaN(value)) throw refuse(name, 'a number of ms', value);
-    if (value < 0 || value > DAY_MS) throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `options.${name} must be from 0 to ${DAY_MS}; it is ${value}.`);
+    if (value < 0 || value > DAY_MS)
+      throw new PlimsollRangeError(
+        'ERR_PLIMSOLL_OPTION',
+        `options.${name} must be from 0 to ${DAY_MS}; it is ${value}.`,
+      );
   }
-  if (!Number.isInteger(exitCode) || exitCode < 0 || exitCode > 255) throw new PlimsollRangeError('ERR_PLIMSOLL_OPTION', `options.exitCode must be a whole number from 0 to 255; it is ${quote(exitCode)}.`);
+  if (!Number.isInteger(exitCode) || exitCode < 0 || exitCode > 255)
+    throw new PlimsollRangeError(
+      'ERR_PLIMSOLL_OPTION',
+      `options.exitCode must be a whole number from 0 to 255; it is ${quote(exitCode)}.`,
+    );
   return { servers, close, graceMs, drainMs, evidence, exitCode, exit };
 }
 
@@ -109,7 +128,11 @@ class Restart {
     const { servers, close, evidence, graceMs, drainMs } = this.#options;
     const noticed = drainMs > 0 && servers.length > 0 ? sleep(Math.min(drainMs, graceMs / 2)) : undefined;
     // If the snapshot is refused, mostly because there is no room, the report still has the trackers' figures.
-    if (evidence) await Promise.race([this.#watcher.snapshot({ reason: 'critical' }).catch(() => {}), sleep(graceMs * EVIDENCE_SHARE)]);
+    if (evidence)
+      await Promise.race([
+        this.#watcher.snapshot({ reason: 'critical' }).catch(() => {}),
+        sleep(graceMs * EVIDENCE_SHARE),
+      ]);
     await noticed;
     await Promise.all(servers.map(drained));
     await close?.();

@@ -30,7 +30,10 @@ function warnUnknown(env) {
   const unknown = unknownVariables(env);
   if (unknown.length === 0) return;
   const named = unknown.map(({ name, meant }) => (meant === undefined ? name : `${name} (did you mean ${meant}?)`));
-  warn('PLIMSOLL_UNKNOWN_VARIABLE', `${named.join(', ')}: not a setting of plimsoll, and ignored; docs/options.md lists the settings.`);
+  warn(
+    'PLIMSOLL_UNKNOWN_VARIABLE',
+    `${named.join(', ')}: not a setting of plimsoll, and ignored; docs/options.md lists the settings.`,
+  );
 }
 
 /** One warning where settings change after they were read. @param {NodeJS.ProcessEnv} env */
@@ -38,9 +41,14 @@ function warnChanged(env) {
   const before = settingsOf(env);
   const look = () => {
     const now = settingsOf(env);
-    const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter((name) => before[name] !== now[name]);
+    const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+      (name) => before[name] !== now[name],
+    );
     if (changed.length === 0) return;
-    warn('PLIMSOLL_LATE_SETTING', `${changed.join(', ')} changed after plimsoll/register had read the settings, and has no effect; set it before the process starts, or require('plimsoll/register') on the first line of the application instead of --import.`);
+    warn(
+      'PLIMSOLL_LATE_SETTING',
+      `${changed.join(', ')} changed after plimsoll/register had read the settings, and has no effect; set it before the process starts, or require('plimsoll/register') on the first line of the application instead of --import.`,
+    );
   };
   setTimeout(look, LATER_MS).unref();
 }

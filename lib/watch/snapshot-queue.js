@@ -61,7 +61,13 @@ class SnapshotQueue {
   }
 
   stats() {
-    return { taken: this.#taken.length, refused: this.#refused, refusedBy: { ...this.#refusedBy }, list: [...this.#taken], refusals: [...this.#refusals] };
+    return {
+      taken: this.#taken.length,
+      refused: this.#refused,
+      refusedBy: { ...this.#refusedBy },
+      list: [...this.#taken],
+      refusals: [...this.#refusals],
+    };
   }
 
   /** @param {string} reason @param {object} options of takeSnapshot */
@@ -81,7 +87,12 @@ class SnapshotQueue {
       return this.#took({ ...(await takeSnapshot(given)), tMs, reason });
     } catch (error) {
       const { message, needed, available } = error;
-      this.#refuse(tMs, reason, { code: wantsDescriptor(error) ? NO_DESCRIPTOR : error.code, message, needed, available });
+      this.#refuse(tMs, reason, {
+        code: wantsDescriptor(error) ? NO_DESCRIPTOR : error.code,
+        message,
+        needed,
+        available,
+      });
       throw error;
     } finally {
       this.#taking--;
@@ -115,7 +126,9 @@ class SnapshotQueue {
     // A stopped watcher emits nothing: `watcher.snapshot()` still resolves with the file.
     if (this.#context.isStopped()) return snapshot;
     this.#context.emit('snapshot', snapshot);
-    this.#context.log.info(`plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`);
+    this.#context.log.info(
+      `plimsoll: snapshot ${snapshot.path} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`,
+    );
     return snapshot;
   }
 

@@ -25,7 +25,10 @@ function nameOf({ script = process.argv[1] ?? '', cwd = process.cwd() } = {}) {
 function startOf(pid) {
   try {
     // The name is in parentheses, and may hold some itself; after it, by proc(5): state, ... start in ticks since boot.
-    const [state, ...fields] = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+    const [state, ...fields] = fs
+      .readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return state === 'Z' ? null : fields[18];
   } catch {
     return null;
@@ -56,7 +59,14 @@ class Turn {
    * @param {{dir?: string, script?: string, cwd?: string, pid?: number, now?: () => number, lives?: typeof lives,
    *   onExit?: (release: () => void) => void}} [of] the last four for tests
    */
-  constructor({ dir = os.tmpdir(), pid = process.pid, now = sharedNow, lives: isThere = lives, onExit = (release) => process.once('exit', release), ...of } = {}) {
+  constructor({
+    dir = os.tmpdir(),
+    pid = process.pid,
+    now = sharedNow,
+    lives: isThere = lives,
+    onExit = (release) => process.once('exit', release),
+    ...of
+  } = {}) {
     this.#dir = path.join(dir, nameOf(of));
     this.#now = now;
     this.#lives = isThere;
@@ -86,11 +96,15 @@ class Turn {
   #open() {
     fs.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const stat = fs.lstatSync(this.#dir);
-    if (!stat.isDirectory() || (process.getuid !== undefined && stat.uid !== process.getuid())) throw new Error(`${this.#dir} belongs to another user`);
+    if (!stat.isDirectory() || (process.getuid !== undefined && stat.uid !== process.getuid()))
+      throw new Error(`${this.#dir} belongs to another user`);
   }
 
   #numbers() {
-    return fs.readdirSync(this.#dir).filter((name) => NUMBER.test(name)).map(Number);
+    return fs
+      .readdirSync(this.#dir)
+      .filter((name) => NUMBER.test(name))
+      .map(Number);
   }
 
   #fileOf(number) {

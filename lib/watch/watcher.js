@@ -160,7 +160,15 @@ class Watcher extends EventEmitter {
     const critical = share >= CRITICAL_SHARE || (soon && share >= this.#options.threshold);
     const warns = verdict.state === 'leak' || share >= this.#options.threshold || stale.length > 0;
     const status = critical ? 'fail' : warns ? 'warn' : 'pass';
-    return { status, ok: !critical, state: verdict.state, channel: verdict.channel, share, msToLimit: verdict.msToLimit, stale };
+    return {
+      status,
+      ok: !critical,
+      state: verdict.state,
+      channel: verdict.channel,
+      share,
+      msToLimit: verdict.msToLimit,
+      stale,
+    };
   }
 
   get [GIVEN_DIR]() {
@@ -182,9 +190,14 @@ class Watcher extends EventEmitter {
    * @returns {Promise<string>} its path
    */
   async writeHeapProfile(file) {
-    if (file !== undefined && (typeof file !== 'string' || file === '')) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `writeHeapProfile() takes a path; it is ${quote(file)}.`);
+    if (file !== undefined && (typeof file !== 'string' || file === ''))
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `writeHeapProfile() takes a path; it is ${quote(file)}.`);
     const profile = this.#evidence.readProfile();
-    if (profile === null) throw new PlimsollError('ERR_PLIMSOLL_SAMPLING_OFF', `there is no allocation profile: ${this.#evidence.offReason}; watch() with sampling on (PLIMSOLL_SAMPLING=true) and no other profiler.`);
+    if (profile === null)
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_SAMPLING_OFF',
+        `there is no allocation profile: ${this.#evidence.offReason}; watch() with sampling on (PLIMSOLL_SAMPLING=true) and no other profiler.`,
+      );
     return require('./heap-profile.js').saveHeapProfile(profile, { dir: this.#dir, file, shown: this.#shown });
   }
 
@@ -208,7 +221,8 @@ class Watcher extends EventEmitter {
   }
 
   #checkRunning() {
-    if (this.#stopped) throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
+    if (this.#stopped)
+      throw new PlimsollError('ERR_PLIMSOLL_STOPPED', 'this watcher has been stopped; call watch() again.');
   }
 
   #state() {
@@ -228,13 +242,20 @@ class Watcher extends EventEmitter {
 
   /** Notes what this platform does not offer. */
   #noteLimits() {
-    if (this.#sampler.hooksOff !== null) this.#notes.push(`V8's collection callbacks are off: ${this.#sampler.hooksOff}; a FinalizationRegistry serves, which is silent while the event loop is stuck.`);
-    if (residentBytes() === null) this.#notes.push('Resident memory cannot be read (there is no /proc): native memory and the limits of the container are not watched.');
+    if (this.#sampler.hooksOff !== null)
+      this.#notes.push(
+        `V8's collection callbacks are off: ${this.#sampler.hooksOff}; a FinalizationRegistry serves, which is silent while the event loop is stuck.`,
+      );
+    if (residentBytes() === null)
+      this.#notes.push(
+        'Resident memory cannot be read (there is no /proc): native memory and the limits of the container are not watched.',
+      );
   }
 
   #track() {
     this.#tracker = require('../track/index.js').trackAll();
-    for (const { kind, part, reason } of this.#tracker.off) this.#notes.push(`${kind} are not tracked by ${part}: ${reason}.`);
+    for (const { kind, part, reason } of this.#tracker.off)
+      this.#notes.push(`${kind} are not tracked by ${part}: ${reason}.`);
   }
 
   #awaitSignal(signal) {
@@ -261,14 +282,19 @@ class Watcher extends EventEmitter {
     const { maxFiles, maxBytes, cooldown, redact } = this.#options;
     try {
       const { NearLimit } = require('./near-limit.js');
-      this.#nearLimit = new NearLimit({ dir: this.#dir, maxFiles, maxBytes, cooldown, redact }, {
-        readProfile: () => this.#evidence?.readProfile() ?? null,
-        shown: this.#shown,
-        written: (file) => this.#notes.push(`Near the heap limit the allocation profile was written to ${file}.`),
-        failed: ({ message }) => this.#notes.push(`Near the heap limit the allocation profile could not be written (${message}).`),
-      });
+      this.#nearLimit = new NearLimit(
+        { dir: this.#dir, maxFiles, maxBytes, cooldown, redact },
+        {
+          readProfile: () => this.#evidence?.readProfile() ?? null,
+          shown: this.#shown,
+          written: (file) => this.#notes.push(`Near the heap limit the allocation profile was written to ${file}.`),
+          failed: ({ message }) =>
+            this.#notes.push(`Near the heap limit the allocation profile could not be written (${message}).`),
+        },
+      );
       const { noSnapshot } = this.#nearLimit;
-      if (noSnapshot !== null) this.#notes.push(`Near the heap limit only the allocation profile is written: ${noSnapshot}`);
+      if (noSnapshot !== null)
+        this.#notes.push(`Near the heap limit only the allocation profile is written: ${noSnapshot}`);
     } catch (error) {
       this.#notes.push(`No snapshot will be taken near the heap's limit: ${error.message}`);
     }
@@ -334,7 +360,14 @@ class Watcher extends EventEmitter {
   /** The part of the published state that comes from JavaScript. */
   #extra() {
     const { taken, refusals, isTaking } = this.#queue;
-    return { snapshots: taken, taking: isTaking, ...this.#evidence.diagnosed, refusals, notes: this.#allNotes(), ...this.#tracked() };
+    return {
+      snapshots: taken,
+      taking: isTaking,
+      ...this.#evidence.diagnosed,
+      refusals,
+      notes: this.#allNotes(),
+      ...this.#tracked(),
+    };
   }
 
   /** Calls listeners. An error that one throws becomes a warning. */
@@ -372,7 +405,10 @@ function watch(options) {
   if (running !== undefined) {
     resolveOptions(options);
     if (options !== undefined && Object.keys(options).length > 0) {
-      process.emitWarning('watch() is already running in this thread; its options stay as they are.', { type: 'PlimsollWarning', code: 'PLIMSOLL_ALREADY_WATCHING' });
+      process.emitWarning('watch() is already running in this thread; its options stay as they are.', {
+        type: 'PlimsollWarning',
+        code: 'PLIMSOLL_ALREADY_WATCHING',
+      });
     }
     return running;
   }

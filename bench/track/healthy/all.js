@@ -7,9 +7,14 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { SUPPORTED, nodeOf } = require('../../../__test__/support/nodes.js');
 
-const { values, positionals } = parseArgs({ options: { minutes: { type: 'string', default: '10' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { minutes: { type: 'string', default: '10' } },
+  allowPositionals: true,
+});
 const rows = (positionals.length > 0 ? positionals : SUPPORTED).map((version) => {
-  const { stdout, stderr, status } = spawnSync(nodeOf(version), [path.join(__dirname, 'run.js'), values.minutes], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(nodeOf(version), [path.join(__dirname, 'run.js'), values.minutes], {
+    encoding: 'utf8',
+  });
   if (status !== 0) process.stdout.write(`${stdout}${stderr}`);
   return status === 0 ? JSON.parse(stdout) : { node: version, failed: status };
 });

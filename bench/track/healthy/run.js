@@ -72,8 +72,18 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
 
 function request(port, path, body) {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, agent, method: body ? 'POST' : 'GET', headers: { 'content-type': 'application/json' } };
-    http.request(options, (res) => res.on('end', resolve).on('error', reject).resume()).on('error', reject).end(body);
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path,
+      agent,
+      method: body ? 'POST' : 'GET',
+      headers: { 'content-type': 'application/json' },
+    };
+    http
+      .request(options, (res) => res.on('end', resolve).on('error', reject).resume())
+      .on('error', reject)
+      .end(body);
   });
 }
 
@@ -103,7 +113,12 @@ async function ioClient(port, i) {
 
 async function main() {
   const minutes = Number(process.argv[2] ?? 10);
-  const [expressPort, fastifyPort, wsPort, ioPort] = await Promise.all([startExpress(), startFastify(), startWs(), startSocketIo()]);
+  const [expressPort, fastifyPort, wsPort, ioPort] = await Promise.all([
+    startExpress(),
+    startFastify(),
+    startWs(),
+    startSocketIo(),
+  ]);
   const start = performance.now();
   const accused = [];
   const done = { requests: 0, connections: 0, vanished: 0 };
@@ -138,7 +153,16 @@ async function main() {
   const { emitters, eventTargets, timers, promises } = tracked();
   const listeners = [...emitters, ...eventTargets].reduce((sum, { events }) => sum + events.length, 0);
   const tookS = Math.round((performance.now() - start) / 1000);
-  const row = { node: process.version, minutes, tookS, ...done, listeners, timers: timers.created.timeouts, promises: promises.created, accused: 0 };
+  const row = {
+    node: process.version,
+    minutes,
+    tookS,
+    ...done,
+    listeners,
+    timers: timers.created.timeouts,
+    promises: promises.created,
+    accused: 0,
+  };
   process.stdout.write(`${JSON.stringify(row)}\n`, () => process.exit());
 }
 

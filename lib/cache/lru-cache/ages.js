@@ -169,10 +169,17 @@ class Ages {
 function readClock(perf) {
   const now = perf.now();
   if (Number.isFinite(now)) return now;
-  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `perf.now() must return a finite number of milliseconds, not ${quote(now)}; the cache is unchanged.`);
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    `perf.now() must return a finite number of milliseconds, not ${quote(now)}; the cache is unchanged.`,
+  );
 }
 
-const changedByClock = () => new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'perf.now() has changed the cache that asked it for the time; it must only return the time.');
+const changedByClock = () =>
+  new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    'perf.now() has changed the cache that asked it for the time; it must only return the time.',
+  );
 
 /** Starts a timer of `globalThis`, so that fake timers work. It keeps neither the process alive nor the context of a request. */
 function startTimer(callback, delay) {

@@ -81,7 +81,8 @@ class Fetches {
     const store = this.#store;
     if (now !== undefined && store.index.has(key)) throw changedByClock();
     const pending = new Pending(key, stale, options, this);
-    if (slot === undefined) store.add(key, pending, store.sizes === null ? 0 : options.size || settings.backgroundFetchSize);
+    if (slot === undefined)
+      store.add(key, pending, store.sizes === null ? 0 : options.size || settings.backgroundFetchSize);
     else store.values[slot] = pending;
     pending.start(this.#method, given.context);
     const added = slot === undefined ? this.#slotOf(pending) : undefined;

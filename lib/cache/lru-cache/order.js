@@ -229,7 +229,8 @@ class Cursor {
       ahead = links[cellOf(ahead) + back];
     }
     const noted = [];
-    for (let slot = found; slot !== NONE && noted.length < 2 * steps; slot = links[cellOf(slot) + step]) noted.push(slot, links[cellOf(slot) + NUMBER]);
+    for (let slot = found; slot !== NONE && noted.length < 2 * steps; slot = links[cellOf(slot) + step])
+      noted.push(slot, links[cellOf(slot) + NUMBER]);
     this.#noted = noted;
     this.#used = 0;
     return found;
@@ -239,7 +240,12 @@ class Cursor {
 /** How many entries have this number or a smaller one. */
 function countTo(links, number) {
   let count = 0;
-  for (let slot = links[NEXT]; slot !== NONE && links[cellOf(slot) + NUMBER] <= number; slot = links[cellOf(slot) + NEXT]) count++;
+  for (
+    let slot = links[NEXT];
+    slot !== NONE && links[cellOf(slot) + NUMBER] <= number;
+    slot = links[cellOf(slot) + NEXT]
+  )
+    count++;
   return count;
 }
 

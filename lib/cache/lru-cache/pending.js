@@ -49,7 +49,13 @@ class Pending {
     });
     const aborted = () => {
       if (options.ignoreFetchAbort && !options.allowStaleOnFetchAbort) return;
-      if (options.ignoreFetchAbort) fetched.then((value) => this.#late(value), () => this.#cache.fail(this, true)).catch(() => {});
+      if (options.ignoreFetchAbort)
+        fetched
+          .then(
+            (value) => this.#late(value),
+            () => this.#cache.fail(this, true),
+          )
+          .catch(() => {});
       this.#resolve(this.#aborted());
     };
     if (own.aborted) aborted();
@@ -113,7 +119,8 @@ class Pending {
     const onAbort = this.#controller.signal.aborted && options.allowStaleOnFetchAbort;
     const allowed = onAbort || options.allowStaleOnFetchRejection;
     // One that goes on in the background stays where it is.
-    if (!(onAbort && options.ignoreFetchAbort)) this.#cache.fail(this, Boolean(allowed || options.noDeleteOnFetchRejection));
+    if (!(onAbort && options.ignoreFetchAbort))
+      this.#cache.fail(this, Boolean(allowed || options.noDeleteOnFetchRejection));
     if (!allowed) throw error;
     if (options.status && stale !== undefined) options.status.returnedStale = true;
     return stale;

@@ -29,7 +29,8 @@ class Removals {
 
   /** Tells of all that went, and of what was `inserted` ('add', 'replace' or 'update') if anything was. */
   tell(inserted = undefined, value = undefined, key = undefined) {
-    if (this.#gone.length > 0 || (inserted !== undefined && this.#onInsert !== undefined)) this.#tellAll(inserted, value, key);
+    if (this.#gone.length > 0 || (inserted !== undefined && this.#onInsert !== undefined))
+      this.#tellAll(inserted, value, key);
   }
 
   #tellAll(inserted, value, key) {

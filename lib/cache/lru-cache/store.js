@@ -151,7 +151,7 @@ class Store {
     const before = this.index.size;
     if (this.ages !== null) {
       let now;
-      for (let slot = this.order.first; slot !== NONE; ) {
+      for (let slot = this.order.first; slot !== NONE;) {
         const following = this.order.after(slot);
         if (this.ages.ends(slot)) now ??= this.ages.time();
         if (this.ages.isStale(slot, now) && !(this.values[slot] instanceof Pending)) this.drop(slot, 'expire');
