@@ -1,7 +1,7 @@
 'use strict';
 // Fills a Map in a loop that never ends. argv[2]: where a watch leaves what it takes near the heap limit; argv[3]: 'scripts' for
-// closures, strings and scripts beside the Map, with which V8 gives up at the end of a collection that freed too little;
-// argv[4]: 'refused' for a cooldown that has begun.
+// closures, strings and scripts beside the Map, with which V8 gives up at the end of a collection that freed too little,
+// 'table' for an object with ever more keys instead of the Map, whose table is one allocation that does not fit; argv[4]: 'refused' for a cooldown that has begun.
 
 const vm = require('node:vm');
 const { takeSnapshot, watch } = require('../../index.js');
@@ -17,6 +17,10 @@ async function main() {
     for (let i = 0; i < 60_000; i++) globalThis.kept.push({ key: `k${i}`, closure: () => i, text: `text ${i * 7}` });
   }
   setTimeout(() => {
+    if (beside === 'table') {
+      const object = {};
+      for (let i = 0; ; i++) object[`key${i}`] = i;
+    }
     const map = new Map();
     for (let i = 0; ; i++) map.set(`key${i}`, { i, list: [`a${i}`] });
   }, 100);

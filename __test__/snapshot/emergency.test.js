@@ -119,6 +119,20 @@ test('near the heap limit, inside a collection: a service that dies leaves its e
   assert.deepEqual(partialsIn(dir), []);
 });
 
+// The table of an object with ever more keys is one allocation: V8 ends the process without another callback.
+test(
+  'near the heap limit, by one allocation that does not fit: a service that dies leaves its evidence',
+  options,
+  async (t) => {
+    const dir = temporaryDir(t);
+    const said = await outOfMemory(dir, 'table');
+    assert.match(said, /CALL_AND_RETRY_LAST|invalid table size|Reached heap limit/);
+    assert.equal(snapshotsIn(dir).length, 1, said);
+    parse(path.join(dir, snapshotsIn(dir)[0]));
+    assert.deepEqual(partialsIn(dir), []);
+  },
+);
+
 const noCalls = native.snapshotSupport().limitCalls;
 
 for (const beside of ['nothing', 'scripts']) {

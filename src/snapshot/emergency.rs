@@ -7,7 +7,8 @@
 //! At the end of one ("Ineffective mark-compacts") the heap's safepoint is held: it is a recursive mutex,
 //! whose owner the child is not, so a snapshot there waits for ever. The limit is raised, and the fork
 //! happens at the next interrupt, which JS meets before it allocates much. A service that comes to its
-//! limit again waits for the child, since the child ends with its parent.
+//! limit again waits for the child, since the child ends with its parent. So does one that V8 ends without
+//! another callback, because a single allocation does not fit ("CALL_AND_RETRY_LAST").
 //!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`Evidence`]). It needs
 //! V8, so it is taken at an interrupt too.
@@ -21,14 +22,14 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::error::SnapshotError;
-use super::fork::{self, Child, Failure, Prepared, Survey};
+use super::fork::{self, Child, Failure, Prepared, Survey, UnderWay};
 use super::job::Step;
 use super::room::{self, Builder, Heap};
 use super::session::{Request, Session};
 use crate::os;
 use crate::v8::gc::{self, GcType};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
-use crate::v8::{heap_limit, interrupt, missing};
+use crate::v8::{heap_limit, interrupt, missing, out_of_memory};
 
 /// How often the isolate's thread tries to find V8's workers idle, with growing pauses between.
 const BAD_MOMENTS: u32 = 10;
@@ -307,7 +308,7 @@ impl Emergency {
                         "V8 reached its limit inside a collection, and no JavaScript ran after it";
                     self.settle(Step::Failed(SnapshotError::Failed { what: what.into() }));
                 } else {
-                    self.wait_for_child();
+                    wait_for_children();
                 }
                 // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
                 // removes it only before it is over.
@@ -326,14 +327,6 @@ impl Emergency {
         if !unsafe { interrupt::request(isolate, deferred, data) } {
             // SAFETY: V8 did not take the reference.
             drop(unsafe { Arc::from_raw(data.cast::<Self>().cast_const()) });
-        }
-    }
-
-    /// Waits until there is no child left whose file would go with this process.
-    fn wait_for_child(&self) {
-        let begun = Instant::now();
-        while begun.elapsed() < LAST_WAIT && (self.step() == Step::Wait || fork::is_under_way()) {
-            std::thread::sleep(LAST_LOOK);
         }
     }
 
@@ -356,7 +349,10 @@ impl Emergency {
                 return;
             }
         };
+        let counted = UnderWay::begin();
         let emergency = Arc::clone(self);
+        // SAFETY: on the isolate's thread. Node registers the same handler for each of its isolates.
+        unsafe { out_of_memory::call_before(isolate, wait_for_children) };
         let prepared = Arc::new(prepared);
         let theirs = Arc::clone(&prepared);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
@@ -369,6 +365,7 @@ impl Emergency {
                 Err(failure) => Step::Failed(failure.into()),
             };
             emergency.settle(step);
+            drop(counted);
         });
         // Where no thread can be had, the child finishes its file by itself.
         if watch.is_err() {
@@ -379,6 +376,14 @@ impl Emergency {
     fn settle(&self, step: Step) {
         self.shared.lock().step = step;
         SETTLED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits until there is no child left whose file would go with this process.
+fn wait_for_children() {
+    let begun = Instant::now();
+    while begun.elapsed() < LAST_WAIT && fork::is_under_way() {
+        std::thread::sleep(LAST_LOOK);
     }
 }
 

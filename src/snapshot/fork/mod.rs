@@ -24,7 +24,8 @@ use super::error::SnapshotError;
 /// Children of this process that are waited for.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
 
-/// Whether a child of this process is taking a snapshot, or its file is being taken over.
+/// Whether a child of this process is taking a snapshot, or its file is being taken over. A forked
+/// child has no children.
 #[must_use]
 pub fn is_under_way() -> bool {
     UNDER_WAY.load(Ordering::Acquire) > 0
@@ -32,16 +33,23 @@ pub fn is_under_way() -> bool {
 
 /// Counts a child while the value lives.
 #[derive(Debug)]
-struct UnderWay;
+pub struct UnderWay(());
 
 impl UnderWay {
+    /// A child that is about to be waited for.
+    #[must_use]
+    pub fn begin() -> Self {
+        UNDER_WAY.fetch_add(1, Ordering::AcqRel);
+        Self(())
+    }
+
+    /// In a forked child, whose memory has the count of its parent.
     #[cfg_attr(
         not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
         allow(dead_code, reason = "there is no fork here")
     )]
-    fn begin() -> Self {
-        UNDER_WAY.fetch_add(1, Ordering::AcqRel);
-        Self
+    fn forget_all() {
+        UNDER_WAY.store(0, Ordering::Release);
     }
 }
 

@@ -11,7 +11,7 @@ use super::lifeline;
 use super::task::{ChildTask, Moment};
 use crate::os;
 use crate::snapshot::error::{Shortage, SnapshotError};
-use crate::snapshot::fork::Failure;
+use crate::snapshot::fork::{Failure, UnderWay};
 use crate::snapshot::output::{Output, Written};
 use crate::v8::profiler::Profiler;
 
@@ -24,6 +24,7 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(20);
 /// Only in a freshly forked child, on a thread whose isolate may be snapshot (as
 /// [`Profiler::take`]), with all signals blocked.
 pub unsafe fn run(task: &ChildTask, moment: Moment, profiler: &Profiler) -> ! {
+    UnderWay::forget_all();
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the caller vouches for the state of the process.
         unsafe { take(task, moment, profiler) }
