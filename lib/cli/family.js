@@ -9,6 +9,8 @@ const { printable } = require('../report/words.js');
 const { NOT_A_SERVICE } = require('../watch/register.js');
 
 const POLL_MS = 50;
+/** How long the end of a killed process is awaited: the kernel gives its memory back first. */
+const KILLED_MS = 10_000;
 /** USER_HZ, which is 100 on each Linux that Node runs on. */
 const TICK_MS = 10;
 /** What a forked snapshot child calls itself (src/snapshot/fork/linux_glibc/child.rs): it ends by itself, with the evidence. */
@@ -82,6 +84,19 @@ function shortCommand(program, args) {
   return words.length > LONGEST_COMMAND ? `${words.slice(0, LONGEST_COMMAND)}…` : words;
 }
 
+const isRunning = ({ pid, start }) => {
+  const now = statOf(pid);
+  return now !== null && now.start === start && !now.isZombie;
+};
+
+/** Waits until `list` returns no process, `mostMs` at most. @returns what it returned last */
+async function remaining(list, mostMs) {
+  const deadline = performance.now() + mostMs;
+  let left = list();
+  for (; left.length > 0 && performance.now() < deadline; left = list()) await delay(POLL_MS);
+  return left;
+}
+
 class Family {
   #root;
   #mark;
@@ -113,24 +128,22 @@ class Family {
     return found.filter(({ name }) => name !== SNAPSHOT);
   }
 
-  /** The forked children that write snapshots. Without procfs there are none: a fork needs it. @returns {number[]} pids */
+  /** The forked children that write snapshots. Without procfs there are none: a fork needs it. */
   snapshotting() {
-    return everyProcess()
-      .filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid))
-      .map(({ pid }) => pid);
+    return everyProcess().filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid));
   }
 
   /**
-   * Waits until they have ended. What has not ended by then is stopped, and is killed: a child whose service has ended ends by
-   * itself within 3 s. @param {number} mostMs @returns {Promise<number[]>} the pids of those that were killed
+   * Waits until the snapshot children have ended. Those that have not ended by then are stopped, since a child ends within
+   * 3 s of its service: they are killed, and their end is awaited as well.
+   * @param {number} mostMs @returns {Promise<number[]>} the pids of those that were killed
    */
   async snapshotsEnded(mostMs) {
-    for (const deadline = performance.now() + mostMs; ; await delay(POLL_MS)) {
-      const left = this.snapshotting();
-      if (left.length > 0 && performance.now() < deadline) continue;
-      for (const pid of left) signal(pid, 'SIGKILL');
-      return left;
-    }
+    const left = await remaining(() => this.snapshotting(), mostMs);
+    for (const { pid } of left) signal(pid, 'SIGKILL');
+    // A process that the kernel ends has no environment any more, so that its mark is gone.
+    await remaining(() => left.filter(isRunning), KILLED_MS);
+    return left.map(({ pid }) => pid);
   }
 
   #isMarked(pid) {
@@ -139,13 +152,13 @@ class Family {
 
   /** Ends those that run, SIGTERM first. New ones may come meanwhile. @param {number} graceMs */
   async end(graceMs) {
-    const told = new Set();
+    const signalled = new Set();
     const deadline = performance.now() + graceMs;
     for (let left = this.members(); left.length > 0; left = this.members()) {
       const late = performance.now() > deadline;
       for (const { pid, start } of left) {
-        if (!late && told.has(`${pid}.${start}`)) continue;
-        told.add(`${pid}.${start}`);
+        if (!late && signalled.has(`${pid}.${start}`)) continue;
+        signalled.add(`${pid}.${start}`);
         signal(pid, late ? 'SIGKILL' : 'SIGTERM');
       }
       if (performance.now() > deadline + graceMs) return; // not even SIGKILL reaches them
