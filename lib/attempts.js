@@ -1,6 +1,8 @@
 'use strict';
 // When to try again what failed for a reason that passes: no descriptor left, a directory in use.
 
+const { PlimsollError } = require('./errors.js');
+
 /** Node's and ours for "no descriptor is left" in the process or in the system. */
 const DESCRIPTORS = new Set(['EMFILE', 'ENFILE', 'ERR_PLIMSOLL_DESCRIPTORS']);
 const LONGEST = 32;
@@ -10,6 +12,16 @@ function wantsDescriptor(error) {
   for (let each = error; each !== null && typeof each === 'object'; each = each.cause)
     if (DESCRIPTORS.has(each.code)) return true;
   return false;
+}
+
+/** An error as a listener receives it: Node's own for a missing descriptor gets our code and says what to do. @param {any} error */
+function reported(error) {
+  if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return error;
+  return new PlimsollError(
+    'ERR_PLIMSOLL_DESCRIPTORS',
+    `no descriptor is left (${error.message}); ${adviceFor(error)}`,
+    { cause: error },
+  );
 }
 
 /** What to do about a file that could not be written to `dir`. @param {any} cause */
@@ -85,4 +97,4 @@ class Retries {
   }
 }
 
-module.exports = { wantsDescriptor, adviceFor, Backoff, Retries };
+module.exports = { wantsDescriptor, adviceFor, reported, Backoff, Retries };

@@ -2,7 +2,7 @@
 // When what failed is tried again.
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { Backoff, wantsDescriptor, adviceFor } = require('../../lib/attempts.js');
+const { Backoff, wantsDescriptor, adviceFor, reported } = require('../../lib/attempts.js');
 
 test('attempts are 1, 2, 4 and up to 32 ticks apart', () => {
   const backoff = new Backoff();
@@ -33,4 +33,16 @@ test('a missing descriptor is known by its own code and as a cause', () => {
     assert.equal(wantsDescriptor(error), false);
     assert.match(adviceFor(error), /writable directory/);
   }
+});
+
+test('an error of Node for a missing descriptor is reported with a code of plimsoll and what to do', () => {
+  for (const code of ['EMFILE', 'ENFILE']) {
+    const cause = Object.assign(new Error(`${code}: too many open files, open 'x.js'`), { code });
+    const error = reported(cause);
+    assert.equal(error.code, 'ERR_PLIMSOLL_DESCRIPTORS');
+    assert.match(error.message, /open 'x\.js'.*ulimit -n/);
+    assert.equal(error.cause, cause);
+  }
+  const other = Object.assign(new Error('no'), { code: 'ERR_PLIMSOLL_REPORT_WRITE' });
+  assert.equal(reported(other), other);
 });

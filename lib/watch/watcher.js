@@ -15,6 +15,7 @@ const { IsolateSampler } = require('./isolate.js');
 const { LeakEvidence } = require('./leak-evidence.js');
 const { Prober } = require('./prober.js');
 const { HandleCounts } = require('./handles.js');
+const { reported } = require('../attempts.js');
 const { Preload } = require('./preload.js');
 const { PublishedState } = require('./published-state.js');
 const { SnapshotQueue, AUTOMATIC } = require('./snapshot-queue.js');
@@ -380,7 +381,8 @@ class Watcher extends EventEmitter {
     }
   }
 
-  #fail(error) {
+  #fail(failure) {
+    const error = reported(failure);
     this.#log.debug(`plimsoll: ${error.message}`);
     if (this.listenerCount('error') > 0) this.#emit('error', error);
     else this.#warn(error.code ?? 'PLIMSOLL_ERROR', error.message);
