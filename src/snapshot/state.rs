@@ -353,6 +353,7 @@ mod tests {
             state.keep(Kept { reason: long.clone(), ..kept(seq, 10, 7) });
         }
         state.attempt("/app/server.js", &long, 1000);
+        assert!(state.files.iter().all(|file| file.reason.len() == MAX_TEXT));
         state.write(&open(&dir)).unwrap();
         let read = State::read(&open(&dir)).unwrap();
         assert_eq!(read.remaining("/app/server.js", 500, 1100), 400);
