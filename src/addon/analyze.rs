@@ -9,7 +9,7 @@ use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
 
-use super::error::{self, Error, error};
+use super::error::{self, AddonError, error};
 use crate::heap::{self, Options, Progress};
 
 /// The phase, how many bytes have been read, and how many there are (0: unknown).
@@ -23,7 +23,7 @@ pub struct Analysis {
 
 impl Task for Analysis {
     /// An expected failure is an output: only `resolve` can make an exception with its code.
-    type Output = heap::Result<String>;
+    type Output = heap::HeapResult<String>;
     type JsValue = String;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
@@ -39,7 +39,7 @@ impl Task for Analysis {
 }
 
 /// The same error for napi's own callbacks, whose errors have no code: a JS exception that does.
-fn exception(env: Env, error: Error) -> napi::Error {
+fn exception(env: Env, error: AddonError) -> napi::Error {
     let message = error.reason.clone();
     // SAFETY: `env` is the environment that calls us, on its own thread, with a scope open.
     let value = unsafe { napi::JsError::from(error).into_value(env.raw()) };

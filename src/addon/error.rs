@@ -18,11 +18,11 @@ impl From<napi::Status> for Code {
 }
 
 /// An error that crosses into JS.
-pub type Error = napi::Error<Code>;
-/// The result of a function that JS calls.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type AddonError = napi::Error<Code>;
+/// The result of a function that JS calls. napi-derive recognizes it by the name `Result`.
+pub type Result<T> = std::result::Result<T, AddonError>;
 
 /// Makes the error that JS sees from a code of ours and a message that says what to do.
-pub fn error(code: &'static str, message: impl Into<String>) -> Error {
-    Error::new(Code(code), message.into())
+pub fn error(code: &'static str, message: impl Into<String>) -> AddonError {
+    AddonError::new(Code(code), message.into())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use napi_derive::napi;
 
-use super::error::{Error, Result, error};
+use super::error::{AddonError, Result, error};
 use crate::os::{cgroup, memory, process, tether};
 
 /// Resident bytes of this process; null without procfs, or where it cannot be read now.
@@ -52,7 +52,7 @@ pub fn end_with_run(directory: String, grace_ms: u32) -> Result<()> {
     tether::end_with_owner(Path::new(&directory), grace).map_err(|e| cannot_lock(&directory, &e))
 }
 
-fn cannot_lock(directory: &str, cause: &std::io::Error) -> Error {
+fn cannot_lock(directory: &str, cause: &std::io::Error) -> AddonError {
     let message = format!(
         "the state directory {directory} cannot be locked ({cause}); set TMPDIR to a local directory."
     );

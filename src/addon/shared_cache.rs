@@ -13,7 +13,7 @@ use napi::bindgen_prelude::Object;
 use napi::{Env, JsValue, sys};
 use napi_derive::napi;
 
-use super::error::{Error, Result, error};
+use super::error::{AddonError, Result, error};
 use crate::cache::shared::lease::{LeaseOutcome, Part};
 use crate::cache::shared::participant::Participant;
 use crate::cache::shared::policy::Policy;
@@ -111,7 +111,7 @@ unsafe extern "C" fn free(data: *mut c_void) {
     drop(unsafe { Box::from_raw(data.cast::<Handle>()) });
 }
 
-fn refuse(name: &str, reason: OpenError) -> Error {
+fn refuse(name: &str, reason: OpenError) -> AddonError {
     match reason {
         OpenError::Missing => error(
             "ERR_PLIMSOLL_UNBOUNDED",
@@ -260,7 +260,7 @@ fn check(status: sys::napi_status) -> Result<()> {
     Err(error("ERR_PLIMSOLL_NATIVE", format!("Node-API refused with status {status}.")))
 }
 
-fn native(reason: napi::Error) -> Error {
+fn native(reason: napi::Error) -> AddonError {
     error("ERR_PLIMSOLL_NATIVE", reason.reason.clone())
 }
 

@@ -8,13 +8,13 @@ use napi::Env;
 use napi::bindgen_prelude::{Buffer, Function, FunctionRef, ObjectFinalize};
 use napi_derive::napi;
 
-use super::error::{Error, Result, error};
+use super::error::{AddonError, Result, error};
 use crate::os::malloc;
 use crate::sampler::borrowed::Borrowing;
-use crate::snapshot::emergency::{self, Emergency, Evidence};
+use crate::snapshot::emergency::{self, Emergency, LastEvidence};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork;
-use crate::snapshot::job::{Job, Step};
+use crate::snapshot::job::{Job, JobStep};
 use crate::snapshot::name::Compression;
 use crate::snapshot::redaction::{NameRules, Redactor};
 use crate::snapshot::room::Heap;
@@ -209,7 +209,7 @@ struct Kept {
 // another thread drops the last reference, `FunctionRef` hands it back to that thread.
 unsafe impl Send for Kept {}
 
-fn call_once(env: Env, function: &Function<'_, (), ()>) -> napi::Result<Evidence> {
+fn call_once(env: Env, function: &Function<'_, (), ()>) -> napi::Result<LastEvidence> {
     let kept = Kept { env, function: function.create_ref()? };
     Ok(Box::new(move || {
         // Whole: its fields alone may not leave the thread.
@@ -289,7 +289,7 @@ pub fn snapshot_support() -> SnapshotSupport {
 }
 
 impl TryFrom<SnapshotRequest> for Request {
-    type Error = Error;
+    type Error = AddonError;
 
     fn try_from(request: SnapshotRequest) -> Result<Self> {
         let unknown = |what: &str| error("ERR_PLIMSOLL_OPTION", format!("unknown {what}"));
@@ -323,15 +323,15 @@ impl TryFrom<SnapshotRequest> for Request {
     }
 }
 
-impl From<Step> for SnapshotStep {
-    fn from(step: Step) -> Self {
+impl From<JobStep> for SnapshotStep {
+    fn from(step: JobStep) -> Self {
         let named = |step| SnapshotStep { step, outcome: None, failure: None };
         match step {
-            Step::Wait => named("wait"),
-            Step::Fork => named("fork"),
-            Step::Take => named("take"),
-            Step::Stream => named("stream"),
-            Step::Done(outcome) => SnapshotStep {
+            JobStep::Wait => named("wait"),
+            JobStep::Fork => named("fork"),
+            JobStep::Take => named("take"),
+            JobStep::Stream => named("stream"),
+            JobStep::Done(outcome) => SnapshotStep {
                 outcome: Some(SnapshotOutcome {
                     path: outcome.path.to_string_lossy().into_owned(),
                     method: if outcome.forked { "fork" } else { "in-process" },
@@ -342,7 +342,7 @@ impl From<Step> for SnapshotStep {
                 }),
                 ..named("done")
             },
-            Step::Failed(refusal) => {
+            JobStep::Failed(refusal) => {
                 SnapshotStep { failure: Some((&refusal).into()), ..named("failed") }
             }
         }
@@ -363,7 +363,7 @@ impl From<&SnapshotError> for SnapshotFailure {
     }
 }
 
-fn raise(refusal: SnapshotError) -> Error {
+fn raise(refusal: SnapshotError) -> AddonError {
     error(refusal.code(), refusal.to_string())
 }
 

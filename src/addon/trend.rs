@@ -3,7 +3,7 @@
 use napi_derive::napi;
 use serde_json::json;
 
-use super::error::{Error, Result, error};
+use super::error::{AddonError, Result, error};
 use crate::trend::{Channel, Collection, CollectionCause, Config, Event, Limits, Reading, Trend};
 
 /// One reading of the other process: ms of one monotonic clock, bytes.
@@ -102,7 +102,7 @@ impl RemoteTrend {
                 "native": points(Channel::Native),
             },
         });
-        serde_json::to_string(&state).map_err(|e: serde_json::Error| -> Error {
+        serde_json::to_string(&state).map_err(|e: serde_json::Error| -> AddonError {
             error("ERR_PLIMSOLL_NATIVE", e.to_string())
         })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use napi_derive::napi;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::error::{Error, Result, error};
+use super::error::{AddonError, Result, error};
 use crate::background;
 use crate::cache::registry;
 use crate::sampler::figures::FigureSources;
@@ -113,7 +113,7 @@ pub struct IsolateWatch {
     hooks: Option<Hooks>,
     watching: Option<Watching>,
     hooks_off: Option<String>,
-    readable: Option<fork::Readable>,
+    readable: Option<fork::ReadableWorkers>,
 }
 
 #[napi]
@@ -152,7 +152,7 @@ impl IsolateWatch {
         .map_err(|e| {
             error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))
         })?;
-        let readable = Some(fork::Readable::keep());
+        let readable = Some(fork::ReadableWorkers::keep());
         Ok(Self { record, isolate, hooks, watching: Some(watching), hooks_off, readable })
     }
 
@@ -321,10 +321,10 @@ fn usable_isolate(told: &HeapStatistics) -> std::result::Result<Isolate, String>
     Ok(isolate)
 }
 
-fn stopped() -> Error {
+fn stopped() -> AddonError {
     error("ERR_PLIMSOLL_STOPPED", "this watcher has been stopped; call watch() again")
 }
 
-fn internal(e: serde_json::Error) -> Error {
+fn internal(e: serde_json::Error) -> AddonError {
     error("ERR_PLIMSOLL_NATIVE", e.to_string())
 }

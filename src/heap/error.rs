@@ -1,24 +1,37 @@
 //! What can be wrong with a snapshot. Every message says what to do about it.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 /// The result of reading a snapshot.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type HeapResult<T> = Result<T, HeapError>;
 
-/// Why a snapshot could not be read.
-#[derive(Debug)]
-pub enum Error {
+/// Why a snapshot could not be read or compared.
+#[derive(Debug, thiserror::Error)]
+pub enum HeapError {
     /// The file or the stream could not be opened or read.
-    Io(io::Error),
-    /// There is not one byte in it: the process died before V8 wrote anything.
+    #[error("the snapshot could not be read ({0}); check its path and permissions.")]
+    Io(#[source] io::Error),
+    /// The file has no bytes: the process ended before V8 wrote any.
+    #[error(
+        "the snapshot is empty: the process ended before V8 wrote it, usually because it ran out of memory. \
+         Take another with more free memory (V8 needs several times the size of the heap)."
+    )]
     Empty,
     /// It ends in the middle.
+    #[error(
+        "the snapshot ends in the middle, after {at} bytes: it is still being written, or the process ended or the \
+         disk filled up while it was written. Wait until it is complete, or take another."
+    )]
     Truncated {
         /// Where in the uncompressed text it ends.
         at: u64,
     },
     /// It is not JSON, or not a heap snapshot.
+    #[error(
+        "this is not a V8 heap snapshot: byte {at} should be {expected}. Give a .heapsnapshot file, plain or \
+         compressed with gzip or zstd."
+    )]
     NotJson {
         /// The byte in the uncompressed text.
         at: u64,
@@ -26,31 +39,64 @@ pub enum Error {
         expected: &'static str,
     },
     /// Its `snapshot.meta` lacks what a heap snapshot must have.
+    #[error(
+        "the snapshot's schema is not one of V8's: {0}. Give a heap snapshot (not a heap profile or a timeline), or \
+         report it with the version of V8 that wrote it."
+    )]
     Schema(String),
     /// It is larger than a graph can be here: 2^29 nodes, 2^32 edges, 4 GB of strings.
+    #[error("the snapshot is too large: {0}. Take one of a smaller heap.")]
     TooLarge(String),
     /// This process cannot have the memory for it.
+    #[error(
+        "there is not enough memory to read the snapshot: {} MB more were refused. Raise the limit of this process \
+         (ulimit -v, ulimit -d, the container's), or read it on a machine with more memory; if the file is \
+         compressed, compare its size with what V8 wrote.",
+        .bytes.div_ceil(1 << 20)
+    )]
     NoMemory {
-        /// Wanted at once when it was refused.
+        /// The size of the allocation that was refused.
         bytes: u64,
     },
     /// It is well-formed and contradicts itself.
+    #[error(
+        "the snapshot contradicts itself: {0}. It was damaged after it was written: copy it again (compare \
+         checksums), or take another."
+    )]
     Corrupt(String),
     /// The caller asked to stop.
+    #[error("the analysis was cancelled by its caller.")]
     Cancelled,
     /// No object of the snapshot has the id that was asked for.
+    #[error(
+        "no object of the snapshot has the id {0}; take one from the summary or from DevTools."
+    )]
     NoSuchObject(u32),
     /// Two of the snapshots are the same one.
+    #[error(
+        "{} and {} are the same snapshot: give snapshots of one process that were taken at different times.",
+        .paths[0].display(), .paths[1].display()
+    )]
     Same {
         /// Their names.
         paths: [PathBuf; 2],
     },
     /// By their names they are of several processes.
+    #[error(
+        "by their names the snapshots are of several processes ({}): only snapshots of one process can be compared. \
+         Give those of one, or analyze each alone.",
+        .pids.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+    )]
     Processes {
         /// The ids of the processes.
         pids: Vec<u64>,
     },
-    /// The files' names tell another order than V8's object ids.
+    /// The files' names and V8's object ids give different orders.
+    #[error(
+        "the times in the names give the order {}, but V8's object ids give {}: these are not snapshots of one process \
+         under their original names. Give the original files.",
+        listed(.by_names), listed(.by_ids)
+    )]
     Order {
         /// The names, by the times in them.
         by_names: Vec<PathBuf>,
@@ -58,115 +104,40 @@ pub enum Error {
         by_ids: Vec<PathBuf>,
     },
     /// One of the snapshots that were given.
+    #[error("{}: {error}", .path.display())]
     In {
         /// Which.
         path: PathBuf,
         /// What is wrong with it.
-        error: Box<Error>,
+        #[source]
+        error: Box<HeapError>,
     },
 }
 
-impl Error {
-    /// The same, said of the snapshot with this path.
+impl HeapError {
+    /// The same error, for the snapshot with this path.
     pub(in crate::heap) fn of(self, path: &Path) -> Self {
         match self {
-            Error::Cancelled => Error::Cancelled,
-            error => Error::In { path: path.to_owned(), error: Box::new(error) },
+            HeapError::Cancelled => HeapError::Cancelled,
+            error => HeapError::In { path: path.to_owned(), error: Box::new(error) },
         }
     }
 
-    /// The `code` that JS sees.
+    /// The `code` of the JS error.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Io(_) => "ERR_PLIMSOLL_SNAPSHOT_IO",
-            Error::Empty => "ERR_PLIMSOLL_SNAPSHOT_EMPTY",
-            Error::Truncated { .. } => "ERR_PLIMSOLL_SNAPSHOT_TRUNCATED",
-            Error::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
-            Error::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
-            Error::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
-            Error::NoMemory { .. } => "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY",
-            Error::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
-            Error::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
-            Error::NoSuchObject(_) | Error::Same { .. } => "ERR_PLIMSOLL_OPTION",
-            Error::Order { .. } | Error::Processes { .. } => "ERR_PLIMSOLL_SNAPSHOT_ORDER",
-            Error::In { error, .. } => error.code(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::In { path, error } => write!(f, "{}: {error}", path.display()),
-            Error::Io(error) => {
-                write!(
-                    f,
-                    "the snapshot could not be read ({error}); check its path and permissions."
-                )
-            }
-            Error::Empty => f.write_str(
-                "the snapshot is empty: the process ended before V8 wrote it, most often for want \
-                 of memory. Take another with more room (V8 needs several times the heap).",
-            ),
-            Error::Truncated { at } => write!(
-                f,
-                "the snapshot ends in the middle, after {at} bytes: it is still being written, or \
-                 the process or the disk gave out. Wait for it, or take another.",
-            ),
-            Error::NotJson { at, expected } => write!(
-                f,
-                "this is not a V8 heap snapshot: byte {at} should be {expected}. Give a \
-                 .heapsnapshot file, plain or compressed with gzip or zstd.",
-            ),
-            Error::Schema(what) => write!(
-                f,
-                "the snapshot's schema is not one of V8's: {what}. Give a heap snapshot (not a \
-                 heap profile or a timeline), or report it with the version of V8 that wrote it.",
-            ),
-            Error::TooLarge(what) => {
-                write!(f, "the snapshot is too large: {what}. Take one of a smaller heap.")
-            }
-            Error::NoMemory { bytes } => write!(
-                f,
-                "there is not enough memory to read the snapshot: {} MB more were refused. Raise the limit of this \
-                 process (ulimit -v, ulimit -d, the container's), or read it on a machine with more room; compare the \
-                 file's size with what V8 wrote, if it is a compressed one.",
-                bytes.div_ceil(1 << 20),
-            ),
-            Error::Corrupt(what) => write!(
-                f,
-                "the snapshot contradicts itself: {what}. It was damaged on its way; copy it \
-                 again (compare checksums), or take another.",
-            ),
-            Error::Same { paths: [one, other] } => write!(
-                f,
-                "{} and {} are the same snapshot: give snapshots of one process that were taken at different times.",
-                one.display(),
-                other.display(),
-            ),
-            Error::Processes { pids } => {
-                let pids: Vec<String> = pids.iter().map(u64::to_string).collect();
-                write!(
-                    f,
-                    "by their names the snapshots are of several processes ({}): only snapshots of one process can be \
-                     compared. Give those of one, or analyze each alone.",
-                    pids.join(", "),
-                )
-            }
-            Error::Order { by_names, by_ids } => write!(
-                f,
-                "the times in the names give the order {}, but V8's object ids give {}: these are not snapshots of \
-                 one process under the names that they were written with. Give the original files.",
-                listed(by_names),
-                listed(by_ids),
-            ),
-            Error::Cancelled => f.write_str("the analysis was cancelled by its caller."),
-            Error::NoSuchObject(id) => {
-                write!(
-                    f,
-                    "no object of the snapshot has the id {id}; take one from the summary or from DevTools."
-                )
-            }
+            HeapError::Io(_) => "ERR_PLIMSOLL_SNAPSHOT_IO",
+            HeapError::Empty => "ERR_PLIMSOLL_SNAPSHOT_EMPTY",
+            HeapError::Truncated { .. } => "ERR_PLIMSOLL_SNAPSHOT_TRUNCATED",
+            HeapError::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
+            HeapError::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
+            HeapError::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
+            HeapError::NoMemory { .. } => "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY",
+            HeapError::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
+            HeapError::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
+            HeapError::NoSuchObject(_) | HeapError::Same { .. } => "ERR_PLIMSOLL_OPTION",
+            HeapError::Order { .. } | HeapError::Processes { .. } => "ERR_PLIMSOLL_SNAPSHOT_ORDER",
+            HeapError::In { error, .. } => error.code(),
         }
     }
 }
@@ -177,22 +148,12 @@ pub(in crate::heap) fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Error::Io(error) => Some(error),
-            Error::In { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<io::Error> for Error {
+impl From<io::Error> for HeapError {
     fn from(error: io::Error) -> Self {
         // A compressed stream that stops early is as truncated as a plain one.
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => Error::Truncated { at: 0 },
-            _ => Error::Io(error),
+            io::ErrorKind::UnexpectedEof => HeapError::Truncated { at: 0 },
+            _ => HeapError::Io(error),
         }
     }
 }

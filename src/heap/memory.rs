@@ -4,32 +4,32 @@
 use std::collections::{HashMap, TryReserveError};
 use std::hash::{BuildHasher, Hash};
 
-use crate::heap::error::{Error, Result};
+use crate::heap::error::{HeapError, HeapResult};
 
 /// Bytes of the graph's phases for a node and for an edge: the dominator tree, retained sizes and distances at their peak.
 const PER_NODE: usize = 64;
 const PER_EDGE: usize = 12;
 
 /// Makes room for `more` in a column.
-pub fn room<T>(column: &mut Vec<T>, more: usize) -> Result<()> {
+pub fn room<T>(column: &mut Vec<T>, more: usize) -> HeapResult<()> {
     column.try_reserve(more).map_err(|error| refused::<T>(&error, more))
 }
 
 /// Makes room for one more in a table.
-pub fn room_in<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) -> Result<()> {
+pub fn room_in<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) -> HeapResult<()> {
     let more = table.len().max(1);
     table.try_reserve(1).map_err(|error| refused::<(K, V)>(&error, more))
 }
 
 /// Whether there is room for what a graph of this size needs beside its columns: what follows is sized by it, in many places.
-pub fn room_for_graph(nodes: usize, edges: usize) -> Result<()> {
+pub fn room_for_graph(nodes: usize, edges: usize) -> HeapResult<()> {
     let bytes = nodes.saturating_mul(PER_NODE).saturating_add(edges.saturating_mul(PER_EDGE));
     room(&mut Vec::<u8>::new(), bytes)
 }
 
 #[cold]
-fn refused<T>(_: &TryReserveError, more: usize) -> Error {
-    Error::NoMemory { bytes: more.saturating_mul(size_of::<T>()) as u64 }
+fn refused<T>(_: &TryReserveError, more: usize) -> HeapError {
+    HeapError::NoMemory { bytes: more.saturating_mul(size_of::<T>()) as u64 }
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ pub mod limited {
 mod tests {
     use std::io::Read;
 
-    use crate::heap::error::Error;
+    use crate::heap::error::HeapError;
     use crate::heap::memory::limited::at_most;
     use crate::heap::progress::unattended;
     use crate::heap::snapshot::Snapshot;
@@ -156,7 +156,7 @@ mod tests {
         // With all the memory of this machine it is longer than any that V8 writes.
         let start = r#"{"strings":[""#.to_owned();
         let result = Snapshot::read(text(start, &BLOCK, 2048, "\"]}"), &unattended);
-        assert!(matches!(result, Err(Error::TooLarge(_))));
+        assert!(matches!(result, Err(HeapError::TooLarge(_))));
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod report;
 mod snapshot;
 mod summary;
 
-pub use error::{Error, Result};
+pub use error::{HeapError, HeapResult};
 pub use explain::holders::Holder;
 pub use explain::sites::Site;
 pub use graph::kind::{EdgeKind, NodeKind};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use crate::heap::{EdgeKind, Error, NodeKind, Options, Snapshot, describe, unattended};
+use crate::heap::{EdgeKind, HeapError, NodeKind, Options, Snapshot, describe, unattended};
 
 #[path = "../../fuzz/mutate.rs"]
 mod mutate;
@@ -319,7 +319,7 @@ proptest! {
                 let again = Snapshot::read(graph.json(seven).as_bytes(), &unattended).unwrap();
                 describe(&[again, snapshot], &Options::default());
             }
-            Err(error) => prop_assert!(!matches!(error, Error::Io(_) | Error::Cancelled)),
+            Err(error) => prop_assert!(!matches!(error, HeapError::Io(_) | HeapError::Cancelled)),
         }
     }
 }
@@ -366,15 +366,15 @@ fn counts_that_lie_allocate_nothing() {
     let graph = Graph(vec![Node { kind: 3, name: 1, size: 1, edges: vec![] }]);
     let text = graph.json(false);
     let lie = text.replace("\"node_count\":1", "\"node_count\":500000000");
-    assert!(matches!(Snapshot::read(lie.as_bytes(), &unattended), Err(Error::Corrupt(_))));
+    assert!(matches!(Snapshot::read(lie.as_bytes(), &unattended), Err(HeapError::Corrupt(_))));
     let huge = text.replace("\"node_count\":1", "\"node_count\":600000000");
-    assert!(matches!(Snapshot::read(huge.as_bytes(), &unattended), Err(Error::TooLarge(_))));
+    assert!(matches!(Snapshot::read(huge.as_bytes(), &unattended), Err(HeapError::TooLarge(_))));
     let heavy = Graph(vec![Node { kind: 3, name: 1, size: 1 << 54, edges: vec![] }]);
     let text_of_heavy = heavy.json(false);
     assert!(matches!(
         Snapshot::read(text_of_heavy.as_bytes(), &unattended),
-        Err(Error::Corrupt(_))
+        Err(HeapError::Corrupt(_))
     ));
     let edges = text.replace("\"edge_count\":0", "\"edge_count\":18446744073709551615");
-    assert!(matches!(Snapshot::read(edges.as_bytes(), &unattended), Err(Error::Corrupt(_))));
+    assert!(matches!(Snapshot::read(edges.as_bytes(), &unattended), Err(HeapError::Corrupt(_))));
 }

@@ -27,7 +27,7 @@ pub struct Progress {
 }
 
 /// Called about once a megabyte and at each phase, from whichever thread is at work; `Break` ends the analysis with
-/// [`Error::Cancelled`](crate::heap::error::Error::Cancelled).
+/// [`HeapError::Cancelled`](crate::heap::error::HeapError::Cancelled).
 pub type Report<'a> = &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync);
 
 /// No progress is reported: the analysis runs to its end.

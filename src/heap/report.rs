@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::heap::compare::order::Basis;
 use crate::heap::compare::{order, taken};
-use crate::heap::error::{Error, Result, listed};
+use crate::heap::error::{HeapError, HeapResult, listed};
 use crate::heap::explain::holders::Names;
 use crate::heap::leak::pipeline::suspects;
 use crate::heap::leak::suspect::{Suspect, Suspects, Unconfirmed};
@@ -18,7 +18,7 @@ use crate::heap::parse::read;
 use crate::heap::progress::{Phase, Report, Whole};
 use crate::heap::snapshot::Snapshot;
 use crate::heap::summary::{Summary, summary};
-use crate::js_source::readable::Readable;
+use crate::js_source::readable::ReadableFiles;
 
 /// A snapshot that was read.
 #[derive(Debug, Serialize)]
@@ -59,37 +59,41 @@ struct Way {
 }
 
 /// Reads the snapshots, oldest first, and says what they show, as JSON.
-pub fn analyze(paths: &[impl AsRef<Path>], options: &Options, report: Report) -> Result<String> {
+pub fn analyze(
+    paths: &[impl AsRef<Path>],
+    options: &Options,
+    report: Report,
+) -> HeapResult<String> {
     let given: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     order::refuse_same(&given)?;
     let pids = taken::processes(&given);
     if pids.len() > 1 {
-        return Err(Error::Processes { pids });
+        return Err(HeapError::Processes { pids });
     }
     let mtimes = order::mtimes(&given);
     // What is not there is said before anything is read.
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
-    let sources = given.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let sources = given.iter().map(open).collect::<HeapResult<Vec<_>>>()?;
     let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
     let whole = Whole::new(report, &lengths);
     let snapshots = parallel::map(sources.into_iter().enumerate().collect(), |(at, source)| {
         Snapshot::load(source, &|progress| whole.note(at, progress))
     });
-    let whose = |(snapshot, path): (Result<Snapshot>, &&Path)| snapshot.map_err(|e| e.of(path));
-    let snapshots = snapshots.into_iter().zip(&given).map(whose).collect::<Result<Vec<_>>>()?;
-    let readable = Arc::new(Readable::below(options.sources.clone()));
+    let whose = |(snapshot, path): (HeapResult<Snapshot>, &&Path)| snapshot.map_err(|e| e.of(path));
+    let snapshots = snapshots.into_iter().zip(&given).map(whose).collect::<HeapResult<Vec<_>>>()?;
+    let readable = Arc::new(ReadableFiles::below(options.sources.clone()));
     let snapshots: Vec<_> =
         snapshots.into_iter().map(|snapshot| snapshot.with_sources(&readable)).collect();
     let (places, basis) = order::order(&given, &snapshots, mtimes.as_deref())?;
     let (paths, snapshots) = arranged(&given, snapshots, &places);
     let Some(last) = snapshots.last() else {
-        return Err(Error::Schema("no snapshot was given".to_owned()));
+        return Err(HeapError::Schema("no snapshot was given".to_owned()));
     };
     if let Some(id) = options.path {
         return way(last, id);
     }
     if whole.say(Phase::Comparing).is_break() {
-        return Err(Error::Cancelled);
+        return Err(HeapError::Cancelled);
     }
     let options = Options { intervals: taken::intervals(&paths), ..options.clone() };
     let Findings { suspects, unconfirmed, mut notes, summary } = describe(&snapshots, &options);
@@ -163,8 +167,8 @@ pub fn describe(snapshots: &[Snapshot], options: &Options) -> Findings {
     Findings { suspects, unconfirmed, notes, summary }
 }
 
-fn way(snapshot: &Snapshot, id: u32) -> Result<String> {
-    let node = snapshot.by_id(id).ok_or(Error::NoSuchObject(id))?;
+fn way(snapshot: &Snapshot, id: u32) -> HeapResult<String> {
+    let node = snapshot.by_id(id).ok_or(HeapError::NoSuchObject(id))?;
     let way = Way {
         id,
         name: snapshot.name(node).into_owned(),

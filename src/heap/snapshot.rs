@@ -9,8 +9,8 @@ use crate::heap::analysis::distances::{NONE, distances};
 use crate::heap::analysis::dominators::dominators;
 use crate::heap::analysis::retained::retained;
 use crate::heap::analysis::shallow::move_to_owners;
-use crate::heap::analysis::weak_map::{Entries, entries, mark_tables};
-use crate::heap::error::{Error, Result};
+use crate::heap::analysis::weak_map::{WeakMapEntries, entries, mark_tables};
+use crate::heap::error::{HeapError, HeapResult};
 use crate::heap::graph::columns::{Columns, NodeLocation, Target};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::graph::retainers::Retainers;
@@ -21,7 +21,7 @@ use crate::heap::parse::json::Scanner;
 use crate::heap::parse::read::{Source, decode, open};
 use crate::heap::parse::text::parse;
 use crate::heap::progress::{Phase, Progress, Report};
-use crate::js_source::readable::Readable;
+use crate::js_source::readable::ReadableFiles;
 
 /// A node: its ordinal in the snapshot, below [`Snapshot::node_count`].
 pub type Node = u32;
@@ -74,28 +74,28 @@ pub struct Location {
 #[derive(Debug)]
 pub struct Snapshot {
     columns: Columns,
-    weak_maps: Entries,
+    weak_maps: WeakMapEntries,
     dominators: Vec<u32>,
     retained: Sizes,
     bytes: u64,
     distances: OnceLock<Vec<i32>>,
     retainers: OnceLock<Retainers>,
     by_id: OnceLock<Vec<Node>>,
-    readable: Arc<Readable>,
+    readable: Arc<ReadableFiles>,
 }
 
 impl Snapshot {
     /// Reads a file (`-`: standard input): plain, gzip or zstd.
-    pub fn open(path: &Path, report: Report) -> Result<Self> {
+    pub fn open(path: &Path, report: Report) -> HeapResult<Self> {
         Self::load(open(path)?, report)
     }
 
     /// Reads from anything: a pipe that V8 is still writing to, bytes in memory.
-    pub fn read(reader: impl Read + Send, report: Report) -> Result<Self> {
+    pub fn read(reader: impl Read + Send, report: Report) -> HeapResult<Self> {
         Self::load(decode(reader)?, report)
     }
 
-    pub(in crate::heap) fn load(source: Source, report: Report) -> Result<Self> {
+    pub(in crate::heap) fn load(source: Source, report: Report) -> HeapResult<Self> {
         let mut scanner = Scanner::new(source, report);
         let mut columns = parse(&mut scanner)?;
         let bytes = scanner.position();
@@ -107,7 +107,7 @@ impl Snapshot {
             total: Some(columns.node_count() as u64),
         };
         if report(progress).is_break() {
-            return Err(Error::Cancelled);
+            return Err(HeapError::Cancelled);
         }
         let weak_maps = entries(&columns.strings);
         mark_tables(&mut columns, &weak_maps);
@@ -134,12 +134,12 @@ impl Snapshot {
     }
 
     /// The same snapshot, whose names are found with these files.
-    pub(in crate::heap) fn with_sources(self, readable: &Arc<Readable>) -> Self {
+    pub(in crate::heap) fn with_sources(self, readable: &Arc<ReadableFiles>) -> Self {
         Self { readable: Arc::clone(readable), ..self }
     }
 
     /// The files that may be opened to name what is in it.
-    pub(in crate::heap) fn readable(&self) -> &Arc<Readable> {
+    pub(in crate::heap) fn readable(&self) -> &Arc<ReadableFiles> {
         &self.readable
     }
 

@@ -1,6 +1,6 @@
 //! The files behind the code: read where they still are, with their source maps and packages.
 //!
-//! A snapshot names files; nothing of it is believed beyond that. [`Readable`] says which may be opened, and what is
+//! A snapshot names files; nothing of it is believed beyond that. [`ReadableFiles`] says which may be opened, and what is
 //! missing makes the answer poorer, never an error.
 
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::js_source::declarations::{Declaration, Declarations};
-use crate::js_source::readable::Readable;
+use crate::js_source::readable::ReadableFiles;
 use crate::js_source::source_map::{SourceMap, base64};
 
 /// A place in a file, as a person would look it up.
@@ -62,7 +62,7 @@ impl fmt::Display for Package {
 /// Files that were read, kept for the time of one analysis.
 #[derive(Default)]
 pub struct Sources {
-    readable: Arc<Readable>,
+    readable: Arc<ReadableFiles>,
     files: RefCell<FxHashMap<String, Option<Rc<File>>>>,
 }
 
@@ -77,7 +77,7 @@ struct File {
 
 impl Sources {
     /// Of the files that may be opened.
-    pub fn new(readable: Arc<Readable>) -> Self {
+    pub fn new(readable: Arc<ReadableFiles>) -> Self {
         Self { readable, ..Self::default() }
     }
 
@@ -197,7 +197,7 @@ impl Sources {
 }
 
 impl File {
-    fn read(path: &Path, readable: &Readable) -> Option<Self> {
+    fn read(path: &Path, readable: &ReadableFiles) -> Option<Self> {
         let text = readable.text(path)?;
         let lines = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
@@ -247,7 +247,7 @@ impl File {
 }
 
 /// The map that the file's last `sourceMappingURL` comment names: inline or beside it.
-fn read_map(path: &Path, text: &str, readable: &Readable) -> Option<(SourceMap, PathBuf)> {
+fn read_map(path: &Path, text: &str, readable: &ReadableFiles) -> Option<(SourceMap, PathBuf)> {
     const MARK: &str = "sourceMappingURL=";
     let folder = path.parent()?;
     let from = text.rfind(MARK)? + MARK.len();
@@ -346,7 +346,7 @@ pub fn package_folder(file: &str) -> Option<&str> {
 }
 
 /// The package in node_modules that a file belongs to.
-pub fn package_of(file: &str, readable: &Readable) -> Option<Package> {
+pub fn package_of(file: &str, readable: &ReadableFiles) -> Option<Package> {
     let path = package_folder(file)?;
     let folder = path.get(path.rfind(PACKAGES)? + PACKAGES.len()..)?.to_owned();
     #[derive(serde::Deserialize)]
@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn the_innermost_package_owns_a_file() {
-        let readable = Readable::default();
+        let readable = ReadableFiles::default();
         let file = "/nowhere/node_modules/a/node_modules/@scope/b/lib/x.js";
         let package = package_of(file, &readable).unwrap();
         assert_eq!(package, Package { name: "@scope/b".to_owned(), version: None });

@@ -18,14 +18,14 @@ const MAX_FILE: u64 = 64 << 20;
 
 /// What may be opened.
 #[derive(Debug, Default)]
-pub struct Readable {
+pub struct ReadableFiles {
     /// Absolute and without links; `None` where the caller vouches for the snapshots.
     folders: Option<Vec<PathBuf>>,
     /// Source that was asked for and lies elsewhere.
     outside: Mutex<BTreeSet<PathBuf>>,
 }
 
-impl Readable {
+impl ReadableFiles {
     /// Files below these folders alone.
     pub fn below(folders: Option<Vec<PathBuf>>) -> Self {
         Self { folders, ..Self::default() }
@@ -131,7 +131,7 @@ mod tests {
         let folder = Folder::new("below");
         let [inside, outside, text, private] =
             ["app/a.js", "b.js", "app/a.txt", "app/.env"].map(|name| folder.write(name));
-        let readable = Readable::below(Some(vec![folder.0.join("app")]));
+        let readable = ReadableFiles::below(Some(vec![folder.0.join("app")]));
         assert_eq!(readable.text(&inside).unwrap(), "let a");
         assert!(readable.note().is_none());
         for file in [&text, &private, &outside, &folder.0.join("app/../b.js")] {
@@ -139,7 +139,7 @@ mod tests {
         }
         let note = readable.note().unwrap();
         assert!(note.contains(outside.to_str().unwrap()) && note.contains("--source-root"));
-        assert!(Readable::default().text(&outside).is_some(), "the caller vouches for it");
+        assert!(ReadableFiles::default().text(&outside).is_some(), "the caller vouches for it");
     }
 
     #[cfg(unix)]
@@ -151,7 +151,7 @@ mod tests {
         for (name, target) in [("app/out.js", &outside), ("app/secret.js", &secret)] {
             std::os::unix::fs::symlink(target, folder.0.join(name)).unwrap();
         }
-        let readable = Readable::below(Some(vec![folder.0.join("app")]));
+        let readable = ReadableFiles::below(Some(vec![folder.0.join("app")]));
         for name in ["app/out.js", "app/secret.js"] {
             assert!(readable.text(&folder.0.join(name)).is_none(), "{name}");
         }
@@ -165,14 +165,14 @@ mod tests {
         let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
         // SAFETY: a NUL-terminated path that outlives the call.
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        assert!(Readable::default().text(&pipe).is_none());
+        assert!(ReadableFiles::default().text(&pipe).is_none());
     }
 
     #[test]
     fn no_share_of_another_machine_is_read() {
         let folder = Folder::new("remote");
         let file = folder.write("a.js");
-        let readable = Readable::default();
+        let readable = ReadableFiles::default();
         assert!(readable.text(&file).is_some());
         // On Linux the same file; on Windows a share.
         assert!(readable.text(Path::new(&format!("/{}", file.display()))).is_none());

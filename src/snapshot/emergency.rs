@@ -10,7 +10,7 @@
 //! limit again waits for the child, since the child ends with its parent. So does one that V8 ends without
 //! another callback, because a single allocation does not fit ("CALL_AND_RETRY_LAST").
 //!
-//! Where no fork is possible or it is refused, the caller's own evidence remains ([`Evidence`]). It needs
+//! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
 
 use std::ffi::c_void;
@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::error::SnapshotError;
-use super::fork::{self, Child, Failure, Prepared, Survey, UnderWay};
-use super::job::Step;
+use super::fork::{self, Child, ForkFailure, Prepared, Survey, UnderWay};
+use super::job::JobStep;
 use super::room::{self, Builder, Heap};
 use super::session::{Request, Session};
 use crate::os;
@@ -48,7 +48,7 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 static SETTLED: AtomicBool = AtomicBool::new(false);
 
 /// What the caller writes near the heap's limit, once, on the isolate's thread, where no collection runs.
-pub type Evidence = Box<dyn FnOnce() + Send>;
+pub type LastEvidence = Box<dyn FnOnce() + Send>;
 
 /// What takes a snapshot of one isolate in an emergency.
 pub struct Emergency {
@@ -121,12 +121,12 @@ struct Shared {
     isolate: Option<Isolate>,
     near: Near,
     /// `None` once it is taken.
-    evidence: Option<Evidence>,
+    evidence: Option<LastEvidence>,
     /// When the isolate's thread is interrupted.
     deadline: Option<Instant>,
     /// Whether a thread looks after the deadline.
     timed: bool,
-    step: Step,
+    step: JobStep,
 }
 
 /// Why no snapshot is taken near the heap's limit: it takes the fork and V8's callback.
@@ -168,7 +168,7 @@ impl Emergency {
             evidence: None,
             deadline: None,
             timed: false,
-            step: Step::Wait,
+            step: JobStep::Wait,
         };
         Some(Arc::new(Self {
             request,
@@ -179,9 +179,9 @@ impl Emergency {
         }))
     }
 
-    /// What came of it: [`Step::Wait`] until something did.
+    /// What came of it: [`JobStep::Wait`] until something did.
     #[must_use]
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> JobStep {
         self.shared.lock().step.clone()
     }
 
@@ -195,7 +195,7 @@ impl Emergency {
     pub unsafe fn watch_heap_limit(
         self: &Arc<Self>,
         raise: u64,
-        evidence: Option<Evidence>,
+        evidence: Option<LastEvidence>,
     ) -> bool {
         let mut shared = self.shared.lock();
         let Some(isolate) = shared.isolate else { return false };
@@ -306,7 +306,7 @@ impl Emergency {
                 if answer == Answer::Missed {
                     let what =
                         "V8 reached its limit inside a collection, and no JavaScript ran after it";
-                    self.settle(Step::Failed(SnapshotError::Failed { what: what.into() }));
+                    self.settle(JobStep::Failed(SnapshotError::Failed { what: what.into() }));
                 } else {
                     wait_for_children();
                 }
@@ -345,7 +345,7 @@ impl Emergency {
         let (mut session, prepared, child) = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                self.settle(Step::Failed(error));
+                self.settle(JobStep::Failed(error));
                 return;
             }
         };
@@ -360,9 +360,9 @@ impl Emergency {
                 Ok((path, written)) => {
                     let outcome = session.outcome(path, true, child.pause, written);
                     session.end();
-                    Step::Done(outcome)
+                    JobStep::Done(outcome)
                 }
-                Err(failure) => Step::Failed(failure.into()),
+                Err(failure) => JobStep::Failed(failure.into()),
             };
             emergency.settle(step);
             drop(counted);
@@ -373,7 +373,7 @@ impl Emergency {
         }
     }
 
-    fn settle(&self, step: Step) {
+    fn settle(&self, step: JobStep) {
         self.shared.lock().step = step;
         SETTLED.store(true, Ordering::Relaxed);
     }
@@ -401,7 +401,7 @@ unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Snapshot
         // SAFETY: the caller vouches for the moment.
         let forked = Survey::take(pool).and_then(|scene| unsafe { prepared.fork(&scene) });
         match forked {
-            Err(Failure::NotNow(why)) if tries < BAD_MOMENTS => {
+            Err(ForkFailure::NotNow(why)) if tries < BAD_MOMENTS => {
                 tries += 1;
                 session.retry(why);
                 std::thread::sleep(Duration::from_millis(5) * tries);

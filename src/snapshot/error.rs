@@ -1,4 +1,4 @@
-//! Why a snapshot was refused or did not come about.
+//! Why a snapshot was refused or failed.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// What had no room.
+/// Where the room was missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shortage {
     /// The container's memory limit.
@@ -23,19 +23,45 @@ pub enum Shortage {
     FileSize,
 }
 
-/// Who takes a snapshot already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+impl Shortage {
+    /// The place and what to do about it, as the message has them.
+    fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Container => ("the container", "raise its memory limit"),
+            Self::Machine => ("the machine", "free memory"),
+            Self::Disk => ("the disk", "free space or choose another dir"),
+            Self::Budget => ("maxBytes", "raise maxBytes or use compress"),
+            Self::Limit => (
+                "the process's limit on address space or data (ulimit -v, -d; systemd's LimitAS, LimitDATA)",
+                "raise that limit",
+            ),
+            Self::FileSize => (
+                "the process's limit on the size of a file (ulimit -f; systemd's LimitFSIZE)",
+                "raise that limit or use compress",
+            ),
+        }
+    }
+}
+
+/// Who is taking a snapshot already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum TurnHolder {
     /// This process.
+    #[error("this process")]
     Ours,
     /// Another one, in the same directory.
+    #[error("another process with the same dir")]
     Another,
 }
 
-/// A refusal or a failure. Whatever it is, nothing is left under a final name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A refusal or a failure. In each case no file is left under a final name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum SnapshotError {
     /// Not enough memory or disk for what the snapshot is expected to need (bytes).
+    #[error(
+        "no room for a heap snapshot: it needs about {}, {} has {}; {}",
+        Size(*.needed), .place.described().0, Size(*.available), .place.described().1
+    )]
     NoRoom {
         /// Where the room is missing.
         place: Shortage,
@@ -45,16 +71,22 @@ pub enum SnapshotError {
         available: u64,
     },
     /// An earlier attempt of the same application is too recent.
+    #[error(
+        "the last heap snapshot is too recent: the next one may be taken in {} s (option cooldown)",
+        .remaining_ms.div_ceil(1000)
+    )]
     Cooldown {
         /// Milliseconds until the next attempt is allowed.
         remaining_ms: u64,
     },
     /// Another snapshot is being taken, by this process or into the same directory.
+    #[error("{by} is taking a heap snapshot; try again when it is done")]
     Busy {
         /// Who holds the turn.
         by: TurnHolder,
     },
     /// The directory cannot be used.
+    #[error("cannot write heap snapshots to {}: {cause}; choose a writable dir", .path.display())]
     Dir {
         /// The path that failed.
         path: PathBuf,
@@ -62,6 +94,10 @@ pub enum SnapshotError {
         cause: String,
     },
     /// The process or the system has no descriptor left.
+    #[error(
+        "no descriptor is left to open {}: {cause}; close files and sockets, or raise the limit (ulimit -n)",
+        .path.display()
+    )]
     Descriptors {
         /// What was to be opened.
         path: PathBuf,
@@ -69,16 +105,19 @@ pub enum SnapshotError {
         cause: String,
     },
     /// The file system filled up while the file was written.
+    #[error("the disk filled up while {} was written; the part was removed, free some space", .path.display())]
     DiskFull {
         /// Where the file was to be.
         path: PathBuf,
     },
     /// This build, platform or Node cannot do what was asked.
+    #[error("{why}")]
     Unavailable {
         /// Why not.
         why: String,
     },
     /// Taking or writing it failed.
+    #[error("the heap snapshot failed: {what}")]
     Failed {
         /// What happened.
         what: String,
@@ -126,66 +165,6 @@ impl SnapshotError {
     }
 }
 
-impl fmt::Display for SnapshotError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRoom { place, needed, available } => {
-                let (where_, advice) = match place {
-                    Shortage::Container => ("the container", "raise its memory limit"),
-                    Shortage::Machine => ("the machine", "free memory"),
-                    Shortage::Disk => ("the disk", "free space or choose another dir"),
-                    Shortage::Budget => ("maxBytes", "raise maxBytes or use compress"),
-                    Shortage::Limit => (
-                        "the process's limit on address space or data (ulimit -v, -d; systemd's LimitAS, LimitDATA)",
-                        "raise that limit",
-                    ),
-                    Shortage::FileSize => (
-                        "the process's limit on the size of a file (ulimit -f; systemd's LimitFSIZE)",
-                        "raise that limit or use compress",
-                    ),
-                };
-                write!(
-                    f,
-                    "no room for a heap snapshot: it needs about {}, {where_} has {}; {advice}",
-                    Size(*needed),
-                    Size(*available)
-                )
-            }
-            Self::Cooldown { remaining_ms } => write!(
-                f,
-                "the last heap snapshot is too recent: the next one may be taken in {} s (option cooldown)",
-                remaining_ms.div_ceil(1000)
-            ),
-            Self::Busy { by } => {
-                let who = match by {
-                    TurnHolder::Ours => "this process",
-                    TurnHolder::Another => "another process with the same dir",
-                };
-                write!(f, "{who} is taking a heap snapshot; try again when it is done")
-            }
-            Self::Dir { path, cause } => write!(
-                f,
-                "cannot write heap snapshots to {}: {cause}; choose a writable dir",
-                path.display()
-            ),
-            Self::Descriptors { path, cause } => write!(
-                f,
-                "no descriptor is left to open {}: {cause}; close files and sockets, or raise the limit (ulimit -n)",
-                path.display()
-            ),
-            Self::DiskFull { path } => write!(
-                f,
-                "the disk filled up while {} was written; the part was removed, free some space",
-                path.display()
-            ),
-            Self::Unavailable { why } => f.write_str(why),
-            Self::Failed { what } => write!(f, "the heap snapshot failed: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for SnapshotError {}
-
 /// Bytes for people.
 struct Size(u64);
 
@@ -219,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn full_disks_are_told_from_unwritable_ones() {
+    fn a_full_disk_has_another_code_than_an_unwritable_one() {
         let full =
             SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::ENOSPC));
         assert_eq!(full.code(), "ERR_PLIMSOLL_DISK_FULL");

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::error::SnapshotError;
-use super::fork::{self, Child, Failure, Prepared, Survey};
+use super::fork::{self, Child, ForkFailure, Prepared, Survey};
 use super::room::Builder;
-use super::session::{Method, Request, Session, SnapshotOutcome};
+use super::session::{Method, Request, Session, TakenSnapshot};
 use crate::v8::profiler::Profiler;
 
 /// What the isolate's side has to do next.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
+pub enum JobStep {
     /// Ask again later.
     Wait,
     /// Call [`Job::take`], which forks.
@@ -29,7 +29,7 @@ pub enum Step {
     /// Give V8's own stream to [`Job::write`], then call [`Job::end`].
     Stream,
     /// It is done.
-    Done(SnapshotOutcome),
+    Done(TakenSnapshot),
     /// It failed or was refused.
     Failed(SnapshotError),
 }
@@ -52,8 +52,8 @@ enum Phase {
     /// To take it here and send the text.
     Asking(SyncSender<Piece>),
     /// To fork, and send the child.
-    AskingToFork(Arc<Prepared>, Survey, SyncSender<Result<Child, Failure>>),
-    Finished(Result<SnapshotOutcome, SnapshotError>),
+    AskingToFork(Arc<Prepared>, Survey, SyncSender<Result<Child, ForkFailure>>),
+    Finished(Result<TakenSnapshot, SnapshotError>),
     /// The isolate's side is gone.
     Abandoned,
 }
@@ -91,14 +91,14 @@ impl Job {
 
     /// What there is to do.
     #[must_use]
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> JobStep {
         match &*self.phase.lock() {
-            Phase::Working | Phase::Abandoned => Step::Wait,
-            Phase::AskingToFork(..) => Step::Fork,
-            Phase::Asking(_) if Profiler::find().is_ok() => Step::Take,
-            Phase::Asking(_) => Step::Stream,
-            Phase::Finished(Ok(outcome)) => Step::Done(outcome.clone()),
-            Phase::Finished(Err(error)) => Step::Failed(error.clone()),
+            Phase::Working | Phase::Abandoned => JobStep::Wait,
+            Phase::AskingToFork(..) => JobStep::Fork,
+            Phase::Asking(_) if Profiler::find().is_ok() => JobStep::Take,
+            Phase::Asking(_) => JobStep::Stream,
+            Phase::Finished(Ok(outcome)) => JobStep::Done(outcome.clone()),
+            Phase::Finished(Err(error)) => JobStep::Failed(error.clone()),
         }
     }
 
@@ -171,7 +171,7 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
     }
 }
 
-fn run(request: Request, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, SnapshotError> {
+fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
     let method = request.method;
     let mut session = Session::begin(request)?;
     let outcome = match (method, fork::support()) {
@@ -179,7 +179,7 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, Snapsh
         (Method::Fork, Err(why)) => Err(SnapshotError::Unavailable { why }),
         (Method::Fork, Ok(())) => forked(&mut session, phase).map_err(Into::into),
         (Method::Auto, Ok(())) => match forked(&mut session, phase) {
-            Err(Failure::NotNow(why) | Failure::Lost(why)) => {
+            Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) => {
                 session.retry(why);
                 in_process(&mut session, phase)
             }
@@ -191,13 +191,13 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, Snapsh
 }
 
 /// Tries children until one succeeds or none ever will.
-fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, Failure> {
+fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
     let mut lost = 0;
     let mut killed = false;
     loop {
         match fork_one(session, phase) {
-            Err(Failure::Lost(why)) if lost < LOST_CHILDREN => session.retry(why),
-            Err(Failure::Killed(why)) if !killed => {
+            Err(ForkFailure::Lost(why)) if lost < LOST_CHILDREN => session.retry(why),
+            Err(ForkFailure::Killed(why)) if !killed => {
                 killed = true;
                 session.retry(why);
             }
@@ -208,13 +208,13 @@ fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<SnapshotOutcome
     }
 }
 
-fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<SnapshotOutcome, Failure> {
-    let partial = session.open(Builder::Child).map_err(Failure::Final)?;
+fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
+    let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
     let prepared = Arc::new(Prepared::new(session, partial)?);
     let mut bad_moments = 0;
     let child = loop {
         match fork_now(&prepared, session.request().pool, phase) {
-            Err(Failure::NotNow(why)) if bad_moments < BAD_MOMENTS => {
+            Err(ForkFailure::NotNow(why)) if bad_moments < BAD_MOMENTS => {
                 bad_moments += 1;
                 session.retry(why);
                 std::thread::sleep(Duration::from_millis(20) * bad_moments);
@@ -230,18 +230,15 @@ fn fork_now(
     prepared: &Arc<Prepared>,
     pool: Option<usize>,
     phase: &Mutex<Phase>,
-) -> Result<Child, Failure> {
+) -> Result<Child, ForkFailure> {
     let scene = Survey::take(pool)?;
     let (sender, answer) = sync_channel(1);
     let question = Phase::AskingToFork(Arc::clone(prepared), scene, sender);
-    ask(phase, question).map_err(Failure::Final)?;
-    answer.recv().map_err(|_| Failure::Final(unfinished()))?
+    ask(phase, question).map_err(ForkFailure::Final)?;
+    answer.recv().map_err(|_| ForkFailure::Final(unfinished()))?
 }
 
-fn in_process(
-    session: &mut Session,
-    phase: &Mutex<Phase>,
-) -> Result<SnapshotOutcome, SnapshotError> {
+fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
     let partial = session.open(Builder::Service)?;
     let mut output = session.packing().output(&partial)?;
     let (sender, pieces) = sync_channel(PIECES);

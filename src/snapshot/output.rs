@@ -119,19 +119,12 @@ struct Bounded {
 }
 
 /// Marks the error that [`Bounded`] raises itself.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("past the bound")]
 struct PastBound {
     needed: u64,
     available: u64,
 }
-
-impl std::fmt::Display for PastBound {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("past the bound")
-    }
-}
-
-impl std::error::Error for PastBound {}
 
 impl Write for Bounded {
     fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {

@@ -60,7 +60,7 @@ pub struct Request {
 
 /// A snapshot that was taken.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SnapshotOutcome {
+pub struct TakenSnapshot {
     /// The file.
     pub path: PathBuf,
     /// Whether a forked child took it.
@@ -192,8 +192,8 @@ impl Session {
         forked: bool,
         pause: Duration,
         file: Written,
-    ) -> SnapshotOutcome {
-        SnapshotOutcome {
+    ) -> TakenSnapshot {
+        TakenSnapshot {
             path,
             forked,
             pause_ms: pause.as_secs_f64() * 1000.0,

@@ -4,7 +4,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::heap::analysis::shallow::is_user_root;
-use crate::heap::analysis::weak_map::Entries;
+use crate::heap::analysis::weak_map::WeakMapEntries;
 use crate::heap::graph::columns::Columns;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 
@@ -14,7 +14,7 @@ pub(in crate::heap) const NONE: i32 = -5;
 const SYSTEM: i32 = 100_000_000;
 
 /// A distance for each node.
-pub(in crate::heap) fn distances(columns: &Columns, entries: &Entries) -> Vec<i32> {
+pub(in crate::heap) fn distances(columns: &Columns, entries: &WeakMapEntries) -> Vec<i32> {
     let root = columns.root as usize;
     let mut walk = Walk {
         columns,
@@ -41,7 +41,7 @@ pub(in crate::heap) fn distances(columns: &Columns, entries: &Entries) -> Vec<i3
 
 struct Walk<'a> {
     columns: &'a Columns,
-    entries: &'a Entries,
+    entries: &'a WeakMapEntries,
     distances: Vec<i32>,
     queue: Vec<u32>,
     /// WeakMap entries of which one side was met: the value is as far as the farther of both.

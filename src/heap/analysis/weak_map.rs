@@ -6,11 +6,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::heap::graph::columns::{Columns, Target};
 use crate::heap::graph::kind::EdgeKind;
-use crate::heap::graph::strings::Strings;
+use crate::heap::graph::strings::StringTable;
 
 /// An edge name that belongs to a WeakMap entry.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::heap) struct Entry {
+pub(in crate::heap) struct WeakMapEntry {
     /// The node id of the table.
     pub table: u64,
     /// The same for both sides of an entry.
@@ -18,25 +18,25 @@ pub(in crate::heap) struct Entry {
 }
 
 /// The entries by the index of the edge's name.
-pub(in crate::heap) type Entries = FxHashMap<u32, Entry>;
+pub(in crate::heap) type WeakMapEntries = FxHashMap<u32, WeakMapEntry>;
 
 /// Finds the names of entries among the strings.
-pub(in crate::heap) fn entries(strings: &Strings) -> Entries {
+pub(in crate::heap) fn entries(strings: &StringTable) -> WeakMapEntries {
     let mut pairs = FxHashMap::default();
-    let mut entries = Entries::default();
+    let mut entries = WeakMapEntries::default();
     for index in strings.containing(b" pair in WeakMap (table @") {
         let name = strings.get(index);
         if let Some((part, table)) = parse(&name) {
             let next = pairs.len() as u32;
             let pair = *pairs.entry(part.to_owned()).or_insert(next);
-            entries.insert(index, Entry { table, pair });
+            entries.insert(index, WeakMapEntry { table, pair });
         }
     }
     entries
 }
 
 /// Gives the table's side of each entry its own kind of edge.
-pub(in crate::heap) fn mark_tables(columns: &mut Columns, entries: &Entries) {
+pub(in crate::heap) fn mark_tables(columns: &mut Columns, entries: &WeakMapEntries) {
     if entries.is_empty() {
         return;
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::heap::compare::ids::Numbered;
 use crate::heap::compare::taken;
-use crate::heap::error::{Error, Result};
+use crate::heap::error::{HeapError, HeapResult};
 use crate::heap::parallel;
 use crate::heap::snapshot::Snapshot;
 
@@ -44,11 +44,11 @@ impl Basis {
 }
 
 /// Refuses two names of one file, and two files of one content: a snapshot does not differ from itself.
-pub(in crate::heap) fn refuse_same(paths: &[&Path]) -> Result<()> {
+pub(in crate::heap) fn refuse_same(paths: &[&Path]) -> HeapResult<()> {
     for (at, one) in paths.iter().enumerate() {
         for other in &paths[at + 1..] {
             if is_same(one, other) {
-                return Err(Error::Same { paths: [one, other].map(|path| path.to_path_buf()) });
+                return Err(HeapError::Same { paths: [one, other].map(|path| path.to_path_buf()) });
             }
         }
     }
@@ -106,7 +106,7 @@ pub(in crate::heap) fn order(
     paths: &[&Path],
     snapshots: &[Snapshot],
     mtimes: Option<&[SystemTime]>,
-) -> Result<(Vec<usize>, Basis)> {
+) -> HeapResult<(Vec<usize>, Basis)> {
     let given: Vec<usize> = (0..paths.len()).collect();
     if paths.len() < 2 {
         return Ok((given, Basis::Given));
@@ -114,7 +114,7 @@ pub(in crate::heap) fn order(
     let ids = by_ids(snapshots);
     if let Some(named) = ascending(&taken::keys(paths)) {
         return match ids {
-            Some(ids) if ids != named => Err(Error::Order {
+            Some(ids) if ids != named => Err(HeapError::Order {
                 by_names: named.iter().map(|&at| paths[at].to_owned()).collect(),
                 by_ids: ids.iter().map(|&at| paths[at].to_owned()).collect(),
             }),

@@ -2,7 +2,7 @@
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::reference::{Reference, ReferenceKind, class_name, code_of, is_cell};
-use crate::heap::explain::route::{Step, is_global};
+use crate::heap::explain::route::{RouteStep, is_global};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{EdgeName, Node};
 use crate::js_source::files::{PACKAGES, Place, is_application, is_internal};
@@ -21,7 +21,7 @@ pub(in crate::heap) struct Named {
 }
 
 /// Names the object at the end of a route.
-pub(in crate::heap) fn name(index: &CodeIndex, steps: &[Step]) -> Named {
+pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
     let mut named =
         Named { path: path(index, steps), holder: holder(index, steps), ..Named::default() };
     for (at, step) in steps.iter().enumerate().rev() {
@@ -49,7 +49,7 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[Step]) -> Named {
 }
 
 /// What the application holds on the way to a thing, the last of it: the object and its name.
-pub(in crate::heap) fn own(index: &CodeIndex, steps: &[Step]) -> Option<(Node, Named)> {
+pub(in crate::heap) fn own(index: &CodeIndex, steps: &[RouteStep]) -> Option<(Node, Named)> {
     let is_own =
         |named: &Named| named.place.as_ref().is_some_and(|place| is_application(&place.file));
     let named = |end: usize| (steps[end - 1].edge.to, name(index, &steps[..end]));
@@ -69,7 +69,7 @@ pub(in crate::heap) fn short(file: &str) -> String {
 }
 
 /// The variable that a route begins with, where its object was made for it: what is required belongs to where it is exported.
-pub(in crate::heap) fn variable(index: &CodeIndex, first: &Step) -> Option<(String, Place)> {
+pub(in crate::heap) fn variable(index: &CodeIndex, first: &RouteStep) -> Option<(String, Place)> {
     let reference = Reference::of(index, first).filter(|it| it.kind != ReferenceKind::Property)?;
     let declared = reference.declared(index, &[]).filter(|declared| !declared.alias)?;
     Some((declared.name.unwrap_or(reference.name), declared.place))
@@ -85,7 +85,7 @@ fn top(index: &CodeIndex, node: Node) -> String {
 }
 
 /// The module that a reference begins in: of a bundle, whose scope many files share, the one that declares the variable.
-fn module(index: &CodeIndex, step: &Step) -> String {
+fn module(index: &CodeIndex, step: &RouteStep) -> String {
     let variable = Reference::of(index, step).filter(|it| it.kind == ReferenceKind::Variable);
     match variable.and_then(|it| it.variable(index)) {
         Some(declared) => format!("module {}", short(&declared.place.file)),
@@ -94,13 +94,13 @@ fn module(index: &CodeIndex, step: &Step) -> String {
 }
 
 /// Whether it is a module of Node's own that has `process` in a variable: that module is not its owner.
-fn is_process(index: &CodeIndex, step: &Step) -> bool {
+fn is_process(index: &CodeIndex, step: &RouteStep) -> bool {
     step.edge.kind == EdgeKind::Context
         && index.snapshot.edge_name(&step.edge) == "process"
         && index.is_internal_context(step.from)
 }
 
-pub(in crate::heap) fn path(index: &CodeIndex, steps: &[Step]) -> Vec<String> {
+pub(in crate::heap) fn path(index: &CodeIndex, steps: &[RouteStep]) -> Vec<String> {
     let first = steps.first().filter(|step| !is_process(index, step));
     let mut path: Vec<String> = first.map(|step| module(index, step)).into_iter().collect();
     for step in steps {
@@ -137,7 +137,7 @@ pub(in crate::heap) fn path(index: &CodeIndex, steps: &[Step]) -> Vec<String> {
     path
 }
 
-fn holder(index: &CodeIndex, steps: &[Step]) -> String {
+fn holder(index: &CodeIndex, steps: &[RouteStep]) -> String {
     let Some(step) = steps.iter().rev().find(|step| Reference::of(index, step).is_some()) else {
         return steps.first().map(|step| top(index, step.from)).unwrap_or_default();
     };

@@ -2,7 +2,7 @@
 
 use crate::heap::explain::blocks;
 use crate::heap::explain::code_index::{CodeIndex, Function};
-use crate::heap::explain::route::{Step, is_global, is_module};
+use crate::heap::explain::route::{RouteStep, is_global, is_module};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{Edge, EdgeName, Node, Retainer};
 use crate::js_source::files::{Declared, PACKAGES, Place, is_application, is_internal};
@@ -31,7 +31,7 @@ pub(in crate::heap) enum ReferenceKind {
 }
 
 impl Reference {
-    pub fn of(index: &CodeIndex, step: &Step) -> Option<Self> {
+    pub fn of(index: &CodeIndex, step: &RouteStep) -> Option<Self> {
         let to = step.edge.to;
         let name = match step.edge.name {
             EdgeName::String(name) => index.snapshot.string(name).into_owned(),
@@ -76,7 +76,7 @@ impl Reference {
     }
 
     /// Of several variables for one object the one that it was made for: not an import, a pattern or a parameter.
-    pub fn best(&self, index: &CodeIndex, step: &Step) -> Option<Reference> {
+    pub fn best(&self, index: &CodeIndex, step: &RouteStep) -> Option<Reference> {
         let is_final = matches!(self.kind, ReferenceKind::Export | ReferenceKind::Local);
         if is_final || (self.kind == ReferenceKind::Variable && !self.is_alias(index)) {
             return None;
@@ -91,7 +91,7 @@ impl Reference {
             .retainers(step.edge.to)
             .take(LOOKED_AT)
             .filter(|retainer| matches!(retainer.edge.kind, EdgeKind::Context | EdgeKind::Internal))
-            .filter_map(|Retainer { from, edge }| Reference::of(index, &Step { from, edge }))
+            .filter_map(|Retainer { from, edge }| Reference::of(index, &RouteStep { from, edge }))
             .find(|other| {
                 other.kind == ReferenceKind::Export
                     || (other.kind == ReferenceKind::Variable && other.is_made(index))
@@ -135,7 +135,7 @@ impl Reference {
     }
 
     /// Where it is declared; `above` leads to the holder.
-    pub fn declared(&self, index: &CodeIndex, above: &[Step]) -> Option<Declared> {
+    pub fn declared(&self, index: &CodeIndex, above: &[RouteStep]) -> Option<Declared> {
         let at = |place: Place| Declared { place, name: None, alias: false };
         match self.kind {
             ReferenceKind::Variable => {
@@ -186,7 +186,7 @@ impl Reference {
 
     /// Where the application declares it, if it gave it to a package, or an object on the way to it. `script` is the
     /// package's; `given` are the references from the package's object down to the holder.
-    fn given(&self, index: &CodeIndex, script: &str, given: &[Step]) -> Option<Declared> {
+    fn given(&self, index: &CodeIndex, script: &str, given: &[RouteStep]) -> Option<Declared> {
         let inside = given.iter().find_map(|step| {
             let reference =
                 Reference::of(index, step).filter(|it| it.kind == ReferenceKind::Property)?;
@@ -216,7 +216,7 @@ impl Reference {
     }
 
     /// A property of a plain object. What an application gave to a package is the application's.
-    fn above(&self, index: &CodeIndex, above: &[Step]) -> Option<Declared> {
+    fn above(&self, index: &CodeIndex, above: &[RouteStep]) -> Option<Declared> {
         let found = self.beside_or_above(index, above);
         let is_of_package = found.as_ref().is_some_and(|found| found.place.file.contains(PACKAGES));
         let given = || {
@@ -231,7 +231,7 @@ impl Reference {
     }
 
     /// Somewhere in the file of what holds the object, or else in the one that defines it.
-    fn beside_or_above(&self, index: &CodeIndex, above: &[Step]) -> Option<Declared> {
+    fn beside_or_above(&self, index: &CodeIndex, above: &[RouteStep]) -> Option<Declared> {
         if is_global(index, self.from) {
             return index.find_property(&self.name);
         }
@@ -295,7 +295,7 @@ fn own_variable(index: &CodeIndex, node: Node) -> Option<Reference> {
     let retainers = index.snapshot.retainers(node).take(LOOKED_AT);
     let variables = retainers
         .filter(|retainer| retainer.edge.kind == EdgeKind::Context)
-        .filter_map(|Retainer { from, edge }| Reference::of(index, &Step { from, edge }));
+        .filter_map(|Retainer { from, edge }| Reference::of(index, &RouteStep { from, edge }));
     let is_own = |variable: &Reference| {
         let found = variable.variable(index).filter(|found| !found.alias);
         // What a variable takes from a package is the package's.

@@ -18,7 +18,7 @@ use crate::heap::snapshot::{Edge, EdgeName, Node, Retainer};
 
 /// A reference on the way.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::heap) struct Step {
+pub(in crate::heap) struct RouteStep {
     pub from: Node,
     pub edge: Edge,
 }
@@ -32,9 +32,9 @@ const MAX_RETAINERS: usize = 2048;
 const MAX_ALIKE: usize = 256;
 
 /// The way from a module, a global or a root down to the object; empty where nothing leads to it.
-pub(in crate::heap) fn route(context: &GrowthContext, thing: Node) -> Vec<Step> {
+pub(in crate::heap) fn route(context: &GrowthContext, thing: Node) -> Vec<RouteStep> {
     let index = context.index;
-    let mut costs: FxHashMap<Node, (u32, Option<Step>)> = FxHashMap::default();
+    let mut costs: FxHashMap<Node, (u32, Option<RouteStep>)> = FxHashMap::default();
     let mut queue = BinaryHeap::from([(Reverse(0u32), thing)]);
     costs.insert(thing, (0, None));
     let mut nearest = None;
@@ -52,7 +52,7 @@ pub(in crate::heap) fn route(context: &GrowthContext, thing: Node) -> Vec<Step> 
         for (step, Retainer { from, edge }) in holders(context, node) {
             let cost = cost + step;
             if costs.get(&from).is_none_or(|known| cost < known.0) {
-                costs.insert(from, (cost, Some(Step { from, edge })));
+                costs.insert(from, (cost, Some(RouteStep { from, edge })));
                 queue.push((Reverse(cost), from));
             }
         }
@@ -107,7 +107,7 @@ fn keep_cheapest<T, C: Hash + Eq>(priced: &mut Vec<(u32, T)>, class: impl Fn(&T)
 
 /// The reference that leads from outside to a chain of objects of one class (a linked list, timers, listeners), where the
 /// object is a link of one.
-pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option<Step> {
+pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option<RouteStep> {
     let index = context.index;
     let snapshot = index.snapshot;
     let class = snapshot.name_index(link);
@@ -115,7 +115,7 @@ pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option
         |node: Node| snapshot.name_index(node) == class && snapshot.kind(node) == NodeKind::Object;
     let mut links = vec![link];
     let mut seen: FxHashSet<Node> = links.iter().copied().collect();
-    let mut best: Option<(u32, Step)> = None;
+    let mut best: Option<(u32, RouteStep)> = None;
     let mut next = 0;
     while next < links.len() && links.len() < MAX_VISITED {
         for Retainer { from, edge } in snapshot.retainers(links[next]).take(MAX_RETAINERS) {
@@ -133,7 +133,7 @@ pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option
                     _ => cost + if is_inner { 40 } else { 0 },
                 };
                 if best.is_none_or(|known| cost < known.0) {
-                    best = Some((cost, Step { from, edge }));
+                    best = Some((cost, RouteStep { from, edge }));
                 }
             }
         }
@@ -144,14 +144,18 @@ pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option
 
 /// Ends a route where a chain begins: where its last reference occurs again and again on the way, only the first of them
 /// and what is before it says who holds the chain.
-pub(in crate::heap) fn before_chain(index: &CodeIndex, mut steps: Vec<Step>) -> Vec<Step> {
+pub(in crate::heap) fn before_chain(
+    index: &CodeIndex,
+    mut steps: Vec<RouteStep>,
+) -> Vec<RouteStep> {
     const REPEATS: usize = 4;
-    let key = |step: &Step| (index.snapshot.name_index(step.from), step.edge.kind, step.edge.name);
+    let key =
+        |step: &RouteStep| (index.snapshot.name_index(step.from), step.edge.kind, step.edge.name);
     let mut counts: FxHashMap<(u32, EdgeKind, EdgeName), usize> = FxHashMap::default();
     for step in &steps {
         *counts.entry(key(step)).or_default() += 1;
     }
-    let repeats = |step: &Step| counts.get(&key(step)).is_some_and(|&count| count >= REPEATS);
+    let repeats = |step: &RouteStep| counts.get(&key(step)).is_some_and(|&count| count >= REPEATS);
     if steps.last().is_some_and(repeats) {
         let first = steps.iter().position(repeats).unwrap_or(0);
         steps.truncate(first.max(1));

@@ -3,7 +3,7 @@
 use crate::heap::graph::edge_names::EdgeNames;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::graph::sizes::Sizes;
-use crate::heap::graph::strings::Strings;
+use crate::heap::graph::strings::StringTable;
 
 /// A node is one of 2^29: three bits beside it hold an edge's type.
 pub(in crate::heap) const TARGET_BITS: u32 = 29;
@@ -67,7 +67,7 @@ pub(in crate::heap) struct Columns {
     pub targets: Vec<Target>,
     /// In the order of nodes.
     pub locations: Vec<NodeLocation>,
-    pub strings: Strings,
+    pub strings: StringTable,
 }
 
 impl Columns {

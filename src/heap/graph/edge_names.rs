@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::heap::error::Result;
+use crate::heap::error::HeapResult;
 use crate::heap::memory::{room, room_in};
 
 /// In the column: the name is in the table.
@@ -18,13 +18,13 @@ pub(in crate::heap) struct EdgeNames {
 
 impl EdgeNames {
     /// Makes room for so many more.
-    pub fn reserve(&mut self, more: usize) -> Result<()> {
+    pub fn reserve(&mut self, more: usize) -> HeapResult<()> {
         room(&mut self.small, more)
     }
 
     /// Adds one, for which there is room.
     #[inline]
-    pub fn push(&mut self, name: u32) -> Result<()> {
+    pub fn push(&mut self, name: u32) -> HeapResult<()> {
         let [a, b, c, d] = name.to_le_bytes();
         if d == 0 && name != LARGE {
             self.small.push([a, b, c]);
@@ -35,7 +35,7 @@ impl EdgeNames {
     }
 
     #[cold]
-    fn push_large(&mut self, name: u32) -> Result<()> {
+    fn push_large(&mut self, name: u32) -> HeapResult<()> {
         room_in(&mut self.large)?;
         self.large.insert(self.small.len() as u32, name);
         self.small.push([0xff; 3]);

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::heap::error::Result;
+use crate::heap::error::HeapResult;
 use crate::heap::memory::{room, room_in};
 
 /// In the column: the size is in the table.
@@ -17,13 +17,13 @@ pub(in crate::heap) struct Sizes {
 
 impl Sizes {
     /// Makes room for so many more.
-    pub fn reserve(&mut self, more: usize) -> Result<()> {
+    pub fn reserve(&mut self, more: usize) -> HeapResult<()> {
         room(&mut self.small, more)
     }
 
     /// Adds one, for which there is room.
     #[inline]
-    pub fn push(&mut self, size: u64) -> Result<()> {
+    pub fn push(&mut self, size: u64) -> HeapResult<()> {
         if size >= u64::from(LARGE) {
             room_in(&mut self.large)?;
         }

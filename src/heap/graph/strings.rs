@@ -2,32 +2,32 @@
 
 use std::borrow::Cow;
 
-use crate::heap::error::{Error, Result};
+use crate::heap::error::{HeapError, HeapResult};
 use crate::heap::memory::room;
 use crate::heap::parse::json::Scanner;
 
 /// Strings by index.
 #[derive(Debug, Default)]
-pub(in crate::heap) struct Strings {
+pub(in crate::heap) struct StringTable {
     arena: Vec<u8>,
     ends: Vec<u32>,
 }
 
-impl Strings {
-    pub fn read(scanner: &mut Scanner) -> Result<Self> {
-        let mut strings = Strings::default();
+impl StringTable {
+    pub fn read(scanner: &mut Scanner) -> HeapResult<Self> {
+        let mut strings = StringTable::default();
         let mut more = scanner.open_array()?;
         while more {
             scanner.string(&mut strings.arena)?;
             // V8 cuts each string at 1,024 characters, so this is more than a graph can name.
             let end = u32::try_from(strings.arena.len())
-                .map_err(|_| Error::TooLarge("its strings take more than 4 GB".into()))?;
+                .map_err(|_| HeapError::TooLarge("its strings take more than 4 GB".into()))?;
             room(&mut strings.ends, 1)?;
             strings.ends.push(end);
             more = scanner.another(b']', ", or ]")?;
         }
         if u32::try_from(strings.ends.len()).is_err() {
-            return Err(Error::TooLarge("it has more than 2^32 strings".into()));
+            return Err(HeapError::TooLarge("it has more than 2^32 strings".into()));
         }
         strings.arena.shrink_to_fit();
         strings.ends.shrink_to_fit();
@@ -125,9 +125,9 @@ mod tests {
     use crate::heap::parse::read::decode;
     use crate::heap::progress::unattended;
 
-    fn strings(json: &str) -> Strings {
+    fn strings(json: &str) -> StringTable {
         let source = decode(json.as_bytes()).unwrap();
-        Strings::read(&mut Scanner::new(source, &unattended)).unwrap()
+        StringTable::read(&mut Scanner::new(source, &unattended)).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::heap::compare::replaced;
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
 use crate::heap::explain::modules::{self, Loading};
-use crate::heap::explain::route::{self, Step};
+use crate::heap::explain::route::{self, RouteStep};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::leak::causes::Cause;
 use crate::heap::leak::composition::{Composition, container};
@@ -18,7 +18,7 @@ pub(in crate::heap) struct Evidence<'e> {
     pub context: GrowthContext<'e>,
     pub growth: &'e Growth,
     /// From the module or root down to what grew; empty for a root.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RouteStep>,
     /// How modules were loaded, where most of what is new are modules.
     pub loading: Option<Loading>,
     contents: OnceCell<Contents>,
@@ -97,7 +97,7 @@ impl<'e> Evidence<'e> {
 }
 
 /// The route to what grew; to the head where it is a link of a chain.
-fn way(context: &GrowthContext, growth: &Growth) -> Vec<Step> {
+fn way(context: &GrowthContext, growth: &Growth) -> Vec<RouteStep> {
     let snapshot = context.snapshot();
     let class = |node| (snapshot.kind(node), snapshot.name_index(node));
     let is_link = growth.slot.holder != growth.thing

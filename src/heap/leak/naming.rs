@@ -3,7 +3,7 @@
 use crate::heap::explain::code_index::{CodeIndex, Function};
 use crate::heap::explain::modules::Loading;
 use crate::heap::explain::names;
-use crate::heap::explain::route::Step;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::explain::sites::{self, Seek, Site};
 use crate::heap::leak::advice::{self, Use};
 use crate::heap::leak::causes::{Cause, Detail};
@@ -63,7 +63,7 @@ fn seek(cause: Cause) -> Seek {
 
 /// What of it is the application's: the function that most of what is new leads to, or else the variable that the route
 /// begins with.
-fn used(index: &CodeIndex, sites: &[(Function, f64)], steps: &[Step]) -> Option<Use> {
+fn used(index: &CodeIndex, sites: &[(Function, f64)], steps: &[RouteStep]) -> Option<Use> {
     let is_own = |place: &Place| files::is_application(&place.file);
     let at = |place: &Place| format!("{}:{}", names::short(&place.file), place.line);
     if let Some((Function { name, place, .. }, _)) =

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 
 use memchr::memchr2;
 
-use crate::heap::error::{Error, Result};
+use crate::heap::error::{HeapError, HeapResult};
 use crate::heap::memory::room;
 use crate::heap::parse::read::Source;
 use crate::heap::progress::{Phase, Progress, Report};
@@ -51,7 +51,7 @@ impl<'a> Scanner<'a> {
 
     /// Moves what is left to the front and reads on; false at the end of the text.
     #[cold]
-    fn refill(&mut self) -> Result<bool> {
+    fn refill(&mut self) -> HeapResult<bool> {
         if self.ended {
             return Ok(false);
         }
@@ -62,7 +62,7 @@ impl<'a> Scanner<'a> {
         let progress =
             Progress { phase: Phase::Reading, done: self.before, total: self.source.length };
         if (self.report)(progress).is_break() {
-            return Err(Error::Cancelled);
+            return Err(HeapError::Cancelled);
         }
         // A pipe gives little at a time: as much as it has, but at least a window.
         let wanted = self.end + WINDOW;
@@ -79,32 +79,32 @@ impl<'a> Scanner<'a> {
     }
 
     /// A decoder's complaint about its stream is the snapshot's fault, not the disk's.
-    fn broken(&self, error: std::io::Error) -> Error {
+    fn broken(&self, error: std::io::Error) -> HeapError {
         match error.kind() {
-            ErrorKind::UnexpectedEof => Error::Truncated { at: self.before + self.end as u64 },
+            ErrorKind::UnexpectedEof => HeapError::Truncated { at: self.before + self.end as u64 },
             ErrorKind::InvalidData | ErrorKind::InvalidInput => {
-                Error::Corrupt(format!("the compressed stream is damaged ({error})"))
+                HeapError::Corrupt(format!("the compressed stream is damaged ({error})"))
             }
-            _ => Error::Io(error),
+            _ => HeapError::Io(error),
         }
     }
 
-    fn unexpected(&self, expected: &'static str) -> Error {
+    fn unexpected(&self, expected: &'static str) -> HeapError {
         if self.at == self.end && self.ended {
             return self.truncated();
         }
-        Error::NotJson { at: self.position(), expected }
+        HeapError::NotJson { at: self.position(), expected }
     }
 
-    fn truncated(&self) -> Error {
+    fn truncated(&self) -> HeapError {
         match self.position() {
-            0 => Error::Empty,
-            at => Error::Truncated { at },
+            0 => HeapError::Empty,
+            at => HeapError::Truncated { at },
         }
     }
 
     /// The next byte that is not white space, left where it is; 0 at the end.
-    pub fn peek(&mut self) -> Result<u8> {
+    pub fn peek(&mut self) -> HeapResult<u8> {
         loop {
             while self.at < self.end {
                 let byte = self.text[self.at];
@@ -120,7 +120,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes `byte`, white space before it included.
-    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<()> {
+    pub fn expect(&mut self, byte: u8, expected: &'static str) -> HeapResult<()> {
         if self.peek()? != byte {
             return Err(self.unexpected(expected));
         }
@@ -129,7 +129,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes the `,` before another item (true) or `close` (false).
-    pub fn another(&mut self, close: u8, expected: &'static str) -> Result<bool> {
+    pub fn another(&mut self, close: u8, expected: &'static str) -> HeapResult<bool> {
         let byte = self.peek()?;
         if byte != b',' && byte != close {
             return Err(self.unexpected(expected));
@@ -139,7 +139,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes `[`, and `]` where the array is empty: whether there are items.
-    pub fn open_array(&mut self) -> Result<bool> {
+    pub fn open_array(&mut self) -> HeapResult<bool> {
         self.expect(b'[', "[")?;
         let empty = self.peek()? == b']';
         self.at += usize::from(empty);
@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
     /// Consumes as many unsigned integers of an array as there are `values`, and what follows
     /// them: whether another comes.
     #[inline(always)]
-    pub fn record(&mut self, values: &mut [u64]) -> Result<bool> {
+    pub fn record(&mut self, values: &mut [u64]) -> HeapResult<bool> {
         let text = &self.text[self.at..self.end];
         if text.len() > values.len() * WINDOW
             && let Some(length) = plain_record(text, values)
@@ -162,18 +162,18 @@ impl<'a> Scanner<'a> {
 
     /// A record at the buffer's or the array's end, or with white space in it.
     #[cold]
-    fn any_record(&mut self, values: &mut [u64]) -> Result<bool> {
+    fn any_record(&mut self, values: &mut [u64]) -> HeapResult<bool> {
         let mut more = true;
         for value in values {
             if !more {
-                return Err(Error::Corrupt("a section ends within a record".into()));
+                return Err(HeapError::Corrupt("a section ends within a record".into()));
             }
             (*value, more) = self.number()?;
         }
         Ok(more)
     }
 
-    fn number(&mut self) -> Result<(u64, bool)> {
+    fn number(&mut self) -> HeapResult<(u64, bool)> {
         if !self.peek()?.is_ascii_digit() {
             return Err(self.unexpected("a number"));
         }
@@ -190,12 +190,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes a string and appends its raw text, escapes and all, to `to`.
-    pub fn string(&mut self, to: &mut Vec<u8>) -> Result<()> {
+    pub fn string(&mut self, to: &mut Vec<u8>) -> HeapResult<()> {
         let mut length = 0;
         self.pieces(|piece| {
             length += piece.len();
             if length > LONGEST_STRING {
-                return Err(Error::TooLarge(format!(
+                return Err(HeapError::TooLarge(format!(
                     "one of its strings is longer than {} MB, and V8 cuts each after 1,024 characters",
                     LONGEST_STRING >> 20
                 )));
@@ -207,11 +207,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes a string that names a section.
-    pub fn key(&mut self, to: &mut Vec<u8>) -> Result<()> {
+    pub fn key(&mut self, to: &mut Vec<u8>) -> HeapResult<()> {
         to.clear();
         self.pieces(|piece| {
             if to.len() + piece.len() > LONGEST_KEY {
-                return Err(Error::Schema(format!(
+                return Err(HeapError::Schema(format!(
                     "the name of a section is longer than {LONGEST_KEY} bytes"
                 )));
             }
@@ -221,7 +221,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Consumes a string; its raw text comes in pieces.
-    fn pieces(&mut self, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    fn pieces(&mut self, mut each: impl FnMut(&[u8]) -> HeapResult<()>) -> HeapResult<()> {
         self.expect(b'"', "a string")?;
         loop {
             let text = &self.text[self.at..self.end];
@@ -251,11 +251,11 @@ impl<'a> Scanner<'a> {
 
     /// Consumes any value; its raw text goes to `keep`, where one is given, up to `limit` bytes.
     /// Brackets are counted, not matched: what is skipped is not read.
-    pub fn value(&mut self, mut keep: Option<(&mut Vec<u8>, usize)>) -> Result<()> {
+    pub fn value(&mut self, mut keep: Option<(&mut Vec<u8>, usize)>) -> HeapResult<()> {
         let mut depth = 0u64;
         let mut take = |piece: &[u8]| match &mut keep {
             Some((kept, limit)) if kept.len() + piece.len() > *limit => {
-                Err(Error::Schema(format!("its header is longer than {limit} bytes")))
+                Err(HeapError::Schema(format!("its header is longer than {limit} bytes")))
             }
             Some((kept, _)) => {
                 kept.extend_from_slice(piece);
@@ -379,7 +379,10 @@ mod tests {
             for padding in [0, 100] {
                 let text = format!("{text}{}", " ".repeat(padding));
                 assert!(
-                    matches!(scanner(text.as_bytes()).record(&mut [0]), Err(Error::NotJson { .. })),
+                    matches!(
+                        scanner(text.as_bytes()).record(&mut [0]),
+                        Err(HeapError::NotJson { .. })
+                    ),
                     "{text}"
                 );
             }
@@ -388,12 +391,12 @@ mod tests {
             assert!(
                 matches!(
                     scanner(text.as_bytes()).record(&mut [0]),
-                    Err(Error::Truncated { .. } | Error::Empty)
+                    Err(HeapError::Truncated { .. } | HeapError::Empty)
                 ),
                 "{text}"
             );
         }
-        assert!(matches!(scanner(b"1,2]").record(&mut [0; 3]), Err(Error::Corrupt(_))));
+        assert!(matches!(scanner(b"1,2]").record(&mut [0; 3]), Err(HeapError::Corrupt(_))));
     }
 
     #[test]
@@ -407,7 +410,7 @@ mod tests {
         scanner.string(&mut text).unwrap();
         assert_eq!(text, br"c\u0041");
         let end = json.len() as u64;
-        assert!(matches!(scanner.string(&mut text), Err(Error::Truncated { at }) if at == end));
+        assert!(matches!(scanner.string(&mut text), Err(HeapError::Truncated { at }) if at == end));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use crate::heap::error::Result;
+use crate::heap::error::HeapResult;
 use crate::heap::parse::read_ahead::ReadAhead;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -21,7 +21,7 @@ pub(in crate::heap) struct Source<'a> {
 }
 
 /// Opens a file, or standard input for `-`.
-pub(in crate::heap) fn open(path: &Path) -> Result<Source<'static>> {
+pub(in crate::heap) fn open(path: &Path) -> HeapResult<Source<'static>> {
     let source = if path == Path::new("-") {
         decode(io::stdin())?
     } else {
@@ -39,7 +39,7 @@ pub(in crate::heap) fn open(path: &Path) -> Result<Source<'static>> {
 }
 
 /// Looks at the first bytes and puts a decoder in front where one is needed.
-pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> Result<Source<'a>> {
+pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> HeapResult<Source<'a>> {
     let mut magic = Vec::with_capacity(ZSTD.len());
     Read::by_ref(&mut reader).take(ZSTD.len() as u64).read_to_end(&mut magic)?;
     let (gzip, zstd) = (magic.starts_with(GZIP), magic.starts_with(ZSTD));

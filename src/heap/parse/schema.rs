@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::heap::error::{Error, Result};
+use crate::heap::error::{HeapError, HeapResult};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 
 /// More than any V8 writes.
@@ -79,9 +79,9 @@ pub(in crate::heap) struct LocationFields {
 
 impl Schema {
     /// From the text of the `snapshot` object.
-    pub fn read(json: &[u8]) -> Result<Self> {
+    pub fn read(json: &[u8]) -> HeapResult<Self> {
         let Header { meta, node_count, edge_count, root_index } =
-            serde_json::from_slice(json).map_err(|error| Error::Schema(error.to_string()))?;
+            serde_json::from_slice(json).map_err(|error| HeapError::Schema(error.to_string()))?;
         let node = |name| position(&meta.node_fields, "node_fields", name);
         let node = NodeFields {
             count: count(&meta.node_fields, "node_fields")?,
@@ -111,7 +111,7 @@ impl Schema {
         };
         let root = root_index / node.count as u64;
         if root_index % node.count as u64 != 0 || root >= node_count {
-            return Err(Error::Corrupt(format!("root_index {root_index} is no node")));
+            return Err(HeapError::Corrupt(format!("root_index {root_index} is no node")));
         }
         let node_kinds = names(&meta.node_types, node.kind, "node_types")?;
         let edge_kinds = names(&meta.edge_types, edge.kind, "edge_types")?;
@@ -128,23 +128,23 @@ impl Schema {
     }
 }
 
-fn count(fields: &[String], list: &str) -> Result<usize> {
+fn count(fields: &[String], list: &str) -> HeapResult<usize> {
     match fields.len() {
         count @ 1..=MAX_FIELDS => Ok(count),
-        count => Err(Error::Schema(format!("meta.{list} has {count} entries"))),
+        count => Err(HeapError::Schema(format!("meta.{list} has {count} entries"))),
     }
 }
 
-fn position(fields: &[String], list: &str, name: &str) -> Result<usize> {
+fn position(fields: &[String], list: &str, name: &str) -> HeapResult<usize> {
     fields
         .iter()
         .position(|field| field == name)
-        .ok_or_else(|| Error::Schema(format!("meta.{list} has no `{name}`")))
+        .ok_or_else(|| HeapError::Schema(format!("meta.{list} has no `{name}`")))
 }
 
-fn names<'a>(types: &'a [Types], at: usize, list: &str) -> Result<&'a [String]> {
+fn names<'a>(types: &'a [Types], at: usize, list: &str) -> HeapResult<&'a [String]> {
     match types.get(at) {
         Some(Types::Names(names)) => Ok(names),
-        _ => Err(Error::Schema(format!("meta.{list}[{at}] is no list of types"))),
+        _ => Err(HeapError::Schema(format!("meta.{list}[{at}] is no list of types"))),
     }
 }

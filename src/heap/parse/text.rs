@@ -1,12 +1,12 @@
 //! One pass over the text of a snapshot, section by section, into columns. Sections that are not
 //! needed, or not known, are skipped.
 
-use crate::heap::error::{Error, Result};
+use crate::heap::error::{HeapError, HeapResult};
 use crate::heap::graph::columns::{Columns, MAX_EDGES, MAX_NODES, NodeLocation, Target};
 use crate::heap::graph::edge_names::EdgeNames;
 use crate::heap::graph::kind::NodeKind;
 use crate::heap::graph::sizes::Sizes;
-use crate::heap::graph::strings::Strings;
+use crate::heap::graph::strings::StringTable;
 use crate::heap::memory::room;
 use crate::heap::parse::json::Scanner;
 use crate::heap::parse::schema::{EdgeFields, LocationFields, MAX_FIELDS, NodeFields, Schema};
@@ -22,7 +22,7 @@ const UNBOUNDED: usize = 1 << 16;
 const ANY: usize = 0;
 
 /// Reads a whole snapshot.
-pub(in crate::heap) fn parse(scanner: &mut Scanner) -> Result<Columns> {
+pub(in crate::heap) fn parse(scanner: &mut Scanner) -> HeapResult<Columns> {
     scanner.expect(b'{', "{")?;
     let mut schema = None;
     let (mut nodes, mut edges, mut strings) = (None, None, None);
@@ -57,12 +57,12 @@ pub(in crate::heap) fn parse(scanner: &mut Scanner) -> Result<Columns> {
             {
                 locations = read_locations(scanner, fields, node.count)?;
             }
-            (b"strings", _) if strings.is_none() => strings = Some(Strings::read(scanner)?),
+            (b"strings", _) if strings.is_none() => strings = Some(StringTable::read(scanner)?),
             (b"nodes" | b"edges", None) => {
-                return Err(Error::Schema("its data comes before `snapshot`".into()));
+                return Err(HeapError::Schema("its data comes before `snapshot`".into()));
             }
             (b"snapshot" | b"nodes" | b"edges" | b"strings", _) => {
-                return Err(Error::Corrupt("a section occurs twice".into()));
+                return Err(HeapError::Corrupt("a section occurs twice".into()));
             }
             _ => scanner.value(None)?,
         }
@@ -70,7 +70,7 @@ pub(in crate::heap) fn parse(scanner: &mut Scanner) -> Result<Columns> {
     }
     let (Some(schema), Some(nodes), Some(edges), Some(strings)) = (schema, nodes, edges, strings)
     else {
-        return Err(Error::Schema("it lacks one of snapshot, nodes, edges and strings".into()));
+        return Err(HeapError::Schema("it lacks one of snapshot, nodes, edges and strings".into()));
     };
     combine(&schema, nodes, edges, locations, strings)
 }
@@ -81,8 +81,8 @@ fn combine(
     nodes: Nodes,
     edges: Edges,
     mut locations: Vec<NodeLocation>,
-    strings: Strings,
-) -> Result<Columns> {
+    strings: StringTable,
+) -> HeapResult<Columns> {
     let count = nodes.kinds.len() as u64;
     let claims = [
         (count == schema.node_count, "its nodes are not as many as it says"),
@@ -92,10 +92,10 @@ fn combine(
         (nodes.max_name.max(edges.max_name) < strings.len() as u64, "a name is no string"),
     ];
     if let Some((_, problem)) = claims.iter().find(|(holds, _)| !holds) {
-        return Err(Error::Corrupt((*problem).into()));
+        return Err(HeapError::Corrupt((*problem).into()));
     }
     if locations.iter().any(|location| u64::from(location.node) >= count) {
-        return Err(Error::Corrupt("a location belongs to no node".into()));
+        return Err(HeapError::Corrupt("a location belongs to no node".into()));
     }
     locations.sort_by_key(|location| location.node);
     Ok(Columns {
@@ -128,16 +128,16 @@ fn known<const COUNT: usize>(actual: usize) -> usize {
     if COUNT == ANY { actual } else { COUNT }
 }
 
-fn small(value: u64, what: &str) -> Result<u32> {
-    u32::try_from(value).map_err(|_| Error::Corrupt(format!("{what} {value} is out of range")))
+fn small(value: u64, what: &str) -> HeapResult<u32> {
+    u32::try_from(value).map_err(|_| HeapError::Corrupt(format!("{what} {value} is out of range")))
 }
 
 /// The ordinal of a node given by the index of its first field.
 #[inline(always)]
-fn ordinal(index: u64, fields: u64) -> Result<u64> {
+fn ordinal(index: u64, fields: u64) -> HeapResult<u64> {
     match index % fields {
         0 => Ok(index / fields),
-        _ => Err(Error::Corrupt(format!("index {index} is inside a node"))),
+        _ => Err(HeapError::Corrupt(format!("index {index} is inside a node"))),
     }
 }
 
@@ -155,7 +155,7 @@ struct Nodes {
 impl Nodes {
     /// Makes room for so many more than there are.
     #[cold]
-    fn reserve(&mut self, more: usize) -> Result<()> {
+    fn reserve(&mut self, more: usize) -> HeapResult<()> {
         room(&mut self.kinds, more)?;
         room(&mut self.names, more)?;
         room(&mut self.ids, more)?;
@@ -163,9 +163,9 @@ impl Nodes {
         room(&mut self.first_edges, more)
     }
 
-    fn read<const FIELDS: usize>(scanner: &mut Scanner, schema: &Schema) -> Result<Self> {
+    fn read<const FIELDS: usize>(scanner: &mut Scanner, schema: &Schema) -> HeapResult<Self> {
         if schema.node_count > MAX_NODES {
-            return Err(Error::TooLarge(format!(
+            return Err(HeapError::TooLarge(format!(
                 "{} nodes, and {MAX_NODES} are the most",
                 schema.node_count
             )));
@@ -185,9 +185,9 @@ impl Nodes {
                 reserved *= 2;
             }
             let kind = schema.node_kinds.get(values[fields.kind] as usize).copied();
-            nodes
-                .kinds
-                .push(kind.ok_or_else(|| Error::Corrupt("a node's type is not in meta".into()))?);
+            nodes.kinds.push(
+                kind.ok_or_else(|| HeapError::Corrupt("a node's type is not in meta".into()))?,
+            );
             let name = values[fields.name];
             nodes.max_name = nodes.max_name.max(name);
             nodes.names.push(name as u32);
@@ -197,13 +197,13 @@ impl Nodes {
             nodes.first_edges.push(nodes.edge_count as u32);
             nodes.edge_count = nodes.edge_count.saturating_add(values[fields.edge_count]);
             if nodes.kinds.len() as u64 > schema.node_count {
-                return Err(Error::Corrupt("it has more nodes than it says".into()));
+                return Err(HeapError::Corrupt("it has more nodes than it says".into()));
             }
             if bytes > MAX_BYTES {
-                return Err(Error::Corrupt("its sizes add up to more than any memory".into()));
+                return Err(HeapError::Corrupt("its sizes add up to more than any memory".into()));
             }
             if nodes.edge_count > MAX_EDGES {
-                return Err(Error::TooLarge(format!("{} edges or more", nodes.edge_count)));
+                return Err(HeapError::TooLarge(format!("{} edges or more", nodes.edge_count)));
             }
         }
         nodes.first_edges.push(nodes.edge_count as u32);
@@ -228,7 +228,7 @@ struct Edges {
 impl Edges {
     /// Makes room for so many more than there are.
     #[cold]
-    fn reserve(&mut self, more: usize) -> Result<()> {
+    fn reserve(&mut self, more: usize) -> HeapResult<()> {
         self.names.reserve(more)?;
         room(&mut self.targets, more)
     }
@@ -236,7 +236,7 @@ impl Edges {
     fn read<const NODE_FIELDS: usize, const FIELDS: usize>(
         scanner: &mut Scanner,
         schema: &Schema,
-    ) -> Result<Self> {
+    ) -> HeapResult<Self> {
         let node_fields = known::<NODE_FIELDS>(schema.node.count) as u64;
         let fields: EdgeFields = schema.edge;
         let mut edges = Edges::default();
@@ -252,20 +252,20 @@ impl Edges {
             }
             let kind = schema.edge_kinds.get(values[fields.kind] as usize).copied();
             let kind =
-                kind.ok_or_else(|| Error::Corrupt("an edge's type is not in meta".into()))?;
+                kind.ok_or_else(|| HeapError::Corrupt("an edge's type is not in meta".into()))?;
             let name = values[fields.name];
             if !kind.is_indexed() {
                 edges.max_name = edges.max_name.max(name);
             }
             let to = ordinal(values[fields.to], node_fields)?;
             if to >= MAX_NODES {
-                return Err(Error::Corrupt("an edge leads to no node".into()));
+                return Err(HeapError::Corrupt("an edge leads to no node".into()));
             }
             edges.max_target = edges.max_target.max(to);
             edges.names.push(small(name, "edge name")?)?;
             edges.targets.push(Target::new(kind, to as u32));
             if edges.targets.len() as u64 > schema.edge_count.min(MAX_EDGES) {
-                return Err(Error::Corrupt("it has more edges than it says".into()));
+                return Err(HeapError::Corrupt("it has more edges than it says".into()));
             }
         }
         edges.names.shrink_to_fit();
@@ -278,7 +278,7 @@ fn read_locations(
     scanner: &mut Scanner,
     fields: &LocationFields,
     node_fields: usize,
-) -> Result<Vec<NodeLocation>> {
+) -> HeapResult<Vec<NodeLocation>> {
     let mut locations = Vec::new();
     let mut values = [0; MAX_FIELDS];
     let mut more = scanner.open_array()?;

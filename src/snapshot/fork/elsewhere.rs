@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::snapshot::error::SnapshotError;
-use crate::snapshot::fork::Failure;
+use crate::snapshot::fork::ForkFailure;
 use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
@@ -25,9 +25,9 @@ pub struct Child {
 
 /// There is nothing to keep open.
 #[derive(Debug)]
-pub struct Readable(());
+pub struct ReadableWorkers(());
 
-impl Readable {
+impl ReadableWorkers {
     /// Does nothing.
     #[must_use]
     pub fn keep() -> Self {
@@ -54,8 +54,8 @@ pub fn is_denied() -> bool {
     false
 }
 
-fn unavailable() -> Failure {
-    Failure::Final(SnapshotError::Unavailable { why: support().err().unwrap_or_default() })
+fn unavailable() -> ForkFailure {
+    ForkFailure::Final(SnapshotError::Unavailable { why: support().err().unwrap_or_default() })
 }
 
 impl Survey {
@@ -63,7 +63,7 @@ impl Survey {
     ///
     /// # Errors
     /// Always.
-    pub fn take(_: Option<usize>) -> Result<Self, Failure> {
+    pub fn take(_: Option<usize>) -> Result<Self, ForkFailure> {
         Err(unavailable())
     }
 }
@@ -73,7 +73,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Always.
-    pub fn new(_: &Session, _: Partial) -> Result<Self, Failure> {
+    pub fn new(_: &Session, _: Partial) -> Result<Self, ForkFailure> {
         Err(unavailable())
     }
 
@@ -84,7 +84,7 @@ impl Prepared {
     ///
     /// # Safety
     /// None needed.
-    pub unsafe fn fork(&self, _: &Survey) -> Result<Child, Failure> {
+    pub unsafe fn fork(&self, _: &Survey) -> Result<Child, ForkFailure> {
         match *self {}
     }
 
@@ -97,7 +97,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Never returns.
-    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), Failure> {
+    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
         match child.never {}
     }
 }

@@ -13,7 +13,7 @@
 )]
 mod platform;
 
-pub use platform::{Child, Prepared, Readable, Survey, is_denied, support};
+pub use platform::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -61,7 +61,7 @@ impl Drop for UnderWay {
 
 /// Why a fork brought no snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Failure {
+pub enum ForkFailure {
     /// The moment was bad (a V8 worker was busy): nothing was forked.
     NotNow(String),
     /// The child failed in a way that another one may not.
@@ -73,13 +73,13 @@ pub enum Failure {
     Final(SnapshotError),
 }
 
-impl From<Failure> for SnapshotError {
-    fn from(failure: Failure) -> Self {
+impl From<ForkFailure> for SnapshotError {
+    fn from(failure: ForkFailure) -> Self {
         match failure {
-            Failure::NotNow(what) | Failure::Lost(what) | Failure::Killed(what) => {
+            ForkFailure::NotNow(what) | ForkFailure::Lost(what) | ForkFailure::Killed(what) => {
                 Self::Failed { what }
             }
-            Failure::Final(error) => error,
+            ForkFailure::Final(error) => error,
         }
     }
 }

@@ -23,7 +23,7 @@ pub use names::{NameRules, learn_built_in, learn_scripts};
 use super::error::SnapshotError;
 use layout::{EdgeNameKind, Layout};
 use shapes::Shapes;
-use strings::Strings;
+use strings::StringUses;
 
 /// Takes text from the redactor.
 pub type Sink<'a> = dyn FnMut(&[u8]) -> Result<(), SnapshotError> + 'a;
@@ -44,7 +44,7 @@ pub struct Redactor {
     layout: Layout,
     record: Record,
     shapes: Shapes,
-    strings: Strings,
+    strings: StringUses,
     out: Vec<u8>,
 }
 
@@ -96,7 +96,7 @@ impl Redactor {
             layout: Layout::default(),
             record: Record::default(),
             shapes: Shapes::default(),
-            strings: Strings::new(built_in),
+            strings: StringUses::new(built_in),
             out: Vec::with_capacity(PIECE + 1024),
         }
     }

@@ -23,9 +23,9 @@ const NO_CONTENT: [&[u8]; 7] = [
 /// No exported name is longer.
 const LONGEST_EXPORT: usize = 64;
 
-/// The table of strings.
+/// The strings of the file and what each is used for.
 #[derive(Debug)]
-pub struct Strings {
+pub struct StringUses {
     names: Arc<NameRules>,
     /// What each string is used for, by index.
     roles: Vec<Role>,
@@ -72,7 +72,7 @@ impl Redactor {
     }
 }
 
-impl Strings {
+impl StringUses {
     pub fn new(names: Arc<NameRules>) -> Self {
         Self {
             names,

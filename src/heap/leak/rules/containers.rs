@@ -2,7 +2,7 @@
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::names;
-use crate::heap::explain::route::Step;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Detail, Unit};
 use crate::heap::leak::composition::container;
@@ -108,7 +108,7 @@ fn is_table(cause: Cause) -> bool {
 }
 
 /// Whether what grew is a level of a tree, or has one: an array of objects that have each an array under its name.
-fn is_tree(index: &CodeIndex, steps: &[Step]) -> bool {
+fn is_tree(index: &CodeIndex, steps: &[RouteStep]) -> bool {
     let edges = |node| index.snapshot.edges(node);
     let is_level = |level: Edge| {
         let is_next = |edge: Edge| (edge.kind, edge.name) == (EdgeKind::Property, level.name);

@@ -2,7 +2,7 @@
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
-use crate::heap::explain::route::Step;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::explain::sites::{self, Seek};
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Detail};
@@ -135,7 +135,7 @@ fn signals(context: &GrowthContext, sample: &[Node]) -> (u64, u64) {
 }
 
 /// The listeners of an EventTarget hang in a Map by type.
-fn event_of_target(index: &CodeIndex, steps: &[Step]) -> Option<String> {
+fn event_of_target(index: &CodeIndex, steps: &[RouteStep]) -> Option<String> {
     steps.iter().find_map(|step| event_of_entry(index, step.from, &step.edge))
 }
 

@@ -1,7 +1,7 @@
 //! Connections, agents and requests that stay open.
 
 use crate::heap::explain::code_index::CodeIndex;
-use crate::heap::explain::route::{Step, is_global};
+use crate::heap::explain::route::{RouteStep, is_global};
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Detail};
 use crate::heap::leak::composition::is_agent;
@@ -62,7 +62,7 @@ impl Rule for Sockets {
 }
 
 /// The property of the global object by which undici finds its agent, fetch's too.
-fn is_dispatcher(index: &CodeIndex, step: &Step) -> bool {
+fn is_dispatcher(index: &CodeIndex, step: &RouteStep) -> bool {
     step.edge.kind == EdgeKind::Property
         && is_global(index, step.from)
         && matches!(step.edge.name, EdgeName::String(name)

@@ -1,7 +1,7 @@
 //! Streams that are not read, or written to faster than they drain.
 
 use crate::heap::explain::code_index::CodeIndex;
-use crate::heap::explain::route::Step;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Unit};
 use crate::heap::leak::evidence::Evidence;
@@ -58,7 +58,7 @@ fn is_web_stream(index: &CodeIndex, node: Node) -> bool {
 }
 
 /// Whether this member of a stream's state is where its chunks wait (`buffer`, `buffered`, `kBufferedValue`).
-fn holds_chunks(index: &CodeIndex, member: Option<&Step>) -> bool {
+fn holds_chunks(index: &CodeIndex, member: Option<&RouteStep>) -> bool {
     member.is_some_and(|step| {
         index.snapshot.edge_name(&step.edge).to_ascii_lowercase().contains("buffer")
     })

@@ -3,7 +3,7 @@
 use crate::heap::compare::{entries, replaced};
 use crate::heap::explain::code_index::{CodeIndex, Function};
 use crate::heap::explain::context::GrowthContext;
-use crate::heap::explain::route::Step;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::explain::sites;
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Unit};
@@ -75,12 +75,12 @@ impl Rule for Timers {
 /// Goes on from a timer to the first link of the chain that it has: the links say more.
 pub(in crate::heap) fn extend_way(evidence: &mut Evidence, count: &Count) {
     let snapshot = evidence.snapshot();
-    if let Some(&Step { from, edge }) = evidence.steps.last()
+    if let Some(&RouteStep { from, edge }) = evidence.steps.last()
         && count.unit == Some(Unit::Links)
         && snapshot.raw_name(from) == b"Timeout"
         && let Some(next) = entries::next_link(snapshot, edge.to, &|_| true, &|_| true)
     {
-        evidence.steps.push(Step { from: edge.to, edge: next });
+        evidence.steps.push(RouteStep { from: edge.to, edge: next });
     }
 }
 
@@ -115,7 +115,7 @@ fn name(context: &GrowthContext, sample: &[Node], function: Option<&Function>) -
 
 /// The milliseconds of the list of timers on the way: Node has a table of lists by their delay, and a heap, which is an
 /// Array, of those that are due first (lib/internal/timers.js). Redaction leaves the order of magnitude, which is none.
-fn delay(index: &CodeIndex, steps: &[Step]) -> Option<u32> {
+fn delay(index: &CodeIndex, steps: &[RouteStep]) -> Option<u32> {
     let snapshot = index.snapshot;
     if snapshot.is_redacted() {
         return None;

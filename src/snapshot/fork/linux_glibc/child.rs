@@ -11,7 +11,7 @@ use super::lifeline;
 use super::task::{ChildTask, Moment};
 use crate::os;
 use crate::snapshot::error::{Shortage, SnapshotError};
-use crate::snapshot::fork::{Failure, UnderWay};
+use crate::snapshot::fork::{ForkFailure, UnderWay};
 use crate::snapshot::output::{Output, Written};
 use crate::v8::profiler::Profiler;
 
@@ -29,14 +29,18 @@ pub unsafe fn run(task: &ChildTask, moment: Moment, profiler: &Profiler) -> ! {
         // SAFETY: the caller vouches for the state of the process.
         unsafe { take(task, moment, profiler) }
     }));
-    let written = taken.unwrap_or_else(|_| Err(Failure::Lost("the child panicked".into())));
+    let written = taken.unwrap_or_else(|_| Err(ForkFailure::Lost("the child panicked".into())));
     end(&task.report, &written, || task.partial.publish().is_ok())
 }
 
 /// Reports the result, publishes a complete file, and ends the process with code 0 if the file has its
 /// name; no code of the service runs. The first caller decides. The report comes first: without it the
 /// service could not tell a published file from a failure, and would take another snapshot.
-fn end(to: &PipeWriter, result: &Result<Written, Failure>, publish: impl FnOnce() -> bool) -> ! {
+fn end(
+    to: &PipeWriter,
+    result: &Result<Written, ForkFailure>,
+    publish: impl FnOnce() -> bool,
+) -> ! {
     while !lifeline::begin_end() {
         std::thread::sleep(WATCH_INTERVAL);
     }
@@ -55,23 +59,23 @@ unsafe fn take(
     task: &ChildTask,
     Moment { queue, collector }: Moment,
     profiler: &Profiler,
-) -> Result<Written, Failure> {
+) -> Result<Written, ForkFailure> {
     // SAFETY: these only change the child.
     unsafe {
         become_expendable(task);
         if !queue.is_at_rest() || collector.is_held() {
-            return Err(Failure::Lost("a lock was held at the instant of the fork".into()));
+            return Err(ForkFailure::Lost("a lock was held at the instant of the fork".into()));
         }
         queue.forget_waiters();
     }
-    release_descriptors(task).map_err(|error| Failure::Lost(error.to_string()))?;
+    release_descriptors(task).map_err(|error| ForkFailure::Lost(error.to_string()))?;
     watch_room(task);
     // SAFETY: the caller vouches for the moment; V8's workers were idle and are forgotten.
-    let snapshot =
-        unsafe { profiler.take() }.ok_or_else(|| Failure::Lost("no isolate was current".into()))?;
+    let snapshot = unsafe { profiler.take() }
+        .ok_or_else(|| ForkFailure::Lost("no isolate was current".into()))?;
     // Deleting it takes tens of seconds for a big heap, and the process ends anyway.
     let snapshot = ManuallyDrop::new(snapshot);
-    write(task, |out| snapshot.serialize(out)).map_err(Failure::Final)
+    write(task, |out| snapshot.serialize(out)).map_err(ForkFailure::Final)
 }
 
 fn write(
@@ -164,7 +168,8 @@ fn watch_room(task: &ChildTask) {
                 .find(|&(_, room, reserve)| room < reserve);
             if let Some((place, available, reserve)) = tight {
                 let needed = os::process::rss().unwrap_or(0).saturating_add(reserve);
-                let failure = Failure::Final(SnapshotError::NoRoom { place, needed, available });
+                let failure =
+                    ForkFailure::Final(SnapshotError::NoRoom { place, needed, available });
                 end(&report_to, &Err(failure), || false);
             }
             std::thread::sleep(WATCH_INTERVAL);

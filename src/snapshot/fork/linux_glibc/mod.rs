@@ -10,4 +10,4 @@ mod task;
 mod thread_calls;
 mod workers;
 
-pub use parent::{Child, Prepared, Readable, Survey, is_denied, support};
+pub use parent::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};

@@ -20,7 +20,7 @@ use super::thread_calls;
 use super::workers::Workers;
 use crate::os::limits;
 use crate::snapshot::error::SnapshotError;
-use crate::snapshot::fork::{Failure, UnderWay};
+use crate::snapshot::fork::{ForkFailure, UnderWay};
 use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
@@ -54,12 +54,12 @@ pub fn support() -> Result<(), String> {
 
 /// Keeps the files open that a fork reads of the workers, while any of these values lives.
 #[derive(Debug)]
-pub struct Readable(());
+pub struct ReadableWorkers(());
 
 /// How many there are.
 static READERS: Mutex<u32> = Mutex::new(0);
 
-impl Readable {
+impl ReadableWorkers {
     /// Opens them before the service may change its user: they cannot be opened after that. Where the
     /// workers are not found yet, a fork looks again.
     #[must_use]
@@ -77,7 +77,7 @@ impl Readable {
     }
 }
 
-impl Drop for Readable {
+impl Drop for ReadableWorkers {
     fn drop(&mut self) {
         let mut readers = READERS.lock();
         *readers -= 1;
@@ -138,8 +138,8 @@ impl Survey {
     /// Looks the process over; `pool` is the number of V8's workers, where it was chosen.
     ///
     /// # Errors
-    /// [`Failure::NotNow`] where procfs does not tell.
-    pub fn take(pool: Option<usize>) -> Result<Self, Failure> {
+    /// [`ForkFailure::NotNow`] where procfs does not tell.
+    pub fn take(pool: Option<usize>) -> Result<Self, ForkFailure> {
         let survey = || {
             let layout = layout().map_err(io::Error::other)?;
             Ok(Self {
@@ -152,8 +152,8 @@ impl Survey {
     }
 }
 
-fn not_now(error: io::Error) -> Failure {
-    Failure::NotNow(error.to_string())
+fn not_now(error: io::Error) -> ForkFailure {
+    ForkFailure::NotNow(error.to_string())
 }
 
 /// A child that is ready to be forked.
@@ -167,8 +167,8 @@ impl Prepared {
     /// Opens what the child needs.
     ///
     /// # Errors
-    /// [`Failure::Lost`] where no descriptor is left.
-    pub fn new(session: &Session, partial: Partial) -> Result<Self, Failure> {
+    /// [`ForkFailure::Lost`] where no descriptor is left.
+    pub fn new(session: &Session, partial: Partial) -> Result<Self, ForkFailure> {
         let prepare = || -> io::Result<Self> {
             let (answer, report) = io::pipe()?;
             nonblocking(&answer)?;
@@ -184,20 +184,20 @@ impl Prepared {
             };
             Ok(Self { task, answer })
         };
-        prepare().map_err(|error| Failure::Lost(error.to_string()))
+        prepare().map_err(|error| ForkFailure::Lost(error.to_string()))
     }
 
     /// Forks at a moment when V8's workers are idle. The child takes the snapshot of the isolate
     /// that is current on this thread, and never returns from here.
     ///
     /// # Errors
-    /// [`Failure::NotNow`] where that moment did not come, or the kernel refused.
+    /// [`ForkFailure::NotNow`] where that moment did not come, or the kernel refused.
     ///
     /// # Safety
     /// As [`Profiler::take`].
-    pub unsafe fn fork(&self, survey: &Survey) -> Result<Child, Failure> {
+    pub unsafe fn fork(&self, survey: &Survey) -> Result<Child, ForkFailure> {
         let begun = Instant::now();
-        let profiler = Profiler::find().map_err(Failure::NotNow)?;
+        let profiler = Profiler::find().map_err(ForkFailure::NotNow)?;
         let included = survey.regions.include().map_err(not_now)?;
         let signals = BlockedSignals::new();
         // Last of all: the instant that was found idle is the one that is forked.
@@ -206,7 +206,7 @@ impl Prepared {
                 break queue;
             }
             if begun.elapsed() > IDLE_LIMIT {
-                return Err(Failure::NotNow("V8's worker threads are busy".into()));
+                return Err(ForkFailure::NotNow("V8's worker threads are busy".into()));
             }
             // They may be waiting for this processor.
             std::thread::sleep(IDLE_LOOK);
@@ -225,7 +225,7 @@ impl Prepared {
         drop(included);
         if pid < 0 {
             // Out of memory or of processes: no moment for more work in the service.
-            return Err(Failure::Killed(format!("the kernel refused the fork: {error}")));
+            return Err(ForkFailure::Killed(format!("the kernel refused the fork: {error}")));
         }
         Ok(Child { pid, pause: begun.elapsed() })
     }
@@ -239,16 +239,16 @@ impl Prepared {
     ///
     /// # Errors
     /// What became of it instead.
-    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), Failure> {
+    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
         let _counted = UnderWay::begin();
         let (published, end) = child.watch(self.task.lifetime);
         // The child has ended: what it said is in the pipe, whose end is not waited for, since our
         // own copy of the writing side is open. One read takes all of it.
         let mut answer = [0; 4096];
         let length = (&self.answer).read(&mut answer).unwrap_or(0);
-        match serde_json::from_slice::<Result<Written, Failure>>(&answer[..length]) {
+        match serde_json::from_slice::<Result<Written, ForkFailure>>(&answer[..length]) {
             Ok(Ok(written)) => {
-                Ok((self.task.partial.adopt(published).map_err(Failure::Final)?, written))
+                Ok((self.task.partial.adopt(published).map_err(ForkFailure::Final)?, written))
             }
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(end),
@@ -299,7 +299,7 @@ pub struct Child {
 impl Child {
     /// Waits until the child has ended; kills it when it hangs. Returns whether its end says that
     /// the file has its name, and what the end means where the child left no word.
-    fn watch(&self, lifetime: Duration) -> (bool, Failure) {
+    fn watch(&self, lifetime: Duration) -> (bool, ForkFailure) {
         let mut progress = Progress::default();
         let mut pause = Duration::from_millis(2);
         loop {
@@ -313,7 +313,7 @@ impl Child {
             // What it died of is unknown, so it counts as a crash.
             if ended < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
                 let what = "the child's end was collected by other code of this process";
-                return (false, Failure::Killed(what.into()));
+                return (false, ForkFailure::Killed(what.into()));
             }
             if let Some(end) = progress.look(self.pid, pause, lifetime) {
                 self.kill();
@@ -349,7 +349,12 @@ struct Progress {
 
 impl Progress {
     /// Why the child is to be killed, if it is; `pause` has passed since the look before.
-    fn look(&mut self, pid: libc::pid_t, pause: Duration, lifetime: Duration) -> Option<Failure> {
+    fn look(
+        &mut self,
+        pid: libc::pid_t,
+        pause: Duration,
+        lifetime: Duration,
+    ) -> Option<ForkFailure> {
         let stat = fs::read_to_string(format!("/proc/{pid}/task/{pid}/stat")).ok()?;
         let (state, ticks) = parse_stat(&stat)?;
         self.note(state, ticks, pause);
@@ -360,12 +365,12 @@ impl Progress {
             'T' | 't' if self.still > STOP_LIMIT => {
                 let seconds = STOP_LIMIT.as_secs();
                 let what = format!("the child was stopped for {seconds} s and was killed");
-                return Some(Failure::Killed(what));
+                return Some(ForkFailure::Killed(what));
             }
             _ if self.time() > lifetime => "took too long",
             _ => return None,
         };
-        Some(Failure::Lost(format!("the child {what} and was killed")))
+        Some(ForkFailure::Lost(format!("the child {what} and was killed")))
     }
 
     fn note(&mut self, state: char, ticks: u64, pause: Duration) {
@@ -391,22 +396,27 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
     Some((state, user + system))
 }
 
-fn describe(status: libc::c_int) -> Failure {
+fn describe(status: libc::c_int) -> ForkFailure {
     if !libc::WIFSIGNALED(status) {
-        return Failure::Lost(format!("the child ended with code {}", libc::WEXITSTATUS(status)));
+        return ForkFailure::Lost(format!(
+            "the child ended with code {}",
+            libc::WEXITSTATUS(status)
+        ));
     }
     match libc::WTERMSIG(status) {
-        libc::SIGKILL => {
-            Failure::Killed("the child was killed (signal 9): out of memory, most likely".into())
-        }
+        libc::SIGKILL => ForkFailure::Killed(
+            "the child was killed (signal 9): out of memory, most likely".into(),
+        ),
         // The processes of the service are being ended: another child would be unwanted.
         signal @ (libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) => {
-            Failure::Final(SnapshotError::Failed {
+            ForkFailure::Final(SnapshotError::Failed {
                 what: format!("the child was ended by signal {signal}"),
             })
         }
         // V8 ends a process that is out of memory by SIGABRT or SIGTRAP.
-        signal => Failure::Killed(format!("the child died of signal {signal}{}", limits::hint())),
+        signal => {
+            ForkFailure::Killed(format!("the child died of signal {signal}{}", limits::hint()))
+        }
     }
 }
 
@@ -453,7 +463,7 @@ mod tests {
         };
         let ticks = ticks_in('S');
         assert_eq!(looked('S', ticks, HANG_LIMIT - Duration::from_secs(1)), None);
-        let hung = Failure::Lost("the child hung and was killed".into());
+        let hung = ForkFailure::Lost("the child hung and was killed".into());
         assert_eq!(looked('S', ticks, HANG_LIMIT), Some(hung));
         // SAFETY: stops a process that this test has started.
         assert_eq!(unsafe { libc::kill(child.pid, libc::SIGSTOP) }, 0);
@@ -461,7 +471,7 @@ mod tests {
         assert_eq!(looked('S', ticks, STOP_LIMIT), None, "it is stopped only now");
         assert_eq!(looked('T', ticks, HANG_LIMIT), None);
         // The work is not done in process after this one.
-        assert!(matches!(looked('T', ticks, STOP_LIMIT), Some(Failure::Killed(_))));
+        assert!(matches!(looked('T', ticks, STOP_LIMIT), Some(ForkFailure::Killed(_))));
         sleeping.kill().unwrap();
         sleeping.wait().unwrap();
     }
@@ -471,7 +481,7 @@ mod tests {
         let (_process, child) = run("while :; do :; done");
         let (published, end) = child.watch(Duration::from_millis(50));
         assert!(!published);
-        assert_eq!(end, Failure::Lost("the child took too long and was killed".into()));
+        assert_eq!(end, ForkFailure::Lost("the child took too long and was killed".into()));
         assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap(), "and reaped");
     }
 
@@ -482,15 +492,15 @@ mod tests {
             child.watch(Duration::MAX)
         };
         assert!(end("exit 0").0);
-        assert_eq!(end("exit 7"), (false, Failure::Lost("the child ended with code 7".into())));
+        assert_eq!(end("exit 7"), (false, ForkFailure::Lost("the child ended with code 7".into())));
         for signal in ["SEGV", "ABRT", "TRAP", "BUS", "XFSZ", "KILL"] {
             let (published, end) = end(&format!("kill -{signal} $$"));
-            assert!(!published && matches!(end, Failure::Killed(_)), "{signal}: {end:?}");
+            assert!(!published && matches!(end, ForkFailure::Killed(_)), "{signal}: {end:?}");
         }
         for signal in ["TERM", "HUP"] {
             let (_, end) = end(&format!("kill -{signal} $$"));
             assert!(
-                matches!(end, Failure::Final(SnapshotError::Failed { .. })),
+                matches!(end, ForkFailure::Final(SnapshotError::Failed { .. })),
                 "{signal}: {end:?}"
             );
         }
