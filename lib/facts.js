@@ -2,25 +2,15 @@
 // Values that several parts of plimsoll share. Rust has its own copies (src/addon/facts.rs lists them), and
 // __test__/docs/facts.test.js fails where the two, the types or the schema differ.
 
+const vocabulary = require('./vocabulary.js');
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** The kinds of memory that a verdict is about, in the order of `verdict.channels`. */
-const CHANNELS = /** @type {const} */ (['heap', 'external', 'native']);
-
-/** The states of a verdict, the most serious one first. */
-const STATES = /** @type {const} */ ([
-  'leak',
-  'suspect',
-  'fragmentation',
-  'filling',
-  'follows-load',
-  'warming',
-  'slow',
-  'steady',
-  'too-early',
-]);
+/** The channels and the states of a verdict; lib/vocabulary.js has their order and their words. */
+const CHANNELS = Object.keys(vocabulary.CHANNELS);
+const STATES = Object.keys(vocabulary.STATES);
 
 /** The trend's window and its buckets, and the share of the loop's time that forced GCs may take. */
 const TREND = { windowMs: 15 * MINUTE, buckets: 12, probeBudget: 0.005 };

@@ -2,6 +2,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const { createHash } = require('node:crypto');
 const os = require('node:os');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
@@ -75,7 +76,14 @@ test('the legend explains what is drawn, and nothing else', () => {
   }
 });
 
-test('the container is told as far as it is known', () => {
+test('the style sheet has the hash that the content security policy allows', () => {
+  const page = renderHtml(steadyReport(), { read });
+  const [, allowed] = /style-src 'sha256-([^']+)'/.exec(page);
+  const [, style] = /<style>([\s\S]*?)<\/style>/.exec(page);
+  assert.equal(createHash('sha256').update(style).digest('base64'), allowed);
+});
+
+test('the container is shown as far as it is known', () => {
   for (const [container, facts] of [
     [{ version: 1, limit: null, usage: 2 ** 20 }, 'cgroup v1: 1 MB, no limit'],
     [null, 'none found'],

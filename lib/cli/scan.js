@@ -8,7 +8,7 @@ const readline = require('node:readline');
 const { PlimsollError } = require('../errors.js');
 const { parseReport } = require('../report/schema.js');
 const { count } = require('../report/units.js');
-const { KIND, place, printable } = require('../report/words.js');
+const { kindOf, place, printable } = require('../report/words.js');
 const { showProgress } = require('./progress.js');
 
 const NAME = process.platform === 'win32' ? 'plimsoll-scan.exe' : 'plimsoll-scan';
@@ -124,7 +124,7 @@ async function run(values, positionals, io) {
   }
   for (const { cause, name, why, grows, ...where } of joined) {
     io.stdout.write(
-      `${place(where, process.cwd())}  ${KIND[cause]} \`${printable(name)}\`${grows ? '  GROWS in the report' : ''}\n    ${printable(why)}\n`,
+      `${place(where, process.cwd())}  ${kindOf({ cause, name })} \`${printable(name)}\`${grows ? '  GROWS in the report' : ''}\n    ${printable(why)}\n`,
     );
   }
   const many = joined.length === 1 ? '1 place' : `${count(joined.length)} places`;

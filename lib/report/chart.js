@@ -104,16 +104,15 @@ function memoryChart({
   const summary = `${channel}: ${bytes(points[0][1])} at ${duration(points[0][0])}, ${bytes(last[1])} at ${duration(last[0])}${fit ? `, fitted ${rate(verdict.bytesPerMinute)}` : ''}`;
 
   return html`<svg class="chart ${channel} ${size}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${summary}">
-    ${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}" /><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
-    ${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
-    ${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}" /><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
-    <path class="area" d="${trusted(area)}" />
-    <path class="line" d="${trusted(line(points))}" />
-    ${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
-    ${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${value == null ? height - PAD.bottom : y(value)}l-5 9h10z"><title>probe at ${duration(tMs)}</title></path>`)}
-    ${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
-    ${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
-  </svg>`;
+${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}"/><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
+${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
+${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}"/><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
+<path class="area" d="${trusted(area)}"/><path class="line" d="${trusted(line(points))}"/>
+${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
+${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${value == null ? height - PAD.bottom : y(value)}l-5 9h10z"><title>probe at ${duration(tMs)}</title></path>`)}
+${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
+${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
+</svg>`;
 }
 
 /** Snapshots are called A, B, C; past Z by number. */
@@ -131,11 +130,7 @@ function sparkline(growth, times) {
     round(25 - (22 * size) / top),
   ]);
   const text = growth.map(bytes).join(', ');
-  return html`<svg class="spark" viewBox="0 0 100 28" role="img" aria-label="grew: ${text}">
-    <title>${text}</title>
-    <path d="${trusted(`M${spots.map((spot) => spot.join(' ')).join('L')}`)}" />
-    ${spots.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="2" />`)}
-  </svg>`;
+  return html`<svg class="spark" viewBox="0 0 100 28" role="img" aria-label="grew: ${text}"><title>${text}</title><path d="${trusted(`M${spots.map((spot) => spot.join(' ')).join('L')}`)}"/>${spots.map(([cx, cy]) => html`<circle cx="${cx}" cy="${cy}" r="2"/>`)}</svg>`;
 }
 
 module.exports = { memoryChart, fittedFloor, sparkline, letter };

@@ -9,7 +9,7 @@ const { adviceFor } = require('./caches.js');
 const { html, trusted } = require('./markup.js');
 const { memoryChart, fittedFloor, sparkline, letter } = require('./chart.js');
 const { excerpt, sourceReader } = require('./excerpt.js');
-const { CHANNELS } = require('./schema.js');
+const { CHANNELS, STATES } = require('../vocabulary.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, rate, count, duration, percent } = require('./units.js');
 const { workingDir } = require('../directories.js');
@@ -29,24 +29,6 @@ const {
 
 /** Limits, so that a browser can show the page of any heap. */
 const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
-
-const STATE = {
-  leak: 'leak',
-  suspect: 'leak suspected',
-  warming: 'warming up',
-  'follows-load': 'follows the load',
-  slow: 'slow growth',
-  steady: 'steady',
-  'too-early': 'too early to tell',
-  fragmentation: 'fragmentation',
-  filling: 'filling',
-};
-
-const CHANNEL = {
-  heap: 'V8 heap after collections',
-  external: 'External: mostly Buffers',
-  native: 'Native: the rest of resident memory',
-};
 
 let css;
 function styleSheet() {
@@ -75,36 +57,35 @@ function renderHtml(
   const redact = report.redacted === true || report.snapshots.some(({ redacted }) => redacted === true);
   const view = { report, cwd, quote: (suspect) => excerpt(suspect, read, redact) };
   return `<!doctype html>\n${html`<html lang="en">
-    <head>
-      <meta charset="utf-8" />
-      <meta http-equiv="Content-Security-Policy" content="${trusted(policy)}" />
-      <meta name="viewport" content="width=device-width, initial-scale=1" />
-      <meta name="referrer" content="no-referrer" />
-      <title>plimsoll: ${sentence}</title>
-      <link rel="icon" href="data:," />
-      <style>
-        ${trusted(style)}
-      </style>
-    </head>
-    <body>
-      <header>
-        <span class="state ${report.verdict.state}">${STATE[report.verdict.state]}</span>
-        <h1>${capital(sentence)}</h1>
-        ${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
-        <p class="soft">${origin(report)}</p>
-      </header>
-      <main>
-        ${suspects(view)} ${memory(report)} ${snapshots(view)} ${holdings(view)} ${caches(view)} ${trackers(view)}
-        ${facts(report)} ${notes(report)}
-      </main>
-      <footer>
-        Written by
-        <a href="https://www.npmjs.com/package/plimsoll" rel="noreferrer">plimsoll</a>
-        ${report.version}${report.at && html` at <time datetime="${report.at}">${report.at}</time>`}. Sizes are binary:
-        1 MB is 1,048,576 bytes.
-      </footer>
-    </body>
-  </html>`}\n`;
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>plimsoll: ${sentence}</title>
+<link rel="icon" href="data:,">
+<style>${trusted(style)}</style>
+</head>
+<body>
+<header>
+<span class="state ${report.verdict.state}">${STATES[report.verdict.state]}</span>
+<h1>${capital(sentence)}</h1>
+${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
+<p class="soft">${origin(report)}</p>
+</header>
+<main>
+${suspects(view)}
+${memory(report)}
+${snapshots(view)}
+${holdings(view)}
+${caches(view)}
+${trackers(view)}
+${facts(report)}
+${notes(report)}
+</main>
+<footer>Written by <a href="https://www.npmjs.com/package/plimsoll" rel="noreferrer">plimsoll</a> ${report.version}${report.at && html` at <time datetime="${report.at}">${report.at}</time>`}. Sizes are binary: 1 MB is 1,048,576 bytes.</footer>
+</body>
+</html>`}\n`;
 }
 
 function capital(text) {
@@ -125,10 +106,7 @@ function origin({ pid, node, uptimeMs, process: about = {} }) {
 }
 
 function section(title, body) {
-  return html`<section>
-    <h2>${title}</h2>
-    ${body}
-  </section>`;
+  return html`<section><h2>${title}</h2>\n${body}</section>`;
 }
 
 function suspects({ report, cwd, quote }) {
@@ -160,44 +138,29 @@ function card(suspect, number, { cwd, quote, times }) {
   const details = [
     where && ['defined at', html`<span class="place">${where}</span>`],
     suspect.package && ['package', packageName(suspect.package)],
-    steps.length > 0 && [
-      'retained by',
-      html`<ol class="path">
-        ${steps.map((step) => html`<li>${step}</li>`)}
-      </ol>`,
-    ],
+    steps.length > 0 && ['retained by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
     sites.length > 0 && [
       siteVerb(cause),
-      html`<ul class="sites">
-        ${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}
-      </ul>`,
+      html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`,
     ],
     advice && ['try', html`<code class="advice">${advice}</code>`],
   ].filter(Boolean);
   return html`<article class="card suspect">
-    <h3><span class="n">${number}.</span> ${kindOf(suspect)}${name && html` <code>${name}</code>`}</h3>
-    <div class="grown">
-      ${suspect.bytes != null && html`<strong>${extent(suspect)}</strong>`}
-      ${suspect.count != null && html`<span class="soft">${gained(suspect)}</span> `}${suspect.bytesPerMinute != null && html`<span class="soft">${rate(suspect.bytesPerMinute)}</span> `}
-      ${growth.length > 1 && sparkline(growth, times?.length === growth.length ? times : null)}
-    </div>
-    <dl>
-      ${details.map(
-        ([term, value]) =>
-          html`<dt>${term}</dt>
-            <dd>${value}</dd>`,
-      )}
-    </dl>
-    ${lines.length > 0 && html`<pre tabindex="0" role="region" aria-label="source of ${where}">${lines.map(({ line, text, hit }) => html`<span class="${hit ? 'hit' : 'code'}"><i>${line}</i>${text}</span>`)}</pre>`}
-  </article> `;
+<h3><span class="n">${number}.</span> ${kindOf(suspect)}${name && html` <code>${name}</code>`}</h3>
+<div class="grown">${suspect.bytes != null && html`<strong>${extent(suspect)}</strong>`}
+${suspect.count != null && html`<span class="soft">${gained(suspect)}</span> `}${suspect.bytesPerMinute != null && html`<span class="soft">${rate(suspect.bytesPerMinute)}</span> `}
+${growth.length > 1 && sparkline(growth, times?.length === growth.length ? times : null)}</div>
+<dl>${details.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>
+${lines.length > 0 && html`<pre tabindex="0" role="region" aria-label="source of ${where}">${lines.map(({ line, text, hit }) => html`<span class="${hit ? 'hit' : 'code'}"><i>${line}</i>${text}</span>`)}</pre>`}
+</article>\n`;
 }
 
 function memory(report) {
   const { series, verdict, limits = {}, collections = [], probes = [], snapshots: files } = report;
   const first = verdict.channel ?? 'heap';
-  const channels = CHANNELS.filter((channel) => series[channel]?.length > 1).toSorted(
-    (a, b) => Number(b === first) - Number(a === first),
-  );
+  const channels = Object.keys(CHANNELS)
+    .filter((channel) => series[channel]?.length > 1)
+    .toSorted((a, b) => Number(b === first) - Number(a === first));
   if (channels.length === 0) return null;
   const verdictOf = (channel) => {
     const own =
@@ -223,19 +186,13 @@ function memory(report) {
     );
     const right =
       own &&
-      html`<span class="soft"
-        >${[STATE[own.state], own.state !== 'steady' && own.bytesPerMinute != null && rate(own.bytesPerMinute)].filter(Boolean).join(', ')}</span
-      >`;
-    return html`<figure class="card">
-      <figcaption><strong>${CHANNEL[channel]}</strong>${right}</figcaption>
-      ${charts}${figureTable(channel, series[channel])}
-    </figure> `;
+      html`<span class="soft">${[STATES[own.state], own.state !== 'steady' && own.bytesPerMinute != null && rate(own.bytesPerMinute)].filter(Boolean).join(', ')}</span>`;
+    return html`<figure class="card"><figcaption><strong>${CHANNELS[channel]}</strong>${right}</figcaption>${charts}${figureTable(channel, series[channel])}</figure>\n`;
   });
   const fitted = channels.some((channel) => fittedFloor(series[channel], verdictOf(channel)) !== null);
   return section(
     'Memory over time',
-    html`<div class="charts">${figures}</div>
-      ${legend({ fitted, collections, probes, files })}`,
+    html`<div class="charts">${figures}</div>${legend({ fitted, collections, probes, files })}`,
   );
 }
 
@@ -243,42 +200,20 @@ function memory(report) {
 function figureTable(channel, points) {
   const every = Math.ceil(points.length / MOST.figures);
   const rows = points.filter((_, at) => at % every === 0);
-  return html`<details>
-    <summary>Figures</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label="figures of ${channel}">
-      <table>
-        <caption>
-          Floor of ${channel} by time since the start
-        </caption>
-        <tr>
-          <th scope="col">time</th>
-          <th scope="col" class="num">floor</th>
-          <th scope="col" class="num">load</th>
-        </tr>
-        ${rows.map(
-          ([t, min, load]) =>
-            html`<tr>
-              <td>${duration(t)}</td>
-              <td class="num">${bytes(min)}</td>
-              <td class="num">${load ? `${count(Math.round(load))}/s` : ''}</td>
-            </tr> `,
-        )}
-      </table>
-    </div>
-  </details>`;
+  return html`<details><summary>Figures</summary><div class="scroll" tabindex="0" role="region" aria-label="figures of ${channel}"><table><caption>Floor of ${channel} by time since the start</caption>
+<tr><th scope="col">time</th><th scope="col" class="num">floor</th><th scope="col" class="num">load</th></tr>
+${rows.map(([t, min, load]) => html`<tr><td>${duration(t)}</td><td class="num">${bytes(min)}</td><td class="num">${load ? `${count(Math.round(load))}/s` : ''}</td></tr>\n`)}</table></div></details>`;
 }
 
 function legend({ fitted, collections, probes, files }) {
   const key = (shape, text) => html`<li><svg viewBox="0 0 22 10" aria-hidden="true">${shape}</svg>${text}</li>`;
-  return html`<ul class="legend">
-    ${[
-      key(html`<path class="line" d="M0 5H22" />`, 'floor: the least of each interval'),
-      fitted && key(html`<path class="fit" d="M0 5H22" />`, 'fitted floor'),
-      collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3" />`, 'after a collection'),
-      probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z" />`, 'forced GC'),
-      files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10" />`, 'snapshot'),
-    ]}
-  </ul>`;
+  return html`<ul class="legend">${[
+    key(html`<path class="line" d="M0 5H22"/>`, 'floor: the least of each interval'),
+    fitted && key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
+    collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
+    probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z"/>`, 'forced GC'),
+    files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
+  ]}</ul>`;
 }
 
 /**
@@ -289,23 +224,10 @@ function legend({ fitted, collections, probes, files }) {
 function table(caption, columns, rows) {
   const shown = rows.slice(0, MOST.rows);
   const more = rows.length - shown.length;
-  return html`<div class="scroll card" tabindex="0" role="region" aria-label="${caption}">
-    <table>
-      <caption>
-        ${caption}
-      </caption>
-      <tr>
-        ${columns.map(([title, num]) => html`<th scope="col" class="${num ? 'num' : 'text'}">${title}</th>`)}
-      </tr>
-      ${shown.map(
-        ({ cells, wrong }) =>
-          html`<tr class="${wrong ? 'wrong' : 'row'}">
-            ${cells.map((cell, at) => html`<td class="${cellClass(columns[at], at)}">${cell}</td>`)}
-          </tr> `,
-      )}
-    </table>
-    ${more > 0 && html`<p class="soft">and ${count(more)} more</p>`}
-  </div>`;
+  return html`<div class="scroll card" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption>
+<tr>${columns.map(([title, num]) => html`<th scope="col" class="${num ? 'num' : 'text'}">${title}</th>`)}</tr>
+${shown.map(({ cells, wrong }) => html`<tr class="${wrong ? 'wrong' : 'row'}">${cells.map((cell, at) => html`<td class="${cellClass(columns[at], at)}">${cell}</td>`)}</tr>\n`)}</table>
+${more > 0 && html`<p class="soft">and ${count(more)} more</p>`}</div>`;
 }
 
 function cellClass([title, num], at) {
@@ -339,13 +261,12 @@ function snapshots({ report, cwd }) {
           ],
         })),
       ),
-    refusals.slice(0, MOST.notes).map(
-      ({ code, message, tMs }) =>
-        html`<p>
-          <strong>Refused</strong>${tMs != null && ` at ${duration(tMs)}`}: ${message}
-          <span class="soft">${code}</span>
-        </p>`,
-    ),
+    refusals
+      .slice(0, MOST.notes)
+      .map(
+        ({ code, message, tMs }) =>
+          html`<p><strong>Refused</strong>${tMs != null && ` at ${duration(tMs)}`}: ${message} <span class="soft">${code}</span></p>`,
+      ),
   ]);
 }
 
@@ -417,9 +338,7 @@ function trackers({ report, cwd }) {
       html`${kind}${name && html` of <code>${name}</code>`}`,
       count(n),
       growth == null ? '' : `${growth > 0 ? '+' : ''}${count(growth)}`,
-      html`<ul class="sites">
-        ${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}
-      </ul>`,
+      html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`,
     ],
   }));
   return section(
@@ -467,26 +386,14 @@ function facts({ pid, node, process: about, limits, exit }) {
     list.length > 0 &&
     section(
       'Process',
-      html`<dl class="facts card">
-        ${list.map(
-          ([term, value]) =>
-            html`<dt>${term}</dt>
-              <dd>${value}</dd>`,
-        )}
-      </dl>`,
+      html`<dl class="facts card">${list.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>`,
     )
   );
 }
 
 function notes({ notes: all = [] }) {
   return (
-    all.length > 0 &&
-    section(
-      'Notes',
-      html`<ul>
-        ${all.slice(0, MOST.notes).map((note) => html`<li>${note}</li>`)}
-      </ul>`,
-    )
+    all.length > 0 && section('Notes', html`<ul>${all.slice(0, MOST.notes).map((note) => html`<li>${note}</li>`)}</ul>`)
   );
 }
 

@@ -4,14 +4,12 @@
 // the snapshot saw and the path that holds them.
 
 const path = require('node:path');
+const { wordsOf } = require('../vocabulary.js');
 const { isBySize } = require('./words.js');
 
-/** Causes of which a file rarely has two; they are kept in something. */
-const ONE_A_FILE = new Set(['sockets', 'streams', 'promises']);
-const KEEPERS = new Set(['array', 'map', 'set', 'object']);
 /**
- * Two that grow at one pace, give or take: what keeps them gains as many as there are more of them. The one was measured between
- * snapshots, the other over the window, and a service does not run evenly.
+ * A collection gains as many elements a minute as there are more of what it retains. One rate is measured between
+ * snapshots, the other over the window, so they may differ by this factor.
  */
 const ABOUT = 2;
 const OUR_CACHES = path.join(__dirname, '../cache/');
@@ -23,7 +21,7 @@ const sameFile = (a, b) => a.file !== null && a.file === b.file;
 const samePlace = (a, b) => sameFile(a, b) && a.line === b.line;
 const sameKind = (a, b) =>
   a.cause === b.cause &&
-  (ONE_A_FILE.has(a.cause)
+  (wordsOf(a.cause).isOnePerFile
     ? a.file === null || sameFile(a, b)
     : sameFile(a, b) && (a.line === null || b.line === null));
 const sameSignals = (a, b) =>
@@ -38,7 +36,8 @@ const siteOf = (a, b) => a.sites.some((site) => [b, ...b.sites].some((other) => 
 
 const keeps = (a, b, minutes) => {
   const pace = a.count / minutes / b.tracked.perMinute;
-  return ONE_A_FILE.has(b.cause) && KEEPERS.has(a.cause) && sameFile(a, b) && pace > 1 / ABOUT && pace < ABOUT;
+  const mayRetain = wordsOf(a.cause).isCollection && wordsOf(b.cause).isOnePerFile;
+  return mayRetain && sameFile(a, b) && pace > 1 / ABOUT && pace < ABOUT;
 };
 
 /** A snapshot's suspect with this share of all that grew goes before what only a tracker saw. */

@@ -7,6 +7,7 @@ const { reportCaches } = require('./caches.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
 const { refreshed } = require('./trackers.js');
+const { isAllocated } = require('../vocabulary.js');
 const { isBySize, isUneven } = require('./words.js');
 
 const GROWING = new Set(['leak', 'suspect', 'slow']);
@@ -78,9 +79,6 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
 
 /** What most of the growth must come from one site for, before that site is said of a suspect. */
 const MOST = 0.5;
-/** Causes whose bytes are what was allocated, rather than what was added, started or opened. */
-const CONTAINERS = new Set(['map', 'set', 'object', 'array', 'closure', 'buffers', 'weak', 'other']);
-
 /** Joins the allocation profile: it knows who allocated, not who holds. */
 function attribute(suspects, sites, verdict, analysed) {
   if (verdict.channel !== 'heap' || sites.length === 0) return;
@@ -88,7 +86,7 @@ function attribute(suspects, sites, verdict, analysed) {
   const [first] = suspects;
   if (first !== undefined) {
     const most = (first.share ?? 1) >= MOST;
-    if (most && first.sites.length === 0 && CONTAINERS.has(first.cause)) first.sites = shown;
+    if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = shown;
   } else if (verdict.state === 'leak' && sites[0].file !== null) {
     const [{ function: name, file, line, column, bytes, share }] = sites;
     suspects.push({

@@ -3,6 +3,7 @@
 
 const path = require('node:path');
 const { bytes, change, rate, count, duration, percent } = require('./units.js');
+const { UNITS, wordsOf } = require('../vocabulary.js');
 
 // Controls (escape sequences), invisible formats (text that reads in another order than it is stored), line ends.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
@@ -22,46 +23,11 @@ function place({ file, line }, cwd) {
   return printable(line ? `${shown}:${line}` : shown);
 }
 
-const KIND = {
-  map: 'Map',
-  set: 'Set',
-  object: 'object',
-  array: 'array',
-  listeners: 'listeners of',
-  timers: 'timers',
-  promises: 'promises',
-  closure: 'closure',
-  buffers: 'buffers',
-  streams: 'streams',
-  sockets: 'sockets',
-  weak: 'weak',
-  native: 'native',
-  other: '',
-};
-
 /** What a suspect is called by its cause: before its name, or in place of one. */
 function kindOf({ cause, name }) {
-  const kind = KIND[cause] ?? '';
+  const { kind } = wordsOf(cause);
   return name ? kind : kind.replace(/ of$/, '') || 'objects';
 }
-
-/** What a suspect's `count` counts by its cause, or by its `unit`; when it is one and when it is more. */
-const UNIT = {
-  map: ['entry', 'entries'],
-  set: ['value', 'values'],
-  object: ['property', 'properties'],
-  array: ['element', 'elements'],
-  listeners: ['listener', 'listeners'],
-  timers: ['timer', 'timers'],
-  promises: ['promise', 'promises'],
-  closure: ['closure', 'closures'],
-  buffers: ['buffer', 'buffers'],
-  streams: ['stream', 'streams'],
-  sockets: ['socket', 'sockets'],
-  chunks: ['chunk', 'chunks'],
-  links: ['link', 'links'],
-};
-const OBJECTS = ['object', 'objects'];
 
 /** Whether a suspect is large, and nothing shows that it grew: it comes from one snapshot. */
 const isBySize = ({ proven, growth }) => proven === false && growth?.length === 1;
@@ -72,7 +38,7 @@ const isUneven = ({ proven, growth }) => proven === false && growth?.length > 2;
 /** `+48,213 entries`; without the sign where it has as many */
 function gained(suspect) {
   const n = suspect.count;
-  const [one, many] = UNIT[suspect.unit ?? suspect.cause] ?? OBJECTS;
+  const [one, many] = UNITS[suspect.unit] ?? wordsOf(suspect.cause).counted;
   return `${n >= 0 && !isBySize(suspect) ? '+' : ''}${count(n)} ${Math.abs(n) === 1 ? one : many}`;
 }
 
@@ -84,13 +50,8 @@ function extent(suspect) {
   return `${bySize ? bytes(suspect.bytes) : change(suspect.bytes)}${remarks && ` (${remarks})`}`;
 }
 
-/** How a site relates to what it left behind. */
-function siteVerb(cause) {
-  if (cause === 'listeners') return 'added by';
-  if (cause === 'timers') return 'started by';
-  if (cause === 'promises' || cause === 'streams' || cause === 'sockets') return 'created by';
-  return 'allocated by';
-}
+/** The words between a suspect and its sites: `added by`. */
+const siteVerb = (cause) => wordsOf(cause).sites;
 
 /** `login (src/routes/login.js:41) 91 %` */
 function siteLine(site, cwd) {
@@ -211,7 +172,6 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
 }
 
 module.exports = {
-  KIND,
   kindOf,
   printable,
   place,

@@ -72,6 +72,12 @@ pub fn analyze_snapshots(
     Ok(AsyncTask::new(Analysis { paths, options }))
 }
 
+/// The causes and units of the analyzer as JSON, so that a test can compare them with `lib/vocabulary.js`.
+#[napi(catch_unwind)]
+pub fn analyzer_vocabulary() -> String {
+    serde_json::json!({ "causes": heap::Cause::ALL, "units": heap::Unit::ALL }).to_string()
+}
+
 /// Where the analysis that runs is: its phase (0 reading, 1 dominators, 2 comparing), bytes read, and bytes in all, 0 if
 /// that is not known.
 #[napi(catch_unwind)]

@@ -29,7 +29,7 @@ pub use error::{HeapError, HeapResult};
 pub use explain::holders::Holder;
 pub use explain::sites::Site;
 pub use graph::kind::{EdgeKind, NodeKind};
-pub use leak::causes::Cause;
+pub use leak::causes::{Cause, Unit};
 pub use leak::suspect::Suspect;
 pub use options::{GrowthChannel, Options};
 pub use progress::{Phase, Progress, Report, unattended};

@@ -37,6 +37,9 @@ pub(in crate::heap) const RULES: [&dyn Rule; 12] = [
     &native_handles::NativeHandles,
 ];
 
+/// The advice if no rule has one.
+const FOR_ANY_CAUSE: &str = "follow the retaining path, and remove the reference";
+
 /// The steps of the way, from its end, that say what grows.
 const NEAR: usize = 7;
 
@@ -63,5 +66,20 @@ pub(in crate::heap) fn advice(cause: Cause, about: &About) -> String {
         .find_map(|rule| rule.advice_by_detail(about.detail))
         .map(str::to_owned)
         .or_else(|| RULES.iter().find_map(|rule| rule.advice(cause, about)))
-        .unwrap_or_else(|| "follow the retaining path, and remove the reference".to_owned())
+        .unwrap_or_else(|| FOR_ANY_CAUSE.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::leak::causes::Detail;
+
+    #[test]
+    fn each_cause_has_advice_of_its_own() {
+        for &cause in Cause::ALL {
+            let advice =
+                advice(cause, &About { detail: Detail::Plain, event: None, captured: None });
+            assert_eq!(advice == FOR_ANY_CAUSE, cause == Cause::Other, "{cause:?}: {advice}");
+        }
+    }
 }
