@@ -1036,10 +1036,14 @@ export interface Suspect {
   /** What `count` counts if the cause does not define it: chunks that wait in one stream, instead of streams; links of a list, or objects in a tree or in nested tables, instead of properties. */
   unit?: 'chunks' | 'links' | 'objects';
   bytesPerMinute: number | null;
-  /** Share of all growth, 0 to 1; with one snapshot, of the heap; null if memory outside the heap grew and the snapshots do not show it. */
+  /** Share of the whole growth of the heap, 0 to 1; with one snapshot, of the heap; null if the heap did not grow, or if memory outside it grew and the snapshots do not show it. */
   share?: number | null;
-  /** By snapshot, its bytes beyond the surviving objects; with one snapshot, the retained size. */
+  /** By snapshot, how much more it retains than in the first one: the last figure is `bytes`; with one snapshot, the retained size. */
   growth?: number[];
+  /** By snapshot, the bytes that count for it. An object counts for one suspect at most: the nearest that dominates it. */
+  retained?: number[];
+  /** By snapshot, the id of the object that grew (for `plimsoll analyze --path ID`); null if a snapshot does not have it. */
+  ids?: Array<number | null>;
   /** What a tracker counted, if one saw it. */
   tracked?: TrackedGrowth;
   /** The retaining path, from the module or root down. */
@@ -1053,6 +1057,23 @@ export interface Suspect {
   sites: SuspectSite[];
   /** What to change, in one line. */
   advice: string | null;
+}
+
+/** Growth of the heap from the first snapshot to the last: `explainedBytes` and `unexplainedBytes` add up to `bytes`. */
+export interface HeapGrowth {
+  fromBytes: number;
+  toBytes: number;
+  bytes: number;
+  /** The sum of the suspects. */
+  explainedBytes: number;
+  /** The rest; below 0 if the rest shrank. */
+  unexplainedBytes: number;
+  /** The part of the rest that is code compiled by V8, with its hidden classes. */
+  codeBytes: number;
+  /** Between these snapshots; null if their times are not known. */
+  intervalMs: number | null;
+  /** Over this interval. */
+  bytesPerMinute: number | null;
 }
 
 /** What a tracker counted of a suspect: how many there are, and their growth over the window or since the start. */
@@ -1130,6 +1151,8 @@ export interface PlimsollReport {
   };
   /** The most probable first. */
   suspects: Suspect[];
+  /** Of the heap over the snapshots; null with one snapshot and for a leak of native memory; absent without snapshots. */
+  growth?: HeapGrowth | null;
   /** The oldest first. */
   snapshots: Array<{
     path: string;

@@ -39,7 +39,9 @@ test(`three snapshots: a leak, on the terminal, as JSON and as a page, in whole 
   assert.equal(printed.code, 3);
   assert.match(
     printed.stdout,
-    new RegExp(`^plimsoll: memory leak\\n  1\\. object .${expect.name[0]}.*${path.basename(expect.file)}:\\d+`),
+    new RegExp(
+      `^plimsoll: memory leak\\n  growth +heap .*explained \\d+ %.*\\n  1\\. object .${expect.name[0]}.*${path.basename(expect.file)}:\\d+`,
+    ),
   );
   assert.doesNotMatch(printed.stdout, /by constructor/);
 

@@ -91,8 +91,11 @@ drive(() => engine());`;
   );
 });
 
-const shareOf = (bytes, channel) =>
-  reportOf({ suspects: [{ bytes }], unconfirmed: [], snapshots: [{}, {}, {}], notes: [] }, channel).suspects[0].share;
+function shareOf(bytes, channel) {
+  const snapshots = [0, bytes, bytes].map((heapBytes) => ({ heapBytes }));
+  const answer = { suspects: [{ bytes, retained: [0, bytes, bytes] }], unconfirmed: [], snapshots, notes: [] };
+  return reportOf(answer, channel).suspects[0].share;
+}
 
 test('what its holders take on the heap is no share of what grew outside of it', () => {
   assert.deepEqual(

@@ -128,8 +128,8 @@ test('listeners and a map of one file are two', () => {
 
 test('what only one of them saw stays as it is: most of the growth first, then what was counted, then the rest', () => {
   const [most, little] = [
-    fromSnapshot({ cause: 'map', name: 'sessions', share: 0.6 }),
-    fromSnapshot({ cause: 'map', name: 'other', share: 0.3 }),
+    fromSnapshot({ cause: 'map', name: 'sessions', bytes: 600 }),
+    fromSnapshot({ cause: 'map', name: 'other', bytes: 300 }),
   ];
   assert.deepEqual(mergeSuspects([most, little], [fromTracker()]), [most, fromTracker(), little]);
   assert.deepEqual(mergeSuspects([], [fromTracker()]), [fromTracker()]);

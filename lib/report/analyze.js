@@ -6,6 +6,7 @@ const path = require('node:path');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { SCHEMA } = require('./schema.js');
 const { sourceFolders } = require('./excerpt.js');
+const { growthOf, shareOf } = require('./growth.js');
 const { bytes: size } = require('./units.js');
 const { kindOf } = require('./words.js');
 
@@ -126,17 +127,23 @@ function answerOf(child, paths) {
  */
 const LEAST_EXTERNAL = 2 ** 20;
 
-/** The report of what the native side found. A file has no times, so the report has no rates and limits. */
-function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summary }, channel) {
+/** The report of what the analyzer found. A rate is known where the files' names have the time. */
+function reportOf(answer, channel) {
+  const { suspects: grown, unconfirmed, unexplained, snapshots, intervals = [], order, notes, summary } = answer;
   // Without a leak, growth that was uneven is shown; what is too small to count is a note.
   const uneven = unconfirmed.filter(({ reason }) => reason === 'uneven');
   const suspects = grown.length > 0 ? grown : uneven;
-  // Of everything that grew; of one snapshot, of all that is in it.
-  const all = snapshots.length === 1 ? summary.bytes : suspects.reduce((sum, suspect) => sum + suspect.bytes, 0);
-  const isAll = all > (channel === 'external' ? LEAST_EXTERNAL : 0);
+  const seconds = intervals.reduce((sum, each) => sum + each, 0);
+  const growth = growthOf(snapshots, suspects, { codeBytes: unexplained?.codeBytes, intervalMs: seconds * 1000 });
+  // Of all that grew; of one snapshot, of all that is in it. What is outside of the heap a snapshot may not have.
+  const all = growth === null ? summary.bytes : growth.bytes;
+  const isAll = channel !== 'external' || suspects.reduce((sum, { bytes }) => sum + bytes, 0) > LEAST_EXTERNAL;
+  const perMinute = (bytes) => (growth?.intervalMs ? (bytes / growth.intervalMs) * 60_000 : null);
   // The heap bytes of objects that hold native memory do not show how much native memory they hold.
-  const sizes = ({ bytes }) =>
-    channel === 'native' ? { bytes: null, growth: [], share: null } : { bytes, share: isAll ? bytes / all : null };
+  const sizes = ({ bytes, retained }) =>
+    channel === 'native'
+      ? { bytes: null, growth: [], retained: [], share: null, bytesPerMinute: null }
+      : { bytes, retained, share: isAll ? shareOf(bytes, all) : null, bytesPerMinute: perMinute(bytes) };
   return {
     schema: SCHEMA,
     version: require('../../package.json').version,
@@ -151,7 +158,8 @@ function reportOf({ suspects: grown, unconfirmed, snapshots, order, notes, summa
       limitBytes: null,
       msToLimit: null,
     },
-    suspects: suspects.map((suspect) => ({ ...suspect, bytesPerMinute: null, ...sizes(suspect) })),
+    suspects: suspects.map((suspect) => ({ ...suspect, ...sizes(suspect) })),
+    growth: channel === 'native' ? null : growth,
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     order,
     series: {},

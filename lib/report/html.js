@@ -18,6 +18,7 @@ const {
   place,
   gained,
   extent,
+  growthLine,
   siteVerb,
   siteLines,
   taken,
@@ -71,6 +72,7 @@ function renderHtml(
 <span class="state ${report.verdict.state}">${STATES[report.verdict.state]}</span>
 <h1>${capital(sentence)}</h1>
 ${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
+${report.growth && html`<p class="growth">${capital(growthLine(report.growth))}</p>`}
 <p class="soft">${origin(report)}</p>
 </header>
 <main>

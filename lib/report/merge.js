@@ -40,7 +40,7 @@ const keeps = (a, b, minutes) => {
   return mayRetain && sameFile(a, b) && pace > 1 / ABOUT && pace < ABOUT;
 };
 
-/** A snapshot's suspect with this share of all that grew goes before what only a tracker saw. */
+/** A snapshot's suspect with this share of what all of them explain goes before what only a tracker saw. */
 const MOST = 0.5;
 
 /** The surest first. */
@@ -64,10 +64,11 @@ function mergeSuspects(fromSnapshots, fromTrackers, minutes) {
     // Of several counts at one place the first is the likeliest.
     else if (merged[same].tracked === undefined) merged[same] = joined(merged[same], tracked);
   }
+  const all = fromSnapshots.reduce((sum, { bytes }) => sum + Math.max(bytes ?? 0, 0), 0);
+  const isMost = ({ bytes }) => all > 0 && bytes >= all * MOST;
+  const isSure = (suspect) => suspect.tracked !== undefined || (isMost(suspect) && !isBySize(suspect));
   return [...merged.filter(isSure), ...alone, ...merged.filter((suspect) => !isSure(suspect))];
 }
-
-const isSure = (suspect) => suspect.tracked !== undefined || (suspect.share >= MOST && !isBySize(suspect));
 
 function joined(suspect, counted) {
   // What was merely large in one snapshot has been seen to grow: by so many, not by its size.

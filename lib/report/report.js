@@ -4,6 +4,7 @@
 
 const { version } = require('../../package.json');
 const { reportCaches } = require('./caches.js');
+const { explained, over } = require('./growth.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
 const { refreshed } = require('./trackers.js');
@@ -49,6 +50,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     limits: { ...state.limits, container: state.container?.limit ?? null, given: extra.limit ?? null },
     verdict: state.verdict,
     suspects,
+    growth: explained(over(analysis?.growth, minutes * 60_000), suspects),
     snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({
       path,
       method,
@@ -85,7 +87,7 @@ function attribute(suspects, sites, verdict, analysed) {
   const shown = shownOf(sites);
   const [first] = suspects;
   if (first !== undefined) {
-    const most = (first.share ?? 1) >= MOST;
+    const most = isMost(first, suspects);
     if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = shown;
   } else if (verdict.state === 'leak' && sites[0].file !== null) {
     const [{ function: name, file, line, column, bytes, share }] = sites;
@@ -104,6 +106,12 @@ function attribute(suspects, sites, verdict, analysed) {
       advice: `this function allocates what stays; ${analysed ? 'the snapshots do not show who holds it' : 'a heap snapshot would say who holds it'}`,
     });
   }
+}
+
+/** Whether a suspect is most of what the suspects explain. */
+function isMost({ bytes }, suspects) {
+  const all = suspects.reduce((sum, suspect) => sum + Math.max(suspect.bytes ?? 0, 0), 0);
+  return bytes == null || bytes >= all * MOST;
 }
 
 const shownOf = (sites) =>

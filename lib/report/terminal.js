@@ -10,6 +10,7 @@ const {
   place,
   gained,
   extent,
+  growthLine,
   siteVerb,
   siteLines,
   taken,
@@ -98,6 +99,7 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
   page.add('plimsoll: ', headline(report), ['bold', COLOUR[report.verdict.state] ?? 'cyan']);
   if (report.verdict.explanation && report.verdict.state !== 'leak')
     page.add('  ', printable(report.verdict.explanation), 'dim');
+  if (report.growth) page.add('  growth    ', growthLine(report.growth));
   suspects(page, report.suspects, cwd);
   for (const snapshot of report.snapshots)
     page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);

@@ -19,6 +19,13 @@ function bytes(n) {
   return `${n < 0 && text !== '0' ? '-' : ''}${text} ${SIZES[unit]}`;
 }
 
+/** `25 to 42 MB`, `900 KB to 2 MB`. */
+function range(from, to) {
+  const [first, last] = [bytes(from), bytes(to)];
+  const unit = last.slice(last.indexOf(' '));
+  return `${first.endsWith(unit) ? first.slice(0, -unit.length) : first} to ${last}`;
+}
+
 /** With its sign: `+96 MB`, `-3 KB`, `0 B`. */
 function change(n) {
   return `${n >= 0.5 ? '+' : ''}${bytes(n)}`;
@@ -60,4 +67,4 @@ function percent(share) {
   return share > 0 && share < 0.005 ? '<1 %' : `${Math.round(share * 100)} %`;
 }
 
-module.exports = { bytes, change, rate, count, duration, percent };
+module.exports = { bytes, range, change, rate, count, duration, percent };

@@ -2,7 +2,8 @@
 // The sentences that every view of a report shares: the terminal, the page, the log line.
 
 const path = require('node:path');
-const { bytes, change, rate, count, duration, percent } = require('./units.js');
+const { bytes, range, change, rate, count, duration, percent } = require('./units.js');
+const { shareOf } = require('./growth.js');
 const { UNITS, wordsOf } = require('../vocabulary.js');
 
 // Controls (escape sequences), invisible formats (text that reads in another order than it is stored), line ends.
@@ -50,6 +51,23 @@ function extent(suspect) {
   return `${bySize ? bytes(suspect.bytes) : change(suspect.bytes)}${remarks && ` (${remarks})`}`;
 }
 
+/** Of what is not explained, the part that is code. @param {number} code @param {number} all */
+function ofCode(code, all) {
+  if (code <= 0) return '';
+  return code > all * 0.9 ? ' (compiled code)' : ` (${bytes(code)} compiled code)`;
+}
+
+/** `heap 25 to 42 MB, +17 MB in 2 min (+8.4 MB/min); explained 94 %, not explained 1 MB` */
+function growthLine(growth) {
+  const { fromBytes, toBytes, bytes: all, explainedBytes, unexplainedBytes: rest, codeBytes, intervalMs } = growth;
+  const time = intervalMs > 0 ? ` in ${duration(intervalMs)} (${rate(growth.bytesPerMinute)})` : '';
+  const total = `heap ${range(fromBytes, toBytes)}, ${change(all)}${time}`;
+  if (all <= 0 || explainedBytes === 0) return total;
+  const other =
+    rest < 0 ? `everything else shrank by ${bytes(-rest)}` : `not explained ${bytes(rest)}${ofCode(codeBytes, rest)}`;
+  return `${total}; explained ${percent(shareOf(explainedBytes, all))}, ${other}`;
+}
+
 /** The words between a suspect and its sites: `added by`. */
 const siteVerb = (cause) => wordsOf(cause).sites;
 
@@ -84,14 +102,13 @@ function siteLines(sites, cwd, most) {
   return [...merged.values()].slice(0, most).map((site) => siteLine(site, cwd));
 }
 
-/** `forked, 17 ms pause` */
+/** `forked, 17 ms pause`, `file of 3.9 MB` */
 function taken({ method, pauseMs, bytes: size }) {
+  if (method === 'file') return size == null ? 'file' : `file of ${bytes(size)}`;
   const how =
-    { fork: 'forked', 'in-process': 'in process', inspector: 'through the inspector', file: 'from disk' }[method] ??
-    printable(method);
-  return [how, pauseMs == null ? '' : `${duration(pauseMs)} pause`, pauseMs == null && size != null ? bytes(size) : '']
-    .filter(Boolean)
-    .join(', ');
+    { fork: 'forked', 'in-process': 'in process', inspector: 'through the inspector' }[method] ?? printable(method);
+  const cost = pauseMs == null ? size != null && `file of ${bytes(size)}` : `${duration(pauseMs)} pause`;
+  return [how, cost].filter(Boolean).join(', ');
 }
 
 const grows = ({ bytesPerMinute }) => bytesPerMinute != null && bytesPerMinute >= 0.5;
@@ -179,6 +196,7 @@ module.exports = {
   isUneven,
   gained,
   extent,
+  growthLine,
   siteVerb,
   siteLines,
   taken,

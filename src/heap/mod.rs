@@ -30,7 +30,7 @@ pub use explain::holders::Holder;
 pub use explain::sites::Site;
 pub use graph::kind::{EdgeKind, NodeKind};
 pub use leak::causes::{Cause, Unit};
-pub use leak::suspect::Suspect;
+pub use leak::suspect::{Suspect, Unexplained};
 pub use options::{GrowthChannel, Options};
 pub use progress::{Phase, Progress, Report, unattended};
 pub use report::{Findings, analyze, describe};

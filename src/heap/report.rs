@@ -10,7 +10,7 @@ use crate::heap::compare::{order, taken};
 use crate::heap::error::{HeapError, HeapResult, listed};
 use crate::heap::explain::holders::Names;
 use crate::heap::leak::pipeline::suspects;
-use crate::heap::leak::suspect::{Suspect, Suspects, Unconfirmed};
+use crate::heap::leak::suspect::{Suspect, Suspects, Unconfirmed, Unexplained};
 use crate::heap::options::Options;
 use crate::heap::parallel;
 use crate::heap::parallel::both;
@@ -38,8 +38,11 @@ struct Source {
 struct Analysis {
     suspects: Vec<Suspect>,
     unconfirmed: Vec<Unconfirmed>,
+    unexplained: Option<Unexplained>,
     /// The oldest first.
     snapshots: Vec<Source>,
+    /// Seconds from each snapshot to the next; empty where the files' names do not tell.
+    intervals: Vec<u64>,
     /// What the order was found by.
     order: Basis,
     notes: Vec<String>,
@@ -96,7 +99,8 @@ pub fn analyze(
         return Err(HeapError::Cancelled);
     }
     let options = Options { intervals: taken::intervals(&paths), ..options.clone() };
-    let Findings { suspects, unconfirmed, mut notes, summary } = describe(&snapshots, &options);
+    let Findings { suspects, unconfirmed, unexplained, mut notes, summary } =
+        describe(&snapshots, &options);
     notes.extend(order_notes(&given, &paths, basis));
     notes.extend(readable.note());
     let snapshots = paths.iter().zip(&snapshots).map(|(path, snapshot)| Source {
@@ -111,7 +115,9 @@ pub fn analyze(
     Ok(serde_json::json!(Analysis {
         suspects,
         unconfirmed,
+        unexplained,
         snapshots,
+        intervals: options.intervals,
         order: basis,
         notes,
         summary
@@ -149,6 +155,8 @@ pub struct Findings {
     pub suspects: Vec<Suspect>,
     /// What grew, but by too little or too unevenly to be a suspect.
     pub unconfirmed: Vec<Unconfirmed>,
+    /// What grew beside the suspects, or beside what grew unevenly where there are none; none for one snapshot.
+    pub unexplained: Option<Unexplained>,
     /// What was said less for, and why.
     pub notes: Vec<String>,
     /// Of the last snapshot.
@@ -162,9 +170,9 @@ pub struct Findings {
 pub fn describe(snapshots: &[Snapshot], options: &Options) -> Findings {
     let last = &snapshots[snapshots.len() - 1];
     let most = options.top.unwrap_or(10);
-    let (Suspects { suspects, unconfirmed, notes }, summary) =
+    let (Suspects { suspects, unconfirmed, notes, unexplained }, summary) =
         both(|| suspects(snapshots, most, options), || summary(last, most));
-    Findings { suspects, unconfirmed, notes, summary }
+    Findings { suspects, unconfirmed, unexplained, notes, summary }
 }
 
 fn way(snapshot: &Snapshot, id: u32) -> HeapResult<String> {

@@ -3,38 +3,41 @@
 use rustc_hash::FxHashMap;
 
 use crate::heap::compare::growth::{Growth, total};
-use crate::heap::compare::owners::{Share, Slot, counted, shares, slot_names, slot_target};
+use crate::heap::compare::ids::NONE;
+use crate::heap::compare::owners::{Held, Share, Slot, counted, shares, slot_names, slot_target};
 use crate::heap::compare::pace::{rises, rises_unevenly};
 use crate::heap::compare::series::Series;
 use crate::heap::compare::stores::{is_global_handles, owner_of_store};
 use crate::heap::compare::{entries, replaced};
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::parallel;
-use crate::heap::snapshot::Node;
+use crate::heap::snapshot::{Node, Snapshot};
 
 /// So many growths are looked into at most: those that have their share of all.
 const MOST_LOOKS: u64 = 100;
 
 impl Series<'_> {
-    /// All that grew in each interval, the most bytes first; what did not grow evenly comes last.
-    pub fn growths(&self) -> Vec<Growth> {
+    /// All that grew in each interval, the most bytes first; what did not grow evenly comes last. With it, for each
+    /// snapshot, what holds its new objects, in terms of the last one.
+    pub fn growths(&self) -> (Vec<Growth>, Vec<Held>) {
         let count = self.snapshots.len();
         let mut by_slot: FxHashMap<Slot, Growth> = FxHashMap::default();
         let shares = parallel::map((0..count).collect(), |index| {
-            let mut found: Vec<(Slot, Share)> =
-                shares(&self.snapshots[index], &self.survivors_of_each[index])
-                    .into_iter()
-                    .collect();
+            let (shares, held) = shares(&self.snapshots[index], &self.survivors_of_each[index]);
+            let mut found: Vec<(Slot, Share)> = shares.into_iter().collect();
             found.sort_unstable_by_key(|(slot, _)| (slot.holder, slot.name));
-            found
+            (found, held)
         });
-        for (index, found) in shares.into_iter().enumerate() {
+        let mut held_by_snapshot = Vec::with_capacity(count);
+        for (index, (found, mut held)) in shares.into_iter().enumerate() {
             let to_last = self.to_last(index);
             let owner = |slot: Slot| {
                 let holder =
                     to_last.as_ref().map_or(slot.holder, |to_last| to_last[slot.holder as usize]);
                 self.owner(Slot { holder, name: slot.name })
             };
+            held.slots.iter_mut().for_each(|slot| *slot = owner(*slot));
+            held_by_snapshot.push(held);
             for (slot, share) in found {
                 let slot = owner(slot);
                 let growth = by_slot.entry(slot).or_insert_with(|| Growth::new(slot, count));
@@ -62,7 +65,7 @@ impl Series<'_> {
         growths.extend(uneven.into_iter().map(|growth| Growth { even: false, ..growth }));
         let total = total(&growths);
         for growth in &mut growths {
-            growth.before = self.before(growth.thing);
+            growth.before = self.stood_before(growth);
             // A look may pass over all nodes, and there may be as many growths as a file has variables.
             if growth.grown() >= total / MOST_LOOKS {
                 replaced::look_into(
@@ -75,7 +78,25 @@ impl Series<'_> {
             growth.sample = self.items(std::mem::take(&mut growth.sample));
         }
         growths.sort_by(|one, other| other.even.cmp(&one.even).then_with(|| one.order(other)));
-        growths
+        (growths, held_by_snapshot)
+    }
+
+    /// The counterparts of what grew in the earlier snapshots; where a variable was given a new object, what it had.
+    fn stood_before(&self, growth: &Growth) -> Vec<Node> {
+        let same = self.before(growth.thing);
+        if growth.thing == growth.slot.holder {
+            return same;
+        }
+        let holders = self.before(growth.slot.holder);
+        let class =
+            |snapshot: &Snapshot, node| (snapshot.kind(node), snapshot.raw_name(node).to_vec());
+        let stood = |((snapshot, same), holder): ((&Snapshot, Node), Node)| {
+            let target =
+                || slot_target(snapshot, Slot { holder, ..growth.slot }).map(|edge| edge.to);
+            let alike = |&node: &Node| class(snapshot, node) == class(self.last(), growth.thing);
+            if same != NONE { same } else { target().filter(alike).unwrap_or(NONE) }
+        };
+        self.snapshots.iter().zip(same).zip(holders).map(stood).collect()
     }
 
     /// A backing store's slot belongs to the object that has the store; a chain's to its head.

@@ -10,6 +10,8 @@ pub(in crate::heap) struct Growth {
     pub thing: Node,
     /// The holder and its variable, where the variable was given a new object.
     pub slot: Slot,
+    /// The slots whose shares it adds up.
+    pub slots: Vec<Slot>,
     /// The thing's counterparts in the earlier snapshots, or what stood in its place.
     pub before: Vec<Node>,
     /// Bytes that hang from it beyond the surviving objects, by snapshot.
@@ -31,6 +33,7 @@ impl Growth {
         Growth {
             thing: slot.holder,
             slot,
+            slots: vec![slot],
             before: Vec::new(),
             bytes: vec![0; snapshots],
             objects: vec![0; snapshots],
@@ -50,6 +53,7 @@ impl Growth {
     pub fn add(&mut self, other: Growth) {
         self.bytes.iter_mut().zip(&other.bytes).for_each(|(sum, bytes)| *sum += bytes);
         self.objects.iter_mut().zip(&other.objects).for_each(|(sum, objects)| *sum += objects);
+        self.slots.extend(other.slots);
         self.sample.extend(other.sample);
         self.ends.extend(other.ends);
     }

@@ -1,5 +1,6 @@
 //! What differs between snapshots of one process: their order, which objects are the same, what grew and who owns it.
 
+pub(in crate::heap) mod attribution;
 mod by_name;
 pub(in crate::heap) mod entries;
 mod gather;
@@ -7,7 +8,7 @@ pub(in crate::heap) mod growth;
 pub(in crate::heap) mod ids;
 mod matching;
 pub(in crate::heap) mod order;
-mod owners;
+pub(in crate::heap) mod owners;
 mod pace;
 pub(in crate::heap) mod replaced;
 mod scattered;

@@ -38,8 +38,29 @@ const SAMPLE: usize = 2048;
 /// A holder with more references than this is a collection: its names are keys.
 const MAX_SLOTS: usize = 1024;
 
-/// The shares of all slots of a snapshot. `survives` says of each node whether all snapshots have it.
-pub(in crate::heap) fn shares(snapshot: &Snapshot, survives: &[bool]) -> FxHashMap<Slot, Share> {
+/// An uppermost new object, with the slots that lead to it as indexes into [`Held::slots`].
+#[derive(Debug, Clone, Copy)]
+pub(in crate::heap) struct Top {
+    pub node: Node,
+    /// The slot that leads to it by the fewest references.
+    pub first: u32,
+    /// Another one; [`NONE`] if there is none.
+    pub second: u32,
+}
+
+/// What holds the uppermost new objects of a snapshot.
+#[derive(Debug)]
+pub(in crate::heap) struct Held {
+    pub slots: Vec<Slot>,
+    pub tops: Vec<Top>,
+}
+
+/// The shares of all slots of a snapshot, and what holds each new object. `survives` says of each node whether all
+/// snapshots have it.
+pub(in crate::heap) fn shares(
+    snapshot: &Snapshot,
+    survives: &[bool],
+) -> (FxHashMap<Slot, Share>, Held) {
     let tops = Tops::new(snapshot, survives);
     let labels = Labels::new(snapshot, survives, &tops);
     let mut shares: FxHashMap<Slot, Share> = FxHashMap::default();
@@ -61,7 +82,9 @@ pub(in crate::heap) fn shares(snapshot: &Snapshot, survives: &[bool]) -> FxHashM
             }
         }
     }
-    shares
+    let nodes = tops.bytes.iter().map(|&(node, _)| node).chain(tops.code);
+    let held = nodes.map(|node| labels.top(node)).filter(|top| top.first != NONE).collect();
+    (shares, Held { slots: labels.slots, tops: held })
 }
 
 /// The uppermost objects that do not survive in the dominator tree, and what each dominates there.
@@ -70,6 +93,8 @@ struct Tops {
     top: Vec<Node>,
     /// Ascending by node.
     bytes: Vec<(Node, u64)>,
+    /// The tops that are code or hidden classes: they were loaded, not leaked, and make no growth.
+    code: Vec<Node>,
 }
 
 impl Tops {
@@ -94,13 +119,12 @@ impl Tops {
         for node in snapshot.nodes().filter(|&node| !survives[node as usize]) {
             *sums.entry(top[node as usize]).or_default() += counted(snapshot, node);
         }
-        // What only code keeps was loaded, not leaked.
         let is_code =
-            |node: &Node| matches!(snapshot.kind(*node), NodeKind::Code | NodeKind::ObjectShape);
-        sums.retain(|top, _| !is_code(top));
-        let mut bytes: Vec<(Node, u64)> = sums.into_iter().collect();
+            |node: Node| matches!(snapshot.kind(node), NodeKind::Code | NodeKind::ObjectShape);
+        let code = sums.keys().copied().filter(|&top| is_code(top)).collect();
+        let mut bytes: Vec<(Node, u64)> = sums.into_iter().filter(|sum| !is_code(sum.0)).collect();
         bytes.sort_unstable();
-        Tops { top, bytes }
+        Tops { top, bytes, code }
     }
 }
 
@@ -214,9 +238,15 @@ impl Labels {
         }
     }
 
+    fn top(&self, node: Node) -> Top {
+        let second = self.second.get(&node).copied().unwrap_or(NONE);
+        Top { node, first: self.first[node as usize], second }
+    }
+
     fn of(&self, top: Node) -> (Option<Slot>, Option<Slot>) {
         let slot = |label: u32| self.slots.get(label as usize).copied();
-        (slot(self.first[top as usize]), self.second.get(&top).and_then(|&label| slot(label)))
+        let Top { first, second, .. } = self.top(top);
+        (slot(first), slot(second))
     }
 }
 

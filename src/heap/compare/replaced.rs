@@ -202,7 +202,7 @@ mod tests {
                 .map(|(snapshot, &node)| (node != NONE).then(|| entries::count(snapshot, node)));
             (last.edge_name(&retainer.edge).into_owned(), before.collect())
         };
-        Series::new(snapshots, &[]).growths().iter().map(named).collect()
+        Series::new(snapshots, &[]).growths().0.iter().map(named).collect()
     }
 
     #[test]

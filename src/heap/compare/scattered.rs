@@ -52,6 +52,7 @@ impl Series<'_> {
     /// One growth, which is its holder's.
     fn joined(&self, holder: Node, growths: Vec<Growth>) -> Growth {
         let mut all = Growth::new(Slot { holder, name: None }, self.snapshots.len());
+        all.slots.clear();
         all.places = growths.iter().map(|growth| growth.places).sum();
         growths.into_iter().for_each(|growth| all.add(growth));
         all

@@ -16,7 +16,7 @@ fn growths_within(snapshots: &[Snapshot], intervals: &[u64]) -> Vec<(String, u64
         let variable = last.retainers(growth.thing).next().unwrap();
         (last.edge_name(&variable.edge).into_owned(), growth.grown(), growth.bytes.clone())
     };
-    series.growths().iter().filter(|growth| growth.even).map(named).collect()
+    series.growths().0.iter().filter(|growth| growth.even).map(named).collect()
 }
 
 #[test]
@@ -47,13 +47,13 @@ fn warm_up_is_no_growth() {
 fn uneven_growth_is_found_and_marked() {
     for turns in [[200, 600, 650], [200, 220, 620]] {
         let snapshots = turns.map(|turns| program(turns).snapshot());
-        let growths = Series::new(&snapshots, &[]).growths();
+        let growths = Series::new(&snapshots, &[]).growths().0;
         let found: Vec<(bool, bool)> =
             growths.iter().map(|growth| (growth.even, growth.grown() > 400 * 100)).collect();
         assert_eq!(found, [(false, true)], "{turns:?}");
     }
     let once = [200, 600, 600].map(|turns| program(turns).snapshot());
-    assert!(Series::new(&once, &[]).growths().is_empty(), "it grew in one interval only");
+    assert!(Series::new(&once, &[]).growths().0.is_empty(), "it grew in one interval only");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn tables_by_key_are_one_where_they_hold_objects_of_one_shape() {
     let found = growths(&snapshots);
     let names: Vec<&str> = found.iter().map(|growth| growth.0.as_str()).collect();
     assert_eq!(names, ["byDay", "hour0", "hour1", "hour2", "hour3"]);
-    let growths = Series::new(&snapshots, &[]).growths();
+    let growths = Series::new(&snapshots, &[]).growths().0;
     assert_eq!(growths[0].objects, [160, 400, 640]);
 }
 

@@ -65,6 +65,8 @@ pub(in crate::heap) enum Detail {
     Connections,
     /// Connections of an agent that were not given back.
     InUse,
+    /// Connections that a server has accepted.
+    Accepted,
     /// What settles promises that have waiters.
     Resolvers,
     /// Parts of strings that are longer.

@@ -1,5 +1,6 @@
 //! From a growth to a suspect: the rules find the cause, then name, place and advice.
 
+use crate::heap::compare::attribution::Claim;
 use crate::heap::explain::code_index::{CodeIndex, Function};
 use crate::heap::explain::modules::Loading;
 use crate::heap::explain::names;
@@ -93,7 +94,7 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         column: function.place.column,
         share,
     };
-    Suspect {
+    let mut suspect = Suspect {
         cause: draft.cause,
         advice,
         delay: draft.delay,
@@ -103,14 +104,21 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         line: draft.place.as_ref().map(|place| place.line),
         column: draft.place.as_ref().map(|place| place.column),
         proven: false,
-        bytes: evidence.growth.grown(),
+        bytes: 0,
         count: draft.gained.number,
         unit: draft.unit,
-        growth: evidence.growth.bytes.clone(),
+        growth: Vec::new(),
+        retained: Vec::new(),
+        ids: Vec::new(),
+        is_other_end: draft.detail == Detail::Accepted,
         path: draft.path,
         holder: draft.holder,
         captured: draft.captured,
         package: draft.package,
         sites: draft.sites.into_iter().map(site).collect(),
-    }
+        weight: evidence.growth.grown(),
+        claim: Claim::of(evidence.growth),
+    };
+    suspect.measure(evidence.growth.bytes.clone());
+    suspect
 }

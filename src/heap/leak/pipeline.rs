@@ -1,13 +1,17 @@
 //! From snapshots to suspects: what grew, named by the rules, the likeliest first.
 
+use crate::heap::compare::attribution::{Attribution, Claim, attribute};
 use crate::heap::compare::growth::Growth;
+use crate::heap::compare::ids::NONE;
+use crate::heap::compare::owners::Held;
 use crate::heap::compare::series::Series;
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
+use crate::heap::graph::kind::NodeKind;
 use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::naming::{self, MAX_GROWTHS};
 use crate::heap::leak::rules::{RULES, native_handles, wasm};
-use crate::heap::leak::suspect::{Reason, Suspect, Suspects, Unconfirmed};
+use crate::heap::leak::suspect::{Reason, Suspect, Suspects, Unconfirmed, Unexplained};
 use crate::heap::leak::{count, single};
 use crate::heap::options::{GrowthChannel, Options};
 use crate::heap::parallel::both;
@@ -16,12 +20,13 @@ use crate::heap::snapshot::{Node, Snapshot};
 /// Compares snapshots of one process, oldest first. One alone shows what is large, not what grows.
 pub fn suspects(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     let found = match snapshots {
-        [] => Suspects { suspects: Vec::new(), unconfirmed: Vec::new(), notes: Vec::new() },
+        [] => Suspects { suspects: Vec::new(), unconfirmed: Vec::new(), notes: Vec::new(), unexplained: None },
         [one] => Suspects {
             // What is large on the heap says nothing of memory outside of it.
             suspects: if is_native(options) { Vec::new() } else { single::suspects(one, most) },
             unconfirmed: Vec::new(),
             notes: vec!["one snapshot shows what is large, not what grows, so no suspect is proven: take two more with load in between".to_owned()],
+            unexplained: None,
         },
         _ => compare(snapshots, most, options),
     };
@@ -55,7 +60,7 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
         last.index_retainers();
         CodeIndex::new(last)
     };
-    let (index, growths) = both(prepare, || series.growths());
+    let (index, (growths, held)) = both(prepare, || series.growths());
     let (even, uneven): (Vec<Growth>, Vec<Growth>) =
         growths.into_iter().partition(|growth| growth.even);
     let named = |growths: &[Growth]| named(&index, &series, growths, options);
@@ -63,13 +68,13 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     let least = least_growth(last, options);
     let mut uneven = named(&uneven);
     uneven.retain(|suspect| {
-        suspect.bytes >= least && !suspects.iter().any(|known| known.is_same(suspect))
+        suspect.weight >= least && !suspects.iter().any(|known| known.is_same(suspect))
     });
     // The bytes of a native leak lie elsewhere.
     let weight = |suspect: &Suspect| {
-        if is_native(options) { suspect.handles } else { suspect.bytes }
+        if is_native(options) { suspect.handles } else { suspect.weight }
     };
-    suspects.sort_by_key(|suspect| std::cmp::Reverse(weight(suspect)));
+    suspects.sort_by_key(|suspect| (suspect.is_other_end, std::cmp::Reverse(weight(suspect))));
     let fiftieth = suspects.first().map_or(0, |first| weight(first) / 50);
     suspects.retain(|suspect| weight(suspect) >= fiftieth);
     // What Node keeps of the same objects says nothing that they do not say.
@@ -83,7 +88,7 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
         wasm::add_memories(&index, &series, &mut suspects, &mut notes);
     }
     let mut unconfirmed = Vec::new();
-    if suspects.first().is_none_or(|first| first.bytes < least) {
+    if suspects.first().is_none_or(|first| first.weight < least) {
         let small = std::mem::take(&mut suspects).into_iter();
         unconfirmed.extend(small.map(|suspect| Unconfirmed { reason: Reason::Small, suspect }));
     }
@@ -92,10 +97,42 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     for Unconfirmed { suspect, .. } in &mut unconfirmed {
         suspect.proven = false;
     }
-    unconfirmed.sort_by_key(|Unconfirmed { suspect, .. }| std::cmp::Reverse(suspect.bytes));
+    unconfirmed.sort_by_key(|Unconfirmed { suspect, .. }| std::cmp::Reverse(suspect.weight));
     suspects.truncate(most);
     unconfirmed.truncate(most);
-    Suspects { suspects, unconfirmed, notes }
+    // Without a suspect the report shows what grew unevenly.
+    let uneven = unconfirmed.iter_mut().filter(|each| each.reason == Reason::Uneven);
+    let shown = if suspects.is_empty() {
+        uneven.map(|each| &mut each.suspect).collect()
+    } else {
+        suspects.iter_mut().collect()
+    };
+    let unexplained = measure(&series, &held, shown);
+    Suspects { suspects, unconfirmed, notes, unexplained }
+}
+
+/// The ids of the object that grew, by snapshot.
+fn ids(snapshots: &[Snapshot], growth: &Growth) -> Vec<Option<u32>> {
+    let objects = growth.before.iter().copied().chain([growth.thing]);
+    let id = |(snapshot, node): (&Snapshot, Node)| {
+        let is_object = node != NONE && snapshot.kind(node) != NodeKind::Synthetic;
+        is_object.then(|| snapshot.id(node))
+    };
+    snapshots.iter().zip(objects).map(id).collect()
+}
+
+/// Gives each suspect the bytes that count for it, and returns what counts for none.
+fn measure(series: &Series, held: &[Held], suspects: Vec<&mut Suspect>) -> Option<Unexplained> {
+    let claims: Vec<&Claim> = suspects.iter().map(|suspect| &suspect.claim).collect();
+    let Attribution { bytes, rest } = attribute(series, held, &claims);
+    for (suspect, retained) in suspects.into_iter().zip(bytes) {
+        suspect.measure(retained);
+    }
+    let [first, .., last] = rest.as_slice() else { return None };
+    Some(Unexplained {
+        bytes: last.bytes as i64 - first.bytes as i64,
+        code_bytes: last.code as i64 - first.code as i64,
+    })
 }
 
 /// Growth of fewer bytes than this is what a process does anyway. What holds memory outside of the heap may take few
@@ -131,6 +168,7 @@ fn named(
         let gained = count::gained(snapshots, growth, context.survivors);
         let mut evidence = Evidence::new(context, growth);
         let Some(mut suspect) = naming::suspect(&mut evidence, gained) else { continue };
+        suspect.ids = ids(snapshots, growth);
         if RULES.iter().any(|rule| rule.is_bounded(&evidence, &suspect)) {
             continue;
         }
@@ -140,7 +178,9 @@ fn named(
         suspect.proven = snapshots.len() > 2;
         match suspects.iter().position(|known| known.is_same(&suspect)) {
             // What two hold counts for both, and here once.
-            Some(twin) if is_shared(samples[twin], &growth.sample) => {}
+            Some(twin) if is_shared(samples[twin], &growth.sample) => {
+                suspects[twin].claim.join(suspect.claim);
+            }
             Some(twin) => suspects[twin].absorb(suspect),
             None => {
                 suspects.push(suspect);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::heap::compare::attribution::Claim;
 use crate::heap::explain::sites::Site;
 use crate::heap::leak::causes::{Cause, Unit};
 use crate::js_source::files::{self, Package};
@@ -12,6 +13,8 @@ use crate::js_source::files::{self, Package};
 pub struct Suspect {
     /// The kind of leak.
     pub cause: Cause,
+    /// The id of the object that grew, by snapshot; none in one that does not have it.
+    pub ids: Vec<Option<u32>>,
     /// A variable, a property, an event, a function.
     pub name: String,
     /// An absolute path, or what V8 calls the script; absent where nothing tells.
@@ -23,14 +26,16 @@ pub struct Suspect {
     /// Whether it rose from the first snapshot to the second and again to the third.
     pub proven: bool,
     /// By how much it grew from the first snapshot to the last; of one snapshot, what it retains.
-    pub bytes: u64,
+    pub bytes: i64,
     /// By how many entries or links; of one snapshot, how many it has. Absent where one thing swells.
     pub count: Option<u64>,
     /// What was counted, where the cause does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
-    /// Its bytes beyond what all snapshots have in common, by snapshot; of one snapshot, what it retains.
-    pub growth: Vec<u64>,
+    /// By how much more than in the first snapshot it is, by snapshot; of one snapshot, what it retains.
+    pub growth: Vec<i64>,
+    /// What counts for it, by snapshot: each object of a snapshot counts for one suspect at most.
+    pub retained: Vec<u64>,
     /// From the module or root down to it.
     pub path: Vec<String>,
     /// A phrase for what retains it.
@@ -51,6 +56,15 @@ pub struct Suspect {
     /// In a leak of native memory: how many handles of it hang from there.
     #[serde(skip)]
     pub(in crate::heap) handles: u64,
+    /// Bytes that hang from it, those that another one holds as well among them: what suspects are ranked by.
+    #[serde(skip)]
+    pub(in crate::heap) weight: u64,
+    /// Whether it is the other end of what a program keeps open: connections that a server accepted.
+    #[serde(skip)]
+    pub(in crate::heap) is_other_end: bool,
+    /// What counts for it.
+    #[serde(skip)]
+    pub(in crate::heap) claim: Claim,
 }
 
 /// What grew and is no suspect, and why.
@@ -82,6 +96,19 @@ pub struct Suspects {
     pub unconfirmed: Vec<Unconfirmed>,
     /// What was said less for, and why.
     pub notes: Vec<String>,
+    /// What grew beside the suspects; none for one snapshot.
+    pub unexplained: Option<Unexplained>,
+}
+
+/// By how much what counts for no suspect grew from the first snapshot to the last: with the suspects' bytes it adds up to
+/// the growth of the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unexplained {
+    /// All of it.
+    pub bytes: i64,
+    /// What of it is code that V8 compiled, and its hidden classes.
+    pub code_bytes: i64,
 }
 
 impl Suspect {
@@ -104,11 +131,21 @@ impl Suspect {
     }
 
     pub(in crate::heap) fn absorb(&mut self, other: Suspect) {
-        self.bytes += other.bytes;
+        self.weight += other.weight;
+        let retained = self.retained.iter().zip(&other.retained).map(|(own, other)| own + other);
+        self.measure(retained.collect());
+        self.claim.join(other.claim);
         self.count = self.count.into_iter().chain(other.count).reduce(|own, other| own + other);
         self.handles += other.handles;
-        self.growth.iter_mut().zip(other.growth).for_each(|(sum, bytes)| *sum += bytes);
         self.delay = self.delay.filter(|_| self.delay == other.delay);
+    }
+
+    /// Sets its figures by what counts for it, by snapshot.
+    pub(in crate::heap) fn measure(&mut self, retained: Vec<u64>) {
+        let first = if retained.len() > 1 { retained[0] } else { 0 };
+        self.growth = retained.iter().map(|&bytes| bytes as i64 - first as i64).collect();
+        self.bytes = self.growth.last().copied().unwrap_or(0);
+        self.retained = retained;
     }
 
     /// Adds to the name what is only known once all of the same name are found.

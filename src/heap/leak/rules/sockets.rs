@@ -1,14 +1,16 @@
 //! Connections, agents and requests that stay open.
 
 use crate::heap::explain::code_index::CodeIndex;
-use crate::heap::explain::route::{RouteStep, is_global};
-use crate::heap::graph::kind::EdgeKind;
+use crate::heap::explain::names;
+use crate::heap::explain::route::{self, RouteStep, is_global};
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::leak::causes::{Cause, Detail};
 use crate::heap::leak::composition::is_agent;
+use crate::heap::leak::draft::Draft;
 use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::finding::Finding;
 use crate::heap::leak::rule::{About, Rule};
-use crate::heap::snapshot::EdgeName;
+use crate::heap::snapshot::{EdgeName, Node};
 
 pub(in crate::heap) struct Sockets;
 
@@ -37,13 +39,28 @@ impl Rule for Sockets {
     fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
         let composition = &evidence.contents().composition;
         let detail = if composition.agents == 0 { Detail::Connections } else { Detail::Plain };
-        composition
-            .is_most(composition.sockets)
+        let is_accepted = || evidence.is_root() && accepted_by(evidence).is_some();
+        (composition.is_most(composition.sockets) || is_accepted())
             .then(|| Finding::of_contents(Cause::Sockets, evidence).with_detail(detail))
+    }
+
+    /// Connections that native code holds are known by the server that accepted them.
+    fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
+        if draft.cause == Cause::Sockets
+            && evidence.is_root()
+            && let Some(server) = accepted_by(evidence)
+        {
+            let steps = route::route(&evidence.context, server);
+            draft.rename(Cause::Sockets, names::name(evidence.index(), &steps));
+            draft.detail = Detail::Accepted;
+        }
     }
 
     fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
         match detail {
+            Detail::Accepted => Some(
+                "find out why clients keep these connections open; let the server close idle ones (keepAliveTimeout, requestTimeout, socket.setTimeout)",
+            ),
             Detail::Connections => Some(
                 "remove the connection when it emits 'close', and destroy connections without activity (socket.setTimeout)",
             ),
@@ -59,6 +76,26 @@ impl Rule for Sockets {
             "share one http.Agent with maxSockets and maxFreeSockets, set timeouts, and destroy idle connections".to_owned()
         })
     }
+}
+
+/// The server that the new connections belong to. Beside each of its handles and parsers are those of clients, and what
+/// they refer to.
+fn accepted_by(evidence: &Evidence) -> Option<Node> {
+    const FEW: usize = 8;
+    let index = evidence.index();
+    let property = |node, name: &str| index.property(node, name);
+    let server_of = |&item: &Node| {
+        let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
+        // A client's connection has null there.
+        property(socket.unwrap_or(item), "_server").filter(|&server| {
+            index.snapshot.kind(server) == NodeKind::Object && evidence.context.survives(server)
+        })
+    };
+    let sample = evidence.sample();
+    let servers: Vec<Node> = sample.iter().filter_map(server_of).collect();
+    let first = *servers.first()?;
+    let alike = servers.iter().filter(|&&server| server == first).count();
+    (alike * 2 > servers.len() && alike * FEW > sample.len()).then_some(first)
 }
 
 /// The property of the global object by which undici finds its agent, fetch's too.

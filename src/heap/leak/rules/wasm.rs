@@ -1,5 +1,6 @@
 //! Memory of WebAssembly, whose size a snapshot may not tell.
 
+use crate::heap::compare::attribution::Claim;
 use crate::heap::compare::series::Series;
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
@@ -90,6 +91,11 @@ pub(in crate::heap) fn add_memories(
                 bytes: 0,
                 count: None,
                 growth: Vec::new(),
+                retained: Vec::new(),
+                ids: Vec::new(),
+                is_other_end: false,
+                weight: 0,
+                claim: Claim::default(),
                 path,
                 holder: named.holder,
                 captured: None,

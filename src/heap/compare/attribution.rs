@@ -1,0 +1,285 @@
+//! Which claim each object counts for, so that the figures of a report add up.
+//!
+//! A claim is what a suspect retains. In each snapshot an object counts for the nearest object of a claim that dominates
+//! it. What several objects hold is dominated by none of them: it counts for the slot that leads to it by the fewest
+//! references. Each object counts for one claim at most; what counts for none is the rest.
+
+use rustc_hash::FxHashMap;
+
+use crate::heap::compare::growth::Growth;
+use crate::heap::compare::ids::NONE;
+use crate::heap::compare::owners::{Held, Slot};
+use crate::heap::compare::series::Series;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
+use crate::heap::parallel;
+use crate::heap::snapshot::{Node, Snapshot};
+
+/// What one suspect retains.
+#[derive(Debug, Default)]
+pub(in crate::heap) struct Claim {
+    /// Variables, properties and holders that lead to new objects.
+    slots: Vec<Slot>,
+    /// Objects with all that they dominate, each by snapshot; [`NONE`] where a snapshot does not have it.
+    things: Vec<Vec<Node>>,
+}
+
+impl Claim {
+    /// What a growth claims.
+    pub fn of(growth: &Growth) -> Self {
+        let thing = growth.before.iter().copied().chain([growth.thing]).collect();
+        Claim { slots: growth.slots.clone(), things: vec![thing] }
+    }
+
+    /// Claims what another one does as well.
+    pub fn join(&mut self, other: Claim) {
+        self.slots.extend(other.slots);
+        self.things.extend(other.things);
+    }
+}
+
+/// The bytes of each claim by snapshot.
+pub(in crate::heap) struct Attribution {
+    /// For each claim, by snapshot.
+    pub bytes: Vec<Vec<u64>>,
+    /// What counts for no claim, by snapshot.
+    pub rest: Vec<Rest>,
+}
+
+/// Bytes of one snapshot that count for no claim.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::heap) struct Rest {
+    pub bytes: u64,
+    /// Those of code that V8 compiled, and of its hidden classes.
+    pub code: u64,
+}
+
+struct Sums {
+    of_claims: Vec<u64>,
+    rest: Rest,
+}
+
+/// Counts each object once. Of two claims to one object, the first has it.
+pub(in crate::heap) fn attribute(series: &Series, held: &[Held], claims: &[&Claim]) -> Attribution {
+    let mut by_slot: FxHashMap<Slot, u32> = FxHashMap::default();
+    for (claim, each) in claims.iter().enumerate() {
+        for &slot in &each.slots {
+            by_slot.entry(slot).or_insert(claim as u32);
+        }
+    }
+    let sums = parallel::map(series.snapshots.iter().enumerate().collect(), |(at, snapshot)| {
+        let mut heads = heads(snapshot, claims, at);
+        if let Some(held) = held.get(at) {
+            add_held(&mut heads, held, &by_slot);
+        }
+        sums(snapshot, heads, claims.len())
+    });
+    let of = |claim: usize| sums.iter().map(|sums| sums.of_claims[claim]).collect();
+    Attribution {
+        bytes: (0..claims.len()).map(of).collect(),
+        rest: sums.iter().map(|sums| sums.rest).collect(),
+    }
+}
+
+/// The objects that are claimed themselves. V8's roots dominate what is not theirs.
+fn heads(snapshot: &Snapshot, claims: &[&Claim], at: usize) -> FxHashMap<Node, u32> {
+    let mut heads = FxHashMap::default();
+    for (claim, each) in claims.iter().enumerate() {
+        for thing in &each.things {
+            let node = thing.get(at).copied().unwrap_or(NONE);
+            if node != NONE && snapshot.kind(node) != NodeKind::Synthetic {
+                heads.entry(node).or_insert(claim as u32);
+            }
+        }
+    }
+    heads
+}
+
+/// The uppermost new objects that a claimed slot leads to.
+fn add_held(heads: &mut FxHashMap<Node, u32>, held: &Held, by_slot: &FxHashMap<Slot, u32>) {
+    let claim_of = |label: u32| by_slot.get(held.slots.get(label as usize)?).copied();
+    for top in &held.tops {
+        if let Some(claim) = claim_of(top.first).or_else(|| claim_of(top.second)) {
+            heads.entry(top.node).or_insert(claim);
+        }
+    }
+}
+
+/// The claim of each node: that of the nearest head that dominates it, or `rest`.
+fn claims_of(snapshot: &Snapshot, heads: &FxHashMap<Node, u32>, rest: u32) -> Vec<u32> {
+    let mut claim_of = vec![NONE; snapshot.node_count()];
+    let mut path = Vec::new();
+    for node in snapshot.nodes() {
+        let mut at = node;
+        let claim = loop {
+            let known = claim_of[at as usize];
+            if known != NONE {
+                break known;
+            }
+            path.push(at);
+            if let Some(&claim) = heads.get(&at) {
+                break claim;
+            }
+            let dominator = snapshot.dominator(at);
+            if dominator == at {
+                break rest;
+            }
+            at = dominator;
+        };
+        path.drain(..).for_each(|node| claim_of[node as usize] = claim);
+    }
+    claim_of
+}
+
+/// Objects of Node's in native memory (a TCP handle) that V8's roots dominate, with the claims of the JavaScript objects
+/// that they belong to.
+fn native_sides(snapshot: &Snapshot, claim_of: &[u32], rest: u32) -> Vec<(Node, u32)> {
+    let is_of_node = |node: Node| {
+        matches!(snapshot.kind(node), NodeKind::Native | NodeKind::Synthetic)
+            && snapshot.raw_name(node).starts_with(b"Node / ")
+    };
+    let claim = |node: Node| {
+        let object = snapshot.follow(node, EdgeKind::Internal, "native_to_javascript")?;
+        Some((node, claim_of[object as usize])).filter(|&(_, claim)| claim != rest)
+    };
+    let unclaimed = snapshot.nodes().filter(|&node| claim_of[node as usize] == rest);
+    unclaimed.filter(|&node| is_of_node(node)).filter_map(claim).collect()
+}
+
+/// The bytes below the heads of each claim, and those below none of them.
+fn sums(snapshot: &Snapshot, mut heads: FxHashMap<Node, u32>, claims: usize) -> Sums {
+    let rest = claims as u32;
+    let mut claim_of = claims_of(snapshot, &heads, rest);
+    let natives = native_sides(snapshot, &claim_of, rest);
+    if !natives.is_empty() {
+        heads.extend(natives);
+        claim_of = claims_of(snapshot, &heads, rest);
+    }
+    let mut sums = Sums { of_claims: vec![0; claims], rest: Rest::default() };
+    for node in snapshot.nodes() {
+        let bytes = snapshot.shallow(node);
+        match sums.of_claims.get_mut(claim_of[node as usize] as usize) {
+            Some(sum) => *sum += bytes,
+            None => {
+                let is_code = matches!(snapshot.kind(node), NodeKind::Code | NodeKind::ObjectShape);
+                sums.rest.bytes += bytes;
+                sums.rest.code += if is_code { bytes } else { 0 };
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::heap::graphs::{Graph, program};
+
+    /// A heap after so many turns: a tree of objects that all snapshots have, each below an earlier one, and new ones, each
+    /// held by one or two of them.
+    fn heap(old: &[usize], new: &[(usize, usize, u8)]) -> Graph {
+        let mut graph = program(20);
+        let mut nodes = vec![2];
+        for (at, above) in old.iter().enumerate() {
+            let node = graph.node("object", "Old", 500_001 + 2 * at as u32, 100 + at as u64);
+            graph.edge(nodes[above % nodes.len()], "property", &format!("old{at}"), node);
+            nodes.push(node);
+        }
+        for (at, &(one, other, kind)) in new.iter().enumerate() {
+            let kind = ["object", "string", "code", "closure"][usize::from(kind) % 4];
+            let node = graph.node(kind, "New", 600_001 + 2 * at as u32, 1000 + at as u64);
+            graph.edge(nodes[one % nodes.len()], "property", &format!("one{at}"), node);
+            graph.edge(nodes[other % nodes.len()], "property", &format!("other{at}"), node);
+            nodes.push(node);
+        }
+        graph
+    }
+
+    /// The same by brute force: the claims of the heads that dominate a node, the nearest first.
+    fn nearest(snapshot: &Snapshot, heads: &FxHashMap<Node, u32>, node: Node) -> Option<u32> {
+        let above = |&at: &Node| Some(snapshot.dominator(at)).filter(|&up| up != at);
+        std::iter::successors(Some(node), above).find_map(|at| heads.get(&at).copied())
+    }
+
+    proptest! {
+        #[test]
+        fn each_object_counts_once(
+            old in prop::collection::vec(0usize..50, 1..30),
+            new in prop::collection::vec((0usize..80, 0usize..80, 0u8..8), 0..60),
+            claimed in prop::collection::vec((0usize..50, 0usize..100), 0..8),
+        ) {
+            let snapshots = [0, new.len() / 2, new.len()].map(|count| heap(&old, &new[..count]).snapshot());
+            let series = Series::new(&snapshots, &[]);
+            let (_, held) = series.growths();
+            let last = series.last();
+            let claims: Vec<Claim> = claimed
+                .iter()
+                .map(|&(thing, slot)| {
+                    let node = last.by_id(500_001 + 2 * (thing % old.len()) as u32).unwrap();
+                    let slots = &held[2].slots;
+                    let slots = slots.get(slot % slots.len().max(1)).copied().into_iter().collect();
+                    let things = vec![series.before(node).into_iter().chain([node]).collect()];
+                    Claim { slots, things }
+                })
+                .collect();
+            let claims: Vec<&Claim> = claims.iter().collect();
+            let found = attribute(&series, &held, &claims);
+            for (at, snapshot) in snapshots.iter().enumerate() {
+                let all: u64 = snapshot.nodes().map(|node| snapshot.shallow(node)).sum();
+                let explained: u64 = found.bytes.iter().map(|bytes| bytes[at]).sum();
+                prop_assert_eq!(explained + found.rest[at].bytes, all);
+                prop_assert!(found.rest[at].code <= found.rest[at].bytes);
+                // Without what several hold, it is the nearest dominator's.
+                let heads = heads(snapshot, &claims, at);
+                let sums = sums(snapshot, heads.clone(), claims.len());
+                for claim in 0..claims.len() {
+                    let own = snapshot.nodes().filter(|&node| nearest(snapshot, &heads, node) == Some(claim as u32));
+                    let expected: u64 = own.map(|node| snapshot.shallow(node)).sum();
+                    prop_assert_eq!(sums.of_claims[claim], expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_two_hold_counts_for_one() {
+        let with = |count: usize| {
+            let shared: Vec<_> = (0..count).map(|_| (1, 2, 0)).collect();
+            heap(&[0, 0], &shared).snapshot()
+        };
+        let snapshots = [0, 50, 100].map(with);
+        let series = Series::new(&snapshots, &[]);
+        let (growths, held) = series.growths();
+        let claims: Vec<Claim> = growths.iter().map(Claim::of).collect();
+        let claims: Vec<&Claim> = claims.iter().collect();
+        assert_eq!(claims.len(), 2, "both grow");
+        let found = attribute(&series, &held, &claims);
+        let gained = |bytes: &[u64]| bytes[2] - bytes[0];
+        let each: u64 = (0..100).map(|at| 1000 + at).sum();
+        assert_eq!(found.bytes.iter().map(|bytes| gained(bytes)).sum::<u64>(), each);
+        assert_eq!(found.rest[0], found.rest[2]);
+    }
+
+    #[test]
+    fn the_native_side_counts_for_its_object() {
+        let with = |count: u32| {
+            let mut graph = program(20);
+            let open = graph.node("object", "Array", 500_001, 32);
+            graph.edge(2, "context", "open", open);
+            for (at, handle) in graph.elements(open, "TCP", 600_001, count).into_iter().enumerate()
+            {
+                let native = graph.node("native", "Node / TCPSocketWrap", 2 + 2 * at as u32, 400);
+                graph.edge(0, "element", &at.to_string(), native);
+                graph.edge(native, "internal", "native_to_javascript", handle);
+            }
+            graph.snapshot()
+        };
+        let snapshots = [0, 50, 100].map(with);
+        let series = Series::new(&snapshots, &[]);
+        let (growths, held) = series.growths();
+        let claims: Vec<Claim> = growths.iter().map(Claim::of).collect();
+        let found = attribute(&series, &held, &claims.iter().collect::<Vec<_>>());
+        assert_eq!(found.bytes[0][2] - found.bytes[0][0], 100 * (64 + 400));
+    }
+}
