@@ -38,7 +38,7 @@ test('a memory of the program is named where no buffer grew', async (t) => {
     memories.map(({ cause, name, file: at, line }) => [cause, name, at, line]),
     [['buffers', 'linear', file, 3]],
   );
-  assert.match(notes.join(), /do not tell the size of WebAssembly memory/);
+  assert.match(notes.join(), /do not contain the size of WebAssembly memory/);
 });
 
 test('it is not where buffers grew, whatever holds them', async (t) => {

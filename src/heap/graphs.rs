@@ -83,6 +83,21 @@ impl Graph {
         self.locations.sort_unstable();
     }
 
+    /// A variable of the module: an object that its context has under a name.
+    pub fn variable(&mut self, name: &str, class: &str, id: u32) -> usize {
+        let node = self.node("object", class, id, 32);
+        self.edge(MODULE, "context", name, node);
+        node
+    }
+
+    /// Makes the module one of this file: one of its functions has the module's context.
+    pub fn in_file(&mut self, file: &str, id: u32) {
+        let script = self.script(file);
+        let code = self.function_in(script, "main", id, 4);
+        self.edge(code, "internal", "context", MODULE);
+        self.edge(GLOBAL, "property", "main", code);
+    }
+
     /// An object that another one has under a name.
     pub fn member(&mut self, of: usize, name: &str, class: &str, id: u32) -> usize {
         let node = self.node("object", class, id, 32);
@@ -157,7 +172,12 @@ impl Graph {
     }
 }
 
-/// A global object and the context of a module, which is node 2.
+/// The global object of [`module`].
+const GLOBAL: usize = 1;
+/// The context of the module of [`module`].
+const MODULE: usize = 2;
+
+/// A global object and the context of a module.
 pub(in crate::heap) fn module() -> Graph {
     let mut graph = Graph::new();
     let global = graph.node("object", "global", 3, 16);

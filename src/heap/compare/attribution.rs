@@ -265,8 +265,7 @@ mod tests {
     fn the_native_side_counts_for_its_object() {
         let with = |count: u32| {
             let mut graph = program(20);
-            let open = graph.node("object", "Array", 500_001, 32);
-            graph.edge(2, "context", "open", open);
+            let open = graph.variable("open", "Array", 500_001);
             for (at, handle) in graph.elements(open, "TCP", 600_001, count).into_iter().enumerate()
             {
                 let native = graph.node("native", "Node / TCPSocketWrap", 2 + 2 * at as u32, 400);

@@ -209,8 +209,7 @@ mod tests {
     fn what_came_after_the_first_snapshot_is_called_by_its_own_name() {
         let with = |count: u32| {
             let mut graph = program(20);
-            let app = graph.node("object", "App", 11, 32);
-            graph.edge(2, "context", "app", app);
+            let app = graph.variable("app", "App", 11);
             if count > 0 {
                 array(&mut graph, app, &["repo", "rows"], count, 51);
             }
@@ -234,8 +233,7 @@ mod tests {
     fn events_that_come_later_are_told_apart() {
         let with = |count: u32| {
             let mut graph = program(20);
-            let bus = graph.node("object", "EventEmitter", 11, 32);
-            graph.edge(2, "context", "bus", bus);
+            let bus = graph.variable("bus", "EventEmitter", 11);
             let events = graph.node("object", "Object", 13, 32);
             graph.edge(bus, "property", "_events", events);
             for (at, event) in ["close", "data", "error"].into_iter().enumerate() {
@@ -261,8 +259,7 @@ mod tests {
     fn new_entries_of_a_table_are_one_growth() {
         let with = |count: u32| {
             let mut graph = program(20);
-            let table = graph.node("object", "Object", 11, 32);
-            graph.edge(2, "context", "byName", table);
+            let table = graph.variable("byName", "Object", 11);
             for at in 0..count {
                 let user = graph.node("object", "User", 400_001 + 2 * at, 256);
                 graph.edge(table, "property", &format!("user {at}"), user);

@@ -128,8 +128,7 @@ fn what_a_tree_gains_at_its_leaves_is_its_roots() {
 /// A table of users, each of whom has a list of a few events.
 fn lists(count: u32) -> Graph {
     let mut graph = program(20);
-    let users = graph.node("object", "Object", 11, 32);
-    graph.edge(2, "context", "users", users);
+    let users = graph.variable("users", "Object", 11);
     for at in 0..100 {
         let user = graph.node("object", "User", 1_000_001 + 10 * at, 40);
         graph.edge(users, "property", &format!("user{at}"), user);
@@ -163,8 +162,7 @@ fn what_many_gain_by_little_is_their_tables() {
 /// What is counted by day and hour.
 fn tables(count: u32) -> Graph {
     let mut graph = program(20);
-    let by_day = graph.node("object", "Object", 11, 32);
-    graph.edge(2, "context", "byDay", by_day);
+    let by_day = graph.variable("byDay", "Object", 11);
     let [shape, other] = [13, 15].map(|id| graph.node("hidden", "system / Map", id, 80));
     for day in 0..3 {
         let hours = graph.node("object", "Object", 1_001 + 2 * day, 32);
@@ -196,8 +194,7 @@ fn tables_by_key_are_one_where_they_hold_objects_of_one_shape() {
 /// As V8 writes an array: its elements are named, and their store with what lies in it.
 fn array(count: u32) -> Graph {
     let mut graph = program(20);
-    let array = graph.node("object", "Array", 11, 32);
-    graph.edge(2, "context", "recent", array);
+    let array = graph.variable("recent", "Array", 11);
     let store = graph.node("array", "", 13, 800);
     graph.edge(array, "internal", "elements", store);
     for at in 0..count {

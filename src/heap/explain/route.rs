@@ -243,8 +243,7 @@ mod tests {
     #[test]
     fn the_way_to_a_promise_does_not_end_at_what_settles_it() {
         let mut graph = program(20);
-        let pool = graph.node("object", "Pool", 700_001, 32);
-        graph.edge(2, "context", "pool", pool);
+        let pool = graph.variable("pool", "Pool", 700_001);
         let resolve = graph.node("closure", "", 700_003, 64);
         graph.edge(pool, "property", "resolve", resolve);
         let state = graph.node("object", "system / Context", 700_005, 40);

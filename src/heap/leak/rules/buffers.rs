@@ -31,8 +31,7 @@ mod tests {
     /// So many items that have each a buffer of this size.
     fn buffers(bytes: u64) -> Graph {
         let mut graph = module();
-        let parts = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "parts", parts);
+        let parts = graph.variable("parts", "Array", 11);
         for (at, part) in graph.elements(parts, "Part", 1001, 20).into_iter().enumerate() {
             let first = 1003 + 100 * at as u32;
             let buffer = graph.member(part, "buffer", "ArrayBuffer", first);
@@ -54,8 +53,7 @@ mod tests {
     #[test]
     fn a_buffer_that_swells_is_one() {
         let mut graph = module();
-        let log = graph.node("object", "ArrayBuffer", 11, 32);
-        graph.edge(2, "context", "log", log);
+        graph.variable("log", "ArrayBuffer", 11);
         assert_eq!(finding(&graph, 11, &[]).cause, Cause::Buffers);
     }
 }

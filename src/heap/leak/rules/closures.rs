@@ -50,9 +50,11 @@ mod tests {
 
     /// Functions in an array; each has a variable of this size in its scope.
     fn functions(bytes: u64) -> Graph {
-        let mut graph = module();
-        let hooks = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "hooks", hooks);
+        functions_of(module(), bytes)
+    }
+
+    fn functions_of(mut graph: Graph, bytes: u64) -> Graph {
+        let hooks = graph.variable("hooks", "Array", 11);
         for at in 0..20 {
             let first = 1001 + 100 * at;
             let hook = graph.function("hook", first, 7);
@@ -66,7 +68,37 @@ mod tests {
     }
 
     #[test]
-    fn functions_that_keep_data_are_told_from_those_that_keep_little() {
+    fn functions_that_settle_promises_are_kept_for_the_promises() {
+        let mut graph = module();
+        let waiting = graph.variable("waiting", "Array", 11);
+        for at in 0..20 {
+            let first = 1001 + 100 * at;
+            let resolve = graph.node("closure", "", first, 64);
+            graph.edge(waiting, "element", &at.to_string(), resolve);
+            let scope = graph.node("object", "system / Context", first + 2, 40);
+            graph.edge(resolve, "internal", "context", scope);
+            let promise = graph.node("object", "Promise", first + 4, 56);
+            graph.edge(scope, "internal", "extension", promise);
+        }
+        let found = finding(&graph, 11, &ids(1001, 20));
+        assert_eq!((found.cause, found.detail), (Cause::Promises, Detail::Resolvers));
+        assert_eq!(found.captured, None);
+    }
+
+    #[test]
+    fn functions_that_a_package_is_given_are_its_collection() {
+        for (file, cause) in
+            [("/srv/app.js", Cause::Closure), ("/srv/node_modules/hooks/index.js", Cause::Array)]
+        {
+            let mut graph = module();
+            graph.in_file(file, 21);
+            let suspect = suspect(&functions_of(graph, 10_000), 11, &ids(1001, 20)).unwrap();
+            assert_eq!(suspect.cause, cause, "{file}");
+        }
+    }
+
+    #[test]
+    fn functions_that_keep_data_have_another_cause_than_those_that_keep_little() {
         let found = finding(&functions(10_000), 11, &ids(1001, 20));
         assert_eq!((found.cause, found.captured.as_deref()), (Cause::Closure, Some("body")));
         assert_eq!(found.collection, Some(Cause::Array));

@@ -123,13 +123,12 @@ fn is_tree(index: &CodeIndex, steps: &[RouteStep]) -> bool {
 mod tests {
     use super::*;
     use crate::heap::graphs::{Graph, module};
-    use crate::heap::leak::rules::testing::{counted, finding, ids, suspect};
+    use crate::heap::leak::rules::testing::{counted, finding, ids, is_bounded, suspect};
 
     /// Objects in a thing of this class.
     fn holder(class: &str) -> Graph {
         let mut graph = module();
-        let thing = graph.node("object", class, 11, 32);
-        graph.edge(2, "context", "recent", thing);
+        let thing = graph.variable("recent", class, 11);
         graph.elements(thing, "Session", 1001, 20);
         graph
     }
@@ -154,8 +153,7 @@ mod tests {
     fn a_class_that_extends_a_collection_has_its_table() {
         for (fields, cause) in [([10, 11, 13, 14], Cause::Map), ([10, 12, 14, 16], Cause::Set)] {
             let mut graph = module();
-            let thing = graph.node("object", "Sessions", 11, 32);
-            graph.edge(2, "context", "recent", thing);
+            let thing = graph.variable("recent", "Sessions", 11);
             let table = graph.node("array", "", 13, 64);
             graph.edge(thing, "internal", "table", table);
             for field in fields {
@@ -176,10 +174,59 @@ mod tests {
     }
 
     #[test]
-    fn slices_of_large_strings_are_told_apart() {
+    fn only_objects_are_a_chain_and_only_tables_have_a_detail() {
+        let of = |class, unit| counted(&holder(class), 11, &ids(1001, 20), Some(unit)).unwrap();
+        let links = of("Map", Unit::Links);
+        assert!(links.advice.contains("in place of the Map"), "{}", links.advice);
+        assert_eq!(links.unit, None);
+        let promise = of("Promise", Unit::Objects);
+        assert_eq!((promise.cause, promise.unit), (Cause::Promises, None));
+    }
+
+    /// A tree of a package's: levels of objects that have their children in an array. A variable of this file has it.
+    fn tree(file: &str) -> Graph {
         let mut graph = module();
-        let thing = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "recent", thing);
+        graph.in_file(file, 7);
+        let script = graph.script("/srv/node_modules/tree/index.js");
+        let root = graph.variable("index", "Tree", 11);
+        graph.locate(root, script, 1);
+        let level = graph.member(root, "children", "Array", 13);
+        for (at, entry) in graph.elements(level, "Level", 1001, 20).into_iter().enumerate() {
+            graph.member(entry, "children", "Array", 1003 + 100 * at as u32);
+        }
+        graph
+    }
+
+    #[test]
+    fn a_tree_of_a_package_is_called_as_the_variable_that_has_it() {
+        let named = suspect(&tree("/srv/app.js"), 13, &ids(1001, 20)).unwrap();
+        assert_eq!((named.cause, named.name.as_str()), (Cause::Object, "index"));
+        assert_eq!((named.file.as_deref(), named.count), (Some("/srv/app.js"), None));
+        let own = suspect(&tree("/srv/node_modules/tree/other.js"), 13, &ids(1001, 20)).unwrap();
+        assert_eq!((own.cause, own.count), (Cause::Array, Some(20)), "no variable of the program");
+    }
+
+    #[test]
+    fn only_nodes_buffer_of_resource_timings_is_bounded() {
+        const FILE: &str = "node:internal/perf/observe";
+        for (file, name, bounded) in [
+            (FILE, "resourceTimingBuffer", true),
+            (FILE, "markEntryBuffer", false),
+            ("/srv/app.js", "resourceTimingBuffer", false),
+        ] {
+            let mut graph = module();
+            graph.in_file(file, 7);
+            let buffer = graph.variable(name, "Array", 11);
+            graph.elements(buffer, "PerformanceResourceTiming", 1001, 20);
+            let found = is_bounded(&graph, 11, &ids(1001, 20));
+            assert_eq!(found, Some(bounded), "{file} {name}");
+        }
+    }
+
+    #[test]
+    fn slices_of_large_strings_have_advice_of_their_own() {
+        let mut graph = module();
+        let thing = graph.variable("recent", "Array", 11);
         for (at, line) in graph.elements(thing, "Line", 1001, 20).into_iter().enumerate() {
             let first = 1003 + 100 * at as u32;
             let slice = graph.node("sliced string", "id", first, 32);
@@ -189,15 +236,14 @@ mod tests {
         }
         let found = finding(&graph, 11, &ids(1001, 20));
         assert_eq!((found.cause, found.detail), (Cause::Array, Detail::Slices));
+        let advice = suspect(&graph, 11, &ids(1001, 20)).unwrap().advice;
+        assert!(advice.starts_with("store copies"), "{advice}");
     }
 
     #[test]
     fn a_table_of_nodes_is_given_back_to_node() {
         let mut graph = holder("Map");
-        let node = graph.script("node:internal/perf/performance");
-        let code = graph.function_in(node, "mark", 13, 4);
-        graph.edge(code, "internal", "context", 2);
-        graph.edge(1, "property", "mark", code);
+        graph.in_file("node:internal/perf/performance", 13);
         let suspect = suspect(&graph, 11, &ids(1001, 20)).unwrap();
         assert!(
             suspect.advice.starts_with("remove what the program creates"),

@@ -169,8 +169,7 @@ mod tests {
     /// An emitter whose listeners of 'data' lie below `depth` objects more than needed.
     fn emitter(depth: u32) -> Graph {
         let mut graph = module();
-        let bus = graph.node("object", "EventEmitter", 11, 32);
-        graph.edge(2, "context", "bus", bus);
+        let bus = graph.variable("bus", "EventEmitter", 11);
         let mut events = graph.member(bus, "_events", "Object", 13);
         for at in 0..depth {
             events = graph.member(events, "inner", "Object", 15 + 2 * at);
@@ -219,8 +218,7 @@ mod tests {
     #[test]
     fn listeners_of_an_event_target_lie_in_a_map_by_event() {
         let mut graph = module();
-        let target = graph.node("object", "EventTarget", 11, 32);
-        graph.edge(2, "context", "target", target);
+        let target = graph.variable("target", "EventTarget", 11);
         let events = graph.member(target, "<symbol kEvents>", "Map", 13);
         let table = graph.node("array", "", 15, 64);
         graph.edge(events, "internal", "table", table);
@@ -240,8 +238,7 @@ mod tests {
     #[test]
     fn derived_signals_are_listeners_of_abort() {
         let mut graph = module();
-        let signal = graph.node("object", "AbortSignal", 11, 32);
-        graph.edge(2, "context", "signal", signal);
+        let signal = graph.variable("signal", "AbortSignal", 11);
         let derived = graph.member(signal, "<symbol kDependantSignals>", "SafeSet", 13);
         graph.elements(derived, "AbortSignal", 1001, 20);
         let found = finding(&graph, 13, &ids(1001, 20));

@@ -22,14 +22,13 @@ use crate::heap::leak::rule::{About, Rule};
 
 /// The order in which rules are asked. Of what the new objects consist of, sockets come before the streams that they are,
 /// and containers last: everything is one. The modules' detail comes after that of the listeners and before the containers'.
-pub(in crate::heap) const RULES: [&dyn Rule; 12] = [
+pub(in crate::heap) const RULES: [&dyn Rule; 11] = [
     &listeners::Listeners,
     &timers::Timers,
     &sockets::Sockets,
     &streams::Streams,
     &promises::Promises,
     &weak::Weak,
-    &wasm::Wasm,
     &buffers::Buffers,
     &closures::Closures,
     &modules::Modules,

@@ -38,20 +38,44 @@ mod tests {
     fn exports_of_nodes_own_modules_are_bounded() {
         let mut graph = module();
         let node = graph.script("node:internal/bootstrap/realm");
-        let module = graph.node("object", "BuiltinModule", 11, 32);
-        graph.edge(2, "context", "module", module);
+        let module = graph.variable("module", "BuiltinModule", 11);
         graph.locate(module, node, 3);
         let exports = graph.member(module, "exports", "Object", 13);
         graph.elements(exports, "Object", 1001, 20);
         assert_eq!(is_bounded(&graph, 13, &ids(1001, 20)), Some(true));
     }
 
+    #[test]
+    fn only_nodes_own_exports_and_its_loader_are_bounded() {
+        for (file, class, member, bounded) in [
+            ("node:internal/bootstrap/realm", None, "cache", true),
+            ("node:net", None, "cache", false),
+            ("node:net", Some("Server"), "exports", true),
+            ("node:net", Some("Server"), "cache", false),
+            ("/srv/a.js", Some("BuiltinModule"), "exports", true),
+            ("/srv/a.js", Some("BuiltinModule"), "cache", false),
+            ("/srv/a.js", Some("Module"), "exports", false),
+        ] {
+            let mut graph = module();
+            graph.in_file(file, 21);
+            let table = match class {
+                Some(class) => {
+                    let holder = graph.variable("holder", class, 11);
+                    graph.member(holder, member, "Object", 13)
+                }
+                None => graph.variable(member, "Object", 13),
+            };
+            graph.elements(table, "Object", 1001, 20);
+            let found = is_bounded(&graph, 13, &ids(1001, 20));
+            assert_eq!(found, Some(bounded), "{member} of {class:?} in {file}");
+        }
+    }
+
     /// Modules that Node has in a list, each of its own file or all of one.
     fn loaded(same: bool) -> Graph {
         let mut graph = module();
         let node = graph.script("node:internal/modules/cjs/loader");
-        let list = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "children", list);
+        let list = graph.variable("children", "Array", 11);
         for (at, module) in graph.elements(list, "Module", 1001, 20).into_iter().enumerate() {
             graph.locate(module, node, 3);
             let file = if same { "/srv/a.js".to_owned() } else { format!("/srv/{at}.js") };

@@ -133,8 +133,7 @@ mod tests {
         let mut graph = module();
         let root = graph.node("synthetic", "(Global handles)", 11, 0);
         graph.edge(0, "element", "9", root);
-        let prototype = graph.node("object", "Object", 13, 32);
-        graph.edge(2, "context", "prototype", prototype);
+        let prototype = graph.variable("prototype", "Object", 13);
         let constructor = graph.node("closure", "Worker", 15, 64);
         graph.edge(prototype, "property", "constructor", constructor);
         let shared = graph.node("code", "system / SharedFunctionInfo", 17, 0);

@@ -64,8 +64,7 @@ mod tests {
     /// A promise of a variable, with what waits for it or what it resolved to.
     fn promise(waits: &str) -> Graph {
         let mut graph = module();
-        let ready = graph.node("object", "Promise", 11, 32);
-        graph.edge(2, "context", "ready", ready);
+        let ready = graph.variable("ready", "Promise", 11);
         let waiting = graph.node(if waits == "Array" { "object" } else { "hidden" }, waits, 13, 32);
         graph.edge(ready, "internal", "reactions_or_result", waiting);
         graph.elements(waiting, "Waiter", 1001, 20);
@@ -83,10 +82,19 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_of_what_waits_is_promises() {
+        let mut graph = module();
+        let reaction = graph.node("hidden", "system / PromiseReaction", 11, 32);
+        graph.edge(2, "context", "reaction", reaction);
+        graph.elements(reaction, "Waiter", 1001, 20);
+        let found = finding(&graph, 11, &ids(1001, 20));
+        assert_eq!((found.cause, found.subject), (Cause::Promises, 1));
+    }
+
+    #[test]
     fn promises_that_are_collected_are_pending_ones() {
         let mut graph = module();
-        let all = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "all", all);
+        let all = graph.variable("all", "Array", 11);
         let promises = graph.elements(all, "Promise", 1001, 20);
         assert_eq!(finding(&graph, 11, &ids(1001, 20)).cause, Cause::Promises);
         for (at, promise) in promises.into_iter().enumerate() {
@@ -99,8 +107,7 @@ mod tests {
     #[test]
     fn a_table_of_what_settles_promises_is_that_table() {
         let mut graph = module();
-        let waiting = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "waiting", waiting);
+        let waiting = graph.variable("waiting", "Array", 11);
         for (at, entry) in graph.elements(waiting, "Object", 1001, 20).into_iter().enumerate() {
             let first = 1003 + 100 * at as u32;
             let resolve = graph.node("closure", "", first, 64);
@@ -112,5 +119,7 @@ mod tests {
         }
         let found = finding(&graph, 11, &ids(1001, 20));
         assert_eq!((found.cause, found.detail), (Cause::Array, Detail::Resolvers));
+        let advice = suspect(&graph, 11, &ids(1001, 20)).unwrap().advice;
+        assert!(advice.starts_with("settle each promise, after a timeout"), "{advice}");
     }
 }

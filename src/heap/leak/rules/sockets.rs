@@ -114,8 +114,7 @@ mod tests {
 
     fn holder(members: &[&str]) -> Graph {
         let mut graph = module();
-        let agent = graph.node("object", "Agent", 11, 32);
-        graph.edge(2, "context", "agent", agent);
+        let agent = graph.variable("agent", "Agent", 11);
         for (at, name) in members.iter().enumerate() {
             let list = graph.member(agent, name, "Object", 13 + 2 * at as u32);
             graph.elements(list, "Connection", 1001 + 10_000 * at as u32, 20);
@@ -143,25 +142,39 @@ mod tests {
     #[test]
     fn connections_that_a_program_collects_are_no_streams() {
         let mut graph = module();
-        let open = graph.node("object", "Array", 11, 32);
-        graph.edge(2, "context", "open", open);
+        let open = graph.variable("open", "Array", 11);
         for (at, socket) in graph.elements(open, "Socket", 1001, 20).into_iter().enumerate() {
             graph.member(socket, "_readableState", "ReadableState", 1003 + 100 * at as u32);
         }
         let found = finding(&graph, 11, &ids(1001, 20));
         assert_eq!((found.cause, found.detail), (Cause::Sockets, Detail::Connections));
+        let advice = suspect(&graph, 11, &ids(1001, 20)).unwrap().advice;
+        assert!(advice.starts_with("remove the connection when it emits 'close'"), "{advice}");
     }
 
     #[test]
-    fn what_fetch_keeps_is_kept_for_a_socket() {
-        let mut graph = module();
-        let agent = graph.member(1, "<symbol undici.globalDispatcher.1>", "Agent", 11);
-        let mut at = agent;
-        for depth in 0..12 {
-            at = graph.member(at, &format!("inner{depth}"), "Object", 13 + 2 * depth);
+    fn what_the_dispatcher_of_fetch_keeps_is_kept_for_a_socket() {
+        const DISPATCHER: &str = "<symbol undici.globalDispatcher.1>";
+        for (name, kind, cause) in [
+            (DISPATCHER, "property", Cause::Sockets),
+            (DISPATCHER, "internal", Cause::Object),
+            ("dispatcher", "property", Cause::Object),
+        ] {
+            let mut graph = module();
+            let agent = graph.node("object", "Dispatcher", 11, 32);
+            graph.edge(1, kind, name, agent);
+            let mut at = agent;
+            for depth in 0..12 {
+                at = graph.member(at, &format!("inner{depth}"), "Object", 13 + 2 * depth);
+            }
+            graph.elements(at, "Client", 1001, 20);
+            let found = finding(&graph, 35, &ids(1001, 20));
+            assert_eq!((found.cause, found.subject), (cause, 13), "{kind} {name}");
         }
-        graph.elements(at, "Client", 1001, 20);
-        let found = finding(&graph, 35, &ids(1001, 20));
-        assert_eq!((found.cause, found.subject), (Cause::Sockets, 13));
+        let mut graph = module();
+        let other = graph.variable("other", "Object", 9);
+        let agent = graph.member(other, DISPATCHER, "Dispatcher", 11);
+        graph.elements(agent, "Client", 1001, 20);
+        assert_eq!(finding(&graph, 11, &ids(1001, 20)).cause, Cause::Object);
     }
 }

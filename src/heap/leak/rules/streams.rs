@@ -72,8 +72,7 @@ mod tests {
 
     fn stream(state: &str, member: &str) -> Graph {
         let mut graph = module();
-        let stream = graph.node("object", "Upload", 11, 32);
-        graph.edge(2, "context", "upload", stream);
+        let stream = graph.variable("upload", "Upload", 11);
         let state = graph.member(stream, state, "State", 13);
         let list = graph.member(state, member, "Array", 15);
         graph.elements(list, "Chunk", 1001, 20);
@@ -94,14 +93,28 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_far_below_a_stream_is_not_waiting_in_it() {
+        for (depth, cause) in [(3, Cause::Streams), (5, Cause::Array)] {
+            let mut graph = module();
+            let stream = graph.variable("upload", "Upload", 11);
+            let mut at = graph.member(stream, "_readableState", "State", 13);
+            for level in 0..depth {
+                at = graph.member(at, "inner", "Object", 15 + 2 * level);
+            }
+            let list = graph.member(at, "list", "Array", 31);
+            graph.elements(list, "Chunk", 1001, 20);
+            assert_eq!(finding(&graph, 31, &ids(1001, 20)).cause, cause, "{depth}");
+        }
+    }
+
+    #[test]
     fn a_stream_of_the_web_is_one_of_nodes_own_classes() {
         for (script, cause) in
             [("node:internal/webstreams", Cause::Streams), ("/a.js", Cause::Array)]
         {
             let mut graph = module();
             let script = graph.script(script);
-            let stream = graph.node("object", "ReadableStreamDefaultController", 11, 32);
-            graph.edge(2, "context", "controller", stream);
+            let stream = graph.variable("controller", "ReadableStreamDefaultController", 11);
             graph.locate(stream, script, 1);
             let state = graph.member(stream, "<symbol kState>", "Object", 13);
             let queue = graph.member(state, "queue", "Array", 15);
@@ -115,8 +128,7 @@ mod tests {
     #[test]
     fn streams_that_are_collected_are_streams() {
         let mut graph = module();
-        let open = graph.node("object", "Set", 11, 32);
-        graph.edge(2, "context", "open", open);
+        let open = graph.variable("open", "Set", 11);
         for (at, stream) in graph.elements(open, "Upload", 1001, 20).into_iter().enumerate() {
             graph.member(stream, "_writableState", "WritableState", 1003 + 100 * at as u32);
         }

@@ -205,8 +205,7 @@ mod tests {
     #[test]
     fn an_object_of_the_programs_that_is_called_timeout_is_none() {
         let mut graph = module();
-        let timeouts = graph.node("object", "Timeout", 11, 32);
-        graph.edge(2, "context", "timeouts", timeouts);
+        let timeouts = graph.variable("timeouts", "Timeout", 11);
         graph.elements(timeouts, "Job", 1001, 20);
         assert_eq!(finding(&graph, 11, &ids(1001, 20)).cause, Cause::Object);
     }

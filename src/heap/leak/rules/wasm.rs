@@ -1,4 +1,5 @@
-//! Memory of WebAssembly, whose size a snapshot may not tell.
+//! Memory of WebAssembly, whose size a snapshot may not contain. Objects of it are `Buffers`; these functions find those
+//! that are likely to have grown unseen.
 
 use crate::heap::compare::attribution::Claim;
 use crate::heap::compare::series::Series;
@@ -8,9 +9,6 @@ use crate::heap::explain::{names, route};
 use crate::heap::graph::kind::NodeKind;
 use crate::heap::leak::advice;
 use crate::heap::leak::causes::{Cause, Detail};
-use crate::heap::leak::evidence::Evidence;
-use crate::heap::leak::finding::Finding;
-use crate::heap::leak::rule::Rule;
 use crate::heap::leak::rules::buffers;
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{Node, Snapshot};
@@ -22,17 +20,6 @@ const LEAST_GROWTH: u64 = 1 << 20;
 
 /// So many memories are listed at most.
 const MOST: usize = 64;
-
-pub(in crate::heap) struct Wasm;
-
-impl Rule for Wasm {
-    fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
-        let (snapshot, thing) = (evidence.snapshot(), evidence.thing());
-        let is_memory = snapshot.kind(thing) == NodeKind::WasmObject
-            || (snapshot.kind(thing) == NodeKind::Object && snapshot.raw_name(thing) == b"Memory");
-        is_memory.then(|| Finding::of_contents(Cause::Buffers, evidence))
-    }
-}
 
 /// Whether the memory of buffers grew, whatever retains them: then that is what grew outside of the heap.
 pub(in crate::heap) fn buffers_grew(snapshots: &[Snapshot]) -> bool {
@@ -106,7 +93,7 @@ pub(in crate::heap) fn add_memories(
                 handles: 0,
             },
         );
-        notes.push("these snapshots do not tell the size of WebAssembly memory: it is listed because memory outside of the heap grew and no buffer did".to_owned());
+        notes.push("these snapshots do not contain the size of WebAssembly memory: it is listed because memory outside of the heap grew and no buffer did".to_owned());
     }
     notes.dedup();
 }
@@ -115,15 +102,48 @@ pub(in crate::heap) fn add_memories(
 mod tests {
     use super::*;
     use crate::heap::graphs::module;
-    use crate::heap::leak::rules::testing::finding;
+
+    /// Three snapshots of a module with a memory, which the last ones have.
+    fn memories(class: &str, proto: &str, file: &str, is_new: bool) -> Vec<Snapshot> {
+        let graph = |has_memory: bool| {
+            let mut graph = module();
+            graph.in_file(file, 21);
+            if has_memory {
+                let memory = graph.variable("memory", class, 11);
+                let prototype = graph.node("object", proto, 13, 32);
+                graph.edge(memory, "property", "__proto__", prototype);
+            }
+            graph.snapshot()
+        };
+        vec![graph(!is_new), graph(true), graph(true)]
+    }
+
+    fn listed(snapshots: &[Snapshot]) -> (Vec<Suspect>, Vec<String>) {
+        let last = &snapshots[snapshots.len() - 1];
+        last.index_retainers();
+        let series = Series::new(snapshots, &[]);
+        let (mut suspects, mut notes) = (Vec::new(), Vec::new());
+        add_memories(&CodeIndex::new(last), &series, &mut suspects, &mut notes);
+        (suspects, notes)
+    }
 
     #[test]
-    fn memory_of_webassembly_is_buffers() {
-        let mut graph = module();
-        let memory = graph.node("object", "Memory", 11, 32);
-        graph.edge(2, "context", "memory", memory);
-        let finding = finding(&graph, 11, &[]);
-        assert_eq!((finding.cause, finding.detail), (Cause::Buffers, Detail::Plain));
+    fn memories_of_the_program_that_stay_are_listed() {
+        let memory = |file, is_new| memories("Memory", "WebAssembly.Memory", file, is_new);
+        let (suspects, notes) = listed(&memory("/srv/app.js", false));
+        let [suspect] = suspects.as_slice() else { panic!("{suspects:?}") };
+        assert_eq!((suspect.cause, suspect.name.as_str()), (Cause::Buffers, "memory"));
+        assert_eq!(suspect.path.last().map(String::as_str), Some("WebAssembly.Memory"));
+        assert_eq!(notes.len(), 1);
+        for (what, snapshots) in [
+            ("new", memory("/srv/app.js", true)),
+            ("Node's", memory("node:internal/wasm", false)),
+            ("of another class", memories("Mem", "WebAssembly.Memory", "/srv/app.js", false)),
+            ("another prototype's", memories("Memory", "Memory", "/srv/app.js", false)),
+        ] {
+            let (suspects, notes) = listed(&snapshots);
+            assert!(suspects.is_empty() && notes.is_empty(), "{what}: {suspects:?}");
+        }
     }
 
     #[test]

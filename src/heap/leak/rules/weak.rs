@@ -90,12 +90,10 @@ mod tests {
     #[test]
     fn a_value_under_a_key_of_a_weak_map_is_called_as_the_map() {
         let mut graph = module();
-        let sessions = graph.node("object", "WeakMap", 11, 32);
-        graph.edge(2, "context", "sessions", sessions);
+        let sessions = graph.variable("sessions", "WeakMap", 11);
         let table = graph.node("array", "", 13, 64);
         graph.edge(sessions, "internal", "table", table);
-        let key = graph.node("object", "Server", 15, 32);
-        graph.edge(2, "context", "server", key);
+        let key = graph.variable("server", "Server", 15);
         let value = graph.node("object", "Object", 17, 32);
         let name = "7 / part of key (Server @15) -> value (Object @17) pair in WeakMap (table @13)";
         graph.edge(key, "internal", name, value);
@@ -110,23 +108,32 @@ mod tests {
     #[test]
     fn held_values_are_those_of_a_registry() {
         let mut graph = module();
-        let registry = graph.node("object", "FinalizationRegistry", 11, 32);
-        graph.edge(2, "context", "registry", registry);
+        let registry = graph.variable("registry", "FinalizationRegistry", 11);
         graph.elements(registry, "Cell", 1001, 20);
         let found = finding(&graph, 11, &ids(1001, 20));
         assert_eq!((found.cause, found.detail), (Cause::Weak, Detail::HeldValues));
         assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(false));
+        let advice = suspect(&graph, 11, &ids(1001, 20)).unwrap().advice;
+        assert!(advice.starts_with("keep held values small"), "{advice}");
+    }
+
+    #[test]
+    fn of_nodes_own_only_weak_sets_and_cells_are_bounded_beside_registries() {
+        for (class, bounded) in [("WeakSet", true), ("system / WeakCell", true), ("WeakMap", false)]
+        {
+            let mut graph = module();
+            graph.in_file("node:internal/abort_controller", 13);
+            let thing = graph.variable("registry", class, 11);
+            graph.elements(thing, "Cell", 1001, 20);
+            assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(bounded), "{class}");
+        }
     }
 
     #[test]
     fn a_registry_of_nodes_own_is_bounded() {
         let mut graph = module();
-        let node = graph.script("node:internal/abort_controller");
-        let code = graph.function_in(node, "any", 13, 4);
-        graph.edge(code, "internal", "context", 2);
-        graph.edge(1, "property", "any", code);
-        let registry = graph.node("object", "FinalizationRegistry", 11, 32);
-        graph.edge(2, "context", "registry", registry);
+        graph.in_file("node:internal/abort_controller", 13);
+        let registry = graph.variable("registry", "FinalizationRegistry", 11);
         graph.elements(registry, "Cell", 1001, 20);
         assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(true));
     }
