@@ -39,9 +39,11 @@ function observe(t, source, duration) {
     const run = spawn(process.execPath, [BIN, ...args, program], { stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
     run.stderr.on('data', (chunk) => (stderr += chunk));
-    run.once('exit', (code) =>
-      resolve({ code, stderr, report: JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8')) }),
-    );
+    run.once('close', (code) => {
+      const file = path.join(dir, 'r.json');
+      assert.ok(fs.existsSync(file), stderr);
+      resolve({ code, stderr, report: JSON.parse(fs.readFileSync(file, 'utf8')) });
+    });
   });
 }
 

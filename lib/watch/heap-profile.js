@@ -36,16 +36,17 @@ function scriptsOf(node, found = new Set()) {
 /**
  * @param {any} profile as V8's inspector gives it (HeapProfiler.SamplingHeapProfile)
  * @param {{ dir: string, file?: string, shown?: import('../report/shown.js').Shown }} where `file` is resolved against `dir`;
- *   without it the name is made; `shown`: what the file shows of names
+ *   without it the name is made; `shown`: what the file shows of names; `most`: bytes of the file, above which what is small is
+ *   added to its caller
  * @returns {Promise<string>} the path
  */
-async function saveHeapProfile(profile, { dir, file = nameOf(new Date()), shown = PLAIN }) {
+async function saveHeapProfile(profile, { dir, file = nameOf(new Date()), shown = PLAIN, most = Infinity }) {
   const target = path.resolve(dir, file);
   try {
     if (shown.redacts) await shown.learn([...scriptsOf(profile.head)]);
     const head = shown.redacts ? redacted(profile.head, shown) : profile.head;
     await ensureDirectory(path.dirname(target));
-    await writeWhole(target, JSON.stringify({ ...profile, head }));
+    await writeWhole(target, most === Infinity ? JSON.stringify({ ...profile, head }) : bounded(head, most));
     return target;
   } catch (cause) {
     throw new PlimsollError(
@@ -63,8 +64,8 @@ const LONGEST_NAME = 1000;
 const LAST = '.near-limit';
 const LAST_NAME = /^Heap\.\d+\.\d+\.\d+\.\d+\.\d+\.near-limit\.heapprofile(\.partial)?$/;
 
-/** The profile as text of at most MOST_BYTES: what is below is added to the caller where it is small. */
-function bounded(head) {
+/** The profile as text of at most `most` bytes: what is below is added to the caller where it is small. */
+function bounded(head, most) {
   const sizes = new Map();
   const sizeOf = (node) => {
     const size = node.children.reduce((sum, child) => sum + sizeOf(child), node.selfSize);
@@ -75,7 +76,7 @@ function bounded(head) {
   for (let least = 0; ; least = Math.max(4 * least, total / 2 ** 16, 1)) {
     if ([...sizes.values()].filter((size) => size >= least).length > MOST_NODES) continue;
     const text = JSON.stringify({ head: pruned(head, sizes, least), samples: [] });
-    if (Buffer.byteLength(text) <= MOST_BYTES || least > total) return text;
+    if (Buffer.byteLength(text) <= most || least > total) return text;
   }
 }
 
@@ -109,7 +110,7 @@ function saveLastProfile(profile, { dir, maxFiles, shown = PLAIN }) {
   makeDirectory(dir);
   const fd = fs.openSync(partial, 'wx', 0o600);
   try {
-    fs.writeFileSync(fd, bounded(head));
+    fs.writeFileSync(fd, bounded(head, MOST_BYTES));
     fs.fsyncSync(fd);
     // link refuses what exists; rename would replace it.
     fs.linkSync(partial, target);

@@ -40,6 +40,10 @@ class LeakEvidence {
   #profile = null;
   #writingProfile = Promise.resolve();
   #reports = [];
+  /** Channels under suspicion or with a leak whose evidence is kept on disk. @type {Set<string>} */
+  #suspected = new Set();
+  /** @type {import('./latest-evidence.js').LatestEvidence | undefined} */
+  #latest;
   #abort = new AbortController();
 
   /**
@@ -104,6 +108,27 @@ class LeakEvidence {
     this.#retries.tick();
     if (this.#diagnosis !== undefined && !this.#busy && this.#backoff.due()) this.#advance();
     for (const channel of this.#unreported) if (this.#isSampled(channel)) this.#report(channel);
+    if (this.#suspected.size > 0) this.#keepLatest();
+  }
+
+  /** Replaces the evidence on disk, if it is due. Under `plimsoll run` the published state has it. */
+  #keepLatest() {
+    const { dir, shown, options, statePath, native, notes } = this.#context;
+    if (statePath !== undefined || options.report.length === 0) return;
+    const { LatestEvidence } = require('./latest-evidence.js');
+    this.#latest ??= new LatestEvidence({ dir, shown, maxFiles: options.maxFiles });
+    if (!this.#latest.isDue) return;
+    const { profile, sites } = this.#sampled();
+    const known = {
+      state: JSON.parse(native.state()),
+      sites: sites.map((site) => shown.frame(site)),
+      ...evidence().tracked(shown),
+      notes,
+    };
+    this.#latest.write(known, profile).catch(({ message }) => {
+      // The next ones fail for the same reason, and so does the report, which is an error.
+      if (!notes.includes(message)) notes.push(message);
+    });
   }
 
   /** A channel is under suspicion; `tell` emits the event. */
@@ -111,8 +136,9 @@ class LeakEvidence {
     this.#allocatedEarlier = this.#allocation.read();
     this.#allocatedBefore = this.#allocation.begin();
     this.#sampledSince = process.uptime();
-    tell();
     // A healthy process' native memory is often under suspicion in its first minutes.
+    if (channel !== 'native') this.#suspected.add(channel);
+    tell();
     if (this.#context.options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
   }
 
@@ -121,6 +147,7 @@ class LeakEvidence {
     const snapshots = this.#context.options.snapshotOn.includes('leak') && (channel !== 'native' || canFork());
     const alone = !snapshots && (this.#diagnosis === undefined || this.#diagnosis.closed);
     this.#profile = null;
+    this.#suspected.add(channel);
     this.#readAllocation(!alone);
     tell();
     if (snapshots) this.#begin(channel, verdict);
@@ -131,6 +158,7 @@ class LeakEvidence {
   recovered(channel, verdict) {
     if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
     this.#unreported.delete(channel);
+    if (this.#suspected.delete(channel) && this.#suspected.size === 0) void this.#latest?.remove();
     if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
   }
 
@@ -144,15 +172,20 @@ class LeakEvidence {
     }
   }
 
+  /** The profile, and the sites of what has stayed since the suspicion; no profile if nothing is sampled. */
+  #sampled() {
+    const profile = this.#allocation.read();
+    if (profile === null) return { profile, sites: [] };
+    const sites = growth(this.#allocatedBefore, profile);
+    // A fast leak is suspected and found at once. Then the sites are those of what stayed from before.
+    if (sites.length > 0 || this.#allocatedEarlier === null) return { profile, sites };
+    return { profile: this.#allocatedEarlier, sites: growth(null, this.#allocatedEarlier) };
+  }
+
   #readSites(save) {
-    let profile = this.#allocation.read();
+    const { profile, sites } = this.#sampled();
     if (profile === null) return;
-    this.#allocationSites = growth(this.#allocatedBefore, profile);
-    if (this.#allocationSites.length === 0 && this.#allocatedEarlier !== null) {
-      // A fast leak is suspected and found at once. Then the sites are those of what stayed from before.
-      profile = this.#allocatedEarlier;
-      this.#allocationSites = growth(null, profile);
-    }
+    this.#allocationSites = sites;
     if (!save || this.#context.options.report.length === 0) return;
     // If the report cannot be written either, that is the error to report; the sites are known without the file.
     this.#writingProfile = this.#retries

@@ -11,6 +11,7 @@ const REPORT = [
   '../report/analyze.js',
   '../report/report.js',
   './evidence.js',
+  './latest-evidence.js',
   '../report/caches.js',
 ];
 const VIEWS = { html: '../report/html.js', text: '../report/terminal.js' };
