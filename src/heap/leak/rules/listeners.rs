@@ -164,7 +164,7 @@ fn late_event(evidence: &Evidence) -> Option<String> {
 mod tests {
     use super::*;
     use crate::heap::graphs::{Graph, module};
-    use crate::heap::leak::rules::testing::{finding, ids, suspect};
+    use crate::heap::leak::rules::testing::{counted, finding, ids, is_bounded, suspect};
 
     /// An emitter whose listeners of 'data' lie below `depth` objects more than needed.
     fn emitter(depth: u32) -> Graph {
@@ -233,6 +233,95 @@ mod tests {
         let about = About { detail: Detail::EventTarget, event: Some("a'b"), captured: None };
         let advice = Listeners.advice(Cause::Listeners, &about).unwrap();
         assert!(advice.contains("removeEventListener('a\\'b', listener)"), "{advice}");
+    }
+
+    #[test]
+    fn an_event_that_is_new_is_that_of_most_new_listeners() {
+        for (first, second, event) in [(1, 20, Some("message")), (10, 10, None)] {
+            let mut graph = module();
+            let target = graph.variable("target", "EventTarget", 11);
+            let events = graph.member(target, "<symbol kEvents>", "Map", 13);
+            let table = graph.node("array", "", 15, 64);
+            graph.edge(events, "internal", "table", table);
+            let mut new = Vec::new();
+            for (at, (name, count)) in
+                [("close", first), ("message", second)].into_iter().enumerate()
+            {
+                let id = 21 + 10 * at as u32;
+                let key = graph.node("string", name, id, 16);
+                graph.edge(table, "internal", &(7 + 3 * at).to_string(), key);
+                let list = graph.node("object", "Object", id + 2, 32);
+                graph.edge(table, "internal", &(8 + 3 * at).to_string(), list);
+                graph.elements(list, "Listener", 1001 + 10_000 * at as u32, count);
+                new.push(id + 2);
+            }
+            let found = finding(&graph, 13, &new);
+            assert_eq!((found.cause, found.event.as_deref()), (Cause::Listeners, event));
+        }
+    }
+
+    #[test]
+    fn subscribers_of_a_diagnostics_channel_are_listeners() {
+        for (file, cause) in
+            [("node:diagnostics_channel", Cause::Listeners), ("/srv/app.js", Cause::Array)]
+        {
+            let mut graph = module();
+            let script = graph.script(file);
+            let channel = graph.variable("channel", "ActiveChannel", 11);
+            graph.locate(channel, script, 1);
+            let name = graph.node("string", "http.start", 13, 16);
+            graph.edge(channel, "property", "name", name);
+            let subscribers = graph.member(channel, "_subscribers", "Array", 15);
+            graph.elements(subscribers, "Object", 1001, 20);
+            let found = finding(&graph, 15, &ids(1001, 20));
+            assert_eq!(found.cause, cause);
+            let event = (cause == Cause::Listeners).then_some("http.start");
+            assert_eq!(found.event.as_deref(), event);
+            assert_eq!(found.detail == Detail::Channel, cause == Cause::Listeners);
+            if cause == Cause::Listeners {
+                let advice = suspect(&graph, 15, &ids(1001, 20)).unwrap().advice;
+                assert!(advice.starts_with("unsubscribe the function"), "{advice}");
+            }
+        }
+    }
+
+    /// Signals that Node keeps while something listens to them; the program listens to so many.
+    fn signals_of(file: &str, variable: &str, class: &str, listened: usize) -> Graph {
+        let mut graph = module();
+        graph.in_file(file, 7);
+        let script = graph.script("/srv/app.js");
+        let kept = graph.variable(variable, "SafeSet", 11);
+        let signals = graph.elements(kept, class, 1001, 20);
+        for (at, signal) in signals.into_iter().take(listened).enumerate() {
+            let listener = graph.function_in(script, "onAbort", 1003 + 100 * at as u32, 6);
+            graph.edge(signal, "property", "listener", listener);
+        }
+        graph
+    }
+
+    #[test]
+    fn signals_that_node_keeps_are_listeners_of_abort() {
+        const FILE: &str = "node:internal/abort_controller";
+        for (file, variable, cause) in [
+            (FILE, SIGNALS_OF_NODE, Cause::Listeners),
+            (FILE, "others", Cause::Object),
+            ("/srv/own.js", SIGNALS_OF_NODE, Cause::Object),
+        ] {
+            let found = finding(&signals_of(file, variable, "AbortSignal", 5), 11, &ids(1001, 20));
+            assert_eq!(found.cause, cause, "{file} {variable}");
+            let event = (cause == Cause::Listeners).then_some("abort");
+            assert_eq!(found.event.as_deref(), event);
+        }
+        for class in ["AbortSignal", "EventTarget"] {
+            let of = |listened| signals_of(FILE, SIGNALS_OF_NODE, class, listened);
+            let half = counted(&of(10), 11, &ids(1001, 20), None).unwrap();
+            assert_eq!(half.count, Some(10), "as many as the program listens to");
+            assert!(half.advice.starts_with("remove the listeners of each AbortSignal.any()"));
+            assert_eq!(is_bounded(&of(10), 11, &ids(1001, 20)), Some(false));
+            assert_eq!(is_bounded(&of(0), 11, &ids(1001, 20)), Some(true));
+        }
+        let others = signals_of(FILE, SIGNALS_OF_NODE, "Object", 0);
+        assert_eq!(is_bounded(&others, 11, &ids(1001, 20)), Some(false), "no signals");
     }
 
     #[test]

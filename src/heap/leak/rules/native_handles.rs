@@ -126,13 +126,10 @@ fn is_native(index: &CodeIndex, prototype: Node) -> bool {
 mod tests {
     use super::*;
     use crate::heap::graphs::{Graph, module};
-    use crate::heap::leak::rules::testing::{ids, suspect};
+    use crate::heap::leak::rules::testing::{handles, ids, suspect};
 
-    /// Objects of a class that native code holds; `native`: the class was made by native code.
-    fn handles_of(native: bool) -> Graph {
-        let mut graph = module();
-        let root = graph.node("synthetic", "(Global handles)", 11, 0);
-        graph.edge(0, "element", "9", root);
+    /// The prototype of a class, which native code made or JavaScript.
+    fn prototype(graph: &mut Graph, native: bool) -> usize {
         let prototype = graph.variable("prototype", "Object", 13);
         let constructor = graph.node("closure", "Worker", 15, 64);
         graph.edge(prototype, "property", "constructor", constructor);
@@ -142,10 +139,63 @@ mod tests {
             let template = graph.node("code", "system / FunctionTemplateInfo", 19, 0);
             graph.edge(shared, "internal", "function_data", template);
         }
+        prototype
+    }
+
+    /// Objects of a class that native code holds; `native`: the class was made by native code.
+    fn handles_of(native: bool) -> Graph {
+        let mut graph = module();
+        let root = graph.node("synthetic", "(Global handles)", 11, 0);
+        graph.edge(0, "element", "9", root);
+        let prototype = prototype(&mut graph, native);
         for worker in graph.elements(root, "Worker", 1001, 20) {
             graph.edge(worker, "property", "__proto__", prototype);
         }
         graph
+    }
+
+    /// Items of the program's; each `every`th has a handle of its own.
+    fn items(every: usize, native: bool) -> Graph {
+        let mut graph = module();
+        let prototype = prototype(&mut graph, native);
+        let list = graph.variable("sessions", "Array", 11);
+        for (at, item) in graph.elements(list, "Session", 1001, 20).into_iter().enumerate() {
+            if at % every == 0 {
+                let inner = graph.member(item, "inner", "Object", 1003 + 100 * at as u32);
+                let worker = graph.member(inner, "worker", "Worker", 1005 + 100 * at as u32);
+                graph.edge(worker, "property", "__proto__", prototype);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn handles_below_the_items_of_a_holder_are_counted() {
+        let of = |every, native| handles(&items(every, native), 11, &ids(1001, 20));
+        let (number, advice) = of(1, true).unwrap();
+        assert_eq!(number, 20);
+        assert!(advice.starts_with("close or destroy each Worker"), "{advice}");
+        assert_eq!(of(3, true).map(|found| found.0), Some(7));
+        assert_eq!(of(5, true), None, "fewer than one of four has a handle");
+        assert_eq!(of(1, false), None, "the class is JavaScript's");
+    }
+
+    #[test]
+    fn a_handle_that_items_share_is_none_of_theirs() {
+        for is_old in [true, false] {
+            let mut graph = module();
+            let prototype = prototype(&mut graph, true);
+            let list = graph.variable("sessions", "Array", 11);
+            let worker = graph.node("object", "Worker", 31, 32);
+            graph.edge(worker, "property", "__proto__", prototype);
+            for item in graph.elements(list, "Session", 1001, 20) {
+                graph.edge(item, "property", "worker", worker);
+            }
+            if is_old {
+                graph.edge(2, "context", "worker", worker);
+            }
+            assert_eq!(handles(&graph, 11, &ids(1001, 20)), None, "{is_old}");
+        }
     }
 
     #[test]

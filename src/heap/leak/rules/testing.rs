@@ -10,7 +10,7 @@ use crate::heap::leak::count::Count;
 use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::finding::Finding;
 use crate::heap::leak::naming;
-use crate::heap::leak::rules::find;
+use crate::heap::leak::rules::{find, native_handles};
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::Node;
 
@@ -45,6 +45,16 @@ pub(super) fn counted(
 ) -> Option<Suspect> {
     let count = || Count { number: Some(new.len() as u64), unit };
     of_growth(graph, thing, new, |evidence| naming::suspect(evidence, count()))
+}
+
+/// How many handles of native memory a holder has, and the advice about them.
+pub(super) fn handles(graph: &Graph, thing: u32, new: &[u32]) -> Option<(u64, String)> {
+    of_growth(graph, thing, new, |evidence| {
+        let count = Count { number: Some(new.len() as u64), unit: None };
+        let mut suspect = naming::suspect(evidence, count)?;
+        native_handles::count_handles(evidence, &mut suspect)
+            .then_some((suspect.handles, suspect.advice))
+    })
 }
 
 /// Whether a rule finds that Node bounds the growth.

@@ -211,6 +211,41 @@ mod tests {
     }
 
     #[test]
+    fn timers_are_called_by_what_starts_them() {
+        for (class, repeats, name) in [
+            ("Timeout", false, "setTimeout"),
+            ("Timeout", true, "setInterval"),
+            ("Immediate", false, "setImmediate"),
+        ] {
+            let mut graph = module();
+            let node = graph.script("node:internal/timers");
+            let root = graph.node("hidden", "system / Managed", 11, 32);
+            graph.edge(2, "context", "queue", root);
+            for (at, timer) in graph.elements(root, class, 1001, 20).into_iter().enumerate() {
+                graph.locate(timer, node, 1);
+                if !repeats {
+                    graph.member(timer, "_repeat", "Object", 1003 + 100 * at as u32);
+                }
+            }
+            let found = finding(&graph, 11, &ids(1001, 20));
+            assert_eq!(found.cause, Cause::Timers, "{class}");
+            let suspect = suspect(&graph, 11, &ids(1001, 20)).unwrap();
+            assert_eq!((suspect.name.as_str(), suspect.delay), (name, None));
+        }
+    }
+
+    #[test]
+    fn timers_in_a_collection_of_the_programs_are_that_collection() {
+        let mut graph = module();
+        let node = graph.script("node:internal/timers");
+        let pending = graph.variable("pending", "Array", 11);
+        for timer in graph.elements(pending, "Timeout", 1001, 20) {
+            graph.locate(timer, node, 1);
+        }
+        assert_eq!(finding(&graph, 11, &ids(1001, 20)).cause, Cause::Array);
+    }
+
+    #[test]
     fn time_limits_of_abort_signals_are_bounded() {
         for (script, bounded) in [("node:internal/abort_controller", true), ("/srv/a.js", false)] {
             let (mut graph, timer) = timers();
