@@ -23,13 +23,16 @@ export interface BoundedMapOptions<K, V> {
   policy?: 'adaptive' | 'lru';
   /**
    * Called after the operation that removed the entry is complete: it may change the map. What it throws reaches the
-   * caller of that operation, after every entry was reported; in the background it becomes a process warning. It has the
-   * async context of that operation; in the background it has none.
+   * caller of that operation, after every entry was reported; in the background it becomes a process warning. It has
+   * the async context of that operation; in the background it has none.
    */
   onEvict?: (value: V, key: K, reason: EvictReason) => void;
   /** What the cache is called in `tracked()` and in reports; default its place of construction. */
   name?: string;
-  /** Finite milliseconds, read once for each operation; default the process's clock, which only goes up, fake timers included. */
+  /**
+   * Finite milliseconds, read once for each operation; default the process's clock, which only goes up, fake timers
+   * included.
+   */
   clock?: () => number;
 }
 
@@ -61,7 +64,9 @@ export class BoundedMap<K = any, V = any> extends Map<K, V> {
   static readonly [Symbol.species]: any;
   constructor(options: BoundedMapOptions<K, V>);
   constructor(entries: Iterable<readonly [K, V]> | null | undefined, options: BoundedMapOptions<K, V>);
-  /** `options.ttl`: milliseconds for this entry alone. A wrong `sizeOf` throws a RangeError with code ERR_PLIMSOLL_SIZE. */
+  /**
+   * `options.ttl`: milliseconds for this entry alone. A wrong `sizeOf` throws a RangeError with code ERR_PLIMSOLL_SIZE.
+   */
   set(key: K, value: V, options?: { ttl?: number }): this;
   /** The value under the key, which becomes `value` where there is none. */
   getOrInsert(key: K, value: V): V;
@@ -82,8 +87,8 @@ export class BoundedMap<K = any, V = any> extends Map<K, V> {
  */
 export class RingBuffer<T = any> implements Iterable<T> {
   /**
-   * `capacity`: an integer from 1 to 2^25. With `maxBytes` and `sizeOf`, the oldest values also go for bytes. `name`: what it
-   * is called in `tracked()` and in reports; default its place of construction.
+   * `capacity`: an integer from 1 to 2^25. With `maxBytes` and `sizeOf`, the oldest values also go for bytes. `name`:
+   * what it is called in `tracked()` and in reports; default its place of construction.
    */
   constructor(capacity: number | { capacity: number; maxBytes?: number; sizeOf?: (value: T) => number; name?: string });
   /** Returns the new length. A value larger than `maxBytes` is dropped itself. */
@@ -368,13 +373,18 @@ export class LRUCache<K extends {} = any, V extends {} = any, FC = unknown> impl
 }
 
 export interface SharedCacheOptions {
-  /** Bytes at most, an exact bound: each entry counts its key, its value and 64 bytes for what it takes in the tables. */
+  /**
+   * Bytes at most, an exact bound: each entry counts its key, its value and 64 bytes for what it takes in the tables.
+   */
   maxBytes: number;
   /** Milliseconds until an entry ends, above 0; default Infinity. `set` may give each entry its own. */
   ttl?: number;
   /** Who goes for room: 'adaptive' (the default; a scan does not flush what is used often) or 'lru'. */
   policy?: 'adaptive' | 'lru';
-  /** Milliseconds that only go up, read at each operation and then the time for all threads: for tests. Default the process's monotonic clock. */
+  /**
+   * Milliseconds that only go up, read at each operation and then the time for all threads: for tests. Default the
+   * process's monotonic clock.
+   */
   clock?: () => number;
 }
 
@@ -392,11 +402,15 @@ export class SharedCache {
   /** Entries held, expired ones that were not yet removed included. */
   readonly size: number;
   /**
-   * The value's bytes (of a string, its UTF-8) as a Buffer with an ArrayBuffer of its own: it may be transferred. A slice of a
-   * pool would take 0.37 of the time at 100 B, but a clone of it contains the other values in the pool; use `getInto`.
+   * The value's bytes (of a string, its UTF-8) as a Buffer with an ArrayBuffer of its own: it may be transferred. A
+   * slice of a pool would take 0.37 of the time at 100 B, but a clone of it contains the other values in the pool; use
+   * `getInto`.
    */
   get(key: string): Buffer | undefined;
-  /** Copies the value to `offset` (default 0) of the view and returns its length. One that is longer than the room there is not copied. */
+  /**
+   * Copies the value to `offset` (default 0) of the view and returns its length. One that is longer than the room there
+   * is not copied.
+   */
   getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
   getString(key: string): string | undefined;
   /** What `setJSON` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
@@ -404,9 +418,9 @@ export class SharedCache {
   /** What `setValue` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
   getValue<T = any>(key: string): T | undefined;
   /**
-   * False where the entry is larger than `maxBytes`: it is not kept, nor is the one that was there. `options.ttl`: milliseconds
-   * for this entry alone. A value that needs the room of more than 10,000 entries evicts whole parts of the store after these.
-   * A view whose memory was transferred throws a TypeError with code ERR_PLIMSOLL_VALUE.
+   * False where the entry is larger than `maxBytes`: it is not kept, nor is the one that was there. `options.ttl`:
+   * milliseconds for this entry alone. A value that needs the room of more than 10,000 entries evicts whole parts of
+   * the store after these. A view whose memory was transferred throws a TypeError with code ERR_PLIMSOLL_VALUE.
    */
   set(key: string, value: string | NodeJS.ArrayBufferView, options?: { ttl?: number }): boolean;
   /** As JSON text, the quickest for small objects. */
@@ -419,13 +433,15 @@ export class SharedCache {
   /** Removes all entries at once. Their memory goes back to the system in the background. */
   clear(): void;
   /**
-   * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for the
-   * key wait for it: its rejection is theirs (in other threads as the cause of an Error with code ERR_PLIMSOLL_COMPUTE); if
-   * its thread dies, another computes. A key that is set or deleted meanwhile keeps that: the computed value is not stored.
+   * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for
+   * the key wait for it: its rejection is theirs (in other threads as the cause of an Error with code
+   * ERR_PLIMSOLL_COMPUTE); if its thread dies, another computes. A key that is set or deleted meanwhile keeps that: the
+   * computed value is not stored.
    *
-   * `timeout`: the milliseconds that this caller waits, default Infinity; then it rejects with code ERR_PLIMSOLL_TIMEOUT. Where
-   * it was this caller's `compute` that ran, the next of those who wait computes in its place, and what it gives late is dropped.
-   * Without a timeout anywhere, a computation that never settles keeps all who ask for its key waiting.
+   * `timeout`: the milliseconds that this caller waits, default Infinity; then it rejects with code
+   * ERR_PLIMSOLL_TIMEOUT. Where it was this caller's `compute` that ran, the next of those who wait computes in its
+   * place, and what it gives late is dropped. Without a timeout anywhere, a computation that never settles keeps all
+   * who ask for its key waiting.
    */
   getOrCompute(
     key: string,
@@ -485,9 +501,15 @@ export interface Growth {
 }
 
 export interface TrackedEvent {
-  /** `Symbol(any event)`: all events without a record of their own; 'AbortSignal.any': derived signals that are listened to. */
+  /**
+   * `Symbol(any event)`: all events without a record of their own; 'AbortSignal.any': derived signals that are listened
+   * to.
+   */
   event: string | symbol;
-  /** Listeners now: exact, but of more than 512 names under `Symbol(any event)` and of more than 128 derived signals an estimate. */
+  /**
+   * Listeners now: exact, but of more than 512 names under `Symbol(any event)` and of more than 128 derived signals an
+   * estimate.
+   */
   count: number;
   /** Listeners added and removed since tracking began. */
   added: number;
@@ -611,11 +633,19 @@ export interface TrackedCache extends CacheStats {
 
 /** The result of a track function: a report on demand, and stop(). */
 export interface Tracker<Report> extends Disposable {
-  /** @throws {TypeError} ERR_PLIMSOLL_EMITTER or ERR_PLIMSOLL_EVENT_TARGET where the tracked object throws when it is asked (a revoked proxy) */
+  /**
+   * @throws {TypeError} ERR_PLIMSOLL_EMITTER or ERR_PLIMSOLL_EVENT_TARGET where the tracked object throws when it is
+   * asked (a revoked proxy)
+   */
   report(): Report;
-  /** Parts that are not tracked, because their functions cannot be replaced (a frozen prototype); empty after `stop()`. */
+  /**
+   * Parts that are not tracked, because their functions cannot be replaced (a frozen prototype); empty after `stop()`.
+   */
   readonly off: ReadonlyArray<{ part: string; reason: string; kind?: TrackingOff['kind'] }>;
-  /** Removes the wrappers. One below the patch of another package stays, forwards calls, and serves again after the next start. */
+  /**
+   * Removes the wrappers. One below the patch of another package stays, forwards calls, and serves again after the next
+   * start.
+   */
   stop(): void;
 }
 
@@ -637,13 +667,19 @@ export class TrackedEventEmitter extends EventEmitter {
  */
 export function trackEmitter(emitter: NodeJS.EventEmitter, options?: { name?: string }): Tracker<TrackedSource>;
 
-/** The same for an EventTarget; for an AbortSignal also what AbortSignal.any derives from it. @throws {TypeError} ERR_PLIMSOLL_EVENT_TARGET */
+/**
+ * The same for an EventTarget; for an AbortSignal also what AbortSignal.any derives from it. @throws {TypeError}
+ * ERR_PLIMSOLL_EVENT_TARGET
+ */
 export function trackEventTarget(target: EventTarget, options?: { name?: string }): Tracker<TrackedSource>;
 
 /** Tracks setInterval and setTimeout, global and of node:timers and node:timers/promises. */
 export function trackTimers(): Tracker<TrackedTimers>;
 
-/** Samples promises by V8's promise hook; those pending for longer than `pendingFor` (default 5 s) count. @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION */
+/**
+ * Samples promises by V8's promise hook; those pending for longer than `pendingFor` (default 5 s) count. @throws
+ * TypeError or RangeError with code ERR_PLIMSOLL_OPTION
+ */
 export function trackPromises(options?: { pendingFor?: Duration }): Tracker<TrackedPromises>;
 
 /** Tracks the sockets of http, https and undici agents by host, and streams that are not drained. */
@@ -706,8 +742,8 @@ export interface WatchOptions {
   /** A signal that takes a snapshot, in the main thread; default none. */
   signal?: 'SIGUSR2' | 'SIGHUP' | 'SIGPWR';
   /**
-   * Whether every output is redacted: snapshots (`SnapshotOptions.redact`), reports, `stats()`, metrics, profiles and quoted
-   * source; default false.
+   * Whether every output is redacted: snapshots (`SnapshotOptions.redact`), reports, `stats()`, metrics, profiles and
+   * quoted source; default false.
    */
   redact?: boolean;
   /** Snapshots kept in `dir`; default 6. */
@@ -744,7 +780,10 @@ export type Verdict = PlimsollReport['verdict'] & {
   channels: ChannelVerdict[];
 };
 
-/** A point of the floor. `load`: bytes allocated a second (or what that many requests allocate, while they are counted), or ms a second that the loop was busy. */
+/**
+ * A point of the floor. `load`: bytes allocated a second (or what that many requests allocate, while they are counted),
+ * or ms a second that the loop was busy.
+ */
 export interface SeriesPoint {
   /** ms since the watch began. */
   t: number;
@@ -768,7 +807,9 @@ export interface ReportedCache extends Omit<CacheStats, 'max' | 'maxBytes' | 'hi
   maxBytes: number | null;
   /** Null before the first lookup. */
   hitRatio: number | null;
-  /** Advice from the counters, if they allow one: a low hit ratio of a full cache, a cache or a bound without effect. */
+  /**
+   * Advice from the counters, if they allow one: a low hit ratio of a full cache, a cache or a bound without effect.
+   */
   advice: string | null;
 }
 
@@ -776,7 +817,10 @@ export interface WatcherStats {
   pid: number;
   /** 0 in the main thread. */
   threadId: number;
-  /** How long the process ran since the watch began, without the time in which it was stopped (SIGSTOP, a frozen container). */
+  /**
+   * How long the process ran since the watch began, without the time in which it was stopped (SIGSTOP, a frozen
+   * container).
+   */
   watchedMs: number;
   /** How long it was stopped; less than an interval of each stop is counted as watched. */
   stoppedMs: number;
@@ -795,7 +839,10 @@ export interface WatcherStats {
   container: { version: 1 | 2; limit: number | null; usage: number; oomGroup: boolean } | null;
   /** MemAvailable; null without procfs. */
   available: number | null;
-  /** Figures that cannot be read now (for example, no file descriptor is left); their last values are used. Usually empty. */
+  /**
+   * Figures that cannot be read now (for example, no file descriptor is left); their last values are used. Usually
+   * empty.
+   */
   stale: StaleFigure[];
   series: Record<Channel, SeriesPoint[]>;
   /** Collections of any kind, and ms spent in them; if `hooks` are off, mark-compacts only, and 0. */
@@ -822,7 +869,10 @@ export interface WatcherStats {
   };
   /** Paths of the reports written. */
   reports: string[];
-  /** Each isolate of the process that is watched, this one included: the main thread, and worker threads that called watch(). */
+  /**
+   * Each isolate of the process that is watched, this one included: the main thread, and worker threads that called
+   * watch().
+   */
   isolates: IsolateSummary[];
   /** Of all threads. */
   caches: ReportedCache[];
@@ -831,8 +881,8 @@ export interface WatcherStats {
   /** Limits of the evidence: what could not be taken or is not tracked, and the reason. */
   notes: string[];
   /**
-   * V8's sampling heap profiler: started by plimsoll, in use by other code and read, or off with the reason; the sites that grew since the suspicion;
-   * the `.heapprofile` that was written for a leak.
+   * V8's sampling heap profiler: started by plimsoll, in use by other code and read, or off with the reason; the sites
+   * that grew since the suspicion; the `.heapprofile` that was written for a leak.
    */
   allocation: {
     state: 'on' | 'in-use' | 'off';
@@ -889,8 +939,8 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
   snapshot(options?: SnapshotOptions): Promise<Snapshot & { tMs: number; reason: string }>;
   /**
    * Writes the allocation sites of live objects, as a `.heapprofile` for DevTools (Memory, "Load
-   * profile"), and resolves to its path. `file` is relative to `dir`; the default name is like that of Node's --heap-prof.
-   * Rejects with ERR_PLIMSOLL_SAMPLING_OFF, ERR_PLIMSOLL_REPORT_WRITE.
+   * profile"), and resolves to its path. `file` is relative to `dir`; the default name is like that of Node's
+   * --heap-prof. Rejects with ERR_PLIMSOLL_SAMPLING_OFF, ERR_PLIMSOLL_REPORT_WRITE.
    */
   writeHeapProfile(file?: string): Promise<string>;
   /** Ends the watch at once; a second call does nothing. */
@@ -903,8 +953,8 @@ export class Watcher extends EventEmitter<WatcherEvents> implements Disposable {
  * while the event loop is stuck, and nothing of it keeps the process alive. One watcher runs in a
  * thread: a second call returns it unchanged.
  * @throws {TypeError | RangeError} ERR_PLIMSOLL_OPTION
- * With PLIMSOLL_DISABLE=1 the watcher is inert: it has all methods and emits nothing; snapshots and profiles are refused
- * with ERR_PLIMSOLL_DISABLED.
+ * With PLIMSOLL_DISABLE=1 the watcher is inert: it has all methods and emits nothing; snapshots and profiles are
+ * refused with ERR_PLIMSOLL_DISABLED.
  * @throws ERR_PLIMSOLL_BINDING if the native side does not load
  */
 export function watch(options?: WatchOptions): Watcher;
@@ -918,16 +968,17 @@ export interface WorkerStats {
   pid: number;
   stats: WatcherStats | null;
   /**
-   * ERR_PLIMSOLL_TIMEOUT: its event loop is stuck, or watch() was not called there; ERR_PLIMSOLL_WORKER: it has ended or is
-   * disconnected; else what `stats()` threw.
+   * ERR_PLIMSOLL_TIMEOUT: its event loop is stuck, or watch() was not called there; ERR_PLIMSOLL_WORKER: it has ended
+   * or is disconnected; else what `stats()` threw.
    */
   error: { code: string; message: string } | null;
 }
 
 /**
  * In the primary of node:cluster: `stats()` of each worker, in the order of their ids. A worker answers from its
- * watch() on, through messages of type `plimsoll:stats` on the cluster's own channel. `timeout` (ms, default 2000) limits how long
- * it waits for a worker. Figures are sent as JSON: infinite values become null. For PM2: `plimsoll/pm2`.
+ * watch() on, through messages of type `plimsoll:stats` on the cluster's own channel. `timeout` (ms, default 2000)
+ * limits how long it waits for a worker. Figures are sent as JSON: infinite values become null. For PM2:
+ * `plimsoll/pm2`.
  * @throws ERR_PLIMSOLL_NOT_PRIMARY in a worker, ERR_PLIMSOLL_OPTION
  */
 export function clusterStats(options?: { timeout?: number }): Promise<WorkerStats[]>;
@@ -943,7 +994,10 @@ export interface HealthLike {
 export interface HealthHandlers {
   /** 503 when the process should be restarted: critical for three seconds running. */
   livez(...args: any[]): any;
-  /** 503 when it should get no requests: critical, or about to exit. A process that waits for its turn (onCritical) passes. */
+  /**
+   * 503 when it should get no requests: critical, or about to exit. A process that waits for its turn (onCritical)
+   * passes.
+   */
   readyz(...args: any[]): any;
 }
 
@@ -973,9 +1027,9 @@ export interface CriticalOptions {
 
 /**
  * Restarts the process in good order once it is critical: evidence, no new connections, the requests under way to their
- * end, `close`, exit. Who started the process starts it again. Takes no signal before it begins; then SIGTERM and SIGINT
- * shorten the grace to what Kubernetes and PM2 give. Up to 16 processes with the same script and working directory restart
- * one after the other (docs/health.md).
+ * end, `close`, exit. Who started the process starts it again. Takes no signal before it begins; then SIGTERM and
+ * SIGINT shorten the grace to what Kubernetes and PM2 give. Up to 16 processes with the same script and working
+ * directory restart one after the other (docs/health.md).
  * @returns calls it off, also while it waits for its turn; not once it has begun
  * @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION
  */
@@ -1025,7 +1079,10 @@ export interface Suspect {
   line: number | null;
   /** From 1. */
   column: number | null;
-  /** True if it grew evenly over three snapshots; false with fewer snapshots or uneven growth; absent without a snapshot. */
+  /**
+   * True if it grew evenly over three snapshots; false with fewer snapshots or uneven growth; absent without a
+   * snapshot.
+   */
   proven?: boolean;
   /** Set if it grew from each of three snapshots to the next, but unevenly, so that it is not called a leak. */
   reason?: 'uneven';
@@ -1033,16 +1090,30 @@ export interface Suspect {
   bytes: number | null;
   /** Growth in entries, listeners, timers ...; with one snapshot, their number. */
   count: number | null;
-  /** What `count` counts if the cause does not define it: chunks that wait in one stream, instead of streams; links of a list, or objects in a tree or in nested tables, instead of properties. */
+  /**
+   * What `count` counts if the cause does not define it: chunks that wait in one stream, instead of streams; links of a
+   * list, or objects in a tree or in nested tables, instead of properties.
+   */
   unit?: 'chunks' | 'links' | 'objects';
   bytesPerMinute: number | null;
-  /** Share of the whole growth of the heap, 0 to 1; with one snapshot, of the heap; null if the heap did not grow, or if memory outside it grew and the snapshots do not show it. */
+  /**
+   * Share of the whole growth of the heap, 0 to 1; with one snapshot, of the heap; null if the heap did not grow, or if
+   * memory outside it grew and the snapshots do not show it.
+   */
   share?: number | null;
-  /** By snapshot, how much more it retains than in the first one: the last figure is `bytes`; with one snapshot, the retained size. */
+  /**
+   * By snapshot, how much more it retains than in the first one: the last figure is `bytes`; with one snapshot, the
+   * retained size.
+   */
   growth?: number[];
-  /** By snapshot, the bytes that count for it. An object counts for one suspect at most: the nearest that dominates it. */
+  /**
+   * By snapshot, the bytes that count for it. An object counts for one suspect at most: the nearest that dominates it.
+   */
   retained?: number[];
-  /** By snapshot, the id of the object that grew (for `plimsoll analyze --path ID`); null if a snapshot does not have it. */
+  /**
+   * By snapshot, the id of the object that grew (for `plimsoll analyze --path ID`); null if a snapshot does not have
+   * it.
+   */
   ids?: Array<number | null>;
   /** What a tracker counted, if one saw it. */
   tracked?: TrackedGrowth;
@@ -1059,7 +1130,9 @@ export interface Suspect {
   advice: string | null;
 }
 
-/** Growth of the heap from the first snapshot to the last: `explainedBytes` and `unexplainedBytes` add up to `bytes`. */
+/**
+ * Growth of the heap from the first snapshot to the last: `explainedBytes` and `unexplainedBytes` add up to `bytes`.
+ */
 export interface HeapGrowth {
   fromBytes: number;
   toBytes: number;
@@ -1151,7 +1224,9 @@ export interface PlimsollReport {
   };
   /** The most probable first. */
   suspects: Suspect[];
-  /** Of the heap over the snapshots; null with one snapshot and for a leak of native memory; absent without snapshots. */
+  /**
+   * Of the heap over the snapshots; null with one snapshot and for a leak of native memory; absent without snapshots.
+   */
   growth?: HeapGrowth | null;
   /** The oldest first. */
   snapshots: Array<{
@@ -1162,7 +1237,10 @@ export interface PlimsollReport {
     nodes: number | null;
     heapBytes?: number;
   }>;
-  /** The source of the snapshots' order: the times in the names, V8's object ids, or the times of the files; only from `analyze()`. */
+  /**
+   * The source of the snapshots' order: the times in the names, V8's object ids, or the times of the files; only from
+   * `analyze()`.
+   */
   order?: 'given' | 'names' | 'ids' | 'mtimes';
   series: { [channel in Channel]?: Array<[tMs: number, min: number, load: number | null]> };
   /** Limits of the evidence. */
@@ -1180,13 +1258,13 @@ export interface AnalyzeOptions {
   /** The largest number of suspects, and of rows of each kind in the summary; default 10. */
   top?: number;
   /**
-   * The channel that grew, if it is known. For a leak of `native` memory the suspects are the retainers of a growing number of
-   * objects that have memory outside the heap.
+   * The channel that grew, if it is known. For a leak of `native` memory the suspects are the retainers of a growing
+   * number of objects that have memory outside the heap.
    */
   channel?: Channel;
   /**
-   * Folders whose source is read for names and lines, beside the working directory and the packages around it. Other files
-   * that a snapshot names are not opened.
+   * Folders whose source is read for names and lines, beside the working directory and the packages around it. Other
+   * files that a snapshot names are not opened.
    */
   sourceRoots?: string[];
   /** Do not keep the process alive for the analysis; default false. */
@@ -1196,15 +1274,18 @@ export interface AnalyzeOptions {
 /**
  * Reads one to three heap snapshots of one process in a separate process of low priority, and names what grows.
  * Files are as V8 writes them, plain or compressed with gzip or zstd. Their order comes from the times in their names,
- * V8's object ids or the times of the files, else it is the given order. Fewer than three snapshots give no verdict of a
- * leak. Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read,
+ * V8's object ids or the times of the files, else it is the given order. Fewer than three snapshots give no verdict of
+ * a leak. Rejects with a PlimsollError: ERR_PLIMSOLL_SNAPSHOT_* for a file that cannot be read,
  * ERR_PLIMSOLL_SNAPSHOT_ORDER if the names contradict the object ids, ERR_PLIMSOLL_OPTION if two files are the same
  * snapshot, ERR_PLIMSOLL_ANALYSIS if the analyzer did not start or was killed.
  */
 export function analyze(paths: string[], options?: AnalyzeOptions): Promise<PlimsollReport>;
 
 export interface SnapshotOptions {
-  /** The directory of the file, created with mode 0700 if it is missing. Default: `--diagnostic-dir`, else the working directory. */
+  /**
+   * The directory of the file, created with mode 0700 if it is missing. Default: `--diagnostic-dir`, else the working
+   * directory.
+   */
   dir?: string;
   /** The application whose cooldown applies, at most 4096 characters. Default: the main script's path. */
   app?: string;
@@ -1216,18 +1297,24 @@ export interface SnapshotOptions {
   maxBytes?: Size;
   /** Time since the application's last attempt in `dir`, counted over restarts; 0 for none. Default 1 h. */
   cooldown?: Duration;
-  /** 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'auto': fork if possible. Default 'auto'. */
+  /**
+   * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'auto': fork if
+   * possible. Default 'auto'.
+   */
   method?: 'auto' | 'fork' | 'in-process';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
   compress?: 'none' | 'gzip' | 'zstd';
-  /** Memory that the snapshot needs, as a multiple of the live heap, if it differs from the default (8 forked, 24 in process). */
+  /**
+   * Memory that the snapshot needs, as a multiple of the live heap, if it differs from the default (8 forked, 24 in
+   * process).
+   */
   headroom?: number;
   /** The niceness of a forked child: 19 uses only idle time of the processor, 0 is faster. Default 19. */
   nice?: number;
   /**
-   * Keeps the graph, the sizes and the names in the code (functions, classes, variables, properties), and removes the data:
-   * contents of strings become their length, keys of dictionaries a hash that is the same in all snapshots of the process.
-   * docs/snapshots.md lists what stays. Default false.
+   * Keeps the graph, the sizes and the names in the code (functions, classes, variables, properties), and removes the
+   * data: contents of strings become their length, keys of dictionaries a hash that is the same in all snapshots of the
+   * process. docs/snapshots.md lists what stays. Default false.
    */
   redact?: boolean;
   /** Whether the process stays alive until it is done. Default true. */
@@ -1250,10 +1337,10 @@ export interface Snapshot {
 }
 
 /**
- * Takes a heap snapshot of the calling thread. The file is named as Node names its own, has mode 0600 and appears under its
- * name only when it is whole. Rejects with a `code`, and takes nothing, where that could harm:
- * ERR_PLIMSOLL_NO_ROOM (with `needed` and `available`, bytes), ERR_PLIMSOLL_COOLDOWN (with `remaining`, ms), ERR_PLIMSOLL_BUSY,
- * ERR_PLIMSOLL_DIR, ERR_PLIMSOLL_DESCRIPTORS (none is left), ERR_PLIMSOLL_DISK_FULL, ERR_PLIMSOLL_UNAVAILABLE (the method asked for), ERR_PLIMSOLL_SNAPSHOT (it failed),
- * ERR_PLIMSOLL_OPTION.
+ * Takes a heap snapshot of the calling thread. The file is named as Node names its own, has mode 0600 and appears under
+ * its name only when it is whole. Rejects with a `code`, and takes nothing, where that could harm: ERR_PLIMSOLL_NO_ROOM
+ * (with `needed` and `available`, bytes), ERR_PLIMSOLL_COOLDOWN (with `remaining`, ms), ERR_PLIMSOLL_BUSY,
+ * ERR_PLIMSOLL_DIR, ERR_PLIMSOLL_DESCRIPTORS (none is left), ERR_PLIMSOLL_DISK_FULL, ERR_PLIMSOLL_UNAVAILABLE (the
+ * method asked for), ERR_PLIMSOLL_SNAPSHOT (it failed), ERR_PLIMSOLL_OPTION.
  */
 export function takeSnapshot(options?: SnapshotOptions): Promise<Snapshot>;

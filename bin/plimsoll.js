@@ -3,7 +3,8 @@
 
 const { main } = require('../lib/cli/main.js');
 
-// The reader has exited (EPIPE: `| head`; EIO: a terminal that was closed). The program that is watched and the reports go on.
+// The reader has exited (EPIPE: `| head`; EIO: a terminal that was closed). The program that is watched and the reports
+// go on.
 const READER_GONE = new Set(['EPIPE', 'EIO']);
 /** Set where output was lost, for example on a full disk. */
 let failed = 0;

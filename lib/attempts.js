@@ -14,7 +14,10 @@ function wantsDescriptor(error) {
   return false;
 }
 
-/** An error as a listener receives it: Node's own for a missing descriptor gets our code and says what to do. @param {any} error */
+/**
+ * An error as a listener receives it: Node's own for a missing descriptor gets our code and says what to do. @param
+ * {any} error
+ */
 function reported(error) {
   if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return error;
   return new PlimsollError(

@@ -1,6 +1,7 @@
 'use strict';
-// The checker of all options. A table says which options there are and what each accepts; an error names the option, what
-// it accepts and the value given. Durations are ms, or text like `30s`, `15m`, `1h30m`; sizes are bytes, or text like `512m`.
+// The checker of all options. A table says which options there are and what each accepts; an error names the option,
+// what it accepts and the value given. Durations are ms, or text like `30s`, `15m`, `1h30m`; sizes are bytes, or text
+// like `512m`.
 
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('./errors.js');
 const { SECOND, MINUTE, HOUR } = require('./facts.js');
@@ -49,7 +50,10 @@ function parseDuration(text) {
   return sum;
 }
 
-/** True for a positive duration below a second that is written without a unit: the unit is probably missing. @param {unknown} text */
+/**
+ * True for a positive duration below a second that is written without a unit: the unit is probably missing. @param
+ * {unknown} text
+ */
 const isBareMs = (text) => typeof text === 'string' && /^\s*\d/.test(text) && Number(text) > 0 && Number(text) < SECOND;
 
 /** Bytes of `1048576`, `512m`, `2g`, `1.5GiB`; NaN for anything else. @param {string} text */
@@ -94,7 +98,8 @@ function isLogger(value) {
 
 /**
  * `parse`: reads text from the environment and flags, and with `units` also in JS; `accepts`: whether a parsed value is
- * valid; `expected`: the text of an error; `numeric`: a number that is not accepted gets a RangeError, other values a TypeError.
+ * valid; `expected`: the text of an error; `numeric`: a number that is not accepted gets a RangeError, other values a
+ * TypeError.
  */
 const TYPES = {
   duration: {

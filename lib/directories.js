@@ -36,7 +36,8 @@ function existing(dir) {
 }
 
 /**
- * Makes a file in a directory and removes it, or throws. access(2) grants root everything, also where no file can be made.
+ * Makes a file in a directory and removes it, or throws. access(2) grants root everything, also where no file can be
+ * made.
  * @param {string} dir
  */
 function tryToCreate(dir) {

@@ -14,7 +14,9 @@ const PLATFORMS = [
 ];
 const WITHOUT_SERVICE = 'Caches work without it; the watch and snapshots are off.';
 
-/** First lines of the messages of an error and its causes, without the loader's own words and its tries of WebAssembly. */
+/**
+ * First lines of the messages of an error and its causes, without the loader's own words and its tries of WebAssembly.
+ */
 function messages(error) {
   const list = [];
   for (let each = error; each instanceof Error; each = each.cause) list.push(each.message.split('\n')[0]);

@@ -1,5 +1,6 @@
 'use strict';
-// The options of watch(), for code, the environment and the command line. A test compares docs/options.md with this table.
+// The options of watch(), for code, the environment and the command line. A test compares docs/options.md with this
+// table.
 
 const { check, checkOptions, spelt, suggest } = require('./check-options.js');
 const { PlimsollRangeError, quote } = require('./errors.js');
@@ -176,7 +177,8 @@ const TABLE = Object.fromEntries(OPTIONS.map((option) => [option.name, option]))
 
 /**
  * Valid options with defaults.
- * @param {any} [given] @param {'js' | 'env' | 'flag'} [source] how the message spells what is wrong with two of them together
+ * @param {any} [given] @param {'js' | 'env' | 'flag'} [source] how the message spells what is wrong with two of them
+ * together
  * @throws {TypeError | RangeError} with code ERR_PLIMSOLL_OPTION
  */
 function resolveOptions(given = {}, source = 'js') {

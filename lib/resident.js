@@ -1,5 +1,6 @@
 'use strict';
-// The resident size of this process. Node's own reading throws where no descriptor is left (EMFILE) or /proc is missing.
+// The resident size of this process. Node's own reading throws where no descriptor is left (EMFILE) or /proc is
+// missing.
 
 const { native } = require('./native.js');
 

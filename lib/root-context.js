@@ -1,6 +1,7 @@
 'use strict';
-// Runs code of ours outside of the async context of the request that happens to cause it. A timer started in a request keeps
-// the request's AsyncLocalStorage stores and its domain for as long as the timer exists, and runs its callback in them.
+// Runs code of ours outside of the async context of the request that happens to cause it. A timer started in a request
+// keeps the request's AsyncLocalStorage stores and its domain for as long as the timer exists, and runs its callback in
+// them.
 
 const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks');
 
@@ -17,8 +18,8 @@ function inRootContext(start) {
 }
 
 /**
- * The resource is made in whatever context comes first. It holds the stores by keys that Node does not document, so where
- * there are any, it is verified that they are gone: without that, timers keep the context of their request.
+ * The resource is made in whatever context comes first. It holds the stores by keys that Node does not document, so
+ * where there are any, it is verified that they are gone: without that, timers keep the context of their request.
  */
 function openRoot() {
   const resource = make();

@@ -4,8 +4,9 @@
 const term = (k) => k * (k - 1) * (2 * k + 5);
 
 /**
- * The deviate z of the Mann-Kendall test for a trend (H. B. Mann 1945, M. Kendall 1975), corrected for ties: above 0 where
- * later values tend to be larger. src/trend/stats.rs has the same function; __test__/docs/facts.test.js compares the two.
+ * The deviate z of the Mann-Kendall test for a trend (H. B. Mann 1945, M. Kendall 1975), corrected for ties: above 0
+ * where later values tend to be larger. src/trend/stats.rs has the same function; __test__/docs/facts.test.js compares
+ * the two.
  *
  * @param {ArrayLike<number>} values
  */

@@ -1,6 +1,7 @@
 'use strict';
-// Node's timers and the time of day as they were when plimsoll was loaded, because a user's fake ones must not stop a watch, nor
-// make a worker seem stuck. The timers start in the root async context: housekeeping runs in no request's AsyncLocalStorage, and keeps none alive.
+// Node's timers and the time of day as they were when plimsoll was loaded, because a user's fake ones must not stop a
+// watch, nor make a worker seem stuck. The timers start in the root async context: housekeeping runs in no request's
+// AsyncLocalStorage, and keeps none alive.
 
 const { inRootContext } = require('./root-context.js');
 

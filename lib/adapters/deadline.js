@@ -15,8 +15,8 @@ const OPTIONS = {
 };
 
 /**
- * A circuit breaker (Nygard, Release It!, 2007): after an operation that did not settle in time, operations fail at once
- * for `retryAfter` ms. Then one is passed on; the others fail until it settles.
+ * A circuit breaker (Nygard, Release It!, 2007): after an operation that did not settle in time, operations fail at
+ * once for `retryAfter` ms. Then one is passed on; the others fail until it settles.
  */
 class Deadline {
   #timeout;

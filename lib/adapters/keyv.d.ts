@@ -3,8 +3,8 @@ import { BoundedMap, Duration, SharedCache } from '../../index.js';
 
 /**
  * A BoundedMap or a SharedCache as a store for Keyv 5.6 and 6, and so for cacheable and cache-manager:
- * `new Keyv({ store: new KeyvStore(new BoundedMap({ max: 10_000 })) })`. Over anything else it throws a TypeError with code
- * ERR_PLIMSOLL_OPTION.
+ * `new Keyv({ store: new KeyvStore(new BoundedMap({ max: 10_000 })) })`. Over anything else it throws a TypeError with
+ * code ERR_PLIMSOLL_OPTION.
  */
 export class KeyvStore extends EventEmitter {
   constructor(cache: BoundedMap<string, any> | SharedCache);
@@ -12,7 +12,10 @@ export class KeyvStore extends EventEmitter {
   namespace?: string;
   get(key: string): Promise<any>;
   getMany(keys: string[]): Promise<any[]>;
-  /** `ttl`: milliseconds; 0 or less removes the key, another type or NaN is refused (ERR_PLIMSOLL_OPTION). False where the entry was too large to keep. */
+  /**
+   * `ttl`: milliseconds; 0 or less removes the key, another type or NaN is refused (ERR_PLIMSOLL_OPTION). False where
+   * the entry was too large to keep.
+   */
   set(key: string, value: any, ttl?: number): Promise<boolean>;
   setMany(entries: Array<{ key: string; value: any; ttl?: number }>): Promise<any>;
   has(key: string): Promise<boolean>;
@@ -27,14 +30,16 @@ export class KeyvStore extends EventEmitter {
 export interface DeadlineOptions {
   /** Time after which an operation on keys fails; default 1 s. */
   timeout?: Duration;
-  /** Time without a request after one that timed out; then one is sent to see whether the store is back. Default 1 s. */
+  /**
+   * Time without a request after one that timed out; then one is sent to see whether the store is back. Default 1 s.
+   */
   retryAfter?: Duration;
 }
 
 /**
- * A store of Keyv whose operations on keys settle in bounded time: `new Keyv({ store: withDeadline(new KeyvRedis(url)) })`.
- * An operation that takes longer than `timeout` rejects with a PlimsollError of code ERR_PLIMSOLL_TIMEOUT, and so do those
- * of the next `retryAfter` ms, at once. Keyv emits it as `error` and takes a get for a miss. `clear`, iteration and
- * `disconnect` are not bounded.
+ * A store of Keyv whose operations on keys settle in bounded time:
+ * `new Keyv({ store: withDeadline(new KeyvRedis(url)) })`. An operation that takes longer than `timeout` rejects with a
+ * PlimsollError of code ERR_PLIMSOLL_TIMEOUT, and so do those of the next `retryAfter` ms, at once. Keyv emits it as
+ * `error` and takes a get for a miss. `clear`, iteration and `disconnect` are not bounded.
  */
 export function withDeadline<S extends object>(store: S, options?: DeadlineOptions): S;

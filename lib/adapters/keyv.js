@@ -7,7 +7,10 @@ const { BoundedMap, SharedCache } = require('../cache/index.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { withDeadline } = require('./deadline.js');
 
-/** The first byte of what is kept in a SharedCache by v8.serialize; a string that begins with it, or has no UTF-8, is kept so too. */
+/**
+ * The first byte of what is kept in a SharedCache by v8.serialize; a string that begins with it, or has no UTF-8, is
+ * kept so too.
+ */
 const CLONED = '\0';
 
 /** What Keyv gives (strings, unless its serialization is off) as a SharedCache keeps it, and back. */
@@ -24,7 +27,10 @@ const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : 
 class KeyvStore extends EventEmitter {
   #cache;
   #shared;
-  /** Keyv 5 only iterates over stores whose dialect it knows; 'redis' is one whose iterator is asynchronous and takes a namespace. */
+  /**
+   * Keyv 5 only iterates over stores whose dialect it knows; 'redis' is one whose iterator is asynchronous and takes a
+   * namespace.
+   */
   opts = { dialect: 'redis' };
 
   constructor(cache) {
@@ -81,7 +87,8 @@ class KeyvStore extends EventEmitter {
   }
 
   async clear() {
-    // Set by Keyv 5. Not declared: of a store that has it from the start, Keyv 6 expects that it prefixes its keys itself.
+    // Set by Keyv 5. Not declared: of a store that has it from the start, Keyv 6 expects that it prefixes its keys
+    // itself.
     if (!this.namespace) return this.#cache.clear();
     for (const key of this.#keys(this.namespace)) this.#cache.delete(key);
   }

@@ -10,8 +10,8 @@ export interface Pm2StatsOptions {
 }
 
 /**
- * For the processes of PM2's cluster mode what `clusterStats()` is for the workers of your own primary. Only those that are
- * online are asked; the connection to PM2 stays open.
+ * For the processes of PM2's cluster mode what `clusterStats()` is for the workers of your own primary. Only those that
+ * are online are asked; the connection to PM2 stays open.
  * @throws TypeError or RangeError with code ERR_PLIMSOLL_OPTION; what PM2 says where it cannot be reached
  */
 export function pm2Stats(options: Pm2StatsOptions): Promise<WorkerStats[]>;

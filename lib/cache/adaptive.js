@@ -5,7 +5,9 @@ const { Ghosts } = require('./ghosts.js');
 const { FewGhosts } = require('./few-ghosts.js');
 const { Evidence } = require('./evidence.js');
 
-/** A cell of `#marks`: uses since a hand last took one, whether it was used since the last inspection, and whether ever. */
+/**
+ * A cell of `#marks`: uses since a hand last took one, whether it was used since the last inspection, and whether ever.
+ */
 const USES = 3;
 const MOST_USES = 2;
 const SEEN = 4;
@@ -14,7 +16,9 @@ const PROVEN = 8;
 const VACANT = 0x80;
 const ABSENT = 0xff;
 
-/** Shares of the ring on probation. Above RECENCY the whole ring is one CLOCK, until the share falls below FREQUENCY. */
+/**
+ * Shares of the ring on probation. Above RECENCY the whole ring is one CLOCK, until the share falls below FREQUENCY.
+ */
 const FIRST_SHARE = 0.1;
 const LEAST_SHARE = 0.01;
 const LARGEST_SHARE = 0.3;
@@ -28,9 +32,9 @@ const NOWHERE = -1;
 /**
  * The adaptive policy. The same methods as `Lru`; a hit writes one byte at most.
  *
- * One column, `#ring`, holds the slots in use in a circle: a probation FIFO of `#probation` cells from `#start` on, then a
- * CLOCK (Corbató 1968), the main part, as in S3-FIFO (Yang et al., SOSP 2023). A new entry takes the place at the
- * probation hand; one used there changes places with the CLOCK's victim; a key that returns soon after its eviction
+ * One column, `#ring`, holds the slots in use in a circle: a probation FIFO of `#probation` cells from `#start` on,
+ * then a CLOCK (Corbató 1968), the main part, as in S3-FIFO (Yang et al., SOSP 2023). A new entry takes the place at
+ * the probation hand; one used there changes places with the CLOCK's victim; a key that returns soon after its eviction
  * enters the CLOCK.
  *
  * The share of probation follows the returning keys as in ARC (Megiddo and Modha, FAST 2003): a key evicted before it

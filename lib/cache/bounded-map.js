@@ -21,8 +21,8 @@ const FIRST_SLOTS = 16;
 /** So many slots or fewer have a table made at no cost that matters. */
 const SMALL = 256;
 /**
- * A set removes so many expired entries at most, and looks at so many slots for them: enough that the next sets find room, few
- * enough that it does not take long.
+ * A set removes so many expired entries at most, and looks at so many slots for them: enough that the next sets find
+ * room, few enough that it does not take long.
  */
 const REMOVED_BY_SET = 128;
 const SEARCHED_BY_SET = 8192;
@@ -42,7 +42,10 @@ class BoundedMap {
   /** The slots in insertion order. */
   #order = new InsertionOrder();
   #former = new FormerWords();
-  /** Tables of our own while all keys are int32, or all strings, found out by itself; a Map otherwise. One of them is the index. */
+  /**
+   * Tables of our own while all keys are int32, or all strings, found out by itself; a Map otherwise. One of them is
+   * the index.
+   */
   /** @type {KeyTable | null} */
   #ints = new KeyTable('int32', this.#keys, this.#order, this.#former);
   /** @type {KeyTable | null} */
@@ -107,7 +110,10 @@ class BoundedMap {
     return this.#size;
   }
 
-  /** `#hit`, written out: what is inlined where `get` is called has a limit in bytecodes (V8's max_inlined_bytecode_size_cumulative). */
+  /**
+   * `#hit`, written out: what is inlined where `get` is called has a limit in bytecodes (V8's
+   * max_inlined_bytecode_size_cumulative).
+   */
   get(key) {
     const slot = this.#find(key);
     if (slot === MISS || (this.#expiry !== null && this.#isOver(slot))) return this.#miss(slot);
@@ -257,7 +263,9 @@ class BoundedMap {
     return this.#map === null ? MISS : this.#map.find(key);
   }
 
-  /** Has an index for a key like this, and gives the 32 bits that stand for it there, or 0 where nobody asks for them. */
+  /**
+   * Has an index for a key like this, and gives the 32 bits that stand for it there, or 0 where nobody asks for them.
+   */
   #prepare(key) {
     if (this.#strings !== null) {
       if (typeof key !== 'string') this.#changeIndex(key);
@@ -324,7 +332,9 @@ class BoundedMap {
     if (slot !== MISS) this.#dropEnded(slot);
   }
 
-  /** Whether an entry has ended by the clock, where any has an end: its own end is not read before anything has ended. */
+  /**
+   * Whether an entry has ended by the clock, where any has an end: its own end is not read before anything has ended.
+   */
   #isOver(slot) {
     const expiry = /** @type {Expiry} */ (this.#expiry);
     const now = this.#now();
@@ -515,7 +525,9 @@ class BoundedMap {
     if (this.#expiry !== null) this.#expiry.grow(slots);
   }
 
-  /** Evicts the policy's coldest entries beyond `max`, at once; the others move to the first slots, the coldest first. */
+  /**
+   * Evicts the policy's coldest entries beyond `max`, at once; the others move to the first slots, the coldest first.
+   */
   #shrink(max, gone) {
     const slots = this.#policy.coldestFirst();
     const evicted = Math.max(0, slots.length - max);

@@ -19,7 +19,9 @@ const LOST = 2000;
 /** So many readings while it rests have it written again: a reading now and then is not worth a thread that ticks. */
 const WAKING = 64;
 
-/** The native thread's clock word and the mark that it is read; null while it is not in use. @type {Float64Array | null} */
+/**
+ * The native thread's clock word and the mark that it is read; null while it is not in use. @type {Float64Array | null}
+ */
 let word = null;
 let offset = 0;
 let missed = 0;
@@ -48,8 +50,8 @@ function rested() {
 }
 
 /**
- * A user's clock. It must return finite milliseconds: an end that is compared with anything else would never come, or always.
- * It must not change the map either, which may have looked up a slot before it asks for the time.
+ * A user's clock. It must return finite milliseconds: an end that is compared with anything else would never come, or
+ * always. It must not change the map either, which may have looked up a slot before it asks for the time.
  *
  * @param {() => unknown} clock
  * @param {{ readonly added: number }} order  counts the entries that were ever added
@@ -91,7 +93,10 @@ function stop() {
   word = null;
 }
 
-/** Runs what looks at the time by itself now and then: nothing that the word need be written for. @param {() => void} step */
+/**
+ * Runs what looks at the time by itself now and then: nothing that the word need be written for. @param {() => void}
+ * step
+ */
 function aside(step) {
   const read = word?.[1];
   const before = missed;

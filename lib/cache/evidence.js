@@ -4,11 +4,16 @@
 const MOST_RETURNS = 11;
 /** The same for a small cache, as a share of its entries. */
 const RETURNS_SHARE = 0.05;
-/** Such misses beyond all other misses, as a share of the entries: a working set that LRU would hold is being requested. */
+/**
+ * Such misses beyond all other misses, as a share of the entries: a working set that LRU would hold is being requested.
+ */
 const WORKING_SET_SHARE = 0.15;
 /** Main entries are idle as a whole when fewer than this share was used in the last round. */
 const LIVE = 0.3;
-/** The share that is taken for the truth before main entries are inspected: a little above LIVE, so that a third of a round decides. */
+/**
+ * The share that is taken for the truth before main entries are inspected: a little above LIVE, so that a third of a
+ * round decides.
+ */
 const UNKNOWN = 0.4;
 /** With fewer than this share used, after about two rounds, main entries give way without evidence. */
 const IDLE = 0.05;

@@ -21,7 +21,10 @@ class ExpiryColumn {
   #buffer = null;
   #state = new Uint32Array(1);
   #due = new Uint32Array(0);
-  /** Whether a scan was asked for whose answer is not read to its end; how far it is, and for how many sweeps it is waited for. */
+  /**
+   * Whether a scan was asked for whose answer is not read to its end; how far it is, and for how many sweeps it is
+   * waited for.
+   */
   #asked = false;
   #word = 0;
   #waits = 0;
@@ -73,7 +76,10 @@ class ExpiryColumn {
     return new Float64Array(/** @type {ArrayBuffer} */ (this.#buffer), NEXT * 8, 1)[0];
   }
 
-  /** Of the answer: the next slots that were due, `most` and those of one word at most. The last are those after which `asked` is false. */
+  /**
+   * Of the answer: the next slots that were due, `most` and those of one word at most. The last are those after which
+   * `asked` is false.
+   */
   take(most) {
     const slots = [];
     const due = this.#due;

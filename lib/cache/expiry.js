@@ -8,8 +8,8 @@ const SLOTS_SEARCHED_PER_MS = 1000;
 /**
  * When entries end: the column, a lower bound of all ends, and the search for slots whose entries have ended.
  *
- * A search goes through the slots in parts, as far as each caller's work goes. Where the column is large, the native thread
- * searches it in the background.
+ * A search goes through the slots in parts, as far as each caller's work goes. Where the column is large, the native
+ * thread searches it in the background.
  */
 class Expiry {
   column = new ExpiryColumn();
@@ -18,7 +18,10 @@ class Expiry {
   /** Nothing ends before; nor, of what was set since the search began that is under way, before `#nextSince`. */
   next = Infinity;
   #nextSince = Infinity;
-  /** The search under way: its slots, the next of them, how many are left, and the earliest end among those that it passed. */
+  /**
+   * The search under way: its slots, the next of them, how many are left, and the earliest end among those that it
+   * passed.
+   */
   #span = 0;
   #slot = 0;
   #left = 0;

@@ -7,11 +7,12 @@ const { Ghosts } = require('./ghosts.js');
 const NONE = 0;
 
 /**
- * What `Ghosts` does, for a cache of few slots, and without loss: the keys evicted last, one more than there are slots, so that
- * the key whose eviction was as many evictions ago as there are slots is among them.
+ * What `Ghosts` does, for a cache of few slots, and without loss: the keys evicted last, one more than there are slots,
+ * so that the key whose eviction was as many evictions ago as there are slots is among them.
  *
- * In a small cache a set of `Ghosts` holds a large part of the keys. Where more keys of one working set share a set than it
- * has cells, each of them overwrites another before that one returns, in every pass, so the working set never enters.
+ * In a small cache a set of `Ghosts` holds a large part of the keys. Where more keys of one working set share a set
+ * than it has cells, each of them overwrites another before that one returns, in every pass, so the working set never
+ * enters.
  *
  * The words are in a circle in the order of eviction, and those of one hash in a chain, newest first.
  */

@@ -3,11 +3,14 @@
 const { hashString } = require('./hash.js');
 
 /**
- * How strings were hashed before, for as long as the policy remembers keys that were evicted then: by their words of that
- * time. Without this a working set that returns after a table has read more of its keys is not known again.
+ * How strings were hashed before, for as long as the policy remembers keys that were evicted then: by their words of
+ * that time. Without this a working set that returns after a table has read more of its keys is not known again.
  */
 class FormerWords {
-  /** How many characters were read, and how many entries had been added when that ended. @type {{ reads: number, added: number }[]} */
+  /**
+   * How many characters were read, and how many entries had been added when that ended. @type {{ reads: number, added:
+   * number }[]}
+   */
   #former = [];
 
   /** Strings are hashed in another way from now on. @param {number} reads characters that were read until now */

@@ -6,9 +6,9 @@ const { imul } = Math;
 const GOLDEN = 0x9e3779b1;
 
 /**
- * 32 bits that stand for a string, from its length and its last `reads` characters, three or more. For each character V8 walks the string's
- * representation again, about 25 instructions for a concatenation. This is most of the cost of a look-up, so the first five
- * are read without a loop. Five bits apart, digits and letters hardly cancel each other.
+ * 32 bits that stand for a string, from its length and its last `reads` characters, three or more. For each character
+ * V8 walks the string's representation again, about 25 instructions for a concatenation. This is most of the cost of a
+ * look-up, so the first five are read without a loop. Five bits apart, digits and letters hardly cancel each other.
  */
 function hashString(key, reads) {
   const { length } = key;

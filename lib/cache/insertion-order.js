@@ -8,7 +8,10 @@ const LEAST_CELLS = 32;
 /** Where fewer cells than one in so many are in use, the others are removed. */
 const SPARSE = 4;
 
-/** The time in which entries keep their places. One that is over knows which cells were in use, for iterations that began in it. */
+/**
+ * The time in which entries keep their places. One that is over knows which cells were in use, for iterations that
+ * began in it.
+ */
 class Era {
   /** A bit for each cell; null after all entries went. @type {Uint32Array | null} */
   used = null;
@@ -17,11 +20,12 @@ class Era {
 }
 
 /**
- * The slots of entries in the order in which they came, in a column of cells, as V8's Map has it (Tyler Close's deterministic hash
- * tables). An entry that goes leaves an empty cell. The column has two cells for each slot; when it is full, the empty ones are
- * removed, so an addition moves one entry at most on average.
+ * The slots of entries in the order in which they came, in a column of cells, as V8's Map has it (Tyler Close's
+ * deterministic hash tables). An entry that goes leaves an empty cell. The column has two cells for each slot; when it
+ * is full, the empty ones are removed, so an addition moves one entry at most on average.
  *
- * An iteration is a place in the column. It is not registered anywhere: one that is left open or forgotten costs nothing.
+ * An iteration is a place in the column. It is not registered anywhere: one that is left open or forgotten costs
+ * nothing.
  */
 class InsertionOrder {
   cells = new Int32Array(LEAST_CELLS);
@@ -137,7 +141,10 @@ class InsertionOrder {
     return this.era;
   }
 
-  /** The place, from one of an era on, of an entry that has not expired; `end` where there is none. It is one of the present era. */
+  /**
+   * The place, from one of an era on, of an entry that has not expired; `end` where there is none. It is one of the
+   * present era.
+   */
   seek(era, place) {
     const { expiry } = this;
     const now = expiry === null ? 0 : expiry.now();

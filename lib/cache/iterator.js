@@ -12,11 +12,11 @@ const ENTRIES = 2;
 /**
  * What `entries`, `keys` and `values` return, made as %MapIteratorPrototype% is (ECMA-262, 24.1.5).
  *
- * An optimized loop allocates nothing for it, as long as V8's escape analysis sees that nothing else can reach the iterator and
- * its results. So the constructor returns `this`: without that, V8 does not know that the call gives an object, and for-of
- * asks. `next` makes its result in one place: of two that meet, both are allocated. And `next` has no loop, and no call that is
- * made while entries cannot expire and leave no empty cells, since a call could ask for its receiver (CallSite.getThis). Where
- * one was made the iterator is allocated, so it has few fields.
+ * An optimized loop allocates nothing for it, as long as V8's escape analysis sees that nothing else can reach the
+ * iterator and its results. So the constructor returns `this`: without that, V8 does not know that the call gives an
+ * object, and for-of asks. `next` makes its result in one place: of two that meet, both are allocated. And `next` has
+ * no loop, and no call that is made while entries cannot expire and leave no empty cells, since a call could ask for
+ * its receiver (CallSite.getThis). Where one was made the iterator is allocated, so it has few fields.
  */
 class SlotIterator {
   /** Null once the iterator has ended, which it stays. @type {import('./insertion-order.js').InsertionOrder | null} */

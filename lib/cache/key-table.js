@@ -10,15 +10,19 @@ const [SEED, FACTOR] = randomFillSync(new Uint32Array(2)).map((word, i) => (i ==
 const MISS = -1;
 /** The bit that says of an int32's cell that its key's home is another. */
 const AWAY = 1;
-/** Slots, as a power of two, up to which a cell in four is in use at most, so that the first look decides for nearly every key. Above, one in two: what the processor's caches hold decides there. */
+/**
+ * Slots, as a power of two, up to which a cell in four is in use at most, so that the first look decides for nearly
+ * every key. Above, one in two: what the processor's caches hold decides there.
+ */
 const SPARSE_BITS = 14;
 
 /** Of a string so many of the last characters are read, at first and at most. */
 const FIRST_READS = 3;
 const MOST_READS = 32;
 /**
- * Of keys that were missed or added, one in so many may have been taken for another before more of each is read. The comparison
- * would bear one in eight; but what the policy remembers of evicted keys is their words, and hits are lost with more.
+ * Of keys that were missed or added, one in so many may have been taken for another before more of each is read. The
+ * comparison would bear one in eight; but what the policy remembers of evicted keys is their words, and hits are lost
+ * with more.
  */
 const BEARABLE = 32;
 /** So many strings may share a word before more of each is read: by chance five do in one of 30,000 tables of 2^24. */
@@ -28,12 +32,14 @@ const MOST_NAMESAKES = 4;
  * The slot of each key, for keys that are all int32 or all strings.
  *
  * Open addressing with linear probing, at most half full; a removal shifts back what follows (Knuth, TAOCP 3,
- * 6.4, algorithm R). The low bits of a key's hash are its home; a cell is 32 bits: the high ones of the hash, the slot + 1, and
- * AWAY. The word of an int32 is itself, that of a string a hash of its length and last characters, of as few as tell the keys
- * apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes while it searches.
+ * 6.4, algorithm R). The low bits of a key's hash are its home; a cell is 32 bits: the high ones of the hash, the slot
+ * + 1, and AWAY. The word of an int32 is itself, that of a string a hash of its length and last characters, of as few
+ * as tell the keys apart: V8 hashes every new string whole, and its Map (Node 20's) reads each string that it passes
+ * while it searches.
  *
  * No two words have the same hash, and at a key's home, place and cell have all bits of it: an int32 that is found
- * there need not be compared (quotienting; Cleary, IEEE Transactions on Computers C-33, 1984), so its column is not read.
+ * there need not be compared (quotienting; Cleary, IEEE Transactions on Computers C-33, 1984), so its column is not
+ * read.
  */
 class KeyTable {
   #cells = new Int32Array(0);
@@ -70,7 +76,9 @@ class KeyTable {
     return this.#size;
   }
 
-  /** 32 bits that stand for a key until the table reads more: at the next key that is missed or added, at the soonest. */
+  /**
+   * 32 bits that stand for a key until the table reads more: at the next key that is missed or added, at the soonest.
+   */
   word(key) {
     return this.#words === null ? key : hashString(key, this.#reads);
   }
@@ -123,7 +131,10 @@ class KeyTable {
     this.#confusion += BEARABLE;
   }
 
-  /** Asked after each key that was missed, or added: whether so many were taken for others that it pays to read more of each. */
+  /**
+   * Asked after each key that was missed, or added: whether so many were taken for others that it pays to read more of
+   * each.
+   */
   confused() {
     if (this.#confusion === 0) return false;
     return --this.#confusion > BEARABLE * this.#size && this.#reads < MOST_READS;
@@ -147,8 +158,8 @@ class KeyTable {
   }
 
   /**
-   * Adds the key of a slot, which is in the order but not in the table. False if the table is unfit for its keys from now on: too
-   * many are alike in all that it may read of them.
+   * Adds the key of a slot, which is in the order but not in the table. False if the table is unfit for its keys from
+   * now on: too many are alike in all that it may read of them.
    */
   add(slot, word) {
     this.#size++;

@@ -1,6 +1,6 @@
 'use strict';
-// What stands behind a SharedCache while plimsoll is turned off (PLIMSOLL_DISABLE=1): a Map of this thread, with the functions
-// of the native store (src/addon/shared_cache.rs). Bounds and ttl hold; nothing is shared with other threads.
+// What stands behind a SharedCache while plimsoll is turned off (PLIMSOLL_DISABLE=1): a Map of this thread, with the
+// functions of the native store (src/addon/shared_cache.rs). Bounds and ttl hold; nothing is shared with other threads.
 
 const { PlimsollTypeError, quote } = require('../errors.js');
 
@@ -39,7 +39,9 @@ class LocalStore {
   #time;
   /** Key -> the computation under way. @type {Map<string, number>} */
   #computing = new Map();
-  /** Number -> the key that it computes; gone once that was set or deleted meanwhile. @type {Map<number, string | null>} */
+  /**
+   * Number -> the key that it computes; gone once that was set or deleted meanwhile. @type {Map<number, string | null>}
+   */
   #leases = new Map();
   #last = 0;
 

@@ -16,9 +16,9 @@ const slotOf = (at) => (at >> 1) - 1;
 /**
  * Strict order of use: a doubly linked ring of pairs of links in one column, each the place of another pair.
  *
- * A policy knows slots and, where it remembers what it evicted, 32 bits that stand for a key (`listening`); never values. `add`: an entry came into an
- * unused slot; `touch`: it was used; `remove`: it went; `replace`: the slot of the entry that must go, taken over
- * by a new one; `evict`: the same without a new one.
+ * A policy knows slots and, where it remembers what it evicted, 32 bits that stand for a key (`listening`); never
+ * values. `add`: an entry came into an unused slot; `touch`: it was used; `remove`: it went; `replace`: the slot of the
+ * entry that must go, taken over by a new one; `evict`: the same without a new one.
  */
 class Lru {
   #links = new Int32Array(linksOf(0));

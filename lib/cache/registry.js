@@ -32,7 +32,10 @@ const decoder = new TextDecoder();
 const arenas = [];
 /** @type {Float64Array[]} */
 const unused = [];
-/** Where each was constructed. @type {Map<number, { function: string | null, file: string, line: number, column: number } | null>} */
+/**
+ * Where each was constructed. @type {Map<number, { function: string | null, file: string, line: number, column: number
+ * } | null>}
+ */
 const sites = new Map();
 /** @type {{ id: number, name: string, readStats: () => object }[]} */
 const shared = [];

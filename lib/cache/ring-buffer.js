@@ -108,7 +108,10 @@ class RingBuffer {
     this.#record[SIZE] = this.#record[BYTES] = 0;
   }
 
-  /** Oldest first. Values pushed meanwhile are seen, values dropped meanwhile are passed over; `clear()` ends the iteration. */
+  /**
+   * Oldest first. Values pushed meanwhile are seen, values dropped meanwhile are passed over; `clear()` ends the
+   * iteration.
+   */
   *values() {
     const epoch = this.#epoch;
     for (let next = this.#removed; ; next++) {

@@ -20,7 +20,9 @@ const opened = new Map();
 /** Where values are read. It never leaves this file. */
 const scratch = Buffer.allocUnsafeSlow(SCRATCH);
 
-/** A copy of elements in an ArrayBuffer of its own: transferred, detached or read past its end, it shows nothing else. */
+/**
+ * A copy of elements in an ArrayBuffer of its own: transferred, detached or read past its end, it shows nothing else.
+ */
 const copy = Function.prototype.call.bind(Object.getPrototypeOf(Uint8Array.prototype).slice);
 
 /** Throws where an array has no memory: it was detached, or its buffer is too small now. */

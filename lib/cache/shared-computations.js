@@ -1,6 +1,6 @@
 'use strict';
-// Computations that run once for all threads of the process. The native side tells an isolate which of the computations it
-// waits for have ended, however many, in one call on its event loop. The end of a thread ends what it computes.
+// Computations that run once for all threads of the process. The native side tells an isolate which of the computations
+// it waits for have ended, however many, in one call on its event loop. The end of a thread ends what it computes.
 
 const v8 = require('node:v8');
 const { PlimsollError, quote } = require('../errors.js');
@@ -53,9 +53,9 @@ class Computations {
   }
 
   /**
-   * Joins the computation of a key, or begins it: its bytes as `encode(form, value)` gives them for what `compute` gives, here
-   * or in another thread. Null where it was abandoned: the caller joins again, until `end`.
-   * Thousands of callers may wait at once and outlive collections: each costs no more objects than it must.
+   * Joins the computation of a key, or begins it: its bytes as `encode(form, value)` gives them for what `compute`
+   * gives, here or in another thread. Null where it was abandoned: the caller joins again, until `end`. Thousands of
+   * callers may wait at once and outlive collections: each costs no more objects than it must.
    * @returns {Promise<Buffer | null> | Buffer}
    */
   join(key, compute, encode, form, ttl, timeout, end) {
@@ -204,8 +204,8 @@ class Computations {
 }
 
 /**
- * An error for other threads: as it is where it can be cloned, or else its text. Read back here: V8 writes some (one that is
- * its own cause, on Node 20) that it cannot read.
+ * An error for other threads: as it is where it can be cloned, or else its text. Read back here: V8 writes some (one
+ * that is its own cause, on Node 20) that it cannot read.
  */
 function encodeError(error) {
   try {

@@ -1,6 +1,6 @@
 'use strict';
-// Removes expired entries from maps that are not used: one unreferenced timer for the isolate, which runs only while there
-// are maps whose entries expire.
+// Removes expired entries from maps that are not used: one unreferenced timer for the isolate, which runs only while
+// there are maps whose entries expire.
 
 const { setInterval, clearInterval, setTimeout } = require('../timers.js');
 const clock = require('./clock.js');
@@ -91,7 +91,10 @@ function sweepAgain() {
   sweep();
 }
 
-/** What a listener or a clock throws here has no caller: it becomes a warning, once, and the map waits for the next period. */
+/**
+ * What a listener or a clock throws here has no caller: it becomes a warning, once, and the map waits for the next
+ * period.
+ */
 function contained(map, sweepOne, work) {
   try {
     return sweepOne(map, work);

@@ -8,7 +8,10 @@ const registry = require('./registry.js');
 
 const { SIZE, HITS, MISSES, EXPIRATIONS } = registry;
 
-/** Entries that one step of a sweep looks at, well under a millisecond; and as many of them as a removal takes the time of. */
+/**
+ * Entries that one step of a sweep looks at, well under a millisecond; and as many of them as a removal takes the time
+ * of.
+ */
 const STEP = 10_000;
 const REMOVAL = 3;
 /** Milliseconds between two steps. */
@@ -23,7 +26,10 @@ class Sweep {
   entries;
   /** Whether there was a collection since it began. */
   again = false;
-  /** The entries that have a value, while they are few and none has been changed since; dead entries are left until the end then. */
+  /**
+   * The entries that have a value, while they are few and none has been changed since; dead entries are left until the
+   * end then.
+   */
   /** @type {[unknown, WeakRef<object>][] | null} */
   survivors = [];
 
@@ -39,10 +45,15 @@ let scheduled = false;
 
 /** Set by the class. @type {(map: WeakValueMap) => void} */
 let afterCollection;
-/** Looks at `most` entries and returns how many of these are left; 0 where it must go on. @type {(map: WeakValueMap, most: number) => number} */
+/**
+ * Looks at `most` entries and returns how many of these are left; 0 where it must go on. @type {(map: WeakValueMap,
+ * most: number) => number}
+ */
 let sweepOne;
 
-/** Its callback runs when a collection has taken the token of a map. @type {FinalizationRegistry<WeakRef<WeakValueMap>>} */
+/**
+ * Its callback runs when a collection has taken the token of a map. @type {FinalizationRegistry<WeakRef<WeakValueMap>>}
+ */
 const collections = new FinalizationRegistry((reference) => {
   const map = reference.deref();
   if (map !== undefined) afterCollection(map);
@@ -68,8 +79,9 @@ function step() {
  * A Map whose values the collector may take: an entry goes soon after its value. Keys are held as
  * long as their entries are.
  *
- * V8 runs the callbacks of a FinalizationRegistry for all values of a collection in one turn, and keeps 80 bytes and more
- * for each. Instead, one token for each map tells that a collection has taken place; then its entries are looked at in steps.
+ * V8 runs the callbacks of a FinalizationRegistry for all values of a collection in one turn, and keeps 80 bytes and
+ * more for each. Instead, one token for each map tells that a collection has taken place; then its entries are looked
+ * at in steps.
  */
 class WeakValueMap {
   /** @type {Map<unknown, WeakRef<object>>} */

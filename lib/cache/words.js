@@ -15,8 +15,8 @@ const halves = new Uint32Array(number.buffer);
  * 32 bits that stand for a key of any kind, by which the policy knows an evicted key again. Two keys taken for one
  * cost no more than hit ratio.
  *
- * An object or a symbol has no bits of its own: it is given a number when it is evicted, in a WeakMap. Only the last one or
- * two times `slots` of them are kept, so a collection has no more weak entries to visit than that.
+ * An object or a symbol has no bits of its own: it is given a number when it is evicted, in a WeakMap. Only the last
+ * one or two times `slots` of them are kept, so a collection has no more weak entries to visit than that.
  */
 class Words {
   #recent = new WeakMap();

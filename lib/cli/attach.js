@@ -152,7 +152,10 @@ const ENDS = [
   'SIGSTKFLT',
 ].filter((name) => name in constants.signals);
 
-/** The first signal ends the observation, with a report; a second one ends us at once: the target closes its inspector by itself. */
+/**
+ * The first signal ends the observation, with a report; a second one ends us at once: the target closes its inspector
+ * by itself.
+ */
 function onSignals() {
   const stop = new AbortController();
   const interrupt = (signal) => {
@@ -163,7 +166,10 @@ function onSignals() {
   return { signal: stop.signal, release: () => ENDS.forEach((signal) => process.off(signal, interrupt)) };
 }
 
-/** Observes the process until the end, and closes its inspector again. @returns {Promise<Observer | null>} null where a signal came first */
+/**
+ * Observes the process until the end, and closes its inspector again. @returns {Promise<Observer | null>} null where a
+ * signal came first
+ */
 async function observed(settings, values, say, io) {
   const { pid, signal } = settings;
   const { session, port, close } = await attach(pid, { port: settings.port });

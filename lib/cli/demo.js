@@ -24,7 +24,10 @@ const HEAP_MB = 256;
 const INTERRUPTS = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
 const INTERRUPTED = 130;
 
-/** A copy of the leaky service outside node_modules: the advice for a suspect in a package is to report it to its author. */
+/**
+ * A copy of the leaky service outside node_modules: the advice for a suspect in a package is to report it to its
+ * author.
+ */
 function leakyService(dir) {
   const file = path.join(EXAMPLES, 'leaky-service.js');
   if (!EXAMPLES.split(path.sep).includes('node_modules')) return file;

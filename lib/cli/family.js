@@ -13,7 +13,10 @@ const POLL_MS = 50;
 const KILLED_MS = 10_000;
 /** USER_HZ, which is 100 on each Linux that Node runs on. */
 const TICK_MS = 10;
-/** What a forked snapshot child calls itself (src/snapshot/fork/linux_glibc/child.rs): it ends by itself, with the evidence. */
+/**
+ * What a forked snapshot child calls itself (src/snapshot/fork/linux_glibc/child.rs): it ends by itself, with the
+ * evidence.
+ */
 const SNAPSHOT = 'plimsoll-snap';
 const LONGEST_COMMAND = 80;
 
@@ -27,7 +30,8 @@ function read(pid, name) {
 
 /** @returns {{pid: number, parent: number, start: string, ageMs: number, name: string, isZombie: boolean} | null} null where it has ended */
 function statOf(pid) {
-  // The name is in parentheses, and may hold some itself; after it, by proc(5): state, parent, ... start in ticks since boot.
+  // The name is in parentheses, and may hold some itself; after it, by proc(5): state, parent, ... start in ticks since
+  // boot.
   const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(read(pid, 'stat')) ?? [];
   if (rest === undefined) return null;
   const fields = rest.split(' ');
@@ -66,7 +70,10 @@ function exeOf(pid) {
 const TAKES_WORD = new Set(['-r', '--require', '--import', '--loader', '--experimental-loader', '-C', '--conditions']);
 const TAKES_CODE = new Set(['-e', '-p', '-pe', '--eval', '--print', '-c']);
 
-/** The command of a process, `node --import server.js`: without values and what comes after the script, which may be secret. */
+/**
+ * The command of a process, `node --import server.js`: without values and what comes after the script, which may be
+ * secret.
+ */
 function commandOf(pid) {
   const [program, ...args] = read(pid, 'cmdline').split('\0').filter(Boolean);
   return program === undefined ? '' : shortCommand(program, args);
@@ -134,8 +141,8 @@ class Family {
   }
 
   /**
-   * Waits until the snapshot children have ended. Those that have not ended by then are stopped, since a child ends within
-   * 3 s of its service: they are killed, and their end is awaited as well.
+   * Waits until the snapshot children have ended. Those that have not ended by then are stopped, since a child ends
+   * within 3 s of its service: they are killed, and their end is awaited as well.
    * @param {number} mostMs @returns {Promise<number[]>} the pids of those that were killed
    */
   async snapshotsEnded(mostMs) {

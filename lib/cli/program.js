@@ -52,8 +52,8 @@ function commandIn(word, env) {
 }
 
 /**
- * The command line of what a user named: `app.js`, `node --flag app.js`, `npm start`, `sh -c '...'`, `node_modules/.bin/tsx a.ts`.
- * What cannot be found is left to Node, whose message names it.
+ * The command line of what a user named: `app.js`, `node --flag app.js`, `npm start`, `sh -c '...'`,
+ * `node_modules/.bin/tsx a.ts`. What cannot be found is left to Node, whose message names it.
  * @param {string[]} words
  * @returns {{file: string, args: string[]}}
  */

@@ -28,8 +28,9 @@ function rise(points) {
 }
 
 /**
- * The state of a process whose time was over. Where the verdict is that nothing grows, or that it is too early, and a floor
- * rises, the verdict is `slow`, which says by how much. Native memory is left out: its floor has too much noise for so few points.
+ * The state of a process whose time was over. Where the verdict is that nothing grows, or that it is too early, and a
+ * floor rises, the verdict is `slow`, which says by how much. Native memory is left out: its floor has too much noise
+ * for so few points.
  */
 function withRise(state) {
   if (!QUIET.has(state.verdict.state)) return state;

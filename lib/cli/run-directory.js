@@ -1,6 +1,6 @@
 'use strict';
-// The directory in which the processes of a run publish their states. The run that owns it holds a lock on it, which the
-// kernel releases however that run ends: what is left without an owner is removed by the next run.
+// The directory in which the processes of a run publish their states. The run that owns it holds a lock on it, which
+// the kernel releases however that run ends: what is left without an owner is removed by the next run.
 
 const fs = require('node:fs');
 const os = require('node:os');

@@ -2,7 +2,9 @@
 // The time that a run has gone on, without the time in which this process was stopped: by Ctrl-Z, a frozen container, a
 // machine that sleeps.
 
-/** A tick that comes later than this does not come late because the machine is busy: the rest of the time was a stop. */
+/**
+ * A tick that comes later than this does not come late because the machine is busy: the rest of the time was a stop.
+ */
 const LONGEST_MS = 5000;
 
 class RunningTime {

@@ -30,7 +30,8 @@ class Signals {
 /** Whether the terminal's signals reach our process group, of which the program is a member. */
 function isInForeground() {
   try {
-    // After the name in parentheses: state, parent, group, session, terminal, the terminal's foreground group (proc(5)).
+    // After the name in parentheses: state, parent, group, session, terminal, the terminal's foreground group
+    // (proc(5)).
     const [, , group, , , foreground] = fs
       .readFileSync('/proc/self/stat', 'utf8')
       .replace(/^.*\) /s, '')

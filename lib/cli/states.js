@@ -1,6 +1,6 @@
 'use strict';
-// The states that the processes of a run publish: polled, kept after a process has ended, and frozen when the run is about
-// to end.
+// The states that the processes of a run publish: polled, kept after a process has ended, and frozen when the run is
+// about to end.
 
 const fs = require('node:fs');
 const { STATES } = require('../facts.js');
@@ -34,8 +34,10 @@ class States {
   #started;
 
   /**
-   * @param {{states(): Array<{name: string, file: string, pid: number}>}} directory @param {number} interval of the sampler, ms
-   * @param {{read?: (file: string) => any, now?: () => number}} [injected] the state in a file, or null; the time of day
+   * @param {{states(): Array<{name: string, file: string, pid: number}>}} directory @param {number} interval of the
+   * sampler, ms
+   * @param {{read?: (file: string) => any, now?: () => number}} [injected] the state in a file, or null; the time of
+   * day
    */
   constructor(directory, interval, { read = readState, now = Date.now } = {}) {
     this.#directory = directory;
@@ -47,7 +49,8 @@ class States {
 
   /**
    * Reads them once.
-   * @param {(name: string) => boolean} mayRetire whether the state of an isolate that has ended is only kept where it matters
+   * @param {(name: string) => boolean} mayRetire whether the state of an isolate that has ended is only kept where it
+   * matters
    * @returns {Array<[string, any]>} what was read now
    */
   poll(mayRetire) {
@@ -76,7 +79,10 @@ class States {
     if (this.#frozen !== null) this.#thawed(name, state);
   }
 
-  /** Its writer has exited and the program is still running. A service may start a thread for each task: their files and states must not pile up. */
+  /**
+   * Its writer has exited and the program is still running. A service may start a thread for each task: their files and
+   * states must not pile up.
+   */
   #retire(name, file) {
     fs.rmSync(file, { force: true });
     this.#ended.push({ name, state: this.#states.get(name) });
@@ -113,7 +119,10 @@ class States {
     return this.#late.has(path);
   }
 
-  /** What a frozen state still takes: the snapshots that were being written. Of an isolate that begins later the first state counts. */
+  /**
+   * What a frozen state still takes: the snapshots that were being written. Of an isolate that begins later the first
+   * state counts.
+   */
   #thawed(name, state) {
     const held = this.#frozen.get(name);
     if (held === undefined) {
@@ -132,7 +141,10 @@ class States {
     return further.filter(({ path }) => !this.#late.has(path));
   }
 
-  /** A leak that was found while its evidence was awaited, before any signal. Snapshots begun since then are not adopted. */
+  /**
+   * A leak that was found while its evidence was awaited, before any signal. Snapshots begun since then are not
+   * adopted.
+   */
   adoptLeaks() {
     for (const [name, held] of this.#frozen ?? []) {
       const now = this.#states.get(name);
@@ -158,7 +170,10 @@ class States {
     return this.#states.has(name);
   }
 
-  /** The last of each, the most important first; `lost`: its figures stood still before the end, so that nothing can be said. */
+  /**
+   * The last of each, the most important first; `lost`: its figures stood still before the end, so that nothing can be
+   * said.
+   */
   all() {
     const current = [...this.#states].map(
       ([name, state]) => this.#frozen?.get(name) ?? { state, lost: this.#isLost(name) },
@@ -173,7 +188,10 @@ class States {
 /** Reasons of the snapshots that make a diagnosis (lib/watch/watcher.js). */
 const DIAGNOSTIC = new Set(['suspect', 'leak']);
 
-/** A frozen state with snapshots that were being written. The watch may have forgotten earlier ones of its diagnosis since then. */
+/**
+ * A frozen state with snapshots that were being written. The watch may have forgotten earlier ones of its diagnosis
+ * since then.
+ */
 function withSnapshots(held, due, { extra }) {
   if (extra === undefined || extra === null) return held;
   const before = held.extra ?? extra;

@@ -23,7 +23,9 @@ const GRACE_MS = 10_000;
 const FAMILY_MS = 2000;
 /** How long a process may take to publish its first state. */
 const START_MS = 3000;
-/** How long a snapshot that is being written is waited for: at the end of the duration, and where its process has ended. */
+/**
+ * How long a snapshot that is being written is waited for: at the end of the duration, and where its process has ended.
+ */
 const EVIDENCE_MS = 20_000;
 const LAST_EVIDENCE_MS = 10_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
@@ -51,9 +53,9 @@ class Supervisor {
   #unwatched = new Map();
 
   /**
-   * @param {{file: string, args: string[], env: Record<string, string>, duration: number, interval: number, stdio?: any,
-   *   onSpawn?: (child: import('node:child_process').ChildProcess) => void,
-   *   say: (line: string) => void, show: (report: any) => void}} options
+   * @param {{file: string, args: string[], env: Record<string, string>, duration: number, interval: number, stdio?:
+   * any, onSpawn?: (child: import('node:child_process').ChildProcess) => void, say: (line: string) => void, show:
+   * (report: any) => void}} options
    */
   constructor(options) {
     this.#options = options;

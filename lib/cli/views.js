@@ -16,7 +16,10 @@ function viewOf({ isTTY, columns }, env) {
   return { color: isTTY === true && !env.NO_COLOR, width: columns ?? 100 };
 }
 
-/** Tells something: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text @param {string} [lead] */
+/**
+ * Tells something: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text
+ * @param {string} [lead]
+ */
 function tell(stream, text, lead = LEAD) {
   const { isTTY, columns } = stream;
   const lines = isTTY && columns ? wrap(text, Math.max(columns - lead.length, NARROWEST)) : [text];
@@ -70,7 +73,8 @@ async function unwritten(file, { targets, pid }) {
 const rootsOf = (values) => (values['source-root'] === undefined ? [] : [values['source-root']]);
 
 /**
- * Writes the reports. Failures are reported at the end, so that a full disk does not suppress the report on the terminal.
+ * Writes the reports. Failures are reported at the end, so that a full disk does not suppress the report on the
+ * terminal.
  * @param {any} report @param {{json?: string, html?: string, 'source-root'?: string}} files
  * @param {{io?: any, targets?: Map<string, string>}} [options] `io` for a file named `-`; `targets` of checkFiles()
  * @returns {Promise<{written: string[], failures: Error[]}>}

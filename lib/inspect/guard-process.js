@@ -1,5 +1,6 @@
 'use strict';
-// The process that Guard starts. Its input ends when attach has ended or given up; then it waits for the inspector and closes it.
+// The process that Guard starts. Its input ends when attach has ended or given up; then it waits for the inspector and
+// closes it.
 
 process.stdin.resume().once('close', async () => {
   const { openedInspector } = require('./target.js');

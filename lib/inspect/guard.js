@@ -1,6 +1,6 @@
 'use strict';
-// Between SIGUSR1 and the lease nothing in the target closes its inspector yet. A process of its own does, where attach is
-// killed in between or gives up before the inspector opens.
+// Between SIGUSR1 and the lease nothing in the target closes its inspector yet. A process of its own does, where attach
+// is killed in between or gives up before the inspector opens.
 
 const { spawn } = require('node:child_process');
 const path = require('node:path');

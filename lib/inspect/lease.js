@@ -2,15 +2,18 @@
 // The inspector that attach opened is lent: the target closes it by itself unless attach renews the lease, so that it
 // does not stay open when attach is killed.
 
-/** The lease runs out after this many ticks of the target's timer. Ticks, not time: a loop that a snapshot stops makes none. */
+/**
+ * The lease runs out after this many ticks of the target's timer. Ticks, not time: a loop that a snapshot stops makes
+ * none.
+ */
 const TERMS = { ticks: 12, tickMs: 250, renewMs: 500 };
 /** How long the target may take to accept the request to close. Then the lease does it. */
 const CLOSE_MS = 5000;
 
 /**
  * In the target. Node 20 frees a connection while it still writes the closing frame of that connection
- * (`WsHandler::OnCloseFrameWritten`), which crashes the service: `close` waits until the kernel's table of sockets has no
- * connection at the port. State 01 is an open connection, 08 one that only the peer has closed.
+ * (`WsHandler::OnCloseFrameWritten`), which crashes the service: `close` waits until the kernel's table of sockets has
+ * no connection at the port. State 01 is an open connection, 08 one that only the peer has closed.
  */
 const LEASE = `((pids, port, ticks, tickMs) => {
   if (!pids.includes(process.pid)) return null;

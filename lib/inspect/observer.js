@@ -97,8 +97,8 @@ class Observer {
 
   /**
    * @param {import('./session.js').Session} session
-   * @param {{pid: number, interval: number, duration: number, window: number, limit?: number, dir: string, redact: boolean,
-   *   snapshots: boolean, signal?: AbortSignal}} options `signal` ends what is under way
+   * @param {{pid: number, interval: number, duration: number, window: number, limit?: number, dir: string, redact:
+   * boolean, snapshots: boolean, signal?: AbortSignal}} options `signal` ends what is under way
    */
   constructor(session, options) {
     this.#session = session;

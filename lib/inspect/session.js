@@ -21,7 +21,8 @@ const inspectorError = (message) => new PlimsollError('ERR_PLIMSOLL_INSPECTOR', 
 
 /**
  * Events are those of the protocol, by their name (`HeapProfiler.addHeapSnapshotChunk`), with their
- * parameters; and `close`. The process on the other side is not trusted: what it sends may fail a call, never throw here.
+ * parameters; and `close`. The process on the other side is not trusted: what it sends may fail a call, never throw
+ * here.
  */
 class Session extends EventEmitter {
   #socket;

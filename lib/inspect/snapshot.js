@@ -28,9 +28,9 @@ async function rewriter(redact) {
 
 /**
  * @param {import('./session.js').Session} session
- * @param {{dir: string, pid: number, sequence: number, redact?: boolean, signal?: AbortSignal}} options `pid` goes into the
- *   path: from the command line, never from the process; `redact`: no data reaches the disk;
- *   `signal` abandons the snapshot
+ * @param {{dir: string, pid: number, sequence: number, redact?: boolean, signal?: AbortSignal}} options `pid` goes into
+ * the path: from the command line, never from the process; `redact`: no data reaches the disk; `signal` abandons the
+ * snapshot
  * @returns {Promise<{path: string, method: 'inspector', pauseMs: number, bytes: number, nodes: number | null}>}
  */
 async function takeSnapshot(session, { dir, pid, sequence, redact = false, signal }) {

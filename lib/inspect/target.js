@@ -77,7 +77,9 @@ function checkProcess(pid) {
   }
 }
 
-/** The port that the process was given for its inspector: --inspect-port and the like, in its arguments or NODE_OPTIONS. */
+/**
+ * The port that the process was given for its inspector: --inspect-port and the like, in its arguments or NODE_OPTIONS.
+ */
 function configuredPort(pid) {
   const args = (proc(pid, 'cmdline') ?? '').split('\0');
   const environment = (proc(pid, 'environ') ?? '').split('\0').find((entry) => entry.startsWith('NODE_OPTIONS='));
@@ -149,8 +151,8 @@ async function connect(port, claim) {
 /**
  * Waits for the inspector that SIGUSR1 opens, and takes the lease of it.
  * @param {{pid: number, before: number[] | null, expected: number, patienceMs: number, pollMs?: number, terms?: any}} options
- *   `before`: the ports on which it listened until then; `expected`: the port to look at if the system does not show them;
- *   `terms`: of the lease
+ * `before`: the ports on which it listened until then; `expected`: the port to look at if the system does not show
+ * them; `terms`: of the lease
  * @returns {Promise<{session: Session, port: number, claimed: Lease} | null>}
  */
 async function openedInspector({ pid, before, expected, patienceMs, pollMs = POLL_MS, terms }) {
@@ -169,8 +171,8 @@ async function openedInspector({ pid, before, expected, patienceMs, pollMs = POL
 /**
  * Connects to the inspector of a process, and opens it first where it is closed.
  * @param {number} pid
- * @param {{port?: number, patienceMs?: number, terms?: any}} [options] `port`: where its inspector is, where it cannot be
- *   found out; `patienceMs`: how long it may take to open; `terms`: of the lease
+ * @param {{port?: number, patienceMs?: number, terms?: any}} [options] `port`: where its inspector is, where it cannot
+ * be found out; `patienceMs`: how long it may take to open; `terms`: of the lease
  * @returns {Promise<{session: Session, port: number, close(): Promise<void>}>} `close` leaves the inspector as it was
  */
 async function attach(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}) {

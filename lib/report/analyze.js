@@ -122,8 +122,8 @@ function answerOf(child, paths) {
 }
 
 /**
- * A leak outside of the heap has suspects of more bytes than this, as the trend calls 2 MB a growth and the snapshots may span
- * half of it; those of fewer only hold it.
+ * A leak outside of the heap has suspects of more bytes than this, as the trend calls 2 MB a growth and the snapshots
+ * may span half of it; those of fewer only hold it.
  */
 const LEAST_EXTERNAL = 2 ** 20;
 

@@ -1,7 +1,7 @@
 'use strict';
-// The process that analyze() starts: {paths, options} as the first line of its standard input, the native side's answer or an
-// error as JSON on its standard output. It yields to everything else, and ends when its parent does.
-// An argument would be bounded to 128 KB by the kernel.
+// The process that analyze() starts: {paths, options} as the first line of its standard input, the native side's answer
+// or an error as JSON on its standard output. It yields to everything else, and ends when its parent does. An argument
+// would be bounded to 128 KB by the kernel.
 
 const fs = require('node:fs');
 const os = require('node:os');

@@ -15,7 +15,9 @@ const SPANS = [
   1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800,
 ].map((s) => s * 1000);
 
-/** Round in the unit that it is read in: 0, 50 MB, 100 MB; from a quarter of the next one on, in that: 0, 512 KB, 1 MB. */
+/**
+ * Round in the unit that it is read in: 0, 50 MB, 100 MB; from a quarter of the next one on, in that: 0, 512 KB, 1 MB.
+ */
 function sizeStep(max, wanted) {
   const rough = Math.max(max / wanted, 1);
   const unit = 1024 ** Math.floor(Math.log2(rough) / 10);

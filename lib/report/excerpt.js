@@ -36,7 +36,8 @@ function ancestors(folder) {
 }
 
 /**
- * The folders whose source may be quoted: the one given, the package that it lies in, and the packages that it can load.
+ * The folders whose source may be quoted: the one given, the package that it lies in, and the packages that it can
+ * load.
  * @param {string} root
  */
 function foldersOf(root) {
@@ -113,7 +114,10 @@ function readSource(file) {
   }
 }
 
-/** The same lines without the contents of literals and comments; nothing where they cannot be taken out. @param {string} source */
+/**
+ * The same lines without the contents of literals and comments; nothing where they cannot be taken out. @param {string}
+ * source
+ */
 const masked = (source) => orNull(() => require('../native.js').requireNative().maskSource(source));
 
 /**

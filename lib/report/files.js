@@ -54,13 +54,14 @@ const isOurs = ({ uid }) => process.getuid === undefined || uid === process.getu
 /**
  * Where a report goes that the user names: through a symbolic link, not in its place.
  * @param {string} target absolute
- * @returns {Promise<{place: string, mode?: number, isSpecial: boolean}>} `isSpecial`: a device or a pipe (`/dev/stdout`), which is
- *   written into; `mode`: that of the user's own file, which the report keeps
+ * @returns {Promise<{place: string, mode?: number, isSpecial: boolean}>} `isSpecial`: a device or a pipe
+ * (`/dev/stdout`), which is written into; `mode`: that of the user's own file, which the report keeps
  */
 async function placeOf(target) {
   const link = await fs.lstat(target).catch(() => null);
   if (link === null) return { place: target, isSpecial: false };
-  // In a directory that others can write to, it could lead to any file of this user. Links of root (`/dev/stdout`) are the system's.
+  // In a directory that others can write to, it could lead to any file of this user. Links of root (`/dev/stdout`) are
+  // the system's.
   if (link.isSymbolicLink() && link.uid !== 0 && !isOurs(link))
     throw new Error('it is a symbolic link of another user');
   const stat = await fs.stat(target).catch((cause) => {

@@ -1,6 +1,6 @@
 'use strict';
-// By how much the heap grew over the snapshots, and how much of that the suspects explain. The analyzer counts each object for
-// one suspect at most, so the suspects and the rest add up to the growth.
+// By how much the heap grew over the snapshots, and how much of that the suspects explain. The analyzer counts each
+// object for one suspect at most, so the suspects and the rest add up to the growth.
 
 /**
  * @typedef {object} Growth
@@ -16,7 +16,10 @@
 
 const MINUTE = 60_000;
 
-/** Sums up the suspects that the snapshots show. @param {Growth | null | undefined} growth @param {any[]} suspects @returns {Growth | null} */
+/**
+ * Sums up the suspects that the snapshots show. @param {Growth | null | undefined} growth @param {any[]} suspects
+ * @returns {Growth | null}
+ */
 function explained(growth, suspects) {
   if (growth == null) return null;
   // A suspect that only a tracker or the allocation profile knows has no share of the snapshots.
@@ -44,7 +47,10 @@ function growthOf(snapshots, suspects, { codeBytes = 0, intervalMs = null } = {}
   return explained(over({ ...empty, intervalMs: null, bytesPerMinute: null }, intervalMs), suspects);
 }
 
-/** The share of the growth that some bytes are, 0 to 1; null where nothing grew. @param {number} bytes @param {number} all */
+/**
+ * The share of the growth that some bytes are, 0 to 1; null where nothing grew. @param {number} bytes @param {number}
+ * all
+ */
 function shareOf(bytes, all) {
   return all > 0 ? Math.min(Math.max(bytes / all, 0), 1) : null;
 }

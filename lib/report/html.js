@@ -39,9 +39,9 @@ function styleSheet() {
 
 /**
  * @param {object} report plimsoll.report/1
- * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null}} [options] `cwd`: what file names are
- *   shown relative to, by default the report's own; `sourceRoots`: folders whose source may be quoted, beside the working
- *   directory; `read`: where source comes from, by default those folders
+ * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null}} [options] `cwd`: what file
+ * names are shown relative to, by default the report's own; `sourceRoots`: folders whose source may be quoted, beside
+ * the working directory; `read`: where source comes from, by default those folders
  * @returns {string}
  */
 function renderHtml(

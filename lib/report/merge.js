@@ -13,7 +13,9 @@ const { isBySize } = require('./words.js');
  */
 const ABOUT = 2;
 const OUR_CACHES = path.join(__dirname, '../cache/');
-/** Where Node keeps the signals that others derive from: a snapshot sees the listeners there, a tracker what derives. */
+/**
+ * Where Node keeps the signals that others derive from: a snapshot sees the listeners there, a tracker what derives.
+ */
 const DERIVED_SIGNALS = /\b(gcPersistentSignals|kDependantSignals)\b/;
 
 const sameName = (a, b) => a.cause === b.cause && a.name !== '' && a.name === b.name;

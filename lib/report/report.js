@@ -131,8 +131,8 @@ function minutesBetween(snapshots) {
 }
 
 /**
- * A leak that no evidence names still is one suspect: the channel, and where to look. What is native often has an object on
- * the heap: who allocates those that stay.
+ * A leak that no evidence names still is one suspect: the channel, and where to look. What is native often has an
+ * object on the heap: who allocates those that stay.
  */
 function unnamed(verdict, extra, allocated) {
   if (verdict.channel !== 'native') return [];

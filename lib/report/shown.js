@@ -11,7 +11,8 @@
  * @property {(script: any) => any} script a path or URL
  * @property {<F extends Frame>(frame: F) => F} frame a site, its caller included
  * @property {(suspect: any) => any} suspect of a tracker; those of snapshots are as redacted as the snapshots
- * @property {(files: (string | null | undefined)[]) => Promise<void>} learn reads files of the program, whose identifiers then stay
+ * @property {(files: (string | null | undefined)[]) => Promise<void>} learn reads files of the program, whose
+ * identifiers then stay
  */
 
 const same = (value) => value;

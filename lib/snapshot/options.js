@@ -41,7 +41,10 @@ function resolve(given = {}) {
   return options;
 }
 
-/** V8's worker threads (node, `src/node_platform.cc`, `GetActualThreadPoolSize`); undefined where their number was not chosen. */
+/**
+ * V8's worker threads (node, `src/node_platform.cc`, `GetActualThreadPoolSize`); undefined where their number was not
+ * chosen.
+ */
 function poolSize() {
   const given = flagValue('--v8-pool-size');
   if (given === undefined) return undefined;

@@ -10,8 +10,8 @@ const OTHERS_WRITE = 0o002;
 const reported = new Set();
 
 /**
- * Who else can write to a directory, or null. Groups are compared by the process's own: with `umask 002` a user's private
- * group is one.
+ * Who else can write to a directory, or null. Groups are compared by the process's own: with `umask 002` a user's
+ * private group is one.
  * @param {{ mode: number, uid: number, gid: number }} stat
  * @param {{ uid: number, gid: number }} self
  */

@@ -16,7 +16,10 @@ const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
 const { warnIfShared } = require('./shared-dir.js');
 
-/** For tracers: a span from the call to the file, with the snapshot as its result (tracing:plimsoll.snapshot:start and so on). */
+/**
+ * For tracers: a span from the call to the file, with the snapshot as its result (tracing:plimsoll.snapshot:start and
+ * so on).
+ */
 const TRACE = diagnostics.tracingChannel('plimsoll.snapshot');
 
 // Short at first: most of the checks before a snapshot take a millisecond.
@@ -78,7 +81,9 @@ function outsideHeap() {
   return resident === null ? null : resident - heapTotal - external;
 }
 
-/** A snapshot that is built in this process takes memory of it, and the allocator keeps a part: no leak of the service. */
+/**
+ * A snapshot that is built in this process takes memory of it, and the allocator keeps a part: no leak of the service.
+ */
 async function borrowing(job, build) {
   const resume = pauseSampling();
   const before = outsideHeap();
@@ -94,8 +99,8 @@ async function borrowing(job, build) {
 }
 
 /**
- * Where V8's symbols did not verify: Node's own stream, which buffers. V8 builds the snapshot at the call and writes all of
- * it at the first read; what is buffered is then read without a turn of the loop.
+ * Where V8's symbols did not verify: Node's own stream, which buffers. V8 builds the snapshot at the call and writes
+ * all of it at the first read; what is buffered is then read without a turn of the loop.
  */
 async function streamInto(job) {
   const begun = performance.now();

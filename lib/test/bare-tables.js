@@ -1,10 +1,12 @@
 'use strict';
-// Finds tables that no query for live objects finds, because they have no prototype (`Object.create(null)`): in the variables
-// that a function sees, and in what these hold.
+// Finds tables that no query for live objects finds, because they have no prototype (`Object.create(null)`): in the
+// variables that a function sees, and in what these hold.
 
 const { types } = require('node:util');
 
-/** At most so many functions are asked for their variables, the nearest ones: each costs some messages to the inspector. */
+/**
+ * At most so many functions are asked for their variables, the nearest ones: each costs some messages to the inspector.
+ */
 const FUNCTIONS = 150;
 /** At most so many objects are looked into, and so many values of each. */
 const OBJECTS = 20_000;

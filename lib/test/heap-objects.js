@@ -88,9 +88,13 @@ class HeapObjects {
     return scopes;
   }
 
-  /** What the function of this source returns (JSON) for the live objects (`this`) of each realm. @param {string} body @returns {any[]} */
+  /**
+   * What the function of this source returns (JSON) for the live objects (`this`) of each realm. @param {string} body
+   * @returns {any[]}
+   */
   ofAllRealms(body) {
-    // Not in realms that no program runs in, such as that of V8's `gc` function (../collect.js): each query is a full collection.
+    // Not in realms that no program runs in, such as that of V8's `gc` function (../collect.js): each query is a full
+    // collection.
     return this.#query(body, "typeof process === 'object'");
   }
 

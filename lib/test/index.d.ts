@@ -56,7 +56,8 @@ export interface LeakError extends Error {
 /**
  * Calls `fn` again and again, with forced collections in between (`--expose-gc` is not needed), and rejects with a
  * {@link LeakError}, an AssertionError, when the memory that stays rises in proportion to the calls, when a table gets
- * elements in proportion to the calls, or when an event of an emitter has more than ten listeners and gets more in each round.
+ * elements in proportion to the calls, or when an event of an emitter has more than ten listeners and gets more in each
+ * round.
  *
  * `i` does not repeat within the process. Calls of `expectNoLeak` that overlap run one after the other.
  *

@@ -67,7 +67,10 @@ class Listeners {
     });
   }
 
-  /** The event whose listeners have become more in each of the last rounds. @returns {{ emitter: string, event: string, count: number } | null} */
+  /**
+   * The event whose listeners have become more in each of the last rounds. @returns {{ emitter: string, event: string,
+   * count: number } | null}
+   */
   get growing() {
     const [most] = this.#followed
       .filter(({ rounds, ref }) => rounds >= ROUNDS && ref.deref() !== undefined)

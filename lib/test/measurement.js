@@ -18,7 +18,10 @@ const REST = 0.5;
 /** Twice the calls must leave at least this many times the bytes. */
 const PROPORTION = 1.5;
 const STAGES = 3;
-/** How often in all a stage is repeated in which something else freed memory, where the median shows as many bytes a call. */
+/**
+ * How often in all a stage is repeated in which something else freed memory, where the median shows as many bytes a
+ * call.
+ */
 const REPEATS = 3;
 const WORTH_REPEATING = 16;
 /** Bytes between two samples in the last stage: some hundred samples of what stays. */

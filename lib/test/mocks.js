@@ -1,7 +1,10 @@
 'use strict';
 // Names the mock functions that keep a record of each call: those of Jest, Vitest, Sinon and node:test.
 
-/** Runs in each realm of the thread, so it stands for itself. No getter of a foreign object is called before it is known as a mock. */
+/**
+ * Runs in each realm of the thread, so it stands for itself. No getter of a foreign object is called before it is known
+ * as a mock.
+ */
 function recorded(objects, least) {
   // Its source is all that the other realm gets.
   // oxlint-disable-next-line unicorn/consistent-function-scoping

@@ -6,8 +6,8 @@ const { setInterval, clearInterval } = require('node:timers');
 const { PlimsollError } = require('../errors.js');
 
 /**
- * Polls without a call after which the measurement before is taken as abandoned: its test has timed out, and its function
- * never settles.
+ * Polls without a call after which the measurement before is taken as abandoned: its test has timed out, and its
+ * function never settles.
  */
 const STALLED = 10;
 const POLL = 1000;
@@ -52,8 +52,8 @@ async function inTurn(measure) {
 const FRAMES = 100;
 
 /**
- * Whether a measurement awaits this call: after an await in the function that is measured, only the asynchronous stack shows it.
- * Jest's source map support prints such frames without `async`.
+ * Whether a measurement awaits this call: after an await in the function that is measured, only the asynchronous stack
+ * shows it. Jest's source map support prints such frames without `async`.
  */
 function isAwaited() {
   const { stackTraceLimit } = Error;

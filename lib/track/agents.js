@@ -14,7 +14,9 @@ const { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued } = requir
 
 /** Loading it makes an agent, which would be bound to the domain of the request that happens to load it. */
 const http = inRootContext(() => require('node:http'));
-/** Loaded when agents are tracked: with all of TLS and node:crypto it is most of what a plain service would load for us. */
+/**
+ * Loaded when agents are tracked: with all of TLS and node:crypto it is most of what a plain service would load for us.
+ */
 const https = () => (tls ??= inRootContext(() => require('node:https')));
 /** @type {typeof import('node:https') | undefined} */
 let tls;
@@ -32,7 +34,10 @@ const sampleOf = new WeakMap();
 /** Requests by host, estimated from that sample. @type {Map<string, number>} */
 const started = new Map();
 
-/** Sockets (free and in use) and queue of each host. @type {Map<string, { sockets: History, queued: History, row: Float64Array }>} */
+/**
+ * Sockets (free and in use) and queue of each host. @type {Map<string, { sockets: History, queued: History, row:
+ * Float64Array }>}
+ */
 const histories = new Map();
 
 /** A request counts while its socket is open, or while it waits for one; a socket counts once. */

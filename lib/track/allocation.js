@@ -10,8 +10,9 @@ const { native } = require('../native.js');
 const siteTools = () => require('./sites.js');
 
 /**
- * Mean bytes between two samples while all is well. A sample walks the stack with cold caches: at V8's own 512 KiB sampling
- * took 2.4 percent of a busy server's time, at 4 MiB about one, at 16 MiB a quarter of one (of a plain server that allocates 50 MB a second).
+ * Mean bytes between two samples while all is well. A sample walks the stack with cold caches: at V8's own 512 KiB
+ * sampling took 2.4 percent of a busy server's time, at 4 MiB about one, at 16 MiB a quarter of one (of a plain server
+ * that allocates 50 MB a second).
  */
 const SPARSE = 32 * 2 ** 20;
 /** From a suspicion on. */
@@ -29,7 +30,8 @@ let running;
 
 class AllocationSampler {
   /**
-   * Connected at the first read, until the end: with each that ends V8 forgets the objects' ids, by which snapshots are compared.
+   * Connected at the first read, until the end: with each that ends V8 forgets the objects' ids, by which snapshots are
+   * compared.
    * @type {import('node:inspector').Session | null}
    */
   #session = null;
@@ -168,8 +170,9 @@ class AllocationSampler {
 const shared = () => Object.keys(require.cache).some((file) => PROFILERS.test(file));
 
 /**
- * Stops the sampling of this thread that is ours while a snapshot is built in the process: as long as the profiler runs,
- * V8 keeps the names in a snapshot after that is deleted, 1 KB for each index of an array (v8/src/profiler/strings-storage.cc).
+ * Stops the sampling of this thread that is ours while a snapshot is built in the process: as long as the profiler
+ * runs, V8 keeps the names in a snapshot after that is deleted, 1 KB for each index of an array
+ * (v8/src/profiler/strings-storage.cc).
  * @returns {() => void} resumes it
  */
 function pauseSampling() {

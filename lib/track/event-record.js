@@ -151,7 +151,9 @@ class EventRecord {
     return this.#rank(({ at }) => at >= growth.since, growth.net);
   }
 
-  /** Listeners that were there before, or came past the tracked methods, have no site: no site is credited with them. */
+  /**
+   * Listeners that were there before, or came past the tracked methods, have no site: no site is credited with them.
+   */
   #rank(counts, total) {
     this.#reservoir.prune(this.#isLive());
     const weights = this.#reservoir.weights(counts);

@@ -18,7 +18,10 @@ const ANY_OF = 'AbortSignal.any';
 
 /** How many listeners were added to a target without a source. @type {WeakMap<EventTarget, number>} */
 const fewAdded = new WeakMap();
-/** What a derived signal was derived from, in the end: signals that are not derived. @type {WeakMap<AbortSignal, WeakRef<AbortSignal>[]>} */
+/**
+ * What a derived signal was derived from, in the end: signals that are not derived. @type {WeakMap<AbortSignal,
+ * WeakRef<AbortSignal>[]>}
+ */
 const originsOf = new WeakMap();
 
 const isListenedTo = (signal) => getEventListeners(signal, 'abort').length > 0;

@@ -8,7 +8,10 @@ const window = require('./window.js');
 
 const CAPACITY = 48;
 const MIN_POINTS = 6;
-/** Points are at least this far apart, ms (nearly a tick), or a twelfth of the window: more frequent looks add no points. */
+/**
+ * Points are at least this far apart, ms (nearly a tick), or a twelfth of the window: more frequent looks add no
+ * points.
+ */
 const CLOSEST = 900;
 /** The smallest net growth that counts. */
 const LEAST = 4;
@@ -63,7 +66,9 @@ class Series {
     return this.points.slice(this.#firstOf(since));
   }
 
-  /** How many more there are than at the first of these points: without a copy of them, as most are asked for no more. */
+  /**
+   * How many more there are than at the first of these points: without a copy of them, as most are asked for no more.
+   */
   net(since) {
     const first = this.points[this.#firstOf(since)];
     return first === undefined ? 0 : this.points.at(-1).count - first.count;

@@ -76,7 +76,9 @@ function sources(most = Infinity) {
   };
 }
 
-/** The sources as reports show them: with all of their events, or with the `most` events that have the most listeners. */
+/**
+ * The sources as reports show them: with all of their events, or with the `most` events that have the most listeners.
+ */
 function described(listed, most) {
   if (most === Infinity) return listed.map((source) => describeSource(source));
   const records = listed.flatMap((source) => Array.from(source.events.values(), (record) => ({ source, record })));

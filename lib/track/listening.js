@@ -32,7 +32,7 @@ class Listening {
    * @param {(target: any, explicit: boolean) => import('./sources.js').Ask} about.ask
    * @param {(target: any) => any[]} about.present  events that may have listeners already
    * @param {(target: any) => boolean} about.wraps  whether the target's own methods are to be wrapped
-   * @param {(target: any) => (() => void) | null} about.begin  what else tracking one target needs; returns what ends it
+   * @param {(target: any) => (() => void) | null} about.begin what else tracking one target needs; returns what ends it
    * @param {Record<string, () => () => void>} about.parts  of the patch for all targets of the process
    * @param {(cause: unknown) => Error} about.refusal  of a target that takes no methods
    */
@@ -169,7 +169,9 @@ const PLAIN = new Set([
   EventTarget.prototype.addEventListener,
 ]);
 
-/** Wraps the methods of one target. A call reports its listener after adding it, while the target is tracked by itself. */
+/**
+ * Wraps the methods of one target. A call reports its listener after adding it, while the target is tracked by itself.
+ */
 const one = new Wrapping((original) => (PLAIN.has(original) ? overPlain(original) : overAny(original)));
 
 function overPlain(original) {

@@ -53,7 +53,9 @@ class Wrapping {
     return wrapper;
   }
 
-  /** Puts a wrapper over `owner[key]`, unless one is on top. @returns {boolean} whether it did; throws where it cannot */
+  /**
+   * Puts a wrapper over `owner[key]`, unless one is on top. @returns {boolean} whether it did; throws where it cannot
+   */
   put(owner, key) {
     const before = Object.getOwnPropertyDescriptor(owner, key);
     if (before !== undefined && !('value' in before)) throw new TypeError(`${String(key)} is an accessor`);

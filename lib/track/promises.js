@@ -1,6 +1,7 @@
 'use strict';
 // Promises that stay pending, by the site that made them. V8's promise hook tells of each new promise
-// (about half of what async_hooks cost a program that only awaits: bench/track/promises.js); all but a sample end there.
+// (about half of what async_hooks cost a program that only awaits: bench/track/promises.js); all but a sample end
+// there.
 
 const { promiseHooks } = require('node:v8');
 const { safely } = require('./contain.js');

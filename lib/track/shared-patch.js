@@ -13,7 +13,8 @@ class SharedPatch {
   off = [];
 
   /**
-   * @param {Record<string, () => (() => void)>} parts  each patches all of its part or throws, and returns what undoes it
+   * @param {Record<string, () => (() => void)>} parts each patches all of its part or throws, and returns what undoes
+   * it
    * @param {() => (() => void)} [also]  begun after the parts, if one of them is on
    */
   constructor(parts, also) {

@@ -56,7 +56,8 @@ class Source {
    * @property {(target: any, event: any) => Function[]} listeners
    * @property {(target: any) => any[]} events
    * @property {(target: any) => number} names  how many events() has
-   * @property {(target: any, event: any) => boolean} isCrowd  whether an event has so many listeners that it is listed before others
+   * @property {(target: any, event: any) => boolean} isCrowd whether an event has so many listeners that it is listed
+   * before others
    * @property {(source: Source, event: any, base: number) => EventRecord} [recordOf]
    */
   constructor(target, sources, { kind, name, explicit, ask }) {

@@ -61,8 +61,8 @@ Object.setPrototypeOf(TrackedEventEmitter, EventEmitter);
 Object.setPrototypeOf(TrackedEventEmitter.prototype, base);
 
 /**
- * Object.assign copies what is enumerable and own. Getters, so that a patch of EventEmitter.prototype (domains, tracers)
- * reaches these emitters too; each is written out, as V8 optimises each for itself.
+ * Object.assign copies what is enumerable and own. Getters, so that a patch of EventEmitter.prototype (domains,
+ * tracers) reaches these emitters too; each is written out, as V8 optimises each for itself.
  */
 const inherited = {
   get emit() {

@@ -12,7 +12,9 @@ const MAX_FETCHES = 1024;
 
 /** @type {Map<string, { sockets: Set<WeakRef<object>>, queued: number }>} */
 const pools = new Map();
-/** Requests that have not ended. @type {WeakMap<object, { pool: object, socket: object | null, sample: object | null }>} */
+/**
+ * Requests that have not ended. @type {WeakMap<object, { pool: object, socket: object | null, sample: object | null }>}
+ */
 const open = new WeakMap();
 /** How many requests run on a socket. @type {WeakMap<object, number>} */
 const running = new WeakMap();
@@ -36,7 +38,8 @@ function addSocket(host, socket) {
 /**
  * Listens to the channels.
  * @param {object} sampling
- * @param {(request: object, key: string, site?: number) => object | null} sampling.started  a request was made, by what is on the stack or at `site`; returns its sample
+ * @param {(request: object, key: string, site?: number) => object | null} sampling.started a request was made, by what
+ * is on the stack or at `site`; returns its sample
  * @param {(sample: object | null, socket: object) => void} sampling.moved  the request got its socket
  * @returns {() => void} what ends it
  */

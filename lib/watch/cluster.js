@@ -1,7 +1,8 @@
 'use strict';
 // What the workers of a cluster say of themselves, gathered where they were started. A request is a message
-// { type, topic, data: { request } } and its answer { type, data: { request, ... } }: those are also the shapes in which PM2
-// carries messages to a process and from it, so that the workers of its cluster mode answer just so (lib/adapters/pm2.js).
+// { type, topic, data: { request } } and its answer { type, data: { request, ... } }: those are also the shapes in
+// which PM2 carries messages to a process and from it, so that the workers of its cluster mode answer just so
+// (lib/adapters/pm2.js).
 
 const { isMainThread } = require('node:worker_threads');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');

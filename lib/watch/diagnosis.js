@@ -9,7 +9,10 @@ const MIN_GROWTH = 2 * 2 ** 20;
 /** Least and longest wait between two, as shares of the window. */
 const MIN_GAP = 1 / 5;
 const MAX_GAP = 2 / 3;
-/** The second interval, as a share of the first: the analyzer takes what grows by less than two fifths of that for a warm-up. */
+/**
+ * The second interval, as a share of the first: the analyzer takes what grows by less than two fifths of that for a
+ * warm-up.
+ */
 const COMPARABLE = 0.75;
 /** The longest first interval, in windows, of which the second can be such a share: it is a window at most. */
 const MAX_FIRST = 1 / COMPARABLE;
@@ -18,7 +21,10 @@ class Diagnosis {
   #window;
   /** A diagnosis starts again at most once: if each snapshot took so long, it would never end. */
   #restarted = false;
-  /** `t`: when it was begun, `end`: when the service went on. @type {Array<{path: string, t: number, end: number, value: number}>} */
+  /**
+   * `t`: when it was begun, `end`: when the service went on. @type {Array<{path: string, t: number, end: number, value:
+   * number}>}
+   */
   taken = [];
   /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
   closed = false;
@@ -54,8 +60,8 @@ class Diagnosis {
   }
 
   /**
-   * Another channel leaks meanwhile: the snapshots are of that, where the one that they were begun for does not leak or is native,
-   * of which they show least.
+   * Another channel leaks meanwhile: the snapshots are of that, where the one that they were begun for does not leak or
+   * is native, of which they show least.
    * @param {string} channel @param {{channels: Array<{channel: string, state: string}>}} verdict
    */
   joined(channel, { channels }) {
@@ -64,7 +70,8 @@ class Diagnosis {
   }
 
   add(snapshot, t, value) {
-    // A suspicion may have lasted long. Growth since then does not measure growth within a window, so this snapshot is the first.
+    // A suspicion may have lasted long. Growth since then does not measure growth within a window, so this snapshot is
+    // the first.
     if (this.taken.length === 1 && !this.#restarted && t - this.taken[0].end > this.#window * MAX_FIRST) {
       this.taken = [];
       this.#restarted = true;

@@ -1,6 +1,6 @@
 'use strict';
-// Open handles whose number only rises: sockets, servers, pipes, workers. Their memory may be small or native, so no trend
-// of memory shows them before the process runs out of descriptors or connections.
+// Open handles whose number only rises: sockets, servers, pipes, workers. Their memory may be small or native, so no
+// trend of memory shows them before the process runs out of descriptors or connections.
 
 /** How many counts a window has, as the trend has buckets. */
 const SAMPLES = 12;

@@ -48,7 +48,9 @@ class Condition {
     return this.#failures >= TIMES;
   }
 
-  /** What the watcher says now; null once it has been stopped. A watcher that fails says nothing against the service. */
+  /**
+   * What the watcher says now; null once it has been stopped. A watcher that fails says nothing against the service.
+   */
   health() {
     try {
       return this.#watcher.health();
@@ -115,7 +117,10 @@ function healthHandlers(watcher) {
       JSON.stringify({ ...health, ok: !failing, status, draining: condition.draining }),
     );
   };
-  /** Whether the process serves although it is critical: until it is its turn, and while it drains. Beyond the limit it may end at any time. */
+  /**
+   * Whether the process serves although it is critical: until it is its turn, and while it drains. Beyond the limit it
+   * may end at any time.
+   */
   const isOrderly = (is) => is && (condition.health()?.share ?? 0) < 1;
   return {
     livez: handler(() => condition.critical && !isOrderly(condition.waiting || condition.draining)),

@@ -19,7 +19,10 @@ function nameOf(now, kind = '') {
   return `Heap.${date}.${time}.${process.pid}.${threadId}.${String(++sequence).padStart(3, '0')}${kind}.heapprofile`;
 }
 
-/** The same profile with names and scripts as outputs show them. @param {any} node @param {import('../report/shown.js').Shown} shown */
+/**
+ * The same profile with names and scripts as outputs show them. @param {any} node @param
+ * {import('../report/shown.js').Shown} shown
+ */
 function redacted(node, shown) {
   const { functionName, url } = node.callFrame;
   const callFrame = { ...node.callFrame, functionName: shown.function(functionName), url: shown.script(url) };
@@ -35,9 +38,9 @@ function scriptsOf(node, found = new Set()) {
 
 /**
  * @param {any} profile as V8's inspector gives it (HeapProfiler.SamplingHeapProfile)
- * @param {{ dir: string, file?: string, shown?: import('../report/shown.js').Shown }} where `file` is resolved against `dir`;
- *   without it the name is made; `shown`: what the file shows of names; `most`: bytes of the file, above which what is small is
- *   added to its caller
+ * @param {{ dir: string, file?: string, shown?: import('../report/shown.js').Shown }} where `file` is resolved against
+ * `dir`; without it the name is made; `shown`: what the file shows of names; `most`: bytes of the file, above which
+ * what is small is added to its caller
  * @returns {Promise<string>} the path
  */
 async function saveHeapProfile(profile, { dir, file = nameOf(new Date()), shown = PLAIN, most = Infinity }) {
@@ -98,8 +101,8 @@ function pruned(node, sizes, least) {
 }
 
 /**
- * Writes the profile at once, where the process may be about to end; the oldest of its kind go until `maxFiles` are left.
- * Names that redaction has not learned so far are hashes.
+ * Writes the profile at once, where the process may be about to end; the oldest of its kind go until `maxFiles` are
+ * left. Names that redaction has not learned so far are hashes.
  * @param {any} profile @param {{ dir: string, maxFiles: number, shown?: import('../report/shown.js').Shown }} where
  * @returns {string} the path
  */

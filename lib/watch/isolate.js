@@ -22,9 +22,10 @@ function nodeHeap() {
 }
 
 /**
- * In place of V8's callbacks: silent while the loop is stuck, and without the pauses. What is registered as weak and lies in the old
- * generation goes in mark-compacts alone, and V8 makes symbols there (v8/src/heap/factory.h, NewSymbol); Node 26's scavenges clear
- * the young. A PerformanceObserver also runs for each scavenge, which took 5 % of a busy server's time.
+ * In place of V8's callbacks: silent while the loop is stuck, and without the pauses. What is registered as weak and
+ * lies in the old generation goes in mark-compacts alone, and V8 makes symbols there (v8/src/heap/factory.h,
+ * NewSymbol); Node 26's scavenges clear the young. A PerformanceObserver also runs for each scavenge, which took 5 % of
+ * a busy server's time.
  */
 class Portable {
   #performance;
@@ -74,9 +75,9 @@ class IsolateSampler {
 
   /**
    * @param {{interval: number, window: number, limit?: number, threshold: number, probeBudget: number}} options
-   * @param {{notices: (list: Array<{kind: string, channel: string, t: number}>) => void, probe: () => void, emergency: () => void,
-   *   tick: () => void, failed: (error: Error) => void}} on  `emergency`: something came of one of the process, from then on
-   *   at each tick; `failed`: the native side cannot go on, and neither does this
+   * @param {{notices: (list: Array<{kind: string, channel: string, t: number}>) => void, probe: () => void, emergency:
+   * () => void, tick: () => void, failed: (error: Error) => void}} on `emergency`: something came of one of the
+   * process, from then on at each tick; `failed`: the native side cannot go on, and neither does this
    */
   constructor(options, on) {
     const { IsolateWatch } = requireNative();

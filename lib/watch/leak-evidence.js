@@ -1,6 +1,6 @@
 'use strict';
-// The evidence of a leak: allocation sites from the first suspicion on, three snapshots, a heap profile, and the report made of
-// them. The parts that a quiet watch does not need are loaded when they are used.
+// The evidence of a leak: allocation sites from the first suspicion on, three snapshots, a heap profile, and the report
+// made of them. The parts that a quiet watch does not need are loaded when they are used.
 
 const { requireNative } = require('../native.js');
 const { AllocationSampler, growth } = require('../track/allocation.js');
@@ -162,7 +162,10 @@ class LeakEvidence {
     if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
   }
 
-  /** Reads which sites allocated what has stayed since the suspicion; `save`: writes the whole profile beside the report. */
+  /**
+   * Reads which sites allocated what has stayed since the suspicion; `save`: writes the whole profile beside the
+   * report.
+   */
   #readAllocation(save) {
     try {
       this.#readSites(save);
@@ -279,7 +282,9 @@ class LeakEvidence {
       .catch((error) => this.#context.fail(error));
   }
 
-  /** True if a refused snapshot is tried again. No room, no directory or a cooldown will not have changed in a moment. */
+  /**
+   * True if a refused snapshot is tried again. No room, no directory or a cooldown will not have changed in a moment.
+   */
   #isTriedAgain(error, diagnosis) {
     if (error.code === 'ERR_PLIMSOLL_BUSY') return true;
     if (wantsDescriptor(error)) {

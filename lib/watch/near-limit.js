@@ -12,10 +12,15 @@ const { saveLastProfile } = require('./heap-profile.js');
 
 /** The limit is raised by this share of it, so that the work in hand can end. */
 const RAISE = 0.1;
-/** Of the child. A service that reaches its limit again waits for it, so the child must not wait for processor time that the service leaves. */
+/**
+ * Of the child. A service that reaches its limit again waits for it, so the child must not wait for processor time that
+ * the service leaves.
+ */
 const NICE = 0;
 
-/** Called in the middle of other JavaScript, which may be about to run out of memory: nothing is loaded, nothing throws. */
+/**
+ * Called in the middle of other JavaScript, which may be about to run out of memory: nothing is loaded, nothing throws.
+ */
 function writeProfile({ dir, maxFiles }, { readProfile, shown, written, failed }) {
   try {
     const profile = readProfile();

@@ -1,6 +1,6 @@
 'use strict';
-// Loads what a leak's evidence takes while all is well. At the moment of the leak the process may have no descriptor left,
-// or a deploy may have replaced the files. One file a tick: none of them stops the loop for long.
+// Loads what a leak's evidence takes while all is well. At the moment of the leak the process may have no descriptor
+// left, or a deploy may have replaced the files. One file a tick: none of them stops the loop for long.
 
 const { native } = require('../native.js');
 

@@ -5,7 +5,10 @@
 
 const { TREND } = require('../facts.js');
 
-/** How long the gentle way may take to show a collection: a gigabyte takes seconds, an idle process does not drive it on. */
+/**
+ * How long the gentle way may take to show a collection: a gigabyte takes seconds, an idle process does not drive it
+ * on.
+ */
 const PATIENCE = 10_000; // ms
 /** In a shorter window it has this share of it. */
 const PATIENCE_SHARE = 1 / TREND.buckets;

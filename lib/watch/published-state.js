@@ -1,5 +1,6 @@
 'use strict';
-// The state of a watch as stats(), reports and `plimsoll run` read it: the sampler's figures, and what JavaScript adds to them.
+// The state of a watch as stats(), reports and `plimsoll run` read it: the sampler's figures, and what JavaScript adds
+// to them.
 
 const evidence = () => require('./evidence.js');
 
@@ -22,7 +23,10 @@ class PublishedState {
     return JSON.parse(this.#context.native.state());
   }
 
-  /** Updates what JavaScript adds, if another process reads the state. The native thread writes it to the file each interval. */
+  /**
+   * Updates what JavaScript adds, if another process reads the state. The native thread writes it to the file each
+   * interval.
+   */
   publish() {
     if (this.#context.statePath !== undefined) this.#update();
   }

@@ -1,6 +1,6 @@
 'use strict';
-// Counts requests of the process' own HTTP servers, through Node's diagnostics channel. Nothing is patched, and counting
-// costs nothing while it is off.
+// Counts requests of the process' own HTTP servers, through Node's diagnostics channel. Nothing is patched, and
+// counting costs nothing while it is off.
 //
 // Not for seconds only: a channel changes its prototype with its first and its last subscriber, and each
 // time V8 throws away what it has compiled of the server's path, which costs more than all the messages.

@@ -168,7 +168,8 @@ function drained(server) {
  * @param {object} [options]
  * @param {object | object[]} [options.server] servers to close
  * @param {() => any} [options.close] called when their last request is answered; may return a promise
- * @param {number} [options.drainMs] how long it goes on answering after /readyz began to fail: 3,000, at most half of graceMs
+ * @param {number} [options.drainMs] how long it goes on answering after /readyz began to fail: 3,000, at most half of
+ * graceMs
  * @param {number} [options.graceMs] the process has ended by then, whatever hangs: 25,000
  * @param {boolean} [options.evidence] whether to take a snapshot first: true
  * @param {number} [options.exitCode] 1

@@ -10,8 +10,8 @@ const LATER_MS = 1000;
 const settingsOf = (env) => Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('PLIMSOLL_')));
 
 /**
- * PM2's cluster mode gives an application its `env` after preloads have run: until then it is JSON in the variable `pm2_env`
- * (pm2/lib/ProcessContainer.js). The settings in it are set at once.
+ * PM2's cluster mode gives an application its `env` after preloads have run: until then it is JSON in the variable
+ * `pm2_env` (pm2/lib/ProcessContainer.js). The settings in it are set at once.
  * @param {NodeJS.ProcessEnv} env
  */
 function adoptPm2(env) {

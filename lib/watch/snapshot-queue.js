@@ -1,5 +1,6 @@
 'use strict';
-// The snapshots of a watch: takes them one after the other by the watch's options, and keeps what was taken and refused.
+// The snapshots of a watch: takes them one after the other by the watch's options, and keeps what was taken and
+// refused.
 
 const diagnostics = require('node:diagnostics_channel');
 const { requireNative } = require('../native.js');

@@ -1,6 +1,7 @@
 'use strict';
-// Restarts of processes that do the same work (workers of a cluster, instances under PM2) come one after the other. A directory
-// that they share has a numbered file for each turn, of which the highest counts: who has the turn, or when it ended.
+// Restarts of processes that do the same work (workers of a cluster, instances under PM2) come one after the other. A
+// directory that they share has a numbered file for each turn, of which the highest counts: who has the turn, or when
+// it ended.
 
 const fs = require('node:fs');
 const os = require('node:os');
@@ -21,7 +22,10 @@ function nameOf({ script = process.argv[1] ?? '', cwd = process.cwd() } = {}) {
   return `plimsoll-restart-${process.getuid?.() ?? 'user'}-${digest}`;
 }
 
-/** What tells a process from a later one with its pid; null where there is no procfs, and for a zombie. @param {number} pid */
+/**
+ * What tells a process from a later one with its pid; null where there is no procfs, and for a zombie. @param {number}
+ * pid
+ */
 function startOf(pid) {
   try {
     // The name is in parentheses, and may hold some itself; after it, by proc(5): state, ... start in ticks since boot.
@@ -75,8 +79,8 @@ class Turn {
   }
 
   /**
-   * Takes the turn until this process ends. False while another process has it, and for two seconds after that one's end. Where
-   * files cannot be written, no process waits.
+   * Takes the turn until this process ends. False while another process has it, and for two seconds after that one's
+   * end. Where files cannot be written, no process waits.
    * @param {number} graceMs how long this process may take to end
    */
   take(graceMs) {
@@ -129,7 +133,8 @@ class Turn {
   #isOver(number, record) {
     const now = this.#now();
     if (typeof record.ended !== 'number') {
-      // A process that was killed says nothing of its end, and one that hangs has none: its successor starts from now on.
+      // A process that was killed says nothing of its end, and one that hangs has none: its successor starts from now
+      // on.
       if (now >= record.until || !this.#lives(record)) this.#end(number, record);
       return false;
     }

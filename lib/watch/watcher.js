@@ -1,6 +1,6 @@
 'use strict';
-// The watch over one isolate: its life cycle and its events. The evidence of a leak, the snapshots and the published state have
-// files of their own.
+// The watch over one isolate: its life cycle and its events. The evidence of a leak, the snapshots and the published
+// state have files of their own.
 
 const diagnostics = require('node:diagnostics_channel');
 const { EventEmitter } = require('node:events');
@@ -231,7 +231,9 @@ class Watcher extends EventEmitter {
     return this.#published.read();
   }
 
-  /** Runs a step from one of our timers: an error in it is ours to report, and a listener may have stopped the watch. */
+  /**
+   * Runs a step from one of our timers: an error in it is ours to report, and a listener may have stopped the watch.
+   */
   #guard(step) {
     if (this.#stopped) return;
     try {
@@ -275,7 +277,8 @@ class Watcher extends EventEmitter {
   }
 
   #watchLimit() {
-    // V8 ends a worker at its limit and spares the process. With the limit raised for the snapshot, V8 may end the process.
+    // V8 ends a worker at its limit and spares the process. With the limit raised for the snapshot, V8 may end the
+    // process.
     if (!isMainThread) {
       this.#notes.push('Near the heap limit of a worker thread no snapshot is taken.');
       return;
@@ -396,8 +399,8 @@ class Watcher extends EventEmitter {
 }
 
 /**
- * Begins the watch over this isolate. One watcher runs in each isolate. While it runs, further calls return it (a library, the
- * preload and the application may all call), with a warning if they give options.
+ * Begins the watch over this isolate. One watcher runs in each isolate. While it runs, further calls return it (a
+ * library, the preload and the application may all call), with a warning if they give options.
  * @param {object} [options]
  */
 function watch(options) {

@@ -78,8 +78,8 @@ pub fn analyzer_vocabulary() -> String {
     serde_json::json!({ "causes": heap::Cause::ALL, "units": heap::Unit::ALL }).to_string()
 }
 
-/// Where the analysis that runs is: its phase (0 reading, 1 dominators, 2 comparing), bytes read, and bytes in all, 0 if
-/// that is not known.
+/// Where the analysis that runs is: its phase (0 reading, 1 dominators, 2 comparing), bytes read, and bytes in all, 0
+/// if that is not known.
 #[napi(catch_unwind)]
 pub fn analysis_progress() -> Vec<f64> {
     PROGRESS.iter().map(|word| word.load(Ordering::Relaxed) as f64).collect()

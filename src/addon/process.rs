@@ -1,4 +1,5 @@
-//! This process: the room that the machine and the container leave it, and the run of `plimsoll run` that it belongs to.
+//! This process: the room that the machine and the container leave it, and the run of `plimsoll run` that it belongs
+//! to.
 
 use std::path::Path;
 use std::time::Duration;

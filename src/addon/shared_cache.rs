@@ -1,7 +1,9 @@
-//! The shared caches, by raw Node-API functions: a class method of napi-rs costs ten times as much as what it would wrap.
+//! The shared caches, by raw Node-API functions: a class method of napi-rs costs ten times as much as what it would
+//! wrap.
 //!
-//! [`shared_cache`] gives JS an object of functions, each of which carries a pointer to this isolate's [`Handle`]. While a
-//! shard is locked nothing but copying happens: no Node-API call, so no collection and no termination of the thread.
+//! [`shared_cache`] gives JS an object of functions, each of which carries a pointer to this isolate's [`Handle`].
+//! While a shard is locked nothing but copying happens: no Node-API call, so no collection and no termination of the
+//! thread.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_void};
@@ -39,7 +41,8 @@ struct Handle {
     waker: Cell<sys::napi_threadsafe_function>,
 }
 
-/// Opens the shared cache of that name for this isolate, once. Without `max_bytes` it must exist. `ttl` Infinity: for ever.
+/// Opens the shared cache of that name for this isolate, once. Without `max_bytes` it must exist. `ttl` Infinity: for
+/// ever.
 #[napi(catch_unwind)]
 pub fn shared_cache(
     env: &Env,
@@ -61,8 +64,8 @@ pub fn shared_cache(
     let mut object = Object::new(env).map_err(native)?;
     object.set("maxBytes", handle.store.options().max_bytes as f64).map_err(native)?;
     let data = Box::into_raw(handle);
-    // SAFETY: the hook frees the handle once, when no JS of this environment runs any more, so after the last call of the
-    // functions below, which alone have the pointer.
+    // SAFETY: the hook frees the handle once, when no JS of this environment runs any more, so after the last call of
+    // the functions below, which alone have the pointer.
     check(unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(free), data.cast()) })?;
     for (name, function) in FUNCTIONS {
         let mut value = ptr::null_mut();
@@ -154,7 +157,8 @@ macro_rules! raw {
 
 /// What JS sees of a handle; `lib/cache/shared-cache.js` is its only user.
 const FUNCTIONS: [(&CStr, Raw); 17] = [
-    // read(key, view, offset): the value's length, or -1. It is copied, and counts as a hit, where there is room for it.
+    // read(key, view, offset): the value's length, or -1. It is copied, and counts as a hit, where there is room for
+    // it.
     (c"read", raw!(read)),
     // text(key): the value as a string, or undefined
     (c"text", raw!(text_of)),
@@ -183,8 +187,8 @@ const FUNCTIONS: [(&CStr, Raw); 17] = [
             call.undefined()
         }),
     ),
-    // join(key): 0 where there is a value, the number of a computation of this isolate, which is to be made if it is new, or
-    // minus the number of another's to wait for
+    // join(key): 0 where there is a value, the number of a computation of this isolate, which is to be made if it is
+    // new, or minus the number of another's to wait for
     (c"join", raw!(join)),
     // finish(number, view, how, ttl): 0 with this value, 1 with this error, 2 not at all
     (c"finish", raw!(finish)),
@@ -221,7 +225,8 @@ fn enter(
     body: fn(Call<'_>) -> Value,
 ) -> sys::napi_value {
     let (mut arguments, mut count, mut data) = ([ptr::null_mut(); 4], 4, ptr::null_mut());
-    // SAFETY: Node calls us with both; there is room for as many arguments as `count` says, missing ones become undefined.
+    // SAFETY: Node calls us with both; there is room for as many arguments as `count` says, missing ones become
+    // undefined.
     let status = unsafe {
         sys::napi_get_cb_info(
             env,
@@ -436,8 +441,8 @@ fn read(call: Call<'_>) -> Value {
     let copy = |value: &[u8]| {
         let fits = offset <= length && value.len() <= length - offset;
         if fits && !value.is_empty() {
-            // SAFETY: the view has `length` bytes from `data` on, and the value fits behind `offset`; the two do not overlap,
-            // as the value is in memory that JS never sees.
+            // SAFETY: the view has `length` bytes from `data` on, and the value fits behind `offset`; the two do not
+            // overlap, as the value is in memory that JS never sees.
             unsafe { ptr::copy_nonoverlapping(value.as_ptr(), data.add(offset), value.len()) };
         }
         (value.len() as f64, fits)
@@ -566,8 +571,8 @@ unsafe impl Send for Waker {}
 
 impl Waker {
     fn wake(&self) {
-        // SAFETY: the function is alive: `silence` takes this out of the mailbox, whose lock is held here, before Node ends it.
-        // A full or closing queue loses nothing: the mailbox keeps what has ended.
+        // SAFETY: the function is alive: `silence` takes this out of the mailbox, whose lock is held here, before Node
+        // ends it. A full or closing queue loses nothing: the mailbox keeps what has ended.
         let _ = unsafe {
             sys::napi_call_threadsafe_function(
                 self.0,

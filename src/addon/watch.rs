@@ -163,7 +163,8 @@ impl IsolateWatch {
     }
 
     /// Brings the figures of this thread; the result has bit 1 for notices, bit 2 for a probe, bit 4 while `requests`
-    /// are wanted, bit 8 once something came of an emergency of the process. With the hooks on, `heap` and the loop's `utilisation` are not needed; `rss` only without procfs.
+    /// are wanted, bit 8 once something came of an emergency of the process. With the hooks on, `heap` and the loop's
+    /// `utilisation` are not needed; `rss` only without procfs.
     #[napi(catch_unwind)]
     pub fn tick(
         &self,

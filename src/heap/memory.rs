@@ -6,7 +6,8 @@ use std::hash::{BuildHasher, Hash};
 
 use crate::heap::error::{HeapError, HeapResult};
 
-/// Bytes of the graph's phases for a node and for an edge: the dominator tree, retained sizes and distances at their peak.
+/// Bytes of the graph's phases for a node and for an edge: the dominator tree, retained sizes and distances at their
+/// peak.
 const PER_NODE: usize = 64;
 const PER_EDGE: usize = 12;
 
@@ -21,7 +22,8 @@ pub fn room_in<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) ->
     table.try_reserve(1).map_err(|error| refused::<(K, V)>(&error, more))
 }
 
-/// Whether there is room for what a graph of this size needs beside its columns: what follows is sized by it, in many places.
+/// Whether there is room for what a graph of this size needs beside its columns: what follows is sized by it, in many
+/// places.
 pub fn room_for_graph(nodes: usize, edges: usize) -> HeapResult<()> {
     let bytes = nodes.saturating_mul(PER_NODE).saturating_add(edges.saturating_mul(PER_EDGE));
     room(&mut Vec::<u8>::new(), bytes)
@@ -34,7 +36,8 @@ fn refused<T>(_: &TryReserveError, more: usize) -> HeapError {
 
 #[cfg(test)]
 pub mod limited {
-    //! An allocator that refuses this thread what is larger than a limit: an allocation that cannot fail ends the tests then.
+    //! An allocator that refuses this thread what is larger than a limit: an allocation that cannot fail ends the tests
+    //! then.
 
     use std::alloc::{GlobalAlloc, Layout, System};
     use std::cell::Cell;

@@ -16,8 +16,8 @@ pub struct Options {
     pub least_growth: Option<u64>,
     /// The channel that grew, where the caller knows it.
     pub channel: Option<GrowthChannel>,
-    /// Folders, absolute and without links, whose source may be opened. Without them each file that a snapshot names is:
-    /// for snapshots that the caller has taken.
+    /// Folders, absolute and without links, whose source may be opened. Without them each file that a snapshot names
+    /// is: for snapshots that the caller has taken.
     pub sources: Option<Vec<PathBuf>>,
     /// Seconds from each snapshot to the next; empty where that is not known.
     #[serde(skip)]

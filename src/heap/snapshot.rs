@@ -198,8 +198,8 @@ impl Snapshot {
         self.columns.strings.raw(index)
     }
 
-    /// Whether its contents were replaced as `redact` does (src/snapshot/redaction): then large indexes are no longer what
-    /// they were.
+    /// Whether its contents were replaced as `redact` does (src/snapshot/redaction): then large indexes are no longer
+    /// what they were.
     pub(in crate::heap) fn is_redacted(&self) -> bool {
         self.columns.strings.containing(b"redacted-").next().is_some()
     }

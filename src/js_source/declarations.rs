@@ -1,7 +1,7 @@
 //! Where a JavaScript file declares a variable or first defines a property.
 //!
-//! A snapshot knows the code position of functions, not of variables; the file itself knows the rest. A name is resolved
-//! from a position outward through the scopes around it.
+//! A snapshot knows the code position of functions, not of variables; the file itself knows the rest. A name is
+//! resolved from a position outward through the scopes around it.
 
 use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
@@ -34,8 +34,8 @@ impl Declarations {
             .map(|(_, found)| found.declaration)
     }
 
-    /// Finds where the property `name` is first given its value, best within the class or function that begins near byte
-    /// `near`.
+    /// Finds where the property `name` is first given its value, best within the class or function that begins near
+    /// byte `near`.
     pub fn property(&self, source: &str, name: &str, near: Option<usize>) -> Option<Declaration> {
         let (scopes, found) = self.scan(source, name)?;
         let scope = near.and_then(|near| scopes.body_after(near));
@@ -57,8 +57,8 @@ impl Declarations {
     }
 
     /// Finds where a value is given to something else under a name: as an argument of a call behind that name, or where
-    /// `by_assignment` by `other.name = ...`; and the byte from which on the value is made. Of a variable that is passed on
-    /// that is its declaration.
+    /// `by_assignment` by `other.name = ...`; and the byte from which on the value is made. Of a variable that is
+    /// passed on that is its declaration.
     pub fn given(
         &self,
         source: &str,
@@ -93,8 +93,8 @@ impl Declarations {
         found.iter().filter(|_| is_statement).find(is_inside).map(|found| found.declaration)
     }
 
-    /// The range of the variable, function or class that a module exports by default; of another expression that of the word
-    /// `default`.
+    /// The range of the variable, function or class that a module exports by default; of another expression that of the
+    /// word `default`.
     pub fn default_export(&self, source: &str) -> Option<Range<usize>> {
         let mut lexer = Lexer::new(source);
         let range = |at: usize, word: &str| at..at + word.len();
@@ -130,7 +130,8 @@ impl Declarations {
         None
     }
 
-    /// The range of the name of the innermost function or method with one around byte `at`; a constructor's is its class's.
+    /// The range of the name of the innermost function or method with one around byte `at`; a constructor's is its
+    /// class's.
     pub fn enclosing_function(&self, source: &str, at: usize) -> Option<Range<usize>> {
         let scopes = self.scopes(source);
         scopes.enclosing(at).iter().find_map(|&scope| {

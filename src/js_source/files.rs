@@ -1,7 +1,7 @@
 //! The files behind the code: read where they still are, with their source maps and packages.
 //!
-//! A snapshot names files; nothing of it is believed beyond that. [`ReadableFiles`] says which may be opened, and what is
-//! missing makes the answer poorer, never an error.
+//! A snapshot names files; nothing of it is believed beyond that. [`ReadableFiles`] says which may be opened, and what
+//! is missing makes the answer poorer, never an error.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -280,8 +280,8 @@ pub fn path_of(script: &str) -> String {
     }
 }
 
-/// Whether a script is Node's own, or no file at all. A module in a `data:` URL and a script whose name was redacted are
-/// the program's.
+/// Whether a script is Node's own, or no file at all. A module in a `data:` URL and a script whose name was redacted
+/// are the program's.
 pub fn is_internal(script: &str) -> bool {
     let is_of_program =
         ["file://", "data:", REDACTED].iter().any(|start| script.starts_with(start))

@@ -1,7 +1,7 @@
 //! Tokens of JavaScript, without a parser: strings, templates, comments and regular expressions are recognised.
 //!
-//! A slash divides after a value and begins a regular expression elsewhere. The lexer follows brackets to know which: `)`
-//! closes the head of an `if` or the arguments of a call, `}` closes a block or an object literal.
+//! A slash divides after a value and begins a regular expression elsewhere. The lexer follows brackets to know which:
+//! `)` closes the head of an `if` or the arguments of a call, `}` closes a block or an object literal.
 
 /// What the readers of declarations and names tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

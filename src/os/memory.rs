@@ -25,8 +25,8 @@ pub fn read_available(files: &mut dyn Files) -> io::Result<Option<u64>> {
     field(files, "MemAvailable:")
 }
 
-/// Asks for large pages behind memory that is about to be filled, where the system has them on request: a page fault for
-/// each 4 KiB takes longer than the copy. Without effect elsewhere.
+/// Asks for large pages behind memory that is about to be filled, where the system has them on request: a page fault
+/// for each 4 KiB takes longer than the copy. Without effect elsewhere.
 pub fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
     #[cfg(target_os = "linux")]
     {
@@ -35,8 +35,8 @@ pub fn prefer_huge_pages(memory: &mut [MaybeUninit<u8>]) {
         let start = (range.start as usize).next_multiple_of(HUGE);
         let end = range.end as usize / HUGE * HUGE;
         if start < end {
-            // SAFETY: the pages lie in `memory`, which the caller owns; the advice changes nothing that they hold. A refusal
-            // leaves small pages.
+            // SAFETY: the pages lie in `memory`, which the caller owns; the advice changes nothing that they hold. A
+            // refusal leaves small pages.
             unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
         }
     }

@@ -1,7 +1,7 @@
 //! The bond between `plimsoll run` and the processes of the run: a lock on the run's directory.
 //!
-//! The kernel releases the lock when its owner ends in whatever way. Unlike a pid it is not used again, and it means the
-//! same in every pid namespace.
+//! The kernel releases the lock when its owner ends in whatever way. Unlike a pid it is not used again, and it means
+//! the same in every pid namespace.
 
 use std::fs::File;
 use std::io;

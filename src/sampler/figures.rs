@@ -93,7 +93,8 @@ impl Figures {
         }
     }
 
-    /// Reads the resident size; `reported` is Node's own figure, for systems without procfs. True if the value is current.
+    /// Reads the resident size; `reported` is Node's own figure, for systems without procfs. True if the value is
+    /// current.
     pub fn read_rss(&mut self, now: Instant, reported: u64) -> bool {
         let reported = (reported > 0).then_some(reported);
         let read = process::read_rss(&mut *self.files)

@@ -28,7 +28,8 @@ pub struct Config {
     pub window_ms: u64,
     /// Time between two readings, ms.
     pub interval_ms: u64,
-    /// Share of the loop's time that probe collections may take, in any half an hour (or window, where that is longer); 0 turns them off.
+    /// Share of the loop's time that probe collections may take, in any half an hour (or window, where that is longer);
+    /// 0 turns them off.
     pub probe_budget: f64,
     /// How the live heap (used after a mark-compact) is judged.
     pub heap: Thresholds,

@@ -1,11 +1,11 @@
 //! The growth series of an isolate, the statistical tests on them and the verdict.
 //!
-//! A [`Trend`] takes a [`Reading`] of one isolate each interval and a [`Collection`] after each mark-compact. The caller
-//! gives the time (milliseconds of one monotonic clock). [`Trend::advance`] runs once an interval, after these, and
-//! returns the changes.
+//! A [`Trend`] takes a [`Reading`] of one isolate each interval and a [`Collection`] after each mark-compact. The
+//! caller gives the time (milliseconds of one monotonic clock). [`Trend::advance`] runs once an interval, after these,
+//! and returns the changes.
 //!
-//! The floor of a channel is its live bytes after a mark-compact. The floors go into a [`Pyramid`] of bucket minima, and
-//! `rule` judges each window of the pyramid. Natural mark-compacts are too rare to show a slow leak. So the lower
+//! The floor of a channel is its live bytes after a mark-compact. The floors go into a [`Pyramid`] of bucket minima,
+//! and `rule` judges each window of the pyramid. Natural mark-compacts are too rare to show a slow leak. So the lower
 //! envelope of the readings between them arms a prober, which requests a forced GC ([`Event::Probe`]) once a bucket,
 //! within a budget of the loop's time, and less often while the floor does not rise. Memory is O(log uptime).
 

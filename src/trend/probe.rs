@@ -156,7 +156,8 @@ impl Prober {
         if due > now || self.credit < self.cost_ms {
             return false;
         }
-        // An interval that ends after the question was due must not put off the next one, or a bucket would be left out.
+        // An interval that ends after the question was due must not put off the next one, or a bucket would be left
+        // out.
         self.asked = Some(if now - due < spacing { due } else { now });
         true
     }

@@ -291,8 +291,8 @@ proptest! {
     fn a_sawtooth_is_no_leak(period in 4u64..20, height in 5.0f64..30.0, base in 5.0f64..60.0) {
         let heap = |t: f64| MB * (base + height * (t as u64 % period) as f64 / period as f64);
         let (trend, events) = Life { heap: &heap, seconds: 900, ..Life::default() }.live();
-        // Of some thousand draws the few probes of a calm time climb one tooth after the other in step with it: called once
-        // (period 12, height 24.5, base 34), and taken back within a window.
+        // Of some thousand draws the few probes of a calm time climb one tooth after the other in step with it: called
+        // once (period 12, height 24.5, base 34), and taken back within a window.
         let leaks = events.iter().filter(|(_, e)| matches!(e, Event::Leak(_))).count();
         prop_assert!(leaks <= 1, "{:?}", events);
         prop_assert!(trend.verdict().state < VerdictState::Suspect, "{:?}", events);

@@ -181,7 +181,10 @@ const changedByClock = () =>
     'perf.now() has changed the cache that asked it for the time; it must only return the time.',
   );
 
-/** Starts a timer of `globalThis`, so that fake timers work. It keeps neither the process alive nor the context of a request. */
+/**
+ * Starts a timer of `globalThis`, so that fake timers work. It keeps neither the process alive nor the context of a
+ * request.
+ */
 function startTimer(callback, delay) {
   const timer = inRootContext(() => setTimeout(callback, delay));
   timer.unref?.();

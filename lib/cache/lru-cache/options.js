@@ -18,7 +18,10 @@ const OPTIONS = Object.fromEntries([
   ['name', { type: 'text', name: 'name' }],
 ]);
 
-/** Throws where an option has the wrong type, or where nothing bounds the cache. Unknown options are ignored, as in lru-cache. */
+/**
+ * Throws where an option has the wrong type, or where nothing bounds the cache. Unknown options are ignored, as in
+ * lru-cache.
+ */
 function checkOptions(options) {
   if (options === null || typeof options !== 'object') {
     throw new PlimsollTypeError(

@@ -1,8 +1,8 @@
 'use strict';
-// The slots of entries in the order in which they came, for iteration. An entry has a number, larger than that of all before it.
-// An iteration remembers the slot and the number of the entry that it gave last: where the slot has another number by
-// now, that entry is gone, and the place after it is found by the number. So iterations are not registered anywhere: one that
-// is left open or forgotten costs nothing.
+// The slots of entries in the order in which they came, for iteration. An entry has a number, larger than that of all
+// before it. An iteration remembers the slot and the number of the entry that it gave last: where the slot has another
+// number by now, that entry is gone, and the place after it is found by the number. So iterations are not registered
+// anywhere: one that is left open or forgotten costs nothing.
 
 const { widen } = require('../columns.js');
 
@@ -26,7 +26,10 @@ function emptyLinks(slots) {
   return links;
 }
 
-/** The time from one numbering of the entries to the next. One that is over has the links of its end, for iterations that began in it. */
+/**
+ * The time from one numbering of the entries to the next. One that is over has the links of its end, for iterations
+ * that began in it.
+ */
 class Era {
   /** @type {Int32Array | null} */
   links = null;
@@ -115,7 +118,9 @@ class Order {
     this.links = emptyLinks(0);
   }
 
-  /** Numbers the entries from 1, in a column for `slots` slots. `placeOf` says where the entry of a slot is from now on. */
+  /**
+   * Numbers the entries from 1, in a column for `slots` slots. `placeOf` says where the entry of a slot is from now on.
+   */
   renumber(slots, placeOf = (slot) => slot) {
     const { era, links } = this;
     this.links = emptyLinks(slots);
@@ -134,26 +139,33 @@ class Order {
 /**
  * A place in an order that goes on while entries come and go, as a Map's iterators do.
  *
- * Finding a lost place again takes time linear in the entries before it or behind it, whichever are fewer. The cursor then notes
- * as many of the entries that follow: the next search comes when those are passed or gone. So a walk takes time linear in
- * its steps and in the changes that are made meanwhile.
+ * Finding a lost place again takes time linear in the entries before it or behind it, whichever are fewer. The cursor
+ * then notes as many of the entries that follow: the next search comes when those are passed or gone. So a walk takes
+ * time linear in its steps and in the changes that are made meanwhile.
  */
 class Cursor {
   #order;
   #era;
   /** The link that it follows, NEXT or PREVIOUS. */
   #step;
-  /** The entry that was given last; at the beginning NONE, and a number next to those of the entries that come first. */
+  /**
+   * The entry that was given last; at the beginning NONE, and a number next to those of the entries that come first.
+   */
   #slot = NONE;
   #number;
   /** The largest number of an entry that it gives; null for all. */
   #limit;
-  /** Slots and numbers of entries that followed when the place was searched for; how many of these cells are used up. */
+  /**
+   * Slots and numbers of entries that followed when the place was searched for; how many of these cells are used up.
+   */
   /** @type {readonly number[]} */
   #noted = NOTHING;
   #used = 0;
 
-  /** From the first to the last. @param {Order} order @param {number | null} [limit] the number of the last entry to be given */
+  /**
+   * From the first to the last. @param {Order} order @param {number | null} [limit] the number of the last entry to be
+   * given
+   */
   constructor(order, limit = null, step = NEXT) {
     this.#order = order;
     this.#era = order.era;

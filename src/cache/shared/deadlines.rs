@@ -1,4 +1,5 @@
-//! The ends of the entries' lives: a binary heap that knows where each slot stands, so that any can be moved or removed.
+//! The ends of the entries' lives: a binary heap that knows where each slot stands, so that any can be moved or
+//! removed.
 
 use super::links::NONE;
 

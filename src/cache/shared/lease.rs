@@ -47,8 +47,8 @@ impl Lease {
         Self { leader: Arc::clone(leader), number, state: Mutex::default() }
     }
 
-    /// Joins the isolate of a mailbox, as `number` if it has no part yet. `None` if the computation has ended. The cost grows
-    /// with the isolates that wait, not with their callers.
+    /// Joins the isolate of a mailbox, as `number` if it has no part yet. `None` if the computation has ended. The cost
+    /// grows with the isolates that wait, not with their callers.
     pub fn join(&self, mailbox: &Arc<Mailbox>, number: u32) -> Option<Part> {
         let mut state = self.state.lock();
         if state.outcome.is_some() {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use parking_lot::Mutex;
 
-/// Wakes the event loop of the isolate. It runs on the thread that ends a computation, under the lock of the mailbox, so
-/// it must not block or call back.
+/// Wakes the event loop of the isolate. It runs on the thread that ends a computation, under the lock of the mailbox,
+/// so it must not block or call back.
 pub type Wake = Box<dyn Fn() + Send>;
 
 /// The numbers of ended computations, collected by one isolate.

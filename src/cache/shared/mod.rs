@@ -1,8 +1,8 @@
 //! Caches of bytes for all threads of the process, off the JS heap.
 //!
-//! [`registry::open`] gives the [`store::SharedStore`] of a name. A store is a number of [`shard`]s, each behind its lock, with a
-//! [`policy`] of its own; what they hold together is bounded exactly. No lock is held while anything but this module's
-//! code runs, so a thread that ends leaves nothing behind but the computations that it led ([`lease`]).
+//! [`registry::open`] gives the [`store::SharedStore`] of a name. A store is a number of [`shard`]s, each behind its
+//! lock, with a [`policy`] of its own; what they hold together is bounded exactly. No lock is held while anything but
+//! this module's code runs, so a thread that ends leaves nothing behind but the computations that it led ([`lease`]).
 
 mod clock;
 mod deadlines;

@@ -8,7 +8,8 @@ use super::lease::{Lease, LeaseOutcome, Part};
 use super::mailbox::Mailbox;
 use super::store::{Joined, SharedStore};
 
-/// The computations that an isolate leads or waits for, by numbers of its own. What it leads is abandoned when it is dropped.
+/// The computations that an isolate leads or waits for, by numbers of its own. What it leads is abandoned when it is
+/// dropped.
 #[derive(Debug)]
 pub struct Participant {
     store: Arc<SharedStore>,
@@ -46,8 +47,8 @@ impl Participant {
         &self.mailbox
     }
 
-    /// Joins the computation of a key, and begins it where there is none; `None` where the store has a value. Another caller
-    /// of the same isolate gets the number of the first.
+    /// Joins the computation of a key, and begins it where there is none; `None` where the store has a value. Another
+    /// caller of the same isolate gets the number of the first.
     pub fn join(&mut self, key: &[u8]) -> Option<Part> {
         let number = self.unused();
         Some(match self.store.join(key, &self.mailbox, number) {
@@ -74,7 +75,8 @@ impl Participant {
         }
     }
 
-    /// The followed computations that have ended since the last call, with their outcomes. The cost is that of the result.
+    /// The followed computations that have ended since the last call, with their outcomes. The cost is that of the
+    /// result.
     pub fn ended(&mut self) -> Vec<(u32, LeaseOutcome)> {
         let ended = self.mailbox.collect();
         let outcome = |number| Some((number, self.followed.remove(&number)?.outcome()?));

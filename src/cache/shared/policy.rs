@@ -12,8 +12,8 @@ pub enum Policy {
     Lru,
 }
 
-/// The part of the bytes that new entries are tried in. 5 % and two counted uses had the fewest misses over the traces of
-/// `cargo run --example shared_hit_ratio`.
+/// The part of the bytes that new entries are tried in. 5 % and two counted uses had the fewest misses over the traces
+/// of `cargo run --example shared_hit_ratio`.
 const PROBATION_SHARE: f64 = 0.05;
 const MOST_USES: u8 = 2;
 
@@ -28,9 +28,9 @@ struct Node {
 /// The entries in the order in which they are considered. Bytes are weighed, not entries.
 ///
 /// [`Policy::Adaptive`] is two queues with a ghost memory, after S3-FIFO (Yang et al., SOSP 2023) and 2Q (Johnson and
-/// Shasha, VLDB 1994). New entries are put on probation, once the main queue is full for the first time; one that was used
-/// there moves to the main queue, which is a CLOCK (Corbató, 1968) with two uses counted. A key that is remembered as
-/// evicted lately goes to the main queue at once. Under [`Policy::Lru`] all are in the main queue, in order of use.
+/// Shasha, VLDB 1994). New entries are put on probation, once the main queue is full for the first time; one that was
+/// used there moves to the main queue, which is a CLOCK (Corbató, 1968) with two uses counted. A key that is remembered
+/// as evicted lately goes to the main queue at once. Under [`Policy::Lru`] all are in the main queue, in order of use.
 #[derive(Debug)]
 pub struct Queues {
     policy: Policy,

@@ -23,7 +23,8 @@ const LEAST_SHARD_BYTES: u64 = 256 << 10;
 /// Expired entries that are removed before a lock is let go.
 const PURGE_BATCH: usize = 512;
 
-/// Tables of so many slots go with the last entry of their shard, in the background. Smaller ones stay for the next entries.
+/// Tables of so many slots go with the last entry of their shard, in the background. Smaller ones stay for the next
+/// entries.
 const LARGE_TABLES: usize = 1024;
 
 /// Entries that one `set` removes one by one, at most. A value that needs more room takes whole shards.
@@ -137,8 +138,8 @@ impl SharedStore {
         self.options
     }
 
-    /// Looks a key up and gives its value to `read` while the shard is locked: `read` copies and returns, no more. Where it
-    /// returns false beside its result (there was no room, it will ask again), the look-up is not counted.
+    /// Looks a key up and gives its value to `read` while the shard is locked: `read` copies and returns, no more.
+    /// Where it returns false beside its result (there was no room, it will ask again), the look-up is not counted.
     pub fn get<T>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> (T, bool)) -> Option<T> {
         let (at, hash) = self.place(key);
         let mut shard = self.lock(at);
@@ -241,8 +242,8 @@ impl SharedStore {
         self.peak.store(self.allocated(), Ordering::Relaxed);
     }
 
-    /// Work for the background: frees discarded entries and removes expired ones, at most `limit` of each, and frees the tables
-    /// of shards that have become empty. Whether it should be called again soon.
+    /// Work for the background: frees discarded entries and removes expired ones, at most `limit` of each, and frees
+    /// the tables of shards that have become empty. Whether it should be called again soon.
     pub fn tidy(&self, limit: usize) -> bool {
         self.discarded.free(limit);
         if self.has_discarded() || self.purge_at_most(limit) == limit {
@@ -279,8 +280,8 @@ impl SharedStore {
         (at < self.shards.len()).then(|| self.lock(at).keys(self.clock.now()))
     }
 
-    /// Joins the isolate of a mailbox to the computation of a key: as its leader where there is none. `number` is the isolate's
-    /// for a part that it does not have yet.
+    /// Joins the isolate of a mailbox to the computation of a key: as its leader where there is none. `number` is the
+    /// isolate's for a part that it does not have yet.
     #[must_use]
     pub fn join(&self, key: &[u8], mailbox: &Arc<Mailbox>, number: u32) -> Joined {
         let (at, hash) = self.place(key);
@@ -298,8 +299,8 @@ impl SharedStore {
         Joined::Lead(lease)
     }
 
-    /// Ends a computation that the caller leads. A value is stored, unless the key was set, deleted or cleared since: then it
-    /// may be out of date, and only those who waited get it.
+    /// Ends a computation that the caller leads. A value is stored, unless the key was set, deleted or cleared since:
+    /// then it may be out of date, and only those who waited get it.
     pub fn finish(&self, key: &[u8], lease: &Arc<Lease>, outcome: LeaseOutcome, ttl: Option<u64>) {
         if let LeaseOutcome::Value(value) = &outcome {
             self.put(key, value, ttl, Some(lease));
@@ -386,8 +387,8 @@ impl SharedStore {
         sum.is_ok()
     }
 
-    /// Removes an entry that should go so that `incoming` bytes may come to shard `at`: an expired one, wherever it is; or
-    /// else one of the shard itself where it has its share, or one of another that has.
+    /// Removes an entry that should go so that `incoming` bytes may come to shard `at`: an expired one, wherever it is;
+    /// or else one of the shard itself where it has its share, or one of another that has.
     fn make_room(&self, mut own: Guard<'_>, at: usize, incoming: u64, now: u64) {
         if self.expire_first(&mut own, now) {
             return;

@@ -1,7 +1,7 @@
 //! Keys: JS strings as bytes, none the same as another's.
 
-/// A JS string as UTF-8, where a surrogate without its other half is encoded as if it were a character (WTF-8): UTF-8 proper
-/// would make all such strings the same key.
+/// A JS string as UTF-8, where a surrogate without its other half is encoded as if it were a character (WTF-8): UTF-8
+/// proper would make all such strings the same key.
 #[must_use]
 pub fn encode(units: &[u16]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(units.len() + 8);

@@ -14,8 +14,8 @@ pub(in crate::heap) struct Dominators {
     pub idoms: Vec<u32>,
 }
 
-/// Computes the dominator tree. A graph is large: a few columns of its nodes and one of the joins are all that is held at a
-/// time, so they change hands and meaning.
+/// Computes the dominator tree. A graph is large: a few columns of its nodes and one of the joins are all that is held
+/// at a time, so they change hands and meaning.
 pub(in crate::heap) fn dominators(columns: &Columns) -> Dominators {
     let DepthFirst { numbers, nodes, parents, joins, join_counts } = DepthFirst::new(columns);
     let joins = Joins::new(columns, &numbers, &nodes, joins, join_counts);

@@ -1,8 +1,8 @@
 //! Which claim each object counts for, so that the figures of a report add up.
 //!
-//! A claim is what a suspect retains. In each snapshot an object counts for the nearest object of a claim that dominates
-//! it. What several objects hold is dominated by none of them: it counts for the slot that leads to it by the fewest
-//! references. Each object counts for one claim at most; what counts for none is the rest.
+//! A claim is what a suspect retains. In each snapshot an object counts for the nearest object of a claim that
+//! dominates it. What several objects hold is dominated by none of them: it counts for the slot that leads to it by the
+//! fewest references. Each object counts for one claim at most; what counts for none is the rest.
 
 use rustc_hash::FxHashMap;
 
@@ -130,8 +130,8 @@ fn claims_of(snapshot: &Snapshot, heads: &FxHashMap<Node, u32>, rest: u32) -> Ve
     claim_of
 }
 
-/// Objects of Node's in native memory (a TCP handle) that V8's roots dominate, with the claims of the JavaScript objects
-/// that they belong to.
+/// Objects of Node's in native memory (a TCP handle) that V8's roots dominate, with the claims of the JavaScript
+/// objects that they belong to.
 fn native_sides(snapshot: &Snapshot, claim_of: &[u32], rest: u32) -> Vec<(Node, u32)> {
     let is_of_node = |node: Node| {
         matches!(snapshot.kind(node), NodeKind::Native | NodeKind::Synthetic)
@@ -176,8 +176,8 @@ mod tests {
     use super::*;
     use crate::heap::graphs::{Graph, program};
 
-    /// A heap after so many turns: a tree of objects that all snapshots have, each below an earlier one, and new ones, each
-    /// held by one or two of them.
+    /// A heap after so many turns: a tree of objects that all snapshots have, each below an earlier one, and new ones,
+    /// each held by one or two of them.
     fn heap(old: &[usize], new: &[(usize, usize, u8)]) -> Graph {
         let mut graph = program(20);
         let mut nodes = vec![2];

@@ -202,8 +202,8 @@ impl<'a> ByName<'a> {
         }
     }
 
-    /// What V8's roots hold (its handles, of sockets say) is numbered by its place in a list, and whatever comes or goes
-    /// before it moves it: the rest of each class is paired in the order of the list, if it is about as many.
+    /// What V8's roots hold (its handles, of sockets say) is numbered by its place in a list, and whatever comes or
+    /// goes before it moves it: the rest of each class is paired in the order of the list, if it is about as many.
     fn pair_in_order(&mut self, earlier: Node, later: Node) {
         let held = |snapshot: &Snapshot, root: Node| -> Vec<Node> {
             let edges = snapshot.edges(root).filter(|edge| edge.kind != EdgeKind::Weak);

@@ -58,8 +58,9 @@ fn rows(snapshot: &Snapshot, table: Node) -> (u32, u64) {
     (3, by_residue(3).into_iter().max().unwrap_or(0))
 }
 
-/// How many objects of `head`'s class follow one another from it, each by a reference of one name: the links of a list, the
-/// listeners of an EventTarget, what waits for a promise. The parts of a rope are no links, and one object is no chain.
+/// How many objects of `head`'s class follow one another from it, each by a reference of one name: the links of a list,
+/// the listeners of an EventTarget, what waits for a promise. The parts of a rope are no links, and one object is no
+/// chain.
 pub(in crate::heap) fn links(snapshot: &Snapshot, head: Node, survivors: Survivors) -> Option<u64> {
     if snapshot.kind(head) == NodeKind::ConsString {
         return None;
@@ -79,8 +80,8 @@ pub(in crate::heap) fn links(snapshot: &Snapshot, head: Node, survivors: Survivo
     (seen.len() > 1).then_some(seen.len() as u64)
 }
 
-/// The reference to the nearest object of a link's class; of several to the one that retains most, since it has the rest of
-/// the chain behind it.
+/// The reference to the nearest object of a link's class; of several to the one that retains most, since it has the
+/// rest of the chain behind it.
 pub(in crate::heap) fn next_link(
     snapshot: &Snapshot,
     link: Node,

@@ -176,8 +176,8 @@ impl Series<'_> {
         gathered
     }
 
-    /// Joins what grew at both ends of a list whose links know their neighbours: the object that has its head and its tail
-    /// dominates each link, and half of them are nearer to one end.
+    /// Joins what grew at both ends of a list whose links know their neighbours: the object that has its head and its
+    /// tail dominates each link, and half of them are nearer to one end.
     fn join_lists(&self, growths: &mut Vec<Growth>) {
         let last = self.last();
         // By what owns the ends, and the class of the links.
@@ -204,7 +204,8 @@ impl Series<'_> {
             }
         }
         for (&Slot { holder: owner, name: class }, list) in &mut lists {
-            // A scope is no list, its variables are the ends of one; and timers are known by Node's list that they are in.
+            // A scope is no list, its variables are the ends of one; and timers are known by Node's list that they are
+            // in.
             let mut members = last.edges(owner).filter(|edge| edge.kind == EdgeKind::Property);
             let is_list = last.raw_name(owner) != b"TimersList"
                 && members.any(|edge| Some(last.name_index(edge.to).into()) == class);

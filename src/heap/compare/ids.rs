@@ -31,7 +31,8 @@ pub(in crate::heap) fn agreements(
     later: &Snapshot,
     common: &[(Node, Node)],
 ) -> Vec<Agreement> {
-    // The tables of strings differ: for each string of the later one the last of the earlier one that was found to equal it.
+    // The tables of strings differ: for each string of the later one the last of the earlier one that was found to
+    // equal it.
     let mut known = vec![u32::MAX; later.string_count()];
     let mut agreement = |&(node, other): &(Node, Node)| {
         let kind = later.kind(node);
@@ -57,7 +58,8 @@ pub(in crate::heap) fn by_odd_id(snapshot: &Snapshot) -> Vec<Node> {
     let is_odd = |node: &Node| snapshot.id(*node) % 2 == 1;
     let odd = snapshot.nodes().filter(is_odd);
     let highest = odd.map(|node| snapshot.id(node)).max().unwrap_or(0) as usize;
-    // Where ids are dense, and they are unless most objects of the process have died, a table takes less time than a sort.
+    // Where ids are dense, and they are unless most objects of the process have died, a table takes less time than a
+    // sort.
     if highest / 2 <= 8 * snapshot.node_count() + 1024 {
         let mut table = vec![NONE; highest / 2 + 1];
         for node in snapshot.nodes().filter(is_odd) {
@@ -139,8 +141,8 @@ const FEW_STRAYS: usize = 20;
 
 /// How many of the common ids, from the lowest on, mean the same object.
 ///
-/// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are not,
-/// few. The prefix ends where the sum of (agreement - 0.9) is greatest.
+/// Objects of one id that have the same kind and name agree; where ids are identities nearly all do, where they are
+/// not, few. The prefix ends where the sum of (agreement - 0.9) is greatest.
 pub(in crate::heap) fn reliable_prefix(agreements: &[Agreement]) -> usize {
     let (mut sum, mut best, mut prefix) = (0i64, 0, 0);
     for (index, &agreement) in agreements.iter().enumerate() {

@@ -2,8 +2,8 @@
 //!
 //! In snapshots that one process took, an odd id is an identity (v8/src/profiler/heap-snapshot-generator.h,
 //! `HeapObjectsMap`). A forked child gives ids of its own to whatever its parent had not numbered, in the order of the
-//! heap: equal ids then mean nothing. [`Counterparts::find`] sees up to which id equal ids mean equal objects, and matches
-//! the rest by names: along two equal paths stand counterparts.
+//! heap: equal ids then mean nothing. [`Counterparts::find`] sees up to which id equal ids mean equal objects, and
+//! matches the rest by names: along two equal paths stand counterparts.
 
 use crate::heap::compare::by_name::ByName;
 use crate::heap::compare::ids::{Agreement, NONE, agreements, common, reliable_prefix};

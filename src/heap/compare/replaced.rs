@@ -1,5 +1,5 @@
-//! What a variable or a property was given after the first snapshot: a cache that is made at its first use, an event's first
-//! listeners, a state that is replaced at each change.
+//! What a variable or a property was given after the first snapshot: a cache that is made at its first use, an event's
+//! first listeners, a state that is replaced at each change.
 
 use rustc_hash::FxHashSet;
 
@@ -15,9 +15,9 @@ use crate::heap::snapshot::{Edge, EdgeName, Node, Snapshot};
 /// An object of fewer properties may be one of a class.
 const TABLE: u64 = 16;
 
-/// The properties that came after the first snapshot and have grown by themselves since. Entries of a table are many and stay
-/// as they were, so one has to have grown by more than all the others together; events are few, and none is an entry.
-/// `names` are the holder's in each of the earlier snapshots, `rises` tells whether something grew.
+/// The properties that came after the first snapshot and have grown by themselves since. Entries of a table are many
+/// and stay as they were, so one has to have grown by more than all the others together; events are few, and none is an
+/// entry. `names` are the holder's in each of the earlier snapshots, `rises` tells whether something grew.
 pub(in crate::heap) fn late(
     last: &Snapshot,
     growths: &[Growth],
@@ -44,8 +44,8 @@ fn is_events(snapshot: &Snapshot, node: Node) -> bool {
     snapshot.follow(emitter, EdgeKind::Property, "_events") == Some(node)
 }
 
-/// Turns to the collection that has nearly all of what a variable was given, however deep it lies in it, to what stood there
-/// before (`counterparts` are the earlier ones of a node of the last snapshot), and to its entries.
+/// Turns to the collection that has nearly all of what a variable was given, however deep it lies in it, to what stood
+/// there before (`counterparts` are the earlier ones of a node of the last snapshot), and to its entries.
 pub(in crate::heap) fn look_into(
     snapshots: &[Snapshot],
     growth: &mut Growth,
@@ -105,7 +105,8 @@ pub(in crate::heap) fn is_list_of_timers(snapshot: &Snapshot, edge: &Edge) -> bo
     matches!(edge.name, EdgeName::String(name) if snapshot.raw_string(name).starts_with(b"_idle"))
 }
 
-/// The replacement that was assigned to a variable; of a collection the one entry that came after the first snapshot and has nearly all.
+/// The replacement that was assigned to a variable; of a collection the one entry that came after the first snapshot
+/// and has nearly all.
 fn given(
     last: &Snapshot,
     growth: &Growth,
@@ -139,8 +140,8 @@ fn inner_collection(snapshot: &Snapshot, thing: Node) -> Option<Node> {
         .min_by_key(|&node| snapshot.retained(node))
 }
 
-/// The names of the variables and properties that lead from an object down to one that it dominates; none where something
-/// without a name stands in between.
+/// The names of the variables and properties that lead from an object down to one that it dominates; none where
+/// something without a name stands in between.
 fn names_between(snapshot: &Snapshot, thing: Node, inner: Node) -> Option<Vec<u64>> {
     let mut names = Vec::new();
     let mut at = inner;

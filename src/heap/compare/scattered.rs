@@ -18,8 +18,9 @@ const PLACES: u64 = 8;
 const LEVELS: usize = 4;
 
 impl Series<'_> {
-    /// What grows by little at each of many places: a tree at its leaves and wherever it is rebalanced, the lists of many users.
-    /// It is the growth of the lowest object that has enough of them: the tree's root, the table of the users.
+    /// What grows by little at each of many places: a tree at its leaves and wherever it is rebalanced, the lists of
+    /// many users. It is the growth of the lowest object that has enough of them: the tree's root, the table of the
+    /// users.
     pub fn scattered(&self, mut level: Vec<Growth>) -> Vec<Growth> {
         let mut found = Vec::new();
         level.retain(|growth| !is_system(self.last(), growth.thing));
@@ -132,7 +133,8 @@ impl Series<'_> {
         (is_object && parent != node && self.is_old(parent)).then_some(parent)
     }
 
-    /// The uppermost, within reach, of the objects of one class, or made alike, that dominate one another down to this one.
+    /// The uppermost, within reach, of the objects of one class, or made alike, that dominate one another down to this
+    /// one.
     fn root_of_tree(&self, node: Node) -> Node {
         const DEEPEST: usize = 64;
         let last = self.last();

@@ -1,6 +1,6 @@
 //! The variables of blocks. V8 names those of functions alone (v8/src/profiler/heap-snapshot-generator.cc,
-//! ExtractContextReferences): what the context of a block (`{ const cache = new Map(); ... }`) refers to is numbered. The
-//! context's ScopeInfo lists all names in the order of the numbers, which small integers do not take part in.
+//! ExtractContextReferences): what the context of a block (`{ const cache = new Map(); ... }`) refers to is numbered.
+//! The context's ScopeInfo lists all names in the order of the numbers, which small integers do not take part in.
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};

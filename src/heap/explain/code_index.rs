@@ -220,8 +220,8 @@ impl<'s> CodeIndex<'s> {
         self.ours.iter().any(|folder| script.starts_with(folder))
     }
 
-    /// Whether a context holds variables of plimsoll's own modules, which keep what they watch with. What a program opens by
-    /// its name is the program's.
+    /// Whether a context holds variables of plimsoll's own modules, which keep what they watch with. What a program
+    /// opens by its name is the program's.
     pub fn is_our_context(&self, context: Node) -> bool {
         let is_ours = |script: &str| self.is_ours(script) && !script.ends_with("/shared-cache.js");
         self.is_context(context)

@@ -1,5 +1,5 @@
-//! Modules that are loaded: a process that loads more of its code grows by it and leaks nothing, one that loads the same file
-//! again and again does.
+//! Modules that are loaded: a process that loads more of its code grows by it and leaks nothing, one that loads the
+//! same file again and again does.
 
 use rustc_hash::FxHashSet;
 
@@ -16,8 +16,8 @@ pub(in crate::heap) enum Loading {
     Again,
 }
 
-/// What is new in Node's own lists of modules (`require.cache`, a module's `children`, the loader of ES modules); none where
-/// most of it is no module.
+/// What is new in Node's own lists of modules (`require.cache`, a module's `children`, the loader of ES modules); none
+/// where most of it is no module.
 pub(in crate::heap) fn loading(context: &GrowthContext, sample: &[Node]) -> Option<Loading> {
     let index = context.index;
     let objects = sample.iter().filter(|&&node| index.snapshot.kind(node) == NodeKind::Object);

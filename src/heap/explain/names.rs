@@ -68,7 +68,8 @@ pub(in crate::heap) fn short(file: &str) -> String {
     }
 }
 
-/// The variable that a route begins with, where its object was made for it: what is required belongs to where it is exported.
+/// The variable that a route begins with, where its object was made for it: what is required belongs to where it is
+/// exported.
 pub(in crate::heap) fn variable(index: &CodeIndex, first: &RouteStep) -> Option<(String, Place)> {
     let reference = Reference::of(index, first).filter(|it| it.kind != ReferenceKind::Property)?;
     let declared = reference.declared(index, &[]).filter(|declared| !declared.alias)?;
@@ -84,7 +85,8 @@ fn top(index: &CodeIndex, node: Node) -> String {
     }
 }
 
-/// The module that a reference begins in: of a bundle, whose scope many files share, the one that declares the variable.
+/// The module that a reference begins in: of a bundle, whose scope many files share, the one that declares the
+/// variable.
 fn module(index: &CodeIndex, step: &RouteStep) -> String {
     let variable = Reference::of(index, step).filter(|it| it.kind == ReferenceKind::Variable);
     match variable.and_then(|it| it.variable(index)) {

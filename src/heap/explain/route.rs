@@ -1,8 +1,8 @@
 //! How an object is reached: the way up from it that a person would write down.
 //!
-//! The shortest retaining path is often through V8's own tables. Here each reference has a cost by how much it says about
-//! the program (a variable and a property little, V8's fields more, Node's internals and short-lived objects much), and
-//! the cheapest way from the object up to a module's variables, a global or a root is taken (Dijkstra 1959).
+//! The shortest retaining path is often through V8's own tables. Here each reference has a cost by how much it says
+//! about the program (a variable and a property little, V8's fields more, Node's internals and short-lived objects
+//! much), and the cheapest way from the object up to a module's variables, a global or a root is taken (Dijkstra 1959).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -27,8 +27,8 @@ pub(in crate::heap) struct RouteStep {
 const MAX_VISITED: usize = 200_000;
 /// The five-thousandth holder of an object says nothing to a reader.
 const MAX_RETAINERS: usize = 2048;
-/// Nor the three-hundredth of one class: what grew may refer back to what holds it, as each listener does to the scope of its
-/// emitter, and what leads to a variable is one among them.
+/// Nor the three-hundredth of one class: what grew may refer back to what holds it, as each listener does to the scope
+/// of its emitter, and what leads to a variable is one among them.
 const MAX_ALIKE: usize = 256;
 
 /// The way from a module, a global or a root down to the object; empty where nothing leads to it.
@@ -105,8 +105,8 @@ fn keep_cheapest<T, C: Hash + Eq>(priced: &mut Vec<(u32, T)>, class: impl Fn(&T)
     priced.truncate(MAX_RETAINERS);
 }
 
-/// The reference that leads from outside to a chain of objects of one class (a linked list, timers, listeners), where the
-/// object is a link of one.
+/// The reference that leads from outside to a chain of objects of one class (a linked list, timers, listeners), where
+/// the object is a link of one.
 pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option<RouteStep> {
     let index = context.index;
     let snapshot = index.snapshot;
@@ -142,8 +142,8 @@ pub(in crate::heap) fn chain_head(context: &GrowthContext, link: Node) -> Option
     best.map(|found| found.1)
 }
 
-/// Ends a route where a chain begins: where its last reference occurs again and again on the way, only the first of them
-/// and what is before it says who holds the chain.
+/// Ends a route where a chain begins: where its last reference occurs again and again on the way, only the first of
+/// them and what is before it says who holds the chain.
 pub(in crate::heap) fn before_chain(
     index: &CodeIndex,
     mut steps: Vec<RouteStep>,

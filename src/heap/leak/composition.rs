@@ -152,7 +152,8 @@ fn is_pending(index: &CodeIndex, promise: Node) -> bool {
         .is_none_or(|waits| index.snapshot.raw_name(waits) == b"system / PromiseReaction")
 }
 
-/// Whether it is one of the functions that `new Promise` gives to its executor: V8's own, in a scope that is the promise's.
+/// Whether it is one of the functions that `new Promise` gives to its executor: V8's own, in a scope that is the
+/// promise's.
 fn settles_a_promise(index: &CodeIndex, node: Node) -> bool {
     index.snapshot.kind(node) == NodeKind::Closure
         && index.snapshot.location(node).is_none()

@@ -15,7 +15,8 @@ pub(in crate::heap) struct Count {
     pub unit: Option<Unit>,
 }
 
-/// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are none.
+/// The entries that a collection gained, or the objects, or the links of a chain; of one thing that swells there are
+/// none.
 pub(in crate::heap) fn gained(
     snapshots: &[Snapshot],
     growth: &Growth,

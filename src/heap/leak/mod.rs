@@ -1,6 +1,8 @@
-//! Naming a leak from snapshots of one process: what grew, what retains it, what it is called, where it stands in the code.
+//! Naming a leak from snapshots of one process: what grew, what retains it, what it is called, where it stands in the
+//! code.
 //!
-//! Three snapshots separate a leak from warm-up: what a process fills once rises from the first to the second, and no more.
+//! Three snapshots separate a leak from warm-up: what a process fills once rises from the first to the second, and no
+//! more.
 
 mod advice;
 pub(in crate::heap) mod causes;

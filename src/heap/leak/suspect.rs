@@ -100,8 +100,8 @@ pub struct Suspects {
     pub unexplained: Option<Unexplained>,
 }
 
-/// By how much what counts for no suspect grew from the first snapshot to the last: with the suspects' bytes it adds up to
-/// the growth of the heap.
+/// By how much what counts for no suspect grew from the first snapshot to the last: with the suspects' bytes it adds up
+/// to the growth of the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unexplained {

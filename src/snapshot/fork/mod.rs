@@ -1,7 +1,7 @@
 //! A snapshot by a forked child: the service stands still for the fork alone.
 //!
-//! A plain fork of a Node process does not work: `linux_glibc` has the reasons. The child is expendable. If it fails, the
-//! service goes on and may fork another one.
+//! A plain fork of a Node process does not work: `linux_glibc` has the reasons. The child is expendable. If it fails,
+//! the service goes on and may fork another one.
 
 #[cfg_attr(
     not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),

@@ -71,10 +71,12 @@ pub struct NameRules {
     exports: HashSet<u64, FxBuildHasher>,
 }
 
-/// Those of Node's own sources, and of the program's where they were learned ahead; the same for all threads of the process.
+/// Those of Node's own sources, and of the program's where they were learned ahead; the same for all threads of the
+/// process.
 static BUILT_INS: Mutex<Option<Arc<NameRules>>> = Mutex::new(None);
 
-/// Adds the identifiers of one of Node's own sources to what [`NameRules::built_in`] gives, and the name of that script.
+/// Adds the identifiers of one of Node's own sources to what [`NameRules::built_in`] gives, and the name of that
+/// script.
 pub fn learn_built_in(name: &[u8], source: &[u8]) {
     let mut built_ins = BUILT_INS.lock();
     let names = Arc::make_mut(built_ins.get_or_insert_default());

@@ -241,7 +241,8 @@ pub fn is_nameless_or_internal(text: &[u8], names: &NameRules) -> bool {
         || (text.starts_with(b"node:") && names.has_whole(text))
 }
 
-/// Classes of V8's that neither a global variable nor Node's code is named after. The generator of an ES module leads to its file.
+/// Classes of V8's that neither a global variable nor Node's code is named after. The generator of an ES module leads
+/// to its file.
 const CLASSES_OF_V8: [&[u8]; 3] = [b"Generator", b"AsyncGenerator", b"AsyncFunction"];
 
 /// `Map`, `Array Iterator`, `WebAssembly.Memory`, `system / Context`.

@@ -33,8 +33,8 @@ impl Rule for Containers {
         Some(finding.with_detail(detail))
     }
 
-    /// How a package has built its tree says nothing, and each update may replace the way to the leaves: the application's
-    /// variable that has the tree is named.
+    /// How a package has built its tree says nothing, and each update may replace the way to the leaves: the
+    /// application's variable that has the tree is named.
     fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
         if matches!(draft.cause, Cause::Map | Cause::Object | Cause::Array)
             && evidence.loading.is_none()

@@ -122,8 +122,8 @@ impl Rule for Listeners {
     }
 }
 
-/// How many of the signals among the objects that are new the program's own code listens to, and how many there are: Node
-/// keeps those of `AbortSignal.timeout()` that others are made of too.
+/// How many of the signals among the objects that are new the program's own code listens to, and how many there are:
+/// Node keeps those of `AbortSignal.timeout()` that others are made of too.
 fn signals(context: &GrowthContext, sample: &[Node]) -> (u64, u64) {
     let snapshot = context.snapshot();
     // On Node 20 they are called as the class that they extend.

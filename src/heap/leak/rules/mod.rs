@@ -20,8 +20,9 @@ use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::finding::Finding;
 use crate::heap::leak::rule::{About, Rule};
 
-/// The order in which rules are asked. Of what the new objects consist of, sockets come before the streams that they are,
-/// and containers last: everything is one. The modules' detail comes after that of the listeners and before the containers'.
+/// The order in which rules are asked. Of what the new objects consist of, sockets come before the streams that they
+/// are, and containers last: everything is one. The modules' detail comes after that of the listeners and before the
+/// containers'.
 pub(in crate::heap) const RULES: [&dyn Rule; 11] = [
     &listeners::Listeners,
     &timers::Timers,

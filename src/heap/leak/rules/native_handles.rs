@@ -1,5 +1,5 @@
-//! Handles: objects of classes that native code made, whose memory lies outside of the heap for the most part. They are all that
-//! a snapshot shows of a leak of native memory.
+//! Handles: objects of classes that native code made, whose memory lies outside of the heap for the most part. They are
+//! all that a snapshot shows of a leak of native memory.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -1,5 +1,5 @@
-//! Memory of WebAssembly, whose size a snapshot may not contain. Objects of it are `Buffers`; these functions find those
-//! that are likely to have grown unseen.
+//! Memory of WebAssembly, whose size a snapshot may not contain. Objects of it are `Buffers`; these functions find
+//! those that are likely to have grown unseen.
 
 use crate::heap::compare::attribution::Claim;
 use crate::heap::compare::series::Series;
@@ -14,8 +14,8 @@ use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{Node, Snapshot};
 use crate::js_source::files;
 
-/// What buffers gain in a leak outside of the heap at least: half of what the trend calls a growth (2 MB), as the snapshots
-/// may span only a part of it.
+/// What buffers gain in a leak outside of the heap at least: half of what the trend calls a growth (2 MB), as the
+/// snapshots may span only a part of it.
 const LEAST_GROWTH: u64 = 1 << 20;
 
 /// So many memories are listed at most.
@@ -34,8 +34,8 @@ pub(in crate::heap) fn buffers_grew(snapshots: &[Snapshot]) -> bool {
     bytes(last) >= bytes(first) + LEAST_GROWTH
 }
 
-/// From Node 26 on a WebAssembly memory shows its size only while a program looks at its buffer. Where memory outside of
-/// the heap grows and no buffer does, it is likely to be one of these.
+/// From Node 26 on a WebAssembly memory shows its size only while a program looks at its buffer. Where memory outside
+/// of the heap grows and no buffer does, it is likely to be one of these.
 pub(in crate::heap) fn add_memories(
     index: &CodeIndex,
     series: &Series,

@@ -47,8 +47,8 @@ impl Rule for Weak {
         }
     }
 
-    /// Node takes the entries of its own registries and WeakSets away after a collection has had their objects: as many wait
-    /// as objects have died since. Where the objects stay, what retains them grows.
+    /// Node takes the entries of its own registries and WeakSets away after a collection has had their objects: as many
+    /// wait as objects have died since. Where the objects stay, what retains them grows.
     fn is_bounded(&self, evidence: &Evidence, suspect: &Suspect) -> bool {
         let class = evidence.snapshot().raw_name(evidence.thing());
         let is_weak = class.ends_with(b"FinalizationRegistry")
