@@ -7,7 +7,7 @@
 // --by register: the preload, with what Node itself takes for --import. --by watch: the service calls watch().
 // fastify is that of the integration tests: npm ci --prefix __test__/integrations
 //
-// Each round starts three servers anew: without (A), without again (A', the control) and with (B). Each
+// Each round starts three new servers: without (A), without again (A', the control) and with (B). Each
 // answers --warm-up requests as fast as it can, for until V8 has compiled what is hot, compiling is most of the
 // CPU time. Then they take turns: CONNECTIONS requests at once to the one, and when all are answered as many to
 // the next, as often as makes the rate for each of them.

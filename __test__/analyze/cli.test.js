@@ -111,7 +111,7 @@ test('shapes that are often a mistake are listed with their places', async (t) =
     const $texts = [];
     for (let i = 0; i < 20_000; i += 2000) $sparse[i] = {};
     (function $scope() { const $data = Array.from({ length: 200_000 }, (_, k) => k + 0.5); $kept.push(function $huge() { return $data.length; }); })();
-    for (let i = 0; i < 2000; i++) $texts.push(JSON.parse('["the same text, made anew each time"]')[0]);
+    for (let i = 0; i < 2000; i++) $texts.push(JSON.parse('["the same text, created again each time"]')[0]);
     for (let i = 0; i < 300; i++) { const timer = setInterval(() => i, 1e6); timer.payload = 'x'.repeat(100) + i; $kept.push(timer); clearInterval(timer); timer._onTimeout = () => i; }
     drive(() => [$sparse, $kept, $texts]);`,
     },

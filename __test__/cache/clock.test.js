@@ -32,7 +32,7 @@ test('fake timers are seen through the word', (t) => {
 });
 
 test(
-  'the word rests where nobody reads it, a sweep that looks aside, and goes on when somebody does',
+  'the word rests while only a sweep reads it, and is written again for the next reader',
   { timeout: 300_000 },
   async (t) => {
     const other = new Float64Array(native.cacheClock()); // all rest together
@@ -47,7 +47,7 @@ test(
     const now = clock.coarseNow();
     assert.ok(from <= now && now <= performance.now(), 'the clock itself serves');
     for (let i = 0; i < 10_000; i++) clock.aside(() => clock.coarseNow());
-    assert.ok(Number.isNaN(other[0]), 'nobody but the sweep has read it');
+    assert.ok(Number.isNaN(other[0]), 'only the sweep has read it');
     for (let i = 0; i < 64; i++) clock.coarseNow();
     assert.ok(clock.coarseNow() >= now - 50);
     assert.ok(!Number.isNaN(other[0]), 'many readings have it written at once');

@@ -308,7 +308,7 @@ describe('fetch', () => {
     assert.equal(status.returnedStale, true);
     assert.equal(calls[1].old, 2);
     assert.equal(cache.get('a'), 2);
-    calls[1].reject(new Error('heard by nobody'));
+    calls[1].reject(new Error('without a handler'));
     await settle();
     assert.equal(cache.size, 0);
   });
@@ -432,7 +432,7 @@ describe('what differs from lru-cache in a fetch, on purpose', () => {
       await settle();
       assert.equal(cache.peek('a', { allowStale: true }), 1);
       void cache.fetch('a');
-      assert.equal(calls.length, 2, 'it is fetched anew');
+      assert.equal(calls.length, 2, 'it is fetched again');
     }
   });
 

@@ -104,7 +104,7 @@ test('an entry above maxEntrySize or maxSize is not kept, and what it would have
   checkLru(wide);
 });
 
-test('what callbacks throw reaches the caller once all are told, and the operation is complete', () => {
+test('what callbacks throw reaches the caller once all were called, and the operation is complete', () => {
   const told = [];
   const throwing = (name) => (value, key, reason) => {
     told.push([name, key, reason]);
@@ -140,7 +140,7 @@ test('what callbacks throw reaches the caller once all are told, and the operati
   checkLru(cache);
 });
 
-test('dispose may set its own key anew, and disposeAfter delete it', () => {
+test('dispose may set its own key again, and disposeAfter delete it', () => {
   const cache = new LRUCache({
     max: 2,
     dispose: (value, key, reason) => {
@@ -156,7 +156,7 @@ test('dispose may set its own key anew, and disposeAfter delete it', () => {
       ['a?', 2],
       ['a', 2],
     ],
-    'what disposeAfter deletes, dispose sets anew',
+    'what disposeAfter deletes, dispose sets again',
   );
   checkLru(cache);
 });

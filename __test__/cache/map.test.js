@@ -201,7 +201,7 @@ function scatter(n) {
 }
 
 test('no integer is taken for another, full and after removals', () => {
-  // If one bit of 32 were neither compared nor told by the place, some 30 of these look-ups would err.
+  // If one bit of 32 were neither compared nor given by the place, some 30 of these look-ups would err.
   for (const size of [100_000, 1 << 17]) {
     const map = new BoundedMap({ max: size });
     for (let n = 0; n < size; n++) map.set(scatter(n), n);

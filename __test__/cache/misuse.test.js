@@ -129,7 +129,7 @@ test('an entry larger than maxBytes is not kept, and what it would have replaced
   checkStructure(map);
 });
 
-test('what onEvict throws reaches the caller once the operation is complete and all are told', () => {
+test('what onEvict throws reaches the caller once the operation is complete and all calls were made', () => {
   const told = [];
   const map = new BoundedMap({
     maxBytes: 10,

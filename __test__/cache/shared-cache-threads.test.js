@@ -61,7 +61,7 @@ test('a computation is made once for all threads', async () => {
   assert.equal(cache.getString('key'), 'by a');
 });
 
-test('a rejection is that of all who wait, and the next one computes anew', async () => {
+test('a rejection is that of all who wait, and the next one computes again', async () => {
   const { name, cache } = open();
   const [a, b] = [start(name, 'a'), start(name, 'b')];
   a.send('compute', 'key', 'reject');

@@ -130,7 +130,7 @@ test('it agrees with a Map over any operations', () => {
   );
 });
 
-test('long and odd keys are told apart', () => {
+test('long and odd keys do not collide', () => {
   const cache = open();
   const keys = [
     '',
@@ -170,7 +170,7 @@ test('a name is one store; who opens it again must agree', () => {
       message: /maxBytes: 5000, ttl: 60000, policy: 'adaptive'/,
     });
   }
-  assert.throws(() => new SharedCache('nobody bounded it'), { name: 'TypeError', code: 'ERR_PLIMSOLL_UNBOUNDED' });
+  assert.throws(() => new SharedCache('without a bound'), { name: 'TypeError', code: 'ERR_PLIMSOLL_UNBOUNDED' });
 });
 
 test('bad arguments get typed errors that say what to do', () => {

@@ -9,7 +9,7 @@ const watcher = watch({ interval: 50, window: 1000, threshold: 0.05, limit: 2 **
 if (isMainThread) {
   const tell = ([thread, channel]) => {
     said.push(`${thread} ${channel}`);
-    // Each thread speaks of its own heap; some intervals later nobody has anything to add.
+    // Each thread speaks of its own heap; some intervals later no thread has anything to add.
     if (said.filter((each) => each.endsWith('heap')).length === 3) setTimeout(() => process.stdout.write(JSON.stringify(said), () => process.exit(0)), 500);
   };
   watcher.on('pressure', ({ channel }) => tell([0, channel]));

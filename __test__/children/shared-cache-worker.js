@@ -1,5 +1,5 @@
 'use strict';
-// A thread for shared-cache-threads.test.js: does what it is told, one command at a time.
+// A thread for shared-cache-threads.test.js: runs commands, one at a time.
 
 const { parentPort, workerData } = require('node:worker_threads');
 const { SharedCache } = require('../..');

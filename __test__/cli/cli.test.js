@@ -74,14 +74,14 @@ test('help of a command in either order; without a command it goes to stderr', a
   assert.match(err, /Usage: plimsoll <command>/);
 });
 
-/** What a stream like this one is told. */
+/** What is written to a stream like this one. */
 function told(stream) {
   let text = '';
   tell({ ...stream, write: (piece) => (text += piece) }, 'observing pid 19211 for 2 min; Ctrl-C ends it early');
   return text;
 }
 
-test('what is told fits a terminal, and is one line in a log', () => {
+test('messages fit a terminal, and are one line in a log', () => {
   assert.equal(
     told({ isTTY: true, columns: 40 }),
     'plimsoll: observing pid 19211 for 2 min;\n          Ctrl-C ends it early\n',

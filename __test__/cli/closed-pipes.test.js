@@ -18,7 +18,7 @@ function folder(t) {
   return dir;
 }
 
-/** Runs a program of which nobody reads one of the streams any more; resolves to how it ended. */
+/** Runs a program with one of its streams closed by the reader; resolves to how it ended. */
 async function runClosed(stream, args, options) {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   child[stream].destroy();

@@ -70,7 +70,7 @@ async function main() {
     sessions.set(request.params.id, new Session(Number(request.params.id), request));
     response.json({ ok: true });
   });
-  // While a snapshot is written nobody hears of a connection's end.
+  // While a snapshot is written no connection's end is noticed.
   const server = http.createServer({ keepAliveTimeout: 0 }, app).listen(0, '127.0.0.1');
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket) => {

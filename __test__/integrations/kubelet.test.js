@@ -61,7 +61,7 @@ test('memory close to its limit: out of the Service, evidence, drained, restarte
   assert.equal(await status(second, '/'), 200);
   await load.stop();
   assert.deepEqual(kubelet.ends, [{ code: 1, signal: null, killed: false }]);
-  assert.deepEqual([...new Set(load.answers)], [200], 'whoever was routed to it was answered');
+  assert.deepEqual([...new Set(load.answers)], [200], 'each request that was routed to it was answered');
   assert.ok(load.answers.length > 50);
   assert.equal(kubelet.livenessKills, 0, 'it was not killed for being on its way out');
   const said = events();

@@ -1,5 +1,5 @@
 'use strict';
-// PM2's cluster mode: the processes are workers of a primary that is not ours, and are told apart all the same.
+// PM2's cluster mode: the processes are workers of a foreign primary, and are distinguished as well.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');

@@ -15,7 +15,7 @@ const say = (event) => fs.appendFileSync(path.join(dir, 'events.log'), `${event}
 const watcher = watch({ dir, interval: 100, window: 10_000, limit: LIMIT, snapshotOn: [], report: [] });
 watcher.on('snapshot', ({ method }) => say(`evidence ${method}`));
 const { livez, readyz } = healthHandlers(watcher);
-/** What nobody gives back. */
+/** What is never released. */
 const held = [];
 
 const server = http.createServer((request, response) => {

@@ -144,7 +144,7 @@ test('suspects without a place are not the same for that', () => {
   );
 });
 
-test('of two counts at one place the likelier is told, and what is given is not changed', () => {
+test('of two counts at one place the likelier is reported, and the input is not changed', () => {
   const snapshot = Object.freeze(fromSnapshot({ cause: 'listeners' }));
   const less = fromTracker({
     cause: 'timers',

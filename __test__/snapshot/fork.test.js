@@ -221,7 +221,7 @@ test("the service's own children are not disturbed", options, async (t) => {
   assert.equal((await exec('echo', ['after'])).stdout, 'after\n');
 });
 
-// V8's workers are told by their number where they have no names (Node 20 and 22); four unless chosen.
+// V8's workers are recognized by their number where they have no names (Node 20 and 22); four unless chosen.
 for (const [flag, env] of [
   ['--v8-pool-size=1'],
   ['--v8_pool_size=7'],

@@ -1,5 +1,5 @@
 'use strict';
-// What takes snapshots beside a call, and where what came of it is told.
+// What takes snapshots beside a call, and where the results are reported.
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const diagnostics = require('node:diagnostics_channel');
@@ -42,7 +42,7 @@ test('a signal takes a snapshot, where the user opted in', async (t) => {
   assert.deepEqual(heard, [snapshot]);
   assert.deepEqual(watcher.stats().snapshots.list, [snapshot]);
   assert.equal(parse(snapshot.path).strings.includes(dir), false, 'redacted, as all of this watch');
-  // No cooldown: whoever sends a signal knows why.
+  // No cooldown: a person sends the signal on purpose.
   process.kill(process.pid, 'SIGUSR2');
   await once(watcher, 'snapshot');
   assert.equal(snapshotsIn(dir).length, 2);
@@ -50,7 +50,7 @@ test('a signal takes a snapshot, where the user opted in', async (t) => {
   assert.equal(process.listenerCount('SIGUSR2'), others);
 });
 
-test("without the option a signal is nobody's", (t) => {
+test('without the option a signal has no handler', (t) => {
   const others = process.listenerCount('SIGUSR2');
   const watcher = watch({ ...quiet, dir: temporaryDir(t) });
   t.after(() => watcher.stop());
@@ -64,7 +64,7 @@ test("without the option a signal is nobody's", (t) => {
   }
 });
 
-test('a refusal is told: its reason, its code and its numbers', async (t) => {
+test('a refusal is reported: its reason, its code and its numbers', async (t) => {
   stayAlive(t);
   const file = path.join(temporaryDir(t), 'file');
   fs.writeFileSync(file, '');

@@ -351,7 +351,7 @@ test('a leak is seen before MaxListenersExceededWarning', () => {
   const emitter = new TrackedEventEmitter({ name: 'young' });
   const start = performance.now();
   for (let second = 1; second <= 8; second++) {
-    emitter.on('x', () => second); // and nobody removes it
+    emitter.on('x', () => second); // never removed
     observe(start + second * 1000);
   }
   assert.ok(emitter.listenerCount('x') < EventEmitter.defaultMaxListeners);

@@ -82,7 +82,7 @@ test('looked at a hundred times in a second it is too short still, and no count 
   assert.equal(history.growth().net, 11);
 });
 
-test('what is told late was added all the same', () => {
+test('what is reported late was added nevertheless', () => {
   const history = new History();
   history.note(0, 1, 1);
   history.note(1000, 4, 3);

@@ -427,7 +427,7 @@ test('a promise, a stream that throws when it is looked at is let go, and the ot
   });
   observe(performance.now() + 6000);
   const { promises, resources } = tracked();
-  // From Node 24 on util.inspect does not read the tag, so that the hostile one can be looked at and is told of.
+  // From Node 24 on util.inspect does not read the tag, so that the hostile one can be inspected and is reported.
   const told = promises.sites.filter(({ file }) => file === __filename).map((site) => site.function);
   assert.deepEqual(
     told.filter((name) => name !== 'Hostile'),

@@ -6,7 +6,7 @@ const { performance } = require('node:perf_hooks');
 const { observe } = require('../support/pulse.js');
 const { trackPromises, tracked } = require('../..');
 
-/** Rows once ten seconds have passed, which the trackers are told. */
+/** Rows once ten seconds have passed on the trackers' clock. */
 function rowsLater() {
   observe(performance.now() + 10_000);
   return tracked().promises.sites;
@@ -48,7 +48,7 @@ test('events.once that waits for ever is at its caller', async (t) => {
   await pending;
 });
 
-test('a rejection that nobody handles is still unhandled', async (t) => {
+test('a rejection without a handler is still unhandled', async (t) => {
   const tracker = trackPromises();
   t.after(() => tracker.stop());
   const listeners = process.listeners('unhandledRejection');

@@ -85,7 +85,7 @@ test('the agent of https, by its own host', async (t) => {
   t.after(() => tracker.stop());
   const agent = new https.Agent({ maxSockets: 1 });
   t.after(() => agent.destroy());
-  // Nobody listens there: a socket is tried, the rest wait for it.
+  // There is no server: a socket is tried, the rest wait for it.
   const requests = Array.from({ length: 3 }, () =>
     https.get({ host: '127.0.0.1', port: 1, agent }).on('error', () => {}),
   );
@@ -167,7 +167,7 @@ test('fetch looks and fails as Node’s, and is put back', async () => {
   assert.equal(globalThis.fetch, original);
 });
 
-test('streams that nobody takes from: a reader that paused and left, a loop that never goes on', async (t) => {
+test('streams that are not read on: a reader that paused and left, a loop that never continues', async (t) => {
   const tracker = trackResources();
   t.after(() => tracker.stop());
   const [left, waits, read] = Array.from({ length: 3 }, () => new Readable({ read() {} }));
@@ -179,7 +179,7 @@ test('streams that nobody takes from: a reader that paused and left, a loop that
     for await (const chunk of waits) await new Promise((resolve) => resolve.name === chunk && resolve());
   })();
   read.on('data', ignore);
-  // The first chunk is taken by the loop, which then waits for ever; the second by nobody.
+  // The loop takes the first chunk and then waits for ever; the second is never read.
   for (let i = 0; i < 2; i++) {
     for (const stream of [left, waits, read]) stream.push('x'.repeat(10));
     await new Promise((resolve) => setImmediate(resolve));

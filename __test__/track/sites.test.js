@@ -110,7 +110,7 @@ test('only some source maps stay in memory', (t) => {
   fs.rmSync(`${first}.map`);
   const emitter = new TrackedEventEmitter();
   const compiled = { exports: null };
-  // Another position of it, which nobody has asked for.
+  // Another position of it, which was not asked for.
   vm.runInThisContext(`(module) => {${fs.readFileSync(first, 'utf8')}}`, { filename: first })(compiled);
   compiled.exports(emitter);
   assert.equal(sitesOf(emitter)[0].file, first);

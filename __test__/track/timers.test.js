@@ -42,7 +42,7 @@ test('intervals and timeouts by site, until they fire or are cleared', async (t)
   assert.deepEqual([after.added, after.removed], [6, 3]);
 });
 
-test('what keeps a timer is Node, with or without unref; a leak of either is told', (t) => {
+test('Node retains a timer, with or without unref; a leak of either is reported', (t) => {
   const tracker = trackTimers();
   t.after(() => tracker.stop());
   const kept = [];

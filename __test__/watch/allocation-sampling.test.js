@@ -78,7 +78,7 @@ exports.login = function login(i) {
   for (let i = 0; i < 5000; i++) app.boot(i);
   const before = sampler.begin();
   for (let i = 0; i < 2500; i++) app.login(i);
-  assert.equal(sampler.begin(), null, 'a second suspicion begins nothing anew');
+  assert.equal(sampler.begin(), null, 'a second suspicion starts nothing');
   for (let i = 0; i < 2500; i++) app.login(i);
   collect();
   const sites = growth(before, sampler.read());
@@ -160,7 +160,7 @@ test("another's sampling is read, and neither started nor stopped", { skip: noHo
   assert.equal(native.startAllocationSampling(FINE.interval, 16), false, 'it was stopped with ours');
 });
 
-test('sampling that another stopped is told, and may start again', { skip: noHooks }, (t) => {
+test('sampling that was stopped from outside is reported, and may start again', { skip: noHooks }, (t) => {
   const sampler = new AllocationSampler();
   t.after(() => sampler.stop());
   sampler.start();

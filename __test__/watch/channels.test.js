@@ -1,5 +1,5 @@
 'use strict';
-// The verdict over real processes: each channel is told from the others, and health from a leak.
+// The verdict over real processes: each channel is distinguished from the others, and healthy growth from a leak.
 // Causes inside the heap are in causes.test.js.
 
 const test = require('node:test');
@@ -60,7 +60,7 @@ test('verdicts over real processes', { concurrency: 3 }, async (t) => {
       assert.match(suspect.file, /app\.js$/);
     }),
     t.test(
-      'malloc that nobody frees is a leak of native memory, and the objects that hold it are named',
+      'malloc that is never freed is a leak of native memory, and the objects that retain it are named',
       { skip: noHooks },
       async (s) => {
         const { code, report, stderr } = await observe(s, leakUntil('leak-native.js', 'snapshot', 3), '5m');

@@ -23,7 +23,7 @@ test('a bounded cache of ours that fills is no suspect: the verdict names it', a
   assert.deepEqual([said, names, full, last], [[], ['sessions'], true, 'steady'], states.join());
 });
 
-test("somebody else's is a suspect that is taken back when it levels off", async () => {
+test('a third-party cache is a suspect that recovers when it levels off', async () => {
   const { said, states, full, last } = await run('fill.js', ['lru']);
   assert.equal(full, true);
   assert.equal(said[0], 'suspect heap', states.join());

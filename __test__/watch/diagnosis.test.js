@@ -45,7 +45,7 @@ test('the second interval is comparable with the first, which a long suspicion m
   assert.equal(slow[2] - slow[1], 53_000, 'also where little grows');
 });
 
-test('after a suspicion that lasted long the diagnosis begins anew', () => {
+test('after a suspicion that lasted long the diagnosis begins again', () => {
   assert.deepEqual(
     times((t) => (t / 1000) * MB, { from: 4 * WINDOW }),
     [0, 240_000, 252_000, 264_000],

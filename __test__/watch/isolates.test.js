@@ -87,7 +87,7 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
   healthy.worker.postMessage('get stuck');
   await healthy.next;
   const { allocated } = of(healthy.threadId).memory;
-  // Without V8's callbacks nothing new is known of it, but what was is told.
+  // Without V8's callbacks there are no new readings of it; the last ones are reported.
   if (watcher.stats().hooks.on) await until('a later reading', () => of(healthy.threadId).memory.allocated > allocated);
   await Promise.all(workers.map((worker) => worker.terminate()));
   await until('the end of their records', () => watcher.stats().isolates.length === 1);

@@ -49,7 +49,7 @@ test('a leak that has levelled off before it was reported is not reported', { ti
   assert.equal(reports.length, 1);
 });
 
-test('a leak is told where the files that say more have been deleted meanwhile', { timeout: 300_000 }, async (t) => {
+test('a leak is reported if the files with its evidence were deleted meanwhile', { timeout: 300_000 }, async (t) => {
   const { watcher } = watched(t);
   const load = Module._load;
   t.mock.method(Module, '_load', function (request, ...rest) {
@@ -80,7 +80,7 @@ test('a native side that fails ends the watch with a warning, and not the servic
   assert.throws(() => watcher.stats(), { code: 'ERR_PLIMSOLL_STOPPED' });
 });
 
-test('so does one that fails to take in what a FinalizationRegistry told', { timeout: 300_000 }, () => {
+test('so does one that fails to handle the callback of a FinalizationRegistry', { timeout: 300_000 }, () => {
   const script = `
     const { native } = require('./lib/native.js');
     native.IsolateWatch.prototype.observed = () => { throw new Error('out of order'); };

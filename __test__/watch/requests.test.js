@@ -27,7 +27,7 @@ test('requests are counted from the first user on until the last has gone', asyn
     await ask(3);
     requests.release();
     await ask(1);
-    assert.equal(requests.count() - before, 9, 'two users are not told of each request twice');
+    assert.equal(requests.count() - before, 9, 'two users do not count each request twice');
     requests.release();
     assert.equal(START.hasSubscribers, false);
     await ask(2);

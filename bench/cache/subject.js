@@ -114,7 +114,7 @@ function getBuilt({ cache, ends }) {
 
 /** Keys never seen before, made outside the timed part; of new entries also what a bare Map drops for them. */
 function refresh() {
-  // As a request brings them: strings that nobody has hashed yet.
+  // As a request brings them: strings without a hash.
   if (cell.operation === 'hit fresh')
     cell.picks = cell.held.map((each) => (typeof each === 'string' ? Buffer.from(each).latin1Slice() : each));
   if (cell.operation !== 'set new') return;

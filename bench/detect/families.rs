@@ -115,7 +115,7 @@ pub const HEALTHY: [Family; 7] = [
     ("warm-up, Heaps' law", |seed| warm_up(seed, |x| (x.min(3.0) / 3.0).powf(0.55))),
     ("warm-up, hyperbolic", |seed| warm_up(seed, |x| x / (1.0 + x))),
     ("cache that fills", |seed| {
-        // Below the share that is a leak: more cannot be told from one.
+        // Below the share that is a leak: more is indistinguishable from one.
         let mut draw = Draw(u64::from(seed));
         let base = base(&mut draw);
         let amount = (LIMIT - base.level) * draw.between(0.01, 0.06);

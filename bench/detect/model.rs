@@ -100,7 +100,7 @@ pub fn leaky() -> Vec<Service> {
                 0.05 * MB,
             )
         },
-        // 4 MB whenever somebody exports a report, some 12 times an hour.
+        // 4 MB for each export of a report, some 12 times an hour.
         heap(
             "rare-route",
             |t| {

@@ -13,7 +13,7 @@ const leak = {
     const users = new DataLoader(async (ids) => ids.map((id) => ({ ...record(id), seen: many(150, id) })));
     service(800, async (request, response) => answer(response, await users.load(served++)));
   },
-  // A schema object made anew for each request: the instance keeps every compiled one.
+  // A new schema object for each request: the instance keeps every compiled one.
   ajv() {
     const Ajv = require('ajv');
     const ajv = new Ajv();
@@ -28,7 +28,7 @@ const leak = {
     const render = memoize((url) => ({ url, html: text(served, 700) + Math.random(), parts: many(100, url) }));
     service(700, (request, response) => answer(response, render(`${request.url}?${served++}`).html));
   },
-  // A subscription for each request that nobody ends.
+  // A subscription for each request that is never ended.
   rxjs() {
     const { Subject, filter, map } = require('rxjs');
     const events = new Subject();

@@ -1,6 +1,6 @@
 'use strict';
 // CPU time of the sampler's thread, as a share of a core: `node bench/detect/sampler.js [--seconds 60]`, with the defaults
-// (an interval of 1 s) in an idle process, in one that allocates, in one with a ttl cache that nobody touches and in one that uses it
+// (an interval of 1 s) in an idle process, in one that allocates, in one with an unused ttl cache and in one that uses it
 // (for whose sake the time is written each 50 ms), and in one with a leak and 200 bounded caches.
 // From /proc/PID/task/TID/schedstat: nanoseconds on a processor.
 

@@ -70,7 +70,7 @@ fn quick(keys: &[&[u8]], max_bytes: u64, sizes: Sizes, entries: usize) -> f64 {
     f64::from(hits) / keys.len() as f64
 }
 
-/// Keys by Zipf's law (skew 1), drawn anew at each run of the same seed; `drift`: which keys are the popular ones changes.
+/// Keys by Zipf's law (skew 1), drawn again at each run of the same seed; `drift`: which keys are the popular ones changes.
 fn zipf(drift: bool) -> Vec<u8> {
     let mut random = 0x2545_f491_4f6c_dd1du64;
     let mut text = Vec::new();

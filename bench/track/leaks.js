@@ -1,7 +1,7 @@
 'use strict';
 // Programs that leak one thing each (__test__/children/track), in real time under `plimsoll run
 // --track` on each supported Node: the first suspect of the report must be the line that leaks, and
-// nobody else may be named at that line. Snapshots are taken as by default, so that most suspects are
+// no other suspect may be named at that line. Snapshots are taken as by default, so that most suspects are
 // merged from both kinds of evidence.
 //   npm run test:track-leaks [-- 20 26] [-- --only listener --jobs 2]
 

@@ -52,7 +52,7 @@ async function measure(state) {
   let now = performance.now();
   const ticks = times(201, () => timed(() => observe((now += 1000), true)));
   const reports = times(5, () => timed(tracked)).map(([start, end]) => end - start);
-  await sleep(100); // the observer is told later
+  await sleep(100); // the observer is notified later
   const collected = ([start, end]) =>
     collections.reduce(
       (sum, { startTime, duration }) => (startTime >= start && startTime < end ? sum + duration : sum),

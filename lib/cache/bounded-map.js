@@ -264,7 +264,8 @@ class BoundedMap {
   }
 
   /**
-   * Has an index for a key like this, and gives the 32 bits that stand for it there, or 0 where nobody asks for them.
+   * Prepares the index for a key of this kind. Returns the 32 bits that represent the key there, or 0 if they are not
+   * used.
    */
   #prepare(key) {
     if (this.#strings !== null) {

@@ -5,7 +5,7 @@ const { hashString } = require('./hash.js');
 const { widen } = require('./columns.js');
 
 const { imul } = Math;
-/** Drawn once a process: whoever chooses the keys cannot foresee which of them collide. */
+/** Drawn once a process: an attacker who chooses the keys cannot predict which of them collide. */
 const [SEED, FACTOR] = randomFillSync(new Uint32Array(2)).map((word, i) => (i === 1 ? word | 1 : word));
 const MISS = -1;
 /** The bit that says of an int32's cell that its key's home is another. */

@@ -157,7 +157,7 @@ class Measurement {
    * Whether a table gets elements in each round. After all measures of memory: the query has V8 compact the heap, which
    * then counts whole pages as used.
    *
-   * @param {boolean} leaks  whether memory has told already: a round names the table then
+   * @param {boolean} leaks  whether memory shows a leak already: a round names the table then
    */
   async #staysByTables(leaks) {
     if (this.#listeners.growing !== null) return true;

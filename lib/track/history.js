@@ -128,7 +128,7 @@ function growthOf(points) {
   const [first, last] = [points[0], points.at(-1)];
   if (first === undefined || last === first) return { ...NO_GROWTH, since: first?.t ?? 0 };
   const net = last.count - first.count;
-  // What is added in bulk may be told late.
+  // What is added in bulk may be reported late.
   const added = Math.max(net, last.added - first.added);
   return { perMinute: (net * 60_000) / (last.t - first.t), since: first.t, net, added, removed: added - net };
 }

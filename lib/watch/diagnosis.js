@@ -1,6 +1,6 @@
 'use strict';
 // When to take the snapshots of a diagnosis: three, spaced by growth rather than by the clock, so
-// that what grew between the first two can be told from what went on growing to the third.
+// that what grew between the first two can be distinguished from what went on growing to the third.
 
 const WANTED = 3;
 /** Growth that is worth another snapshot: this share of the limit, but never less than MIN_GROWTH. */

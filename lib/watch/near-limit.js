@@ -32,7 +32,7 @@ function writeProfile({ dir, maxFiles }, { readProfile, shown, written, failed }
 
 class NearLimit {
   #emergency;
-  /** What has been told already: each of them takes one. */
+  /** Whether it was reported already: each limit reports once. */
   #told = false;
 
   /**

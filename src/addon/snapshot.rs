@@ -234,7 +234,7 @@ pub struct SnapshotRedactor(Redactor);
 
 #[napi]
 impl SnapshotRedactor {
-    /// Keeps the identifiers of Node's own code that were told so far.
+    /// Keeps the identifiers of Node's own code that were given so far.
     #[napi(constructor, catch_unwind)]
     #[allow(clippy::new_without_default, reason = "made by JS alone")]
     pub fn new() -> Self {

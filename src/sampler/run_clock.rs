@@ -2,8 +2,8 @@
 //! no work, so that time is no part of a rate, of a window or of the time watched.
 //!
 //! The sampler's thread sleeps for an interval and then runs. If it runs late although it did not wait for a processor,
-//! the process was stopped. The part of a stop before the thread was due cannot be told from its sleep: less than an
-//! interval of each stop is counted as time watched.
+//! the process was stopped. The part of a stop before the thread was due is indistinguishable from its sleep: less than
+//! an interval of each stop is counted as time watched.
 
 use std::time::{Duration, Instant};
 

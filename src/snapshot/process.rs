@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A process, told from a later one with the same pid by when it started.
+/// A process. Its start time distinguishes it from a later one with the same pid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Its pid as it sees itself; 1 in many containers.

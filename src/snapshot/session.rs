@@ -184,7 +184,7 @@ impl Session {
         self.retries.push(why.into());
     }
 
-    /// What is to be told of a file that is complete.
+    /// What a result says about a file that is complete.
     #[must_use]
     pub fn outcome(
         &mut self,

@@ -98,7 +98,7 @@ pub struct Pyramid {
     width: u64,
     origin: u64,
     levels: Vec<Level>,
-    /// Levels that an insertion closed a bucket of since `close` last told.
+    /// Levels of which an insertion closed a bucket since the last call of `close`.
     untold: u64,
 }
 

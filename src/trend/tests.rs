@@ -18,7 +18,7 @@ struct Life<'a> {
     native: &'a dyn Fn(f64) -> f64,
     /// Bytes allocated a second.
     churn: &'a dyn Fn(f64) -> f64,
-    /// Requests a second, told while they are asked for.
+    /// Requests a second, reported while they are asked for.
     requests: Option<&'a dyn Fn(f64) -> f64>,
     /// Garbage at which V8 collects by itself.
     garbage: f64,

@@ -1,5 +1,5 @@
 'use strict';
-// The same where somebody has silenced the warning, beside a crowd of listeners that comes and goes.
+// The same with the warning silenced, beside a crowd of listeners that comes and goes.
 const { EventEmitter } = require('node:events');
 
 module.exports = async () => {

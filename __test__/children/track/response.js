@@ -1,5 +1,5 @@
 'use strict';
-// Responses that nobody reads: their sockets stay in use, and an agent without a bound opens more.
+// Responses that are not read: their sockets stay in use, and an agent without a bound opens more.
 const http = require('node:http');
 const { listen } = require('./server.js');
 

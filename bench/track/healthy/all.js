@@ -1,5 +1,5 @@
 'use strict';
-// run.js on each supported Node, one after the other; a table, and exit code 1 where somebody was accused.
+// run.js on each supported Node, one after the other; a table, and exit code 1 if there was a suspect.
 //   npm run test:track-healthy [-- 20 26] [-- --minutes 10]
 
 const { spawnSync } = require('node:child_process');

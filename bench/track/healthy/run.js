@@ -1,9 +1,9 @@
 'use strict';
 // Servers from npm as they are (express, fastify, ws, socket.io), tracked, under ten minutes of healthy
 // churn. Compressed: there is no pause between the seconds. Each is a step of 1 to 5 clients of every
-// kind that come and go; when it has ended the trackers are told that a second has passed, so they see
+// kind that come and go; when it has ended the trackers' clock advances by a second, so they see
 // the 600 ticks and the histories of ten minutes. Heartbeats and time limits of the servers stay in real
-// time. One in three clients vanishes without a close. Twice a minute the trackers must suspect nobody.
+// time. One in three clients vanishes without a close. Twice a minute the trackers must have no suspect.
 //   npm ci && node run.js [MINUTES]
 
 const http = require('node:http');

@@ -91,7 +91,7 @@ mod tests {
     fn many_objects_make_a_shape() {
         let many = SHARED as usize;
         assert_eq!(shared(&vec![&[1, 2][..]; many]), [1, 2]);
-        assert_eq!(shared(&vec![&[1, 2][..]; 3 * many]), [1, 2], "told once");
+        assert_eq!(shared(&vec![&[1, 2][..]; 3 * many]), [1, 2], "reported once");
         assert!(shared(&vec![&[1, 2][..]; many - 1]).is_empty());
         let mixed = [vec![&[1, 2][..]; many - 1], vec![&[2, 1][..]; many - 1]].concat();
         assert!(shared(&mixed).is_empty());

@@ -1,6 +1,6 @@
 //! How this process' C library waits on condition variables.
 //!
-//! It is looked at rather than told by the version: distributions bring newer condition variables to
+//! It is measured, not derived from the version: distributions bring newer condition variables to
 //! older versions.
 
 use std::cell::UnsafeCell;
