@@ -16,6 +16,7 @@ const PLACES = [
   'A CLI command',
   'A metric',
   'A cache policy',
+  'A part of the simulation',
   'A tracked resource',
   'An export format',
   'A trend window',

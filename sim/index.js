@@ -1,0 +1,65 @@
+'use strict';
+// node --expose-gc sim [--seed N] [--minutes M] [--only NAME] [--record FILE] [--mutant NAME] [--fresh]
+//
+// Programs drawn at random over the public surface, against plain models; docs/reliability.md says what it checks.
+
+const fs = require('node:fs');
+const { parseArgs } = require('node:util');
+const { campaign } = require('./campaign.js');
+const { describeFailure } = require('./failure.js');
+const { copyPackage, load } = require('./package-copy.js');
+const { editsOf } = require('./mutants/list.js');
+const { PARTS } = require('./parts/index.js');
+const { Record } = require('./record.js');
+const known = require('./failures.json');
+
+const MINUTE = 60_000;
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      minutes: { type: 'string', default: '1' },
+      only: { type: 'string' },
+      record: { type: 'string', default: process.env.PLIMSOLL_SIM_RECORD },
+      mutant: { type: 'string' },
+      fresh: { type: 'boolean', default: false },
+    },
+  });
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
+  const minutes = Number(values.minutes);
+  const parts = PARTS.filter(({ name }) => values.only === undefined || name === values.only);
+  if (!Number.isInteger(seed)) throw new RangeError(`--seed takes an integer, not ${values.seed}`);
+  if (!(minutes > 0)) throw new RangeError(`--minutes takes a number above 0, not ${values.minutes}`);
+  if (parts.length === 0)
+    throw new RangeError(`--only takes one of ${PARTS.map(({ name }) => name).join(', ')}, not ${values.only}`);
+  return { ...values, seed, minutes, parts };
+}
+
+async function main() {
+  const { seed, minutes, parts, mutant, record: recordFile, fresh } = readArguments();
+  process.stdout.write(`Simulation: seed ${seed}, ${minutes} min, parts ${parts.map(({ name }) => name).join(', ')}\n`);
+  const folder = copyPackage(mutant === undefined ? [] : editsOf(mutant));
+  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  const record = new Record(recordFile);
+  const begun = Date.now();
+  const end = begun + minutes * MINUTE;
+  const failure = await campaign({
+    parts,
+    pack: load(folder),
+    seed,
+    known: fresh ? [] : known,
+    goesOn: () => Date.now() < end,
+    note: (part, done) => record.add(part.name, done),
+  });
+  record.close(seed, (Date.now() - begun) / MINUTE, failure);
+  process.stdout.write(record.describe());
+  if (failure === null) return;
+  process.stdout.write(`\n${describeFailure(failure)}`);
+  process.exitCode = 1;
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error?.stack ?? error}\n`);
+  process.exitCode = 2;
+});

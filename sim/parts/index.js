@@ -1,0 +1,9 @@
+'use strict';
+// The parts of the simulation.
+//
+// A part has a name, `program`, from which fast-check draws plain data and shrinks it, and `run(pack, program)`, which
+// runs one on the package and throws where it differs from the model; it returns how many steps that took.
+
+const PARTS = [require('./ring-buffer.js'), require('./bounded-map.js')];
+
+module.exports = { PARTS };
