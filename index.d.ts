@@ -775,6 +775,8 @@ export interface ChannelVerdict {
 }
 
 export type Verdict = PlimsollReport['verdict'] & {
+  /** The interval of `bytesPerMinute`: the window that gave the state. */
+  spanMs?: number;
   observedMs: number;
   explanation: string;
   channels: ChannelVerdict[];
@@ -1126,6 +1128,14 @@ export interface Suspect {
   /** The package of the holder, if it is in node_modules. */
   package?: { name: string; version: string | null };
   sites: SuspectSite[];
+  /**
+   * The same for the same leak in each run, on each machine and version: a hash of cause, owner, variable, path
+   * below the package root and package name.
+   */
+  signature?: string;
+  signatureVersion?: 1;
+  /** Set if the leak of a published package is known. */
+  knownLeak?: { package: string; versions: string; fixedIn: string | null; url: string; text: string };
   /** What to change, in one line. */
   advice: string | null;
 }

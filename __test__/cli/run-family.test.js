@@ -350,11 +350,11 @@ test('what is started is what the user means', options, async (t) => {
     [['./shim', 'a'], path.join(fs.realpathSync(dir), 'shim'), ['a']],
     [['text'], node, ['text']],
     [['node', '--flag', 'app.js'], node, ['--flag', 'app.js']],
-    [['nowhere.js'], node, ['nowhere.js']],
     [['sh', '-c', 'x'], '/bin/sh', ['-c', 'x']],
   ]) {
     assert.deepEqual(programOf(words, { cwd: dir, env }), { file, args }, words.join(' '));
   }
+  assert.throws(() => programOf(['nowhere.js'], { cwd: dir, env }), { code: 'ERR_PLIMSOLL_USAGE' });
 });
 
 test('a command is shown without values, code and arguments', () => {

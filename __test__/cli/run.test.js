@@ -198,10 +198,11 @@ test('bad usage is code 2 and says what to do', async (t) => {
   assert.match(stdout, /--window TIME .*\n[^]*Example:\n {2}npx plimsoll run/);
 });
 
-test('a program that does not exist is its own failure', async (t) => {
+test('a program that does not exist is wrong usage', async (t) => {
   const { code, stderr } = await plimsoll(t, ['run', 'nowhere.js']);
-  assert.equal(code, 1);
-  assert.match(stderr, /Cannot find module/);
+  assert.equal(code, 2);
+  assert.match(stderr, /there is no file .*nowhere\.js; name the program/);
+  assert.doesNotMatch(stderr, /Cannot find module|\n {4}at /);
 });
 
 test('two snapshots of a program that ended before the third are read, and what they show is unconfirmed', async (t) => {

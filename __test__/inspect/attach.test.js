@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
-const { attach, configuredPort, listeningPorts } = require('../../lib/inspect/target.js');
+const { attach, checkExists, configuredPort, listeningPorts } = require('../../lib/inspect/target.js');
 const { main } = require('../../lib/cli/main.js');
 const { violations } = require('../support/reports.js');
 
@@ -97,7 +97,7 @@ test(
     assert.ok(report.verdict.bytesPerMinute > 0);
     assert.equal(code, 3);
     assert.match(out, /^plimsoll: heap leak, .*\n(?:.*\n)*? +1\. Map `visits`/);
-    assert.match(err, /each stops it for about .*\n(?:.*\n)*plimsoll: snapshot 1 of 3/);
+    assert.match(err, /each stops it, now for about .*\n(?:.*\n)*plimsoll: snapshot 1 of 3/);
     assert.match(fs.readFileSync(html, 'utf8'), /visits/);
     assert.deepEqual(
       fs.readdirSync(dir).filter((name) => name.endsWith('.partial')),
@@ -227,6 +227,7 @@ test('what cannot be attached to is left alone, with the reason', { skip: linux 
   const gone = spawn('true');
   await once(gone, 'exit');
   await assert.rejects(attach(gone.pid), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
+  assert.throws(() => checkExists(gone.pid), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
   await assert.rejects(attach(process.pid), { code: 'ERR_PLIMSOLL_ATTACH' });
 });
 

@@ -111,7 +111,7 @@ test('whatever the names are, the page holds the elements that it holds with har
 test('the page says what the report says', () => {
   const page = renderHtml(leakReport(), { read });
   for (const text of [
-    'Heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB',
+    'Heap leak, +3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB',
     '+48,213 entries',
     'src/session.js:12',
     'login (src/routes/login.js:41) 91 %',

@@ -14,7 +14,7 @@ test('a leak reads as the design shows it', () => {
   assert.equal(
     text,
     `\
-plimsoll: heap leak, +3.1 MB/min for 33 min, 2 h 10 min to the limit of 512 MB
+plimsoll: heap leak, +3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB
   1. Map \`sessions\`               src/session.js:12  +48,213 entries  +96 MB (94 %)
      retained by   module src/session.js > sessions
      allocated by  login (src/routes/login.js:41) 91 %
@@ -70,7 +70,7 @@ test('each state has its sentence', () => {
   const MB = 2 ** 20;
   const figures = { bytesPerMinute: 2 * MB, limitBytes: 512 * MB, msToLimit: 3_600_000, observedMs: 900_000 };
   const expected = {
-    leak: /heap leak, \+2 MB\/min for 15 min, 1 h to the limit of 512 MB$/,
+    leak: /heap leak, \+2 MB\/min over 15 min, 1 h to the limit of 512 MB$/,
     suspect: /suspected heap leak, \+2 MB\/min/,
     warming: /warming up, \+2 MB\/min .*; growth slows down$/,
     'follows-load': /heap follows the load, .*no leak$/,

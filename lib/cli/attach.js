@@ -8,7 +8,7 @@ const { check } = require('../check-options.js');
 const { OPTIONS } = require('../options.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
-const { attach } = require('../inspect/target.js');
+const { attach, checkExists } = require('../inspect/target.js');
 const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
 const { render } = require('../report/terminal.js');
@@ -94,7 +94,7 @@ async function consent(values, observer, { pid, signal }, io) {
   if (values['no-snapshots']) return false;
   tell(
     io.stderr,
-    `three snapshots of pid ${pid} are taken; each stops it for about ${duration(observer.likelyPause)} and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`,
+    `three snapshots of pid ${pid} are taken; each stops it, now for about ${duration(observer.likelyPause)} and longer as its heap grows, and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`,
   );
   if (values.yes) return true;
   // Not as a terminal: raw mode fails where the terminal is closed, and makes a key of Ctrl-C.
@@ -194,6 +194,7 @@ async function observed(settings, values, say, io) {
 
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
+  checkExists(settings.pid);
   checkConsent(values, io);
   const targets = await checkFiles(values);
   const say = speaker(io.stderr);

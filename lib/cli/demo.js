@@ -58,7 +58,7 @@ async function phase(script, ms, io, dir) {
       PLIMSOLL_LIMIT: '512m',
     },
     say: (line) => tell(io.stdout, line, '  '),
-    show: () => {}, // the report at the end is the same, and whole
+    found: () => {}, // the report at the end is the same, and whole
     onSpawn(child) {
       child.stdout.setEncoding('utf8');
       child.stdout.once('data', (line) => {

@@ -2,9 +2,12 @@
 // What `plimsoll run` starts: a script for Node, `node` with its flags, or another command.
 
 const fs = require('node:fs');
+const { PlimsollError } = require('../errors.js');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 
+/** A word that names a program's file. */
+const SCRIPT = /\.[cm]?[jt]sx?$/;
 const isWindows = process.platform === 'win32';
 
 /** As `node file` finds it: with extensions, and the main file of a directory. @returns {string | null} */
@@ -53,7 +56,8 @@ function commandIn(word, env) {
 
 /**
  * The command line of what a user named: `app.js`, `node --flag app.js`, `npm start`, `sh -c '...'`,
- * `node_modules/.bin/tsx a.ts`. What cannot be found is left to Node, whose message names it.
+ * `node_modules/.bin/tsx a.ts`. A file that is not there is refused. What else cannot be
+ * found is left to Node, whose message names it.
  * @param {string[]} words
  * @returns {{file: string, args: string[]}}
  */
@@ -65,6 +69,11 @@ function programOf(words, { cwd = process.cwd(), env = process.env } = {}) {
   // The Node that runs this, as for a script.
   if (/^node(\.exe)?$/.test(first)) return { file: process.execPath, args: rest };
   const command = commandIn(first, env);
+  if (command === null && SCRIPT.test(first))
+    throw new PlimsollError(
+      'ERR_PLIMSOLL_USAGE',
+      `there is no file ${path.resolve(cwd, first)}; name the program: plimsoll run [options] app.js [args].`,
+    );
   return command === null ? { file: process.execPath, args: words } : { file: command, args: rest };
 }
 

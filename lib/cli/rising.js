@@ -48,11 +48,10 @@ function withRise(state) {
     bytesPerMinute: pace * 60_000,
     limitBytes: own.limitBytes,
     msToLimit: Math.round(left / pace),
+    spanMs: points.at(-1).t - points[0].t,
   };
   const explanation = `${channel === 'heap' ? 'the live heap' : 'external memory'} is rising by ${bytes(told.bytesPerMinute)}/min, not enough for a verdict after ${duration(state.watchedMs)}: run longer or lower --limit`;
-  const channels = state.verdict.channels.map((each) =>
-    each === own ? { ...each, ...told, spanMs: points.at(-1).t - points[0].t } : each,
-  );
+  const channels = state.verdict.channels.map((each) => (each === own ? { ...each, ...told } : each));
   return { ...state, verdict: { ...state.verdict, ...told, channel, explanation, channels } };
 }
 

@@ -8,7 +8,7 @@ const { PlimsollTypeError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
-const { printable } = require('../report/words.js');
+const { headline, kindOf, limitName, place, printable } = require('../report/words.js');
 const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
 const { STDOUT, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
@@ -124,6 +124,17 @@ function plan({ duration, window, interval }) {
   return ` for ${words(duration)}; ${least}, which is longer${fitting < duration ? `: --window ${Math.ceil(fitting / 1000)}s fits` : ''}.`;
 }
 
+/** The verdict and the likeliest suspect, while the program goes on. */
+function foundSoFar(report) {
+  const [suspect] = report.suspects;
+  const which = suspect && [
+    kindOf(suspect),
+    suspect.name && `\`${printable(suspect.name)}\``,
+    place(suspect, process.cwd()),
+  ];
+  return `${[headline(report), ...(which ?? [])].filter(Boolean).join(' ')}; the report follows at the end.`;
+}
+
 async function run(values, positionals, io) {
   const command = positionals[0] === '--' ? positionals.slice(1) : positionals;
   if (command.length === 0)
@@ -143,7 +154,7 @@ async function run(values, positionals, io) {
     interval,
     onSpawn,
     say,
-    show,
+    found: (report) => say(foundSoFar(report)),
   }).run();
   const failures = [];
   for (const [at, report] of reports.entries()) {
@@ -161,7 +172,7 @@ async function run(values, positionals, io) {
   const slow = reports.find((report) => report.verdict.state === 'slow');
   if (slow)
     say(
-      `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below the limit of ${bytes(slow.verdict.limitBytes)}. Run longer or lower --limit.`,
+      `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below ${limitName(slow.verdict, slow.limits)}. Run longer or lower --limit.`,
     );
   for (const { message } of failures) tell(io.stderr, message);
   // "No leak" is a statement about a process that was watched.

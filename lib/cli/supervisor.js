@@ -54,7 +54,7 @@ class Supervisor {
 
   /**
    * @param {{file: string, args: string[], env: Record<string, string>, duration: number, interval: number, stdio?:
-   * any, onSpawn?: (child: import('node:child_process').ChildProcess) => void, say: (line: string) => void, show:
+   * any, onSpawn?: (child: import('node:child_process').ChildProcess) => void, say: (line: string) => void, found:
    * (report: any) => void}} options
    */
   constructor(options) {
@@ -217,12 +217,12 @@ class Supervisor {
     this.#announced.set(name, { state: verdict.state, taken: snapshots.length });
   }
 
-  /** Shows what is known as soon as the evidence is whole; the last word is said at the end. */
+  /** Says who is suspected as soon as the evidence is whole; the report follows at the end. */
   #early(state, paths) {
     this.#analysis(state, paths).then(
       (analysis) => {
         if (this.#child.exitCode === null && this.#child.signalCode === null)
-          this.#options.show(buildReport({ state, analysis }));
+          this.#options.found(buildReport({ state, analysis }));
       },
       () => {}, // said at the end, with the report
     );

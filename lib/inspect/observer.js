@@ -7,8 +7,11 @@ const { version } = require('../../package.json');
 const { PlimsollError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
 const { requireNative } = require('../native.js');
+const { explained, over } = require('../report/growth.js');
+const { recognized } = require('../report/known-leaks.js');
 const { SCHEMA } = require('../report/schema.js');
 const { shownAs } = require('../report/shown.js');
+
 const { bytes, duration } = require('../report/units.js');
 const { quoted } = require('./session.js');
 const { takeSnapshot } = require('./snapshot.js');
@@ -266,10 +269,8 @@ class Observer {
     const { limitBytes } = trend.channels.find(({ channel }) => channel === 'heap');
     const msToLimit =
       bytesPerMinute > 0 ? Math.round((Math.max(0, limitBytes - most) / bytesPerMinute) * 60_000) : null;
-    const found = { state: 'leak', bytesPerMinute, limitBytes, msToLimit };
-    const channels = trend.channels.map((own) =>
-      own.channel === 'heap' ? { ...own, ...found, spanMs: to - from } : own,
-    );
+    const found = { state: 'leak', bytesPerMinute, limitBytes, msToLimit, spanMs: to - from };
+    const channels = trend.channels.map((own) => (own.channel === 'heap' ? { ...own, ...found } : own));
     return { ...trend, ...found, channel: 'heap', explanation: snapshots.explanation, channels };
   }
 
@@ -304,7 +305,8 @@ class Observer {
         given: this.#options.limit ?? null,
       },
       verdict: this.#judge(verdict, analysis?.verdict),
-      suspects,
+      suspects: suspects.map((suspect) => recognized(suspect)),
+      growth: explained(over(analysis?.growth, minutes * 60_000), suspects),
       snapshots: this.#snapshots,
       refusals: this.#refusals,
       series,

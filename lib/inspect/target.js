@@ -38,6 +38,9 @@ function link(pid, name) {
   }
 }
 
+const noProcess = (pid, cause) =>
+  refuse('ERR_PLIMSOLL_NO_PROCESS', `there is no process ${pid}; ps or pgrep node shows what runs.`, cause);
+
 /** Throws where the process is not there, is not ours, is not Node's or cannot be reached. */
 function checkProcess(pid) {
   if (pid === process.pid)
@@ -51,7 +54,7 @@ function checkProcess(pid) {
         `pid ${pid} belongs to another user; run plimsoll attach as that user.`,
         cause,
       );
-    throw refuse('ERR_PLIMSOLL_NO_PROCESS', `there is no process ${pid}; ps or pgrep node shows what runs.`, cause);
+    throw noProcess(pid, cause);
   }
   if (process.platform !== 'linux') return;
   const mine = link('self', 'ns/net');
@@ -74,6 +77,16 @@ function checkProcess(pid) {
       'ERR_PLIMSOLL_NO_INSPECTOR',
       `pid ${pid} does not accept SIGUSR1: its inspector is off (--disable-sigusr1, a build without inspector), or it is just starting; try again, or start it with --inspect.`,
     );
+  }
+}
+
+/** Throws where there is no such process, before anything is asked of the user. @param {number} pid */
+function checkExists(pid) {
+  try {
+    process.kill(pid, 0);
+  } catch (cause) {
+    // What else is wrong attach() finds.
+    if (cause.code === 'ESRCH') throw noProcess(pid, cause);
   }
 }
 
@@ -208,4 +221,4 @@ async function attach(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}
   );
 }
 
-module.exports = { attach, checkProcess, configuredPort, listeningPorts, openedInspector };
+module.exports = { attach, checkExists, checkProcess, configuredPort, listeningPorts, openedInspector };

@@ -5,8 +5,10 @@
 const path = require('node:path');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { SCHEMA } = require('./schema.js');
+
 const { sourceFolders } = require('./excerpt.js');
 const { growthOf, shareOf } = require('./growth.js');
+const { recognized } = require('./known-leaks.js');
 const { bytes: size } = require('./units.js');
 const { kindOf } = require('./words.js');
 
@@ -158,13 +160,25 @@ function reportOf(answer, channel) {
       limitBytes: null,
       msToLimit: null,
     },
-    suspects: suspects.map((suspect) => ({ ...suspect, ...sizes(suspect) })),
+    suspects: suspects.map((suspect) => recognized({ ...suspect, ...sizes(suspect) })),
     growth: channel === 'native' ? null : growth,
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     order,
     series: {},
-    summary,
+    summary: withoutOurs(summary),
     notes: [...notes, ...smallGrowth(unconfirmed)],
+  };
+}
+
+const OURS = path.join(__dirname, '../..') + path.sep;
+
+/** The summary of a program, without plimsoll's own modules: what they hold is no finding. */
+function withoutOurs(summary) {
+  const { version } = require('../../package.json');
+  return {
+    ...summary,
+    holders: summary.holders.filter(({ file }) => !file?.startsWith(OURS)),
+    packages: summary.packages.filter(({ name }) => name !== `plimsoll@${version}`),
   };
 }
 

@@ -109,9 +109,10 @@ function memoryChart({
 ${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}"/><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
 ${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
 ${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}"/><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
+${fit && html`<rect class="interval" x="${x(fit[0][0])}" y="${PAD.top}" width="${round(x(fit[1][0]) - x(fit[0][0]))}" height="${height - PAD.top - PAD.bottom}"><title>interval of ${rate(verdict.bytesPerMinute)}: ${duration(fit[1][0] - fit[0][0])}</title></rect>`}
 <path class="area" d="${trusted(area)}"/><path class="line" d="${trusted(line(points))}"/>
 ${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
-${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${value == null ? height - PAD.bottom : y(value)}l-5 9h10z"><title>probe at ${duration(tMs)}</title></path>`)}
+${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${height - PAD.bottom + 1}v6"><title>forced GC at ${duration(tMs)}${value != null && `, ${bytes(value)}`}</title></path>`)}
 ${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
 ${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
 </svg>`;

@@ -145,6 +145,7 @@ function card(suspect, number, { cwd, quote, times }) {
       siteVerb(cause),
       html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`,
     ],
+    suspect.knownLeak && ['known', suspect.knownLeak.text],
     advice && ['try', html`<code class="advice">${advice}</code>`],
   ].filter(Boolean);
   return html`<article class="card suspect">
@@ -212,8 +213,9 @@ function legend({ fitted, collections, probes, files }) {
   return html`<ul class="legend">${[
     key(html`<path class="line" d="M0 5H22"/>`, 'floor: the least of each interval'),
     fitted && key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
+    fitted && key(html`<rect class="interval" x="0" y="0" width="22" height="10"/>`, 'interval of the rate'),
     collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
-    probes.length > 0 && key(html`<path class="probe" d="M11 0l-5 9h10z"/>`, 'forced GC'),
+    probes.length > 0 && key(html`<path class="probe" d="M11 2v6"/>`, 'forced GC'),
     files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
   ]}</ul>`;
 }

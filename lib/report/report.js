@@ -5,8 +5,10 @@
 const { version } = require('../../package.json');
 const { reportCaches } = require('./caches.js');
 const { explained, over } = require('./growth.js');
+const { recognized } = require('./known-leaks.js');
 const { mergeSuspects } = require('./merge.js');
 const { SCHEMA } = require('./schema.js');
+
 const { refreshed } = require('./trackers.js');
 const { isAllocated } = require('../vocabulary.js');
 const { isBySize, isUneven } = require('./words.js');
@@ -47,9 +49,14 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     node: extra.node ?? null,
     uptimeMs: offset + state.watchedMs + (state.stoppedMs ?? 0),
     process: { ...extra.process, ...state.memory, container: containerOf(state) },
-    limits: { ...state.limits, container: state.container?.limit ?? null, given: extra.limit ?? null },
+    limits: {
+      ...state.limits,
+      ...judgedBy(state.verdict),
+      container: state.container?.limit ?? null,
+      given: extra.limit ?? null,
+    },
     verdict: state.verdict,
-    suspects,
+    suspects: suspects.map((suspect) => recognized(suspect)),
     growth: explained(over(analysis?.growth, minutes * 60_000), suspects),
     snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({
       path,
@@ -118,6 +125,12 @@ const shownOf = (sites) =>
   sites
     .slice(0, 3)
     .map(({ function: name, file, line, column, share }) => ({ function: name, file, line, column, share }));
+
+/** The limits that the verdict was given by: they follow the rest of the process, and a report has one value. */
+function judgedBy({ channels = [] }) {
+  const known = channels.filter(({ limitBytes }) => limitBytes != null);
+  return Object.fromEntries(known.map(({ channel, limitBytes }) => [channel, limitBytes]));
+}
 
 function containerOf(state) {
   if (state.container === null) return null;

@@ -27,9 +27,9 @@ function sectionsOf({ holders, constructors, packages, shapes: odd }) {
     line,
   }));
   const sections = [
-    { title: 'by retaining path', rows: held },
-    { title: 'by constructor', rows: constructors.map(row) },
-    { title: 'by package', rows: packages.map(row) },
+    { title: 'by retaining path, retained size', rows: held },
+    { title: 'by constructor, retained size', rows: constructors.map(row) },
+    { title: 'by package, size of its own objects', rows: packages.map(row) },
     {
       title: 'suspicious shapes',
       rows: odd.map((each) => ({

@@ -125,6 +125,7 @@ function suspects(page, all, cwd) {
     page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
     detail(page, 'retained by', suspect.path.length === 0 ? '' : chain(suspect.path));
     for (const line of siteLines(suspect.sites, cwd, SITES)) detail(page, siteVerb(suspect.cause), line);
+    detail(page, 'known', suspect.knownLeak ? printable(suspect.knownLeak.text) : '');
     detail(page, 'try', suspect.advice ? printable(suspect.advice) : '');
   });
   if (all.length > SUSPECTS) page.add('     ', `and ${count(all.length - SUSPECTS)} more in the report`, 'dim');

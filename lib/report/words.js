@@ -113,13 +113,27 @@ function taken({ method, pauseMs, bytes: size }) {
 
 const grows = ({ bytesPerMinute }) => bytesPerMinute != null && bytesPerMinute >= 0.5;
 
-/** `+3.1 MB/min for 33 min, 2 h 10 min to the limit` */
-function trend(verdict) {
+/** The time over which a verdict's channel grew at its rate. */
+function spanOf({ channel, channels = [], spanMs, observedMs }) {
+  return spanMs ?? channels.find((each) => each.channel === channel)?.spanMs ?? observedMs;
+}
+
+/** `208 MB, the heap's share of the 256 MB limit`; `the limit of 512 MB` where the channel may have all of it. */
+function limitName({ channel, limitBytes }, limits) {
+  const [whole, whose] = limits?.given == null ? [limits?.container, " container's"] : [limits.given, ''];
+  if (whole == null || channel == null || bytes(whole) === bytes(limitBytes))
+    return `the limit of ${bytes(limitBytes)}`;
+  return `${bytes(limitBytes)}, ${channel === 'heap' ? "the heap's share" : `the share of ${channel} memory`} of the${whose} ${bytes(whole)} limit`;
+}
+
+/** `+3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB` */
+function trend(verdict, limits) {
   if (!grows(verdict)) return '';
-  const { bytesPerMinute, observedMs, msToLimit, limitBytes } = verdict;
-  const span = observedMs > 0 ? ` for ${duration(observedMs)}` : '';
-  const left =
-    msToLimit == null ? '' : `, ${duration(msToLimit)} to the limit${limitBytes ? ` of ${bytes(limitBytes)}` : ''}`;
+  const { bytesPerMinute, msToLimit, limitBytes } = verdict;
+  const spanMs = spanOf(verdict);
+  const span = spanMs > 0 ? ` over ${duration(spanMs)}` : '';
+  const limit = limitBytes ? limitName(verdict, limits) : 'the limit';
+  const left = msToLimit == null ? '' : `, ${duration(msToLimit)} to ${limit}`;
   return `${rate(bytesPerMinute)}${span}${left}`;
 }
 
@@ -129,10 +143,10 @@ function filling({ cache }) {
 }
 
 /** The verdict in a sentence, without a full stop. */
-function headline({ verdict, suspects = [], snapshots = [], pid = null }) {
+function headline({ verdict, limits, suspects = [], snapshots = [], pid = null }) {
   const channel = verdict.channel ?? 'memory';
   const span = verdict.observedMs > 0 ? duration(verdict.observedMs) : '';
-  const details = trend(verdict);
+  const details = trend(verdict, limits);
   const and = details && `, ${details}`;
   switch (verdict.state) {
     case 'leak':
@@ -201,6 +215,7 @@ module.exports = {
   siteLines,
   taken,
   trend,
+  limitName,
   headline,
   cacheName,
   cacheBytes,

@@ -42,6 +42,7 @@ class InertWatcher extends EventEmitter {
       verdict: {
         ...quiet,
         channel: null,
+        spanMs: 0,
         observedMs: 0,
         explanation: reason,
         cache: null,

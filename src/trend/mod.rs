@@ -346,6 +346,7 @@ impl Trend {
             bytes_per_minute: worst.bytes_per_minute,
             limit_bytes: worst.limit_bytes,
             ms_to_limit: worst.ms_to_limit,
+            span_ms: worst.span_ms,
             observed_ms,
             explanation: verdict::explain(worst, cache.as_ref(), observed_ms),
             cache,

@@ -102,6 +102,8 @@ pub struct Verdict {
     pub limit_bytes: u64,
     /// When the growth would reach the limit.
     pub ms_to_limit: Option<u64>,
+    /// The time over which that channel grew so: the window that gave the state.
+    pub span_ms: u64,
     /// How long the trend has watched.
     pub observed_ms: u64,
     /// One sentence for people.
@@ -126,6 +128,9 @@ pub struct FillingCache {
     pub share: f64,
 }
 
+/// As the views of a report count it.
+const MB: f64 = 1_048_576.0;
+
 /// The sentence for a channel's verdict.
 pub(super) fn explain(
     verdict: &ChannelVerdict,
@@ -135,7 +140,7 @@ pub(super) fn explain(
     let what = verdict.channel.noun();
     let rate = format!(
         "{what} rose by {:.1} MB/min over {}",
-        verdict.bytes_per_minute / 1e6,
+        verdict.bytes_per_minute / MB,
         duration(verdict.span_ms)
     );
     let limit = verdict

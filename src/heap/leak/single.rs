@@ -21,9 +21,9 @@ use crate::js_source::files;
 
 /// A collection of fewer items is not worth a suspicion.
 const MANY: usize = 16;
-/// The bytes below which nothing is one, and the share of the heap.
+/// The bytes below which nothing is one, and the share of the heap: a fiftieth.
 const LEAST: u64 = 64 << 10;
-const LEAST_SHARE: u64 = 100;
+const LEAST_SHARE: u64 = 50;
 /// How many items of a collection are looked at.
 const SAMPLE: usize = 2048;
 
@@ -43,6 +43,7 @@ pub(in crate::heap) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect
         let items = waits(snapshot, node).unwrap_or(direct);
         let is_collection = items.count >= MANY && !is_code(snapshot, &items.sample);
         if !(is_collection || heads_chain || is_bulk(snapshot, node))
+            || is_data_of_module(&index, node)
             || found.iter().any(|(outer, _)| is_within(snapshot, node, *outer))
         {
             continue;
@@ -153,6 +154,26 @@ fn is_code(snapshot: &Snapshot, items: &[Node]) -> bool {
         .collect();
     let different: FxHashSet<_> = places.iter().collect();
     places.len() * 2 > items.len() && different.len() * 2 > places.len()
+}
+
+/// Whether a module that only contains data exports it, or what it is a part of: such a table is loaded once and is
+/// constant.
+fn is_data_of_module(index: &CodeIndex, node: Node) -> bool {
+    const REACH: usize = 16;
+    let snapshot = index.snapshot;
+    let is_export = |at: &Node| {
+        let holders = snapshot.retainers(*at).take(REACH).filter(|holder| {
+            snapshot.raw_name(holder.from) == b"Module"
+                && snapshot.edge_name(&holder.edge) == "exports"
+        });
+        holders
+            .filter_map(|holder| index.text(index.property(holder.from, "filename")?))
+            .any(|file| file.ends_with(".json"))
+    };
+    let above = std::iter::successors(Some(node), |&at| {
+        Some(owner_of_store(snapshot, snapshot.dominator(at)))
+    });
+    above.take(REACH).any(|at| is_export(&at))
 }
 
 /// One large thing: a string, a buffer.
