@@ -177,7 +177,7 @@ test('a pipe, compressed and not, reads as the file does', async () => {
   assert.deepEqual([code, /the snapshot is empty/.test(Buffer.concat(said).toString())], [1, true]);
 });
 
-test('bad usage is said at once', async () => {
+test('wrong usage is reported at once', async () => {
   const [file] = made.snapshots;
   const cases = [
     [[], /one to 3 names of heap snapshots; 0 were given\./],

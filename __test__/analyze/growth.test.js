@@ -45,7 +45,7 @@ test('the order of the files is found, whatever order they are given in', async 
   assert.match(stdout, /Map `entries`/);
 });
 
-test('one snapshot given twice, snapshots of two processes, and names that contradict the ids are bad usage', () => {
+test('one snapshot given twice, snapshots of two processes, and names that contradict the ids are wrong usage', () => {
   const [a, b, c] = grown(2000, 2000, 2000);
   const copy = path.join(path.dirname(a), 'copy.heapsnapshot');
   fs.copyFileSync(a, copy);

@@ -1,5 +1,5 @@
 'use strict';
-// What the commands of the command line share: help, bad usage, the files of reports.
+// What the commands of the command line share: help, wrong usage, the files of reports.
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
@@ -90,7 +90,7 @@ test('messages fit a terminal, and are one line in a log', () => {
     assert.equal(told(stream), 'plimsoll: observing pid 19211 for 2 min; Ctrl-C ends it early\n');
 });
 
-test('bad usage is code 2 and says what was meant', async () => {
+test('wrong usage is code 2 and says what was meant', async () => {
   for (const [args, message] of [
     [['doctor', 'now'], /plimsoll doctor takes no argument now; plimsoll doctor --help/],
     [['demo', 'fast'], /plimsoll demo takes no argument fast/],

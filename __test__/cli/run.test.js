@@ -177,7 +177,7 @@ test('a heap that runs out leaves its report', async (t) => {
   assert.match(report.notes.join(), /one snapshot/, 'it was read');
 });
 
-test('bad usage is code 2 and says what to do', async (t) => {
+test('wrong usage is code 2 and says what to do', async (t) => {
   const cases = [
     [['run'], /name the program/],
     [['run', '--windw', '5s', 'app.js'], /unknown option --windw; did you mean --window\?/],

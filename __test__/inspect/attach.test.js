@@ -252,7 +252,7 @@ test('a process that ends while it is observed still has its report', { skip: li
   assert.match(io.out, /the process ended while it was observed/);
 });
 
-test('bad usage is refused before anything is touched', async () => {
+test('wrong usage is refused before anything is touched', async () => {
   for (const args of [
     [],
     ['x'],

@@ -35,10 +35,10 @@ const options = {
     short: 'y',
     description: 'take snapshots without asking: each stops the process for a while',
   },
-  'no-snapshots': { type: 'boolean', description: 'observe only, and stop nothing' },
+  'no-snapshots': { type: 'boolean', description: 'observe only, and never pause the process' },
   redact: {
     type: 'boolean',
-    description: 'snapshots keep the graph, the sizes and the names of the code, and nothing of the data',
+    description: 'remove data from snapshots and keep the graph, the sizes and the names in the code',
   },
   json: { type: 'string', value: 'FILE', description: 'write the report as JSON; - for standard output' },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
@@ -224,10 +224,10 @@ async function run(values, positionals, io) {
 }
 
 module.exports = {
-  summary: 'observe a process that runs already, through its inspector',
+  summary: 'observe a running process through its inspector',
   usage: '[options] PID',
   example: 'npx plimsoll attach --duration 2m --html report.html 19211',
-  exits: '0 where nothing leaks; 3 for a leak; 1 where it cannot be attached to; 2 for bad usage',
+  exits: '0 if there is no leak; 3 for a leak; 1 if attaching fails; 2 for wrong usage',
   options,
   positionals: true,
   run,

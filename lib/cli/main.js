@@ -21,7 +21,7 @@ const commandOf = (name) => require(`./${name}.js`);
 
 /** parseArgs in strict mode, with the option that was probably meant in the message. */
 function parse(name, command, args) {
-  const options = { ...command.options, help: { type: 'boolean', short: 'h', description: 'this text' } };
+  const options = { ...command.options, help: { type: 'boolean', short: 'h', description: 'print this help' } };
   const known = Object.fromEntries(
     Object.entries(options).map(([flag, { type, short }]) => [flag, { type, ...(short && { short }) }]),
   );

@@ -55,7 +55,7 @@ const options = {
     description: 'write the report as JSON; - for standard output, a line for each process',
   },
   html: { type: 'string', value: 'FILE', description: 'write the report as HTML' },
-  quiet: { type: 'boolean', description: 'say nothing while the program runs' },
+  quiet: { type: 'boolean', description: 'print nothing while the program runs' },
   ...Object.fromEntries(flags.map((option) => [option.flag.slice(2), asFlag(option)])),
 };
 
@@ -190,7 +190,7 @@ module.exports = {
   usage: '[options] app.js [args]',
   example: 'npx plimsoll run --window 30s --duration 2m --limit 512m --html report.html server.js',
   exits:
-    "the program's own; 3 where memory leaked and it ended well, or was ended after the duration; 128 + the signal's number where a signal ended it; 1 where no process of it was watched, or a report could not be written; 2 for bad usage",
+    "the program's own; 3 for a leak if the program ended with 0 or after the duration; 128 + the signal's number if a signal ended it; 1 if no process was watched or a report could not be written; 2 for wrong usage",
   options,
   positionals: true,
   stopAtPositional: true,
