@@ -224,7 +224,7 @@ export namespace LRUCache {
   }
   /** Filled by the call that it is given to. */
   interface Status<K, V, FC = unknown> {
-    op?: 'get' | 'set' | 'memo' | 'fetch' | 'has' | 'peek';
+    op?: 'get' | 'set' | 'memo' | 'fetch' | 'has' | 'peek' | 'delete';
     key?: K;
     value?: V;
     oldValue?: V;
@@ -252,6 +252,10 @@ export namespace LRUCache {
     fetchError?: Error;
     fetchAborted?: true;
     fetchAbortIgnored?: true;
+    /** Of a message of the channel `lru-cache:metrics`: why the entry is removed. */
+    delete?: DisposeReason;
+    /** Whether the promise is one of the tracing channel `lru-cache`. */
+    trace?: boolean;
   }
   interface Entry<V> {
     value: V;
@@ -270,7 +274,7 @@ export namespace LRUCache {
     sizeCalculation?: SizeCalculator<K, V>;
     /** Milliseconds that an entry lives; 0 (the default) for no end. */
     ttl?: number;
-    /** Milliseconds for which a reading of the clock holds, default 1; 0 reads it each time. */
+    /** Milliseconds for which a reading of the clock holds; 0 reads it each time. Default 1, also for what is no such number. */
     ttlResolution?: number;
     /** Remove entries at the end of their time, each by a timer; default false: when they are met. */
     ttlAutopurge?: boolean;
@@ -293,7 +297,7 @@ export namespace LRUCache {
     allowStaleOnFetchRejection?: boolean;
     allowStaleOnFetchAbort?: boolean;
     ignoreFetchAbort?: boolean;
-    /** The clock of ttl, in milliseconds; default `performance`, looked up at each reading. */
+    /** The clock of ttl, in milliseconds; default `performance`, looked up at each reading, or else `Date`. */
     perf?: { now(): number };
     /** What the cache is called in `tracked()` and in reports; default its place of construction. */
     name?: string;
@@ -303,8 +307,8 @@ export namespace LRUCache {
 
 /**
  * The API of lru-cache 11, see docs/caches.md for what differs. Without a bound it throws a TypeError with code
- * ERR_PLIMSOLL_UNBOUNDED, for other bad options a TypeError or RangeError with code ERR_PLIMSOLL_OPTION, for a size
- * that is no positive integer a TypeError with code ERR_PLIMSOLL_SIZE.
+ * ERR_PLIMSOLL_UNBOUNDED, for other bad options a TypeError with code ERR_PLIMSOLL_OPTION, for a size that is no
+ * positive integer a TypeError with code ERR_PLIMSOLL_SIZE.
  */
 export class LRUCache<K extends {} = any, V extends {} = any, FC = unknown> implements Iterable<[K, V]> {
   constructor(options: LRUCache.Options<K, V, FC> | LRUCache<K, V, FC>);

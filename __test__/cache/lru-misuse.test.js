@@ -2,7 +2,10 @@
 // LRUCache: bad options and sizes, callbacks that throw or change the cache from inside, iteration meanwhile.
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fc = require('fast-check');
+const { subscribe, unsubscribe, tracingChannel } = require('node:diagnostics_channel');
+const { LRUCache: Theirs } = require('lru-cache');
 const { LRUCache } = require('../..');
 const { storeOf } = require('../../lib/cache/lru-cache.js');
 const { slotsOf } = require('../../lib/cache/lru-cache/store.js');
@@ -12,16 +15,17 @@ test('every option of the wrong kind is refused with what to do', () => {
   const refused = (given, code, name) => assert.throws(() => new LRUCache(given), { code, name });
   for (const given of [undefined, null, 5, 'max', {}, { max: 0 }, { maxEntrySize: 3 }, { name: 'x' }, { ttl: 0 }])
     refused(given, 'ERR_PLIMSOLL_UNBOUNDED', 'TypeError');
-  for (const option of ['max', 'ttl', 'maxSize', 'maxEntrySize', 'ttlResolution', 'backgroundFetchSize']) {
-    for (const value of [-1, 1.5, NaN, Infinity, '10', 2n, null, {}, true])
-      refused(
-        { max: 1, [option]: value },
-        'ERR_PLIMSOLL_OPTION',
-        typeof value === 'number' ? 'RangeError' : 'TypeError',
-      );
+  const invalid = [-1, 1.5, Infinity, '10', 2n, {}, true];
+  for (const option of ['max', 'ttl', 'maxSize', 'maxEntrySize', 'backgroundFetchSize']) {
+    for (const value of invalid) refused({ max: 1, [option]: value }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
   }
+  for (const option of ['max', 'maxSize'])
+    for (const value of [null, NaN]) refused({ ttl: 1, [option]: value }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
+  for (const ttlResolution of [...invalid, null, NaN])
+    assert.equal(new LRUCache({ max: 1, ttlResolution }).ttlResolution, 1, 'as in lru-cache');
+  assert.equal(new LRUCache({ max: 1, ttlResolution: 0 }).ttlResolution, 0);
   for (const option of ['sizeCalculation', 'dispose', 'disposeAfter', 'onInsert', 'fetchMethod', 'memoMethod']) {
-    for (const value of [1, 'a', null, {}, true])
+    for (const value of [1, 'a', {}, true])
       refused({ max: 1, maxSize: 1, [option]: value }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
   }
   for (const perf of [null, 1, {}, { now: 5 }]) refused({ max: 1, perf }, 'ERR_PLIMSOLL_OPTION', 'TypeError');
@@ -56,7 +60,7 @@ test('sizes that are none change nothing', () => {
     /mine/,
   );
   for (const size of [-1, 1.5, NaN, 'a'])
-    assert.throws(() => cache.set('a', 1, { size, sizeCalculation: size ? undefined : () => NaN }), {
+    assert.throws(() => cache.set('a', 1, { size, sizeCalculation: () => NaN }), {
       code: 'ERR_PLIMSOLL_SIZE',
     });
   assert.deepEqual(
@@ -255,7 +259,7 @@ test('an iterator copies nothing: its first entry costs the same in a large cach
   assert.ok(reads.count < 60 * 3 * size, `${reads.count} reads for ${3 * size} entries`);
 });
 
-test('an iterator shows the entries that were not used since it began', () => {
+test('keys shows the entries that were not used since it began; rkeys those too that came or were used', () => {
   const cache = new LRUCache({ max: 10 });
   for (const key of ['a', 'b', 'c', 'd']) cache.set(key, key);
   const [newest, oldest] = [cache.keys(), cache.rkeys()];
@@ -266,7 +270,7 @@ test('an iterator shows the entries that were not used since it began', () => {
     [[...newest], [...oldest]],
     [
       ['c', 'a'],
-      ['c', 'd'],
+      ['c', 'd', 'b', 'e'],
     ],
   );
   const cleared = cache.keys();
@@ -469,4 +473,147 @@ test('a clock that changes the cache from inside is refused, and leaves it whole
     }
   }
   assert.ok(refused > 20, `${refused} refused`);
+});
+
+test('a walk shows what lru-cache shows, whatever changes at each step', () => {
+  const change = fc.tuple(fc.constantFrom('get', 'set', 'delete', 'nothing'), fc.nat(11));
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(change, { maxLength: 12 }), (forwards, steps) => {
+      const seen = [Theirs, LRUCache].map((Cache) => {
+        const cache = new Cache({ max: 30 });
+        for (let key = 0; key < 8; key++) cache.set(key, key);
+        const shown = [];
+        for (const current of forwards ? cache.rkeys() : cache.keys()) {
+          shown.push(current);
+          const [op, key] = steps[shown.length - 1] ?? ['nothing', 0];
+          // Where the current entry is used, lru-cache goes on from its new place: keys() never ends, rkeys() ends at once.
+          const last = (forwards ? cache.keys() : cache.rkeys()).next().value === current;
+          // Where the last entry is deleted in its turn, lru-cache goes on from the links that it had before.
+          if (op === 'delete' && !(last && key === current)) cache.delete(key);
+          else if (op === 'get' && key !== current) cache.get(key);
+          else if (op === 'set' && key !== current) cache.set(key, key);
+        }
+        return shown;
+      });
+      assert.deepEqual(seen[1], seen[0]);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('subscribers of lru-cache:metrics get what lru-cache sends them', () => {
+  const operation = fc.record({
+    op: fc.constantFrom('get', 'set', 'set', 'has', 'peek', 'memo', 'delete', 'large', 'clear'),
+    key: fc.nat(4),
+    value: fc.nat(2),
+  });
+  fc.assert(
+    fc.property(fc.array(operation, { maxLength: 30 }), (steps) => {
+      const sent = [Theirs, LRUCache].map((Cache) => {
+        let now = 1;
+        const perf = { now: () => now };
+        const cache = new Cache({
+          max: 3,
+          maxSize: 10,
+          sizeCalculation: (n) => n + 1,
+          ttl: 5,
+          perf,
+          memoMethod: () => 1,
+        });
+        const messages = [];
+        const listen = ({ cache: from, ...message }) => {
+          assert.equal(from, cache);
+          messages.push(message);
+        };
+        subscribe('lru-cache:metrics', listen);
+        for (const { op, key, value } of steps) {
+          now += value;
+          if (op === 'large') cache.set(key, 20);
+          else cache[op](key, ...(op === 'set' ? [value] : []));
+        }
+        unsubscribe('lru-cache:metrics', listen);
+        return messages;
+      });
+      assert.deepEqual(sent[1], sent[0]);
+    }),
+  );
+});
+
+test('subscribers of the tracing channel lru-cache get the events of fetch and forceFetch', async () => {
+  const results = [];
+  for (const Cache of [Theirs, LRUCache]) {
+    const cache = new Cache({ max: 3, fetchMethod: async (key) => (key === 'none' ? undefined : `${key}!`) });
+    const events = [];
+    const names = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'];
+    const listeners = Object.fromEntries(
+      names.map((name) => [
+        name,
+        ({ op, key, trace, fetch, result, error }) =>
+          events.push([name, op, key, trace, fetch, result, error instanceof Error]),
+      ]),
+    );
+    tracingChannel('lru-cache').subscribe(listeners);
+    assert.equal(await cache.fetch('a'), 'a!');
+    assert.equal(await cache.fetch('a'), 'a!');
+    await assert.rejects(cache.forceFetch('none'));
+    tracingChannel('lru-cache').unsubscribe(listeners);
+    results.push(events);
+  }
+  assert.deepEqual(results[1], results[0]);
+  assert.ok(results[0].length >= 12);
+});
+
+test('a subscriber that changes the cache finds it whole', () => {
+  const cache = new LRUCache({ max: 3 });
+  for (let key = 0; key < 3; key++) cache.set(key, key);
+  const listen = ({ op, key }) => {
+    if (op === 'delete' && cache.size > 0) cache.set(key + 10, 1);
+  };
+  subscribe('lru-cache:metrics', listen);
+  for (let key = 0; key < 3; key++) cache.delete(key);
+  unsubscribe('lru-cache:metrics', listen);
+  checkLru(cache);
+});
+
+test('without a global performance the clock is Date, as in lru-cache', (t) => {
+  const { performance } = globalThis;
+  t.after(() =>
+    Object.defineProperty(globalThis, 'performance', { value: performance, configurable: true, writable: true }),
+  );
+  for (const value of [null, undefined, {}]) {
+    Object.defineProperty(globalThis, 'performance', { value, configurable: true, writable: true });
+    const cache = new LRUCache({ max: 3, ttl: 1000 });
+    assert.equal(cache.set('a', 1).get('a'), 1);
+    assert.equal(cache.perf, Date);
+  }
+});
+
+test('options that are null are refused with a code', async () => {
+  const cache = new LRUCache({ max: 3, memoMethod: () => 1, fetchMethod: () => 1 });
+  for (const name of ['get', 'has', 'peek', 'memo'])
+    assert.throws(() => cache[name]('a', null), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  assert.throws(() => cache.set('a', 1, null), { code: 'ERR_PLIMSOLL_OPTION' });
+  for (const name of ['fetch', 'forceFetch'])
+    await assert.rejects(async () => cache[name]('a', null), { code: 'ERR_PLIMSOLL_OPTION' });
+  assert.equal(cache.size, 0);
+});
+
+test('the warning of an unbounded cache is that of lru-cache', () => {
+  const { status, stdout } = spawnSync(process.execPath, [
+    '-e',
+    `const { LRUCache } = require(process.argv[1]);
+     const warnings = [];
+     process.emitWarning = (...warning) => warnings.push(warning.slice(0, 3));
+     for (let n = 0; n < 2; n++) new LRUCache({ ttl: 100 });
+     console.log(JSON.stringify(warnings));`,
+    require.resolve('../..'),
+  ]);
+  assert.equal(status, 0);
+  assert.deepEqual(JSON.parse(String(stdout)), [
+    [
+      'TTL caching without ttlAutopurge, max, or maxSize can result in unbounded memory consumption.',
+      'UnboundedCacheWarning',
+      'LRU_CACHE_UNBOUNDED',
+    ],
+  ]);
 });

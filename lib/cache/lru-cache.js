@@ -3,7 +3,8 @@
 const { PlimsollTypeError, PlimsollError, quote } = require('../errors.js');
 const { readClock } = require('./lru-cache/ages.js');
 const { Fetches } = require('./lru-cache/fetches.js');
-const { checkOptions } = require('./lru-cache/options.js');
+const { metrics, tracing } = require('./lru-cache/channels.js');
+const { checkOptions, ttlResolutionOf, isPositiveInteger } = require('./lru-cache/options.js');
 const { Pending } = require('./lru-cache/pending.js');
 const { Removals } = require('./lru-cache/removals.js');
 const { Store } = require('./lru-cache/store.js');
@@ -38,13 +39,13 @@ class LRUCache {
     this.#max = options.max ?? 0;
     this.#maxSize = options.maxSize ?? 0;
     this.#perf = another ? options.#perf : options.perf;
-    this.#dispose = options.dispose;
-    this.#disposeAfter = options.disposeAfter;
-    this.#onInsert = options.onInsert;
+    this.#dispose = options.dispose ?? undefined;
+    this.#disposeAfter = options.disposeAfter ?? undefined;
+    this.#onInsert = options.onInsert ?? undefined;
     this.#fetchMethod = options.fetchMethod;
     this.#memoMethod = options.memoMethod;
-    this.ttl = options.ttl ?? 0;
-    this.ttlResolution = options.ttlResolution ?? 1;
+    this.ttl = options.ttl || 0;
+    this.ttlResolution = ttlResolutionOf(options.ttlResolution);
     this.ttlAutopurge = Boolean(options.ttlAutopurge);
     this.updateAgeOnGet = Boolean(options.updateAgeOnGet);
     this.updateAgeOnHas = Boolean(options.updateAgeOnHas);
@@ -93,7 +94,7 @@ class LRUCache {
   }
 
   get perf() {
-    return this.#perf ?? globalThis.performance;
+    return this.#perf ?? defaultPerf();
   }
 
   get dispose() {
@@ -125,59 +126,60 @@ class LRUCache {
     return registry.stats(this.#record);
   }
 
+  /** Without options and subscribers a hit calls nothing but `#read`. */
   get(key, options = NONE) {
-    const { status } = options;
-    if (status) Object.assign(status, { op: 'get', key, cache: this });
-    const value = this.#read(key, options);
-    if (status && value !== undefined) status.value = value;
+    if (options !== NONE || metrics.hasSubscribers) return this.#getWatched(key, options);
+    return this.#read(key, NONE);
+  }
+
+  #getWatched(key, options) {
+    if (!isWatched(options)) return this.#read(key, options);
+    const watched = this.#watch('get', key, options);
+    const value = this.#read(key, watched);
+    if (value !== undefined) watched.status.value = value;
+    if (metrics.hasSubscribers) metrics.publish(watched.status);
     return value;
   }
 
   has(key, options = NONE) {
-    const { status } = options;
-    if (status) Object.assign(status, { op: 'has', key, cache: this });
-    const { index, ages } = this.#store;
-    const slot = index.get(key);
-    if (slot === undefined) {
-      if (status) status.has = 'miss';
-      return false;
-    }
-    if (this.#store.shown(slot) === undefined) return false;
-    const renews = ages !== null && (options.updateAgeOnHas ?? this.updateAgeOnHas);
-    const read = renews ? ages.read() : undefined;
-    const now = ages?.ends(slot) ? ages.time(read) : undefined;
-    const stale = this.#store.isStale(slot, now);
-    if (!stale && renews) ages.renew(slot, read);
-    if (status) {
-      status.has = stale ? 'stale' : 'hit';
-      ages?.describe(status, slot, now);
-    }
-    return !stale;
+    if (!isWatched(options)) return this.#has(key, options);
+    const watched = this.#watch('has', key, options);
+    const has = this.#has(key, watched);
+    if (metrics.hasSubscribers) metrics.publish(watched.status);
+    return has;
   }
 
   peek(key, options = NONE) {
-    const { status, allowStale = this.allowStale } = options;
-    if (status) Object.assign(status, { op: 'peek', key, cache: this });
-    const slot = this.#store.index.get(key);
-    if (slot !== undefined && !allowStale && this.#store.isStale(slot)) {
-      if (status) status.peek = 'stale';
-      return undefined;
-    }
-    const value = slot === undefined ? undefined : this.#store.shown(slot);
-    if (status) Object.assign(status, value === undefined ? { peek: 'miss' } : { peek: 'hit', value });
+    if (!isWatched(options)) return this.#peek(key, options);
+    const watched = this.#watch('peek', key, options);
+    const value = this.#peek(key, watched);
+    if (metrics.hasSubscribers) metrics.publish(watched.status);
     return value;
   }
 
   set(key, value, options = NONE) {
-    const { status } = options;
-    if (status) Object.assign(status, { op: 'set', key, cache: this });
-    this.#put(key, value, options);
+    if (options !== NONE || metrics.hasSubscribers) this.#setWatched(key, value, options);
+    else this.#put(key, value, NONE);
     return this;
+  }
+
+  #setWatched(key, value, options) {
+    if (!isWatched(options)) {
+      this.#put(key, value, options);
+      return;
+    }
+    const watched = this.#watch('set', key, options);
+    if (value !== undefined) watched.status.value = value;
+    this.#put(key, value, watched);
+    if (metrics.hasSubscribers) metrics.publish(watched.status);
   }
 
   delete(key) {
     const slot = this.#store.index.get(key);
-    if (slot === undefined) return false;
+    if (slot === undefined) {
+      if (metrics.hasSubscribers) metrics.publish({ op: 'delete', delete: 'delete', key, cache: this });
+      return false;
+    }
     this.#store.drop(slot, 'delete');
     this.#removals.tell();
     return true;
@@ -309,42 +311,102 @@ class LRUCache {
   }
 
   memo(key, options = NONE) {
-    const memoMethod = this.#memoMethod;
-    if (memoMethod === undefined)
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'memo needs the option memoMethod.');
-    const { context, forceRefresh, status, ...rest } = options;
-    if (status) this.#describeCall(status, 'memo', key, options);
-    const held = this.#read(key, rest);
-    const hit = !forceRefresh && held !== undefined;
-    if (status) status.memo = hit ? 'hit' : 'miss';
-    const value = hit ? held : memoMethod(key, held, { options: rest, context });
-    if (status) status.value = value;
-    if (!hit) this.#put(key, value, rest);
+    if (!isWatched(options)) return this.#memo(key, options);
+    const watched = this.#watch('memo', key, options);
+    const value = this.#memo(key, watched);
+    watched.status.value = value;
+    if (metrics.hasSubscribers) metrics.publish(watched.status);
     return value;
   }
 
-  async fetch(key, options = NONE) {
-    const { status } = options;
-    if (status) this.#describeCall(status, 'fetch', key, options);
+  fetch(key, options = NONE) {
+    return this.#trace(key, options, (watched) => this.#fetch(key, watched));
+  }
+
+  forceFetch(key, options = NONE) {
+    return this.#trace(key, options, async (watched) => {
+      const value = await this.#fetch(key, watched);
+      if (value !== undefined) return value;
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_FETCH',
+        `fetch() returned undefined for ${quote(key)}; fetchMethod must return a value.`,
+      );
+    });
+  }
+
+  async #fetch(key, options) {
     if (this.#fetches !== null) return this.#fetches.fetch(key, options);
-    if (status) status.fetch = 'get';
+    if (options.status) options.status.fetch = 'get';
     return this.#read(key, options);
   }
 
-  async forceFetch(key, options = NONE) {
-    const value = await this.fetch(key, options);
-    if (value === undefined)
-      throw new PlimsollError(
-        'ERR_PLIMSOLL_FETCH',
-        `fetch gave undefined for ${quote(key)}; fetchMethod must return a value.`,
-      );
+  /** The promise of `start`, of whose events subscribers of `lru-cache` are told. */
+  #trace(key, options, start) {
+    const traced = tracing.hasSubscribers;
+    if (!isWatched(options) && !traced) return start(options);
+    const watched = this.#watch('fetch', key, options);
+    const promise = start(watched);
+    if (traced) {
+      watched.status.trace = true;
+      tracing.tracePromise(() => promise, watched.status).catch(() => {});
+    }
+    return promise;
+  }
+
+  #memo(key, options) {
+    const memoMethod = this.#memoMethod;
+    if (memoMethod === undefined)
+      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'no memoMethod provided to constructor: memo needs one.');
+    const { context, forceRefresh, status, ...rest } = options;
+    const held = this.#read(key, rest);
+    const hit = !forceRefresh && held !== undefined;
+    if (status) status.memo = hit ? 'hit' : 'miss';
+    if (hit) return held;
+    const value = memoMethod(key, held, { options: rest, context });
+    if (status) status.value = value;
+    this.#put(key, value, rest);
     return value;
   }
 
-  #describeCall(status, op, key, { context, forceRefresh }) {
+  /** The options with a status object, which says what is asked. */
+  #watch(op, key, options) {
+    const { status = {}, context, forceRefresh } = options;
     Object.assign(status, { op, key, cache: this });
-    if (context) status.context = context;
-    if (forceRefresh) status.forceRefresh = true;
+    if (context && (op === 'fetch' || op === 'memo')) status.context = context;
+    if (forceRefresh && (op === 'fetch' || op === 'memo')) status.forceRefresh = true;
+    return { ...options, status };
+  }
+
+  #has(key, options) {
+    const { status } = options;
+    const { index, ages } = this.#store;
+    const slot = index.get(key);
+    if (slot === undefined) {
+      if (status) status.has = 'miss';
+      return false;
+    }
+    if (this.#store.shown(slot) === undefined) return false;
+    const renews = ages !== null && (options.updateAgeOnHas ?? this.updateAgeOnHas);
+    const read = renews ? ages.read() : undefined;
+    const now = ages?.ends(slot) ? ages.time(read) : undefined;
+    const stale = this.#store.isStale(slot, now);
+    if (!stale && renews) ages.renew(slot, read);
+    if (status) {
+      status.has = stale ? 'stale' : 'hit';
+      ages?.describe(status, slot, now);
+    }
+    return !stale;
+  }
+
+  #peek(key, { status, allowStale = this.allowStale }) {
+    const slot = this.#store.index.get(key);
+    if (slot !== undefined && !allowStale && this.#store.isStale(slot)) {
+      if (status) status.peek = 'stale';
+      return undefined;
+    }
+    const value = slot === undefined ? undefined : this.#store.shown(slot);
+    if (status) Object.assign(status, value === undefined ? { peek: 'miss' } : { peek: 'hit', value });
+    return value;
   }
 
   #read(key, options) {
@@ -405,6 +467,7 @@ class LRUCache {
     if (this.maxEntrySize !== 0 && (size > this.maxEntrySize || (this.#maxSize !== 0 && size > this.#maxSize))) {
       if (status) Object.assign(status, { set: 'miss', maxEntrySizeExceeded: true });
       if (slot !== undefined) store.drop(slot, 'set');
+      else if (metrics.hasSubscribers) this.#removals.message(key, 'set', this);
       this.#removals.tell();
       return;
     }
@@ -465,18 +528,29 @@ class LRUCache {
       if (!size && !sizeCalculation) return 0;
       throw new PlimsollTypeError(
         'ERR_PLIMSOLL_SIZE',
-        'a size needs maxSize or maxEntrySize: without them no size is kept.',
+        'cannot set size without setting maxSize or maxEntrySize on cache: without them no size is kept.',
       );
     }
-    const given = size || sizeCalculation?.(value, key);
-    if (Number.isSafeInteger(given) && given > 0) return given;
+    if (isPositiveInteger(size)) return size;
+    if (!sizeCalculation)
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_SIZE',
+        `invalid size value (must be positive integer). When maxSize or maxEntrySize is used, sizeCalculation or size must be set; the size of ${quote(key)} is ${quote(size)}.`,
+      );
+    if (typeof sizeCalculation !== 'function')
+      throw new PlimsollTypeError(
+        'ERR_PLIMSOLL_SIZE',
+        `sizeCalculation must be a function; it is ${quote(sizeCalculation)}.`,
+      );
+    const calculated = sizeCalculation(value, key);
+    if (isPositiveInteger(calculated)) return calculated;
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_SIZE',
-      `the size of ${quote(key)} must be a positive integer, from sizeCalculation or the option size of set, not ${quote(given)}.`,
+      `sizeCalculation return invalid (expect positive integer): ${quote(calculated)} for ${quote(key)}.`,
     );
   }
 
-  /** Entries that are not stale or may be shown nevertheless, by the order of use: those not used since this began. */
+  /** Entries that are not stale or may be shown nevertheless, by the order of use. */
   *#walk(newestFirst, fetching) {
     const store = this.#store;
     const cursor = store.walk(newestFirst);
@@ -490,6 +564,19 @@ class LRUCache {
   static {
     storeOf = (cache) => cache.#store;
   }
+}
+
+/** Looked up at each reading, so that fake timers work. As in lru-cache, `Date` where there is no performance. */
+function defaultPerf() {
+  const { performance } = globalThis;
+  return typeof performance?.now === 'function' ? performance : Date;
+}
+
+/** Whether the status of an operation is asked for, by its options or a subscriber. */
+function isWatched(options) {
+  if (options === null)
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', 'options must be an object or undefined; they are null.');
+  return options.status || metrics.hasSubscribers;
 }
 
 module.exports = { LRUCache, storeOf };

@@ -127,8 +127,9 @@ class Ages {
   }
 
   #disarm(slot) {
-    if (this.#timers.size === 0) return;
-    clearTimeout(this.#timers.get(slot));
+    const timer = this.#timers.get(slot);
+    if (timer === undefined) return;
+    clearTimeout(timer);
     this.#timers.delete(slot);
   }
 

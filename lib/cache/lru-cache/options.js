@@ -1,22 +1,46 @@
 'use strict';
-// The options of an LRUCache.
+// The options of an LRUCache. What lru-cache refuses with a TypeError is refused with one here; its message begins as lru-cache's.
 
-const { check } = require('../../check-options.js');
 const { PlimsollTypeError, quote } = require('../../errors.js');
 
-const COUNTS = ['max', 'ttl', 'maxSize', 'maxEntrySize', 'ttlResolution', 'backgroundFetchSize'];
-const FUNCTIONS = ['sizeCalculation', 'dispose', 'disposeAfter', 'onInsert', 'fetchMethod', 'memoMethod'];
-const NO_TTL_BOUND =
-  'an LRUCache with a ttl but without max, maxSize or ttlAutopurge keeps expired entries until they are asked for: set one of the three.';
+const NO_TTL_BOUND = 'TTL caching without ttlAutopurge, max, or maxSize can result in unbounded memory consumption.';
 let warned = false;
 
-const COUNT = { type: 'count', min: 0, expected: 'an integer of 0 (none) or more' };
-/** @type {Record<string, import('../../check-options.js').Option>} */
-const OPTIONS = Object.fromEntries([
-  ...COUNTS.map((name) => [name, { ...COUNT, name }]),
-  ...FUNCTIONS.map((name) => [name, { type: 'function', name }]),
-  ['name', { type: 'text', name: 'name' }],
-]);
+const isPositiveInteger = (value) => Number.isInteger(value) && value > 0;
+const isNone = (value) => value === undefined || value === 0;
+
+/** What each option must be, and what lru-cache says of one that is not. */
+const OPTIONS = {
+  max: [
+    (value) => isNone(value) || (Number.isSafeInteger(value) && value > 0),
+    'max option must be a nonnegative integer',
+  ],
+  maxSize: [(value) => isNone(value) || isPositiveInteger(value), 'maxSize must be a positive integer if specified'],
+  maxEntrySize: [(value) => !value || isPositiveInteger(value), 'maxEntrySize must be a positive integer if specified'],
+  ttl: [(value) => !value || isPositiveInteger(value), 'ttl must be a positive integer if specified'],
+  backgroundFetchSize: [
+    (value) => isNone(value) || isPositiveInteger(value),
+    'backgroundFetchSize must be a positive integer if specified',
+  ],
+  perf: [
+    (value) => value === undefined || typeof value?.now === 'function',
+    'perf option must have a now() method if specified',
+  ],
+  sizeCalculation: [(value) => !value || typeof value === 'function', 'sizeCalculation set to non-function'],
+  memoMethod: [isOptionalFunction, 'memoMethod must be a function if defined'],
+  fetchMethod: [isOptionalFunction, 'fetchMethod must be a function if specified'],
+  dispose: [(value) => value === null || isOptionalFunction(value), 'dispose must be a function if specified'],
+  disposeAfter: [
+    (value) => value === null || isOptionalFunction(value),
+    'disposeAfter must be a function if specified',
+  ],
+  onInsert: [(value) => value === null || isOptionalFunction(value), 'onInsert must be a function if specified'],
+  name: [(value) => value === undefined || typeof value === 'string', 'name must be a string if specified'],
+};
+
+function isOptionalFunction(value) {
+  return value === undefined || typeof value === 'function';
+}
 
 /**
  * Throws where an option has the wrong type, or where nothing bounds the cache. Unknown options are ignored, as in
@@ -29,31 +53,32 @@ function checkOptions(options) {
       `an LRUCache needs a bound: new LRUCache({ max: 1000 }), or maxSize, or ttl; got ${quote(options)}.`,
     );
   }
-  for (const [name, option] of Object.entries(OPTIONS))
-    if (options[name] !== undefined) check(option, 'js', options[name]);
-  const { max, maxSize, maxEntrySize, ttl, ttlAutopurge, sizeCalculation, perf } = options;
-  if (perf !== undefined && typeof perf?.now !== 'function') {
-    throw new PlimsollTypeError(
-      'ERR_PLIMSOLL_OPTION',
-      `perf must have a method now(), as performance and Date have; got ${quote(perf)}.`,
-    );
+  for (const [name, [accepts, message]] of Object.entries(OPTIONS)) {
+    const value = options[name];
+    if (!accepts(value)) throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${message}; it is ${quote(value)}.`);
   }
+  const { max, maxSize, maxEntrySize, ttl, ttlAutopurge, sizeCalculation } = options;
   if (sizeCalculation && !maxSize && !maxEntrySize) {
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_OPTION',
-      'sizeCalculation needs maxSize or maxEntrySize: without them no size is kept.',
+      'cannot set sizeCalculation without setting maxSize or maxEntrySize; without them no size is kept.',
     );
   }
   if (max || maxSize) return;
   if (!ttl)
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_UNBOUNDED',
-      'an LRUCache needs a bound: max (entries), maxSize, or ttl (ms).',
+      'At least one of max, maxSize, or ttl is required: max bounds the entries, maxSize their sizes, ttl their time.',
     );
   if (!ttlAutopurge && !warned) {
     warned = true;
-    process.emitWarning(NO_TTL_BOUND, { code: 'ERR_PLIMSOLL_UNBOUNDED' });
+    process.emitWarning(NO_TTL_BOUND, 'UnboundedCacheWarning', 'LRU_CACHE_UNBOUNDED');
   }
 }
 
-module.exports = { checkOptions };
+/** Milliseconds for which a reading of the clock serves. As in lru-cache, 1 for what is no number of them. */
+function ttlResolutionOf(given) {
+  return given === 0 || isPositiveInteger(given) ? given : 1;
+}
+
+module.exports = { checkOptions, ttlResolutionOf, isPositiveInteger };

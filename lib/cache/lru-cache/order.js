@@ -97,8 +97,8 @@ class Order {
     const newest = links[PREVIOUS];
     if (newest === slot) return;
     if (this.#number === this.#largest) {
-      this.remove(slot);
-      this.add(slot);
+      this.renumber(links.length / WIDTH - 1);
+      this.renew(slot);
       return;
     }
     const at = cellOf(slot);
@@ -137,7 +137,11 @@ class Order {
 }
 
 /**
- * A place in an order that goes on while entries come and go, as a Map's iterators do.
+ * A place in an order that goes on while entries come and go.
+ *
+ * Backwards, it gives the entries that are there when it begins and are not moved to the end before their turn. Forwards, it gives
+ * those too that come or are moved to the end meanwhile, until the entry that it gave last is moved there itself: after that only
+ * what stood before it, so that a loop which uses each entry ends.
  *
  * Finding a lost place again takes time linear in the entries before it or behind it, whichever are fewer. The cursor
  * then notes as many of the entries that follow: the next search comes when those are passed or gone. So a walk takes
@@ -185,7 +189,9 @@ class Cursor {
     if (this.#era !== order.era) this.#follow();
     const { links } = order;
     const at = cellOf(this.#slot);
-    const slot = links[at + NUMBER] === this.#number ? links[at + this.#step] : this.#find(links);
+    const here = links[at + NUMBER] === this.#number;
+    if (!here) this.#stopBefore(links[at + NUMBER]);
+    const slot = here ? links[at + this.#step] : this.#find(links);
     if (slot === NONE) return NONE;
     const number = links[cellOf(slot) + NUMBER];
     if (this.#limit !== null && number > this.#limit) return NONE;
@@ -194,8 +200,15 @@ class Cursor {
     return slot;
   }
 
+  /** The entry that was given last has this number now; a larger one is that of an entry at the end. */
+  #stopBefore(number) {
+    if (this.#limit === null && this.#slot !== NONE && number > this.#number) this.#limit = number - 1;
+  }
+
   /** The entries have other numbers, and maybe slots: the place is between the same two of them as it was. */
   #follow() {
+    const { links: former } = this.#era;
+    if (former !== null) this.#stopBefore(former[cellOf(this.#slot) + NUMBER]);
     for (; this.#era.next !== null; this.#era = this.#era.next) {
       const links = /** @type {Int32Array} */ (this.#era.links);
       this.#number = this.#step === NEXT ? countTo(links, this.#number) : countTo(links, this.#number - 1) + 1;

@@ -1,5 +1,7 @@
 'use strict';
 
+const { metrics } = require('./channels.js');
+
 const ABORTS = { evict: 'evicted', set: 'replaced', delete: 'deleted', expire: 'expired', fetch: 'deleted' };
 
 /**
@@ -9,7 +11,9 @@ const ABORTS = { evict: 'evicted', set: 'replaced', delete: 'deleted', expire: '
 class Removals {
   /** @type {{ value: unknown, key: unknown, reason: string, pending: import('./pending.js').Pending | null }[]} */
   #gone = [];
-  /** Whether anybody hears of what goes. */
+  /** What `lru-cache:metrics` is sent of the entries that were removed. @type {object[]} */
+  #messages = [];
+  /** Whether a callback is called for what is removed. */
   heard;
   #dispose;
   #disposeAfter;
@@ -27,10 +31,22 @@ class Removals {
     this.#gone.push({ value, key, reason, pending });
   }
 
+  /** Notes a message for subscribers. Those of lru-cache are not sent one of an eviction. */
+  message(key, reason, cache) {
+    this.#messages.push({ op: 'delete', delete: reason, key, cache });
+  }
+
   /** Tells of all that went, and of what was `inserted` ('add', 'replace' or 'update') if anything was. */
   tell(inserted = undefined, value = undefined, key = undefined) {
+    if (this.#messages.length > 0) this.#publish();
     if (this.#gone.length > 0 || (inserted !== undefined && this.#onInsert !== undefined))
       this.#tellAll(inserted, value, key);
+  }
+
+  #publish() {
+    const messages = this.#messages;
+    this.#messages = [];
+    for (const each of messages) metrics.publish(each);
   }
 
   #tellAll(inserted, value, key) {

@@ -5,6 +5,7 @@ const { Order, Cursor, NONE } = require('./order.js');
 const { SIZE, BYTES, EVICTIONS, EXPIRATIONS } = require('../registry.js');
 const { Ages } = require('./ages.js');
 const { Pending } = require('./pending.js');
+const { metrics } = require('./channels.js');
 
 const FIRST_SLOTS = 16;
 
@@ -110,6 +111,7 @@ class Store {
   }
 
   drop(slot, reason) {
+    if (metrics.hasSubscribers && reason !== 'evict') this.#removals.message(this.keys[slot], reason, this.#settings);
     this.note(slot, reason);
     if (reason === 'expire') this.#record[EXPIRATIONS]++;
     this.weigh(slot, 0);
@@ -161,9 +163,9 @@ class Store {
     return this.index.size < before;
   }
 
-  /** Goes by the order of use, through the entries that have not been used since. */
+  /** Goes by the order of use. */
   walk(newestFirst) {
-    return newestFirst ? Cursor.backwards(this.order) : new Cursor(this.order, this.order.last);
+    return newestFirst ? Cursor.backwards(this.order) : new Cursor(this.order);
   }
 
   /** At the end of its time an entry goes by itself, unless its successor is on the way. */
