@@ -17,7 +17,7 @@ export interface BoundedMapOptions<K, V> {
   /** Milliseconds until an entry ends, above 0; default Infinity. `set` may give each entry its own. */
   ttl?: number;
   /**
-   * Who goes for room. 'adaptive' (the default) keeps what is used often and what is used now, and shifts
+   * Which entries are evicted. 'adaptive' (the default) keeps what is used often and what is used now, and shifts
    * between the two as the load does; 'lru' keeps strict order of use.
    */
   policy?: 'adaptive' | 'lru';
@@ -39,7 +39,7 @@ export interface BoundedMapOptions<K, V> {
 export interface CacheStats {
   /** Entries held, expired ones that were not yet removed included. */
   size: number;
-  /** Entries at most; Infinity where only bytes or time are bounded. */
+  /** Entries at most; Infinity if only bytes or time are bounded. */
   max: number;
   /** Bytes held, as `sizeOf` counts them; 0 without it. */
   bytes: number;
@@ -68,7 +68,7 @@ export class BoundedMap<K = any, V = any> extends Map<K, V> {
    * `options.ttl`: milliseconds for this entry alone. A wrong `sizeOf` throws a RangeError with code ERR_PLIMSOLL_SIZE.
    */
   set(key: K, value: V, options?: { ttl?: number }): this;
-  /** The value under the key, which becomes `value` where there is none. */
+  /** The value under the key; without one, `value` is stored and returned. */
   getOrInsert(key: K, value: V): V;
   /** The same with `callback(key)` for the value; the map does not await it. */
   getOrInsertComputed(key: K, callback: (key: K) => V): V;
@@ -148,7 +148,7 @@ type MemoOptionsOf<K, V, FC> = unknown extends FC
   : FC extends undefined | void
     ? LRUCache.MemoOptions<K, V, FC> & { context?: undefined }
     : LRUCache.MemoOptions<K, V, FC> & { context: FC };
-/** The options may be left out only where no context is asked for. */
+/** The options may be omitted only if there is no context. */
 type OptionsIfNeeded<FC, Options> = unknown extends FC
   ? [options?: Options]
   : FC extends undefined | void
@@ -351,7 +351,7 @@ export class LRUCache<K extends {} = any, V extends {} = any, FC = unknown> impl
   pop(): V | undefined;
   /** Whether any was removed. */
   purgeStale(): boolean;
-  /** Milliseconds, negative for a stale entry; 0 where there is none, Infinity where it has no end. */
+  /** Milliseconds, negative for a stale entry; 0 without an entry, Infinity if it does not expire. */
   getRemainingTTL(key: K): number;
   info(key: K): LRUCache.Entry<V> | undefined;
   /** All entries for `load`, the least recently used first, with `start` on the clock of Date. */
@@ -372,7 +372,7 @@ export class LRUCache<K extends {} = any, V extends {} = any, FC = unknown> impl
   memo(key: K, ...options: OptionsIfNeeded<FC, MemoOptionsOf<K, V, FC>>): V;
   /** The value, or the one promise of it for all who ask while it is fetched. */
   fetch(key: K, ...options: OptionsIfNeeded<FC, FetchOptionsOf<K, V, FC>>): Promise<V | undefined>;
-  /** Rejects with ERR_PLIMSOLL_FETCH where `fetch` gives undefined. */
+  /** Rejects with ERR_PLIMSOLL_FETCH if `fetch` resolves to undefined. */
   forceFetch(key: K, ...options: OptionsIfNeeded<FC, FetchOptionsOf<K, V, FC>>): Promise<V>;
 }
 
@@ -383,7 +383,7 @@ export interface SharedCacheOptions {
   maxBytes: number;
   /** Milliseconds until an entry ends, above 0; default Infinity. `set` may give each entry its own. */
   ttl?: number;
-  /** Who goes for room: 'adaptive' (the default; a scan does not flush what is used often) or 'lru'. */
+  /** Which entries are evicted: 'adaptive' (the default; a scan does not flush what is used often) or 'lru'. */
   policy?: 'adaptive' | 'lru';
   /**
    * Milliseconds that only go up, read at each operation and then the time for all threads: for tests. Default the
@@ -417,12 +417,12 @@ export class SharedCache {
    */
   getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
   getString(key: string): string | undefined;
-  /** What `setJSON` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
+  /** The value that `setJSON` stored. Throws an Error with code ERR_PLIMSOLL_VALUE if another method stored it. */
   getJSON<T = any>(key: string): T | undefined;
-  /** What `setValue` put. Throws an Error with code ERR_PLIMSOLL_VALUE where it is something else. */
+  /** The value that `setValue` stored. Throws an Error with code ERR_PLIMSOLL_VALUE if another method stored it. */
   getValue<T = any>(key: string): T | undefined;
   /**
-   * False where the entry is larger than `maxBytes`: it is not kept, nor is the one that was there. `options.ttl`:
+   * False if the entry is larger than `maxBytes`: it is not stored, and an earlier one is removed. `options.ttl`:
    * milliseconds for this entry alone. A value that needs the room of more than 10,000 entries evicts whole parts of
    * the store after these. A view whose memory was transferred throws a TypeError with code ERR_PLIMSOLL_VALUE.
    */
@@ -473,23 +473,23 @@ export class SharedCache {
 
 // -------------------------------------------------------------------------------------- trackers
 
-/** A place in the user's code, mapped to its source where there is a source map. Lines and columns from 1. */
+/** A place in the user's code, mapped to its source if there is a source map. Lines and columns from 1. */
 export interface Frame {
   /** The function's name; null for an anonymous function or a module's top level. */
   function: string | null;
-  /** An absolute path, or what V8 calls the script; null where the stack was Node's own only. */
+  /** An absolute path, or what V8 calls the script; null if the stack was Node's own only. */
   file: string | null;
   line: number | null;
   column: number | null;
 }
 
-/** Where things were added that are still there. Estimated from a sample where many are added. */
+/** Where the things that still exist were added. Estimated from a sample if many are added. */
 export interface Site extends Frame {
   /** How many of those still there came from here. */
   count: number;
-  /** The same as a share of all, 0 to 1. Shares sum to less than 1 where some have no known site. */
+  /** The same as a share of all, 0 to 1. Shares sum to less than 1 if some have no known site. */
   share: number;
-  /** The application's frame, where the site itself is in node_modules. */
+  /** The application's frame, if the site itself is in node_modules. */
   caller?: Frame;
 }
 
@@ -1352,7 +1352,7 @@ export interface Snapshot {
 
 /**
  * Takes a heap snapshot of the calling thread. The file is named as Node names its own, has mode 0600 and appears under
- * its name only when it is whole. Rejects with a `code`, and takes nothing, where that could harm: ERR_PLIMSOLL_NO_ROOM
+ * its name only when it is complete. Rejects with a `code`, and takes nothing, if that could harm: ERR_PLIMSOLL_NO_ROOM
  * (with `needed` and `available`, bytes), ERR_PLIMSOLL_COOLDOWN (with `remaining`, ms), ERR_PLIMSOLL_BUSY,
  * ERR_PLIMSOLL_DIR, ERR_PLIMSOLL_DESCRIPTORS (none is left), ERR_PLIMSOLL_DISK_FULL, ERR_PLIMSOLL_UNAVAILABLE (the
  * method asked for), ERR_PLIMSOLL_SNAPSHOT (it failed), ERR_PLIMSOLL_OPTION.
