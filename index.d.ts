@@ -274,7 +274,10 @@ export namespace LRUCache {
     sizeCalculation?: SizeCalculator<K, V>;
     /** Milliseconds that an entry lives; 0 (the default) for no end. */
     ttl?: number;
-    /** Milliseconds for which a reading of the clock holds; 0 reads it each time. Default 1, also for what is no such number. */
+    /**
+     * Milliseconds for which a reading of the clock holds; 0 reads it each time. Default 1, also for what is no such
+     * number.
+     */
     ttlResolution?: number;
     /** Remove entries at the end of their time, each by a timer; default false: when they are met. */
     ttlAutopurge?: boolean;

@@ -1,5 +1,6 @@
 'use strict';
-// The options of an LRUCache. What lru-cache refuses with a TypeError is refused with one here; its message begins as lru-cache's.
+// The options of an LRUCache. What lru-cache refuses with a TypeError is refused with one here; its message begins as
+// lru-cache's.
 
 const { PlimsollTypeError, quote } = require('../../errors.js');
 
