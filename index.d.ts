@@ -7,13 +7,25 @@ import { EventEmitter } from 'node:events';
 /** Why an entry left: no room, end of its time, another value under its key, `delete`, `clear`. */
 export type EvictReason = 'evict' | 'expire' | 'set' | 'delete' | 'clear';
 
-export interface BoundedMapOptions<K, V> {
-  /** Entries at most: an integer from 1 to 2^23 (8,388,608). At least one of `max`, `maxBytes` and `ttl` is needed. */
-  max?: number;
-  /** Bytes at most, as `sizeOf` counts them; a single entry above it is not kept. Needs `sizeOf`. */
-  maxBytes?: number;
+/** At least one of `max`, `maxBytes` and `ttl` is needed; `maxBytes` and `sizeOf` go together. */
+export type BoundedMapOptions<K, V> = BoundedMapSettings<K, V> &
+  (BoundedMapSize<K, V> | (BoundedMapNoSize & ({ max: number } | { ttl: number })));
+
+interface BoundedMapSize<K, V> {
+  /** Bytes at most, as `sizeOf` counts them; a single entry above it is not kept. */
+  maxBytes: number;
   /** The bytes of an entry: an integer, 0 or more. Called once for each `set`, before anything is changed. */
-  sizeOf?: (value: V, key: K) => number;
+  sizeOf: (value: V, key: K) => number;
+}
+
+interface BoundedMapNoSize {
+  maxBytes?: undefined;
+  sizeOf?: undefined;
+}
+
+interface BoundedMapSettings<K, V> {
+  /** Entries at most: an integer from 1 to 2^23 (8,388,608). */
+  max?: number;
   /** Milliseconds until an entry ends, above 0; default Infinity. `set` may give each entry its own. */
   ttl?: number;
   /**
@@ -90,7 +102,13 @@ export class RingBuffer<T = any> implements Iterable<T> {
    * `capacity`: an integer from 1 to 2^25. With `maxBytes` and `sizeOf`, the oldest values also go for bytes. `name`:
    * what it is called in `tracked()` and in reports; default its place of construction.
    */
-  constructor(capacity: number | { capacity: number; maxBytes?: number; sizeOf?: (value: T) => number; name?: string });
+  constructor(
+    capacity:
+      | number
+      | ({ capacity: number; name?: string } & (
+          { maxBytes: number; sizeOf: (value: T) => number } | { maxBytes?: undefined; sizeOf?: undefined }
+        )),
+  );
   /** Returns the new length. A value larger than `maxBytes` is dropped itself. */
   push(value: T): number;
   /** As Array's: negative indices count from the newest. */
@@ -427,7 +445,8 @@ export class SharedCache {
   /**
    * False if the entry is larger than `maxBytes`: it is not stored, and an earlier one is removed. `options.ttl`:
    * milliseconds for this entry alone. A value that needs the room of more than 10,000 entries evicts whole parts of
-   * the store after these. A view whose memory was transferred throws a TypeError with code ERR_PLIMSOLL_VALUE.
+   * the store after these. A view whose memory was transferred, and a
+   * string with a lone surrogate, throw a TypeError with code ERR_PLIMSOLL_VALUE.
    */
   set(key: string, value: string | NodeJS.ArrayBufferView, options?: { ttl?: number }): boolean;
   /** As JSON text, the quickest for small objects. */

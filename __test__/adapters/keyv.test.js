@@ -78,15 +78,38 @@ for (const [name, make] of Object.entries(MAKERS)) {
       [
         await store.delete('a:1'),
         await store.delete('a:1'),
-        await store.deleteMany(['none', 'a:2']),
+        await store.deleteMany(['none', 'a:2']), // as Keyv on a Map: whether all were there
         await store.deleteMany(['none']),
       ],
-      [true, false, true, false],
+      [true, false, false, false],
     );
     store.namespace = 'a';
     await store.set('a:3', 'x');
     await store.clear();
     assert.deepEqual(await store.getMany(['a:3', 'b:1']), [undefined, 'z']);
+  });
+}
+
+for (const [name, make] of Object.entries(MAKERS)) {
+  test(`${name}: a store of several namespaces refuses to clear one, stores of their own clear it`, async () => {
+    const cache = make();
+    cache.clear();
+    // As Keyv 5 does when a second instance is given the store.
+    for (const early of [true, false]) {
+      const shared = new KeyvStore(cache);
+      shared.namespace = 'c';
+      if (early) await shared.set('c:1', 'x');
+      shared.namespace = 'd';
+      if (!early) await shared.set('c:1', 'x');
+      await shared.set('d:1', 'y');
+      await assert.rejects(shared.clear(), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+      assert.deepEqual(await shared.getMany(['c:1', 'd:1']), ['x', 'y']);
+    }
+    const [c, d] = ['c', 'd'].map((namespace) => Object.assign(new KeyvStore(cache), { namespace }));
+    await c.set('c:1', 'x');
+    await d.set('d:1', 'y');
+    await c.clear();
+    assert.deepEqual(await d.getMany(['c:1', 'd:1']), [undefined, 'y']);
   });
 }
 

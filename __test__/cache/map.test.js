@@ -2,6 +2,9 @@
 // A BoundedMap whose bound is out of reach is a Map.
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const util = require('node:util');
+const v8 = require('node:v8');
 const fc = require('fast-check');
 const vm = require('node:vm');
 const { BoundedMap } = require('../..');
@@ -327,7 +330,11 @@ test("properties have the attributes, names and lengths of Map's (test262, built
   assert.equal(Object.getOwnPropertyDescriptor(BoundedMap, Symbol.species).set, undefined);
   assert.equal(Object.getOwnPropertyDescriptor(BoundedMap, Symbol.species).get.name, 'get [Symbol.species]');
   assert.equal(Object.prototype.toString.call(new BoundedMap({ max: 1 })), '[object BoundedMap]');
-  assert.deepEqual(Reflect.ownKeys(new BoundedMap({ max: 1 })), []);
+  assert.deepEqual(
+    Reflect.ownKeys(new BoundedMap({ max: 1 })).map(String),
+    ['Symbol(entries)'],
+    'for deep comparisons',
+  );
 });
 
 test('iterators are made as Map iterators are', () => {
@@ -458,4 +465,63 @@ test('getOrInsertComputed: the callback may change the map, and its error leaves
   map.set('u', undefined);
   assert.equal(map.getOrInsert('u', 1), undefined, 'a value of undefined is a value');
   checkStructure(map);
+});
+
+const fill = (entries, options) => new BoundedMap(entries, { max: 10, name: 'compared', ...options });
+
+test('deep comparisons see the entries, as those of a Map do', () => {
+  const map = fill([
+    ['a', { b: 1 }],
+    [1, 2],
+  ]);
+  const before = map.stats();
+  assert.deepStrictEqual(
+    map,
+    fill(
+      [
+        ['a', { b: 1 }],
+        [1, 2],
+      ],
+      { max: 5 },
+    ),
+  );
+  assert.deepStrictEqual(
+    map,
+    fill([
+      [1, 2],
+      ['a', { b: 1 }],
+    ]),
+    'in any order',
+  );
+  for (const other of [
+    [],
+    [['a', { b: 1 }]],
+    [
+      ['a', { b: 2 }],
+      [1, 2],
+    ],
+    [
+      ['a', { b: 1 }],
+      ['1', 2],
+    ],
+  ]) {
+    assert.notDeepStrictEqual(map, fill(other));
+    assert.notDeepStrictEqual({ inner: [map] }, { inner: [fill(other)] });
+    assert.equal(util.isDeepStrictEqual(map, fill(other)), false);
+  }
+  assert.deepEqual(map.stats(), before, 'a comparison counts nothing');
+  let now = 0;
+  const timed = fill([['a', 1]], { ttl: 10, clock: () => now });
+  now = 20;
+  assert.deepStrictEqual(timed, fill([], { ttl: 10, clock: () => now }), 'an expired entry is none');
+  assert.deepEqual([Object.keys(map), JSON.stringify(map)], [[], '{}'], 'as of a Map');
+  assert.equal(util.types.isMap(map), false);
+  assert.deepEqual(structuredClone(map), {});
+  assert.deepEqual(v8.deserialize(v8.serialize(map)), {});
+});
+
+test('globals that are replaced after load, Map by a BoundedMap too, and performance that is null', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [require.resolve('../children/replaced-globals.js')]);
+  assert.equal(status, 0, String(stderr));
+  assert.deepEqual(JSON.parse(String(stdout)), [2, true, 1, 1, true, 1, '1', true]);
 });

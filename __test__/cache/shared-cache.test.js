@@ -273,3 +273,42 @@ test('its counters are those that tracked() and the sampler see', () => {
   assert.deepEqual(pick(tracked().caches.find(({ name }) => name === cache.name)), expected);
   assert.deepEqual(pick(JSON.parse(native.cacheStats()).find(({ name }) => name === cache.name)), expected);
 });
+
+test('a string with a lone surrogate is refused and changes nothing', async () => {
+  const cache = open();
+  const lone = 'half a pair \ud83d';
+  cache.set('key', 'before');
+  refused(() => cache.set('key', lone), 'TypeError', 'ERR_PLIMSOLL_VALUE');
+  assert.equal(cache.getString('key'), 'before');
+  for (const as of ['buffer', 'string'])
+    await assert.rejects(
+      cache.getOrCompute('computed', () => lone, { as }),
+      { code: 'ERR_PLIMSOLL_VALUE' },
+    );
+  cache.setJSON('json', lone);
+  cache.setValue('value', lone);
+  assert.deepEqual([cache.getJSON('json'), cache.getValue('value')], [lone, lone]);
+  cache.set(lone, 'whole \ud83d\ude00');
+  assert.equal(cache.getString(lone), 'whole \ud83d\ude00');
+});
+
+test('what has no JSON, options that are none and a clock without an end are refused with a code', async () => {
+  const cyclic = {};
+  cyclic.self = cyclic;
+  for (const value of [1n, { deep: [2n] }, cyclic, undefined, () => {}])
+    refused(() => open().setJSON('key', value), 'TypeError', 'ERR_PLIMSOLL_VALUE');
+  const mine = new RangeError('mine');
+  const failingJSON = {
+    toJSON() {
+      throw mine;
+    },
+  };
+  assert.throws(() => open().setJSON('key', failingJSON), mine);
+  for (const options of [5, 'json', true, [], () => {}])
+    await assert.rejects(
+      open().getOrCompute('key', () => 'value', options),
+      { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' },
+    );
+  for (const time of [Infinity, -Infinity, NaN, '1'])
+    refused(() => open({ clock: () => time }).get('key'), 'TypeError');
+});

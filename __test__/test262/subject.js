@@ -60,6 +60,7 @@ const DIFFERS = {
   '../MapIteratorPrototype/Symbol.toStringTag.js': 'String(map.keys()) says BoundedMap Iterator',
   'proto-from-ctor-realm.js':
     'a class written in JS has no twin in other realms: the prototype is BoundedMap.prototype',
+  'properties-of-map-instances.js': 'an own property, Symbol(entries), shows deep comparisons the entries',
   'properties-of-the-map-prototype-object.js':
     'between it and Object.prototype stands Map.prototype, for instanceof Map',
   groupBy:

@@ -27,6 +27,9 @@ const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : 
 class KeyvStore extends EventEmitter {
   #cache;
   #shared;
+  /** The namespace of the first value that was set in one, and whether there was one of another. */
+  #namespace;
+  #mixed = false;
   /**
    * Keyv 5 only iterates over stores whose dialect it knows; 'redis' is one whose iterator is asynchronous and takes a
    * namespace.
@@ -55,6 +58,7 @@ class KeyvStore extends EventEmitter {
   }
 
   async set(key, value, ttl) {
+    this.#note(key);
     if (ttl !== undefined && ttl !== null && (typeof ttl !== 'number' || Number.isNaN(ttl))) {
       throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl must be a number of milliseconds; it is ${quote(ttl)}.`);
     }
@@ -83,13 +87,14 @@ class KeyvStore extends EventEmitter {
   }
 
   async deleteMany(keys) {
-    return keys.map((key) => this.#cache.delete(key)).some(Boolean);
+    return keys.map((key) => this.#cache.delete(key)).every(Boolean);
   }
 
   async clear() {
     // Set by Keyv 5. Not declared: of a store that has it from the start, Keyv 6 expects that it prefixes its keys
     // itself.
     if (!this.namespace) return this.#cache.clear();
+    this.#checkNamespace();
     for (const key of this.#keys(this.namespace)) this.#cache.delete(key);
   }
 
@@ -98,6 +103,24 @@ class KeyvStore extends EventEmitter {
       const value = await this.get(key);
       if (value !== undefined) yield [key, value];
     }
+  }
+
+  /** Keyv 5 writes `namespace` when it is given the store; of several Keyv instances the last one stays. */
+  #note(key) {
+    const { namespace } = /** @type {any} */ (this);
+    if (!namespace) return;
+    this.#namespace ??= namespace;
+    if (namespace !== this.#namespace || !key.startsWith(`${namespace}:`)) this.#mixed = true;
+  }
+
+  /** Which instance calls cannot be known, and clearing the namespace of another loses its values. */
+  #checkNamespace() {
+    const { namespace } = /** @type {any} */ (this);
+    if (!this.#mixed && (this.#namespace ?? namespace) === namespace) return;
+    throw new PlimsollTypeError(
+      'ERR_PLIMSOLL_OPTION',
+      'this KeyvStore has values of several namespaces, and Keyv does not say which one to clear: give each Keyv a KeyvStore of its own, new KeyvStore(cache), over the same cache.',
+    );
   }
 
   #keys(namespace) {

@@ -15,6 +15,7 @@ const { InsertionOrder, NONE } = require('./insertion-order.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
 const sweeper = require('./sweeper.js');
+const { Map } = require('./built-ins.js');
 
 const { SIZE, CAPACITY, BYTES, MAX_BYTES, HITS, MISSES, EVICTIONS, EXPIRATIONS } = registry;
 const FIRST_SLOTS = 16;
@@ -26,6 +27,19 @@ const SMALL = 256;
  */
 const REMOVED_BY_SET = 128;
 const SEARCHED_BY_SET = 8192;
+
+/**
+ * What a deep comparison sees of a map: assertions compare own enumerable properties, and know the entries of V8's own
+ * Maps only. It is made when it is read.
+ */
+const CONTENTS = Symbol('entries');
+const COMPARED = {
+  get() {
+    return new Map(this.entries());
+  },
+  enumerable: true,
+  configurable: true,
+};
 
 /** How the sweeper and tests of the structure look inside. */
 let structureOf, sweepOne;
@@ -83,6 +97,7 @@ class BoundedMap {
     const options = boundedMapOptions(alone ? arguments[0] : arguments[1]);
     // As the built-in classes do for a new target without a prototype of its own.
     if (!isObject(new.target.prototype)) Object.setPrototypeOf(this, BoundedMap.prototype);
+    Object.defineProperty(this, CONTENTS, COMPARED);
     this.#record = registry.open(this, 'BoundedMap', options.name, BoundedMap);
     this.#record[CAPACITY] = options.max;
     this.#record[MAX_BYTES] = this.#maxBytes = options.maxBytes;

@@ -4,10 +4,10 @@
 
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { native } = require('../native.js');
+const { performance } = require('./built-ins.js');
 
 const RealDate = Date;
 const realDateNow = Date.now;
-const { performance } = globalThis;
 const realNow = performance.now;
 /** What is taken from the time of day to give the monotonic clock's. */
 const origin = Date.now() - performance.now();

@@ -3,6 +3,7 @@
 // functions of the native store (src/addon/shared_cache.rs). Bounds and ttl hold; nothing is shared with other threads.
 
 const { PlimsollTypeError, quote } = require('../errors.js');
+const { Map, performance } = require('./built-ins.js');
 
 const now = performance.now.bind(performance);
 /** Counted for an entry beside its key and value. */

@@ -2,6 +2,7 @@
 
 const { Words } = require('./words.js');
 const { MISS } = require('./key-table.js');
+const { Map } = require('./built-ins.js');
 
 /** What `KeyTable` does, for keys of any kind, by a Map. */
 class MapIndex {

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { CACHE_KINDS, CACHE_RECORD } = require('../facts.js');
 const { native } = require('../native.js');
 const made = require('./made.js');
+const { Map, FinalizationRegistry } = require('./built-ins.js');
 
 /** Words (doubles) of a record; after LABEL come the label's bytes. */
 const { words: RECORD_WORDS, kind: KIND, label: LABEL } = CACHE_RECORD;

@@ -7,6 +7,7 @@ const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require(
 const { sharedCacheOptions, checkTtl, ttlOfSet, checkTimeout } = require('./options.js');
 const registry = require('./registry.js');
 const { Computations, now } = require('./shared-computations.js');
+const { Map } = require('./built-ins.js');
 
 const FORMS = new Set(['buffer', 'string', 'json', 'value']);
 /** Values up to here are read in one call, without asking for their length first. */
@@ -145,7 +146,7 @@ class SharedCache {
   set(key, value, options) {
     if (this.#clock !== undefined) this.#tick();
     const ttl = options === undefined ? STORE_TTL : (ttlOfSet('set(key, value, options)', options) ?? STORE_TTL);
-    if (typeof value === 'string') return this.#native.setText(key, value, ttl);
+    if (typeof value === 'string') return this.#native.setText(key, wellFormed(value), ttl);
     checkAttached(value);
     return this.#native.setBytes(key, value, ttl);
   }
@@ -192,6 +193,7 @@ class SharedCache {
         'ERR_PLIMSOLL_OPTION',
         `getOrCompute needs a function that computes the value, not ${quote(compute)}.`,
       );
+    checkIsOptions(options);
     const { as: form = 'buffer', ttl, timeout } = options ?? {};
     if (!FORMS.has(form))
       throw new PlimsollTypeError(
@@ -217,10 +219,10 @@ class SharedCache {
 
   #tick() {
     const time = (0, this.#clock)();
-    if (typeof time !== 'number' || Number.isNaN(time))
+    if (!Number.isFinite(time))
       throw new PlimsollTypeError(
         'ERR_PLIMSOLL_OPTION',
-        `clock must return a number of milliseconds, not ${quote(time)}.`,
+        `clock must return a finite number of milliseconds, not ${quote(time)}.`,
       );
     this.#native.setClock(time);
   }
@@ -262,13 +264,37 @@ function readStats(native) {
 function encode(form, value) {
   if (form === 'value') return v8.serialize(value);
   if (form !== 'json') return value;
-  const text = JSON.stringify(value);
-  if (text === undefined)
-    throw new PlimsollTypeError(
-      'ERR_PLIMSOLL_VALUE',
-      `${quote(value)} has no JSON; setValue keeps what the structured clone algorithm does.`,
-    );
-  return text;
+  let text;
+  let cause;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a toJSON of the caller's
+    cause = error;
+  }
+  if (text !== undefined) return text;
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_VALUE',
+    `${quote(value)} has no JSON; setValue keeps what the structured clone algorithm does.`,
+    { cause },
+  );
+}
+
+/** UTF-8 has no lone surrogates: a value with one would come back changed. */
+function wellFormed(text) {
+  if (typeof text !== 'string' || text.isWellFormed()) return text;
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_VALUE',
+    `${quote(text)} has a lone surrogate, which UTF-8 cannot hold: use toWellFormed(), a Buffer, setJSON or setValue.`,
+  );
+}
+
+function checkIsOptions(options) {
+  if (options === undefined || options === null || (typeof options === 'object' && !Array.isArray(options))) return;
+  throw new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    `getOrCompute takes options like { as: 'json', ttl: 1000 }; it got ${quote(options)}.`,
+  );
 }
 
 function deserialize(bytes) {
@@ -294,7 +320,7 @@ function checkAttached(value) {
 
 /** A copy: the bytes given may change before all who wait have read them. */
 function toBytes(value) {
-  if (typeof value === 'string') return Buffer.from(value);
+  if (typeof value === 'string') return Buffer.from(wellFormed(value));
   if (ArrayBuffer.isView(value)) {
     checkAttached(value);
     return copy(Buffer.from(value.buffer, value.byteOffset, value.byteLength));

@@ -5,9 +5,10 @@
 const v8 = require('node:v8');
 const { PlimsollError, quote } = require('../errors.js');
 const { inRootContext } = require('../root-context.js');
+const { Map, performance } = require('./built-ins.js');
 
 /** Not those of a test's fake timers: waiting for another thread takes real time. */
-const { setTimeout, clearTimeout, performance } = globalThis;
+const { setTimeout, clearTimeout } = globalThis;
 const now = performance.now.bind(performance);
 
 /** How a computation ended: for `finish`, and from `ended`. */

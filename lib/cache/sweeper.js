@@ -4,6 +4,7 @@
 
 const { setInterval, clearInterval, setTimeout } = require('../timers.js');
 const clock = require('./clock.js');
+const { Map, WeakRef } = require('./built-ins.js');
 
 const PERIOD = 1000;
 /** How soon a map is looked at again that has more to remove, or waits for an answer. */

@@ -5,6 +5,7 @@ const { PlimsollTypeError, quote } = require('../errors.js');
 const { setTimeout } = require('../timers.js');
 const { weakValueMapOptions } = require('./options.js');
 const registry = require('./registry.js');
+const { Map, Set, WeakRef, FinalizationRegistry } = require('./built-ins.js');
 
 const { SIZE, HITS, MISSES, EXPIRATIONS } = registry;
 

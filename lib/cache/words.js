@@ -1,6 +1,7 @@
 'use strict';
 
 const { hashString, GOLDEN } = require('./hash.js');
+const { Map, WeakMap } = require('./built-ins.js');
 
 const { imul } = Math;
 /** Of a string at most so many characters are read, evenly spread over it. */

@@ -3,6 +3,7 @@
 const { inRootContext } = require('../../root-context.js');
 const { PlimsollTypeError, quote } = require('../../errors.js');
 const { widen } = require('../columns.js');
+const { Map, WeakRef, FinalizationRegistry } = require('../built-ins.js');
 
 /** Milliseconds that setTimeout takes; what ends later is armed again. */
 const LONGEST_TIMER = 2 ** 31 - 1;

@@ -6,6 +6,7 @@ const { SIZE, BYTES, EVICTIONS, EXPIRATIONS } = require('../registry.js');
 const { Ages } = require('./ages.js');
 const { Pending } = require('./pending.js');
 const { metrics } = require('./channels.js');
+const { Map } = require('../built-ins.js');
 
 const FIRST_SLOTS = 16;
 
