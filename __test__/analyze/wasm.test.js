@@ -93,7 +93,9 @@ drive(() => engine());`;
 
 function shareOf(bytes, channel) {
   const snapshots = [0, bytes, bytes].map((heapBytes) => ({ heapBytes }));
-  const answer = { suspects: [{ bytes, retained: [0, bytes, bytes] }], unconfirmed: [], snapshots, notes: [] };
+  const suspects = [{ bytes, retained: [0, bytes, bytes] }];
+  const summary = { holders: [], packages: [] };
+  const answer = { suspects, unconfirmed: [], snapshots, summary, notes: [] };
   return reportOf(answer, channel).suspects[0].share;
 }
 
