@@ -348,3 +348,9 @@ test('iterators left open in every state show what those of a Map show', () => {
     { numRuns: 300 },
   );
 });
+
+test('what is no list of entries is refused with a code', () => {
+  for (const entries of [5, true, {}, () => {}, [5], [null], 'ab'])
+    assert.throws(() => new WeakValueMap(entries), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
+  for (const entries of [undefined, null, [], new Map()]) assert.equal(new WeakValueMap(entries).size, 0);
+});

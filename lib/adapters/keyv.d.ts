@@ -22,7 +22,10 @@ export class KeyvStore extends EventEmitter {
   hasMany(keys: string[]): Promise<boolean[]>;
   delete(key: string): Promise<boolean>;
   deleteMany(keys: string[]): Promise<boolean>;
-  /** Removes the keys of the namespace, or all without one. */
+  /**
+   * Removes the keys of the namespace, or all without one. Rejects with code ERR_PLIMSOLL_OPTION if the store has
+   * values of several namespaces: each Keyv needs a KeyvStore of its own, over the same cache.
+   */
   clear(): Promise<void>;
   iterator(namespace?: string): AsyncGenerator<[string, any], void>;
 }

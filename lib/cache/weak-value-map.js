@@ -97,7 +97,7 @@ class WeakValueMap {
 
   constructor(entries = undefined, options = {}) {
     this.#record = registry.open(this, 'WeakValueMap', weakValueMapOptions(options).name, WeakValueMap);
-    if (entries !== undefined && entries !== null) for (const [key, value] of entries) this.set(key, value);
+    if (entries !== undefined && entries !== null) addAll(this, entries);
   }
 
   /** Entries, those included whose values are collected but not yet swept away. */
@@ -307,5 +307,19 @@ class WeakValueMap {
     return depth < 0 ? '[WeakValueMap]' : `WeakValueMap ${inspectValue(new Map(this), options)}`;
   }
 }
+
+function addAll(map, entries) {
+  if (typeof entries[Symbol.iterator] !== 'function') throw notEntries(entries);
+  for (const entry of entries) {
+    if (typeof entry !== 'object' || entry === null) throw notEntries(entry);
+    map.set(entry[0], entry[1]);
+  }
+}
+
+const notEntries = (given) =>
+  new PlimsollTypeError(
+    'ERR_PLIMSOLL_VALUE',
+    `a WeakValueMap is made from entries, [[key, value], ...], or null; it got ${quote(given)}.`,
+  );
 
 module.exports = { WeakValueMap };

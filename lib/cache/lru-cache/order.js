@@ -140,8 +140,8 @@ class Order {
  * A place in an order that goes on while entries come and go.
  *
  * Backwards, it gives the entries that are there when it begins and are not moved to the end before their turn.
- * Forwards, it gives those too that come or are moved to the end meanwhile, until the entry that it gave last is moved
- * there itself: after that only what stood before it, so that a loop which uses each entry ends.
+ * Forwards, it gives those too that come or are moved to the end meanwhile. Once the entry that it gave last is itself
+ * moved there, it gives only what stands before that entry, so that a loop which uses each entry ends.
  *
  * Finding a lost place again takes time linear in the entries before it or behind it, whichever are fewer. The cursor
  * then notes as many of the entries that follow: the next search comes when those are passed or gone. So a walk takes
