@@ -108,4 +108,4 @@ function fourthPass({ map, max, keyOf, random, first }) {
   return { ratio: hits / requests, told: `then ${(size / max).toFixed(2)} of max in order ${order}` };
 }
 
-module.exports = { generator, popular, request, runHistory, fourthPass };
+module.exports = { PHASES, generator, popular, request, runHistory, fourthPass };

@@ -113,16 +113,16 @@ class Run {
     this.log.push(this.current);
   }
 
-  /** Callbacks run each once in a step as it says; those of nested operations are calm. */
+  /** A callback calls back once in a step, and throws each time; those of nested operations are calm. */
   callBack(name, entry) {
     const how = this.step?.[name];
-    if (how === undefined || how === null || entry.depth > 0) return;
-    this.step = { ...this.step, [name]: null };
+    if (how === undefined || entry.depth > 0) return;
+    this.step = { ...this.step, [name]: { ...how, calls: null } };
     if (how.calls !== null) this.perform(how.calls, 1);
-    if (how.throws) {
-      entry.thrown ??= new Thrown(name);
-      throw entry.thrown;
-    }
+    if (!how.throws) return;
+    const error = new Thrown(name);
+    entry.thrown ??= error;
+    throw error;
   }
 
   onEvict(value, given, reason) {

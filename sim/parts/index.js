@@ -4,6 +4,15 @@
 // A part has a name, `program`, from which fast-check draws plain data and shrinks it, and `run(pack, program)`, which
 // runs one on the package and throws where it differs from the model; it returns how many steps that took.
 
-const PARTS = [require('./ring-buffer.js'), require('./bounded-map.js')];
+const PARTS = [
+  require('./ring-buffer.js'),
+  require('./bounded-map.js'),
+  require('./lru-cache.js'),
+  require('./weak-value-map.js'),
+  require('./shared-cache.js'),
+  require('./bounded-map-work.js'),
+  require('./policy.js'),
+  require('./emitters.js'),
+];
 
 module.exports = { PARTS };

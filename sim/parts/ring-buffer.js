@@ -93,6 +93,7 @@ class Run {
   values = new Values();
   iterators = [];
   sized = null;
+  pushes = 0;
 
   constructor({ RingBuffer }, options) {
     this.model = new Model(options);
@@ -114,6 +115,7 @@ class Run {
 
   push({ bytes, sizeOf = null }) {
     const { model, ring } = this;
+    this.pushes++;
     const measured = model.maxBytes !== Infinity;
     const value = this.values.make({ bytes });
     this.sized = sizeOf;
@@ -140,7 +142,8 @@ class Run {
       sliced.map(({ id }) => id),
       all.slice(start, end),
     );
-    assert.ok(work.done <= 2 * sliced.length + 2, `slice of ${sliced.length} did ${work.done} units of work`);
+    if (converts === undefined)
+      assert.ok(work.done <= 2 * sliced.length + 2, `slice of ${sliced.length} did ${work.done} units of work`);
   }
 
   at({ index: given }) {
@@ -183,18 +186,16 @@ class Run {
 /** Work of a push: what it drops. The columns grow as an array does, which V8 counts itself. */
 async function run(pack, { options, steps, collects }) {
   const state = new Run(pack, options);
-  let pushes = 0;
   let pushWork = 0;
   for (const each of steps) {
     work.begin();
     state[each.op](each);
     if (each.op === 'push') {
-      pushes += each.sizeOf === 'pushes' ? 2 : 1;
       pushWork += work.done;
     }
     state.check();
   }
-  assert.ok(pushWork <= pushes, `${pushes} pushes did ${pushWork} units of work`);
+  assert.ok(pushWork <= state.pushes, `${state.pushes} pushes did ${pushWork} units of work`);
   if (collects) await state.values.checkReleased(new Set(state.model.items.map(({ id }) => id)));
   return steps.length;
 }
