@@ -1153,6 +1153,8 @@ export interface Suspect {
   captured?: string;
   /** The package of the holder, if it is in node_modules. */
   package?: { name: string; version: string | null };
+  /** How full it is, if it is a cache with a bound. */
+  cache?: { entries: number; max: number; bytesPerEntry?: number; bytesAtMax?: number };
   sites: SuspectSite[];
   /**
    * The same for the same leak in each run, on each machine and version: a hash of cause, owner, variable, path
@@ -1260,6 +1262,8 @@ export interface PlimsollReport {
   };
   /** The most probable first. */
   suspects: Suspect[];
+  /** Bounded caches that grew and will fit when they are full: no leak. */
+  fills?: Suspect[];
   /**
    * Of the heap over the snapshots; null with one snapshot and for a leak of native memory; absent without snapshots.
    */

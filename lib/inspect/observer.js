@@ -7,6 +7,7 @@ const { version } = require('../../package.json');
 const { PlimsollError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
 const { requireNative } = require('../native.js');
+const { takenBack } = require('../report/fills.js');
 const { explained, over } = require('../report/growth.js');
 const { recognized } = require('../report/known-leaks.js');
 const { SCHEMA } = require('../report/schema.js');
@@ -288,6 +289,7 @@ class Observer {
       bytesPerMinute:
         suspect.bytesPerMinute ?? (minutes > 0 && suspect.bytes !== null ? suspect.bytes / minutes : null),
     }));
+    const fills = analysis?.fills ?? [];
     return {
       schema: SCHEMA,
       version,
@@ -304,9 +306,10 @@ class Observer {
         container: limit,
         given: this.#options.limit ?? null,
       },
-      verdict: this.#judge(verdict, analysis?.verdict),
+      verdict: takenBack(this.#judge(verdict, analysis?.verdict), { suspects, fills }),
       suspects: suspects.map((suspect) => recognized(suspect)),
-      growth: explained(over(analysis?.growth, minutes * 60_000), suspects),
+      fills,
+      growth: explained(over(analysis?.growth, minutes * 60_000), [...suspects, ...fills]),
       snapshots: this.#snapshots,
       refusals: this.#refusals,
       series,

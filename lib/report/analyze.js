@@ -7,6 +7,7 @@ const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { SCHEMA } = require('./schema.js');
 
 const { sourceFolders } = require('./excerpt.js');
+const { parted, takenBack } = require('./fills.js');
 const { growthOf, shareOf } = require('./growth.js');
 const { recognized } = require('./known-leaks.js');
 const { bytes: size } = require('./units.js');
@@ -146,6 +147,10 @@ function reportOf(answer, channel) {
     channel === 'native'
       ? { bytes: null, growth: [], retained: [], share: null, bytesPerMinute: null }
       : { bytes, retained, share: isAll ? shareOf(bytes, all) : null, bytesPerMinute: perMinute(bytes) };
+  const found = parted(
+    suspects.map((suspect) => recognized({ ...suspect, ...sizes(suspect) })),
+    channel === 'native' ? null : growth,
+  );
   return {
     schema: SCHEMA,
     version: require('../../package.json').version,
@@ -154,13 +159,14 @@ function reportOf(answer, channel) {
     node: null,
     uptimeMs: null,
     verdict: {
-      ...verdictOf(grown, uneven, snapshots),
+      ...takenBack(verdictOf(grown, uneven, snapshots), found),
       channel: null,
       bytesPerMinute: null,
       limitBytes: null,
       msToLimit: null,
     },
-    suspects: suspects.map((suspect) => recognized({ ...suspect, ...sizes(suspect) })),
+    suspects: found.suspects,
+    fills: found.fills,
     growth: channel === 'native' ? null : growth,
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     order,

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { createHash } = require('node:crypto');
 const { adviceFor } = require('./caches.js');
+const { fillsLine } = require('./fills.js');
 const { html, trusted } = require('./markup.js');
 const { memoryChart, fittedFloor, sparkline, letter } = require('./chart.js');
 const { excerpt, sourceReader } = require('./excerpt.js');
@@ -77,6 +78,7 @@ ${report.growth && html`<p class="growth">${capital(growthLine(report.growth))}<
 </header>
 <main>
 ${suspects(view)}
+${filling(view)}
 ${memory(report)}
 ${snapshots(view)}
 ${holdings(view)}
@@ -122,6 +124,12 @@ function suspects({ report, cwd, quote }) {
     );
   const more = all.length - cards.length;
   return section('Suspects', [...cards, more > 0 && html`<p class="soft">and ${count(more)} more</p>`]);
+}
+
+/** Caches below their bounds: no leak. */
+function filling({ report: { fills = [] }, cwd }) {
+  if (fills.length === 0) return null;
+  return section('Caches that fill', html`<ul>${fills.map((cache) => html`<li>${fillsLine(cache, cwd)}</li>`)}</ul>`);
 }
 
 /** A package is its name, or a name and a version. */

@@ -4,6 +4,7 @@
 
 const { version } = require('../../package.json');
 const { reportCaches } = require('./caches.js');
+const { parted, takenBack } = require('./fills.js');
 const { explained, over } = require('./growth.js');
 const { recognized } = require('./known-leaks.js');
 const { mergeSuspects } = require('./merge.js');
@@ -27,19 +28,22 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const offset = extra.uptimeAtWatch ?? 0;
   const tracked = extra.trackerSuspects ?? [];
   // What is large in one snapshot, or grew unevenly, is a suspect only while memory grows.
-  const found = (analysis?.suspects ?? []).filter(
+  const heap = state.verdict.channels?.find(({ channel }) => channel === 'heap');
+  const known = [...(analysis?.fills ?? []), ...(analysis?.suspects ?? [])];
+  const { suspects: grown, fills } = parted(known, analysis?.growth ?? null, heap?.limitBytes);
+  const found = grown.filter(
     (suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)),
   );
   const minutes = minutesBetween(extra.snapshots ?? []);
   const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = extra.allocation?.sites ?? [];
-  attribute(suspects, allocated, state.verdict, analysis !== undefined);
+  const verdict = takenBack(state.verdict, { suspects, fills });
+  attribute(suspects, allocated, verdict, analysis !== undefined);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect))
       suspect.bytesPerMinute = suspect.bytes / minutes;
   }
-  if (suspects.length === 0 && state.verdict.state === 'leak')
-    suspects.push(...unnamed(state.verdict, extra, allocated));
+  if (suspects.length === 0 && verdict.state === 'leak') suspects.push(...unnamed(verdict, extra, allocated));
   return {
     schema: SCHEMA,
     version,
@@ -55,9 +59,10 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
       container: state.container?.limit ?? null,
       given: extra.limit ?? null,
     },
-    verdict: state.verdict,
+    verdict,
     suspects: suspects.map((suspect) => recognized(suspect)),
-    growth: explained(over(analysis?.growth, minutes * 60_000), suspects),
+    fills,
+    growth: explained(over(analysis?.growth, minutes * 60_000), [...suspects, ...fills]),
     snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({
       path,
       method,

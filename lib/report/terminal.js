@@ -3,6 +3,7 @@
 
 const { styleText } = require('node:util');
 const { adviceFor } = require('./caches.js');
+const { fillsLine } = require('./fills.js');
 const { count, percent } = require('./units.js');
 const {
   kindOf,
@@ -101,6 +102,7 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
     page.add('  ', printable(report.verdict.explanation), 'dim');
   if (report.growth) page.add('  growth    ', growthLine(report.growth));
   suspects(page, report.suspects, cwd);
+  for (const cache of report.fills ?? []) page.add('  fills     ', fillsLine(cache, cwd));
   for (const snapshot of report.snapshots)
     page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);
   for (const refusal of report.refusals ?? []) page.add('  refused   ', printable(refusal.message));

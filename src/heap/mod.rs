@@ -29,6 +29,7 @@ pub use error::{HeapError, HeapResult};
 pub use explain::holders::Holder;
 pub use explain::sites::Site;
 pub use graph::kind::{EdgeKind, NodeKind};
+pub use leak::BoundedCache;
 pub use leak::causes::{Cause, Unit};
 pub use leak::suspect::{Suspect, Unexplained};
 pub use options::{GrowthChannel, Options};

@@ -30,6 +30,11 @@ impl Claim {
         Claim { slots: growth.slots.clone(), things: vec![thing] }
     }
 
+    /// Claims an object with all that it dominates; by snapshot.
+    pub fn add(&mut self, thing: Vec<Node>) {
+        self.things.push(thing);
+    }
+
     /// Claims what another one does as well.
     pub fn join(&mut self, other: Claim) {
         self.slots.extend(other.slots);

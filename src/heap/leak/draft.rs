@@ -5,6 +5,7 @@ use crate::heap::explain::names::Named;
 use crate::heap::leak::causes::{Cause, Detail, Unit};
 use crate::heap::leak::count::Count;
 use crate::heap::leak::finding::Finding;
+use crate::heap::leak::rules::caches::BoundedCache;
 use crate::heap::snapshot::Node;
 use crate::js_source::files::{self, Package, Place};
 
@@ -28,6 +29,8 @@ pub(in crate::heap) struct Draft {
     pub unit: Option<Unit>,
     pub delay: Option<u32>,
     pub package: Option<Package>,
+    /// How full it is, where it is a cache with a bound.
+    pub cache: Option<BoundedCache>,
 }
 
 impl Draft {
@@ -48,6 +51,7 @@ impl Draft {
             unit: finding.unit,
             delay: None,
             package: None,
+            cache: None,
         }
     }
 

@@ -17,3 +17,5 @@ mod rule;
 mod rules;
 mod single;
 pub(in crate::heap) mod suspect;
+
+pub use rules::caches::BoundedCache;

@@ -115,6 +115,7 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         holder: draft.holder,
         captured: draft.captured,
         package: draft.package,
+        cache: draft.cache,
         sites: draft.sites.into_iter().map(site).collect(),
         weight: evidence.growth.grown(),
         claim: Claim::of(evidence.growth),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::heap::compare::attribution::Claim;
 use crate::heap::explain::sites::Site;
 use crate::heap::leak::causes::{Cause, Unit};
+use crate::heap::leak::rules::caches::BoundedCache;
 use crate::js_source::files::{self, Package};
 
 /// A holder that grows or, where there is one snapshot only, is large: named.
@@ -46,6 +47,9 @@ pub struct Suspect {
     /// Where the holder lies in node_modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<Package>,
+    /// How full it is, where it is a cache with a bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<BoundedCache>,
     /// The code that made what is new.
     pub sites: Vec<Site>,
     /// What to change.

@@ -1,6 +1,7 @@
 //! The rules by which a growth gets its cause, its name and its advice: one file for each kind of leak.
 
 pub(in crate::heap) mod buffers;
+pub(in crate::heap) mod caches;
 pub(in crate::heap) mod closures;
 pub(in crate::heap) mod containers;
 pub(in crate::heap) mod listeners;
@@ -23,7 +24,7 @@ use crate::heap::leak::rule::{About, Rule};
 /// The order in which rules are asked. Of what the new objects consist of, sockets come before the streams that they
 /// are, and containers last: everything is one. The modules' detail comes after that of the listeners and before the
 /// containers'.
-pub(in crate::heap) const RULES: [&dyn Rule; 11] = [
+pub(in crate::heap) const RULES: [&dyn Rule; 12] = [
     &listeners::Listeners,
     &timers::Timers,
     &sockets::Sockets,
@@ -34,6 +35,7 @@ pub(in crate::heap) const RULES: [&dyn Rule; 11] = [
     &closures::Closures,
     &modules::Modules,
     &containers::Containers,
+    &caches::BoundedCaches,
     &native_handles::NativeHandles,
 ];
 

@@ -86,6 +86,7 @@ pub(in crate::heap) fn add_memories(
                 path,
                 holder: named.holder,
                 captured: None,
+                cache: None,
                 unit: None,
                 package,
                 sites: Vec::new(),

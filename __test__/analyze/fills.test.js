@@ -1,0 +1,48 @@
+'use strict';
+// A cache of another package that fills up to its bound is no leak; one without a bound is.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { analyze } = require('../..');
+const { runProgram } = require('../causes/run.js');
+const { violations } = require('../support/reports.js');
+
+const LRU = path.join(__dirname, '../../node_modules/lru-cache');
+
+async function reportOf(t, main) {
+  const files = { 'main.js': main };
+  const program = { title: 'a cache', kind: 'cjs', files, expect: null };
+  const { dir, snapshots } = await runProgram(program, { random: () => 0 });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const report = await analyze(snapshots, { sourceRoots: [dir, LRU] });
+  assert.deepEqual(violations(report), []);
+  return report;
+}
+
+const drive = 'drive((i) => { cache.set("k" + i, { id: i, text: "x".repeat(300) + i }); }, { scale: 10 });';
+
+test('lru-cache with a bound fills', async (t) => {
+  const main = `const { LRUCache } = require(${JSON.stringify(LRU)});\nconst cache = new LRUCache({ max: 20_000 });\n${drive}`;
+  const { verdict, suspects, fills } = await reportOf(t, main);
+  assert.equal(verdict.state, 'filling');
+  assert.deepEqual(suspects, []);
+  assert.deepEqual([fills.length, fills[0].name, fills[0].line], [1, 'cache', 2]);
+  const { entries, max, bytesAtMax } = fills[0].cache;
+  assert.deepEqual([entries, max], [4530, 20_000]);
+  assert.ok(bytesAtMax > 20_000 * 300);
+});
+
+test('an array that is made long enough in advance fills', async (t) => {
+  const main = `const rows = new Array(20_000).fill(null);\nlet n = 0;\nconst cache = { set(key, value) { rows[n++] = value; } };\n${drive}`;
+  const { verdict, fills } = await reportOf(t, main);
+  assert.deepEqual([verdict.state, fills[0]?.name, fills[0]?.cache.max], ['filling', 'rows', 20_000]);
+});
+
+test('lru-cache without a bound leaks', async (t) => {
+  const main = `const { LRUCache } = require(${JSON.stringify(LRU)});\nconst cache = new LRUCache({ ttl: 3_600_000, ttlAutopurge: true });\n${drive}`;
+  const { verdict, suspects } = await reportOf(t, main);
+  assert.equal(verdict.state, 'leak');
+  assert.ok(suspects.length > 0);
+});

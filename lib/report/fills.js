@@ -1,0 +1,78 @@
+'use strict';
+// Bounded caches that grow up to their bound are no leak, if what they hold then fits. The analyzer knows their
+// entries and bound; here the bytes at the bound are compared with the limit.
+
+const { bytes, count } = require('./units.js');
+const { place, printable } = require('./words.js');
+
+/** Of a limit that is not known: what a heap has room for on a small machine. */
+const UNKNOWN_LIMIT = 512 * 2 ** 20;
+/** A heap that is fuller than this share of its limit collects all the time. */
+const ROOM = 0.8;
+/** What fills has to explain this share of the growth, for the verdict to be taken back. */
+const MOST = 0.5;
+
+/** What a cache will retain when it is full. */
+function atBound({ cache: { entries, max }, retained }) {
+  const bytesPerEntry = retained.at(-1) / Math.max(entries, 1);
+  return { entries, max, bytesPerEntry, bytesAtMax: Math.round(bytesPerEntry * max) };
+}
+
+/** `lru-cache@11.5.3 at lru.js:2 > c: 35,175 of 60,000 entries, 34 MB when full` */
+function fillsLine({ cache, name, package: of, ...suspect }, cwd) {
+  const where = [place(suspect, cwd), printable(name)].filter(Boolean).join(' > ');
+  const whose = of ? `${printable(of.name)}${of.version ? `@${printable(of.version)}` : ''} at ` : '';
+  return `${whose}${where}: ${count(cache.entries)} of ${count(cache.max)} entries, ${bytes(cache.bytesAtMax)} when full`;
+}
+
+/** The entries that fit, in two figures: a bound is a round number. */
+function fittingBound(room, bytesPerEntry) {
+  const entries = Math.max(1, Math.floor(room / Math.max(bytesPerEntry, 1)));
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(entries)) - 1);
+  return Math.floor(entries / unit) * unit;
+}
+
+/**
+ * Parts suspects from caches that fill and fit. A cache that does not fit stays, with the bound that would.
+ * @param {any[]} all suspects @param {{toBytes: number} | null} growth @param {number | null} [limitBytes] of the heap
+ * @returns {{suspects: any[], fills: any[]}}
+ */
+function parted(all, growth, limitBytes) {
+  const suspects = [];
+  const fills = [];
+  for (const suspect of all) {
+    if (suspect.cache === undefined || growth === null || !(suspect.retained?.length > 1)) {
+      suspects.push(suspect);
+      continue;
+    }
+    const cache = { ...suspect.cache, ...atBound(suspect) };
+    const others = growth.toBytes - suspect.retained.at(-1);
+    const room = Math.max(0, (limitBytes ?? UNKNOWN_LIMIT) * ROOM - others);
+    const known = { ...suspect, cache };
+    if (cache.bytesAtMax <= room) fills.push(known);
+    else
+      suspects.push({
+        ...known,
+        advice: `give it a lower bound: ${count(cache.max)} entries take ${bytes(cache.bytesAtMax)}, and ${count(fittingBound(room, cache.bytesPerEntry))} fit`,
+      });
+  }
+  return { suspects, fills };
+}
+
+/** What some suspects grew by. @param {any[]} list */
+const sum = (list) => list.reduce((total, { bytes: own }) => total + Math.max(own ?? 0, 0), 0);
+
+/** The verdict where caches that fill are most of what grew, and nothing else is suspected of it. */
+function takenBack(verdict, { suspects, fills }) {
+  const isAsked = verdict.state === 'leak' || verdict.state === 'suspect';
+  if (!isAsked || fills.length === 0 || sum(fills) < MOST * (sum(fills) + sum(suspects))) return verdict;
+  const [{ name, cache }] = fills;
+  return {
+    ...verdict,
+    state: 'filling',
+    cache: { name, share: Math.min(1, cache.entries / cache.max) },
+    explanation: `what grew is the cache \`${name}\`, which fills to its bound of ${count(cache.max)} entries: ${bytes(cache.bytesAtMax)}, which fit.`,
+  };
+}
+
+module.exports = { parted, takenBack, fillsLine };
