@@ -12,17 +12,21 @@ const ROOT = path.join(__dirname, '..');
 const COPIED = ['lib', 'index.js', 'package.json', 'binding.js', '__test__/helpers'];
 /** Folders whose work is counted. */
 const COUNTED = /^lib\/(?:cache|track)\//;
-/** The globals that each part of the package has from the simulation. */
-const SEAMS = [
-  { files: /^lib\/cache\/(?:weak-value-map|sweeper)\.js$/, globals: ['WeakRef', 'FinalizationRegistry'] },
-  { files: /^lib\/(?:timers\.js|cache\/lru-cache\/)/, globals: ['globalThis'] },
-];
+/** The globals that each part of the package has from the simulation; their weak references are edits, below. */
+const SEAMS = [{ files: /^lib\/(?:timers\.js|cache\/lru-cache\/)/, globals: ['globalThis'] }];
 
 /** Bounds that are smaller in the copy, so that small programs reach them. */
 const BOUNDS = [
   { file: 'lib/cache/weak-value-map.js', find: 'const STEP = 10_000;', replace: 'const STEP = 40;' },
   { file: 'lib/cache/weak-value-map.js', find: 'const MOST_SURVIVORS = 1000;', replace: 'const MOST_SURVIVORS = 10;' },
 ];
+
+/** Weak references that die when the simulation says so. */
+const REFERENCES = ['lib/cache/weak-value-map.js', 'lib/cache/sweeper.js'].map((file) => ({
+  file,
+  find: "require('./built-ins.js')",
+  replace: "{ ...require('./built-ins.js'), ...__sim.references }",
+}));
 
 /** Has the package draw the same words at random in each run. */
 function seedRandom() {
@@ -68,7 +72,7 @@ function copyPackage(edits = []) {
     for (const name of COPIED) fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
     for (const name of fs.readdirSync(ROOT).filter((each) => each.endsWith('.node') || each === 'node_modules'))
       fs.symlinkSync(path.join(ROOT, name), path.join(folder, name));
-    for (const each of [...BOUNDS, ...edits]) edit(folder, each);
+    for (const each of [...BOUNDS, ...REFERENCES, ...edits]) edit(folder, each);
     instrumentFolder(folder);
     return folder;
   } catch (error) {

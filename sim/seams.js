@@ -187,7 +187,6 @@ module.exports = {
   weak,
   settle,
   randomWords,
-  WeakRef: SimulatedWeakRef,
-  FinalizationRegistry: SimulatedFinalizationRegistry,
+  references: { WeakRef: SimulatedWeakRef, FinalizationRegistry: SimulatedFinalizationRegistry },
   globalThis: simulatedGlobal,
 };

@@ -6,7 +6,7 @@ const fc = require('fast-check');
 
 /** 99.9 % are the rule from this size on; a history that was drawn to be bad leaves some keys of the set out for longer. */
 const MAX = 1000;
-const RESIDENT = 0.98;
+const RESIDENT = 0.95;
 
 const NAMES = [
   'scan',
