@@ -1339,9 +1339,9 @@ export interface SnapshotOptions {
   cooldown?: Duration;
   /**
    * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'auto': fork if
-   * possible. Default 'auto'.
+   * possible. 'image': a heap image (experimental, docs/heap-images.md). Default 'auto'.
    */
-  method?: 'auto' | 'fork' | 'in-process';
+  method?: 'auto' | 'fork' | 'in-process' | 'image';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
   compress?: 'none' | 'gzip' | 'zstd';
   /**
@@ -1363,12 +1363,12 @@ export interface SnapshotOptions {
 
 export interface Snapshot {
   path: string;
-  method: 'fork' | 'in-process';
+  method: 'fork' | 'in-process' | 'image';
   /** How long the JS thread was stopped, in milliseconds. */
   pauseMs: number;
   /** Size of the file. */
   bytes: number;
-  /** Nodes of the heap graph. */
+  /** Nodes of the heap graph; 0 for a heap image, whose graph is built by the reader. */
   nodes: number;
   /** Why earlier tries of the same call failed: a busy V8, a child that was lost. */
   retries: string[];

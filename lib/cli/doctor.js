@@ -48,9 +48,10 @@ function rows(env) {
   } finally {
     watcher.stop();
   }
-  const { profiler, fork, forkDenied, nearLimit } = native.snapshotSupport();
+  const { profiler, fork, forkDenied, image, nearLimit } = native.snapshotSupport();
   list.push(
     ['forked snapshots', offBecause(fork)],
+    ['heap images', offBecause(image)],
     ['snapshot near limit', offBecause(nearLimit)],
     [
       'automatic snapshots',

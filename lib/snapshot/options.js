@@ -9,7 +9,7 @@ const { RETENTION } = require('../facts.js');
 const { flagValue } = require('../node-flags.js');
 const { diagnosticDir } = require('../directories.js');
 
-const METHODS = ['auto', 'fork', 'in-process'];
+const METHODS = ['auto', 'fork', 'in-process', 'image'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
 /** Characters of the texts that the state file keeps: it is bounded, and what does not fit would lose the cooldown. */
 const APP_LENGTH = 4096;

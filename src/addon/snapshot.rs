@@ -14,6 +14,7 @@ use crate::sampler::borrowed::Borrowing;
 use crate::snapshot::emergency::{self, Emergency, LastEvidence};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork;
+use crate::snapshot::image;
 use crate::snapshot::job::{Job, JobStep};
 use crate::snapshot::name::Compression;
 use crate::snapshot::redaction::{NameRules, Redactor};
@@ -270,6 +271,8 @@ pub struct SnapshotSupport {
     /// Whether they could be forked on this system, and this process lacks the rights: then an automatic
     /// snapshot is not taken in process either.
     pub fork_denied: bool,
+    /// Why heap images are off; null when they can be taken.
+    pub image: Option<String>,
     /// Why none is taken near the heap's limit; null when one is.
     pub near_limit: Option<String>,
     /// Why V8 does not call near the heap's limit at all; null when it does.
@@ -282,6 +285,7 @@ pub fn snapshot_support() -> SnapshotSupport {
     SnapshotSupport {
         profiler: Profiler::find().err(),
         fork: fork::support().err(),
+        image: image::support().err(),
         fork_denied: fork::is_denied(),
         near_limit: emergency::near_limit_support().err(),
         limit_calls: emergency::limit_support().err(),
@@ -305,9 +309,11 @@ impl TryFrom<SnapshotRequest> for Request {
                 "auto" => Method::Auto,
                 "fork" => Method::Fork,
                 "in-process" => Method::InProcess,
+                "image" => Method::Image,
                 _ => return Err(unknown("method")),
             },
             compression: match request.compress.as_str() {
+                _ if request.method == "image" => Compression::Image,
                 "none" => Compression::None,
                 "gzip" => Compression::Gzip,
                 "zstd" => Compression::Zstd,
@@ -334,7 +340,11 @@ impl From<JobStep> for SnapshotStep {
             JobStep::Done(outcome) => SnapshotStep {
                 outcome: Some(SnapshotOutcome {
                     path: outcome.path.to_string_lossy().into_owned(),
-                    method: if outcome.forked { "fork" } else { "in-process" },
+                    method: match outcome.method {
+                        Method::Image => "image",
+                        Method::Fork => "fork",
+                        Method::Auto | Method::InProcess => "in-process",
+                    },
                     pause_ms: outcome.pause_ms,
                     bytes: number(outcome.bytes),
                     nodes: number(outcome.nodes),

@@ -13,6 +13,7 @@ mod graph;
 #[cfg(test)]
 mod graphs;
 mod heaviest;
+mod image;
 mod leak;
 mod memory;
 #[cfg(test)]

@@ -25,7 +25,7 @@ use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey, UnderWay};
 use super::job::JobStep;
 use super::room::{self, Builder, Heap};
-use super::session::{Request, Session};
+use super::session::{Method, Request, Session};
 use crate::os;
 use crate::v8::gc::{self, GcType};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
@@ -358,7 +358,7 @@ impl Emergency {
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
             let step = match theirs.wait(&child) {
                 Ok((path, written)) => {
-                    let outcome = session.outcome(path, true, child.pause, written);
+                    let outcome = session.outcome(path, Method::Fork, child.pause, written);
                     session.end();
                     JobStep::Done(outcome)
                 }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey};
+use super::image::{self, PreparedImage, Scene};
 use super::room::Builder;
 use super::session::{Method, Request, Session, TakenSnapshot};
 use crate::v8::profiler::Profiler;
@@ -53,6 +54,8 @@ enum Phase {
     Asking(SyncSender<Piece>),
     /// To fork, and send the child.
     AskingToFork(Arc<Prepared>, Survey, SyncSender<Result<Child, ForkFailure>>),
+    /// To fork the child that writes an image, and send it.
+    AskingForImage(Arc<PreparedImage>, Scene, SyncSender<Result<Child, ForkFailure>>),
     Finished(Result<TakenSnapshot, SnapshotError>),
     /// The isolate's side is gone.
     Abandoned,
@@ -94,7 +97,7 @@ impl Job {
     pub fn step(&self) -> JobStep {
         match &*self.phase.lock() {
             Phase::Working | Phase::Abandoned => JobStep::Wait,
-            Phase::AskingToFork(..) => JobStep::Fork,
+            Phase::AskingToFork(..) | Phase::AskingForImage(..) => JobStep::Fork,
             Phase::Asking(_) if Profiler::find().is_ok() => JobStep::Take,
             Phase::Asking(_) => JobStep::Stream,
             Phase::Finished(Ok(outcome)) => JobStep::Done(outcome.clone()),
@@ -112,6 +115,10 @@ impl Job {
         match question {
             Phase::AskingToFork(prepared, scene, answer) => {
                 // SAFETY: the caller vouches for the moment.
+                let _ = answer.send(unsafe { prepared.fork(&scene) });
+            }
+            Phase::AskingForImage(prepared, scene, answer) => {
+                // SAFETY: as above.
                 let _ = answer.send(unsafe { prepared.fork(&scene) });
             }
             // SAFETY: as above.
@@ -175,6 +182,7 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, Snapshot
     let method = request.method;
     let mut session = Session::begin(request)?;
     let outcome = match (method, fork::support()) {
+        (Method::Image, _) => imaged(&mut session, phase).map_err(Into::into),
         (Method::InProcess, _) | (Method::Auto, Err(_)) => in_process(&mut session, phase),
         (Method::Fork, Err(why)) => Err(SnapshotError::Unavailable { why }),
         (Method::Fork, Ok(())) => forked(&mut session, phase).map_err(Into::into),
@@ -223,7 +231,7 @@ fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot
         }
     };
     let (path, written) = prepared.wait(&child)?;
-    Ok(session.outcome(path, true, child.pause, written))
+    Ok(session.outcome(path, Method::Fork, child.pause, written))
 }
 
 fn fork_now(
@@ -238,6 +246,18 @@ fn fork_now(
     answer.recv().map_err(|_| ForkFailure::Final(unfinished()))?
 }
 
+fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
+    image::support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
+    let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
+    let prepared = Arc::new(PreparedImage::new(session, partial)?);
+    let (sender, answer) = sync_channel(1);
+    let question = Phase::AskingForImage(Arc::clone(&prepared), Scene::take()?, sender);
+    ask(phase, question).map_err(ForkFailure::Final)?;
+    let child = answer.recv().map_err(|_| ForkFailure::Final(unfinished()))??;
+    let (path, written) = prepared.wait(&child)?;
+    Ok(session.outcome(path, Method::Image, child.pause, written))
+}
+
 fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
     let partial = session.open(Builder::Service)?;
     let mut output = session.packing().output(&partial)?;
@@ -245,7 +265,7 @@ fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapsh
     ask(phase, Phase::Asking(sender))?;
     let pause = pump(&pieces, |text| output.write(text))?;
     let written = output.finish()?;
-    Ok(session.outcome(partial.commit()?, false, pause, written))
+    Ok(session.outcome(partial.commit()?, Method::InProcess, pause, written))
 }
 
 /// Puts a question to the isolate's side, unless that is gone.

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod emergency;
 pub mod error;
 pub mod fork;
+pub mod image;
 pub mod job;
 pub mod name;
 pub mod output;

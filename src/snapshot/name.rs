@@ -14,14 +14,20 @@ pub enum Compression {
     Gzip,
     /// `.zst`
     Zstd,
+    /// `.heapimage`: a heap image, which has its own packing.
+    Image,
 }
+
+const ALL: [Compression; 4] =
+    [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Image];
 
 impl Compression {
     fn suffix(self) -> &'static str {
         match self {
-            Self::None => "",
-            Self::Gzip => ".gz",
-            Self::Zstd => ".zst",
+            Self::None => ".heapsnapshot",
+            Self::Gzip => ".heapsnapshot.gz",
+            Self::Zstd => ".heapsnapshot.zst",
+            Self::Image => ".heapimage",
         }
     }
 }
@@ -59,9 +65,7 @@ impl Name {
     pub fn parse(name: &str) -> Option<Self> {
         let name = name.strip_suffix(PARTIAL).unwrap_or(name);
         let (stem, compression) =
-            [Compression::None, Compression::Gzip, Compression::Zstd].into_iter().find_map(
-                |c| Some((name.strip_suffix(c.suffix())?.strip_suffix(".heapsnapshot")?, c)),
-            )?;
+            ALL.into_iter().find_map(|c| Some((name.strip_suffix(c.suffix())?, c)))?;
         let mut fields = stem.strip_prefix("Heap.")?.split('.');
         let mut number = |digits: std::ops::RangeInclusive<usize>| {
             let field = fields.next()?;
@@ -91,7 +95,7 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { date, time, pid, thread, seq, compression } = self;
         let suffix = compression.suffix();
-        write!(f, "Heap.{date:08}.{time:06}.{pid}.{thread}.{seq:03}.heapsnapshot{suffix}")
+        write!(f, "Heap.{date:08}.{time:06}.{pid}.{thread}.{seq:03}{suffix}")
     }
 }
 
@@ -171,8 +175,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_read_back(date in 0u32..=99_999_999, time in 0u32..=999_999, pid: u32, thread: u32, seq: u32, packed in 0u8..3) {
-            let compression = [Compression::None, Compression::Gzip, Compression::Zstd][usize::from(packed)];
+        fn names_read_back(date in 0u32..=99_999_999, time in 0u32..=999_999, pid: u32, thread: u32, seq: u32, packed in 0u8..4) {
+            let compression = ALL[usize::from(packed)];
             let name = Name { date, time, pid, thread, seq, compression };
             prop_assert_eq!(Name::parse(&name.to_string()), Some(name));
         }

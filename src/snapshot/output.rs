@@ -49,7 +49,7 @@ impl Output {
             Compression::None => Packer::Plain(bounded),
             // Fast levels: the text packs seven to ten times even so.
             Compression::Gzip => Packer::Gzip(GzEncoder::new(bounded, flate2::Compression::fast())),
-            Compression::Zstd => Packer::Zstd(zstd::Encoder::new(bounded, 1)?),
+            Compression::Zstd | Compression::Image => Packer::Zstd(zstd::Encoder::new(bounded, 1)?),
         };
         let target = Target { packer, head: Vec::with_capacity(HEAD), last: None };
         Ok(Self { redactor, target })
@@ -195,7 +195,7 @@ mod tests {
                 Compression::Gzip => {
                     flate2::read::GzDecoder::new(file).read_to_end(&mut text).unwrap()
                 }
-                Compression::Zstd => {
+                Compression::Zstd | Compression::Image => {
                     zstd::Decoder::new(file).unwrap().read_to_end(&mut text).unwrap()
                 }
             };

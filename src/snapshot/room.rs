@@ -28,6 +28,8 @@ pub enum Builder {
     Child,
     /// In the service itself.
     Service,
+    /// In a forked child that writes a heap image.
+    Image,
 }
 
 impl Builder {
@@ -37,6 +39,8 @@ impl Builder {
         match self {
             Self::Child => 8.0,
             Self::Service => 24.0,
+            // Copies of what the service rewrites meanwhile.
+            Self::Image => 0.5,
         }
     }
 }
@@ -54,9 +58,15 @@ pub fn memory_needed(builder: Builder, heap: Heap, resident: u64, headroom: Opti
     let built = scale(heap.used, headroom.unwrap_or(builder.factor()));
     match builder {
         Builder::Service => built,
+        Builder::Image => {
+            scale(heap.total, headroom.unwrap_or(builder.factor())).saturating_add(IMAGE)
+        }
         Builder::Child => built.saturating_add(resident.max(heap.total) / 2),
     }
 }
+
+/// Buffers and page tables of a child that writes an image.
+const IMAGE: u64 = 16 << 20;
 
 /// The factor to go by. Where the kernel kills the service `together` with a child (v2,
 /// `memory.oom.group`), a child that outgrows its expectation is no small matter: it is judged as

@@ -21,6 +21,8 @@ pub enum Method {
     Fork,
     /// In the service itself.
     InProcess,
+    /// A heap image by a forked child.
+    Image,
 }
 
 /// What is asked for.
@@ -63,8 +65,8 @@ pub struct Request {
 pub struct TakenSnapshot {
     /// The file.
     pub path: PathBuf,
-    /// Whether a forked child took it.
-    pub forked: bool,
+    /// How it was taken; never [`Method::Auto`].
+    pub method: Method,
     /// How long the isolate's thread stood still, in milliseconds.
     pub pause_ms: f64,
     /// The size of the file.
@@ -189,13 +191,13 @@ impl Session {
     pub fn outcome(
         &mut self,
         path: PathBuf,
-        forked: bool,
+        method: Method,
         pause: Duration,
         file: Written,
     ) -> TakenSnapshot {
         TakenSnapshot {
             path,
-            forked,
+            method,
             pause_ms: pause.as_secs_f64() * 1000.0,
             bytes: file.bytes,
             nodes: file.nodes,

@@ -96,6 +96,21 @@ impl Profiler {
     }
 }
 
+/// The major and minor version of the running V8.
+///
+/// # Errors
+/// Where the symbol is missing.
+pub fn version() -> Result<(u32, u32), String> {
+    let symbol = c"_ZN2v82V810GetVersionEv";
+    let address = lookup(symbol).ok_or_else(|| missing(&symbol.to_string_lossy()))?;
+    // SAFETY: `Version::GetVersion()` takes nothing and gives a static NUL-terminated text.
+    let text = unsafe {
+        let get = std::mem::transmute::<*mut c_void, GetVersion>(address);
+        CStr::from_ptr(get()).to_string_lossy()
+    };
+    parse_version(&text).ok_or_else(|| format!("V8's version is {text}"))
+}
+
 fn parse_version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

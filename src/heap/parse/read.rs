@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use crate::heap::error::HeapResult;
+use crate::heap::image::{MAGIC, as_snapshot};
 use crate::heap::parse::read_ahead::ReadAhead;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -38,6 +39,17 @@ pub(in crate::heap) fn open(path: &Path) -> HeapResult<Source<'static>> {
     Ok(Source { reader: Box::new(ReadAhead::new(source.reader)?), ..source })
 }
 
+/// What zstd packs is a snapshot or a heap image.
+fn image_or_text<'a>(mut reader: Box<dyn Read + Send + 'a>) -> HeapResult<Source<'a>> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    Read::by_ref(&mut reader).take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    let reader: Box<dyn Read + Send + 'a> = match start == MAGIC {
+        true => Box::new(as_snapshot(reader)?),
+        false => Box::new(Cursor::new(start).chain(reader)),
+    };
+    Ok(Source { reader, length: None, plain: false })
+}
+
 /// Looks at the first bytes and puts a decoder in front where one is needed.
 pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> HeapResult<Source<'a>> {
     let mut magic = Vec::with_capacity(ZSTD.len());
@@ -53,5 +65,8 @@ pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> HeapResu
     } else {
         Box::new(whole)
     };
-    Ok(Source { reader, length: None, plain: !gzip && !zstd })
+    if zstd {
+        return image_or_text(reader);
+    }
+    Ok(Source { reader, length: None, plain: !gzip })
 }

@@ -13,6 +13,8 @@
 )]
 mod platform;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+pub(in crate::snapshot) use platform::{BlockedSignals, Regions};
 pub use platform::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -10,4 +10,7 @@ mod task;
 mod thread_calls;
 mod workers;
 
+pub(in crate::snapshot) use parent::BlockedSignals;
+pub(in crate::snapshot) use regions::Regions;
+
 pub use parent::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};

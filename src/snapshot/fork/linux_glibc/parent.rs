@@ -264,10 +264,10 @@ fn lifetime(heap_used: u64) -> Duration {
 
 /// No signal is delivered to this thread while the value lives: a handler that ran in the child
 /// would be the service's.
-struct BlockedSignals(libc::sigset_t);
+pub(in crate::snapshot) struct BlockedSignals(libc::sigset_t);
 
 impl BlockedSignals {
-    fn new() -> Self {
+    pub fn new() -> Self {
         // SAFETY: sigset_t is plain data that sigfillset and pthread_sigmask fill in.
         unsafe {
             let mut all: libc::sigset_t = std::mem::zeroed();
@@ -297,9 +297,14 @@ pub struct Child {
 }
 
 impl Child {
+    /// A child that was forked.
+    pub(in crate::snapshot) fn new(pid: libc::pid_t, pause: Duration) -> Self {
+        Self { pause, pid }
+    }
+
     /// Waits until the child has ended; kills it when it hangs. Returns whether its end says that
     /// the file has its name, and what the end means where the child left no word.
-    fn watch(&self, lifetime: Duration) -> (bool, ForkFailure) {
+    pub(in crate::snapshot) fn watch(&self, lifetime: Duration) -> (bool, ForkFailure) {
         let mut progress = Progress::default();
         let mut pause = Duration::from_millis(2);
         loop {

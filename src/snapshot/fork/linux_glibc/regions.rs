@@ -55,8 +55,9 @@ impl Regions {
     /// Where procfs is missing or the kernel refuses.
     pub fn include(&self) -> io::Result<Included> {
         let maps = fs::read_to_string("/proc/self/maps")?;
-        let mut included = Included { excluded_before: Vec::new() };
+        let mut included = Included { excluded_before: Vec::new(), all: Vec::new() };
         for range in maps.lines().filter_map(anonymous) {
+            included.all.push(range);
             match self.lookup(range) {
                 Before::Forked => {}
                 Before::Excluded => {
@@ -101,6 +102,16 @@ enum Before {
 #[derive(Debug)]
 pub struct Included {
     excluded_before: Vec<Range>,
+    all: Vec<Range>,
+}
+
+impl Included {
+    /// All mappings that a child has and V8 may own, ascending: start and end. A page that is new since the scan is
+    /// among them.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(usize, usize)> {
+        self.all.iter().map(|range| (range.start, range.end)).collect()
+    }
 }
 
 impl Drop for Included {

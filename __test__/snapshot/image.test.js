@@ -1,0 +1,54 @@
+'use strict';
+// Heap images: a child that runs no V8 writes pages, and the analyzer builds the graph.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const test = require('node:test');
+const { analyze, takeSnapshot } = require('../..');
+const { requireNative } = require('../../lib/native.js');
+
+const CHILD = path.join(__dirname, '../children/image-leak.js');
+const { image: unsupported } = requireNative().snapshotSupport();
+
+function directory(t) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-image-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+test('where images do not verify, a call is refused with the reason', { skip: !unsupported }, async (t) => {
+  const dir = directory(t);
+  await assert.rejects(takeSnapshot({ dir, method: 'image', cooldown: 0 }), (error) => {
+    assert.equal(error.code, 'ERR_PLIMSOLL_UNAVAILABLE');
+    assert.ok(error.message.includes(unsupported), error.message);
+    return true;
+  });
+  assert.deepEqual(
+    fs.readdirSync(dir).filter((name) => name.endsWith('.heapimage')),
+    [],
+  );
+});
+
+test('three images name a leaking Map by variable, file and line', { skip: unsupported ?? false }, async (t) => {
+  const dir = directory(t);
+  const { taken, size } = JSON.parse(execFileSync(process.execPath, [CHILD, dir], { encoding: 'utf8' }));
+  assert.equal(size, 15_000);
+  for (const { path: file, method } of taken) {
+    assert.equal(method, 'image');
+    assert.match(file, /\.heapimage$/);
+    assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  }
+  const report = await analyze(taken.map(({ path: file }) => file));
+  const [suspect] = report.suspects;
+  assert.equal(suspect.name, 'sessions');
+  assert.equal(suspect.file, CHILD);
+  assert.equal(suspect.line, 6);
+});
+
+test('an image cannot be redacted', { skip: unsupported ?? false }, async (t) => {
+  const call = takeSnapshot({ dir: directory(t), method: 'image', cooldown: 0, redact: true });
+  await assert.rejects(call, { code: 'ERR_PLIMSOLL_UNAVAILABLE' });
+});

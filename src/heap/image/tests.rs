@@ -1,0 +1,156 @@
+use std::io::Read;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::heap::error::HeapError;
+
+fn record(kind: u32, address: u64, bytes: &[u8]) -> Vec<u8> {
+    let mut record = address.to_le_bytes().to_vec();
+    record.extend(kind.to_le_bytes());
+    record.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+    record.extend(bytes);
+    record
+}
+
+const TYPES: &[&str] = &[
+    "BytecodeArray",
+    "ByteArray",
+    "Code",
+    "DescriptorArray",
+    "StrongDescriptorArray",
+    "EmbedderDataArray",
+    "FeedbackVector",
+    "FixedArray",
+    "FixedDoubleArray",
+    "FreeSpace",
+    "HeapNumber",
+    "InstructionStream",
+    "JSArray",
+    "JSAsyncFunctionObject",
+    "JSAsyncGeneratorObject",
+    "JSGlobalObject",
+    "JSMap",
+    "JSSet",
+    "JSWeakMap",
+    "JSWeakSet",
+    "JSWeakRef",
+    "Map",
+    "Oddball",
+    "PreparseData",
+    "PropertyArray",
+    "PropertyCell",
+    "ScopeInfo",
+    "Script",
+    "SharedFunctionInfo",
+    "SloppyArgumentsElements",
+    "Symbol",
+    "UncompiledDataWithPreparseDataAndJob",
+    "UncompiledDataWithPreparseData",
+    "UncompiledDataWithoutPreparseDataWithJob",
+    "UncompiledDataWithoutPreparseData",
+    "WeakArrayList",
+    "WeakCell",
+    "WeakFixedArray",
+    "JSProxy",
+    "JSRegExp",
+];
+
+const BASE: u64 = 0x1000_0000;
+/// Types of the small image: their number is their place in the list, from here on.
+const FIRST: usize = 300;
+
+fn type_of(name: &str) -> u64 {
+    (FIRST + TYPES.iter().position(|each| *each == name).unwrap()) as u64
+}
+
+/// An image with one array of two strings.
+fn small() -> Vec<u8> {
+    let mut page = vec![0_u64; 128];
+    let tagged = |word: usize| BASE + 8 * word as u64 + 1;
+    let mut map = |at: usize, kind: u64, words: u64| {
+        page[at] = tagged(8);
+        page[at + 1] = kind << 32 | words;
+    };
+    map(8, type_of("Map"), 10);
+    map(18, 0x28, 0);
+    map(28, type_of("FixedArray"), 0);
+    page[40..44].copy_from_slice(&[tagged(28), 2 << 32, tagged(50), tagged(60)]);
+    page[50..53].copy_from_slice(&[tagged(18), 5 << 32, u64::from_le_bytes(*b"hello\0\0\0")]);
+    page[60..63].copy_from_slice(&[tagged(18), 8 << 32, u64::from_le_bytes(*b"\"world\"\n")]);
+    let types: serde_json::Map<String, serde_json::Value> =
+        TYPES.iter().map(|name| ((*name).to_owned(), type_of(name).into())).collect();
+    let header = serde_json::json!({ "format": 1, "v8": "11.3", "types": types }).to_string();
+    let bytes =
+        |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut image = u32::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+    image.extend(header.as_bytes());
+    image.extend(record(1, BASE, &bytes(&page)));
+    image.extend(record(3, 0x7000, &bytes(&[tagged(40), 7, 0])));
+    image.extend(record(4, 1, &[]));
+    image
+}
+
+fn text(image: &[u8]) -> HeapResult<String> {
+    let mut text = String::new();
+    as_snapshot(image)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[test]
+fn objects_that_roots_reach_become_nodes() {
+    let text = text(&small()).unwrap();
+    let snapshot = crate::heap::Snapshot::read(text.as_bytes(), &crate::heap::unattended).unwrap();
+    let names: Vec<_> = snapshot.nodes().map(|node| snapshot.name(node).into_owned()).collect();
+    assert_eq!(names.iter().filter(|name| *name == "hello").count(), 1);
+    assert_eq!(names.iter().filter(|name| *name == "\"world\"\n").count(), 1);
+    assert_eq!(snapshot.node_count(), 8);
+}
+
+#[test]
+fn a_snapshot_is_read_from_a_compressed_image() {
+    let image = [MAGIC, &small()].concat();
+    let packed = zstd::encode_all(&image[..], 1).unwrap();
+    let snapshot = crate::heap::Snapshot::read(&packed[..], &crate::heap::unattended).unwrap();
+    assert_eq!(snapshot.node_count(), 8);
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let image = small();
+    for end in 0..image.len() {
+        assert!(text(&image[..end]).is_err(), "{end}");
+    }
+}
+
+#[test]
+fn an_unknown_v8_is_refused() {
+    let header = br#"{"format":1,"v8":"99.1","types":{}}"#;
+    let image = [&35_u32.to_le_bytes()[..], header].concat();
+    assert!(matches!(text(&image), Err(HeapError::Schema(_))));
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_image_does_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..24)) {
+        let mut image = small();
+        let from = image.len() - 1200;
+        for (at, value) in changes {
+            let at = from + at.index(image.len() - from);
+            image[at] = value;
+        }
+        let _ = text(&image);
+    }
+
+    #[test]
+    fn damaged_words_do_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..128, 0_u64..1 << 40), 1..24)) {
+        let mut image = small();
+        let from = image.len() - 128 * 8 - 40 - 16;
+        for (at, word, high) in changes {
+            let at = from + 8 * at.index(128);
+            let value = if high % 2 == 0 { BASE + 8 * word + 1 } else { high << 24 };
+            image[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        let _ = text(&image);
+    }
+}

@@ -1,0 +1,160 @@
+//! The parent's side of a heap image.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::constants;
+use super::writer::{self, Writer};
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, Regions, UnderWay};
+use crate::snapshot::output::Written;
+use crate::snapshot::session::Session;
+use crate::snapshot::store::Partial;
+use crate::v8::heap_statistics::Isolate;
+use crate::v8::profiler;
+
+/// The processor time of a child, many times what it needs.
+const LIFETIME: Duration = Duration::from_secs(300);
+
+type Constants = BTreeMap<&'static str, i32>;
+
+fn layout() -> &'static Result<Constants, String> {
+    static LAYOUT: OnceLock<Result<Constants, String>> = OnceLock::new();
+    LAYOUT.get_or_init(|| match profiler::version()? {
+        (11, 3) => constants::look_up().map_err(|why| format!("V8's layout is unknown: {why}")),
+        (major, minor) => Err(format!("the layout of V8 {major}.{minor} is not known yet")),
+    })
+}
+
+/// Whether heap images are written here, or why not.
+///
+/// # Errors
+/// The reason.
+pub fn support() -> Result<(), String> {
+    layout().as_ref().map(|_| ()).map_err(|why| format!("heap images are off: {why}"))
+}
+
+/// The header: a reader needs nothing else of the process.
+#[derive(Serialize)]
+struct Header<'a> {
+    format: u32,
+    pid: u32,
+    thread: u32,
+    v8: String,
+    isolate: u64,
+    types: &'a Constants,
+}
+
+/// The mappings before the fork.
+#[derive(Debug)]
+pub struct Scene(Regions);
+
+impl Scene {
+    /// Reads the flags of all mappings.
+    ///
+    /// # Errors
+    /// [`ForkFailure::NotNow`] where procfs cannot be read.
+    pub fn take() -> Result<Self, ForkFailure> {
+        Regions::scan().map(Self).map_err(not_now)
+    }
+}
+
+fn not_now(error: io::Error) -> ForkFailure {
+    ForkFailure::NotNow(error.to_string())
+}
+
+/// A child that is ready to be forked, with all the memory that it uses.
+#[derive(Debug)]
+pub struct PreparedImage {
+    partial: Partial,
+    writer: Mutex<Writer>,
+    thread: u32,
+    nice: u8,
+}
+
+impl PreparedImage {
+    /// Allocates what the child needs.
+    ///
+    /// # Errors
+    /// [`ForkFailure::Final`] where images are off.
+    pub fn new(session: &Session, partial: Partial) -> Result<Self, ForkFailure> {
+        let unavailable = |why| ForkFailure::Final(SnapshotError::Unavailable { why });
+        support().map_err(unavailable)?;
+        let request = session.request();
+        if request.redact {
+            let why = "a heap image cannot be redacted; take a snapshot".to_owned();
+            return Err(unavailable(why));
+        }
+        let file = partial.writer().map_err(ForkFailure::Final)?;
+        let writer = Writer::new(file, request.max_bytes)
+            .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
+        let (thread, nice) = (request.thread, request.nice);
+        Ok(Self { partial, writer: Mutex::new(writer), thread, nice })
+    }
+
+    /// Forks the child, which never returns from here.
+    ///
+    /// # Errors
+    /// [`ForkFailure::NotNow`] without a current isolate; [`ForkFailure::Killed`] where the kernel refuses.
+    ///
+    /// # Safety
+    /// On a thread whose isolate is current and runs no collection.
+    pub unsafe fn fork(&self, scene: &Scene) -> Result<Child, ForkFailure> {
+        let begun = Instant::now();
+        let nowhere = || ForkFailure::NotNow("no isolate is current on this thread".into());
+        let isolate = Isolate::current().ok_or_else(nowhere)?.as_ptr() as usize;
+        let stack = writer::Stack::here().map_err(not_now)?;
+        let types = layout().as_ref().map_err(|why| ForkFailure::NotNow(why.clone()))?;
+        let (major, minor) = profiler::version().map_err(ForkFailure::NotNow)?;
+        let header = serde_json::to_vec(&Header {
+            format: 1,
+            pid: std::process::id(),
+            thread: self.thread,
+            v8: format!("{major}.{minor}"),
+            isolate: isolate as u64,
+            types,
+        })
+        .map_err(|error| ForkFailure::Lost(error.to_string()))?;
+        let included = scene.0.include().map_err(not_now)?;
+        let ranges = included.ranges();
+        let mut writer = self.writer.lock();
+        let signals = BlockedSignals::new();
+        // SAFETY: the child runs `Writer::run` alone, which calls the kernel and the prepared compressor.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            // SAFETY: this is the child. The descriptor is open in it.
+            unsafe { writer.run(&header, &ranges, isolate, stack, self.nice) }
+        }
+        let error = io::Error::last_os_error();
+        drop(signals);
+        drop(included);
+        if pid < 0 {
+            return Err(ForkFailure::Killed(format!("the kernel refused the fork: {error}")));
+        }
+        Ok(Child::new(pid, begun.elapsed()))
+    }
+
+    /// Waits for the child and gives its file the final name.
+    ///
+    /// # Errors
+    /// What became of it instead.
+    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
+        let _counted = UnderWay::begin();
+        let (is_complete, end) = child.watch(LIFETIME);
+        let writer = self.writer.lock();
+        if !is_complete {
+            return Err(writer.explain(end));
+        }
+        let failed =
+            |error: io::Error| ForkFailure::Final(SnapshotError::io(&self.partial.path(), &error));
+        let bytes = writer.file().metadata().map_err(failed)?.len();
+        let path = self.partial.commit().map_err(ForkFailure::Final)?;
+        Ok((path, Written { bytes, nodes: 0 }))
+    }
+}

@@ -1,0 +1,16 @@
+//! Heap images: the raw pages of V8's heap, written by a forked child that runs no V8.
+//!
+//! `docs/heap-images.md` describes the format. `src/heap/image` reads it.
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod constants;
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+    path = "elsewhere.rs"
+)]
+#[cfg_attr(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"), path = "linux.rs")]
+mod platform;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod writer;
+
+pub use platform::{PreparedImage, Scene, support};

@@ -1,0 +1,333 @@
+//! The child's side of a heap image: system calls and a prepared compressor, no V8 and no allocation.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+
+use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
+
+use crate::snapshot::error::{Shortage, SnapshotError};
+use crate::snapshot::fork::ForkFailure;
+
+/// What a file begins with, before it is compressed.
+const MAGIC: &[u8] = b"plimsoll heap image\n";
+/// The size and alignment of V8's pages. Large pages have a multiple of it.
+const PAGE: usize = 1 << 18;
+/// How far behind the isolate its heap is at most.
+const ISOLATE: usize = 0x2_0000;
+/// The words of a page's header that V8 11.3 has: size, flags, heap, start and end of the objects.
+const HEADER: usize = 5;
+const SYSTEM_PAGE: usize = 4096;
+
+/// Kinds of records. The reader has the same.
+mod kind {
+    pub const PAGE: u32 = 1;
+    pub const ISOLATE: u32 = 2;
+    pub const STACK: u32 = 3;
+    pub const END: u32 = 4;
+}
+
+/// Exit codes of the child.
+mod code {
+    pub const IO: i32 = 10;
+    pub const BOUND: i32 = 11;
+    pub const NO_PAGES: i32 = 12;
+    pub const REFUSED: i32 = 13;
+}
+
+/// The stack of a thread, from the current frame to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Stack {
+    start: usize,
+    end: usize,
+}
+
+impl Stack {
+    /// That of the calling thread.
+    ///
+    /// # Errors
+    /// Where the C library does not know it.
+    pub fn here() -> io::Result<Self> {
+        let here = 0_usize;
+        // SAFETY: the attributes are filled in by pthread_getattr_np and destroyed once.
+        unsafe {
+            let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+            let failed = libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes);
+            if failed != 0 {
+                return Err(io::Error::from_raw_os_error(failed));
+            }
+            let (mut low, mut size) = (std::ptr::null_mut(), 0);
+            libc::pthread_attr_getstack(&raw const attributes, &raw mut low, &raw mut size);
+            libc::pthread_attr_destroy(&raw mut attributes);
+            let start = &raw const here as usize & !7;
+            Ok(Self { start, end: (low as usize).saturating_add(size).max(start) })
+        }
+    }
+}
+
+/// Writes an image. Everything that it uses is allocated before the fork.
+pub struct Writer {
+    file: File,
+    compressor: CCtx<'static>,
+    /// Bytes that wait for compression: each frame but the last has the same size, so that the compressor keeps
+    /// its memory.
+    pending: Vec<u8>,
+    packed: Vec<u8>,
+    copy: Vec<u8>,
+    written: u64,
+    max_bytes: u64,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Allocates the buffers and the compressor's memory.
+    ///
+    /// # Errors
+    /// Where the compressor refuses.
+    pub fn new(file: File, max_bytes: u64) -> Result<Self, &'static str> {
+        let refused = |_| "the compressor cannot be set up";
+        let mut compressor = CCtx::try_create().ok_or("the compressor has no memory")?;
+        compressor.set_parameter(CParameter::CompressionLevel(1)).map_err(refused)?;
+        compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(refused)?;
+        let mut packed = Vec::with_capacity(compress_bound(PAGE));
+        let copy = vec![0; PAGE];
+        // The first frame allocates. The following ones have its size.
+        compressor.compress2(&mut packed, &copy).map_err(refused)?;
+        let pending = Vec::with_capacity(PAGE);
+        Ok(Self { file, compressor, pending, packed, copy, written: 0, max_bytes })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What the end of a child means that wrote no image.
+    pub fn explain(&self, end: ForkFailure) -> ForkFailure {
+        let ForkFailure::Lost(what) = &end else { return end };
+        let code = what.rsplit(' ').next().and_then(|code| code.parse::<i32>().ok());
+        match code {
+            Some(code::BOUND) => ForkFailure::Final(SnapshotError::NoRoom {
+                place: Shortage::Budget,
+                needed: self.max_bytes.saturating_add(1),
+                available: self.max_bytes,
+            }),
+            Some(code::IO) => ForkFailure::Final(SnapshotError::Failed {
+                what: "the image could not be written; check the space on the disk".into(),
+            }),
+            Some(code::NO_PAGES) => ForkFailure::Final(SnapshotError::Unavailable {
+                why: "the pages of V8's heap do not look as expected".into(),
+            }),
+            Some(code::REFUSED) => ForkFailure::Final(SnapshotError::Unavailable {
+                why: "the kernel refuses process_vm_readv".into(),
+            }),
+            _ => end,
+        }
+    }
+
+    /// Writes the image and ends the process.
+    ///
+    /// # Safety
+    /// Only in a freshly forked child.
+    pub unsafe fn run(
+        &mut self,
+        header: &[u8],
+        ranges: &[(usize, usize)],
+        isolate: usize,
+        stack: Stack,
+        nice: u8,
+    ) -> ! {
+        // SAFETY: these concern this process alone; a refusal leaves things as they are.
+        unsafe { become_expendable(self.file.as_raw_fd(), nice) };
+        let code = match self.image(header, ranges, isolate, stack) {
+            Ok(()) => 0,
+            Err(code) => code,
+        };
+        // SAFETY: ends the process at once, without its exit handlers.
+        unsafe { libc::_exit(code) }
+    }
+
+    fn image(
+        &mut self,
+        header: &[u8],
+        ranges: &[(usize, usize)],
+        isolate: usize,
+        stack: Stack,
+    ) -> Result<(), i32> {
+        self.put(MAGIC)?;
+        self.put(&u32::try_from(header.len()).unwrap_or(0).to_le_bytes())?;
+        self.put(header)?;
+        let (mut heap, mut pages) = (0, 0_u64);
+        for &(start, end) in ranges {
+            let mut base = start.next_multiple_of(PAGE);
+            while base < end {
+                match page(base, isolate)? {
+                    Some((owner, size)) => {
+                        self.region(kind::PAGE, base, size, true)?;
+                        heap = heap.max(owner);
+                        pages += 1;
+                        base += size.next_multiple_of(PAGE);
+                    }
+                    None => base += PAGE,
+                }
+            }
+        }
+        if heap == 0 {
+            return Err(code::NO_PAGES);
+        }
+        self.region(kind::ISOLATE, isolate, heap - isolate, false)?;
+        self.region(kind::STACK, stack.start, stack.end - stack.start, false)?;
+        self.record(kind::END, usize::try_from(pages).unwrap_or(0), 0)?;
+        self.flush()
+    }
+
+    fn record(&mut self, kind: u32, address: usize, length: usize) -> Result<(), i32> {
+        self.put(&(address as u64).to_le_bytes())?;
+        self.put(&kind.to_le_bytes())?;
+        self.put(&u32::try_from(length).unwrap_or(0).to_le_bytes())
+    }
+
+    /// A range of memory, as records of at most a page. What is written is given back.
+    fn region(&mut self, kind: u32, from: usize, size: usize, spent: bool) -> Result<(), i32> {
+        let mut at = from;
+        while at < from + size {
+            let length = PAGE.min(from + size - at);
+            let mut copy = std::mem::take(&mut self.copy);
+            copy_memory(at, &mut copy[..length])?;
+            let result = self.record(kind, at, length).and_then(|()| self.put(&copy[..length]));
+            self.copy = copy;
+            result?;
+            if spent {
+                // SAFETY: pages of V8's heap, which this process does not use any more.
+                unsafe {
+                    libc::madvise(at as *mut _, length & !(SYSTEM_PAGE - 1), libc::MADV_DONTNEED);
+                }
+            }
+            at += length;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), i32> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(PAGE - self.pending.len()));
+            self.pending.extend_from_slice(now);
+            bytes = later;
+            if self.pending.len() == PAGE {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), i32> {
+        self.packed.clear();
+        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| code::IO)?;
+        self.pending.clear();
+        self.written += self.packed.len() as u64;
+        if self.written > self.max_bytes {
+            return Err(code::BOUND);
+        }
+        let mut rest = &self.packed[..];
+        while !rest.is_empty() {
+            // SAFETY: the descriptor is open and the buffer is alive.
+            let wrote =
+                unsafe { libc::write(self.file.as_raw_fd(), rest.as_ptr().cast(), rest.len()) };
+            match usize::try_from(wrote) {
+                Ok(wrote) if wrote > 0 => rest = &rest[wrote..],
+                // SAFETY: errno is of this thread.
+                _ if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+                _ => return Err(code::IO),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The owner and the size of the page at `base`, if it is one of this isolate's heap or of the read-only one, whose
+/// owner is 0.
+fn page(base: usize, isolate: usize) -> Result<Option<(usize, usize)>, i32> {
+    let mut bytes = [0; 8 * HEADER];
+    if !read(base, &mut bytes)? {
+        return Ok(None);
+    }
+    let mut words = [0_usize; HEADER];
+    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        *word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
+    }
+    let [size, _flags, owner, start, end] = words;
+    let is_ours = owner == 0 || (owner > isolate && owner - isolate < ISOLATE);
+    let is_page = (SYSTEM_PAGE..1 << 36).contains(&size)
+        && base < start
+        && start <= end
+        && end <= base.saturating_add(size)
+        && start % 8 == 0;
+    Ok((is_ours && is_page).then_some((owner, end - base)))
+}
+
+/// Copies memory; what is not mapped or not readable is zero.
+fn copy_memory(from: usize, to: &mut [u8]) -> Result<(), i32> {
+    if read(from, to)? {
+        return Ok(());
+    }
+    let mut at = 0;
+    while at < to.len() {
+        let length = (SYSTEM_PAGE - (from + at) % SYSTEM_PAGE).min(to.len() - at);
+        let piece = &mut to[at..at + length];
+        if !read(from + at, piece)? {
+            piece.fill(0);
+        }
+        at += length;
+    }
+    Ok(())
+}
+
+/// Reads memory of this process through the kernel: an address that is not mapped is an answer, not a crash.
+fn read(from: usize, to: &mut [u8]) -> Result<bool, i32> {
+    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
+    let remote = libc::iovec { iov_base: from as *mut _, iov_len: to.len() };
+    // SAFETY: the local range is that of the slice; the kernel checks the remote one.
+    let copied = unsafe {
+        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
+    };
+    if copied < 0 {
+        // SAFETY: errno is of this thread.
+        return match unsafe { *libc::__errno_location() } {
+            libc::EFAULT => Ok(false),
+            _ => Err(code::REFUSED),
+        };
+    }
+    Ok(usize::try_from(copied) == Ok(to.len()))
+}
+
+/// Last in every queue, first to be killed, without the descriptors of the service.
+///
+/// # Safety
+/// Only in the child.
+unsafe fn become_expendable(file: i32, nice: u8) {
+    // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
+    unsafe {
+        for signal in 1..=libc::SIGRTMAX() {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
+        libc::setpriority(libc::PRIO_PROCESS, 0, nice.into());
+        libc::prctl(libc::PR_SET_NAME, c"plimsoll-image".as_ptr());
+        let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY);
+        libc::write(score, c"1000".as_ptr().cast(), 4);
+        // A socket that the service closes is closed, while this process runs.
+        libc::syscall(libc::SYS_close_range, 0, file - 1, 0);
+        libc::syscall(libc::SYS_close_range, file + 1, u32::MAX, 0);
+    }
+}
