@@ -57,10 +57,10 @@ class NearLimit {
 
   /** What came of it, once: {outcome} or {failure}; null while nothing did. */
   poll() {
-    if (this.#told) return null;
+    if (this.#isPolled) return null;
     const { step, outcome, failure } = this.#emergency.step();
     if (step !== 'done' && step !== 'failed') return null;
-    this.#told = true;
+    this.#isPolled = true;
     return step === 'done' ? { outcome } : { failure };
   }
 
