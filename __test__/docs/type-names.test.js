@@ -8,8 +8,8 @@ const test = require('node:test');
 
 const ROOT = path.join(__dirname, '../..');
 const DECLARATION = /^\s*pub(?:\([^)]*\))? (?:unsafe )?(?:struct|enum|trait|type|union) (\w+)/gm;
-/** The two implementations of `fork::platform`: a build has one of them. */
-const PLATFORMS = /^snapshot\/fork\/(?:elsewhere\.rs|linux_glibc\/.*)$/;
+/** The two implementations of `fork::platform` and of `image::platform`: a build has one of each. */
+const PLATFORMS = /^snapshot\/(?:fork\/(?:elsewhere\.rs|linux_glibc\/.*)|image\/(?:elsewhere|linux)\.rs)$/;
 
 /** The types with `pub` or `pub(...)` that occur in more than one file, each with its files. */
 function shared(files) {

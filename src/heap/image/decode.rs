@@ -4,7 +4,9 @@ use std::cell::RefCell;
 
 use rustc_hash::FxHashMap;
 
-use super::layout::{Layout, NAMES_IN_TABLE, Scope, Shape, count, scope, size, smi};
+use super::layout::{
+    NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
+};
 use super::pages::{Pages, corrupt};
 use crate::heap::error::HeapResult;
 
@@ -23,7 +25,7 @@ pub struct Object {
     pub at: u64,
     pub map: u64,
     pub kind: u16,
-    pub shape: Shape,
+    pub shape: ObjectShape,
     pub size: u64,
 }
 
@@ -34,9 +36,9 @@ pub struct Property {
 }
 
 /// Reads the objects of an image.
-pub struct Heap<'p> {
+pub struct ImageHeap<'p> {
     pub pages: &'p Pages,
-    pub layout: Layout,
+    pub layout: ObjectLayout,
     maps: RefCell<FxHashMap<u64, Option<(u16, u64)>>>,
     names: RefCell<FxHashMap<u64, String>>,
     lines: RefCell<FxHashMap<u64, Vec<u32>>>,
@@ -47,9 +49,9 @@ pub fn target(word: u64) -> Option<u64> {
     (word & 3 == 1).then_some(word.wrapping_sub(1))
 }
 
-impl<'p> Heap<'p> {
+impl<'p> ImageHeap<'p> {
     pub fn new(pages: &'p Pages) -> HeapResult<Self> {
-        let layout = Layout::new(&pages.types)
+        let layout = ObjectLayout::new(&pages.types)
             .ok_or_else(|| corrupt("the header of the heap image lacks a type"))?;
         let (maps, names, lines) = Default::default();
         Ok(Self { pages, layout, maps, names, lines })
@@ -103,7 +105,7 @@ impl<'p> Heap<'p> {
         let mut rest = vec![(object, 0_u64, u64::MAX)];
         for _ in 0..PARTS {
             let Some((part, skip, length)) = rest.pop() else { break };
-            if units.len() >= most || part.shape != Shape::String {
+            if units.len() >= most || part.shape != ObjectShape::String {
                 continue;
             }
             let own = self.word(part.at + 8).unwrap_or(0) >> 32;
@@ -160,8 +162,8 @@ impl<'p> Heap<'p> {
     pub fn key(&self, word: u64) -> Option<String> {
         let object = self.object(target(word)?)?;
         match object.shape {
-            Shape::String => Some(self.string(object, STRING)),
-            Shape::Symbol => {
+            ObjectShape::String => Some(self.string(object, STRING)),
+            ObjectShape::Symbol => {
                 let name = self
                     .field(object.at, 16)
                     .map(|name| self.string(name, STRING))
@@ -181,12 +183,12 @@ impl<'p> Heap<'p> {
 
     fn collect_properties(&self, object: Object, to: &mut Vec<Property>) -> Option<()> {
         let bits = self.word(object.map + 16)? & 0xffff_ffff;
-        if object.shape == Shape::GlobalObject {
+        if object.shape == ObjectShape::GlobalObject {
             let table = self.field(object.at, 8)?;
             let capacity = self.capacity(table, 1, 6)?;
             for entry in 0..capacity {
                 let Some(cell) = self.field(table.at, 16 + 8 * (6 + entry)) else { continue };
-                if cell.shape == Shape::PropertyCell
+                if cell.shape == ObjectShape::PropertyCell
                     && let Some(name) = self.word(cell.at + 8).and_then(|key| self.key(key))
                 {
                     to.push(Property { name, value: self.word(cell.at + 24)? });
@@ -196,7 +198,7 @@ impl<'p> Heap<'p> {
         }
         let store = self.field(object.at, 8);
         if bits >> 21 & 1 == 1 {
-            let table = store.filter(|table| table.shape == Shape::Array)?;
+            let table = store.filter(|table| table.shape == ObjectShape::Array)?;
             for entry in 0..self.capacity(table, 3, 6)? {
                 let at = table.at + 16 + 8 * (6 + 3 * entry);
                 if let Some(name) = self.key(self.word(at)?) {
@@ -208,7 +210,8 @@ impl<'p> Heap<'p> {
         let words = self.word(object.map + 8)?;
         let start = words >> 8 & 0xff;
         let in_object = (words & 0xff).saturating_sub(start);
-        let descriptors = self.field(object.map, 40).filter(|d| d.shape == Shape::Descriptors)?;
+        let descriptors =
+            self.field(object.map, 40).filter(|d| d.shape == ObjectShape::Descriptors)?;
         for index in 0..bits >> 10 & 0x3ff {
             let at = descriptors.at + 24 + 24 * index;
             let details = smi(self.word(at + 8)?);
@@ -236,7 +239,7 @@ impl<'p> Heap<'p> {
     fn capacity(&self, table: Object, entry: u64, prefix: u64) -> Option<u64> {
         let capacity = count(self.word(table.at + 32)?);
         let bytes = 16 + 8 * prefix.checked_add(entry.checked_mul(capacity)?)?;
-        (table.shape == Shape::Array && bytes <= table.size).then_some(capacity)
+        (table.shape == ObjectShape::Array && bytes <= table.size).then_some(capacity)
     }
 
     /// Keys and values of a WeakMap's table.
@@ -251,11 +254,12 @@ impl<'p> Heap<'p> {
 
     /// The names of a context's variables by their slot.
     pub fn variables(&self, context: Object) -> Vec<(u64, String)> {
-        let Some(info) = self.field(context.at, 16).filter(|info| info.shape == Shape::ScopeInfo)
+        let Some(info) =
+            self.field(context.at, 16).filter(|info| info.shape == ObjectShape::ScopeInfo)
         else {
             return Vec::new();
         };
-        let Some(Scope { locals, is_extended, .. }) = scope(self.pages, info.at) else {
+        let Some(ScopeParts { locals, is_extended, .. }) = scope(self.pages, info.at) else {
             return Vec::new();
         };
         let slots = context.size.saturating_sub(16) / 8;
@@ -286,8 +290,8 @@ impl<'p> Heap<'p> {
         let name = || {
             let of = self.field(shared.at, 16)?;
             match of.shape {
-                Shape::String => Some(of),
-                Shape::ScopeInfo => self.field(of.at, 8 * scope(self.pages, of.at)?.name?),
+                ObjectShape::String => Some(of),
+                ObjectShape::ScopeInfo => self.field(of.at, 8 * scope(self.pages, of.at)?.name?),
                 _ => None,
             }
         };
@@ -300,8 +304,8 @@ impl<'p> Heap<'p> {
         for _ in 0..CHAIN * 16 {
             let next = self.field(map, 32)?;
             match next.shape {
-                Shape::Map => map = next.at,
-                _ => return Some(next).filter(|next| next.shape == Shape::Function),
+                ObjectShape::Map => map = next.at,
+                _ => return Some(next).filter(|next| next.shape == ObjectShape::Function),
             }
         }
         None
@@ -325,7 +329,7 @@ impl<'p> Heap<'p> {
             .or_else(|| {
                 let own = self
                     .look_up(object, "constructor")
-                    .filter(|own| own.shape == Shape::Function)?;
+                    .filter(|own| own.shape == ObjectShape::Function)?;
                 Some(self.function_name(own)).filter(named)
             })
             .or_else(|| constructor.map(|made| self.function_name(made)).filter(named))
@@ -349,7 +353,8 @@ impl<'p> Heap<'p> {
     /// Id of the script, line and column of a function.
     pub fn position(&self, function: Object) -> Option<(u32, u32, u32)> {
         let shared = self.field(function.at, 24)?;
-        let script = self.field(shared.at, 32).filter(|script| script.shape == Shape::Script)?;
+        let script =
+            self.field(shared.at, 32).filter(|script| script.shape == ObjectShape::Script)?;
         let id = u32::try_from(count(self.word(script.at + 64)?)).ok()?;
         let start = self.start(shared)?;
         let (line, column) = self.line(script, start);
@@ -358,11 +363,12 @@ impl<'p> Heap<'p> {
 
     fn start(&self, shared: Object) -> Option<u32> {
         let info = self.field(shared.at, 16);
-        if let Some(info) = info.filter(|info| info.shape == Shape::ScopeInfo) {
+        if let Some(info) = info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
             let at = scope(self.pages, info.at)?.position?;
             return u32::try_from(count(self.word(info.at + 8 * at)?)).ok();
         }
-        let data = self.field(shared.at, 8).filter(|data| data.shape == Shape::UncompiledData)?;
+        let data =
+            self.field(shared.at, 8).filter(|data| data.shape == ObjectShape::UncompiledData)?;
         Some((self.word(data.at + 16)? & 0xffff_ffff) as u32)
     }
 

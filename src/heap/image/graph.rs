@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::decode::{Heap, Object, target};
-use super::layout::Shape;
+use super::decode::{ImageHeap, Object, target};
+use super::layout::ObjectShape;
 use super::pages::{Pages, corrupt};
 use crate::heap::error::{HeapError, HeapResult};
 
@@ -42,7 +42,7 @@ const SYNTHETIC: [&str; 2] = ["", "(GC roots)"];
 const REJECTED: f64 = 0.02;
 
 #[derive(Debug, Clone, Copy)]
-pub struct Node {
+pub struct ImageNode {
     pub kind: u8,
     pub name: u32,
     pub size: u64,
@@ -51,7 +51,7 @@ pub struct Node {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Edge {
+pub struct ImageEdge {
     pub kind: u8,
     /// An index, or a string's number.
     pub name: u32,
@@ -60,17 +60,17 @@ pub struct Edge {
 
 /// The graph of an image.
 #[derive(Debug, Default)]
-pub struct Graph {
-    pub nodes: Vec<Node>,
-    pub edges: Vec<Edge>,
+pub struct ImageGraph {
+    pub nodes: Vec<ImageNode>,
+    pub edges: Vec<ImageEdge>,
     /// Node, script, line, column.
     pub locations: Vec<[u32; 4]>,
     pub strings: Vec<String>,
 }
 
 struct Builder<'p> {
-    heap: Heap<'p>,
-    graph: Graph,
+    heap: ImageHeap<'p>,
+    graph: ImageGraph,
     by_string: FxHashMap<String, u32>,
     by_address: FxHashMap<u64, u32>,
     objects: Vec<Object>,
@@ -81,10 +81,10 @@ struct Builder<'p> {
 }
 
 /// Builds the graph.
-pub fn build(pages: &Pages) -> HeapResult<Graph> {
+pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     let mut builder = Builder {
-        heap: Heap::new(pages)?,
-        graph: Graph::default(),
+        heap: ImageHeap::new(pages)?,
+        graph: ImageGraph::default(),
         by_string: FxHashMap::default(),
         by_address: FxHashMap::default(),
         objects: Vec::new(),
@@ -110,20 +110,20 @@ impl Builder<'_> {
     fn roots(&mut self, roots: &[u64]) {
         for name in SYNTHETIC {
             let name = self.text(name);
-            self.graph.nodes.push(Node { kind: 9, name, size: 0, edges: 0 });
+            self.graph.nodes.push(ImageNode { kind: 9, name, size: 0, edges: 0 });
         }
         let global = self.text("global");
         let (mut globals, mut first) = (Vec::new(), Vec::new());
         for &word in roots {
             let Some(object) = target(word).and_then(|at| self.heap.object(at)) else { continue };
             let Some(to) = self.reach(object) else { continue };
-            if object.shape == Shape::GlobalObject {
-                globals.push(Edge { kind: SHORTCUT, name: global, to });
+            if object.shape == ObjectShape::GlobalObject {
+                globals.push(ImageEdge { kind: SHORTCUT, name: global, to });
             }
             let name = u32::try_from(first.len()).unwrap_or(u32::MAX);
-            first.push(Edge { kind: ELEMENT, name, to });
+            first.push(ImageEdge { kind: ELEMENT, name, to });
         }
-        let own = std::iter::once(Edge { kind: ELEMENT, name: 1, to: 1 }).chain(globals);
+        let own = std::iter::once(ImageEdge { kind: ELEMENT, name: 1, to: 1 }).chain(globals);
         self.graph.edges.extend(own);
         self.graph.nodes[0].edges = u32::try_from(self.graph.edges.len()).unwrap_or(0);
         self.graph.nodes[1].edges = u32::try_from(first.len()).unwrap_or(0);
@@ -156,7 +156,7 @@ impl Builder<'_> {
     }
 
     /// The values of WeakMaps whose keys and tables are reached.
-    fn follow_keys(&mut self, late: &mut Vec<(u32, Edge)>) {
+    fn follow_keys(&mut self, late: &mut Vec<(u32, ImageEdge)>) {
         let tables: Vec<(u64, u32)> = self.tables.drain().collect();
         let mut waiting = FxHashMap::default();
         for (at, node) in tables {
@@ -168,14 +168,14 @@ impl Builder<'_> {
                     continue;
                 };
                 let Some(value) = self.heap.object(value) else { continue };
-                if self.by_address.contains_key(&value.at) && value.shape == Shape::Oddball {
+                if self.by_address.contains_key(&value.at) && value.shape == ObjectShape::Oddball {
                     continue;
                 }
                 let Some(to) = self.reach(value) else { continue };
                 let name = self.text(&format!(
                     "{from} / part of key -> value pair in WeakMap (table @{node})"
                 ));
-                late.push((from, Edge { kind: INTERNAL, name, to }));
+                late.push((from, ImageEdge { kind: INTERNAL, name, to }));
             }
             if !is_done {
                 waiting.insert(at, node);
@@ -187,7 +187,7 @@ impl Builder<'_> {
     }
 
     /// Puts edges that were found late at the end of those of their nodes.
-    fn insert(&mut self, late: Vec<(u32, Edge)>) {
+    fn insert(&mut self, late: Vec<(u32, ImageEdge)>) {
         let mut edges = Vec::with_capacity(self.graph.edges.len() + late.len());
         let (mut at, mut late) = (0, late.into_iter().peekable());
         for (node, record) in self.graph.nodes.iter_mut().enumerate() {
@@ -226,13 +226,13 @@ impl Builder<'_> {
         let node = u32::try_from(self.graph.nodes.len()).ok()?;
         let (kind, name) = self.describe(object);
         let name = self.text(&name);
-        self.graph.nodes.push(Node { kind, name, size: object.size, edges: 0 });
+        self.graph.nodes.push(ImageNode { kind, name, size: object.size, edges: 0 });
         self.by_address.insert(object.at, node);
         self.objects.push(object);
         let placed = match object.shape {
-            Shape::Function => Some(object),
-            Shape::Generator => self.heap.field(object.at, 24),
-            Shape::Object => self.heap.constructor(object),
+            ObjectShape::Function => Some(object),
+            ObjectShape::Generator => self.heap.field(object.at, 24),
+            ObjectShape::Object => self.heap.constructor(object),
             _ => None,
         };
         if let Some((script, line, column)) = placed.and_then(|code| self.heap.position(code)) {
@@ -245,7 +245,7 @@ impl Builder<'_> {
         let heap = &self.heap;
         let system = |name: &str| (0, format!("system / {name}"));
         match object.shape {
-            Shape::String => {
+            ObjectShape::String => {
                 let kind = match object.kind & 7 {
                     1 => 10,
                     3 => 11,
@@ -253,47 +253,50 @@ impl Builder<'_> {
                 };
                 (kind, heap.string(object, 1024))
             }
-            Shape::Array | Shape::Doubles | Shape::WeakList | Shape::SloppyArguments => {
-                (1, String::new())
-            }
-            Shape::Context => (3, "system / Context".into()),
-            Shape::NativeContext => system("NativeContext"),
-            Shape::Map | Shape::Descriptors => (14, "system / Map".into()),
-            Shape::Oddball => system("Oddball"),
-            Shape::HeapNumber => (7, "heap number".into()),
-            Shape::BigInt => (13, "bigint".into()),
-            Shape::Symbol => (
+            ObjectShape::Array
+            | ObjectShape::Doubles
+            | ObjectShape::WeakList
+            | ObjectShape::SloppyArguments => (1, String::new()),
+            ObjectShape::Context => (3, "system / Context".into()),
+            ObjectShape::NativeContext => system("NativeContext"),
+            ObjectShape::Map | ObjectShape::Descriptors => (14, "system / Map".into()),
+            ObjectShape::Oddball => system("Oddball"),
+            ObjectShape::HeapNumber => (7, "heap number".into()),
+            ObjectShape::BigInt => (13, "bigint".into()),
+            ObjectShape::Symbol => (
                 12,
                 heap.field(object.at, 16).map(|name| heap.string(name, 1024)).unwrap_or_default(),
             ),
-            Shape::Function => (5, heap.function_name(object)),
-            Shape::SharedFunctionInfo => (4, heap.shared_name(object)),
-            Shape::Script => {
-                let name = heap.field(object.at, 16).filter(|name| name.shape == Shape::String);
+            ObjectShape::Function => (5, heap.function_name(object)),
+            ObjectShape::SharedFunctionInfo => (4, heap.shared_name(object)),
+            ObjectShape::Script => {
+                let name =
+                    heap.field(object.at, 16).filter(|name| name.shape == ObjectShape::String);
                 (4, name.map(|name| heap.string(name, 1024)).unwrap_or_default())
             }
-            Shape::GlobalObject => (3, "global".into()),
-            Shape::Object if object.kind == heap.layout.js_regexp => {
+            ObjectShape::GlobalObject => (3, "global".into()),
+            ObjectShape::Object if object.kind == heap.layout.js_regexp => {
                 let source =
-                    heap.field(object.at, 32).filter(|source| source.shape == Shape::String);
+                    heap.field(object.at, 32).filter(|source| source.shape == ObjectShape::String);
                 (6, source.map(|source| heap.string(source, 1024)).unwrap_or_default())
             }
-            Shape::Generator => (3, "Generator".into()),
-            Shape::Object | Shape::Collection | Shape::WeakCollection | Shape::WeakRef => {
-                (3, heap.class_name(object))
-            }
-            Shape::PropertyArray => system("PropertyArray"),
-            Shape::PropertyCell => system("PropertyCell"),
-            Shape::ScopeInfo
-            | Shape::UncompiledData
-            | Shape::Code
-            | Shape::InstructionStream
-            | Shape::FeedbackVector
-            | Shape::Bytes
-            | Shape::Bytecode
-            | Shape::FeedbackMetadata
-            | Shape::PreparseData => (4, format!("system / {:?}", object.shape)),
-            Shape::WeakCell | Shape::FreeSpace | Shape::Other => system("Other"),
+            ObjectShape::Generator => (3, "Generator".into()),
+            ObjectShape::Object
+            | ObjectShape::Collection
+            | ObjectShape::WeakCollection
+            | ObjectShape::WeakRef => (3, heap.class_name(object)),
+            ObjectShape::PropertyArray => system("PropertyArray"),
+            ObjectShape::PropertyCell => system("PropertyCell"),
+            ObjectShape::ScopeInfo
+            | ObjectShape::UncompiledData
+            | ObjectShape::Code
+            | ObjectShape::InstructionStream
+            | ObjectShape::FeedbackVector
+            | ObjectShape::Bytes
+            | ObjectShape::Bytecode
+            | ObjectShape::FeedbackMetadata
+            | ObjectShape::PreparseData => (4, format!("system / {:?}", object.shape)),
+            ObjectShape::WeakCell | ObjectShape::FreeSpace | ObjectShape::Other => system("Other"),
         }
     }
 
@@ -304,11 +307,11 @@ impl Builder<'_> {
             self.rejected += u64::from(self.heap.word(at).is_some());
             return;
         };
-        if object.shape == Shape::Oddball {
+        if object.shape == ObjectShape::Oddball {
             return;
         }
         if let Some(to) = self.reach(object) {
-            self.graph.edges.push(Edge { kind, name, to });
+            self.graph.edges.push(ImageEdge { kind, name, to });
         }
     }
 
@@ -344,20 +347,22 @@ impl Builder<'_> {
     fn edges(&mut self, object: Object) {
         self.fields(object, &[(0, "map")]);
         match object.shape {
-            Shape::String => match object.kind & 7 {
+            ObjectShape::String => match object.kind & 7 {
                 1 => self.fields(object, &[(16, "first"), (24, "second")]),
                 3 => self.fields(object, &[(16, "parent")]),
                 5 => self.fields(object, &[(16, "actual")]),
                 _ => {}
             },
-            Shape::Array if self.tables.contains_key(&object.at) => {}
-            Shape::Array => self.rest(object, 16, true),
-            Shape::PropertyArray | Shape::NativeContext | Shape::SloppyArguments => {
+            ObjectShape::Array if self.tables.contains_key(&object.at) => {}
+            ObjectShape::Array => self.rest(object, 16, true),
+            ObjectShape::PropertyArray
+            | ObjectShape::NativeContext
+            | ObjectShape::SloppyArguments => {
                 self.rest(object, 16, true);
             }
-            Shape::Context => self.context(object),
-            Shape::Script => self.script(object),
-            Shape::SharedFunctionInfo => {
+            ObjectShape::Context => self.context(object),
+            ObjectShape::Script => self.script(object),
+            ObjectShape::SharedFunctionInfo => {
                 let names = [
                     (8, "function_data"),
                     (16, "name_or_scope_info"),
@@ -366,7 +371,7 @@ impl Builder<'_> {
                 ];
                 self.fields(object, &names);
             }
-            Shape::Function => {
+            ObjectShape::Function => {
                 let names = [
                     (24, "shared"),
                     (32, "context"),
@@ -377,7 +382,7 @@ impl Builder<'_> {
                 self.fields(object, &names);
                 self.receiver(object, 64);
             }
-            Shape::Generator => {
+            ObjectShape::Generator => {
                 self.fields(
                     object,
                     &[
@@ -389,11 +394,11 @@ impl Builder<'_> {
                 );
                 self.receiver(object, 80);
             }
-            Shape::Collection => {
+            ObjectShape::Collection => {
                 self.fields(object, &[(24, "table")]);
                 self.receiver(object, 32);
             }
-            Shape::WeakCollection => {
+            ObjectShape::WeakCollection => {
                 if let Some(table) = self.heap.field(object.at, 24)
                     && let Some(node) = self.reach(table)
                 {
@@ -402,9 +407,9 @@ impl Builder<'_> {
                 self.fields(object, &[(24, "table")]);
                 self.receiver(object, 32);
             }
-            Shape::WeakRef => self.receiver(object, object.size),
-            Shape::Object | Shape::GlobalObject => self.receiver(object, 24),
-            Shape::Map => self.fields(
+            ObjectShape::WeakRef => self.receiver(object, object.size),
+            ObjectShape::Object | ObjectShape::GlobalObject => self.receiver(object, 24),
+            ObjectShape::Map => self.fields(
                 object,
                 &[
                     (24, "prototype"),
@@ -413,15 +418,21 @@ impl Builder<'_> {
                     (48, "dependent_code"),
                 ],
             ),
-            Shape::WeakCell => {
+            ObjectShape::WeakCell => {
                 self.fields(object, &[(8, "finalization_registry"), (32, "holdings")]);
             }
-            Shape::ScopeInfo | Shape::Descriptors | Shape::WeakList | Shape::Code => {
+            ObjectShape::ScopeInfo
+            | ObjectShape::Descriptors
+            | ObjectShape::WeakList
+            | ObjectShape::Code => {
                 self.rest(object, 16, false);
             }
-            Shape::FeedbackVector => self.rest(object, 8, false),
-            Shape::Bytecode => self.bytecode(object),
-            Shape::PropertyCell | Shape::Other | Shape::UncompiledData | Shape::Symbol => {
+            ObjectShape::FeedbackVector => self.rest(object, 8, false),
+            ObjectShape::Bytecode => self.bytecode(object),
+            ObjectShape::PropertyCell
+            | ObjectShape::Other
+            | ObjectShape::UncompiledData
+            | ObjectShape::Symbol => {
                 self.rest(object, 8, false);
             }
             _ => {}

@@ -6,7 +6,7 @@ use super::pages::Pages;
 
 /// What an object is, as far as its layout goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum ObjectShape {
     String,
     /// Tagged words after a length.
     Array,
@@ -63,8 +63,8 @@ mod fixed {
 }
 
 /// Which shape each instance type has.
-pub struct Layout {
-    shapes: FxHashMap<u16, Shape>,
+pub struct ObjectLayout {
+    shapes: FxHashMap<u16, ObjectShape>,
     first_receiver: u16,
     pub array: u16,
     pub map: u16,
@@ -72,7 +72,7 @@ pub struct Layout {
     pub js_regexp: u16,
 }
 
-impl Layout {
+impl ObjectLayout {
     /// From the types of the image; `None` where one is missing.
     pub fn new(types: &FxHashMap<String, u16>) -> Option<Self> {
         let of = |name: &str| types.get(name).copied();
@@ -80,14 +80,16 @@ impl Layout {
         for (name, shape) in NAMED {
             shapes.insert(of(name)?, *shape);
         }
-        shapes.extend(fixed::ARRAYS.filter(|each| *each < 190).map(|each| (each, Shape::Array)));
-        shapes.extend(fixed::CONTEXTS.map(|each| (each, Shape::Context)));
-        shapes.insert(fixed::NATIVE_CONTEXT, Shape::NativeContext);
-        shapes.insert(fixed::TRANSITION_ARRAY, Shape::Array);
-        shapes.insert(fixed::FEEDBACK_METADATA, Shape::FeedbackMetadata);
-        shapes.insert(fixed::BIG_INT, Shape::BigInt);
-        shapes.extend(fixed::FUNCTIONS.map(|each| (each, Shape::Function)));
-        shapes.entry(fixed::GENERATOR).or_insert(Shape::Generator);
+        shapes.extend(
+            fixed::ARRAYS.filter(|each| *each < 190).map(|each| (each, ObjectShape::Array)),
+        );
+        shapes.extend(fixed::CONTEXTS.map(|each| (each, ObjectShape::Context)));
+        shapes.insert(fixed::NATIVE_CONTEXT, ObjectShape::NativeContext);
+        shapes.insert(fixed::TRANSITION_ARRAY, ObjectShape::Array);
+        shapes.insert(fixed::FEEDBACK_METADATA, ObjectShape::FeedbackMetadata);
+        shapes.insert(fixed::BIG_INT, ObjectShape::BigInt);
+        shapes.extend(fixed::FUNCTIONS.map(|each| (each, ObjectShape::Function)));
+        shapes.entry(fixed::GENERATOR).or_insert(ObjectShape::Generator);
         Some(Self {
             shapes,
             first_receiver: of("JSProxy")?,
@@ -99,55 +101,55 @@ impl Layout {
     }
 
     /// The shape of a type.
-    pub fn shape(&self, kind: u16) -> Shape {
+    pub fn shape(&self, kind: u16) -> ObjectShape {
         match kind {
-            0..0x80 => Shape::String,
+            0..0x80 => ObjectShape::String,
             _ => self.shapes.get(&kind).copied().unwrap_or(match kind >= self.first_receiver {
-                true => Shape::Object,
-                false => Shape::Other,
+                true => ObjectShape::Object,
+                false => ObjectShape::Other,
             }),
         }
     }
 }
 
-const NAMED: &[(&str, Shape)] = &[
-    ("BytecodeArray", Shape::Bytecode),
-    ("ByteArray", Shape::Bytes),
-    ("Code", Shape::Code),
-    ("DescriptorArray", Shape::Descriptors),
-    ("StrongDescriptorArray", Shape::Descriptors),
-    ("EmbedderDataArray", Shape::Array),
-    ("FeedbackVector", Shape::FeedbackVector),
-    ("FixedArray", Shape::Array),
-    ("FixedDoubleArray", Shape::Doubles),
-    ("FreeSpace", Shape::FreeSpace),
-    ("HeapNumber", Shape::HeapNumber),
-    ("InstructionStream", Shape::InstructionStream),
-    ("JSAsyncFunctionObject", Shape::Generator),
-    ("JSAsyncGeneratorObject", Shape::Generator),
-    ("JSGlobalObject", Shape::GlobalObject),
-    ("JSMap", Shape::Collection),
-    ("JSSet", Shape::Collection),
-    ("JSWeakMap", Shape::WeakCollection),
-    ("JSWeakSet", Shape::WeakCollection),
-    ("JSWeakRef", Shape::WeakRef),
-    ("Map", Shape::Map),
-    ("Oddball", Shape::Oddball),
-    ("PreparseData", Shape::PreparseData),
-    ("PropertyArray", Shape::PropertyArray),
-    ("PropertyCell", Shape::PropertyCell),
-    ("ScopeInfo", Shape::ScopeInfo),
-    ("Script", Shape::Script),
-    ("SharedFunctionInfo", Shape::SharedFunctionInfo),
-    ("SloppyArgumentsElements", Shape::SloppyArguments),
-    ("Symbol", Shape::Symbol),
-    ("UncompiledDataWithPreparseDataAndJob", Shape::UncompiledData),
-    ("UncompiledDataWithPreparseData", Shape::UncompiledData),
-    ("UncompiledDataWithoutPreparseDataWithJob", Shape::UncompiledData),
-    ("UncompiledDataWithoutPreparseData", Shape::UncompiledData),
-    ("WeakArrayList", Shape::WeakList),
-    ("WeakCell", Shape::WeakCell),
-    ("WeakFixedArray", Shape::Array),
+const NAMED: &[(&str, ObjectShape)] = &[
+    ("BytecodeArray", ObjectShape::Bytecode),
+    ("ByteArray", ObjectShape::Bytes),
+    ("Code", ObjectShape::Code),
+    ("DescriptorArray", ObjectShape::Descriptors),
+    ("StrongDescriptorArray", ObjectShape::Descriptors),
+    ("EmbedderDataArray", ObjectShape::Array),
+    ("FeedbackVector", ObjectShape::FeedbackVector),
+    ("FixedArray", ObjectShape::Array),
+    ("FixedDoubleArray", ObjectShape::Doubles),
+    ("FreeSpace", ObjectShape::FreeSpace),
+    ("HeapNumber", ObjectShape::HeapNumber),
+    ("InstructionStream", ObjectShape::InstructionStream),
+    ("JSAsyncFunctionObject", ObjectShape::Generator),
+    ("JSAsyncGeneratorObject", ObjectShape::Generator),
+    ("JSGlobalObject", ObjectShape::GlobalObject),
+    ("JSMap", ObjectShape::Collection),
+    ("JSSet", ObjectShape::Collection),
+    ("JSWeakMap", ObjectShape::WeakCollection),
+    ("JSWeakSet", ObjectShape::WeakCollection),
+    ("JSWeakRef", ObjectShape::WeakRef),
+    ("Map", ObjectShape::Map),
+    ("Oddball", ObjectShape::Oddball),
+    ("PreparseData", ObjectShape::PreparseData),
+    ("PropertyArray", ObjectShape::PropertyArray),
+    ("PropertyCell", ObjectShape::PropertyCell),
+    ("ScopeInfo", ObjectShape::ScopeInfo),
+    ("Script", ObjectShape::Script),
+    ("SharedFunctionInfo", ObjectShape::SharedFunctionInfo),
+    ("SloppyArgumentsElements", ObjectShape::SloppyArguments),
+    ("Symbol", ObjectShape::Symbol),
+    ("UncompiledDataWithPreparseDataAndJob", ObjectShape::UncompiledData),
+    ("UncompiledDataWithPreparseData", ObjectShape::UncompiledData),
+    ("UncompiledDataWithoutPreparseDataWithJob", ObjectShape::UncompiledData),
+    ("UncompiledDataWithoutPreparseData", ObjectShape::UncompiledData),
+    ("WeakArrayList", ObjectShape::WeakList),
+    ("WeakCell", ObjectShape::WeakCell),
+    ("WeakFixedArray", ObjectShape::Array),
 ];
 
 /// The value of a small integer.
@@ -161,7 +163,7 @@ pub fn count(word: u64) -> u64 {
 }
 
 /// The size in bytes of an object; `None` where its length is not readable or its kind is not known.
-pub fn size(pages: &Pages, at: u64, kind: u16, shape: Shape, fixed: u64) -> Option<u64> {
+pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -> Option<u64> {
     if fixed != 0 {
         return Some(fixed);
     }
@@ -169,31 +171,31 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: Shape, fixed: u64) -> Opti
     let low = first & 0xffff_ffff;
     let round = |bytes: u64| bytes.next_multiple_of(8);
     Some(match shape {
-        Shape::String if kind & 7 == 0 => {
+        ObjectShape::String if kind & 7 == 0 => {
             round(16 + (first >> 32) * if kind & 8 == 0 { 2 } else { 1 })
         }
-        Shape::Array | Shape::Doubles | Shape::Context => 16 + 8 * count(first),
-        Shape::NativeContext => 24 + 8 * count(first),
-        Shape::Bytes => round(16 + count(first)),
-        Shape::Bytecode => round(54 + count(first)),
-        Shape::FreeSpace => count(first),
-        Shape::BigInt => 16 + 8 * ((low & 0x7fff_ffff) >> 1),
-        Shape::FeedbackMetadata => round(16 + 4 * low.div_ceil(6)),
-        Shape::Descriptors => 24 + 24 * (first & 0xffff),
-        Shape::WeakList => 24 + 8 * count(first),
-        Shape::FeedbackVector => 56 + 8 * low,
-        Shape::PropertyArray => 16 + 8 * (first >> 32 & 0x3ff),
-        Shape::SloppyArguments => 32 + 8 * count(first),
-        Shape::PreparseData => round(16 + low) + 8 * (first >> 32),
-        Shape::ScopeInfo => 8 * scope(pages, at)?.words,
+        ObjectShape::Array | ObjectShape::Doubles | ObjectShape::Context => 16 + 8 * count(first),
+        ObjectShape::NativeContext => 24 + 8 * count(first),
+        ObjectShape::Bytes => round(16 + count(first)),
+        ObjectShape::Bytecode => round(54 + count(first)),
+        ObjectShape::FreeSpace => count(first),
+        ObjectShape::BigInt => 16 + 8 * ((low & 0x7fff_ffff) >> 1),
+        ObjectShape::FeedbackMetadata => round(16 + 4 * low.div_ceil(6)),
+        ObjectShape::Descriptors => 24 + 24 * (first & 0xffff),
+        ObjectShape::WeakList => 24 + 8 * count(first),
+        ObjectShape::FeedbackVector => 56 + 8 * low,
+        ObjectShape::PropertyArray => 16 + 8 * (first >> 32 & 0x3ff),
+        ObjectShape::SloppyArguments => 32 + 8 * count(first),
+        ObjectShape::PreparseData => round(16 + low) + 8 * (first >> 32),
+        ObjectShape::ScopeInfo => 8 * scope(pages, at)?.words,
         // Its size is in its Code object.
-        Shape::InstructionStream => 64,
+        ObjectShape::InstructionStream => 64,
         _ => return None,
     })
 }
 
 /// Where the parts of a ScopeInfo stand.
-pub struct Scope {
+pub struct ScopeParts {
     pub words: u64,
     pub locals: u64,
     pub is_extended: bool,
@@ -207,11 +209,12 @@ pub struct Scope {
 pub const NAMES_IN_TABLE: u64 = 75;
 
 /// The parts of a ScopeInfo.
-pub fn scope(pages: &Pages, at: u64) -> Option<Scope> {
+pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
     let flags = smi(pages.word(at + 8)?);
     let bit = |at: u32| flags >> at & 1 == 1;
     let locals = count(pages.word(at + 24)?);
-    let nothing = Scope { words: 4, locals: 0, is_extended: false, name: None, position: None };
+    let nothing =
+        ScopeParts { words: 4, locals: 0, is_extended: false, name: None, position: None };
     if bit(29) {
         return Some(nothing);
     }
@@ -228,5 +231,5 @@ pub fn scope(pages: &Pages, at: u64) -> Option<Scope> {
     if kind == 3 {
         words += 2 + 3 * count(pages.word(at + 8 * (words + 1))?);
     }
-    Some(Scope { words, locals, is_extended: bit(26), name, position })
+    Some(ScopeParts { words, locals, is_extended: bit(26), name, position })
 }

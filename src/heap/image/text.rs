@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::{self, Read};
 
-use super::graph::{EDGE_TYPES, Graph, NODE_TYPES};
+use super::graph::{EDGE_TYPES, ImageGraph, NODE_TYPES};
 
 /// Records of one piece.
 const PIECE: usize = 4096;
@@ -20,14 +20,14 @@ enum Section {
 
 /// The text, as a stream.
 pub struct Text {
-    graph: Graph,
+    graph: ImageGraph,
     section: Section,
     piece: String,
     at: usize,
 }
 
 impl Text {
-    pub fn new(graph: Graph) -> Self {
+    pub fn new(graph: ImageGraph) -> Self {
         Self { graph, section: Section::Head, piece: String::new(), at: 0 }
     }
 
@@ -123,7 +123,7 @@ impl Read for Text {
     }
 }
 
-fn head(graph: &Graph) -> String {
+fn head(graph: &ImageGraph) -> String {
     let meta = serde_json::json!({
         "snapshot": {
             "meta": {
