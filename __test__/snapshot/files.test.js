@@ -271,7 +271,7 @@ test('options are checked at once', async () => {
     [{ maxFiles: 0 }, /options\.maxFiles must be a whole number/],
     [{ maxBytes: Number.NaN }, /options\.maxBytes/],
     [{ cooldown: -1 }, /options\.cooldown/],
-    [{ method: 'magic' }, /one of auto, fork, in-process; it is "magic"/],
+    [{ method: 'magic' }, /one of auto, fork, in-process, image; it is "magic"/],
     [{ compress: 'br' }, /one of none, gzip, zstd/],
   ]) {
     await assert.rejects(takeSnapshot(options), { code: 'ERR_PLIMSOLL_OPTION', message });
