@@ -33,7 +33,7 @@ function writeProfile({ dir, maxFiles }, { readProfile, shown, written, failed }
 class NearLimit {
   #emergency;
   /** Whether it was reported already: each limit reports once. */
-  #told = false;
+  #isPolled = false;
 
   /**
    * @param {Record<string, unknown>} options of takeSnapshot
