@@ -16,8 +16,10 @@ async function primary() {
   // Those that never answer are not waited for long; without them, the others for as long as they may take.
   const late = await clusterStats({ timeout: 500 });
   const silent = workers.slice(2, 4);
+  // A worker leaves cluster.workers at the later one of the two events, whichever that is.
+  const removed = silent.map((worker) => Promise.all([once(worker, 'exit'), once(worker, 'disconnect')]));
   for (const worker of silent) worker.process.kill('SIGKILL');
-  await Promise.all(silent.map((worker) => once(worker, 'exit')));
+  await Promise.all(removed);
   const rest = await clusterStats({ timeout: 300_000 });
   const answers = late.map((answer) => rest.find(({ id }) => id === answer.id) ?? answer);
   const after = workers.map((worker) => worker.listenerCount('message') + worker.listenerCount('exit'));
