@@ -2,8 +2,12 @@
 // Caches side by side: ours, the peers and a bare Map.
 //
 //   npm install --prefix bench/cache
-//   node bench/cache [--operations hit,miss] [--sizes 1000,100000] [--keys string,flat,integer] [--ttl 3600000]
-//                    [--subjects a,b] [--rounds 15] [--memory] [--nodes 20,22,24,26]
+//   node bench/cache [--headline] [--operations hit,miss] [--sizes 1000,100000] [--keys string,flat,integer]
+//                    [--ttl 3600000] [--subjects a,b] [--rounds 15] [--memory] [--nodes 20,22,24,26]
+//
+// The headline is the mix that services have: hits of string keys drawn by Zipf's law, a ttl on every tenth entry
+// where the library can, with keys that the caller keeps ("mix kept") and keys built for each look-up ("mix built").
+// Without options the single operations follow it.
 //
 // Each library runs in a process of its own; rounds are interleaved. A cell is lru-cache's time divided by the
 // subject's, the median of the rounds' ratios with its 95 % interval (order statistics): above 1
@@ -16,19 +20,30 @@ const { start, median, ratios } = require('./rounds.js');
 
 const { values: options } = parseArgs({
   options: {
-    operations: { type: 'string', default: 'hit,hit equal,hit fresh,hit built,miss,set existing,set new,delete,zipf' },
-    sizes: { type: 'string', default: '1000,100000,1000000' },
-    keys: { type: 'string', default: 'string,integer' },
+    headline: { type: 'boolean', default: false },
+    operations: { type: 'string' },
+    sizes: { type: 'string' },
+    keys: { type: 'string' },
     ttl: { type: 'string' },
-    subjects: {
-      type: 'string',
-      default: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache',
-    },
+    subjects: { type: 'string' },
     rounds: { type: 'string', default: '15' },
     memory: { type: 'boolean', default: false },
     nodes: { type: 'string' },
   },
 });
+/** What is measured unless options say otherwise: the headline, then single operations. */
+const HEADLINE = {
+  operations: 'mix kept,mix built',
+  sizes: '1000,10000,100000,1000000',
+  keys: 'string',
+  subjects: 'plimsoll,plimsoll lru,Map + check,lru-cache,quick-lru,tiny-lru,flru,node-cache',
+};
+const SINGLE = {
+  operations: 'hit,hit equal,hit fresh,hit built,miss,set existing,set new,delete,zipf',
+  sizes: '1000,100000,1000000',
+  keys: 'string,integer',
+  subjects: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache',
+};
 const SUBJECT = path.join(__dirname, 'subject.js');
 const BASE = 'lru-cache';
 const NO_TTL = new Set(['Map', 'mnemonist', 'lru.min', 'flru']);
@@ -38,7 +53,20 @@ const EVICTS = new Set(['set new', 'zipf']);
 const NONE = new Set();
 /** Without a ttl its evictions take minutes a round. */
 const NO_EVICTION = new Set(ttl === undefined ? ['ttlcache'] : []);
-const subjects = options.subjects.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
+
+/** The tables to print: both, or what options ask for. */
+function tables() {
+  const { operations, sizes, keys, subjects } = options;
+  const given = Object.fromEntries(
+    Object.entries({ operations, sizes, keys, subjects }).filter(([, value]) => value !== undefined),
+  );
+  if (options.headline) return [{ ...HEADLINE, ...given }];
+  return Object.keys(given).length > 0 || options.memory || ttl !== undefined
+    ? [{ ...SINGLE, ...given }]
+    : [HEADLINE, SINGLE];
+}
+
+const withTtl = (names) => names.split(',').filter((name) => ttl === undefined || !NO_TTL.has(name));
 
 /** What runs the subjects, by the major version: this Node unless others are named. */
 const nodes =
@@ -46,7 +74,7 @@ const nodes =
     ? [[process.versions.node.split('.')[0], process.execPath]]
     : options.nodes.split(',').map((version) => [version, nodeOf(version)]);
 
-async function measure(cell, execPath) {
+async function measure(subjects, cell, execPath) {
   const lacks = cell.operation === 'delete' ? NO_DELETE : EVICTS.has(cell.operation) ? NO_EVICTION : NONE;
   const names = subjects.filter((name) => !lacks.has(name));
   const running = [];
@@ -70,28 +98,23 @@ async function measure(cell, execPath) {
 
 async function main() {
   console.log(`${BASE}'s time / the subject's${ttl === undefined ? '' : `; ttl ${ttl}`}`);
-  if (options.memory) {
-    for (const [version, execPath] of nodes) await compareMemory(version, execPath);
-    return;
-  }
-  for (const keys of options.keys.split(',')) {
-    for (const size of options.sizes.split(',').map(Number)) {
-      console.log(`\n${keys} keys, ${size} entries`);
-      console.log(
-        `Node              ${subjects
-          .filter((name) => name !== BASE)
-          .map((name) => name.padStart(17))
-          .join('')}   ours/Map`,
-      );
-      for (const operation of options.operations.split(',')) {
+  for (const table of tables()) await (options.memory ? printMemory(table) : printTimes(table));
+}
+
+async function printTimes({ operations, sizes, keys: kinds, subjects: names }) {
+  const subjects = withTtl(names);
+  const head = subjects.filter((name) => name !== BASE).map((name) => name.padStart(17));
+  for (const keys of kinds.split(',')) {
+    for (const size of sizes.split(',').map(Number)) {
+      console.log(`\n${keys} keys, ${size} entries\nNode              ${head.join('')}   ours/Map`);
+      for (const operation of operations.split(','))
         for (const [version, execPath] of nodes)
-          printRow(version, operation, await measure({ operation, size, keys, ttl }, execPath));
-      }
+          printRow(subjects, version, operation, await measure(subjects, { operation, size, keys, ttl }, execPath));
     }
   }
 }
 
-function printRow(version, operation, times) {
+function printRow(subjects, version, operation, times) {
   const cells = subjects
     .filter((name) => name !== BASE)
     .map((name) => {
@@ -108,23 +131,25 @@ function printRow(version, operation, times) {
   );
 }
 
-async function compareMemory(version, execPath) {
-  for (const keys of options.keys.split(',')) {
-    console.log(
-      `\nNode ${version}, ${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`,
-    );
-    const rows = [];
-    for (const name of subjects) {
-      const subject = await start(SUBJECT, name, execPath);
-      rows.push({ name, ...(await subject.ask('memory', { size: 1_000_000, keys, ttl })) });
-      subject.end();
-    }
-    const base = rows.find(({ name }) => name === BASE);
-    for (const { name, bytes, collection } of rows) {
-      console.log(
-        `${name.padEnd(14)}${bytes.toFixed(1).padStart(8)}${(base === undefined ? '' : (collection / base.collection).toFixed(2)).padStart(8)}`,
-      );
-    }
+async function printMemory({ keys: kinds, subjects: names }) {
+  for (const [version, execPath] of nodes)
+    for (const keys of kinds.split(',')) await compareMemory(version, execPath, keys, withTtl(names));
+}
+
+async function compareMemory(version, execPath, keys, subjects) {
+  console.log(
+    `\nNode ${version}, ${keys} keys, 1000000 entries: bytes an entry (key and value excluded); full collection relative to ${BASE}'s`,
+  );
+  const rows = [];
+  for (const name of subjects) {
+    const subject = await start(SUBJECT, name, execPath);
+    rows.push({ name, ...(await subject.ask('memory', { size: 1_000_000, keys, ttl })) });
+    subject.end();
+  }
+  const base = rows.find(({ name }) => name === BASE);
+  for (const { name, bytes, collection } of rows) {
+    const relative = base === undefined ? '' : (collection / base.collection).toFixed(2);
+    console.log(`${name.padEnd(14)}${bytes.toFixed(1).padStart(8)}${relative.padStart(8)}`);
   }
 }
 

@@ -16,6 +16,31 @@ const SUBJECTS = {
   'lru.min': (max) => require('lru.min').createLRU({ max }),
   flru: (max) => require('flru')(max),
   ttlcache: (max, ttl) => new modules['@isaacs/ttlcache'].TTLCache({ max, ttl: ttl ?? Infinity }),
+  'node-cache': (max) => new (require('node-cache'))({ maxKeys: max, useClones: false, checkperiod: 0 }),
+  'Map + check': (max) => new CheckedMap(max),
+};
+
+/** What services write first: a Map that drops its oldest key when it is full. */
+class CheckedMap extends Map {
+  #max;
+  constructor(max) {
+    super();
+    this.#max = max;
+  }
+  set(key, value) {
+    if (this.size >= this.#max && !this.has(key)) this.delete(this.keys().next().value);
+    return super.set(key, value);
+  }
+}
+
+/** How a library gives one entry a ttl in ms; the others have none for single entries, and do without. */
+const SET_WITH_TTL = {
+  plimsoll: (cache, key, value, ttl) => cache.set(key, value, { ttl }),
+  'plimsoll lru': (cache, key, value, ttl) => cache.set(key, value, { ttl }),
+  'lru-cache': (cache, key, value, ttl) => cache.set(key, value, { ttl }),
+  'quick-lru': (cache, key, value, ttl) => cache.set(key, value, { maxAge: ttl }),
+  ttlcache: (cache, key, value, ttl) => cache.set(key, value, { ttl }),
+  'node-cache': (cache, key, value, ttl) => cache.set(key, value, ttl / 1000),
 };
 const modules = {};
 
@@ -39,7 +64,7 @@ function prepare({ operation, size, keys: kind, ttl }) {
   const key = makeKey[kind];
   const cache = SUBJECTS[subject](size, ttl);
   const keys = Array.from({ length: size }, (_, i) => key(i));
-  for (const each of keys) cache.set(each, 1);
+  fill(cache, keys, operation.startsWith('mix'));
   // A second pass, so that the steady state is measured, not the first fill.
   for (const each of keys) cache.get(each);
   cell = { operation, size, cache, key, next: size, oldest: 0, run: OPERATION[operation] };
@@ -47,6 +72,11 @@ function prepare({ operation, size, keys: kind, ttl }) {
   if (operation === 'hit equal')
     cell.picks = pick(kind === 'integer' ? keys : keys.map((each) => `${each}x`.slice(0, -1)));
   if (operation === 'hit fresh') cell.held = pick(keys);
+  if (operation.startsWith('mix')) {
+    const picks = pickByZipf(shuffled(keys));
+    if (operation === 'mix kept') cell.picks = picks;
+    else cell.ends = kind === 'integer' ? picks : picks.map((each) => each.slice('user:'.length));
+  }
   if (operation === 'hit built')
     cell.ends = pick(Array.from({ length: size }, (_, i) => (kind === 'integer' ? i : ending(i))));
   if (operation === 'miss') cell.picks = pick(Array.from({ length: size }, (_, i) => key(size + i)));
@@ -57,7 +87,45 @@ function prepare({ operation, size, keys: kind, ttl }) {
   }
 }
 
+/** The entries; of a mix every tenth has a ttl of an hour. */
+function fill(cache, keys, mixed) {
+  const withTtl = mixed ? SET_WITH_TTL[subject] : undefined;
+  for (let i = 0; i < keys.length; i++) {
+    if (withTtl !== undefined && i % 10 === 0) withTtl(cache, keys[i], 1, 3_600_000);
+    else cache.set(keys[i], 1);
+  }
+}
+
+/** Fisher and Yates. */
+function shuffled(keys) {
+  const order = [...keys];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
+/** Requests by Zipf's law with the exponent .99 (YCSB's default), the first key the most popular one. */
+function pickByZipf(keys) {
+  const sums = new Float64Array(keys.length);
+  let sum = 0;
+  for (let i = 0; i < keys.length; i++) sums[i] = sum += (i + 1) ** -0.99;
+  return Array.from({ length: OPERATIONS }, () => {
+    const at = random() * sum;
+    let low = 0;
+    for (let high = keys.length - 1; low < high;) {
+      const middle = (low + high) >> 1;
+      if (sums[middle] < at) low = middle + 1;
+      else high = middle;
+    }
+    return keys[low];
+  });
+}
+
 const OPERATION = {
+  'mix kept': get,
+  'mix built': getBuilt,
   hit: get,
   'hit equal': get,
   'hit fresh': get,
@@ -68,7 +136,7 @@ const OPERATION = {
     return picks.length;
   },
   'set new'({ cache, fresh, drop }) {
-    if (cache instanceof Map && !(cache instanceof BoundedMap)) {
+    if (subject === 'Map') {
       for (let i = 0; i < fresh.length; i++) {
         cache.delete(drop[i]);
         cache.set(fresh[i], i);
@@ -138,9 +206,14 @@ function proof() {
   refresh();
   const operations = cell.run(cell);
   const { operation, cache, size } = cell;
-  const held = cache.size ?? cache.length;
+  const held = cache.size ?? cache.length ?? cache.keys?.().length;
   return {
-    found: operation.startsWith('hit') ? cell.found === operations : operation === 'miss' ? cell.found === 0 : true,
+    found:
+      operation.startsWith('hit') || operation.startsWith('mix')
+        ? cell.found === operations
+        : operation === 'miss'
+          ? cell.found === 0
+          : true,
     bounded: subject === 'Map' || subject === 'flru' || subject === 'quick-lru' || held <= size,
   };
 }
