@@ -20,7 +20,12 @@ pub struct Owned {
 /// Where the directory cannot be opened or the file system knows no locks.
 #[cfg(unix)]
 pub fn own(directory: &Path) -> io::Result<Option<Owned>> {
-    let file = open(directory)?;
+    let file = match open(directory) {
+        Ok(file) => file,
+        // Another process found it without an owner before this one opened it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if !lock(&file, libc::LOCK_EX | libc::LOCK_NB)? {
         return Ok(None);
     }
@@ -153,7 +158,13 @@ mod tests {
         own(&link).unwrap_err();
         std::fs::write(path.join("file"), "").unwrap();
         own(&path.join("file")).unwrap_err();
-        own(&path.join("none")).unwrap_err();
         std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_another_run_has_removed_is_not_owned() {
+        let path = temporary("removed");
+        std::fs::remove_dir(&path).unwrap();
+        assert!(own(&path).unwrap().is_none());
     }
 }
