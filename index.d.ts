@@ -1147,6 +1147,10 @@ export interface Suspect {
   tracked?: TrackedGrowth;
   /** The retaining path, from the module or root down. */
   path: string[];
+  /** The objects from the module or root through what grew down to a typical instance, in the last snapshot. */
+  retainingPath?: PathStep[];
+  /** A typical object of what grew: the end of `retainingPath`. */
+  instance?: { type: string; id: number; shallow: number; retained: number };
   /** Its retainer, as text. */
   holder?: string | null;
   /** The variable that functions retain, if it is most of the growth. */
@@ -1168,12 +1172,40 @@ export interface Suspect {
   advice: string | null;
 }
 
+/** An object of a retaining path. */
+export interface PathStep {
+  /** The module or root; then the variable, property or index that leads to the object; `(entry)` for one of many. */
+  name: string;
+  /** Its constructor; `(scope)`, `(string)` and the like if it has none. */
+  type: string;
+  id: number;
+  /** Retained size, in bytes. */
+  retained: number;
+}
+
+/**
+ * The last snapshot by package and module, in bytes. Each object counts once: for the module of the nearest function,
+ * scope or instance that dominates it.
+ */
+export interface LiveHeap {
+  bytes: number;
+  packages: Array<{
+    /** `name@version`, `(application)`, `(node)` or `(v8)`. */
+    name: string;
+    bytes: number;
+    count: number;
+    modules: Array<{ file: string; bytes: number; count: number }>;
+  }>;
+}
+
 /**
  * Growth of the heap from the first snapshot to the last: `explainedBytes` and `unexplainedBytes` add up to `bytes`.
  */
 export interface HeapGrowth {
   fromBytes: number;
   toBytes: number;
+  /** All objects, by snapshot. */
+  heapBytes: number[];
   bytes: number;
   /** The sum of the suspects. */
   explainedBytes: number;

@@ -15,17 +15,22 @@ test('a leak reads as the design shows it', () => {
     text,
     `\
 plimsoll: heap leak, +3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB
+  growth    heap 58 to 160 MB, +102 MB in 33 min (+3.1 MB/min); explained 99 %, not explained 1 MB
+            (512 KB compiled code)
   1. Map \`sessions\`               src/session.js:12  +48,213 entries  +96 MB (94 %)
      retained by   module src/session.js > sessions
+     instance      Session @90211, retains 2 KB
      allocated by  login (src/routes/login.js:41) 91 %
      try           new BoundedMap({ max: 10_000, ttl: 300_000 })
   2. listeners of \`bus 'change'\`  src/bus.js:3       +901 listeners   +5 MB (5 %)
      retained by   module src/bus.js > bus > _events > change
+     instance      ServerResponse @91007, retains 5.5 KB, held by (entry) > onChange() > res
      added by      (anonymous) (server.js:9) 901
      try           bus.off('change', listener) when the request ends, or bus.on(..., { signal })
-  snapshot  Heap.20261121.081739.19211.0.002.heapsnapshot (in process, 1.8 s pause)
-  snapshot  Heap.20261121.081939.19211.0.003.heapsnapshot (forked, 17 ms pause)
   refused   no room for a snapshot: 420 MB are needed, 212 MB are there
+  snapshot  Heap.20261121.075039.19211.0.001.heapsnapshot (forked, 12 ms pause, 40 MB)
+  snapshot  Heap.20261121.081739.19211.0.002.heapsnapshot (in process, 1.8 s pause, 61 MB)
+  snapshot  Heap.20261121.081939.19211.0.003.heapsnapshot (forked, 17 ms pause, 71 MB)
   report    plimsoll-19211-001.html
   cache     users: 1,000 of 1,000 entries, 3 % hits, full, with a hit ratio below 50 %: raise max,
             or remove the cache
@@ -35,6 +40,26 @@ plimsoll: heap leak, +3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB
   note      allocation sampling was off: another profiler uses V8's
 `,
   );
+});
+
+test('the files that were written have their sizes, and the commands that open and delete them', () => {
+  const report = leakReport();
+  report.snapshots = report.snapshots.slice(0, 1);
+  report.allocation.profile = "/srv/app/it's a.heapprofile";
+  const files = ['/srv/app/report.json', '/srv/app/-r.html'];
+  const text = render(report, { width: 100, cwd, files, sizeOf: (file) => file.length * 1024 });
+  assert.match(text, /snapshot {2}Heap\.\S+001\.heapsnapshot \(forked,/);
+  assert.match(text, /\n {2}profile {3}it's a\.heapprofile \(27 KB\)\n {2}report {4}report\.json \(20 KB\)\n/);
+  assert.match(text, /\n {2}open {6}\S+( "")? \.\/-r\.html\n/);
+  const quoted = process.platform === 'win32' ? `"it's a.heapprofile"` : String.raw`'it'\''s a.heapprofile'`;
+  assert.ok(text.includes(`001.heapsnapshot ${quoted} report.json ./-r.html\n`), text);
+  const ofFiles = {
+    ...report,
+    allocation: null,
+    snapshots: report.snapshots.map((each) => ({ ...each, method: 'file' })),
+  };
+  assert.doesNotMatch(render(ofFiles, { cwd, files, sizeOf: () => 1 }), /\n {2}delete/, 'snapshots of the user stay');
+  assert.doesNotMatch(render(report, { cwd, files }), /\n {2}(open|delete) /);
 });
 
 /** Of an anonymous function in line 3 of the server. */
@@ -90,8 +115,8 @@ test('a report from snapshot files alone says what they show', () => {
   const { suspects, snapshots } = leakReport();
   const verdict = { state: 'too-early', channel: null, bytesPerMinute: null, limitBytes: null, msToLimit: null };
   const report = { ...steadyReport(), pid: null, node: null, uptimeMs: null, verdict, suspects, snapshots };
-  assert.match(render(report), /^plimsoll: 2 suspects from 2 snapshots\n/);
-  assert.match(render({ ...report, suspects: [] }), /^plimsoll: no suspect in 2 snapshots\n/);
+  assert.match(render(report), /^plimsoll: 2 suspects from 3 snapshots\n/);
+  assert.match(render({ ...report, suspects: [] }), /^plimsoll: no suspect in 3 snapshots\n/);
 });
 
 test('colours come only when asked for, and change nothing but the colour', () => {
@@ -155,7 +180,10 @@ test('what is not known is left out', () => {
     path: [],
     sites: [],
     advice: null,
+    retainingPath: undefined,
+    instance: undefined,
   });
   report.suspects.length = 1;
+  report.refusals = [];
   assert.match(render(report, { width: 100, cwd }), /\n {2}1\. Map `sessions`\n {2}snapshot/);
 });

@@ -1,6 +1,7 @@
 'use strict';
 // The views of a report that the commands share: on a terminal, and in the files of --json and --html.
 
+const { statSync } = require('node:fs');
 const fs = require('node:fs/promises');
 const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
@@ -11,9 +12,12 @@ const LEAD = 'plimsoll: ';
 const NARROWEST = 20;
 const FORMATS = ['json', 'html'];
 
+/** The bytes of a file; null where it cannot be read. @param {string} file */
+const sizeOf = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? null;
+
 /** For render(): colours on a terminal alone (https://no-color.org). */
 function viewOf({ isTTY, columns }, env) {
-  return { color: isTTY === true && !env.NO_COLOR, width: columns ?? 100 };
+  return { color: isTTY === true && !env.NO_COLOR, width: columns ?? 100, sizeOf };
 }
 
 /**

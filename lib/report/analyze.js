@@ -171,6 +171,7 @@ function reportOf(answer, channel) {
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     order,
     series: {},
+    liveHeap: liveHeapOf(summary),
     summary: withoutOurs(summary),
     notes: [...notes, ...smallGrowth(unconfirmed)],
   };
@@ -184,7 +185,27 @@ function withoutOurs(summary) {
   return {
     ...summary,
     holders: summary.holders.filter(({ file }) => !file?.startsWith(OURS)),
-    packages: summary.packages.filter(({ name }) => name !== `plimsoll@${version}`),
+    packages: summary.packages
+      .filter(({ name }) => name !== `plimsoll@${version}`)
+      .map(({ name, count, shallow, retained }) => ({ name, count, shallow, retained })),
+  };
+}
+
+/**
+ * The bytes of the last snapshot by package and module; each object counts once. What is not listed is the rest.
+ * @param {any} summary of the analyzer
+ */
+function liveHeapOf({ bytes, packages }) {
+  return {
+    bytes,
+    packages: packages.map((row) => ({
+      name: row.name,
+      bytes: row.shallow,
+      count: row.count,
+      modules: row.modules
+        .filter(({ file }) => !file.startsWith(OURS))
+        .map(({ file, shallow, count }) => ({ file, bytes: shallow, count })),
+    })),
   };
 }
 

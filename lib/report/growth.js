@@ -6,6 +6,7 @@
  * @typedef {object} Growth
  * @property {number} fromBytes all objects of the first snapshot
  * @property {number} toBytes all objects of the last one
+ * @property {number[]} heapBytes all objects, by snapshot
  * @property {number} bytes the difference
  * @property {number} explainedBytes of the suspects
  * @property {number} unexplainedBytes of what counts for no suspect; below 0 where that shrank
@@ -41,9 +42,10 @@ function over(growth, intervalMs) {
  */
 function growthOf(snapshots, suspects, { codeBytes = 0, intervalMs = null } = {}) {
   if (snapshots.length < 2) return null;
-  const [fromBytes, toBytes] = [snapshots[0], snapshots.at(-1)].map(({ heapBytes }) => heapBytes);
+  const heapBytes = snapshots.map((snapshot) => snapshot.heapBytes);
+  const [fromBytes, toBytes] = [heapBytes[0], heapBytes.at(-1)];
   const bytes = toBytes - fromBytes;
-  const empty = { fromBytes, toBytes, bytes, explainedBytes: 0, unexplainedBytes: bytes, codeBytes };
+  const empty = { fromBytes, toBytes, heapBytes, bytes, explainedBytes: 0, unexplainedBytes: bytes, codeBytes };
   return explained(over({ ...empty, intervalMs: null, bytesPerMinute: null }, intervalMs), suspects);
 }
 

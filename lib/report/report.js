@@ -63,6 +63,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     suspects: suspects.map((suspect) => recognized(suspect)),
     fills,
     growth: explained(over(analysis?.growth, minutes * 60_000), [...suspects, ...fills]),
+    liveHeap: analysis?.liveHeap ?? null,
     snapshots: (extra.snapshots ?? []).map(({ path, method, pauseMs, bytes, nodes, tMs, reason }) => ({
       path,
       method,

@@ -4,7 +4,7 @@
 const { styleText } = require('node:util');
 const { adviceFor } = require('./caches.js');
 const { fillsLine } = require('./fills.js');
-const { count, percent } = require('./units.js');
+const { bytes, count, percent } = require('./units.js');
 const {
   kindOf,
   printable,
@@ -12,6 +12,7 @@ const {
   gained,
   extent,
   growthLine,
+  instanceLine,
   siteVerb,
   siteLines,
   taken,
@@ -21,6 +22,7 @@ const {
   hitRatio,
 } = require('./words.js');
 const { cells, wrap } = require('./wrap.js');
+const { writtenFiles, openCommand, deleteCommand, shownFrom } = require('./written.js');
 
 const LABEL = 14; // the column of `retained by`, `allocated by`, `try`
 const SITES = 3;
@@ -65,6 +67,11 @@ class Page {
     for (const line of rest) this.#lines.push(' '.repeat(indent) + this.style(format, line));
   }
 
+  /** A line to copy: it is not wrapped. */
+  command(label, text) {
+    this.#lines.push(this.style('dim', label) + text);
+  }
+
   raw(line) {
     this.#lines.push(line);
   }
@@ -92,10 +99,14 @@ class Page {
 
 /**
  * @param {object} report plimsoll.report/1
- * @param {{color?: boolean, width?: number, cwd?: string, files?: string[]}} [options] `files`: the
- *   reports that were written beside this one; `cwd`: what file names are shown relative to
+ * @param {object} [options]
+ * @param {boolean} [options.color] @param {number} [options.width]
+ * @param {string} [options.cwd] what file names are shown relative to
+ * @param {string[]} [options.files] the reports that were written beside this one
+ * @param {(file: string) => number | null} [options.sizeOf] bytes of a file; with it, the block ends with the commands
+ * that open and delete what was written
  */
-function render(report, { color = false, width = 80, cwd = process.cwd(), files = [] } = {}) {
+function render(report, { color = false, width = 80, cwd = process.cwd(), files = [], sizeOf } = {}) {
   const page = new Page({ color, width: Math.max(width, 40) });
   page.add('plimsoll: ', headline(report), ['bold', COLOUR[report.verdict.state] ?? 'cyan']);
   if (report.verdict.explanation && report.verdict.state !== 'leak')
@@ -103,15 +114,30 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
   if (report.growth) page.add('  growth    ', growthLine(report.growth));
   suspects(page, report.suspects, cwd);
   for (const cache of report.fills ?? []) page.add('  fills     ', fillsLine(cache, cwd));
-  for (const snapshot of report.snapshots)
-    page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)})`);
   for (const refusal of report.refusals ?? []) page.add('  refused   ', printable(refusal.message));
-  for (const file of files) page.add('  report    ', place({ file }, cwd));
+  written(page, report, { files, sizeOf, cwd });
   caches(page, report.caches ?? [], cwd);
   for (const tracker of report.trackers ?? []) page.add('  tracked   ', trackerLine(tracker, cwd));
   if (report.exit) page.add('  exit      ', exitLine(report.exit));
   for (const note of report.notes ?? []) page.add('  note      ', printable(note));
   return page.toString();
+}
+
+/** Each file with its size, and the commands for them, which are not wrapped. */
+function written(page, report, { files, sizeOf, cwd }) {
+  for (const snapshot of report.snapshots) {
+    const size = snapshot.method === 'file' || snapshot.bytes == null ? '' : `, ${bytes(snapshot.bytes)}`;
+    page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)}${size})`);
+  }
+  const all = writtenFiles(report, files, sizeOf);
+  for (const { kind, file, bytes: size } of all.filter((each) => each.kind !== 'snapshot'))
+    page.add(`  ${kind.padEnd(10)}`, `${place({ file }, cwd)}${size === null ? '' : ` (${bytes(size)})`}`);
+  if (sizeOf === undefined || all.length === 0) return;
+  const names = all.map(({ file }) => printable(shownFrom(file, cwd)));
+  const pageFile = names.find((name) => name.endsWith('.html'));
+  if (pageFile !== undefined) page.command('  open      ', openCommand(pageFile));
+  // A report alone is what the user has asked for.
+  if (all.some(({ kind }) => kind !== 'report')) page.command('  delete    ', deleteCommand(names));
 }
 
 function suspects(page, all, cwd) {
@@ -126,6 +152,7 @@ function suspects(page, all, cwd) {
   shown.forEach((suspect, at) => {
     page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
     detail(page, 'retained by', suspect.path.length === 0 ? '' : chain(suspect.path));
+    detail(page, 'instance', instanceLine(suspect));
     for (const line of siteLines(suspect.sites, cwd, SITES)) detail(page, siteVerb(suspect.cause), line);
     detail(page, 'known', suspect.knownLeak ? printable(suspect.knownLeak.text) : '');
     detail(page, 'try', suspect.advice ? printable(suspect.advice) : '');

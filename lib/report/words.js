@@ -51,6 +51,24 @@ function extent(suspect) {
   return `${bySize ? bytes(suspect.bytes) : change(suspect.bytes)}${remarks && ` (${remarks})`}`;
 }
 
+/** What a retaining path calls one of the many objects that a container holds. */
+const ENTRY = '(entry)';
+
+/** The steps of a retaining path from an entry to the instance that it leads to. */
+function stepsToInstance({ retainingPath = [] }) {
+  const names = retainingPath.map(({ name }) => name);
+  return names.slice(names.lastIndexOf(ENTRY)).filter((name) => name !== '…');
+}
+
+/** `ServerResponse @292571, retains 2 KB, held by (entry) > onConfig() > res`; empty where no snapshot shows one. */
+function instanceLine(suspect) {
+  const { instance } = suspect;
+  if (instance === undefined) return '';
+  const steps = stepsToInstance(suspect);
+  const way = steps.length > 1 ? `, held by ${steps.map(printable).join(' > ')}` : '';
+  return `${printable(instance.type)} @${instance.id}, retains ${bytes(instance.retained)}${way}`;
+}
+
 /** Of what is not explained, the part that is code. @param {number} code @param {number} all */
 function ofCode(code, all) {
   if (code <= 0) return '';
@@ -211,10 +229,12 @@ module.exports = {
   gained,
   extent,
   growthLine,
+  instanceLine,
   siteVerb,
   siteLines,
   taken,
   trend,
+  spanOf,
   limitName,
   headline,
   cacheName,

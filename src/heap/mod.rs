@@ -28,6 +28,8 @@ mod summary;
 
 pub use error::{HeapError, HeapResult};
 pub use explain::holders::Holder;
+pub use explain::instance::Instance;
+pub use explain::retaining_path::PathStep;
 pub use explain::sites::Site;
 pub use graph::kind::{EdgeKind, NodeKind};
 pub use leak::BoundedCache;
@@ -37,6 +39,6 @@ pub use options::{GrowthChannel, Options};
 pub use progress::{Phase, Progress, Report, unattended};
 pub use report::{Findings, analyze, describe};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
-pub use summary::{Row, Shape, Summary};
+pub use summary::{ModuleRow, PackageRow, Row, Shape, Summary};
 
 pub use crate::js_source::files::Package;

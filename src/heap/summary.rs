@@ -7,6 +7,7 @@ use crate::heap::explain::holders::{Holder, Names};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::heaviest::heaviest;
 use crate::heap::snapshot::{EdgeName, Node, Snapshot};
+use crate::js_source::files;
 
 /// The largest of a kind, by retained bytes.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,32 @@ pub struct Row {
     pub shallow: u64,
     /// What would be freed with them; nested ones count once.
     pub retained: u64,
+}
+
+/// Objects by package: their own bytes, which count once.
+#[derive(Debug, Serialize)]
+pub struct PackageRow {
+    /// `name@version`, `(application)`, `(node)` or `(v8)`.
+    pub name: String,
+    /// How many objects there are.
+    pub count: u64,
+    /// Their own bytes.
+    pub shallow: u64,
+    /// The same: nothing is counted twice.
+    pub retained: u64,
+    /// Its modules, the largest first; small ones are left out.
+    pub modules: Vec<ModuleRow>,
+}
+
+/// Objects by module.
+#[derive(Debug, Serialize)]
+pub struct ModuleRow {
+    /// The script as V8 names it: an absolute path or `node:internal/...`.
+    pub file: String,
+    /// How many objects there are.
+    pub count: u64,
+    /// Their own bytes.
+    pub shallow: u64,
 }
 
 /// A shape that is often a mistake.
@@ -91,7 +118,7 @@ pub struct Summary {
     /// By variable or property that holds them.
     pub holders: Vec<Holder>,
     /// By package in node_modules; the program's own code is `(application)`, Node's `(node)`.
-    pub packages: Vec<Row>,
+    pub packages: Vec<PackageRow>,
     /// What is suspicious, the largest first.
     pub shapes: Vec<Shape>,
 }
@@ -166,25 +193,69 @@ fn constructors(snapshot: &Snapshot, most: usize) -> Vec<Row> {
         .collect()
 }
 
-/// Each object counts for the package of the nearest function or instance above it in the dominator tree.
-fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
+/// What no function or instance of a script retains.
+const OF_V8: &str = "(v8)";
+/// Modules of a package at most.
+const MODULES: usize = 12;
+
+/// Each object counts for the module of the nearest function, scope or instance above it in the dominator tree.
+fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<PackageRow> {
+    let (scripts, sums) = by_script(snapshot, names);
+    let mut packages: FxHashMap<String, PackageRow> = FxHashMap::default();
+    for (script, (count, shallow)) in scripts.into_iter().zip(sums) {
+        let name = script.map_or_else(|| OF_V8.to_owned(), |script| names.package(script));
+        let package = packages.entry(name.clone()).or_insert_with(|| PackageRow {
+            name,
+            count: 0,
+            shallow: 0,
+            retained: 0,
+            modules: Vec::new(),
+        });
+        package.count += count;
+        package.shallow += shallow;
+        package.retained += shallow;
+        if let Some(script) = script {
+            package.modules.push(ModuleRow { file: files::path_of(script), count, shallow });
+        }
+    }
+    let mut rows: Vec<PackageRow> =
+        packages.into_values().filter(|package| package.count > 0).collect();
+    rows.sort_by(|a, b| b.shallow.cmp(&a.shallow).then_with(|| a.name.cmp(&b.name)));
+    rows.truncate(most);
+    for row in &mut rows {
+        row.modules.sort_by(|a, b| b.shallow.cmp(&a.shallow).then_with(|| a.file.cmp(&b.file)));
+        row.modules.truncate(MODULES);
+    }
+    rows
+}
+
+/// Objects and bytes by script; those of no script come first.
+fn by_script<'n>(snapshot: &Snapshot, names: &'n Names) -> (Vec<Option<&'n str>>, Vec<(u64, u64)>) {
     let mut known: Vec<Option<u32>> = vec![None; snapshot.node_count()];
-    let mut labels: Vec<String> = vec!["(v8)".to_owned()];
+    let mut scripts: Vec<Option<&str>> = vec![None];
     let mut of_script: FxHashMap<&str, u32> = FxHashMap::default();
     for (node, _) in snapshot.locations() {
-        known[node as usize] = names.script(node).map(|script| {
-            *of_script.entry(script).or_insert_with(|| {
-                labels.push(names.package(script));
-                (labels.len() - 1) as u32
-            })
+        let Some(script) = names.script(node) else { continue };
+        let at = *of_script.entry(script).or_insert_with(|| {
+            scripts.push(Some(script));
+            (scripts.len() - 1) as u32
         });
+        known[node as usize] = Some(at);
+        // The variables of a module, which no function retains alone.
+        let scope = snapshot
+            .follow(node, EdgeKind::Internal, "context")
+            .filter(|&scope| snapshot.raw_name(scope).starts_with(b"system / Context"));
+        if let Some(scope) = scope {
+            known[scope as usize].get_or_insert(at);
+        }
     }
     let mut path = Vec::new();
+    let mut sums = vec![(0u64, 0u64); scripts.len()];
     for node in snapshot.nodes() {
         let mut at = node;
         let found = loop {
-            if let Some(label) = known[at as usize] {
-                break label;
+            if let Some(script) = known[at as usize] {
+                break script;
             }
             path.push(at);
             let dominator = snapshot.dominator(at);
@@ -194,27 +265,10 @@ fn packages(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Row> {
             at = dominator;
         };
         path.drain(..).for_each(|node| known[node as usize] = Some(found));
+        let sum = &mut sums[found as usize];
+        *sum = (sum.0 + 1, sum.1 + snapshot.shallow(node));
     }
-    let mut sums = vec![(0u64, 0u64); labels.len()];
-    for (node, label) in snapshot.nodes().zip(&known) {
-        let sum = &mut sums[label.unwrap_or(0) as usize];
-        sum.0 += 1;
-        sum.1 += snapshot.shallow(node);
-    }
-    // Scripts of one package are one row.
-    let mut by_name: FxHashMap<String, (u64, u64)> = FxHashMap::default();
-    for (name, (count, bytes)) in labels.into_iter().zip(sums) {
-        let sum = by_name.entry(name).or_default();
-        *sum = (sum.0 + count, sum.1 + bytes);
-    }
-    let mut rows: Vec<Row> = by_name
-        .into_iter()
-        .filter(|(_, (count, _))| *count > 0)
-        .map(|(name, (count, bytes))| Row { name, count, shallow: bytes, retained: bytes })
-        .collect();
-    rows.sort_by(|a, b| b.retained.cmp(&a.retained).then_with(|| a.name.cmp(&b.name)));
-    rows.truncate(most);
-    rows
+    (scripts, sums)
 }
 
 fn shapes(snapshot: &Snapshot, names: &Names, most: usize) -> Vec<Shape> {

@@ -2,6 +2,7 @@
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::reference::{Reference, ReferenceKind, class_name, code_of, is_cell};
+use crate::heap::explain::retaining_path::{self, PathStep};
 use crate::heap::explain::route::{RouteStep, is_global};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{EdgeName, Node};
@@ -16,14 +17,21 @@ pub(in crate::heap) struct Named {
     pub place: Option<Place>,
     /// From the module or root down to the thing.
     pub path: Vec<String>,
+    /// The objects of the path.
+    pub objects: Vec<PathStep>,
     /// A phrase for what retains it.
     pub holder: String,
 }
 
 /// Names the object at the end of a route.
 pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
-    let mut named =
-        Named { path: path(index, steps), holder: holder(index, steps), ..Named::default() };
+    let objects = retaining_path::objects(index, steps);
+    let mut named = Named {
+        path: shortened(&objects),
+        objects,
+        holder: holder(index, steps),
+        ..Named::default()
+    };
     for (at, step) in steps.iter().enumerate().rev() {
         let Some(reference) = Reference::of(index, step) else { continue };
         let best = reference.best(index, step);
@@ -39,8 +47,9 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
         named.place = declared.map(|declared| declared.place);
         // The last word of the path is the name as the source has it.
         if at + 1 == steps.len()
-            && let Some(last) = named.path.last_mut()
+            && let (Some(last), Some(object)) = (named.path.last_mut(), named.objects.last_mut())
         {
+            object.name.clone_from(&word);
             *last = word;
         }
         break;
@@ -103,40 +112,44 @@ fn is_process(index: &CodeIndex, step: &RouteStep) -> bool {
 }
 
 pub(in crate::heap) fn path(index: &CodeIndex, steps: &[RouteStep]) -> Vec<String> {
-    let first = steps.first().filter(|step| !is_process(index, step));
-    let mut path: Vec<String> = first.map(|step| module(index, step)).into_iter().collect();
-    for step in steps {
-        let label = match Reference::of(index, step) {
-            Some(reference) => reference.written(index),
-            None => match (step.edge.kind, step.edge.name) {
-                (EdgeKind::Element, EdgeName::Index(index)) => format!("[{index}]"),
-                (EdgeKind::Property, _) => index.snapshot.edge_name(&step.edge).into_owned(),
-                (EdgeKind::Internal, _) if index.snapshot.edge_name(&step.edge) == "context" => {
-                    format!("{}()", class_name(index, step.from))
-                }
-                (EdgeKind::Internal, EdgeName::String(name))
-                    if memchr::memmem::find(
-                        index.snapshot.raw_string(name),
-                        b" / part of key (",
-                    )
-                    .is_some() =>
-                {
-                    "(WeakMap value)".to_owned()
-                }
-                _ => continue,
-            },
-        };
-        // A list is one thing, however many of its links lead on.
-        if path.last() != Some(&label) {
-            path.push(label);
-        }
-    }
+    shortened(&retaining_path::objects(index, steps))
+}
+
+/// What the steps are called, the middle of a long path left out.
+fn shortened(objects: &[PathStep]) -> Vec<String> {
+    let mut path: Vec<String> = objects.iter().map(|step| step.name.clone()).collect();
     const SHOWN: usize = 12;
     if path.len() > SHOWN {
         let cut = path.len() - SHOWN + 1;
         path.splice(1..=cut, ["…".to_owned()]);
     }
     path
+}
+
+/// What a path begins with; none where that is not the owner of what follows.
+pub(in crate::heap) fn beginning(index: &CodeIndex, first: &RouteStep) -> Option<String> {
+    (!is_process(index, first)).then(|| module(index, first))
+}
+
+/// What a reference is called on a path; none for V8's own.
+pub(in crate::heap) fn label(index: &CodeIndex, step: &RouteStep) -> Option<String> {
+    if let Some(reference) = Reference::of(index, step) {
+        return Some(reference.written(index));
+    }
+    match (step.edge.kind, step.edge.name) {
+        (EdgeKind::Element, EdgeName::Index(index)) => Some(format!("[{index}]")),
+        (EdgeKind::Property, _) => Some(index.snapshot.edge_name(&step.edge).into_owned()),
+        (EdgeKind::Internal, _) if index.snapshot.edge_name(&step.edge) == "context" => {
+            Some(format!("{}()", class_name(index, step.from)))
+        }
+        (EdgeKind::Internal, EdgeName::String(name)) => {
+            let part_of_key = b" / part of key (";
+            let is_value =
+                memchr::memmem::find(index.snapshot.raw_string(name), part_of_key).is_some();
+            is_value.then(|| "(WeakMap value)".to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn holder(index: &CodeIndex, steps: &[RouteStep]) -> String {

@@ -2,6 +2,7 @@
 
 use crate::heap::explain::code_index::Function;
 use crate::heap::explain::names::Named;
+use crate::heap::explain::retaining_path::PathStep;
 use crate::heap::leak::causes::{Cause, Detail, Unit};
 use crate::heap::leak::count::Count;
 use crate::heap::leak::finding::Finding;
@@ -16,6 +17,8 @@ pub(in crate::heap) struct Draft {
     pub name: String,
     pub place: Option<Place>,
     pub path: Vec<String>,
+    /// The objects of the path.
+    pub objects: Vec<PathStep>,
     pub holder: String,
     pub event: Option<String>,
     pub captured: Option<String>,
@@ -41,6 +44,7 @@ impl Draft {
             name: named.name,
             place: named.place,
             path: named.path,
+            objects: named.objects,
             holder: named.holder,
             event: finding.event,
             captured: finding.captured,
@@ -68,7 +72,7 @@ impl Draft {
     /// Names another thing instead.
     pub fn rename(&mut self, cause: Cause, named: Named) {
         self.cause = cause;
-        (self.name, self.place, self.path, self.holder) =
-            (named.name, named.place, named.path, named.holder);
+        (self.name, self.place, self.path, self.objects, self.holder) =
+            (named.name, named.place, named.path, named.objects, named.holder);
     }
 }

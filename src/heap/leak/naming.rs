@@ -2,8 +2,10 @@
 
 use crate::heap::compare::attribution::Claim;
 use crate::heap::explain::code_index::{CodeIndex, Function};
+use crate::heap::explain::instance::{self, Instance};
 use crate::heap::explain::modules::Loading;
 use crate::heap::explain::names;
+use crate::heap::explain::retaining_path::{self, PathStep};
 use crate::heap::explain::route::RouteStep;
 use crate::heap::explain::sites::{self, Seek, Site};
 use crate::heap::leak::advice::{self, Use};
@@ -14,6 +16,7 @@ use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::rule::About;
 use crate::heap::leak::rules::{self, RULES, timers};
 use crate::heap::leak::suspect::Suspect;
+use crate::heap::snapshot::Node;
 use crate::js_source::files::{self, Place};
 
 /// Growths that are named at all: the rest is small beside them.
@@ -77,6 +80,26 @@ fn used(index: &CodeIndex, sites: &[(Function, f64)], steps: &[RouteStep]) -> Op
     is_own(&place).then(|| Use::Holds(format!("`{name}` ({})", at(&place))))
 }
 
+/// The path to the thing that is named, and from there through what grew to a typical instance.
+fn retained(mut path: Vec<PathStep>, evidence: &Evidence) -> (Vec<PathStep>, Option<Instance>) {
+    let (index, steps) = (evidence.index(), &evidence.steps);
+    let is_last = |node: Node| path.last().is_some_and(|last| last.id == index.snapshot.id(node));
+    // What is named may stand before what grew: the emitter of a listener's array.
+    let rest = match steps.iter().rposition(|step| is_last(step.edge.to)) {
+        Some(at) => &steps[at + 1..],
+        None => &[],
+    };
+    let above = path.last().map(|last| last.name.clone());
+    path.extend(retaining_path::below(index, rest, above));
+    match instance::typical(&evidence.context, evidence.thing(), evidence.sample()) {
+        Some((steps, instance)) => {
+            path.extend(steps);
+            (path, Some(instance))
+        }
+        None => (path, None),
+    }
+}
+
 fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
     let used = || used(evidence.index(), &draft.sites, &evidence.steps);
     let about = About {
@@ -94,7 +117,10 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         column: function.place.column,
         share,
     };
+    let (retaining_path, instance) = retained(draft.objects, evidence);
     let mut suspect = Suspect {
+        retaining_path,
+        instance,
         cause: draft.cause,
         advice,
         delay: draft.delay,

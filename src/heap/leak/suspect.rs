@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::heap::compare::attribution::Claim;
+use crate::heap::explain::instance::Instance;
+use crate::heap::explain::retaining_path::PathStep;
 use crate::heap::explain::sites::Site;
 use crate::heap::leak::causes::{Cause, Unit};
 use crate::heap::leak::rules::caches::BoundedCache;
@@ -39,6 +41,11 @@ pub struct Suspect {
     pub retained: Vec<u64>,
     /// From the module or root down to it.
     pub path: Vec<String>,
+    /// The objects from the module or root through what grew down to a typical instance.
+    pub retaining_path: Vec<PathStep>,
+    /// A typical object of what grew: the end of `retaining_path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
     /// A phrase for what retains it.
     pub holder: String,
     /// The variable that functions keep alive, where that is most of it.

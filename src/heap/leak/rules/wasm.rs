@@ -63,6 +63,8 @@ pub(in crate::heap) fn add_memories(
         suspects.insert(
             0,
             Suspect {
+                retaining_path: Vec::new(),
+                instance: None,
                 cause: Cause::Buffers,
                 advice: advice::advice(
                     Cause::Buffers,
