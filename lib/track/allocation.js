@@ -37,6 +37,7 @@ class AllocationSampler {
   #session = null;
   #started = false;
   #interval = SPARSE;
+  #usual = SPARSE;
   #dense = false;
   /** What was sampled before a pause. @type {{ head: object, samples: object[] } | null} */
   #earlier = null;
@@ -57,6 +58,7 @@ class AllocationSampler {
     }
     try {
       this.#interval = interval;
+      this.#usual = interval;
       this.#started = native.startAllocationSampling(interval, DEPTH);
     } catch (error) {
       return this.#off(error.message);
@@ -134,9 +136,23 @@ class AllocationSampler {
     return null;
   }
 
-  /** The interval is over. */
+  /** True if what is allocated now is sampled densely. */
+  get isDense() {
+    return this.#dense;
+  }
+
+  /**
+   * Memory rises and is not under suspicion so far: samples at `interval`, so that a suspicion has sites at once.
+   * @param {number} interval bytes
+   */
+  alert(interval) {
+    const wanted = Math.max(interval, DENSE);
+    if (this.#started && wanted < this.#interval && !shared()) this.#restart(wanted);
+  }
+
+  /** The interval is over, or the rise. */
   end() {
-    if (this.#dense && this.#started && !shared()) this.#restart(SPARSE);
+    if (this.#interval !== this.#usual && this.#started && !shared()) this.#restart(this.#usual);
   }
 
   #restart(interval) {
@@ -258,4 +274,4 @@ function describe(frame) {
   return site;
 }
 
-module.exports = { AllocationSampler, growth, pauseSampling };
+module.exports = { AllocationSampler, growth, merge, pauseSampling };

@@ -107,13 +107,12 @@ function pruned(node, sizes, least) {
  * @returns {string} the path
  */
 function saveLastProfile(profile, { dir, maxFiles, shown = PLAIN }) {
-  const head = shown.redacts ? redacted(profile.head, shown) : profile.head;
   const target = path.join(dir, nameOf(new Date(), LAST));
   const partial = `${target}.partial`;
   makeDirectory(dir);
   const fd = fs.openSync(partial, 'wx', 0o600);
   try {
-    fs.writeFileSync(fd, bounded(head, MOST_BYTES));
+    fs.writeFileSync(fd, boundedProfile(profile, shown, MOST_BYTES));
     fs.fsyncSync(fd);
     // link refuses what exists; rename would replace it.
     fs.linkSync(partial, target);
@@ -129,6 +128,10 @@ function saveLastProfile(profile, { dir, maxFiles, shown = PLAIN }) {
   return target;
 }
 
+/** A profile as text of at most `most` bytes. */
+const boundedProfile = (profile, shown, most) =>
+  bounded(shown.redacts ? redacted(profile.head, shown) : profile.head, most);
+
 /** As ensureDirectory(), at once. */
 function makeDirectory(dir) {
   if (fs.existsSync(dir)) return;
@@ -140,4 +143,4 @@ function makeDirectory(dir) {
   }
 }
 
-module.exports = { saveHeapProfile, saveLastProfile, LAST_NAME };
+module.exports = { saveHeapProfile, saveLastProfile, boundedProfile, makeDirectory, LAST_NAME };

@@ -6,7 +6,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
-const { saveHeapProfile } = require('./heap-profile.js');
+const { boundedProfile, makeDirectory, saveHeapProfile } = require('./heap-profile.js');
+const { processStem } = require('./process-stem.js');
 
 const SCHEMA = 'plimsoll.evidence/1';
 /** How old the files may become, ms. They are replaced by the loop's next tick after that. */
@@ -19,13 +20,7 @@ const MOST_BYTES = 256 * 1024;
 /** Fields that are left out if the file would be larger, the first one first. */
 const EXPENDABLE = ['trackers', 'notes', 'trackerSuspects', 'sites'];
 
-const NAME = /^plimsoll-evidence-\d{8}T\d{6}Z-\d+-\d+\.(?:json|heapprofile)$/;
-
-/** `plimsoll-evidence-20261121T081939Z-19211-0`: a container that is restarted has the same pid. @param {Date} since */
-function stemOf(since) {
-  const time = since.toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  return `plimsoll-evidence-${time}-${process.pid}-${threadId}`;
-}
+const NAME = /^plimsoll-evidence-\d{8}T\d{6,9}Z-\d+-\d+\.(?:json|heapprofile)$/;
 
 /** As JSON of at most MOST_BYTES. @param {Record<string, any>} evidence */
 function bounded(evidence) {
@@ -37,11 +32,23 @@ function bounded(evidence) {
   }
 }
 
+/** As writeWhole(), at once. @param {string} file @param {string} text */
+function replaceNow(file, text) {
+  const partial = `${file}.${process.pid}-now.partial`;
+  try {
+    fs.rmSync(partial, { force: true });
+    fs.writeFileSync(partial, text, { flag: 'wx', mode: 0o600 });
+    fs.renameSync(partial, file);
+  } finally {
+    fs.rmSync(partial, { force: true });
+  }
+}
+
 /** @typedef {{ state: any, sites: object[], trackers: object[], trackerSuspects: object[], notes: string[] }} Known */
 
 class LatestEvidence {
   #options;
-  #stem = stemOf(new Date());
+  #stem = `plimsoll-evidence-${processStem()}-${threadId}`;
   #dueAt = -Infinity;
   #writing = Promise.resolve();
   #isWriting = false;
@@ -70,12 +77,32 @@ class LatestEvidence {
     return this.#writing;
   }
 
-  async #replace({ state, ...known }, profile) {
+  /**
+   * Replaces the files at once: before a suspicion is reported, and where the process may be about to end. Names that
+   * redaction has not learned so far are hashes.
+   * @param {Known} known @param {object | null} profile
+   */
+  writeNow(known, profile) {
+    const { dir, shown } = this.#options;
+    this.#dueAt = this.#options.now() + (known.sites.length > 0 ? EVERY : EARLY);
+    makeDirectory(dir);
+    const file = `${this.#stem}.heapprofile`;
+    if (profile !== null) replaceNow(path.join(dir, file), boundedProfile(profile, shown, MOST_PROFILE_BYTES));
+    replaceNow(path.join(dir, `${this.#stem}.json`), this.#textOf(known, profile === null ? null : file));
+  }
+
+  async #replace(known, profile) {
     const { dir, shown } = this.#options;
     const file = `${this.#stem}.heapprofile`;
     if (profile !== null) await saveHeapProfile(profile, { dir, file, shown, most: MOST_PROFILE_BYTES });
-    const { watchedMs, verdict, memory, limits } = state;
-    const evidence = {
+    await ensureDirectory(dir);
+    await writeWhole(path.join(dir, `${this.#stem}.json`), this.#textOf(known, profile === null ? null : file));
+    this.#removeOldest();
+  }
+
+  #textOf({ state, ...known }, profile) {
+    const { watchedMs, verdict, verdictForMs = null, memory, limits } = state;
+    return bounded({
       schema: SCHEMA,
       at: new Date().toISOString(),
       pid: process.pid,
@@ -84,14 +111,12 @@ class LatestEvidence {
       uptimeMs: Math.round(process.uptime() * 1000),
       watchedMs,
       verdict,
+      verdictForMs,
       memory,
       limits,
-      profile: profile === null ? null : file,
+      profile,
       ...known,
-    };
-    await ensureDirectory(dir);
-    await writeWhole(path.join(dir, `${this.#stem}.json`), bounded(evidence));
-    this.#removeOldest();
+    });
   }
 
   /** Of processes that have ended, the newest `maxFiles` are kept. */

@@ -3,14 +3,21 @@
 // made of them. The parts that a quiet watch does not need are loaded when they are used.
 
 const { requireNative } = require('../native.js');
-const { AllocationSampler, growth } = require('../track/allocation.js');
+const { AllocationSampler, growth, merge } = require('../track/allocation.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
+const { Rise } = require('./rise.js');
 
 const evidence = () => require('./evidence.js');
 
 /** Without snapshots the allocation sites are the evidence. They are sampled for at least this share of the window. */
 const SAMPLED = 1 / 12;
+/** The evidence on disk is replaced from inside V8 when the loop has not turned for so long, ms. */
+const STUCK_MS = 10_000;
+/** Live bytes that dense sampling has seen, from which on its sites alone are the evidence: eight samples. */
+const ENOUGH_BYTES = 2 ** 21;
+/** The event of a suspicion waits for an allocation site for at most this share of the window: 15 s of 15 minutes. */
+const LONGEST_WAIT = 1 / 60;
 /** The state file reads its clock at another moment than the watch. */
 const CLOCK_MS = 1000;
 
@@ -44,6 +51,10 @@ class LeakEvidence {
   #suspected = new Set();
   /** @type {import('./latest-evidence.js').LatestEvidence | undefined} */
   #latest;
+  #rise;
+  /** The events of suspicions without an allocation site so far. @type {Array<() => void>} */
+  #waiting = [];
+  #waitingUntil = 0;
   #abort = new AbortController();
 
   /**
@@ -57,8 +68,16 @@ class LeakEvidence {
     this.#publish = () => state.publish();
     this.#state = state;
     this.#retries = new Retries(context);
+    this.#rise = new Rise(context.options.window);
     queue.isRepeated = () => this.#backoff.begun;
     if (context.options.sampling) this.#allocation.start();
+    if (this.#isKept) context.native.whenStuck(STUCK_MS, () => this.#whileStuck());
+  }
+
+  /** Whether the latest evidence is kept on disk. Under `plimsoll run` the published state has it. */
+  get #isKept() {
+    const { options, statePath } = this.#context;
+    return statePath === undefined && options.report.length > 0;
   }
 
   /** The files of the reports that were written. */
@@ -99,6 +118,16 @@ class LeakEvidence {
     return this.#allocation.reason;
   }
 
+  /** Samples more often while the heap rises, and less when it has come to rest. */
+  look() {
+    const { native } = this.#context;
+    const verdict = JSON.parse(native.verdict());
+    const interval = this.#rise.samplingInterval(verdict.channels[0], native.watchedMs());
+    if (interval !== null) this.#allocation.alert(interval);
+    else if (this.#suspected.size === 0 && verdict.state !== 'leak' && verdict.state !== 'suspect')
+      this.#allocation.end();
+  }
+
   stop() {
     this.#abort.abort();
     this.#allocation.stop();
@@ -108,37 +137,106 @@ class LeakEvidence {
     this.#retries.tick();
     if (this.#diagnosis !== undefined && !this.#busy && this.#backoff.due()) this.#advance();
     for (const channel of this.#unreported) if (this.#isSampled(channel)) this.#report(channel);
+    this.#tellWaiting();
     if (this.#suspected.size > 0) this.#keepLatest();
   }
 
-  /** Replaces the evidence on disk, if it is due. Under `plimsoll run` the published state has it. */
-  #keepLatest() {
-    const { dir, shown, options, statePath, native, notes } = this.#context;
-    if (statePath !== undefined || options.report.length === 0) return;
+  #latestEvidence() {
+    const { dir, shown, options } = this.#context;
     const { LatestEvidence } = require('./latest-evidence.js');
     this.#latest ??= new LatestEvidence({ dir, shown, maxFiles: options.maxFiles });
-    if (!this.#latest.isDue) return;
-    const { profile, sites } = this.#sampled();
-    const known = {
+    return this.#latest;
+  }
+
+  /** Replaces the evidence on disk, if it is due. */
+  #keepLatest() {
+    if (!this.#isKept || !this.#latestEvidence().isDue) return;
+    const { profile, known } = this.#known();
+    this.#latestEvidence()
+      .write(known, profile)
+      .catch((error) => this.#notKept(error));
+  }
+
+  /** Replaces the evidence on disk at once. True if it has an allocation site, or cannot have one. */
+  keepNow() {
+    if (!this.#isKept) return true;
+    try {
+      const { profile, known } = this.#known();
+      this.#latestEvidence().writeNow(known, profile);
+      return known.sites.length > 0 || this.#allocation.state !== 'on';
+    } catch (error) {
+      this.#notKept(error);
+      return true;
+    }
+  }
+
+  /** Emits the events that wait for an allocation site, if it is there or their time is over. */
+  #tellWaiting(isLast = false) {
+    if (this.#waiting.length === 0) return;
+    if (!isLast && performance.now() < this.#waitingUntil && !this.keepNow()) return;
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
+  /** V8 calls this in the middle of other JavaScript, while the event loop does not turn. */
+  #whileStuck() {
+    try {
+      if (this.#context.isStopped()) return;
+      const { state, channel } = JSON.parse(this.#context.native.verdict());
+      if (state !== 'suspect' && state !== 'leak') return;
+      // The event is emitted when the loop turns.
+      if (!this.#suspected.has(channel)) this.#beginSampling(channel);
+      if (this.#latestEvidence().isDue) this.keepNow();
+    } catch (error) {
+      this.#notKept(error);
+    }
+  }
+
+  /** The next ones fail for the same reason, and so does the report, which is an error. */
+  #notKept({ message }) {
+    const { notes } = this.#context;
+    if (!notes.includes(message)) notes.push(message);
+  }
+
+  /** What is known now. While dense sampling has seen little, what was sampled before it is part of the evidence. */
+  #known() {
+    const profile = this.#allocation.read();
+    if (profile === null) return { profile, known: this.#withSites([]) };
+    const grown = growth(this.#allocatedBefore, profile);
+    if (grown.reduce((sum, { bytes }) => sum + bytes, 0) >= ENOUGH_BYTES) {
+      return { profile, known: this.#withSites(grown) };
+    }
+    // Of another profiler the whole is read each time.
+    const isWhole = this.#allocatedBefore !== null || this.#allocatedEarlier === null;
+    const all = isWhole ? profile : merge(this.#allocatedEarlier, profile);
+    return { profile: all, known: this.#withSites(growth(null, all)) };
+  }
+
+  #withSites(sites) {
+    const { shown, native, notes } = this.#context;
+    return {
       state: JSON.parse(native.state()),
       sites: sites.map((site) => shown.frame(site)),
       ...evidence().tracked(shown),
       notes,
     };
-    this.#latest.write(known, profile).catch(({ message }) => {
-      // The next ones fail for the same reason, and so does the report, which is an error.
-      if (!notes.includes(message)) notes.push(message);
-    });
   }
 
-  /** A channel is under suspicion; `tell` emits the event. */
-  suspected(channel, tell) {
-    this.#allocatedEarlier = this.#allocation.read();
+  #beginSampling(channel) {
+    if (!this.#allocation.isDense) this.#allocatedEarlier = this.#allocation.read();
     this.#allocatedBefore = this.#allocation.begin();
     this.#sampledSince = process.uptime();
     // A healthy process' native memory is often under suspicion in its first minutes.
     if (channel !== 'native') this.#suspected.add(channel);
-    tell();
+  }
+
+  /** A channel is under suspicion; `tell` emits the event. */
+  suspected(channel, tell) {
+    this.#beginSampling(channel);
+    // On disk first: the process may be killed from here on.
+    if (this.#suspected.has(channel) && !this.keepNow()) {
+      this.#waitingUntil = performance.now() + this.#context.options.window * LONGEST_WAIT;
+      this.#waiting.push(tell);
+    } else tell();
     if (this.#context.options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
   }
 
@@ -147,7 +245,10 @@ class LeakEvidence {
     const snapshots = this.#context.options.snapshotOn.includes('leak') && (channel !== 'native' || canFork());
     const alone = !snapshots && (this.#diagnosis === undefined || this.#diagnosis.closed);
     this.#profile = null;
+    this.#tellWaiting(true);
+    const isFirst = !this.#suspected.has(channel);
     this.#suspected.add(channel);
+    if (isFirst) this.keepNow();
     this.#readAllocation(!alone);
     tell();
     if (snapshots) this.#begin(channel, verdict);
@@ -156,6 +257,7 @@ class LeakEvidence {
 
   /** The growth of a channel has levelled off. */
   recovered(channel, verdict) {
+    this.#tellWaiting(true);
     if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
     this.#unreported.delete(channel);
     if (this.#suspected.delete(channel) && this.#suspected.size === 0) void this.#latest?.remove();

@@ -21,10 +21,11 @@ const NICE = 0;
 /**
  * Called in the middle of other JavaScript, which may be about to run out of memory: nothing is loaded, nothing throws.
  */
-function writeProfile({ dir, maxFiles }, { readProfile, shown, written, failed }) {
+function writeProfile({ dir, maxFiles }, { readProfile, shown, written, failed, keepEvidence }) {
   try {
     const profile = readProfile();
     if (profile !== null) written(saveLastProfile(profile, { dir, maxFiles, shown }));
+    keepEvidence();
   } catch (error) {
     failed(error);
   }
@@ -38,7 +39,8 @@ class NearLimit {
   /**
    * @param {Record<string, unknown>} options of takeSnapshot
    * @param {{ readProfile: () => any, shown: import('../report/shown.js').Shown, written: (path: string) => void,
-   *   failed: (error: Error) => void }} profile `readProfile`: null where nothing is sampled
+   *   failed: (error: Error) => void, keepEvidence: () => void }} profile `readProfile`: null where nothing is sampled;
+   *   `keepEvidence`: replaces the latest evidence at once
    */
   constructor(options, profile) {
     const { SnapshotEmergency, snapshotSupport } = requireNative();

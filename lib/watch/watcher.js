@@ -33,7 +33,7 @@ const INTERNAL = Symbol('plimsoll.internal');
 /** For code that does not hold the watcher (node:diagnostics_channel). */
 const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnostics.channel('plimsoll:snapshot') };
 
-/** The trackers' figures are copied into the published state once in this many ticks. */
+/** The trackers' figures are copied into the published state, and rises are looked for, once in this many ticks. */
 const PUBLISH_EVERY = 5;
 /** Above this share of a limit the next peak may exceed it. */
 const CRITICAL_SHARE = 0.95;
@@ -290,6 +290,7 @@ class Watcher extends EventEmitter {
         { dir: this.#dir, maxFiles, maxBytes, cooldown, redact },
         {
           readProfile: () => this.#evidence?.readProfile() ?? null,
+          keepEvidence: () => this.#evidence?.keepNow(),
           shown: this.#shown,
           written: (file) => this.#notes.push(`Near the heap limit the allocation profile was written to ${file}.`),
           failed: ({ message }) =>
@@ -316,7 +317,10 @@ class Watcher extends EventEmitter {
   #onTick() {
     this.#prober.tick();
     if (made.any) this.#stopCaches ??= require('../track/index.js').trackCaches();
-    if (++this.#ticks % PUBLISH_EVERY === 0) this.#published.publish();
+    if (++this.#ticks % PUBLISH_EVERY === 0) {
+      this.#published.publish();
+      this.#evidence.look();
+    }
     this.#preload.tick();
     this.#handles.tick(this.#sampler.native.watchedMs());
     this.#evidence.tick();

@@ -9,6 +9,10 @@ mod analyze;
 mod build;
 #[cfg(feature = "service")]
 mod cache;
+#[cfg(feature = "service")]
+mod callback;
+#[cfg(feature = "service")]
+mod ended;
 mod error;
 #[cfg(feature = "service")]
 mod facts;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Buffer, Function, FunctionRef, ObjectFinalize};
+use napi::bindgen_prelude::{Buffer, Function, ObjectFinalize};
 use napi_derive::napi;
 
+use super::callback::call_once;
 use super::error::{AddonError, Result, error};
 use crate::os::malloc;
 use crate::sampler::borrowed::Borrowing;
-use crate::snapshot::emergency::{self, Emergency, LastEvidence};
+use crate::snapshot::emergency::{self, Emergency};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork;
 use crate::snapshot::image;
@@ -198,27 +199,6 @@ impl SnapshotEmergency {
         // SAFETY: a call from JS is on the isolate's thread.
         unsafe { self.0.close() };
     }
-}
-
-/// What an emergency keeps to call a function of JS.
-struct Kept {
-    env: Env,
-    function: FunctionRef<(), ()>,
-}
-
-// SAFETY: an emergency calls and drops it on the isolate's thread alone, for which it was made; where
-// another thread drops the last reference, `FunctionRef` hands it back to that thread.
-unsafe impl Send for Kept {}
-
-fn call_once(env: Env, function: &Function<'_, (), ()>) -> napi::Result<LastEvidence> {
-    let kept = Kept { env, function: function.create_ref()? };
-    Ok(Box::new(move || {
-        // Whole: its fields alone may not leave the thread.
-        let kept = kept;
-        // V8 opens a scope of handles for an interrupt. What the function throws is cleared: the JS that
-        // was interrupted is not to see it.
-        let _ = kept.function.borrow_back(&kept.env).and_then(|function| function.call(()));
-    }))
 }
 
 impl ObjectFinalize for SnapshotEmergency {

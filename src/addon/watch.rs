@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::thread::ThreadId;
 use std::time::Duration;
 
+use napi::Env;
+use napi::bindgen_prelude::Function;
 use napi_derive::napi;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::callback::call_often;
 use super::error::{AddonError, Result, error};
 use crate::background;
 use crate::cache::registry;
 use crate::sampler::figures::FigureSources;
 use crate::sampler::isolate::Watching;
+use crate::sampler::kept_state::{self, KeptState};
 use crate::sampler::options::{Caches, SamplerOptions};
 use crate::sampler::record::{Hooks, Record};
 use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
+use crate::sampler::stuck::StuckLoop;
 use crate::snapshot::emergency;
 use crate::snapshot::fork;
 use crate::snapshot::redaction::shown;
@@ -25,6 +30,8 @@ use crate::trend::{CacheFill, CollectionCause, Config};
 use crate::v8;
 use crate::v8::gc::{self, GcPressure};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
+use crate::v8::interrupt;
+use crate::v8::out_of_memory;
 
 /// Bits of the answer to [`IsolateWatch::tick`].
 pub(super) mod tick {
@@ -114,6 +121,7 @@ pub struct IsolateWatch {
     watching: Option<Watching>,
     hooks_off: Option<String>,
     readable: Option<fork::ReadableWorkers>,
+    stuck: Option<StuckLoop>,
 }
 
 #[napi]
@@ -153,7 +161,8 @@ impl IsolateWatch {
             error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))
         })?;
         let readable = Some(fork::ReadableWorkers::keep());
-        Ok(Self { record, isolate, hooks, watching: Some(watching), hooks_off, readable })
+        let watching = Some(watching);
+        Ok(Self { record, isolate, hooks, watching, hooks_off, readable, stuck: None })
     }
 
     /// Why V8's callbacks are not used; null where they are.
@@ -174,6 +183,9 @@ impl IsolateWatch {
         utilisation: Option<f64>,
     ) -> u32 {
         let Some(watching) = &self.watching else { return 0 };
+        if let Some(stuck) = &self.stuck {
+            stuck.turned();
+        }
         let heap = match (&heap, self.isolate) {
             (Some(heap), _) => Some(HeapStatistics::from(heap)),
             // SAFETY: this is the isolate's thread, and the isolate runs this very call.
@@ -271,6 +283,50 @@ impl IsolateWatch {
         Ok(())
     }
 
+    /// Keeps the state in a file of `directory` from now on, for the process that starts there next; its
+    /// path. `stem` is the name of the process in its files.
+    #[napi(catch_unwind)]
+    pub fn keep_state(&self, directory: String, stem: String, thread: u32) -> Result<String> {
+        let watching = self.watching.as_ref().ok_or_else(stopped)?;
+        let kept = KeptState::open(Path::new(&directory), &stem, thread).map_err(|e| {
+            let message = format!("the state cannot be kept in {directory} ({e})");
+            error("ERR_PLIMSOLL_STATE_FILE", message)
+        })?;
+        let path = kept.path().to_string_lossy().into_owned();
+        watching.keep_in(kept);
+        if let Some(isolate) = self.isolate {
+            // SAFETY: a call from JS is on the isolate's thread; each isolate has the same handler of Node.
+            unsafe { out_of_memory::call_before(isolate, kept_state::mark_heap_limit) };
+        }
+        Ok(path)
+    }
+
+    /// Calls `interrupt` in the middle of other JavaScript, on this thread, each `ms` in which `tick` was not called.
+    /// False where V8 does not export the means.
+    #[napi(catch_unwind, ts_args_type = "ms: number, interrupt: () => void")]
+    pub fn when_stuck(
+        &mut self,
+        env: &Env,
+        ms: u32,
+        interrupt: Function<'_, (), ()>,
+    ) -> Result<bool> {
+        let Some(isolate) = self.isolate else { return Ok(false) };
+        let call = call_often(*env, &interrupt)
+            .map_err(|e| error("ERR_PLIMSOLL_NATIVE", e.reason.clone()))?;
+        let period = Duration::from_millis(u64::from(ms));
+        // SAFETY: this is the isolate's thread; `stop` or the finalizer drops it before the isolate ends.
+        let stuck = unsafe { StuckLoop::new(isolate, period, call) };
+        self.watching.as_ref().ok_or_else(stopped)?.watch_loop(&stuck);
+        self.stuck = Some(stuck);
+        Ok(interrupt::is_available())
+    }
+
+    /// Ends what `when_stuck` began.
+    #[napi(catch_unwind)]
+    pub fn end_stuck(&mut self) {
+        self.stuck = None;
+    }
+
     /// Publishes the state now.
     #[napi(catch_unwind)]
     pub fn publish(&self) {
@@ -282,6 +338,7 @@ impl IsolateWatch {
     /// Ends the watch; a second call does nothing.
     #[napi(catch_unwind)]
     pub fn stop(&mut self) {
+        self.stuck = None;
         self.hooks = None;
         self.watching = None;
         self.readable = None;

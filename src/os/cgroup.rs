@@ -41,6 +41,23 @@ impl Container {
     }
 }
 
+/// How many processes of the current process' cgroup the kernel has killed for want of memory.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OomKills {
+    /// The cgroup: figures of another one cannot be compared. The inode of its directory since this boot.
+    pub group: String,
+    /// Since the cgroup exists.
+    pub count: u64,
+}
+
+/// Reads the kills once; `None` where the kernel does not count them, or the count cannot be read.
+#[must_use]
+pub fn oom_kills() -> Option<OomKills> {
+    let mut reader = CgroupReader::default();
+    reader.read(&mut System).ok()?;
+    reader.oom_kills(&mut System)
+}
+
 /// Reads the figures of the current process once; `None` where there is no memory cgroup, or it cannot be read.
 #[must_use]
 pub fn read() -> Option<Container> {
@@ -108,6 +125,20 @@ impl CgroupReader {
         Ok(None)
     }
 
+    /// The kills in the process' own cgroup, once the figures were read.
+    pub fn oom_kills(&self, files: &mut dyn Files) -> Option<OomKills> {
+        let level = self.levels.first()?;
+        let file = match level.version {
+            Version::V1 => "memory.oom_control",
+            Version::V2 => "memory.events",
+        };
+        let text = level.text(files, file).ok()??;
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok())?;
+        let boot = files.find(&self.root.join("proc/sys/kernel/random/boot_id")).ok()?;
+        let boot = boot.unwrap_or_default();
+        Some(OomKills { group: format!("{}:{}", boot.trim(), inode(&level.dir)?), count })
+    }
+
     fn look_up(&mut self, files: &mut dyn Files, membership: &str) -> io::Result<Option<()>> {
         let Some(mounts) = files.find(&self.root.join("proc/self/mountinfo"))? else {
             return Ok(None);
@@ -120,6 +151,16 @@ impl CgroupReader {
             .or_else(|| levels(&self.root, membership, &mounts, Version::V2));
         Ok(found.map(|levels| self.levels = levels))
     }
+}
+
+#[cfg(unix)]
+fn inode(dir: &Path) -> Option<u64> {
+    std::fs::metadata(dir).ok().map(|metadata| std::os::unix::fs::MetadataExt::ino(&metadata))
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Path) -> Option<u64> {
+    None
 }
 
 fn machine_total(meminfo: &str) -> Option<u64> {
@@ -293,6 +334,38 @@ mod tests {
         assert_eq!((container.version, container.limit), (Version::V1, Some(512 << 20)));
         assert_eq!(container.reclaimable, 40);
         assert!(!container.oom_group);
+    }
+
+    #[test]
+    fn kills_are_counted_in_the_cgroup_of_the_process() {
+        let mounts = [
+            ("2", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", "0::/app\n"),
+            ("1", "30 23 0:26 / /sys/fs/cgroup rw - cgroup cgroup rw,memory\n", "4:memory:/app\n"),
+        ];
+        for (version, mount, membership) in mounts {
+            let fixture = Fixture::new(
+                &format!("kills-{version}"),
+                &[
+                    MEMINFO,
+                    ("proc/self/cgroup", membership),
+                    ("proc/self/mountinfo", mount),
+                    ("proc/sys/kernel/random/boot_id", "b00t\n"),
+                    (
+                        "sys/fs/cgroup/app/memory.events",
+                        "low 0\noom 4\noom_kill 3\noom_group_kill 1\n",
+                    ),
+                    ("sys/fs/cgroup/app/memory.oom_control", "under_oom 0\noom_kill 3\n"),
+                    ("sys/fs/cgroup/memory.events", "oom_kill 9\n"),
+                    ("sys/fs/cgroup/memory.oom_control", "oom_kill 9\n"),
+                ],
+            );
+            let mut reader = CgroupReader::below(&fixture.0);
+            assert_eq!(reader.oom_kills(&mut System), None, "the cgroup is not known so far");
+            reader.read(&mut System).unwrap();
+            let kills = reader.oom_kills(&mut System).unwrap();
+            assert_eq!(kills.count, 3);
+            assert!(kills.group.starts_with("b00t:"), "{}", kills.group);
+        }
     }
 
     #[test]

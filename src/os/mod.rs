@@ -6,6 +6,7 @@
 pub mod cgroup;
 pub mod library;
 pub mod limits;
+pub mod lock;
 pub mod malloc;
 pub mod memory;
 pub mod process;

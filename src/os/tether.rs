@@ -1,11 +1,11 @@
 //! The bond between `plimsoll run` and the processes of the run: a lock on the run's directory.
-//!
-//! The kernel releases the lock when its owner ends in whatever way. Unlike a pid it is not used again, and it means
-//! the same in every pid namespace.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
+
+#[cfg(unix)]
+use super::lock::{Wait, lock};
 
 /// The directory of a run that is going on; the lock is held until this is dropped.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub fn own(directory: &Path) -> io::Result<Option<Owned>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    if !lock(&file, libc::LOCK_EX | libc::LOCK_NB)? {
+    if !lock(&file, Wait::Never)? {
         return Ok(None);
     }
     // Between the open and the lock another process may have found it without an owner and removed it.
@@ -53,7 +53,7 @@ pub fn end_with_owner(directory: &Path, grace: std::time::Duration) -> io::Resul
     thread.spawn(move || {
         block_signals();
         // Granted when the owner's is released. Any other answer says nothing about the owner.
-        if !matches!(lock(&file, libc::LOCK_SH), Ok(true)) {
+        if !matches!(lock(&file, Wait::ForOwner), Ok(true)) {
             return;
         }
         // SAFETY: kill and getpid have no preconditions.
@@ -72,24 +72,6 @@ fn open(directory: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC)
         .open(directory)
-}
-
-/// Whether the lock was granted.
-#[cfg(unix)]
-fn lock(file: &File, how: libc::c_int) -> io::Result<bool> {
-    use std::os::fd::AsRawFd;
-    loop {
-        // SAFETY: a descriptor that is open for as long as the file lives.
-        if unsafe { libc::flock(file.as_raw_fd(), how) } == 0 {
-            return Ok(true);
-        }
-        let error = io::Error::last_os_error();
-        match error.kind() {
-            io::ErrorKind::Interrupted => {}
-            io::ErrorKind::WouldBlock => return Ok(false),
-            _ => return Err(error),
-        }
-    }
 }
 
 #[cfg(unix)]

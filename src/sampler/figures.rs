@@ -128,6 +128,11 @@ impl Figures {
         self.available.value
     }
 
+    /// Kills for want of memory in the process' cgroup, read now.
+    pub fn oom_kills(&mut self) -> Option<cgroup::OomKills> {
+        self.cgroup.oom_kills(&mut *self.files)
+    }
+
     /// The figures that are older than their last reading.
     pub fn stale(&self, now: Instant) -> Vec<Stale> {
         [

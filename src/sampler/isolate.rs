@@ -9,12 +9,14 @@ use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
 use super::figures::FigureSources;
+use super::kept_state::KeptState;
 use super::options::{Notice, SamplerOptions};
 use super::published::IsolateSummary;
 use super::record::Record;
 use super::registry::{self, Listed};
 use super::sampling::Sampling;
 use super::state_file::StateFile;
+use super::stuck::{Looked, StuckLoop};
 use crate::background::{self, JobHandle, Run};
 use crate::trend::{CollectionCause, Verdict};
 
@@ -25,6 +27,7 @@ pub struct SampledIsolate {
     probe_wanted: AtomicBool,
     notices_waiting: AtomicBool,
     requests_wanted: AtomicBool,
+    stuck: Mutex<Option<Looked>>,
 }
 
 /// Keeps the sampling of an isolate going; dropping it ends the watch.
@@ -52,6 +55,7 @@ impl Watching {
             probe_wanted: AtomicBool::new(false),
             notices_waiting: AtomicBool::new(false),
             requests_wanted: AtomicBool::new(false),
+            stuck: Mutex::new(None),
         });
         registry::add(Arc::clone(&isolate) as Arc<dyn Listed>);
         let for_job = Arc::clone(&isolate);
@@ -130,6 +134,16 @@ impl SampledIsolate {
         self.sampling.lock().publish_to(&self.record, file);
     }
 
+    /// Keeps the state for a later process, now and from now on.
+    pub fn keep_in(&self, kept: KeptState) {
+        self.sampling.lock().keep_in(&self.record, kept);
+    }
+
+    /// Looks each interval whether the event loop turns.
+    pub fn watch_loop(&self, stuck: &StuckLoop) {
+        *self.stuck.lock() = Some(stuck.looked());
+    }
+
     /// Publishes the state now, if there is a file.
     pub fn publish(&self) {
         self.sampling.lock().publish(&self.record);
@@ -165,6 +179,11 @@ impl SampledIsolate {
         }
         self.requests_wanted.store(sampling.wants_requests(), Ordering::Relaxed);
         sampling.publish(&self.record);
+        sampling.keep(&self.record, run.now);
+        drop(sampling);
+        if let Some(stuck) = self.stuck.lock().as_ref() {
+            stuck.look();
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 pub mod borrowed;
 pub mod clock;
+pub mod ended_state;
 pub mod figures;
 pub mod isolate;
+pub mod kept_state;
 pub mod limits;
 pub mod options;
 pub mod pressure;
@@ -13,6 +15,7 @@ pub mod registry;
 mod run_clock;
 mod sampling;
 pub mod state_file;
+pub mod stuck;
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) struct PublishedState<'a> {
     pub watched_ms: u64,
     pub stopped_ms: u64,
     pub verdict: Verdict,
+    /// How long the verdict's channel has been a suspect or a leak.
+    pub verdict_for_ms: Option<u64>,
     pub series: PublishedSeries,
     pub memory: MemoryFigures,
     pub limits: Limits,
@@ -28,6 +30,8 @@ pub(super) struct PublishedState<'a> {
     pub stale: Vec<Stale>,
     pub container: Option<ContainerFacts>,
     pub available: Option<u64>,
+    /// Kills in the cgroup when the state was last kept for a later process.
+    pub oom_kills: Option<&'a cgroup::OomKills>,
     pub collections: &'a VecDeque<Collection>,
     pub collection_count: u64,
     pub collection_ms: u64,

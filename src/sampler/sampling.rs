@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::borrowed;
 use super::figures::{FigureSources, Figures};
+use super::kept_state::KeptState;
 use super::limits::LimitInputs;
 use super::options::{Notice, SamplerOptions};
 use super::pressure::{Contained, Pressure, PressureInputs};
@@ -19,7 +20,7 @@ use super::registry;
 use super::run_clock::RunClock;
 use super::state_file::StateFile;
 use crate::background::Run;
-use crate::os::malloc;
+use crate::os::{cgroup, malloc};
 use crate::trend::{
     BUCKETS, Channel, Collection, CollectionCause, Event, Limits, Reading, Trend, Verdict,
 };
@@ -61,6 +62,10 @@ pub(super) struct Sampling {
     above_threshold: [bool; 2],
     extra: Option<Box<RawValue>>,
     file: Option<StateFile>,
+    kept: Option<KeptState>,
+    oom_kills: Option<cgroup::OomKills>,
+    /// Since when each channel has been a suspect or a leak, ms since the watch began.
+    since: [Option<u64>; Channel::ALL.len()],
     ended: bool,
 }
 
@@ -93,6 +98,9 @@ impl Sampling {
             above_threshold: [false; 2],
             extra: None,
             file: None,
+            kept: None,
+            oom_kills: None,
+            since: [None; Channel::ALL.len()],
             ended: false,
             options,
         };
@@ -130,6 +138,7 @@ impl Sampling {
                     continue;
                 }
             };
+            self.since[channel as usize] = (kind != "recovered").then_some(t);
             self.notify(Notice { kind, channel, t });
         }
         self.check_threshold(record, t);
@@ -179,11 +188,35 @@ impl Sampling {
         self.file = Some(file);
     }
 
+    /// Keeps the state for a later process.
+    pub fn keep_in(&mut self, record: &Record, kept: KeptState) {
+        self.kept = Some(kept);
+        self.keep(record, Instant::now());
+    }
+
+    /// Keeps the state where it is due.
+    pub fn keep(&mut self, record: &Record, now: Instant) {
+        let Some(mut kept) = self.kept.take() else { return };
+        if kept.beat(now) {
+            self.oom_kills = self.figures.oom_kills();
+            if let Ok(json) = serde_json::to_vec(&self.state(record)) {
+                kept.write(&json, now);
+            }
+        }
+        self.kept = Some(kept);
+    }
+
     /// Publishes the last state, marked as the last.
     pub fn end(&mut self, record: &Record) {
         self.ended = true;
         self.publish(record);
         self.file = None;
+        if let Some(mut kept) = self.kept.take() {
+            if let Ok(json) = serde_json::to_vec(&self.state(record)) {
+                kept.write(&json, Instant::now());
+            }
+            kept.end(self.since.iter().any(Option::is_some));
+        }
     }
 
     pub fn summary(&self) -> IsolateSummary {
@@ -199,12 +232,16 @@ impl Sampling {
     pub fn state(&self, record: &Record) -> PublishedState<'_> {
         let (collection_count, paused_us) = record.collections();
         let now = Instant::now();
+        let verdict = self.verdict();
+        let watched_ms = self.clock.at(now);
+        let since = verdict.channel.and_then(|channel| self.since[channel as usize]);
         PublishedState {
             pid: std::process::id(),
             thread_id: self.options.thread_id,
-            watched_ms: self.clock.at(now),
+            watched_ms,
             stopped_ms: self.clock.stopped_ms(),
-            verdict: self.verdict(),
+            verdict,
+            verdict_for_ms: since.map(|since| watched_ms.saturating_sub(since)),
             series: PublishedSeries::from(&self.trend),
             memory: self.memory,
             limits: self.limits,
@@ -212,6 +249,7 @@ impl Sampling {
             stale: self.figures.stale(now),
             container: self.figures.container().map(ContainerFacts::from),
             available: self.figures.available(),
+            oom_kills: self.oom_kills.as_ref(),
             collections: &self.collections,
             collection_count,
             collection_ms: paused_us / 1000,

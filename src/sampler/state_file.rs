@@ -5,13 +5,14 @@
 //! after death always finds a whole state. The pages belong to the kernel and outlive the process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A state that does not fit is not written: the last one that did stays.
 pub const SLOT_BYTES: usize = 256 * 1024;
-/// Magic and version, the current slot's sequence number, two lengths.
+/// Magic and version, the current slot's sequence number, two lengths, three words on the writer's end.
 const HEADER_WORDS: usize = 8;
 const HEADER_BYTES: usize = HEADER_WORDS * 8;
 const FILE_BYTES: usize = HEADER_BYTES + 2 * SLOT_BYTES;
@@ -22,15 +23,30 @@ const MAGIC_WORD: usize = 0;
 const SEQUENCE_WORD: usize = 1;
 /// This and the next: the length of what the slot holds.
 const LENGTH_WORD: usize = 2;
+/// When the writer was last seen alive, ms since the epoch.
+pub(super) const ALIVE_WORD: usize = 4;
+/// How the writer ended (`ended_state::End`); 0: unknown.
+pub(super) const END_WORD: usize = 5;
+/// What a later process has done about it.
+pub(super) const STAGE_WORD: usize = 6;
 
 /// The writer's end.
 #[derive(Debug)]
 pub struct StateFile {
+    mapping: Arc<Mapping>,
+}
+
+/// The pages of a file. Its words are atomics, which other threads may write too.
+#[derive(Debug)]
+pub(super) struct Mapping {
     base: *mut u8,
 }
 
-// SAFETY: the mapping is owned by the value and moved with it.
-unsafe impl Send for StateFile {}
+// SAFETY: the mapping is owned by the value and moved with it; what is behind `base` is reached by the one `StateFile`
+// that writes the slots, and by atomic words.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
 
 impl StateFile {
     /// Maps a file, made with mode 0600 if it is not there; links are not followed.
@@ -39,7 +55,6 @@ impl StateFile {
     /// Where the file cannot be opened, sized or mapped.
     #[cfg(unix)]
     pub fn open(path: &Path) -> io::Result<Self> {
-        use std::os::fd::AsRawFd;
         use std::os::unix::fs::OpenOptionsExt;
         let file = OpenOptions::new()
             .read(true)
@@ -49,6 +64,16 @@ impl StateFile {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
             .open(path)?;
+        Self::map(&file)
+    }
+
+    /// Maps an open file.
+    ///
+    /// # Errors
+    /// Where the file cannot be sized or mapped.
+    #[cfg(unix)]
+    pub(super) fn map(file: &File) -> io::Result<Self> {
+        use std::os::fd::AsRawFd;
         file.set_len(FILE_BYTES as u64)?;
         // A page without room behind it would be a SIGBUS at the first store: have them all now.
         #[cfg(target_os = "linux")]
@@ -72,9 +97,9 @@ impl StateFile {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let state = Self { base: base.cast() };
-        state.word(MAGIC_WORD).store(MAGIC, Ordering::Relaxed);
-        Ok(state)
+        let mapping = Arc::new(Mapping { base: base.cast() });
+        mapping.word(MAGIC_WORD).store(MAGIC, Ordering::Relaxed);
+        Ok(Self { mapping })
     }
 
     /// Only where there is mmap.
@@ -96,7 +121,7 @@ impl StateFile {
         // SAFETY: the slot lies within the mapping; only this value writes to it, and no reader
         // of this process exists.
         unsafe {
-            let target = self.base.add(HEADER_BYTES + slot * SLOT_BYTES);
+            let target = self.mapping.base.add(HEADER_BYTES + slot * SLOT_BYTES);
             std::ptr::copy_nonoverlapping(state.as_ptr(), target, state.len());
         }
         self.word(LENGTH_WORD + slot).store(state.len() as u64, Ordering::Relaxed);
@@ -105,6 +130,17 @@ impl StateFile {
     }
 
     fn word(&self, index: usize) -> &AtomicU64 {
+        self.mapping.word(index)
+    }
+
+    /// The same pages, for those who write words.
+    pub(super) fn mapping(&self) -> Arc<Mapping> {
+        Arc::clone(&self.mapping)
+    }
+}
+
+impl Mapping {
+    pub(super) fn word(&self, index: usize) -> &AtomicU64 {
         debug_assert!(index < HEADER_WORDS);
         // SAFETY: within the header; a mapping is page-aligned, so the word is aligned.
         #[allow(clippy::cast_ptr_alignment, reason = "page-aligned base, offset a multiple of 8")]
@@ -114,7 +150,7 @@ impl StateFile {
     }
 }
 
-impl Drop for StateFile {
+impl Drop for Mapping {
     fn drop(&mut self) {
         #[cfg(unix)]
         // SAFETY: the mapping that `open` made, not used after this.
@@ -132,7 +168,7 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     read_from(&mut File::open(path)?)
 }
 
-fn read_from(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn read_from(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
     // Once another slot is current, a writer that is alive may be at work on the one that was read.
     for _ in 0..3 {
         let Some(slot) = Slot::current(file)? else { return Ok(None) };
@@ -142,6 +178,26 @@ fn read_from(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<u8>>> {
         }
     }
     Err(io::Error::new(io::ErrorKind::WouldBlock, "the state changes faster than it can be read"))
+}
+
+/// A word of the header; `None` where the file is none of ours.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub(super) fn word(file: &mut File, index: usize) -> io::Result<Option<u64>> {
+    let Some(header) = read_at(file, 0, HEADER_BYTES)? else { return Ok(None) };
+    let (words, _) = header.as_chunks();
+    let value = |at: usize| u64::from_ne_bytes(words[at]);
+    Ok((value(MAGIC_WORD) == MAGIC).then(|| value(index)))
+}
+
+/// Replaces a word of the header.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub(super) fn set_word(file: &mut File, index: usize, value: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start((index * 8) as u64))?;
+    file.write_all(&value.to_ne_bytes())
 }
 
 /// Where the current state is.

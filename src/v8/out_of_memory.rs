@@ -9,6 +9,8 @@ use std::mem::transmute;
 use std::panic::catch_unwind;
 use std::sync::OnceLock;
 
+use parking_lot::Mutex;
+
 use super::heap_statistics::Isolate;
 use super::lookup;
 
@@ -38,17 +40,21 @@ fn functions() -> Option<&'static Functions> {
     found.as_ref()
 }
 
-/// Runs before Node's own handler, on the thread that ran out of memory.
-static BEFORE: OnceLock<fn()> = OnceLock::new();
+/// These run before Node's own handler, on the thread that ran out of memory.
+static BEFORE: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 
-/// Calls `before` when `isolate` runs out of memory, and Node's handler after it. The first `before`
-/// of the process is the one that is called. False where V8 or Node does not export the means.
+/// Calls `before` when `isolate` runs out of memory, each function once, and Node's handler after it. False where V8 or
+/// Node does not export the means.
 ///
 /// # Safety
 /// On the isolate's thread, in a process whose handler is Node's own.
 pub unsafe fn call_before(isolate: Isolate, before: fn()) -> bool {
     let Some(functions) = functions() else { return false };
-    BEFORE.get_or_init(|| before);
+    let mut all = BEFORE.lock();
+    if !all.iter().any(|&known| std::ptr::fn_addr_eq(known, before)) {
+        all.push(before);
+    }
+    drop(all);
     // SAFETY: the caller's promise; `ends` lives as long as the library, which is pinned.
     unsafe { (functions.register)(isolate.as_ptr(), ends) };
     true
@@ -56,7 +62,8 @@ pub unsafe fn call_before(isolate: Isolate, before: fn()) -> bool {
 
 /// V8 calls this on the isolate's thread.
 unsafe extern "C" fn ends(place: *const c_char, details: *const c_void) {
-    if let Some(before) = BEFORE.get() {
+    let all = BEFORE.lock().clone();
+    for before in all {
         let _ = catch_unwind(before);
     }
     if let Some(functions) = functions() {
