@@ -77,10 +77,14 @@ impl StateFile {
         file.set_len(FILE_BYTES as u64)?;
         // A page without room behind it would be a SIGBUS at the first store: have them all now.
         #[cfg(target_os = "linux")]
-        // SAFETY: a descriptor that is open for writing.
-        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, FILE_BYTES as libc::off_t) } {
-            0 => {}
-            code => return Err(io::Error::from_raw_os_error(code)),
+        loop {
+            let length = FILE_BYTES as libc::off_t;
+            // SAFETY: a descriptor that is open for writing.
+            match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
+                0 => break,
+                libc::EINTR => {}
+                code => return Err(io::Error::from_raw_os_error(code)),
+            }
         }
         // SAFETY: a shared mapping of a file of exactly this length; the result is checked. The
         // mapping stays when the descriptor is closed.

@@ -66,8 +66,21 @@ impl Directory {
     /// # Errors
     /// As `readdir(3)`.
     pub fn names(&self) -> io::Result<Vec<String>> {
-        let entries = fs::read_dir(&self.path)?;
+        let entries = self.entries()?;
         Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn entries(&self) -> io::Result<fs::ReadDir> {
+        use std::os::fd::AsRawFd;
+        let by_descriptor = fs::read_dir(format!("/proc/self/fd/{}", self.handle.as_raw_fd()));
+        // A container may have no /proc.
+        by_descriptor.or_else(|_| fs::read_dir(&self.path))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn entries(&self) -> io::Result<fs::ReadDir> {
+        fs::read_dir(&self.path)
     }
 }
 
@@ -95,8 +108,23 @@ mod sys {
         Ok(CString::new(component(name)?)?)
     }
 
-    fn done(answer: c_int) -> io::Result<()> {
-        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    /// The answer of a system call that is not negative. One that a signal interrupts is repeated: a network file
+    /// system may answer `EINTR`.
+    fn answer_of(call: impl Fn() -> c_int) -> io::Result<c_int> {
+        loop {
+            let answer = call();
+            if answer >= 0 {
+                return Ok(answer);
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+
+    fn done(call: impl Fn() -> c_int) -> io::Result<()> {
+        answer_of(call).map(drop)
     }
 
     impl Directory {
@@ -139,7 +167,7 @@ mod sys {
             let by = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
             let (here, at) = (libc::AT_FDCWD, self.handle.as_raw_fd());
             // SAFETY: as in `open_at`; both names outlive the call.
-            done(unsafe {
+            done(|| unsafe {
                 libc::linkat(here, by.as_ptr(), at, name.as_ptr(), libc::AT_SYMLINK_FOLLOW)
             })
         }
@@ -157,10 +185,8 @@ mod sys {
             let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
             let at = self.handle.as_raw_fd();
             // SAFETY: the directory is open, the name is NUL-terminated and outlives the call.
-            let descriptor = unsafe { libc::openat(at, name.as_ptr(), flags, PRIVATE) };
-            if descriptor < 0 {
-                return Err(io::Error::last_os_error());
-            }
+            let open = || unsafe { libc::openat(at, name.as_ptr(), flags, PRIVATE) };
+            let descriptor = answer_of(open)?;
             // SAFETY: the kernel has just given this descriptor to us.
             Ok(unsafe { File::from_raw_fd(descriptor) })
         }
@@ -171,13 +197,12 @@ mod sys {
         /// As `fstatat(2)`.
         pub fn size(&self, name: &str) -> io::Result<u64> {
             let name = text(name)?;
-            // SAFETY: stat is plain data, for which all zeroes is a value.
-            let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-            let at = self.handle.as_raw_fd();
+            let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+            let (at, out) = (self.handle.as_raw_fd(), stat.as_mut_ptr());
             // SAFETY: as in `open_at`; `stat` outlives the call.
-            done(unsafe {
-                libc::fstatat(at, name.as_ptr(), &raw mut stat, libc::AT_SYMLINK_NOFOLLOW)
-            })?;
+            done(|| unsafe { libc::fstatat(at, name.as_ptr(), out, libc::AT_SYMLINK_NOFOLLOW) })?;
+            // SAFETY: stat is plain data, for which all zeroes is a value.
+            let stat = unsafe { stat.assume_init() };
             Ok(u64::try_from(stat.st_size).unwrap_or(0))
         }
 
@@ -188,7 +213,7 @@ mod sys {
         pub fn remove(&self, name: &str) -> io::Result<()> {
             let name = text(name)?;
             // SAFETY: as in `open_at`.
-            done(unsafe { libc::unlinkat(self.handle.as_raw_fd(), name.as_ptr(), 0) })
+            done(|| unsafe { libc::unlinkat(self.handle.as_raw_fd(), name.as_ptr(), 0) })
         }
 
         /// Renames within the directory and replaces what has the name.
@@ -199,7 +224,7 @@ mod sys {
             let (from, to) = (text(from)?, text(to)?);
             let at = self.handle.as_raw_fd();
             // SAFETY: as in `open_at`.
-            done(unsafe { libc::renameat(at, from.as_ptr(), at, to.as_ptr()) })
+            done(|| unsafe { libc::renameat(at, from.as_ptr(), at, to.as_ptr()) })
         }
 
         /// Renames within the directory to a name that must be free (renameat2(2),
@@ -213,7 +238,7 @@ mod sys {
                 let (old, new) = (text(from)?, text(to)?);
                 let at = self.handle.as_raw_fd();
                 // SAFETY: as in `open_at`.
-                let renamed = done(unsafe {
+                let renamed = done(|| unsafe {
                     libc::renameat2(at, old.as_ptr(), at, new.as_ptr(), libc::RENAME_NOREPLACE)
                 });
                 match renamed {
@@ -327,6 +352,7 @@ mod tests {
         directory.create("a").unwrap();
         directory.rename_new("a", "b").unwrap();
         assert_eq!(directory.size("b").unwrap(), 0);
+        assert_eq!(directory.names().unwrap(), ["b"]);
         assert!(moved.join("b").exists());
         directory.remove("b").unwrap();
         assert!(!moved.join("b").exists());

@@ -187,21 +187,23 @@ impl State {
         out
     }
 
-    /// Reads the sizes of the files from the directory.
+    /// Reads the sizes of the files from the directory. One that cannot be read keeps the size that is known.
     pub fn measure(&mut self, dir: &Directory) {
         for file in &mut self.files {
-            file.bytes = dir.size(&file.name).unwrap_or(0);
+            file.bytes = dir.size(&file.name).unwrap_or(file.bytes);
         }
     }
 
-    /// Takes back, as the oldest, a file that could not be deleted.
-    pub fn restore(&mut self, file: Kept) {
-        self.files.insert(0, file);
+    /// Takes back, as the oldest and in their order, files that could not be deleted.
+    pub fn restore(&mut self, files: Vec<Kept>) {
+        self.files.splice(0..0, files);
     }
 
-    /// Forgets files that are gone.
+    /// Forgets files that are gone. Where the system cannot say so at the moment, a file is remembered: one that is
+    /// forgotten is never deleted.
     pub fn forget_missing(&mut self, dir: &Directory) {
-        self.files.retain(|file| dir.size(&file.name).is_ok());
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        self.files.retain(|file| !dir.size(&file.name).is_err_and(|error| is_gone(&error)));
     }
 }
 
@@ -211,10 +213,19 @@ fn bounded(text: &str) -> &str {
     &text[..end]
 }
 
-/// Whether a file could not be read because descriptors, memory or the device gave out.
+/// Whether a file could not be read at the moment: descriptors, memory, the device or the network gave out.
 fn is_shortage(error: &io::Error) -> bool {
     #[cfg(unix)]
-    if let Some(libc::EMFILE | libc::ENFILE | libc::EIO) = error.raw_os_error() {
+    if let Some(
+        libc::EMFILE
+        | libc::ENFILE
+        | libc::EIO
+        | libc::EINTR
+        | libc::EAGAIN
+        | libc::ESTALE
+        | libc::ETIMEDOUT,
+    ) = error.raw_os_error()
+    {
         return true;
     }
     error.kind() == io::ErrorKind::OutOfMemory
@@ -284,7 +295,9 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_state_that_cannot_be_read_at_the_moment_is_not_taken_for_none() {
-        for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO] {
+        let passing = [libc::EINTR, libc::EAGAIN, libc::ESTALE, libc::ETIMEDOUT];
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO].into_iter().chain(passing)
+        {
             let error = State::from_text(Err(io::Error::from_raw_os_error(code))).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(code));
         }
@@ -292,6 +305,30 @@ mod tests {
             let none = State::from_text(Err(io::Error::from_raw_os_error(code))).unwrap();
             assert_eq!(none, State::default());
         }
+    }
+
+    #[test]
+    fn a_file_is_forgotten_only_if_it_is_gone() {
+        let dir = TempDir::new("state-missing");
+        let mut state = State::default();
+        state.keep(kept(1, 10, 7));
+        // The kernel refuses the name, which says nothing about a file.
+        state.keep(Kept { name: "x".repeat(300), ..kept(2, 20, 7) });
+        state.measure(&open(&dir));
+        state.forget_missing(&open(&dir));
+        assert_eq!(state.files.iter().map(|file| file.bytes).collect::<Vec<_>>(), [20]);
+    }
+
+    #[test]
+    fn files_that_could_not_be_deleted_come_back_in_their_order() {
+        let mut state = State::default();
+        for seq in 1..=4 {
+            state.keep(kept(seq, 10, 7));
+        }
+        let before = state.clone();
+        let gone = state.excess(1, u64::MAX, |_| false);
+        state.restore(gone);
+        assert_eq!(state, before);
     }
 
     #[test]

@@ -78,6 +78,9 @@ impl SnapshotStore {
         compression: Compression,
     ) -> Result<Partial, SnapshotError> {
         static SEQUENCE: AtomicU32 = AtomicU32::new(1);
+        // Before there is a file: an error after its creation would leave it behind.
+        let dir =
+            self.dir.try_clone().map_err(|error| SnapshotError::io(self.dir.path(), &error))?;
         loop {
             let seq = SEQUENCE.fetch_add(1, Ordering::Relaxed);
             let name = Name::new(now, thread, seq, compression);
@@ -93,7 +96,6 @@ impl SnapshotStore {
             match opened {
                 Ok((file, unfinished)) => {
                     let armed = AtomicBool::new(true);
-                    let dir = self.dir.try_clone().map_err(failed)?;
                     return Ok(Partial { dir, name, unfinished, file, armed });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -132,13 +134,13 @@ impl SnapshotStore {
         let mut state = self.state()?;
         state.forget_missing(&self.dir);
         state.measure(&self.dir);
-        for gone in state.excess(max_files, max_bytes, |file| file.owner.is_another_alive(&self.me))
-        {
-            let removed = self.dir.remove(&gone.name);
-            if removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
-                state.restore(gone);
-            }
-        }
+        let mut gone =
+            state.excess(max_files, max_bytes, |file| file.owner.is_another_alive(&self.me));
+        gone.retain(|file| {
+            let removed = self.dir.remove(&file.name);
+            removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+        });
+        state.restore(gone);
         self.save(&state)
     }
 }
@@ -265,9 +267,16 @@ fn lock(handle: &File) -> bool {
     #[cfg(unix)]
     {
         use std::os::fd::AsRawFd;
-        // SAFETY: the descriptor is open for as long as `handle` lives.
-        let answer = unsafe { libc::flock(handle.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-        answer == 0 || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
+        loop {
+            // SAFETY: the descriptor is open for as long as `handle` lives.
+            if unsafe { libc::flock(handle.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+                return true;
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return error.kind() != io::ErrorKind::WouldBlock;
+            }
+        }
     }
     #[cfg(not(unix))]
     {
