@@ -27,6 +27,23 @@ const HOSTILE = [
   '\u202egnp\u0000',
 ];
 
+const frame = (functionName, url, lineNumber, selfSize, children = []) => ({
+  callFrame: { functionName, url, lineNumber, columnNumber: 0, scriptId: '1' },
+  selfSize,
+  children,
+});
+/** An allocation profile as V8's inspector gives it. */
+const profileOf = (name, file) =>
+  frame('(root)', '', -1, 0, [
+    frame('handle', 'node:internal/main', 1, 1000, [
+      frame(name, `file://${file}`, 40, 60_000, [
+        frame('serialize', '/srv/app/node_modules/express/lib/x.js', 9, 9000),
+      ]),
+    ]),
+    frame('(V8 API)', '', -1, 2000),
+  ]);
+const profile = profileOf('login', '/srv/app/src/routes/login.js');
+
 /** A report with a hostile text wherever a process can put a text of its own. */
 function hostileReport(text) {
   const report = leakReport();
@@ -38,7 +55,13 @@ function hostileReport(text) {
       advice: text,
       package: text,
     });
+    for (const step of suspect.retainingPath) Object.assign(step, { name: text, type: text });
+    suspect.instance.type = text;
     for (const site of suspect.sites) Object.assign(site, { function: text, file: text });
+  }
+  for (const each of report.liveHeap.packages) {
+    each.name = text;
+    for (const module of each.modules) module.file = text;
   }
   for (const snapshot of report.snapshots) Object.assign(snapshot, { path: text, reason: text });
   for (const item of [...report.caches, ...report.trackers]) item.name = text;
@@ -94,8 +117,13 @@ test('the container is shown as far as it is known', () => {
   }
 });
 
+/** Without the letters that a label has room for: a short name is drawn, a long one may not be. */
+const unlabelled = (all) => all.filter((tag) => !/^<\/?text$/.test(tag));
+const hostilePage = (text) =>
+  renderHtml(hostileReport(text), { read, profile: profileOf(text, `/srv/${text}/login.js`) });
+
 test('whatever the names are, the page holds the elements that it holds with harmless ones', () => {
-  const shape = tags(renderHtml(hostileReport('harmless'), { read }));
+  const shape = unlabelled(tags(hostilePage('harmless')));
   const texts = fc.oneof(
     fc.constantFrom(...HOSTILE),
     fc.string({ unit: 'binary', minLength: 1 }),
@@ -103,7 +131,7 @@ test('whatever the names are, the page holds the elements that it holds with har
   );
   fc.assert(
     fc.property(texts, (text) => {
-      assert.deepEqual(tags(renderHtml(hostileReport(text), { read })), shape);
+      assert.deepEqual(unlabelled(tags(hostilePage(text))), shape);
     }),
   );
 });
@@ -113,6 +141,7 @@ test('the page says what the report says', () => {
   for (const text of [
     'Heap leak, +3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB',
     '+48,213 entries',
+    'leak · +3.1 MB/min · 512 MB in 2 h 10 min',
     'src/session.js:12',
     'login (src/routes/login.js:41) 91 %',
     'ERR_PLIMSOLL_NO_ROOM',
@@ -137,6 +166,39 @@ test('no figure of a full page is undefined or not a number', () => {
   assert.doesNotMatch(renderHtml(leakReport(), { read }), /undefined|NaN|Infinity|\[object/);
 });
 
+test('a place in source opens in the editor; a place of no file of this machine is text', () => {
+  const report = leakReport();
+  Object.assign(report.suspects[0], { file: '/srv/a b/#1?.js', line: 12, column: 7 });
+  Object.assign(report.suspects[1], { file: 'node:events', line: 1 });
+  const page = renderHtml(report, { read });
+  assert.ok(page.includes('href="vscode://file/srv/a%20b/%231%3F.js:12:7"'));
+  assert.doesNotMatch(page, /href="vscode:\/\/file\/node/);
+  assert.equal(page.match(/href="(?!vscode:|https:\/\/www\.npmjs|data:)/g), null, 'no other link');
+});
+
+test('the path leads through what grew to the instance, with the bytes of each step', () => {
+  const page = renderHtml(leakReport(), { read });
+  const [, steps] = /<ol class="objects">([^]*?)<\/ol>/.exec(page);
+  const text = steps.replaceAll(/<\/?(b|em|span)[^>]*>/g, '');
+  assert.equal(
+    text,
+    '<li class="step">module src/session.js (scope)121 MB</li><li class="grown">sessions Map106 MB</li><li class="instance">(entry) Session a typical one2 KB</li>',
+  );
+});
+
+test('a report of an earlier version, without paths in bytes, has the names', () => {
+  const report = leakReport();
+  delete report.growth.heapBytes;
+  delete report.liveHeap;
+  for (const suspect of report.suspects) {
+    delete suspect.retainingPath;
+    delete suspect.instance;
+  }
+  const page = renderHtml(report, { read });
+  assert.match(page, /<ol class="path"><li>module src\/session\.js<\/li><li>sessions<\/li><\/ol>/);
+  assert.doesNotMatch(page, /undefined|NaN|class="bars"|class="map/);
+});
+
 test('however much there is, the page stays below 1 MB', () => {
   const report = leakReport();
   const [suspect] = report.suspects;
@@ -158,7 +220,13 @@ test('however much there is, the page stays below 1 MB', () => {
   report.collections = Array.from({ length: 20_000 }, (_, at) => [at, at, 'natural']);
   report.probes = Array.from({ length: 5000 }, (_, at) => ({ tMs: at }));
   report.notes = many(long, 5000);
-  assert.ok(Buffer.byteLength(renderHtml(report, { read })) < 2 ** 20);
+  report.suspects.forEach((each) => (each.retainingPath = many({ name: long, type: long, id: 1, retained: 1 }, 500)));
+  const modules = many({ file: long, bytes: 2 ** 20, count: 1 }, 500);
+  report.liveHeap.packages = many({ name: long, bytes: 500 * 2 ** 20, count: 500, modules }, 100);
+  report.liveHeap.bytes = 50_000 * 2 ** 20;
+  const wide = frame(long, long, 1, 1, many(frame(long, long, 1, 1000), 5000));
+  const deep = Array.from({ length: 500 }).reduce((child) => frame(long, long, 1, 1, [child]), wide);
+  assert.ok(Buffer.byteLength(renderHtml(report, { read, profile: deep })) < 2 ** 20);
 });
 
 test(
@@ -171,7 +239,7 @@ test(
     t.after(() => browser.close());
     const open = async (report, options) => {
       const file = path.join(folder, 'report.html');
-      fs.writeFileSync(file, renderHtml(report, { read }));
+      fs.writeFileSync(file, renderHtml(report, { read, profile }));
       const page = await browser.open(pathToFileURL(file).href, options);
       t.after(() => page.close());
       return page;
@@ -200,8 +268,8 @@ test(
         for (const [name, options] of Object.entries({
           light: {},
           dark: { dark: true },
-          phone: { width: 360, height: 800 },
-          'phone-dark': { width: 360, height: 800, dark: true },
+          phone: { width: 390, height: 800 },
+          'phone-dark': { width: 390, height: 800, dark: true },
         })) {
           const page = await open(leakReport(), options);
           fs.writeFileSync(
@@ -213,6 +281,44 @@ test(
       },
     );
 
+    await t.test('light, dark and at 390 px it is painted in its colours, and nothing is cut off', async () => {
+      const paper = 'getComputedStyle(document.body).backgroundColor';
+      const views = [{}, { dark: true }, { width: 390, height: 800 }, { width: 390, height: 800, dark: true }];
+      const pictures = [];
+      for (const options of views) {
+        const page = await open(leakReport(), options);
+        const [width, scroll] = await page.evaluate(
+          '[document.documentElement.clientWidth, document.documentElement.scrollWidth]',
+        );
+        assert.equal(scroll, width, JSON.stringify(options));
+        assert.equal(await page.evaluate(paper), options.dark ? 'rgb(17, 22, 29)' : 'rgb(246, 247, 249)');
+        const cut = `[...document.querySelectorAll('pre, .objects li, .bars, .figures div, h1, h3')]
+          .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)`;
+        assert.deepEqual(await page.evaluate(cut), []);
+        pictures.push((await page.screenshot({ whole: true })).toString('base64'));
+        page.close();
+      }
+      assert.equal(new Set(pictures).size, views.length, 'each view is a picture of its own');
+      for (const picture of pictures) assert.ok(picture.length > 50_000);
+    });
+
+    await t.test('letters of the treemap and the flame graph stay within their rectangles', async () => {
+      for (const width of [1100, 390]) {
+        const page = await open(leakReport(), { width, height: 800 });
+        const [drawn, outside] = await page.evaluate(`(() => {
+          const shown = [...document.querySelectorAll('.map .label, .flame .label')].filter((label) => label.getClientRects().length > 0);
+          const isOutside = (label) => {
+            const [own, box] = [label, label.parentElement.querySelector('rect')].map((each) => each.getBoundingClientRect());
+            return own.right > box.right + 1 || own.bottom > box.bottom + 1;
+          };
+          return [shown.length, shown.filter(isOutside).map((label) => label.textContent)];
+        })()`);
+        assert.ok(drawn > 10, `${drawn} labels at ${width}`);
+        assert.deepEqual(outside, []);
+        page.close();
+      }
+    });
+
     await t.test('hostile names run nothing', async () => {
       for (const text of HOSTILE) {
         const page = await open(hostileReport(text));
@@ -223,6 +329,12 @@ test(
         );
         page.close();
       }
+    });
+
+    await t.test('a snippet is selected as a whole', async () => {
+      const page = await open(leakReport());
+      assert.equal(await page.evaluate('getComputedStyle(document.querySelector(".snippet")).userSelect'), 'all');
+      page.close();
     });
 
     await t.test('fits a phone: nothing is wider than the screen but what scrolls by itself', async () => {

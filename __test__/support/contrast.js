@@ -21,6 +21,29 @@ function behind(element) {
   return [255, 255, 255];
 }
 
+/** The rectangle that a text of an SVG is drawn on: the one before it in its group. */
+function drawnOn(element) {
+  for (let at = element.previousElementSibling; at; at = at.previousElementSibling) {
+    const box = at.tagName === 'rect' ? at.getBBox() : null;
+    const own = element.getBBox();
+    if (box && own.x >= box.x - 1 && own.y >= box.y - 1 && own.y <= box.y + box.height) return at;
+  }
+  return null;
+}
+
+/** A colour over another one. */
+function blended(front, back, alpha) {
+  return front.slice(0, 3).map((value, at) => value * alpha + back[at] * (1 - alpha));
+}
+
+function paintedBehind(element) {
+  const back = behind(element);
+  const rect = element.closest('svg') && drawnOn(element);
+  if (!rect) return back;
+  const style = getComputedStyle(rect);
+  return blended(channels(style.fill), back, Number(style.opacity));
+}
+
 function measure() {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found = [];
@@ -29,7 +52,7 @@ function measure() {
     if (!walker.currentNode.data.trim() || element.closest('title')) continue;
     const style = getComputedStyle(element);
     const front = luminance(channels(element.closest('svg') ? style.fill : style.color));
-    const back = luminance(behind(element));
+    const back = luminance(paintedBehind(element));
     found.push({
       text: walker.currentNode.data.trim(),
       ratio: (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05),
@@ -39,6 +62,6 @@ function measure() {
 }
 
 /** An expression for the page: [{text, ratio}]. */
-const contrasts = `(() => { ${[channels, luminance, behind, measure].join('\n')}; return measure(); })()`;
+const contrasts = `(() => { ${[channels, luminance, behind, drawnOn, blended, paintedBehind, measure].join('\n')}; return measure(); })()`;
 
 module.exports = { contrasts };

@@ -177,7 +177,7 @@ function reportOf(answer, channel) {
   };
 }
 
-const OURS = path.join(__dirname, '../..') + path.sep;
+const OURS = path.join(__dirname, '..') + path.sep;
 
 /** The summary of a program, without plimsoll's own modules: what they hold is no finding. */
 function withoutOurs(summary) {

@@ -52,6 +52,13 @@ function fittedFloor(points, verdict) {
   return [seen[0][0], to].map((t) => [t, Math.max(0, base + slope * t)]);
 }
 
+/** The fitted floor from its end to a time, at most to the limit. */
+function projected([first, last], to, limit) {
+  const slope = (last[1] - first[1]) / (last[0] - first[0]);
+  const end = Math.min(to, limit === null ? to : last[0] + Math.max(0, limit - last[1]) / slope);
+  return [last, [end, last[1] + slope * (end - last[0])]];
+}
+
 /** At most so many points, and the last: of each run the lowest, for it is a floor. */
 function thinned(points, most) {
   const run = Math.ceil(points.length / most);
@@ -91,8 +98,18 @@ function memoryChart({
   const marks = collections.slice(-MARKS);
   const times = [...points.map(([t]) => t), ...marks.map(([t]) => t), ...snapshots.flatMap(({ tMs }) => tMs ?? [])];
   const from = Math.min(...times);
-  const to = Math.max(...times, from + 1000);
-  const highest = Math.max(...points.map(([, min]) => min), ...marks.map(([, used]) => used), 1);
+  const seen = Math.max(...times, from + 1000);
+  const fit = fittedFloor(points, verdict);
+  // The projection to the limit gets a sixth of the width, or less where the limit is nearer.
+  const ahead = fit !== null && verdict.msToLimit != null ? Math.min(verdict.msToLimit, (seen - from) / 5) : 0;
+  const to = seen + ahead;
+  const projection = ahead > 0 ? projected(fit, to, limit) : null;
+  const highest = Math.max(
+    ...points.map(([, min]) => min),
+    ...marks.map(([, used]) => used),
+    ...(projection ?? []).map(([, value]) => value),
+    1,
+  );
   // The limit belongs into the picture only where it leaves something to be seen of the rest.
   const shown = limit !== null && limit <= 2.5 * highest;
   const top = (shown ? limit : highest) * 1.06;
@@ -101,7 +118,6 @@ function memoryChart({
   const y = (value) => round(height - PAD.bottom - (value / top) * (height - PAD.top - PAD.bottom));
   const line = (pairs) => pairs.map(([t, value], at) => `${at === 0 ? 'M' : 'L'}${x(t)} ${y(value)}`).join('');
   const area = `${line(points)}L${x(points.at(-1)[0])} ${y(0)}L${x(points[0][0])} ${y(0)}Z`;
-  const fit = fittedFloor(points, verdict);
   const last = points.at(-1);
   const summary = `${channel}: ${bytes(points[0][1])} at ${duration(points[0][0])}, ${bytes(last[1])} at ${duration(last[0])}${fit ? `, fitted ${rate(verdict.bytesPerMinute)}` : ''}`;
 
@@ -114,6 +130,7 @@ ${fit && html`<rect class="interval" x="${x(fit[0][0])}" y="${PAD.top}" width="$
 ${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
 ${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${height - PAD.bottom + 1}v6"><title>forced GC at ${duration(tMs)}${value != null && `, ${bytes(value)}`}</title></path>`)}
 ${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
+${projection && html`<path class="projection" d="${trusted(line(projection))}"><title>${bytes(limit)} in ${duration(verdict.msToLimit)} at ${rate(verdict.bytesPerMinute)}</title></path>`}
 ${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
 </svg>`;
 }

@@ -8,29 +8,22 @@ const { createHash } = require('node:crypto');
 const { adviceFor } = require('./caches.js');
 const { fillsLine } = require('./fills.js');
 const { html, trusted } = require('./markup.js');
-const { memoryChart, fittedFloor, sparkline, letter } = require('./chart.js');
+const { letter } = require('./chart.js');
 const { excerpt, sourceReader } = require('./excerpt.js');
-const { CHANNELS, STATES } = require('../vocabulary.js');
+const { flameGraph, readProfile } = require('./flame-graph.js');
+const { growthBar } = require('./growth-bar.js');
+const { memoryCharts } = require('./html-memory.js');
+const { suspectCard, sourceLink } = require('./html-suspect.js');
+const { treemap } = require('./treemap.js');
+const { STATES } = require('../vocabulary.js');
 const { sectionsOf } = require('./summary.js');
-const { bytes, rate, count, duration, percent } = require('./units.js');
+const { bytes, change, range, rate, count, duration, percent } = require('./units.js');
+const { shareOf } = require('./growth.js');
 const { workingDir } = require('../directories.js');
-const {
-  kindOf,
-  place,
-  gained,
-  extent,
-  growthLine,
-  siteVerb,
-  siteLines,
-  taken,
-  headline,
-  cacheName,
-  cacheBytes,
-  hitRatio,
-} = require('./words.js');
+const { place, siteLines, taken, headline, spanOf, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 /** Limits, so that a browser can show the page of any heap. */
-const MOST = { suspects: 10, sites: 8, steps: 16, rows: 60, notes: 30, figures: 120, marks: 26 };
+const MOST = { suspects: 10, sites: 8, rows: 60, notes: 30 };
 
 let css;
 function styleSheet() {
@@ -40,9 +33,10 @@ function styleSheet() {
 
 /**
  * @param {object} report plimsoll.report/1
- * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null}} [options] `cwd`: what file
+ * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null, profile?: any}} [options] `cwd`: what file
  * names are shown relative to, by default the report's own; `sourceRoots`: folders whose source may be quoted, beside
- * the working directory; `read`: where source comes from, by default those folders
+ * the working directory; `read`: where source comes from, by default those folders; `profile`: the tree of the
+ * allocation profile, by default from the report's file
  * @returns {string}
  */
 function renderHtml(
@@ -51,13 +45,14 @@ function renderHtml(
     cwd = report.process?.cwd ?? workingDir(),
     sourceRoots = [],
     read = sourceReader([workingDir(), ...sourceRoots]),
+    profile = readProfile(report.allocation?.profile),
   } = {},
 ) {
   const style = styleSheet();
   const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const sentence = headline(report);
   const redact = report.redacted === true || report.snapshots.some(({ redacted }) => redacted === true);
-  const view = { report, cwd, quote: (suspect) => excerpt(suspect, read, redact) };
+  const view = { report, cwd, redact, quote: (suspect) => excerpt(suspect, read, redact) };
   return `<!doctype html>\n${html`<html lang="en">
 <head>
 <meta charset="utf-8">
@@ -73,17 +68,20 @@ function renderHtml(
 <span class="state ${report.verdict.state}">${STATES[report.verdict.state]}</span>
 <h1>${capital(sentence)}</h1>
 ${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
-${report.growth && html`<p class="growth">${capital(growthLine(report.growth))}</p>`}
 <p class="soft">${origin(report)}</p>
+${keyFigures(report)}
 </header>
 <main>
+${composition(report)}
 ${suspects(view)}
 ${filling(view)}
 ${memory(report)}
-${snapshots(view)}
+${liveHeap(view)}
+${allocation(view, profile)}
 ${holdings(view)}
 ${caches(view)}
 ${trackers(view)}
+${snapshots(view)}
 ${facts(report)}
 ${notes(report)}
 </main>
@@ -109,19 +107,83 @@ function origin({ pid, node, uptimeMs, process: about = {} }) {
     .join(' · ');
 }
 
+/** The figures that a reader looks for first. */
+function keyFigures({ verdict, growth: grown, suspects: all }) {
+  const isRising = verdict.bytesPerMinute >= 0.5;
+  const span = isRising ? spanOf(verdict) : null;
+  const list = [
+    isRising && ['growth', rate(verdict.bytesPerMinute), span > 0 && `over ${duration(span)}`],
+    isRising &&
+      verdict.msToLimit != null && [
+        'time to the limit',
+        duration(verdict.msToLimit),
+        verdict.limitBytes && `of ${bytes(verdict.limitBytes)}`,
+      ],
+    grown && [
+      'heap, first to last snapshot',
+      range(grown.fromBytes, grown.toBytes),
+      grown.intervalMs > 0 && `${change(grown.bytes)} in ${duration(grown.intervalMs)}`,
+    ],
+    grown?.bytes > 0 &&
+      grown.explainedBytes !== 0 && [
+        'explained',
+        percent(shareOf(grown.explainedBytes, grown.bytes)),
+        `by ${count(all.length)} ${all.length === 1 ? 'suspect' : 'suspects'}`,
+      ],
+  ].filter(Boolean);
+  return (
+    list.length > 0 &&
+    html`<dl class="figures">${list.map(([term, value, remark]) => html`<div><dt>${term}</dt><dd>${value}</dd>${remark && html`<dd class="soft">${remark}</dd>`}</div>`)}</dl>`
+  );
+}
+
+function composition(report) {
+  const bar = growthBar(report);
+  return bar && section('What the heap consists of', bar);
+}
+
+/** The kinds of code that colour the treemap and the flame graph. */
+const OWNERS = [
+  ['own', 'application'],
+  ['package', 'packages'],
+  ['node', 'Node'],
+  ['v8', 'V8 and the rest'],
+];
+
+const owners = () =>
+  html`<ul class="legend">${OWNERS.map(([kind, text]) => html`<li><svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><rect class="cell ${kind}" x="0" y="0" width="12" height="12" rx="2"/></svg>${text}</li>`)}</ul>`;
+
+function liveHeap({ report, cwd }) {
+  const map = treemap(report.liveHeap, cwd);
+  return map && section('Live heap', [map, owners()]);
+}
+
+function allocation({ cwd }, profile) {
+  const graph = flameGraph(profile, cwd);
+  return graph && section('Allocated and alive', [graph, owners()]);
+}
+
+function memory(report) {
+  const charts = memoryCharts(report);
+  return charts && section('Memory over time', charts);
+}
+
 function section(title, body) {
   return html`<section><h2>${title}</h2>\n${body}</section>`;
 }
 
-function suspects({ report, cwd, quote }) {
+function suspects({ report, cwd, quote, redact }) {
   const { suspects: all, snapshots: files } = report;
   if (all.length === 0) return null;
   const times = files.map(({ tMs }) => tMs);
-  const cards = all
-    .slice(0, MOST.suspects)
-    .map((suspect, at) =>
-      card(suspect, at + 1, { cwd, quote, times: times.includes(undefined) || times.includes(null) ? null : times }),
-    );
+  const cards = all.slice(0, MOST.suspects).map((suspect, at) =>
+    suspectCard(suspect, at + 1, {
+      cwd,
+      quote,
+      redact,
+      times: times.includes(undefined) || times.includes(null) ? null : times,
+    }),
+  );
   const more = all.length - cards.length;
   return section('Suspects', [...cards, more > 0 && html`<p class="soft">and ${count(more)} more</p>`]);
 }
@@ -130,102 +192,6 @@ function suspects({ report, cwd, quote }) {
 function filling({ report: { fills = [] }, cwd }) {
   if (fills.length === 0) return null;
   return section('Caches that fill', html`<ul>${fills.map((cache) => html`<li>${fillsLine(cache, cwd)}</li>`)}</ul>`);
-}
-
-/** A package is its name, or a name and a version. */
-function packageName(of) {
-  return typeof of === 'string' ? of : [of.name, of.version].filter(Boolean).join('@');
-}
-
-function card(suspect, number, { cwd, quote, times }) {
-  const { cause, name, growth = [], sites, advice } = suspect;
-  const where = place(suspect, cwd);
-  const lines = quote(suspect);
-  const steps =
-    suspect.path.length > MOST.steps
-      ? [...suspect.path.slice(0, MOST.steps / 2), '…', ...suspect.path.slice(-MOST.steps / 2)]
-      : suspect.path;
-  const details = [
-    where && ['defined at', html`<span class="place">${where}</span>`],
-    suspect.package && ['package', packageName(suspect.package)],
-    steps.length > 0 && ['retained by', html`<ol class="path">${steps.map((step) => html`<li>${step}</li>`)}</ol>`],
-    sites.length > 0 && [
-      siteVerb(cause),
-      html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`,
-    ],
-    suspect.knownLeak && ['known', suspect.knownLeak.text],
-    advice && ['try', html`<code class="advice">${advice}</code>`],
-  ].filter(Boolean);
-  return html`<article class="card suspect">
-<h3><span class="n">${number}.</span> ${kindOf(suspect)}${name && html` <code>${name}</code>`}</h3>
-<div class="grown">${suspect.bytes != null && html`<strong>${extent(suspect)}</strong>`}
-${suspect.count != null && html`<span class="soft">${gained(suspect)}</span> `}${suspect.bytesPerMinute != null && html`<span class="soft">${rate(suspect.bytesPerMinute)}</span> `}
-${growth.length > 1 && sparkline(growth, times?.length === growth.length ? times : null)}</div>
-<dl>${details.map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>
-${lines.length > 0 && html`<pre tabindex="0" role="region" aria-label="source of ${where}">${lines.map(({ line, text, hit }) => html`<span class="${hit ? 'hit' : 'code'}"><i>${line}</i>${text}</span>`)}</pre>`}
-</article>\n`;
-}
-
-function memory(report) {
-  const { series, verdict, limits = {}, collections = [], probes = [], snapshots: files } = report;
-  const first = verdict.channel ?? 'heap';
-  const channels = Object.keys(CHANNELS)
-    .filter((channel) => series[channel]?.length > 1)
-    .toSorted((a, b) => Number(b === first) - Number(a === first));
-  if (channels.length === 0) return null;
-  const verdictOf = (channel) => {
-    const own =
-      verdict.channels?.find((each) => each.channel === channel) ?? (verdict.channel === channel ? verdict : null);
-    return own && { spanMs: verdict.observedMs, ...own };
-  };
-  const figures = channels.map((channel, at) => {
-    const own = verdictOf(channel);
-    const heap = channel === 'heap';
-    // The letters of a wide chart are too small on a phone: the style sheet shows one of the two.
-    const sizes = at === 0 ? ['wide', 'half'] : ['half'];
-    const charts = sizes.map((size) =>
-      memoryChart({
-        channel,
-        size,
-        points: series[channel],
-        verdict: own,
-        limit: own?.limitBytes ?? limits?.[channel] ?? null,
-        collections: heap ? collections : [],
-        probes: heap ? probes.slice(-MOST.figures) : [],
-        snapshots: files.slice(0, MOST.marks),
-      }),
-    );
-    const right =
-      own &&
-      html`<span class="soft">${[STATES[own.state], own.state !== 'steady' && own.bytesPerMinute != null && rate(own.bytesPerMinute)].filter(Boolean).join(', ')}</span>`;
-    return html`<figure class="card"><figcaption><strong>${CHANNELS[channel]}</strong>${right}</figcaption>${charts}${figureTable(channel, series[channel])}</figure>\n`;
-  });
-  const fitted = channels.some((channel) => fittedFloor(series[channel], verdictOf(channel)) !== null);
-  return section(
-    'Memory over time',
-    html`<div class="charts">${figures}</div>${legend({ fitted, collections, probes, files })}`,
-  );
-}
-
-/** The same as figures, for readers who cannot see the chart. */
-function figureTable(channel, points) {
-  const every = Math.ceil(points.length / MOST.figures);
-  const rows = points.filter((_, at) => at % every === 0);
-  return html`<details><summary>Figures</summary><div class="scroll" tabindex="0" role="region" aria-label="figures of ${channel}"><table><caption>Floor of ${channel} by time since the start</caption>
-<tr><th scope="col">time</th><th scope="col" class="num">floor</th><th scope="col" class="num">load</th></tr>
-${rows.map(([t, min, load]) => html`<tr><td>${duration(t)}</td><td class="num">${bytes(min)}</td><td class="num">${load ? `${count(Math.round(load))}/s` : ''}</td></tr>\n`)}</table></div></details>`;
-}
-
-function legend({ fitted, collections, probes, files }) {
-  const key = (shape, text) => html`<li><svg viewBox="0 0 22 10" aria-hidden="true">${shape}</svg>${text}</li>`;
-  return html`<ul class="legend">${[
-    key(html`<path class="line" d="M0 5H22"/>`, 'floor: the least of each interval'),
-    fitted && key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
-    fitted && key(html`<rect class="interval" x="0" y="0" width="22" height="10"/>`, 'interval of the rate'),
-    collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
-    probes.length > 0 && key(html`<path class="probe" d="M11 2v6"/>`, 'forced GC'),
-    files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
-  ]}</ul>`;
 }
 
 /**
@@ -298,7 +264,7 @@ function holdings({ report: { summary }, cwd }) {
         capital(title),
         columns,
         rows.map((row) => ({
-          cells: [bytes(row.bytes), row.what, row.count === undefined ? '' : count(row.count), place(row, cwd)],
+          cells: [bytes(row.bytes), row.what, row.count === undefined ? '' : count(row.count), sourceLink(row, cwd)],
         })),
       ),
     ),

@@ -16,6 +16,11 @@ function printable(text) {
     .replace(UNSAFE, (char) => (char === '\n' ? '\\n' : `\\u{${char.codePointAt(0).toString(16)}}`));
 }
 
+/** The end of a long text is left out. @param {string} text @param {number} most characters */
+function clipped(text, most) {
+  return text.length > most ? `${text.slice(0, most - 1).toWellFormed()}…` : text;
+}
+
 /** `src/session.js:12`, relative where the file is below `cwd`; empty where it is not known. */
 function place({ file, line }, cwd) {
   if (!file) return '';
@@ -57,7 +62,7 @@ const ENTRY = '(entry)';
 /** The steps of a retaining path from an entry to the instance that it leads to. */
 function stepsToInstance({ retainingPath = [] }) {
   const names = retainingPath.map(({ name }) => name);
-  return names.slice(names.lastIndexOf(ENTRY)).filter((name) => name !== '…');
+  return names.slice(names.lastIndexOf(ENTRY)).filter((name) => name !== '…' && name !== '()');
 }
 
 /** `ServerResponse @292571, retains 2 KB, held by (entry) > onConfig() > res`; empty where no snapshot shows one. */
@@ -223,6 +228,7 @@ function hitRatio({ hitRatio: given, hits = 0, misses = 0 }) {
 module.exports = {
   kindOf,
   printable,
+  clipped,
   place,
   isBySize,
   isUneven,
