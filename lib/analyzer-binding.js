@@ -4,7 +4,7 @@
 
 const { version } = require('../package.json');
 const { PlimsollError } = require('./errors.js');
-const { PLATFORMS, explainLoadError } = require('./load-error.js');
+const { explainLoadError, ownPlatforms } = require('./load-error.js');
 
 /** The places of a platform's binary: beside the package in a checkout, in the platform's package as installed. */
 const placesOf = (platform) => [
@@ -12,15 +12,9 @@ const placesOf = (platform) => [
   `plimsoll-${platform}/plimsoll-analyzer.${platform}.node`,
 ];
 
-/** Both C libraries of Linux are candidates: the binary for the other one is not installed, or does not load. */
-function candidates() {
-  const prefix = `${process.platform}-${process.arch}`;
-  return PLATFORMS.filter((platform) => platform === prefix || platform.startsWith(`${prefix}-`)).flatMap(placesOf);
-}
-
 function load() {
   const failures = [];
-  for (const place of candidates()) {
+  for (const place of ownPlatforms().flatMap(placesOf)) {
     try {
       return require(place);
     } catch (error) {

@@ -12,6 +12,13 @@ const PLATFORMS = [
   'darwin-arm64',
   'win32-x64-msvc',
 ];
+
+/** Those of this system: both C libraries of Linux, of which npm installs one. */
+function ownPlatforms() {
+  const prefix = `${process.platform}-${process.arch}`;
+  return PLATFORMS.filter((platform) => platform === prefix || platform.startsWith(`${prefix}-`));
+}
+
 const WITHOUT_SERVICE = 'Caches work without it; the watch and snapshots are off.';
 
 /**
@@ -49,4 +56,4 @@ function explainLoadError(error, consequence = WITHOUT_SERVICE) {
   return `the native binary for this platform is not installed: it is in the package plimsoll-${platform}, an optional dependency. Install on this platform and with optional dependencies: npm ci --include=optional. If the lock file is from another platform and lacks it: npm install plimsoll. In a clone: npm run build. ${consequence}`;
 }
 
-module.exports = { explainLoadError, PLATFORMS };
+module.exports = { explainLoadError, ownPlatforms, PLATFORMS };

@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { execFileSync, spawnSync } = require('node:child_process');
 const { version } = require('../../package.json');
-const { addAnalyzer } = require('../../scripts/platform-packages.js');
+const { addAnalyzer, makeScanPackages, scannerOf } = require('../../scripts/platform-packages.js');
 
 const ROOT = path.join(__dirname, '../..');
 const BIN = path.join(__dirname, 'node_modules/.bin');
@@ -33,6 +33,13 @@ const platformFolder = path.join(work, 'npm', platform);
 fs.copyFileSync(path.join(ROOT, BINARY), path.join(platformFolder, BINARY));
 addAnalyzer(work, ROOT);
 const binary = pack(platformFolder);
+
+// The scanner: built here, or by an earlier run.
+const BUILT_SCANNER = path.join(ROOT, 'scan/target/release', process.platform === 'win32' ? 'plimsoll-scan.exe' : 'plimsoll-scan');
+execFileSync('cargo', ['build', '--release', '--quiet', '--manifest-path', path.join(ROOT, 'scan/Cargo.toml')], { stdio: 'ignore' });
+fs.copyFileSync(BUILT_SCANNER, path.join(work, scannerOf(platform)));
+makeScanPackages(work, work);
+const scanner = pack(path.join(work, 'npm-scan', platform));
 
 /** A project with these tarballs in it, and neither cargo nor a registry at hand. */
 function project(name, ...tarballs) {
@@ -66,6 +73,33 @@ test('installed from the tarballs, without Rust, all of it works', () => {
   const analyzed = node('-e', "const p = require('plimsoll'); p.takeSnapshot().then(({ path }) => p.analyze([path])).then(({ snapshots: [{ nodes }] }) => console.log(nodes > 1000))");
   assert.equal(analyzed.stdout, 'true\n', analyzed.stderr);
   assert.equal(node('node_modules/plimsoll/bin/plimsoll.js', '--version').stdout, `${version}\n`);
+});
+
+test('plimsoll scan runs from the package of its platform, and says which one is missing', () => {
+  const { optionalDependencies } = JSON.parse(fs.readFileSync(path.join(work, 'package.json'), 'utf8'));
+  assert.deepEqual(optionalDependencies, { [`plimsoll-scan-${platform}`]: version });
+  const source = { 'src/a.js': 'const cache = new Map();\nexports.get = (key) => cache.set(key, 1);\n' };
+  const scan = (name, ...tarballs) => {
+    project(name, main, binary, ...tarballs);
+    const cwd = path.join(work, name);
+    fs.mkdirSync(path.join(cwd, 'src'));
+    for (const [file, text] of Object.entries(source)) fs.writeFileSync(path.join(cwd, file), text);
+    const PATH = [path.dirname(process.execPath), '/usr/bin', '/bin'].join(path.delimiter);
+    const npx = (...args) => spawnSync('npx', ['--offline', 'plimsoll', ...args], { cwd, encoding: 'utf8', env: { PATH, HOME: work } });
+    return { found: npx('scan', 'src'), doctor: JSON.parse(npx('doctor', '--json').stdout) };
+  };
+  const { found, doctor } = scan('scanned', scanner);
+  assert.equal(found.status, 0, found.stderr);
+  assert.match(found.stdout, /src\/a\.js:1 {2}Map `cache`/);
+  assert.equal(doctor['static scan'], 'on');
+  const without = scan('unscanned');
+  assert.equal(without.found.status, 1);
+  assert.match(without.found.stderr, new RegExp(`it is in the package plimsoll-scan-${process.platform}-${process.arch}`));
+  assert.match(without.doctor['static scan'], /^off: plimsoll-scan is not installed/);
+});
+
+test('the scanner is 4 MiB at most', () => {
+  assert.ok(fs.statSync(BUILT_SCANNER).size <= 4 * 2 ** 20);
 });
 
 test('without a binary: the service starts, the caches work, the error says what to do', () => {

@@ -8,7 +8,7 @@ const { diagnosticDir, unwritable } = require('../directories.js');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { version } = require('../../package.json');
 const { bytes } = require('../report/units.js');
-const { findScanner } = require('./scan.js');
+const { findScanner, missing } = require('./scan.js');
 
 const offBecause = (reason) => (reason === null || reason === undefined ? 'on' : `off: ${reason}`);
 
@@ -64,14 +64,7 @@ function rows(env) {
   );
   const dir = path.resolve(optionsFromEnv(env).dir ?? diagnosticDir());
   list.push(['snapshots go to', unwritable(dir)?.message ?? dir]);
-  list.push([
-    'static scan',
-    offBecause(
-      findScanner(env) === undefined
-        ? 'the separate binary plimsoll-scan is neither in PATH nor named by PLIMSOLL_SCAN'
-        : null,
-    ),
-  ]);
+  list.push(['static scan', offBecause(findScanner(env) === undefined ? missing() : null)]);
   return list;
 }
 

@@ -1,11 +1,13 @@
 'use strict';
-// plimsoll scan: a static first look. The parser is a separate binary (scan/), because it is as large as the rest.
+// plimsoll scan: a static first look. The parser is a separate binary (scan/) in an optional package of the platform,
+// because it is as large as the rest.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
 const { PlimsollError } = require('../errors.js');
+const { ownPlatforms } = require('../load-error.js');
 const { parseReport } = require('../report/schema.js');
 const { count } = require('../report/units.js');
 const { kindOf, place, printable } = require('../report/words.js');
@@ -22,14 +24,36 @@ const options = {
   json: { type: 'boolean', description: 'the findings as JSON on standard output' },
 };
 
-/** The binary: named by PLIMSOLL_SCAN, built in a checkout, or in PATH. @returns {string | undefined} */
+/** The binary of the platform's package, where npm has installed it. @returns {string[]} */
+function installed() {
+  return ownPlatforms().flatMap((platform) => {
+    try {
+      return path.join(path.dirname(require.resolve(`plimsoll-scan-${platform}/package.json`)), NAME);
+    } catch {
+      return [];
+    }
+  });
+}
+
+/**
+ * The binary: named by PLIMSOLL_SCAN, built in a checkout, of the platform's package, or in PATH.
+ * @returns {string | undefined}
+ */
 function findScanner(env) {
   const built = path.join(__dirname, '../../scan/target/release', NAME);
   const folders = (env.PATH ?? '').split(path.delimiter).filter(Boolean);
   const candidates = env.PLIMSOLL_SCAN
     ? [env.PLIMSOLL_SCAN]
-    : [built, ...folders.map((folder) => path.join(folder, NAME))];
+    : [built, ...installed(), ...folders.map((folder) => path.join(folder, NAME))];
   return candidates.find((file) => fs.existsSync(file));
+}
+
+/** What to do where there is none. */
+function missing() {
+  const [platform] = ownPlatforms();
+  return platform === undefined
+    ? `there is no plimsoll-scan for ${process.platform}-${process.arch}`
+    : `plimsoll-scan is not installed: it is in the package plimsoll-scan-${platform}, an optional dependency`;
 }
 
 function requireScanner(env) {
@@ -37,7 +61,7 @@ function requireScanner(env) {
   if (found === undefined) {
     throw new PlimsollError(
       'ERR_PLIMSOLL_SCAN',
-      'plimsoll scan needs the separate binary plimsoll-scan: put it into PATH or name it in PLIMSOLL_SCAN; in a clone, cargo build --release --manifest-path scan/Cargo.toml.',
+      `${missing()}. Install with optional dependencies (npm ci --include=optional), or put the binary into PATH or name it in PLIMSOLL_SCAN; in a clone, cargo build --release --manifest-path scan/Cargo.toml.`,
     );
   }
   return found;
@@ -143,4 +167,5 @@ module.exports = {
   options,
   run,
   findScanner,
+  missing,
 };
