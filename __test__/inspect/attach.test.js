@@ -98,6 +98,12 @@ test(
     assert.equal(code, 3);
     assert.match(out, /^plimsoll: heap leak, .*\n(?:.*\n)*? +1\. Map `visits`/);
     assert.match(err, /each stops it, now for about .*\n(?:.*\n)*plimsoll: snapshot 1 of 3/);
+    const estimates = [...err.matchAll(/snapshot (\d) of 3: the heap has (.*), the process stops for about (.*)\n/g)];
+    assert.deepEqual(
+      estimates.map(([, number]) => number),
+      ['1', '2', '3'],
+    );
+    assert.equal(new Set(estimates.map(([, , heap]) => heap)).size, 3, 'each names the heap at that snapshot');
     assert.match(fs.readFileSync(html, 'utf8'), /visits/);
     assert.deepEqual(
       fs.readdirSync(dir).filter((name) => name.endsWith('.partial')),

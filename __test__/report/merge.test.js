@@ -37,7 +37,7 @@ const fromTracker = (over) => {
   };
 };
 
-test('what both name is one suspect: bytes and path of the snapshot, the rest of the tracker', () => {
+test('what both name is one suspect: bytes, path and place of the snapshot, the rest of the tracker', () => {
   const same = {
     'the same name': { cause: 'listeners' },
     'the same place': { cause: 'closure', name: 'listeners', file: '/app/serve.js', line: 12 },
@@ -49,9 +49,20 @@ test('what both name is one suspect: bytes and path of the snapshot, the rest of
   };
   for (const [what, over] of Object.entries(same)) {
     const found = mergeSuspects([fromSnapshot(over)], [fromTracker()]);
-    const { bytes, bytesPerMinute, path, count } = fromSnapshot();
-    assert.deepEqual(found, [{ ...fromTracker(), bytes, bytesPerMinute, path, count }], what);
+    const { bytes, bytesPerMinute, path, count, file, line, column } = fromSnapshot(over);
+    assert.deepEqual(found, [{ ...fromTracker(), bytes, bytesPerMinute, path, count, file, line, column }], what);
   }
+});
+
+const place = ({ file, line, path }) => [file, line, path];
+
+test('a row has the path and the place of one object', () => {
+  const [both] = mergeSuspects([fromSnapshot({ cause: 'listeners' })], [fromTracker()]);
+  assert.deepEqual(place(both), place(fromSnapshot()), 'where the emitter is declared, and the path to it');
+  assert.deepEqual(both.sites, fromTracker().sites, 'where on() was called is a site');
+  const nowhere = { cause: 'listeners', file: null, line: null, column: null };
+  const [known] = mergeSuspects([fromSnapshot(nowhere)], [fromTracker()]);
+  assert.equal(known.file, fromTracker().file, 'of an object whose declaration is not known, the call');
 });
 
 test('sockets of one file, and the signals that Node keeps, are the same under their names there', () => {

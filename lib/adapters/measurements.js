@@ -91,6 +91,14 @@ const MEASUREMENTS = [
     read: byChannel(({ bytesPerMinute }) => bytesPerMinute / MINUTE),
   },
   {
+    name: 'growth_interval',
+    type: 'gauge',
+    unit: 'seconds',
+    across: 'max',
+    help: 'Interval that the slope was measured over; no value where there is no trend.',
+    read: byChannel(({ spanMs, bytesPerMinute }) => (spanMs > 0 && bytesPerMinute !== 0 ? spanMs / 1000 : null)),
+  },
+  {
     name: 'limit',
     type: 'gauge',
     unit: 'bytes',

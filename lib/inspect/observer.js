@@ -14,18 +14,16 @@ const { SCHEMA } = require('../report/schema.js');
 const { shownAs } = require('../report/shown.js');
 
 const { bytes, duration } = require('../report/units.js');
+const { likelyPause } = require('./pause.js');
 const { quoted } = require('./session.js');
 const { takeSnapshot } = require('./snapshot.js');
 const { unless } = require('./unless.js');
 
 const SNAPSHOTS = 3;
-/** What V8 needs to build a snapshot, in heaps, and the time that it stops the process for: measured, generous. */
+/** What V8 needs to build a snapshot, in heaps: measured, generous. */
 const HEAPS_PER_SNAPSHOT = 10;
-const MS_PER_MB = 100;
-const LEAST_PAUSE_MS = 1000;
 /** A snapshot that needs more than this share of the free memory is too risky. */
 const ROOM_SHARE = 0.8;
-const MB = 2 ** 20;
 
 /** Facts of the process, read once. The pid is the one on the command line. */
 const ABOUT = `(() => {
@@ -90,6 +88,8 @@ class Observer {
   #latest;
   #options;
   #snapshots = [];
+  /** How long each of them stopped the process, and the heap that it had. */
+  #pauses = [];
   #refusals = [];
   #collections = [];
   #probes = [];
@@ -143,9 +143,9 @@ class Observer {
     return { about: this.#about, reading: this.#latest };
   }
 
-  /** How long a snapshot is likely to stop the process, ms. */
+  /** How long a snapshot is likely to stop the process, ms: by the heap as it is now. */
   get likelyPause() {
-    return Math.max(LEAST_PAUSE_MS, (this.#latest.heapUsed / MB) * MS_PER_MB);
+    return likelyPause(this.#latest.heapUsed, this.#pauses);
   }
 
   /**
@@ -225,6 +225,9 @@ class Observer {
       return;
     }
     const before = rss - heapTotal - external;
+    say(
+      `snapshot ${this.#snapshots.length + 1} of ${SNAPSHOTS}: the heap has ${bytes(heapUsed)}, the process stops for about ${duration(this.likelyPause)}`,
+    );
     const { dir, redact, pid, signal } = this.#options;
     try {
       const snapshot = await takeSnapshot(this.#session, {
@@ -235,9 +238,10 @@ class Observer {
         signal,
       });
       this.#snapshots.push({ ...snapshot, tMs: t, reason: 'attach' });
+      this.#pauses.push({ pauseMs: snapshot.pauseMs, heapBytes: heapUsed });
       this.#stopped += snapshot.pauseMs;
       say(
-        `snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: ${bytes(snapshot.bytes)}, the process was stopped for ${duration(snapshot.pauseMs)}`,
+        `snapshot ${this.#snapshots.length} of ${SNAPSHOTS}: file of ${bytes(snapshot.bytes)}, the process was stopped for ${duration(snapshot.pauseMs)}`,
       );
     } catch (error) {
       if (this.#over) return;

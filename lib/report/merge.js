@@ -47,6 +47,8 @@ const MOST = 0.5;
 
 /** The surest first. */
 const RULES = [samePlace, sameName, sameSignals, sameTimers, siteOf, sameKind, sameCache, keeps];
+/** Those by which both mean one object; by the others the snapshot's object retains what the tracker counted. */
+const SAME_OBJECT = new Set([samePlace, sameName, siteOf, sameKind]);
 
 /**
  * In order: what a snapshot shows to be most of the growth, or a tracker counted too; what a tracker alone
@@ -59,12 +61,14 @@ function mergeSuspects(fromSnapshots, fromTrackers, minutes) {
   const merged = fromSnapshots.map((suspect) => ({ ...suspect }));
   const alone = [];
   for (const tracked of fromTrackers) {
-    const same = RULES.map((rule) => merged.findIndex((suspect) => rule(suspect, tracked, minutes))).find(
-      (at) => at !== -1,
-    );
-    if (same === undefined) alone.push({ ...tracked });
+    const matches = RULES.map((rule) => ({
+      at: merged.findIndex((suspect) => rule(suspect, tracked, minutes)),
+      isSame: SAME_OBJECT.has(rule),
+    }));
+    const found = matches.find(({ at }) => at !== -1);
+    if (found === undefined) alone.push({ ...tracked });
     // Of several counts at one place the first is the likeliest.
-    else if (merged[same].tracked === undefined) merged[same] = joined(merged[same], tracked);
+    else if (merged[found.at].tracked === undefined) merged[found.at] = joined(merged[found.at], tracked, found.isSame);
   }
   const all = fromSnapshots.reduce((sum, { bytes }) => sum + Math.max(bytes ?? 0, 0), 0);
   const isMost = ({ bytes }) => all > 0 && bytes >= all * MOST;
@@ -72,14 +76,16 @@ function mergeSuspects(fromSnapshots, fromTrackers, minutes) {
   return [...merged.filter(isSure), ...alone, ...merged.filter((suspect) => !isSure(suspect))];
 }
 
-function joined(suspect, counted) {
+function joined(suspect, counted, isSame) {
   // What was merely large in one snapshot has been seen to grow: by so many, not by its size.
   const { unit: _, ...rest } = suspect;
   const seen = isBySize(suspect)
     ? { ...rest, bytes: null, count: null, share: null, growth: [], proven: true }
     : suspect;
   const { cause, name, sites, tracked, advice } = counted;
-  const place = counted.file === null ? seen : counted;
+  // A row has the path and the place of one object: those of the snapshot, and the tracker's as a site.
+  const isSeen = isSame && seen.file !== null && seen.path.length > 0;
+  const place = counted.file === null || isSeen ? seen : counted;
   return {
     ...seen,
     cause,
