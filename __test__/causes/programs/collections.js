@@ -385,6 +385,24 @@ add('map: a cache of a package, which the application fills', {
     drive((i) => { $cache.set('k' + i, ${record}); });`,
 }, { cause: ['map'], name: ['$rows'], file: '$store/index.js', line: true, package: '$store@5.1.2', count: 300, advice: /retained by `\w+` \(main\.js:2\) of the application: check first .*, then look for a newer version or an issue; delete entries/ });
 
+add('map: a cache of a package, in a variable of a function', {
+  'node_modules/$store/package.json': `{ "name": "$store", "version": "5.1.2", "main": "index.js" }`,
+  'node_modules/$store/index.js': `
+    module.exports = class $Store {
+      constructor() {
+        this.$rows = new Map(); //@
+      }
+      set(key, value) { this.$rows.set(key, { value }); }
+    };`,
+  'main.js': `
+    const $Store = require('$store');
+    function $start() {
+      const $cache = new $Store();
+      return (i) => { $cache.set('k' + i, ${record}); };
+    }
+    drive($start());`,
+}, { cause: ['map'], name: ['$rows'], file: '$store/index.js', line: true, package: '$store@5.1.2', count: 300, advice: /retained by `\w+` \(main\.js:3\) of the application: check first .*, then look for a newer version or an issue; delete entries/ });
+
 add('object: of a package, on the way through what requires it', {
   'node_modules/$views/package.json': `{ "name": "$views", "version": "4.0.1", "main": "lib/views.js" }`,
   'node_modules/$views/lib/utils.js': `

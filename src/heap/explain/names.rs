@@ -77,10 +77,9 @@ pub(in crate::heap) fn short(file: &str) -> String {
     }
 }
 
-/// The variable that a route begins with, where its object was made for it: what is required belongs to where it is
-/// exported.
-pub(in crate::heap) fn variable(index: &CodeIndex, first: &RouteStep) -> Option<(String, Place)> {
-    let reference = Reference::of(index, first).filter(|it| it.kind != ReferenceKind::Property)?;
+/// The variable of a step, where its object was made for it: what is required belongs to where it is exported.
+pub(in crate::heap) fn variable(index: &CodeIndex, step: &RouteStep) -> Option<(String, Place)> {
+    let reference = Reference::of(index, step).filter(|it| it.kind != ReferenceKind::Property)?;
     let declared = reference.declared(index, &[]).filter(|declared| !declared.alias)?;
     Some((declared.name.unwrap_or(reference.name), declared.place))
 }

@@ -65,8 +65,8 @@ fn seek(cause: Cause) -> Seek {
     }
 }
 
-/// What of it is the application's: the function that most of what is new leads to, or else the variable that the route
-/// begins with.
+/// What of it is the application's: the function that most of what is new leads to, or else the last variable of the
+/// application on the route.
 fn used(index: &CodeIndex, sites: &[(Function, f64)], steps: &[RouteStep]) -> Option<Use> {
     let is_own = |place: &Place| files::is_application(&place.file);
     let at = |place: &Place| format!("{}:{}", names::short(&place.file), place.line);
@@ -76,8 +76,9 @@ fn used(index: &CodeIndex, sites: &[(Function, f64)], steps: &[RouteStep]) -> Op
         let named = if name.is_empty() { at(place) } else { format!("{name} ({})", at(place)) };
         return Some(Use::Adds(named));
     }
-    let (name, place) = names::variable(index, steps.first()?)?;
-    is_own(&place).then(|| Use::Holds(format!("`{name}` ({})", at(&place))))
+    let own = |step| names::variable(index, step).filter(|(_, place)| is_own(place));
+    let (name, place) = steps.iter().rev().find_map(own)?;
+    Some(Use::Holds(format!("`{name}` ({})", at(&place))))
 }
 
 /// The path to the thing that is named, and from there through what grew to a typical instance.
