@@ -782,6 +782,11 @@ export interface WatchOptions {
   probeBudget?: number;
   /** Files written for a leak; default `['html']`. */
   report?: Array<'html' | 'json' | 'text'>;
+  /**
+   * Keep the state in `dir` for the process that starts there next, which emits `previous`; default: true if `dir` is
+   * given.
+   */
+  postMortem?: boolean;
   /** Sample allocations with V8's profiler, unless another profiler runs; default true. */
   sampling?: boolean;
   /** Track listeners, timers, promises, sockets and streams of the whole process (`trackAll`); default false. */
@@ -941,6 +946,30 @@ export interface Health {
   stale: StaleFigure[];
 }
 
+/** How a process ended, as the next one in its `dir` found it. */
+export interface PostMortem {
+  pid: number;
+  host: string | null;
+  /** `PLIMSOLL_RELEASE` of the process. */
+  release: string | null;
+  startedAt: string;
+  /** When it was last alive; null if it never wrote that. */
+  endedAt: string | null;
+  agoMs: number | null;
+  uptimeMs: number | null;
+  /** Its last figures. */
+  memory: { of: 'heap' | 'container'; used: number; limit: number };
+  /** How long the verdict's channel had been a suspect or a leak. */
+  verdictForMs: number | null;
+  cause: 'heap-limit' | 'cgroup-limit' | 'signal' | 'exit-code' | 'unknown';
+  code: number | null;
+  signal: string | null;
+  /** Kills in its cgroup since its last figures; null if they cannot be compared. */
+  oomKills: number | null;
+  /** What the cause rests on. */
+  evidence: string;
+}
+
 export interface WatcherEvents {
   /** A floor rises: cheap evidence is gathered. */
   suspect: [{ channel: Channel; verdict: Verdict }];
@@ -952,6 +981,8 @@ export interface WatcherEvents {
   snapshot: [Snapshot & { tMs: number; reason: string }];
   /** The report of a leak, and the files that were written. */
   report: [report: PlimsollReport, files: string[]];
+  /** How the process ended that ran in `dir` before this one. `report` follows if its snapshots are analyzed. */
+  previous: [report: PlimsollReport, files: string[]];
   /** plimsoll failed. Without a listener: one process warning per code. */
   error: [Error & { code?: string }];
 }
@@ -1321,6 +1352,8 @@ export interface PlimsollReport {
   redacted?: boolean;
   /** The contents of the last snapshot; only from `analyze()`. */
   summary?: SnapshotSummary;
+  /** How the process ended: in reports on an earlier process. */
+  postMortem?: PostMortem;
   [more: string]: unknown;
 }
 

@@ -147,6 +147,14 @@ const OPTIONS = [
     docs: 'files written for a leak; `none` for none',
   },
   {
+    name: 'postMortem',
+    env: 'PLIMSOLL_POST_MORTEM',
+    flag: '--post-mortem',
+    type: 'boolean',
+    default: undefined,
+    docs: 'keep the state in `dir` for the process that starts there next, which reports how this one ended; by default if `dir` is given',
+  },
+  {
     name: 'sampling',
     env: 'PLIMSOLL_SAMPLING',
     flag: '--sampling',
@@ -219,7 +227,7 @@ function optionsFromEnv(env = process.env) {
 /** Variables that turn something off, and the values that they take. Any other value turns nothing off. */
 const SWITCHES = { PLIMSOLL_DISABLE: ['1', '0'], PLIMSOLL_HOOKS: ['off', 'on'] };
 /** Variables beside those of the options. */
-const VARIABLES = [...Object.keys(SWITCHES), 'PLIMSOLL_SCAN', 'PLIMSOLL_RUN_DIR'];
+const VARIABLES = [...Object.keys(SWITCHES), 'PLIMSOLL_RELEASE', 'PLIMSOLL_SCAN', 'PLIMSOLL_RUN_DIR'];
 /** Kubernetes sets these for a Service that is called `plimsoll`. */
 const SERVICE_LINK = /^PLIMSOLL_(?:SERVICE_|PORT(?:_|$))/;
 

@@ -264,4 +264,4 @@ function smallGrowth(unconfirmed) {
   return [`growth below 64 KB or 1 % of the heap is not called a leak: ${named.join(', ')}${rest}`];
 }
 
-module.exports = { analyze, checkPaths, reportOf };
+module.exports = { analyze, checkPaths, cleanEnv, reportOf };

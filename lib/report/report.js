@@ -102,23 +102,26 @@ function attribute(suspects, sites, verdict, analysed) {
   if (first !== undefined) {
     const most = isMost(first, suspects);
     if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = shown;
-  } else if (verdict.state === 'leak' && sites[0].file !== null) {
-    const [{ function: name, file, line, column, bytes, share }] = sites;
-    suspects.push({
-      cause: 'other',
-      name: name ?? '(anonymous)',
-      file,
-      line,
-      column,
-      bytes,
-      count: null,
-      bytesPerMinute: null,
-      share,
-      path: [],
-      sites: shown,
-      advice: `this function allocates what stays; ${analysed ? 'the snapshots do not show who holds it' : 'a heap snapshot would say who holds it'}`,
-    });
-  }
+  } else if (verdict.state === 'leak' && sites[0].file !== null) suspects.push(siteSuspect(sites, analysed));
+}
+
+/** The largest allocation site as a suspect: it allocates what stays, and its holder is not known. */
+function siteSuspect(sites, analysed) {
+  const [{ function: name, file, line, column, bytes, share }] = sites;
+  return {
+    cause: 'other',
+    name: name ?? '(anonymous)',
+    file,
+    line,
+    column,
+    bytes,
+    count: null,
+    bytesPerMinute: null,
+    share,
+    path: [],
+    sites: shownOf(sites),
+    advice: `this function allocates what stays; ${analysed ? 'the snapshots do not show who holds it' : 'a heap snapshot would say who holds it'}`,
+  };
 }
 
 /** Whether a suspect is most of what the suspects explain. */
@@ -180,4 +183,4 @@ function unnamed(verdict, extra, allocated) {
   ];
 }
 
-module.exports = { buildReport };
+module.exports = { buildReport, siteSuspect };

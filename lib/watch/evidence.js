@@ -2,6 +2,7 @@
 // What a watch has to show beside the sampler's figures, and the report that is made of it. None of this is loaded
 // until it is asked for.
 
+const cluster = require('node:cluster');
 const os = require('node:os');
 const path = require('node:path');
 const { requireNative } = require('../native.js');
@@ -36,6 +37,8 @@ const identity = (shown) => ({
     platform: process.platform,
     arch: process.arch,
   },
+  role: cluster.isWorker ? 'worker' : 'main',
+  release: process.env.PLIMSOLL_RELEASE || null,
   addons: loadedAddons(),
 });
 

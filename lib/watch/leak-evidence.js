@@ -18,6 +18,8 @@ const STUCK_MS = 10_000;
 const ENOUGH_BYTES = 2 ** 21;
 /** The event of a suspicion waits for an allocation site for at most this share of the window: 15 s of 15 minutes. */
 const LONGEST_WAIT = 1 / 60;
+/** Suspects of a report that the state keeps. */
+const REPORTED_SUSPECTS = 5;
 /** The state file reads its clock at another moment than the watch. */
 const CLOCK_MS = 1000;
 
@@ -47,6 +49,7 @@ class LeakEvidence {
   #profile = null;
   #writingProfile = Promise.resolve();
   #reports = [];
+  #reported = null;
   /** Channels under suspicion or with a leak whose evidence is kept on disk. @type {Set<string>} */
   #suspected = new Set();
   /** @type {import('./latest-evidence.js').LatestEvidence | undefined} */
@@ -83,6 +86,11 @@ class LeakEvidence {
   /** The files of the reports that were written. */
   get reports() {
     return this.#reports;
+  }
+
+  /** What the last report says, for a later process; null before the first. */
+  get reported() {
+    return this.#reported;
   }
 
   /** Paths of the snapshots of the diagnosis, and its channel. */
@@ -425,6 +433,7 @@ class LeakEvidence {
       { dir, formats: options.report },
     );
     this.#reports.push(...files);
+    this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };
     if (log.enabled) log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#context.emit('report', report, files);
   }

@@ -28,7 +28,7 @@ class PublishedState {
    * interval.
    */
   publish() {
-    if (this.#context.statePath !== undefined) this.#update();
+    if (this.#context.isStateRead) this.#update();
   }
 
   #update() {

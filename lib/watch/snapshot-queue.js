@@ -23,11 +23,13 @@ const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
  * @property {{ enabled: boolean, debug: Function, info: Function, warn: Function, error: Function }} log
  * @property {any} native  the sampler's native side
  * @property {string | undefined} statePath  the file of the published state, under `plimsoll run`
+ * @property {boolean} isStateRead  whether another process reads the state, now or after the end
  * @property {number | undefined} nice  of the children that take snapshots
  * @property {number} uptimeAtWatch  ms
  * @property {() => boolean} isStopped
  * @property {(name: string, ...args: any[]) => void} emit
  * @property {(error: Error) => void} fail  reports an error of ours
+ * @property {(code: string, message: string) => void} warn  one process warning for a code
  */
 
 class SnapshotQueue {

@@ -21,6 +21,7 @@ const { PublishedState } = require('./published-state.js');
 const { SnapshotQueue, AUTOMATIC } = require('./snapshot-queue.js');
 const { GIVEN_DIR, diagnosticDir, unwritable } = require('../directories.js');
 const { shownAs } = require('../report/shown.js');
+const { setTimeout, clearTimeout } = require('../timers.js');
 const made = require('../cache/made.js');
 const histories = require('../track/window.js');
 
@@ -69,6 +70,10 @@ class Watcher extends EventEmitter {
   /** @type {import('./signal.js').SnapshotSignal | undefined} */
   #signal;
   #unanswer;
+  #keptLater;
+  #releaseState;
+  /** @type {import('./predecessor.js').Predecessor | undefined} */
+  #predecessor;
 
   constructor(given = {}) {
     super();
@@ -89,6 +94,7 @@ class Watcher extends EventEmitter {
         this.stop();
       },
     });
+    const keeps = this.#options.postMortem ?? (this.#options.dir !== undefined && statePath === undefined);
     const context = {
       options: this.#options,
       dir: this.#dir,
@@ -97,11 +103,13 @@ class Watcher extends EventEmitter {
       native: this.#sampler.native,
       notes: this.#notes,
       statePath,
+      isStateRead: statePath !== undefined || keeps,
       nice,
       uptimeAtWatch,
       isStopped: () => this.#stopped,
       emit: (name, ...args) => this.#emit(name, ...args),
       fail: (error) => this.#fail(error),
+      warn: (code, message) => this.#warn(code, message),
     };
     this.#published = new PublishedState(context, () => this.#extra());
     this.#queue = new SnapshotQueue(context, () => this.#published.publish());
@@ -118,6 +126,7 @@ class Watcher extends EventEmitter {
       this.#checkDir();
       this.#published.publish();
       if (statePath !== undefined) this.#sampler.native.publishTo(statePath);
+      if (keeps && this.#options.report.length > 0) this.#keepState(context);
       // The primary of a cluster may ask for the stats of its workers.
       if (process.send !== undefined) this.#unanswer = require('./cluster.js').answerPrimary(this);
     } catch (error) {
@@ -214,6 +223,9 @@ class Watcher extends EventEmitter {
     this.#stopCaches?.();
     this.#nearLimit?.close();
     this.#signal?.close();
+    clearTimeout(this.#keptLater);
+    this.#releaseState?.();
+    this.#predecessor?.stop();
     if (running === this) running = undefined;
   }
 
@@ -365,6 +377,25 @@ class Watcher extends EventEmitter {
     return { ...evidence().tracked(this.#shown), allocation: this.#evidence.allocation() };
   }
 
+  /** After the start, which it must not delay. */
+  #keepState(context) {
+    const { keepState, roleOf } = require('./kept-state.js');
+    this.#keptLater = setTimeout(
+      () =>
+        this.#guard(() => {
+          this.#published.publish();
+          const { reason, release } = keepState(this.#sampler.native, this.#dir);
+          this.#releaseState = release;
+          if (reason !== null) this.#notes.push(reason);
+        }),
+      0,
+    );
+    this.#keptLater.unref();
+    if (!isMainThread) return;
+    const { Predecessor } = require('./predecessor.js');
+    this.#predecessor = new Predecessor(context, roleOf(this.#shown));
+  }
+
   /** The part of the published state that comes from JavaScript. */
   #extra() {
     const { taken, refusals, isTaking } = this.#queue;
@@ -372,6 +403,7 @@ class Watcher extends EventEmitter {
       snapshots: taken,
       taking: isTaking,
       ...this.#evidence.diagnosed,
+      reported: this.#evidence.reported,
       refusals,
       notes: this.#allNotes(),
       ...this.#tracked(),

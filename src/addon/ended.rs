@@ -1,4 +1,4 @@
-//! What processes that have ended left in a directory, as `lib/post-mortem/` reads it.
+//! What processes that have ended left in a directory, as `lib/postmortem/` reads it.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use napi_derive::napi;
 
 use super::error::{AddonError, Result, error};
 use crate::os::cgroup;
-use crate::sampler::ended_state::{End, EndedState, Stage};
+use crate::sampler::ended_state::{self, End, EndedState, Stage};
 use crate::sampler::kept_state;
 
 /// How a process ended: its `code`, or the number of its `signal`; V8's heap limit otherwise.
@@ -36,6 +36,16 @@ pub fn process_stem(proposed: String) -> String {
 #[napi(catch_unwind)]
 pub fn mark_exit(code: u32) {
     kept_state::mark(End::Exit(code as u8));
+}
+
+/// Notes in the state of a process that has ended its signal or else its exit code, unless that is known.
+#[napi(catch_unwind)]
+pub fn mark_ended(path: String, code: Option<u32>, signal: Option<u32>) -> Result<()> {
+    let end = match (signal, code) {
+        (Some(signal), _) => End::Signal(signal as u8),
+        (None, code) => End::Exit(code.unwrap_or(0) as u8),
+    };
+    ended_state::mark(Path::new(&path), end).map_err(|e| unreadable(&path, &e))
 }
 
 /// Kills for want of memory in this process' cgroup; null where they are not counted.
@@ -92,16 +102,6 @@ impl ClaimedState {
             };
             ProcessEnd { kind: kind.into(), value: value.map(u32::from) }
         }))
-    }
-
-    /// Notes the signal that ended it, or its exit code, unless that is known.
-    #[napi(catch_unwind)]
-    pub fn set_end(&mut self, code: Option<u32>, signal: Option<u32>) -> Result<()> {
-        let end = match (signal, code) {
-            (Some(signal), _) => End::Signal(signal as u8),
-            (None, code) => End::Exit(code.unwrap_or(0) as u8),
-        };
-        self.with(|claimed| claimed.set_end(end))
     }
 
     /// What has been done about it.

@@ -87,6 +87,8 @@ impl EndedState {
         );
         let file = match options.open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // What is only read is on a read-only file system, or a copy.
+            Err(error) if is_refused(&error) => options.write(false).open(path)?,
             opened => opened?,
         };
         if !lock(&file, Wait::Never)? {
@@ -120,17 +122,6 @@ impl EndedState {
         Ok(state_file::word(&mut self.file, END_WORD)?.and_then(End::of))
     }
 
-    /// Writes how it ended, unless that is known.
-    ///
-    /// # Errors
-    /// Where the file cannot be read or written.
-    pub fn set_end(&mut self, end: End) -> io::Result<()> {
-        match state_file::word(&mut self.file, END_WORD)? {
-            Some(0) => state_file::set_word(&mut self.file, END_WORD, end.word()),
-            _ => Ok(()),
-        }
-    }
-
     /// What has been done about it.
     ///
     /// # Errors
@@ -155,6 +146,29 @@ impl EndedState {
     pub fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
+}
+
+/// Writes how a process ended into its state, unless that is known. For its parent: it needs no claim.
+///
+/// # Errors
+/// Where the file cannot be opened, read or written.
+pub fn mark(path: &Path, end: End) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK,
+    );
+    let mut file = options.open(path)?;
+    match state_file::word(&mut file, END_WORD)? {
+        Some(0) => state_file::set_word(&mut file, END_WORD, end.word()),
+        _ => Ok(()),
+    }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 #[cfg(unix)]
@@ -184,8 +198,8 @@ mod tests {
         assert_eq!(first.stage().unwrap(), Stage::default());
         let stage = Stage { reported: true, done: false, attempts: 1 };
         first.set_stage(stage).unwrap();
-        first.set_end(End::Signal(9)).unwrap();
-        first.set_end(End::Exit(0)).unwrap();
+        mark(&path, End::Signal(9)).unwrap();
+        mark(&path, End::Exit(0)).unwrap();
         drop(first);
         let mut second = EndedState::claim(&path).unwrap().unwrap();
         assert_eq!(second.stage().unwrap(), stage);

@@ -1,0 +1,44 @@
+'use strict';
+// A service that keeps its state in a directory and prints the events on its predecessor as lines of JSON.
+// argv: the directory, and what it does besides: nothing, `snapshot`, `exit CODE`, `fill` (the heap), `buffers` or `cluster`.
+const cluster = require('node:cluster');
+const fs = require('node:fs');
+const { watch, takeSnapshot } = require('../../index.js');
+
+const [, , dir, what, value] = process.argv;
+const say = (line) => fs.writeSync(1, `${JSON.stringify(line)}\n`);
+
+const watcher = watch({ dir, interval: 50, window: 60_000, snapshotOn: [], report: ['json'], log: 'silent' });
+for (const event of ['previous', 'report'])
+  watcher.on(event, ({ pid, postMortem, suspects, notes }, files) => say({ event, pid, postMortem, suspects, notes, files }));
+watcher.on('error', ({ message }) => say({ event: 'error', message }));
+process.on('warning', ({ code, message }) => say({ event: 'warning', code, message }));
+
+const kept = [];
+/** Once the state is kept. */
+async function act() {
+  if (what === 'snapshot') {
+    globalThis.sessions = Array.from({ length: 20_000 }, (_, id) => ({ id, rows: [id] }));
+    await takeSnapshot({ dir, method: 'fork', cooldown: 0 });
+  }
+  if (what === 'exit') process.exit(Number(value));
+  if (what === 'fill') for (;;) kept.push({ rows: Array.from({ length: 10 }, (_, i) => ({ i })) });
+  // Outside of V8's heap: the kernel ends the process, not V8.
+  if (what === 'buffers') setInterval(() => kept.push(Buffer.alloc(2 ** 21, 1)), 10);
+  if (what === 'cluster' && cluster.isPrimary)
+    for (const signal of ['SIGKILL', 'SIGTERM']) {
+      const worker = cluster.fork();
+      worker.on('message', () => worker.process.kill(signal));
+      worker.on('exit', () => say({ event: 'died', pid: worker.process.pid }));
+    }
+  if (cluster.isWorker) process.send('kept');
+  say({ event: 'ready', pid: process.pid });
+}
+
+const timer = setInterval(() => {
+  const own = fs.existsSync(dir) && fs.readdirSync(dir).some((name) => name.startsWith('.plimsoll-state-') && name.endsWith(`-${process.pid}-0`));
+  if (!own) return;
+  clearInterval(timer);
+  void act();
+}, 20);
+setInterval(() => {}, 1000);

@@ -1,0 +1,137 @@
+'use strict';
+// What the next process in a directory reports of the one before.
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+const { once } = require('node:events');
+const { temporaryDir, until } = require('../children/snapshot-support.js');
+const { noHooks } = require('../support/hooks.js');
+const { Service, died } = require('./services.js');
+
+const BIN = path.join(__dirname, '../../bin/plimsoll.js');
+
+const stageOf = (dir, pid) => {
+  const { ClaimedState } = require('../../lib/native.js').requireNative();
+  const name = fs.readdirSync(dir).find((each) => each.startsWith('.plimsoll-state-') && each.endsWith(`-${pid}-0`));
+  const claim = name && ClaimedState.take(path.join(dir, name));
+  const stage = claim?.stage();
+  claim?.release();
+  return stage;
+};
+
+test('the next process reports the one that was killed, and the one after that does not', async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir, [], { env: { PLIMSOLL_RELEASE: '1.2.3' } });
+  const next = new Service(dir);
+  const { postMortem, files } = await next.first('previous');
+  assert.equal(postMortem.pid, pid);
+  assert.equal(postMortem.release, '1.2.3');
+  assert.equal(postMortem.host, require('node:os').hostname());
+  assert.equal(postMortem.cause, 'unknown');
+  assert.ok(postMortem.agoMs >= 0 && postMortem.uptimeMs > 0);
+  assert.ok(postMortem.memory.used > 0 && postMortem.memory.limit > postMortem.memory.used);
+  assert.equal(JSON.parse(fs.readFileSync(files[0], 'utf8')).postMortem.pid, pid);
+  await until(() => stageOf(dir, pid)?.done);
+  await next.end();
+  const again = new Service(dir);
+  assert.equal((await again.first('previous')).postMortem.pid, next.child.pid, 'each is reported once');
+  await again.end();
+});
+
+test('processes that start together have one predecessor each', async (t) => {
+  const dir = temporaryDir(t);
+  const before = [1, 2, 3].map(() => new Service(dir));
+  const dead = before.map(({ child }) => child.pid);
+  // None of them may find another one dead.
+  await Promise.all(before.map((service) => service.first('ready')));
+  await Promise.all(before.map((service) => service.end()));
+  const services = dead.map(() => new Service(dir));
+  const found = await Promise.all(services.map((service) => service.first('previous')));
+  assert.deepEqual(found.map(({ postMortem }) => postMortem.pid).toSorted(), dead.toSorted());
+  await Promise.all(services.map((service) => service.end()));
+});
+
+test('a snapshot that was not analyzed is analyzed once', { skip: noHooks }, async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir, ['snapshot']);
+  assert.ok(fs.readdirSync(dir).some((name) => name.endsWith('.heapsnapshot')));
+  const next = new Service(dir);
+  assert.equal((await next.first('previous')).postMortem.pid, pid);
+  const { postMortem, notes } = await next.first('report');
+  assert.equal(postMortem.pid, pid);
+  assert.ok(!notes.some((note) => note.includes('not analyzed')), notes.join());
+  await until(() => stageOf(dir, pid)?.done);
+  assert.equal(stageOf(dir, pid).attempts, 1);
+  await next.end();
+});
+
+test('a process that is killed while it examines leaves the rest to the next one', { skip: noHooks }, async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir, ['snapshot']);
+  const second = new Service(dir);
+  await second.first('previous');
+  await second.end();
+  // Its helper ends with it, and the claim with that.
+  await until(() => stageOf(dir, pid));
+  const third = new Service(dir);
+  await until(() => stageOf(dir, pid)?.done);
+  assert.ok(!third.of('previous').some(({ postMortem }) => postMortem.pid === pid), 'its end is reported once');
+  assert.ok(stageOf(dir, pid).attempts <= 2);
+  await third.end();
+});
+
+test('an exit code is the cause, and an exit with 0 leaves nothing', async (t) => {
+  const dir = temporaryDir(t);
+  const quiet = new Service(dir, ['exit', '0']);
+  await once(quiet.child, 'exit');
+  assert.deepEqual(
+    fs.readdirSync(dir).filter((name) => name.startsWith('.plimsoll-state-')),
+    [],
+  );
+  const failed = new Service(dir, ['exit', '3']);
+  await once(failed.child, 'exit');
+  const next = new Service(dir);
+  const { postMortem } = await next.first('previous');
+  assert.deepEqual([postMortem.cause, postMortem.code], ['exit-code', 3]);
+  await next.end();
+});
+
+test("V8's heap limit is the cause", { skip: noHooks }, async (t) => {
+  const dir = temporaryDir(t);
+  const full = new Service(dir, ['fill'], { execArgv: ['--max-old-space-size=60'] });
+  await once(full.child, 'exit');
+  const next = new Service(dir);
+  const { postMortem } = await next.first('previous');
+  assert.equal(postMortem.cause, 'heap-limit', JSON.stringify(postMortem));
+  await next.end();
+});
+
+test('the primary of a cluster writes down the signal of a worker', async (t) => {
+  const dir = temporaryDir(t);
+  const primary = new Service(dir, ['cluster']);
+  await until(() => primary.of('died').length === 2);
+  await primary.end();
+  // A helper of the primary may hold a claim until it ends.
+  const reports = await until(() => {
+    const { stdout } = spawnSync(process.execPath, [BIN, 'post-mortem', dir, '--json'], { encoding: 'utf8' });
+    const lines = stdout.split('\n').filter(Boolean);
+    return lines.length === 3 && lines.map((line) => JSON.parse(line));
+  });
+  const signals = reports.map(({ postMortem }) => postMortem.signal);
+  assert.deepEqual(signals.toSorted(), [null, 'SIGKILL', 'SIGTERM'].toSorted());
+});
+
+test('by hand nothing changes, and a directory without processes is said to be one', async (t) => {
+  const dir = temporaryDir(t);
+  const run = () => spawnSync(process.execPath, [BIN, 'post-mortem', dir], { encoding: 'utf8' });
+  const empty = run();
+  assert.equal(empty.status, 0);
+  assert.match(empty.stderr, /no process that has ended/);
+  const pid = await died(dir);
+  for (let time = 0; time < 2; time++) assert.match(run().stdout, new RegExp(`previous process \\(pid ${pid}, host `));
+  assert.deepEqual(stageOf(dir, pid), { reported: false, done: false, attempts: 0 });
+  const missing = spawnSync(process.execPath, [BIN, 'post-mortem', path.join(dir, 'none')], { encoding: 'utf8' });
+  assert.deepEqual([missing.status, /cannot be read/.test(missing.stderr)], [1, true]);
+});

@@ -1,0 +1,103 @@
+'use strict';
+// The report on a process that ended, made of what it left.
+
+const { requireAnalyzer } = require('../analyzer-binding.js');
+const { requireNative } = require('../native.js');
+const { sourceFolders } = require('../report/excerpt.js');
+const { reportOf } = require('../report/analyze.js');
+const { buildReport, siteSuspect } = require('../report/report.js');
+const { bytes } = require('../report/units.js');
+const { causeOf } = require('./death.js');
+const { evidenceOf, lastProfileOf, snapshotsOf } = require('./sources.js');
+
+/** Memory that the analyzer takes: of the files' bytes, and beside them. */
+const ANALYSIS_FACTOR = 1.3;
+const ANALYSIS_BASE = 96 * 2 ** 20;
+
+/**
+ * @param {import('./ended.js').Ended} ended @param {string} dir
+ * @param {number} [now] ms since the epoch
+ * @returns {{ build: (analysis?: any, notes?: string[]) => any, unanalyzed: Array<{ file: string, bytes: number }>,
+ *   channel: string | null } | null} null where its state says nothing
+ */
+function examine(ended, dir, now = Date.now()) {
+  const [state] = ended.states();
+  if (state === undefined) return null;
+  const { aliveAt } = ended;
+  const known = withEvidence(state, dir, ended);
+  const reported = state.extra?.reported ?? null;
+  const unanalyzed = reported === null ? snapshotsOf(dir, ended, state) : [];
+  const postMortem = about(state, ended, aliveAt, now);
+  const { code, signal } = postMortem;
+  const exit = code === null && signal === null ? null : { code, signal, byUs: false };
+  const build = (analysis, notes = []) => {
+    const report = buildReport({ state: known, analysis, exit, notes: [...notesOf(reported), ...notes] });
+    if (reported !== null) report.suspects = reported.suspects;
+    const [site] = known.extra?.allocation?.sites ?? [];
+    if (report.suspects.length === 0 && site?.file)
+      report.suspects.push(siteSuspect(known.extra.allocation.sites, false));
+    return { ...report, threadId: state.threadId, postMortem };
+  };
+  return { build, unanalyzed, channel: state.verdict.channel };
+}
+
+const notesOf = (reported) =>
+  reported === null
+    ? []
+    : [`The process has reported this leak itself: ${reported.files.join(', ') || 'to a listener'}.`];
+
+function about(state, ended, aliveAt, now) {
+  const { process: origin = {}, release = null } = state.extra ?? {};
+  const ofContainer = state.verdict.channel !== 'heap' && state.container?.limit;
+  return {
+    pid: ended.pid,
+    host: origin.hostname ?? null,
+    release,
+    startedAt: new Date(ended.startedAt).toISOString(),
+    endedAt: aliveAt === null ? null : new Date(aliveAt).toISOString(),
+    agoMs: aliveAt === null ? null : Math.max(now - aliveAt, 0),
+    uptimeMs: aliveAt === null ? null : Math.max(aliveAt - ended.startedAt, 0),
+    memory: ofContainer
+      ? { of: 'container', used: state.container.usage, limit: state.container.limit }
+      : { of: 'heap', used: state.memory.heapUsed, limit: state.limits.heap },
+    verdictForMs: state.verdictForMs ?? null,
+    ...causeOf(ended.end, state),
+  };
+}
+
+/** The state with the sites and trackers of the latest evidence, or of the profile of the heap limit. */
+function withEvidence(state, dir, ended) {
+  const latest = evidenceOf(dir, ended, state.threadId);
+  const last = lastProfileOf(dir, ended);
+  const { extra = {} } = state;
+  const found = latest?.evidence ?? {};
+  const sites = [found.sites, extra?.allocation?.sites, last?.sites].find((each) => each?.length > 0) ?? [];
+  const allocation = { state: 'on', reason: null, profile: last?.file ?? null, ...extra?.allocation, sites };
+  const { trackers = extra?.trackers, trackerSuspects = extra?.trackerSuspects } = found;
+  return { ...state, extra: { ...extra, allocation, trackers, trackerSuspects } };
+}
+
+/**
+ * Analyzes snapshots in this process, if it has the memory.
+ * @param {Array<{ file: string, bytes: number }>} snapshots @param {string | null} channel @param {string[]} sourceRoots
+ * @returns {Promise<{ analysis?: any, note?: string }>} the note says why there is no analysis
+ */
+async function analyzeLeft(snapshots, channel, sourceRoots = []) {
+  const paths = snapshots.map(({ file }) => file);
+  const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
+  const needed = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
+  const room = requireNative().memoryRoom();
+  if (room !== null && room < needed)
+    return {
+      note: `The snapshots were not analyzed: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.`,
+    };
+  try {
+    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots) };
+    const answer = await requireAnalyzer().analyzeSnapshots(paths, JSON.stringify(options));
+    return { analysis: reportOf(JSON.parse(answer), channel ?? undefined) };
+  } catch (error) {
+    return { note: `The snapshots could not be analyzed (${error.message}); ${elsewhere}.` };
+  }
+}
+
+module.exports = { examine, analyzeLeft };
