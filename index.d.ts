@@ -1235,6 +1235,8 @@ export interface LiveHeap {
 export interface HeapGrowth {
   fromBytes: number;
   toBytes: number;
+  /** The files that were compared, the oldest first. */
+  snapshots: string[];
   /** All objects, by snapshot. */
   heapBytes: number[];
   bytes: number;

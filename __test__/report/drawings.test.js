@@ -9,7 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const fc = require('fast-check');
 const { squarify, icicle } = require('../../lib/report/rectangles.js');
-const { partsOf } = require('../../lib/report/growth-bar.js');
+const { growthBar, partsOf } = require('../../lib/report/growth-bar.js');
 const { treemap, areasOf, modulesOf } = require('../../lib/report/treemap.js');
 const { flameGraph, readProfile } = require('../../lib/report/flame-graph.js');
 const { snippet } = require('../../lib/report/snippet.js');
@@ -89,6 +89,15 @@ test('the parts of the heap add up to each snapshot, however many suspects there
       heapBytes.forEach((size, at) => assert.equal(sum(parts.map((part) => part.sizes[at])), size));
     }),
   );
+});
+
+test('the bars have the letters of the snapshots that were compared', () => {
+  const report = leakReport();
+  const [{ path: first }, ...others] = report.snapshots;
+  report.snapshots.push({ ...report.snapshots[2], path: `${first}.later` });
+  report.growth.snapshots = [...others.map(({ path: file }) => file), `${first}.later`];
+  const names = [...String(growthBar(report)).matchAll(/<span class="soft">(.)<\/span>/g)].map(([, name]) => name);
+  assert.deepEqual(names, ['B', 'C', 'D']);
 });
 
 test('the areas of the live heap are all of it', () => {

@@ -10,7 +10,7 @@ const { buildReport } = require('../../lib/report/report.js');
 const { leakReport, violations } = require('../support/reports.js');
 
 const MB = 2 ** 20;
-const heap = (...sizes) => sizes.map((heapBytes) => ({ heapBytes }));
+const heap = (...sizes) => sizes.map((heapBytes, at) => ({ heapBytes, path: `${at}.heapsnapshot` }));
 const suspect = (bytes) => ({ bytes, retained: [0, bytes] });
 
 test('the suspects and the rest are the growth, to the byte', () => {
@@ -76,4 +76,11 @@ test('a report has one rate over the interval of its snapshots', () => {
   assert.equal(report.growth.bytesPerMinute, 8.5 * MB);
   assert.equal(report.suspects[0].bytesPerMinute, 8 * MB);
   assert.deepEqual(violations({ ...leakReport(), growth: report.growth }), []);
+  const earlier = { ...snapshots[0], path: 'earlier.heapsnapshot', tMs: 1000 };
+  const later = snapshots.map((each, at) => ({ ...each, path: `${at}.heapsnapshot` }));
+  const { growth: own } = buildReport({
+    state: { ...state, extra: { process, snapshots: [earlier, ...later] } },
+    analysis: { suspects: [found], snapshots: later.map(({ path }) => ({ path })), growth },
+  });
+  assert.equal(own.intervalMs, 120_000, 'of the snapshots that were compared, not of an earlier suspicion');
 });

@@ -57,13 +57,19 @@ function bar(parts, at, most) {
 const swatch = (kind) =>
   html`<svg class="swatch" viewBox="0 0 12 12" aria-hidden="true"><rect class="${kind}" x="0" y="0" width="12" height="12" rx="2"/></svg>`;
 
+/** Which of the report's snapshots was compared: a report may have more than those. */
+function placeOf({ growth, snapshots = [] }, at) {
+  const place = snapshots.findIndex(({ path }) => path === growth.snapshots?.[at]);
+  return place === -1 ? at : place;
+}
+
 /** @param {any} report @returns {unknown} nothing where no growth was measured */
 function growthBar(report) {
   const { growth } = report;
   if (!growth?.heapBytes || growth.heapBytes.length < 2) return null;
   const parts = partsOf(report);
   const most = Math.max(...growth.heapBytes, 1);
-  const columns = growth.heapBytes.map((_, at) => letter(at));
+  const columns = growth.heapBytes.map((_, at) => letter(placeOf(report, at)));
   const row = ({ label, kind, sizes }) => {
     const grown = sizes.at(-1) - sizes[0];
     const share = kind === 'before' ? null : shareOf(grown, growth.bytes);

@@ -6,6 +6,7 @@
  * @typedef {object} Growth
  * @property {number} fromBytes all objects of the first snapshot
  * @property {number} toBytes all objects of the last one
+ * @property {string[]} snapshots the files that were compared, the oldest first
  * @property {number[]} heapBytes all objects, by snapshot
  * @property {number} bytes the difference
  * @property {number} explainedBytes of the suspects
@@ -45,7 +46,17 @@ function growthOf(snapshots, suspects, { codeBytes = 0, intervalMs = null } = {}
   const heapBytes = snapshots.map((snapshot) => snapshot.heapBytes);
   const [fromBytes, toBytes] = [heapBytes[0], heapBytes.at(-1)];
   const bytes = toBytes - fromBytes;
-  const empty = { fromBytes, toBytes, heapBytes, bytes, explainedBytes: 0, unexplainedBytes: bytes, codeBytes };
+  const paths = snapshots.map(({ path }) => path);
+  const empty = {
+    snapshots: paths,
+    fromBytes,
+    toBytes,
+    heapBytes,
+    bytes,
+    explainedBytes: 0,
+    unexplainedBytes: bytes,
+    codeBytes,
+  };
   return explained(over({ ...empty, intervalMs: null, bytesPerMinute: null }, intervalMs), suspects);
 }
 

@@ -34,7 +34,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const found = grown.filter(
     (suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)),
   );
-  const minutes = minutesBetween(extra.snapshots ?? []);
+  const minutes = minutesBetween(compared(extra.snapshots ?? [], analysis));
   const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = extra.allocation?.sites ?? [];
   const verdict = takenBack(state.verdict, { suspects, fills });
@@ -145,6 +145,13 @@ function containerOf(state) {
   if (state.container === null) return null;
   const { version: cgroup, limit, usage } = state.container;
   return { version: cgroup, limit, usage };
+}
+
+/** The snapshots that were compared: an earlier suspicion may have taken others. */
+function compared(snapshots, analysis) {
+  const paths = new Set((analysis?.snapshots ?? []).map(({ path }) => path));
+  const own = snapshots.filter(({ path }) => paths.has(path));
+  return own.length > 1 ? own : snapshots;
 }
 
 function minutesBetween(snapshots) {
