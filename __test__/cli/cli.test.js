@@ -12,7 +12,7 @@ const { main } = require('../../lib/cli/main.js');
 const { tell } = require('../../lib/cli/views.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
-const COMMANDS = ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan'];
+const COMMANDS = ['run', 'analyze', 'attach', 'fleet', 'post-mortem', 'demo', 'doctor', 'scan'];
 const linux = process.platform !== 'linux' && 'reads /proc';
 
 /** The command line in this process, with what it wrote. */

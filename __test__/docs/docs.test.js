@@ -163,7 +163,7 @@ test('every command that is shown is one, with options that exist', () => {
     // In the text and in tables: `npm run x`, `node bench/y.js`, `plimsoll run --track`.
     const quoted = [
       ...read(page).matchAll(
-        /`((?:npm run|node|npx plimsoll|plimsoll (?:run|analyze|attach|scan|doctor|demo)) [^`\n]*)`/g,
+        /`((?:npm run|node|npx plimsoll|plimsoll (?:run|analyze|attach|fleet|scan|doctor|demo)) [^`\n]*)`/g,
       ),
     ].flatMap(([, text]) => commands(text.replaceAll('…', '')));
     for (const command of [...shown, ...quoted]) {
@@ -195,7 +195,7 @@ test('commands that need no service are run', async () => {
 });
 
 test('every command of the command line has help with an example whose options exist', async () => {
-  for (const name of ['run', 'analyze', 'attach', 'demo', 'doctor', 'scan']) {
+  for (const name of ['run', 'analyze', 'attach', 'fleet', 'demo', 'doctor', 'scan']) {
     const io = {
       env: {},
       out: '',

@@ -100,9 +100,14 @@ async function checkTarget(file) {
  * @returns {Promise<string>} its absolute path
  */
 async function writeView(report, format, file, options) {
+  return writeText(file, () => VIEWS[format](report, options));
+}
+
+/** Writes a text where the user asked for it. @param {string} file @param {() => string} render */
+async function writeText(file, render) {
   const target = path.resolve(file);
   try {
-    const text = VIEWS[format](report, options);
+    const text = render();
     const { place, mode, isSpecial } = await placeOf(target);
     if (isSpecial) await fs.writeFile(place, text);
     else await writeWhole(place, text, { mode });
@@ -164,4 +169,4 @@ async function writeReport(report, { dir, formats, sourceRoots }) {
   );
 }
 
-module.exports = { streamed, checkTarget, ensureDirectory, writeReport, writeView, writeWhole };
+module.exports = { streamed, checkTarget, ensureDirectory, writeReport, writeText, writeView, writeWhole };

@@ -12,6 +12,7 @@ const { buildReport } = require('../report/report.js');
 const { reportTrackers, ROWS } = require('../report/trackers.js');
 const { bytes } = require('../report/units.js');
 const { sources, suspects } = require('../track/index.js');
+const { deploymentOf } = require('./deployment.js');
 const { workingDir } = require('../directories.js');
 
 /** Memory that the analyzer takes: of the files' bytes, and beside them. */
@@ -36,9 +37,10 @@ const identity = (shown) => ({
     hostname: os.hostname(),
     platform: process.platform,
     arch: process.arch,
+    ...deploymentOf(),
   },
   role: cluster.isWorker ? 'worker' : 'main',
-  release: process.env.PLIMSOLL_RELEASE || null,
+  release: deploymentOf().release,
   addons: loadedAddons(),
 });
 
