@@ -33,6 +33,11 @@ pub struct Names<'s> {
     index: CodeIndex<'s>,
 }
 
+/// Whether a reference leads to the class of an object.
+fn is_of_class(name: &str) -> bool {
+    matches!(name, "__proto__" | "prototype" | "constructor")
+}
+
 impl<'s> Names<'s> {
     /// Learns which script is which.
     pub fn new(snapshot: &'s Snapshot) -> Self {
@@ -61,7 +66,9 @@ impl<'s> Names<'s> {
             let steps = route::route(&GrowthContext::of_all(&self.index), node);
             let named = names::name(&self.index, &steps);
             let is_own = named.place.as_ref().is_some_and(|place| !files::is_internal(&place.file));
-            if named.name.is_empty() || !is_own {
+            // A prototype is no data: the variable on the way to it is another object's.
+            let is_class = named.path.last().is_some_and(|last| is_of_class(last));
+            if named.name.is_empty() || !is_own || is_class {
                 continue;
             }
             let holder = Holder {
@@ -105,5 +112,28 @@ impl<'s> Names<'s> {
         }
         files::package_of(&files::path_of(script), self.index.snapshot.readable())
             .map_or_else(|| "(application)".to_owned(), |package| package.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::program;
+
+    #[test]
+    fn a_row_has_the_name_and_the_path_of_one_object() {
+        let mut graph = program(20);
+        graph.in_file("/srv/app/main.js", 9);
+        let bus = graph.variable("bus", "EventEmitter", 11);
+        graph.member(bus, "listeners", "Object", 13);
+        graph.member(bus, "__proto__", "Object", 15);
+        let snapshot = graph.snapshot();
+        let node = |id| snapshot.by_id(id).unwrap();
+        let rows = Names::new(&snapshot).holders(&[node(15), node(13)], 10);
+        let named: Vec<_> = rows
+            .iter()
+            .map(|row| (row.id, row.name.as_str(), row.path.last().unwrap().as_str()))
+            .collect();
+        assert_eq!(named, [(13, "listeners", "listeners")], "no row for the prototype");
     }
 }
