@@ -791,6 +791,21 @@ export interface WatchOptions {
   sampling?: boolean;
   /** Track listeners, timers, promises, sockets and streams of the whole process (`trackAll`); default false. */
   track?: boolean;
+  /**
+   * Destinations of reports, profiles and snapshots: `s3://bucket/prefix`, `https://host/path`, `https:env:NAME`,
+   * `https:file:/path`, `file:/dir`, `exec:["command", "{file}"]` (docs/egress.md). At most 8. Turns `redact` on.
+   */
+  send?: Array<string | { exec: string[] }>;
+  /** Send files that are not redacted, heap images too; default false. */
+  sendRaw?: boolean;
+  /** Delete a local file when it has arrived at each destination; default false. */
+  sendDelete?: boolean;
+  /** Larger files are not sent; default 1 GB. */
+  sendMaxBytes?: Size;
+  /** Bytes a second to each destination; default 8 MB. */
+  sendRate?: Size;
+  /** How long exit waits for reports that are being sent; default 2 s. */
+  sendGrace?: Duration;
   /** Default 'silent'. */
   log?: 'silent' | 'info' | 'debug' | Logger;
 }
@@ -902,6 +917,8 @@ export interface WatcherStats {
   };
   /** Paths of the reports written. */
   reports: string[];
+  /** Files of `send`, counted for each destination; null without `send`. `bytes`: compressed, of those that arrived. */
+  sends: { queued: number; arrived: number; failed: number; dropped: number; bytes: number; pending: number } | null;
   /**
    * Each isolate of the process that is watched, this one included: the main thread, and worker threads that called
    * watch().

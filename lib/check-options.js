@@ -4,6 +4,7 @@
 // like `512m`.
 
 const { PlimsollTypeError, PlimsollRangeError, quote } = require('./errors.js');
+const { destinationsOf, split } = require('./destinations.js');
 const { SECOND, MINUTE, HOUR } = require('./facts.js');
 
 const DURATION_UNITS = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: 24 * HOUR };
@@ -151,6 +152,14 @@ const TYPES = {
       return `a list of ${values.join(', ')}${source === 'js' ? '' : ' (comma separated), or none'}${unknown === undefined ? '' : `; ${quote(unknown)} is unknown`}`;
     },
     complete: (value) => [...new Set(value)],
+  },
+  destinations: {
+    parse: split,
+    units: true,
+    accepts: Array.isArray,
+    expected: () => 'a list of destinations',
+    // Refuses what is no destination. The value stays: it is checked again where it is used.
+    complete: (value) => (destinationsOf(value), value),
   },
   log: {
     accepts: (value, { values }, source) => values.includes(value) || (source === 'js' && isLogger(value)),

@@ -3,7 +3,7 @@
 // table.
 
 const { check, checkOptions, spelt, suggest } = require('./check-options.js');
-const { PlimsollRangeError, quote } = require('./errors.js');
+const { PlimsollRangeError, PlimsollTypeError, quote } = require('./errors.js');
 const { SECOND, HOUR, RETENTION, TREND } = require('./facts.js');
 
 const SNAPSHOT_REASONS = ['suspect', 'leak', 'threshold', 'near-limit'];
@@ -171,6 +171,63 @@ const OPTIONS = [
     docs: 'track listeners, timers, promises, sockets and streams of the whole process',
   },
   {
+    name: 'send',
+    env: 'PLIMSOLL_SEND',
+    flag: '--send',
+    type: 'destinations',
+    default: undefined,
+    docs: 'destinations of reports, profiles and snapshots: s3://, https://, file:, exec: (docs/egress.md); turns `redact` on',
+  },
+  {
+    name: 'sendRaw',
+    env: 'PLIMSOLL_SEND_RAW',
+    flag: '--send-raw',
+    type: 'boolean',
+    default: false,
+    docs: 'send files that are not redacted, heap images too',
+  },
+  {
+    name: 'sendDelete',
+    env: 'PLIMSOLL_SEND_DELETE',
+    flag: '--send-delete',
+    type: 'boolean',
+    default: false,
+    docs: 'delete a local file when it has arrived at each destination',
+  },
+  {
+    name: 'sendMaxBytes',
+    env: 'PLIMSOLL_SEND_MAX_BYTES',
+    flag: '--send-max-bytes',
+    type: 'size',
+    unit: 'bytes',
+    default: 2 ** 30,
+    min: 2 ** 16,
+    max: 2 ** 40,
+    docs: 'larger files are not sent',
+  },
+  {
+    name: 'sendRate',
+    env: 'PLIMSOLL_SEND_RATE',
+    flag: '--send-rate',
+    type: 'size',
+    unit: 'bytes a second',
+    default: 8 * 2 ** 20,
+    min: 2 ** 10,
+    max: 2 ** 40,
+    docs: 'bytes a second to each destination',
+  },
+  {
+    name: 'sendGrace',
+    env: 'PLIMSOLL_SEND_GRACE',
+    flag: '--send-grace',
+    type: 'duration',
+    unit: 'ms',
+    default: 2 * SECOND,
+    min: 0,
+    max: 60 * SECOND,
+    docs: 'how long exit waits for reports that are being sent',
+  },
+  {
     name: 'log',
     env: 'PLIMSOLL_LOG',
     flag: '--log',
@@ -192,7 +249,24 @@ const TABLE = Object.fromEntries(OPTIONS.map((option) => [option.name, option]))
 function resolveOptions(given = {}, source = 'js') {
   const resolved = checkOptions('watch()', TABLE, given);
   if (resolved.window < resolved.interval * TREND.buckets) throw tooFewReadings(resolved, source);
+  if (resolved.send?.length > 0 && !resolved.sendRaw) {
+    if (given.redact === false) throw sentUnredacted(source);
+    resolved.redact = true;
+  }
   return resolved;
+}
+
+/** The refusal of `send` with `redact` off. */
+function sentUnredacted(source) {
+  const [redact, raw] = {
+    js: ['redact: false', 'sendRaw: true'],
+    env: ['PLIMSOLL_REDACT=false', 'PLIMSOLL_SEND_RAW=true'],
+    flag: ['--redact false', '--send-raw'],
+  }[source];
+  return new PlimsollTypeError(
+    'ERR_PLIMSOLL_OPTION',
+    `what is sent is redacted, and ${redact} is given: leave it out, or write ${raw} to send data as it is.`,
+  );
 }
 
 const ROUND_MS = 50;
@@ -227,7 +301,14 @@ function optionsFromEnv(env = process.env) {
 /** Variables that turn something off, and the values that they take. Any other value turns nothing off. */
 const SWITCHES = { PLIMSOLL_DISABLE: ['1', '0'], PLIMSOLL_HOOKS: ['off', 'on'] };
 /** Variables beside those of the options. */
-const VARIABLES = [...Object.keys(SWITCHES), 'PLIMSOLL_RELEASE', 'PLIMSOLL_SCAN', 'PLIMSOLL_RUN_DIR'];
+const VARIABLES = [
+  ...Object.keys(SWITCHES),
+  'PLIMSOLL_RELEASE',
+  'PLIMSOLL_SCAN',
+  'PLIMSOLL_RUN_DIR',
+  'PLIMSOLL_SEND_HEADERS',
+  'PLIMSOLL_SEND_HEADERS_FILE',
+];
 /** Kubernetes sets these for a Service that is called `plimsoll`. */
 const SERVICE_LINK = /^PLIMSOLL_(?:SERVICE_|PORT(?:_|$))/;
 

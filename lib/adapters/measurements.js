@@ -72,6 +72,12 @@ function byReason({ snapshots }) {
   return REASONS.map((reason) => ({ labels: { reason }, value: counts[reason] }));
 }
 
+/** A point for each outcome of a file that `send` takes elsewhere. */
+function byOutcome({ sends }) {
+  if (sends == null) return [];
+  return ['arrived', 'failed', 'dropped'].map((outcome) => ({ labels: { outcome }, value: sends[outcome] }));
+}
+
 /** @type {Measurement[]} */
 const MEASUREMENTS = [
   {
@@ -153,6 +159,14 @@ const MEASUREMENTS = [
     across: 'sum',
     help: 'Heap snapshots that were wanted but not taken, by reason.',
     read: byReason,
+  },
+  {
+    name: 'files_sent',
+    type: 'counter',
+    unit: '',
+    across: 'sum',
+    help: 'Files of `send`, by outcome, for each destination.',
+    read: byOutcome,
   },
   {
     name: 'cache_entries',

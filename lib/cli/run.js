@@ -32,6 +32,7 @@ const VALUES = {
   path: 'DIR',
   list: 'A,B',
   choice: 'NAME',
+  destinations: 'LIST',
 };
 
 /** An option of the watch as parseArgs and the help take it. */

@@ -69,6 +69,7 @@ class InertWatcher extends EventEmitter {
       snapshots: { taken: 0, refused: 0, refusedBy: {}, list: [], refusals: [] },
       caches: [],
       reports: [],
+      sends: null,
       notes: [reason],
       isolates: [],
       trackers: [],

@@ -259,8 +259,27 @@ class LeakEvidence {
     if (isFirst) this.keepNow();
     this.#readAllocation(!alone);
     tell();
+    if (this.#context.sender !== undefined) void this.#sendFirst();
     if (snapshots) this.#begin(channel, verdict);
     else if (alone) this.#unreported.add(channel);
+  }
+
+  /**
+   * Sends what is known at the verdict: the process may be killed before the snapshots are taken. The file is removed
+   * when it has arrived.
+   */
+  async #sendFirst() {
+    const { dir, shown, sender, isStopped } = this.#context;
+    try {
+      await shown.learn(this.#allocationSites.flatMap(({ file, caller }) => [file, caller?.file]));
+      if (isStopped()) return;
+      this.#publish();
+      const notes = ['This is the first report of the leak. The report with retaining paths follows.'];
+      const { files } = await evidence().report({ state: this.#state.read(), notes }, { dir, formats: ['json'] });
+      for (const file of files) sender?.add('report', file, { redacted: shown.redacts, own: true });
+    } catch (error) {
+      if (!isStopped()) this.#context.fail(error);
+    }
   }
 
   /** The growth of a channel has levelled off. */
@@ -313,7 +332,9 @@ class LeakEvidence {
       file: this.#profile ?? undefined,
       shown,
     });
+    const { sender } = this.#context;
     if (!this.#context.isStopped()) this.#publish();
+    sender?.add('profile', this.#profile, { redacted: shown.redacts });
   }
 
   /** True if sampling has gone on for long enough, or cannot show more. */
@@ -430,10 +451,14 @@ class LeakEvidence {
     const notes = found.note === undefined ? [] : [found.note];
     const { report, files } = await evidence().report(
       { state: this.#state.read(), analysis: found.analysis, notes },
-      { dir, formats: options.report },
+      { dir, formats: this.#context.sender === undefined ? options.report : [...new Set([...options.report, 'json'])] },
     );
     this.#reports.push(...files);
     this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };
+    for (const file of files) {
+      const own = file.endsWith('.json') && !options.report.includes('json');
+      this.#context.sender?.add('report', file, { redacted: shown.redacts, own });
+    }
     if (log.enabled) log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#context.emit('report', report, files);
   }

@@ -22,6 +22,7 @@ const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
  * @property {import('../report/shown.js').Shown} shown  what every output shows of names, scripts and lines
  * @property {{ enabled: boolean, debug: Function, info: Function, warn: Function, error: Function }} log
  * @property {any} native  the sampler's native side
+ * @property {import('../send/sender.js').Sender | undefined} sender  of the files that `send` takes elsewhere
  * @property {string | undefined} statePath  the file of the published state, under `plimsoll run`
  * @property {boolean} isStateRead  whether another process reads the state, now or after the end
  * @property {number | undefined} nice  of the children that take snapshots
@@ -87,7 +88,9 @@ class SnapshotQueue {
       const { maxFiles, maxBytes, redact } = this.#context.options;
       const given = { dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice, ...options };
       if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = 'fork';
-      return this.#took({ ...(await takeSnapshot(given)), tMs, reason });
+      const snapshot = this.#took({ ...(await takeSnapshot(given)), tMs, reason });
+      if (given.dir === dir) this.#context.sender?.add('snapshot', snapshot.path, { redacted: given.redact });
+      return snapshot;
     } catch (error) {
       const { message, needed, available } = error;
       this.#refuse(tMs, reason, {
@@ -115,7 +118,10 @@ class SnapshotQueue {
   /** Records the snapshot that a child took near the heap limit, or why there is none. */
   nearLimit({ outcome, failure }) {
     if (outcome === undefined) this.#refuse(this.#now(), 'near-limit', failure);
-    else this.#took({ ...outcome, tMs: this.#now(), reason: 'near-limit' });
+    else {
+      const { path } = this.#took({ ...outcome, tMs: this.#now(), reason: 'near-limit' });
+      this.#context.sender?.add('snapshot', path, { redacted: this.#context.options.redact });
+    }
     this.#publish();
   }
 

@@ -74,6 +74,8 @@ class Watcher extends EventEmitter {
   #releaseState;
   /** @type {import('./predecessor.js').Predecessor | undefined} */
   #predecessor;
+  /** @type {import('../send/sender.js').Sender | undefined} */
+  #sender;
 
   constructor(given = {}) {
     super();
@@ -95,6 +97,13 @@ class Watcher extends EventEmitter {
       },
     });
     const keeps = this.#options.postMortem ?? (this.#options.dir !== undefined && statePath === undefined);
+    if (this.#options.send?.length > 0) {
+      const { Sender } = require('../send/sender.js');
+      this.#sender = new Sender(this.#options, {
+        dir: this.#dir,
+        warn: (code, text) => this.#onSendFailure(code, text),
+      });
+    }
     const context = {
       options: this.#options,
       dir: this.#dir,
@@ -106,6 +115,7 @@ class Watcher extends EventEmitter {
       isStateRead: statePath !== undefined || keeps,
       nice,
       uptimeAtWatch,
+      sender: this.#sender,
       isStopped: () => this.#stopped,
       emit: (name, ...args) => this.#emit(name, ...args),
       fail: (error) => this.#fail(error),
@@ -156,6 +166,7 @@ class Watcher extends EventEmitter {
       snapshots: this.#queue.stats(),
       caches: require('../report/caches.js').reportCaches(state.caches),
       reports: [...this.#evidence.reports],
+      sends: this.#sender?.stats() ?? null,
       notes: this.#allNotes(),
       isolates: JSON.parse(requireNative().isolates()),
       ...this.#tracked(),
@@ -226,6 +237,7 @@ class Watcher extends EventEmitter {
     clearTimeout(this.#keptLater);
     this.#releaseState?.();
     this.#predecessor?.stop();
+    this.#sender?.stop();
     if (running === this) running = undefined;
   }
 
@@ -336,6 +348,7 @@ class Watcher extends EventEmitter {
     this.#preload.tick();
     this.#handles.tick(this.#sampler.native.watchedMs());
     this.#evidence.tick();
+    this.#sender?.tick();
   }
 
   #onEmergency() {
@@ -425,6 +438,12 @@ class Watcher extends EventEmitter {
     this.#log.debug(`plimsoll: ${error.message}`);
     if (this.listenerCount('error') > 0) this.#emit('error', error);
     else this.#warn(error.code ?? 'PLIMSOLL_ERROR', error.message);
+  }
+
+  /** A failed upload is a warning, once for each text, and a metric. */
+  #onSendFailure(code, message) {
+    this.#log.debug(`plimsoll: ${message}`);
+    this.#warn(code, message);
   }
 
   #warn(code, message) {
