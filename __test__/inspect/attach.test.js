@@ -294,21 +294,45 @@ test('a process of another user is refused, with what to do', { skip: root }, as
   assert.equal(listeningPorts(child.pid).size, 0, 'its inspector was not opened');
 });
 
-test('a process in a container of its own is refused, with what to do', { skip: root }, async (t) => {
-  // A network of its own is what a container has, and what keeps its loopback from us.
-  const child = spawn('unshare', ['--net', process.execPath, PROGRAM], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  const [output] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
-  if (/unshare/.test(output)) return t.skip(`no network can be made here: ${output}`);
-  const { code, err } = await cli('--no-snapshots', String(child.pid));
-  assert.equal(code, 1);
-  assert.match(err, /a container with a loopback of its own.*docker exec or kubectl exec/);
-  await assert.rejects(attach(child.pid), { code: 'ERR_PLIMSOLL_NAMESPACE' });
-  assert.equal(child.exitCode, null, 'and it runs on: no signal was sent');
-});
+test(
+  'a process in a container of its own is reached with the rights, and refused without',
+  { skip: root },
+  async (t) => {
+    // A network of its own is what a pod has, and what keeps its loopback from us.
+    const child = spawn(
+      'unshare',
+      [
+        '--net',
+        '--mount',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        'sh',
+        '-c',
+        'ip link set lo up && exec "$@"',
+        'sh',
+        process.execPath,
+        PROGRAM,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    t.after(() => child.kill('SIGKILL'));
+    const [output] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
+    if (/unshare|ip:|ip link/.test(output)) return t.skip(`no network can be made here: ${output}`);
+    const pid = Number(fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'));
+    const bin = path.join(__dirname, '../../bin/plimsoll.js');
+    const without = ['--bounding-set=-sys_admin', process.execPath, bin, 'attach', '--no-snapshots', String(pid)];
+    const { status, stderr } = spawnSync('setpriv', without, { encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(stderr, /a container with a loopback of its own.*as root on the node.*kubectl debug --target/);
+    assert.equal(child.exitCode, null, 'and it runs on: no signal was sent');
+    const { session, close } = await attach(pid);
+    assert.equal(await session.evaluate('process.pid'), 1, 'it is the first process of its namespace');
+    await close();
+    assert.equal(fs.readlinkSync('/proc/thread-self/ns/net'), fs.readlinkSync(`/proc/${process.pid}/ns/net`));
+    assert.notEqual(fs.readlinkSync('/proc/self/ns/net'), fs.readlinkSync(`/proc/${pid}/ns/net`));
+  },
+);
 
 const flagless = !process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') && 'this Node has no --disable-sigusr1';
 

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
+const { requireNative } = require('../native.js');
 const { Guard, GUARD_MS } = require('./guard.js');
 const { Lease } = require('./lease.js');
 const { Session } = require('./session.js');
@@ -57,14 +58,6 @@ function checkProcess(pid) {
     throw noProcess(pid, cause);
   }
   if (process.platform !== 'linux') return;
-  const mine = link('self', 'ns/net');
-  const theirs = link(pid, 'ns/net');
-  if (mine !== null && theirs !== null && mine !== theirs) {
-    throw refuse(
-      'ERR_PLIMSOLL_NAMESPACE',
-      `pid ${pid} runs in a container with a loopback of its own; run plimsoll attach inside it (docker exec or kubectl exec), with the pid that it has there.`,
-    );
-  }
   const exe = link(pid, 'exe');
   if (exe !== null && !/node|electron/i.test(path.basename(exe)))
     throw refuse(
@@ -76,6 +69,25 @@ function checkProcess(pid) {
     throw refuse(
       'ERR_PLIMSOLL_NO_INSPECTOR',
       `pid ${pid} does not accept SIGUSR1: its inspector is off (--disable-sigusr1, a build without inspector), or it is just starting; try again, or start it with --inspect.`,
+    );
+  }
+}
+
+/**
+ * Enters the network of a process in another container or pod, whose inspector listens on a loopback of its own.
+ * @returns {{ leave(): void } | null} null where the network is ours
+ */
+function enterNetwork(pid) {
+  const mine = link('self', 'ns/net');
+  const theirs = link(pid, 'ns/net');
+  if (mine === null || theirs === null || mine === theirs) return null;
+  try {
+    return requireNative().EnteredNetwork.enter(pid);
+  } catch (cause) {
+    throw refuse(
+      'ERR_PLIMSOLL_NAMESPACE',
+      `pid ${pid} runs in a container with a loopback of its own, and ${cause.message}: run plimsoll attach as root on the node (with CAP_SYS_ADMIN), or inside the container (docker exec, kubectl exec or kubectl debug --target), with the pid that it has there.`,
+      cause,
     );
   }
 }
@@ -188,8 +200,20 @@ async function openedInspector({ pid, before, expected, patienceMs, pollMs = POL
  * be found out; `patienceMs`: how long it may take to open; `terms`: of the lease
  * @returns {Promise<{session: Session, port: number, close(): Promise<void>}>} `close` leaves the inspector as it was
  */
-async function attach(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}) {
+async function attach(pid, options) {
   checkProcess(pid);
+  const network = process.platform === 'linux' ? enterNetwork(pid) : null;
+  try {
+    const { close, ...attached } = await attachHere(pid, options);
+    return { ...attached, close: () => close().finally(() => network?.leave()) };
+  } catch (error) {
+    network?.leave();
+    throw error;
+  }
+}
+
+/** As attach(), in the network of the process. */
+async function attachHere(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}) {
   const ports = listeningPorts(pid);
   const before = ports === null ? null : [...ports];
   const expected = given ?? configuredPort(pid);

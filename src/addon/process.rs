@@ -7,7 +7,7 @@ use std::time::Duration;
 use napi_derive::napi;
 
 use super::error::{AddonError, Result, error};
-use crate::os::{cgroup, memory, process, tether};
+use crate::os::{cgroup, memory, namespace, process, tether};
 
 /// Resident bytes of this process; null without procfs, or where it cannot be read now.
 #[napi(catch_unwind)]
@@ -51,6 +51,31 @@ impl RunLock {
 pub fn end_with_run(directory: String, grace_ms: u32) -> Result<()> {
     let grace = Duration::from_millis(u64::from(grace_ms));
     tether::end_with_owner(Path::new(&directory), grace).map_err(|e| cannot_lock(&directory, &e))
+}
+
+/// The network of another process, in which this thread opens its sockets until `leave`.
+#[napi]
+pub struct EnteredNetwork(Option<namespace::Entered>);
+
+#[napi]
+impl EnteredNetwork {
+    /// Throws where this process may not.
+    #[napi(catch_unwind)]
+    pub fn enter(pid: u32) -> Result<Self> {
+        let entered = namespace::enter_network(pid);
+        entered.map(|entered| Self(Some(entered))).map_err(|e| {
+            error("ERR_PLIMSOLL_NAMESPACE", format!("its network cannot be entered ({e})"))
+        })
+    }
+
+    /// A second call does nothing.
+    #[napi(catch_unwind)]
+    pub fn leave(&mut self) {
+        if let Some(entered) = self.0.take() {
+            // The process ends soon; what it opens from here on is of no interest.
+            let _ = entered.leave();
+        }
+    }
 }
 
 fn cannot_lock(directory: &str, cause: &std::io::Error) -> AddonError {

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod lock;
 pub mod malloc;
 pub mod memory;
+pub mod namespace;
 pub mod process;
 pub mod pseudo_file;
 pub mod tether;
