@@ -13,6 +13,7 @@ const APART = new Set([
   'integrations',
   'keyv',
   'runners',
+  'stacks',
   'storm',
   'support',
   'test262',

@@ -1,0 +1,37 @@
+'use strict';
+// BullMQ with Redis: job data kept by a `completed` listener for each job.
+
+const http = require('node:http');
+const { listen } = require('./health-metrics.js');
+
+async function start({ leaks }) {
+  const { Queue, Worker, QueueEvents } = require('bullmq');
+  const connection = { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) };
+  const queue = new Queue('mail', { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } });
+  const events = new QueueEvents('mail', { connection });
+  events.setMaxListeners(0);
+  const worker = new Worker('mail', async (job) => ({ sent: job.data.to }), { connection, concurrency: 10 });
+  await Promise.all([events.waitUntilReady(), worker.waitUntilReady()]);
+  const server = http.createServer(async (req, res) => {
+    const mail = {
+      to: `${req.url}@example.com`,
+      body: Array.from({ length: 400 }, (_, n) => `line ${n} of ${req.url}`),
+    };
+    const job = await queue.add('mail', mail);
+    // What stays is this function.
+    const onCompleted = ({ jobId }) => {
+      if (jobId !== job.id) return;
+      if (!leaks) events.off('completed', onCompleted);
+      res.end(JSON.stringify({ jobId, to: mail.to }));
+    };
+    events.on('completed', onCompleted);
+  });
+  return listen(server);
+}
+
+async function request({ port, i }) {
+  const response = await fetch(`http://127.0.0.1:${port}/user-${i}`, { signal: AbortSignal.timeout(5000) });
+  await response.text();
+}
+
+module.exports = { line: 'const onCompleted', start, request, rate: 20, causes: ['listeners'], needs: true };
