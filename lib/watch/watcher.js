@@ -36,6 +36,8 @@ const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnos
 
 /** The trackers' figures are copied into the published state, and rises are looked for, once in this many ticks. */
 const PUBLISH_EVERY = 5;
+/** The state is kept after two readings, and after this time at the latest, ms. */
+const MOST_KEPT_LATER = 2000;
 /** Above this share of a limit the next peak may exceed it. */
 const CRITICAL_SHARE = 0.95;
 /** A leak is critical above the threshold when it reaches its limit within this time, ms. */
@@ -401,7 +403,8 @@ class Watcher extends EventEmitter {
           this.#releaseState = release;
           if (reason !== null) this.#notes.push(reason);
         }),
-      0,
+      // The first readings are then part of the state.
+      Math.min(2 * this.#options.interval, MOST_KEPT_LATER),
     );
     this.#keptLater.unref();
     if (!isMainThread) return;
