@@ -919,6 +919,15 @@ export interface WatcherStats {
   reports: string[];
   /** Files of `send`, counted for each destination; null without `send`. `bytes`: compressed, of those that arrived. */
   sends: { queued: number; arrived: number; failed: number; dropped: number; bytes: number; pending: number } | null;
+  /** Suspects of the latest report; a process has at most 20 different signatures here over its life. */
+  suspects: Array<{
+    signature: string;
+    cause: Cause;
+    name: string;
+    file: string | null;
+    line: number | null;
+    bytesPerMinute: number | null;
+  }>;
   /**
    * Each isolate of the process that is watched, this one included: the main thread, and worker threads that called
    * watch().

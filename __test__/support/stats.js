@@ -80,6 +80,9 @@ function leakStats() {
         expirations: 0,
       },
     ],
+    suspects: [
+      { signature: '7a1c09b2f4e6d853', cause: 'map', name: 'sessions', file: null, line: null, bytesPerMinute: 6 * MB },
+    ],
     trackers: [
       { kind: 'listeners', name: 'bus', count: 40, growth: 1, sites: [] },
       { kind: 'listeners', name: 'process', count: 2, growth: 0, sites: [] },

@@ -78,6 +78,17 @@ function byOutcome({ sends }) {
   return ['arrived', 'failed', 'dropped'].map((outcome) => ({ labels: { outcome }, value: sends[outcome] }));
 }
 
+/** A point for each suspect of a leak; two of one signature are one point. */
+function bySuspect({ verdict, suspects }) {
+  if (verdict.state !== 'leak') return [];
+  const found = new Map();
+  for (const { signature, cause, name, bytesPerMinute } of suspects) {
+    if (found.has(signature)) continue;
+    found.set(signature, { labels: { signature, cause, name }, value: (bytesPerMinute ?? 0) / MINUTE });
+  }
+  return [...found.values()];
+}
+
 /** @type {Measurement[]} */
 const MEASUREMENTS = [
   {
@@ -127,6 +138,14 @@ const MEASUREMENTS = [
     across: 'max',
     help: '1 for a channel that leaks; of a cluster, 1 if any worker leaks.',
     read: byChannel(({ state }) => Number(state === 'leak')),
+  },
+  {
+    name: 'suspect_growth',
+    type: 'gauge',
+    unit: 'bytes_per_second',
+    across: 'max',
+    help: 'Growth of a suspect of the latest report, while the process leaks; 0 if it is not known.',
+    read: bySuspect,
   },
   {
     name: 'verdict',
@@ -250,7 +269,7 @@ function statsReader(watcher) {
   return () => {
     if (latest === undefined) {
       try {
-        latest = { caches: [], trackers: [], ...watcher.stats() };
+        latest = { caches: [], trackers: [], suspects: [], ...watcher.stats() };
       } catch {
         latest = null;
       }

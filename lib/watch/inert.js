@@ -70,6 +70,7 @@ class InertWatcher extends EventEmitter {
       caches: [],
       reports: [],
       sends: null,
+      suspects: [],
       notes: [reason],
       isolates: [],
       trackers: [],

@@ -6,6 +6,7 @@ const { requireNative } = require('../native.js');
 const { AllocationSampler, growth, merge } = require('../track/allocation.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
+const { ReportedSuspects } = require('./reported-suspects.js');
 const { Rise } = require('./rise.js');
 
 const evidence = () => require('./evidence.js');
@@ -50,6 +51,7 @@ class LeakEvidence {
   #writingProfile = Promise.resolve();
   #reports = [];
   #reported = null;
+  #suspects = new ReportedSuspects();
   /** Channels under suspicion or with a leak whose evidence is kept on disk. @type {Set<string>} */
   #suspected = new Set();
   /** @type {import('./latest-evidence.js').LatestEvidence | undefined} */
@@ -84,6 +86,11 @@ class LeakEvidence {
   }
 
   /** The files of the reports that were written. */
+  /** The suspects of the latest report, for metrics. */
+  get suspects() {
+    return this.#suspects.latest;
+  }
+
   get reports() {
     return this.#reports;
   }
@@ -454,6 +461,7 @@ class LeakEvidence {
       { dir, formats: this.#context.sender === undefined ? options.report : [...new Set([...options.report, 'json'])] },
     );
     this.#reports.push(...files);
+    this.#suspects.reported(report.suspects);
     this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };
     for (const file of files) {
       const own = file.endsWith('.json') && !options.report.includes('json');

@@ -169,6 +169,7 @@ class Watcher extends EventEmitter {
       caches: require('../report/caches.js').reportCaches(state.caches),
       reports: [...this.#evidence.reports],
       sends: this.#sender?.stats() ?? null,
+      suspects: this.#evidence.suspects,
       notes: this.#allNotes(),
       isolates: JSON.parse(requireNative().isolates()),
       ...this.#tracked(),
