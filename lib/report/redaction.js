@@ -32,6 +32,9 @@ const NAMES = {
 /** Events that are no names of the program's. */
 const OURS = new Set(['(any event)', 'AbortSignal.any']);
 
+/** Kinds of agents (lib/track/agents.js), which V8 need not have loaded a script for. */
+const AGENTS = new Set(['http', 'https', 'undici']);
+
 /** @typedef {import('./shown.js').Shown} Shown */
 
 /** @implements {Shown} */
@@ -94,8 +97,9 @@ class Redaction {
       case 'source': {
         // `EventEmitter bus`, `17 of Socket`, `https agents (3)`
         const [, lead, first, rest] = /^(\d+ of )?(\S*)(.*)$/s.exec(text);
-        const tail = /^ agents?( \(\d+\))?$/.test(rest) || rest === '' ? rest : ` ${this.name(rest.slice(1))}`;
-        return `${lead ?? ''}${this.name(first)}${tail}`;
+        const isAgents = /^ agents?( \(\d+\))?$/.test(rest);
+        const tail = isAgents || rest === '' ? rest : ` ${this.name(rest.slice(1))}`;
+        return `${lead ?? ''}${isAgents && AGENTS.has(first) ? first : this.name(first)}${tail}`;
       }
       default:
         return this.name(text);
