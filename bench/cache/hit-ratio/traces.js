@@ -1,26 +1,14 @@
 'use strict';
-// Hit ratios of the policies over real traces and Zipf streams, with OPT (Belady 1966) as the limit.
-//
-//   node bench/hitratio.js [--traces DIR] [--seeds N] [--requests N] [--keys N] [--strings]
-//
-// Prints hits in per cent at 1 % and 10 % of the unique keys, and the miss ratios relative to LRU. With --strings
-// keys are like user:00000000042, of which the cache reads no more than it needs.
+// Hits over real traces and Zipf streams, beside OPT (Belady 1966): the policy that knows the future.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const zlib = require('node:zlib');
-const { parseArgs } = require('node:util');
-const { BoundedMap } = require('..');
+const { BoundedMap } = require('../../..');
+const { hitRatio } = require('../../../__test__/helpers/families.js');
 
-const { values: options } = parseArgs({
-  options: {
-    traces: { type: 'string', default: path.join(__dirname, '../../shared/traces') },
-    seeds: { type: 'string', default: '5' },
-    requests: { type: 'string', default: '5000000' },
-    keys: { type: 'string', default: '1000000' },
-    strings: { type: 'boolean', default: false },
-  },
-});
+const STREAM_KEYS = 1_000_000;
+const STREAM_REQUESTS = 5_000_000;
 
 /** Keys as 0, 1, 2 ... in order of first use: all that hit ratios depend on. */
 function numbered(keys) {
@@ -53,12 +41,12 @@ function scramble(word) {
 
 /** Requests of Zipf popularity `s`; with `every`, the ranks rotate by a tenth of the keys that often. */
 function zipf(s, every, seed) {
-  const keys = Number(options.keys);
+  const keys = STREAM_KEYS;
   const sums = new Float64Array(keys);
   let sum = 0;
   for (let rank = 0; rank < keys; rank++) sums[rank] = sum += (rank + 1) ** -s;
   const random = generator(seed);
-  const trace = new Uint32Array(Number(options.requests));
+  const trace = new Uint32Array(STREAM_REQUESTS);
   for (let i = 0; i < trace.length; i++) {
     const point = random() * sum;
     let low = 0;
@@ -71,15 +59,6 @@ function zipf(s, every, seed) {
     trace[i] = (low + (every === 0 ? 0 : Math.floor(i / every) * (keys / 10))) % keys;
   }
   return numbered(trace);
-}
-
-function hitsOf({ trace }, max, policy) {
-  const map = new BoundedMap({ max, policy, name: 'hitratio' });
-  for (const number of trace) {
-    const key = options.strings ? `user:${String(number).padStart(11, '0')}` : number;
-    if (map.get(key) === undefined) map.set(key, 1);
-  }
-  return map.stats().hits / trace.length;
 }
 
 /** Belady's OPT: of all cached keys the one goes that is used again last. */
@@ -144,12 +123,10 @@ function pop(heap) {
   return top;
 }
 
-function* workloads() {
-  const files = fs.existsSync(options.traces)
-    ? fs.readdirSync(options.traces).filter((file) => file.endsWith('.txt.gz'))
-    : [];
-  for (const file of files) yield [file.replace('.txt.gz', ''), () => readTrace(path.join(options.traces, file))];
-  for (let seed = 0; seed < Number(options.seeds); seed++) {
+function* workloads(folder, streams) {
+  const files = fs.readdirSync(folder).filter((file) => file.endsWith('.txt.gz'));
+  for (const file of files) yield [file.replace('.txt.gz', ''), () => readTrace(path.join(folder, file))];
+  for (let seed = 0; seed < streams; seed++) {
     for (const [s, every] of [
       [0.9, 0],
       [1, 0],
@@ -161,33 +138,33 @@ function* workloads() {
   }
 }
 
-const cell = (value, width = 8) => value.padStart(width);
-console.log(
-  `${'workload'.padEnd(18)}${['entries', 'lru', 'adaptive', 'opt', 'gain', 'misses'].map((title) => cell(title, 9)).join('')}`,
-);
-let logs = 0;
-let points = 0;
-let worst = { gain: Infinity, point: '' };
-for (const [name, load] of workloads()) {
-  const workload = load();
-  for (const share of [0.01, 0.1]) {
-    const max = Math.max(1, Math.round(workload.unique * share));
-    const lru = hitsOf(workload, max, 'lru');
-    const adaptive = hitsOf(workload, max, 'adaptive');
-    const opt = optimum(workload, max);
-    const gain = 100 * (adaptive - lru);
-    const misses = (1 - adaptive) / (1 - lru);
-    logs += Math.log(misses);
-    points++;
-    if (gain < worst.gain) worst = { gain, point: `${name} at ${max}` };
-    const columns = [
-      String(max),
-      ...[lru, adaptive, opt].map((ratio) => (100 * ratio).toFixed(2)),
-      gain.toFixed(2),
-      misses.toFixed(3),
-    ];
-    console.log(`${name.padEnd(18)}${columns.map((column) => cell(column, 9)).join('')}`);
+const cell = (value) => value.padStart(9);
+
+/** Prints hits in per cent at 1 % and 10 % of the unique keys, and the misses relative to LRU's. */
+function printTraces(folder, streams, keyOf) {
+  const titles = ['entries', 'lru', 'adaptive', 'opt', 'gain', 'misses'];
+  console.log(`\n${'workload'.padEnd(18)}${titles.map(cell).join('')}`);
+  const logs = [];
+  let worst = { gain: Infinity, point: '' };
+  for (const [name, load] of workloads(folder, streams)) {
+    const workload = load();
+    for (const share of [0.01, 0.1]) {
+      const max = Math.max(1, Math.round(workload.unique * share));
+      const [lru, adaptive] = ['lru', 'adaptive'].map((policy) =>
+        hitRatio(new BoundedMap({ max, policy }), workload.trace, keyOf),
+      );
+      const gain = 100 * (adaptive - lru);
+      const misses = (1 - adaptive) / (1 - lru);
+      logs.push(Math.log(misses));
+      if (gain < worst.gain) worst = { gain, point: `${name} at ${max}` };
+      const hits = [lru, adaptive, optimum(workload, max)].map((ratio) => (100 * ratio).toFixed(2));
+      const columns = [String(max), ...hits, gain.toFixed(2), misses.toFixed(3)];
+      console.log(`${name.padEnd(18)}${columns.map(cell).join('')}`);
+    }
   }
+  const mean = Math.exp(logs.reduce((sum, log) => sum + log) / logs.length);
+  console.log(`misses relative to LRU, geometric mean of ${logs.length} points: ${mean.toFixed(4)}`);
+  console.log(`worst point against LRU: ${worst.gain.toFixed(2)} percentage points of hits (${worst.point})`);
 }
-console.log(`\nmisses relative to LRU, geometric mean of ${points} points: ${Math.exp(logs / points).toFixed(4)}`);
-console.log(`worst point against LRU: ${worst.gain.toFixed(2)} percentage points of hits (${worst.point})`);
+
+module.exports = { printTraces };
