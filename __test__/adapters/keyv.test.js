@@ -113,6 +113,27 @@ for (const [name, make] of Object.entries(MAKERS)) {
   });
 }
 
+test('a Keyv that never set a value does not clear the namespace of a second one over the same store', async () => {
+  const store = new KeyvStore(new BoundedMap({ max: 10 }));
+  // As Keyv 5 does: it listens, then writes its namespace.
+  for (const namespace of ['first', 'second']) {
+    store.on('error', () => {});
+    store.namespace = namespace;
+  }
+  await store.set('second:1', 'x');
+  await assert.rejects(store.clear(), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });
+  assert.equal(await store.get('second:1'), 'x');
+});
+
+test('a listener that is added to the store of one Keyv changes nothing', async () => {
+  const store = new KeyvStore(new BoundedMap({ max: 10 }));
+  store.namespace = 'only';
+  store.on('error', () => {});
+  await store.set('only:1', 'x');
+  await store.clear();
+  assert.equal(await store.get('only:1'), undefined);
+});
+
 test('what is too large for a SharedCache is not kept, and set says so', async () => {
   const store = new KeyvStore(MAKERS.SharedCache());
   assert.equal(await store.set('key', 'x'.repeat(200_000)), false);

@@ -23,8 +23,8 @@ export class KeyvStore extends EventEmitter {
   delete(key: string): Promise<boolean>;
   deleteMany(keys: string[]): Promise<boolean>;
   /**
-   * Removes the keys of the namespace, or all without one. Rejects with code ERR_PLIMSOLL_OPTION if the store has
-   * values of several namespaces: each Keyv needs a KeyvStore of its own, over the same cache.
+   * Removes the keys of the namespace, or all without one. Rejects with code ERR_PLIMSOLL_OPTION if the store is used
+   * with several namespaces: each Keyv needs a KeyvStore of its own, over the same cache.
    */
   clear(): Promise<void>;
   iterator(namespace?: string): AsyncGenerator<[string, any], void>;

@@ -27,7 +27,7 @@ const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : 
 class KeyvStore extends EventEmitter {
   #cache;
   #shared;
-  /** The namespace of the first value that was set in one, and whether there was one of another. */
+  /** The first namespace that was seen, and whether there was another. */
   #namespace;
   #mixed = false;
   /**
@@ -46,6 +46,16 @@ class KeyvStore extends EventEmitter {
       );
     }
     this.#cache = cache;
+  }
+
+  /**
+   * Keyv 5 adds a listener of `error` before it writes `namespace`, so a second Keyv is noticed by the namespace that
+   * the first one left, even if the first one never set a value.
+   */
+  on(event, listener) {
+    const { namespace } = /** @type {any} */ (this);
+    if (namespace) this.#noteNamespace(namespace);
+    return super.on(event, listener);
   }
 
   async get(key) {
@@ -109,8 +119,13 @@ class KeyvStore extends EventEmitter {
   #note(key) {
     const { namespace } = /** @type {any} */ (this);
     if (!namespace) return;
+    this.#noteNamespace(namespace);
+    if (!key.startsWith(`${namespace}:`)) this.#mixed = true;
+  }
+
+  #noteNamespace(namespace) {
     this.#namespace ??= namespace;
-    if (namespace !== this.#namespace || !key.startsWith(`${namespace}:`)) this.#mixed = true;
+    if (namespace !== this.#namespace) this.#mixed = true;
   }
 
   /** Which instance calls cannot be known, and clearing the namespace of another loses its values. */
@@ -119,7 +134,7 @@ class KeyvStore extends EventEmitter {
     if (!this.#mixed && (this.#namespace ?? namespace) === namespace) return;
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_OPTION',
-      'this KeyvStore has values of several namespaces, and Keyv does not say which one to clear: give each Keyv a KeyvStore of its own, new KeyvStore(cache), over the same cache.',
+      'this KeyvStore is used with several namespaces, and Keyv does not say which one to clear: give each Keyv a KeyvStore of its own, new KeyvStore(cache), over the same cache.',
     );
   }
 
