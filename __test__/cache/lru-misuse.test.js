@@ -501,6 +501,17 @@ test('a walk shows what lru-cache shows, whatever changes at each step', () => {
   );
 });
 
+test('a walk from the oldest entry shows an entry again that is used after its turn, as lru-cache does', () => {
+  for (const Cache of [Theirs, LRUCache]) {
+    const cache = new Cache({ max: 5 });
+    for (const key of ['a', 'b', 'c']) cache.set(key, 1);
+    const walk = cache.rkeys();
+    const shown = [walk.next().value, walk.next().value];
+    cache.get('a');
+    assert.deepEqual([...shown, ...walk], ['a', 'b', 'c', 'a'], Cache === Theirs ? 'lru-cache' : 'LRUCache');
+  }
+});
+
 test('subscribers of lru-cache:metrics get what lru-cache sends them', () => {
   const operation = fc.record({
     op: fc.constantFrom('get', 'set', 'set', 'has', 'peek', 'memo', 'delete', 'large', 'clear'),

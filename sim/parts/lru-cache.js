@@ -53,6 +53,8 @@ const inWords = (reports) => reports.map(([id, given, reason]) => `${id} ${Strin
 class Model {
   entries = new Map();
   gone = [];
+  /** How often an entry was put in or used. */
+  uses = 0;
 
   constructor(options) {
     Object.assign(this, options);
@@ -73,6 +75,7 @@ class Model {
     const entry = this.entries.get(given);
     this.entries.delete(given);
     this.entries.set(given, entry);
+    entry.used = ++this.uses;
   }
   get(given, now) {
     const entry = this.entries.get(given);
@@ -98,7 +101,7 @@ class Model {
       if (entry !== undefined) this.drop(given, 'set');
       return;
     }
-    if (entry === undefined) this.entries.set(given, { id, bytes, ttl, start: now });
+    if (entry === undefined) this.entries.set(given, { id, bytes, ttl, start: now, used: ++this.uses });
     else {
       this.renew(given);
       if (entry.id !== id && !this.noDisposeOnSet) this.gone.push([entry.id, given, 'set']);
@@ -228,10 +231,10 @@ class Run {
 
   open({ newestFirst }) {
     const real = newestFirst ? this.cache.entries() : this.cache.rentries();
-    this.iterators.push({ real, ended: false });
+    this.iterators.push({ real, seen: new Map(), ended: false });
   }
 
-  /** What a walk shows is there. */
+  /** What a walk shows is there. As of lru-cache, it shows an entry again only if the entry was used since then. */
   next({ iterator: number }) {
     const iterator = this.iterators[number % this.iterators.length];
     if (iterator === undefined) return;
@@ -241,6 +244,8 @@ class Run {
     const [given, { id }] = value;
     const entry = this.model.entries.get(given);
     assert.equal(entry?.id, id, 'what a walk shows is there');
+    assert.notEqual(iterator.seen.get(given), entry.used, 'a walk shows an entry twice that was not used in between');
+    iterator.seen.set(given, entry.used);
   }
 
   run(step) {
