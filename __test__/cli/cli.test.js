@@ -151,7 +151,7 @@ test('a report that can no longer be written is shown all the same, and the code
   assert.equal(code, 1);
   assert.match(
     err,
-    /plimsoll: too early to tell\n[^]* {2}report {4}r\.html \(\d+ KB\)\n[^]*the report cannot be written to out\/r\.json \(ENOENT/,
+    /plimsoll: too early to tell\n[^]* {2}report {4}r\.html \([\d.]+ KB\)\n[^]*the report cannot be written to out\/r\.json \(ENOENT/,
   );
   assert.ok(fs.existsSync(path.join(dir, 'r.html')));
 });

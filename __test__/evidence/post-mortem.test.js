@@ -32,6 +32,10 @@ test('the next process reports the one that was killed, and the one after that d
   assert.equal(postMortem.cause, 'unknown');
   assert.ok(postMortem.agoMs >= 0 && postMortem.uptimeMs > 0);
   assert.equal(postMortem.memory.of, 'heap');
+  assert.ok(
+    postMortem.memory.used > 0 && postMortem.memory.limit > postMortem.memory.used,
+    JSON.stringify(postMortem.memory),
+  );
   assert.equal(JSON.parse(fs.readFileSync(files[0], 'utf8')).postMortem.pid, pid);
   await until(() => stageOf(dir, pid)?.done);
   await next.end();

@@ -36,8 +36,9 @@ const CHANNELS = { leak: diagnostics.channel('plimsoll:leak'), snapshot: diagnos
 
 /** The trackers' figures are copied into the published state, and rises are looked for, once in this many ticks. */
 const PUBLISH_EVERY = 5;
-/** The state is kept after two readings, and after this time at the latest, ms. */
+/** The state is kept when two intervals, or so many ms, have passed and there is a reading; so many times it waits. */
 const MOST_KEPT_LATER = 2000;
+const MOST_DELAYS = 30;
 /** Above this share of a limit the next peak may exceed it. */
 const CRITICAL_SHARE = 0.95;
 /** A leak is critical above the threshold when it reaches its limit within this time, ms. */
@@ -396,17 +397,21 @@ class Watcher extends EventEmitter {
   /** After the start, which it must not delay. */
   #keepState(context) {
     const { keepState, roleOf } = require('./kept-state.js');
-    this.#keptLater = setTimeout(
-      () =>
-        this.#guard(() => {
-          this.#published.publish();
-          const { reason, release } = keepState(this.#sampler.native, this.#dir);
-          this.#releaseState = release;
-          if (reason !== null) this.#notes.push(reason);
-        }),
-      // The first readings are then part of the state.
-      Math.min(2 * this.#options.interval, MOST_KEPT_LATER),
-    );
+    const delay = Math.min(2 * this.#options.interval, MOST_KEPT_LATER);
+    let delays = 0;
+    const keep = () =>
+      this.#guard(() => {
+        this.#published.publish();
+        // Without a reading it would say that the memory in use is 0.
+        if (++delays < MOST_DELAYS && JSON.parse(this.#sampler.native.state()).memory.heapUsed === 0) {
+          this.#keptLater = setTimeout(keep, delay).unref();
+          return;
+        }
+        const { reason, release } = keepState(this.#sampler.native, this.#dir);
+        this.#releaseState = release;
+        if (reason !== null) this.#notes.push(reason);
+      });
+    this.#keptLater = setTimeout(keep, delay);
     this.#keptLater.unref();
     if (!isMainThread) return;
     const { Predecessor } = require('./predecessor.js');
