@@ -1,7 +1,7 @@
 // The adapters take what prom-client and OpenTelemetry give, without a cast.
 import { metrics } from '@opentelemetry/api';
 import { Registry } from 'prom-client';
-import { observeMetrics } from 'plimsoll/opentelemetry';
+import { emitLogs, observeMetrics } from 'plimsoll/opentelemetry';
 import { collectMetrics } from 'plimsoll/prometheus';
 
 const watcher = { stats: () => ({}) };
@@ -15,7 +15,7 @@ end();
 // @ts-expect-error a registry is needed
 collectMetrics({ watcher });
 
-import { clusterStats } from 'plimsoll';
+import { clusterStats, watch } from 'plimsoll';
 import { pm2Stats } from 'plimsoll/pm2';
 
 export async function leaking(): Promise<number[]> {
@@ -27,3 +27,8 @@ export async function leaking(): Promise<number[]> {
 
 // @ts-expect-error the connection is the user's
 pm2Stats({ name: 'shop' });
+
+const stopLogs: () => void = emitLogs({ watcher: watch() });
+stopLogs();
+// @ts-expect-error a logger emits records
+emitLogs({ watcher: watch(), logger: {} });

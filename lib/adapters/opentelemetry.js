@@ -3,6 +3,7 @@
 
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { MEASUREMENTS, statsReader } = require('./measurements.js');
+const { emitLogs } = require('./opentelemetry-logs.js');
 
 /** Units as UCUM writes them, which OpenTelemetry asks for. */
 const UNIT = { bytes: 'By', seconds: 's', bytes_per_second: 'By/s', '': '1' };
@@ -62,4 +63,4 @@ function attributes(labels) {
   return Object.fromEntries(Object.entries(labels).map(([key, value]) => [`plimsoll.${key}`, value]));
 }
 
-module.exports = { observeMetrics };
+module.exports = { observeMetrics, emitLogs };
