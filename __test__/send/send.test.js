@@ -106,6 +106,18 @@ test('the queue is bounded, and snapshots are dropped first', (t) => {
   assert.ok(jobs.list().every(({ rank }) => rank === 0));
 });
 
+test('a job that cannot be written leaves no file', (t) => {
+  const dir = temporary(t);
+  const write = fs.writeFileSync;
+  let written = 0;
+  t.mock.method(fs, 'writeFileSync', (...args) => {
+    write(...args);
+    if (++written === 2) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  });
+  assert.throws(() => new Queue(dir).add(job('plimsoll-1.json'), [ID, '0123456789ab']), { code: 'ENOSPC' });
+  assert.deepEqual(fs.readdirSync(dir), []);
+});
+
 test('a job of another form sends nothing', (t) => {
   const dir = temporary(t);
   const jobs = new Queue(dir);

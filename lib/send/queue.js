@@ -100,8 +100,14 @@ class Queue {
     );
     const targets = names.map((name) => path.join(this.#dir, name));
     // All are there before the first can be claimed: the file is needed until the last one is done.
-    for (const target of targets)
-      fs.writeFileSync(`${target}.partial`, JSON.stringify(job), { flag: 'wx', mode: 0o600 });
+    try {
+      for (const target of targets)
+        fs.writeFileSync(`${target}.partial`, JSON.stringify(job), { flag: 'wx', mode: 0o600 });
+    } catch (error) {
+      // A full disk leaves an empty file.
+      for (const target of targets) fs.rmSync(`${target}.partial`, { force: true });
+      throw error;
+    }
     for (const target of targets) fs.renameSync(`${target}.partial`, target);
     const surplus = this.list()
       .filter(({ holder }) => holder === undefined)
