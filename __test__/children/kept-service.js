@@ -29,7 +29,8 @@ async function act() {
     for (const signal of ['SIGKILL', 'SIGTERM']) {
       const worker = cluster.fork();
       worker.on('message', () => worker.process.kill(signal));
-      worker.on('exit', () => say({ event: 'died', pid: worker.process.pid }));
+      // After all listeners of this event: the one that marks the worker's state is among them.
+      worker.on('exit', () => setImmediate(say, { event: 'died', pid: worker.process.pid }));
     }
   if (cluster.isWorker) process.send('kept');
   say({ event: 'ready', pid: process.pid });

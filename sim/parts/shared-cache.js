@@ -46,8 +46,12 @@ const detached = () => {
   return bytes;
 };
 
+/** The store's time goes on from one program to the next: the thread that removes expired entries may still have a
+ * reading of the last one. */
+let time = 1000;
+
 class Run {
-  now = 1000;
+  now = time;
   entries = new Map();
   last = 0;
 
@@ -136,6 +140,7 @@ class Run {
 
   wait({ ms }) {
     this.now += ms;
+    time = this.now;
   }
 
   clear() {
