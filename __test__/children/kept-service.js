@@ -8,7 +8,9 @@ const { watch, takeSnapshot } = require('../../index.js');
 const [, , dir, what, value] = process.argv;
 const say = (line) => fs.writeSync(1, `${JSON.stringify(line)}\n`);
 
-const watcher = watch({ dir, interval: 50, window: 60_000, snapshotOn: [], report: ['json'], log: 'silent' });
+const { SEND: destination } = process.env;
+const send = destination === undefined ? undefined : [destination];
+const watcher = watch({ dir, interval: 50, window: 60_000, snapshotOn: [], report: ['json'], log: 'silent', send });
 for (const event of ['previous', 'report'])
   watcher.on(event, ({ pid, postMortem, suspects, notes }, files) => say({ event, pid, postMortem, suspects, notes, files }));
 watcher.on('error', ({ message }) => say({ event: 'error', message }));

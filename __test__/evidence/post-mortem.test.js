@@ -71,6 +71,24 @@ test('a snapshot that was not analyzed is analyzed once', { skip: noHooks }, asy
   await next.end();
 });
 
+test('with `send` the reports are sent, and what an earlier process left unredacted is not', async (t) => {
+  const [dir, target] = [temporaryDir(t), temporaryDir(t)];
+  const env = { SEND: `file:${target}` };
+  const arrived = () => fs.readdirSync(target, { recursive: true }).filter((name) => /post-mortem/.test(name));
+  const open = await died(dir);
+  const second = new Service(dir, [], { env });
+  assert.equal((await second.first('previous')).postMortem.pid, open);
+  await second.end();
+  const third = new Service(dir, [], { env });
+  assert.equal((await third.first('previous')).postMortem.pid, second.child.pid);
+  await until(() => arrived().some((name) => /\.json\.\w+$/.test(name)));
+  assert.ok(
+    arrived().every((name) => name.includes(`-${second.child.pid}.json`)),
+    arrived().join(),
+  );
+  await third.end();
+});
+
 test('a process that is killed while it examines leaves the rest to the next one', { skip: noHooks }, async (t) => {
   const dir = temporaryDir(t);
   const pid = await died(dir, ['snapshot']);

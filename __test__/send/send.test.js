@@ -175,6 +175,19 @@ test('failures are bounded, and the job stays for the next process', async (t) =
   );
 });
 
+test('a file that was written again meanwhile is not removed: the next job sends it', async (t) => {
+  const dir = temporary(t);
+  queue(dir, ['file:/x'], [{ file: 'plimsoll-1-001.json' }]);
+  const local = path.join(dir, 'plimsoll-1-001.json');
+  const sent = async () => {
+    fs.writeFileSync(`${local}.new`, 'later');
+    fs.renameSync(`${local}.new`, local);
+    return 1;
+  };
+  await new Work(settings(dir, ['file:/x'], { remove: true }), () => {}, { send: sent }).run();
+  assert.equal(fs.readFileSync(local, 'utf8'), 'later');
+});
+
 test('file: has whole files; local ones are removed after arrival at each destination, if asked', async (t) => {
   const [dir, one, two] = [temporary(t), temporary(t), temporary(t)];
   const given = [`file:${one}`, `file:${two}`];

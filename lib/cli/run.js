@@ -144,7 +144,9 @@ async function run(values, positionals, io) {
   const say = values.quiet ? () => {} : (line) => tell(io.stderr, line);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
-  const { window, interval } = resolveOptions(optionsFromEnv(env), 'flag'); // what is wrong together is said here, not by the preload
+  // Options that contradict each other are refused here, not by the preload.
+  const resolved = resolveOptions(optionsFromEnv(env), 'flag');
+  const { window, interval } = resolved;
   const duration = durationOf(values.duration);
   const targets = await checkFiles(values);
   const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
@@ -176,6 +178,8 @@ async function run(values, positionals, io) {
       `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below ${limitName(slow.verdict, slow.limits)}. Run longer or lower --limit.`,
     );
   for (const { message } of failures) tell(io.stderr, message);
+  if (resolved.send?.length > 0)
+    await require('./send-reports.js').sendReports(reports, resolved, (line) => tell(io.stderr, line));
   // "No leak" is a statement about a process that was watched.
   const isUnseen = reports.length === 0;
   return (

@@ -18,7 +18,8 @@ const ANALYSIS_BASE = 96 * 2 ** 20;
  * @param {import('./ended.js').Ended} ended @param {string} dir
  * @param {number} [now] ms since the epoch
  * @returns {{ build: (analysis?: any, notes?: string[]) => any, unanalyzed: Array<{ file: string, bytes: number }>,
- *   channel: string | null } | null} null where its state says nothing
+ *   channel: string | null, isRedacted: (analysis?: any) => boolean } | null} null where its state says nothing;
+ *   `isRedacted`: whether the process, and the snapshots that an analysis read, were redacted
  */
 function examine(ended, dir, now = Date.now()) {
   const [state] = ended.states();
@@ -38,7 +39,9 @@ function examine(ended, dir, now = Date.now()) {
       report.suspects.push(siteSuspect(known.extra.allocation.sites, false));
     return { ...report, threadId: state.threadId, postMortem };
   };
-  return { build, unanalyzed, channel: state.verdict.channel };
+  const isRedacted = (analysis) =>
+    state.extra?.redacted === true && (analysis?.snapshots ?? []).every(({ redacted }) => redacted);
+  return { build, unanalyzed, channel: state.verdict.channel, isRedacted };
 }
 
 const notesOf = (reported) =>

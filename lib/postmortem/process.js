@@ -66,13 +66,13 @@ async function examineOne(ended, request) {
   const found = examine(ended, request.dir);
   if (found === null) return;
   const stage = ended.stage;
-  const { unanalyzed, build, channel } = found;
+  const { unanalyzed, build, channel, isRedacted } = found;
   if (!stage.reported) {
     const report = build();
     const files = await write(report, request, ended.stem);
     stage.reported = true;
     ended.stage = stage;
-    say({ kind: 'previous', report, files });
+    say({ kind: 'previous', report, files, isRedacted: isRedacted() });
   }
   if (unanalyzed.length > 0) {
     const isTried = stage.attempts < MOST_ATTEMPTS;
@@ -82,7 +82,8 @@ async function examineOne(ended, request) {
       ? await analyzeLeft(unanalyzed, channel, request.sourceRoots)
       : { analysis: undefined, note: NOT_AGAIN };
     const report = build(analysis, note === undefined ? [] : [note]);
-    say({ kind: 'report', report, files: await write(report, request, ended.stem) });
+    const files = await write(report, request, ended.stem);
+    say({ kind: 'report', report, files, isRedacted: isRedacted(analysis) });
   }
   ended.stage = { ...stage, done: true };
 }

@@ -4,6 +4,7 @@
 
 const { spawn } = require('node:child_process');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { Queue, RANKS } = require('./queue.js');
 const { destinationsOf, idOf, nameOf } = require('../destinations.js');
 const { objectName } = require('./object-name.js');
@@ -45,7 +46,7 @@ class Sender {
 
   /**
    * @param {{ send: any[], sendRaw: boolean, sendDelete: boolean, sendMaxBytes: number, sendRate: number,
-   *   sendGrace: number }} options
+   *   sendGrace: number, report: string[] }} options
    * @param {{ dir: string, warn: (code: string, message: string) => void }} context
    */
   constructor(options, { dir, warn }) {
@@ -66,16 +67,29 @@ class Sender {
     return { ...this.#counts, pending: this.#pending().length };
   }
 
+  /** The formats of a report that is sent: as JSON always. */
+  get formats() {
+    return [...new Set([...this.#options.report, 'json'])];
+  }
+
+  /** Queues the files of a report in these formats. @param {string[]} files @param {{ redacted: boolean }} about */
+  addReport(files, { redacted }) {
+    const keepsJson = this.#options.report.includes('json');
+    for (const file of files) this.add('report', file, { redacted, own: file.endsWith('.json') && !keepsJson });
+  }
+
   /**
    * Queues a file of `dir` for each destination.
-   * @param {keyof typeof RANKS} kind @param {string} file @param {{ redacted: boolean, own?: boolean }} about
+   * @param {keyof typeof RANKS} kind @param {string} file
+   * @param {{ redacted: boolean, own?: boolean, script?: string }} about `own`: it is removed once it has arrived;
+   * `script`: of the process that the file is about, where that is another one
    */
-  add(kind, file, { redacted, own = false }) {
+  add(kind, file, { redacted, own = false, script }) {
     // What is not redacted stays here.
     if (!redacted && !this.#options.sendRaw) return;
     const name = path.basename(file);
     try {
-      const job = { kind, file: name, object: objectName(name), raw: !redacted, own };
+      const job = { kind, file: name, object: objectName(name, { script }), raw: !redacted, own };
       const dropped = this.#queue.add(
         job,
         this.#destinations.map(({ id }) => id),
@@ -173,6 +187,14 @@ class Sender {
     const hasNew = this.#isWanted;
     this.#isWanted = true;
     this.#startAt = performance.now() + (hasNew ? PAUSE_MS : LONG_PAUSE_MS);
+  }
+
+  /** Waits until no report is left to send, at most for so long. @returns {Promise<boolean>} whether none is left */
+  async settled(ms) {
+    const ends = performance.now() + ms;
+    const isPending = () => this.#pending().some(({ rank }) => rank === RANKS.report);
+    while (isPending() && performance.now() < ends) await sleep(EXIT_POLL_MS);
+    return !isPending();
   }
 
   /** At exit: waits for the reports, at most for the grace. */

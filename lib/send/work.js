@@ -84,9 +84,10 @@ class Work {
   async #attempt(destination, claimed) {
     const { job } = claimed;
     const renewal = setInterval(() => this.#queue.renew(claimed), LEASE_MS / 4);
+    const version = this.#versionOf(job.file);
     try {
       const code = await this.#tryAll(destination, job);
-      if (code === null || FINAL.has(code)) this.#done(claimed, code === null);
+      if (code === null || FINAL.has(code)) this.#done(claimed, code === null ? version : null);
       else {
         this.#left.add(keyOf(claimed.name));
         this.#queue.release(claimed);
@@ -124,11 +125,19 @@ class Work {
       throw Object.assign(new Error('not redacted'), { code: 'ERR_PLIMSOLL_NOT_REDACTED' });
   }
 
-  #done(claimed, hasArrived) {
+  /** Changes when another file takes the name: a post-mortem report is written twice. */
+  #versionOf(file) {
+    const stat = fs.statSync(path.join(this.#settings.dir, file), { throwIfNoEntry: false });
+    return stat === undefined ? null : `${stat.ino} ${stat.mtimeMs}`;
+  }
+
+  /** @param {string | null} arrived  the version of the file that has arrived */
+  #done(claimed, arrived) {
     const { dir, remove } = this.#settings;
     this.#queue.remove(claimed);
     const { file, own } = claimed.job;
-    if (hasArrived && (own || remove) && !this.#queue.isNeeded(file)) fs.rmSync(path.join(dir, file), { force: true });
+    if (arrived === null || !(own || remove) || this.#queue.isNeeded(file)) return;
+    if (this.#versionOf(file) === arrived) fs.rmSync(path.join(dir, file), { force: true });
   }
 }
 

@@ -446,7 +446,7 @@ class LeakEvidence {
   }
 
   async #reportOn(channel, snapshots) {
-    const { options, dir, shown, log, statePath, isStopped } = this.#context;
+    const { options, dir, shown, log, sender, statePath, isStopped } = this.#context;
     if (isStopped() || statePath !== undefined) return;
     const found =
       snapshots.length === 0 ? {} : await evidence().analyseBeside(snapshots, { channel, signal: this.#abort.signal });
@@ -458,15 +458,12 @@ class LeakEvidence {
     const notes = found.note === undefined ? [] : [found.note];
     const { report, files } = await evidence().report(
       { state: this.#state.read(), analysis: found.analysis, notes },
-      { dir, formats: this.#context.sender === undefined ? options.report : [...new Set([...options.report, 'json'])] },
+      { dir, formats: sender?.formats ?? options.report },
     );
     this.#reports.push(...files);
     this.#suspects.reported(report.suspects);
     this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };
-    for (const file of files) {
-      const own = file.endsWith('.json') && !options.report.includes('json');
-      this.#context.sender?.add('report', file, { redacted: shown.redacts, own });
-    }
+    sender?.addReport(files, { redacted: shown.redacts });
     if (log.enabled) log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#context.emit('report', report, files);
   }

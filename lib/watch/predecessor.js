@@ -75,7 +75,7 @@ class Predecessor {
   }
 
   #examine() {
-    const { dir, options } = this.#context;
+    const { dir, options, sender } = this.#context;
     const { spawn } = require('node:child_process');
     const { cleanEnv } = require('../report/analyze.js');
     const child = spawn(process.execPath, [CHILD], {
@@ -89,21 +89,25 @@ class Predecessor {
     child.on('close', () => (this.#child = undefined));
     child.stdin.on('error', () => {}); // it has ended before it read
     const sourceRoots = process.argv[1] === undefined ? [] : [path.dirname(process.argv[1])];
-    const request = { dir, formats: options.report, maxFiles: options.maxFiles, me: this.#me, sourceRoots };
+    const formats = sender?.formats ?? options.report;
+    const request = { dir, formats, maxFiles: options.maxFiles, me: this.#me, sourceRoots };
     // It stays open. Its end shows the child that this process has exited.
     child.stdin.write(`${JSON.stringify(request)}\n`);
     readline.createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line));
   }
 
   #hear(text) {
-    const { isStopped, emit, log, warn } = this.#context;
+    const { isStopped, emit, log, warn, sender } = this.#context;
     if (isStopped()) return;
-    const { kind, report, files, message } = JSON.parse(text);
-    if (kind === 'failed') warn('PLIMSOLL_POST_MORTEM', `the post-mortem failed: ${message}`);
-    else if (kind === 'previous') {
-      if (log.enabled) log.warn(`plimsoll: ${require('../postmortem/words.js').line(report)}.`);
-      emit('previous', report, files);
-    } else emit('report', report, files);
+    const { kind, report, files, isRedacted, message } = JSON.parse(text);
+    if (kind === 'failed') {
+      warn('PLIMSOLL_POST_MORTEM', `the post-mortem failed: ${message}`);
+      return;
+    }
+    sender?.addReport(files, { redacted: isRedacted });
+    const isFirst = kind === 'previous';
+    if (isFirst && log.enabled) log.warn(`plimsoll: ${require('../postmortem/words.js').line(report)}.`);
+    emit(isFirst ? 'previous' : 'report', report, files);
   }
 
   stop() {
