@@ -44,6 +44,21 @@ test('the next process reports the one that was killed, and the one after that d
   await again.end();
 });
 
+test('what the state and reports need is not loaded at the start', (t) => {
+  const program = `
+    const [, dir] = process.argv;
+    require(${JSON.stringify(path.join(__dirname, '../../index.js'))}).watch({ dir, log: 'silent' });
+    process.stdout.write(JSON.stringify(Object.keys(require.cache)));
+    process.kill(process.pid, 'SIGKILL');`;
+  const loaded = (...args) => {
+    const { stdout } = spawnSync(process.execPath, ['-e', program, ...args], { encoding: 'utf8' });
+    return JSON.parse(stdout).map((file) => path.relative(path.join(__dirname, '../../lib'), file));
+  };
+  const without = new Set(loaded());
+  const added = loaded(temporaryDir(t)).filter((file) => !without.has(file));
+  assert.deepEqual(added.toSorted(), ['watch/kept-state.js', 'watch/predecessor.js', 'watch/process-stem.js']);
+});
+
 test('processes that start together have one predecessor each', async (t) => {
   const dir = temporaryDir(t);
   const before = [1, 2, 3].map(() => new Service(dir));

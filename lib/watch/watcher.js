@@ -137,8 +137,10 @@ class Watcher extends EventEmitter {
       this.#evidence = new LeakEvidence(context, this.#queue, this.#published);
       if (this.#options.track) this.#track();
       this.#checkDir();
-      this.#published.publish();
-      if (statePath !== undefined) this.#sampler.native.publishTo(statePath);
+      if (statePath !== undefined) {
+        this.#published.publish();
+        this.#sampler.native.publishTo(statePath);
+      }
       if (keeps && this.#options.report.length > 0) this.#keepState(context);
       // The primary of a cluster may ask for the stats of its workers.
       if (process.send !== undefined) this.#unanswer = require('./cluster.js').answerPrimary(this);
