@@ -33,6 +33,23 @@ const node = (functionName, url, selfSize, children = []) => ({
   children,
 });
 
+test('a slightly denser sampling forgets nothing, a much denser one begins again', { skip: noHooks }, (t) => {
+  const { exports: app } = moduleWith(
+    t,
+    'exports.kept = []; exports.keep = (i) => exports.kept.push(new Array(200).fill(i));',
+  );
+  const interval = 2 ** 20;
+  const sampler = new AllocationSampler();
+  t.after(() => sampler.stop());
+  sampler.start({ interval });
+  const sizeNow = () => growth(null, sampler.read()).reduce((sum, { bytes }) => sum + bytes, 0);
+  while (sizeNow() === 0) for (let i = 0; i < 1000; i++) app.keep(i);
+  sampler.alert(interval * 0.9);
+  assert.ok(sizeNow() > 0);
+  sampler.alert(interval / 2);
+  assert.equal(sizeNow(), 0);
+});
+
 test('the function whose objects stay is named, the one whose objects went is not', { skip: noHooks }, (t) => {
   const { file, exports: app } = moduleWith(
     t,

@@ -11,7 +11,13 @@ const { PLAIN } = require('../../lib/report/shown.js');
 const { temporaryDir } = require('../children/snapshot-support.js');
 
 const STATE = { watchedMs: 1000, verdict: { state: 'suspect', channel: 'heap' }, memory: {}, limits: {} };
-const KNOWN = { state: STATE, sites: [{ function: 'add', bytes: 5 }], trackers: [], trackerSuspects: [], notes: [] };
+const KNOWN = {
+  state: STATE,
+  sites: [{ function: 'add', file: '/a.js', bytes: 5 }],
+  trackers: [],
+  trackerSuspects: [],
+  notes: [],
+};
 
 const frame = (functionName) => ({ functionName, url: 'file:///a.js', lineNumber: 1, columnNumber: 1, scriptId: '1' });
 const node = (functionName, selfSize, children = []) => ({ id: 1, callFrame: frame(functionName), selfSize, children });
@@ -62,6 +68,9 @@ test('the files are replaced when they are too old, and removed with the suspici
   await latest.write({ ...KNOWN, sites: [] }, null);
   now += EARLY;
   assert.equal(latest.isDue, true, 'no site is known');
+  await latest.write({ ...KNOWN, sites: [{ function: null, file: null, bytes: 7 }] }, null);
+  now += EARLY;
+  assert.equal(latest.isDue, true, 'no site is in a file');
   await latest.remove();
   assert.deepEqual(fs.readdirSync(dir), []);
 });

@@ -147,7 +147,8 @@ class AllocationSampler {
    */
   alert(interval) {
     const wanted = Math.max(interval, DENSE);
-    if (this.#started && wanted < this.#interval && !shared()) this.#restart(wanted);
+    // A restart forgets what was sampled: a little denser is not worth it.
+    if (this.#started && wanted <= this.#interval / 2 && !shared()) this.#restart(wanted);
   }
 
   /** The interval is over, or the rise. */
@@ -262,6 +263,9 @@ const isUsers = ({ url }) =>
     .startsWith(OWN + 'lib');
 const isDependency = ({ url }) => /[\\/]node_modules[\\/]/.test(url);
 
+/** Whether a site is known by its file: what V8 and plimsoll allocate themselves is not. @param {Site[]} sites */
+const hasPlace = (sites) => sites.some(({ file }) => file !== null);
+
 function describe(frame) {
   if (frame === undefined) return { function: null, file: null, line: null, column: null };
   const site = {
@@ -274,4 +278,4 @@ function describe(frame) {
   return site;
 }
 
-module.exports = { AllocationSampler, growth, merge, pauseSampling };
+module.exports = { AllocationSampler, growth, hasPlace, merge, pauseSampling };

@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
+const { hasPlace } = require('../track/allocation.js');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
 const { boundedProfile, makeDirectory, saveHeapProfile } = require('./heap-profile.js');
 const { processStem } = require('./process-stem.js');
@@ -69,7 +70,7 @@ class LatestEvidence {
    * @returns {Promise<void>} rejects with ERR_PLIMSOLL_REPORT_WRITE
    */
   write(known, profile) {
-    this.#dueAt = this.#options.now() + (known.sites.length > 0 ? EVERY : EARLY);
+    this.#dueAt = this.#options.now() + (hasPlace(known.sites) ? EVERY : EARLY);
     this.#isWriting = true;
     this.#writing = this.#replace(known, profile).finally(() => {
       this.#isWriting = false;
@@ -84,7 +85,7 @@ class LatestEvidence {
    */
   writeNow(known, profile) {
     const { dir, shown } = this.#options;
-    this.#dueAt = this.#options.now() + (known.sites.length > 0 ? EVERY : EARLY);
+    this.#dueAt = this.#options.now() + (hasPlace(known.sites) ? EVERY : EARLY);
     makeDirectory(dir);
     const file = `${this.#stem}.heapprofile`;
     if (profile !== null) replaceNow(path.join(dir, file), boundedProfile(profile, shown, MOST_PROFILE_BYTES));

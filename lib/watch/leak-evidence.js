@@ -3,7 +3,7 @@
 // made of them. The parts that a quiet watch does not need are loaded when they are used.
 
 const { requireNative } = require('../native.js');
-const { AllocationSampler, growth, merge } = require('../track/allocation.js');
+const { AllocationSampler, growth, hasPlace, merge } = require('../track/allocation.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { ReportedSuspects } = require('./reported-suspects.js');
@@ -19,6 +19,8 @@ const STUCK_MS = 10_000;
 const ENOUGH_BYTES = 2 ** 21;
 /** The event of a suspicion waits for an allocation site for at most this share of the window: 15 s of 15 minutes. */
 const LONGEST_WAIT = 1 / 60;
+/** The same where the window is short, ms. */
+const LEAST_WAIT_MS = 2000;
 /** Suspects of a report that the state keeps. */
 const REPORTED_SUSPECTS = 5;
 /** The state file reads its clock at another moment than the watch. */
@@ -85,12 +87,12 @@ class LeakEvidence {
     return statePath === undefined && options.report.length > 0;
   }
 
-  /** The files of the reports that were written. */
   /** The suspects of the latest report, for metrics. */
   get suspects() {
     return this.#suspects.latest;
   }
 
+  /** The files of the reports that were written. */
   get reports() {
     return this.#reports;
   }
@@ -178,7 +180,7 @@ class LeakEvidence {
     try {
       const { profile, known } = this.#known();
       this.#latestEvidence().writeNow(known, profile);
-      return known.sites.length > 0 || this.#allocation.state !== 'on';
+      return hasPlace(known.sites) || this.#allocation.state !== 'on';
     } catch (error) {
       this.#notKept(error);
       return true;
@@ -217,7 +219,7 @@ class LeakEvidence {
     const profile = this.#allocation.read();
     if (profile === null) return { profile, known: this.#withSites([]) };
     const grown = growth(this.#allocatedBefore, profile);
-    if (grown.reduce((sum, { bytes }) => sum + bytes, 0) >= ENOUGH_BYTES) {
+    if (hasPlace(grown) && grown.reduce((sum, { bytes }) => sum + bytes, 0) >= ENOUGH_BYTES) {
       return { profile, known: this.#withSites(grown) };
     }
     // Of another profiler the whole is read each time.
@@ -249,7 +251,7 @@ class LeakEvidence {
     this.#beginSampling(channel);
     // On disk first: the process may be killed from here on.
     if (this.#suspected.has(channel) && !this.keepNow()) {
-      this.#waitingUntil = performance.now() + this.#context.options.window * LONGEST_WAIT;
+      this.#waitingUntil = performance.now() + Math.max(this.#context.options.window * LONGEST_WAIT, LEAST_WAIT_MS);
       this.#waiting.push(tell);
     } else tell();
     if (this.#context.options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
