@@ -30,11 +30,23 @@ function noCgroup() {
   }
 }
 
+/** Processes of the group may still be ending. */
+const removeGroup = (group) =>
+  until(() => {
+    try {
+      fs.rmdirSync(group);
+      return true;
+    } catch (error) {
+      if (error.code !== 'EBUSY') throw error;
+      return false;
+    }
+  });
+
 test('a kill at the limit of the cgroup is the cause', { skip: noCgroup() }, async (t) => {
   const dir = temporaryDir(t);
   const group = path.join(CGROUPS, `plimsoll-test-${process.pid}`);
   fs.mkdirSync(group);
-  t.after(() => fs.rmdirSync(group));
+  t.after(() => removeGroup(group));
   fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(LIMIT));
   const through = ['sh', '-c', `echo $$ > ${group}/cgroup.procs && exec "$@"`, 'sh'];
   const full = new Service(dir, ['buffers'], { through });

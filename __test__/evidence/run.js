@@ -22,6 +22,8 @@ for (const version of values.only.split(',')) {
     PLIMSOLL_TEST_ALL_ROUNDS: '1',
     PATH: `${path.dirname(bin)}${path.delimiter}${process.env.PATH}`,
   };
-  const { status } = spawnSync(bin, ['--test', '--test-reporter=spec', ...files], { env, stdio: 'inherit' });
+  // The tests mostly wait for processes.
+  const options = ['--test', '--test-concurrency=3', '--test-reporter=spec'];
+  const { status } = spawnSync(bin, [...options, ...files], { env, stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;
 }
