@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const fc = require('fast-check');
 const { MEASUREMENTS } = require('../../lib/adapters/measurements.js');
 const { fittedFloor } = require('../../lib/report/chart.js');
+const { buildReport } = require('../../lib/report/report.js');
 const { renderHtml } = require('../../lib/report/html.js');
 const { render } = require('../../lib/report/terminal.js');
 const { duration, rate } = require('../../lib/report/units.js');
@@ -43,6 +44,35 @@ test('metrics, terminal, page and chart show the rate and the interval of the ve
     }),
     { numRuns: 30 },
   );
+});
+
+test('a heap beyond the limit is past it, by the same limit everywhere', () => {
+  const limit = 256 * 2 ** 20;
+  const channel = {
+    channel: 'heap',
+    state: 'leak',
+    bytesPerMinute: 2 ** 30,
+    limitBytes: 963 * 2 ** 20,
+    msToLimit: 12_000,
+  };
+  const memory = { heapUsed: 900 * 2 ** 20, heapTotal: 963 * 2 ** 20 };
+  const state = {
+    pid: 7,
+    watchedMs: MINUTE,
+    verdict: { ...channel, observedMs: MINUTE, channels: [{ ...channel, spanMs: 22_000 }] },
+    memory,
+    limits: {},
+    container: null,
+    series: {},
+    collections: [],
+    caches: [],
+    extra: { limit, process: { script: null } },
+  };
+  const report = buildReport({ state });
+  assert.deepEqual([report.verdict.limitBytes, report.verdict.msToLimit, report.limits.heap], [limit, 0, limit]);
+  assert.match(render(report, { width: 200 }), /heap leak, \+1 GB\/min over 22 s, past the limit of 256 MB/);
+  const { verdict } = buildReport({ state: { ...state, extra: { ...state.extra, limit: 2 ** 31 } } });
+  assert.deepEqual([verdict.limitBytes, verdict.msToLimit], [channel.limitBytes, 12_000]);
 });
 
 test('a channel without a trend has a rate of 0 and no interval', () => {

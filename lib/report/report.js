@@ -37,7 +37,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const minutes = minutesBetween(compared(extra.snapshots ?? [], analysis));
   const suspects = mergeSuspects(found, tracked, minutes);
   const allocated = extra.allocation?.sites ?? [];
-  const verdict = takenBack(state.verdict, { suspects, fills });
+  const verdict = takenBack(judgedWithin(state.verdict, wholeLimit(state)), { suspects, fills });
   attribute(suspects, allocated, verdict, analysis !== undefined);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect))
@@ -55,7 +55,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
     process: { ...extra.process, ...state.memory, container: containerOf(state) },
     limits: {
       ...state.limits,
-      ...judgedBy(state.verdict),
+      ...judgedBy(verdict),
       container: state.container?.limit ?? null,
       given: extra.limit ?? null,
     },
@@ -139,6 +139,19 @@ const shownOf = (sites) =>
 function judgedBy({ channels = [] }) {
   const known = channels.filter(({ limitBytes }) => limitBytes != null);
   return Object.fromEntries(known.map(({ channel, limitBytes }) => [channel, limitBytes]));
+}
+
+/** The limit of the process that the user gave, or its container has. */
+const wholeLimit = (state) => state.extra?.limit ?? state.container?.limit ?? null;
+
+/**
+ * A channel that has more than the whole limit is judged by what it has, so that it has a verdict at all. Its limit is
+ * the whole one, and there is no time left.
+ */
+function judgedWithin(verdict, whole) {
+  if (whole === null) return verdict;
+  const within = (each) => (each.limitBytes > whole ? { ...each, limitBytes: whole, msToLimit: 0 } : each);
+  return { ...within(verdict), ...(verdict.channels && { channels: verdict.channels.map(within) }) };
 }
 
 function containerOf(state) {

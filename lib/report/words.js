@@ -149,13 +149,14 @@ function limitName({ channel, limitBytes }, limits) {
   return `${bytes(limitBytes)}, ${channel === 'heap' ? "the heap's share" : `the share of ${channel} memory`} of the${whose} ${bytes(whole)} limit`;
 }
 
-/** `+3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB` */
+/** `+3.1 MB/min over 33 min, 2 h 10 min to the limit of 512 MB`; `past the limit of 512 MB` */
 function trend(verdict, limits) {
   if (!grows(verdict)) return '';
   const { bytesPerMinute, msToLimit, limitBytes } = verdict;
   const spanMs = spanOf(verdict);
   const span = spanMs > 0 ? ` over ${duration(spanMs)}` : '';
   const limit = limitBytes ? limitName(verdict, limits) : 'the limit';
+  if (msToLimit === 0) return `${rate(bytesPerMinute)}${span}, past ${limit}`;
   const left = msToLimit == null ? '' : `, ${duration(msToLimit)} to ${limit}`;
   return `${rate(bytesPerMinute)}${span}${left}`;
 }
