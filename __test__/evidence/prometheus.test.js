@@ -84,10 +84,10 @@ test(
     ])
       targets.push(await service(t, { signature, name }));
     const alerts = await prometheus(t, targets);
-    const expected = ['map jobs leaks in 1 processes of api', 'map sessions leaks in 2 processes of api'];
+    const expected = ['map jobs leaks in 1 process of api', 'map sessions leaks in 2 processes of api'];
     let found = [];
     while (found.join() !== expected.join()) {
-      await wait(200);
+      await wait(200, undefined, { signal: t.signal });
       const bySignature = (await alerts().catch(() => [])).filter(
         ({ labels }) => labels.alertname === 'NodeLeakBySignature',
       );
