@@ -8,6 +8,7 @@ const test = require('node:test');
 const zlib = require('node:zlib');
 const { main } = require('../../lib/cli/main.js');
 const { gather } = require('../../lib/fleet/gather.js');
+const { renderTerminal } = require('../../lib/fleet/terminal.js');
 const { s3Source } = require('../../lib/fleet/s3.js');
 const { fleetReport, AT } = require('../support/fleet-report.js');
 
@@ -38,6 +39,12 @@ async function cli(...args) {
   };
   return { code: await main(['fleet', ...args], io), out: io.out, err: io.err };
 }
+
+test('a fleet whose suspects have no signature is not said to be without leaks', async (t) => {
+  const folder = folderOf(t, { 'old.json': JSON.stringify(fleetReport({ suspect: { signature: null } })) });
+  const text = renderTerminal(await gather([folder]));
+  assert.match(text, /^no leak with a signature in 1 process \(1 report\)/);
+});
 
 test('two leaks in three processes are two entries', async (t) => {
   const folder = folderOf(t, {
@@ -140,7 +147,8 @@ test('values of any type and depth in a report harm nothing', async (t) => {
   });
   const fleet = await gather([folder]);
   assert.equal(fleet.reports, 3, fleet.notes.join('\n'));
-  assert.deepEqual(fleet.notes, ['1 suspects have no signature: their reports are of an earlier version']);
+  assert.deepEqual(fleet.notes, ['1 suspect has no signature: an earlier version made the report']);
+  assert.equal(fleet.unsigned, 1);
 });
 
 test('names are text: neither markup nor terminal escapes', async (t) => {

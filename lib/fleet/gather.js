@@ -54,9 +54,12 @@ async function gather(sources) {
       }
     }
   }
-  if (unsigned > 0) lines.add(`${count(unsigned)} suspects have no signature: their reports are of an earlier version`);
+  if (unsigned > 0)
+    lines.add(
+      `${unsigned === 1 ? '1 suspect has' : `${count(unsigned)} suspects have`} no signature: an earlier version made the report`,
+    );
   if (fleet.dropped > 0) lines.add(`${count(fleet.dropped)} suspects were left out: there are too many different ones`);
-  return { ...fleet.result(), notes: lines.all };
+  return { ...fleet.result(), unsigned, notes: lines.all };
 }
 
 module.exports = { gather };
