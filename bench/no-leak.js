@@ -3,10 +3,13 @@
 //
 //   node bench/no-leak.js [runs of all clean functions, 500] [runs a process, 20] [runs of each case of a leak, 1]
 //
-// With one run a process each function is cold when it is judged.
+// With one run a process each function is cold when it is judged. SPARING=1 measures at the pace of processes that
+// retain much (lib/test/pace.js).
 const { execFileSync } = require('node:child_process');
 const { EventEmitter } = require('node:events');
 const { expectNoLeak } = require('../lib/test/index.js');
+const { Measurement } = require('../lib/test/measurement.js');
+const { SPARING } = require('../lib/test/pace.js');
 
 const listener = () => {};
 const readers = [(o) => o.a, (o) => o.b ?? 0];
@@ -127,6 +130,12 @@ add(objects, [0], [...DEFAULTS, { iterations: 200 }]);
 
 /** Whether it fails. */
 async function fails({ make, filled, options }) {
+  if (process.env.SPARING === '1') {
+    const plan = { iterations: 500, warmup: 1000, rounds: 8, ...options };
+    const progress = { running: true, calls: 0, inCall: false };
+    const { leak } = await new Measurement(make(filled), plan, progress, SPARING).run();
+    return leak !== null;
+  }
   try {
     await expectNoLeak(make(filled), options);
     return false;

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
 const { spawnSync } = require('node:child_process');
 const { expectNoLeak } = require('plimsoll/test');
-const { bareTables } = require('../../lib/test/bare-tables.js');
+const { Reachable } = require('../../lib/test/reachable.js');
 const { judge } = require('../../lib/test/doubling.js');
 const { HeapObjects } = require('../../lib/test/heap-objects.js');
 const { mannKendall, medianStep } = require('../../lib/statistics.js');
@@ -127,7 +127,7 @@ test('a table without a prototype is found behind methods, closures and collecti
     [Service.prototype.add, [{ inModule }]],
     [add, [{ inClosure }]],
   ]);
-  const found = bareTables(test, (fn) => scopes.get(fn) ?? []);
+  const found = new Reachable(test, (fn) => scopes.get(fn) ?? []).bare;
   assert.deepEqual(
     [inClosure, inField, inMap, inModule].map((each) => found.includes(each)),
     [true, true, true, true],
@@ -143,6 +143,33 @@ test('a test that is repeated finds again what is kept by number', async () => {
   const leak = (i) => void seen.add(i);
   for (let attempt = 0; attempt < 2; attempt++)
     await assert.rejects(expectNoLeak(leak, few), LEAK, `attempt ${attempt}`);
+});
+
+test('a repeated call that passes after a failure says so, once', async () => {
+  const seen = new Set();
+  let keeps = true;
+  const remember = (i) => keeps && seen.add(i);
+  const warnings = [];
+  const note = (warning) => warnings.push(warning);
+  process.on('warning', note);
+  const codes = [];
+  try {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      codes.push(await expectNoLeak(remember, few).catch(({ code }) => code));
+      keeps = false;
+    }
+    // Another call of a function that passes each time.
+    await expectNoLeak(nothing, few);
+  } finally {
+    process.off('warning', note);
+  }
+  assert.deepEqual([codes[0], typeof codes[1], typeof codes[2]], ['ERR_PLIMSOLL_LEAK', 'object', 'object']);
+  const notes = warnings.filter(({ code }) => code === 'ERR_PLIMSOLL_PASSED_ON_RETRY');
+  assert.equal(notes.length, 1);
+  assert.match(
+    notes[0].message,
+    /^expectNoLeak at \S+expect-no-leak\.test\.js:\d+ passes now and failed before in this process: "remember leaks: about /,
+  );
 });
 
 test('a table that stops growing passes: a queue, a Set of few values, keys that are deleted', async () => {

@@ -25,3 +25,18 @@ for (const [name, args, passed] of RUNNERS) {
     assert.equal(status, 0, output);
   });
 }
+
+const REPEATING = [
+  ['jest', ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/retries.jest.cjs'], /Tests: +1 failed, 1 passed, 2 total/],
+  ['vitest', ['vitest/vitest.mjs', 'run', 'retries.spec.mjs'], /Tests +1 failed \| 1 passed \(2\)/],
+];
+
+for (const [name, args, counts] of REPEATING) {
+  test(`a leak fails each attempt of a test that ${name} repeats, and one that does not show again is noted`, () => {
+    const [status, output] = run(...args);
+    assert.equal(status, 1, output);
+    assert.match(output, counts);
+    assert.match(output, /ERR_PLIMSOLL_PASSED_ON_RETRY\] PlimsollWarning: expectNoLeak at \S+retries\.cjs:\d+ passes now and failed before/);
+    assert.equal(output.match(/ERR_PLIMSOLL_PASSED_ON_RETRY/g).length, 1, output);
+  });
+}

@@ -54,38 +54,72 @@ class HeapObjects {
    * @returns {object[]}
    */
   scopesOf(fn) {
-    const key = keyOf();
     const scopes = [];
-    // The inspector gives a scope as { description, object }.
-    const share = (list) =>
-      list === undefined
-        ? fn
-        : scopes.push(
-            ...Array.from(list, ({ description, object }) => (description === 'Global' ? null : object)).filter(
-              Boolean,
-            ),
-          );
+    this.#describe(fn, ({ internalProperties }, call) => {
+      const { value: list } = internalProperties.find(({ name }) => name === '[[Scopes]]') ?? {};
+      if (list === undefined) return;
+      // The inspector gives a scope as { description, object }.
+      for (const { description, object } of Array.from(call(list)[0] ?? []))
+        if (description !== 'Global' && object) scopes.push(object);
+    });
+    return scopes;
+  }
+
+  /** Name and value of each private field. @param {object} instance @returns {[string, unknown][]} */
+  privateFieldsOf(instance) {
+    const fields = [];
+    this.#describe(instance, ({ privateProperties = [] }, call) => {
+      for (const { name, value } of privateProperties)
+        if (value?.objectId !== undefined) fields.push([name, call(value)[0]]);
+    });
+    return fields;
+  }
+
+  /** Where a function begins, 0-based. @param {Function} fn @returns {{ scriptId: string, line: number } | null} */
+  locationOf(fn) {
+    let location = null;
+    this.#describe(fn, ({ internalProperties }) => {
+      const { value } = internalProperties.find(({ name }) => name === '[[FunctionLocation]]') ?? {};
+      if (value !== undefined) location = { scriptId: value.value.scriptId, line: value.value.lineNumber };
+    });
+    return location;
+  }
+
+  /**
+   * @param {object} object  of this realm
+   * @param {(described: any, call: (remote: { objectId: string }) => any[]) => void} visit  gets what the inspector says
+   *   of the object, and a function that gives a remote object's list or value
+   */
+  #describe(object, visit) {
+    const key = keyOf();
+    let got = [];
+    // Called without an argument, it gives the object to the inspector; with one, it takes it from there.
+    const share = (...taken) => {
+      if (taken.length === 0) return object;
+      got = taken;
+    };
+    const call = (remote) => {
+      got = [];
+      this.#post('Runtime.callFunctionOn', {
+        functionDeclaration: `function () { globalThis.${key}(this); }`,
+        objectId: remote.objectId,
+        silent: true,
+      });
+      return got;
+    };
     Object.defineProperty(globalThis, key, { value: share, configurable: true, enumerable: false });
     try {
       const contextId = (this.#own ??= this.#contexts().find(
         (id) => this.#evaluate(`typeof globalThis.${key} === 'function'`, id).value === true,
       ));
       const { objectId } = this.#evaluate(`globalThis.${key}()`, contextId);
-      const { internalProperties } = this.#post('Runtime.getProperties', { objectId, ownProperties: true });
-      const { value: list } = internalProperties.find(({ name }) => name === '[[Scopes]]') ?? {};
-      if (list !== undefined)
-        this.#post('Runtime.callFunctionOn', {
-          functionDeclaration: `function () { globalThis.${key}(this); }`,
-          objectId: list.objectId,
-          silent: true,
-        });
+      visit(this.#post('Runtime.getProperties', { objectId, ownProperties: true }), call);
       this.#post('Runtime.releaseObjectGroup', { objectGroup: GROUP });
     } catch {
       // A realm that the inspector does not know, or a function without scopes.
     } finally {
       Reflect.deleteProperty(globalThis, key);
     }
-    return scopes;
   }
 
   /**

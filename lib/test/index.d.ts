@@ -59,6 +59,9 @@ export interface LeakError extends Error {
  * elements in proportion to the calls, or when an event of an emitter has more than ten listeners and gets more in each
  * round.
  *
+ * Warnings of the process: ERR_PLIMSOLL_SLOW_TEST where a test runner's limit may be too short,
+ * ERR_PLIMSOLL_PASSED_ON_RETRY where the same call failed before.
+ *
  * `i` does not repeat within the process. Calls of `expectNoLeak` that overlap run one after the other.
  *
  * A TypeError or RangeError with the code ERR_PLIMSOLL_OPTION where an option makes no sense; an Error with the code

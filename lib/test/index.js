@@ -13,6 +13,7 @@ const { checkOptions } = require('../check-options.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { explain } = require('./explain.js');
 const { Measurement } = require('./measurement.js');
+const { callOf, noteFailure, notePass } = require('./retries.js');
 const { inTurn } = require('./turns.js');
 
 const OPTIONS = {
@@ -31,10 +32,16 @@ const OPTIONS = {
  */
 async function expectNoLeak(fn, options = {}) {
   const plan = checked(fn, options);
+  const call = callOf(fn, expectNoLeak);
   const { leak, ...measured } = await inTurn((progress) => new Measurement(fn, plan, progress).run());
-  if (leak === null) return measured;
+  if (leak === null) {
+    notePass(call);
+    return measured;
+  }
+  const message = explain(fn, leak);
+  noteFailure(call, message);
   const error = new AssertionError({
-    message: explain(fn, leak),
+    message,
     actual: Math.round(leak.bytesPerIteration),
     expected: 0,
     operator: 'expectNoLeak',

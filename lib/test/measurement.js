@@ -2,19 +2,16 @@
 // The calls of one `expectNoLeak`, and what they leave.
 
 const { AllocationSampler, growth } = require('../track/allocation.js');
-const { bareTables } = require('./bare-tables.js');
 const { judge } = require('./doubling.js');
-const { floor } = require('./floor.js');
+const { costOfCollection, floor, now } = require('./floor.js');
 const { HeapObjects } = require('./heap-objects.js');
 const { Listeners } = require('./listeners.js');
-const { recordingMocks } = require('./mocks.js');
-const { mannKendall, medianStep } = require('../statistics.js');
+const { recorded } = require('./mocks.js');
+const { keepBytecode, paceOf, warnIfSlow } = require('./pace.js');
+const { Reachable } = require('./reachable.js');
+const { couldRise, medianStep, rises } = require('./trend.js');
 const { Tables } = require('./tables.js');
 
-/** Deviate of the trend: of nine floors at most three pairs may be out of order. */
-const TREND = 3;
-/** The second half's steps below this share of the first half's come to rest: caches, compiled code. */
-const REST = 0.5;
 /** Twice the calls must leave at least this many times the bytes. */
 const PROPORTION = 1.5;
 const STAGES = 3;
@@ -28,8 +25,6 @@ const WORTH_REPEATING = 16;
 const SAMPLES = 200;
 /** With fewer calls in all, growth by doublings is the engine's as likely as the function's. */
 const FEWEST = 2000;
-/** Floors during the warm-up: V8 frees the bytecode of functions that were not called during six collections or so. */
-const SETTLING = 8;
 /** Bytes of an element in the smallest table. */
 const ELEMENT = 8;
 
@@ -66,35 +61,78 @@ class Measurement {
   #followedFrom = 0;
   /** Floors by calls, without what came between the stages. @type {import('./doubling.js').Point[]} */
   #points = [];
+  /** @type {import('./pace.js').Pace | null} */
+  #pace = null;
 
-  /** @param {Function} fn @param {{ iterations: number, warmup: number, rounds: number }} plan @param {import('./turns.js').Progress} progress */
-  constructor(fn, plan, progress) {
+  /**
+   * @param {Function} fn
+   * @param {{ iterations: number, warmup: number, rounds: number }} plan
+   * @param {import('./turns.js').Progress} progress
+   * @param {import('./pace.js').Pace | null} [pace]  by what a collection takes, unless given
+   */
+  constructor(fn, plan, progress, pace = null) {
     this.#fn = fn;
     this.#plan = plan;
     this.#progress = progress;
+    this.#pace = pace;
   }
 
   async run() {
-    const { warmup, rounds } = this.#plan;
+    const { rounds } = this.#plan;
+    const collection = await costOfCollection();
+    this.#pace ??= paceOf(collection);
+    const freeBytecode = this.#pace.sparing ? keepBytecode() : null;
     this.#listeners.start();
     try {
-      await this.#warmUp(warmup);
-      const byMemory = (await this.#staysByRounds()) || (await this.#staysByDoublings());
-      const leaks = await this.#staysByTables(byMemory);
+      const held = await this.#warmUp(collection);
+      const leaks = (this.#pace.sparing && (await this.#staysInReach(held))) || (await this.#stays());
       return { bytesPerIteration: this.#perCall, rounds: rounds * this.#stages, leak: leaks ? this.#leak() : null };
     } finally {
       this.#listeners.stop();
       this.#sampler.stop();
       this.#objects?.close();
+      freeBytecode?.();
     }
   }
 
   /** The measuring code is warmed up as well: V8 compiles it in the same rounds. */
-  async #warmUp(times) {
-    for (let left = SETTLING; left > 0; left--) {
-      await this.#repeat(Math.ceil((times - this.#progress.calls) / left));
-      await floor();
+  async #warmUp(collection) {
+    const { warmup, iterations, rounds } = this.#plan;
+    let calls = 0;
+    let held = 0;
+    for (let left = this.#pace.settling; left > 0; left--) {
+      const start = now();
+      await this.#repeat(Math.ceil((warmup - this.#progress.calls) / left));
+      calls += now() - start;
+      held = await this.#floor();
     }
+    const left = warmup === 0 ? 0 : (calls / warmup) * rounds * iterations;
+    warnIfSlow({ collection, calls, left });
+    return held;
+  }
+
+  #floor() {
+    return floor(this.#pace.collections);
+  }
+
+  /** Whether a table that the function reaches gets elements in each round. @param {number} before  bytes held */
+  async #staysInReach(before) {
+    this.#objects = HeapObjects.open();
+    this.#point(0);
+    this.#sample((this.#plan.iterations * ELEMENT) / SAMPLES);
+    this.#tables.follow(this.#reachable()?.objects ?? []);
+    if (await this.#tablesGrow()) {
+      this.#point((await this.#floor()) - before);
+      return true;
+    }
+    this.#sampler.stop();
+    this.#points.length = 0;
+    return false;
+  }
+
+  async #stays() {
+    const byMemory = (await this.#staysByRounds()) || (await this.#staysByDoublings());
+    return await this.#staysByTables(byMemory);
   }
 
   async #repeat(times) {
@@ -119,7 +157,7 @@ class Measurement {
     for (let stage = 0; stage < STAGES;) {
       const times = iterations * 2 ** stage;
       if (stage === STAGES - 1) this.#sample((Math.max(this.#step, times * ELEMENT) * 2 * rounds) / SAMPLES);
-      const floors = await this.#floors(times);
+      const floors = await this.#floors(times, stage === 0);
       this.#stages++;
       if (this.#listeners.growing !== null) return true;
       const rise = medianStep(floors);
@@ -139,16 +177,18 @@ class Measurement {
   }
 
   /** Bytes held after each round of `times` calls, the state before the first one included. */
-  async #floors(times) {
-    const { rounds } = this.#plan;
-    const floors = new Float64Array(rounds + 1);
-    floors[0] = await floor();
+  async #floors(times, first) {
+    const { laterRounds, sparing } = this.#pace;
+    const rounds = first ? this.#plan.rounds : Math.min(this.#plan.rounds, laterRounds);
+    const floors = [await this.#floor()];
     const { bytes } = this.#points.at(-1) ?? this.#point(0);
-    for (let round = 1; round <= rounds; round++) {
+    while (floors.length <= rounds) {
       await this.#repeat(times);
       this.#listeners.count();
-      floors[round] = await floor();
-      this.#point(bytes + floors[round] - floors[0]);
+      const held = await this.#floor();
+      floors.push(held);
+      this.#point(bytes + held - floors[0]);
+      if (sparing && !couldRise(floors, rounds + 1) && medianStep(floors) < times * WORTH_REPEATING) break;
     }
     return floors;
   }
@@ -163,12 +203,31 @@ class Measurement {
     if (this.#listeners.growing !== null) return true;
     // Before the query: it allocates as well.
     if (leaks && this.#sampled !== null) this.#sampledLast = this.#sampler.read();
-    this.#objects = HeapObjects.open();
+    this.#objects ??= HeapObjects.open();
+    const reachable = this.#reachable();
+    if (leaks && this.#pace.sparing) this.#tables.follow(reachable?.objects ?? []);
+    else this.#objects?.ofThisRealm((all) => this.#tables.follow(all, reachable?.bare ?? []));
+    if (!leaks) return await this.#tablesGrow();
+    const { iterations } = this.#plan;
+    this.#followedFrom = this.#progress.calls;
+    await this.#repeat(iterations);
+    this.#tables.keepGrowing(iterations);
+    return true;
+  }
+
+  /** What the variables of the function lead to. */
+  #reachable() {
     const objects = this.#objects;
-    if (objects !== null) {
-      const bare = bareTables(this.#fn, (fn) => objects.scopesOf(fn));
-      objects.ofThisRealm((all) => this.#tables.follow(all, bare));
-    }
+    if (objects === null) return null;
+    return new Reachable(
+      this.#fn,
+      (fn) => objects.scopesOf(fn),
+      (instance) => objects.privateFieldsOf(instance),
+    );
+  }
+
+  /** Whether a followed table gets elements in each round of each stage. */
+  async #tablesGrow() {
     this.#followedFrom = this.#progress.calls;
     const { iterations, rounds } = this.#plan;
     for (let stage = 0; stage < STAGES; stage++) {
@@ -176,12 +235,19 @@ class Measurement {
       for (let round = 0; round < rounds; round++) {
         await this.#repeat(times);
         this.#tables.keepGrowing(times);
-        if (leaks || this.#tables.growing.length === 0) return leaks;
+        if (this.#tables.growing.length === 0) return false;
         this.#sample((times * ELEMENT * rounds) / SAMPLES);
       }
       this.#stages++;
     }
     return true;
+  }
+
+  #mocks(least) {
+    if (this.#objects === null) return [];
+    return this.#pace.sparing
+      ? recorded(this.#reachable()?.all ?? [], least)
+      : this.#objects.ofAllRealms(`(${recorded})(this, ${least})`).flat();
   }
 
   #point(bytes) {
@@ -200,9 +266,10 @@ class Measurement {
       if (next === null) return leaks;
       const { calls, bytes } = this.#points.at(-1);
       this.#sample((next * ELEMENT) / SAMPLES);
-      const before = await floor();
+      // What waits for a finalizer doubles with the calls as well: two collections at any pace.
+      const before = await floor(2);
       await this.#repeat(next - calls);
-      this.#point(bytes + (await floor()) - before);
+      this.#point(bytes + (await floor(2)) - before);
     }
   }
 
@@ -236,15 +303,9 @@ class Measurement {
       sites: after === null ? [] : growth(this.#sampled, after, 3),
       tables,
       listeners,
-      mocks: recordingMocks(this.#objects, Math.ceil(measured / 2)),
+      mocks: this.#mocks(Math.ceil(measured / 2)),
     };
   }
-}
-
-function rises(floors) {
-  if (mannKendall(floors) < TREND) return false;
-  const middle = floors.length >> 1;
-  return medianStep(floors.subarray(middle)) >= REST * medianStep(floors.subarray(0, middle + 1));
 }
 
 module.exports = { Measurement };

@@ -4,6 +4,10 @@
 /**
  * Runs in each realm of the thread, so it stands for itself. No getter of a foreign object is called before it is known
  * as a mock.
+ *
+ * @param {object[]} objects
+ * @param {number} least  calls that a mock must have recorded
+ * @returns {{ name: string, calls: number }[]}
  */
 function recorded(objects, least) {
   // Its source is all that the other realm gets.
@@ -30,13 +34,4 @@ function recorded(objects, least) {
   return found.toSorted((a, b) => b.calls - a.calls).slice(0, 3);
 }
 
-/**
- * @param {import('./heap-objects.js').HeapObjects | null} objects
- * @param {number} least  calls that a mock must have recorded
- * @returns {{ name: string, calls: number }[]}
- */
-function recordingMocks(objects, least) {
-  return objects === null ? [] : objects.ofAllRealms(`(${recorded})(this, ${least})`).flat();
-}
-
-module.exports = { recordingMocks };
+module.exports = { recorded };

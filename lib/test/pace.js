@@ -1,0 +1,66 @@
+'use strict';
+// How many collections a measurement makes. A collection takes the longer, the more the process retains: about 1.2 ms
+// for each MB of small objects. Test runners end a test after 5 s by default.
+
+const v8 = require('node:v8');
+
+/** Milliseconds of a collection from which the usual pace takes longer than most runners allow. */
+const COSTLY = 50;
+/** A test that takes longer is close to the limit of 5 s. */
+const LIMIT = 4500;
+/** A query for live objects takes as long as so many collections. */
+const QUERY = 15;
+/** Collections before an answer in a sparing measurement of a function that keeps nothing. */
+const SPARING_COLLECTIONS = 8;
+
+/**
+ * @typedef {object} Pace
+ * @property {number} settling  floors during the warm-up: V8 frees the bytecode of functions that were not called
+ *   during six collections or so
+ * @property {number} collections  for each floor
+ * @property {number} laterRounds  rounds of the second and the third stage at most
+ * @property {boolean} sparing  tables that the function reaches are counted first, which takes no collection; a stage
+ *   ends when its floors can no longer show a trend; V8 frees no bytecode meanwhile
+ */
+
+/** @type {Pace} */
+const USUAL = { settling: 8, collections: 2, laterRounds: Infinity, sparing: false };
+/** @type {Pace} */
+const SPARING = { settling: 1, collections: 1, laterRounds: 4, sparing: true };
+
+/** @param {number} ms  what a collection takes @returns {Pace} */
+const paceOf = (ms) => (ms < COSTLY ? USUAL : SPARING);
+
+/**
+ * Has V8 free no bytecode: the floors would fall for reasons of its own.
+ *
+ * @returns {() => void} ends it
+ */
+function keepBytecode() {
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ').replaceAll('_', '-');
+  if (flags.includes('flush-bytecode')) return () => {};
+  v8.setFlagsFromString('--no-flush-bytecode');
+  return () => v8.setFlagsFromString('--flush-bytecode');
+}
+
+/**
+ * Warns where a measurement of a function that keeps nothing takes about as long as runners allow, or longer.
+ *
+ * @param {{ collection: number, calls: number, left: number }} cost  milliseconds of a collection, of the calls of the
+ *   warm-up, and of those that come
+ */
+function warnIfSlow({ collection, calls, left }) {
+  const ms = (SPARING_COLLECTIONS + QUERY) * collection + calls + left;
+  if (ms < LIMIT) return;
+  const heap = Math.round(v8.getHeapStatistics().used_heap_size / 2 ** 20);
+  const reason =
+    calls + left > ms / 2
+      ? 'most of it are the calls: lower `iterations` and `warmup`'
+      : `a collection takes ${Math.round(collection)} ms, as the process retains ${heap} MB: retain less in this process`;
+  process.emitWarning(
+    `expectNoLeak needs about ${Math.ceil(ms / 1000)} s here, and test runners end a test after 5 s (Mocha: 2 s) unless they are given more; ${reason}, or give the test a longer timeout.`,
+    { type: 'PlimsollWarning', code: 'ERR_PLIMSOLL_SLOW_TEST' },
+  );
+}
+
+module.exports = { USUAL, SPARING, paceOf, keepBytecode, warnIfSlow };
