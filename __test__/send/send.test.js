@@ -1,7 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -10,9 +10,11 @@ const { Queue, MOST_JOBS, LEASE_MS } = require('../../lib/send/queue.js');
 const { Work, ATTEMPTS } = require('../../lib/send/work.js');
 const { Sender, environment } = require('../../lib/send/sender.js');
 const { objectName } = require('../../lib/send/object-name.js');
+const { requireNative } = require('../../lib/native.js');
 const { argumentsOf } = require('../../lib/send/to/exec.js');
 const { temporary, withIds, queue, send, until, unpacked, filesBelow } = require('../support/egress.js');
 
+const { image: noImages } = requireNative().snapshotSupport();
 const ID = '0123456789ab';
 const job = (file, kind = 'report') => ({ kind, file, object: `s/h/${file}`, raw: false, own: false });
 const settings = (dir, given, rest) => ({
@@ -212,7 +214,7 @@ test('a file that has not arrived is kept, also with sendDelete', async (t) => {
   assert.deepEqual(filesBelow(dir), ['plimsoll-1-001.json']);
 });
 
-test('what is not redacted, an image and a symbolic link stay here', async (t) => {
+test('what is not redacted, an image that cannot be read and a symbolic link stay here', async (t) => {
   const [dir, target] = [temporary(t), temporary(t)];
   const given = [`file:${target}`];
   queue(dir, given, [
@@ -228,12 +230,38 @@ test('what is not redacted, an image and a symbolic link stay here', async (t) =
   const { events } = await send(t, dir, given);
   assert.deepEqual(events.map(({ code }) => code).toSorted(), [
     'ERR_PLIMSOLL_NOT_REDACTED',
-    'ERR_PLIMSOLL_NOT_REDACTED',
+    'ERR_PLIMSOLL_SOURCE',
     'ERR_PLIMSOLL_SOURCE',
   ]);
   assert.deepEqual(filesBelow(target), []);
+  queue(dir, given, [{ file: 'Heap.1.heapimage', kind: 'snapshot' }]);
   await send(t, dir, given, { raw: true });
-  assert.equal(filesBelow(target).length, 2);
+  assert.deepEqual(
+    filesBelow(target)
+      .map((file) => path.basename(file, path.extname(file)))
+      .toSorted(),
+    ['Heap.1.heapimage', 'plimsoll-1-001.json'],
+  );
+});
+
+test('in place of a heap image its redacted snapshot is sent', { skip: noImages ?? false }, async (t) => {
+  const [dir, target] = [temporary(t), temporary(t)];
+  const program = path.join(__dirname, '../children/image-leak.js');
+  const { taken } = JSON.parse(execFileSync(process.execPath, [program, dir], { encoding: 'utf8' }));
+  const file = path.basename(taken[0].path);
+  const options = resolveOptions({ dir, send: [`file:${target}`] });
+  const sender = new Sender(options, { dir, warn: assert.fail });
+  t.after(() => sender.stop());
+  sender.add('snapshot', taken[0].path, { redacted: false });
+  // A report starts the process at once.
+  fs.writeFileSync(path.join(dir, 'plimsoll-1-001.json'), '{}');
+  sender.add('report', path.join(dir, 'plimsoll-1-001.json'), { redacted: true });
+  await until(() => sender.stats().arrived === 2, 'both arrive');
+  const name = filesBelow(target).find((each) => each.includes(file.replace('.heapimage', '.heapsnapshot')));
+  const text = unpacked(fs.readFileSync(path.join(target, name)), name);
+  assert.ok(JSON.parse(text).strings.includes('sessions'));
+  assert.equal(/visitor \d/.test(text), false);
+  await until(() => !fs.readdirSync(dir).some((each) => each.endsWith('.partial')), 'no copy is left');
 });
 
 test('exec gets the path as one argument, without a shell and without our variables', async (t) => {

@@ -10,13 +10,14 @@ const zlib = require('node:zlib');
 const { takeSnapshot } = require('../../index.js');
 const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
 const { native } = require('../../lib/native.js');
+const { convertSnapshot } = require('../../lib/report/convert.js');
 const { programs } = require('../causes/programs.js');
 const { runProgram } = require('../causes/run.js');
 const { judge, uncounted } = require('../causes/judge.js');
 const { seeded } = require('../causes/names.js');
 const { temporaryDir, parse } = require('../children/snapshot-support.js');
 
-const { fork: unsupported } = native.snapshotSupport();
+const { fork: unsupported, image: noImages } = native.snapshotSupport();
 const methods = unsupported ? ['in-process'] : ['fork', 'in-process'];
 const PROGRAM = path.join(__dirname, '../children/secrets.js');
 
@@ -83,6 +84,26 @@ for (const method of methods) {
     }
   });
 }
+
+test('no secret survives in the snapshot of a heap image', { skip: noImages ?? false }, async (t) => {
+  const word = mark();
+  const dir = temporaryDir(t);
+  const image = execFileSync(process.execPath, [PROGRAM, JSON.stringify({ dir, method: 'image' })], {
+    encoding: 'utf8',
+    env: { ...process.env, MARK: word },
+  });
+  const [plain, redacted] = ['plain', 'redacted'].map((name) => path.join(dir, `${name}.heapsnapshot`));
+  await convertSnapshot(image, plain);
+  await convertSnapshot(image, redacted, { redact: true });
+  assert.ok(fs.readFileSync(plain, 'utf8').split(word).length > 1000, 'the search finds them where they are');
+  const text = fs.readFileSync(redacted, 'utf8');
+  assert.deepEqual(
+    formsOf(word).flatMap((form) => placesOf(form, text)),
+    [],
+  );
+  assert.equal(text.includes('123456789'), false, 'nor a key that is a number');
+  assert.ok(JSON.parse(text).strings.includes('accountName'), 'the names of the code stay');
+});
 
 test('the graph, the sizes and the names of the code stay', async (t) => {
   const dir = temporaryDir(t);

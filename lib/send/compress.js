@@ -63,4 +63,4 @@ function removePartials(dir, olderThanMs) {
   }
 }
 
-module.exports = { compressed, removePartials, failure };
+module.exports = { compressed, openOwn, removePartials, failure };

@@ -5,6 +5,7 @@
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { isImage } = require('./image.js');
 const { Queue, RANKS } = require('./queue.js');
 const { destinationsOf, idOf, nameOf } = require('../destinations.js');
 const { objectName } = require('./object-name.js');
@@ -85,8 +86,8 @@ class Sender {
    * `script`: of the process that the file is about, where that is another one
    */
   add(kind, file, { redacted, own = false, script }) {
-    // What is not redacted stays here.
-    if (!redacted && !this.#options.sendRaw) return;
+    // What is not redacted stays here. Of an image the redacted snapshot is sent.
+    if (!redacted && !this.#options.sendRaw && !isImage(file)) return;
     const name = path.basename(file);
     try {
       const job = { kind, file: name, object: objectName(name, { script }), raw: !redacted, own };

@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const { compressed } = require('./compress.js');
+const { isImage, redactedSnapshot, snapshotName } = require('./image.js');
 const { limitRate } = require('./rate.js');
 
 /**
@@ -27,10 +28,21 @@ const COMPRESSION_MS = 10 * 60_000;
 
 /**
  * @param {any} destination @param {import('./queue.js').Job} job
- * @param {{ dir: string, maxBytes: number, rate: number, baseMs?: number }} options
+ * @param {{ dir: string, maxBytes: number, rate: number, raw?: boolean, baseMs?: number }} options `raw`: heap images
+ * are sent as they are
  * @returns {Promise<number>} bytes that were sent
  */
-async function transfer(destination, job, { dir, maxBytes, rate, baseMs = BASE_MS }) {
+async function transfer(destination, job, options) {
+  if (options.raw || !isImage(job.file)) return send(destination, job, options);
+  const snapshot = await redactedSnapshot(options.dir, job.file, AbortSignal.timeout(COMPRESSION_MS));
+  try {
+    return await send(destination, { ...job, file: snapshot.name, object: snapshotName(job.object) }, options);
+  } finally {
+    snapshot.remove();
+  }
+}
+
+async function send(destination, job, { dir, maxBytes, rate, baseMs = BASE_MS }) {
   const copy = await compressed(dir, job.file, { mostBytes: maxBytes, signal: AbortSignal.timeout(COMPRESSION_MS) });
   const ms = baseMs + copy.bytes / Math.min(LEAST_BYTES_PER_MS, rate / 1000);
   const parcel = {

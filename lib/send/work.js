@@ -7,6 +7,7 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { Queue, LEASE_MS } = require('./queue.js');
 const { removePartials } = require('./compress.js');
+const { isImage } = require('./image.js');
 const { transfer } = require('./transfer.js');
 
 /** Attempts of one file in one process. The next process tries again. */
@@ -105,8 +106,8 @@ class Work {
       if (attempt > 0) await this.#pause(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS));
       try {
         this.#check(job);
-        const { dir, maxBytes, rate } = this.#settings;
-        const bytes = await this.#send(destination, job, { dir, maxBytes, rate });
+        const { dir, maxBytes, rate, raw } = this.#settings;
+        const bytes = await this.#send(destination, job, { dir, maxBytes, rate, raw });
         this.#tell({ event: 'arrived', ...about, bytes });
         return null;
       } catch (error) {
@@ -119,9 +120,9 @@ class Work {
     return code;
   }
 
-  /** Nothing that is not redacted leaves, whatever the queue has from an earlier process. */
+  /** Nothing that is not redacted leaves, whatever the queue has from an earlier process. An image is converted. */
   #check(job) {
-    if (!this.#settings.raw && (job.raw || /\.heapimage\b/.test(job.file)))
+    if (!this.#settings.raw && job.raw && !isImage(job.file))
       throw Object.assign(new Error('not redacted'), { code: 'ERR_PLIMSOLL_NOT_REDACTED' });
   }
 

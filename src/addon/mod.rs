@@ -11,6 +11,8 @@ mod build;
 mod cache;
 #[cfg(feature = "service")]
 mod callback;
+#[cfg(feature = "analyzer")]
+mod convert;
 #[cfg(feature = "service")]
 mod ended;
 mod error;

@@ -36,6 +36,7 @@ pub use leak::BoundedCache;
 pub use leak::causes::{Cause, Unit};
 pub use leak::suspect::{Suspect, Unexplained};
 pub use options::{GrowthChannel, Options};
+pub use parse::read::text_of;
 pub use progress::{Phase, Progress, Report, unattended};
 pub use report::{Findings, analyze, describe};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};

@@ -39,6 +39,14 @@ pub(in crate::heap) fn open(path: &Path) -> HeapResult<Source<'static>> {
     Ok(Source { reader: Box::new(ReadAhead::new(source.reader)?), ..source })
 }
 
+/// The uncompressed text of a snapshot; of a heap image, the text of the snapshot that it stands for.
+///
+/// # Errors
+/// If the file cannot be read, or an image cannot be decoded.
+pub fn text_of(path: &Path) -> HeapResult<Box<dyn Read + Send>> {
+    Ok(open(path)?.reader)
+}
+
 /// What zstd packs is a snapshot or a heap image.
 fn image_or_text<'a>(mut reader: Box<dyn Read + Send + 'a>) -> HeapResult<Source<'a>> {
     let mut start = Vec::with_capacity(MAGIC.len());

@@ -1,0 +1,64 @@
+'use strict';
+// plimsoll convert: heap images and compressed snapshots as snapshots for DevTools.
+
+const assert = require('node:assert/strict');
+const { execFileSync, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const test = require('node:test');
+const zlib = require('node:zlib');
+const { analyze, takeSnapshot } = require('../..');
+const { requireNative } = require('../../lib/native.js');
+const { temporaryDir } = require('../children/snapshot-support.js');
+
+const BIN = path.join(__dirname, '../../bin/plimsoll.js');
+const IMAGES = path.join(__dirname, '../children/image-leak.js');
+const { image: noImages } = requireNative().snapshotSupport();
+
+const shown = ({ suspects }) => suspects.map(({ name, file, line, bytes, count }) => [name, file, line, bytes, count]);
+const convert = (...args) => spawnSync(process.execPath, [BIN, 'convert', ...args], { encoding: 'utf8' });
+
+test('a heap image becomes a snapshot with the same answer', { skip: noImages ?? false }, async (t) => {
+  const dir = temporaryDir(t);
+  const { taken } = JSON.parse(execFileSync(process.execPath, [IMAGES, dir], { encoding: 'utf8' }));
+  const files = taken.map(({ path: file }) => {
+    const to = file.replace('.heapimage', '.heapsnapshot');
+    const { status, stderr } = convert(file, to);
+    assert.equal(status, 0, stderr);
+    assert.equal(fs.statSync(to).mode & 0o777, 0o600);
+    return to;
+  });
+  const [snapshot] = files.map((file) => JSON.parse(fs.readFileSync(file, 'utf8')));
+  assert.equal(snapshot.nodes.length, snapshot.snapshot.node_count * snapshot.snapshot.meta.node_fields.length);
+  const [ofImages, ofFiles] = await Promise.all([analyze(taken.map(({ path: file }) => file)), analyze(files)]);
+  assert.deepEqual(shown(ofFiles), shown(ofImages));
+});
+
+test('a compressed snapshot is unpacked, byte for byte', async (t) => {
+  const dir = temporaryDir(t);
+  const { path: file } = await takeSnapshot({ dir, method: 'in-process', compress: 'gzip', cooldown: 0 });
+  const to = path.join(dir, 'plain.heapsnapshot');
+  assert.equal(convert(file, to).status, 0);
+  assert.ok(fs.readFileSync(to).equals(zlib.gunzipSync(fs.readFileSync(file))));
+});
+
+test('what exists is not replaced, and a failure leaves nothing', async (t) => {
+  const dir = temporaryDir(t);
+  const { path: file } = await takeSnapshot({ dir, method: 'in-process', cooldown: 0 });
+  const [there, truncated, to] = ['there', 'truncated', 'to'].map((name) => path.join(dir, `${name}.heapsnapshot`));
+  fs.writeFileSync(there, 'mine');
+  const existing = convert(file, there);
+  assert.deepEqual([existing.status, fs.readFileSync(there, 'utf8')], [1, 'mine']);
+  assert.match(existing.stderr, /\(it exists\); name a new file/);
+  fs.writeFileSync(truncated, fs.readFileSync(file).subarray(0, 100_000));
+  const cut = convert('--redact', truncated, to);
+  assert.equal(cut.status, 1);
+  assert.match(cut.stderr, /truncated\.heapsnapshot ends in the middle/);
+  const missing = convert(path.join(dir, 'none'), to);
+  assert.deepEqual([missing.status, /could not be read/.test(missing.stderr)], [1, true]);
+  assert.equal(convert(file).status, 2);
+  assert.deepEqual(
+    fs.readdirSync(dir).filter((name) => name.includes('partial') || name.startsWith('to.')),
+    [],
+  );
+});

@@ -1,0 +1,31 @@
+'use strict';
+// plimsoll convert: a heap image as a snapshot for DevTools.
+
+const path = require('node:path');
+const { PlimsollTypeError } = require('../errors.js');
+const { convertSnapshot } = require('../report/convert.js');
+const { bytes } = require('../report/units.js');
+const { tell } = require('./views.js');
+
+const options = {
+  redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
+};
+
+async function run({ redact = false }, positionals, io) {
+  if (positionals.length !== 2)
+    throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name two files: plimsoll convert A.heapimage A.heapsnapshot.');
+  const [from, to] = positionals.map((file) => path.resolve(file));
+  const written = await convertSnapshot(from, to, { redact });
+  tell(io.stderr, `${positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`);
+  return 0;
+}
+
+module.exports = {
+  summary: 'write a heap image, or a compressed snapshot, as a .heapsnapshot for DevTools',
+  usage: '[--redact] FROM TO',
+  example: 'npx plimsoll convert Heap.1.heapimage Heap.1.heapsnapshot',
+  exits: '0; 1 if FROM cannot be read or TO cannot be written; 2 for wrong usage',
+  options,
+  positionals: true,
+  run,
+};

@@ -1,0 +1,73 @@
+'use strict';
+// A heap image, or a compressed snapshot, as the .heapsnapshot that DevTools reads.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { requireAnalyzer } = require('../analyzer-binding.js');
+const { PlimsollError } = require('../errors.js');
+const { requireNative } = require('../native.js');
+const { learnBuiltIns } = require('../snapshot/built-ins.js');
+
+const unwritable = (file, why, cause) =>
+  new PlimsollError(
+    'ERR_PLIMSOLL_DIR',
+    `${file} cannot be written (${why}); name a new file in a writable directory.`,
+    {
+      cause,
+    },
+  );
+
+/** What is written of the text. @param {boolean} redact */
+async function rewriter(redact) {
+  if (!redact) return { write: (bytes) => bytes, isWhole: () => true };
+  await learnBuiltIns();
+  const redactor = new (requireNative().SnapshotRedactor)();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  return {
+    write: (bytes) => redactor.write(decoder.decode(bytes, { stream: true })),
+    isWhole: () => redactor.isWhole(),
+  };
+}
+
+/**
+ * Writes `to`, readable by its owner alone, whole or not at all; a file that exists is not replaced. It blocks the
+ * event loop, so it belongs into a process of its own.
+ * @param {string} from  .heapimage, .heapsnapshot, also compressed @param {string} to
+ * @param {{ redact?: boolean }} [options]
+ * @returns {Promise<number>} bytes written
+ */
+async function convertSnapshot(from, to, { redact = false } = {}) {
+  const { SnapshotText } = requireAnalyzer();
+  const text = new SnapshotText(from);
+  const { write, isWhole } = await rewriter(redact);
+  const partial = `${to}.${process.pid}.partial`;
+  let fd;
+  try {
+    fd = fs.openSync(partial, 'wx', 0o600);
+  } catch (cause) {
+    throw unwritable(to, cause.message, cause);
+  }
+  try {
+    let bytes = 0;
+    for (let piece = text.read(); piece.length > 0; piece = text.read()) {
+      const kept = write(piece);
+      // Unlike writeSync, all of it or an error.
+      fs.appendFileSync(fd, kept);
+      bytes += kept.length;
+    }
+    if (!isWhole())
+      throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(from)} ends in the middle; take another.`);
+    fs.fsyncSync(fd);
+    // link refuses a file that exists.
+    fs.linkSync(partial, to);
+    return bytes;
+  } catch (error) {
+    if (error.syscall === undefined) throw error;
+    throw unwritable(to, error.code === 'EEXIST' ? 'it exists' : error.message, error);
+  } finally {
+    fs.closeSync(fd);
+    fs.rmSync(partial, { force: true });
+  }
+}
+
+module.exports = { convertSnapshot };
