@@ -40,3 +40,23 @@ for (const [name, args, counts] of REPEATING) {
     assert.equal(output.match(/ERR_PLIMSOLL_PASSED_ON_RETRY/g).length, 1, output);
   });
 }
+
+const COVERED = ['--coverage', '--coverageReporters', 'none', '--collectCoverageFrom', 'lines/*.{js,ts}'];
+const JEST = ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/lines.jest.js'];
+const TS_JEST = ['jest/bin/jest.js', '--config', path.join(__dirname, 'lines/ts-jest.config.cjs')];
+const IN_JS = [/in names \(lines\/store\.js:4\)/, /allocated in remember \(lines\/store\.js:16\)/, /in sessions\.#open \(lines\/store\.js:14\)/];
+const IN_TS = [/in names \(lines\/typed\.ts:11\)/, /allocated in remember \(lines\/typed\.ts:13\)/];
+const TRANSPILING = [
+  ['jest', JEST, IN_JS],
+  ['jest with coverage', [...JEST, ...COVERED], IN_JS],
+  ['ts-jest', TS_JEST, IN_TS],
+  ['ts-jest with coverage', [...TS_JEST, ...COVERED], IN_TS],
+  ['vitest', ['vitest/vitest.mjs', 'run', 'lines/lines.spec.mts'], IN_TS],
+];
+
+for (const [name, args, places] of TRANSPILING) {
+  test(`${name}: the variable and the function have the lines of the source`, () => {
+    const [, output] = run(...args);
+    for (const place of places) assert.match(output, place);
+  });
+}

@@ -3,21 +3,38 @@
 
 const path = require('node:path');
 
+/** Functions that allocated less of what stays are not named. */
+const SHARE = 0.05;
+
 const count = (n) => Math.round(n).toLocaleString('en-US');
 
-function explain(fn, { bytesPerIteration: bytes, calls, sites, tables, listeners, mocks }) {
+/** ` in sessions (src/session.js:3)`, or nothing. @param {import('./holders.js').Holder | null} holder */
+function inHolder(holder) {
+  if (holder === null) return '';
+  const place = holder.file === null ? '' : ` (${path.relative('', holder.file)}:${holder.line})`;
+  return ` in ${holder.variable}${place}`;
+}
+
+function explain(fn, { bytesPerIteration: bytes, calls, sites, tables, listeners, string, chain, mocks }) {
   const name = fn.name === '' ? 'the function' : fn.name;
   const size = bytes < 10_000 ? `${Math.round(bytes)} bytes` : `${(bytes / 1000).toFixed(0)} kB`;
   const lines = [`${name} leaks: about ${size} a call stay behind, measured over ${calls} calls.`];
   if (listeners !== null) {
     lines.push(
-      `  '${listeners.event}' of an emitter (${listeners.emitter}) has ${count(listeners.count)} listeners and gets more in each round: remove each listener, or add it once`,
+      `  '${listeners.event}' of an emitter (${listeners.emitter})${inHolder(listeners.holder)} has ${count(listeners.count)} listeners and gets more in each round: remove each listener, or add it once`,
     );
   }
-  for (const { kind, elements, perCall } of tables) {
+  for (const { kind, elements, perCall, holder } of tables) {
     const article = kind === 'Map' || kind === 'Set' ? 'a' : 'an';
     lines.push(
-      `  ${article} ${kind} keeps ${Number(perCall.toFixed(2))} more elements with each call and has ${count(elements)}`,
+      `  ${article} ${kind}${inHolder(holder)} keeps ${Number(perCall.toFixed(2))} more elements with each call and has ${count(elements)}`,
+    );
+  }
+  if (string !== null)
+    lines.push(`  a string${inHolder(string.holder)} grows with each call and has ${count(string.length)} characters`);
+  if (chain !== null) {
+    lines.push(
+      `  a chain${inHolder(chain.holder)} has ${count(chain.links)} objects or more, each held by \`${chain.property}\` of the next`,
     );
   }
   for (const mock of mocks) {
@@ -27,7 +44,7 @@ function explain(fn, { bytesPerIteration: bytes, calls, sites, tables, listeners
     );
   }
   for (const { function: site, file, line, share } of sites) {
-    if (file !== null)
+    if (file !== null && share >= SHARE)
       lines.push(
         `  ${Math.round(share * 100)} % of it allocated in ${site ?? 'a function'} (${path.relative('', file)}:${line})`,
       );

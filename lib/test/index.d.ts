@@ -12,12 +12,21 @@ export interface ExpectNoLeakOptions {
 export interface LeakSite {
   function: string | null;
   file: string | null;
-  /** Of the function's beginning, 1-based. */
+  /** Of the function's beginning, 1-based, in the source that it was compiled from. */
   line: number | null;
   column: number | null;
   bytes: number;
   /** Of all growth, 0 to 1. */
   share: number;
+}
+
+/** The variable that holds what stays. */
+export interface LeakHolder {
+  /** With the properties that lead on: `store.#byId`. */
+  variable: string;
+  /** Where the source declares the variable; null where that is not known. */
+  file: string | null;
+  line: number | null;
 }
 
 /** A Map, Set, array or object that gets more elements with each call. */
@@ -26,6 +35,8 @@ export interface GrowingTable {
   elements: number;
   /** Elements that a call adds, on average. */
   perCall: number;
+  /** Null where no variable of the function leads to the table, or Node has no inspector. */
+  holder: LeakHolder | null;
 }
 
 /** An event of an emitter whose listeners grow in number. */
@@ -34,6 +45,21 @@ export interface GrowingListeners {
   emitter: string;
   event: string;
   count: number;
+  holder: LeakHolder | null;
+}
+
+/** A string that grows. */
+export interface GrowingString {
+  holder: LeakHolder;
+  length: number;
+}
+
+/** Objects of which each is held by a property of the next one. */
+export interface GrowingChain {
+  /** Of the last one. */
+  holder: LeakHolder;
+  property: string;
+  links: number;
 }
 
 /** A mock function of Jest, Vitest, Sinon or node:test that has recorded the calls. */
@@ -50,6 +76,9 @@ export interface LeakError extends Error {
   /** The fastest-growing tables, three at most. */
   tables: GrowingTable[];
   listeners: GrowingListeners | null;
+  /** Looked for where no table and no listeners grow. */
+  string: GrowingString | null;
+  chain: GrowingChain | null;
   mocks: RecordingMock[];
 }
 

@@ -47,8 +47,8 @@ async function expectNoLeak(fn, options = {}) {
     operator: 'expectNoLeak',
     stackStartFn: expectNoLeak,
   });
-  const { bytesPerIteration, sites, tables, listeners, mocks } = leak;
-  throw Object.assign(error, { code: 'ERR_PLIMSOLL_LEAK', bytesPerIteration, sites, tables, listeners, mocks });
+  const { calls: _, ...found } = leak;
+  throw Object.assign(error, { code: 'ERR_PLIMSOLL_LEAK', ...found });
 }
 
 function checked(fn, options) {

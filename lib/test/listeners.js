@@ -68,16 +68,18 @@ class Listeners {
   }
 
   /**
-   * The event whose listeners have become more in each of the last rounds. @returns {{ emitter: string, event: string,
-   * count: number } | null}
+   * The event whose listeners have become more in each of the last rounds.
+   *
+   * @returns {{ emitter: string, event: string, count: number, target: EventEmitter } | null}
    */
   get growing() {
     const [most] = this.#followed
       .filter(({ rounds, ref }) => rounds >= ROUNDS && ref.deref() !== undefined)
       .toSorted((a, b) => b.count - a.count);
-    return most === undefined
+    const target = most?.ref.deref();
+    return target === undefined
       ? null
-      : { emitter: nameOf(most.ref.deref()), event: String(most.event), count: most.count };
+      : { emitter: nameOf(target), event: String(most.event), count: most.count, target };
   }
 }
 

@@ -5,11 +5,13 @@ const { AllocationSampler, growth } = require('../track/allocation.js');
 const { judge } = require('./doubling.js');
 const { costOfCollection, floor, now } = require('./floor.js');
 const { HeapObjects } = require('./heap-objects.js');
+const { Holders, whatIsHeld } = require('./holders.js');
 const { Listeners } = require('./listeners.js');
 const { recorded } = require('./mocks.js');
 const { keepBytecode, paceOf, warnIfSlow } = require('./pace.js');
 const { Reachable } = require('./reachable.js');
 const { couldRise, medianStep, rises } = require('./trend.js');
+const { Scripts } = require('./scripts.js');
 const { Tables } = require('./tables.js');
 
 /** Twice the calls must leave at least this many times the bytes. */
@@ -61,6 +63,8 @@ class Measurement {
   #followedFrom = 0;
   /** Floors by calls, without what came between the stages. @type {import('./doubling.js').Point[]} */
   #points = [];
+  /** Lengths of the strings in reach before the last round. @type {Map<string, number>} */
+  #strings = new Map();
   /** @type {import('./pace.js').Pace | null} */
   #pace = null;
 
@@ -205,6 +209,7 @@ class Measurement {
     if (leaks && this.#sampled !== null) this.#sampledLast = this.#sampler.read();
     this.#objects ??= HeapObjects.open();
     const reachable = this.#reachable();
+    if (leaks) this.#strings = reachable?.lengths ?? this.#strings;
     if (leaks && this.#pace.sparing) this.#tables.follow(reachable?.objects ?? []);
     else this.#objects?.ofThisRealm((all) => this.#tables.follow(all, reachable?.bare ?? []));
     if (!leaks) return await this.#tablesGrow();
@@ -286,23 +291,32 @@ class Measurement {
     const measured = last.calls - first.calls;
     const followed = this.#progress.calls - this.#followedFrom;
     const listeners = this.#listeners.growing;
-    const growing = listeners === null ? this.#tables.growing : [];
-    const tables = growing
-      .slice(0, 3)
-      .map(({ kind, first: before, size }) => ({ kind, elements: size, perCall: (size - before) / followed }));
+    const growing = listeners === null ? this.#tables.growing.slice(0, 3) : [];
     const after = this.#sampledLast ?? (this.#sampled === null ? null : this.#sampler.read());
+    this.#objects ??= HeapObjects.open();
+    const scripts = Scripts.open();
+    const reachable = this.#reachable();
+    const calls = { measured, followed };
+    const held = whatIsHeld(
+      { tables: growing, listeners, strings: this.#strings },
+      calls,
+      reachable === null ? null : new Holders(reachable, this.#objects, scripts),
+    );
+    const sites = (after === null ? [] : growth(this.#sampled, after, 3)).map((site) =>
+      site.file === null ? site : { ...site, ...scripts?.original(site) },
+    );
+    scripts?.close();
     return {
+      ...held,
       bytesPerIteration:
         this.#perCall > 0 && this.#steady
           ? this.#perCall
           : Math.max(
               (last.bytes - first.bytes) / measured,
-              ELEMENT * (listeners === null ? (tables[0]?.perCall ?? 0) : 1),
+              ELEMENT * (listeners === null ? (held.tables[0]?.perCall ?? 0) : 1),
             ),
       calls: this.#progress.calls,
-      sites: after === null ? [] : growth(this.#sampled, after, 3),
-      tables,
-      listeners,
+      sites,
       mocks: this.#mocks(Math.ceil(measured / 2)),
     };
   }

@@ -54,6 +54,11 @@ class Reachable {
     }
   }
 
+  /** Of the strings, by path. @returns {Map<string, number>} */
+  get lengths() {
+    return new Map(Array.from(this.strings, ([path, { length }]) => [path, length]));
+  }
+
   /** Objects and functions. @returns {object[]} */
   get all() {
     return [...this.#ways.keys()];
