@@ -160,6 +160,35 @@ test('the primary of a cluster writes down the signal of a worker', async (t) =>
   assert.deepEqual(signals.toSorted(), [null, 'SIGKILL', 'SIGTERM'].toSorted());
 });
 
+test('by hand each damaged or unusable state is one line, and the others are reported', async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir);
+  const state = fs.readdirSync(dir).find((name) => name.startsWith('.plimsoll-state-'));
+  const bytes = fs.readFileSync(path.join(dir, state));
+  const name = (other) => path.join(dir, state.replace(`-${pid}-0`, `-${other}-0`));
+  fs.writeFileSync(name(4_000_001), bytes.subarray(0, 1000));
+  fs.writeFileSync(name(4_000_002), '');
+  fs.symlinkSync(__filename, name(4_000_003));
+  fs.mkdirSync(name(4_000_004));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, 'post-mortem', dir, '--json'], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  assert.deepEqual(
+    stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((text) => JSON.parse(text).postMortem.pid),
+    [pid],
+  );
+  const lines = stderr.split('\n').filter(Boolean);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((n) => lines.filter((text) => text.includes(`400000${n}`)).length),
+    [1, 1, 1, 1],
+    stderr,
+  );
+});
+
 test('by hand nothing changes, and a directory without processes is said to be one', async (t) => {
   const dir = temporaryDir(t);
   const run = () => spawnSync(process.execPath, [BIN, 'post-mortem', dir], { encoding: 'utf8' });
