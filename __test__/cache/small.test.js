@@ -94,31 +94,27 @@ test('the keys evicted last from a small cache are remembered without loss, each
     what: fc.constantFrom('put', 'put', 'put', 'take', 'clear'),
   });
   fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 12 }),
-      fc.integer({ min: 0, max: 12 }),
-      fc.array(step, { maxLength: 200 }),
-      (slots, window, steps) => {
-        const ghosts = new FewGhosts(slots);
-        let model = [];
-        for (const [number, { word, what }] of steps.entries()) {
-          if (what === 'put') {
-            const proven = number % 2 === 0;
-            ghosts.put(word, proven);
-            model = [{ word, kind: proven ? Ghosts.PROVEN : Ghosts.UNPROVEN }, ...model].slice(0, slots + 1);
-          } else if (what === 'take') {
-            const age = word === 0 ? -1 : model.findIndex((ghost) => ghost.word === word);
-            assert.equal(ghosts.take(word, window), age === -1 || age > window ? Ghosts.NONE : model[age].kind);
-            if (age === -1) continue;
-            assert.equal(ghosts.age, age);
-            model[age] = { word: 0, kind: Ghosts.NONE };
-          } else if (number % 20 === 0) {
-            ghosts.clear();
-            model = [];
-          }
+    fc.property(fc.integer({ min: 0, max: 12 }), fc.array(step, { maxLength: 200 }), (slots, steps) => {
+      const ghosts = new FewGhosts(slots);
+      let model = [];
+      for (const [number, { word, what }] of steps.entries()) {
+        if (what === 'put') {
+          const proven = number % 2 === 0;
+          ghosts.put(word, proven, number);
+          model = [{ word, kind: proven ? Ghosts.PROVEN : Ghosts.UNPROVEN, number }, ...model].slice(0, slots + 1);
+        } else if (what === 'take') {
+          const since = word === 0 ? -1 : model.findIndex((ghost) => ghost.word === word);
+          assert.equal(ghosts.take(word, number + 5), since === -1 ? Ghosts.NONE : model[since].kind);
+          if (since === -1) continue;
+          assert.equal(ghosts.since, since);
+          assert.equal(ghosts.age, number + 5 - model[since].number);
+          model[since] = { word: 0, kind: Ghosts.NONE };
+        } else if (number % 20 === 0) {
+          ghosts.clear();
+          model = [];
         }
-      },
-    ),
+      }
+    }),
     { numRuns: 500 },
   );
 });

@@ -3,78 +3,103 @@
 const { widen } = require('./columns.js');
 const { Ghosts } = require('./ghosts.js');
 const { FewGhosts } = require('./few-ghosts.js');
-const { Evidence } = require('./evidence.js');
+const { Queues } = require('./queues.js');
+const { Recency, STAMPS, ROUND } = require('./recency.js');
+const { Balance } = require('./balance.js');
+const { HITS } = require('./registry.js');
 
-/**
- * A cell of `#marks`: uses since a hand last took one, whether it was used since the last inspection, and whether ever.
- */
+/** A cell of `#marks`: uses since a hand last took one, whether it was used before, and the stamp of the last use. */
 const USES = 3;
 const MOST_USES = 2;
-const SEEN = 4;
-const PROVEN = 8;
-/** In the ring without an entry, and not in the ring. */
-const VACANT = 0x80;
+const PROVEN = 4;
+const STAMP_AT = 3;
+const STAMP = (STAMPS - 1) << STAMP_AT;
+const RECENT = STAMP | MOST_USES;
+/** In a queue without an entry, and in no queue. Both have the fourth value of USES. */
+const VACANT = 0x03;
 const ABSENT = 0xff;
 
-/**
- * Shares of the ring on probation. Above RECENCY the whole ring is one CLOCK, until the share falls below FREQUENCY.
- */
+/** Queues: while recency is followed, one for the entries of each stamp and one for those not yet in theirs. */
+const UNSORTED = STAMPS;
+const PROBATION = STAMPS + 1;
+const MAIN = STAMPS + 2;
+const QUEUES = STAMPS + 3;
+/** Entries that an eviction puts into the queue of their stamp. */
+const SORTED = 16;
+
+/** Shares of the entries on probation. */
 const FIRST_SHARE = 0.1;
 const LEAST_SHARE = 0.01;
-const LARGEST_SHARE = 0.3;
-const RECENCY = 0.5;
-const FREQUENCY = 0.3;
+const LARGEST_SHARE = 0.1;
 /** How much one returning key moves the share, at least. */
 const STEP = 1e-4;
+/** Evictions from one entry that probation gives to the main part to the next, where probation is too large. */
+const PASSED_ON = 4;
+
+/** Evictions, as a share of the entries, within which a key must return to enter the main part. */
+const WINDOW = 0.75;
+/** With a larger share on probation, or if the entry had been a main entry, LRU must hold the key. */
+const LARGE = 0.3;
+
+/** One key in so many is remembered for longer, by its hash. It counts for fewer, since not all of them are gained. */
+const SAMPLE_BITS = 6;
+const FAR_RETURN = 32;
 
 const NOWHERE = -1;
 
 /**
- * The adaptive policy. The same methods as `Lru`; a hit writes one byte at most.
+ * The adaptive policy. The same methods as `Lru`; a hit writes one byte at most, and only the first two in an epoch
+ * write.
  *
- * One column, `#ring`, holds the slots in use in a circle: a probation FIFO of `#probation` cells from `#start` on,
- * then a CLOCK (Corbató 1968), the main part, as in S3-FIFO (Yang et al., SOSP 2023). A new entry takes the place at
- * the probation hand; one used there changes places with the CLOCK's victim; a key that returns soon after its eviction
- * enters the CLOCK.
+ * A new entry enters a FIFO queue on probation. One used there moves to the main queue, a CLOCK (Corbató 1968), as in
+ * S3-FIFO (Yang et al., SOSP 2023); a key that returns soon after its eviction enters the main queue. The share of
+ * probation follows the returning keys as in ARC (Megiddo and Modha, FAST 2003): a key evicted before it was ever used
+ * asks for more probation, one evicted after that for less, each weighed by how rare its kind is among the evictions.
  *
- * The share of probation follows the returning keys as in ARC (Megiddo and Modha, FAST 2003): a key evicted before it
- * was ever used asks for more probation, one evicted after that for less, each weighed by how rare its kind is among
- * the evictions. Moving the boundary moves no entry.
+ * `Recency` knows which keys LRU would hold, `Balance` counts the hits against LRU's. Where there are more entries that
+ * LRU would not hold than the balance allows, main entries go first and probation grows. Where recency is to be
+ * followed, the entries are sorted into queues by stamp, and those of the oldest stamp go first: LRU to one epoch.
  *
- * Such a ring keeps main entries that are no longer requested, because only a returning key or a promotion moves the
- * CLOCK's hand. So main entries are inspected at the pace of evictions, and returning keys are counted against those in
- * use (`Evidence`). Where LRU would have more hits, and where the share passes RECENCY, the whole ring is one CLOCK of
- * one bit, which is about LRU: its hand begins at the main victim. Afterwards the newest entries are on probation.
- *
- * A hand that meets a vacant cell takes it out of the ring, so each removal costs one step at most.
+ * A vacant slot leaves its queue when it comes first, so each removal costs one step at most.
  */
 class Adaptive {
-  #ring = new Uint32Array(0);
   #marks = new Uint8Array(0);
+  /** What RECENT shows of an entry that `touch` leaves as it is: used in this epoch, and MOST_USES. */
+  #newest = MOST_USES;
+  /** Uses by the stamp that the entry had before, not yet counted. */
+  #uses = new Uint32Array(STAMPS);
+  #queues = new Queues(QUEUES);
   /** @type {Ghosts | FewGhosts} */
   #ghosts = new FewGhosts(0);
-  #evidence = new Evidence();
-  /** Cells in the ring; where probation starts, and how many cells it has. */
+  /** A sample of the keys, with a reach of some turnovers. */
+  #farGhosts = new Ghosts(0);
+  #recency = new Recency();
+  #balance = new Balance();
+  /** Slots in queues. */
   #used = 0;
-  #start = 0;
-  #probation = 0;
-  #probationHand = 0;
-  #mainHand = 0;
   #inspector = 0;
+  /** Whether the entries are in the queues of their stamps, or on their way there. */
+  #sorting = false;
   #share = FIRST_SHARE;
-  /** Whether the share asks for one CLOCK, evictions for which the evidence does, and whether the ring is one. */
-  #recency = false;
-  #recencyLeft = 0;
-  #whole = false;
+  /** Evictions until probation may pass an entry on. */
+  #untilPassed = 0;
   /** Of about the last `#used` evictions, the share of entries that were never used. */
   #unproven = 0.5;
-  /** Of one of them: 1 / `#used`. */
-  #weight = 1;
   #steps = 0;
+  /** The counters of the cache, and its hits when they were last read. */
+  #counters;
+  #hits;
+
+  /** @param {ArrayLike<number>} counters  those of the cache */
+  constructor(counters) {
+    this.#counters = counters;
+    this.#hits = counters[HITS];
+  }
 
   /** Whether the entry of a slot was used since a hand last took its uses, or is that of a key that returned. */
   hasUses(slot) {
-    return (this.#marks[slot] & USES) > 0;
+    const uses = this.#marks[slot] & USES;
+    return uses > 0 && uses <= MOST_USES;
   }
 
   /** Makes use of keys' words. */
@@ -82,256 +107,290 @@ class Adaptive {
     return true;
   }
 
-  /** Cells that the hands have visited. */
+  /** Slots taken from the front of a queue so far. */
   get steps() {
     return this.#steps;
   }
 
   grow(slots) {
-    this.#ring = widen(this.#ring, slots);
+    this.#queues.grow(slots);
     this.#marks = widen(this.#marks, slots, ABSENT);
     this.#ghosts = slots <= FewGhosts.MOST_SLOTS ? new FewGhosts(slots) : new Ghosts(slots);
+    this.#farGhosts = new Ghosts(slots >> 2);
   }
 
   clear() {
-    this.#used = this.#start = this.#probation = 0;
-    this.#probationHand = this.#mainHand = this.#inspector = 0;
+    this.#queues.clear();
     this.#marks.fill(ABSENT);
     this.#ghosts.clear();
-    this.#evidence.reset();
+    this.#farGhosts.clear();
+    this.#recency.clear();
+    this.#balance.clear();
+    this.#uses.fill(0);
+    this.#used = this.#inspector = this.#untilPassed = 0;
+    this.#sorting = false;
     this.#share = FIRST_SHARE;
-    this.#recency = this.#whole = false;
-    this.#recencyLeft = 0;
     this.#unproven = 0.5;
   }
 
+  /** Calls nothing: what is inlined where `get` is called has a limit in bytecodes. `#settle` counts the uses. */
   touch(slot) {
-    const mark = this.#marks[slot];
-    if ((mark & (USES | SEEN)) < (SEEN | MOST_USES))
-      this.#marks[slot] = (mark & USES) < MOST_USES ? (mark + 1) | SEEN : mark | SEEN;
+    const marks = this.#marks;
+    const mark = marks[slot];
+    const newest = this.#newest;
+    if ((mark & RECENT) === newest) return;
+    this.#uses[mark >> STAMP_AT]++;
+    // One use more, up to two.
+    marks[slot] = (newest & STAMP) | ((mark & ~STAMP) + ((~mark >> 1) & 1));
   }
 
   add(slot, word, former = null) {
+    const mark = this.#recall(word, former);
     if (this.#marks[slot] === ABSENT) {
-      this.#ring[this.#used++] = slot;
-      this.#divide();
+      this.#used++;
+      this.#enqueue(slot, mark);
     }
-    this.#marks[slot] = this.#recall(word, former);
+    this.#enter(slot, mark);
   }
 
   remove(slot) {
+    this.#recency.removed(this.#marks[slot] >> STAMP_AT);
     this.#marks[slot] = VACANT;
   }
 
   replace(word, index, former = null) {
     const mark = this.#recall(word, former);
-    this.#choose();
-    let at = mark === 0 || this.#whole ? NOWHERE : this.#mainVictim();
-    if (at === NOWHERE) at = this.#victim();
-    const slot = this.#ring[at];
+    const slot = this.#takeVictim(mark !== 0);
     this.#bury(slot, index);
-    this.#marks[slot] = mark;
+    this.#enqueue(slot, mark);
+    this.#enter(slot, mark);
     return slot;
   }
 
   evict(index) {
-    // Under maxBytes LRU may hold more keys than there are entries, and these may be more than are remembered.
-    if (!this.#whole && this.#evidence.idle) this.#followRecency();
-    this.#choose();
-    const slot = this.#ring[this.#victim()];
+    const slot = this.#takeVictim(false);
+    this.#balance.evictedForBytes();
     this.#bury(slot, index);
-    this.#marks[slot] = VACANT;
+    this.#marks[slot] = ABSENT;
+    this.#used--;
     return slot;
   }
 
-  /** The slots in use, by their marks. */
+  /** The slots in use, by their uses, then by age. */
   coldestFirst() {
-    const ring = this.#ring.subarray(0, this.#used);
-    // How many slots have each mark, then where the next of each goes.
-    const places = new Uint32Array(VACANT + 1);
-    for (const slot of ring) places[this.#marks[slot]]++;
-    let sum = 0;
-    for (let mark = 0; mark <= VACANT; mark++) [places[mark], sum] = [sum, sum + places[mark]];
-    const sorted = new Uint32Array(this.#used);
-    for (const slot of ring) sorted[places[this.#marks[slot]]++] = slot;
-    return sorted.subarray(0, places[VACANT - 1]);
+    const places = new Uint32Array(ABSENT + 2);
+    const ranks = this.#marks.map(
+      (mark) => ((mark & (USES | PROVEN)) * STAMPS + STAMPS - 1 - this.#age(mark)) & ABSENT,
+    );
+    const isEntry = (slot) => (this.#marks[slot] & USES) !== VACANT;
+    for (let slot = 0; slot < ranks.length; slot++) if (isEntry(slot)) places[ranks[slot] + 1]++;
+    for (let rank = 0; rank <= ABSENT; rank++) places[rank + 1] += places[rank];
+    const sorted = new Uint32Array(places[ABSENT + 1]);
+    for (let slot = 0; slot < ranks.length; slot++) if (isEntry(slot)) sorted[places[ranks[slot]]++] = slot;
+    return sorted;
   }
 
-  /** Where the entry is that goes next, given that there is one. */
-  #victim() {
-    if (this.#whole) return this.#oldest();
-    const ring = this.#ring;
-    const marks = this.#marks;
-    // Each pass takes at least one use of every entry that it does not choose.
-    for (let steps = (MOST_USES + 2) * this.#used; steps > 0; steps--) {
-      const at = this.#onProbation(this.#probationHand);
-      const slot = ring[at];
-      const mark = marks[slot];
-      if (mark === VACANT) {
-        this.#drop(at);
-        continue;
-      }
-      this.#probationHand = this.#next(at);
-      if ((mark & USES) === 0 && (mark & (SEEN | PROVEN)) !== (SEEN | PROVEN)) return at;
-      else {
-        const main = this.#mainVictim();
-        // Vacant cells that went may have moved this one.
-        if (at >= this.#used || ring[at] !== slot) continue;
-        if (main === NOWHERE) marks[slot] = ((mark & USES) === 0 ? mark & ~SEEN : mark - 1) | PROVEN;
-        else {
-          marks[slot] = PROVEN | SEEN;
-          ring[at] = ring[main];
-          ring[main] = slot;
-          return at;
-        }
-      }
+  /** Counts the uses since the last time, the first one of each entry in this epoch. */
+  #settle() {
+    const uses = this.#uses;
+    const recency = this.#recency;
+    const current = recency.stamp;
+    for (let stamp = 0; stamp < STAMPS; stamp++) {
+      const count = uses[stamp];
+      if (count === 0) continue;
+      uses[stamp] = 0;
+      if (stamp === current) continue;
+      this.#balance.gained(count * (1 - this.#held(recency.age(stamp), 1)));
+      recency.used(stamp, count);
     }
-    return this.#mainVictim();
   }
 
-  /** The victim of the main part, or NOWHERE if it holds no entry. */
-  #mainVictim() {
-    const marks = this.#marks;
-    while (this.#used > this.#probation) {
-      const at = this.#inMain(this.#mainHand);
-      const slot = this.#ring[at];
-      const mark = marks[slot];
-      if (mark === VACANT) {
-        this.#drop(at);
-        continue;
-      }
-      this.#mainHand = this.#next(at);
-      if ((mark & USES) === 0) return at;
-      marks[slot] = (mark - 1) | PROVEN;
-    }
-    return NOWHERE;
+  /** An entry is in its slot, after a miss. */
+  #enter(slot, mark) {
+    this.#marks[slot] = mark | (this.#newest & STAMP);
+    this.#recency.added();
+    this.#balance.missed(this.#used);
+    if (this.#recency.missed()) this.#look();
+    this.#inspect();
   }
 
-  /** The victim of the whole ring as a CLOCK with one bit. */
-  #oldest() {
-    const marks = this.#marks;
-    while (this.#used > 0) {
-      const at = this.#mainHand < this.#used ? this.#mainHand : 0;
-      const slot = this.#ring[at];
-      const mark = marks[slot];
-      if (mark === VACANT) {
-        this.#drop(at);
-        continue;
-      }
-      this.#mainHand = this.#next(at);
-      if ((mark & SEEN) === 0) return at;
-      marks[slot] = (mark & USES) === 0 ? mark & ~SEEN : (mark & ~SEEN) | PROVEN;
-    }
-    return NOWHERE;
+  #enqueue(slot, mark) {
+    this.#queues.push(this.#sorting ? this.#recency.stamp : mark === 0 ? PROBATION : MAIN, slot);
   }
 
-  /** Whether the whole ring is one CLOCK. */
-  #choose() {
-    const whole = this.#recency || this.#recencyLeft > 0;
-    if (whole === this.#whole) return;
-    this.#whole = whole;
-    if (whole) return;
-    // The hand has just passed the newest entries.
-    const hand = this.#mainHand < this.#used ? this.#mainHand : 0;
-    this.#start = hand < this.#probation ? hand - this.#probation + this.#used : hand - this.#probation;
-    this.#probationHand = this.#start;
-    this.#inspector = hand;
-    this.#evidence.reset();
+  /** Now and then: the uses are counted, the limit of LRU is estimated, and an epoch may end. */
+  #look() {
+    this.#settle();
+    const hits = this.#counters[HITS];
+    this.#balance.hits(hits - this.#hits);
+    this.#hits = hits;
+    if (this.#recency.estimate(this.#used)) this.#beginEpoch();
   }
 
-  /** Looks at main entries in turn: which of them were used since their last inspection. */
+  #beginEpoch() {
+    const { stamp } = this.#recency;
+    this.#newest = (stamp << STAMP_AT) | MOST_USES;
+    this.#balance.ended(this.#recency.ended, this.#used);
+    // What is left of the epoch that had this stamp before.
+    if (this.#sorting) this.#queues.append((stamp + 1) % STAMPS, stamp);
+  }
+
+  /** Has entries keep a stamp that does not come round again while they are not used. */
   #inspect() {
     const marks = this.#marks;
-    for (let count = this.#evidence.pace(); count > 0; count--) {
-      const main = this.#used - this.#probation;
-      if (main <= 0) return;
-      const at = this.#inMain(this.#inspector);
-      this.#inspector = this.#next(at);
-      const slot = this.#ring[at];
-      const mark = marks[slot];
-      if (mark === VACANT) continue;
-      marks[slot] = mark & ~SEEN;
-      this.#evidence.inspected((mark & SEEN) !== 0, main);
+    const count = Math.ceil(marks.length / (ROUND * this.#recency.ended));
+    for (let left = count; left > 0; left--) {
+      if (++this.#inspector >= marks.length) this.#inspector = 0;
+      const mark = marks[this.#inspector];
+      if ((mark & USES) === VACANT) continue;
+      marks[this.#inspector] = (mark & ~STAMP) | (this.#recency.kept(mark >> STAMP_AT) << STAMP_AT);
     }
   }
 
-  /** A place on probation, its first unless `at` is in it. */
-  #onProbation(at) {
-    return at < this.#used && this.#offset(at) < this.#probation ? at : this.#start;
+  /**
+   * Takes the next victim, given that there is one, out of its queue. `returned`: for a key that enters the main part.
+   */
+  #takeVictim(returned) {
+    if (this.#balance.following !== this.#sorting) this.#change();
+    return this.#sorting ? this.#oldest() : this.#leastUsed(returned);
   }
 
-  /** A place in the main part, its first unless `at` is in it. */
-  #inMain(at) {
-    if (at < this.#used && this.#offset(at) >= this.#probation) return at;
-    const first = this.#start + this.#probation;
-    return first < this.#used ? first : first - this.#used;
+  #change() {
+    const queues = this.#queues;
+    this.#sorting = !this.#sorting;
+    if (this.#sorting) {
+      queues.append(UNSORTED, MAIN);
+      queues.append(UNSORTED, PROBATION);
+    } else {
+      queues.append(MAIN, UNSORTED);
+      for (let age = STAMPS - 1; age >= 0; age--) queues.append(MAIN, this.#stampOf(age));
+    }
   }
 
-  /** How far a place is from the start of probation. */
-  #offset(at) {
-    const offset = at - this.#start;
-    return offset < 0 ? offset + this.#used : offset;
+  /** A slot of the oldest stamp; any one if none is sorted yet. */
+  #oldest() {
+    const queues = this.#queues;
+    for (let left = SORTED; left > 0 && queues.count(UNSORTED) > 0; left--) {
+      const slot = this.#shift(UNSORTED);
+      if (slot !== NOWHERE) queues.push(this.#marks[slot] >> STAMP_AT, slot);
+    }
+    for (let age = STAMPS - 1; age >= 0; age--) {
+      const queue = this.#stampOf(age);
+      while (queues.count(queue) > 0) {
+        const slot = this.#shift(queue);
+        if (slot === NOWHERE) continue;
+        const stamp = this.#marks[slot] >> STAMP_AT;
+        if (stamp === queue) return slot;
+        queues.push(stamp, slot);
+      }
+    }
+    let slot = NOWHERE;
+    while (slot === NOWHERE) slot = this.#shift(UNSORTED);
+    return slot;
   }
 
-  /** The place after one that a hand visits. */
-  #next(at) {
+  /** A slot on probation or of the main part. */
+  #leastUsed(returned) {
+    const queues = this.#queues;
+    const marks = this.#marks;
+    const target = Math.max(1, Math.floor(Math.min(this.#share, LARGEST_SHARE) * this.#used));
+    const overdrawn = this.#recency.unheld > this.#balance.allowance(this.#used);
+    if (!overdrawn) this.#passOn(target);
+    for (;;) {
+      const onProbation = !overdrawn && !returned && queues.count(PROBATION) >= target;
+      const queue = onProbation || queues.count(MAIN) === 0 ? PROBATION : MAIN;
+      const slot = this.#shift(queue);
+      if (slot === NOWHERE) continue;
+      const mark = marks[slot];
+      if ((mark & USES) === 0) return slot;
+      marks[slot] = (queue === PROBATION ? mark & ~USES : mark - 1) | PROVEN;
+      queues.push(MAIN, slot);
+    }
+  }
+
+  /** Where probation is too large, its first entry now and then becomes a main entry. */
+  #passOn(target) {
+    if (this.#queues.count(PROBATION) <= target || --this.#untilPassed > 0) return;
+    this.#untilPassed = PASSED_ON;
+    const slot = this.#shift(PROBATION);
+    if (slot !== NOWHERE) this.#queues.push(MAIN, slot);
+  }
+
+  /** Takes the first slot out of a queue; NOWHERE if it was vacant. */
+  #shift(queue) {
     this.#steps = (this.#steps + 1) | 0;
-    return at + 1 < this.#used ? at + 1 : 0;
-  }
-
-  /** Takes a vacant cell out of the ring; the last one comes into its place. */
-  #drop(at) {
-    this.#steps = (this.#steps + 1) | 0;
-    this.#marks[this.#ring[at]] = ABSENT;
-    this.#ring[at] = this.#ring[--this.#used];
-    this.#divide();
+    const slot = this.#queues.shift(queue);
+    if ((this.#marks[slot] & USES) !== VACANT) return slot;
+    this.#marks[slot] = ABSENT;
+    this.#used--;
+    return NOWHERE;
   }
 
   #bury(slot, index) {
-    const proven = (this.#marks[slot] & PROVEN) !== 0;
-    this.#unproven += ((proven ? 0 : 1) - this.#unproven) * this.#weight;
-    this.#ghosts.put(index.wordAt(slot), proven);
-    if (this.#recencyLeft > 0) this.#recencyLeft--;
-    if (!this.#whole) this.#inspect();
+    const mark = this.#marks[slot];
+    const proven = (mark & (PROVEN | USES)) !== 0;
+    this.#unproven += ((proven ? 0 : 1) - this.#unproven) / this.#used;
+    this.#recency.evicted(mark >> STAMP_AT);
+    const word = index.wordAt(slot);
+    this.#ghosts.put(word, proven, this.#recency.epoch - this.#age(mark));
+    if (isSampled(word)) this.#farGhosts.put(word, proven, 0);
   }
 
-  /** The mark of a new entry: 0, or of a key that returned, as if it had been used once. */
+  /** The mark of a new entry: 0, or of a key that enters the main part, as if it had been used once. */
   #recall(word, former) {
     if (word === 0) return 0;
-    let ghost = this.#ghosts.take(word, this.#used);
+    const ghosts = this.#ghosts;
+    const { epoch, limit } = this.#recency;
+    let ghost = ghosts.take(word, epoch);
     if (former !== null)
-      for (let at = 0; ghost === Ghosts.NONE && at < former.length; at++)
-        ghost = this.#ghosts.take(former[at], this.#used);
-    if (ghost !== Ghosts.NONE) this.#adapt(ghost === Ghosts.PROVEN);
-    if (!this.#whole) {
-      const returned = ghost !== Ghosts.NONE && this.#ghosts.age <= this.#evidence.window(this.#used - this.#probation);
-      if (this.#evidence.missed(returned, this.#used)) this.#followRecency();
+      for (let at = 0; ghost === Ghosts.NONE && at < former.length; at++) ghost = ghosts.take(former[at], epoch);
+    const far = isSampled(word) && this.#farGhosts.take(word, 0) !== Ghosts.NONE;
+    if (ghost === Ghosts.NONE) {
+      if (far) this.#balance.lostByBoth(FAR_RETURN);
+      return 0;
     }
-    return ghost === Ghosts.NONE ? 0 : PROVEN | SEEN | 1;
+    const { age } = ghosts;
+    if (age > limit) this.#balance.lostByBoth(1);
+    else this.#balance.lost(this.#held(age, 0));
+    this.#recency.returned(age);
+    if (ghosts.since > this.#used) return 0;
+    this.#adapt(ghost === Ghosts.PROVEN);
+    if (ghosts.since > WINDOW * this.#used) return 0;
+    if (age > limit && (ghost === Ghosts.PROVEN || this.#queues.count(PROBATION) > LARGE * this.#used)) return 0;
+    return PROVEN | 1;
   }
 
-  /** The whole ring is one CLOCK for the next turnover. */
-  #followRecency() {
-    this.#recencyLeft = this.#used;
-    this.#evidence.reset();
+  /**
+   * The probability that LRU holds a key of this age. At the limit it is `unknown` while recency is followed: then the
+   * keys that LRU evicts are those that are evicted here. Otherwise it is below the share that LRU holds, because loops
+   * that are slightly too large for LRU are more frequent than loops that just fit.
+   */
+  #held(age, unknown) {
+    const { limit, share } = this.#recency;
+    if (age !== limit) return age < limit ? 1 : 0;
+    return this.#sorting ? unknown : share;
   }
 
   /** A key returned that was evicted too early. */
   #adapt(proven) {
-    const rarest = this.#weight;
+    const rarest = 1 / Math.max(this.#used, 1);
     const odds = Math.max(this.#unproven, rarest) / Math.max(1 - this.#unproven, rarest);
     const step = Math.max(STEP, rarest) * (proven ? -Math.max(odds, 1) : Math.max(1 / odds, 1));
     this.#share = Math.min(Math.max(this.#share + step, LEAST_SHARE), 1 - LEAST_SHARE);
-    this.#recency = this.#share > (this.#recency ? FREQUENCY : RECENCY);
-    this.#divide();
   }
 
-  #divide() {
-    const used = this.#used;
-    this.#weight = 1 / Math.max(used, 1);
-    this.#probation = Math.min(used, Math.max(1, Math.floor(Math.min(this.#share, LARGEST_SHARE) * used)));
-    if (this.#start >= used) this.#start = 0;
+  #age(mark) {
+    return this.#recency.age(mark >> STAMP_AT);
   }
+
+  #stampOf(age) {
+    return (this.#recency.epoch - age) & (STAMPS - 1);
+  }
+}
+
+/** Whether a key is one of those that are remembered for longer. */
+function isSampled(word) {
+  return Math.imul(word, 0x85ebca6b) >>> (32 - SAMPLE_BITS) === 0;
 }
 
 module.exports = { Adaptive };

@@ -111,7 +111,7 @@ class BoundedMap {
           ? clock.now
           : clock.coarseNow
         : clock.checked(options.clock, this.#order, () => this.#size);
-    this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive();
+    this.#policy = options.policy === 'lru' ? new Lru() : new Adaptive(this.#record);
     if (options.sizeOf !== undefined) this.#sizes = new Float64Array(0);
     if (options.ttl !== Infinity) this.#startExpiry();
     if (iterable !== undefined && iterable !== null) addAll(this, iterable);
@@ -561,7 +561,7 @@ class BoundedMap {
     this.#values = cells(0);
     this.#free = [];
     this.#used = this.#record[SIZE] = this.#size = kept.length;
-    this.#policy = new this.#policy.constructor();
+    this.#policy = new this.#policy.constructor(this.#record);
     if (sizes !== null) this.#sizes = new Float64Array(0);
     if (this.#expiry !== null) this.#expiry.renew(0);
     this.#widenColumns(Math.max(FIRST_SLOTS, kept.length));

@@ -17,19 +17,22 @@ const NONE = 0;
  * The words are in a circle in the order of eviction, and those of one hash in a chain, newest first.
  */
 class FewGhosts {
-  /** A cache of more slots has `Ghosts`, which takes 4 to 8 bytes for each instead of 9 to 11. */
+  /** A cache of more slots has `Ghosts`, which takes 4 to 8 bytes for each instead of 13 to 15. */
   static MOST_SLOTS = 256;
 
   /** The word of each cell; 0 for an empty one and for NONE. */
   #words;
   /** Ghosts.PROVEN or Ghosts.UNPROVEN. */
   #kinds;
+  /** The epoch of the last use. */
+  #epochs;
   /** The cell after each in its chain. */
   #nexts;
   /** The first cell of each chain. */
   #heads;
   #mask;
   #newest = 1;
+  #since = 0;
   #age = 0;
 
   /** @param {number} slots of the cache */
@@ -37,9 +40,14 @@ class FewGhosts {
     const cells = slots + 2;
     this.#words = new Int32Array(cells);
     this.#kinds = new Uint8Array(cells);
+    this.#epochs = new Int32Array(cells);
     this.#nexts = new Uint16Array(cells);
     this.#heads = new Uint16Array(2 ** Math.ceil(Math.log2(cells)));
     this.#mask = this.#heads.length - 1;
+  }
+
+  get since() {
+    return this.#since;
   }
 
   get age() {
@@ -51,7 +59,7 @@ class FewGhosts {
     this.#heads.fill(NONE);
   }
 
-  put(word, proven) {
+  put(word, proven, epoch) {
     const at = this.#newest + 1 < this.#words.length ? this.#newest + 1 : 1;
     this.#newest = at;
     if (this.#words[at] !== 0) this.#remove(at);
@@ -59,18 +67,20 @@ class FewGhosts {
     if (word === 0) return;
     const home = mix(word) & this.#mask;
     this.#kinds[at] = proven ? Ghosts.PROVEN : Ghosts.UNPROVEN;
+    this.#epochs[at] = epoch;
     this.#nexts[at] = this.#heads[home];
     this.#heads[home] = at;
   }
 
-  take(word, window) {
+  take(word, epoch) {
     if (word === 0) return Ghosts.NONE;
     let at = this.#heads[mix(word) & this.#mask];
     while (at !== NONE && this.#words[at] !== (word | 0)) at = this.#nexts[at];
     if (at === NONE) return Ghosts.NONE;
     this.#remove(at);
-    this.#age = this.#newest - at + (at > this.#newest ? this.#words.length - 1 : 0);
-    return this.#age > window ? Ghosts.NONE : this.#kinds[at];
+    this.#since = this.#newest - at + (at > this.#newest ? this.#words.length - 1 : 0);
+    this.#age = epoch - this.#epochs[at];
+    return this.#kinds[at];
   }
 
   /** Takes a cell out of its chain. */

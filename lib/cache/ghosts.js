@@ -5,15 +5,17 @@ const { mix } = require('./hash.js');
 /**
  * The keys evicted last, about as many as the cache has slots, by hash: in sets of WAYS cells, 4 bytes each.
  *
- * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, and 15 of the time of eviction,
- * counted in ticks of which TICKS make one turnover of the cache. In a full set the oldest cell is overwritten. Direct
- * mapped, a third of the keys of a working set were lost in each pass. A key taken for another, or a cell so old
- * that its time comes round again, costs a little hit ratio.
+ * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, 8 of the epoch of its last use
+ * and 7 of the time of eviction, counted in ticks of which TICKS make one turnover of the cache. In a full set the
+ * oldest cell is overwritten. Direct mapped, a third of the keys of a working set were lost in each pass. A key taken
+ * for another, or a cell so old that its time comes round again, costs a little hit ratio.
  */
 const FINGERPRINT = 0xffff0000;
 const WAS_PROVEN = 0x8000;
-const TIME = 0x7fff;
-const TICKS = 8192;
+const EPOCH_AT = 7;
+const EPOCH = 0xff;
+const TIME = 0x7f;
+const TICKS = 32;
 const WAYS = 4;
 
 class Ghosts {
@@ -27,6 +29,8 @@ class Ghosts {
   #tick;
   #left;
   #time = 0;
+  /** Of the key that `take` found last. */
+  #since = 0;
   #age = 0;
 
   /** @param {number} slots of the cache */
@@ -37,7 +41,12 @@ class Ghosts {
     this.#tick = this.#left = Math.max(1, Math.ceil(slots / TICKS));
   }
 
-  /** Evictions since that of the key that `take` found last. */
+  /** Evictions since that of the key that `take` found last, about. */
+  get since() {
+    return this.#since;
+  }
+
+  /** Epochs since the last use of that key. */
   get age() {
     return this.#age;
   }
@@ -46,8 +55,8 @@ class Ghosts {
     this.#cells.fill(0);
   }
 
-  /** Remembers a key by 32 bits that stand for it; 0 for one without. */
-  put(word, proven) {
+  /** Remembers a key, last used in `epoch`, by 32 bits that stand for it; 0 for one without. */
+  put(word, proven, epoch) {
     if (--this.#left === 0) {
       this.#left = this.#tick;
       this.#time = (this.#time + 1) & TIME;
@@ -59,17 +68,17 @@ class Ghosts {
     let oldest = -1;
     for (let way = 0; way < WAYS; way++) {
       const cell = this.#cells[home ^ way];
-      const age = cell === 0 ? TIME + 1 : (this.#time - cell) & TIME;
-      if (age > oldest) {
-        oldest = age;
+      const since = cell === 0 ? TIME + 1 : (this.#time - cell) & TIME;
+      if (since > oldest) {
+        oldest = since;
         at = home ^ way;
       }
     }
-    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | this.#time;
+    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | ((epoch & EPOCH) << EPOCH_AT) | this.#time;
   }
 
-  /** What the key was, if it is among the last `window` evicted ones; it is forgotten afterwards. */
-  take(word, window) {
+  /** What the key was, if it is remembered in `epoch`; it is forgotten afterwards. */
+  take(word, epoch) {
     if (word === 0) return Ghosts.NONE;
     const hash = mix(word);
     const home = hash & this.#mask;
@@ -77,8 +86,8 @@ class Ghosts {
       const cell = this.#cells[home ^ way];
       if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) continue;
       this.#cells[home ^ way] = 0;
-      this.#age = ((this.#time - cell) & TIME) * this.#tick;
-      if (this.#age > window) return Ghosts.NONE;
+      this.#since = ((this.#time - cell) & TIME) * this.#tick;
+      this.#age = (epoch - (cell >> EPOCH_AT)) & EPOCH;
       return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
     }
     return Ghosts.NONE;
