@@ -8,13 +8,12 @@ const { Recency, STAMPS, ROUND } = require('./recency.js');
 const { Balance } = require('./balance.js');
 const { HITS } = require('./registry.js');
 
-/** A cell of `#marks`: uses since a hand last took one, whether it was used before, and the stamp of the last use. */
+/** A cell of `#marks`: uses since a hand last took one, whether it was ever used, and the stamp of the last use. */
 const USES = 3;
 const MOST_USES = 2;
 const PROVEN = 4;
 const STAMP_AT = 3;
 const STAMP = (STAMPS - 1) << STAMP_AT;
-const RECENT = STAMP | MOST_USES;
 /** In a queue without an entry, and in no queue. Both have the fourth value of USES. */
 const VACANT = 0x03;
 const ABSENT = 0xff;
@@ -64,8 +63,8 @@ const NOWHERE = -1;
  */
 class Adaptive {
   #marks = new Uint8Array(0);
-  /** What RECENT shows of an entry that `touch` leaves as it is: used in this epoch, and MOST_USES. */
-  #newest = MOST_USES;
+  /** The mark of an entry that `touch` leaves as it is: used in this epoch, and MOST_USES. */
+  #newest = PROVEN | MOST_USES;
   /** Uses by the stamp that the entry had before, not yet counted. */
   #uses = new Uint32Array(STAMPS);
   #queues = new Queues(QUEUES);
@@ -138,10 +137,9 @@ class Adaptive {
     const marks = this.#marks;
     const mark = marks[slot];
     const newest = this.#newest;
-    if ((mark & RECENT) === newest) return;
+    if (mark === newest) return;
     this.#uses[mark >> STAMP_AT]++;
-    // One use more, up to two.
-    marks[slot] = (newest & STAMP) | ((mark & ~STAMP) + ((~mark >> 1) & 1));
+    marks[slot] = (mark & USES) === 0 ? newest - 1 : newest;
   }
 
   add(slot, word, former = null) {
@@ -229,7 +227,7 @@ class Adaptive {
 
   #beginEpoch() {
     const { stamp } = this.#recency;
-    this.#newest = (stamp << STAMP_AT) | MOST_USES;
+    this.#newest = (stamp << STAMP_AT) | PROVEN | MOST_USES;
     this.#balance.ended(this.#recency.ended, this.#used);
     // What is left of the epoch that had this stamp before.
     if (this.#sorting) this.#queues.append((stamp + 1) % STAMPS, stamp);
@@ -303,7 +301,7 @@ class Adaptive {
       if (slot === NOWHERE) continue;
       const mark = marks[slot];
       if ((mark & USES) === 0) return slot;
-      marks[slot] = (queue === PROBATION ? mark & ~USES : mark - 1) | PROVEN;
+      marks[slot] = queue === PROBATION ? mark & ~USES : mark - 1;
       queues.push(MAIN, slot);
     }
   }
@@ -328,7 +326,7 @@ class Adaptive {
 
   #bury(slot, index) {
     const mark = this.#marks[slot];
-    const proven = (mark & (PROVEN | USES)) !== 0;
+    const proven = (mark & PROVEN) !== 0;
     this.#unproven += ((proven ? 0 : 1) - this.#unproven) / this.#used;
     this.#recency.evicted(mark >> STAMP_AT);
     const word = index.wordAt(slot);

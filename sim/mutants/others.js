@@ -181,8 +181,8 @@ module.exports = [
     'policy',
     'a hit does not change the epoch of an entry',
     ADAPTIVE,
-    'marks[slot] = (newest & STAMP) |',
-    'marks[slot] = (mark & STAMP) |',
+    '(mark & USES) === 0 ? newest - 1 : newest;',
+    '(mark & STAMP) | PROVEN | ((mark & USES) === 0 ? 1 : MOST_USES);',
     true,
   ),
   edit(
