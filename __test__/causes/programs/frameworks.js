@@ -212,4 +212,17 @@ add('framework: a Map of its own', {
     drive((i) => { $app.inject(i); });`,
 }, { cause: ['map'], name: ['entries'], file: 'logger.js', line: true, count: 300, package: '$fastify@5.2.1' });
 
+add('set: subscribers of a subject of RxJS', `
+    class Subscriber {
+      constructor(next) { this.isStopped = false; this.destination = { next }; }
+      unsubscribe() {}
+    }
+    class $Subject {
+      $observers = new Set(); //@
+      subscribe(next) { const subscriber = new Subscriber(next); this.$observers.add(subscriber); return subscriber; }
+    }
+    const $updates = new $Subject();
+    drive((i) => { const row = ${record}; $updates.subscribe(() => row); });`,
+{ cause: ['set'], name: ['$observers'], line: true, advice: /unsubscribe\(\) of each RxJS subscription/ });
+
 module.exports = programs;

@@ -208,6 +208,12 @@ add('weak: FinalizationRegistry and WeakRef', `
     const $cache = new $Cache();
     drive((i) => { $cache.put('key ' + ${blob}, { i }); });`,
 { cause: ['map', 'weak'], name: ['$refs'], line: true });
+add('set: the targets of a FinalizationRegistry', `
+    const $targets = new Set(); //@
+    const $registry = new FinalizationRegistry(() => {});
+    function $open(i) { const target = ${record}; $targets.add(target); $registry.register(target, i); }
+    drive((i) => { $open(i); });`,
+{ cause: ['set'], name: ['$targets'], line: true });
 add('weak: a held value that keeps what it is registered for', `
     const $registry = new FinalizationRegistry((held) => { held.$file.closed = true; }); //@
     function $open(i) { const $file = ${record}; $registry.register($file, { $file }); }

@@ -77,6 +77,8 @@ pub(in crate::heap) enum Detail {
     Modules,
     /// Subscribers of a diagnostics channel.
     Channel,
+    /// Subscribers of an RxJS Subject or Observable.
+    Subscriptions,
     /// Handles that native code holds.
     Open,
     /// A table that Node has for what programs make.

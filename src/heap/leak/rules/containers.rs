@@ -13,7 +13,7 @@ use crate::heap::leak::finding::Finding;
 use crate::heap::leak::rule::{About, Rule};
 use crate::heap::leak::rules::promises;
 use crate::heap::leak::suspect::Suspect;
-use crate::heap::snapshot::Edge;
+use crate::heap::snapshot::{Edge, Node};
 
 pub(in crate::heap) struct Containers;
 
@@ -47,8 +47,12 @@ impl Rule for Containers {
         }
     }
 
-    fn detail(&self, _evidence: &Evidence, draft: &mut Draft) {
+    fn detail(&self, evidence: &Evidence, draft: &mut Draft) {
         if !is_table(draft.cause) || draft.detail != Detail::Plain {
+            return;
+        }
+        if has_subscribers(evidence) {
+            draft.detail = Detail::Subscriptions;
             return;
         }
         match draft.gained.unit {
@@ -73,6 +77,9 @@ impl Rule for Containers {
         match detail {
             Detail::Slices => Some(
                 "store copies (Buffer.from(slice).toString()), because a slice retains its whole string, and delete what is no longer needed",
+            ),
+            Detail::Subscriptions => Some(
+                "call unsubscribe() of each RxJS subscription when its owner ends, or end the stream with take(), takeUntil() or first()",
             ),
             Detail::Chain => Some(
                 "cut the chain: drop its oldest links, or keep only the last ones in a RingBuffer(capacity)",
@@ -100,6 +107,18 @@ impl Rule for Containers {
         };
         Some(advice.to_owned())
     }
+}
+
+/// Whether the new objects are subscribers of RxJS 6 and 7, by their class and a field of it.
+fn has_subscribers(evidence: &Evidence) -> bool {
+    let index = evidence.index();
+    let is_subscriber = |node: &&Node| {
+        let class = index.snapshot.raw_name(**node);
+        matches!(class, b"Subscriber" | b"SafeSubscriber" | b"OperatorSubscriber")
+            && index.property(**node, "destination").is_some()
+    };
+    let sample = evidence.sample();
+    sample.iter().filter(is_subscriber).count() * 2 > sample.len()
 }
 
 /// Whether it is a collection of JavaScript's.
@@ -238,6 +257,28 @@ mod tests {
         assert_eq!((found.cause, found.detail), (Cause::Array, Detail::Slices));
         let advice = suspect(&graph, 11, &ids(1001, 20)).unwrap().advice;
         assert!(advice.starts_with("store copies"), "{advice}");
+    }
+
+    #[test]
+    fn subscribers_of_rxjs_are_unsubscribed() {
+        for (class, field, expected) in [
+            ("SafeSubscriber", "destination", true),
+            ("Subscriber", "destination", true),
+            ("Subscriber", "socket", false),
+            ("Session", "destination", false),
+        ] {
+            let mut graph = module();
+            let observers = graph.variable("observers", "Set", 11);
+            for (at, subscriber) in
+                graph.elements(observers, class, 1001, 20).into_iter().enumerate()
+            {
+                graph.member(subscriber, field, "Object", 2001 + 2 * at as u32);
+            }
+            let suspect = suspect(&graph, 11, &ids(1001, 20)).unwrap();
+            assert_eq!((suspect.cause, suspect.name.as_str()), (Cause::Set, "observers"));
+            let found = suspect.advice.contains("unsubscribe() of each RxJS subscription");
+            assert_eq!(found, expected, "{class}.{field}: {}", suspect.advice);
+        }
     }
 
     #[test]
