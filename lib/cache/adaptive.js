@@ -132,14 +132,15 @@ class Adaptive {
     this.#unproven = 0.5;
   }
 
-  /** Calls nothing: what is inlined where `get` is called has a limit in bytecodes. `#settle` counts the uses. */
   touch(slot) {
-    const marks = this.#marks;
-    const mark = marks[slot];
-    const newest = this.#newest;
-    if (mark === newest) return;
+    if (this.#marks[slot] !== this.#newest) this.#markUsed(slot);
+  }
+
+  /** Short, because what V8 inlines where `get` is called has a limit in bytecodes. `#settle` counts the uses. */
+  #markUsed(slot) {
+    const mark = this.#marks[slot];
     this.#uses[mark >> STAMP_AT]++;
-    marks[slot] = (mark & USES) === 0 ? newest - 1 : newest;
+    this.#marks[slot] = (mark & USES) === 0 ? this.#newest - 1 : this.#newest;
   }
 
   add(slot, word, former = null) {

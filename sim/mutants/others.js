@@ -181,7 +181,7 @@ module.exports = [
     'policy',
     'a hit does not change the epoch of an entry',
     ADAPTIVE,
-    '(mark & USES) === 0 ? newest - 1 : newest;',
+    '(mark & USES) === 0 ? this.#newest - 1 : this.#newest;',
     '(mark & STAMP) | PROVEN | ((mark & USES) === 0 ? 1 : MOST_USES);',
     true,
   ),
