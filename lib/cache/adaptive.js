@@ -47,8 +47,8 @@ const FAR_RETURN = 32;
 const NOWHERE = -1;
 
 /**
- * The adaptive policy. The same methods as `Lru`; a hit writes one byte at most, and only the first two in an epoch
- * write.
+ * The adaptive policy. The same methods as `Lru`; only the first two hits of an entry in an epoch write: its
+ * mark, and a count.
  *
  * A new entry enters a FIFO queue on probation. One used there moves to the main queue, a CLOCK (Corbató 1968), as in
  * S3-FIFO (Yang et al., SOSP 2023); a key that returns soon after its eviction enters the main queue. The share of
