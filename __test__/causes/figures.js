@@ -1,7 +1,7 @@
 'use strict';
 // Whether the figures of a report add up: for each leaking program, how much of the heap's growth its suspects explain, and
 // whether a suspect's bytes are the difference of its object's retained sizes where that object alone holds them.
-//   node __test__/causes/figures.js [NODE VERSION] [PART OF A TITLE ...]    STEPS=600 unless given
+//   node __test__/causes/figures.js [NODE VERSION] [PART OF A TITLE ...]    STEPS=1200 unless given
 // V8 compiles some 20 KB of code in any program: with fewer steps that is a large part of what grows. Exits with 1 where the
 // median is below 95 %, one program below 85 %, or a sum not exact.
 
@@ -15,7 +15,7 @@ const { seeded } = require('./names.js');
 const { nodeOf } = require('../support/nodes.js');
 
 const [MEDIAN, WORST, NEAR] = [0.95, 0.85, 0.05];
-const steps = Number(process.env.STEPS ?? 600);
+const steps = Number(process.env.STEPS ?? 1200);
 const arguments_ = process.argv.slice(2);
 const version = arguments_.find((each) => /^\d+$/.test(each));
 const titles = arguments_.filter((each) => each !== version);
