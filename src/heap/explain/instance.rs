@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::heap::compare::stores::is_store;
+use crate::heap::compare::stores::{is_store, owner_of_store};
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
 use crate::heap::explain::names;
@@ -31,6 +31,8 @@ pub struct Instance {
 
 /// How many new objects are looked at.
 const SAMPLE: usize = 4096;
+/// How many objects of a class are looked at to see what holds them.
+const FEW: usize = 8;
 /// How many references lead from an entry to its instance at most.
 const DEEPEST: usize = 8;
 /// How many references of one object are looked at.
@@ -79,7 +81,8 @@ pub(in crate::heap) fn typical(
     Some((path, instance))
 }
 
-/// Of the class that retains most, the object of median size.
+/// Of the class that retains most, the object of median size. A class that the thing itself holds comes first where it
+/// retains half as much: an agent before its sockets, which the open connections hold too.
 fn typical_entry(context: &GrowthContext, thing: Node, sample: &[Node]) -> Option<Node> {
     let snapshot = context.snapshot();
     let mut classes: FxHashMap<(NodeKind, u32), Vec<Node>> = FxHashMap::default();
@@ -101,14 +104,24 @@ fn typical_entry(context: &GrowthContext, thing: Node, sample: &[Node]) -> Optio
             add(node);
         }
     }
-    let sum = |nodes: &[Node]| nodes.iter().map(|&node| snapshot.retained(node)).sum::<u64>();
+    let retained = |nodes: &[Node]| nodes.iter().map(|&node| snapshot.retained(node)).sum::<u64>();
+    let weight = |nodes: &[Node]| {
+        let is_held = nodes.iter().take(FEW).any(|&node| is_entry(snapshot, thing, node));
+        retained(nodes) * if is_held { 2 } else { 1 }
+    };
     let (_, mut nodes) = classes.into_iter().max_by_key(|(key, nodes)| {
         // Keys of a Map are strings as a rule: they are the entry only where nothing else is.
-        (!is_text(key.0), sum(nodes), std::cmp::Reverse(key.1))
+        (!is_text(key.0), weight(nodes), std::cmp::Reverse(key.1))
     })?;
     nodes.sort_unstable_by_key(|&node| (snapshot.retained(node), snapshot.id(node)));
     nodes.dedup();
     nodes.get(nodes.len() / 2).copied()
+}
+
+/// Whether the thing or its backing store refers to an object.
+fn is_entry(snapshot: &Snapshot, thing: Node, node: Node) -> bool {
+    let mut retainers = snapshot.retainers(node).take(WIDEST).filter(|by| is_strong(&by.edge));
+    retainers.any(|by| by.from == thing || owner_of_store(snapshot, by.from) == thing)
 }
 
 fn is_text(kind: NodeKind) -> bool {
@@ -254,6 +267,37 @@ mod tests {
             graph.member(session, "cart", "Cart", id + 2);
         });
         assert_eq!((path, class.as_str()), (vec!["(entry)".to_owned()], "Session"));
+    }
+
+    #[test]
+    fn what_something_else_holds_too_comes_after_the_entries() {
+        let mut graph = program(20);
+        let list = graph.variable("list", "Array", 500_001);
+        for at in 0..9 {
+            let agent = graph.node("object", "Agent", 600_001 + 100 * at, 200);
+            graph.edge(list, "element", &at.to_string(), agent);
+            let socket = graph.node("object", "Socket", 600_003 + 100 * at, 300);
+            graph.edge(agent, "property", "socket", socket);
+            // As a handle does whose connection is open.
+            graph.edge(0, "element", &(90 + at).to_string(), socket);
+        }
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let index = CodeIndex::new(&snapshot);
+        let thing = snapshot.by_id(500_001).unwrap();
+        let sample: Vec<Node> = snapshot
+            .nodes()
+            .filter(|&node| matches!(snapshot.raw_name(node), b"Agent" | b"Socket"))
+            .collect();
+        let retained = |class: &[u8]| {
+            let of_class = sample.iter().filter(|&&node| snapshot.raw_name(node) == class);
+            of_class.map(|&node| snapshot.retained(node)).sum::<u64>()
+        };
+        assert!(retained(b"Socket") > retained(b"Agent"));
+        let survivors = crate::heap::compare::survivors::Survivors::Outside(&snapshot, thing);
+        let context = GrowthContext { index: &index, survivors };
+        let (_, instance) = typical(&context, thing, &sample).unwrap();
+        assert_eq!(instance.class, "Agent");
     }
 
     #[test]
