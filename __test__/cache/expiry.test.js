@@ -2,7 +2,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { createHook } = require('node:async_hooks');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { BoundedMap } = require('../..');
 const { structureOf } = require('../../lib/cache/bounded-map.js');
 const { NATIVE_FROM } = require('../../lib/cache/expiry-column.js');

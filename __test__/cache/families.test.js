@@ -1,7 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { BoundedMap } = require('../..');
 const { generator, request } = require('../helpers/histories.js');
 const { FAMILIES, sequence, hitRatio } = require('../helpers/families.js');

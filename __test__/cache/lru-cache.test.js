@@ -3,7 +3,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { LRUCache: Peer } = require('lru-cache');
 const { LRUCache } = require('../..');
 const { checkLru } = require('../helpers/lru-structure.js');

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { getEventListeners } = require('node:events');
 const { describe, test } = require('node:test');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { LRUCache: Peer } = require('lru-cache');
 const { LRUCache } = require('../..');
 const { checkLru } = require('../helpers/lru-structure.js');

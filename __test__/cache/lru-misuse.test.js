@@ -3,7 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { subscribe, unsubscribe, tracingChannel } = require('node:diagnostics_channel');
 const { LRUCache: Theirs } = require('lru-cache');
 const { LRUCache } = require('../..');

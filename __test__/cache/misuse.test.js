@@ -2,7 +2,7 @@
 // Bad options, and callbacks that throw, lie or change the map from inside.
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { BoundedMap } = require('../..');
 const { sweep } = require('../../lib/cache/sweeper.js');
 const { checkStructure } = require('../helpers/cache-structure.js');

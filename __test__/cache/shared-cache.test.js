@@ -3,7 +3,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { SharedCache, tracked } = require('../..');
 const { native } = require('../../lib/native.js');
 

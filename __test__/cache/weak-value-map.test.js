@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { inspect } = require('node:util');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { WeakValueMap } = require('../..');
 
 v8.setFlagsFromString('--expose-gc');

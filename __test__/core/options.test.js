@@ -1,7 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { parseDuration, parseSize, suggest } = require('../../lib/check-options.js');
 const { badSwitches, OPTIONS, resolveOptions, optionsFromEnv } = require('../../lib/options.js');
 

@@ -3,7 +3,7 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { growthOf, explained, over, shareOf } = require('../../lib/report/growth.js');
 const { growthLine } = require('../../lib/report/words.js');
 const { buildReport } = require('../../lib/report/report.js');

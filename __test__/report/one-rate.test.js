@@ -3,7 +3,7 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { MEASUREMENTS } = require('../../lib/adapters/measurements.js');
 const { fittedFloor } = require('../../lib/report/chart.js');
 const { buildReport } = require('../../lib/report/report.js');

@@ -2,7 +2,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { stripVTControlCharacters } = require('node:util');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { render } = require('../../lib/report/terminal.js');
 const { leakReport, steadyReport } = require('../support/reports.js');
 

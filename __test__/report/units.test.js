@@ -1,7 +1,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { bytes, change, rate, count, duration, percent } = require('../../lib/report/units.js');
 
 const SECOND = 1000;

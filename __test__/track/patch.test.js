@@ -2,7 +2,7 @@
 // Wrappers among the patches of other packages: any order of start, stop, patch and unpatch.
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const fc = require('fast-check');
+const fc = require('../helpers/fast-check.js');
 const { EventEmitter } = require('node:events');
 const { execFileSync } = require('node:child_process');
 const path = require('node:path');

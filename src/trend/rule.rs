@@ -55,6 +55,8 @@ const COVER: f64 = 7.0 / BUCKETS as f64;
 const STEP: f64 = 0.35;
 /// From this many points on a step may hide between two buckets.
 const ENOUGH: usize = 8;
+/// Two steps leave at most this share of the rise to the other pairs of points, as movement up or down.
+const BESIDE_STEPS: f64 = 0.15;
 /// A rise of the load by this factor may explain growth that correlates with it so much: by much somehow,
 /// or by a little closely.
 const LOAD: [(f64, f64); 3] = [(1.25, 0.7), (1.1, 0.85), (1.05, 0.95)];
@@ -147,7 +149,7 @@ pub fn judge(
         GrowthShape::Warming
     } else if follows_load(points) {
         GrowthShape::FollowsLoad
-    } else if points.len() >= ENOUGH && has_step(points, 2) {
+    } else if points.len() >= ENOUGH && (has_step(points, 2) || is_two_steps(&values)) {
         // The bucket in which it happened may show a moment between before and after.
         GrowthShape::Flat
     } else if finding.share < thresholds.suspect
@@ -206,6 +208,19 @@ fn has_step(points: &[FloorPoint], few: usize) -> bool {
     points.iter().enumerate().any(|(at, from)| {
         points[at + 1..].iter().take(few).any(|to| rise > 0.0 && share(from, to) > STEP)
     })
+}
+
+/// The values rise twice, each time from one point to the next but one at most, and rest in between.
+fn is_two_steps(values: &[f64]) -> bool {
+    if values.len() < NORMAL {
+        return false;
+    }
+    let moves: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
+    let steps: Vec<f64> = moves.windows(2).map(|pair| pair[0] + pair[1]).collect();
+    let later = |at: usize| steps[at + 2..].iter().copied().fold(0.0, f64::max);
+    let most = (0..steps.len() - 2).map(|at| steps[at] + later(at)).fold(0.0, f64::max);
+    let rise = values[values.len() - 1] - values[0];
+    moves.iter().sum::<f64>() - most <= BESIDE_STEPS * rise
 }
 
 fn over_time(points: &[FloorPoint]) -> Vec<(f64, f64)> {
@@ -312,6 +327,15 @@ mod tests {
         assert_eq!(finding.shape, GrowthShape::Growing);
         assert!((finding.slope * 1000.0 / MB - 1.0).abs() < 1e-9);
         assert!((finding.share - 27.5 / 246.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn two_steps_with_a_point_between_their_levels_are_no_growth() {
+        let steps =
+            [70.0, 70.0, 80.9, 102.8, 102.8, 102.8, 102.8, 108.3, 137.9, 137.9, 137.9, 137.9];
+        assert_eq!(shape(&steps), GrowthShape::Flat);
+        let three = [70.0, 70.0, 80.9, 92.8, 92.8, 97.3, 117.3, 117.3, 122.9, 137.9, 137.9, 137.9];
+        assert_eq!(shape(&three), GrowthShape::Growing);
     }
 
     #[test]

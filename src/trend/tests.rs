@@ -274,6 +274,15 @@ fn all_series_together_take_less_than_64_kilobytes() {
     assert!(series + size_of::<Trend>() < 64 * 1024);
 }
 
+#[test]
+fn two_steps_up_are_no_leak() {
+    let after = |t: f64, second: f64| f64::from(u8::from(t >= second));
+    let heap = |t: f64| MB * (70.0 + 32.89 * after(t, 41.0) + 35.05 * after(t, 141.0));
+    let life = Life { heap: &heap, churn: &|_| 5.486 * MB, seconds: 900, ..Life::default() };
+    let (_, events) = life.live();
+    assert!(events.iter().all(|(_, e)| !matches!(e, Event::Leak(_))), "{events:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
