@@ -23,7 +23,7 @@ function overview(commands, width = WIDTH) {
     '',
     'Usage: plimsoll <command> [options]',
     '',
-    ...rows(names, 10, width),
+    ...rows(names, Math.max(...names.map(([name]) => name.length)), width),
     '',
     ...wrap('plimsoll <command> --help lists the options of a command; --version prints the version.', width),
     ...wrap(
