@@ -12,6 +12,7 @@ const { Service, died } = require('./services.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 
+/** Takes the claim for a moment: a process that looks for it then leaves the state to others. */
 const stageOf = (dir, pid) => {
   const { ClaimedState } = require('../../lib/native.js').requireNative();
   const name = fs.readdirSync(dir).find((each) => each.startsWith('.plimsoll-state-') && each.endsWith(`-${pid}-0`));
@@ -19,6 +20,14 @@ const stageOf = (dir, pid) => {
   const stage = claim?.stage();
   claim?.release();
   return stage;
+};
+
+/** Whether the report on a process has what the analysis of its snapshots said. */
+const isAnalyzed = (dir, pid) => {
+  const name = fs
+    .readdirSync(dir)
+    .find((each) => /^plimsoll-post-mortem-.*\.json$/.test(each) && each.includes(`-${pid}.`));
+  return name !== undefined && JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8')).liveHeap !== null;
 };
 
 test('the next process reports the one that was killed, and the one after that does not', async (t) => {
@@ -113,6 +122,7 @@ test('a process that is killed while it examines leaves the rest to the next one
   // Its helper ends with it, and the claim with that.
   await until(() => stageOf(dir, pid));
   const third = new Service(dir);
+  await until(() => isAnalyzed(dir, pid));
   await until(() => stageOf(dir, pid)?.done);
   assert.ok(!third.of('previous').some(({ postMortem }) => postMortem.pid === pid), 'its end is reported once');
   assert.ok(stageOf(dir, pid).attempts <= 2);

@@ -75,3 +75,19 @@ test(
     assert.ok(names.includes('login'));
   },
 );
+
+test(
+  'a leak whose snapshots are refused is reported when its sites have been sampled',
+  { skip: noHooks },
+  async (t) => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
+    t.after(() => fs.rmSync(dir, { recursive: true }));
+    const { suspects, snapshots, refusals, allocation } = await run('leak-site.js', [dir, 'leak']);
+    assert.deepEqual(snapshots, []);
+    assert.ok(
+      refusals.some(({ code }) => code === 'ERR_PLIMSOLL_COOLDOWN'),
+      JSON.stringify(refusals),
+    );
+    assert.equal(suspects[0]?.name, 'login', JSON.stringify(allocation));
+  },
+);

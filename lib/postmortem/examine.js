@@ -5,7 +5,7 @@ const { requireAnalyzer } = require('../analyzer-binding.js');
 const { requireNative } = require('../native.js');
 const { sourceFolders } = require('../report/excerpt.js');
 const { reportOf } = require('../report/analyze.js');
-const { buildReport, siteSuspect } = require('../report/report.js');
+const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
 const { bytes } = require('../report/units.js');
 const { causeOf } = require('./death.js');
 const { evidenceOf, lastProfileOf, snapshotsOf } = require('./sources.js');
@@ -33,10 +33,12 @@ function examine(ended, dir, now = Date.now()) {
   const exit = code === null && signal === null ? null : { code, signal, byUs: false };
   const build = (analysis, notes = []) => {
     const report = buildReport({ state: known, analysis, exit, notes: [...notesOf(reported), ...notes] });
-    if (reported !== null) report.suspects = reported.suspects;
+    // Of a profile, the latest evidence has seen more than the process had when it reported.
+    const named = (reported?.suspects ?? []).filter((suspect) => !isOfProfile(suspect));
+    if (named.length > 0) report.suspects = named;
     const [site] = known.extra?.allocation?.sites ?? [];
-    if (report.suspects.length === 0 && site?.file)
-      report.suspects.push(siteSuspect(known.extra.allocation.sites, false));
+    if (report.suspects.length === 0)
+      report.suspects = site?.file ? [siteSuspect(known.extra.allocation.sites, false)] : (reported?.suspects ?? []);
     return { ...report, threadId: state.threadId, postMortem };
   };
   const isRedacted = (analysis) =>

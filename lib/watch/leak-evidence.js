@@ -417,7 +417,9 @@ class LeakEvidence {
         // Refused at the first suspicion: there is nothing to report yet.
         if (diagnosis.closed && JSON.parse(native.verdict()).state !== 'leak') return undefined;
         diagnosis.closed = true;
-        return this.#conclude(diagnosis.channel, diagnosis.taken);
+        if (diagnosis.taken.length > 0) return this.#conclude(diagnosis.channel, diagnosis.taken);
+        this.#unreported.add(diagnosis.channel);
+        return undefined;
       })
       .catch((error) => this.#context.fail(error));
   }
