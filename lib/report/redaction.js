@@ -4,6 +4,7 @@
 
 const path = require('node:path');
 const { requireNative } = require('../native.js');
+const { mainScript } = require('../script.js');
 const { isMapped } = require('../track/sites.js');
 const { learnBuiltIns } = require('../snapshot/built-ins.js');
 
@@ -47,7 +48,7 @@ class Redaction {
 
   constructor() {
     this.#native.redactState();
-    this.#learning = this.learn([process.argv[1], ...Object.keys(require.cache)]);
+    this.#learning = this.learn([mainScript(), ...Object.keys(require.cache)]);
   }
 
   name(name) {

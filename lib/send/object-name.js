@@ -5,6 +5,7 @@
 const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
+const { mainScript } = require('../script.js');
 
 const LONGEST = 63;
 const STARTED = new Date(Date.now() - process.uptime() * 1000);
@@ -22,7 +23,7 @@ function serviceOf(env, script) {
 }
 
 /** @param {string} file @param {{ env?: NodeJS.ProcessEnv, script?: string, host?: string }} [of] */
-function objectName(file, { env = process.env, script = process.argv[1], host = os.hostname() } = {}) {
+function objectName(file, { env = process.env, script = mainScript(), host = os.hostname() } = {}) {
   const started = STARTED.toISOString().replaceAll(/[-:.]/g, '');
   const instance = `${started}-${process.pid}-${threadId}`;
   return [plain(serviceOf(env, script)), plain(host), instance, plain(file)].join('/');

@@ -8,6 +8,7 @@ const { checkOptions } = require('../check-options.js');
 const { RETENTION } = require('../facts.js');
 const { flagValue } = require('../node-flags.js');
 const { diagnosticDir } = require('../directories.js');
+const { mainScript } = require('../script.js');
 
 const METHODS = ['auto', 'fork', 'in-process', 'image'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
@@ -54,7 +55,7 @@ function poolSize() {
 /** What stays the same when the service is started again. */
 function application() {
   // With `node -e` it is an argument of any length.
-  return (process.argv[1] ?? process.execPath).slice(0, APP_LENGTH);
+  return (mainScript() ?? process.execPath).slice(0, APP_LENGTH);
 }
 
 module.exports = { resolve };

@@ -9,6 +9,7 @@ const { requireNative } = require('../native.js');
 const { analyze } = require('../report/analyze.js');
 const { writeReport } = require('../report/files.js');
 const { buildReport } = require('../report/report.js');
+const { mainScript } = require('../script.js');
 const { reportTrackers, ROWS } = require('../report/trackers.js');
 const { bytes } = require('../report/units.js');
 const { sources, suspects } = require('../track/index.js');
@@ -32,7 +33,7 @@ const identity = (shown) => ({
   process: {
     title: shown.name(process.title),
     argv0: process.argv0,
-    script: shown.script(process.argv[1] ?? null),
+    script: shown.script(mainScript() ?? null),
     cwd: workingDir(),
     hostname: os.hostname(),
     platform: process.platform,
@@ -53,7 +54,7 @@ function loadedAddons() {
 }
 
 /** Where the service's own script is: its working directory may be another. */
-const ownFolder = () => (process.argv[1] === undefined ? [] : [path.dirname(process.argv[1])]);
+const ownFolder = (script = mainScript()) => (script === undefined ? [] : [path.dirname(script)]);
 
 /**
  * Analyses snapshots in a process of its own, and only where that has room beside the service.

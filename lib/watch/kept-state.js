@@ -4,6 +4,7 @@
 const { constants } = require('node:os');
 const { threadId, isMainThread } = require('node:worker_threads');
 const { requireNative } = require('../native.js');
+const { mainScript } = require('../script.js');
 const { processStem } = require('./process-stem.js');
 
 let isMarking = false;
@@ -52,7 +53,7 @@ function keepState(native, dir) {
 
 /** What a process has in common with its predecessor. @param {import('../report/shown.js').Shown} shown */
 const roleOf = (shown) => ({
-  script: shown.script(process.argv[1] ?? null),
+  script: shown.script(mainScript() ?? null),
   role: require('node:cluster').isWorker ? 'worker' : 'main',
 });
 

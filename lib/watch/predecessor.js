@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
 const { requireNative } = require('../native.js');
+const { mainScript } = require('../script.js');
 const { setTimeout, clearTimeout } = require('../timers.js');
 
 /** After the start, and from then on for processes that ended without a successor, ms. */
@@ -88,7 +89,8 @@ class Predecessor {
     child.on('error', (error) => this.#context.fail(error));
     child.on('close', () => (this.#child = undefined));
     child.stdin.on('error', () => {}); // it has ended before it read
-    const sourceRoots = process.argv[1] === undefined ? [] : [path.dirname(process.argv[1])];
+    const script = mainScript();
+    const sourceRoots = script === undefined ? [] : [path.dirname(script)];
     const formats = sender?.formats ?? options.report;
     const request = { dir, formats, maxFiles: options.maxFiles, me: this.#me, sourceRoots };
     // It stays open. Its end shows the child that this process has exited.

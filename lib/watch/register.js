@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { isMainThread, threadId } = require('node:worker_threads');
 const { adoptPm2, warnUnknown, warnChanged } = require('./settings.js');
+const { mainScript } = require('../script.js');
 
 /** Package managers start the service; they are not the service. */
 const NOT_A_SERVICE = /^(npm|npx|yarn|yarnpkg|pnpm|pnpx|corepack)(-cli)?(\.[cm]?js)?$/;
@@ -19,7 +20,7 @@ function register(env = process.env) {
   adoptPm2(env);
   if (env.PLIMSOLL_DISABLE === '1') return undefined;
   if (env.PLIMSOLL_RUN_DIR !== undefined && isMainThread) endWithRun(env.PLIMSOLL_RUN_DIR);
-  if (NOT_A_SERVICE.test(path.basename(process.argv[1] ?? ''))) return undefined;
+  if (NOT_A_SERVICE.test(path.basename(mainScript() ?? ''))) return undefined;
   try {
     const { optionsFromEnv, resolveOptions } = require('../options.js');
     if (isMainThread) {

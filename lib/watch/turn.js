@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
+const { mainScript } = require('../script.js');
 
 /** How long the successor of a process that has ended has to start. */
 const SUCCESSOR_MS = 2000;
@@ -17,7 +18,7 @@ const NUMBER = /^[1-9]\d{0,14}$/;
 const sharedNow = () => Number(process.hrtime.bigint() / 1_000_000n);
 
 /** One name for the processes that restart one after the other. */
-function nameOf({ script = process.argv[1] ?? '', cwd = process.cwd() } = {}) {
+function nameOf({ script = mainScript() ?? '', cwd = process.cwd() } = {}) {
   const digest = require('node:crypto').createHash('sha256').update(`${script}\0${cwd}`).digest('hex').slice(0, 16);
   return `plimsoll-restart-${process.getuid?.() ?? 'user'}-${digest}`;
 }
