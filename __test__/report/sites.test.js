@@ -5,7 +5,6 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { buildReport } = require('../../lib/report/report.js');
 const { examine } = require('../../lib/postmortem/examine.js');
 
 const MB = 2 ** 20;
@@ -33,13 +32,6 @@ const stateOf = (sites, extra = {}) => ({
   extra: { allocation: { sites }, ...extra },
 });
 const namesOf = ({ suspects }) => suspects.map(({ name }) => name);
-
-const named = (bytes) => namesOf(buildReport({ state: stateOf([site('login', bytes)]), analysis: null }));
-
-test('a site that allocated little of the growth is no suspect', () => {
-  assert.deepEqual(named(MB / 4), []);
-  assert.deepEqual(named(4 * MB), ['login']);
-});
 
 test('after the end the latest evidence replaces the site that the process reported, and nothing else', (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));

@@ -102,14 +102,8 @@ function attribute(suspects, sites, verdict, analysed) {
   if (first !== undefined) {
     const most = isMost(first, suspects);
     if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = shown;
-  } else if (verdict.state === 'leak' && sites[0].file !== null && isTelling(sites[0], verdict))
-    suspects.push(siteSuspect(sites, analysed));
+  } else if (verdict.state === 'leak' && sites[0].file !== null) suspects.push(siteSuspect(sites, analysed));
 }
-
-/** A site alone is a suspect from this share of the growth on. A sample that happened to stay is none. */
-const LEAST = 0.1;
-/** Whether a site allocated much of what the channel of the verdict grew by. */
-const isTelling = ({ bytes }, { bytesPerMinute, spanMs }) => !(bytes < (LEAST * bytesPerMinute * spanMs) / 60_000);
 
 /** The largest allocation site as a suspect: it allocates what stays, and its holder is not known. */
 function siteSuspect(sites, analysed) {
