@@ -9,12 +9,17 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { spawn, execFileSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { parseArgs } = require('node:util');
 const { nodeOf } = require('../support/nodes.js');
+const { startServers, stop, behindNginx, load } = require('./host.js');
+const production = require('./production.js');
 
+/** Four leaks in one worker of two under PM2: production.js. */
+const PRODUCTION = 'production';
 const STACKS = [
+  PRODUCTION,
   'health-metrics',
   'nest-request-scope',
   'fastify-pg',
@@ -53,23 +58,6 @@ const dir = values.keep ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-stack
 
 const say = (text) => process.stdout.write(`${text}\n`);
 
-const setup = (...args) => execFileSync(path.join(__dirname, 'setup.sh'), args, { encoding: 'utf8' });
-
-/** Requests at the stack's rate until the service ends. What a request throws is counted: a service at its end refuses them. */
-function load(stack, port) {
-  const counts = { sent: 0, failed: 0 };
-  let pending = 0;
-  const timer = setInterval(() => {
-    if (pending > 500) return;
-    pending++;
-    stack
-      .request({ port, i: counts.sent++ })
-      .catch(() => counts.failed++)
-      .finally(() => pending--);
-  }, 1000 / stack.rate);
-  return { counts, stop: () => clearInterval(timer) };
-}
-
 /** Runs one variant of a stack, and returns what its report says. */
 async function run({ name, leaks, node, ports }) {
   const stack = require(path.join(SERVICES, `${name}.js`));
@@ -91,7 +79,7 @@ async function run({ name, leaks, node, ports }) {
   const traffic = load(stack, stack.proxied ? await behindNginx(proxy, port) : port);
   const [code] = await ended;
   traffic.stop();
-  if (stack.proxied) setup('stop', proxy);
+  if (stack.proxied) stop(proxy);
   const report = JSON.parse(fs.readFileSync(json, 'utf8'));
   return { id, code, ...traffic.counts, ...judge(stack, name, leaks, report) };
 }
@@ -105,17 +93,6 @@ function portOf(stdout, file) {
       if (found !== null) resolve(Number(found[1]));
     });
   });
-}
-
-async function behindNginx(proxyDir, upstream) {
-  fs.mkdirSync(proxyDir, { recursive: true });
-  const probe = require('node:net').createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  setup('nginx', proxyDir, String(port), String(upstream));
-  return port;
 }
 
 /** What is wrong with a report, or undefined. */
@@ -148,30 +125,34 @@ function isNamed(stack, name, suspect) {
   return path.basename(suspect.file ?? '') === file && suspect.line === line;
 }
 
+/** The runs of one name on one version of Node. */
+function runsOf(name, node, ports) {
+  const { window } = values;
+  if (name !== PRODUCTION) return VARIANTS.map((leaks) => () => run({ name, leaks, node, ports }));
+  const leaks = VARIANTS.flatMap((leaking) => (leaking ? production.LEAKS : [undefined]));
+  return leaks.map((leak) => () => production.run({ dir, leak, node, ports, window, duration: values.duration }));
+}
+
 async function main() {
-  const services = path.join(dir, 'services');
-  const ports = Object.fromEntries(
-    setup('start', services)
-      .trim()
-      .split('\n')
-      .map((each) => each.split('=')),
-  );
+  const servers = path.join(dir, 'services');
+  const ports = startServers(servers);
   let faults = 0;
   try {
-    for (const name of names) require(path.join(SERVICES, `${name}.js`)).prepare?.();
-    const queue = nodes.flatMap((node) =>
-      names.flatMap((name) => VARIANTS.map((leaks) => ({ name, leaks, node, ports }))),
-    );
+    for (const name of names) {
+      if (name === PRODUCTION) production.prepare({ dir, ports });
+      else require(path.join(SERVICES, `${name}.js`)).prepare?.();
+    }
+    const queue = nodes.flatMap((node) => names.flatMap((name) => runsOf(name, node, ports)));
     const work = async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const result = await run(next).catch((error) => ({ id: next.name, fault: error.stack }));
+        const result = await next().catch((error) => ({ fault: error.stack }));
         if (result.fault !== undefined) faults++;
         say(`${result.fault === undefined ? 'ok  ' : 'FAIL'} ${JSON.stringify(result)}`);
       }
     };
     await Promise.all(Array.from({ length: Number(values['at-once']) }, work));
   } finally {
-    setup('stop', services);
+    stop(servers);
   }
   say(
     `${names.length} stacks on ${nodes.length} versions of Node, ${values.only ?? 'healthy and leaking'}: ${faults} faults`,
