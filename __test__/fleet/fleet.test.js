@@ -151,6 +151,20 @@ test('values of any type and depth in a report harm nothing', async (t) => {
   assert.equal(fleet.unsigned, 1);
 });
 
+test('a leak without a suspect is a leak, and the only suspect has the rate of the verdict', async (t) => {
+  const verdict = { state: 'leak', channel: 'external', bytesPerMinute: 7e6 };
+  const unnamed = fleetReport({ pod: 'a' });
+  const [suspect] = unnamed.suspects;
+  const named = { ...unnamed, verdict, suspects: [{ ...suspect, bytesPerMinute: null }] };
+  const folder = folderOf(t, { 'a.json': JSON.stringify({ ...unnamed, verdict, suspects: [] }) });
+  const { code, out, err } = await cli(folder);
+  assert.equal(code, 3, out);
+  assert.match(out, /^no leak with a suspect in 1 process/);
+  assert.match(err, /a\.json reports a leak \(external\) without a suspect/);
+  const { leaks } = await gather([folderOf(t, { 'b.json': JSON.stringify(named) })]);
+  assert.equal(leaks[0].bytesPerMinute.median, 7e6);
+});
+
 test('names are text: neither markup nor terminal escapes', async (t) => {
   const hostile = '\u001b[2J</style><script>alert(1)</script>\u202e\n';
   const folder = folderOf(t, {

@@ -51,9 +51,16 @@ test('what exists is not replaced, and a failure leaves nothing', async (t) => {
   assert.deepEqual([existing.status, fs.readFileSync(there, 'utf8')], [1, 'mine']);
   assert.match(existing.stderr, /\(it exists\); name a new file/);
   fs.writeFileSync(truncated, fs.readFileSync(file).subarray(0, 100_000));
-  const cut = convert('--redact', truncated, to);
-  assert.equal(cut.status, 1);
-  assert.match(cut.stderr, /truncated\.heapsnapshot ends in the middle/);
+  const [empty, other, packed] = ['empty', 'other', 'packed'].map((name) => path.join(dir, name));
+  fs.writeFileSync(empty, '');
+  fs.writeFileSync(other, 'hello]}');
+  fs.writeFileSync(packed, zlib.gzipSync(fs.readFileSync(truncated)));
+  for (const [from, ...flags] of [[truncated, '--redact'], [truncated], [packed], [empty], [other]]) {
+    const cut = convert(...flags, from, to);
+    assert.equal(cut.status, 1, `${from} ${flags}`);
+    assert.match(cut.stderr, new RegExp(`${path.basename(from)} is damaged or no snapshot`));
+  }
+  assert.match(convert('/dev/zero', to).stderr, /zero is not a file/);
   const missing = convert(path.join(dir, 'none'), to);
   assert.deepEqual([missing.status, /could not be read/.test(missing.stderr)], [1, true]);
   assert.equal(convert(file).status, 2);

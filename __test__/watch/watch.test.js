@@ -214,14 +214,19 @@ function leaking(options, body, stdio = ['ignore', 'pipe', 'pipe']) {
   });
 }
 
-test('a report that cannot be written is an error event, and the service lives', async () => {
+test('a report that cannot be written is an error event and an event without files, and the service lives', async () => {
   const body = `w.on('error', ({ code }) => {
     process.stdout.write(code + ' ');
-    if (code === 'ERR_PLIMSOLL_REPORT_WRITE') setTimeout(() => process.exit(0), 200);
+  });
+  w.on('report', ({ verdict }, files) => {
+    process.stdout.write(verdict.state + ' ' + files.length);
+    setTimeout(() => process.exit(0), 200);
   });`;
+  const [code, out, err] = await leaking({ dir: '/dev/null/reports' }, body);
+  assert.match(err, /^$|heap leak/);
   assert.deepEqual(
-    await leaking({ dir: '/dev/null/reports' }, body),
-    [0, 'ERR_PLIMSOLL_DIR ERR_PLIMSOLL_REPORT_WRITE ', ''],
+    [code, out],
+    [0, 'ERR_PLIMSOLL_DIR ERR_PLIMSOLL_REPORT_WRITE leak 0'],
     'at the start, and when there is one',
   );
 });

@@ -43,7 +43,7 @@ async function run(values, positionals, io) {
     tell(io.stderr, `no report was found in ${positionals.length === 1 ? 'the source' : 'the sources'}.`);
     return 1;
   }
-  return fleet.leaks.length > 0 ? LEAK : 0;
+  return fleet.leaks.length + fleet.unsigned + fleet.unnamed > 0 ? LEAK : 0;
 }
 
 module.exports = {

@@ -37,6 +37,7 @@ async function gather(sources) {
   const lines = new Lines();
   const skip = (file, why) => lines.add(`${file} ${why}`);
   let unsigned = 0;
+  let unnamed = 0;
   for (const source of sources.map((each) => opened(each, skip))) {
     for await (const { name, read, modifiedMs } of source) {
       try {
@@ -46,6 +47,10 @@ async function gather(sources) {
         if (same !== null) skip(name, `is the same report as ${same}; it counts once`);
         else {
           unsigned += report.unsigned;
+          if (report.unnamed !== null) {
+            unnamed++;
+            lines.add(`${name} reports a leak (${report.unnamed}) without a suspect`);
+          }
           if (report.aheadMs > 0)
             skip(name, `is dated ${duration(report.aheadMs)} after its file was written; the file's time counts`);
         }
@@ -59,7 +64,7 @@ async function gather(sources) {
       `${unsigned === 1 ? '1 suspect has' : `${count(unsigned)} suspects have`} no signature: an earlier version made the report`,
     );
   if (fleet.dropped > 0) lines.add(`${count(fleet.dropped)} suspects were left out: there are too many different ones`);
-  return { ...fleet.result(), unsigned, notes: lines.all };
+  return { ...fleet.result(), unsigned, unnamed, notes: lines.all };
 }
 
 module.exports = { gather };

@@ -40,7 +40,8 @@ function weightOf(suspect) {
   return shown.reduce((sum, holds, bit) => sum + Number(holds) * 2 ** bit, 0);
 }
 
-function suspectOf(raw) {
+/** @param {any} raw @param {number | null} rate  of the verdict, for a suspect without one */
+function suspectOf(raw, rate) {
   const { file, line, column } = placeOf(raw);
   const suspect = {
     signature: copied(raw.signature),
@@ -51,7 +52,7 @@ function suspectOf(raw) {
     column,
     package: text(raw.package?.name),
     proven: raw.proven === true,
-    bytesPerMinute: number(raw.bytesPerMinute),
+    bytesPerMinute: number(raw.bytesPerMinute) ?? rate,
     path: list(raw.path).slice(0, MOST_STEPS).map(text).filter(Boolean),
     instance: text(raw.instance?.type),
     sites: list(raw.sites)
@@ -84,6 +85,8 @@ function readReport(content, fileMs) {
   const all = list(report.suspects).slice(0, MOST_SUSPECTS);
   const signed = all.filter((each) => typeof each?.signature === 'string' && SIGNATURE.test(each.signature));
   const leaking = LEAKING.has(report.verdict.state);
+  // The only suspect is what the verdict speaks of.
+  const rate = all.length === 1 && report.verdict.state === 'leak' ? number(report.verdict.bytesPerMinute) : null;
   const { atMs, aheadMs } = writtenAt(report.at, fileMs);
   const uptimeMs = number(report.uptimeMs);
   return {
@@ -99,7 +102,8 @@ function readReport(content, fileMs) {
     pid: whole(report.pid),
     state: text(report.verdict.state),
     unsigned: leaking ? all.length - signed.length : 0,
-    suspects: leaking ? signed.map(suspectOf) : [],
+    unnamed: report.verdict.state === 'leak' && all.length === 0 ? (text(report.verdict.channel) ?? 'heap') : null,
+    suspects: leaking ? signed.map((each) => suspectOf(each, rate)) : [],
   };
 }
 

@@ -52,8 +52,9 @@ function factsOf(leak) {
 }
 
 /** `2 leaks in 38 of 40 processes (10,000 reports)` */
-function headlineOf({ leaks, leaking, processes, reports, unsigned = 0 }) {
-  const none = unsigned === 0 ? 'no leak' : 'no leak with a signature';
+function headlineOf({ leaks, leaking, processes, reports, unsigned = 0, unnamed = 0 }) {
+  const unknown = unsigned > 0 ? 'no leak with a signature' : 'no leak with a suspect';
+  const none = unsigned + unnamed > 0 ? unknown : 'no leak';
   const found = leaks.length === 0 ? none : `${count(leaks.length)} ${leaks.length === 1 ? 'leak' : 'leaks'}`;
   const among = leaks.length === 0 ? count(processes) : `${count(leaking)} of ${count(processes)}`;
   return `${found} in ${among} ${processes === 1 ? 'process' : 'processes'} (${count(reports)} ${reports === 1 ? 'report' : 'reports'})`;

@@ -28,11 +28,12 @@ function examine(ended, dir, now = Date.now()) {
   const known = withEvidence(state, dir, ended);
   const reported = state.extra?.reported ?? null;
   const unanalyzed = reported === null ? snapshotsOf(dir, ended, state) : [];
-  const postMortem = about(state, ended, aliveAt, now);
+  const postMortem = about(known, ended, aliveAt, now);
   const { code, signal } = postMortem;
   const exit = code === null && signal === null ? null : { code, signal, byUs: false };
   const build = (analysis, notes = []) => {
-    const report = buildReport({ state: known, analysis, exit, notes: [...notesOf(reported), ...notes] });
+    const outOfMemory = postMortem.cause === 'heap-limit';
+    const report = buildReport({ state: known, analysis, exit, notes: [...notesOf(reported), ...notes], outOfMemory });
     // Of a profile, the latest evidence has seen more than the process had when it reported.
     const named = (reported?.suspects ?? []).filter((suspect) => !isOfProfile(suspect));
     if (named.length > 0) report.suspects = named;
@@ -43,7 +44,7 @@ function examine(ended, dir, now = Date.now()) {
   };
   const isRedacted = (analysis) =>
     state.extra?.redacted === true && (analysis?.snapshots ?? []).every(({ redacted }) => redacted);
-  return { build, unanalyzed, channel: state.verdict.channel, isRedacted };
+  return { build, unanalyzed, channel: known.verdict.channel, isRedacted };
 }
 
 const notesOf = (reported) =>
@@ -70,6 +71,18 @@ function about(state, ended, aliveAt, now) {
   };
 }
 
+/** What the evidence says of the process at a later time than the state: a suspicion writes it at once. */
+function later({ watchedMs, verdict, verdictForMs = null, memory, limits }, state) {
+  if (!(watchedMs > state.watchedMs) || typeof verdict?.state !== 'string') return {};
+  return {
+    watchedMs,
+    verdict,
+    verdictForMs,
+    memory: { ...state.memory, ...memory },
+    limits: { ...state.limits, ...limits },
+  };
+}
+
 /** The state with the sites and trackers of the latest evidence, or of the profile of the heap limit. */
 function withEvidence(state, dir, ended) {
   const latest = evidenceOf(dir, ended, state.threadId);
@@ -79,7 +92,7 @@ function withEvidence(state, dir, ended) {
   const sites = [found.sites, extra?.allocation?.sites, last?.sites].find((each) => each?.length > 0) ?? [];
   const allocation = { state: 'on', reason: null, profile: last?.file ?? null, ...extra?.allocation, sites };
   const { trackers = extra?.trackers, trackerSuspects = extra?.trackerSuspects } = found;
-  return { ...state, extra: { ...extra, allocation, trackers, trackerSuspects } };
+  return { ...state, ...later(found, state), extra: { ...extra, allocation, trackers, trackerSuspects } };
 }
 
 /**

@@ -17,9 +17,26 @@ const unwritable = (file, why, cause) =>
     },
   );
 
+const HEAD = '{"snapshot":';
+/** Bytes at the end that are looked at. */
+const TAIL = 32;
+
+/** The text as it is; whether it begins and ends as a snapshot does. */
+function copier() {
+  let [head, tail] = ['', ''];
+  return {
+    write(bytes) {
+      head ||= bytes.subarray(0, HEAD.length).toString('latin1');
+      tail = (tail + bytes.subarray(-TAIL).toString('latin1')).slice(-TAIL);
+      return bytes;
+    },
+    isWhole: () => head === HEAD && /\]\s*\}\s*$/.test(tail),
+  };
+}
+
 /** What is written of the text. @param {boolean} redact */
 async function rewriter(redact) {
-  if (!redact) return { write: (bytes) => bytes, isWhole: () => true };
+  if (!redact) return copier();
   await learnBuiltIns();
   const redactor = new (requireNative().SnapshotRedactor)();
   const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -37,6 +54,8 @@ async function rewriter(redact) {
  * @returns {Promise<number>} bytes written
  */
 async function convertSnapshot(from, to, { redact = false } = {}) {
+  if (fs.statSync(from, { throwIfNoEntry: false })?.isFile() === false)
+    throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(from)} is not a file; name a snapshot.`);
   const { SnapshotText } = requireAnalyzer();
   const text = new SnapshotText(from);
   const { write, isWhole } = await rewriter(redact);
@@ -56,7 +75,10 @@ async function convertSnapshot(from, to, { redact = false } = {}) {
       bytes += kept.length;
     }
     if (!isWhole())
-      throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(from)} ends in the middle; take another.`);
+      throw new PlimsollError(
+        'ERR_PLIMSOLL_SNAPSHOT',
+        `${path.basename(from)} is damaged or no snapshot; take another.`,
+      );
     fs.fsyncSync(fd);
     // link refuses a file that exists.
     fs.linkSync(partial, to);

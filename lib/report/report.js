@@ -22,8 +22,9 @@ const GROWING = new Set(['leak', 'suspect', 'slow']);
  * @param {any} [evidence.analysis] what `plimsoll analyze` said of the snapshots
  * @param {{code: number | null, signal: string | null, byUs: boolean} | null} [evidence.exit]
  * @param {string[]} [evidence.notes]
+ * @param {boolean} [evidence.outOfMemory]  the heap was full at the end, whatever the verdict was
  */
-function buildReport({ state, analysis, exit = null, notes = [] }) {
+function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = false }) {
   const extra = state.extra ?? {};
   const offset = extra.uptimeAtWatch ?? 0;
   const tracked = extra.trackerSuspects ?? [];
@@ -32,7 +33,7 @@ function buildReport({ state, analysis, exit = null, notes = [] }) {
   const known = [...(analysis?.fills ?? []), ...(analysis?.suspects ?? [])];
   const { suspects: grown, fills } = parted(known, analysis?.growth ?? null, heap?.limitBytes);
   const found = grown.filter(
-    (suspect) => GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)),
+    (suspect) => outOfMemory || GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)),
   );
   const minutes = minutesBetween(compared(extra.snapshots ?? [], analysis));
   const suspects = mergeSuspects(found, tracked, minutes);

@@ -82,11 +82,15 @@ async function analyseBeside(snapshots, { channel, signal }) {
 /**
  * @param {{ state: object, analysis?: object, notes: string[] }} found
  * @param {{ dir: string, formats: string[] }} where
- * @returns {Promise<{ report: object, files: string[] }>}
+ * @returns {Promise<{ report: object, files: string[], error?: any }>} `error`: why there are no files
  */
 async function report(found, where) {
   const made = buildReport(found);
-  return { report: made, files: await writeReport(made, { ...where, sourceRoots: ownFolder() }) };
+  try {
+    return { report: made, files: await writeReport(made, { ...where, sourceRoots: ownFolder() }) };
+  } catch (error) {
+    return { report: made, files: [], error };
+  }
 }
 
 module.exports = { tracked, identity, analyseBeside, report };

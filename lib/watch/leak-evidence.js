@@ -284,7 +284,9 @@ class LeakEvidence {
       if (isStopped()) return;
       this.#publish();
       const notes = ['This is the first report of the leak. The report with retaining paths follows.'];
-      const { files } = await evidence().report({ state: this.#state.read(), notes }, { dir, formats: ['json'] });
+      const known = { state: this.#state.read(), notes };
+      const { files, error } = await evidence().report(known, { dir, formats: ['json'] });
+      if (error !== undefined) throw error;
       for (const file of files) sender?.add('report', file, { redacted: shown.redacts, own: true });
     } catch (error) {
       if (!isStopped()) this.#context.fail(error);
@@ -460,10 +462,13 @@ class LeakEvidence {
     if (wantsDescriptor(found.error)) throw found.error;
     if (found.error !== undefined) this.#context.fail(found.error);
     const notes = found.note === undefined ? [] : [found.note];
-    const { report, files } = await evidence().report(
+    const { report, files, error } = await evidence().report(
       { state: this.#state.read(), analysis: found.analysis, notes },
       { dir, formats: sender?.formats ?? options.report },
     );
+    if (wantsDescriptor(error)) throw error;
+    // The file is lost, not the report: it is logged and emitted.
+    if (error !== undefined) this.#context.fail(error);
     this.#reports.push(...files);
     this.#suspects.reported(report.suspects);
     this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };
