@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::js_source::declarations::{Declaration, Declarations};
 use crate::js_source::readable::ReadableFiles;
+use crate::js_source::registration::registration;
 use crate::js_source::source_map::{SourceMap, base64};
 
 /// A place in a file, as a person would look it up.
@@ -180,6 +181,20 @@ impl Sources {
         // A bundle's function is called as it was written.
         let original = source.original(line, column).and_then(|(_, name)| name);
         original.or_else(|| source.text.get(named).map(str::to_owned))
+    }
+
+    /// Where the listener for `event` is added whose code stands at a 0-based position.
+    pub fn registration(
+        &self,
+        script: &str,
+        event: &str,
+        name: &str,
+        position: (u32, u32),
+    ) -> Option<Place> {
+        let source = self.file(&path_of(script))?;
+        let at = source.byte(position.0, position.1)?;
+        let (line, column) = source.position(registration(&source.text, event, name, at)?);
+        Some(self.place(script, line, column))
     }
 
     fn file(&self, path: &str) -> Option<Rc<File>> {

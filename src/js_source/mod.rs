@@ -9,6 +9,8 @@ pub mod mask;
 #[cfg(feature = "analyzer")]
 pub(crate) mod readable;
 #[cfg(feature = "analyzer")]
+mod registration;
+#[cfg(feature = "analyzer")]
 mod scopes;
 #[cfg(feature = "analyzer")]
 mod source_map;

@@ -27,7 +27,7 @@ add('listeners: process', `
         this.state = ${blob};
         process.on('SIGUSR2', this.onSignal.bind(this)); //@
       }
-      onSignal() { return this.state; } //@
+      onSignal() { return this.state; }
     }
     drive((i) => { new $Watch(i); });`,
 { cause: ['listeners'], name: ['SIGUSR2'], line: true });
@@ -44,6 +44,20 @@ add('listeners: class field', `
     }
     drive((i) => { $view(i); });`,
 { cause: ['listeners'], name: ['$update'], line: true });
+add('listeners: a function that is given by its name', `
+    const EventEmitter = require('node:events');
+    const $prices = new EventEmitter();
+    $prices.setMaxListeners(0);
+    function $follow(i) {
+      const rows = ${record};
+      function onPrice() {
+        return rows;
+      }
+      onPrice();
+      $prices.on('$price', onPrice); //@
+    }
+    drive((i) => { $follow(i); });`,
+{ cause: ['listeners'], name: ['$price'], line: true, count: 300, advice: /: off\('/ });
 add('listeners: ES module', `
     import { EventEmitter } from 'node:events';
     const $hub = new EventEmitter();

@@ -76,8 +76,12 @@ impl Rule for Listeners {
         if let Some(event) = &draft.event {
             draft.name.clone_from(event);
         }
-        if let Some((function, _)) = draft.sites.first() {
-            draft.place = Some(function.place.clone());
+        if let Some((listener, _)) = draft.sites.first() {
+            let sources = &evidence.index().sources;
+            let added = draft.event.as_deref().and_then(|event| {
+                sources.registration(&listener.script, event, &listener.name, listener.position)
+            });
+            draft.place = Some(added.unwrap_or_else(|| listener.place.clone()));
         }
         if draft.path.last() != Some(&draft.name) {
             draft.path.push(draft.name.clone());
