@@ -20,22 +20,39 @@ const EMPTY = Buffer.alloc(0);
 
 /** A computation that callers of this isolate wait for. */
 class Pending {
-  /** Its bytes; null where it was abandoned, and the callers join the next one. @type {Promise<Buffer | null>} */
-  bytes;
-  /** @type {(bytes: Buffer | null) => void} */
-  resolve;
-  /** @type {(error: unknown) => void} */
-  reject;
+  /** @type {Promise<Buffer | null> | null} */
+  #bytes = null;
+  /** @type {((bytes: Buffer | null) => void) | null} */
+  #resolve = null;
+  /** @type {((error: unknown) => void) | null} */
+  #reject = null;
   key;
   /** How many wait for another thread. */
   callers = 0;
 
   constructor(key) {
     this.key = key;
-    this.bytes = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+  }
+
+  /** The bytes; null where it was abandoned, and the callers join the next one. */
+  wait() {
+    return (this.#bytes ??= new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    }));
+  }
+
+  /** `wait` gives this promise from now on, unless it gave one while the computation began. */
+  waitFor(bytes) {
+    this.#bytes ??= bytes;
+  }
+
+  resolve(bytes) {
+    this.#resolve?.(bytes);
+  }
+
+  reject(error) {
+    this.#reject?.(error);
   }
 }
 
@@ -64,8 +81,9 @@ class Computations {
       const number = this.#native.join(key);
       if (number > 0) {
         const under = this.#led.get(number);
-        const pending = under ?? this.#lead(number, key, compute, encode, form, ttl);
-        if (timeout === Infinity) return pending.bytes;
+        if (under === undefined && timeout === Infinity) return this.#lead(number, key, compute, encode, form, ttl);
+        const pending = under ?? this.#leadUntil(number, key, compute, encode, form, ttl);
+        if (timeout === Infinity) return pending.wait();
         return this.#within(
           end,
           pending,
@@ -76,7 +94,7 @@ class Computations {
       if (number < 0) {
         const pending = this.#follow(-number, key);
         return timeout === Infinity
-          ? pending.bytes
+          ? pending.wait()
           : this.#within(end, pending, timeout, () => this.#leave(-number, pending));
       }
       const held = this.#read(key);
@@ -84,11 +102,21 @@ class Computations {
     }
   }
 
-  /** What this isolate computes: the first caller computes. */
+  /** What this isolate computes: the first caller computes, and never gives up. */
   #lead(number, key, compute, encode, form, ttl) {
     const pending = new Pending(key);
     this.#led.set(number, pending);
-    this.#compute(number, pending, compute, encode, form, ttl);
+    const bytes = this.#compute(number, pending, compute, encode, form, ttl);
+    pending.waitFor(bytes);
+    return bytes;
+  }
+
+  /** The same, where the first caller can give up before the end: then the others do not wait for it. */
+  #leadUntil(number, key, compute, encode, form, ttl) {
+    const pending = new Pending(key);
+    this.#led.set(number, pending);
+    pending.wait().catch(() => {}); // its promise is there before `compute` can throw
+    this.#compute(number, pending, compute, encode, form, ttl).catch(() => {}); // `pending` is rejected with the error
     return pending;
   }
 
@@ -104,10 +132,11 @@ class Computations {
     } catch (error) {
       this.#finish(number, encodeError(error), FAILED, ttl);
       pending.reject(error);
-      return;
+      throw error;
     }
     this.#finish(number, bytes, VALUE, ttl);
     pending.resolve(bytes);
+    return bytes;
   }
 
   /** Only the first end of a computation counts. */
@@ -176,7 +205,7 @@ class Computations {
       }, end - now());
     });
     try {
-      return await Promise.race([pending.bytes, late]);
+      return await Promise.race([pending.wait(), late]);
     } finally {
       clearTimeout(timer);
     }
