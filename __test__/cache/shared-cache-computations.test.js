@@ -189,3 +189,45 @@ test('a request that waited is not kept by what wakes the next', async () => {
   `;
   assert.equal(await run(script), 'ready\ntheirs\nundefined\n');
 });
+
+for (const timeout of [undefined, 60_000]) {
+  test(`a computation that asks for its own key as it begins gives both callers the value (timeout ${timeout})`, async () => {
+    const cache = open();
+    let inner;
+    const outer = cache.getOrCompute(
+      'key',
+      () => {
+        inner = cache.getOrCompute('key', () => assert.fail('computed twice'), { as: 'string', timeout });
+        return 'value';
+      },
+      { as: 'string', timeout },
+    );
+    assert.equal(await outer, 'value');
+    assert.equal(await inner, 'value');
+  });
+
+  test(`a computation that throws as it begins rejects all who asked, and the next call computes (timeout ${timeout})`, async () => {
+    const cache = open();
+    let inner;
+    const outer = cache.getOrCompute(
+      'key',
+      () => {
+        inner = cache.getOrCompute('key', () => assert.fail('computed twice'), { timeout });
+        throw new RangeError('the database is away');
+      },
+      { timeout },
+    );
+    const reasons = (await Promise.allSettled([outer, inner])).map(({ reason }) => reason);
+    for (const reason of reasons) assert.ok(reason instanceof RangeError);
+    assert.equal(await cache.getOrCompute('key', () => 'again', { as: 'string', timeout }), 'again');
+  });
+}
+
+test('a caller without a timeout that joins one that gives up computes the value itself', async () => {
+  const cache = open();
+  const never = new Promise(() => {});
+  const first = cache.getOrCompute('key', () => never, { as: 'string', timeout: 1 });
+  const second = cache.getOrCompute('key', () => 'second', { as: 'string' });
+  await assert.rejects(first, { code: 'ERR_PLIMSOLL_TIMEOUT' });
+  assert.equal(await second, 'second');
+});
