@@ -2,13 +2,16 @@
 // plimsoll convert: heap images and compressed snapshots as snapshots for DevTools.
 
 const assert = require('node:assert/strict');
-const { execFileSync, spawnSync } = require('node:child_process');
+const { execFileSync, spawn, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const test = require('node:test');
+const { setTimeout: wait } = require('node:timers/promises');
 const zlib = require('node:zlib');
 const { analyze, takeSnapshot } = require('../..');
 const { requireNative } = require('../../lib/native.js');
+const { convertSnapshot } = require('../../lib/report/convert.js');
 const { temporaryDir } = require('../children/snapshot-support.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
@@ -55,7 +58,20 @@ test('what exists is not replaced, and a failure leaves nothing', async (t) => {
   fs.writeFileSync(empty, '');
   fs.writeFileSync(other, 'hello]}');
   fs.writeFileSync(packed, zlib.gzipSync(fs.readFileSync(truncated)));
-  for (const [from, ...flags] of [[truncated, '--redact'], [truncated], [packed], [empty], [other]]) {
+  // A byte that no UTF-8 text has, and a field that no snapshot has.
+  const [garbled, foreign] = ['garbled', 'foreign'].map((name) => path.join(dir, name));
+  fs.writeFileSync(garbled, Buffer.from('{"snapshot":\xff', 'latin1'));
+  fs.writeFileSync(foreign, '{"snapshot":{"meta":{}},"rows":[1]}');
+  for (const [from, ...flags] of [
+    [truncated, '--redact'],
+    [truncated],
+    [packed],
+    [empty],
+    [other],
+    [other, '--redact'],
+    [garbled, '--redact'],
+    [foreign, '--redact'],
+  ]) {
     const cut = convert(...flags, from, to);
     assert.equal(cut.status, 1, `${from} ${flags}`);
     assert.match(cut.stderr, new RegExp(`${path.basename(from)} is damaged or no snapshot`));
@@ -68,4 +84,23 @@ test('what exists is not replaced, and a failure leaves nothing', async (t) => {
     fs.readdirSync(dir).filter((name) => name.includes('partial') || name.startsWith('to.')),
     [],
   );
+});
+
+test('what is interrupted leaves nothing', async (t) => {
+  const dir = temporaryDir(t);
+  const [from, to] = ['from.heapsnapshot', 'to.heapsnapshot'].map((name) => path.join(dir, name));
+  fs.writeFileSync(from, '{"snapshot":');
+  fs.truncateSync(from, 1 << 29);
+  const stop = new AbortController();
+  const converting = convertSnapshot(from, to, { signal: stop.signal });
+  stop.abort();
+  await assert.rejects(converting, { name: 'AbortError' });
+  assert.deepEqual(fs.readdirSync(dir), ['from.heapsnapshot']);
+
+  const child = spawn(process.execPath, [BIN, 'convert', from, to], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  while (child.exitCode === null && fs.readdirSync(dir).length === 1) await wait(1);
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [143, null]);
+  assert.deepEqual(fs.readdirSync(dir), ['from.heapsnapshot']);
 });

@@ -1,6 +1,7 @@
 'use strict';
 // plimsoll convert: a heap image as a snapshot for DevTools.
 
+const { constants } = require('node:os');
 const path = require('node:path');
 const { PlimsollTypeError } = require('../errors.js');
 const { convertSnapshot } = require('../report/convert.js');
@@ -11,20 +12,40 @@ const options = {
   redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
 };
 
+const ENDS = ['SIGHUP', 'SIGINT', 'SIGTERM'].filter((name) => name in constants.signals);
+
+/** The status of a process that a signal ends, or null. @param {(signal: AbortSignal) => Promise<void>} work */
+async function untilSignal(work) {
+  const stop = new AbortController();
+  const end = (name) => stop.abort(name);
+  for (const name of ENDS) process.on(name, end);
+  try {
+    await work(stop.signal);
+    return null;
+  } catch (error) {
+    if (error.name !== 'AbortError') throw error;
+    return 128 + constants.signals[stop.signal.reason];
+  } finally {
+    for (const name of ENDS) process.off(name, end);
+  }
+}
+
 async function run({ redact = false }, positionals, io) {
   if (positionals.length !== 2)
     throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name two files: plimsoll convert A.heapimage A.heapsnapshot.');
   const [from, to] = positionals.map((file) => path.resolve(file));
-  const written = await convertSnapshot(from, to, { redact });
-  tell(io.stderr, `${positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`);
-  return 0;
+  const status = await untilSignal(async (signal) => {
+    const written = await convertSnapshot(from, to, { redact, signal });
+    tell(io.stderr, `${positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`);
+  });
+  return status ?? 0;
 }
 
 module.exports = {
   summary: 'write a heap image, or a compressed snapshot, as a .heapsnapshot for DevTools',
   usage: '[--redact] FROM TO',
   example: 'npx plimsoll convert Heap.1.heapimage Heap.1.heapsnapshot',
-  exits: '0; 1 if FROM cannot be read or TO cannot be written; 2 for wrong usage',
+  exits: '0; 1 if FROM cannot be read or TO cannot be written; 2 for wrong usage; 128 and the number of a signal',
   options,
   positionals: true,
   run,

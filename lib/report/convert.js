@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { setImmediate } = require('node:timers/promises');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
@@ -16,6 +17,11 @@ const unwritable = (file, why, cause) =>
       cause,
     },
   );
+
+const damaged = (file, cause) =>
+  new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(file)} is damaged or no snapshot; take another.`, {
+    cause,
+  });
 
 const HEAD = '{"snapshot":';
 /** Bytes at the end that are looked at. */
@@ -48,12 +54,12 @@ async function rewriter(redact) {
 
 /**
  * Writes `to`, readable by its owner alone, whole or not at all; a file that exists is not replaced. It blocks the
- * event loop, so it belongs into a process of its own.
+ * event loop for each megabyte, and while an image is decoded, so it belongs into a process of its own.
  * @param {string} from  .heapimage, .heapsnapshot, also compressed @param {string} to
- * @param {{ redact?: boolean }} [options]
+ * @param {{ redact?: boolean, signal?: AbortSignal }} [options]  `signal` ends it; nothing is left then
  * @returns {Promise<number>} bytes written
  */
-async function convertSnapshot(from, to, { redact = false } = {}) {
+async function convertSnapshot(from, to, { redact = false, signal } = {}) {
   if (fs.statSync(from, { throwIfNoEntry: false })?.isFile() === false)
     throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(from)} is not a file; name a snapshot.`);
   const { SnapshotText } = requireAnalyzer();
@@ -69,16 +75,18 @@ async function convertSnapshot(from, to, { redact = false } = {}) {
   try {
     let bytes = 0;
     for (let piece = text.read(); piece.length > 0; piece = text.read()) {
-      const kept = write(piece);
+      let kept;
+      try {
+        kept = write(piece);
+      } catch (cause) {
+        throw damaged(from, cause);
+      }
       // Unlike writeSync, all of it or an error.
       fs.appendFileSync(fd, kept);
       bytes += kept.length;
+      await setImmediate(undefined, { signal });
     }
-    if (!isWhole())
-      throw new PlimsollError(
-        'ERR_PLIMSOLL_SNAPSHOT',
-        `${path.basename(from)} is damaged or no snapshot; take another.`,
-      );
+    if (!isWhole()) throw damaged(from);
     fs.fsyncSync(fd);
     // link refuses a file that exists.
     fs.linkSync(partial, to);
