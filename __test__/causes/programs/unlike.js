@@ -187,7 +187,42 @@ add('object: a chain of stores of AsyncLocalStorage that one timer has', `
     }
     $tick(0);
     drive(() => new Promise((resolve) => { wake = resolve; }));`,
-{ cause: ['object'], name: ['$parent'], unit: 'links', advice: /cut the chain/ });
+{ cause: ['object'], name: ['$context.getStore().$parent'], unit: 'links', advice: /cut the chain/ });
+add('AsyncLocalStorage: enterWith() with the store before, in a timer that arms itself', `
+    const { AsyncLocalStorage } = require('node:async_hooks');
+    class $Tracer {
+      constructor() { this.$storage = new AsyncLocalStorage(); }
+      begin(i) {
+        this.$storage.enterWith({ i, tags: ${record}, $before: this.$storage.getStore() }); //@
+      }
+    }
+    const $tracer = new $Tracer();
+    let wake;
+    let i = 0;
+    function $tick() {
+      $tracer.begin(i++);
+      wake?.();
+      setTimeout($tick, 1);
+    }
+    $tick();
+    drive(() => new Promise((resolve) => { wake = resolve; }));`,
+{ cause: ['object'], name: ['$storage.getStore().$before'], line: true, unit: 'links', advice: /cut the chain.*enterWith/ });
+add('AsyncLocalStorage: enterWith() with the store before, beside another storage, in a function that awaits', `
+    const { AsyncLocalStorage } = require('node:async_hooks');
+    const { setTimeout: delay } = require('node:timers/promises');
+    const $tenants = new AsyncLocalStorage();
+    const $requests = new AsyncLocalStorage();
+    let wake;
+    async function $poll() {
+      for (let i = 0; ; i++) {
+        $requests.enterWith({ i, $before: $requests.getStore(), tags: ${record} }); //@
+        await delay(1);
+        wake?.();
+      }
+    }
+    $tenants.run({ id: 1 }, $poll);
+    drive(() => new Promise((resolve) => { wake = resolve; }));`,
+{ cause: ['object'], name: ['$requests.getStore().$before'], line: true, unit: 'links', advice: /cut the chain.*enterWith/ });
 // Not in a Set: Node 26 makes its members unique strings, and so copies.
 add('array: slices that keep the whole strings', `
     const $seen = []; //@

@@ -62,8 +62,15 @@ fn rows(snapshot: &Snapshot, table: Node) -> (u32, u64) {
 /// the listeners of an EventTarget, what waits for a promise. The parts of a rope are no links, and one object is no
 /// chain.
 pub(in crate::heap) fn links(snapshot: &Snapshot, head: Node, survivors: Survivors) -> Option<u64> {
+    let links = chain(snapshot, head, survivors).len();
+    (links > 1).then_some(links as u64)
+}
+
+/// The links of the chain that `head` is the first of, without those that survive.
+pub(in crate::heap) fn chain(snapshot: &Snapshot, head: Node, survivors: Survivors) -> Vec<Node> {
+    let mut links = vec![head];
     if snapshot.kind(head) == NodeKind::ConsString {
-        return None;
+        return links;
     }
     let mut seen = FxHashSet::from_iter([head]);
     let is_ahead = |edge: &Edge, seen: &FxHashSet<Node>| {
@@ -74,10 +81,11 @@ pub(in crate::heap) fn links(snapshot: &Snapshot, head: Node, survivors: Survivo
     let mut link = next_link(snapshot, head, &|edge| is_ahead(edge, &seen), &|_| true);
     while let Some(edge) = link {
         seen.insert(edge.to);
+        links.push(edge.to);
         let is_alike = |other: &Edge| (other.kind, other.name) == (edge.kind, edge.name);
         link = next_link(snapshot, edge.to, &|edge| is_ahead(edge, &seen), &is_alike);
     }
-    (seen.len() > 1).then_some(seen.len() as u64)
+    links
 }
 
 /// The reference to the nearest object of a link's class; of several to the one that retains most, since it has the

@@ -57,6 +57,21 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
     named
 }
 
+/// What a reference is called, and where that is declared; `above` leads to its holder.
+pub(in crate::heap) fn reference(
+    index: &CodeIndex,
+    step: &RouteStep,
+    above: &[RouteStep],
+) -> (String, Option<Place>) {
+    match Reference::of(index, step) {
+        Some(found) => {
+            let declared = found.declared(index, above);
+            (found.written(index), declared.map(|declared| declared.place))
+        }
+        None => (index.snapshot.edge_name(&step.edge).into_owned(), None),
+    }
+}
+
 /// What the application holds on the way to a thing, the last of it: the object and its name.
 pub(in crate::heap) fn own(index: &CodeIndex, steps: &[RouteStep]) -> Option<(Node, Named)> {
     let is_own =

@@ -73,6 +73,8 @@ pub(in crate::heap) enum Detail {
     Slices,
     /// Objects that are linked to one another.
     Chain,
+    /// Stores of an AsyncLocalStorage that are.
+    Stores,
     /// Modules of the same files, loaded again and again.
     Modules,
     /// Subscribers of a diagnostics channel.

@@ -1,5 +1,6 @@
 //! The rules by which a growth gets its cause, its name and its advice: one file for each kind of leak.
 
+pub(in crate::heap) mod async_stores;
 pub(in crate::heap) mod buffers;
 pub(in crate::heap) mod caches;
 pub(in crate::heap) mod closures;
@@ -24,7 +25,7 @@ use crate::heap::leak::rule::{About, Rule};
 /// The order in which rules are asked. Of what the new objects consist of, sockets come before the streams that they
 /// are, and containers last: everything is one. The modules' detail comes after that of the listeners and before the
 /// containers'.
-pub(in crate::heap) const RULES: [&dyn Rule; 12] = [
+pub(in crate::heap) const RULES: [&dyn Rule; 13] = [
     &listeners::Listeners,
     &timers::Timers,
     &sockets::Sockets,
@@ -32,6 +33,7 @@ pub(in crate::heap) const RULES: [&dyn Rule; 12] = [
     &promises::Promises,
     &weak::Weak,
     &buffers::Buffers,
+    &async_stores::AsyncStores,
     &closures::Closures,
     &modules::Modules,
     &containers::Containers,
