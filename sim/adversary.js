@@ -14,7 +14,10 @@ const context = new AsyncLocalStorage();
 class Thrown extends Error {}
 
 /** V8 may need several collections: code that is being optimized holds what it has seen. */
-const MOST_COLLECTIONS = 8;
+const MOST_COLLECTIONS = 12;
+/** The first of them come at once; the others wait for the threads of the compiler. */
+const AT_ONCE = 6;
+const WAIT = 50;
 
 const KINDS = ['ints', 'strings', 'mixed', 'colliding'];
 const KEYS = 12;
@@ -61,7 +64,7 @@ class Values {
     let held = [];
     for (let attempts = 0; attempts < MOST_COLLECTIONS; attempts++) {
       // A WeakRef that was read or made keeps its target until the end of the job.
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => (attempts < AT_ONCE ? setImmediate(resolve) : setTimeout(resolve, WAIT)));
       globalThis.gc();
       held = Array.from(this.#references.keys()).filter((id) => !expected.has(id) && this.#isAlive(id));
       if (held.length === 0) return;

@@ -3,7 +3,8 @@
 
 const { inspect } = require('node:util');
 
-const literal = (value) => inspect(value, { depth: Infinity, breakLength: 110, maxArrayLength: null });
+/** fast-check makes objects without a prototype, which cannot be written down; a clone has one. */
+const literal = (value) => inspect(structuredClone(value), { depth: Infinity, breakLength: 110, maxArrayLength: null });
 
 function describeFailure({ part, seed, path, error, program }) {
   const reason = String(error?.message ?? error).split('\n')[0];

@@ -19,6 +19,11 @@ const SEAMS = [{ files: /^lib\/(?:timers\.js|cache\/lru-cache\/)/, globals: ['gl
 const BOUNDS = [
   { file: 'lib/cache/weak-value-map.js', find: 'const STEP = 10_000;', replace: 'const STEP = 40;' },
   { file: 'lib/cache/weak-value-map.js', find: 'const MOST_SURVIVORS = 1000;', replace: 'const MOST_SURVIVORS = 10;' },
+  {
+    file: 'lib/cache/lru-cache/order.js',
+    find: 'const LARGEST_NUMBER = 2 ** 31 - 1;',
+    replace: 'const LARGEST_NUMBER = 30;',
+  },
 ];
 
 /** Weak references that die when the simulation says so. */

@@ -175,7 +175,7 @@ for (const policy of ['lru', 'adaptive']) {
       fc.property(bounds, fc.array(operation, { maxLength: 80 }), (given, operations) =>
         run(given, operations, policy),
       ),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     );
   });
 
@@ -185,7 +185,7 @@ for (const policy of ['lru', 'adaptive']) {
       fc.property(bounds, fc.array(operation, { maxLength: 80 }), steps, (given, operations, moves) =>
         run(given, operations, policy, moves),
       ),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     );
   });
 

@@ -238,7 +238,7 @@ function stopBefore(walk, slots) {
 
 test('an order whose numbers are used up numbers its entries again, and open cursors keep their places', () => {
   const change = fc.tuple(
-    fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'until', 'backwards', 'move'),
+    fc.constantFrom('add', 'add', 'remove', 'renew', 'next', 'next', 'begin', 'until', 'backwards', 'renumber'),
     fc.nat(7),
   );
   fc.assert(
@@ -304,24 +304,10 @@ test('an order whose numbers are used up numbers its entries again, and open cur
           walk.last = expected;
           walk.slot = slot;
         },
-        move(by) {
-          const before = slots.slice();
-          order.renumber(8, (slot) => (slot + by) % 8);
-          before.forEach((id, slot) => {
-            slots[(slot + by) % 8] = id;
-            if (id !== null) model.set(id, (slot + by) % 8);
-          });
-        },
+        renumber: () => order.renumber(8),
       };
       for (const [name, slot] of changes) {
-        const { era } = order;
-        const before = slots.slice();
         each[name](slot);
-        // A cursor knows no slot in a new era.
-        for (const walk of order.era === era ? [] : open) {
-          stopBefore(walk, before);
-          walk.slot = null;
-        }
         assert.ok(order.last <= largest);
         assert.deepEqual([...order.slots()], [...model.values()]);
       }

@@ -179,7 +179,7 @@ function compare(given, ops) {
 
 describe('against lru-cache', () => {
   test('entries and times', () => {
-    fc.assert(fc.property(options, fc.array(op, { maxLength: 60 }), compare), { numRuns: 3000 });
+    fc.assert(fc.property(options, fc.array(op, { maxLength: 60 }), compare), { numRuns: 1000 });
   });
 
   test('sizes', () => {
@@ -188,7 +188,7 @@ describe('against lru-cache', () => {
       ...Object.fromEntries(Object.entries(b).filter(([, v]) => v !== undefined)),
       sizeCalculation: (v) => v,
     }));
-    fc.assert(fc.property(given, fc.array(op, { maxLength: 60 }), compare), { numRuns: 3000 });
+    fc.assert(fc.property(given, fc.array(op, { maxLength: 60 }), compare), { numRuns: 1000 });
   });
 
   test('sizes without max', () => {
@@ -196,7 +196,7 @@ describe('against lru-cache', () => {
       fc.property(fc.integer({ min: 2, max: 40 }), fc.array(op, { maxLength: 60 }), (maxSize, ops) =>
         compare({ maxSize, ttlResolution: 0, sizeCalculation: (v) => v }, ops),
       ),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 });

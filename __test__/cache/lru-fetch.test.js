@@ -236,7 +236,7 @@ for (const [kind, abort] of Object.entries(kinds)) {
         }
       },
     );
-    await fc.assert(property, { numRuns: 1500, includeErrorInReport: true });
+    await fc.assert(property, { numRuns: 300, includeErrorInReport: true });
   });
 }
 
@@ -662,7 +662,7 @@ describe('times against lru-cache under fake timers', () => {
           t.mock.timers.reset();
         }
       });
-      fc.assert(property, { numRuns: 1500, includeErrorInReport: true });
+      fc.assert(property, { numRuns: 500, includeErrorInReport: true });
     });
   }
 });

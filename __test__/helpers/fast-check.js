@@ -8,6 +8,7 @@ const SEED = 2026;
 const seed = Number(process.env.FAST_CHECK_SEED || SEED);
 if (!Number.isInteger(seed))
   throw new RangeError(`FAST_CHECK_SEED takes an integer, not ${process.env.FAST_CHECK_SEED}`);
-fc.configureGlobal({ seed });
+// Without this an array of at most 200 elements has at most 10.
+fc.configureGlobal({ seed, defaultSizeToMaxWhenMaxSpecified: true });
 
 module.exports = fc;

@@ -118,14 +118,12 @@ class Order {
     this.links = emptyLinks(0);
   }
 
-  /**
-   * Numbers the entries from 1, in a column for `slots` slots. `placeOf` says where the entry of a slot is from now on.
-   */
-  renumber(slots, placeOf = (slot) => slot) {
+  /** Numbers the entries from 1, in a column for `slots` slots. */
+  renumber(slots) {
     const { era, links } = this;
     this.links = emptyLinks(slots);
     this.#number = 0;
-    for (let slot = links[NEXT]; slot !== NONE; slot = links[cellOf(slot) + NEXT]) this.add(placeOf(slot));
+    for (let slot = links[NEXT]; slot !== NONE; slot = links[cellOf(slot) + NEXT]) this.add(slot);
     this.era = era.next = new Era();
     era.links = links;
   }
@@ -189,7 +187,8 @@ class Cursor {
     if (this.#era !== order.era) this.#follow();
     const { links } = order;
     const at = cellOf(this.#slot);
-    const here = links[at + NUMBER] === this.#number;
+    // 0 is the number of a free slot, and of a place before all entries.
+    const here = links[at + NUMBER] === this.#number && (this.#number !== 0 || this.#slot === NONE);
     if (!here) this.#stopBefore(links[at + NUMBER]);
     const slot = here ? links[at + this.#step] : this.#find(links);
     if (slot === NONE) return NONE;
@@ -205,16 +204,13 @@ class Cursor {
     if (this.#limit === null && this.#slot !== NONE && number > this.#number) this.#limit = number - 1;
   }
 
-  /** The entries have other numbers, and maybe slots: the place is between the same two of them as it was. */
+  /** The entries have other numbers: the place is between the same two of them as it was. */
   #follow() {
-    const { links: former } = this.#era;
-    if (former !== null) this.#stopBefore(former[cellOf(this.#slot) + NUMBER]);
     for (; this.#era.next !== null; this.#era = this.#era.next) {
       const links = /** @type {Int32Array} */ (this.#era.links);
       this.#number = this.#step === NEXT ? countTo(links, this.#number) : countTo(links, this.#number - 1) + 1;
       if (this.#limit !== null) this.#limit = countTo(links, this.#limit);
     }
-    this.#slot = NONE;
     this.#noted = NOTHING;
   }
 
