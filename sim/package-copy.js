@@ -13,7 +13,10 @@ const COPIED = ['lib', 'index.js', 'package.json', 'binding.js', '__test__/helpe
 /** Folders whose work is counted. */
 const COUNTED = /^lib\/(?:cache|track)\//;
 /** The globals that each part of the package has from the simulation; their weak references are edits, below. */
-const SEAMS = [{ files: /^lib\/(?:timers\.js|cache\/lru-cache\/)/, globals: ['globalThis'] }];
+const SEAMS = [
+  { files: /^lib\/(?:timers\.js|cache\/lru-cache\/)/, globals: ['globalThis'] },
+  { files: /^lib\/track\/reservoir\.js$/, globals: ['Math'] },
+];
 
 /** Bounds that are smaller in the copy, so that small programs reach them. */
 const BOUNDS = [
@@ -31,6 +34,13 @@ const REFERENCES = ['lib/cache/weak-value-map.js', 'lib/cache/sweeper.js'].map((
   file,
   find: "require('./built-ins.js')",
   replace: "{ ...require('./built-ins.js'), ...__sim.references }",
+}));
+
+/** The time of the trackers. */
+const CLOCKS = ['lib/track/crowd.js', 'lib/track/reservoir.js', 'lib/track/tick.js'].map((file) => ({
+  file,
+  find: "require('node:perf_hooks')",
+  replace: '__sim.perfHooks',
 }));
 
 /** Has the package draw the same words at random in each run. */
@@ -77,7 +87,7 @@ function copyPackage(edits = []) {
     for (const name of COPIED) fs.cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
     for (const name of fs.readdirSync(ROOT).filter((each) => each.endsWith('.node') || each === 'node_modules'))
       fs.symlinkSync(path.join(ROOT, name), path.join(folder, name));
-    for (const each of [...BOUNDS, ...REFERENCES, ...edits]) edit(folder, each);
+    for (const each of [...BOUNDS, ...REFERENCES, ...CLOCKS, ...edits]) edit(folder, each);
     instrumentFolder(folder);
     return folder;
   } catch (error) {

@@ -1,5 +1,6 @@
 'use strict';
-// What the simulation puts in place of the real thing: timers, weak references, finalizers and the count of work.
+// What the simulation puts in place of the real thing: time, timers, numbers at random, weak
+// references, finalizers and the count of work.
 // The copy of the package that `package-copy.js` makes reads these; the package itself does not know them.
 
 const { AsyncResource } = require('node:async_hooks');
@@ -59,12 +60,26 @@ class Timers {
     return this.#pending.size;
   }
 
+  get now() {
+    return this.#now;
+  }
+
   make(callback, delay, args, repeats) {
     const id = ++this.#last;
     const ms = Math.max(1, delay || 1);
     const run = AsyncResource.bind(() => callback(...args));
     this.#pending.set(id, { at: this.#now + ms, period: repeats ? ms : null, run });
-    const handle = { id, ref: () => handle, unref: () => handle, hasRef: () => false, [Symbol.toPrimitive]: () => id };
+    const pending = this.#pending;
+    const handle = {
+      id,
+      ref: () => handle,
+      unref: () => handle,
+      hasRef: () => false,
+      get _destroyed() {
+        return !pending.has(id);
+      },
+      [Symbol.toPrimitive]: () => id,
+    };
     return handle;
   }
 
@@ -136,7 +151,22 @@ function randomWords(count) {
   return Array.from({ length: count }, () => (state = (Math.imul(state, 0x9e3779b1) + 0x7f4a7c15) | 0));
 }
 
+/** `Math` whose numbers at random are the same in each program. */
+class Numbers {
+  #state = 1;
+
+  reset() {
+    this.#state = 1;
+  }
+
+  random() {
+    this.#state = (Math.imul(this.#state, 0x9e3779b1) + 0x7f4a7c15) | 0;
+    return ((this.#state ^ (this.#state >>> 15)) >>> 0) / 2 ** 32;
+  }
+}
+
 const work = new Work();
+const numbers = new Numbers();
 const timers = new Timers();
 const weak = new Weak();
 
@@ -173,8 +203,11 @@ const timerGlobals = {
 /** `globalThis` with simulated timers. */
 const simulatedGlobal = Object.assign(Object.create(globalThis), timerGlobals);
 
+const simulatedMath = Object.assign(Object.create(Math), { random: () => numbers.random() });
+
 /** Ends what a program left behind: its structures die, and housekeeping stops. */
 function settle() {
+  numbers.reset();
   work.begin(Infinity);
   weak.collect(() => false);
   weak.finalize();
@@ -189,4 +222,6 @@ module.exports = {
   randomWords,
   references: { WeakRef: SimulatedWeakRef, FinalizationRegistry: SimulatedFinalizationRegistry },
   globalThis: simulatedGlobal,
+  Math: simulatedMath,
+  perfHooks: { performance: { now: () => timers.now } },
 };

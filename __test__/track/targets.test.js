@@ -145,3 +145,15 @@ test('all targets: those on which listeners gather', (t) => {
   assert.deepEqual([counts.has(9), counts.has(1)], [true, false]);
   assert.equal(getEventListeners(quiet, 'x').length, 1);
 });
+
+test('what Node refuses by the number of arguments is refused with a tracker too', (t) => {
+  const target = new EventTarget();
+  const refused = { code: 'ERR_MISSING_ARGS' };
+  assert.throws(() => target.addEventListener('ping'), refused);
+  const tracker = trackEventTarget(target);
+  t.after(() => tracker.stop());
+  assert.throws(() => target.addEventListener('ping'), refused);
+  const all = trackAll({ eventTargets: true });
+  t.after(() => all.stop());
+  assert.throws(() => new EventTarget().addEventListener('ping'), refused);
+});

@@ -176,8 +176,9 @@ const one = new Wrapping((original) => (PLAIN.has(original) ? overPlain(original
 
 function overPlain(original) {
   return function (event, listener) {
+    // Node counts the arguments of addEventListener.
     const result =
-      arguments.length > 2 ? Reflect.apply(original, this, arguments) : original.call(this, event, listener);
+      arguments.length === 2 ? original.call(this, event, listener) : Reflect.apply(original, this, arguments);
     const source = tracked.get(this);
     if (source === undefined || !source.explicit || (addingTo === this && addingEvent === event)) return result;
     if (!source.pass(event)) note(source, this, event, listener);

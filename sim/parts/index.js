@@ -13,6 +13,7 @@ const PARTS = [
   require('./bounded-map-work.js'),
   require('./policy.js'),
   require('./emitters.js'),
+  require('./event-targets.js'),
 ];
 
 module.exports = { PARTS };
