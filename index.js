@@ -1,6 +1,10 @@
 'use strict';
 // The face: what a user may import, nothing else; each is loaded when it is asked for.
 
+// These keep Node's own clock, timers and classes: a test may have replaced them when the rest is loaded.
+require('./lib/timers.js');
+require('./lib/cache/built-ins.js');
+
 module.exports = {
   // caches
   get BoundedMap() {

@@ -1,12 +1,15 @@
 'use strict';
-// Node's timers and the time of day as they were when plimsoll was loaded, because a user's fake ones must not stop a
-// watch, nor make a worker seem stuck. The timers start in the root async context: housekeeping runs in no request's
+// Node's timers and clocks as they were when plimsoll was loaded, because a user's fake ones must not stop a watch, nor
+// make a worker seem stuck. `index.js` loads this file first. The timers start in the root async context: housekeeping runs in no request's
 // AsyncLocalStorage, and keeps none alive.
 
 const { inRootContext } = require('./root-context.js');
+const { performance } = require('./cache/built-ins.js');
 
-const { clearInterval, clearTimeout } = globalThis;
-const { now: wallNow } = Date;
+const { clearInterval, clearTimeout, Date: RealDate } = globalThis;
+const { now: wallNow } = RealDate;
+/** `now` of the global `performance`, which fake timers replace. */
+const { now: realNow } = performance;
 
 /** @template {(...given: any[]) => any} F @param {F} start @returns {F} */
 const rooted = (start) => /** @type {F} */ ((...given) => inRootContext(() => start(...given)));
@@ -15,4 +18,17 @@ const setImmediate = rooted(globalThis.setImmediate);
 const setInterval = rooted(globalThis.setInterval);
 const setTimeout = rooted(globalThis.setTimeout);
 
-module.exports = { setImmediate, setInterval, setTimeout, clearInterval, clearTimeout, wallNow };
+/** Milliseconds that only go up. */
+const monotonicNow = () => realNow.call(performance);
+
+module.exports = {
+  setImmediate,
+  setInterval,
+  setTimeout,
+  clearInterval,
+  clearTimeout,
+  RealDate,
+  wallNow,
+  realNow,
+  monotonicNow,
+};

@@ -14,6 +14,7 @@ test('a map without a bound is refused', () => {
     [null],
     [{}],
     [{ name: 'x' }],
+    [{ ttl: Infinity }],
     [[], {}],
     [[[1, 2]]],
     [null, undefined],

@@ -4,13 +4,11 @@
 
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { native } = require('../native.js');
+const { RealDate, wallNow: realDateNow, realNow, monotonicNow } = require('../timers.js');
 const { performance } = require('./built-ins.js');
 
-const RealDate = Date;
-const realDateNow = Date.now;
-const realNow = performance.now;
 /** What is taken from the time of day to give the monotonic clock's. */
-const origin = Date.now() - performance.now();
+const origin = realDateNow.call(RealDate) - monotonicNow();
 
 /** Below this ttl, what the word is behind would be more than 1 %. */
 const COARSE_TTL = 5000;
@@ -81,7 +79,7 @@ function start() {
   if (word !== null || !usable) return;
   try {
     const fresh = new Float64Array(native.cacheClock());
-    offset = realNow.call(performance) - fresh[0];
+    offset = monotonicNow() - fresh[0];
     word = fresh;
   } catch {
     usable = false; // no thread to be had: performance.now() serves
@@ -107,7 +105,7 @@ function aside(step) {
 
 /** Does without the word for good where it is no longer written (a copied buffer, a thread that died). */
 function check() {
-  if (word !== null && realNow.call(performance) - (word[0] + offset) > LOST) {
+  if (word !== null && monotonicNow() - (word[0] + offset) > LOST) {
     usable = false;
     word = null;
   }

@@ -88,7 +88,7 @@ function boundedMapOptions(given) {
   }
   const options = checkOptions('BoundedMap', BOUNDED_MAP, given);
   const { max, maxBytes, sizeOf, ttl } = options;
-  if (max === undefined && maxBytes === undefined && ttl === undefined) {
+  if (max === undefined && maxBytes === undefined && (ttl === undefined || ttl === Infinity)) {
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_UNBOUNDED',
       'a BoundedMap needs a bound: max (entries), maxBytes with sizeOf, or ttl (ms).',

@@ -5,11 +5,9 @@
 const v8 = require('node:v8');
 const { PlimsollError, quote } = require('../errors.js');
 const { inRootContext } = require('../root-context.js');
-const { Map, performance } = require('./built-ins.js');
-
-/** Not those of a test's fake timers: waiting for another thread takes real time. */
-const { setTimeout, clearTimeout } = globalThis;
-const now = performance.now.bind(performance);
+// Not those of a test's fake timers: waiting for another thread takes real time.
+const { setTimeout, clearTimeout, monotonicNow: now } = require('../timers.js');
+const { Map } = require('./built-ins.js');
 
 /** How a computation ended: for `finish`, and from `ended`. */
 const VALUE = 0;
@@ -194,15 +192,18 @@ class Computations {
   async #within(end, pending, timeout, leave) {
     let timer;
     const late = new Promise((resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new PlimsollError(
-            'ERR_PLIMSOLL_TIMEOUT',
-            `${quote(pending.key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`,
-          ),
-        );
-        leave(); // after it: for this caller the timeout comes first
-      }, end - now());
+      timer = setTimeout(
+        () => {
+          reject(
+            new PlimsollError(
+              'ERR_PLIMSOLL_TIMEOUT',
+              `${quote(pending.key)} was not computed for the SharedCache ${quote(this.#name)} within ${timeout} ms.`,
+            ),
+          );
+          leave(); // after it: for this caller the timeout comes first
+        },
+        Math.max(1, end - now()),
+      );
     });
     try {
       return await Promise.race([pending.wait(), late]);

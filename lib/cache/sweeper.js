@@ -101,9 +101,12 @@ function contained(map, sweepOne, work) {
     return sweepOne(map, work);
   } catch (error) {
     if (!warned)
-      process.emitWarning(`an onEvict callback threw while expired entries were removed: ${error?.stack ?? error}`, {
-        code: 'ERR_PLIMSOLL_CALLBACK',
-      });
+      process.emitWarning(
+        `an onEvict callback or a clock threw while expired entries were removed: ${error?.stack ?? error}`,
+        {
+          code: 'ERR_PLIMSOLL_CALLBACK',
+        },
+      );
     warned = true;
     return false;
   }

@@ -1,0 +1,94 @@
+'use strict';
+// Fake timers that a program installs after it has loaded plimsoll, but before anything of plimsoll is used.
+
+const { test } = require('node:test');
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const execFile = promisify(require('node:child_process').execFile);
+
+const PACKAGE = path.join(__dirname, '../..');
+
+/** What a program prints, which has `mock` and `plimsoll` and runs in a process of its own. */
+async function run(program) {
+  const script = `
+    const { mock } = require('node:test');
+    const plimsoll = require(process.argv[1]);
+    ${program}
+  `;
+  const { stdout } = await execFile(process.execPath, ['--expose-gc', '--no-warnings', '-e', script, PACKAGE]);
+  return stdout.trim();
+}
+
+for (const api of ['setTimeout', 'setInterval', 'Date'])
+  test(`a map made under a mocked ${api} does not stop the removal of expired entries`, async () => {
+    const printed = await run(`
+      mock.timers.enable({ apis: ['${api}'] });
+      new plimsoll.BoundedMap({ max: 10, ttl: 500 }).set('first', 1);
+      mock.timers.reset();
+      const alive = setTimeout(() => {}, 60_000);
+      const onEvict = (value, key, reason) => (console.log(key, reason), clearTimeout(alive));
+      const map = new plimsoll.BoundedMap({ max: 10, ttl: 50, onEvict });
+      map.set('second', 1);
+    `);
+    assert.equal(printed, 'second expire');
+  });
+
+test('a WeakValueMap made under mocked timers still removes what was collected', async () => {
+  const printed = await run(`
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    const map = new plimsoll.WeakValueMap();
+    mock.timers.reset();
+    for (let i = 0; i < 100; i++) map.set(i, { i });
+    const end = Date.now() + 60_000;
+    (function look() {
+      gc();
+      const { size } = map.stats();
+      if (size > 0 && Date.now() < end) setTimeout(look, 10);
+      else console.log(size);
+    })();
+  `);
+  assert.equal(printed, '0');
+});
+
+test('trackers that start under mocked timers count additions afterwards', async () => {
+  const printed = await run(`
+    const { EventEmitter } = require('node:events');
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    const emitter = new EventEmitter();
+    plimsoll.trackEmitter(emitter, { name: 'bus' });
+    mock.timers.reset();
+    const alive = setTimeout(() => {}, 60_000);
+    const { onTick } = require(process.argv[1] + '/lib/track/tick.js');
+    onTick(() => (console.log('tick'), process.exit()));
+  `);
+  assert.equal(printed, 'tick');
+});
+
+for (const apis of [['Date'], ['Date', 'setTimeout', 'setInterval']])
+  for (const ttl of [1000, 6000])
+    test(`a fake of ${apis} from before the first map is followed, ttl ${ttl}`, async () => {
+      const printed = await run(`
+        mock.timers.enable({ apis: ${JSON.stringify(apis)} });
+        const map = new plimsoll.BoundedMap({ max: 10, ttl: ${ttl} });
+        map.set('key', 1);
+        mock.timers.tick(${ttl - 1});
+        const before = map.get('key');
+        mock.timers.tick(1);
+        console.log(before, map.get('key'));
+      `);
+      assert.equal(printed, '1 undefined');
+    });
+
+test('a computation that is joined after its time has no negative delay', async () => {
+  const printed = await run(`
+    process.on('warning', ({ name }) => console.log(name));
+    const cache = new plimsoll.SharedCache('late', { maxBytes: 1 << 20 });
+    const wait = (timeout) =>
+      cache.getOrCompute('key', () => new Promise(() => {}), { timeout }).catch(({ code }) => console.log(code));
+    wait(30);
+    wait(40);
+    for (const end = performance.now() + 100; performance.now() < end;);
+  `);
+  assert.equal(printed, 'ERR_PLIMSOLL_TIMEOUT\nERR_PLIMSOLL_TIMEOUT');
+});
