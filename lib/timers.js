@@ -1,14 +1,17 @@
 'use strict';
 // Node's timers and clocks as they were when plimsoll was loaded, because a user's fake ones must not stop a watch, nor
-// make a worker seem stuck. `index.js` loads this file first. The timers start in the root async context: housekeeping runs in no request's
-// AsyncLocalStorage, and keeps none alive.
+// make a worker seem stuck. `index.js` loads this file first.
+//
+// The timers start in the root async context: housekeeping runs in no request's AsyncLocalStorage, and keeps none
+// alive.
 
 const { inRootContext } = require('./root-context.js');
-const { performance } = require('./cache/built-ins.js');
 
 const { clearInterval, clearTimeout, Date: RealDate } = globalThis;
 const { now: wallNow } = RealDate;
-/** `now` of the global `performance`, which fake timers replace. */
+/** The global one, which fake timers change, unless the program has removed it. */
+const performance =
+  typeof globalThis.performance?.now === 'function' ? globalThis.performance : require('node:perf_hooks').performance;
 const { now: realNow } = performance;
 
 /** @template {(...given: any[]) => any} F @param {F} start @returns {F} */
@@ -30,5 +33,6 @@ module.exports = {
   RealDate,
   wallNow,
   realNow,
+  performance,
   monotonicNow,
 };

@@ -4,8 +4,8 @@
 //   node bench/shared/settle.js [keys] [rounds]
 //
 // Two phases are timed: the calls, and all that follows the turn in which they settle. Rounds are interleaved; a figure
-// is the median of the rounds, a ratio that of the rounds' ratios. The second row has twice as many keys: a cost that is
-// linear doubles.
+// is the median of the rounds, a ratio that of the rounds' ratios. The second pair of rows has twice as many keys: a
+// cost that is linear doubles.
 
 const { SharedCache } = require('../..');
 const { median, ratios } = require('../cache/rounds.js');

@@ -1,10 +1,8 @@
 'use strict';
 // The built-in classes as they were at load. A program may replace a global later, even Map by a BoundedMap.
 
-const { Map, Set, WeakMap, WeakRef, FinalizationRegistry } = globalThis;
+const { performance } = require('../timers.js');
 
-/** The global one, which fake timers change, unless the program has removed it. */
-const performance =
-  typeof globalThis.performance?.now === 'function' ? globalThis.performance : require('node:perf_hooks').performance;
+const { Map, Set, WeakMap, WeakRef, FinalizationRegistry } = globalThis;
 
 module.exports = { Map, Set, WeakMap, WeakRef, FinalizationRegistry, performance };
