@@ -242,7 +242,8 @@ function tail(file) {
 }
 
 /**
- * The sites of a tally, the largest first: `share` is that of `total`.
+ * The sites of a tally, the largest first: `share` is that of `total`. Counts are rounded by their running sum, so that
+ * together they are `known`.
  *
  * @param {Map<number, number>} weights  by site id
  * @param {number} known  what the weights stand for together
@@ -251,14 +252,16 @@ function tail(file) {
 function rank(weights, known, total) {
   let sum = 0;
   for (const weight of weights.values()) sum += weight;
+  const countOf = (weight) => Math.round((weight / sum) * known);
+  let before = 0;
   return [...weights]
     .toSorted((a, b) => b[1] - a[1])
     .slice(0, 10)
-    .map(([id, weight]) => ({
-      ...describe(id),
-      count: Math.round((weight / sum) * known),
-      share: total === 0 ? 0 : ((weight / sum) * known) / total,
-    }));
+    .map(([id, weight]) => {
+      const count = countOf(before + weight) - countOf(before);
+      before += weight;
+      return { ...describe(id), count, share: total === 0 ? 0 : ((weight / sum) * known) / total };
+    });
 }
 
 /** The site with the largest weight. @param {Map<number, number>} weights */
