@@ -183,7 +183,7 @@ add('object: a search tree', `
     }
     const $index = new $Index();
     drive((i) => { $index.put((i * 7919) % 65537, ${record}); });`,
-{ cause: ['object'], name: ['$top'], line: true, unit: 'objects' });
+{ cause: ['object'], name: ['$top'], line: true, count: 300, unit: 'objects' });
 add('object: the lists of many', `
     class $User { constructor() { this.$events = []; this.seen = 0; } } //@
     const $users = {}; //@

@@ -55,8 +55,10 @@ impl Series<'_> {
             }
         }
         self.add_own_sizes(&mut by_slot);
-        let (mut growths, scattered): (Vec<Growth>, Vec<Growth>) =
-            self.gather(by_slot).into_iter().partition(|growth| rises(self, growth));
+        let (mut growths, scattered): (Vec<Growth>, Vec<Growth>) = self
+            .join_trees(self.gather(by_slot))
+            .into_iter()
+            .partition(|growth| rises(self, growth));
         let uneven: Vec<Growth> =
             scattered.iter().filter(|growth| rises_unevenly(self, growth)).cloned().collect();
         growths.extend(self.scattered(scattered));

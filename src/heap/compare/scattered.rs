@@ -1,8 +1,9 @@
-//! What grows by little at each of many places, and tables that one object has by key: one growth each.
+//! What grows at each of many places, and is one growth: a recursive structure, many small lists, tables that one
+//! object has by key.
 
 use rustc_hash::FxHashMap;
 
-use crate::heap::compare::growth::Growth;
+use crate::heap::compare::growth::{Growth, total};
 use crate::heap::compare::ids::NONE;
 use crate::heap::compare::owners::Slot;
 use crate::heap::compare::pace::{NOISE, rises};
@@ -10,14 +11,78 @@ use crate::heap::compare::series::Series;
 use crate::heap::compare::stores::{is_system, owner_of_store};
 use crate::heap::compare::{entries, replaced};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
-use crate::heap::snapshot::Node;
+use crate::heap::snapshot::{Node, Snapshot};
 
 /// At fewer places what grew is not scattered; each has its noise.
 const PLACES: u64 = 8;
+/// The nodes of so many recursive structures are counted at most: those that have their share of all.
+const MOST_COUNTED: u64 = 100;
 /// How far up from a place that object may be: trees count once.
 const LEVELS: usize = 4;
 
 impl Series<'_> {
+    /// Joins what grew below many nodes of one recursive structure, a search tree for example: it is the growth of the
+    /// structure's root, however much of it is below one node.
+    pub fn join_trees(&self, growths: Vec<Growth>) -> Vec<Growth> {
+        let mut roots: FxHashMap<Node, Node> = FxHashMap::default();
+        let mut by_root: FxHashMap<Node, Vec<Growth>> = FxHashMap::default();
+        let mut joined = Vec::new();
+        let least = total(&growths) / MOST_COUNTED;
+        for growth in growths {
+            match self.root_of_nodes(growth.slot.holder, &mut roots) {
+                Some(root) => by_root.entry(root).or_default().push(growth),
+                None => joined.push(growth),
+            }
+        }
+        for (root, mut growths) in by_root {
+            let largest = growths.iter().map(Growth::grown).max().unwrap_or(0);
+            let mut holders: Vec<Node> = growths.iter().map(|growth| growth.slot.holder).collect();
+            holders.sort_unstable();
+            holders.dedup();
+            // A node that has most of it is named by itself.
+            if (holders.len() as u64) < PLACES || largest > total(&growths) / 2 {
+                joined.extend(growths);
+                continue;
+            }
+            growths.sort_by(Growth::order);
+            let mut all = self.joined(root, growths.clone());
+            if rises(self, &all) {
+                let roots = self.before(root).into_iter().chain([root]);
+                let nodes = |(snapshot, root)| nodes_below(snapshot, root);
+                // It passes over all nodes.
+                if all.grown() >= least {
+                    all.objects = self.snapshots.iter().zip(roots).map(nodes).collect();
+                }
+                joined.push(all);
+            } else {
+                joined.extend(growths);
+            }
+        }
+        joined
+    }
+
+    /// The root of the recursive structure that a node is in; none of a collection, whose entries are no nodes.
+    fn root_of_nodes(&self, node: Node, roots: &mut FxHashMap<Node, Node>) -> Option<Node> {
+        let last = self.last();
+        if last.kind(node) != NodeKind::Object || replaced::is_collection(last, node) {
+            return None;
+        }
+        let mut way = Vec::new();
+        let mut at = node;
+        let root = loop {
+            if let Some(&root) = roots.get(&at) {
+                break root;
+            }
+            way.push(at);
+            match self.parent(at).filter(|&parent| self.is_alike(parent, at)) {
+                Some(parent) => at = parent,
+                None => break at,
+            }
+        };
+        roots.extend(way.into_iter().map(|node| (node, root)));
+        Some(root)
+    }
+
     /// What grows by little at each of many places: a tree at its leaves and wherever it is rebalanced, the lists of
     /// many users. It is the growth of the lowest object that has enough of them: the tree's root, the table of the
     /// users.
@@ -137,15 +202,51 @@ impl Series<'_> {
     /// one.
     fn root_of_tree(&self, node: Node) -> Node {
         const DEEPEST: usize = 64;
-        let last = self.last();
-        let class = |node| match last.raw_name(node) {
-            b"Object" => last.follow(node, EdgeKind::Internal, "map").unwrap_or(NONE),
-            _ => last.name_index(node),
-        };
-        let is_alike = |&parent: &Node| {
-            last.raw_name(parent) == last.raw_name(node) && class(parent) == class(node)
-        };
-        let above = |&at: &Node| self.parent(at).filter(is_alike);
+        let above = |&at: &Node| self.parent(at).filter(|&parent| self.is_alike(parent, node));
         std::iter::successors(Some(node), above).take(DEEPEST).last().unwrap_or(node)
     }
+
+    /// Whether two objects are of one class; plain ones, whether they are made alike.
+    fn is_alike(&self, one: Node, other: Node) -> bool {
+        class(self.last(), one) == class(self.last(), other)
+    }
+}
+
+/// The class of an object: its name and, of a plain one, what it is made like.
+fn class(snapshot: &Snapshot, node: Node) -> (u32, Option<Node>) {
+    let is_plain = snapshot.raw_name(node) == b"Object";
+    let map = || snapshot.follow(node, EdgeKind::Internal, "map").unwrap_or(NONE);
+    (snapshot.name_index(node), is_plain.then(map))
+}
+
+/// How many nodes a recursive structure has below its root.
+fn nodes_below(snapshot: &Snapshot, root: Node) -> u64 {
+    if root == NONE {
+        return 0;
+    }
+    let (kind, class_of_root) = (snapshot.kind(root), class(snapshot, root));
+    let mut is_below: Vec<Option<bool>> = vec![None; snapshot.node_count()];
+    is_below[root as usize] = Some(true);
+    let mut way = Vec::new();
+    let mut count = 0;
+    for node in snapshot.nodes() {
+        if snapshot.kind(node) != kind || class(snapshot, node) != class_of_root {
+            continue;
+        }
+        let mut at = node;
+        let found = loop {
+            if let Some(found) = is_below[at as usize] {
+                break found;
+            }
+            way.push(at);
+            let above = snapshot.dominator(at);
+            if above == at {
+                break false;
+            }
+            at = above;
+        };
+        way.drain(..).for_each(|node| is_below[node as usize] = Some(found));
+        count += u64::from(found);
+    }
+    count
 }
