@@ -1217,6 +1217,8 @@ export interface Suspect {
   /** How full it is, if it is a cache with a bound. */
   cache?: { entries: number; max: number; bytesPerEntry?: number; bytesAtMax?: number };
   sites: SuspectSite[];
+  /** The one function of the suspect's file that adds to it, by its source. */
+  adder?: { function: string; file: string; line: number; column: number };
   /**
    * The same for the same leak in each run, on each machine and version: a hash of cause, owner, variable, path
    * below the package root and package name.

@@ -84,6 +84,7 @@ class Redaction {
       file: this.script(suspect.file),
       path: steps.map((step, at) => (kinds[at] ? this.#as(kinds[at], step) : step)),
       sites: sites.map((site) => this.frame(site)),
+      ...(suspect.adder && { adder: this.frame(suspect.adder) }),
       advice: advice.replaceAll(JSON.stringify(name), () => JSON.stringify(shownName)),
     };
   }

@@ -12,6 +12,7 @@ const { SCHEMA } = require('./schema.js');
 
 const { refreshed } = require('./trackers.js');
 const { isAllocated } = require('../vocabulary.js');
+const { withAdder } = require('./adder.js');
 const { isBySize, isUneven } = require('./words.js');
 
 const GROWING = new Set(['leak', 'suspect', 'slow']);
@@ -102,7 +103,7 @@ function attribute(suspects, sites, verdict, analysed) {
   const [first] = suspects;
   if (first !== undefined) {
     const most = isMost(first, suspects);
-    if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = shown;
+    if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = withAdder(shown, first.adder);
   } else if (verdict.state === 'leak' && sites[0].file !== null) suspects.push(siteSuspect(sites, analysed));
 }
 

@@ -142,6 +142,17 @@ impl Declarations {
         })
     }
 
+    /// Where the braces around a byte open, innermost first.
+    pub fn braces(&self, source: &str, at: usize) -> Vec<usize> {
+        let scopes = self.scopes(source);
+        scopes
+            .enclosing(at)
+            .into_iter()
+            .filter(|&scope| scope != 0)
+            .map(|scope| scopes.of(scope).begin())
+            .collect()
+    }
+
     fn scopes(&self, source: &str) -> &Scopes {
         self.scopes.get_or_init(|| scan(source, "").0)
     }

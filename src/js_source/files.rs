@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::js_source::adding::adding_function;
 use crate::js_source::declarations::{Declaration, Declarations};
 use crate::js_source::readable::ReadableFiles;
 use crate::js_source::registration::registration;
@@ -195,6 +196,16 @@ impl Sources {
         let at = source.byte(position.0, position.1)?;
         let (line, column) = source.position(registration(&source.text, event, name, at)?);
         Some(self.place(script, line, column))
+    }
+
+    /// The one function of a file that adds to the variable or property `name`, and where its name stands. The file is
+    /// that of a [`Place`], so it is read as it was written.
+    pub fn adding_function(&self, file: &str, name: &str) -> Option<(String, Place)> {
+        let source = self.file(file)?;
+        let range = adding_function(&source.text, &source.declarations, name)?;
+        let (line, column) = source.position(range.start);
+        let place = Place::new(file.to_owned(), line, column);
+        Some((source.text.get(range)?.to_owned(), place))
     }
 
     fn file(&self, path: &str) -> Option<Rc<File>> {

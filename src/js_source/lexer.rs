@@ -328,6 +328,12 @@ impl<'s> Lexer<'s> {
         ahead.first() == Some(&b'=') && !matches!(ahead.get(1), Some(b'=' | b'>'))
     }
 
+    /// Whether `+=` follows.
+    #[must_use]
+    pub fn is_added_to(&self) -> bool {
+        self.ahead().starts_with(b"+=")
+    }
+
     fn assigned(&self) -> &'s [u8] {
         let ahead = self.ahead();
         let skip = ahead

@@ -1,6 +1,8 @@
 //! JavaScript source: its tokens, its declarations, its source maps, and a copy of it without its data.
 
 #[cfg(feature = "analyzer")]
+mod adding;
+#[cfg(feature = "analyzer")]
 pub(crate) mod declarations;
 #[cfg(feature = "analyzer")]
 pub(crate) mod files;

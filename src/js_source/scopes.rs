@@ -52,6 +52,13 @@ pub struct Scope {
     pub name: Option<Range<usize>>,
 }
 
+impl Scope {
+    /// Where its brace stands.
+    pub fn begin(&self) -> usize {
+        self.range.start
+    }
+}
+
 /// In the order of their beginnings; the first is the whole text.
 pub struct Scopes(Vec<Scope>);
 

@@ -15,9 +15,10 @@ use crate::heap::leak::draft::Draft;
 use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::rule::About;
 use crate::heap::leak::rules::{self, RULES, timers};
-use crate::heap::leak::suspect::Suspect;
+use crate::heap::leak::suspect::{Adder, Suspect};
 use crate::heap::snapshot::Node;
 use crate::js_source::files::{self, Place};
+use crate::js_source::lexer;
 
 /// Growths that are named at all: the rest is small beside them.
 pub(in crate::heap) const MAX_GROWTHS: usize = 64;
@@ -101,6 +102,18 @@ fn retained(mut path: Vec<PathStep>, evidence: &Evidence) -> (Vec<PathStep>, Opt
     }
 }
 
+/// The one function that adds to a collection or a text, in the file that declares it.
+fn adder(draft: &Draft, evidence: &Evidence) -> Option<Adder> {
+    let collections =
+        [Cause::Map, Cause::Set, Cause::Object, Cause::Array, Cause::Buffers, Cause::Other];
+    let place = draft.place.as_ref().filter(|_| collections.contains(&draft.cause))?;
+    let name = draft.name.rsplit('.').next()?;
+    let is_name = name.bytes().all(|byte| lexer::is_part(byte) || byte == b'#') && !name.is_empty();
+    let sources = &evidence.index().sources;
+    let (function, at) = is_name.then(|| sources.adding_function(&place.file, name))??;
+    Some(Adder { function, file: at.file, line: at.line, column: at.column })
+}
+
 fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
     let used = || used(evidence.index(), &draft.sites, &evidence.steps);
     let about = About {
@@ -118,8 +131,10 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         column: function.place.column,
         share,
     };
+    let adder = adder(&draft, evidence);
     let (retaining_path, instance) = retained(draft.objects, evidence);
     let mut suspect = Suspect {
+        adder,
         retaining_path,
         instance,
         cause: draft.cause,

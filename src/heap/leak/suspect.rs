@@ -59,6 +59,9 @@ pub struct Suspect {
     pub cache: Option<BoundedCache>,
     /// The code that made what is new.
     pub sites: Vec<Site>,
+    /// The one function of the suspect's file that adds to it, by its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adder: Option<Adder>,
     /// What to change.
     pub advice: String,
     /// The milliseconds of timers that all have the same.
@@ -76,6 +79,19 @@ pub struct Suspect {
     /// What counts for it.
     #[serde(skip)]
     pub(in crate::heap) claim: Claim,
+}
+
+/// A function that adds to a suspect.
+#[derive(Debug, Serialize)]
+pub struct Adder {
+    /// Its name.
+    pub function: String,
+    /// An absolute path.
+    pub file: String,
+    /// From 1; where its name stands.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
 }
 
 /// What grew and is no suspect, and why.

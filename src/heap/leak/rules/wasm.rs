@@ -92,6 +92,7 @@ pub(in crate::heap) fn add_memories(
                 unit: None,
                 package,
                 sites: Vec::new(),
+                adder: None,
                 delay: None,
                 handles: 0,
             },
