@@ -14,6 +14,7 @@ const PARTS = [
   require('./policy.js'),
   require('./emitters.js'),
   require('./event-targets.js'),
+  require('./timers.js'),
 ];
 
 module.exports = { PARTS };
