@@ -42,6 +42,11 @@ async function main() {
   const folder = copyPackage(mutant === undefined ? [] : editsOf(mutant));
   process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
   const record = new Record(recordFile);
+  // What no program waits for: it belongs to the part whose slice runs.
+  process.on('uncaughtException', (error) => {
+    process.stdout.write(`uncaught, seed ${seed} failed: ${error?.stack ?? error}\n`);
+    process.exit(1);
+  });
   const begun = Date.now();
   const end = begun + minutes * MINUTE;
   const failure = await campaign({

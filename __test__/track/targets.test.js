@@ -157,3 +157,13 @@ test('what Node refuses by the number of arguments is refused with a tracker too
   t.after(() => all.stop());
   assert.throws(() => new EventTarget().addEventListener('ping'), refused);
 });
+
+test('what adds no listener is not counted, however many were added before', (t) => {
+  const target = new EventTarget();
+  const tracker = trackEventTarget(target);
+  t.after(() => tracker.stop());
+  for (let count = 0; count < 500; count++) target.addEventListener('ping', () => {});
+  for (let count = 0; count < 100; count++) target.addEventListener('ping', null);
+  const [{ count, added, removed }] = tracker.report().events;
+  assert.deepEqual({ count, added, removed }, { count: 500, added: 500, removed: 0 });
+});

@@ -181,7 +181,8 @@ function overPlain(original) {
       arguments.length === 2 ? original.call(this, event, listener) : Reflect.apply(original, this, arguments);
     const source = tracked.get(this);
     if (source === undefined || !source.explicit || (addingTo === this && addingEvent === event)) return result;
-    if (!source.pass(event)) note(source, this, event, listener);
+    // Node takes null for no listener.
+    if (listener != null && !source.pass(event)) note(source, this, event, listener);
     return result;
   };
 }
@@ -192,6 +193,7 @@ function overAny(original) {
     const source = tracked.get(this);
     const reports = source !== undefined && source.explicit && !(addingTo === this && addingEvent === event);
     if (!reports) return Reflect.apply(original, this, arguments);
+    if (listener == null) return Reflect.apply(original, this, arguments);
     return addOnce(original, this, arguments, (self) => source.pass(event) || note(source, self, event, listener));
   };
 }

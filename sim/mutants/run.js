@@ -28,7 +28,7 @@ function tryMutant({ name, part }) {
   );
   if (status !== null && status !== 0 && !/ failed: /.test(stdout)) throw new Error(`${name}: ${stderr}`);
   const seconds = Math.round((Date.now() - begun) / 1000);
-  const reason = stdout.match(/^\S+ failed: (.*)$/m)?.[1] ?? '';
+  const reason = stdout.match(/ failed: (.*)$/m)?.[1] ?? '';
   // A run that was killed hung, which is a failure as well.
   return { name, found: status === FOUND || status === null, seconds, reason: status === null ? 'hung' : reason };
 }

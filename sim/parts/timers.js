@@ -51,11 +51,14 @@ const PLACES = [
 const describePlaces = () => PLACES.map(([owner, key]) => Object.getOwnPropertyDescriptor(owner, key));
 const originals = describePlaces();
 const { setTimeout: nodesTimeout, clearTimeout } = nodeTimers;
+/** @type {any} */
+const noFunction = 1;
 const LONG = 2 ** 30;
 /** Promises that are pending for as long are listed. */
 const PENDING_FOR = 5000;
 const MOST_WORK = 200_000;
 const HERE = __filename;
+const ageOf = ({ madeAt }) => simulated.now - madeAt;
 
 const isOurs = ({ file, caller }) => file === HERE || caller?.file === HERE;
 const countOf = (sites) => sites.filter(isOurs).reduce((sum, { count }) => sum + count, 0);
@@ -120,12 +123,12 @@ class Run {
     const [{ clear }] = this.started.splice(which % this.started.length, 1);
     clear();
     // A rejection passes through several promises of Node's.
-    for (let turn = 0; turn < 9; turn++) await null;
+    for (let turn = 0; turn < 9; turn++) await Promise.resolve();
   }
 
   refuse() {
     if (this.mocked) return;
-    const { error } = attempt(() => setTimeout('no function', 1));
+    const { error } = attempt(() => setTimeout(noFunction, 1));
     if (this.fakes === null) assert.equal(error?.code, 'ERR_INVALID_ARG_TYPE');
   }
 
@@ -230,15 +233,14 @@ class Run {
     const most = least + this.started.filter(({ tracked }) => tracked === null).length;
     const count = countOf(sites);
     assert.ok(count >= least && count <= most, `${count} timers are active, of ${least} to ${most}`);
-    for (const { count, added, removed } of sites) assert.ok(count >= 0 && removed >= 0 && added >= count);
+    for (const site of sites) assert.ok(site.count >= 0 && site.removed >= 0 && site.added >= site.count);
   }
 
   /** Those that are counted are old; the time of a sample is that of the tick before it. */
   checkPromises({ sites }) {
-    const age = ({ madeAt }) => simulated.now - madeAt;
     const tracked = this.promises.filter((each) => each.tracked);
     const most = tracked.reduce((all, each) => all + each.most, 0);
-    const least = tracked.reduce((all, each) => all + (age(each) >= PENDING_FOR ? each.least : 0), 0);
+    const least = tracked.reduce((all, each) => all + (ageOf(each) >= PENDING_FOR ? each.least : 0), 0);
     const count = countOf(sites.filter((site) => MAKERS.test(site.function ?? '')));
     assert.ok(count >= least && count <= most, `${count} promises are pending, of ${least} to ${most}`);
   }
@@ -261,7 +263,7 @@ class Run {
       'what import gives of node:timers',
     );
     assert.equal(globalThis.setTimeout, nodesTimeout);
-    await null;
+    await Promise.resolve();
   }
 }
 
