@@ -1,5 +1,5 @@
 'use strict';
-// LRUCache's walks, and the trackers of event targets, timers and promises.
+// LRUCache's walks and fetches, and the trackers of event targets, timers and promises.
 
 const edit = (part, name, file, find, replace, former = false) => ({
   name: `${part}: ${name}`,
@@ -15,6 +15,8 @@ const TIMERS = 'lib/track/timers.js';
 const SHARED = 'lib/track/shared-patch.js';
 const CROWD = 'lib/track/crowd.js';
 const RECORD = 'lib/track/event-record.js';
+const FETCHES = 'lib/cache/lru-cache/fetches.js';
+const PENDING = 'lib/cache/lru-cache/pending.js';
 const DEPENDANTS = 'lib/track/dependants.js';
 
 module.exports = [
@@ -60,6 +62,55 @@ module.exports = [
     ORDER,
     'found = ahead;\n      passed',
     'passed',
+  ),
+  edit(
+    'lru-fetch',
+    'a signal keeps the listener of a fetch that has ended',
+    PENDING,
+    'fetched.then(release, release);',
+    'fetched.then(release, () => {});',
+  ),
+  edit(
+    'lru-fetch',
+    'a fetch that ends replaces what was set meanwhile',
+    FETCHES,
+    'if (this.#slotOf(pending) === undefined && !(late && !this.#store.index.has(key))) return;',
+    '',
+  ),
+  edit(
+    'lru-fetch',
+    'an aborted fetch leaves its entry',
+    PENDING,
+    'if (!(onAbort && options.ignoreFetchAbort))',
+    'if (!onAbort)',
+  ),
+  edit(
+    'lru-fetch',
+    'a fetch without a value leaves an empty entry',
+    PENDING,
+    'if (value === undefined) this.#cache.fail(this, true);\n    else this.#cache.succeed(this, value, false);',
+    'if (value !== undefined) this.#cache.succeed(this, value, false);',
+  ),
+  edit(
+    'lru-fetch',
+    'a failed size leaves the fetch in the place of its value',
+    FETCHES,
+    'this.fail(pending, true); // where sizeCalculation threw, it still stands there',
+    '',
+  ),
+  edit(
+    'lru-fetch',
+    'an eviction does not abort its fetch',
+    'lib/cache/lru-cache/removals.js',
+    'entry.pending?.abort(new Error(ABORTS[entry.reason]));',
+    '',
+  ),
+  edit(
+    'lru-fetch',
+    'a walk shows fetches',
+    'lib/cache/lru-cache/store.js',
+    'return held instanceof Pending ? held.stale : held;',
+    'return held;',
   ),
   edit(
     'event-targets',

@@ -8,6 +8,7 @@ const PARTS = [
   require('./ring-buffer.js'),
   require('./bounded-map.js'),
   require('./lru-cache.js'),
+  require('./lru-fetch.js'),
   require('./weak-value-map.js'),
   require('./shared-cache.js'),
   require('./bounded-map-work.js'),
