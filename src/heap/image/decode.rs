@@ -1,12 +1,14 @@
 //! Names, properties and positions of the objects of an image.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use super::layout::{
     NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
 };
+use super::names::Names;
 use super::pages::{Pages, corrupt};
 use crate::heap::error::HeapResult;
 
@@ -29,19 +31,60 @@ pub struct Object {
     pub size: u64,
 }
 
-/// A named property: a value, or nothing that an edge would lead to.
+/// A named property.
+#[derive(Debug, Clone, Copy)]
 pub struct Property {
-    pub name: String,
+    /// The number of its name.
+    pub name: u32,
     pub value: u64,
+    /// Where in the object its value is, if it is there.
+    pub offset: Option<u64>,
+    pub is_accessor: bool,
 }
+
+/// Where the value of a property is.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// The offset in the object.
+    Inside(u64),
+    /// The index in the array of properties.
+    Outside(u64),
+    Constant(u64),
+}
+
+/// A property as a map describes it.
+#[derive(Debug, Clone, Copy)]
+struct Described {
+    name: u32,
+    place: Place,
+    is_accessor: bool,
+}
+
+/// Type and fixed size of the objects of a map.
+type MapFacts = Option<(u16, u64)>;
 
 /// Reads the objects of an image.
 pub struct ImageHeap<'p> {
     pub pages: &'p Pages,
     pub layout: ObjectLayout,
-    maps: RefCell<FxHashMap<u64, Option<(u16, u64)>>>,
-    names: RefCell<FxHashMap<u64, String>>,
+    pub names: RefCell<Names>,
+    maps: RefCell<FxHashMap<u64, MapFacts>>,
+    keys: RefCell<FxHashMap<u64, Option<u32>>>,
+    described: RefCell<FxHashMap<u64, Rc<[Described]>>>,
+    classes: RefCell<FxHashMap<u64, u32>>,
     lines: RefCell<FxHashMap<u64, Vec<u32>>>,
+}
+
+/// Bits of a map's third field.
+mod bits {
+    pub const IS_PROTOTYPE: u32 = 20;
+    pub const IS_DICTIONARY: u32 = 21;
+}
+
+/// Kinds of elements.
+mod elements {
+    pub const OBJECTS: std::ops::RangeInclusive<u64> = 2..=3;
+    pub const DICTIONARY: u64 = 13;
 }
 
 /// The address of a strong reference.
@@ -49,12 +92,31 @@ pub fn target(word: u64) -> Option<u64> {
     (word & 3 == 1).then_some(word.wrapping_sub(1))
 }
 
+/// The address of a weak reference; a cleared one has none.
+pub fn weak_target(word: u64) -> Option<u64> {
+    (word & 3 == 3 && word > 3).then_some(word.wrapping_sub(3))
+}
+
 impl<'p> ImageHeap<'p> {
     pub fn new(pages: &'p Pages) -> HeapResult<Self> {
-        let layout = ObjectLayout::new(&pages.types)
-            .ok_or_else(|| corrupt("the header of the heap image lacks a type"))?;
-        let (maps, names, lines) = Default::default();
-        Ok(Self { pages, layout, maps, names, lines })
+        let layout = ObjectLayout::new(&pages.types, pages.layout).map_err(|missing| {
+            corrupt(format!("the header of the heap image lacks the type {missing}"))
+        })?;
+        Ok(Self {
+            pages,
+            layout,
+            names: RefCell::default(),
+            maps: RefCell::default(),
+            keys: RefCell::default(),
+            described: RefCell::default(),
+            classes: RefCell::default(),
+            lines: RefCell::default(),
+        })
+    }
+
+    /// The number of a text.
+    pub fn text(&self, text: &str) -> u32 {
+        self.names.borrow_mut().number(text)
     }
 
     pub fn word(&self, at: u64) -> Option<u64> {
@@ -67,14 +129,15 @@ impl<'p> ImageHeap<'p> {
     }
 
     /// Type and fixed size of a map: its own map is one whose map is itself a map.
-    fn map(&self, map: u64) -> Option<(u16, u64)> {
+    fn map(&self, map: u64) -> MapFacts {
         if let Some(known) = self.maps.borrow().get(&map) {
             return *known;
         }
         let read = || {
             let meta = target(self.word(map)?)?;
             let kind = |at: u64| Some((self.word(at.checked_add(8)?)? >> 32) as u16);
-            if kind(meta)? != self.layout.map || target(self.word(meta)?)? != meta {
+            let above = target(self.word(meta)?)?;
+            if kind(meta)? != self.layout.map || kind(above)? != self.layout.map {
                 return None;
             }
             Some((kind(map)?, (self.word(map + 8)? & 0xff) * 8))
@@ -158,23 +221,47 @@ impl<'p> ImageHeap<'p> {
         String::from_utf16_lossy(&units)
     }
 
-    /// The name of a property: a string or a symbol.
-    pub fn key(&self, word: u64) -> Option<String> {
-        let object = self.object(target(word)?)?;
-        match object.shape {
-            ObjectShape::String => Some(self.string(object, STRING)),
-            ObjectShape::Symbol => {
-                let name = self
-                    .field(object.at, 16)
-                    .map(|name| self.string(name, STRING))
-                    .unwrap_or_default();
-                Some(if name.starts_with('#') { name } else { format!("<symbol {name}>") })
-            }
-            _ => None,
+    /// The number of the name of a property: of a string or a symbol.
+    pub fn key(&self, word: u64) -> Option<u32> {
+        let at = target(word)?;
+        if let Some(known) = self.keys.borrow().get(&at) {
+            return *known;
         }
+        let read = || {
+            let object = self.object(at)?;
+            let name = match object.shape {
+                ObjectShape::String => self.string(object, STRING),
+                ObjectShape::Symbol => {
+                    let name = self
+                        .field(object.at, 16)
+                        .map(|name| self.string(name, STRING))
+                        .unwrap_or_default();
+                    if name.starts_with('#') { name } else { format!("<symbol {name}>") }
+                }
+                _ => return None,
+            };
+            Some(self.text(&name))
+        };
+        let found = read();
+        self.keys.borrow_mut().insert(at, found);
+        found
     }
 
-    /// The named properties of an object, and how many words of it they may take.
+    /// The third field of bits of an object's map.
+    pub fn map_bit(&self, map: u64, bit: u32) -> bool {
+        self.word(map + 16).unwrap_or(0) & 0xffff_ffff & 1 << bit != 0
+    }
+
+    pub fn is_prototype_map(&self, map: u64) -> bool {
+        self.map_bit(map, bits::IS_PROTOTYPE)
+    }
+
+    /// Whether functions of a map have the slot of a prototype.
+    pub fn has_prototype_slot(&self, map: u64) -> bool {
+        self.word(map + 8).unwrap_or(0) >> 48 & 0x80 != 0
+    }
+
+    /// The named properties of an object.
     pub fn properties(&self, object: Object) -> Vec<Property> {
         let mut found = Vec::new();
         let _ = self.collect_properties(object, &mut found);
@@ -182,57 +269,130 @@ impl<'p> ImageHeap<'p> {
     }
 
     fn collect_properties(&self, object: Object, to: &mut Vec<Property>) -> Option<()> {
-        let bits = self.word(object.map + 16)? & 0xffff_ffff;
+        let store = self.field(object.at, 8);
         if object.shape == ObjectShape::GlobalObject {
-            let table = self.field(object.at, 8)?;
-            let capacity = self.capacity(table, 1, 6)?;
-            for entry in 0..capacity {
+            let table = store?;
+            for entry in 0..self.capacity(table, 1, 6)? {
                 let Some(cell) = self.field(table.at, 16 + 8 * (6 + entry)) else { continue };
                 if cell.shape == ObjectShape::PropertyCell
                     && let Some(name) = self.word(cell.at + 8).and_then(|key| self.key(key))
                 {
-                    to.push(Property { name, value: self.word(cell.at + 24)? });
+                    let is_accessor = smi(self.word(cell.at + 16)?) & 1 == 1;
+                    let value = self.word(cell.at + 24)?;
+                    to.push(Property { name, value, offset: None, is_accessor });
                 }
             }
             return Some(());
         }
-        let store = self.field(object.at, 8);
-        if bits >> 21 & 1 == 1 {
+        if self.map_bit(object.map, bits::IS_DICTIONARY) {
             let table = store.filter(|table| table.shape == ObjectShape::Array)?;
             for entry in 0..self.capacity(table, 3, 6)? {
                 let at = table.at + 16 + 8 * (6 + 3 * entry);
                 if let Some(name) = self.key(self.word(at)?) {
-                    to.push(Property { name, value: self.word(at + 8)? });
+                    let is_accessor = smi(self.word(at + 16)?) & 1 == 1;
+                    let value = self.word(at + 8)?;
+                    to.push(Property { name, value, offset: None, is_accessor });
                 }
             }
             return Some(());
         }
-        let words = self.word(object.map + 8)?;
-        let start = words >> 8 & 0xff;
-        let in_object = (words & 0xff).saturating_sub(start);
-        let descriptors =
-            self.field(object.map, 40).filter(|d| d.shape == ObjectShape::Descriptors)?;
-        for index in 0..bits >> 10 & 0x3ff {
-            let at = descriptors.at + 24 + 24 * index;
-            let details = smi(self.word(at + 8)?);
-            let value = if details >> 5 & 1 == 1 {
-                self.word(at + 16)?
-            } else {
-                let field = u64::try_from(details >> 19 & 0x3ff).unwrap_or(0);
-                match field.checked_sub(in_object) {
-                    None => self.word(object.at + 8 * (start + field))?,
-                    Some(outside) => {
-                        store.and_then(|store| self.word(store.at + 16 + 8 * outside)).unwrap_or(0)
-                    }
+        for &Described { name, place, is_accessor } in self.described(object.map).iter() {
+            let (value, offset) = match place {
+                Place::Inside(offset) => (self.word(object.at + offset), Some(offset)),
+                Place::Outside(index) => {
+                    (store.and_then(|store| self.word(store.at + 16 + 8 * index)), None)
                 }
+                Place::Constant(value) => (Some(value), None),
             };
-            if target(value).is_some()
-                && let Some(name) = self.key(self.word(at)?)
-            {
-                to.push(Property { name, value });
+            if let Some(value) = value {
+                to.push(Property { name, value, offset, is_accessor });
             }
         }
         Some(())
+    }
+
+    /// The properties that a map describes, without those that are numbers.
+    fn described(&self, map: u64) -> Rc<[Described]> {
+        if let Some(known) = self.described.borrow().get(&map) {
+            return known.clone();
+        }
+        let mut found = Vec::new();
+        let _ = self.describe(map, &mut found);
+        let found: Rc<[Described]> = found.into();
+        self.described.borrow_mut().insert(map, found.clone());
+        found
+    }
+
+    fn describe(&self, map: u64, to: &mut Vec<Described>) -> Option<()> {
+        let bits = self.word(map + 16)? & 0xffff_ffff;
+        let words = self.word(map + 8)?;
+        let start = words >> 8 & 0xff;
+        let in_object = (words & 0xff).saturating_sub(start);
+        let descriptors = self.field(map, 40).filter(|d| d.shape == ObjectShape::Descriptors)?;
+        for index in 0..bits >> 10 & 0x3ff {
+            let at = descriptors.at + self.pages.layout.headers.descriptors + 24 * index;
+            let details = smi(self.word(at + 8)?).cast_unsigned();
+            let place = if details >> 5 & 1 == 1 {
+                Place::Constant(self.word(at + 16)?)
+            } else if matches!(details >> 6 & 7, 1 | 2) {
+                continue;
+            } else {
+                let field = details >> 19 & 0x3ff;
+                match field.checked_sub(in_object) {
+                    None => Place::Inside(8 * (start + field)),
+                    Some(outside) => Place::Outside(outside),
+                }
+            };
+            if let Some(name) = self.key(self.word(at)?) {
+                to.push(Described { name, place, is_accessor: details & 1 == 1 });
+            }
+        }
+        Some(())
+    }
+
+    /// The elements of an object that are objects: index and value.
+    pub fn elements(&self, object: Object) -> Vec<(u32, u64)> {
+        let mut found = Vec::new();
+        let _ = self.collect_elements(object, &mut found);
+        found
+    }
+
+    fn collect_elements(&self, object: Object, to: &mut Vec<(u32, u64)>) -> Option<()> {
+        let kind = self.word(object.map + 8)? >> 58;
+        let store = self.field(object.at, 16).filter(|store| store.shape == ObjectShape::Array)?;
+        if elements::OBJECTS.contains(&kind) {
+            let mut length = store.size.saturating_sub(16) / 8;
+            if object.kind == self.layout.js_array {
+                length = length.min(count(self.word(object.at + 24)?));
+            }
+            for index in 0..length {
+                let value = self.word(store.at + 16 + 8 * index)?;
+                if target(value).is_some() && !self.is_hole(value) {
+                    to.push((u32::try_from(index).ok()?, value));
+                }
+            }
+        } else if kind == elements::DICTIONARY {
+            for entry in 0..self.capacity(store, 3, 4)? {
+                let at = store.at + 16 + 8 * (4 + 3 * entry);
+                let (key, value) = (self.word(at)?, self.word(at + 8)?);
+                if key & 1 == 0 && target(value).is_some() {
+                    to.push((u32::try_from(count(key)).ok()?, value));
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Whether a reference is to the value that stands for a missing element.
+    fn is_hole(&self, word: u64) -> bool {
+        let Some(object) = target(word).filter(|&at| self.pages.is_constant(at)) else {
+            return false;
+        };
+        self.object(object).is_some_and(|object| {
+            object.shape == ObjectShape::Oddball
+                && (self.layout.name(object.kind) == Some("Hole")
+                    || smi(self.word(object.at + 40).unwrap_or(0)) == 2)
+        })
     }
 
     /// The capacity of a hash table, if its entries fit into it.
@@ -242,53 +402,71 @@ impl<'p> ImageHeap<'p> {
         (table.shape == ObjectShape::Array && bytes <= table.size).then_some(capacity)
     }
 
-    /// Keys and values of a WeakMap's table.
-    pub fn ephemerons(&self, table: Object) -> Vec<(u64, u64)> {
+    /// Index of the key, key and value of the entries of a WeakMap's table.
+    pub fn ephemeron_words(&self, table: Object) -> Vec<(u64, u64, u64)> {
         let capacity = self.capacity(table, 2, 3).unwrap_or(0);
-        let entry = |index: u64| {
-            let at = table.at + 16 + 8 * (3 + 2 * index);
-            Some((target(self.word(at)?)?, target(self.word(at + 8)?)?))
+        let entry = |entry: u64| {
+            let index = 3 + 2 * entry;
+            let at = table.at + 16 + 8 * index;
+            Some((index, self.word(at)?, self.word(at + 8)?))
         };
         (0..capacity).filter_map(entry).collect()
     }
 
+    /// Addresses of keys and values of a WeakMap's table.
+    pub fn ephemerons(&self, table: Object) -> Vec<(u64, u64)> {
+        let entries = self.ephemeron_words(table).into_iter();
+        entries.filter_map(|(_, key, value)| Some((target(key)?, target(value)?))).collect()
+    }
+
     /// The names of a context's variables by their slot.
-    pub fn variables(&self, context: Object) -> Vec<(u64, String)> {
-        let Some(info) =
-            self.field(context.at, 16).filter(|info| info.shape == ObjectShape::ScopeInfo)
-        else {
-            return Vec::new();
-        };
-        let Some(ScopeParts { locals, is_extended, .. }) = scope(self.pages, info.at) else {
-            return Vec::new();
-        };
+    pub fn variables(&self, context: Object) -> Vec<(u64, u32)> {
+        let mut found = Vec::new();
+        let _ = self.collect_variables(context, &mut found);
+        found
+    }
+
+    fn collect_variables(&self, context: Object, to: &mut Vec<(u64, u32)>) -> Option<()> {
+        let info =
+            self.field(context.at, 16).filter(|info| info.shape == ObjectShape::ScopeInfo)?;
+        let ScopeParts { locals, names, is_extended, name, .. } = scope(self.pages, info.at)?;
         let slots = context.size.saturating_sub(16) / 8;
         let first = 2 + u64::from(is_extended);
         if locals < NAMES_IN_TABLE {
-            let name = |index: u64| {
-                let name = self.key(self.word(info.at + 32 + 8 * index)?)?;
-                Some((first + index, name)).filter(|(slot, _)| *slot < slots)
-            };
-            return (0..locals).filter_map(name).collect();
+            for index in 0..locals {
+                if let Some(name) = self.key(self.word(info.at + 8 * (names + index))?) {
+                    to.push((first + index, name));
+                }
+            }
+        } else {
+            let table = self.field(info.at, 8 * names)?;
+            for entry in 0..self.capacity(table, 2, 3)? {
+                let at = table.at + 16 + 8 * (3 + 2 * entry);
+                if let Some(name) = self.key(self.word(at)?) {
+                    to.push((first + count(self.word(at + 8)?), name));
+                }
+            }
         }
-        let Some(table) = self.field(info.at, 32) else { return Vec::new() };
-        let name = |entry: u64| {
-            let at = table.at + 16 + 8 * (3 + 2 * entry);
-            let slot = first + count(self.word(at + 8)?);
-            Some((slot, self.key(self.word(at)?)?)).filter(|(slot, _)| *slot < slots)
-        };
-        (0..self.capacity(table, 2, 3).unwrap_or(0)).filter_map(name).collect()
+        // A function that refers to itself by its name.
+        if let Some(name) = name
+            && let Some(key) = self.key(self.word(info.at + 8 * name)?)
+        {
+            to.push((count(self.word(info.at + 8 * (name + 1))?), key));
+        }
+        to.retain(|(slot, _)| (2..slots).contains(slot));
+        Some(())
     }
 
     /// The name of a function.
     pub fn function_name(&self, function: Object) -> String {
-        self.field(function.at, 24).map(|shared| self.shared_name(shared)).unwrap_or_default()
+        let shared = self.field(function.at, self.pages.layout.fields.function_shared);
+        shared.map(|shared| self.shared_name(shared)).unwrap_or_default()
     }
 
     /// The name of a SharedFunctionInfo.
     pub fn shared_name(&self, shared: Object) -> String {
         let name = || {
-            let of = self.field(shared.at, 16)?;
+            let of = self.field(shared.at, self.pages.layout.fields.shared_name)?;
             match of.shape {
                 ObjectShape::String => Some(of),
                 ObjectShape::ScopeInfo => self.field(of.at, 8 * scope(self.pages, of.at)?.name?),
@@ -311,14 +489,15 @@ impl<'p> ImageHeap<'p> {
         None
     }
 
-    /// The name of an object's class, by the rules of V8's snapshots.
-    pub fn class_name(&self, object: Object) -> String {
-        if let Some(known) = self.names.borrow().get(&object.map) {
-            return known.clone();
+    /// The number of the name of an object's class, by the rules of V8's snapshots.
+    pub fn class_name(&self, object: Object) -> u32 {
+        if let Some(known) = self.classes.borrow().get(&object.map) {
+            return *known;
         }
         let constructor = self.constructor(object);
-        let bits = self.word(object.map + 16).unwrap_or(0) & 0xffff_ffff;
-        let made = constructor.filter(|_| bits >> 20 & 1 == 0).map(|made| self.function_name(made));
+        let made = constructor
+            .filter(|_| !self.is_prototype_map(object.map))
+            .map(|made| self.function_name(made));
         let named = |name: &String| !name.is_empty();
         let name = made
             .filter(|name| named(name) && name != "Object")
@@ -334,27 +513,30 @@ impl<'p> ImageHeap<'p> {
             })
             .or_else(|| constructor.map(|made| self.function_name(made)).filter(named))
             .unwrap_or_else(|| "Object".to_owned());
-        self.names.borrow_mut().insert(object.map, name.clone());
+        let name = self.text(&name);
+        self.classes.borrow_mut().insert(object.map, name);
         name
     }
 
     fn look_up(&self, object: Object, name: &str) -> Option<Object> {
+        let name = self.text(name);
         let mut at = object;
         for _ in 0..CHAIN {
             if let Some(found) = self.properties(at).into_iter().find(|own| own.name == name) {
                 return self.object(target(found.value)?);
             }
-            at =
-                self.field(at.map, 24).filter(|next| next.kind >= self.layout.js_array.min(278))?;
+            at = self.field(at.map, 24).filter(|next| self.layout.is_receiver(next.kind))?;
         }
         None
     }
 
     /// Id of the script, line and column of a function.
     pub fn position(&self, function: Object) -> Option<(u32, u32, u32)> {
-        let shared = self.field(function.at, 24)?;
-        let script =
-            self.field(shared.at, 32).filter(|script| script.shape == ObjectShape::Script)?;
+        let fields = &self.pages.layout.fields;
+        let shared = self.field(function.at, fields.function_shared)?;
+        let script = self
+            .field(shared.at, fields.shared_script)
+            .filter(|script| script.shape == ObjectShape::Script)?;
         let id = u32::try_from(count(self.word(script.at + 64)?)).ok()?;
         let start = self.start(shared)?;
         let (line, column) = self.line(script, start);
@@ -362,13 +544,15 @@ impl<'p> ImageHeap<'p> {
     }
 
     fn start(&self, shared: Object) -> Option<u32> {
-        let info = self.field(shared.at, 16);
+        let fields = &self.pages.layout.fields;
+        let info = self.field(shared.at, fields.shared_name);
         if let Some(info) = info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
             let at = scope(self.pages, info.at)?.position?;
             return u32::try_from(count(self.word(info.at + 8 * at)?)).ok();
         }
-        let data =
-            self.field(shared.at, 8).filter(|data| data.shape == ObjectShape::UncompiledData)?;
+        let data = self
+            .field(shared.at, fields.shared_data)
+            .filter(|data| data.shape == ObjectShape::UncompiledData)?;
         Some((self.word(data.at + 16)? & 0xffff_ffff) as u32)
     }
 

@@ -1,8 +1,9 @@
-//! The layout of objects in V8 11.3 (Node 20): what kinds there are and how large each object is.
+//! What kinds of objects there are and how large each is, by the facts of a version of V8.
 
 use rustc_hash::FxHashMap;
 
 use super::pages::Pages;
+use crate::v8::layout::{Layout, ScopeFacts};
 
 /// What an object is, as far as its layout goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +11,10 @@ pub enum ObjectShape {
     String,
     /// Tagged words after a length.
     Array,
+    /// An array without tagged words.
     Doubles,
+    /// As [`Self::Array`], with references that do not retain.
+    WeakArray,
     Context,
     NativeContext,
     Map,
@@ -22,9 +26,16 @@ pub enum ObjectShape {
     Script,
     SharedFunctionInfo,
     Function,
-    /// A JSReceiver that is none of the others.
+    /// A JSObject that is none of the others.
     Object,
     GlobalObject,
+    GlobalProxy,
+    ArrayBuffer,
+    ArrayBufferView,
+    BoundFunction,
+    Promise,
+    Proxy,
+    RegExp,
     Collection,
     WeakCollection,
     WeakRef,
@@ -32,71 +43,78 @@ pub enum ObjectShape {
     Generator,
     PropertyCell,
     PropertyArray,
+    Accessors,
+    AllocationSite,
+    PrototypeInfo,
+    EnumCache,
     UncompiledData,
     Code,
     InstructionStream,
     Descriptors,
+    Transitions,
     WeakList,
+    ArrayList,
+    Boilerplate,
+    RegExpMatch,
+    ScriptContexts,
     FeedbackVector,
+    FeedbackCell,
     /// Without tagged words.
     Bytes,
     Bytecode,
     FeedbackMetadata,
     PreparseData,
     FreeSpace,
+    Pointers,
     SloppyArguments,
+    DoubleStrings,
+    Coverage,
     /// Fixed size, tagged words.
     Other,
-}
-
-/// Types that have no postmortem constant in V8 11.3.
-mod fixed {
-    pub const BIG_INT: u16 = 129;
-    /// Subclasses of `FixedArray`, hash tables among them.
-    pub const ARRAYS: std::ops::RangeInclusive<u16> = 175..=189;
-    pub const CONTEXTS: std::ops::RangeInclusive<u16> = 205..=214;
-    pub const NATIVE_CONTEXT: u16 = 212;
-    pub const TRANSITION_ARRAY: u16 = 241;
-    pub const FEEDBACK_METADATA: u16 = 248;
-    pub const FUNCTIONS: std::ops::RangeInclusive<u16> = 2066..=2081;
-    pub const GENERATOR: u16 = 2103;
 }
 
 /// Which shape each instance type has.
 pub struct ObjectLayout {
     shapes: FxHashMap<u16, ObjectShape>,
-    first_receiver: u16,
+    names: FxHashMap<u16, String>,
+    receivers: u16,
     pub array: u16,
     pub map: u16,
     pub js_array: u16,
-    pub js_regexp: u16,
 }
 
 impl ObjectLayout {
-    /// From the types of the image; `None` where one is missing.
-    pub fn new(types: &FxHashMap<String, u16>) -> Option<Self> {
-        let of = |name: &str| types.get(name).copied();
+    /// From the types of the image; `Err` names one that is missing.
+    pub fn new(types: &FxHashMap<String, u16>, layout: &Layout) -> Result<Self, &'static str> {
+        let of = |name: &'static str| types.get(name).copied().ok_or(name);
         let mut shapes = FxHashMap::default();
-        for (name, shape) in NAMED {
-            shapes.insert(of(name)?, *shape);
+        let facts = &layout.types;
+        let range = |(first, last): (u16, u16)| first..=last.min(first.saturating_add(64));
+        shapes.extend(range(facts.arrays).map(|each| (each, ObjectShape::Array)));
+        shapes.extend(range(facts.contexts).map(|each| (each, ObjectShape::Context)));
+        shapes.extend(range(facts.functions).map(|each| (each, ObjectShape::Function)));
+        let single = [
+            (facts.native_context, ObjectShape::NativeContext),
+            (facts.transition_array, ObjectShape::Transitions),
+            (facts.feedback_metadata, ObjectShape::FeedbackMetadata),
+            (facts.big_int, ObjectShape::BigInt),
+            (facts.free_space, ObjectShape::FreeSpace),
+            (facts.generator, ObjectShape::Generator),
+        ];
+        shapes.extend(single);
+        for &(name, shape) in NAMED {
+            shapes.insert(of(name)?, shape);
         }
-        shapes.extend(
-            fixed::ARRAYS.filter(|each| *each < 190).map(|each| (each, ObjectShape::Array)),
-        );
-        shapes.extend(fixed::CONTEXTS.map(|each| (each, ObjectShape::Context)));
-        shapes.insert(fixed::NATIVE_CONTEXT, ObjectShape::NativeContext);
-        shapes.insert(fixed::TRANSITION_ARRAY, ObjectShape::Array);
-        shapes.insert(fixed::FEEDBACK_METADATA, ObjectShape::FeedbackMetadata);
-        shapes.insert(fixed::BIG_INT, ObjectShape::BigInt);
-        shapes.extend(fixed::FUNCTIONS.map(|each| (each, ObjectShape::Function)));
-        shapes.entry(fixed::GENERATOR).or_insert(ObjectShape::Generator);
-        Some(Self {
+        let some = |&(name, shape): &(&str, ObjectShape)| Some((*types.get(name)?, shape));
+        shapes.extend(OPTIONAL.iter().filter_map(some));
+        let names = types.iter().map(|(name, number)| (*number, name.clone())).collect();
+        Ok(Self {
             shapes,
-            first_receiver: of("JSProxy")?,
+            names,
+            receivers: of("JSProxy")?,
             array: of("FixedArray")?,
             map: of("Map")?,
             js_array: of("JSArray")?,
-            js_regexp: of("JSRegExp")?,
         })
     }
 
@@ -104,14 +122,24 @@ impl ObjectLayout {
     pub fn shape(&self, kind: u16) -> ObjectShape {
         match kind {
             0..0x80 => ObjectShape::String,
-            _ => self.shapes.get(&kind).copied().unwrap_or(match kind >= self.first_receiver {
+            _ => self.shapes.get(&kind).copied().unwrap_or(match self.is_receiver(kind) {
                 true => ObjectShape::Object,
                 false => ObjectShape::Other,
             }),
         }
     }
+
+    pub fn is_receiver(&self, kind: u16) -> bool {
+        kind >= self.receivers
+    }
+
+    /// The name of a type, where V8 has a constant for it.
+    pub fn name(&self, kind: u16) -> Option<&str> {
+        self.names.get(&kind).map(String::as_str)
+    }
 }
 
+/// What each version has.
 const NAMED: &[(&str, ObjectShape)] = &[
     ("BytecodeArray", ObjectShape::Bytecode),
     ("ByteArray", ObjectShape::Bytes),
@@ -122,13 +150,14 @@ const NAMED: &[(&str, ObjectShape)] = &[
     ("FeedbackVector", ObjectShape::FeedbackVector),
     ("FixedArray", ObjectShape::Array),
     ("FixedDoubleArray", ObjectShape::Doubles),
-    ("FreeSpace", ObjectShape::FreeSpace),
     ("HeapNumber", ObjectShape::HeapNumber),
     ("InstructionStream", ObjectShape::InstructionStream),
     ("JSAsyncFunctionObject", ObjectShape::Generator),
     ("JSAsyncGeneratorObject", ObjectShape::Generator),
     ("JSGlobalObject", ObjectShape::GlobalObject),
     ("JSMap", ObjectShape::Collection),
+    ("JSProxy", ObjectShape::Proxy),
+    ("JSRegExp", ObjectShape::RegExp),
     ("JSSet", ObjectShape::Collection),
     ("JSWeakMap", ObjectShape::WeakCollection),
     ("JSWeakSet", ObjectShape::WeakCollection),
@@ -149,7 +178,39 @@ const NAMED: &[(&str, ObjectShape)] = &[
     ("UncompiledDataWithoutPreparseData", ObjectShape::UncompiledData),
     ("WeakArrayList", ObjectShape::WeakList),
     ("WeakCell", ObjectShape::WeakCell),
-    ("WeakFixedArray", ObjectShape::Array),
+    ("WeakFixedArray", ObjectShape::WeakArray),
+];
+
+/// What some versions have.
+const OPTIONAL: &[(&str, ObjectShape)] = &[
+    ("AccessorPair", ObjectShape::Accessors),
+    ("AllocationSite", ObjectShape::AllocationSite),
+    ("ArrayList", ObjectShape::ArrayList),
+    ("ClosureFeedbackCellArray", ObjectShape::Array),
+    ("CoverageInfo", ObjectShape::Coverage),
+    ("DependentCode", ObjectShape::WeakList),
+    ("DoubleStringCache", ObjectShape::DoubleStrings),
+    ("EnumCache", ObjectShape::EnumCache),
+    ("ExternalPointerArray", ObjectShape::Pointers),
+    ("FeedbackCell", ObjectShape::FeedbackCell),
+    ("Hole", ObjectShape::Oddball),
+    ("JSArrayBuffer", ObjectShape::ArrayBuffer),
+    ("JSBoundFunction", ObjectShape::BoundFunction),
+    ("JSDataView", ObjectShape::ArrayBufferView),
+    ("JSDetachedTypedArray", ObjectShape::ArrayBufferView),
+    ("JSGlobalProxy", ObjectShape::GlobalProxy),
+    ("JSPromise", ObjectShape::Promise),
+    ("JSRabGsabDataView", ObjectShape::ArrayBufferView),
+    ("JSTypedArray", ObjectShape::ArrayBufferView),
+    ("ObjectBoilerplateDescription", ObjectShape::Boilerplate),
+    ("ProtectedFixedArray", ObjectShape::Array),
+    ("ProtectedWeakFixedArray", ObjectShape::WeakArray),
+    ("PrototypeInfo", ObjectShape::PrototypeInfo),
+    ("RegExpMatchInfo", ObjectShape::RegExpMatch),
+    ("ScriptContextTable", ObjectShape::ScriptContexts),
+    ("TrustedByteArray", ObjectShape::Bytes),
+    ("TrustedFixedArray", ObjectShape::Array),
+    ("TrustedWeakFixedArray", ObjectShape::WeakArray),
 ];
 
 /// The value of a small integer.
@@ -167,6 +228,7 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -
     if fixed != 0 {
         return Some(fixed);
     }
+    let facts = &pages.layout.headers;
     let first = pages.word(at + 8)?;
     let low = first & 0xffff_ffff;
     let round = |bytes: u64| bytes.next_multiple_of(8);
@@ -174,22 +236,44 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -
         ObjectShape::String if kind & 7 == 0 => {
             round(16 + (first >> 32) * if kind & 8 == 0 { 2 } else { 1 })
         }
-        ObjectShape::Array | ObjectShape::Doubles | ObjectShape::Context => 16 + 8 * count(first),
+        ObjectShape::Array
+        | ObjectShape::WeakArray
+        | ObjectShape::Transitions
+        | ObjectShape::Pointers
+        | ObjectShape::Doubles
+        | ObjectShape::Context => 16 + 8 * count(first),
         ObjectShape::NativeContext => 24 + 8 * count(first),
         ObjectShape::Bytes => round(16 + count(first)),
-        ObjectShape::Bytecode => round(54 + count(first)),
-        ObjectShape::FreeSpace => count(first),
+        ObjectShape::Bytecode => round(facts.bytecode + count(first)),
+        ObjectShape::FreeSpace => facts.free_space_unit * count(first),
         ObjectShape::BigInt => 16 + 8 * ((low & 0x7fff_ffff) >> 1),
-        ObjectShape::FeedbackMetadata => round(16 + 4 * low.div_ceil(6)),
-        ObjectShape::Descriptors => 24 + 24 * (first & 0xffff),
+        ObjectShape::FeedbackMetadata => {
+            round(16 + 4 * low.div_ceil(6) + facts.closure_slot * (first >> 32))
+        }
+        ObjectShape::Descriptors => facts.descriptors + 24 * (first & 0xffff),
         ObjectShape::WeakList => 24 + 8 * count(first),
-        ObjectShape::FeedbackVector => 56 + 8 * low,
+        ObjectShape::ArrayList => facts.array_list + 8 * count(first),
+        ObjectShape::Boilerplate => facts.boilerplate + 8 * count(first),
+        ObjectShape::RegExpMatch => facts.regexp_match + 8 * count(first),
+        ObjectShape::ScriptContexts => facts.script_contexts + 8 * count(first),
+        ObjectShape::FeedbackVector => facts.feedback_vector + 8 * low,
         ObjectShape::PropertyArray => 16 + 8 * (first >> 32 & 0x3ff),
         ObjectShape::SloppyArguments => 32 + 8 * count(first),
         ObjectShape::PreparseData => round(16 + low) + 8 * (first >> 32),
+        ObjectShape::DoubleStrings => 16 + 16 * low,
+        ObjectShape::Coverage => 16 + 16 * low,
         ObjectShape::ScopeInfo => 8 * scope(pages, at)?.words,
-        // Its size is in its Code object.
-        ObjectShape::InstructionStream => 64,
+        ObjectShape::InstructionStream => {
+            let length = match facts.instructions_length {
+                Some(offset) => pages.word(at + offset)?,
+                // Its size is in its Code object.
+                None => {
+                    let code = pages.word(at + 8).filter(|word| word & 3 == 1)?.checked_sub(1)?;
+                    pages.half(code.checked_add(facts.code_length)?)?
+                }
+            };
+            (facts.instructions + (length & 0xffff_ffff)).next_multiple_of(64)
+        }
         _ => return None,
     })
 }
@@ -198,6 +282,8 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -
 pub struct ScopeParts {
     pub words: u64,
     pub locals: u64,
+    /// Word of the first name of a local, or of the table of the names.
+    pub names: u64,
     pub is_extended: bool,
     /// Word of the name of the function, if it has one.
     pub name: Option<u64>,
@@ -210,26 +296,50 @@ pub const NAMES_IN_TABLE: u64 = 75;
 
 /// The parts of a ScopeInfo.
 pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
-    let flags = smi(pages.word(at + 8)?);
-    let bit = |at: u32| flags >> at & 1 == 1;
-    let locals = count(pages.word(at + 24)?);
-    let nothing =
-        ScopeParts { words: 4, locals: 0, is_extended: false, name: None, position: None };
-    if bit(29) {
-        return Some(nothing);
+    let facts: &ScopeFacts = &pages.layout.scope;
+    let flags = pages.word(at + 8)?;
+    let flags = if facts.has_smi_flags { smi(flags).cast_unsigned() } else { flags & 0xffff_ffff };
+    let bit = |at: u32| u64::from(flags >> at & 1 == 1);
+    let mut locals = count(pages.word(at + 24)?);
+    if facts.empty.is_some_and(|empty| bit(empty) == 1) {
+        return Some(ScopeParts {
+            words: 4,
+            locals: 0,
+            names: 4,
+            is_extended: false,
+            name: None,
+            position: None,
+        });
     }
+    // More locals than a page has words are damage.
+    locals = locals.min(1 << 16);
     let kind = flags & 15;
-    let mut words = 4 + locals + if locals < NAMES_IN_TABLE { locals } else { 1 };
-    words += u64::from(bit(10));
+    let is_module = kind == facts.module_kind;
+    let mut words = facts.names;
+    let mut exports = 0;
+    if is_module && facts.is_module_count_first {
+        exports = count(pages.word(at + 8 * words)?).min(1 << 16);
+        words += 1;
+    }
+    let names = words;
+    words += locals + if locals < NAMES_IN_TABLE { locals } else { 1 };
+    words += bit(10);
     let has_name = flags >> 12 & 3 != 0;
     let name = has_name.then_some(words);
     words += if has_name { 2 } else { 0 };
-    words += u64::from(bit(14));
-    let has_position = [0, 1, 2, 3, 4, 8].contains(&kind);
-    let position = has_position.then_some(words);
-    words += if has_position { 2 } else { 0 } + u64::from(bit(22)) + u64::from(bit(28));
-    if kind == 3 {
-        words += 2 + 3 * count(pages.word(at + 8 * (words + 1))?);
+    words += bit(14);
+    let mut position = facts.position;
+    if position.is_none() && facts.positioned >> kind & 1 == 1 {
+        position = Some(words);
+        words += 2;
     }
-    Some(ScopeParts { words, locals, is_extended: bit(26), name, position })
+    words += bit(22);
+    if is_module && !facts.is_module_count_first {
+        words += bit(facts.last);
+        words += 2 + 3 * count(pages.word(at + 8 * (words + 1))?).min(1 << 16);
+    } else {
+        words += if is_module { 1 + 3 * exports } else { 0 } + bit(facts.last);
+    }
+    words += u64::from(facts.longer_kind == Some(kind));
+    Some(ScopeParts { words, locals, names, is_extended: bit(26) == 1, name, position })
 }

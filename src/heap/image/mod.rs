@@ -6,6 +6,7 @@
 mod decode;
 mod graph;
 mod layout;
+mod names;
 mod pages;
 #[cfg(test)]
 mod tests;

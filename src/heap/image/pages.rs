@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::heap::error::{HeapError, HeapResult};
+use crate::v8::layout::{self, Layout};
 
 /// The size and alignment of V8's pages, and the longest record.
 const PAGE: u64 = 1 << 18;
@@ -19,7 +20,15 @@ mod kind {
     pub const ISOLATE: u32 = 2;
     pub const STACK: u32 = 3;
     pub const END: u32 = 4;
+    pub const GLOBALS: u32 = 5;
+    pub const CONSTANTS: u32 = 6;
+    pub const HANDLES: u32 = 7;
 }
+
+/// Global handles: words of one, and the state of a strong one in its flags.
+const GLOBAL_WORDS: usize = 4;
+const STATES: u64 = 3;
+const STRONG: u64 = 1;
 
 #[derive(Deserialize)]
 struct Header {
@@ -28,13 +37,24 @@ struct Header {
     types: FxHashMap<String, u16>,
 }
 
+/// Where roots are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RootKind {
+    Isolate,
+    Global,
+    Handle,
+    Stack,
+}
+
 /// What an image holds.
 pub struct Pages {
+    pub layout: &'static Layout,
     /// Instance types by name.
     pub types: FxHashMap<String, u16>,
     pages: FxHashMap<u64, Vec<u64>>,
-    /// Words of the isolate and of the stack.
-    pub roots: Vec<u64>,
+    constants: FxHashSet<u64>,
+    /// Words that may refer to objects.
+    pub roots: Vec<(RootKind, u64)>,
     pub bytes: u64,
 }
 
@@ -54,12 +74,21 @@ impl Pages {
         fill(&mut image, &mut header, &mut at)?;
         let Header { format, v8, types } = serde_json::from_slice(&header)
             .map_err(|error| HeapError::Schema(format!("the header of the heap image: {error}")))?;
-        if (format, v8.as_str()) != (1, "11.3") {
-            return Err(HeapError::Schema(format!(
-                "a heap image of format {format} and V8 {v8}; format 1 and V8 11.3 (Node 20) are read"
-            )));
+        if format != 1 {
+            return Err(HeapError::Schema(format!("a heap image of format {format}, not 1")));
         }
-        let mut pages = Self { types, pages: FxHashMap::default(), roots: Vec::new(), bytes: 0 };
+        let layout = version(&v8)
+            .ok_or_else(|| format!("no version of V8: {v8:?}"))
+            .and_then(layout::of)
+            .map_err(|why| HeapError::Schema(format!("a heap image: {why}")))?;
+        let mut pages = Self {
+            layout,
+            types,
+            pages: FxHashMap::default(),
+            constants: FxHashSet::default(),
+            roots: Vec::new(),
+            bytes: 0,
+        };
         let mut bytes = vec![0; PAGE as usize];
         loop {
             let address = u64::from_le_bytes(exact(&mut image, &mut at)?);
@@ -76,25 +105,50 @@ impl Pages {
             if pages.bytes > MOST_BYTES {
                 return Err(HeapError::TooLarge(format!("more than {MOST_BYTES} bytes of pages")));
             }
-            let words = bytes
-                .chunks_exact(8)
-                .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
-            match record {
-                kind::PAGE if address % PAGE == 0 => {
-                    let mut page = Vec::new();
-                    page.try_reserve_exact(length / 8)
-                        .map_err(|_| HeapError::NoMemory { bytes: length as u64 })?;
-                    page.extend(words);
-                    if pages.pages.insert(address, page).is_some() {
-                        return Err(corrupt(format!("two pages at {address:#x}")));
-                    }
-                }
-                kind::ISOLATE | kind::STACK => {
-                    pages.roots.extend(words.filter(|word| word & 3 == 1));
-                }
-                _ => return Err(corrupt(format!("a record of kind {record} at {address:#x}"))),
-            }
+            pages.record(record, address, bytes)?;
         }
+    }
+
+    fn record(&mut self, record: u32, address: u64, bytes: &[u8]) -> HeapResult<()> {
+        let words = bytes
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
+        let of = match record {
+            kind::PAGE | kind::CONSTANTS if address % PAGE == 0 => {
+                let mut page = Vec::new();
+                let bytes = bytes.len();
+                page.try_reserve_exact(bytes / 8)
+                    .map_err(|_| HeapError::NoMemory { bytes: bytes as u64 })?;
+                page.extend(words);
+                if self.pages.insert(address, page).is_some() {
+                    return Err(corrupt(format!("two pages at {address:#x}")));
+                }
+                if record == kind::CONSTANTS {
+                    self.constants.insert(address);
+                }
+                return Ok(());
+            }
+            kind::GLOBALS => {
+                let words: Vec<u64> = words.collect();
+                let strong = words.chunks_exact(GLOBAL_WORDS).filter(|global| {
+                    // The object, then its class (16 bits), its index (8) and its flags (8).
+                    global[1] >> 24 & STATES == STRONG && global[0] & 3 == 1
+                });
+                self.roots.extend(strong.map(|global| (RootKind::Global, global[0])));
+                return Ok(());
+            }
+            kind::ISOLATE => RootKind::Isolate,
+            kind::STACK => RootKind::Stack,
+            kind::HANDLES => RootKind::Handle,
+            _ => return Err(corrupt(format!("a record of kind {record} at {address:#x}"))),
+        };
+        self.roots.extend(words.filter(|word| word & 3 == 1).map(|word| (of, word)));
+        Ok(())
+    }
+
+    /// Whether an address is of the read-only heap.
+    pub fn is_constant(&self, at: u64) -> bool {
+        self.constants.contains(&(at & !(PAGE - 1)))
     }
 
     /// The word at an address.
@@ -103,11 +157,22 @@ impl Pages {
         page.get((at & (PAGE - 1)) as usize / 8).copied().filter(|_| at.is_multiple_of(8))
     }
 
+    /// The 32 bits at an address.
+    pub fn half(&self, at: u64) -> Option<u64> {
+        let word = self.word(at & !7)?;
+        Some(if at & 4 == 0 { word & 0xffff_ffff } else { word >> 32 })
+    }
+
     /// The byte at an address.
     pub fn byte(&self, at: u64) -> Option<u8> {
         let word = self.word(at & !7)?;
         Some(word.to_le_bytes()[(at & 7) as usize])
     }
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn fill(image: &mut impl Read, to: &mut [u8], at: &mut u64) -> HeapResult<()> {

@@ -66,6 +66,10 @@ fn type_of(name: &str) -> u64 {
 
 /// An image with one array of two strings.
 fn small() -> Vec<u8> {
+    of_version("11.3")
+}
+
+fn of_version(v8: &str) -> Vec<u8> {
     let mut page = vec![0_u64; 128];
     let tagged = |word: usize| BASE + 8 * word as u64 + 1;
     let mut map = |at: usize, kind: u64, words: u64| {
@@ -80,7 +84,7 @@ fn small() -> Vec<u8> {
     page[60..63].copy_from_slice(&[tagged(18), 8 << 32, u64::from_le_bytes(*b"\"world\"\n")]);
     let types: serde_json::Map<String, serde_json::Value> =
         TYPES.iter().map(|name| ((*name).to_owned(), type_of(name).into())).collect();
-    let header = serde_json::json!({ "format": 1, "v8": "11.3", "types": types }).to_string();
+    let header = serde_json::json!({ "format": 1, "v8": v8, "types": types }).to_string();
     let bytes =
         |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
     let mut image = u32::try_from(header.len()).unwrap().to_le_bytes().to_vec();
@@ -104,7 +108,7 @@ fn objects_that_roots_reach_become_nodes() {
     let names: Vec<_> = snapshot.nodes().map(|node| snapshot.name(node).into_owned()).collect();
     assert_eq!(names.iter().filter(|name| *name == "hello").count(), 1);
     assert_eq!(names.iter().filter(|name| *name == "\"world\"\n").count(), 1);
-    assert_eq!(snapshot.node_count(), 8);
+    assert_eq!(snapshot.node_count(), 12);
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn a_snapshot_is_read_from_a_compressed_image() {
     let image = [MAGIC, &small()].concat();
     let packed = zstd::encode_all(&image[..], 1).unwrap();
     let snapshot = crate::heap::Snapshot::read(&packed[..], &crate::heap::unattended).unwrap();
-    assert_eq!(snapshot.node_count(), 8);
+    assert_eq!(snapshot.node_count(), 12);
 }
 
 #[test]
@@ -121,6 +125,44 @@ fn every_truncation_is_an_error() {
     for end in 0..image.len() {
         assert!(text(&image[..end]).is_err(), "{end}");
     }
+}
+
+#[test]
+fn each_known_version_is_read() {
+    for layout in crate::v8::layout::LAYOUTS {
+        let (major, minor) = layout.v8;
+        let text = text(&of_version(&format!("{major}.{minor}"))).unwrap();
+        assert!(text.contains("\"hello\""), "{major}.{minor}");
+    }
+}
+
+#[test]
+fn strong_global_handles_are_roots() {
+    let mut image = small();
+    // The last record and the one of the stack before it: the array is held by handles instead.
+    image.truncate(image.len() - 16 - 16 - 24);
+    let handle = |object: u64, state: u64| [object, state << 24, 0, 0];
+    let strong: Vec<u8> = [handle(BASE + 8 * 50 + 1, 1), handle(BASE + 8 * 60 + 1, 2)]
+        .iter()
+        .flatten()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    image.extend(record(5, 0x9000, &strong));
+    image.extend(record(4, 1, &[]));
+    let text = text(&image).unwrap();
+    assert!(text.contains("\"hello\""));
+    assert!(!text.contains("world"), "a weak handle retains nothing");
+}
+
+#[test]
+fn an_image_without_a_type_is_refused() {
+    let image = String::from_utf8_lossy(&small()).into_owned();
+    assert!(image.contains("\"JSMap\""));
+    let bytes = small();
+    let at = bytes.windows(7).position(|seven| seven == b"\"JSMap\"").unwrap();
+    let mut damaged = bytes;
+    damaged[at + 1] = b'X';
+    assert!(matches!(text(&damaged), Err(HeapError::Corrupt(why)) if why.contains("JSMap")));
 }
 
 #[test]
@@ -138,6 +180,19 @@ proptest! {
         for (at, value) in changes {
             let at = from + at.index(image.len() - from);
             image[at] = value;
+        }
+        let _ = text(&image);
+    }
+
+    #[test]
+    fn a_damaged_image_of_any_version_does_not_panic(version in 0_usize..4, changes in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..128, 0_u64..1 << 40), 1..24)) {
+        let (major, minor) = crate::v8::layout::LAYOUTS[version].v8;
+        let mut image = of_version(&format!("{major}.{minor}"));
+        let from = image.len() - 128 * 8 - 40 - 16;
+        for (at, word, high) in changes {
+            let at = from + 8 * at.index(128);
+            let value = if high % 2 == 0 { BASE + 8 * word + 1 } else { high << 24 };
+            image[at..at + 8].copy_from_slice(&value.to_le_bytes());
         }
         let _ = text(&image);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::{self, Read};
 
-use super::graph::{EDGE_TYPES, ImageGraph, NODE_TYPES};
+use super::graph::{EDGE_TYPES, ImageGraph, NODE_TYPES, id};
 
 /// Records of one piece.
 const PIECE: usize = 4096;
@@ -45,7 +45,7 @@ impl Text {
             Section::Nodes(from) if from < graph.nodes.len() => {
                 let to = end(from, graph.nodes.len());
                 for (at, node) in (from..to).zip(&graph.nodes[from..to]) {
-                    let (id, sep) = (2 * at + 1, comma(at));
+                    let (id, sep) = (id(at), comma(at));
                     let _ = write!(
                         piece,
                         "{sep}{},{},{id},{},{}",

@@ -3,95 +3,109 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
+use crate::v8::layout::{COMMON, Layout};
 use crate::v8::lookup;
 
-/// Instance types, by the part of `v8dbg_type_<name>` after `type_`.
+/// Instance types by the names of their classes. A version has some of them; the layout of its reader says which it
+/// cannot do without.
+#[rustfmt::skip]
 const TYPES: &[&str] = &[
-    "BytecodeArray__BYTECODE_ARRAY_TYPE",
-    "ByteArray__BYTE_ARRAY_TYPE",
-    "Code__CODE_TYPE",
-    "CoverageInfo__COVERAGE_INFO_TYPE",
-    "DescriptorArray__DESCRIPTOR_ARRAY_TYPE",
-    "EmbedderDataArray__EMBEDDER_DATA_ARRAY_TYPE",
-    "FeedbackVector__FEEDBACK_VECTOR_TYPE",
-    "FixedArray__FIXED_ARRAY_TYPE",
-    "FixedDoubleArray__FIXED_DOUBLE_ARRAY_TYPE",
-    "FreeSpace__FREE_SPACE_TYPE",
-    "HeapNumber__HEAP_NUMBER_TYPE",
-    "InstructionStream__INSTRUCTION_STREAM_TYPE",
-    "JSArray__JS_ARRAY_TYPE",
-    "JSAsyncFunctionObject__JS_ASYNC_FUNCTION_OBJECT_TYPE",
-    "JSAsyncGeneratorObject__JS_ASYNC_GENERATOR_OBJECT_TYPE",
-    "JSGlobalObject__JS_GLOBAL_OBJECT_TYPE",
-    "JSMap__JS_MAP_TYPE",
-    "JSProxy__JS_PROXY_TYPE",
-    "JSRegExp__JS_REG_EXP_TYPE",
-    "JSSet__JS_SET_TYPE",
-    "JSWeakMap__JS_WEAK_MAP_TYPE",
-    "JSWeakRef__JS_WEAK_REF_TYPE",
-    "JSWeakSet__JS_WEAK_SET_TYPE",
-    "Map__MAP_TYPE",
-    "Oddball__ODDBALL_TYPE",
-    "PreparseData__PREPARSE_DATA_TYPE",
-    "PropertyArray__PROPERTY_ARRAY_TYPE",
-    "PropertyCell__PROPERTY_CELL_TYPE",
-    "ScopeInfo__SCOPE_INFO_TYPE",
-    "Script__SCRIPT_TYPE",
-    "SharedFunctionInfo__SHARED_FUNCTION_INFO_TYPE",
-    "SloppyArgumentsElements__SLOPPY_ARGUMENTS_ELEMENTS_TYPE",
-    "SmallOrderedHashMap__SMALL_ORDERED_HASH_MAP_TYPE",
-    "SmallOrderedHashSet__SMALL_ORDERED_HASH_SET_TYPE",
-    "SmallOrderedNameDictionary__SMALL_ORDERED_NAME_DICTIONARY_TYPE",
-    "StrongDescriptorArray__STRONG_DESCRIPTOR_ARRAY_TYPE",
-    "Symbol__SYMBOL_TYPE",
-    "UncompiledDataWithPreparseDataAndJob__UNCOMPILED_DATA_WITH_PREPARSE_DATA_AND_JOB_TYPE",
-    "UncompiledDataWithPreparseData__UNCOMPILED_DATA_WITH_PREPARSE_DATA_TYPE",
-    "UncompiledDataWithoutPreparseDataWithJob__UNCOMPILED_DATA_WITHOUT_PREPARSE_DATA_WITH_JOB_TYPE",
-    "UncompiledDataWithoutPreparseData__UNCOMPILED_DATA_WITHOUT_PREPARSE_DATA_TYPE",
-    "WeakArrayList__WEAK_ARRAY_LIST_TYPE",
-    "WeakCell__WEAK_CELL_TYPE",
-    "WeakFixedArray__WEAK_FIXED_ARRAY_TYPE",
-];
-
-/// What the table of the version says beside the types. An executable that differs gets no image.
-const EXPECTED: &[(&str, i32)] = &[
-    ("TaggedSize", 8),
-    ("SmiShiftSize", 31),
-    ("HeapObjectTag", 1),
-    ("class_JSFunction__shared__SharedFunctionInfo", 24),
-    ("class_JSFunction__context__Context", 32),
-    ("class_SharedFunctionInfo__name_or_scope_info__Object", 16),
-    ("class_SharedFunctionInfo__script_or_debug_info__HeapObject", 32),
-    ("class_Script__source__Object", 8),
-    ("class_Script__name__Object", 16),
-    ("class_Map__constructor_or_back_pointer__Object", 32),
-    ("class_Map__instance_descriptors__DescriptorArray", 40),
-    ("class_BytecodeArray__data__uintptr_t", 54),
+    "AccessCheckInfo", "AccessorInfo", "AccessorPair", "AliasedArgumentsEntry", "AllocationMemento",
+    "AllocationSite", "ArrayBoilerplateDescription", "ArrayList", "AsmWasmData", "AsyncGeneratorRequest",
+    "AtomRegExpData", "BreakPointInfo", "BreakPoint", "ByteArray", "BytecodeArray", "BytecodeWrapper",
+    "CallHandlerInfo", "CallSiteInfo", "CallableTask", "CallbackTask", "Cell", "ClassBoilerplate", "ClassPositions",
+    "ClosureFeedbackCellArray", "CodeWrapper", "Code", "ConstTrackingLetCell", "ContextCell",
+    "ContextSidePropertyCell", "CoverageInfo", "CppHeapExternalObject", "DebugInfo", "DependentCode",
+    "DescriptorArray", "DictionaryTemplateInfo", "DoubleStringCache", "EmbedderDataArray", "EnumCache",
+    "ErrorStackData", "ExternalPointerArray", "FeedbackCell", "FeedbackVector", "FixedArray", "FixedDoubleArray",
+    "Foreign", "FreeSpace", "FunctionTemplateInfo", "FunctionTemplateRareData", "HeapNumber", "Hole",
+    "InstructionStream", "InterceptorInfo", "InterpreterData", "IrRegExpData", "JSArgumentsObject", "JSArrayBuffer",
+    "JSArrayIterator", "JSArray", "JSAsyncDisposableStack", "JSAsyncFromSyncIterator", "JSAsyncFunctionObject",
+    "JSAsyncGeneratorObject", "JSAtomicsCondition", "JSAtomicsMutex", "JSBoundFunction", "JSCollator", "JSDataView",
+    "JSDateTimeFormat", "JSDate", "JSDeferredModuleNamespace", "JSDetachedTypedArray", "JSDisplayNames",
+    "JSDurationFormat", "JSError", "JSExternalObject", "JSFinalizationRegistry", "JSFunction", "JSGlobalObject",
+    "JSGlobalProxy", "JSIteratorConcatHelper", "JSIteratorDropHelper", "JSIteratorFilterHelper",
+    "JSIteratorFlatMapHelper", "JSIteratorMapHelper", "JSIteratorTakeHelper", "JSListFormat", "JSLocale", "JSMap",
+    "JSMessageObject", "JSModuleNamespace", "JSNumberFormat", "JSObjectWithEmbedderSlots", "JSObject",
+    "JSPluralRules", "JSPrimitiveWrapper", "JSPromise", "JSProxy", "JSRabGsabDataView", "JSRawJson",
+    "JSRegExpStringIterator", "JSRegExp", "JSRelativeTimeFormat", "JSSegmentIterator", "JSSegmenter", "JSSegments",
+    "JSSet", "JSShadowRealm", "JSSharedArray", "JSSharedStruct", "JSStringIterator", "JSSyncDisposableStack",
+    "JSTemporalCalendar", "JSTemporalDuration", "JSTemporalInstant", "JSTemporalPlainDateTime",
+    "JSTemporalPlainDate", "JSTemporalPlainMonthDay", "JSTemporalPlainTime", "JSTemporalPlainYearMonth",
+    "JSTemporalTimeZone", "JSTemporalZonedDateTime", "JSTypedArray", "JSValidIteratorWrapper", "JSWeakMap",
+    "JSWeakRef", "JSWeakSet", "JSWrappedFunction", "Map", "MegaDomHandler", "ModuleRequest",
+    "ObjectBoilerplateDescription", "ObjectTemplateInfo", "Oddball", "OnHeapBasicBlockProfilerData", "PreparseData",
+    "PromiseCapability", "PromiseFulfillReactionJobTask", "PromiseOnStack", "PromiseReaction",
+    "PromiseRejectReactionJobTask", "PromiseResolveThenableJobTask", "PropertyArray", "PropertyCell",
+    "PropertyDescriptorObject", "ProtectedFixedArray", "ProtectedWeakFixedArray", "PrototypeInfo",
+    "PrototypeSharedClosureInfo", "RegExpBoilerplateDescription", "RegExpDataWrapper", "RegExpData",
+    "RegExpMatchInfo", "ScopeInfo", "ScriptContextTable", "ScriptOrModule", "Script", "SharedFunctionInfoWrapper",
+    "SharedFunctionInfo", "SloppyArgumentsElements", "SmallOrderedHashMap", "SmallOrderedHashSet",
+    "SmallOrderedNameDictionary", "SourceTextModuleInfoEntry", "SourceTextModule", "StackFrameInfo",
+    "StackTraceInfo", "StrongDescriptorArray", "SwissNameDictionary", "Symbol", "SyntheticModule",
+    "TemplateObjectDescription", "TrustedByteArray", "TrustedFixedArray", "TrustedForeign", "TrustedWeakFixedArray",
+    "Tuple2", "UncompiledDataWithPreparseDataAndJob", "UncompiledDataWithPreparseData",
+    "UncompiledDataWithoutPreparseDataWithJob", "UncompiledDataWithoutPreparseData", "WasmApiFunctionRef",
+    "WasmArray", "WasmCapiFunctionData", "WasmContinuationObject", "WasmExceptionTag", "WasmExportedFunctionData",
+    "WasmFastApiCallData", "WasmFuncRef", "WasmGlobalObject", "WasmImportData", "WasmIndirectFunctionTable",
+    "WasmInstanceObject", "WasmInternalFunction", "WasmJSFunctionData", "WasmMemoryMapDescriptor",
+    "WasmMemoryObject", "WasmModuleObject", "WasmNull", "WasmResumeData", "WasmStringViewIter", "WasmStruct",
+    "WasmSuspenderObject", "WasmSuspendingObject", "WasmTableObject", "WasmTagObject", "WasmTypeInfo",
+    "WeakArrayList", "WeakCell", "WeakFixedArray",
 ];
 
 /// The types of this executable.
 ///
 /// # Errors
-/// What is missing, or differs from the table of V8 11.3.
-pub fn look_up() -> Result<BTreeMap<&'static str, i32>, String> {
-    for &(name, expected) in EXPECTED {
+/// What is missing, or differs from the table of its version.
+pub fn look_up(layout: &Layout) -> Result<BTreeMap<&'static str, i32>, String> {
+    let (major, minor) = layout.v8;
+    for &(name, expected) in COMMON.iter().chain(layout.constants) {
         match constant(name) {
             Some(found) if found == expected => {}
-            found => {
-                return Err(format!("v8dbg_{name} is {found:?}, and V8 11.3 has {expected}"));
+            Some(found) => {
+                return Err(format!(
+                    "v8dbg_{name} is {found}, and V8 {major}.{minor} of Node {} has {expected}",
+                    layout.node
+                ));
             }
+            None => return Err(format!("there is no v8dbg_{name}")),
         }
     }
-    let of = |name: &&'static str| {
-        let short = name.split("__").next().unwrap_or(name);
-        let value = constant(&format!("type_{name}"));
-        value.map(|value| (short, value)).ok_or_else(|| format!("no v8dbg_type_{name}"))
-    };
-    TYPES.iter().map(of).collect()
+    let of = |name: &&'static str| constant(&symbol(name)).map(|value| (*name, value));
+    Ok(TYPES.iter().filter_map(of).collect())
+}
+
+/// The constant of a type: `type_JSRegExp__JS_REG_EXP_TYPE`.
+fn symbol(name: &str) -> String {
+    let mut symbol = format!("type_{name}__");
+    let letters = name.as_bytes();
+    for (at, letter) in letters.iter().enumerate() {
+        let is_lower = |at: usize| letters.get(at).is_some_and(u8::is_ascii_lowercase);
+        let is_after_word = at > 0 && !letters[at - 1].is_ascii_uppercase();
+        if at > 0 && letter.is_ascii_uppercase() && (is_after_word || is_lower(at + 1)) {
+            symbol.push('_');
+        }
+        symbol.push(letter.to_ascii_uppercase().into());
+    }
+    symbol + "_TYPE"
 }
 
 fn constant(name: &str) -> Option<i32> {
     let address = lookup(&CString::new(format!("v8dbg_{name}")).ok()?)?;
     // SAFETY: each v8dbg_ symbol is an int of static storage (v8, gen-postmortem-metadata.py).
     Some(unsafe { address.cast::<i32>().read_unaligned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::symbol;
+
+    #[test]
+    fn names_of_constants_are_those_of_v8() {
+        assert_eq!(symbol("JSRegExp"), "type_JSRegExp__JS_REG_EXP_TYPE");
+        assert_eq!(symbol("AsmWasmData"), "type_AsmWasmData__ASM_WASM_DATA_TYPE");
+        assert_eq!(symbol("Tuple2"), "type_Tuple2__TUPLE2_TYPE");
+        assert_eq!(symbol("Map"), "type_Map__MAP_TYPE");
+    }
 }

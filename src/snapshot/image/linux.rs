@@ -17,18 +17,20 @@ use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
 use crate::v8::heap_statistics::Isolate;
+use crate::v8::layout::{self, Layout};
 use crate::v8::profiler;
 
 /// The processor time of a child, many times what it needs.
 const LIFETIME: Duration = Duration::from_secs(300);
 
-type Constants = BTreeMap<&'static str, i32>;
+/// The layout of this V8 and its instance types by name.
+type Known = (&'static Layout, BTreeMap<&'static str, i32>);
 
-fn layout() -> &'static Result<Constants, String> {
-    static LAYOUT: OnceLock<Result<Constants, String>> = OnceLock::new();
-    LAYOUT.get_or_init(|| match profiler::version()? {
-        (11, 3) => constants::look_up().map_err(|why| format!("V8's layout is unknown: {why}")),
-        (major, minor) => Err(format!("the layout of V8 {major}.{minor} is not known yet")),
+fn known() -> &'static Result<Known, String> {
+    static KNOWN: OnceLock<Result<Known, String>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let layout = layout::of(profiler::version()?)?;
+        Ok((layout, constants::look_up(layout)?))
     })
 }
 
@@ -37,7 +39,7 @@ fn layout() -> &'static Result<Constants, String> {
 /// # Errors
 /// The reason.
 pub fn support() -> Result<(), String> {
-    layout().as_ref().map(|_| ()).map_err(|why| format!("heap images are off: {why}"))
+    known().as_ref().map(|_| ()).map_err(|why| format!("heap images are off: {why}"))
 }
 
 /// The header: a reader needs nothing else of the process.
@@ -48,7 +50,7 @@ struct Header<'a> {
     thread: u32,
     v8: String,
     isolate: u64,
-    types: &'a Constants,
+    types: &'a BTreeMap<&'static str, i32>,
 }
 
 /// The mappings before the fork.
@@ -110,8 +112,8 @@ impl PreparedImage {
         let nowhere = || ForkFailure::NotNow("no isolate is current on this thread".into());
         let isolate = Isolate::current().ok_or_else(nowhere)?.as_ptr() as usize;
         let stack = writer::Stack::here().map_err(not_now)?;
-        let types = layout().as_ref().map_err(|why| ForkFailure::NotNow(why.clone()))?;
-        let (major, minor) = profiler::version().map_err(ForkFailure::NotNow)?;
+        let (layout, types) = known().as_ref().map_err(|why| ForkFailure::NotNow(why.clone()))?;
+        let (major, minor) = layout.v8;
         let header = serde_json::to_vec(&Header {
             format: 1,
             pid: std::process::id(),
@@ -129,7 +131,7 @@ impl PreparedImage {
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: this is the child. The descriptor is open in it.
-            unsafe { writer.run(&header, &ranges, isolate, stack, self.nice) }
+            unsafe { writer.run(&header, &layout.page, &ranges, isolate, stack, self.nice) }
         }
         let error = io::Error::last_os_error();
         drop(signals);

@@ -8,6 +8,7 @@ use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
 use crate::snapshot::error::{Shortage, SnapshotError};
 use crate::snapshot::fork::ForkFailure;
+use crate::v8::layout::PageHeader;
 
 /// What a file begins with, before it is compressed.
 const MAGIC: &[u8] = b"plimsoll heap image\n";
@@ -15,9 +16,21 @@ const MAGIC: &[u8] = b"plimsoll heap image\n";
 const PAGE: usize = 1 << 18;
 /// How far behind the isolate its heap is at most.
 const ISOLATE: usize = 0x2_0000;
-/// The words of a page's header that V8 11.3 has: size, flags, heap, start and end of the objects.
-const HEADER: usize = 5;
+/// The words of a page's header that are read.
+const HEADER: usize = 12;
+/// The flag of a page of the half of the young generation that is not in use.
+const FROM_SPACE: usize = 8;
 const SYSTEM_PAGE: usize = 4096;
+/// How much of the isolate behind the start of its heap is searched for handles.
+const BEHIND: usize = 0x4000;
+/// Handles of a block of global or eternal handles.
+const GLOBAL_BLOCK: usize = 256;
+/// The bytes of a global handle.
+const GLOBAL: usize = 32;
+/// Handles of a block of handle scopes.
+const SCOPE_BLOCK: usize = 1022;
+/// More blocks than a service has.
+const MOST_BLOCKS: usize = 1 << 16;
 
 /// Kinds of records. The reader has the same.
 mod kind {
@@ -25,6 +38,12 @@ mod kind {
     pub const ISOLATE: u32 = 2;
     pub const STACK: u32 = 3;
     pub const END: u32 = 4;
+    /// A block of global handles.
+    pub const GLOBALS: u32 = 5;
+    /// As [`PAGE`], of the read-only heap.
+    pub const CONSTANTS: u32 = 6;
+    /// Handles of scopes, and those that live as long as the isolate.
+    pub const HANDLES: u32 = 7;
 }
 
 /// Exit codes of the child.
@@ -137,6 +156,7 @@ impl Writer {
     pub unsafe fn run(
         &mut self,
         header: &[u8],
+        layout: &PageHeader,
         ranges: &[(usize, usize)],
         isolate: usize,
         stack: Stack,
@@ -144,7 +164,7 @@ impl Writer {
     ) -> ! {
         // SAFETY: these concern this process alone; a refusal leaves things as they are.
         unsafe { become_expendable(self.file.as_raw_fd(), nice) };
-        let code = match self.image(header, ranges, isolate, stack) {
+        let code = match self.image(header, layout, ranges, isolate, stack) {
             Ok(()) => 0,
             Err(code) => code,
         };
@@ -155,6 +175,7 @@ impl Writer {
     fn image(
         &mut self,
         header: &[u8],
+        layout: &PageHeader,
         ranges: &[(usize, usize)],
         isolate: usize,
         stack: Stack,
@@ -162,19 +183,23 @@ impl Writer {
         self.put(MAGIC)?;
         self.put(&u32::try_from(header.len()).unwrap_or(0).to_le_bytes())?;
         self.put(header)?;
-        let (mut heap, mut pages) = (0, 0_u64);
+        let (mut heap, mut pages, mut done) = (0, 0_u64, 0);
         for &(start, end) in ranges {
-            let mut base = start.next_multiple_of(PAGE);
+            // A large page may be more than one mapping.
+            let mut base = start.next_multiple_of(PAGE).max(done);
             while base < end {
-                match page(base, isolate)? {
-                    Some((owner, size)) => {
-                        self.region(kind::PAGE, base, size, true)?;
-                        heap = heap.max(owner);
+                if let Some(page) = page(layout, base, isolate)? {
+                    heap = heap.max(page.heap);
+                    if page.flags & FROM_SPACE == 0 {
+                        let kind = if page.heap == 0 { kind::CONSTANTS } else { kind::PAGE };
+                        self.region(kind, base, page.size, true)?;
                         pages += 1;
-                        base += size.next_multiple_of(PAGE);
                     }
-                    None => base += PAGE,
+                    base += page.size.next_multiple_of(PAGE);
+                } else {
+                    base += PAGE;
                 }
+                done = base;
             }
         }
         if heap == 0 {
@@ -182,8 +207,92 @@ impl Writer {
         }
         self.region(kind::ISOLATE, isolate, heap - isolate, false)?;
         self.region(kind::STACK, stack.start, stack.end - stack.start, false)?;
+        self.handles(isolate, heap)?;
         self.record(kind::END, usize::try_from(pages).unwrap_or(0), 0)?;
         self.flush()
+    }
+
+    /// The handles that the isolate refers to behind its heap. Each structure is recognized by the pointers that it
+    /// has to itself and to the isolate; what is not recognized is missing from the image.
+    fn handles(&mut self, isolate: usize, heap: usize) -> Result<(), i32> {
+        let mut copy = [0; 4096];
+        for at in (heap..heap + BEHIND).step_by(copy.len()) {
+            copy_memory(at, &mut copy)?;
+            for bytes in copy.chunks_exact(8) {
+                let at = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
+                if is_pointer(at) {
+                    self.handles_of(at, isolate, heap)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Global handles, blocks of handle scopes or eternal handles, if `at` is the object that has them.
+    fn handles_of(&mut self, at: usize, isolate: usize, heap: usize) -> Result<(), i32> {
+        let Some(object) = words(at)? else { return Ok(()) };
+        if object[0] == isolate {
+            for &space in object[1..4].iter().filter(|&&space| is_pointer(space)) {
+                let Some([owner, block, ..]) = words(space)? else { continue };
+                if owner == at {
+                    return self.globals(at, space, block);
+                }
+            }
+            // A vector of blocks: its data, its capacity and its size.
+            let [_, data, capacity, size, ..] = object;
+            if is_pointer(data) && (1..=capacity).contains(&size) && capacity < MOST_BLOCKS {
+                let mut last = [0; 8];
+                let is_read = read(data + 8 * (size - 1), &mut last)?;
+                let last = usize::from_le_bytes(last);
+                if is_read && let Some(used) = used(isolate, heap, last)? {
+                    self.blocks(data, size - 1, 8 * SCOPE_BLOCK)?;
+                    return self.region(kind::HANDLES, last, used, false);
+                }
+            }
+            return Ok(());
+        }
+        // The number of eternal handles, and a vector of blocks: its begin, its end and its capacity's end.
+        let [count, begin, end, room, ..] = object;
+        let count = count & 0xffff_ffff;
+        let blocks = end.wrapping_sub(begin) / 8;
+        let is_vector =
+            is_pointer(begin) && begin < end && end <= room && room - begin < 8 * MOST_BLOCKS;
+        if is_vector && count > 0 && count.div_ceil(GLOBAL_BLOCK) == blocks {
+            return self.blocks(begin, blocks, 8 * GLOBAL_BLOCK);
+        }
+        Ok(())
+    }
+
+    /// The blocks of global handles, which are a list.
+    fn globals(&mut self, globals: usize, space: usize, first: usize) -> Result<(), i32> {
+        let mut block = first;
+        for _ in 0..MOST_BLOCKS {
+            if !is_pointer(block) {
+                break;
+            }
+            let Some([next, owner, own, ..]) = words(block + GLOBAL_BLOCK * GLOBAL)? else { break };
+            if (owner, own) != (globals, space) {
+                break;
+            }
+            self.region(kind::GLOBALS, block, GLOBAL_BLOCK * GLOBAL, false)?;
+            block = next;
+        }
+        Ok(())
+    }
+
+    /// Blocks of handles, whose addresses are an array at `data`.
+    fn blocks(&mut self, data: usize, count: usize, bytes: usize) -> Result<(), i32> {
+        let mut address = [0; 8];
+        for at in (data..data + 8 * count).step_by(8) {
+            if !read(at, &mut address)? {
+                break;
+            }
+            let block = usize::from_le_bytes(address);
+            if is_pointer(block) && words(block)?.is_some() {
+                self.region(kind::HANDLES, block, bytes, false)?;
+            }
+        }
+        Ok(())
     }
 
     fn record(&mut self, kind: u32, address: usize, length: usize) -> Result<(), i32> {
@@ -249,25 +358,69 @@ impl Writer {
     }
 }
 
-/// The owner and the size of the page at `base`, if it is one of this isolate's heap or of the read-only one, whose
-/// owner is 0.
-fn page(base: usize, isolate: usize) -> Result<Option<(usize, usize)>, i32> {
-    let mut bytes = [0; 8 * HEADER];
-    if !read(base, &mut bytes)? {
-        return Ok(None);
-    }
-    let mut words = [0_usize; HEADER];
-    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
-    }
-    let [size, _flags, owner, start, end] = words;
-    let is_ours = owner == 0 || (owner > isolate && owner - isolate < ISOLATE);
+/// A page of V8's heap.
+struct Page {
+    /// 0 for the read-only heap, which all isolates share.
+    heap: usize,
+    flags: usize,
+    /// The bytes from the start of the page to the end of its objects.
+    size: usize,
+}
+
+/// The page at `base`, if it is one of this isolate's heap or of the read-only one.
+fn page(layout: &PageHeader, base: usize, isolate: usize) -> Result<Option<Page>, i32> {
+    let Some(own) = words(base)? else { return Ok(None) };
+    let described = match layout.metadata {
+        None => own,
+        Some(at) if own[at].is_multiple_of(8) => match words(own[at])? {
+            Some(words) => words,
+            None => return Ok(None),
+        },
+        Some(_) => return Ok(None),
+    };
+    let (heap, size) = (described[layout.heap], described[layout.size]);
+    let (start, end) = (described[layout.start], described[layout.end]);
+    let is_ours = heap == 0 || (heap > isolate && heap - isolate < ISOLATE);
     let is_page = (SYSTEM_PAGE..1 << 36).contains(&size)
         && base < start
         && start <= end
         && end <= base.saturating_add(size)
-        && start % 8 == 0;
-    Ok((is_ours && is_page).then_some((owner, end - base)))
+        && start.is_multiple_of(8);
+    let page = || Page { heap, flags: own[layout.flags], size: end - base };
+    Ok((is_ours && is_page).then(page))
+}
+
+fn is_pointer(word: usize) -> bool {
+    word.is_multiple_of(8) && (SYSTEM_PAGE..1 << 47).contains(&word)
+}
+
+fn words(at: usize) -> Result<Option<[usize; HEADER]>, i32> {
+    let mut bytes = [0; 8 * HEADER];
+    if !read(at, &mut bytes)? {
+        return Ok(None);
+    }
+    let mut words = [0; HEADER];
+    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        *word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
+    }
+    Ok(Some(words))
+}
+
+/// The bytes in use of the last block of handle scopes: the isolate has the next free handle and the end of the block.
+fn used(isolate: usize, heap: usize, block: usize) -> Result<Option<usize>, i32> {
+    let (mut copy, mut before) = ([0; 4096], 0);
+    let limit = block.saturating_add(8 * SCOPE_BLOCK);
+    for at in (isolate..heap).step_by(copy.len()) {
+        copy_memory(at, &mut copy)?;
+        for bytes in copy.chunks_exact(8) {
+            let word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
+            if word == limit && (block..=limit).contains(&before) {
+                return Ok(Some(before - block));
+            }
+            before = word;
+        }
+    }
+    Ok(None)
 }
 
 /// Copies memory; what is not mapped or not readable is zero.
