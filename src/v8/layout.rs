@@ -20,6 +20,8 @@ pub struct Layout {
     pub fields: Fields,
     pub headers: Headers,
     pub scope: ScopeFacts,
+    /// Whether V8's snapshots count the wrappers of code and of bytecode as code.
+    pub are_wrappers_code: bool,
 }
 
 /// The header of a page: numbers of words.
@@ -252,6 +254,7 @@ const V8_11_3: Layout = Layout {
         last: 28,
         longer_kind: None,
     },
+    are_wrappers_code: false,
 };
 
 const V8_12_4: Layout = Layout {
@@ -331,6 +334,7 @@ const V8_12_4: Layout = Layout {
         last: 28,
         longer_kind: None,
     },
+    are_wrappers_code: false,
 };
 
 const V8_13_6: Layout = Layout {
@@ -405,6 +409,7 @@ const V8_13_6: Layout = Layout {
         last: 4,
         longer_kind: None,
     },
+    are_wrappers_code: true,
 };
 
 const V8_14_6: Layout = Layout {
@@ -479,6 +484,7 @@ const V8_14_6: Layout = Layout {
         last: 4,
         longer_kind: Some(4),
     },
+    are_wrappers_code: true,
 };
 
 /// From V8 13 on.

@@ -495,8 +495,10 @@ impl<'p> ImageHeap<'p> {
             return *known;
         }
         let constructor = self.constructor(object);
+        // Of what was made by `new` of a subclass, the map has the constructor of the base.
+        let is_base = self.word(object.map + 8).unwrap_or(0) >> 56 & 1 == 1;
         let made = constructor
-            .filter(|_| !self.is_prototype_map(object.map))
+            .filter(|_| is_base && !self.is_prototype_map(object.map))
             .map(|made| self.function_name(made));
         let named = |name: &String| !name.is_empty();
         let name = made
@@ -506,8 +508,11 @@ impl<'p> ImageHeap<'p> {
                 Some(self.string(tag, STRING)).filter(named)
             })
             .or_else(|| {
+                // The object's own property is that of a prototype: it names the others.
                 let own = self
-                    .look_up(object, "constructor")
+                    .field(object.map, 24)
+                    .filter(|above| self.layout.is_receiver(above.kind))
+                    .and_then(|above| self.look_up(above, "constructor"))
                     .filter(|own| own.shape == ObjectShape::Function)?;
                 Some(self.function_name(own)).filter(named)
             })

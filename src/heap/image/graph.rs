@@ -381,12 +381,18 @@ impl Builder<'_> {
         let (heap, arrays) = (&self.heap, self.heap.pages.layout.types.arrays);
         let name = heap.layout.name(kind);
         if (arrays.0..=arrays.1).contains(&kind)
-            || matches!(name, Some("FixedArray" | "FixedDoubleArray" | "ByteArray"))
+            || matches!(
+                name,
+                Some("FixedArray" | "FixedDoubleArray" | "ByteArray" | "TrustedFixedArray")
+            )
         {
             return (node::ARRAY, self.empty);
         }
         let name = name.unwrap_or("Internal");
-        let of = if CODE.contains(&name) { node::CODE } else { node::HIDDEN };
+        let is_code = CODE.contains(&name)
+            || (heap.pages.layout.are_wrappers_code
+                && matches!(name, "BytecodeWrapper" | "CodeWrapper"));
+        let of = if is_code { node::CODE } else { node::HIDDEN };
         (of, heap.text(&format!("system / {name}")))
     }
 
@@ -608,6 +614,22 @@ impl Builder<'_> {
                     self.tag_fields(object, &[(16, "(code relocation info)")], Some(node::CODE));
                 }
                 (0, 0)
+            }
+            ObjectShape::FeedbackVector => {
+                for offset in (layout.headers.feedback_vector..object.size).step_by(8) {
+                    let list = self.heap.field(object.at, offset).filter(|list| {
+                        list.shape == ObjectShape::WeakArray || list.kind == self.heap.layout.array
+                    });
+                    if let Some(list) = list {
+                        self.tag(list.at + 1, "(feedback)", Some(node::CODE));
+                    }
+                }
+                (8, ALL)
+            }
+            ObjectShape::ArrayBoilerplate => {
+                self.fields(object, &[(16, "constant_elements")]);
+                self.tag_fields(object, &[(16, "(constant elements)")], Some(node::CODE));
+                (8, ALL)
             }
             ObjectShape::FeedbackCell => {
                 self.fields(object, &[(8, "value")]);

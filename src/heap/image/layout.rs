@@ -45,6 +45,7 @@ pub enum ObjectShape {
     PropertyArray,
     Accessors,
     AllocationSite,
+    ArrayBoilerplate,
     PrototypeInfo,
     EnumCache,
     UncompiledData,
@@ -185,6 +186,7 @@ const NAMED: &[(&str, ObjectShape)] = &[
 const OPTIONAL: &[(&str, ObjectShape)] = &[
     ("AccessorPair", ObjectShape::Accessors),
     ("AllocationSite", ObjectShape::AllocationSite),
+    ("ArrayBoilerplateDescription", ObjectShape::ArrayBoilerplate),
     ("ArrayList", ObjectShape::ArrayList),
     ("ClosureFeedbackCellArray", ObjectShape::Array),
     ("CoverageInfo", ObjectShape::Coverage),
