@@ -74,7 +74,7 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     let weight = |suspect: &Suspect| {
         if is_native(options) { suspect.handles } else { suspect.weight }
     };
-    suspects.sort_by_key(|suspect| (suspect.is_other_end, std::cmp::Reverse(weight(suspect))));
+    rank(&mut suspects, least, weight);
     let fiftieth = suspects.first().map_or(0, |first| weight(first) / 50);
     suspects.retain(|suspect| weight(suspect) >= fiftieth);
     // What Node keeps of the same objects says nothing that they do not say.
@@ -109,6 +109,13 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     };
     let unexplained = measure(&series, &held, shown);
     Suspects { suspects, unconfirmed, notes, unexplained }
+}
+
+/// Sorts suspects, the likeliest first. The other end of what a program keeps open comes last, unless the rest grew by
+/// too little to count.
+fn rank(suspects: &mut [Suspect], least: u64, weight: impl Fn(&Suspect) -> u64) {
+    let has_own = suspects.iter().any(|each| !each.is_other_end && each.weight >= least);
+    suspects.sort_by_key(|each| (has_own && each.is_other_end, std::cmp::Reverse(weight(each))));
 }
 
 /// The ids of the object that grew, by snapshot.
@@ -197,4 +204,33 @@ fn named(
 /// Whether more than half of the second of two ascending lists is in the first.
 fn is_shared(one: &[Node], other: &[Node]) -> bool {
     other.iter().filter(|node| one.binary_search(node).is_ok()).count() * 2 > other.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::module;
+    use crate::heap::leak::rules::testing::{ids, suspect};
+
+    fn of_weight(weight: u64, is_other_end: bool) -> Suspect {
+        let mut graph = module();
+        let list = graph.variable("list", "Array", 11);
+        graph.elements(list, "Item", 1001, 20);
+        Suspect { weight, is_other_end, ..suspect(&graph, 11, &ids(1001, 20)).unwrap() }
+    }
+
+    fn first_of(mut suspects: Vec<Suspect>) -> u64 {
+        rank(&mut suspects, 64 * 1024, |each| each.weight);
+        suspects[0].weight
+    }
+
+    #[test]
+    fn connections_that_a_server_accepted_come_after_what_opens_them() {
+        assert_eq!(first_of(vec![of_weight(1 << 20, true), of_weight(1 << 19, false)]), 1 << 19);
+    }
+
+    #[test]
+    fn a_small_growth_does_not_come_before_accepted_connections() {
+        assert_eq!(first_of(vec![of_weight(10_000, false), of_weight(1 << 20, true)]), 1 << 20);
+    }
 }

@@ -12,7 +12,7 @@ pub(in crate::heap) mod promises;
 pub(in crate::heap) mod sockets;
 pub(in crate::heap) mod streams;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 pub(in crate::heap) mod timers;
 pub(in crate::heap) mod wasm;
 pub(in crate::heap) mod weak;

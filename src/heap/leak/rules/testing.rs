@@ -32,7 +32,7 @@ pub(super) fn finding(graph: &Graph, thing: u32, new: &[u32]) -> Finding {
     of_growth(graph, thing, new, |evidence| find(evidence))
 }
 
-pub(super) fn suspect(graph: &Graph, thing: u32, new: &[u32]) -> Option<Suspect> {
+pub(in crate::heap::leak) fn suspect(graph: &Graph, thing: u32, new: &[u32]) -> Option<Suspect> {
     counted(graph, thing, new, None)
 }
 
@@ -67,6 +67,6 @@ pub(super) fn is_bounded(graph: &Graph, thing: u32, new: &[u32]) -> Option<bool>
 }
 
 /// The ids of `Graph::elements`.
-pub(super) fn ids(first: u32, count: u32) -> Vec<u32> {
+pub(in crate::heap::leak) fn ids(first: u32, count: u32) -> Vec<u32> {
     (0..count).map(|at| first + 100 * at).collect()
 }
