@@ -30,6 +30,8 @@ const LEAKS = {
   client: ['map'],
 };
 const LONGEST_MS = 600_000;
+/** The longest time that a post-mortem may take after the restart. */
+const POST_MORTEM_MS = 180_000;
 
 /** Prisma's client, without the engines that it would download, and the table. */
 function prepare({ dir, ports }) {
@@ -86,11 +88,11 @@ async function start({ dir, leak, node, port, ports, window }) {
   return { pm2, workers: async () => JSON.parse(await pm2('jlist')) };
 }
 
-/** The reports in the folder, by the pid of the process. */
+/** The reports in the folder, and the post-mortems. */
 const reportsIn = (dir) =>
   fs
     .readdirSync(dir)
-    .filter((name) => /^plimsoll-\d+.*\.json$/.test(name))
+    .filter((name) => /^plimsoll-(post-mortem-.*-)?\d+.*\.json$/.test(name))
     .map((name) => JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8')));
 
 const isAlarm = ({ verdict }) => verdict.state === 'leak' || verdict.state === 'suspect';
@@ -108,19 +110,26 @@ function lineOf(leak) {
   return lines.findIndex((line) => line.includes(`// leaks: ${leak}`)) + 1;
 }
 
-/** What is wrong with what a leaking service left, or undefined. */
+/**
+ * What is wrong with what a leaking service left, or undefined. A worker that PM2 restarts before its own report is
+ * there has a post-mortem, which the next worker writes.
+ */
 async function judgeLeak({ dir, leak, workers, pid }) {
-  const named = () => reportsIn(dir).find((report) => report.pid === pid && report.suspects?.length > 0);
-  if (!(await until(named))) return { fault: `worker ${pid} has no report` };
   const restarted = await until(async () => (await workers()).find((worker) => worker.pm_id === 0).pid !== pid);
   if (!restarted) return { fault: 'PM2 does not restart the worker' };
-  const report = named();
-  if (report === undefined) return { fault: 'the report is gone after the restart' };
-  const [{ cause, name, file, line }] = report.suspects;
-  const is = `${cause} ${name} at ${file}:${line}`;
-  const fits = LEAKS[leak].includes(cause) && path.basename(file ?? '') === 'server.js' && line === lineOf(leak);
-  if (!fits) return { is, fault: `expected ${LEAKS[leak]} server.js:${lineOf(leak)}` };
-  return { is };
+  const line = lineOf(leak);
+  const ofWorker = () => reportsIn(dir).filter((report) => report.pid === pid && report.suspects?.length > 0);
+  const fits = ({ suspects: [first] }) =>
+    LEAKS[leak].includes(first.cause) && path.basename(first.file ?? '') === 'server.js' && first.line === line;
+  const report = await until(() => ofWorker().find(fits), Date.now() + POST_MORTEM_MS);
+  if (report !== undefined) return { is: described(report) };
+  const others = ofWorker().map(described).join('; ') || 'no report';
+  return { is: others, fault: `expected ${LEAKS[leak]} server.js:${line}` };
+}
+
+function described({ postMortem, suspects: [{ cause, name, file, line }] }) {
+  const by = postMortem === undefined ? 'the worker' : 'the post-mortem';
+  return `${cause} ${name} at ${file}:${line}, by ${by}`;
 }
 
 async function request({ port, i }) {
