@@ -1,0 +1,11 @@
+// A plug-in of Vite: what it has transformed, by name and number.
+
+const versions = new Map(); // the leak
+
+export default () => ({
+  name: 'versions',
+  transform(code, id) {
+    const tokens = Array.from({ length: 8000 }, (_, at) => ({ at, in: `${id}@${at}` }));
+    versions.set(`${id}@${versions.size}`, { code, tokens });
+  },
+});
