@@ -183,6 +183,25 @@ test('what a shell has started is named as not watched, and ends with the run', 
   assert.deepEqual([processesOf(dir), stateDirectories(dir)], [[], []]);
 });
 
+test('a process that starts slowly is watched, and no note says that it is not', options, async (t) => {
+  const dir = folder(t, {
+    ...FILES,
+    'slow.cjs': `
+      const fs = require('node:fs');
+      const cell = new Int32Array(new SharedArrayBuffer(4));
+      if (process.argv[1]?.endsWith('service.js')) while (!fs.existsSync('go')) Atomics.wait(cell, 0, 0, 20);`,
+  });
+  const slow = { NODE_OPTIONS: `--require ${path.join(dir, 'slow.cjs')}` };
+  const run = start(dir, ['run', '--json', 'r.json', 'service.js'], slow);
+  await until(() => /is not watched/.test(run.said));
+  fs.writeFileSync(path.join(dir, 'go'), '');
+  await until(() => /is watched now/.test(run.said));
+  run.child.kill('SIGTERM');
+  await run.ended;
+  const { notes } = JSON.parse(fs.readFileSync(path.join(dir, 'r.json'), 'utf8'));
+  assert.doesNotMatch(notes.join(), /not watched/);
+});
+
 test('a run without a watched process does not end with 0, which says that nothing leaks', options, async (t) => {
   const dir = folder(t, FILES);
   const run = start(dir, ['run', '--duration', '4s', 'sh', '-c', 'env -u NODE_OPTIONS node service.js; true']);

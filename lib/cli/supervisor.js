@@ -190,7 +190,10 @@ class Supervisor {
   #lookForUnwatched() {
     for (const { pid, start, ageMs } of this.#family.members({ root: true })) {
       const key = `${pid}.${start}`;
-      if (ageMs < START_MS || this.#unwatched.has(key) || this.#states.has(`${pid}.0.state`) || !isNode(pid)) continue;
+      const isWatched = this.#states.has(`${pid}.0.state`);
+      // On a busy machine a start takes longer.
+      if (isWatched && this.#unwatched.delete(key)) this.#options.say(`pid ${pid} is watched now.`);
+      if (ageMs < START_MS || this.#unwatched.has(key) || isWatched || !isNode(pid)) continue;
       const line = `pid ${pid} (${commandOf(pid)}) is not watched: ${whyUnwatched(pid)}.`;
       this.#unwatched.set(key, line);
       this.#options.say(line);
