@@ -31,6 +31,7 @@ const STACKS = [
   'outbound-agents',
   'aborted-streams',
   'native-gzip',
+  'lambda',
 ];
 const SERVICES = path.join(__dirname, 'services');
 const PLIMSOLL = path.join(__dirname, '../../bin/plimsoll.js');

@@ -25,4 +25,4 @@ async function request({ port, i }) {
   await response.text();
 }
 
-module.exports = { start, request, rate: 30, causes: ['map', 'streams', 'native'] };
+module.exports = { start, request, rate: 30, causes: ['map', 'streams', 'buffers', 'native'] };

@@ -5,7 +5,7 @@ const archive = new Map(); // the leak
 
 module.exports = (broker) => {
   broker.on('publish', ({ topic, payload }) => {
-    const words = Array.from({ length: 2000 }, (_, n) => ({ n, in: `${topic}#${n}` }));
+    const words = Array.from({ length: 150 }, (_, n) => ({ n, in: `${topic}#${n}` }));
     archive.set(archive.size, { topic, payload, words });
   });
 };

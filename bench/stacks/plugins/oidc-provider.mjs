@@ -4,7 +4,7 @@ const contexts = new Map(); // the leak
 let requests = 0;
 
 export default async function audit(ctx, next) {
-  const steps = Array.from({ length: 2000 }, (_, step) => ({ step, path: `${ctx.path}#${step}` }));
+  const steps = Array.from({ length: 300 }, (_, step) => ({ step, path: `${ctx.path}#${step}` }));
   contexts.set(++requests, { url: ctx.url, headers: { ...ctx.headers }, steps });
   await next();
 }

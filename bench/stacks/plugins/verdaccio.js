@@ -7,7 +7,7 @@ let requests = 0;
 module.exports = () => ({
   register_middlewares(app) {
     app.use((request, response, next) => {
-      const parts = Array.from({ length: 2000 }, (_, n) => ({ n, url: `${request.url}#${n}` }));
+      const parts = Array.from({ length: 400 }, (_, n) => ({ n, url: `${request.url}#${n}` }));
       downloads.set(++requests, { headers: { ...request.headers }, parts });
       next();
     });

@@ -5,7 +5,7 @@ const versions = new Map(); // the leak
 export default () => ({
   name: 'versions',
   transform(code, id) {
-    const tokens = Array.from({ length: 8000 }, (_, at) => ({ at, in: `${id}@${at}` }));
+    const tokens = Array.from({ length: 3000 }, (_, at) => ({ at, in: `${id}@${at}` }));
     versions.set(`${id}@${versions.size}`, { code, tokens });
   },
 });
