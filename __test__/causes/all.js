@@ -8,7 +8,7 @@ const { runProgram } = require('./run.js');
 const { judge, byIds } = require('./judge.js');
 const { scramble } = require('./scramble.js');
 const { seeded } = require('./names.js');
-const { SUPPORTED, nodeOf } = require('../support/nodes.js');
+const { SUPPORTED, nodeOf, imagesOff } = require('../support/nodes.js');
 
 const print = (line) => process.stdout.write(`${line}\n`);
 const arguments_ = process.argv.slice(2);
@@ -23,6 +23,7 @@ const MODES = {
   names: { title: 'in process, by names', scrambled: true },
   forked: { title: 'forked', take: { method: 'fork' } },
   redacted: { title: 'forked and redacted', take: { method: 'fork', redact: true } },
+  images: { title: 'heap images', take: { method: 'image' } },
 };
 
 for (const flag of flags)
@@ -63,13 +64,21 @@ async function judged(program, own, take, node, random) {
   return faults;
 }
 
+/** The modes that a Node has. */
+function modesOf(version, node) {
+  const off = modes.some(([name]) => name === 'images') ? imagesOff(node) : null;
+  if (off !== null) print(`node ${version}, images: skipped, ${off}`);
+  return modes.filter(([name]) => name !== 'images' || off === null);
+}
+
 async function main() {
   const chosen = programs.filter(({ title }) => titles.length === 0 || titles.some((part) => title.includes(part)));
   const rows = [];
   for (const version of versions.length > 0 ? versions : SUPPORTED) {
     const node = nodeOf(version);
-    const right = Object.fromEntries(modes.map(([name]) => [name, 0]));
-    for (const take of new Set(modes.map(([, mode]) => mode.take))) {
+    const own = modesOf(version, node);
+    const right = Object.fromEntries(own.map(([name]) => [name, 0]));
+    for (const take of new Set(own.map(([, mode]) => mode.take))) {
       // The same names in each mode.
       const random = seeded(seed);
       for (const program of chosen) {
@@ -79,7 +88,7 @@ async function main() {
         }
       }
     }
-    for (const [name, { title }] of modes) rows.push({ version, title, right: right[name] });
+    for (const [name, { title }] of own) rows.push({ version, title, right: right[name] });
   }
   print(`\nSEED=${seed}\n\nNode  snapshots                right`);
   for (const { version, title, right } of rows)

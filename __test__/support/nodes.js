@@ -20,4 +20,11 @@ function nodeOf(version) {
   return binary;
 }
 
-module.exports = { SUPPORTED, nodeOf };
+/** Why there are no heap images on a Node; null where there are. @param {string} node  its binary */
+function imagesOff(node) {
+  const program = "require('./lib/native.js').requireNative().snapshotSupport().image ?? ''";
+  const reason = execFileSync(node, ['-p', program], { cwd: path.join(__dirname, '../..'), encoding: 'utf8' }).trim();
+  return reason === '' ? null : reason;
+}
+
+module.exports = { SUPPORTED, nodeOf, imagesOff };

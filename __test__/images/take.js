@@ -1,0 +1,39 @@
+'use strict';
+// Takes V8's snapshot and a heap image of the same heap: nothing runs between the two but what takes them.
+//   node --expose-gc take.js FIXTURE DIR
+
+const path = require('node:path');
+const v8 = require('node:v8');
+const { requireNative } = require('../../lib/native.js');
+const { resolve } = require('../../lib/snapshot/options.js');
+const { drive } = require('../../lib/snapshot/take-snapshot.js');
+
+/** By which the comparison finds the global object of both. */
+const MARK = 'plimsollImageFixture';
+const COLLECTIONS = 3;
+
+const [fixture, dir] = process.argv.slice(2);
+const idle = new Int32Array(new SharedArrayBuffer(4));
+
+async function main() {
+  const { build } = require(path.join(__dirname, 'fixtures', `${fixture}.js`));
+  Object.defineProperty(globalThis, MARK, { value: await build() });
+  // Finalizers and what they release.
+  for (let round = 0; round < COLLECTIONS; round++) {
+    globalThis.gc();
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  const { keepAlive: _, ...options } = resolve({ dir, method: 'image', cooldown: 0, nice: 0 });
+  const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
+  v8.writeHeapSnapshot(path.join(dir, 'v8.heapsnapshot'));
+  const job = new (requireNative().SnapshotJob)({ ...options, heapUsed, heapTotal });
+  for (let { step } = job.step(); step === 'wait'; { step } = job.step()) Atomics.wait(idle, 0, 0, 1);
+  if (job.step().step === 'fork') job.take();
+  const { path: image, bytes, pauseMs } = await drive(job, true);
+  process.stdout.write(`${JSON.stringify({ image, bytes, pauseMs })}\n`, () => process.exit(0));
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});
