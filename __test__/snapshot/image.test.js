@@ -11,6 +11,7 @@ const { analyze, takeSnapshot } = require('../..');
 const { requireNative } = require('../../lib/native.js');
 
 const CHILD = path.join(__dirname, '../children/image-leak.js');
+const HELD_BY_GLOBAL = path.join(__dirname, '../children/image-global.js');
 const { image: unsupported } = requireNative().snapshotSupport();
 
 function directory(t) {
@@ -46,6 +47,12 @@ test('three images name a leaking Map by variable, file and line', { skip: unsup
   assert.equal(suspect.name, 'sessions');
   assert.equal(suspect.file, CHILD);
   assert.equal(suspect.line, 6);
+});
+
+test('what the global object holds is named', { skip: unsupported ?? false }, async (t) => {
+  const files = JSON.parse(execFileSync(process.execPath, [HELD_BY_GLOBAL, directory(t)], { encoding: 'utf8' }));
+  const { suspects } = await analyze(files);
+  assert.equal(suspects[0]?.name, 'visits');
 });
 
 test('an image cannot be redacted', { skip: unsupported ?? false }, async (t) => {

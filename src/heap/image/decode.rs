@@ -272,8 +272,8 @@ impl<'p> ImageHeap<'p> {
         let store = self.field(object.at, 8);
         if object.shape == ObjectShape::GlobalObject {
             let table = store?;
-            for entry in 0..self.capacity(table, 1, 6)? {
-                let Some(cell) = self.field(table.at, 16 + 8 * (6 + entry)) else { continue };
+            for entry in 0..self.capacity(table, 1, 5)? {
+                let Some(cell) = self.field(table.at, 16 + 8 * (5 + entry)) else { continue };
                 if cell.shape == ObjectShape::PropertyCell
                     && let Some(name) = self.word(cell.at + 8).and_then(|key| self.key(key))
                 {
