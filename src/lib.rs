@@ -15,6 +15,7 @@ pub mod background;
 pub mod cache;
 #[cfg(feature = "analyzer")]
 pub mod heap;
+pub mod heap_layout;
 pub mod js_source;
 pub mod os;
 pub mod sampler;

@@ -7,7 +7,6 @@ pub mod gc;
 pub mod heap_limit;
 pub mod heap_statistics;
 pub mod interrupt;
-pub mod layout;
 pub mod out_of_memory;
 pub mod profiler;
 pub mod sampling_profiler;

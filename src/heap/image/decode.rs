@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::layout::{
     NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
 };
-use super::names::Names;
+use super::names::ImageNames;
 use super::pages::{Pages, corrupt};
 use crate::heap::error::HeapResult;
 
@@ -67,7 +67,7 @@ type MapFacts = Option<(u16, u64)>;
 pub struct ImageHeap<'p> {
     pub pages: &'p Pages,
     pub layout: ObjectLayout,
-    pub names: RefCell<Names>,
+    pub names: RefCell<ImageNames>,
     maps: RefCell<FxHashMap<u64, MapFacts>>,
     keys: RefCell<FxHashMap<u64, Option<u32>>>,
     described: RefCell<FxHashMap<u64, Rc<[Described]>>>,

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::pages::Pages;
-use crate::v8::layout::{Layout, ScopeFacts};
+use crate::heap_layout::{HeapLayout, ScopeFacts};
 
 /// What an object is, as far as its layout goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub struct ObjectLayout {
 
 impl ObjectLayout {
     /// From the types of the image; `Err` names one that is missing.
-    pub fn new(types: &FxHashMap<String, u16>, layout: &Layout) -> Result<Self, &'static str> {
+    pub fn new(types: &FxHashMap<String, u16>, layout: &HeapLayout) -> Result<Self, &'static str> {
         let of = |name: &'static str| types.get(name).copied().ok_or(name);
         let mut shapes = FxHashMap::default();
         let facts = &layout.types;

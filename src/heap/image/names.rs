@@ -3,13 +3,13 @@
 use rustc_hash::FxHashMap;
 
 #[derive(Debug, Default)]
-pub struct Names {
+pub struct ImageNames {
     list: Vec<String>,
     numbers: FxHashMap<String, u32>,
     indexes: Vec<u32>,
 }
 
-impl Names {
+impl ImageNames {
     /// The number of a text.
     pub fn number(&mut self, text: &str) -> u32 {
         if let Some(&known) = self.numbers.get(text) {

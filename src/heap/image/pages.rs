@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::heap::error::{HeapError, HeapResult};
-use crate::v8::layout::{self, Layout};
+use crate::heap_layout::{self, HeapLayout};
 
 /// The size and alignment of V8's pages, and the longest record.
 const PAGE: u64 = 1 << 18;
@@ -48,7 +48,7 @@ pub enum RootKind {
 
 /// What an image holds.
 pub struct Pages {
-    pub layout: &'static Layout,
+    pub layout: &'static HeapLayout,
     /// Instance types by name.
     pub types: FxHashMap<String, u16>,
     pages: FxHashMap<u64, Vec<u64>>,
@@ -79,7 +79,7 @@ impl Pages {
         }
         let layout = version(&v8)
             .ok_or_else(|| format!("no version of V8: {v8:?}"))
-            .and_then(layout::of)
+            .and_then(heap_layout::of)
             .map_err(|why| HeapError::Schema(format!("a heap image: {why}")))?;
         let mut pages = Self {
             layout,
@@ -114,7 +114,7 @@ impl Pages {
             .chunks_exact(8)
             .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
         let of = match record {
-            kind::PAGE | kind::CONSTANTS if address % PAGE == 0 => {
+            kind::PAGE | kind::CONSTANTS if address.is_multiple_of(PAGE) => {
                 let mut page = Vec::new();
                 let bytes = bytes.len();
                 page.try_reserve_exact(bytes / 8)

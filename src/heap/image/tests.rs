@@ -129,7 +129,7 @@ fn every_truncation_is_an_error() {
 
 #[test]
 fn each_known_version_is_read() {
-    for layout in crate::v8::layout::LAYOUTS {
+    for layout in crate::heap_layout::LAYOUTS {
         let (major, minor) = layout.v8;
         let text = text(&of_version(&format!("{major}.{minor}"))).unwrap();
         assert!(text.contains("\"hello\""), "{major}.{minor}");
@@ -186,7 +186,7 @@ proptest! {
 
     #[test]
     fn a_damaged_image_of_any_version_does_not_panic(version in 0_usize..4, changes in prop::collection::vec((any::<prop::sample::Index>(), 0_u64..128, 0_u64..1 << 40), 1..24)) {
-        let (major, minor) = crate::v8::layout::LAYOUTS[version].v8;
+        let (major, minor) = crate::heap_layout::LAYOUTS[version].v8;
         let mut image = of_version(&format!("{major}.{minor}"));
         let from = image.len() - 128 * 8 - 40 - 16;
         for (at, word, high) in changes {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
-use crate::v8::layout::{COMMON, Layout};
+use crate::heap_layout::{COMMON, HeapLayout};
 use crate::v8::lookup;
 
 /// Instance types by the names of their classes. A version has some of them; the layout of its reader says which it
@@ -58,7 +58,7 @@ const TYPES: &[&str] = &[
 ///
 /// # Errors
 /// What is missing, or differs from the table of its version.
-pub fn look_up(layout: &Layout) -> Result<BTreeMap<&'static str, i32>, String> {
+pub fn look_up(layout: &HeapLayout) -> Result<BTreeMap<&'static str, i32>, String> {
     let (major, minor) = layout.v8;
     for &(name, expected) in COMMON.iter().chain(layout.constants) {
         match constant(name) {

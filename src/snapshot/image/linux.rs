@@ -11,25 +11,25 @@ use serde::Serialize;
 
 use super::constants;
 use super::writer::{self, Writer};
+use crate::heap_layout::{self, HeapLayout};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, Regions, UnderWay};
 use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
 use crate::v8::heap_statistics::Isolate;
-use crate::v8::layout::{self, Layout};
 use crate::v8::profiler;
 
 /// The processor time of a child, many times what it needs.
 const LIFETIME: Duration = Duration::from_secs(300);
 
 /// The layout of this V8 and its instance types by name.
-type Known = (&'static Layout, BTreeMap<&'static str, i32>);
+type Known = (&'static HeapLayout, BTreeMap<&'static str, i32>);
 
 fn known() -> &'static Result<Known, String> {
     static KNOWN: OnceLock<Result<Known, String>> = OnceLock::new();
     KNOWN.get_or_init(|| {
-        let layout = layout::of(profiler::version()?)?;
+        let layout = heap_layout::of(profiler::version()?)?;
         Ok((layout, constants::look_up(layout)?))
     })
 }

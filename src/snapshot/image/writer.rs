@@ -6,9 +6,9 @@ use std::os::fd::AsRawFd;
 
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
+use crate::heap_layout::PageHeader;
 use crate::snapshot::error::{Shortage, SnapshotError};
 use crate::snapshot::fork::ForkFailure;
-use crate::v8::layout::PageHeader;
 
 /// What a file begins with, before it is compressed.
 const MAGIC: &[u8] = b"plimsoll heap image\n";

@@ -8,7 +8,7 @@
 
 /// The facts of one version of V8.
 #[derive(Debug)]
-pub struct Layout {
+pub struct HeapLayout {
     /// Major and minor version of V8.
     pub v8: (u32, u32),
     /// The major version of Node that has it.
@@ -143,15 +143,15 @@ pub const COMMON: &[(&str, i32)] = &[
 ];
 
 /// One row for each version.
-pub const LAYOUTS: &[Layout] = &[V8_11_3, V8_12_4, V8_13_6, V8_14_6];
+pub const LAYOUTS: &[HeapLayout] = &[V8_11_3, V8_12_4, V8_13_6, V8_14_6];
 
 /// The layout of a version.
 ///
 /// # Errors
 /// The reason, where the version is not known.
-pub fn of(v8: (u32, u32)) -> Result<&'static Layout, String> {
+pub fn of(v8: (u32, u32)) -> Result<&'static HeapLayout, String> {
     LAYOUTS.iter().find(|layout| layout.v8 == v8).ok_or_else(|| {
-        let known = |layout: &Layout| {
+        let known = |layout: &HeapLayout| {
             let (major, minor) = layout.v8;
             format!("{major}.{minor} (Node {})", layout.node)
         };
@@ -162,7 +162,7 @@ pub fn of(v8: (u32, u32)) -> Result<&'static Layout, String> {
 
 const FUNCTION_KINDS_WITH_POSITION: u64 = 0b1_0001_1111;
 
-const V8_11_3: Layout = Layout {
+const V8_11_3: HeapLayout = HeapLayout {
     v8: (11, 3),
     node: 20,
     constants: &[
@@ -257,7 +257,7 @@ const V8_11_3: Layout = Layout {
     are_wrappers_code: false,
 };
 
-const V8_12_4: Layout = Layout {
+const V8_12_4: HeapLayout = HeapLayout {
     v8: (12, 4),
     node: 22,
     constants: &[
@@ -337,7 +337,7 @@ const V8_12_4: Layout = Layout {
     are_wrappers_code: false,
 };
 
-const V8_13_6: Layout = Layout {
+const V8_13_6: HeapLayout = HeapLayout {
     v8: (13, 6),
     node: 24,
     constants: &[
@@ -412,7 +412,7 @@ const V8_13_6: Layout = Layout {
     are_wrappers_code: true,
 };
 
-const V8_14_6: Layout = Layout {
+const V8_14_6: HeapLayout = HeapLayout {
     v8: (14, 6),
     node: 26,
     constants: &[
