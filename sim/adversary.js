@@ -13,6 +13,12 @@ const context = new AsyncLocalStorage();
 /** An error that a callback throws on purpose. */
 class Thrown extends Error {}
 
+/**
+ * The work of one tick of the trackers. A tick also looks at what earlier programs left in the process: at most 768
+ * records of emitters and event targets, each with up to 48 points of a history, and the samples of timers and promises.
+ */
+const MOST_WORK_OF_TICK = 100_000;
+
 /** V8 may need several collections: code that is being optimized holds what it has seen. */
 const MOST_COLLECTIONS = 12;
 /** The first of them come at once; the others wait for the threads of the compiler. */
@@ -112,4 +118,17 @@ function attempt(run) {
   }
 }
 
-module.exports = { context, Thrown, KINDS, key, makeKeys, Values, Clock, deltas, attempt, timers, weak };
+module.exports = {
+  MOST_WORK_OF_TICK,
+  context,
+  Thrown,
+  KINDS,
+  key,
+  makeKeys,
+  Values,
+  Clock,
+  deltas,
+  attempt,
+  timers,
+  weak,
+};

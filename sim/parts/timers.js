@@ -8,7 +8,7 @@ const timersPromises = require('node:timers/promises');
 const { promisify } = require('node:util');
 const { mock } = require('node:test');
 const fc = require('fast-check');
-const { context, attempt, timers: simulated } = require('../adversary.js');
+const { MOST_WORK_OF_TICK, context, attempt, timers: simulated } = require('../adversary.js');
 const { work } = require('../seams.js');
 
 const anyStep = fc.oneof(
@@ -57,8 +57,6 @@ const LONG = 2 ** 30;
 /** Promises that are pending for as long are listed. */
 const PENDING_FOR = 5000;
 const MOST_WORK = 200_000;
-/** A tick of the trackers also looks at what earlier programs left in the process, up to a bound. */
-const MOST_WORK_OF_TICK = 100_000;
 const TICK = 1000;
 const HERE = __filename;
 const ageOf = ({ madeAt }) => simulated.now - madeAt;
