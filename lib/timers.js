@@ -1,6 +1,6 @@
 'use strict';
 // Node's timers and clocks as they were when plimsoll was loaded, because a user's fake ones must not stop a watch, nor
-// make a worker seem stuck. `index.js` loads this file first.
+// make a worker seem stuck. Each entry point of the package loads this file when it is loaded itself.
 //
 // The timers start in the root async context: housekeeping runs in no request's AsyncLocalStorage, and keeps none
 // alive.
@@ -24,7 +24,19 @@ const setTimeout = rooted(globalThis.setTimeout);
 /** Milliseconds that only go up. */
 const monotonicNow = () => realNow.call(performance);
 
+/** Resolves after so many milliseconds. @param {number} ms @param {boolean} [ref] whether the wait keeps the process */
+const sleep = (ms, ref = true) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    if (!ref) timer.unref();
+  });
+
+/** Resolves in the next turn of the event loop. */
+const turn = () => new Promise((resolve) => void setImmediate(resolve));
+
 module.exports = {
+  sleep,
+  turn,
   setImmediate,
   setInterval,
   setTimeout,

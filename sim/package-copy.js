@@ -40,8 +40,8 @@ const REFERENCES = ['lib/cache/weak-value-map.js', 'lib/cache/sweeper.js'].map((
 /** The time of the trackers. */
 const CLOCKS = ['lib/track/crowd.js', 'lib/track/reservoir.js', 'lib/track/tick.js'].map((file) => ({
   file,
-  find: "require('node:perf_hooks')",
-  replace: '__sim.perfHooks',
+  find: "require('../timers.js')",
+  replace: "{ ...require('../timers.js'), monotonicNow: () => __sim.timers.now }",
 }));
 
 /** Has the package draw the same words at random in each run. */

@@ -223,5 +223,4 @@ module.exports = {
   references: { WeakRef: SimulatedWeakRef, FinalizationRegistry: SimulatedFinalizationRegistry },
   globalThis: simulatedGlobal,
   Math: simulatedMath,
-  perfHooks: { performance: { now: () => timers.now } },
 };

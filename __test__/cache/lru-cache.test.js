@@ -3,10 +3,12 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
+const { setImmediate: turn } = require('node:timers/promises');
 const fc = require('../helpers/fast-check.js');
 const { LRUCache: Peer } = require('lru-cache');
 const { LRUCache } = require('../..');
 const { checkLru } = require('../helpers/lru-structure.js');
+const { collector } = require('../../lib/collect.js');
 const { caches } = require('../../lib/cache/registry.js');
 
 const key = fc.integer({ min: 0, max: 7 });
@@ -220,6 +222,37 @@ describe('around it', () => {
       assert.ok(Math.abs(other.getRemainingTTL(1) - 1e6) < 10_000);
     }
   });
+
+  test('an entry that is older than the first ttl is dumped as in lru-cache, whether its own ttl stays or not', () => {
+    for (const noUpdateTTL of [false, true]) {
+      const [ours, theirs] = [LRUCache, Peer].map((Class) => {
+        const cache = new Class({ max: 3, perf: { now: () => 100 } });
+        cache.set('a', 1).set('a', 2, { ttl: 10, noUpdateTTL });
+        return cache.dump().map(([k, { start, ...entry }]) => [k, typeof start, entry]);
+      });
+      assert.deepEqual(ours, theirs);
+    }
+  });
+
+  for (const walk of ['keys', 'values', 'entries', 'rkeys', 'rvalues', 'rentries'])
+    test(`a walk by ${walk}() that is left open holds no value`, async () => {
+      const cache = new LRUCache({ max: 5 });
+      const held = (() => {
+        const kept = { large: true };
+        cache.set(1, kept).set(2, {});
+        return new WeakRef(kept);
+      })();
+      const open = cache[walk]();
+      open.next();
+      open.next();
+      cache.clear();
+      for (let left = 10; left > 0 && held.deref() !== undefined; left--) {
+        await turn();
+        collector()();
+      }
+      assert.equal(held.deref(), undefined);
+      assert.equal(open.next().done, true);
+    });
 
   test('fake timers move ttl and ttlAutopurge', (t) => {
     t.mock.timers.enable({ apis: ['Date', 'setTimeout'], now: 1000 });

@@ -92,3 +92,32 @@ test('a computation that is joined after its time has no negative delay', async 
   `);
   assert.equal(printed, 'ERR_PLIMSOLL_TIMEOUT\nERR_PLIMSOLL_TIMEOUT');
 });
+
+const ENTRIES = Object.values(require('../../package.json').exports)
+  .map((entry) => entry.require?.default ?? entry.default)
+  .filter((file) => file?.endsWith('.js'));
+
+for (const file of ENTRIES)
+  test(`${file} keeps Node's timers when it is loaded`, async () => {
+    const script = `
+      require(process.argv[1]);
+      console.log(require.resolve(process.argv[2]) in require.cache);
+    `;
+    const files = [path.join(PACKAGE, file), path.join(PACKAGE, 'lib/timers.js')];
+    const { stdout } = await execFile(process.execPath, ['-e', script, ...files], {
+      env: { ...process.env, PLIMSOLL_DISABLE: '1' },
+    });
+    assert.equal(stdout.trim(), 'true');
+  });
+
+test('a snapshot that is taken first under mocked timers is taken', async () => {
+  const printed = await run(`
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate'] });
+    const dir = require('node:fs').mkdtempSync(require('node:path').join(require('node:os').tmpdir(), 'mocks-'));
+    plimsoll.takeSnapshot({ dir }).then(
+      ({ path }) => console.log(require('node:path').dirname(path) === dir),
+      (error) => console.log(error.code),
+    ).finally(() => require('node:fs').rmSync(dir, { recursive: true }));
+  `);
+  assert.equal(printed, 'true');
+});

@@ -2,6 +2,8 @@
 // What a watcher's stats() are to a metrics system: one table that every adapter maps to the names
 // and units of its system. All label sets are bounded.
 
+// Keeps Node's clock and timers: a test may have replaced them when the rest is loaded.
+require('../timers.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { STATES } = require('../report/schema.js');
 

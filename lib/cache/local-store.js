@@ -3,9 +3,9 @@
 // functions of the native store (src/addon/shared_cache.rs). Bounds and ttl hold; nothing is shared with other threads.
 
 const { PlimsollTypeError, quote } = require('../errors.js');
-const { Map, performance } = require('./built-ins.js');
+const { monotonicNow } = require('../timers.js');
+const { Map } = require('./built-ins.js');
 
-const now = performance.now.bind(performance);
 /** Counted for an entry beside its key and value. */
 const OVERHEAD = 64;
 /** How a computation ended; see Computations. */
@@ -57,7 +57,7 @@ class LocalStore {
   }
 
   #now() {
-    return this.#time ?? now();
+    return this.#time ?? monotonicNow();
   }
 
   /** The live entry, as the most recently used. */

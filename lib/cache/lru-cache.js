@@ -268,42 +268,49 @@ class LRUCache {
   }
 
   find(test, options = NONE) {
-    for (const [key, value] of this.#walk(true, true)) {
-      if (test(value, key, this)) return this.#read(key, options);
+    const store = this.#store;
+    for (const slot of this.#walk(true, true)) {
+      const key = store.keys[slot];
+      if (test(store.shown(slot), key, this)) return this.#read(key, options);
     }
     return undefined;
   }
 
   forEach(callback, thisArg = this) {
-    for (const [key, value] of this.#walk(true, true)) callback.call(thisArg, value, key, this);
+    for (const slot of this.#walk(true, true)) this.#visit(slot, callback, thisArg);
   }
 
   rforEach(callback, thisArg = this) {
-    for (const [key, value] of this.#walk(false, true)) callback.call(thisArg, value, key, this);
+    for (const slot of this.#walk(false, true)) this.#visit(slot, callback, thisArg);
+  }
+
+  #visit(slot, callback, thisArg) {
+    const store = this.#store;
+    callback.call(thisArg, store.shown(slot), store.keys[slot], this);
   }
 
   *entries() {
-    yield* this.#walk(true, false);
+    for (const slot of this.#walk(true, false)) yield [this.#store.keys[slot], this.#store.shown(slot)];
   }
 
   *rentries() {
-    yield* this.#walk(false, false);
+    for (const slot of this.#walk(false, false)) yield [this.#store.keys[slot], this.#store.shown(slot)];
   }
 
   *keys() {
-    for (const [key] of this.#walk(true, false)) yield key;
+    for (const slot of this.#walk(true, false)) yield this.#store.keys[slot];
   }
 
   *rkeys() {
-    for (const [key] of this.#walk(false, false)) yield key;
+    for (const slot of this.#walk(false, false)) yield this.#store.keys[slot];
   }
 
   *values() {
-    for (const [, value] of this.#walk(true, false)) yield value;
+    for (const slot of this.#walk(true, false)) yield this.#store.shown(slot);
   }
 
   *rvalues() {
-    for (const [, value] of this.#walk(false, false)) yield value;
+    for (const slot of this.#walk(false, false)) yield this.#store.shown(slot);
   }
 
   [Symbol.iterator]() {
@@ -510,7 +517,8 @@ class LRUCache {
       store.reweigh(slot, size);
       if (status && old !== undefined) status.oldValue = old;
     }
-    if (!noUpdateTTL) store.age(slot, ttl, options.start, now);
+    if (noUpdateTTL) store.keepAges(ttl);
+    else store.age(slot, ttl, options.start, now);
     if (status) this.#describeSet(status, outcome, slot, held === value ? undefined : size, now);
     return outcome;
   }
@@ -550,14 +558,16 @@ class LRUCache {
     );
   }
 
-  /** Entries that are not stale or may be shown nevertheless, by the order of use. */
+  /**
+   * The slots of entries that are not stale or may be shown nevertheless, by the order of use. A walk has no value in a
+   * variable: one that is left open would hold the value after its entry is gone.
+   */
   *#walk(newestFirst, fetching) {
     const store = this.#store;
     const cursor = store.walk(newestFirst);
     for (let slot = cursor.next(); slot !== NO_SLOT; slot = cursor.next()) {
       if (!fetching && store.values[slot] instanceof Pending) continue;
-      const value = store.shown(slot);
-      if (value !== undefined && (this.allowStale || !store.isStale(slot))) yield [store.keys[slot], value];
+      if (store.shown(slot) !== undefined && (this.allowStale || !store.isStale(slot))) yield slot;
     }
   }
 

@@ -4,10 +4,10 @@
 
 const { spawn } = require('node:child_process');
 const path = require('node:path');
-const { setTimeout: sleep } = require('node:timers/promises');
 const { isImage } = require('./image.js');
 const { Queue, RANKS } = require('./queue.js');
 const { destinationsOf, idOf, nameOf } = require('../destinations.js');
+const { monotonicNow, sleep } = require('../timers.js');
 const { objectName } = require('./object-name.js');
 
 /** From the end of a sender's process to the next one. */
@@ -102,14 +102,14 @@ class Sender {
       return;
     }
     this.#isWanted = true;
-    this.#startAt = Math.min(this.#startAt, performance.now() + PAUSE_MS);
+    this.#startAt = Math.min(this.#startAt, monotonicNow() + PAUSE_MS);
     if (kind === 'report') this.#startAt = 0;
     this.tick();
   }
 
   /** Starts a process if there is work for one. */
   tick() {
-    if (this.#stopped || this.#child !== null || !this.#isWanted || performance.now() < this.#startAt) return;
+    if (this.#stopped || this.#child !== null || !this.#isWanted || monotonicNow() < this.#startAt) return;
     this.#isWanted = false;
     if (this.#pending().length > 0) this.#start();
   }
@@ -187,14 +187,14 @@ class Sender {
     if (code !== undefined) this.#warn('PLIMSOLL_SEND', `the process that sends cannot be started (${code}).`);
     const hasNew = this.#isWanted;
     this.#isWanted = true;
-    this.#startAt = performance.now() + (hasNew ? PAUSE_MS : LONG_PAUSE_MS);
+    this.#startAt = monotonicNow() + (hasNew ? PAUSE_MS : LONG_PAUSE_MS);
   }
 
   /** Waits until no report is left to send, at most for so long. @returns {Promise<boolean>} whether none is left */
   async settled(ms) {
-    const ends = performance.now() + ms;
+    const ends = monotonicNow() + ms;
     const isPending = () => this.#pending().some(({ rank }) => rank === RANKS.report);
-    while (isPending() && performance.now() < ends) await sleep(EXIT_POLL_MS);
+    while (isPending() && monotonicNow() < ends) await sleep(EXIT_POLL_MS);
     return !isPending();
   }
 
@@ -202,9 +202,9 @@ class Sender {
   #linger() {
     if (this.#child === null) return;
     const cell = new Int32Array(new SharedArrayBuffer(4));
-    const ends = performance.now() + this.#options.sendGrace;
+    const ends = monotonicNow() + this.#options.sendGrace;
     const isPending = () => this.#pending().some(({ rank }) => rank === RANKS.report);
-    while (performance.now() < ends && isPending()) Atomics.wait(cell, 0, 0, EXIT_POLL_MS);
+    while (monotonicNow() < ends && isPending()) Atomics.wait(cell, 0, 0, EXIT_POLL_MS);
   }
 
   /** A process that sends goes on by itself. */

@@ -3,9 +3,9 @@
 // from a leak to its variable.
 
 const { builtinModules } = require('node:module');
-const { setImmediate: turn } = require('node:timers/promises');
 const vm = require('node:vm');
 const { requireNative } = require('../native.js');
+const { turn } = require('../timers.js');
 
 /** Characters that are read in one turn of the event loop: about a millisecond. */
 const PORTION = 256 * 1024;

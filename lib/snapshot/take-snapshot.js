@@ -4,13 +4,11 @@
 // ever calls into an environment that may be gone.
 
 const diagnostics = require('node:diagnostics_channel');
-const { performance } = require('node:perf_hooks');
 const v8 = require('node:v8');
-const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { residentBytes } = require('../resident.js');
-const { wallNow } = require('../timers.js');
+const { monotonicNow, sleep, wallNow } = require('../timers.js');
 const { pauseSampling } = require('../track/allocation.js');
 const { learnBuiltIns } = require('./built-ins.js');
 const { resolve } = require('./options.js');
@@ -69,7 +67,7 @@ async function drive(job, keepAlive) {
         throw refusal(failure);
       default:
     }
-    await sleep(pause, undefined, { ref: keepAlive });
+    await sleep(pause, keepAlive);
     pause = Math.min(pause * 2, LAST_POLL_MS);
   }
 }
@@ -103,11 +101,11 @@ async function borrowing(job, build) {
  * all of it at the first read; what is buffered is then read without a turn of the loop.
  */
 async function streamInto(job) {
-  const begun = performance.now();
+  const begun = monotonicNow();
   for await (const chunk of v8.getHeapSnapshot()) {
     if (!job.write(chunk)) return;
   }
-  job.end(performance.now() - begun);
+  job.end(monotonicNow() - begun);
 }
 
 function refusal({ code, message, needed, available, remaining }) {

@@ -1,15 +1,12 @@
 'use strict';
 // The bytes that full collections leave.
 
-const { setImmediate: turn } = require('node:timers/promises');
 const v8 = require('node:v8');
 const { collector } = require('../collect.js');
+const { monotonicNow: now, turn } = require('../timers.js');
 
 /** Compiled code and its metadata come and go by V8's own rules, by hundreds of KB at a time. */
 const CODE = new Set(['code_space', 'code_large_object_space', 'trusted_space', 'trusted_large_object_space']);
-
-// Taken before a test replaces it by a fake clock.
-const now = performance.now.bind(performance);
 
 /**
  * Bytes that collections leave, with a turn of the loop before the last one for finalizers.
@@ -43,4 +40,4 @@ async function costOfCollection() {
   return least;
 }
 
-module.exports = { floor, costOfCollection, now };
+module.exports = { floor, costOfCollection };

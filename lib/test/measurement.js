@@ -3,7 +3,8 @@
 
 const { AllocationSampler, growth } = require('../track/allocation.js');
 const { judge } = require('./doubling.js');
-const { costOfCollection, floor, now } = require('./floor.js');
+const { monotonicNow } = require('../timers.js');
+const { costOfCollection, floor } = require('./floor.js');
 const { HeapObjects } = require('./heap-objects.js');
 const { Holders, whatIsHeld } = require('./holders.js');
 const { Listeners } = require('./listeners.js');
@@ -105,9 +106,9 @@ class Measurement {
     let calls = 0;
     let held = 0;
     for (let left = this.#pace.settling; left > 0; left--) {
-      const start = now();
+      const start = monotonicNow();
       await this.#repeat(Math.ceil((warmup - this.#progress.calls) / left));
-      calls += now() - start;
+      calls += monotonicNow() - start;
       held = await this.#floor();
     }
     const left = warmup === 0 ? 0 : (calls / warmup) * rounds * iterations;

@@ -2,7 +2,7 @@
 // One measurement at a time: two would measure each other.
 
 // Taken before a test replaces them by fake timers.
-const { setInterval, clearInterval } = require('node:timers');
+const { setInterval, clearInterval } = require('../timers.js');
 const { PlimsollError } = require('../errors.js');
 
 /**

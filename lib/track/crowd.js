@@ -2,7 +2,7 @@
 // Things that are made at many sites and should go again (timers, promises, streams): a sample of them,
 // and a history for each site.
 
-const { performance } = require('node:perf_hooks');
+const { monotonicNow } = require('../timers.js');
 const { contain } = require('./contain.js');
 const { openRow, setSite, NO_ROW, COUNT, ADDED } = require('./counters.js');
 const { History } = require('./history.js');
@@ -46,7 +46,7 @@ class Crowd {
 
   /** @param {object} target @param {(builtIn: string | null) => any} [about]  what to keep with it */
   take(target, about) {
-    const site = this.reservoir.sample(target, () => this.#live(performance.now()), about);
+    const site = this.reservoir.sample(target, () => this.#live(monotonicNow()), about);
     if (site === null) return;
     if (!this.#sites.has(site)) {
       if (this.#sites.size >= MAX_HISTORIES) this.#forgetQuiet();

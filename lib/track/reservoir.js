@@ -9,7 +9,7 @@
 // What stays may be one in many that come and go: where the count grows the sample is four times as
 // dense while stacks are to spare, or for minutes none of those that stay might be in it.
 
-const { performance } = require('node:perf_hooks');
+const { monotonicNow } = require('../timers.js');
 const { capture, hasSpare } = require('./sites.js');
 
 /** The interval aims at so many a tick, */
@@ -37,7 +37,7 @@ class Reservoir {
   #came = 0;
   #perTick = PER_TICK;
   /** The time of a sample is that of the tick before it. */
-  #tickAt = performance.now();
+  #tickAt = monotonicNow();
 
   /** @param {number} capacity */
   constructor(capacity) {

@@ -1,9 +1,8 @@
 'use strict';
 // The pulse of the trackers: once a second each notes its counts. The timer is unreferenced.
 
-const { performance } = require('node:perf_hooks');
 const { safely } = require('./contain.js');
-const { setInterval, clearInterval } = require('../timers.js');
+const { setInterval, clearInterval, monotonicNow } = require('../timers.js');
 const { refill } = require('./sites.js');
 
 const PERIOD = 1000;
@@ -26,10 +25,10 @@ function onTick(observer) {
 
 /**
  * Brings all trackers up to date.
- * @param {number} [now]  ms, as performance.now()
+ * @param {number} [now]  ms, as monotonicNow()
  * @param {boolean} [bounded]  whether each looks at a bounded part, in turn: the event loop waits for it
  */
-function observe(now = performance.now(), bounded = false) {
+function observe(now = monotonicNow(), bounded = false) {
   refill();
   for (const observer of observers) safely(observer, now, bounded);
 }

@@ -28,7 +28,7 @@ class Diagnosis {
   taken = [];
   /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
   closed = false;
-  /** When an attempt failed because no descriptor was left, by performance.now(). @type {number | undefined} */
+  /** When an attempt failed because no descriptor was left, by monotonicNow(). @type {number | undefined} */
   attempted;
   /** Whether that attempt has begun, so that the cooldown has passed. */
   begun = false;

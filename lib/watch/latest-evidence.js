@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
+const { monotonicNow } = require('../timers.js');
 const { hasPlace } = require('../track/allocation.js');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
 const { boundedProfile, makeDirectory, saveHeapProfile } = require('./heap-profile.js');
@@ -56,7 +57,7 @@ class LatestEvidence {
 
   /** @param {{ dir: string, maxFiles: number, shown: import('../report/shown.js').Shown, now?: () => number }} options */
   constructor(options) {
-    this.#options = { now: () => performance.now(), ...options };
+    this.#options = { now: monotonicNow, ...options };
   }
 
   /** Whether the files are older than they may be. */

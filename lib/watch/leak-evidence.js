@@ -3,6 +3,7 @@
 // made of them. The parts that a quiet watch does not need are loaded when they are used.
 
 const { requireNative } = require('../native.js');
+const { monotonicNow } = require('../timers.js');
 const { AllocationSampler, growth, hasPlace, merge } = require('../track/allocation.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
@@ -190,7 +191,7 @@ class LeakEvidence {
   /** Emits the events that wait for an allocation site, if it is there or their time is over. */
   #tellWaiting(isLast = false) {
     if (this.#waiting.length === 0) return;
-    if (!isLast && performance.now() < this.#waitingUntil && !this.keepNow()) return;
+    if (!isLast && monotonicNow() < this.#waitingUntil && !this.keepNow()) return;
     for (const tell of this.#waiting.splice(0)) tell();
   }
 
@@ -251,7 +252,7 @@ class LeakEvidence {
     this.#beginSampling(channel);
     // On disk first: the process may be killed from here on.
     if (this.#suspected.has(channel) && !this.keepNow()) {
-      this.#waitingUntil = performance.now() + Math.max(this.#context.options.window * LONGEST_WAIT, LEAST_WAIT_MS);
+      this.#waitingUntil = monotonicNow() + Math.max(this.#context.options.window * LONGEST_WAIT, LEAST_WAIT_MS);
       this.#waiting.push(tell);
     } else tell();
     if (this.#context.options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
@@ -432,13 +433,13 @@ class LeakEvidence {
   #isTriedAgain(error, diagnosis) {
     if (error.code === 'ERR_PLIMSOLL_BUSY') return true;
     if (wantsDescriptor(error)) {
-      diagnosis.attempted ??= performance.now();
+      diagnosis.attempted ??= monotonicNow();
       if (!this.#backoff.begun) this.#context.fail(error);
       this.#backoff.failed();
       return true;
     }
     // An attempt counts for the cooldown from its beginning on: this one is of the diagnosis itself.
-    const since = performance.now() - (diagnosis.attempted ?? Infinity);
+    const since = monotonicNow() - (diagnosis.attempted ?? Infinity);
     diagnosis.begun =
       error.code === 'ERR_PLIMSOLL_COOLDOWN' &&
       !diagnosis.begun &&

@@ -202,6 +202,13 @@ mod tests {
     }
 
     #[test]
+    fn a_generated_function_with_many_additions_and_blocks() {
+        let rows = "if (x) { a.push(1); }\n".repeat(20_000);
+        let source = format!("const a = [];\nfunction fill(x) {{\n{rows}}}");
+        assert_eq!(adding(&source, "a"), Some("fill"));
+    }
+
+    #[test]
     fn several_functions_and_those_without_a_name_are_none() {
         for source in [
             "function one(x) { a.push(x); }\nfunction two(x) { a.push(x); }",

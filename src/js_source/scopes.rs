@@ -69,24 +69,24 @@ impl Scopes {
 
     /// The scopes around a byte, innermost first.
     pub fn enclosing(&self, at: usize) -> Vec<u32> {
-        let mut scope = 0;
-        // The last one that holds the byte is the innermost.
-        for (index, candidate) in self.0.iter().enumerate() {
-            if candidate.range.contains(&at) {
-                scope = index as u32;
-            }
-        }
-        let mut around = vec![scope];
+        // Scopes nest: one that has ended lies within the innermost one that holds the byte.
+        let begun = self.0.partition_point(|scope| scope.range.start <= at);
+        let mut scope = begun.saturating_sub(1) as u32;
+        let mut around = Vec::new();
         while scope != 0 {
+            if self.of(scope).range.contains(&at) {
+                around.push(scope);
+            }
             scope = self.of(scope).parent;
-            around.push(scope);
         }
+        around.push(0);
         around
     }
 
     /// The first scope that begins at a byte or behind it.
     pub fn next_after(&self, at: usize) -> Option<Range<usize>> {
-        self.0.iter().find(|scope| scope.range.start >= at).map(|scope| scope.range.clone())
+        let index = self.0.partition_point(|scope| scope.range.start < at);
+        self.0.get(index).map(|scope| scope.range.clone())
     }
 
     /// The class around a constructor, or else the body of the function, that begins at a byte.

@@ -78,11 +78,14 @@ class Store {
 
   /** The time of an entry begins: at `start`, or `now`. */
   age(slot, ttl, start = undefined, now = undefined) {
-    if (this.ages === null) {
-      if (!ttl && !this.#settings.ttl) return;
+    this.keepAges(ttl);
+    this.ages?.begin(slot, ttl, start, now);
+  }
+
+  /** From the first ttl on, each entry has an age. */
+  keepAges(ttl) {
+    if (this.ages === null && (ttl || this.#settings.ttl))
       this.ages = new Ages(this.#slots, this.#settings, (due) => this.#expire(due));
-    }
-    this.ages.begin(slot, ttl, start, now);
   }
 
   weigh(slot, size) {
