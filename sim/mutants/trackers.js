@@ -30,6 +30,14 @@ module.exports = [
   ),
   edit(
     'lru-cache',
+    'a walk that is left open holds its value',
+    'lib/cache/lru-cache.js',
+    'for (const slot of this.#walk(true, false)) yield [this.#store.keys[slot], this.#store.shown(slot)];',
+    'for (const slot of this.#walk(true, false)) { const shown = this.#store.shown(slot); yield [this.#store.keys[slot], shown]; }',
+    true,
+  ),
+  edit(
+    'lru-cache',
     'a walk loses its place when numbers are used up',
     ORDER,
     'if (this.#era !== order.era) this.#follow();',

@@ -312,8 +312,6 @@ async function run(pack, given) {
   if (given.collects) {
     state.log = [];
     state.current = state.step = null;
-    // A walk that is left open keeps the value that it showed last, as each generator does.
-    state.iterators = [];
     await state.values.checkReleased(new Set(Array.from(state.model.entries.values(), ({ id }) => id)));
     state.checkStructure(state.cache);
   }
