@@ -18,6 +18,8 @@ pub mod heap;
 pub mod heap_layout;
 pub mod js_source;
 pub mod os;
+#[cfg(test)]
+mod random;
 pub mod sampler;
 pub mod snapshot;
 pub mod track;

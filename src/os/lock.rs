@@ -6,6 +6,9 @@
 use std::fs::File;
 use std::io;
 
+#[cfg(unix)]
+use super::system::{self, Call};
+
 /// What is asked of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
@@ -26,17 +29,11 @@ pub fn lock(file: &File, wait: Wait) -> io::Result<bool> {
         Wait::Never => libc::LOCK_EX | libc::LOCK_NB,
         Wait::ForOwner => libc::LOCK_SH,
     };
-    loop {
-        // SAFETY: a descriptor that is open for as long as the file lives.
-        if unsafe { libc::flock(file.as_raw_fd(), how) } == 0 {
-            return Ok(true);
-        }
-        let error = io::Error::last_os_error();
-        match error.kind() {
-            io::ErrorKind::Interrupted => {}
-            io::ErrorKind::WouldBlock => return Ok(false),
-            _ => return Err(error),
-        }
+    // SAFETY: a descriptor that is open for as long as the file lives.
+    match system::answer_of(Call::Lock, || unsafe { libc::flock(file.as_raw_fd(), how) }) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

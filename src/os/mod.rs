@@ -12,5 +12,9 @@ pub mod memory;
 pub mod namespace;
 pub mod process;
 pub mod pseudo_file;
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+pub mod sim;
+pub mod system;
 pub mod tether;
 pub mod thread;

@@ -180,9 +180,10 @@ impl SampledIsolate {
         self.requests_wanted.store(sampling.wants_requests(), Ordering::Relaxed);
         sampling.publish(&self.record);
         sampling.keep(&self.record, run.now);
+        let ran_ms = sampling.ran_ms(run.now);
         drop(sampling);
         if let Some(stuck) = self.stuck.lock().as_ref() {
-            stuck.look();
+            stuck.look(ran_ms);
         }
     }
 }

@@ -231,6 +231,15 @@ impl Record {
         self.floor(heap, MARK_COMPACT, 0);
     }
 
+    /// A mark-compact of a simulation.
+    #[cfg(test)]
+    pub(super) fn collected_at(&self, at: Instant, heap: &HeapStatistics, pause: Duration) {
+        let pause_us = micros(pause);
+        self.store(heap);
+        self.collected(pause_us);
+        let _ = self.ring.0.try_send(MarkCompact { at, heap: *heap, pause_us });
+    }
+
     fn collected(&self, pause_us: u64) {
         self.collections.fetch_add(1, Relaxed);
         self.paused_us.fetch_add(pause_us, Relaxed);

@@ -20,6 +20,8 @@ pub(super) struct RunClock {
     last: Tick,
     before: Tick,
     stopped: Duration,
+    /// The end of the last stop, and how long it was.
+    last_stop: (Instant, Duration),
     waited: Option<Duration>,
 }
 
@@ -34,7 +36,15 @@ impl RunClock {
     /// A clock that starts at 0.
     pub fn new(interval: Duration, now: Instant) -> Self {
         let start = Tick { at: now, ran: Duration::ZERO };
-        Self { interval, last: start, before: start, stopped: Duration::ZERO, waited: None }
+        let last_stop = (now, Duration::ZERO);
+        Self {
+            interval,
+            last: start,
+            before: start,
+            stopped: Duration::ZERO,
+            last_stop,
+            waited: None,
+        }
     }
 
     /// The sampler's thread runs; `waited`: how long it has waited for a processor since it began, if that is known.
@@ -46,6 +56,9 @@ impl RunClock {
         let late = run.late.saturating_sub(waits.unwrap_or_default()).min(passed);
         let stopped = if late >= least { late } else { Duration::ZERO };
         self.stopped += stopped;
+        if stopped > Duration::ZERO {
+            self.last_stop = (run.now, stopped);
+        }
         self.waited = waited;
         self.before = self.last;
         self.last = Tick { at: run.now, ran: self.last.ran + (passed - stopped) };
@@ -61,6 +74,16 @@ impl RunClock {
         } else {
             (self.before.ran + since(self.before)).min(self.last.ran)
         })
+    }
+
+    /// How much of the time before a moment the process ran: without the last stop, and without a stop since the last
+    /// tick, which is not known before the next one.
+    pub fn ran(&self, time: Duration, end: Instant) -> Duration {
+        let unknown = end.saturating_duration_since(self.last.at + 2 * self.interval).min(time);
+        let (stop_end, stop) = self.last_stop;
+        let stop = stop.saturating_sub(stop_end.saturating_duration_since(end));
+        let since = time.saturating_sub(end.saturating_duration_since(stop_end));
+        time - unknown - stop.min(since).min(time - unknown)
     }
 
     /// How long it was stopped, ms.
@@ -132,6 +155,21 @@ mod tests {
         assert_eq!(life.clock.at(life.now - half), 1000, "after it");
         assert_eq!(life.clock.at(life.now + half), 1500);
         assert_eq!(life.clock.at(life.now + SECOND * 100), 2000, "a stop that is not known yet");
+    }
+
+    #[test]
+    fn what_was_stopped_in_the_middle_ran_for_the_rest() {
+        let mut life = Life::new(Some(Duration::ZERO));
+        let ran = |life: &Life, time, end| life.clock.ran(time, end);
+        assert_eq!(ran(&life, SECOND, life.now + SECOND), SECOND, "no stop is known");
+        assert_eq!(ran(&life, SECOND * 3600, life.now + SECOND * 3600), SECOND * 2, "nor this one");
+        life.tick(SECOND * 3600);
+        let end = life.now + SECOND / 2;
+        assert_eq!(ran(&life, SECOND * 3601, end), SECOND, "it began before the stop");
+        assert_eq!(ran(&life, SECOND / 4, end), SECOND / 4, "it began after the stop");
+        assert_eq!(ran(&life, SECOND * 60, end), SECOND / 2, "it began, as it seems, in the stop");
+        let early = life.now - SECOND * 3600;
+        assert_eq!(ran(&life, SECOND / 4, early), SECOND / 4, "it ended before the stop");
     }
 
     proptest! {

@@ -58,6 +58,8 @@ pub(super) struct Sampling {
     intervals: u64,
     cause: CollectionCause,
     collections: VecDeque<Collection>,
+    /// The part of their pauses in which the process was stopped.
+    stopped_in_collections: Duration,
     notices: VecDeque<Notice>,
     above_threshold: [bool; 2],
     extra: Option<Box<RawValue>>,
@@ -94,6 +96,7 @@ impl Sampling {
             intervals: 0,
             cause: CollectionCause::Natural,
             collections: VecDeque::new(),
+            stopped_in_collections: Duration::ZERO,
             notices: VecDeque::new(),
             above_threshold: [false; 2],
             extra: None,
@@ -168,7 +171,12 @@ impl Sampling {
     }
 
     pub fn watched_ms(&self) -> u64 {
-        self.clock.at(Instant::now())
+        self.ran_ms(Instant::now())
+    }
+
+    /// How long the process had run at a moment, ms.
+    pub fn ran_ms(&self, moment: Instant) -> u64 {
+        self.clock.at(moment)
     }
 
     pub fn verdict(&self) -> Verdict {
@@ -252,7 +260,8 @@ impl Sampling {
             oom_kills: self.oom_kills.as_ref(),
             collections: &self.collections,
             collection_count,
-            collection_ms: paused_us / 1000,
+            collection_ms: (paused_us / 1000)
+                .saturating_sub(self.stopped_in_collections.as_millis() as u64),
             hooks: self.options.hooks,
             threads: registry::count(),
             ended: self.ended,
@@ -291,13 +300,16 @@ impl Sampling {
 
     fn take_collections(&mut self, record: &Record) {
         for seen in record.take_mark_compacts() {
+            let pause = Duration::from_micros(seen.pause_us);
+            let ran = self.clock.ran(pause, seen.at);
+            self.stopped_in_collections += pause - ran;
             let collection = Collection {
                 t: self.clock.at(seen.at),
                 used: seen.heap.used,
                 total: seen.heap.total,
                 external: seen.heap.external,
                 cause: self.cause,
-                pause_us: u32::try_from(seen.pause_us).unwrap_or(u32::MAX),
+                pause_us: u32::try_from(ran.as_micros()).unwrap_or(u32::MAX),
             };
             self.trend.collection(&collection);
             if self.collections.len() == COLLECTIONS_KEPT {
@@ -311,6 +323,10 @@ impl Sampling {
         let Some(heap) = record.heap() else { return };
         let is_read = self.figures.read_rss(now, record.reported_rss());
         let rss = self.figures.rss();
+        if self.rss_at_start == 0 && is_read {
+            // It could not be read when the watch began.
+            self.rss_at_start = rss;
+        }
         // The main thread's isolate reports native memory for the process.
         let main = self.options.thread_id == 0;
         let malloc = if main { self.malloc.read(now, self.malloc_period()) } else { None };

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -19,10 +19,11 @@ use crate::v8::interrupt;
 pub type Call = Box<dyn Fn() + Send>;
 
 struct Shared {
-    begun: Instant,
     period: Duration,
-    /// When the loop last turned, or an interrupt ran, ms since `begun`.
-    turned: AtomicU64,
+    /// The loop has turned, or an interrupt has run, since the last look.
+    turned: AtomicBool,
+    /// When that was last seen, ms that the process had run by then.
+    seen: AtomicU64,
     /// An interrupt was requested and has not run.
     pending: AtomicBool,
     /// `None` once the isolate ends, or nothing is to be run any more.
@@ -36,16 +37,16 @@ pub struct StuckLoop(Arc<Shared>);
 pub(super) struct Looked(Weak<Shared>);
 
 impl StuckLoop {
-    /// Runs `call` each `period` in which [`StuckLoop::turned`] was not called.
+    /// Runs `call` each `period` of the process' running time in which [`StuckLoop::turned`] was not called.
     ///
     /// # Safety
     /// On the isolate's thread, where the result is dropped before the isolate ends.
     #[must_use]
     pub unsafe fn new(isolate: Isolate, period: Duration, call: Call) -> Self {
         Self(Arc::new(Shared {
-            begun: Instant::now(),
             period,
-            turned: AtomicU64::new(0),
+            turned: AtomicBool::new(true),
+            seen: AtomicU64::new(0),
             pending: AtomicBool::new(false),
             armed: Mutex::new(Some((isolate, Arc::new(Mutex::new(call))))),
         }))
@@ -57,15 +58,18 @@ impl StuckLoop {
 
     /// The loop has turned.
     pub fn turned(&self) {
-        self.0.turned.store(self.0.now(), Ordering::Relaxed);
+        self.0.turned.store(true, Ordering::Relaxed);
     }
 }
 
 impl Looked {
-    /// Requests an interrupt if the loop has not turned for the period.
-    pub fn look(&self) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.look();
+    /// Requests an interrupt if the loop has not turned for the period; the process has run for `ran_ms`. The time in
+    /// which it was stopped is no part of that: a stopped loop is not stuck.
+    pub fn look(&self, ran_ms: u64) {
+        if let Some(shared) = self.0.upgrade()
+            && shared.is_stuck(ran_ms)
+        {
+            shared.interrupt();
         }
     }
 }
@@ -77,15 +81,16 @@ impl Drop for StuckLoop {
 }
 
 impl Shared {
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn is_stuck(&self, ran_ms: u64) -> bool {
+        if self.turned.swap(false, Ordering::Relaxed) {
+            self.seen.store(ran_ms, Ordering::Relaxed);
+            return false;
+        }
+        let still = ran_ms.saturating_sub(self.seen.load(Ordering::Relaxed));
+        u128::from(still) >= self.period.as_millis()
     }
 
-    fn look(self: &Arc<Self>) {
-        let still = self.now().saturating_sub(self.turned.load(Ordering::Relaxed));
-        if u128::from(still) < self.period.as_millis() {
-            return;
-        }
+    fn interrupt(self: &Arc<Self>) {
         let armed = self.armed.lock();
         let Some((isolate, _)) = armed.as_ref() else { return };
         if self.pending.swap(true, Ordering::Relaxed) {
@@ -111,7 +116,29 @@ unsafe extern "C" fn interrupted(_isolate: *mut c_void, data: *mut c_void) {
         if let Some(call) = call.try_lock() {
             let _ = catch_unwind(AssertUnwindSafe(&**call));
         }
-        shared.turned.store(shared.now(), Ordering::Relaxed);
+        shared.turned.store(true, Ordering::Relaxed);
     }
     shared.pending.store(false, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_is_stuck_by_the_time_that_the_process_ran() {
+        let shared = Shared {
+            period: Duration::from_secs(5),
+            turned: AtomicBool::new(true),
+            seen: AtomicU64::new(0),
+            pending: AtomicBool::new(false),
+            armed: Mutex::new(None),
+        };
+        // The sampler's thread looks first after a stop: an hour by the clock is a second of running.
+        assert!(!shared.is_stuck(1000) && !shared.is_stuck(2000) && !shared.is_stuck(5999));
+        assert!(shared.is_stuck(6000));
+        shared.turned.store(true, Ordering::Relaxed);
+        assert!(!shared.is_stuck(60_000) && !shared.is_stuck(64_999));
+        assert!(shared.is_stuck(65_000));
+    }
 }

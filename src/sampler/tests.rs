@@ -20,6 +20,8 @@ use crate::os::pseudo_file::Files;
 use crate::trend::{CacheFill, Config};
 use crate::v8::heap_statistics::HeapStatistics;
 
+mod sim;
+
 const MB: u64 = 1 << 20;
 const SECOND: Duration = Duration::from_secs(1);
 const EMFILE: i32 = 24;
@@ -81,6 +83,12 @@ struct Life {
 impl Life {
     /// In a container of 1000 MB.
     fn new(rss: u64, given: Option<u64>) -> Self {
+        let config = Config::new(30_000, 1000).unwrap().with_probe_budget(0.0).unwrap();
+        Self::with(rss, given, config, false)
+    }
+
+    /// As [`Life::new`]; `failing`: nothing can be read when the watch begins.
+    fn with(rss: u64, given: Option<u64>, config: Config, failing: bool) -> Self {
         let alone = ALONE.lock();
         borrowed::forget();
         let files = Fake::default();
@@ -91,6 +99,7 @@ impl Life {
             ("/none/memory.max", (1000 * MB).to_string()),
             ("/proc/thread-self/schedstat", "1 0 1\n".into()),
         ]);
+        files.0.lock().failing = failing;
         let now = Instant::now();
         let record = Record::new(SECOND);
         let heap = HeapStatistics { total: 0, used: MB, limit: 4096 * MB, external: 0 };
@@ -98,7 +107,7 @@ impl Life {
         tell(&files, rss);
         let options = SamplerOptions {
             thread_id: 0,
-            config: Config::new(30_000, 1000).unwrap().with_probe_budget(0.0).unwrap(),
+            config,
             limit: given,
             threshold: 0.85,
             caches: Box::new(NoCaches),

@@ -1,9 +1,11 @@
 //! The directory of snapshots by its descriptor: what happens to its path after the opening cannot
 //! redirect what is written, renamed or removed.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::os::system::{self, Call, File};
 
 /// An open directory. Names are single components: no path of a caller reaches the kernel.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ impl Directory {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        system::begin(Call::MakeDirectory, 0)?;
         builder.create(path)?;
         let mut options = fs::OpenOptions::new();
         options.read(true);
@@ -30,7 +33,8 @@ impl Directory {
             use std::os::unix::fs::OpenOptionsExt;
             options.custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC);
         }
-        Ok(Self { path: path.to_owned(), handle: options.open(path)? })
+        system::begin(Call::Open, 0)?;
+        Ok(Self { path: path.to_owned(), handle: File::new(options.open(path)?) })
     }
 
     /// The same directory with a descriptor of its own; both share the lock.
@@ -66,6 +70,7 @@ impl Directory {
     /// # Errors
     /// As `readdir(3)`.
     pub fn names(&self) -> io::Result<Vec<String>> {
+        system::begin(Call::List, 0)?;
         let entries = self.entries()?;
         Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
@@ -96,11 +101,11 @@ fn component(name: &str) -> io::Result<&str> {
 #[cfg(unix)]
 mod sys {
     use std::ffi::{CString, c_int};
-    use std::fs::File;
     use std::io;
     use std::os::fd::{AsRawFd, FromRawFd};
 
     use super::{Directory, component};
+    use crate::os::system::{self, Call, File};
 
     const PRIVATE: libc::c_uint = 0o600;
 
@@ -108,23 +113,8 @@ mod sys {
         Ok(CString::new(component(name)?)?)
     }
 
-    /// The answer of a system call that is not negative. One that a signal interrupts is repeated: a network file
-    /// system may answer `EINTR`.
-    fn answer_of(call: impl Fn() -> c_int) -> io::Result<c_int> {
-        loop {
-            let answer = call();
-            if answer >= 0 {
-                return Ok(answer);
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        }
-    }
-
-    fn done(call: impl Fn() -> c_int) -> io::Result<()> {
-        answer_of(call).map(drop)
+    fn done(kind: Call, call: impl Fn() -> c_int) -> io::Result<()> {
+        system::answer_of(kind, call).map(drop)
     }
 
     impl Directory {
@@ -147,12 +137,13 @@ mod sys {
                 let flags = libc::O_WRONLY | libc::O_TMPFILE | libc::O_CLOEXEC;
                 let at = self.handle.as_raw_fd();
                 // SAFETY: the directory is open, the name is NUL-terminated and static.
-                let descriptor = unsafe { libc::openat(at, c".".as_ptr(), flags, PRIVATE) };
-                if descriptor < 0 || std::fs::metadata("/proc/self/fd").is_err() {
-                    return None;
-                }
+                let open = || unsafe { libc::openat(at, c".".as_ptr(), flags, PRIVATE) };
+                let descriptor = system::answer_of(Call::OpenUnnamed, open).ok()?;
                 // SAFETY: the kernel has just given this descriptor to us.
-                Some(unsafe { File::from_raw_fd(descriptor) })
+                let file = File::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
+                // Without procfs it could not be given a name.
+                system::begin(Call::Stat, 0).ok()?;
+                std::fs::metadata("/proc/self/fd").is_ok().then_some(file)
             }
             #[cfg(not(target_os = "linux"))]
             None
@@ -166,8 +157,12 @@ mod sys {
             let name = text(name)?;
             let by = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
             let (here, at) = (libc::AT_FDCWD, self.handle.as_raw_fd());
+            #[cfg(all(test, target_os = "linux"))]
+            if let Ok(metadata) = file.get().metadata() {
+                crate::os::sim::named(&metadata, &name.to_string_lossy());
+            }
             // SAFETY: as in `open_at`; both names outlive the call.
-            done(|| unsafe {
+            done(Call::Link, || unsafe {
                 libc::linkat(here, by.as_ptr(), at, name.as_ptr(), libc::AT_SYMLINK_FOLLOW)
             })
         }
@@ -186,9 +181,9 @@ mod sys {
             let at = self.handle.as_raw_fd();
             // SAFETY: the directory is open, the name is NUL-terminated and outlives the call.
             let open = || unsafe { libc::openat(at, name.as_ptr(), flags, PRIVATE) };
-            let descriptor = answer_of(open)?;
+            let descriptor = system::answer_of(Call::Open, open)?;
             // SAFETY: the kernel has just given this descriptor to us.
-            Ok(unsafe { File::from_raw_fd(descriptor) })
+            Ok(File::new(unsafe { std::fs::File::from_raw_fd(descriptor) }))
         }
 
         /// The size of an entry; links are not followed.
@@ -200,7 +195,9 @@ mod sys {
             let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
             let (at, out) = (self.handle.as_raw_fd(), stat.as_mut_ptr());
             // SAFETY: as in `open_at`; `stat` outlives the call.
-            done(|| unsafe { libc::fstatat(at, name.as_ptr(), out, libc::AT_SYMLINK_NOFOLLOW) })?;
+            done(Call::Stat, || unsafe {
+                libc::fstatat(at, name.as_ptr(), out, libc::AT_SYMLINK_NOFOLLOW)
+            })?;
             // SAFETY: stat is plain data, for which all zeroes is a value.
             let stat = unsafe { stat.assume_init() };
             Ok(u64::try_from(stat.st_size).unwrap_or(0))
@@ -213,7 +210,9 @@ mod sys {
         pub fn remove(&self, name: &str) -> io::Result<()> {
             let name = text(name)?;
             // SAFETY: as in `open_at`.
-            done(|| unsafe { libc::unlinkat(self.handle.as_raw_fd(), name.as_ptr(), 0) })
+            done(Call::Remove, || unsafe {
+                libc::unlinkat(self.handle.as_raw_fd(), name.as_ptr(), 0)
+            })
         }
 
         /// Renames within the directory and replaces what has the name.
@@ -221,10 +220,11 @@ mod sys {
         /// # Errors
         /// As `renameat(2)`.
         pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+            self.note_name(from, to);
             let (from, to) = (text(from)?, text(to)?);
             let at = self.handle.as_raw_fd();
             // SAFETY: as in `open_at`.
-            done(|| unsafe { libc::renameat(at, from.as_ptr(), at, to.as_ptr()) })
+            done(Call::Rename, || unsafe { libc::renameat(at, from.as_ptr(), at, to.as_ptr()) })
         }
 
         /// Renames within the directory to a name that must be free (renameat2(2),
@@ -235,10 +235,11 @@ mod sys {
         pub fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
             #[cfg(all(target_os = "linux", target_env = "gnu"))]
             {
+                self.note_name(from, to);
                 let (old, new) = (text(from)?, text(to)?);
                 let at = self.handle.as_raw_fd();
                 // SAFETY: as in `open_at`.
-                let renamed = done(|| unsafe {
+                let renamed = done(Call::Rename, || unsafe {
                     libc::renameat2(at, old.as_ptr(), at, new.as_ptr(), libc::RENAME_NOREPLACE)
                 });
                 match renamed {
@@ -250,15 +251,25 @@ mod sys {
             }
             self.rename(from, to)
         }
+
+        /// Tells a simulation that a file gets a name.
+        #[inline]
+        fn note_name(&self, _from: &str, _to: &str) {
+            #[cfg(all(test, target_os = "linux"))]
+            if let Ok(metadata) = std::fs::symlink_metadata(self.path.join(_from)) {
+                crate::os::sim::named(&metadata, _to);
+            }
+        }
     }
 }
 
 #[cfg(not(unix))]
 mod sys {
-    use std::fs::{self, File};
+    use std::fs;
     use std::io;
 
     use super::{Directory, component};
+    use crate::os::system::File;
 
     impl Directory {
         /// A new file, open for writing; an existing one is an error.
@@ -266,7 +277,7 @@ mod sys {
         /// # Errors
         /// As [`File::create_new`].
         pub fn create(&self, name: &str) -> io::Result<File> {
-            File::create_new(self.path.join(component(name)?))
+            fs::File::create_new(self.path.join(component(name)?)).map(File::new)
         }
 
         /// `None`: this system has no files without a name.
@@ -288,7 +299,7 @@ mod sys {
         /// # Errors
         /// As [`File::open`].
         pub fn read(&self, name: &str) -> io::Result<File> {
-            File::open(self.path.join(component(name)?))
+            fs::File::open(self.path.join(component(name)?)).map(File::new)
         }
 
         /// The size of an entry; links are not followed.

@@ -16,6 +16,7 @@ use super::fork::{self, Child, ForkFailure, Prepared, Survey};
 use super::image::{self, PreparedImage, Scene};
 use super::room::Builder;
 use super::session::{Method, Request, Session, TakenSnapshot};
+use crate::os::system;
 use crate::v8::profiler::Profiler;
 
 /// What the isolate's side has to do next.
@@ -181,12 +182,13 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
 fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
     let method = request.method;
     let mut session = Session::begin(request)?;
+    let fork = |session: &mut Session| fork_one(session, phase);
     let outcome = match (method, fork::support()) {
         (Method::Image, _) => imaged(&mut session, phase).map_err(Into::into),
         (Method::InProcess, _) | (Method::Auto, Err(_)) => in_process(&mut session, phase),
         (Method::Fork, Err(why)) => Err(SnapshotError::Unavailable { why }),
-        (Method::Fork, Ok(())) => forked(&mut session, phase).map_err(Into::into),
-        (Method::Auto, Ok(())) => match forked(&mut session, phase) {
+        (Method::Fork, Ok(())) => forked(&mut session, fork).map_err(Into::into),
+        (Method::Auto, Ok(())) => match forked(&mut session, fork) {
             Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) => {
                 session.retry(why);
                 in_process(&mut session, phase)
@@ -198,12 +200,15 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, Snapshot
     Ok(outcome)
 }
 
-/// Tries children until one succeeds or none ever will.
-fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
+/// Tries children until one succeeds or none ever will; `fork` tries one.
+pub(super) fn forked(
+    session: &mut Session,
+    mut fork: impl FnMut(&mut Session) -> Result<TakenSnapshot, ForkFailure>,
+) -> Result<TakenSnapshot, ForkFailure> {
     let mut lost = 0;
     let mut killed = false;
     loop {
-        match fork_one(session, phase) {
+        match fork(session) {
             Err(ForkFailure::Lost(why)) if lost < LOST_CHILDREN => session.retry(why),
             Err(ForkFailure::Killed(why)) if !killed => {
                 killed = true;
@@ -212,7 +217,7 @@ fn forked(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
             result => return result,
         }
         lost += 1;
-        std::thread::sleep(Duration::from_millis(100) * lost);
+        system::sleep(Duration::from_millis(100) * lost);
     }
 }
 

@@ -16,6 +16,9 @@ pub mod process;
 pub mod redaction;
 pub mod room;
 pub mod session;
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod sim;
 pub mod state;
 pub mod store;
 

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::os::system;
+
 /// How the file is packed, which its name ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compression {
@@ -57,7 +59,7 @@ impl Name {
     #[must_use]
     pub fn new(now: SystemTime, thread: u32, seq: u32, compression: Compression) -> Self {
         let (date, time) = local(now);
-        Self { date, time, pid: std::process::id(), thread, seq, compression }
+        Self { date, time, pid: system::pid(), thread, seq, compression }
     }
 
     /// Reads a name, with or without `.partial`; `None` for any other file.

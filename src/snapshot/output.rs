@@ -1,7 +1,6 @@
 //! The way from V8's chunks to the file: redacted, packed, counted, bounded, checked for
 //! completeness.
 
-use std::fs::File;
 use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Shortage, SnapshotError};
 use super::name::Compression;
 use super::redaction::Redactor;
+use crate::os::system::File;
 
 /// V8 writes the counts within the first kilobytes, after the schema.
 const HEAD: usize = 16 * 1024;
@@ -162,6 +162,7 @@ fn node_count(head: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::snapshot::testing::TempDir;
+    use std::fs;
     use std::io::Read;
 
     const TEXT: &[u8] =
@@ -173,7 +174,7 @@ mod tests {
         max: u64,
         text: &[u8],
     ) -> Result<Written, SnapshotError> {
-        let file = File::create(dir.0.join("f")).unwrap();
+        let file = File::new(fs::File::create(dir.0.join("f")).unwrap());
         let mut output = Output::new(file, compression, max, None).unwrap();
         for chunk in text.chunks(5) {
             output.write(chunk)?;
@@ -186,7 +187,7 @@ mod tests {
         let dir = TempDir::new("output");
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let written = write(&dir, compression, u64::MAX, TEXT).unwrap();
-            let file = File::open(dir.0.join("f")).unwrap();
+            let file = fs::File::open(dir.0.join("f")).unwrap();
             assert_eq!(written.bytes, file.metadata().unwrap().len());
             assert_eq!(written.nodes, 42);
             let mut text = Vec::new();

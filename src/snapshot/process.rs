@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::os::system;
+
 /// A process. Its start time distinguishes it from a later one with the same pid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
@@ -17,8 +19,8 @@ impl Owner {
     /// This process.
     #[must_use]
     pub fn current() -> Self {
-        let pid = std::process::id();
-        Self { pid, start: start_ticks(pid).unwrap_or(0), host: host_name() }
+        let pid = system::pid();
+        Self { pid, start: system::start_ticks(pid).unwrap_or(0), host: system::host_name() }
     }
 
     /// Whether files of this owner are not `me`'s to delete: another process that lives, or one
@@ -29,53 +31,14 @@ impl Owner {
             return true;
         }
         // Our own pid is us, or (pid 1 after a container's restart) the one whose place we took.
-        self.pid != me.pid && start_ticks(self.pid).is_some_and(|start| start == self.start)
+        self.pid != me.pid && system::start_ticks(self.pid).is_some_and(|start| start == self.start)
     }
-}
-
-/// Whether a process with this pid is there.
-#[must_use]
-pub fn exists(pid: u32) -> bool {
-    #[cfg(unix)]
-    {
-        let Ok(pid) = libc::pid_t::try_from(pid) else { return false };
-        // SAFETY: signal 0 only asks whether the process is there.
-        let answer = unsafe { libc::kill(pid, 0) };
-        answer == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = pid;
-        true
-    }
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
-}
-
-fn start_ticks(pid: u32) -> Option<u64> {
-    parse_start(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// The 22nd field; the second one (the name, in brackets) may hold spaces and brackets itself.
-fn parse_start(stat: &str) -> Option<u64> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn start_is_read_past_a_hostile_name() {
-        let stat = "7 (a) b) (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20 21";
-        assert_eq!(parse_start(stat), Some(4242));
-        assert_eq!(parse_start("7 (a"), None);
-        assert_eq!(parse_start(""), None);
-    }
+    use crate::os::system::{exists, start_ticks};
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -11,6 +11,7 @@ use super::output::{Output, Written};
 use super::redaction::{NameRules, Redactor};
 use super::room::{self, Builder, Heap};
 use super::store::{Partial, SnapshotStore};
+use crate::os::system;
 
 /// How the snapshot is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,27 @@ impl Packing {
         Output::new(partial.writer()?, self.compression, self.max_bytes, redactor)
             .map_err(|error| SnapshotError::io(&partial.path(), &error))
     }
+
+    /// Writes the whole file: `serialize` gives its text in pieces until a piece is refused.
+    ///
+    /// # Errors
+    /// As [`Output::write`] and [`Output::finish`].
+    pub fn write(
+        &self,
+        partial: &Partial,
+        serialize: impl FnOnce(&mut dyn FnMut(&[u8]) -> bool) -> bool,
+    ) -> Result<Written, SnapshotError> {
+        let mut output = self.output(partial)?;
+        let mut failed = None;
+        serialize(&mut |chunk| match output.write(chunk) {
+            Ok(()) => true,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        });
+        failed.map_or_else(|| output.finish(), Err)
+    }
 }
 
 /// The turn of the process: threads and copies of the JS side share it.
@@ -104,9 +126,18 @@ struct Turn;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the process has given its turn away.
+fn taken() -> &'static AtomicBool {
+    #[cfg(all(test, target_os = "linux"))]
+    if let Some(process) = crate::os::sim::process() {
+        return process.turn;
+    }
+    &TAKEN
+}
+
 impl Turn {
     fn take() -> Result<Self, SnapshotError> {
-        match TAKEN.swap(true, Ordering::Acquire) {
+        match taken().swap(true, Ordering::Acquire) {
             false => Ok(Self),
             true => Err(SnapshotError::Busy { by: TurnHolder::Ours }),
         }
@@ -115,7 +146,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        TAKEN.store(false, Ordering::Release);
+        taken().store(false, Ordering::Release);
     }
 }
 
@@ -138,11 +169,10 @@ impl Session {
     pub fn begin(request: Request) -> Result<Self, SnapshotError> {
         let turn = Turn::take()?;
         let store = SnapshotStore::open(&request.dir)?;
-        let remaining = store.state()?.remaining(
-            &request.app,
-            request.cooldown_ms,
-            epoch_ms(SystemTime::now()),
-        );
+        // Services that were killed before they came to it have left more files than there may be.
+        let _ = store.retain(request.max_files, request.max_bytes);
+        let remaining =
+            store.state()?.remaining(&request.app, request.cooldown_ms, epoch_ms(system::now()));
         if remaining > 0 {
             return Err(SnapshotError::Cooldown { remaining_ms: remaining });
         }
@@ -163,7 +193,7 @@ impl Session {
     pub fn open(&mut self, builder: Builder) -> Result<Partial, SnapshotError> {
         let Request { thread, compression, heap, headroom, .. } = self.request;
         room::check(builder, heap, headroom, &self.request.dir, compression)?;
-        let now = SystemTime::now();
+        let now = system::now();
         let partial = self.store.create(now, thread, compression)?;
         let mut state = self.store.state()?;
         if !self.announced {

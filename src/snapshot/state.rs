@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
-use super::name::Name;
+use super::name::{Name, PARTIAL};
 use super::process::Owner;
 
 /// The file in the snapshot directory.
@@ -95,7 +95,7 @@ impl State {
     /// # Errors
     /// Where the directory is not writable or full.
     pub fn write(&self, dir: &Directory) -> io::Result<()> {
-        let partial = format!("{FILE}.partial");
+        let partial = partial();
         // What a crash left; a symbolic link planted there is removed, not followed.
         let _ = dir.remove(&partial);
         let written = self.encode().and_then(|text| {
@@ -130,12 +130,13 @@ impl State {
         }
     }
 
-    /// Milliseconds until `app` may try again; 0 when it may now. An attempt in the future (the
-    /// clock was set back) does not count: it could forbid for ever.
+    /// Milliseconds until `app` may try again; 0 when it may now. An attempt in the future (the clock was set back)
+    /// counts if it is less than a cooldown away. One that is further away could forbid for years.
     #[must_use]
     pub fn remaining(&self, app: &str, cooldown_ms: u64, now: u64) -> u64 {
-        let last = self.apps.get(bounded(app)).map(|attempt| attempt.at).filter(|&at| at <= now);
-        last.map_or(0, |at| (at.saturating_add(cooldown_ms)).saturating_sub(now))
+        let attempt = self.apps.get(bounded(app)).map(|attempt| attempt.at);
+        let last = attempt.filter(|at| at.saturating_sub(now) < cooldown_ms);
+        last.map_or(0, |at| cooldown_ms.saturating_sub(now.saturating_sub(at)))
     }
 
     /// Remembers that `app` begins an attempt.
@@ -205,6 +206,11 @@ impl State {
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         self.files.retain(|file| !dir.size(&file.name).is_err_and(|error| is_gone(&error)));
     }
+}
+
+/// The name of the file while it is being written.
+pub(super) fn partial() -> String {
+    format!("{FILE}{PARTIAL}")
 }
 
 /// As much of a text as is kept.
@@ -359,14 +365,15 @@ mod tests {
     }
 
     #[test]
-    fn cooldown_by_application_and_not_by_a_clock_set_back() {
+    fn cooldown_by_application_and_over_a_clock_that_is_set_back_a_little() {
         let mut state = State::default();
         state.attempt("a", "leak", 10_000);
         assert_eq!(state.remaining("a", 1000, 10_400), 600);
         assert_eq!(state.remaining("a", 1000, 11_000), 0);
         assert_eq!(state.remaining("b", 1000, 10_400), 0);
-        assert_eq!(state.remaining("a", 1000, 9_999), 0, "an attempt in the future");
-        assert_eq!(state.remaining("a", u64::MAX, 10_400), u64::MAX - 10_400);
+        assert_eq!(state.remaining("a", 1000, 9_500), 1000, "the clock was set back");
+        assert_eq!(state.remaining("a", 1000, 9_000), 0, "it was set back by a cooldown or more");
+        assert_eq!(state.remaining("a", u64::MAX, 10_400), u64::MAX - 400);
     }
 
     #[test]

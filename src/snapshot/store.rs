@@ -1,7 +1,6 @@
 //! The directory of snapshots: one writer at a time, temporary names, retention.
 
 use std::ffi::{CStr, CString};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,8 +9,10 @@ use std::time::SystemTime;
 use super::directory::Directory;
 use super::error::{SnapshotError, TurnHolder};
 use super::name::{Compression, Name};
-use super::process::{self, Owner};
-use super::state::{Kept, State};
+use super::process::Owner;
+use super::state::{self, Kept, State};
+use crate::os::lock::{self, Wait};
+use crate::os::system::{self, File};
 
 /// A directory that this process alone writes snapshots into while the value lives.
 #[derive(Debug)]
@@ -30,20 +31,26 @@ impl SnapshotStore {
     /// [`SnapshotError::Dir`], or [`SnapshotError::Busy`] while another process (a forked child included) writes.
     pub fn open(dir: &Path) -> Result<Self, SnapshotError> {
         let dir = Directory::open(dir).map_err(|error| SnapshotError::io(dir, &error))?;
-        if !lock(dir.handle()) {
-            return Err(SnapshotError::Busy { by: TurnHolder::Another });
-        }
+        let locked = match lock::lock(dir.handle().get(), Wait::Never) {
+            Ok(false) => return Err(SnapshotError::Busy { by: TurnHolder::Another }),
+            // A file system without locks, or without locks on directories.
+            Err(_) => false,
+            Ok(true) => true,
+        };
         let store = Self { dir, me: Owner::current(), named: false };
-        store.sweep();
+        store.sweep(locked);
         Ok(store)
     }
 
-    /// Removes unfinished files of processes that have exited. The lock shows that no process writes; on a file
-    /// system without locks, the pid in the name shows it.
-    fn sweep(&self) {
+    /// Removes unfinished files. Whoever writes one holds the lock, so with the lock all of them are of processes that
+    /// have ended. Without locks the pid in the name has to show it.
+    fn sweep(&self, locked: bool) {
+        if locked {
+            let _ = self.dir.remove(&state::partial());
+        }
         for file in self.dir.names().unwrap_or_default() {
             let Some(name) = Name::parse(&file) else { continue };
-            let gone = name.pid == self.me.pid || !process::exists(name.pid);
+            let gone = locked || name.pid == self.me.pid || !system::exists(name.pid);
             if file == name.partial() && gone {
                 let _ = self.dir.remove(&file);
             }
@@ -131,7 +138,8 @@ impl SnapshotStore {
     /// # Errors
     /// As [`SnapshotStore::save`].
     pub fn retain(&self, max_files: usize, max_bytes: u64) -> Result<(), SnapshotError> {
-        let mut state = self.state()?;
+        let before = self.state()?;
+        let mut state = before.clone();
         state.forget_missing(&self.dir);
         state.measure(&self.dir);
         let mut gone =
@@ -141,7 +149,7 @@ impl SnapshotStore {
             removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
         });
         state.restore(gone);
-        self.save(&state)
+        if state == before { Ok(()) } else { self.save(&state) }
     }
 }
 
@@ -207,12 +215,15 @@ impl Partial {
     /// # Errors
     /// [`SnapshotError::Dir`].
     pub fn publish(&self) -> Result<(), SnapshotError> {
+        self.name_it().map_err(|error| SnapshotError::io(&self.path(), &error))
+    }
+
+    fn name_it(&self) -> io::Result<()> {
         let name = self.name.to_string();
         match self.unfinished {
-            Some(_) => self.dir.rename_new(&self.name.partial(), &name),
-            None => self.dir.link_new(&self.file, &name),
+            Some(_) => self.dir.rename_new(&self.name.partial(), &name)?,
+            None => self.dir.link_new(&self.file, &name)?,
         }
-        .map_err(|error| SnapshotError::io(&self.path(), &error))?;
         // Only a crash of the machine can lose the name now; some file systems refuse the call.
         let _ = self.dir.sync();
         Ok(())
@@ -225,21 +236,29 @@ impl Partial {
     /// # Errors
     /// [`SnapshotError::Dir`].
     pub fn adopt(&self, published: bool) -> Result<PathBuf, SnapshotError> {
-        if !published && !self.is_published() {
-            self.publish()?;
+        let is_published = if published { Ok(true) } else { self.is_published() };
+        if !matches!(is_published, Ok(true)) {
+            match self.name_it() {
+                // The system cannot say whether it has its name, and the name is taken: by the child.
+                Err(error) if is_published.is_err() && is_done(&error) => {}
+                named => named.map_err(|error| SnapshotError::io(&self.path(), &error))?,
+            }
         }
         Ok(self.committed())
     }
 
     /// Whether the file has its final name.
-    fn is_published(&self) -> bool {
+    fn is_published(&self) -> io::Result<bool> {
         #[cfg(unix)]
         if self.unfinished.is_none() {
             use std::os::unix::fs::MetadataExt;
-            return self.file.metadata().is_ok_and(|file| file.nlink() > 0);
+            return Ok(self.file.metadata()?.nlink() > 0);
         }
-        let is_there = |name: String| self.dir.size(&name).is_ok();
-        is_there(self.name.to_string()) && !is_there(self.name.partial())
+        let is_there = |name: String| match self.dir.size(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            size => size.map(|_| true),
+        };
+        Ok(is_there(self.name.to_string())? && !is_there(self.name.partial())?)
     }
 
     /// The path of a file that was published, or is left to a child.
@@ -257,32 +276,13 @@ impl Drop for Partial {
     }
 }
 
-fn temporary(name: &Name) -> Option<CString> {
-    CString::new(name.partial()).ok()
+/// What a rename or a link answers if the same one was done before.
+fn is_done(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound)
 }
 
-/// Takes the lock of the directory; false if another process holds it. A file system without locks (or without locks
-/// on directories) counts as success.
-fn lock(handle: &File) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsRawFd;
-        loop {
-            // SAFETY: the descriptor is open for as long as `handle` lives.
-            if unsafe { libc::flock(handle.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-                return true;
-            }
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return error.kind() != io::ErrorKind::WouldBlock;
-            }
-        }
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = handle;
-        true
-    }
+fn temporary(name: &Name) -> Option<CString> {
+    CString::new(name.partial()).ok()
 }
 
 #[cfg(test)]
@@ -401,13 +401,19 @@ mod tests {
         let ours =
             format!("Heap.20261121.081939.{}.0.001.heapsnapshot.partial", std::process::id());
         let whole = "Heap.20261121.081939.4194304.0.002.heapsnapshot";
-        for file in [living.as_str(), dead, &ours, whole, "other.partial"] {
-            fs::write(dir.0.join(file), "").unwrap();
-        }
-        SnapshotStore::open(&dir.0).unwrap();
+        let make = || {
+            for file in [living.as_str(), dead, &ours, whole, "other.partial"] {
+                fs::write(dir.0.join(file), "").unwrap();
+            }
+        };
+        make();
+        let store = SnapshotStore::open(&dir.0).unwrap();
+        assert_eq!(names(&dir.0), [whole, "other.partial"], "with the lock no process writes");
+        make();
+        store.sweep(false);
         let mut expected = vec![living, whole.to_owned(), "other.partial".to_owned()];
         expected.sort();
-        assert_eq!(names(&dir.0), expected);
+        assert_eq!(names(&dir.0), expected, "without locks a living process may");
         child.kill().unwrap();
         child.wait().unwrap();
     }

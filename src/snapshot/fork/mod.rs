@@ -17,11 +17,14 @@ mod platform;
 pub(in crate::snapshot) use platform::{BlockedSignals, Regions};
 pub use platform::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::SnapshotError;
+use super::output::Written;
+use super::store::Partial;
 
 /// Children of this process that are waited for.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
@@ -83,5 +86,41 @@ impl From<ForkFailure> for SnapshotError {
             }
             ForkFailure::Final(error) => error,
         }
+    }
+}
+
+/// The child's end: reports the result, then publishes a complete file. Whether the file has its name. The report comes
+/// first: without it the service could not tell a published file from a failure, and would take another snapshot.
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+    allow(dead_code, reason = "there is no fork here")
+)]
+pub(super) fn conclude(
+    result: &Result<Written, ForkFailure>,
+    report: impl FnOnce(&[u8]),
+    publish: impl FnOnce() -> bool,
+) -> bool {
+    if let Ok(text) = serde_json::to_vec(result) {
+        report(&text);
+    }
+    result.is_ok() && publish()
+}
+
+/// The service's side of it, once the child has ended: `answer` is what it reported, `published` whether its end says
+/// that the file has its name, and `end` what its end means without a report.
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+    allow(dead_code, reason = "there is no fork here")
+)]
+pub(super) fn take_over(
+    partial: &Partial,
+    answer: &[u8],
+    published: bool,
+    end: ForkFailure,
+) -> Result<(PathBuf, Written), ForkFailure> {
+    match serde_json::from_slice::<Result<Written, ForkFailure>>(answer) {
+        Ok(Ok(written)) => Ok((partial.adopt(published).map_err(ForkFailure::Final)?, written)),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(end),
     }
 }

@@ -93,7 +93,7 @@ impl PreparedImage {
             let why = "a heap image cannot be redacted; take a snapshot".to_owned();
             return Err(unavailable(why));
         }
-        let file = partial.writer().map_err(ForkFailure::Final)?;
+        let file = partial.writer().map_err(ForkFailure::Final)?.into_inner();
         let writer = Writer::new(file, request.max_bytes)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
         let (thread, nice) = (request.thread, request.nice);

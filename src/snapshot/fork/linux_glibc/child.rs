@@ -11,8 +11,8 @@ use super::lifeline;
 use super::task::{ChildTask, Moment};
 use crate::os;
 use crate::snapshot::error::{Shortage, SnapshotError};
-use crate::snapshot::fork::{ForkFailure, UnderWay};
-use crate::snapshot::output::{Output, Written};
+use crate::snapshot::fork::{ForkFailure, UnderWay, conclude};
+use crate::snapshot::output::Written;
 use crate::v8::profiler::Profiler;
 
 /// How often the child looks whether it takes the room of others.
@@ -34,8 +34,7 @@ pub unsafe fn run(task: &ChildTask, moment: Moment, profiler: &Profiler) -> ! {
 }
 
 /// Reports the result, publishes a complete file, and ends the process with code 0 if the file has its
-/// name; no code of the service runs. The first caller decides. The report comes first: without it the
-/// service could not tell a published file from a failure, and would take another snapshot.
+/// name; no code of the service runs. The first caller decides.
 fn end(
     to: &PipeWriter,
     result: &Result<Written, ForkFailure>,
@@ -45,10 +44,8 @@ fn end(
         std::thread::sleep(WATCH_INTERVAL);
     }
     // A report fits into the pipe's buffer, so this never blocks.
-    if let Ok(text) = serde_json::to_vec(result) {
-        let _ = (&*to).write_all(&text);
-    }
-    let published = result.is_ok() && publish();
+    let report = |text: &[u8]| drop((&*to).write_all(text));
+    let published = conclude(result, report, publish);
     // SAFETY: ends the process at once.
     unsafe { libc::_exit(i32::from(!published)) }
 }
@@ -75,23 +72,8 @@ unsafe fn take(
         .ok_or_else(|| ForkFailure::Lost("no isolate was current".into()))?;
     // Deleting it takes tens of seconds for a big heap, and the process ends anyway.
     let snapshot = ManuallyDrop::new(snapshot);
-    write(task, |out| snapshot.serialize(out)).map_err(ForkFailure::Final)
-}
-
-fn write(
-    task: &ChildTask,
-    serialize: impl FnOnce(&mut dyn FnMut(&[u8]) -> bool) -> bool,
-) -> Result<Written, SnapshotError> {
-    let mut output: Output = task.packing.output(&task.partial)?;
-    let mut failed = None;
-    serialize(&mut |chunk| match output.write(chunk) {
-        Ok(()) => true,
-        Err(error) => {
-            failed = Some(error);
-            false
-        }
-    });
-    failed.map_or_else(|| output.finish(), Err)
+    let packing = &task.packing;
+    packing.write(&task.partial, |out| snapshot.serialize(out)).map_err(ForkFailure::Final)
 }
 
 /// The child ends by the clock after this many times its processor time.

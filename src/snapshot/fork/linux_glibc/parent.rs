@@ -20,7 +20,7 @@ use super::thread_calls;
 use super::workers::Workers;
 use crate::os::limits;
 use crate::snapshot::error::SnapshotError;
-use crate::snapshot::fork::{ForkFailure, UnderWay};
+use crate::snapshot::fork::{ForkFailure, UnderWay, take_over};
 use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
@@ -246,13 +246,7 @@ impl Prepared {
         // own copy of the writing side is open. One read takes all of it.
         let mut answer = [0; 4096];
         let length = (&self.answer).read(&mut answer).unwrap_or(0);
-        match serde_json::from_slice::<Result<Written, ForkFailure>>(&answer[..length]) {
-            Ok(Ok(written)) => {
-                Ok((self.task.partial.adopt(published).map_err(ForkFailure::Final)?, written))
-            }
-            Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(end),
-        }
+        take_over(&self.task.partial, &answer[..length], published, end)
     }
 }
 

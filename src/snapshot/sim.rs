@@ -1,0 +1,638 @@
+//! Services that take snapshots into one directory, simulated: programs drawn from a seed, in which any call of the
+//! system may fail, any process may be killed at any call, clocks jump and the directory is lost.
+//!
+//! `PLIMSOLL_SIM_SEED` repeats a run, `PLIMSOLL_SIM_SECONDS` makes it longer. A failure prints the shortest program that
+//! still fails.
+
+#![allow(clippy::print_stdout, reason = "a run prints its seed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::error::SnapshotError;
+use super::fork::{self, ForkFailure};
+use super::job;
+use super::name::{Compression, Name};
+use super::output::Written;
+use super::room::{Builder, Heap};
+use super::session::{Method, Packing, Request, Session, TakenSnapshot};
+use super::state;
+use super::store::Partial;
+use crate::os::sim::{Fault, Plan, Process, Simulation};
+use crate::random::Random;
+
+const HOUR: u64 = 3_600_000;
+const MAX_FILES: usize = 3;
+const COOLDOWN: u64 = HOUR;
+const SLOTS: usize = 3;
+
+/// What a forked child does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Script {
+    /// It works, with this fault in its calls.
+    Works(Option<Plan>),
+    /// As [`Script::Works`], and its end is collected by other code of the service.
+    Collected(Option<Plan>),
+    /// It says that it could not.
+    Refuses,
+    /// Its service is killed while it works, and then it finishes its file (or is killed itself at that call).
+    Orphan(Option<u32>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    /// A process takes a snapshot of so many bytes.
+    Take { slot: usize, forked: bool, plan: Option<Plan>, script: Script, bytes: usize },
+    /// A process is replaced, as by its supervisor; `host`: in another container.
+    Restart { slot: usize, host: bool },
+    /// Time passes.
+    Pass(u64),
+    /// The wall clock is set.
+    Clock(i64),
+    /// The directory is removed.
+    Lose,
+    /// The state file is replaced by other text.
+    Damage,
+    /// A file of the directory is removed by hand.
+    Delete(usize),
+    /// A user writes a snapshot of their own there.
+    Foreign,
+    /// The orphans end.
+    Orphans,
+    /// The file system knows no files without a name, or it does.
+    Named(bool),
+}
+
+fn draw(random: &mut Random) -> Step {
+    let plan = |random: &mut Random, odds: u64| {
+        (random.below(odds) == 0)
+            .then(|| Plan { at: random.below(60) as u32, fault: fault(random) })
+    };
+    match random.below(40) {
+        0..=19 => {
+            let child = plan(random, 3).map(|plan| Plan { at: plan.at % 12, ..plan });
+            let script = match random.below(12) {
+                0 => Script::Refuses,
+                1 => Script::Collected(child),
+                2 => Script::Orphan((random.below(2) == 0).then(|| random.below(12) as u32)),
+                _ => Script::Works(child),
+            };
+            let slot = random.below(SLOTS as u64) as usize;
+            let bytes = 64 + random.below(4000) as usize;
+            Step::Take { slot, forked: random.below(3) > 0, plan: plan(random, 2), script, bytes }
+        }
+        20..=25 => {
+            Step::Restart { slot: random.below(SLOTS as u64) as usize, host: random.below(8) == 0 }
+        }
+        26..=33 => Step::Pass(random.below(3 * HOUR)),
+        34 => Step::Clock(random.below(20 * 60_000) as i64 - 10 * 60_000),
+        35 if random.below(4) == 0 => {
+            Step::Clock(random.below(48 * HOUR) as i64 - 24 * HOUR as i64)
+        }
+        36 if random.below(3) == 0 => Step::Lose,
+        36 => Step::Damage,
+        37 => Step::Delete(random.below(8) as usize),
+        38 if random.below(2) == 0 => Step::Named(random.below(2) == 0),
+        38 => Step::Foreign,
+        _ => Step::Orphans,
+    }
+}
+
+fn fault(random: &mut Random) -> Fault {
+    const CODES: [i32; 7] = [
+        libc::EINTR,
+        libc::EMFILE,
+        libc::ENOSPC,
+        libc::EAGAIN,
+        libc::EIO,
+        libc::ENOMEM,
+        libc::ESTALE,
+    ];
+    let code = CODES[random.below(CODES.len() as u64) as usize];
+    match random.below(8) {
+        // A call that is interrupted for ever is none that ends.
+        0 | 1 if code != libc::EINTR => Fault::Ever(code),
+        0..=3 => Fault::Once(code),
+        4 => Fault::Short,
+        5 | 6 => Fault::Kill,
+        _ => Fault::Lose,
+    }
+}
+
+/// A child that outlived its service.
+struct Orphan {
+    process: Process,
+    partial: Rc<Partial>,
+    packing: Packing,
+    bytes: usize,
+    killed_at: Option<u32>,
+}
+
+struct World {
+    dir: PathBuf,
+    system: Simulation,
+    slots: Vec<Process>,
+    orphans: Vec<Orphan>,
+    next_pid: u32,
+    next_host: u32,
+    /// Files of no known writer: by hand, or of a state that was lost.
+    foreign: BTreeSet<String>,
+    /// When an attempt began, by the time that has passed, and by how much the clock was set back since.
+    attempt: Option<u64>,
+    set_back: u64,
+    checks: u64,
+    /// What happened, for the record.
+    taken: u64,
+    refused: BTreeMap<&'static str, u64>,
+}
+
+impl World {
+    fn new(dir: &Path) -> Self {
+        let _ = fs::remove_dir_all(dir);
+        let lost = dir.to_owned();
+        let system = Simulation::begin(1_800_000_000_000, move || drop(fs::remove_dir_all(&lost)));
+        let slots = (0..SLOTS).map(|slot| system.start(100 + slot as u32, "host")).collect();
+        Self {
+            dir: dir.to_owned(),
+            system,
+            slots,
+            orphans: Vec::new(),
+            next_pid: 200,
+            next_host: 1,
+            foreign: BTreeSet::new(),
+            attempt: None,
+            set_back: 0,
+            checks: 0,
+            taken: 0,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Take { slot, forked, plan, script, bytes } => {
+                self.take(slot, forked, plan, script, bytes)?;
+            }
+            Step::Restart { slot, host } => self.restart(slot, host),
+            Step::Pass(ms) => self.system.pass(ms),
+            Step::Clock(ms) => {
+                self.system.set_back(ms);
+                // After a jump forward, or back by a cooldown, the past is not comparable.
+                self.set_back += ms.unsigned_abs();
+                if ms > 0 || self.set_back >= COOLDOWN {
+                    self.attempt = None;
+                }
+            }
+            Step::Lose => {
+                let _ = fs::remove_dir_all(&self.dir);
+                self.forget();
+            }
+            Step::Damage => {
+                if self.dir.exists() {
+                    fs::write(self.dir.join(state::FILE), "{\"schema\":").unwrap();
+                }
+                self.forget();
+            }
+            Step::Delete(at) => {
+                if let Some(name) = self.names().get(at) {
+                    if name == state::FILE {
+                        self.forget();
+                    }
+                    let _ = fs::remove_file(self.dir.join(name));
+                }
+            }
+            Step::Foreign => {
+                let name = format!("Heap.20260101.000000.9.0.{:03}.heapsnapshot", self.next_pid);
+                self.next_pid += 1;
+                if self.dir.exists() {
+                    fs::write(self.dir.join(&name), "by hand").unwrap();
+                    self.foreign.insert(name);
+                }
+            }
+            Step::Orphans => self.end_orphans(),
+            Step::Named(named) => self.system.name_files(named),
+        }
+        self.check()
+    }
+
+    /// What the state file knew is lost: its files are nobody's, and the cooldown is gone.
+    fn forget(&mut self) {
+        self.attempt = None;
+        self.foreign.extend(self.names());
+        let coming = self.orphans.iter().map(|orphan| orphan.partial.name().to_string());
+        self.foreign.extend(coming);
+    }
+
+    fn names(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return Vec::new() };
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn restart(&mut self, slot: usize, host: bool) {
+        self.system.end(&self.slots[slot]);
+        let host = if host {
+            self.next_host += 1;
+            format!("host-{}", self.next_host)
+        } else {
+            self.slots[slot].host.clone()
+        };
+        // The pid of the predecessor, as in a container, or another one.
+        let pid =
+            if self.next_pid.is_multiple_of(3) { self.slots[slot].pid } else { self.next_pid };
+        self.next_pid += 1;
+        self.slots[slot] = self.system.start(pid, &host);
+    }
+
+    fn take(
+        &mut self,
+        slot: usize,
+        forked: bool,
+        plan: Option<Plan>,
+        script: Script,
+        bytes: usize,
+    ) -> Result<(), String> {
+        let process = self.slots[slot].clone();
+        let before: BTreeSet<_> = self.names().into_iter().collect();
+        let mut begun = false;
+        let mut orphans = Vec::new();
+        let next_pid = &mut self.next_pid;
+        let (dir, system) = (&self.dir, &self.system);
+        let (result, _) = system.run(&process, plan, || {
+            let mut session = Session::begin(request(dir))?;
+            let taken = if forked {
+                job::forked(&mut session, |session| {
+                    let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
+                    begun = true;
+                    *next_pid += 1;
+                    let child = system.start(*next_pid, &process.host);
+                    let forked = Forked { child, partial: Rc::new(partial), script, bytes };
+                    forked.wait(system, session, &mut orphans)
+                })
+                .map_err(SnapshotError::from)
+            } else {
+                let partial = session.open(Builder::Service)?;
+                begun = true;
+                let written = session.packing().write(&partial, |out| text(bytes, out))?;
+                Ok(session.outcome(partial.commit()?, Method::InProcess, Duration::ZERO, written))
+            }?;
+            session.end();
+            Ok::<_, SnapshotError>(taken)
+        });
+        self.orphans.append(&mut orphans);
+        let lost = plan.is_some_and(|plan| plan.fault == Fault::Lose) || script_loses(script);
+        let refusal = match &result {
+            Some(Err(error)) => Some(error.code()),
+            Some(Ok(_)) => None,
+            None => Some("killed"),
+        };
+        match refusal {
+            Some(code) => *self.refused.entry(code).or_default() += 1,
+            None => self.taken += 1,
+        }
+        if lost {
+            self.forget();
+        } else if begun {
+            self.began()?;
+        }
+        let calm = plan.is_none() && !lost;
+        // It has had the directory to itself: what others have left is gone.
+        let swept = calm && refusal != Some("ERR_PLIMSOLL_BUSY");
+        match &result {
+            Some(Ok(taken)) if !lost => {
+                let text = fs::read(&taken.path)
+                    .map_err(|error| format!("{} was announced: {error}", taken.path.display()))?;
+                if text.len() as u64 != taken.bytes {
+                    return Err(format!("{} has another size", taken.path.display()));
+                }
+            }
+            Some(Err(error)) if self.orphans.is_empty() && !lost => {
+                let after: BTreeSet<_> = self.names().into_iter().collect();
+                let new = after.difference(&before).find(|name| is_final(name));
+                if let Some(new) = new.filter(|_| !matches!(script, Script::Orphan(_))) {
+                    return Err(format!("{new} was made by an attempt that failed: {error}"));
+                }
+            }
+            // The process was killed, and its supervisor starts another one.
+            None => self.restart(slot, false),
+            _ => {}
+        }
+        self.tidy(calm && matches!(result, Some(Ok(_))), swept)
+    }
+
+    /// An attempt began now: not within the cooldown of the last one.
+    fn began(&mut self) -> Result<(), String> {
+        let now = self.system.passed();
+        let before = self.attempt.replace(now);
+        self.set_back = 0;
+        match before {
+            Some(before) if now - before < COOLDOWN => {
+                Err(format!("attempts {} s apart", (now - before) / 1000))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the directory holds after an operation; `done`: of one that succeeded without a fault.
+    fn tidy(&mut self, done: bool, swept: bool) -> Result<(), String> {
+        let names = self.names();
+        let left = names.iter().find(|name| name.ends_with(".partial"));
+        if let Some(left) = left.filter(|_| swept && self.orphans.is_empty()) {
+            return Err(format!("{left} is left behind"));
+        }
+        let mut ours = names.iter().filter(|name| is_final(name) && !self.foreign.contains(*name));
+        let state = fs::read_to_string(self.dir.join(state::FILE)).unwrap_or_default();
+        // Another living process' files, and those of other hosts, are not this one's to remove.
+        let others = others(&state, &self.slots);
+        let own = ours.clone().filter(|name| !others.contains(name.as_str())).count();
+        let most = MAX_FILES + usize::from(!done);
+        if own > most && (done || swept) {
+            return Err(format!("{own} files where {most} may be: {names:?}"));
+        }
+        if let Some(orphan) = ours.find(|name| done && !state.contains(name.as_str())) {
+            return Err(format!("{orphan} is in no state file: it will never be removed"));
+        }
+        Ok(())
+    }
+
+    fn end_orphans(&mut self) {
+        for orphan in std::mem::take(&mut self.orphans) {
+            let Orphan { process, partial, packing, bytes, killed_at } = orphan;
+            let plan = killed_at.map(|at| Plan { at, fault: Fault::Kill });
+            self.system.run(&process, plan, || {
+                let written = packing.write(&partial, |out| text(bytes, out));
+                let written = written.map_err(ForkFailure::Final);
+                fork::conclude(&written, |_| (), || partial.publish().is_ok());
+            });
+            self.system.drop_dead(&process, partial);
+            self.system.end(&process);
+        }
+    }
+
+    /// What is true at any time.
+    fn check(&mut self) -> Result<(), String> {
+        if let Some(violation) = self.system.violations().pop() {
+            return Err(violation);
+        }
+        for name in self.names().iter().filter(|name| is_final(name)) {
+            let content = fs::read(self.dir.join(name)).unwrap();
+            let whole = content == b"by hand" || content == whole(content.len());
+            if !whole {
+                return Err(format!("{name} is not whole: {} bytes", content.len()));
+            }
+        }
+        self.checks += 1;
+        if self.orphans.is_empty()
+            && self.checks.is_multiple_of(16)
+            && let Some(open) = open_below(&self.dir)
+        {
+            return Err(format!("{open} is open, and no process needs it"));
+        }
+        Ok(())
+    }
+}
+
+/// The files of the state that only others may remove.
+fn others(state: &str, slots: &[Process]) -> BTreeSet<String> {
+    let Ok(state) = serde_json::from_str::<serde_json::Value>(state) else {
+        return BTreeSet::new();
+    };
+    let files = state["files"].as_array().cloned().unwrap_or_default();
+    let of_others = files.iter().filter(|file| {
+        let owner = &file["owner"];
+        let lives = slots.iter().any(|slot| {
+            owner["pid"] == slot.pid && owner["start"] == slot.start && owner["host"] == slot.host
+        });
+        let hosts: BTreeSet<_> = slots.iter().map(|slot| slot.host.as_str()).collect();
+        let strange = hosts.len() > 1 || !hosts.contains(owner["host"].as_str().unwrap_or(""));
+        lives || strange
+    });
+    of_others.filter_map(|file| file["name"].as_str().map(str::to_owned)).collect()
+}
+
+fn script_loses(script: Script) -> bool {
+    let (Script::Works(plan) | Script::Collected(plan)) = script else { return false };
+    plan.is_some_and(|plan| plan.fault == Fault::Lose)
+}
+
+/// A child and what it was given.
+struct Forked {
+    child: Process,
+    partial: Rc<Partial>,
+    script: Script,
+    bytes: usize,
+}
+
+impl Forked {
+    /// The child's life, and what the service makes of its end.
+    fn wait(
+        self,
+        system: &Simulation,
+        session: &mut Session,
+        orphans: &mut Vec<Orphan>,
+    ) -> Result<TakenSnapshot, ForkFailure> {
+        let Self { child, partial, script, bytes } = self;
+        let packing = session.packing();
+        let plan = match script {
+            Script::Works(plan) | Script::Collected(plan) => plan,
+            Script::Refuses => {
+                system.end(&child);
+                return Err(ForkFailure::Lost("a lock was held".into()));
+            }
+            Script::Orphan(killed_at) => {
+                let process = child.clone();
+                orphans.push(Orphan { process, partial, packing, bytes, killed_at });
+                crate::os::sim::kill()
+            }
+        };
+        let mut answer = Vec::new();
+        let (published, _) = system.run(&child, plan, || {
+            let written = packing.write(&partial, |out| text(bytes, out));
+            let written: Result<Written, _> = written.map_err(ForkFailure::Final);
+            fork::conclude(
+                &written,
+                |text| answer.extend_from_slice(text),
+                || partial.publish().is_ok(),
+            )
+        });
+        system.end(&child);
+        let (published, end) = match (published, script) {
+            (_, Script::Collected(_)) => (false, ForkFailure::Killed("collected".into())),
+            (Some(published), _) => (published, ForkFailure::Lost("ended".into())),
+            (None, _) => (false, ForkFailure::Killed("killed".into())),
+        };
+        let (path, written) = fork::take_over(&partial, &answer, published, end)?;
+        Ok(session.outcome(path, Method::Fork, Duration::ZERO, written))
+    }
+}
+
+/// The text of a snapshot of so many bytes.
+fn whole(bytes: usize) -> Vec<u8> {
+    let mut text = br#"{"node_count":1,""#.to_vec();
+    text.resize(bytes.max(text.len() + 2) - 2, b'x');
+    text.extend_from_slice(b"\"}");
+    text
+}
+
+fn text(bytes: usize, out: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    whole(bytes).chunks(700).all(out)
+}
+
+fn is_final(name: &str) -> bool {
+    Name::parse(name).is_some_and(|parsed| parsed.to_string() == name)
+}
+
+/// A descriptor of this process that is below the directory, or was.
+fn open_below(dir: &Path) -> Option<String> {
+    let links = fs::read_dir("/proc/self/fd").ok()?;
+    let targets = links.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
+    targets.map(|target| target.to_string_lossy().into_owned()).find(|target| {
+        target.strip_prefix(dir.to_str().unwrap()).is_some_and(|rest| !rest.starts_with('-'))
+    })
+}
+
+fn request(dir: &Path) -> Request {
+    Request {
+        dir: dir.to_owned(),
+        app: "/app/server.js".into(),
+        reason: "leak".into(),
+        thread: 0,
+        max_files: MAX_FILES,
+        max_bytes: 1 << 30,
+        cooldown_ms: COOLDOWN,
+        method: Method::Auto,
+        compression: Compression::None,
+        heap: Heap { used: 1000, total: 1000 },
+        headroom: None,
+        pool: None,
+        nice: 19,
+        redact: false,
+        core: false,
+    }
+}
+
+/// Runs a program; the world at its end, or why it failed.
+fn play(dir: &Path, program: &[Step]) -> Result<World, String> {
+    let mut world = World::new(dir);
+    for (at, &step) in program.iter().enumerate() {
+        let played = catch_unwind(AssertUnwindSafe(|| world.step(step)));
+        let failed = match played {
+            Ok(played) => played.err(),
+            Err(panic) => Some(panic.downcast_ref::<String>().cloned().unwrap_or_default()),
+        };
+        if let Some(failed) = failed {
+            return Err(format!("step {at}: {failed}"));
+        }
+    }
+    world.end_orphans();
+    Ok(world)
+}
+
+/// The shortest program that still fails.
+fn shrink(dir: &Path, mut program: Vec<Step>) -> (Vec<Step>, String) {
+    let mut why = play(dir, &program).err().unwrap_or_default();
+    let mut size = program.len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        while at < program.len() {
+            let mut shorter = program.clone();
+            shorter.drain(at..(at + size).min(program.len()));
+            match play(dir, &shorter).err() {
+                Some(failed) => (program, why) = (shorter, failed),
+                None => at += size,
+            }
+        }
+        size /= 2;
+    }
+    for at in 0..program.len() {
+        if let Step::Take { plan: Some(_), .. } = program[at] {
+            let mut calmer = program.clone();
+            if let Step::Take { plan, .. } = &mut calmer[at] {
+                *plan = None;
+            }
+            if let Some(failed) = play(dir, &calmer).err() {
+                (program, why) = (calmer, failed);
+            }
+        }
+    }
+    (program, why)
+}
+
+fn directory(name: &str) -> PathBuf {
+    // In memory where there is such a file system: a year has a hundred thousand calls of fsync.
+    let base = Path::new("/dev/shm");
+    let base = if base.is_dir() { base.to_owned() } else { std::env::temp_dir() };
+    base.join(format!("plimsoll-sim-{}-{name}", std::process::id()))
+}
+
+fn fail(seed: u64, program: Vec<Step>, dir: &Path) -> ! {
+    let (shortest, why) = shrink(dir, program);
+    let mut text = String::new();
+    for step in &shortest {
+        let _ = writeln!(text, "    {step:?},");
+    }
+    let _ = fs::remove_dir_all(dir);
+    panic!("seed {seed}: {why}\n{text}");
+}
+
+#[test]
+fn services_that_share_a_directory() {
+    let dir = directory("random");
+    let seed = Random::seed();
+    let mut random = Random::new(seed);
+    let deadline = Instant::now() + Random::seconds(4);
+    let (mut programs, mut steps, mut taken) = (0, 0, 0);
+    let mut refused = BTreeMap::<&str, u64>::new();
+    while Instant::now() < deadline || programs < 20 {
+        let program: Vec<Step> = (0..40).map(|_| draw(&mut random)).collect();
+        match play(&dir, &program) {
+            Ok(world) => {
+                taken += world.taken;
+                world
+                    .refused
+                    .iter()
+                    .for_each(|(code, count)| *refused.entry(code).or_default() += count);
+            }
+            Err(_) => fail(seed, program, &dir),
+        }
+        programs += 1;
+        steps += program.len();
+    }
+    println!("seed {seed}: {programs} programs, {steps} steps, {taken} snapshots, {refused:?}");
+    assert!(taken > 0, "{taken} {refused:?}");
+    let _ = fs::remove_dir_all(&dir);
+}
+
+/// Each hour of a year a service tries; once a day it dies.
+#[test]
+fn a_year_of_a_service() {
+    let dir = directory("year");
+    let seed = Random::seed();
+    let mut random = Random::new(seed);
+    let mut program = Vec::new();
+    for hour in 0..365 * 24 {
+        program.push(Step::Pass(HOUR));
+        program.push(loop {
+            let step = draw(&mut random);
+            if matches!(step, Step::Take { slot: 0, .. }) {
+                break step;
+            }
+        });
+        program.push(Step::Orphans);
+        if hour % 24 == 0 {
+            program.push(Step::Restart { slot: 0, host: false });
+        }
+    }
+    match play(&dir, &program) {
+        Ok(world) => assert!(world.taken > 2000, "{} {:?}", world.taken, world.refused),
+        Err(_) => fail(seed, program, &dir),
+    }
+    let _ = fs::remove_dir_all(&dir);
+}
