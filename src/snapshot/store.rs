@@ -42,8 +42,8 @@ impl SnapshotStore {
         Ok(store)
     }
 
-    /// Removes unfinished files. Whoever writes one holds the lock, so with the lock all of them are of processes that
-    /// have ended. Without locks the pid in the name has to show it.
+    /// Removes unfinished files. A process that writes one holds the lock, so with the lock all of them are of
+    /// processes that have ended. Without locks the pid in the name has to show it.
     fn sweep(&self, locked: bool) {
         if locked {
             let _ = self.dir.remove(&state::partial());
