@@ -12,6 +12,7 @@ const { requireNative } = require('../../lib/native.js');
 
 const CHILD = path.join(__dirname, '../children/image-leak.js');
 const HELD_BY_GLOBAL = path.join(__dirname, '../children/image-global.js');
+const INSTEAD = path.join(__dirname, '../children/image-instead.js');
 const { image: unsupported } = requireNative().snapshotSupport();
 
 function directory(t) {
@@ -53,6 +54,26 @@ test('what the global object holds is named', { skip: unsupported ?? false }, as
   const files = JSON.parse(execFileSync(process.execPath, [HELD_BY_GLOBAL, directory(t)], { encoding: 'utf8' }));
   const { suspects } = await analyze(files);
   assert.equal(suspects[0]?.name, 'visits');
+});
+
+const instead = (dir, options) =>
+  JSON.parse(execFileSync(process.execPath, [INSTEAD, dir, JSON.stringify(options)], { encoding: 'utf8' }));
+
+test('without memory for a snapshot, auto takes an image', { skip: unsupported ?? false }, async (t) => {
+  const dir = directory(t);
+  const { method, path: file, retries } = instead(dir, {});
+  assert.equal(method, 'image');
+  assert.match(file, /\.heapimage$/);
+  assert.match(retries[0], /^no room for a heap snapshot/);
+  const { liveHeap } = await analyze([file]);
+  assert.ok(liveHeap !== null);
+});
+
+test('no image stands in for a redacted snapshot or for a fork', { skip: unsupported ?? false }, (t) => {
+  const dir = directory(t);
+  for (const options of [{ redact: true }, { method: 'fork' }])
+    assert.equal(instead(dir, options).code, 'ERR_PLIMSOLL_NO_ROOM');
+  assert.deepEqual(fs.readdirSync(dir), []);
 });
 
 test('an image cannot be redacted', { skip: unsupported ?? false }, async (t) => {
