@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::layout::{
-    NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
+    HOLE, NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
 };
 use super::names::ImageNames;
 use super::pages::{Pages, corrupt};
@@ -236,7 +236,11 @@ impl<'p> ImageHeap<'p> {
                         .field(object.at, 16)
                         .map(|name| self.string(name, STRING))
                         .unwrap_or_default();
-                    if name.starts_with('#') { name } else { format!("<symbol {name}>") }
+                    match name.as_bytes() {
+                        [] => "<symbol>".to_owned(),
+                        [b'#', ..] => name,
+                        _ => format!("<symbol {name}>"),
+                    }
                 }
                 _ => return None,
             };
@@ -390,7 +394,7 @@ impl<'p> ImageHeap<'p> {
         };
         self.object(object).is_some_and(|object| {
             object.shape == ObjectShape::Oddball
-                && (self.layout.name(object.kind) == Some("Hole")
+                && (self.layout.name(object.kind) == Some(HOLE)
                     || smi(self.word(object.at + 40).unwrap_or(0)) == 2)
         })
     }

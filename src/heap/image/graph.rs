@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::decode::{ImageHeap, Object, target, weak_target};
-use super::layout::ObjectShape;
+use super::layout::{NAMES_IN_TABLE, ObjectShape, scope};
 use super::pages::{Pages, RootKind, corrupt};
 use crate::heap::error::{HeapError, HeapResult};
 
@@ -568,8 +568,9 @@ impl Builder<'_> {
                 (8, 24)
             }
             ObjectShape::Descriptors => {
-                self.fields(object, &[(16, "enum_cache")]);
-                self.numbered(object, node, layout.headers.descriptors);
+                let first = layout.headers.descriptors;
+                self.fields(object, &[(first - 8, "enum_cache")]);
+                self.numbered(object, node, first);
                 (8, ALL)
             }
             ObjectShape::Context => {
@@ -595,7 +596,8 @@ impl Builder<'_> {
                     object,
                     &[(8, "source"), (16, "name"), (40, "context_data"), (56, "line_ends")],
                 );
-                self.tag_fields(object, &[(56, "(script line ends)")], Some(node::CODE));
+                let tags = [(56, "(script line ends)"), (88, "(shared function infos)")];
+                self.tag_fields(object, &tags, Some(node::CODE));
                 (8, ALL)
             }
             ObjectShape::Accessors => {
@@ -629,6 +631,14 @@ impl Builder<'_> {
             ObjectShape::ArrayBoilerplate => {
                 self.fields(object, &[(16, "constant_elements")]);
                 self.tag_fields(object, &[(16, "(constant elements)")], Some(node::CODE));
+                (8, ALL)
+            }
+            ObjectShape::ScopeInfo => {
+                let parts = scope(self.heap.pages, object.at);
+                if let Some(parts) = parts.filter(|parts| parts.locals >= NAMES_IN_TABLE) {
+                    let table = [(8 * parts.names, "(context local names)")];
+                    self.tag_fields(object, &table, Some(node::CODE));
+                }
                 (8, ALL)
             }
             ObjectShape::FeedbackCell => {

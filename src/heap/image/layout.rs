@@ -103,12 +103,15 @@ impl ObjectLayout {
             (facts.generator, ObjectShape::Generator),
         ];
         shapes.extend(single);
+        shapes.extend(facts.hole.map(|hole| (hole, ObjectShape::Oddball)));
         for &(name, shape) in NAMED {
             shapes.insert(of(name)?, shape);
         }
         let some = |&(name, shape): &(&str, ObjectShape)| Some((*types.get(name)?, shape));
         shapes.extend(OPTIONAL.iter().filter_map(some));
-        let names = types.iter().map(|(name, number)| (*number, name.clone())).collect();
+        let mut names: FxHashMap<_, _> =
+            types.iter().map(|(name, number)| (*number, name.clone())).collect();
+        names.extend(facts.hole.map(|hole| (hole, HOLE.to_owned())));
         Ok(Self {
             shapes,
             names,
@@ -139,6 +142,9 @@ impl ObjectLayout {
         self.names.get(&kind).map(String::as_str)
     }
 }
+
+/// The name of the type of values that stand for nothing.
+pub const HOLE: &str = "Hole";
 
 /// What each version has.
 const NAMED: &[(&str, ObjectShape)] = &[
@@ -195,7 +201,6 @@ const OPTIONAL: &[(&str, ObjectShape)] = &[
     ("EnumCache", ObjectShape::EnumCache),
     ("ExternalPointerArray", ObjectShape::Pointers),
     ("FeedbackCell", ObjectShape::FeedbackCell),
-    ("Hole", ObjectShape::Oddball),
     ("JSArrayBuffer", ObjectShape::ArrayBuffer),
     ("JSBoundFunction", ObjectShape::BoundFunction),
     ("JSDataView", ObjectShape::ArrayBufferView),
