@@ -22,6 +22,12 @@ pub struct HeapLayout {
     pub scope: ScopeFacts,
     /// Whether V8's snapshots count the wrappers of code and of bytecode as code.
     pub are_wrappers_code: bool,
+    /// Whether they count objects of the read-only heap with 0 bytes.
+    pub are_constants_free: bool,
+    /// Whether they count the characters of strings that are not on the heap.
+    pub are_texts_counted: bool,
+    /// Whether they name a class by the property `name` of its constructor, if that is a string.
+    pub are_names_properties: bool,
 }
 
 /// The header of a page: numbers of words.
@@ -258,6 +264,9 @@ const V8_11_3: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     are_wrappers_code: false,
+    are_constants_free: false,
+    are_texts_counted: false,
+    are_names_properties: false,
 };
 
 const V8_12_4: HeapLayout = HeapLayout {
@@ -339,6 +348,9 @@ const V8_12_4: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     are_wrappers_code: false,
+    are_constants_free: false,
+    are_texts_counted: false,
+    are_names_properties: false,
 };
 
 const V8_13_6: HeapLayout = HeapLayout {
@@ -415,6 +427,9 @@ const V8_13_6: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     are_wrappers_code: true,
+    are_constants_free: true,
+    are_texts_counted: true,
+    are_names_properties: false,
 };
 
 const V8_14_6: HeapLayout = HeapLayout {
@@ -491,6 +506,9 @@ const V8_14_6: HeapLayout = HeapLayout {
         longer_kind: Some(4),
     },
     are_wrappers_code: true,
+    are_constants_free: true,
+    are_texts_counted: true,
+    are_names_properties: true,
 };
 
 /// From V8 13 on.

@@ -294,6 +294,8 @@ pub struct ScopeParts {
     pub is_extended: bool,
     /// Word of the name of the function, if it has one.
     pub name: Option<u64>,
+    /// Word of the name that V8 gave it by what it was assigned to.
+    pub inferred: Option<u64>,
     /// Word of the position.
     pub position: Option<u64>,
 }
@@ -315,6 +317,7 @@ pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
             names: 4,
             is_extended: false,
             name: None,
+            inferred: None,
             position: None,
         });
     }
@@ -334,6 +337,7 @@ pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
     let has_name = flags >> 12 & 3 != 0;
     let name = has_name.then_some(words);
     words += if has_name { 2 } else { 0 };
+    let inferred = (bit(14) == 1).then_some(words);
     words += bit(14);
     let mut position = facts.position;
     if position.is_none() && facts.positioned >> kind & 1 == 1 {
@@ -348,5 +352,6 @@ pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
         words += if is_module { 1 + 3 * exports } else { 0 } + bit(facts.last);
     }
     words += u64::from(facts.longer_kind == Some(kind));
-    Some(ScopeParts { words, locals, names, is_extended: bit(26) == 1, name, position })
+    let is_extended = bit(26) == 1;
+    Some(ScopeParts { words, locals, names, is_extended, name, inferred, position })
 }
