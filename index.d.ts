@@ -776,6 +776,8 @@ export interface WatchOptions {
   maxFiles?: number;
   /** Bytes of snapshots kept in `dir`; default 2 GB. */
   maxBytes?: Size;
+  /** Keep the heap images of a leak when they have been analyzed; they hold every string of the heap; default false. */
+  keepImages?: boolean;
   /** The shortest time between two diagnoses, also across restarts; default 1 hour. */
   cooldown?: Duration;
   /** Share of the event loop's time that forced GCs may take, 0 for none; default .005. */
@@ -1364,7 +1366,7 @@ export interface PlimsollReport {
   /** The oldest first. */
   snapshots: Array<{
     path: string;
-    method: 'fork' | 'in-process' | 'inspector' | 'file';
+    method: 'fork' | 'in-process' | 'image' | 'inspector' | 'file';
     pauseMs: number | null;
     bytes: number | null;
     nodes: number | null;
@@ -1433,8 +1435,9 @@ export interface SnapshotOptions {
   /** Time since the application's last attempt in `dir`, counted over restarts; 0 for none. Default 1 h. */
   cooldown?: Duration;
   /**
-   * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'auto': fork if
-   * possible. 'image': a heap image (experimental, docs/heap-images.md). Default 'auto'.
+   * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'image': a
+   * heap image (experimental, docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is
+   * refused for lack of memory. Default 'auto'.
    */
   method?: 'auto' | 'fork' | 'in-process' | 'image';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */

@@ -117,6 +117,14 @@ const OPTIONS = [
     docs: 'bytes of snapshots kept in `dir`',
   },
   {
+    name: 'keepImages',
+    env: 'PLIMSOLL_KEEP_IMAGES',
+    flag: '--keep-images',
+    type: 'boolean',
+    default: false,
+    docs: 'keep the heap images of a leak when they have been analyzed; they hold every string of the heap',
+  },
+  {
     name: 'cooldown',
     env: 'PLIMSOLL_COOLDOWN',
     flag: '--cooldown',

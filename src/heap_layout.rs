@@ -22,6 +22,12 @@ pub struct HeapLayout {
     pub scope: ScopeFacts,
     /// Whether V8's snapshots count the wrappers of code and of bytecode as code.
     pub are_wrappers_code: bool,
+    /// Whether they count objects of the read-only heap with 0 bytes.
+    pub are_constants_free: bool,
+    /// Whether they count the characters of strings that are not on the heap.
+    pub are_texts_counted: bool,
+    /// Whether they name a class by the property `name` of its constructor, if that is a string.
+    pub are_names_properties: bool,
 }
 
 /// The header of a page: numbers of words.
@@ -53,6 +59,8 @@ pub struct TypeNumbers {
     pub free_space: u16,
     pub filler: u16,
     pub ephemerons: u16,
+    /// Values that stand for nothing, where they are no oddballs.
+    pub hole: Option<u16>,
 }
 
 /// Offsets of fields.
@@ -191,6 +199,7 @@ const V8_11_3: HeapLayout = HeapLayout {
         free_space: 251,
         filler: 250,
         ephemerons: 0,
+        hole: None,
     },
     fields: Fields {
         function: &[(24, "shared"), (32, "context"), (40, "feedback_cell"), (48, "code")],
@@ -198,8 +207,8 @@ const V8_11_3: HeapLayout = HeapLayout {
         shared: &[
             (8, "function_data"),
             (16, "name_or_scope_info"),
-            (24, "outer_scope_info"),
-            (32, "script_or_debug_info"),
+            (24, "raw_outer_scope_info_or_feedback_metadata"),
+            (32, "script"),
         ],
         shared_data: 8,
         shared_name: 16,
@@ -255,6 +264,9 @@ const V8_11_3: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     are_wrappers_code: false,
+    are_constants_free: false,
+    are_texts_counted: false,
+    are_names_properties: false,
 };
 
 const V8_12_4: HeapLayout = HeapLayout {
@@ -288,6 +300,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         free_space: 260,
         filler: 259,
         ephemerons: 0,
+        hole: Some(261),
     },
     fields: Fields {
         function: FUNCTION,
@@ -295,7 +308,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         shared: &[
             (8, "function_data"),
             (16, "name_or_scope_info"),
-            (24, "outer_scope_info"),
+            (24, "raw_outer_scope_info_or_feedback_metadata"),
             (32, "script"),
         ],
         shared_data: 8,
@@ -335,6 +348,9 @@ const V8_12_4: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     are_wrappers_code: false,
+    are_constants_free: false,
+    are_texts_counted: false,
+    are_names_properties: false,
 };
 
 const V8_13_6: HeapLayout = HeapLayout {
@@ -368,6 +384,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         free_space: 268,
         filler: 267,
         ephemerons: 0,
+        hole: Some(269),
     },
     fields: Fields {
         function: FUNCTION,
@@ -410,6 +427,9 @@ const V8_13_6: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     are_wrappers_code: true,
+    are_constants_free: true,
+    are_texts_counted: true,
+    are_names_properties: false,
 };
 
 const V8_14_6: HeapLayout = HeapLayout {
@@ -443,6 +463,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         free_space: 273,
         filler: 272,
         ephemerons: 0,
+        hole: Some(274),
     },
     fields: Fields {
         function: FUNCTION,
@@ -485,6 +506,9 @@ const V8_14_6: HeapLayout = HeapLayout {
         longer_kind: Some(4),
     },
     are_wrappers_code: true,
+    are_constants_free: true,
+    are_texts_counted: true,
+    are_names_properties: true,
 };
 
 /// From V8 13 on.
@@ -498,17 +522,13 @@ const FUNCTION_TAGS: &[(u64, &str)] =
 const BYTECODE_TAGS: &[(u64, &str)] =
     &[(40, "(constant pool)"), (32, "(handler table)"), (24, "(source position table)")];
 const CODE_TAGS: &[(u64, &str)] = &[(8, "(code deopt data)"), (16, "(source position table)")];
-const CODE: &[(u64, &str)] = &[
-    (8, "deoptimization_data"),
-    (16, "source_position_table"),
-    (24, "wrapper"),
-    (32, "instruction_stream"),
-];
+const CODE: &[(u64, &str)] =
+    &[(8, "deoptimization_data"), (16, "source_position_table"), (32, "instruction_stream")];
 /// From V8 13 on.
 const SHARED: &[(u64, &str)] = &[
-    (8, "function_data"),
+    (8, "trusted_function_data"),
     (16, "untrusted_function_data"),
     (24, "name_or_scope_info"),
-    (32, "outer_scope_info"),
+    (32, "raw_outer_scope_info_or_feedback_metadata"),
     (40, "script"),
 ];

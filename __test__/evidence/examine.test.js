@@ -33,14 +33,27 @@ const stateOf = (sites, extra = {}) => ({
 });
 const namesOf = ({ suspects }) => suspects.map(({ name }) => name);
 
-/** The report on a process that left this state and this evidence. */
-function reportAfter(t, state, evidence, { analysis, end = null } = {}) {
+const endedWith = (state, end = null) => ({
+  pid: 1,
+  stem: 'stem',
+  startedAt: 0,
+  aliveAt: Date.now(),
+  end,
+  states: () => [state],
+});
+
+function directory(t) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
   t.after(() => fs.rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+/** The report on a process that left this state and this evidence. */
+function reportAfter(t, state, evidence, { analysis, end = null } = {}) {
+  const dir = directory(t);
   const text = JSON.stringify({ schema: 'plimsoll.evidence/1', ...evidence });
   fs.writeFileSync(path.join(dir, 'plimsoll-evidence-stem-0.json'), text);
-  const ended = { pid: 1, stem: 'stem', startedAt: 0, aliveAt: 1, end, states: () => [state] };
-  return examine(ended, dir).build(analysis);
+  return examine(endedWith(state, end), dir).build(analysis);
 }
 
 test('the latest evidence replaces the site that the process reported, and nothing else', (t) => {
@@ -70,4 +83,24 @@ test('what one snapshot shows to be large is a suspect where the heap was full, 
   const named = (end) => namesOf(reportAfter(t, state, { sites: [] }, { analysis, end }));
   assert.deepEqual(named({ kind: 'heap-limit' }), ['sessions']);
   assert.deepEqual(named({ kind: 'exit', value: 1 }), []);
+});
+
+test('heap images of a diagnosis are removed after their analysis, those made by hand stay', (t) => {
+  const dir = directory(t);
+  const [byHand, a, b, nearLimit] = ['001.heapimage', '002.heapimage', '003.heapimage', '004.heapsnapshot'].map((end) =>
+    path.join(dir, `Heap.20260101.000000.1.0.${end}`),
+  );
+  for (const [at, file] of [byHand, a, b, nearLimit].entries()) {
+    fs.writeFileSync(file, '');
+    fs.utimesSync(file, at + 1, at + 1);
+  }
+  const of = (extra) => {
+    const { unanalyzed, images } = examine(endedWith(stateOf([], extra)), dir);
+    return { read: unanalyzed.map(({ file }) => file), images };
+  };
+  assert.deepEqual(of({ diagnosis: [a, b], keepImages: false }), { read: [a, b], images: [a, b] });
+  assert.deepEqual(of({ diagnosis: [a, b], keepImages: true }), { read: [a, b], images: [] });
+  assert.deepEqual(of({ diagnosis: [], keepImages: false }), { read: [nearLimit], images: [] });
+  fs.rmSync(nearLimit);
+  assert.deepEqual(of({ diagnosis: [], keepImages: false }), { read: [byHand, a, b], images: [] });
 });

@@ -9,9 +9,13 @@ const path = require('node:path');
 const test = require('node:test');
 const { analyze, takeSnapshot } = require('../..');
 const { requireNative } = require('../../lib/native.js');
+const { load } = require('../images/load.js');
 
 const CHILD = path.join(__dirname, '../children/image-leak.js');
 const HELD_BY_GLOBAL = path.join(__dirname, '../children/image-global.js');
+const LINES = path.join(__dirname, '../children/image-lines.js');
+const BIN = path.join(__dirname, '../../bin/plimsoll.js');
+const INSTEAD = path.join(__dirname, '../children/image-instead.js');
 const { image: unsupported } = requireNative().snapshotSupport();
 
 function directory(t) {
@@ -53,6 +57,45 @@ test('what the global object holds is named', { skip: unsupported ?? false }, as
   const files = JSON.parse(execFileSync(process.execPath, [HELD_BY_GLOBAL, directory(t)], { encoding: 'utf8' }));
   const { suspects } = await analyze(files);
   assert.equal(suspects[0]?.name, 'visits');
+});
+
+/** Line and column of the functions of a name. */
+function placesOf(graph, name) {
+  const places = [...graph.locations()].filter(([node]) => graph.type(node) === 'closure' && graph.name(node) === name);
+  return places.map(([, line, column]) => `${line}:${column}`).toSorted();
+}
+
+test("functions of Node's own sources have lines, and the sources names", { skip: unsupported ?? false }, (t) => {
+  const dir = directory(t);
+  const { image, snapshot } = JSON.parse(execFileSync(process.execPath, [LINES, dir], { encoding: 'utf8' }));
+  const converted = path.join(dir, 'image.heapsnapshot');
+  execFileSync(process.execPath, [BIN, 'convert', image, converted], { stdio: 'ignore' });
+  const [ours, theirs] = [load(converted), load(snapshot)];
+  const places = placesOf(theirs, 'readFileSync');
+  assert.ok(places.length > 0);
+  assert.deepEqual(placesOf(ours, 'readFileSync'), places);
+  const sources = Array.from({ length: ours.count }, (_, node) => ours.name(node));
+  assert.ok(sources.some((name) => name.startsWith('// Copyright Joyent')));
+});
+
+const instead = (dir, options) =>
+  JSON.parse(execFileSync(process.execPath, [INSTEAD, dir, JSON.stringify(options)], { encoding: 'utf8' }));
+
+test('without memory for a snapshot, auto takes an image', { skip: unsupported ?? false }, async (t) => {
+  const dir = directory(t);
+  const { method, path: file, retries } = instead(dir, {});
+  assert.equal(method, 'image');
+  assert.match(file, /\.heapimage$/);
+  assert.match(retries[0], /^no room for a heap snapshot/);
+  const { liveHeap } = await analyze([file]);
+  assert.ok(liveHeap !== null);
+});
+
+test('no image stands in for a redacted snapshot or for a fork', { skip: unsupported ?? false }, (t) => {
+  const dir = directory(t);
+  for (const options of [{ redact: true }, { method: 'fork' }])
+    assert.equal(instead(dir, options).code, 'ERR_PLIMSOLL_NO_ROOM');
+  assert.deepEqual(fs.readdirSync(dir), []);
 });
 
 test('an image cannot be redacted', { skip: unsupported ?? false }, async (t) => {

@@ -103,3 +103,20 @@ test('the channel that leaks is the one that is diagnosed, and native memory onl
   assert.equal(diagnosed('native', 'heap', 'leak', 'steady', 'leak'), 'heap');
   assert.equal(diagnosed('native', 'external', 'suspect', 'leak', 'leak'), 'external');
 });
+
+test('a heap image is followed by heap images; a snapshot before it is not compared with them', () => {
+  const diagnosis = new Diagnosis('heap', WINDOW);
+  assert.equal(diagnosis.method, 'auto');
+  diagnosis.add({ path: 'a', method: 'fork', pauseMs: 0 }, 0, MB);
+  assert.equal(diagnosis.method, 'auto');
+  diagnosis.add({ path: 'b', method: 'image', pauseMs: 0 }, 20_000, 4 * MB);
+  assert.deepEqual(
+    diagnosis.taken.map(({ path }) => path),
+    ['b'],
+  );
+  assert.equal(diagnosis.method, 'image');
+  diagnosis.add({ path: 'c', method: 'image', pauseMs: 0 }, 40_000, 8 * MB);
+  diagnosis.add({ path: 'd', method: 'image', pauseMs: 0 }, 60_000, 12 * MB);
+  assert.ok(diagnosis.complete);
+  assert.equal(new Diagnosis('native', WINDOW).method, 'fork');
+});

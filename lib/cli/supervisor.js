@@ -8,6 +8,7 @@ const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
+const { comparable, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
 const { sweepPartials } = require('./leftovers.js');
 const { withRise } = require('./rising.js');
@@ -262,6 +263,7 @@ class Supervisor {
 
   async #reports(exit) {
     const reports = [];
+    const spent = [];
     for (const { state, lost } of this.#states.all()) {
       const paths = await evidenceOf(state, this.#states, () => this.#lastSnapshots());
       const notes = [];
@@ -275,11 +277,15 @@ class Supervisor {
           (error) => void notes.push(`The snapshots could not be read: ${error.message}`),
         );
       }
+      const images = analysis === undefined || state.extra?.keepImages ? [] : imagesOf(paths);
+      if (images.length > 0) notes.push(IMAGES_REMOVED);
+      spent.push(...images);
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
+    await removeImages(spent).catch((error) => this.#options.say(`the heap images stay: ${error.message}`));
     this.#sweep();
     return { reports, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
   }
@@ -316,7 +322,7 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
     .filter((name) => own.test(name))
     .map((name) => path.join(extra.dir, name))
     .filter(counts);
-  return [...new Set([...taken, ...left])].toSorted().slice(-COMPLETE);
+  return comparable([...new Set([...taken, ...left])].toSorted()).slice(-COMPLETE);
 }
 
 /** Files of a process that had this pid before are older. */

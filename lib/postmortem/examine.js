@@ -1,25 +1,29 @@
 'use strict';
 // The report on a process that ended, made of what it left.
 
+const path = require('node:path');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { requireNative } = require('../native.js');
 const { sourceFolders } = require('../report/excerpt.js');
 const { reportOf } = require('../report/analyze.js');
 const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
 const { bytes } = require('../report/units.js');
+const { imagesOf } = require('../snapshot/images.js');
 const { causeOf } = require('./death.js');
 const { evidenceOf, lastProfileOf, snapshotsOf } = require('./sources.js');
 
-/** Memory that the analyzer takes: of the files' bytes, and beside them. */
+/** Memory that the analyzer takes: of the files' bytes, of the bytes of heap images, and beside them. */
 const ANALYSIS_FACTOR = 1.3;
+const IMAGES_FACTOR = 20;
 const ANALYSIS_BASE = 96 * 2 ** 20;
 
 /**
  * @param {import('./ended.js').Ended} ended @param {string} dir
  * @param {number} [now] ms since the epoch
  * @returns {{ build: (analysis?: any, notes?: string[]) => any, unanalyzed: Array<{ file: string, bytes: number }>,
- *   channel: string | null, isRedacted: (analysis?: any) => boolean } | null} null where its state says nothing;
- *   `isRedacted`: whether the process, and the snapshots that an analysis read, were redacted
+ *   channel: string | null, isRedacted: (analysis?: any) => boolean, images: string[] } | null} null where its state
+ *   says nothing; `isRedacted`: whether the process, and the snapshots that an analysis read, were redacted; `images`:
+ *   the heap images to remove after an analysis
  */
 function examine(ended, dir, now = Date.now()) {
   const [state] = ended.states();
@@ -44,7 +48,10 @@ function examine(ended, dir, now = Date.now()) {
   };
   const isRedacted = (analysis) =>
     state.extra?.redacted === true && (analysis?.snapshots ?? []).every(({ redacted }) => redacted);
-  return { build, unanalyzed, channel: known.verdict.channel, isRedacted };
+  const ofDiagnosis = state.extra?.keepImages === false ? (state.extra.diagnosis ?? []) : [];
+  const removed = new Set(imagesOf(ofDiagnosis).map((file) => path.basename(file)));
+  const images = unanalyzed.map(({ file }) => file).filter((file) => removed.has(path.basename(file)));
+  return { build, unanalyzed, channel: known.verdict.channel, isRedacted, images };
 }
 
 const notesOf = (reported) =>
@@ -103,7 +110,8 @@ function withEvidence(state, dir, ended) {
 async function analyzeLeft(snapshots, channel, sourceRoots = []) {
   const paths = snapshots.map(({ file }) => file);
   const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
-  const needed = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
+  const factor = imagesOf(paths).length > 0 ? IMAGES_FACTOR : ANALYSIS_FACTOR;
+  const needed = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * factor, ANALYSIS_BASE);
   const room = requireNative().memoryRoom();
   if (room !== null && room < needed)
     return {

@@ -10,6 +10,7 @@ const readline = require('node:readline');
 const { Ended, processesIn } = require('./ended.js');
 const { analyzeLeft, examine } = require('./examine.js');
 const { writeView } = require('../report/files.js');
+const { removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 
 /** An analysis that was begun so often and never ended is not begun again. */
 const MOST_ATTEMPTS = 2;
@@ -66,7 +67,7 @@ async function examineOne(ended, request) {
   const found = examine(ended, request.dir);
   if (found === null) return;
   const stage = ended.stage;
-  const { unanalyzed, build, channel, isRedacted } = found;
+  const { unanalyzed, build, channel, isRedacted, images } = found;
   if (!stage.reported) {
     const report = build();
     const files = await write(report, request, ended.stem);
@@ -81,8 +82,11 @@ async function examineOne(ended, request) {
     const { analysis, note } = isTried
       ? await analyzeLeft(unanalyzed, channel, request.sourceRoots)
       : { analysis: undefined, note: NOT_AGAIN };
-    const report = build(analysis, note === undefined ? [] : [note]);
+    const spent = analysis === undefined ? [] : images;
+    const removed = spent.length > 0 ? [IMAGES_REMOVED] : [];
+    const report = build(analysis, note === undefined ? removed : [note]);
     const files = await write(report, request, ended.stem);
+    await removeImages(spent);
     say({ kind: 'report', report, files, isRedacted: isRedacted(analysis) });
   }
   ended.stage = { ...stage, done: true };

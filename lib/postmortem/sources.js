@@ -3,6 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { comparable } = require('../snapshot/images.js');
 const { growth } = require('../track/allocation.js');
 
 const SNAPSHOT = /^Heap\.\d+\.\d+\.(\d+)\.\d+\..*\.(?:heapsnapshot|heapimage)(?:\.gz|\.zst)?$/;
@@ -52,8 +53,10 @@ function lastProfileOf(dir, ended) {
 function snapshotsOf(dir, ended, state) {
   const all = filesOf(dir, SNAPSHOT, ended);
   const diagnosis = new Set((state.extra?.diagnosis ?? []).map((each) => path.basename(each)));
-  const chosen = all.filter(({ file }) => diagnosis.has(path.basename(file)));
-  return (chosen.length > 0 ? chosen : all).slice(-MOST_SNAPSHOTS);
+  const ofDiagnosis = all.filter(({ file }) => diagnosis.has(path.basename(file)));
+  const chosen = ofDiagnosis.length > 0 ? ofDiagnosis : all;
+  const kind = new Set(comparable(chosen.map(({ file }) => file)));
+  return chosen.filter(({ file }) => kind.has(file)).slice(-MOST_SNAPSHOTS);
 }
 
 module.exports = { evidenceOf, lastProfileOf, snapshotsOf };

@@ -69,7 +69,16 @@ class Diagnosis {
     if (own.channel === 'native' || own.state !== 'leak') this.channel = channel;
   }
 
+  /** How the next one is taken. Snapshots and heap images are not compared with each other. */
+  get method() {
+    if (this.taken[0]?.method === 'image') return 'image';
+    // The holder of handles of native memory justifies a fork, but not a long stop of the service.
+    return this.channel === 'native' ? 'fork' : 'auto';
+  }
+
   add(snapshot, t, value) {
+    // There was room for the first one, and is none for a snapshot now: the image is the first of three.
+    if (this.taken.length > 0 && (this.taken[0].method === 'image') !== (snapshot.method === 'image')) this.taken = [];
     // A suspicion may have lasted long. Growth since then does not measure growth within a window, so this snapshot is
     // the first.
     if (this.taken.length === 1 && !this.#restarted && t - this.taken[0].end > this.#window * MAX_FIRST) {

@@ -5,6 +5,7 @@
 const { requireNative } = require('../native.js');
 const { monotonicNow } = require('../timers.js');
 const { AllocationSampler, growth, hasPlace, merge } = require('../track/allocation.js');
+const { imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { ReportedSuspects } = require('./reported-suspects.js');
@@ -108,6 +109,7 @@ class LeakEvidence {
     return {
       diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
       diagnosed: this.#diagnosis?.channel ?? null,
+      keepImages: this.#keepsImages,
     };
   }
 
@@ -393,8 +395,7 @@ class LeakEvidence {
     const request = {
       // One cooldown for a diagnosis, not for each of its snapshots.
       cooldown: first && !diagnosis.begun ? options.cooldown : 0,
-      // The holder of handles of native memory justifies a fork, but not a long stop of the service.
-      method: channel === 'native' ? 'fork' : 'auto',
+      method: diagnosis.method,
     };
     this.#queue
       .take(first ? 'suspect' : 'leak', request)
@@ -447,6 +448,12 @@ class LeakEvidence {
     return diagnosis.begun;
   }
 
+  /** Images that are sent as they are (`sendRaw`) stay too: the sender reads them later. */
+  get #keepsImages() {
+    const { options, sender } = this.#context;
+    return options.keepImages || sender !== undefined;
+  }
+
   /** Analyzes the snapshots and reports. Under `plimsoll run` the parent does that. */
   #conclude(channel, snapshots) {
     return this.#retries.untilDone(() => this.#reportOn(channel, snapshots));
@@ -463,6 +470,9 @@ class LeakEvidence {
     if (wantsDescriptor(found.error)) throw found.error;
     if (found.error !== undefined) this.#context.fail(found.error);
     const notes = found.note === undefined ? [] : [found.note];
+    const isSpent = found.analysis !== undefined && !this.#keepsImages;
+    const spent = isSpent ? imagesOf(snapshots.map((snapshot) => snapshot.path)) : [];
+    if (spent.length > 0) notes.push(IMAGES_REMOVED);
     const { report, files, error } = await evidence().report(
       { state: this.#state.read(), analysis: found.analysis, notes },
       { dir, formats: sender?.formats ?? options.report },
@@ -470,6 +480,7 @@ class LeakEvidence {
     if (wantsDescriptor(error)) throw error;
     // The file is lost, not the report: it is logged and emitted.
     if (error !== undefined) this.#context.fail(error);
+    await removeImages(spent).catch((failed) => this.#context.fail(failed));
     this.#reports.push(...files);
     this.#suspects.reported(report.suspects);
     this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };

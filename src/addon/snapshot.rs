@@ -293,7 +293,6 @@ impl TryFrom<SnapshotRequest> for Request {
                 _ => return Err(unknown("method")),
             },
             compression: match request.compress.as_str() {
-                _ if request.method == "image" => Compression::Image,
                 "none" => Compression::None,
                 "gzip" => Compression::Gzip,
                 "zstd" => Compression::Zstd,

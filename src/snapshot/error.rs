@@ -125,6 +125,13 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
+    /// Whether memory is missing that a snapshot needs and a heap image does not.
+    #[must_use]
+    pub fn is_memory(&self) -> bool {
+        use Shortage::{Container, Limit, Machine};
+        matches!(self, Self::NoRoom { place: Container | Machine | Limit, .. })
+    }
+
     /// The `code` of the JS error.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -182,22 +182,45 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
 fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
     let method = request.method;
     let mut session = Session::begin(request)?;
-    let fork = |session: &mut Session| fork_one(session, phase);
     let outcome = match (method, fork::support()) {
         (Method::Image, _) => imaged(&mut session, phase).map_err(Into::into),
-        (Method::InProcess, _) | (Method::Auto, Err(_)) => in_process(&mut session, phase),
+        (Method::InProcess, _) => in_process(&mut session, phase),
         (Method::Fork, Err(why)) => Err(SnapshotError::Unavailable { why }),
-        (Method::Fork, Ok(())) => forked(&mut session, fork).map_err(Into::into),
-        (Method::Auto, Ok(())) => match forked(&mut session, fork) {
-            Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) => {
-                session.retry(why);
-                in_process(&mut session, phase)
-            }
-            other => other.map_err(Into::into),
-        },
+        (Method::Fork, Ok(())) => {
+            forked(&mut session, |session| fork_one(session, phase)).map_err(Into::into)
+        }
+        (Method::Auto, support) => automatic(&mut session, phase, support.is_ok()),
     }?;
     session.end();
     Ok(outcome)
+}
+
+/// By a fork if that is possible, else in process. A heap image where V8's builder has not the memory.
+fn automatic(
+    session: &mut Session,
+    phase: &Mutex<Phase>,
+    can_fork: bool,
+) -> Result<TakenSnapshot, SnapshotError> {
+    let built = match can_fork.then(|| forked(session, |session| fork_one(session, phase))) {
+        None => in_process(session, phase),
+        Some(Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why))) => {
+            session.retry(why);
+            in_process(session, phase)
+        }
+        Some(other) => other.map_err(Into::into),
+    };
+    match built {
+        Err(error)
+            if error.is_memory() && !session.request().redact && image::support().is_ok() =>
+        {
+            session.retry(error.to_string());
+            imaged(session, phase).map_err(|failure| match failure {
+                ForkFailure::Final(SnapshotError::NoRoom { .. }) => failure.into(),
+                _ => error,
+            })
+        }
+        built => built,
+    }
 }
 
 /// Tries children until one succeeds or none ever will; `fork` tries one.
@@ -251,8 +274,23 @@ fn fork_now(
     answer.recv().map_err(|_| ForkFailure::Final(unfinished()))?
 }
 
+/// Tries children until one succeeds, a few times. One that the kernel killed is not replaced.
 fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
     image::support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
+    let mut lost = 0;
+    loop {
+        match image_one(session, phase) {
+            Err(ForkFailure::Lost(why) | ForkFailure::NotNow(why)) if lost < LOST_CHILDREN => {
+                session.retry(why);
+            }
+            result => return result,
+        }
+        lost += 1;
+        std::thread::sleep(Duration::from_millis(20) * lost);
+    }
+}
+
+fn image_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
     let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
     let prepared = Arc::new(PreparedImage::new(session, partial)?);
     let (sender, answer) = sync_channel(1);

@@ -192,6 +192,10 @@ impl Session {
     /// [`SnapshotError::NoRoom`], [`SnapshotError::Dir`], [`SnapshotError::DiskFull`].
     pub fn open(&mut self, builder: Builder) -> Result<Partial, SnapshotError> {
         let Request { thread, compression, heap, headroom, .. } = self.request;
+        let compression = match builder {
+            Builder::Image => Compression::Image,
+            Builder::Child | Builder::Service => compression,
+        };
         room::check(builder, heap, headroom, &self.request.dir, compression)?;
         let now = system::now();
         let partial = self.store.create(now, thread, compression)?;

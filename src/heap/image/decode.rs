@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::layout::{
-    NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
+    HOLE, NAMES_IN_TABLE, ObjectLayout, ObjectShape, ScopeParts, count, scope, size, smi,
 };
 use super::names::ImageNames;
 use super::pages::{Pages, corrupt};
@@ -20,6 +20,9 @@ const CHAIN: usize = 64;
 const PARTS: usize = 4096;
 /// The longest source whose lines are counted.
 const SOURCE: usize = 64 << 20;
+
+/// The representation of a string whose characters are not on V8's heap.
+pub const EXTERNAL: u16 = 2;
 
 /// A valid object.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +63,15 @@ struct Described {
     is_accessor: bool,
 }
 
+/// What V8 takes for the class of an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Class {
+    /// The function that has the object's place in the source; none where a tag names the class.
+    pub constructor: Option<Object>,
+    /// The number of its name.
+    pub name: u32,
+}
+
 /// Type and fixed size of the objects of a map.
 type MapFacts = Option<(u16, u64)>;
 
@@ -71,8 +83,8 @@ pub struct ImageHeap<'p> {
     maps: RefCell<FxHashMap<u64, MapFacts>>,
     keys: RefCell<FxHashMap<u64, Option<u32>>>,
     described: RefCell<FxHashMap<u64, Rc<[Described]>>>,
-    classes: RefCell<FxHashMap<u64, u32>>,
-    lines: RefCell<FxHashMap<u64, Vec<u32>>>,
+    classes: RefCell<FxHashMap<u64, Class>>,
+    lines: RefCell<FxHashMap<u64, Option<Vec<u32>>>>,
 }
 
 /// Bits of a map's third field.
@@ -197,6 +209,19 @@ impl<'p> ImageHeap<'p> {
                         units.push(unit);
                     }
                 }
+                EXTERNAL => {
+                    let bytes = self.pages.texts.get(&part.at).map_or(&[][..], Vec::as_slice);
+                    let room = most - units.len();
+                    let (skip, length) = (to_size(skip), to_size(length).min(room));
+                    match part.kind & 8 {
+                        0 => {
+                            let pairs = bytes.chunks_exact(2).skip(skip).take(length);
+                            units.extend(pairs.map(|pair| u16::from_le_bytes([pair[0], pair[1]])));
+                        }
+                        _ => units
+                            .extend(bytes.iter().skip(skip).take(length).map(|&b| u16::from(b))),
+                    }
+                }
                 1 => {
                     let first = self
                         .field(part.at, 16)
@@ -236,7 +261,11 @@ impl<'p> ImageHeap<'p> {
                         .field(object.at, 16)
                         .map(|name| self.string(name, STRING))
                         .unwrap_or_default();
-                    if name.starts_with('#') { name } else { format!("<symbol {name}>") }
+                    match name.as_bytes() {
+                        [] => "<symbol>".to_owned(),
+                        [b'#', ..] => name,
+                        _ => format!("<symbol {name}>"),
+                    }
                 }
                 _ => return None,
             };
@@ -390,7 +419,7 @@ impl<'p> ImageHeap<'p> {
         };
         self.object(object).is_some_and(|object| {
             object.shape == ObjectShape::Oddball
-                && (self.layout.name(object.kind) == Some("Hole")
+                && (self.layout.name(object.kind) == Some(HOLE)
                     || smi(self.word(object.at + 40).unwrap_or(0)) == 2)
         })
     }
@@ -477,7 +506,7 @@ impl<'p> ImageHeap<'p> {
     }
 
     /// The function that made an object.
-    pub fn constructor(&self, object: Object) -> Option<Object> {
+    fn constructor(&self, object: Object) -> Option<Object> {
         let mut map = object.map;
         for _ in 0..CHAIN * 16 {
             let next = self.field(map, 32)?;
@@ -489,50 +518,100 @@ impl<'p> ImageHeap<'p> {
         None
     }
 
-    /// The number of the name of an object's class, by the rules of V8's snapshots.
-    pub fn class_name(&self, object: Object) -> u32 {
+    /// The constructor and the name of an object's class, by the rules of V8's snapshots.
+    pub fn class(&self, object: Object) -> Class {
         if let Some(known) = self.classes.borrow().get(&object.map) {
             return *known;
         }
-        let constructor = self.constructor(object);
-        // Of what was made by `new` of a subclass, the map has the constructor of the base.
-        let is_base = self.word(object.map + 8).unwrap_or(0) >> 56 & 1 == 1;
-        let made = constructor
-            .filter(|_| is_base && !self.is_prototype_map(object.map))
-            .map(|made| self.function_name(made));
-        let named = |name: &String| !name.is_empty();
-        let name = made
-            .filter(|name| named(name) && name != "Object")
-            .or_else(|| {
-                let tag = self.look_up(object, "<symbol Symbol.toStringTag>")?;
-                Some(self.string(tag, STRING)).filter(named)
-            })
-            .or_else(|| {
-                // The object's own property is that of a prototype: it names the others.
-                let own = self
-                    .field(object.map, 24)
-                    .filter(|above| self.layout.is_receiver(above.kind))
-                    .and_then(|above| self.look_up(above, "constructor"))
-                    .filter(|own| own.shape == ObjectShape::Function)?;
-                Some(self.function_name(own)).filter(named)
-            })
-            .or_else(|| constructor.map(|made| self.function_name(made)).filter(named))
-            .unwrap_or_else(|| "Object".to_owned());
-        let name = self.text(&name);
-        self.classes.borrow_mut().insert(object.map, name);
-        name
+        let (constructor, name) = self
+            .class_of_map(object)
+            .or_else(|| self.class_of_prototypes(object))
+            .unwrap_or_else(|| (None, self.class_of_template(object)));
+        let class = Class { constructor, name: self.text(&name) };
+        self.classes.borrow_mut().insert(object.map, class);
+        class
     }
 
-    fn look_up(&self, object: Object, name: &str) -> Option<Object> {
-        let name = self.text(name);
+    /// Of what was made by `new` of a subclass, the map has the constructor of the base.
+    fn class_of_map(&self, object: Object) -> Option<(Option<Object>, String)> {
+        let is_base = self.word(object.map + 8).unwrap_or(0) >> 56 & 1 == 1;
+        if !is_base || self.is_prototype_map(object.map) {
+            return None;
+        }
+        let constructor = self.constructor(object)?;
+        let name = self.debug_name(constructor);
+        names_a_class(&name).then_some((Some(constructor), name))
+    }
+
+    /// By the first object of the chain of prototypes that has a tag or, but for the object itself, a constructor.
+    fn class_of_prototypes(&self, object: Object) -> Option<(Option<Object>, String)> {
+        let (tag, own) = (self.text("<symbol Symbol.toStringTag>"), self.text("constructor"));
         let mut at = object;
-        for _ in 0..CHAIN {
-            if let Some(found) = self.properties(at).into_iter().find(|own| own.name == name) {
-                return self.object(target(found.value)?);
+        for step in 0..CHAIN {
+            let properties = self.properties(at);
+            let value = |name: u32| {
+                let found = properties.iter().find(|own| own.name == name && !own.is_accessor)?;
+                self.object(target(found.value)?)
+            };
+            if let Some(tag) = value(tag).filter(|tag| tag.shape == ObjectShape::String) {
+                return Some((None, self.string(tag, STRING)));
+            }
+            // The object's own constructor is that of a prototype: it names the others.
+            if step > 0
+                && let Some(own) = value(own).filter(|own| own.shape == ObjectShape::Function)
+            {
+                let name = self.debug_name(own);
+                if names_a_class(&name) {
+                    return Some((Some(own), name));
+                }
             }
             at = self.field(at.map, 24).filter(|next| self.layout.is_receiver(next.kind))?;
         }
         None
+    }
+
+    /// The name of the template of an object of Node's own; that of all other objects is "Object".
+    fn class_of_template(&self, object: Object) -> String {
+        let shared = self
+            .constructor(object)
+            .and_then(|made| self.field(made.at, self.pages.layout.fields.function_shared));
+        let data = shared.and_then(|shared| {
+            let is_template =
+                |data: &Object| self.layout.name(data.kind) == Some("FunctionTemplateInfo");
+            [8, 16].iter().find_map(|&at| self.field(shared.at, at).filter(is_template))
+        });
+        let name = shared.filter(|_| data.is_some()).map(|shared| self.shared_name(shared));
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| "Object".to_owned())
+    }
+
+    /// The name of a function, or the one that V8 inferred.
+    fn debug_name(&self, function: Object) -> String {
+        if self.pages.layout.are_names_properties {
+            let name = self.text("name");
+            let own = self.properties(function).into_iter().find(|own| own.name == name);
+            let text = own.filter(|own| !own.is_accessor).and_then(|own| target(own.value));
+            let text = text.and_then(|at| self.object(at));
+            if let Some(text) = text.filter(|text| text.shape == ObjectShape::String) {
+                return self.string(text, STRING);
+            }
+        }
+        let name = self.function_name(function);
+        if !name.is_empty() {
+            return name;
+        }
+        let inferred = || {
+            let fields = &self.pages.layout.fields;
+            let shared = self.field(function.at, fields.function_shared)?;
+            let info = self.field(shared.at, fields.shared_name);
+            match info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
+                Some(info) => self.field(info.at, 8 * scope(self.pages, info.at)?.inferred?),
+                None => self
+                    .field(shared.at, fields.shared_data)
+                    .filter(|data| data.shape == ObjectShape::UncompiledData)
+                    .and_then(|data| self.field(data.at, 8)),
+            }
+        };
+        inferred().map(|name| self.string(name, STRING)).unwrap_or_default()
     }
 
     /// Id of the script, line and column of a function.
@@ -544,35 +623,68 @@ impl<'p> ImageHeap<'p> {
             .filter(|script| script.shape == ObjectShape::Script)?;
         let id = u32::try_from(count(self.word(script.at + 64)?)).ok()?;
         let start = self.start(shared)?;
-        let (line, column) = self.line(script, start);
+        let (line, column) = self.line(script, start)?;
         Some((id, line, column))
     }
 
     fn start(&self, shared: Object) -> Option<u32> {
         let fields = &self.pages.layout.fields;
         let info = self.field(shared.at, fields.shared_name);
-        if let Some(info) = info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
-            let at = scope(self.pages, info.at)?.position?;
+        let position = info
+            .filter(|info| info.shape == ObjectShape::ScopeInfo)
+            .and_then(|info| Some((info, scope(self.pages, info.at)?.position?)));
+        if let Some((info, at)) = position {
             return u32::try_from(count(self.word(info.at + 8 * at)?)).ok();
         }
         let data = self
             .field(shared.at, fields.shared_data)
-            .filter(|data| data.shape == ObjectShape::UncompiledData)?;
-        Some((self.word(data.at + 16)? & 0xffff_ffff) as u32)
+            .filter(|data| data.shape == ObjectShape::UncompiledData);
+        match data {
+            Some(data) => Some((self.word(data.at + 16)? & 0xffff_ffff) as u32),
+            None => Some(0),
+        }
     }
 
-    fn line(&self, script: Object, start: u32) -> (u32, u32) {
+    fn line(&self, script: Object, start: u32) -> Option<(u32, u32)> {
         let mut lines = self.lines.borrow_mut();
-        let ends = lines.entry(script.at).or_insert_with(|| {
-            let source = self
-                .field(script.at, 8)
-                .map(|source| self.string(source, SOURCE))
-                .unwrap_or_default();
-            let ends = source.encode_utf16().enumerate().filter(|(_, unit)| *unit == 10);
-            ends.map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX)).collect()
-        });
+        let ends = lines.entry(script.at).or_insert_with(|| self.line_ends(script)).as_ref()?;
         let line = ends.partition_point(|&end| end < start);
-        let begin = line.checked_sub(1).map_or(0, |before| ends[before] + 1);
-        (u32::try_from(line).unwrap_or(0), start.saturating_sub(begin))
+        let begin = line.checked_sub(1).map_or(0, |before| ends[before].saturating_add(1));
+        let column = start.saturating_sub(begin);
+        // Where the script stands in its file.
+        let offset = |at: u64| count(self.word(script.at + at).unwrap_or(0));
+        let first = if line == 0 { offset(32) } else { 0 };
+        let line = u32::try_from((line as u64).saturating_add(offset(24))).ok()?;
+        Some((line, u32::try_from(u64::from(column).saturating_add(first)).ok()?))
     }
+
+    /// The ends that V8 has counted, those that the image has in place of a source, or those of the source.
+    fn line_ends(&self, script: Object) -> Option<Vec<u32>> {
+        let counted = self.field(script.at, 56).filter(|ends| {
+            ends.shape == ObjectShape::Array && ends.kind == self.layout.array && ends.size > 16
+        });
+        if let Some(ends) = counted {
+            let words = (16..ends.size).step_by(8).filter_map(|at| self.word(ends.at + at));
+            return Some(words.filter_map(|end| u32::try_from(count(end)).ok()).collect());
+        }
+        if let Some(ends) = self.pages.line_ends.get(&script.at) {
+            return Some(ends.clone());
+        }
+        let source = self.field(script.at, 8)?;
+        if source.shape == ObjectShape::String && source.kind & 7 == EXTERNAL {
+            return None;
+        }
+        let source = self.string(source, SOURCE);
+        let ends = source.encode_utf16().enumerate().filter(|(_, unit)| *unit == 10);
+        Some(ends.map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX)).collect())
+    }
+}
+
+fn to_size(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Whether V8 takes the name of a constructor for that of a class.
+fn names_a_class(name: &str) -> bool {
+    !name.is_empty() && name != "Object"
 }

@@ -103,12 +103,15 @@ impl ObjectLayout {
             (facts.generator, ObjectShape::Generator),
         ];
         shapes.extend(single);
+        shapes.extend(facts.hole.map(|hole| (hole, ObjectShape::Oddball)));
         for &(name, shape) in NAMED {
             shapes.insert(of(name)?, shape);
         }
         let some = |&(name, shape): &(&str, ObjectShape)| Some((*types.get(name)?, shape));
         shapes.extend(OPTIONAL.iter().filter_map(some));
-        let names = types.iter().map(|(name, number)| (*number, name.clone())).collect();
+        let mut names: FxHashMap<_, _> =
+            types.iter().map(|(name, number)| (*number, name.clone())).collect();
+        names.extend(facts.hole.map(|hole| (hole, HOLE.to_owned())));
         Ok(Self {
             shapes,
             names,
@@ -139,6 +142,9 @@ impl ObjectLayout {
         self.names.get(&kind).map(String::as_str)
     }
 }
+
+/// The name of the type of values that stand for nothing.
+pub const HOLE: &str = "Hole";
 
 /// What each version has.
 const NAMED: &[(&str, ObjectShape)] = &[
@@ -195,7 +201,6 @@ const OPTIONAL: &[(&str, ObjectShape)] = &[
     ("EnumCache", ObjectShape::EnumCache),
     ("ExternalPointerArray", ObjectShape::Pointers),
     ("FeedbackCell", ObjectShape::FeedbackCell),
-    ("Hole", ObjectShape::Oddball),
     ("JSArrayBuffer", ObjectShape::ArrayBuffer),
     ("JSBoundFunction", ObjectShape::BoundFunction),
     ("JSDataView", ObjectShape::ArrayBufferView),
@@ -289,6 +294,8 @@ pub struct ScopeParts {
     pub is_extended: bool,
     /// Word of the name of the function, if it has one.
     pub name: Option<u64>,
+    /// Word of the name that V8 gave it by what it was assigned to.
+    pub inferred: Option<u64>,
     /// Word of the position.
     pub position: Option<u64>,
 }
@@ -310,6 +317,7 @@ pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
             names: 4,
             is_extended: false,
             name: None,
+            inferred: None,
             position: None,
         });
     }
@@ -329,6 +337,7 @@ pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
     let has_name = flags >> 12 & 3 != 0;
     let name = has_name.then_some(words);
     words += if has_name { 2 } else { 0 };
+    let inferred = (bit(14) == 1).then_some(words);
     words += bit(14);
     let mut position = facts.position;
     if position.is_none() && facts.positioned >> kind & 1 == 1 {
@@ -343,5 +352,6 @@ pub fn scope(pages: &Pages, at: u64) -> Option<ScopeParts> {
         words += if is_module { 1 + 3 * exports } else { 0 } + bit(facts.last);
     }
     words += u64::from(facts.longer_kind == Some(kind));
-    Some(ScopeParts { words, locals, names, is_extended: bit(26) == 1, name, position })
+    let is_extended = bit(26) == 1;
+    Some(ScopeParts { words, locals, names, is_extended, name, inferred, position })
 }

@@ -23,6 +23,8 @@ mod kind {
     pub const GLOBALS: u32 = 5;
     pub const CONSTANTS: u32 = 6;
     pub const HANDLES: u32 = 7;
+    pub const LINES: u32 = 8;
+    pub const TEXT: u32 = 9;
 }
 
 /// Global handles: words of one, and the state of a strong one in its flags.
@@ -55,6 +57,10 @@ pub struct Pages {
     constants: FxHashSet<u64>,
     /// Words that may refer to objects.
     pub roots: Vec<(RootKind, u64)>,
+    /// Line ends of scripts, by their address, whose source is not in the image.
+    pub line_ends: FxHashMap<u64, Vec<u32>>,
+    /// The first characters of strings, by their address, whose characters are not on V8's heap.
+    pub texts: FxHashMap<u64, Vec<u8>>,
     pub bytes: u64,
 }
 
@@ -87,6 +93,8 @@ impl Pages {
             pages: FxHashMap::default(),
             constants: FxHashSet::default(),
             roots: Vec::new(),
+            line_ends: FxHashMap::default(),
+            texts: FxHashMap::default(),
             bytes: 0,
         };
         let mut bytes = vec![0; PAGE as usize];
@@ -135,6 +143,17 @@ impl Pages {
                     global[1] >> 24 & STATES == STRONG && global[0] & 3 == 1
                 });
                 self.roots.extend(strong.map(|global| (RootKind::Global, global[0])));
+                return Ok(());
+            }
+            kind::TEXT => {
+                self.texts.insert(address, bytes.to_vec());
+                return Ok(());
+            }
+            kind::LINES => {
+                let ends = bytes
+                    .chunks_exact(4)
+                    .map(|end| u32::from_le_bytes(end.try_into().unwrap_or_default()));
+                self.line_ends.entry(address).or_default().extend(ends);
                 return Ok(());
             }
             kind::ISOLATE => RootKind::Isolate,

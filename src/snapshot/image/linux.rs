@@ -94,7 +94,9 @@ impl PreparedImage {
             return Err(unavailable(why));
         }
         let file = partial.writer().map_err(ForkFailure::Final)?.into_inner();
-        let writer = Writer::new(file, request.max_bytes)
+        let script = known().as_ref().ok().and_then(|(_, types)| types.get("Script"));
+        let script = script.and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
+        let writer = Writer::new(file, request.max_bytes, script)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
         let (thread, nice) = (request.thread, request.nice);
         Ok(Self { partial, writer: Mutex::new(writer), thread, nice })

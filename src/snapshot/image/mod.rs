@@ -11,6 +11,8 @@ mod constants;
 #[cfg_attr(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"), path = "linux.rs")]
 mod platform;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod sources;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod writer;
 
 pub use platform::{PreparedImage, Scene, support};

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
+use super::sources::Sources;
 use crate::heap_layout::PageHeader;
 use crate::snapshot::error::{Shortage, SnapshotError};
 use crate::snapshot::fork::ForkFailure;
@@ -44,6 +45,10 @@ mod kind {
     pub const CONSTANTS: u32 = 6;
     /// Handles of scopes, and those that live as long as the isolate.
     pub const HANDLES: u32 = 7;
+    /// Line ends of the script at the address, whose source is not in the image: numbers of 32 bits.
+    pub const LINES: u32 = 8;
+    /// The first characters of the string at the address, which are not on V8's heap.
+    pub const TEXT: u32 = 9;
 }
 
 /// Exit codes of the child.
@@ -93,6 +98,7 @@ pub struct Writer {
     pending: Vec<u8>,
     packed: Vec<u8>,
     copy: Vec<u8>,
+    sources: Sources,
     written: u64,
     max_bytes: u64,
 }
@@ -108,7 +114,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where the compressor refuses.
-    pub fn new(file: File, max_bytes: u64) -> Result<Self, &'static str> {
+    pub fn new(file: File, max_bytes: u64, script: u16) -> Result<Self, &'static str> {
         let refused = |_| "the compressor cannot be set up";
         let mut compressor = CCtx::try_create().ok_or("the compressor has no memory")?;
         compressor.set_parameter(CParameter::CompressionLevel(1)).map_err(refused)?;
@@ -118,7 +124,8 @@ impl Writer {
         // The first frame allocates. The following ones have its size.
         compressor.compress2(&mut packed, &copy).map_err(refused)?;
         let pending = Vec::with_capacity(PAGE);
-        Ok(Self { file, compressor, pending, packed, copy, written: 0, max_bytes })
+        let sources = Sources::new(script);
+        Ok(Self { file, compressor, pending, packed, copy, sources, written: 0, max_bytes })
     }
 
     /// The file.
@@ -183,33 +190,53 @@ impl Writer {
         self.put(MAGIC)?;
         self.put(&u32::try_from(header.len()).unwrap_or(0).to_le_bytes())?;
         self.put(header)?;
-        let (mut heap, mut pages, mut done) = (0, 0_u64, 0);
-        for &(start, end) in ranges {
-            // A large page may be more than one mapping.
-            let mut base = start.next_multiple_of(PAGE).max(done);
-            while base < end {
-                if let Some(page) = page(layout, base, isolate)? {
-                    heap = heap.max(page.heap);
-                    if page.flags & FROM_SPACE == 0 {
-                        let kind = if page.heap == 0 { kind::CONSTANTS } else { kind::PAGE };
-                        self.region(kind, base, page.size, true)?;
-                        pages += 1;
-                    }
-                    base += page.size.next_multiple_of(PAGE);
-                } else {
-                    base += PAGE;
-                }
-                done = base;
+        each_page(layout, ranges, isolate, |base, page| {
+            if page.heap != 0 {
+                return Ok(());
             }
-        }
+            let length = page.size.min(self.copy.len());
+            copy_memory(base, &mut self.copy[..length])?;
+            self.sources.find_maps(base, &self.copy[..length])
+        })?;
+        let (mut heap, mut pages) = (0, 0_u64);
+        each_page(layout, ranges, isolate, |base, page| {
+            heap = heap.max(page.heap);
+            if page.flags & FROM_SPACE == 0 {
+                let kind = if page.heap == 0 { kind::CONSTANTS } else { kind::PAGE };
+                self.region(kind, base, page.size, true)?;
+                pages += 1;
+            }
+            Ok(())
+        })?;
         if heap == 0 {
             return Err(code::NO_PAGES);
         }
         self.region(kind::ISOLATE, isolate, heap - isolate, false)?;
         self.region(kind::STACK, stack.start, stack.end - stack.start, false)?;
         self.handles(isolate, heap)?;
+        self.outside()?;
         self.record(kind::END, usize::try_from(pages).unwrap_or(0), 0)?;
         self.flush()
+    }
+
+    /// What names and lines need of the characters that are not on V8's heap.
+    fn outside(&mut self) -> Result<(), i32> {
+        let mut sources = std::mem::replace(&mut self.sources, Sources::none());
+        let mut copy = std::mem::take(&mut self.copy);
+        let mut write = |kind: u32, at: usize, bytes: &[u8]| {
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            self.record(kind, at, bytes.len())?;
+            self.put(bytes)
+        };
+        let result = sources
+            .texts(&mut copy, |text, characters| write(kind::TEXT, text, characters))
+            .and_then(|()| {
+                sources.line_ends(&mut copy, |script, ends| write(kind::LINES, script, ends))
+            });
+        (self.copy, self.sources) = (copy, sources);
+        result
     }
 
     /// The handles that the isolate refers to behind its heap. Each structure is recognized by the pointers that it
@@ -308,6 +335,9 @@ impl Writer {
             let length = PAGE.min(from + size - at);
             let mut copy = std::mem::take(&mut self.copy);
             copy_memory(at, &mut copy[..length])?;
+            if kind == kind::PAGE {
+                self.sources.look(at, &copy[..length]);
+            }
             let result = self.record(kind, at, length).and_then(|()| self.put(&copy[..length]));
             self.copy = copy;
             result?;
@@ -365,6 +395,30 @@ struct Page {
     flags: usize,
     /// The bytes from the start of the page to the end of its objects.
     size: usize,
+}
+
+/// Calls `see` with each page of this isolate's heap and of the read-only one.
+fn each_page(
+    layout: &PageHeader,
+    ranges: &[(usize, usize)],
+    isolate: usize,
+    mut see: impl FnMut(usize, &Page) -> Result<(), i32>,
+) -> Result<(), i32> {
+    let mut done = 0;
+    for &(start, end) in ranges {
+        // A large page may be more than one mapping.
+        let mut base = start.next_multiple_of(PAGE).max(done);
+        while base < end {
+            if let Some(page) = page(layout, base, isolate)? {
+                see(base, &page)?;
+                base += page.size.next_multiple_of(PAGE);
+            } else {
+                base += PAGE;
+            }
+            done = base;
+        }
+    }
+    Ok(())
 }
 
 /// The page at `base`, if it is one of this isolate's heap or of the read-only one.
@@ -441,7 +495,7 @@ fn copy_memory(from: usize, to: &mut [u8]) -> Result<(), i32> {
 }
 
 /// Reads memory of this process through the kernel: an address that is not mapped is an answer, not a crash.
-fn read(from: usize, to: &mut [u8]) -> Result<bool, i32> {
+pub fn read(from: usize, to: &mut [u8]) -> Result<bool, i32> {
     let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
     let remote = libc::iovec { iov_base: from as *mut _, iov_len: to.len() };
     // SAFETY: the local range is that of the slice; the kernel checks the remote one.

@@ -1,0 +1,44 @@
+'use strict';
+// Leaks into a Map under a watch, where the process may have too little more memory for a snapshot. Prints what the
+// report says, and ends.
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const { watch } = require('../..');
+
+const kept = new Map();
+const other = Array.from({ length: 100_000 }, (_, at) => ({ at, text: `entry ${at}` }));
+const used = Number(/VmSize:\s*(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+const limit = (soft) => execFileSync('prlimit', [`--pid=${process.pid}`, `--as=${soft}:`]);
+limit(used + 350 * 2 ** 20);
+
+const watcher = watch({
+  dir: process.argv[2],
+  interval: 100,
+  window: 3000,
+  limit: '400m',
+  cooldown: 0,
+  report: ['json'],
+  ...JSON.parse(process.argv[3]),
+});
+watcher.on('error', ({ code, message }) => console.error(code, message));
+let taken = 0;
+let isEnough = false;
+// The analyzer is a process of its own, which inherits the limit.
+watcher.on('snapshot', () => {
+  isEnough = ++taken === 3;
+  if (isEnough) limit('unlimited');
+});
+watcher.on('report', ({ snapshots, suspects, notes }) => {
+  console.log(JSON.stringify({ snapshots, suspects, notes, kept: kept.size, other: other.length }));
+  process.exit();
+});
+
+let n = 0;
+setInterval(() => {
+  if (isEnough) return;
+  for (let i = 0; i < 60; i++) {
+    n++;
+    kept.set(`key ${n}`, { n, values: Array.from({ length: 40 }, (_, k) => k * n) });
+  }
+}, 10);

@@ -1,0 +1,40 @@
+'use strict';
+// A watch without memory for snapshots: three heap images name the leak and are removed.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const test = require('node:test');
+const { requireNative } = require('../../lib/native.js');
+
+const CHILD = path.join(__dirname, '../children/watch-images.js');
+const { image: unsupported } = requireNative().snapshotSupport();
+
+function watched(t, options) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-watch-images-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  const out = execFileSync(process.execPath, [CHILD, dir, JSON.stringify(options)], { encoding: 'utf8' });
+  const images = fs.readdirSync(dir).filter((name) => name.endsWith('.heapimage'));
+  return { ...JSON.parse(out), images };
+}
+
+test('three heap images name the leak and are removed', { skip: unsupported ?? false }, (t) => {
+  const { snapshots, suspects, notes, images } = watched(t, {});
+  assert.ok(snapshots.length >= 3);
+  for (const { method } of snapshots) assert.equal(method, 'image');
+  assert.equal(suspects[0].name, 'kept');
+  assert.equal(suspects[0].file, CHILD);
+  assert.ok(
+    notes.some((note) => note.includes('keepImages')),
+    notes.join(),
+  );
+  assert.deepEqual(images, []);
+});
+
+test('with keepImages they stay', { skip: unsupported ?? false }, (t) => {
+  const { snapshots, notes, images } = watched(t, { keepImages: true });
+  assert.equal(images.length, snapshots.length);
+  assert.ok(!notes.some((note) => note.includes('keepImages')), notes.join());
+});

@@ -1,0 +1,166 @@
+'use strict';
+// What a heap image takes: memory of the child, processor time, time from the call to the file, the pause of the service.
+//   node bench/image [--live 200] [--rate 20] [--rounds 5] [--leaks 2] [--method image] [--nice 0] [NODE ...]
+//   node bench/image --cgroup            in memory cgroups of version 1 (as root): 200 MB live in 512 MB, 100 MB in 256 MB
+// LIVE: MB of small live objects. RATE: MB of them that the requests replace in a second. LEAKS: how often three images
+// are taken while a Map leaks, and analyzed outside of the cgroup. Exits with 1 if an image is missing or unreadable, a
+// leak is not named, or the kernel killed a process for lack of memory.
+
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { analyze } = require('../../index.js');
+const { MemoryGroup } = require('./memory-group.js');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    live: { type: 'string', default: '200' },
+    rate: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '5' },
+    leaks: { type: 'string', default: '2' },
+    method: { type: 'string', default: 'image' },
+    nice: { type: 'string', default: '0' },
+    cgroup: { type: 'boolean', default: false },
+  },
+});
+
+const MB = 2 ** 20;
+/** How often the memory of a child is read, ms. */
+const LOOK_MS = 50;
+const CASES = [
+  { live: 200, resident: 350, limit: 512 },
+  { live: 100, resident: 175, limit: 256 },
+];
+
+const round = (bytes) => Math.round(bytes / MB);
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+
+function read(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
+
+/** The most private anonymous memory, and the processor time, of the children of a process. */
+class Children {
+  #pid;
+  #timer;
+  peak = 0;
+  seconds = 0;
+
+  constructor(pid) {
+    this.#pid = pid;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  #look() {
+    for (const pid of read(`/proc/${this.#pid}/task/${this.#pid}/children`).trim().split(' ')) {
+      if (!read(`/proc/${pid}/comm`).startsWith('plimsoll-')) continue;
+      const memory = read(`/proc/${pid}/smaps_rollup`);
+      const kB = (field) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(memory)?.[1] ?? 0);
+      this.peak = Math.max(this.peak, (kB('Private_Dirty') + kB('Private_Clean')) * 1024);
+      const times = read(`/proc/${pid}/stat`).split(') ').at(-1).split(' ');
+      this.seconds = Math.max(this.seconds, (Number(times[11]) + Number(times[12])) / 100 || 0);
+    }
+  }
+
+  end() {
+    clearInterval(this.#timer);
+    return { child: this.peak, seconds: this.seconds };
+  }
+}
+
+async function ask(service, what) {
+  const children = new Children(service.pid);
+  service.send(what);
+  const [answer] = await Promise.race([
+    once(service, 'message'),
+    once(service, 'exit').then(([code, signal]) => Promise.reject(new Error(`the service ended: ${signal ?? code}`))),
+  ]);
+  return { answer, ...children.end() };
+}
+
+/** Whether the leaking Map is the first suspect of three images. */
+async function isNamed(taken) {
+  if (taken.some(({ path: file }) => file === undefined)) return false;
+  const { suspects } = await analyze(taken.map(({ path: file }) => file));
+  return suspects[0]?.name === 'leaked';
+}
+
+async function measure(execPath, { live, resident, limit }) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-image-bench-'));
+  const group = limit === undefined ? null : new MemoryGroup(limit * MB);
+  const { method } = values;
+  const [rate, nice] = [values.rate, values.nice].map(Number);
+  const given = JSON.stringify({ live, rate, resident, dir, method, nice });
+  const service = fork(path.join(__dirname, 'service.js'), [given], { execPath, execArgv: ['--expose-gc'] });
+  group?.add(service.pid);
+  const failures = [];
+  const rounds = [];
+  let named = 0;
+  try {
+    const [{ used, total, rss }] = await once(service, 'message');
+    for (let at = 0; at < Number(values.rounds); at++) {
+      const { answer, ...cost } = await ask(service, 'take');
+      if (answer.path === undefined) failures.push(`${answer.code}: ${answer.message}`);
+      else {
+        rounds.push({ ...answer, ...cost });
+        fs.rmSync(answer.path);
+      }
+    }
+    for (let at = 0; at < Number(values.leaks); at++) {
+      const { answer } = await ask(service, 'leak');
+      if (await isNamed(answer)) named++;
+      else failures.push('the leak is not named');
+      for (const { path: file } of answer) if (file !== undefined) fs.rmSync(file);
+    }
+    service.send('end');
+    await once(service, 'exit');
+    const kills = group?.kills() ?? 0;
+    const of = (pick) => (rounds.length === 0 ? NaN : median(rounds.map(pick)));
+    console.table({
+      [`${path.basename(execPath)}, ${limit ?? 'no'} limit`]: {
+        'heap MB': round(used),
+        'committed MB': round(total),
+        'rss MB': round(rss),
+        taken: `${rounds.length} of ${values.rounds}`,
+        'leaks named': `${named} of ${values.leaks}`,
+        'killed for memory': kills,
+        'most in the group MB': group === null ? '-' : round(group.most()),
+        'call to file ms': Math.round(of(({ ms }) => ms)),
+        'pause ms': of(({ pauseMs }) => pauseMs).toFixed(1),
+        'longest turn ms': Math.round(of(({ longest }) => longest)),
+        'rewritten meanwhile MB': round(of(({ rewritten }) => rewritten)),
+        'child private MB, median': round(of(({ child }) => child)),
+        'child private MB, most': round(Math.max(...rounds.map(({ child }) => child))),
+        'child processor s': of(({ seconds }) => seconds),
+        'file MB': of(({ bytes }) => bytes / MB).toFixed(1),
+      },
+    });
+    return [...failures, ...(kills > 0 ? [`${kills} killed for lack of memory`] : [])];
+  } finally {
+    service.kill('SIGKILL');
+    if (service.exitCode === null && service.signalCode === null) await once(service, 'exit');
+    group?.remove();
+    fs.rmSync(dir, { recursive: true });
+  }
+}
+
+async function main() {
+  const cases = values.cgroup ? CASES : [{ live: Number(values.live), resident: 0 }];
+  for (const execPath of positionals.length > 0 ? positionals : [process.execPath]) {
+    for (const each of cases) {
+      const failures = await measure(execPath, each);
+      for (const failure of failures) console.log(failure);
+      if (failures.length > 0) process.exitCode = 1;
+    }
+  }
+}
+
+void main();

@@ -1,0 +1,81 @@
+'use strict';
+// A service with LIVE MB of small live objects, whose requests replace RATE MB of them a second. Takes a heap image when
+// it is told to, and three while a Map leaks. Tells the parent what each cost.
+//   node --expose-gc service.js '{"live":200,"rate":20,"resident":350,"dir":"/var/dumps"}'
+
+const v8 = require('node:v8');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { takeSnapshot } = require('../../index.js');
+
+const { live, rate, resident, dir, method, nice } = JSON.parse(process.argv[2]);
+const MB = 2 ** 20;
+/** Bytes of an entry with its text, as in bench/snapshot. */
+const ENTRY = 115;
+/** Requests are served this often, ms. */
+const TURN_MS = 10;
+const LONGEST_MS = 50;
+const LEAK = 30_000;
+
+const kept = [];
+globalThis.kept = kept;
+const entry = (at) => ({ id: at, text: `entry ${at}`, tags: null });
+for (let at = 0; at < (live * MB) / ENTRY; at++) kept.push(entry(at));
+globalThis.gc();
+
+// Beside the heap: buffers that hold bytes.
+const missing = resident * MB - process.memoryUsage.rss();
+const buffers = missing > 0 ? Array.from({ length: missing / MB }, () => Buffer.alloc(MB, 1)) : [];
+
+let replaced = 0;
+let longest = 0;
+let last = performance.now();
+const perTurn = ((rate * MB) / ENTRY / 1000) * TURN_MS;
+const turns = setInterval(() => {
+  const now = performance.now();
+  longest = Math.max(longest, now - last);
+  // What a busy machine has kept the service from doing is not caught up.
+  const due = Math.min(now - last, LONGEST_MS);
+  for (let count = perTurn * (due / TURN_MS); count > 0; count--) {
+    const at = Math.floor(Math.random() * kept.length);
+    kept[at] = entry(at);
+    replaced++;
+  }
+  last = now;
+}, TURN_MS);
+
+async function take() {
+  longest = 0;
+  const before = replaced;
+  const began = performance.now();
+  try {
+    const { path, bytes, pauseMs, retries } = await takeSnapshot({ dir, method, nice, cooldown: 0, maxBytes: 2 ** 40 });
+    const ms = performance.now() - began;
+    return { path, bytes, pauseMs, retries, ms, longest, rewritten: (replaced - before) * ENTRY };
+  } catch ({ code, message }) {
+    return { code, message };
+  }
+}
+
+const leaked = new Map();
+globalThis.leak = () => leaked;
+async function leak() {
+  const taken = [];
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < LEAK; at++) leaked.set(`${round} ${at}`, { at, seen: [round] });
+    taken.push(await take());
+    await sleep(50);
+  }
+  return taken;
+}
+
+process.on('message', async (what) => {
+  if (what === 'end') {
+    clearInterval(turns);
+    process.disconnect();
+    return;
+  }
+  const answer = what === 'leak' ? await leak() : await take();
+  process.send(answer);
+});
+const { used_heap_size: used, total_heap_size: total } = v8.getHeapStatistics();
+process.send({ used, total, rss: process.memoryUsage.rss(), buffers: buffers.length });

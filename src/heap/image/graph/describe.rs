@@ -1,0 +1,134 @@
+//! Types and names of nodes, by the rules of V8's snapshots.
+
+use super::super::decode::{Object, target};
+use super::super::layout::ObjectShape;
+use super::{Builder, node};
+
+/// The longest string that becomes a name.
+const STRING: usize = 1024;
+
+/// Internal types that V8's snapshots count as code.
+const CODE: &[&str] = &[
+    "AllocationSite",
+    "ArrayBoilerplateDescription",
+    "BytecodeArray",
+    "ClosureFeedbackCellArray",
+    "FeedbackCell",
+    "FeedbackMetadata",
+    "FeedbackVector",
+    "InterpreterData",
+    "ObjectBoilerplateDescription",
+    "PreparseData",
+    "RegExpBoilerplateDescription",
+    "ScopeInfo",
+    "TemplateObjectDescription",
+    "UncompiledDataWithPreparseDataAndJob",
+    "UncompiledDataWithPreparseData",
+    "UncompiledDataWithoutPreparseDataWithJob",
+    "UncompiledDataWithoutPreparseData",
+];
+
+impl Builder<'_> {
+    pub(super) fn describe(&self, object: Object) -> (u8, u32) {
+        let heap = &self.heap;
+        let string = |object: Option<Object>| {
+            let string = object.filter(|string| string.shape == ObjectShape::String);
+            string.map_or(self.empty, |string| heap.text(&heap.string(string, STRING)))
+        };
+        match object.shape {
+            ObjectShape::String => match object.kind & 7 {
+                1 => (node::CONS_STRING, heap.text("(concatenated string)")),
+                3 => (node::SLICED_STRING, heap.text("(sliced string)")),
+                _ => (node::STRING, string(Some(object))),
+            },
+            ObjectShape::Context => (node::OBJECT, heap.text("system / Context")),
+            ObjectShape::NativeContext => (node::HIDDEN, heap.text("system / NativeContext")),
+            ObjectShape::HeapNumber => (node::NUMBER, heap.text("heap number")),
+            ObjectShape::BigInt => (node::BIG_INT, heap.text("bigint")),
+            ObjectShape::Symbol if heap.word(object.at + 8).unwrap_or(0) >> 32 & 1 == 1 => {
+                (node::HIDDEN, heap.text("private symbol"))
+            }
+            ObjectShape::Symbol => (node::SYMBOL, heap.text("symbol")),
+            ObjectShape::Function => (node::CLOSURE, heap.text(&heap.function_name(object))),
+            ObjectShape::BoundFunction => (node::CLOSURE, heap.text("native_bind")),
+            ObjectShape::SharedFunctionInfo => (node::CODE, heap.text(&heap.shared_name(object))),
+            ObjectShape::Script => (node::CODE, string(heap.field(object.at, 16))),
+            ObjectShape::RegExp => (node::REGEXP, string(heap.field(object.at, 32))),
+            ObjectShape::Code | ObjectShape::InstructionStream => (node::CODE, self.empty),
+            ObjectShape::Map if heap.pages.is_constant(object.at) => {
+                (node::HIDDEN, heap.text("system / Map"))
+            }
+            ObjectShape::Map => (node::SHAPE, heap.text("system / Map")),
+            ObjectShape::Descriptors => (node::SHAPE, heap.text("system / DescriptorArray")),
+            ObjectShape::Transitions => (node::SHAPE, heap.text("system / TransitionArray")),
+            ObjectShape::Proxy => (node::HIDDEN, heap.text("system / JSProxy")),
+            ObjectShape::PrototypeInfo => (node::SHAPE, heap.text("system / PrototypeInfo")),
+            ObjectShape::EnumCache => (node::SHAPE, heap.text("system / EnumCache")),
+            ObjectShape::FeedbackMetadata => (node::CODE, heap.text("system / FeedbackMetadata")),
+            _ if heap.layout.is_receiver(object.kind) => (node::OBJECT, heap.class(object).name),
+            _ => self.internal(object.kind),
+        }
+    }
+
+    /// Type and name of an object that only V8 knows.
+    fn internal(&self, kind: u16) -> (u8, u32) {
+        let (heap, arrays) = (&self.heap, self.heap.pages.layout.types.arrays);
+        let name = heap.layout.name(kind);
+        if (arrays.0..=arrays.1).contains(&kind)
+            || matches!(
+                name,
+                Some("FixedArray" | "FixedDoubleArray" | "ByteArray" | "TrustedFixedArray")
+            )
+        {
+            return (node::ARRAY, self.empty);
+        }
+        let name = name.unwrap_or("Internal");
+        let is_code = CODE.contains(&name)
+            || (heap.pages.layout.are_wrappers_code
+                && matches!(name, "BytecodeWrapper" | "CodeWrapper"));
+        let of = if is_code { node::CODE } else { node::HIDDEN };
+        (of, heap.text(&format!("system / {name}")))
+    }
+
+    /// Gives a name to what has none, and a type.
+    pub(super) fn tag(&mut self, word: u64, name: &str, kind: Option<u8>) {
+        let Some(object) = target(word).and_then(|at| self.heap.object(at)) else { return };
+        if self.is_trivial(object) {
+            return;
+        }
+        let Some(number) = self.reach(object) else { return };
+        let name = self.heap.text(name);
+        let empty = self.empty;
+        if let Some(node) = self.graph.nodes.get_mut(number as usize) {
+            if node.name == empty {
+                node.name = name;
+            }
+            node.kind = kind.unwrap_or(node.kind);
+        }
+    }
+
+    /// V8's own constants, which V8's snapshots have no edges to.
+    pub(super) fn is_trivial(&self, object: Object) -> bool {
+        match object.shape {
+            ObjectShape::Oddball => true,
+            ObjectShape::Array | ObjectShape::WeakArray | ObjectShape::Bytes => {
+                object.size == 16 && self.heap.pages.is_constant(object.at)
+            }
+            ObjectShape::Descriptors => {
+                object.size == self.heap.pages.layout.headers.descriptors
+                    && self.heap.pages.is_constant(object.at)
+            }
+            ObjectShape::Map if self.heap.pages.is_constant(object.at) => {
+                let kind = (self.heap.word(object.at + 8).unwrap_or(0) >> 32) as u16;
+                let types = &self.heap.pages.layout.types;
+                kind == types.free_space
+                    || kind == types.filler
+                    || matches!(
+                        self.heap.layout.name(kind),
+                        Some("FixedArray" | "Cell" | "PropertyCell" | "SharedFunctionInfo")
+                    )
+            }
+            _ => false,
+        }
+    }
+}
