@@ -44,3 +44,14 @@ test('without any it says what to look for', () => {
   assert.deepEqual(sites, []);
   assert.match(advice, /heap snapshot cannot show it: look for what has a native side/);
 });
+
+test('of a heap the largest site with a place is the suspect, whatever V8 allocates itself', () => {
+  const nodes = site({ function: null, file: null, line: null, column: null, share: 0.6 });
+  const [{ cause, name, file, share }] = reportOf('heap', [nodes, site({ share: 0.4 })]).suspects;
+  assert.deepEqual([cause, name, file, share], ['other', 'compress', '/app/zip.js', 0.4]);
+});
+
+test('a site with a place of less than a tenth is no suspect', () => {
+  const nodes = site({ function: null, file: null, line: null, column: null, share: 0.95 });
+  assert.deepEqual(reportOf('heap', [nodes, site({ share: 0.05 })]).suspects, []);
+});

@@ -135,6 +135,7 @@ function runsOf(name, node, ports) {
 }
 
 async function main() {
+  fs.mkdirSync(dir, { recursive: true });
   fs.chmodSync(dir, 0o711); // PostgreSQL runs as a user of its own, and its files are below
   const servers = path.join(dir, 'services');
   const ports = startServers(servers);

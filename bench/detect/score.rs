@@ -2,14 +2,17 @@
 //!
 //! `cargo run --release --example detect -- tune|score|all [-v] [ID...]`
 //! `cargo run --release --example detect -- families [FIRST [COUNT [NAME]]]`
+//! `cargo run --release --example detect -- stacks [HOURS] [-v]`
 //!
-//! The second draws services of each family at random (`families.rs`): seeds below 1000 are for tuning.
+//! The second draws services of each family at random (`families.rs`): seeds below 1000 are for tuning. The third
+//! replays the recordings of stacks for hours (`joined.rs`).
 //! Models are run here; processes and packages were recorded by `record.js` (`series/KIND-NAME-leak.txt`
 //! with a collection provoked each 2.5 s, of which the rule sees those that it asks for; `natural/` the
 //! same without, which is what the others are judged on).
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod families;
+mod joined;
 mod model;
 mod peers;
 mod tape;
@@ -178,9 +181,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if args.first().is_some_and(|arg| arg == "families") {
         return families(&args[1..], verbose);
     }
+    if args.first().is_some_and(|arg| arg == "stacks") {
+        let hours = args.get(1).map_or(Ok(24), |hours| hours.parse())?;
+        return joined::replay(hours, verbose);
+    }
     let half = args.first().filter(|arg| ["tune", "score", "all"].contains(&arg.as_str()));
-    let half =
-        half.ok_or("usage: detect tune|score|all [-v] [ID...] | families [FIRST [COUNT]]")?;
+    let half = half.ok_or(
+        "usage: detect tune|score|all [-v] [ID...] | families [FIRST [COUNT]] | stacks [HOURS]",
+    )?;
     let ids = &args[1..];
     let split: Split = serde_json::from_str(include_str!("split.json"))?;
     let (mut leaky, mut healthy) = (Tally::default(), Tally::default());

@@ -31,17 +31,22 @@ pub struct Recording {
 }
 
 #[derive(Clone, Copy)]
-struct Line {
-    kind: u8,
-    t: u64,
-    rss: u64,
-    total: u64,
-    used: u64,
-    external: u64,
-    extra: f64,
+pub struct Line {
+    pub kind: u8,
+    pub t: u64,
+    pub rss: u64,
+    pub total: u64,
+    pub used: u64,
+    pub external: u64,
+    pub extra: f64,
 }
 
 impl Line {
+    /// The lines of a recording.
+    pub fn all(text: &str) -> Vec<Self> {
+        text.lines().filter_map(Self::parse).collect()
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_ascii_whitespace();
         let kind = *words.next()?.as_bytes().first()?;
@@ -51,11 +56,11 @@ impl Line {
         Some(Self { kind, t, rss, total, used, external, extra: words.next()?.parse().ok()? })
     }
 
-    fn native(&self) -> u64 {
+    pub fn native(&self) -> u64 {
         self.rss.saturating_sub(self.total + self.external)
     }
 
-    fn collection(&self, cause: CollectionCause) -> Collection {
+    pub fn collection(&self, cause: CollectionCause) -> Collection {
         let pause_us =
             if cause == CollectionCause::Probe { (self.extra * 1000.0) as u32 } else { 0 };
         let &Self { t, used, total, external, .. } = self;
@@ -65,7 +70,7 @@ impl Line {
 
 impl Recording {
     pub fn new(text: &str) -> Self {
-        Self { lines: text.lines().filter_map(Line::parse).collect(), at: 0, allocated: 0, used: 0 }
+        Self { lines: Line::all(text), at: 0, allocated: 0, used: 0 }
     }
 }
 

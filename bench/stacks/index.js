@@ -115,7 +115,8 @@ async function run(name, id, servers) {
   const work = path.join(folder, 'work');
   fs.mkdirSync(work, { recursive: true });
   const port = await freePort();
-  const program = app.program({ dir: work, port, leaks: values.leaks, servers });
+  const plugin = values.leaks && NAMES.includes(name) ? copyPlugin(name, work) : undefined;
+  const program = app.program({ dir: work, port, plugin, leaks: values.leaks, servers });
   const { argv, env } = commandOf(program, folder, name);
   const child = spawn(process.execPath, argv, {
     cwd: program.cwd ?? work,
@@ -159,8 +160,18 @@ function judge(app, name, folder) {
   return { ...base, fault: fits ? undefined : `expected ${app.causes} ${file}:${line}` };
 }
 
+const pluginOf = (name) =>
+  ['js', 'mjs'].map((each) => path.join(__dirname, `plugins/${name}.${each}`)).find((file) => fs.existsSync(file));
+
+/** The plug-in is a file of the application's folder: sources elsewhere are not read for a report. */
+function copyPlugin(name, work) {
+  const file = path.join(work, path.basename(pluginOf(name)));
+  fs.copyFileSync(pluginOf(name), file);
+  return file;
+}
+
 function placeOf(name) {
-  const file = ['js', 'mjs'].map((each) => path.join(__dirname, `plugins/${name}.${each}`)).find(fs.existsSync);
+  const file = pluginOf(name);
   const lines = fs.readFileSync(file, 'utf8').split('\n');
   return [path.basename(file), lines.findIndex((each) => each.includes('// the leak')) + 1];
 }

@@ -96,6 +96,8 @@ function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = f
 
 /** What most of the growth must come from one site for, before that site is said of a suspect. */
 const MOST = 0.5;
+/** The least share of a site that is a suspect by itself. What V8 and Node allocate has no place, and may be more. */
+const LEAST_SITE = 0.1;
 /** Joins the allocation profile: it knows who allocated, not who holds. */
 function attribute(suspects, sites, verdict, analysed) {
   if (verdict.channel !== 'heap' || sites.length === 0) return;
@@ -104,7 +106,10 @@ function attribute(suspects, sites, verdict, analysed) {
   if (first !== undefined) {
     const most = isMost(first, suspects);
     if (most && first.sites.length === 0 && isAllocated(first.cause)) first.sites = withAdder(shown, first.adder);
-  } else if (verdict.state === 'leak' && sites[0].file !== null) suspects.push(siteSuspect(sites, analysed));
+    return;
+  }
+  const placed = sites.filter(({ file }) => file !== null);
+  if (verdict.state === 'leak' && placed[0]?.share >= LEAST_SITE) suspects.push(siteSuspect(placed, analysed));
 }
 
 /** The largest allocation site as a suspect: it allocates what stays, and its holder is not known. */

@@ -10,6 +10,7 @@ const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { ReportedSuspects } = require('./reported-suspects.js');
 const { Rise } = require('./rise.js');
+const { SiteReads, isEnough } = require('./site-reads.js');
 
 const evidence = () => require('./evidence.js');
 
@@ -17,8 +18,6 @@ const evidence = () => require('./evidence.js');
 const SAMPLED = 1 / 12;
 /** The evidence on disk is replaced from inside V8 when the loop has not turned for so long, ms. */
 const STUCK_MS = 10_000;
-/** Live bytes that dense sampling has seen, from which on its sites alone are the evidence: eight samples. */
-const ENOUGH_BYTES = 2 ** 21;
 /** The event of a suspicion waits for an allocation site for at most this share of the window: 15 s of 15 minutes. */
 const LONGEST_WAIT = 1 / 60;
 /** The same where the window is short, ms. */
@@ -61,6 +60,7 @@ class LeakEvidence {
   /** @type {import('./latest-evidence.js').LatestEvidence | undefined} */
   #latest;
   #rise;
+  #siteReads;
   /** The events of suspicions without an allocation site so far. @type {Array<() => void>} */
   #waiting = [];
   #waitingUntil = 0;
@@ -78,6 +78,7 @@ class LeakEvidence {
     this.#state = state;
     this.#retries = new Retries(context);
     this.#rise = new Rise(context.options.window);
+    this.#siteReads = new SiteReads(context.options.window * SAMPLED);
     queue.isRepeated = () => this.#backoff.begun;
     if (context.options.sampling) this.#allocation.start();
     if (this.#isKept) context.native.whenStuck(STUCK_MS, () => this.#whileStuck());
@@ -158,7 +159,12 @@ class LeakEvidence {
     if (this.#diagnosis !== undefined && !this.#busy && this.#backoff.due()) this.#advance();
     for (const channel of this.#unreported) if (this.#isSampled(channel)) this.#report(channel);
     this.#tellWaiting();
-    if (this.#suspected.size > 0) this.#keepLatest();
+    if (this.#suspected.size === 0) return;
+    if (this.#siteReads.isDue) {
+      this.#readAllocation(this.#profile !== null);
+      this.#publish();
+    }
+    this.#keepLatest();
   }
 
   #latestEvidence() {
@@ -222,9 +228,7 @@ class LeakEvidence {
     const profile = this.#allocation.read();
     if (profile === null) return { profile, known: this.#withSites([]) };
     const grown = growth(this.#allocatedBefore, profile);
-    if (hasPlace(grown) && grown.reduce((sum, { bytes }) => sum + bytes, 0) >= ENOUGH_BYTES) {
-      return { profile, known: this.#withSites(grown) };
-    }
+    if (hasPlace(grown) && isEnough(grown)) return { profile, known: this.#withSites(grown) };
     // Of another profiler the whole is read each time.
     const isWhole = this.#allocatedBefore !== null || this.#allocatedEarlier === null;
     const all = isWhole ? profile : merge(this.#allocatedEarlier, profile);
@@ -301,7 +305,10 @@ class LeakEvidence {
     this.#tellWaiting(true);
     if (this.#diagnosis?.channel === channel) this.#diagnosis = undefined;
     this.#unreported.delete(channel);
-    if (this.#suspected.delete(channel) && this.#suspected.size === 0) void this.#latest?.remove();
+    if (this.#suspected.delete(channel) && this.#suspected.size === 0) {
+      this.#siteReads.end();
+      void this.#latest?.remove();
+    }
     if (verdict.state !== 'leak' && verdict.state !== 'suspect') this.#allocation.end();
   }
 
@@ -332,6 +339,7 @@ class LeakEvidence {
     const { profile, sites } = this.#sampled();
     if (profile === null) return;
     this.#allocationSites = sites;
+    this.#siteReads.was(sites);
     if (!save || this.#context.options.report.length === 0) return;
     // If the report cannot be written either, that is the error to report; the sites are known without the file.
     this.#writingProfile = this.#retries

@@ -72,9 +72,16 @@ struct File {
     text: String,
     /// The byte at which each line begins.
     lines: Vec<usize>,
-    /// The map and the folder that its sources are relative to.
-    map: Option<(SourceMap, PathBuf)>,
+    map: Option<(SourceMap, Folders)>,
     declarations: Declarations,
+}
+
+/// What the sources of a map are relative to.
+struct Folders {
+    /// The folder of the map.
+    map: PathBuf,
+    /// The folder of the project, for the sources of a bundler that names them relative to it.
+    project: Option<PathBuf>,
 }
 
 impl Sources {
@@ -228,12 +235,15 @@ impl File {
         let lines = std::iter::once(0)
             .chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1))
             .collect();
-        let mut map = read_map(path, &text, readable);
+        let mut map = read_map(path, &text, readable).map(|(map, folder)| {
+            let project = project_of(&folder, map.sources(), readable);
+            (map, Folders { map: folder, project })
+        });
         // A package may come without what it was built of. The program's own source is where it is written.
-        if let Some((map, folder)) = &mut map
+        if let Some((map, folders)) = &mut map
             && path.to_string_lossy().contains(PACKAGES)
         {
-            map.retain(|source| readable.has(Path::new(&resolve(folder, source))));
+            map.retain(|source| readable.has(Path::new(&folders.resolve(source))));
         }
         Some(File { text, lines, map, declarations: Declarations::default() })
     }
@@ -258,9 +268,9 @@ impl File {
 
     /// Where the text at a 0-based position was written, and what it was called.
     fn original(&self, line: u32, column: u32) -> Option<(Option<Place>, Option<String>)> {
-        let (map, folder) = self.map.as_ref()?;
+        let (map, folders) = self.map.as_ref()?;
         let original = map.original(line, column)?;
-        let at = |source| Place::new(resolve(folder, source), original.line, original.column);
+        let at = |source| Place::new(folders.resolve(source), original.line, original.column);
         Some((original.source.map(at), original.name.map(str::to_owned)))
     }
 
@@ -306,28 +316,64 @@ pub fn path_of(script: &str) -> String {
     }
 }
 
-/// Whether a script is Node's own, or no file at all. A module in a `data:` URL and a script whose name was redacted
-/// are the program's.
+/// Whether a script is Node's own, or no file at all. A module in a `data:` URL, a script whose name was redacted and
+/// the source of a bundle, whose path is relative to an unknown project, are the program's.
 pub fn is_internal(script: &str) -> bool {
     let is_of_program =
         ["file://", "data:", REDACTED].iter().any(|start| script.starts_with(start))
             || Path::new(script).is_absolute()
-            || script.contains("://");
+            || (script.contains('/') && !script.starts_with("node:"));
     !is_of_program
 }
 
 /// How the names begin that `redact` puts in the place of others (src/snapshot/redaction).
 const REDACTED: &str = "redacted-";
 
-fn resolve(folder: &Path, source: &str) -> String {
-    let source = match source.split_once("://") {
-        Some(("file", path)) => path,
-        // webpack://name/./src/a.ts: relative to the project, which the map does not say; the path as it is.
-        Some((_, path)) => return path.split_once("/./").map_or(path, |(_, path)| path).to_owned(),
-        None => source,
+impl Folders {
+    fn resolve(&self, source: &str) -> String {
+        let absolute = |folder: &Path, path: &str| normal(&folder.join(path));
+        match (source.split_once("://"), within_project(source), &self.project) {
+            (None, ..) => absolute(&self.map, &percent_decoded(source)),
+            (Some(("file", path)), ..) => absolute(&self.map, &percent_decoded(path)),
+            (_, Some(path), Some(project)) => absolute(project, path),
+            (_, Some(path), None) => path.to_owned(),
+            (Some((_, path)), None, _) => path.to_owned(),
+        }
+    }
+}
+
+/// The path within the project of a source that a bundler names by a URL of its own: `webpack://name/./src/a.ts`, where
+/// a hash may follow.
+fn within_project(source: &str) -> Option<&str> {
+    let (scheme, rest) = source.split_once("://")?;
+    let (_, path) = rest.split_once("/./").filter(|_| scheme != "file")?;
+    path.split('?').next()
+}
+
+/// The folder above a map that has the sources which the map names relative to the project. The project of a package
+/// does not reach beyond the package.
+fn project_of<'a>(
+    folder: &Path,
+    sources: impl Iterator<Item = &'a str>,
+    readable: &ReadableFiles,
+) -> Option<PathBuf> {
+    const LOOKED_AT: usize = 16;
+    let paths: Vec<&str> =
+        sources.filter_map(within_project).filter(|path| !path.contains(PACKAGES_WITHIN)).collect();
+    let is_in_project = |folder: &&Path| !folder.ends_with(PACKAGES_WITHIN);
+    let has_source = |folder: &&Path| {
+        paths
+            .iter()
+            .take(LOOKED_AT)
+            .any(|path| readable.has(Path::new(&normal(&folder.join(path)))))
     };
+    folder.ancestors().take_while(is_in_project).find(has_source).map(Path::to_owned)
+}
+
+/// A path without `.` and `..`.
+fn normal(path: &Path) -> String {
     let mut resolved = PathBuf::new();
-    for component in folder.join(percent_decoded(source)).components() {
+    for component in path.components() {
         match component {
             Component::ParentDir => {
                 resolved.pop();
@@ -355,6 +401,7 @@ fn percent_decoded(text: &str) -> String {
 
 /// The folder in which a program's packages lie.
 pub const PACKAGES: &str = "/node_modules/";
+const PACKAGES_WITHIN: &str = "node_modules";
 
 /// Whether a file is of the program itself, not of a package or of Node.
 pub fn is_application(file: &str) -> bool {
@@ -409,11 +456,32 @@ mod tests {
 
     #[test]
     fn sources_are_resolved_against_the_map() {
-        let folder = Path::new("/srv/app/dist");
-        assert_eq!(resolve(folder, "../src/a.ts"), "/srv/app/src/a.ts");
-        assert_eq!(resolve(folder, "./b.ts"), "/srv/app/dist/b.ts");
-        assert_eq!(resolve(folder, "/abs/c.ts"), "/abs/c.ts");
-        assert_eq!(resolve(folder, "webpack://shop/./src/d.ts"), "src/d.ts");
+        let folders = Folders { map: "/srv/app/dist".into(), project: None };
+        assert_eq!(folders.resolve("../src/a.ts"), "/srv/app/src/a.ts");
+        assert_eq!(folders.resolve("./b.ts"), "/srv/app/dist/b.ts");
+        assert_eq!(folders.resolve("/abs/c.ts"), "/abs/c.ts");
+        assert_eq!(folders.resolve("file:///abs/c%20d.ts"), "/abs/c d.ts");
+        assert_eq!(folders.resolve("webpack://shop/./src/d.ts"), "src/d.ts");
+        assert!(is_application(&folders.resolve("webpack://shop/./src/d.ts")));
+        let folders = Folders { project: Some("/srv/app".into()), ..folders };
+        assert_eq!(folders.resolve("webpack://shop/./src/d.ts?1f3a"), "/srv/app/src/d.ts");
+    }
+
+    #[test]
+    fn the_project_of_a_bundle_is_the_folder_that_has_its_sources() {
+        let name = format!("plimsoll-project-{}", std::process::id());
+        let app = std::fs::canonicalize(std::env::temp_dir()).unwrap().join(name);
+        let package = app.join("node_modules/kit");
+        for folder in [app.join(".next/server"), app.join("src"), package.join("dist")] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::write(app.join("src/route.js"), "let a").unwrap();
+        let readable = ReadableFiles::default();
+        let sources = ["webpack://_N_E/external node", "webpack://_N_E/./src/route.js"];
+        let project = |folder: &str| project_of(&app.join(folder), sources.into_iter(), &readable);
+        let found = (project(".next/server"), project("node_modules/kit/dist"));
+        std::fs::remove_dir_all(&app).unwrap();
+        assert_eq!(found, (Some(app), None));
     }
 
     #[test]

@@ -144,6 +144,11 @@ impl SourceMap {
         Some(())
     }
 
+    /// The sources as the map names them.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|source| source.name.as_str())
+    }
+
     /// Leaves out the sources that the map does not have the text of and `is_there` denies.
     pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
         for source in &mut self.sources {

@@ -27,7 +27,7 @@ async function start({ leaks }) {
 /** `/100000/name` is a file of so many rows, too large for the buffers of a socket. */
 async function* exported(url) {
   const [, rows, name] = url.split('/');
-  for (let row = 0; row < rows; row++) yield `${name};${row};${randomBytes(4000).toString('hex')}\n`;
+  for (let row = 0; row < rows; row++) yield `${name};${row};${randomBytes(12_000).toString('hex')}\n`;
 }
 
 /** Every second client asks for a large file, and goes away after the first bytes. */

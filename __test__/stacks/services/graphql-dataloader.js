@@ -4,7 +4,7 @@
 const http = require('node:http');
 const { listen } = require('./health-metrics.js');
 
-const load = async (ids) => ids.map((id) => ({ id, name: `user ${id}`, bio: `likes ${id} `.repeat(500) }));
+const load = async (ids) => ids.map((id) => ({ id, name: `user ${id}`, bio: `likes ${id} `.repeat(1500) }));
 
 async function start({ leaks }) {
   const DataLoader = require('dataloader');

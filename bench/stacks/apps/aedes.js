@@ -8,9 +8,9 @@ const MEMBERS = 30;
 const ROOMS = 8;
 const members = [];
 
-const program = ({ port, leaks }) => ({
+const program = ({ port, plugin }) => ({
   script: path.join(__dirname, 'aedes-server.js'),
-  args: [String(port), ...(leaks ? [path.join(__dirname, '../plugins/aedes.js')] : [])],
+  args: [String(port), ...(plugin === undefined ? [] : [plugin])],
 });
 
 /** Each tenth request a member leaves and another one comes; every other one closes its socket without a word. */

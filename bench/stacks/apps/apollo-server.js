@@ -4,9 +4,9 @@
 const path = require('node:path');
 const { call } = require('./support.js');
 
-const program = ({ port, leaks }) => ({
+const program = ({ port, plugin }) => ({
   script: path.join(__dirname, 'apollo-server-server.mjs'),
-  args: [String(port), ...(leaks ? [path.join(__dirname, '../plugins/apollo-server.mjs')] : [])],
+  args: [String(port), ...(plugin === undefined ? [] : [plugin])],
 });
 
 const BOOK = 'query Book($id: ID!) { book(id: $id) { id title author { name books { id title } } } }';

@@ -5,14 +5,14 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { call, inPackage } = require('./support.js');
 
-function program({ dir, port, leaks }) {
+function program({ dir, port, plugin }) {
   const posts = Array.from({ length: 500 }, (_, id) => ({ id, title: `post ${id}`, body: 'x'.repeat(500), likes: 0 }));
   const db = path.join(dir, 'db.json');
   fs.writeFileSync(db, JSON.stringify({ posts, drafts: [] }));
-  const plugin = leaks ? ['--middlewares', path.join(__dirname, '../plugins/json-server.js')] : [];
+  const middlewares = plugin === undefined ? [] : ['--middlewares', plugin];
   return {
     script: inPackage('json-server/lib/cli/bin.js'),
-    args: [db, '--host', '127.0.0.1', '--port', String(port), '--quiet', ...plugin],
+    args: [db, '--host', '127.0.0.1', '--port', String(port), '--quiet', ...middlewares],
   };
 }
 

@@ -6,9 +6,9 @@ const { call } = require('./support.js');
 
 const AUTHORIZATION = { authorization: `Basic ${Buffer.from('shop:secret').toString('base64')}` };
 
-const program = ({ port, leaks }) => ({
+const program = ({ port, plugin }) => ({
   script: path.join(__dirname, 'oidc-provider-server.mjs'),
-  args: [String(port), ...(leaks ? [path.join(__dirname, '../plugins/oidc-provider.mjs')] : [])],
+  args: [String(port), ...(plugin === undefined ? [] : [plugin])],
 });
 
 async function request({ port, i }) {

@@ -15,16 +15,16 @@ export function total(items: Item[]): number {
 export const names = (items: Next[]) => items.map(({ name }) => name.toUpperCase());
 `;
 
-function program({ dir, leaks }) {
+function program({ dir, plugin }) {
   for (let n = 0; n < FILES; n++) fs.writeFileSync(path.join(dir, `f${n}.ts`), text(n));
-  const plugins = leaks ? [{ name: 'history-of-completions' }] : [];
+  const plugins = plugin === undefined ? [] : [{ name: 'history-of-completions' }];
   fs.writeFileSync(
     path.join(dir, 'tsconfig.json'),
     JSON.stringify({ compilerOptions: { strict: true, types: [], plugins } }),
   );
-  const plugin = path.join(dir, 'node_modules/history-of-completions');
-  fs.mkdirSync(plugin, { recursive: true });
-  fs.copyFileSync(path.join(__dirname, '../plugins/tsserver.js'), path.join(plugin, 'index.js'));
+  const folder = path.join(dir, 'node_modules/history-of-completions');
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'index.js'), `module.exports = require(${JSON.stringify(plugin ?? 'none')});\n`);
   return {
     script: inPackage('typescript/lib/tsserver.js'),
     args: ['--disableAutomaticTypingAcquisition', '--pluginProbeLocations', dir],

@@ -7,16 +7,16 @@ const { call, inPackage } = require('./support.js');
 
 const PACKAGES = 60;
 
-function program({ dir, port, leaks }) {
+function program({ dir, port, plugin }) {
   const plugins = path.join(dir, 'plugins');
   fs.mkdirSync(path.join(plugins, 'verdaccio-audit-log'), { recursive: true });
-  fs.copyFileSync(path.join(__dirname, '../plugins/verdaccio.js'), path.join(plugins, 'verdaccio-audit-log/index.js'));
-  fs.writeFileSync(
-    path.join(plugins, 'verdaccio-audit-log/package.json'),
-    '{"name":"verdaccio-audit-log","version":"1.0.0","main":"index.js"}',
-  );
+  if (plugin !== undefined)
+    fs.writeFileSync(
+      path.join(plugins, 'verdaccio-audit-log/index.js'),
+      `module.exports = require(${JSON.stringify(plugin)});\n`,
+    );
   const config = path.join(dir, 'config.yaml');
-  const middlewares = leaks ? 'middlewares:\n  audit-log:\n    enabled: true\n' : '';
+  const middlewares = plugin === undefined ? '' : 'middlewares:\n  audit-log:\n    enabled: true\n';
   fs.writeFileSync(
     config,
     `storage: ${dir}/storage

@@ -6,16 +6,27 @@ const path = require('node:path');
 const project = require('./project.js');
 const { call, inPackage } = require('./support.js');
 
-function program({ dir, port, leaks }) {
+function program({ dir, port, plugin }) {
   project.create(dir);
-  const plugin = leaks ? path.join(__dirname, '../plugins/vite.mjs') : undefined;
-  const use = plugin === undefined ? '' : `import plugin from ${JSON.stringify(plugin)};\n`;
+  const use = plugin === undefined ? '' : "import plugin from 'versions';\n";
+  if (plugin !== undefined) asPackage(dir, plugin);
   fs.writeFileSync(path.join(dir, 'vite.config.mjs'), `${use}export default { plugins: [${use && 'plugin()'}] };\n`);
   return {
     script: inPackage('vite/bin/vite.js'),
     args: ['--host', '127.0.0.1', '--port', String(port), '--strictPort', '--logLevel', 'error'],
     cwd: dir,
   };
+}
+
+/** Vite bundles the files of its configuration into a temporary one, but not packages. */
+function asPackage(dir, plugin) {
+  const folder = path.join(dir, 'node_modules/versions');
+  fs.mkdirSync(folder, { recursive: true });
+  fs.copyFileSync(plugin, path.join(folder, path.basename(plugin)));
+  fs.writeFileSync(
+    path.join(folder, 'package.json'),
+    JSON.stringify({ name: 'versions', version: '1.0.0', exports: `./${path.basename(plugin)}` }),
+  );
 }
 
 async function request({ port, i, dir }) {

@@ -6,15 +6,14 @@ const path = require('node:path');
 const project = require('./project.js');
 const { inPackage } = require('./support.js');
 
-function program({ dir, leaks }) {
+function program({ dir, plugin }) {
   project.create(dir);
-  const plugin = JSON.stringify(path.join(__dirname, '../plugins/webpack.js'));
   fs.writeFileSync(
     path.join(dir, 'webpack.config.js'),
     `module.exports = {
   mode: 'development',
   entry: './src/index.js',
-  plugins: [${leaks ? `new (require(${plugin}))()` : ''}],
+  plugins: [${plugin === undefined ? '' : `new (require(${JSON.stringify(plugin)}))()`}],
 };
 `,
   );
