@@ -168,6 +168,20 @@ test('only a snapshot that was begun before the states were frozen is waited for
   }
 });
 
+function needsSnapshot(verdict, diagnosis, taking = true) {
+  const states = statesOf(new Map([[ME, state(1, verdict, { extra: { snapshots: [], diagnosis, taking } })]]));
+  poll(states);
+  return states.needsSnapshot;
+}
+
+test('a leak needs two snapshots, and no other state needs one', () => {
+  assert.equal(needsSnapshot('leak', []), true);
+  assert.equal(needsSnapshot('leak', ['/a']), true);
+  assert.equal(needsSnapshot('leak', ['/a', '/b']), false);
+  assert.equal(needsSnapshot('leak', ['/a'], false), false, 'none is being taken');
+  assert.equal(needsSnapshot('suspect', []), false);
+});
+
 test('of a process that begins after the states were frozen the first state counts', () => {
   const other = `${process.ppid}.0.state`;
   const files = new Map([[ME, state(1)]]);

@@ -19,8 +19,8 @@ const FACTORS: [f64; 5] = [1.2, 1.5, 2.0, 4.0, 8.0];
 /// Without traffic, between two repetitions.
 const PAUSES: [u64; 4] = [2 * MINUTE, 10 * MINUTE, MINUTE, 3 * MINUTE];
 /// A night without traffic follows a day of so long.
-const DAY: u64 = 16 * HOUR;
-const NIGHT: u64 = 8 * HOUR;
+const DAY: u64 = 5 * HOUR;
+const NIGHT: u64 = 3 * HOUR;
 /// What a start does is not repeated.
 const WARM: u64 = 2 * MINUTE;
 /// MB a minute.

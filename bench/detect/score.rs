@@ -182,7 +182,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return families(&args[1..], verbose);
     }
     if args.first().is_some_and(|arg| arg == "stacks") {
-        let hours = args.get(1).map_or(Ok(24), |hours| hours.parse())?;
+        let hours = args.get(1).map_or(Ok(8), |hours| hours.parse())?;
         return joined::replay(hours, verbose);
     }
     let half = args.first().filter(|arg| ["tune", "score", "all"].contains(&arg.as_str()));

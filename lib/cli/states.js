@@ -14,6 +14,8 @@ const MOST_ENDED = 16;
 /** The figures of a live process are lost when they stood still for so long, or for so many intervals. */
 const LOST_MS = 10_000;
 const LOST_INTERVALS = 4;
+/** Growth is the difference of so many snapshots. */
+const COMPARABLE = 2;
 
 class States {
   #directory;
@@ -163,6 +165,14 @@ class States {
   get isTaking() {
     return [...this.#states].some(
       ([name, { extra }]) => extra?.taking && (this.#frozen === null || this.#frozen.get(name)?.state.extra?.taking),
+    );
+  }
+
+  /** Whether a leak has fewer snapshots than show growth, and the next one is being taken. */
+  get needsSnapshot() {
+    return this.all().some(
+      ({ state: { verdict, extra } }) =>
+        verdict.state === 'leak' && extra?.taking && (extra.diagnosis ?? []).length < COMPARABLE,
     );
   }
 

@@ -28,6 +28,8 @@ const START_MS = 3000;
  * How long a snapshot that is being written is waited for: at the end of the duration, and where its process has ended.
  */
 const EVIDENCE_MS = 20_000;
+/** The same at the end of the duration for a leak that has no two snapshots: one does not show what grows. */
+const NEEDED_EVIDENCE_MS = 60_000;
 const LAST_EVIDENCE_MS = 10_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
@@ -98,7 +100,7 @@ class Supervisor {
   /** Time in which the run itself was stopped does not count. */
   #endAfter(duration, time = new RunningTime()) {
     const left = duration - time.tick();
-    if (left <= 0) this.#end(Date.now() + EVIDENCE_MS);
+    if (left <= 0) this.#end(Date.now());
     else this.#after(Math.min(left, POLL_MS), () => this.#endAfter(duration, time));
   }
 
@@ -136,12 +138,13 @@ class Supervisor {
   }
 
   /** At the end of the duration; a snapshot that is being written is worth a short wait. */
-  #end(deadline) {
+  #end(since) {
     this.#poll();
     this.#states.freeze();
     if (!this.#isEnding) this.#states.adoptLeaks();
-    if (this.#states.isTaking && Date.now() < deadline) {
-      this.#after(POLL_MS, () => this.#end(deadline));
+    const patience = this.#states.needsSnapshot ? NEEDED_EVIDENCE_MS : EVIDENCE_MS;
+    if (this.#states.isTaking && Date.now() < since + patience) {
+      this.#after(POLL_MS, () => this.#end(since));
       return;
     }
     this.#lookForUnwatched();

@@ -57,6 +57,10 @@ const STEP: f64 = 0.35;
 const ENOUGH: usize = 8;
 /// Two steps leave at most this share of the rise to the other pairs of points, as movement up or down.
 const BESIDE_STEPS: f64 = 0.15;
+/// From this share of the rise on, one that came at once may hide what the rest does: the table of a large Map doubles.
+const AT_ONCE: f64 = 0.12;
+/// It stands alone if no other one is this share of it: what leaks in bursts has several.
+const ALONE: f64 = 0.6;
 /// A rise of the load by this factor may explain growth that correlates with it so much: by much somehow,
 /// or by a little closely.
 const LOAD: [(f64, f64); 3] = [(1.25, 0.7), (1.1, 0.85), (1.05, 0.95)];
@@ -137,7 +141,8 @@ pub fn judge(
     finding.growth = finding.slope * finding.span;
     finding.share = finding.growth / headroom(limit, first.value);
     finding.z = mann_kendall(&values);
-    let bends = [bend(&over_time(points)), bend(&over_work(points))];
+    let bends = bends(points);
+    let room = headroom(limit, first.value);
     finding.accelerates = bends.iter().all(|b| b.ratio > BENDS_UP && b.deviate >= CERTAIN);
     finding.shape = if !rises(points, &finding, thresholds)
         || finding.growth < thresholds.bytes
@@ -145,13 +150,15 @@ pub fn judge(
         || has_step(points, 1)
     {
         GrowthShape::Flat
-    } else if bends.iter().all(|bend| bend.comes_to_rest(headroom(limit, first.value))) {
+    } else if bends.iter().all(|bend| bend.comes_to_rest(room)) {
         GrowthShape::Warming
     } else if follows_load(points) {
         GrowthShape::FollowsLoad
     } else if points.len() >= ENOUGH && (has_step(points, 2) || is_two_steps(&values)) {
         // The bucket in which it happened may show a moment between before and after.
         GrowthShape::Flat
+    } else if !grows_besides_step(points, &finding, thresholds, room) {
+        GrowthShape::Warming
     } else if finding.share < thresholds.suspect
         || (limit - last.value) / finding.slope > FAR * finding.span
     {
@@ -210,6 +217,38 @@ fn has_step(points: &[FloorPoint], few: usize) -> bool {
     })
 }
 
+/// The points without the one rise from a point to the next that is much more than even growth shows in that time. What
+/// leaks goes on beside it.
+fn without_step(points: &[FloorPoint]) -> Option<Vec<FloorPoint>> {
+    let (first, last) = (points[0], points[points.len() - 1]);
+    let (rise, span) = (last.value - first.value, last.t - first.t);
+    let beyond_even =
+        |pair: &[FloorPoint]| pair[1].value - pair[0].value - rise * (pair[1].t - pair[0].t) / span;
+    let steps: Vec<f64> = points.windows(2).map(beyond_even).collect();
+    let (at, &step) = steps.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+    let is_other = |&(other, &each): &(usize, &f64)| other != at && each >= ALONE * step;
+    if step < AT_ONCE * rise || steps.iter().enumerate().any(|other| is_other(&other)) {
+        return None;
+    }
+    let lower = |(index, point): (usize, &FloorPoint)| FloorPoint {
+        value: if index > at { point.value - step } else { point.value },
+        ..*point
+    };
+    Some(points.iter().enumerate().map(lower).collect())
+}
+
+/// Whether what is left of a window without its step grows too, and goes on.
+fn grows_besides_step(
+    points: &[FloorPoint],
+    finding: &WindowFinding,
+    thresholds: &Thresholds,
+    headroom: f64,
+) -> bool {
+    let Some(rest) = without_step(points) else { return true };
+    slope(&rest) * finding.span >= thresholds.bytes
+        && !bends(&rest).iter().all(|bend| bend.comes_to_rest(headroom))
+}
+
 /// The values rise twice, each time from one point to the next but one at most, and rest in between.
 fn is_two_steps(values: &[f64]) -> bool {
     if values.len() < NORMAL {
@@ -249,6 +288,11 @@ struct Bend {
     deviate: f64,
     /// What the first half grew by, bytes.
     first: f64,
+}
+
+/// Over time and over the work.
+fn bends(points: &[FloorPoint]) -> [Bend; 2] {
+    [bend(&over_time(points)), bend(&over_work(points))]
 }
 
 fn bend(line: &[(f64, f64)]) -> Bend {
@@ -384,6 +428,22 @@ mod tests {
             *value += if at % 2 == 0 { 1.2 } else { -1.2 };
         }
         assert_eq!(shape(&noisy), GrowthShape::Growing, "the bend is within the noise");
+    }
+
+    #[test]
+    fn a_table_that_doubles_does_not_hide_what_the_rest_does() {
+        let shape = |of: fn(i32) -> f64, at: i32, step: f64| {
+            let values = (0..12).map(|i| of(i) + if i >= at { step } else { 0.0 });
+            judge(&points(values), WINDOW, 48 << 20, &HEAP).shape
+        };
+        let rests = |i| 16.0 - 6.0 * 0.93f64.powi(i);
+        assert_eq!(shape(rests, 8, 0.0), GrowthShape::Warming);
+        assert_eq!(shape(rests, 8, 0.8), GrowthShape::Warming);
+        assert_eq!(shape(|i| 10.0 + f64::from(i), 8, 2.5), GrowthShape::Growing);
+        let climbs = |i| 10.0 + 0.15 * f64::from(i);
+        assert_eq!(shape(climbs, 6, 0.8), GrowthShape::Warming, "less than 2 MB besides it");
+        let climbs = |i| 10.0 + 0.25 * f64::from(i);
+        assert_eq!(shape(climbs, 6, 0.8), GrowthShape::Growing);
     }
 
     #[test]
