@@ -281,6 +281,12 @@ impl<'p> ImageHeap<'p> {
         self.word(map + 16).unwrap_or(0) & 0xffff_ffff & 1 << bit != 0
     }
 
+    /// Whether a symbol is no value of JavaScript.
+    pub fn is_private(&self, symbol: Object) -> bool {
+        let flags = self.word(symbol.at + 8).unwrap_or(0) >> 32;
+        flags & self.pages.layout.private_symbol != 0
+    }
+
     pub fn is_prototype_map(&self, map: u64) -> bool {
         self.map_bit(map, bits::IS_PROTOTYPE)
     }

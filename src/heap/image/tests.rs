@@ -172,6 +172,33 @@ fn an_unknown_v8_is_refused() {
     assert!(matches!(text(&image), Err(HeapError::Schema(_))));
 }
 
+#[path = "../../../fuzz/random_image.rs"]
+mod random_image;
+
+/// How many random images became graphs; each graph is read as a snapshot.
+fn read_random(seeds: std::ops::Range<u64>) -> u64 {
+    let is_read = |seed: u64| {
+        let Ok(text) = text(&random_image::image(seed)) else { return false };
+        let snapshot = crate::heap::Snapshot::read(text.as_bytes(), &crate::heap::unattended);
+        snapshot.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        true
+    };
+    seeds.map(|seed| u64::from(is_read(seed))).sum()
+}
+
+#[test]
+fn random_images_do_not_panic() {
+    assert!(read_random(0..200) > 50);
+}
+
+#[test]
+#[ignore = "a million images take minutes; cargo test --release random_images -- --ignored"]
+fn a_million_random_images_do_not_panic() {
+    let seeds = std::env::var("PLIMSOLL_IMAGES").ok().and_then(|count| count.parse().ok());
+    let seeds = seeds.unwrap_or(1_000_000);
+    println!("{} of {seeds} became graphs", read_random(0..seeds));
+}
+
 proptest! {
     #[test]
     fn a_damaged_image_does_not_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..24)) {

@@ -45,7 +45,7 @@ impl Builder<'_> {
             ObjectShape::NativeContext => (node::HIDDEN, heap.text("system / NativeContext")),
             ObjectShape::HeapNumber => (node::NUMBER, heap.text("heap number")),
             ObjectShape::BigInt => (node::BIG_INT, heap.text("bigint")),
-            ObjectShape::Symbol if heap.word(object.at + 8).unwrap_or(0) >> 32 & 1 == 1 => {
+            ObjectShape::Symbol if heap.is_private(object) => {
                 (node::HIDDEN, heap.text("private symbol"))
             }
             ObjectShape::Symbol => (node::SYMBOL, heap.text("symbol")),
