@@ -4,9 +4,10 @@
 /**
  * @template {new (message: string, options?: ErrorOptions) => Error} T
  * @param {T} Base
+ * @param {string} className
  */
-function coded(Base) {
-  return class extends Base {
+function coded(Base, className) {
+  const Coded = class extends Base {
     /** @param {string} code @param {string} message @param {ErrorOptions} [options] */
     constructor(code, message, options) {
       super(message, options);
@@ -20,11 +21,13 @@ function coded(Base) {
       return `${this.name} [${this.code}]: ${this.message}`;
     }
   };
+  Object.defineProperty(Coded, 'name', { value: className, configurable: true });
+  return Coded;
 }
 
-const PlimsollError = coded(Error);
-const PlimsollTypeError = coded(TypeError);
-const PlimsollRangeError = coded(RangeError);
+const PlimsollError = coded(Error, 'PlimsollError');
+const PlimsollTypeError = coded(TypeError, 'PlimsollTypeError');
+const PlimsollRangeError = coded(RangeError, 'PlimsollRangeError');
 
 /** How a rejected value is quoted in a message: short, on one line, never throwing. */
 function quote(value) {

@@ -57,6 +57,19 @@ test('durations and sizes are read as people write them', () => {
   }
 });
 
+test('an error has the name of its class', () => {
+  const errors = require('../../lib/errors.js');
+  for (const [name, base] of [
+    ['PlimsollError', Error],
+    ['PlimsollTypeError', TypeError],
+    ['PlimsollRangeError', RangeError],
+  ]) {
+    const error = new errors[name]('ERR_PLIMSOLL_OPTION', 'text');
+    assert.equal(error.constructor.name, name);
+    assert.equal(error.name, base.name);
+  }
+});
+
 test('defaults are those of the design', () => {
   const options = resolveOptions();
   assert.equal(options.interval, 1000);

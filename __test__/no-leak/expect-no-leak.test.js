@@ -175,6 +175,22 @@ test('a repeated call that passes after a failure says so, once', async () => {
   );
 });
 
+test('what timers and finalizers remove after a collection passes', async () => {
+  const { WeakValueMap } = require('plimsoll');
+  const map = new WeakValueMap();
+  await expectNoLeak((i) => void map.set(i, { i }));
+  await expectNoLeak(async (i) => void map.set(i, { i }));
+  const queue = [];
+  let timer = null;
+  await expectNoLeak((i) => {
+    queue.push({ i });
+    timer ??= setTimeout(() => {
+      queue.length = 0;
+      timer = null;
+    }, 2);
+  });
+});
+
 test('a table that stops growing passes: a queue, a Set of few values, keys that are deleted', async () => {
   const queue = [];
   const seen = new Set();

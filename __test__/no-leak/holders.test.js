@@ -80,11 +80,21 @@ test('a chain is named by the variable that holds its head', async () => {
   assert.match(message, /a chain in chain \(\S+:\d+\) has [\d,]+ objects or more, each held by `prev` of the next/);
 });
 
+test('timers that are cleared, and those that fire, are not named', async () => {
+  const kept = new Map();
+  const { timers } = await leakOf((i) => {
+    clearTimeout(setTimeout(() => {}, 1e6));
+    kept.set(i, { i });
+  }, few);
+  assert.equal(timers, null);
+});
+
 test('a ring is no chain', () => {
   const ring = { next: null };
-  ring.next = { next: { next: ring } };
+  ring.next = ring;
+  for (let left = 100; left > 0; left--) ring.next = { next: ring.next };
   const seen = new Reachable(test, (fn) => (fn === test ? [{ ring }] : []));
-  assert.equal(new Holders(seen, null, null).chain(2), null);
+  assert.equal(new Holders(seen, null, null).chains().size, 0);
 });
 
 test('the declaration of a variable is the nearest one before the function, or else the first one after it', () => {
@@ -127,6 +137,21 @@ test('compiled code has the lines of its source, by an inline map and by one bes
   } finally {
     fs.rmSync(dir, { recursive: true });
   }
+});
+
+// The last one that measures: its timers stay.
+test('timers that stay active are named by the line that starts them, not a chain that is constant', async () => {
+  let list = null;
+  for (let i = 0; i < 20_000; i++) list = { next: list };
+  const { message, timers, chain: found } = await leakOf((i) => void setInterval(() => [list, i], 1e6).unref());
+  const line = lineOf('  const { message, timers');
+  assert.deepEqual([timers.kind, timers.site.file, timers.site.line], ['setInterval', __filename, line]);
+  assert.equal(timers.active, timers.started);
+  assert.equal(found, null);
+  assert.match(
+    message,
+    new RegExp(`timers of setInterval stay active, started at \\S+holders\\.test\\.js:${line}: clear`),
+  );
 });
 
 const LEAK = `// A comment, and types.

@@ -15,7 +15,14 @@ function inHolder(holder) {
   return ` in ${holder.variable}${place}`;
 }
 
-function explain(fn, { bytesPerIteration: bytes, calls, sites, tables, listeners, string, chain, mocks }) {
+/** `, started in poll (src/poll.js:3)`, or nothing. @param {import('./timers.js').Place | null} site */
+function startedAt(site) {
+  if (site === null) return '';
+  const place = `${path.relative('', site.file)}:${site.line}`;
+  return site.function === null ? `, started at ${place}` : `, started in ${site.function} (${place})`;
+}
+
+function explain(fn, { bytesPerIteration: bytes, calls, sites, tables, listeners, timers, string, chain, mocks }) {
   const name = fn.name === '' ? 'the function' : fn.name;
   const size = bytes < 10_000 ? `${Math.round(bytes)} bytes` : `${(bytes / 1000).toFixed(0)} kB`;
   const lines = [`${name} leaks: about ${size} a call stay behind, measured over ${calls} calls.`];
@@ -28,6 +35,11 @@ function explain(fn, { bytesPerIteration: bytes, calls, sites, tables, listeners
     const article = kind === 'Map' || kind === 'Set' ? 'a' : 'an';
     lines.push(
       `  ${article} ${kind}${inHolder(holder)} keeps ${Number(perCall.toFixed(2))} more elements with each call and has ${count(elements)}`,
+    );
+  }
+  if (timers !== null) {
+    lines.push(
+      `  ${count(timers.active)} of ${count(timers.started)} timers of ${timers.kind} stay active${startedAt(timers.site)}: clear each timer, or start it once`,
     );
   }
   if (string !== null)

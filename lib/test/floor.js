@@ -3,20 +3,30 @@
 
 const v8 = require('node:v8');
 const { collector } = require('../collect.js');
-const { monotonicNow: now, turn } = require('../timers.js');
+const { monotonicNow: now, sleep, turn } = require('../timers.js');
 
 /** Compiled code and its metadata come and go by V8's own rules, by hundreds of KB at a time. */
 const CODE = new Set(['code_space', 'code_large_object_space', 'trusted_space', 'trusted_large_object_space']);
+
+/** A pause is so many short sleeps: timers and finalizers run between them, on a busy machine too. */
+const SLEEPS = 8;
+const SLEEP = 3;
 
 /**
  * Bytes that collections leave, with a turn of the loop before the last one for finalizers.
  *
  * @param {number} collections  1 or 2; after one alone what waits for a finalizer is freed by the next floor
+ * @param {boolean} [paused]  whether it waits for what timers free after a collection
  */
-async function floor(collections) {
+async function floor(collections, paused = false) {
   const gc = collector();
   if (collections === 2) gc();
   await turn();
+  if (paused) {
+    // What a WeakRef was made for in the calls can be collected now.
+    gc();
+    for (let left = SLEEPS; left > 0; left--) await sleep(SLEEP);
+  }
   gc();
   const { used_heap_size: heap, external_memory: external } = v8.getHeapStatistics();
   // Not the sum of the other spaces: that stays flat for a page's worth of small objects, then jumps by the page.

@@ -3,9 +3,11 @@
 
 const { types } = require('node:util');
 
-/** At most so many objects are tried as the head of a chain, and so many links of one are followed. */
+/** At most so many objects are tried as the head of a chain, and so many links are followed in all. */
 const HEADS = 500;
-const LINKS = 50_000;
+const LINKS = 1_000_000;
+/** Shorter chains are not counted. */
+const LEAST_LINKS = 50;
 
 /** @typedef {{ variable: string, file: string | null, line: number | null }} Holder */
 
@@ -47,19 +49,39 @@ class Holders {
   }
 
   /**
-   * The chain of objects, each held by a property of the next one, that has `least` links or more.
+   * Chains of objects, each held by a property of the next one: the head that the function reaches first, by where it
+   * was found and the property.
    *
+   * @returns {Map<string, { head: object, property: string, links: number }>}
+   */
+  chains() {
+    const lengths = new ChainLengths();
+    const chains = new Map();
+    for (const head of this.#reachable.objects.slice(0, HEADS)) {
+      for (const property of linksOf(head)) {
+        const links = lengths.of(head, property);
+        if (links < LEAST_LINKS) continue;
+        const place = this.#reachable.placeOf(head);
+        chains.set(`${place?.path} ${property}`, { head, property, links });
+      }
+    }
+    return chains;
+  }
+
+  /**
+   * The chain that has got `least` links or more.
+   *
+   * @param {Map<string, { links: number }>} before
    * @param {number} least
    * @returns {{ holder: Holder, property: string, links: number } | null}
    */
-  chain(least) {
-    for (const head of this.#reachable.objects.slice(0, HEADS)) {
-      for (const property of linksOf(head)) {
-        const links = chainLength(head, property);
-        if (links >= Math.min(least, LINKS)) return { holder: this.of(head), property, links };
-      }
+  growingChain(before, least) {
+    let most = null;
+    for (const [key, chain] of this.chains()) {
+      const growth = chain.links - (before.get(key)?.links ?? chain.links);
+      if (growth >= Math.max(least, 1) && growth > (most?.growth ?? 0)) most = { ...chain, growth };
     }
-    return null;
+    return most === null ? null : { holder: this.of(most.head), property: most.property, links: most.links };
   }
 
   #at({ variable, path, seenBy }) {
@@ -70,21 +92,27 @@ class Holders {
 }
 
 /**
- * Tables, listeners, a string or a chain that grow, each with its holder.
+ * Tables, listeners, timers, a string or a chain that grow, each with its holder.
  *
- * @param {{ tables: import('./tables.js').Table[], listeners: object | null, strings: Map<string, number> }} growing
- * @param {{ measured: number, followed: number }} calls
+ * @param {{ tables: import('./tables.js').Table[], listeners: object | null, timers: import('./timers.js').Timers | null,
+ *   strings: Map<string, number>, chains: Map<string, { links: number }> }} growing
+ * @param {number} followed  calls since the tables, strings and chains were measured
  * @param {Holders | null} holders
  */
-function whatIsHeld({ tables, listeners, strings }, { measured, followed }, holders) {
+function whatIsHeld({ tables, listeners, timers, strings, chains }, followed, holders) {
+  const isOfNode = ({ holder }) => timers !== null && (holder?.file ?? '').startsWith('node:');
   const held = {
-    tables: tables.map(({ kind, ref, first, size }) => ({
-      kind,
-      elements: size,
-      perCall: (size - first) / followed,
-      holder: holders?.of(ref.deref()) ?? null,
-    })),
+    // Node's own tables of timers and async resources say less than the line that starts the timers.
+    tables: tables
+      .map(({ kind, ref, first, size }) => ({
+        kind,
+        elements: size,
+        perCall: (size - first) / followed,
+        holder: holders?.of(ref.deref()) ?? null,
+      }))
+      .filter((table) => !isOfNode(table)),
     listeners: null,
+    timers,
     string: null,
     chain: null,
   };
@@ -93,7 +121,7 @@ function whatIsHeld({ tables, listeners, strings }, { measured, followed }, hold
     held.listeners = { ...described, holder: holders?.of(target) ?? null };
   } else if (tables.length === 0 && holders !== null) {
     held.string = holders.growingString(strings);
-    if (held.string === null) held.chain = holders.chain(measured / 2);
+    if (held.string === null) held.chain = holders.growingChain(chains, followed / 2);
   }
   return held;
 }
@@ -106,14 +134,27 @@ function linksOf(object) {
     .filter((key) => next(object, key) !== null);
 }
 
-function chainLength(head, property) {
-  const seen = new Set();
-  for (let at = head; at !== null && seen.size < LINKS; at = next(at, property)) {
-    // A ring.
-    if (seen.has(at)) return 0;
-    seen.add(at);
+/** Counts the objects of chains, each object once. */
+class ChainLengths {
+  #left = LINKS;
+  /** By property, the links from an object on. @type {Map<string, Map<object, number>>} */
+  #known = new Map();
+
+  /** @param {object} head @param {string} property @returns {number} 0 for a ring */
+  of(head, property) {
+    let known = this.#known.get(property);
+    if (known === undefined) this.#known.set(property, (known = new Map()));
+    const walked = new Set();
+    let at = head;
+    for (; at !== null && this.#left > 0 && !known.has(at); at = next(at, property), this.#left--) {
+      if (walked.has(at)) return 0;
+      walked.add(at);
+    }
+    const links = walked.size + (at === null ? 0 : (known.get(at) ?? 0));
+    let left = links;
+    for (const object of walked) known.set(object, left--);
+    return links;
   }
-  return seen.size;
 }
 
 function next(object, property) {

@@ -48,6 +48,14 @@ export interface GrowingListeners {
   holder: LeakHolder | null;
 }
 
+/** Timers that were started in a round of the measurement and stayed active. */
+export interface ActiveTimers {
+  kind: 'setInterval' | 'setTimeout';
+  active: number;
+  started: number;
+  site: { function: string | null; file: string; line: number; column: number | null } | null;
+}
+
 /** A string that grows. */
 export interface GrowingString {
   holder: LeakHolder;
@@ -76,6 +84,8 @@ export interface LeakError extends Error {
   /** The fastest-growing tables, three at most. */
   tables: GrowingTable[];
   listeners: GrowingListeners | null;
+  /** If at least half of the calls of a round leave one. */
+  timers: ActiveTimers | null;
   /** Looked for where no table and no listeners grow. */
   string: GrowingString | null;
   chain: GrowingChain | null;

@@ -14,9 +14,12 @@ const { Reachable } = require('./reachable.js');
 const { couldRise, medianStep, rises } = require('./trend.js');
 const { Scripts } = require('./scripts.js');
 const { Tables } = require('./tables.js');
+const { StartedTimers } = require('./timers.js');
 
 /** Twice the calls must leave at least this many times the bytes. */
 const PROPORTION = 1.5;
+/** Where a pause frees more than this share of what stayed, the measurement is repeated with pauses. */
+const FREED = 0.1;
 const STAGES = 3;
 /**
  * How often in all a stage is repeated in which something else freed memory, where the median shows as many bytes a
@@ -66,6 +69,12 @@ class Measurement {
   #points = [];
   /** Lengths of the strings in reach before the last round. @type {Map<string, number>} */
   #strings = new Map();
+  /** Chains in reach then. @type {Map<string, { links: number }>} */
+  #chains = new Map();
+  /** Timers that the last round left active. @type {import('./timers.js').Timers | null} */
+  #timers = null;
+  /** Whether a pause freed much of what stayed. */
+  #freedLater = false;
   /** @type {import('./pace.js').Pace | null} */
   #pace = null;
 
@@ -83,6 +92,14 @@ class Measurement {
   }
 
   async run() {
+    const result = await this.#run();
+    if (!this.#freedLater) return result;
+    // Timers and finalizers free what stays: each floor waits for them.
+    const pace = { ...this.#pace, collections: 2, paused: true };
+    return await new Measurement(this.#fn, this.#plan, this.#progress, pace).run();
+  }
+
+  async #run() {
     const { rounds } = this.#plan;
     const collection = await costOfCollection();
     this.#pace ??= paceOf(collection);
@@ -91,7 +108,8 @@ class Measurement {
     try {
       const held = await this.#warmUp(collection);
       const leaks = (this.#pace.sparing && (await this.#staysInReach(held))) || (await this.#stays());
-      return { bytesPerIteration: this.#perCall, rounds: rounds * this.#stages, leak: leaks ? this.#leak() : null };
+      const leak = leaks && !this.#freedLater ? this.#leak() : null;
+      return { bytesPerIteration: this.#perCall, rounds: rounds * this.#stages, leak };
     } finally {
       this.#listeners.stop();
       this.#sampler.stop();
@@ -117,7 +135,16 @@ class Measurement {
   }
 
   #floor() {
-    return floor(this.#pace.collections);
+    return floor(this.#pace.collections, this.#pace.paused);
+  }
+
+  /** Whether timers and finalizers free much of some bytes that have stayed. @param {number} grown */
+  async #isFreedLater(grown) {
+    if (this.#pace.paused) return false;
+    const before = await floor(2);
+    const sizes = this.#tables.measure();
+    this.#freedLater = before - (await floor(2, true)) > grown * FREED || this.#tables.shrankFrom(sizes);
+    return this.#freedLater;
   }
 
   /** Whether a table that the function reaches gets elements in each round. @param {number} before  bytes held */
@@ -127,6 +154,7 @@ class Measurement {
     this.#sample((this.#plan.iterations * ELEMENT) / SAMPLES);
     this.#tables.follow(this.#reachable()?.objects ?? []);
     if (await this.#tablesGrow()) {
+      await this.#findTimers();
       this.#point((await this.#floor()) - before);
       return true;
     }
@@ -137,6 +165,7 @@ class Measurement {
 
   async #stays() {
     const byMemory = (await this.#staysByRounds()) || (await this.#staysByDoublings());
+    if (this.#freedLater) return false;
     return await this.#staysByTables(byMemory);
   }
 
@@ -167,6 +196,7 @@ class Measurement {
       if (this.#listeners.growing !== null) return true;
       const rise = medianStep(floors);
       if (this.#steady && rises(floors) && rise > this.#step * PROPORTION) {
+        if (stage === 0 && (await this.#isFreedLater(floors.at(-1) - floors[0]))) return false;
         this.#step = rise;
         this.#perCall = rise / times;
         stage++;
@@ -210,15 +240,30 @@ class Measurement {
     if (leaks && this.#sampled !== null) this.#sampledLast = this.#sampler.read();
     this.#objects ??= HeapObjects.open();
     const reachable = this.#reachable();
-    if (leaks) this.#strings = reachable?.lengths ?? this.#strings;
+    if (leaks && reachable !== null) {
+      this.#strings = reachable.lengths;
+      this.#chains = new Holders(reachable, this.#objects, null).chains();
+    }
     if (leaks && this.#pace.sparing) this.#tables.follow(reachable?.objects ?? []);
     else this.#objects?.ofThisRealm((all) => this.#tables.follow(all, reachable?.bare ?? []));
     if (!leaks) return await this.#tablesGrow();
-    const { iterations } = this.#plan;
     this.#followedFrom = this.#progress.calls;
-    await this.#repeat(iterations);
-    this.#tables.keepGrowing(iterations);
+    await this.#findTimers();
     return true;
+  }
+
+  /** A round in which the timers are counted that it leaves active. */
+  async #findTimers() {
+    const { iterations } = this.#plan;
+    const timers = new StartedTimers();
+    timers.start();
+    try {
+      await this.#repeat(iterations);
+    } finally {
+      timers.stop();
+    }
+    this.#tables.keepGrowing(iterations);
+    this.#timers = timers.active(iterations / 2);
   }
 
   /** What the variables of the function lead to. */
@@ -240,10 +285,12 @@ class Measurement {
       const times = iterations * 2 ** stage;
       for (let round = 0; round < rounds; round++) {
         await this.#repeat(times);
+        if (this.#pace.paused) await this.#floor();
         this.#tables.keepGrowing(times);
         if (this.#tables.growing.length === 0) return false;
         this.#sample((times * ELEMENT * rounds) / SAMPLES);
       }
+      if (stage === 0 && (await this.#isFreedLater(Infinity))) return false;
       this.#stages++;
     }
     return true;
@@ -269,13 +316,14 @@ class Measurement {
     if (planned < FEWEST) return false;
     for (;;) {
       const { leaks, next } = judge(this.#points, planned);
-      if (next === null) return leaks;
+      if (next === null) return leaks && !(await this.#isFreedLater(this.#points.at(-1).bytes));
       const { calls, bytes } = this.#points.at(-1);
       this.#sample((next * ELEMENT) / SAMPLES);
       // What waits for a finalizer doubles with the calls as well: two collections at any pace.
-      const before = await floor(2);
+      const { paused } = this.#pace;
+      const before = await floor(2, paused);
       await this.#repeat(next - calls);
-      this.#point(bytes + (await floor(2)) - before);
+      this.#point(bytes + (await floor(2, paused)) - before);
     }
   }
 
@@ -297,10 +345,11 @@ class Measurement {
     this.#objects ??= HeapObjects.open();
     const scripts = Scripts.open();
     const reachable = this.#reachable();
-    const calls = { measured, followed };
+    const timers = this.#timers;
+    if (timers !== null && timers.site !== null) timers.site = { ...timers.site, ...scripts?.original(timers.site) };
     const held = whatIsHeld(
-      { tables: growing, listeners, strings: this.#strings },
-      calls,
+      { tables: growing, listeners, timers, strings: this.#strings, chains: this.#chains },
+      followed,
       reachable === null ? null : new Holders(reachable, this.#objects, scripts),
     );
     const sites = (after === null ? [] : growth(this.#sampled, after, 3)).map((site) =>

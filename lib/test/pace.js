@@ -21,12 +21,13 @@ const SPARING_COLLECTIONS = 8;
  * @property {number} laterRounds  rounds of the second and the third stage at most
  * @property {boolean} sparing  tables that the function reaches are counted first, which takes no collection; a stage
  *   ends when its floors can no longer show a trend; V8 frees no bytecode meanwhile
+ * @property {boolean} paused  each floor waits a moment for what timers and finalizers free
  */
 
 /** @type {Pace} */
-const USUAL = { settling: 8, collections: 2, laterRounds: Infinity, sparing: false };
+const USUAL = { settling: 8, collections: 2, laterRounds: Infinity, sparing: false, paused: false };
 /** @type {Pace} */
-const SPARING = { settling: 1, collections: 1, laterRounds: 4, sparing: true };
+const SPARING = { settling: 1, collections: 1, laterRounds: 4, sparing: true, paused: false };
 
 /** @param {number} ms  what a collection takes @returns {Pace} */
 const paceOf = (ms) => (ms < COSTLY ? USUAL : SPARING);

@@ -69,6 +69,19 @@ class Tables {
     });
   }
 
+  /** The number of elements of each growing table. @returns {number[]} */
+  measure() {
+    return this.growing.map(({ ref, kind, size }) => {
+      const object = ref.deref();
+      return object === undefined ? size : sizeOf(object, kind);
+    });
+  }
+
+  /** Whether one of them has fewer now. @param {number[]} sizes  as `measure` gave them */
+  shrankFrom(sizes) {
+    return this.measure().some((size, at) => size < sizes[at]);
+  }
+
   /** The tables that have grown each time, the fastest first. @returns {Table[]} */
   get growing() {
     return this.#followed.toSorted((a, b) => b.size - b.first - (a.size - a.first));

@@ -164,6 +164,12 @@ function label(id) {
   return file === null ? '' : `${file}:${line}:${column} ${name ?? ''}`;
 }
 
+/** The site as the script that ran has it, or null. @param {number} id */
+function placeOf(id) {
+  const { function: name, file, line, column } = sites[id];
+  return file === null ? null : { function: name, file, line, column };
+}
+
 /** @param {string} text  a label @returns {{ function: string | null, file: string, line: number, column: number } | null} */
 function fromLabel(text) {
   const [, file, line, column, name] = /^(.*):(\d+):(\d+) (.*)$/s.exec(text) ?? [];
@@ -277,6 +283,7 @@ module.exports = {
   refill,
   UNKNOWN,
   describe,
+  placeOf,
   label,
   fromLabel,
   rank,
