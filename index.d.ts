@@ -417,8 +417,8 @@ export interface SharedCacheOptions {
  * A cache of bytes and strings off the V8 heap: one store for all worker threads of the process that use the same name.
  * It lives as long as the process. Keys are strings. What is kept is a copy, and what is given is a copy.
  *
- * The first to open a name gives the options; later ones give the same or none, else a TypeError with code
- * ERR_PLIMSOLL_OPTION is thrown. Without the native side the constructor throws its reason (ERR_PLIMSOLL_BINDING).
+ * The first to open a name gives the options; later ones give all the same or none, else a TypeError with code
+ * ERR_PLIMSOLL_OPTION is thrown, or ERR_PLIMSOLL_UNBOUNDED where `maxBytes` is missing. Without the native side the constructor throws its reason (ERR_PLIMSOLL_BINDING).
  */
 export class SharedCache {
   constructor(name: string, options?: SharedCacheOptions);
@@ -449,9 +449,12 @@ export class SharedCache {
    * string with a lone surrogate, throw a TypeError with code ERR_PLIMSOLL_VALUE.
    */
   set(key: string, value: string | NodeJS.ArrayBufferView, options?: { ttl?: number }): boolean;
-  /** As JSON text, the quickest for small objects. */
+  /** As JSON text, the quickest for small objects. Without any a TypeError with code ERR_PLIMSOLL_VALUE is thrown. */
   setJSON(key: string, value: unknown, options?: { ttl?: number }): boolean;
-  /** By `v8.serialize`: Map, Set, Date, Buffer, cycles. Views that are read back share no memory. */
+  /**
+   * By `v8.serialize`: Map, Set, Date, Buffer, cycles. Views that are read back share no memory. What it does not take
+   * (functions, symbols, a WeakMap) throws a TypeError with code ERR_PLIMSOLL_VALUE.
+   */
   setValue(key: string, value: unknown, options?: { ttl?: number }): boolean;
   /** Whether there is a value, leaving no trace. */
   has(key: string): boolean;

@@ -140,6 +140,18 @@ test('what is too large for a SharedCache is not kept, and set says so', async (
   assert.equal(await store.get('key'), undefined);
 });
 
+test('what is too large for a BoundedMap is not kept, and set says so', async () => {
+  const store = new KeyvStore(new BoundedMap({ maxBytes: 100, sizeOf: (value) => value.length }));
+  assert.deepEqual(
+    await store.setMany([
+      { key: 'large', value: 'x'.repeat(200) },
+      { key: 'small', value: 'x' },
+    ]),
+    [false, true],
+  );
+  assert.deepEqual(await store.getMany(['large', 'small']), [undefined, 'x']);
+});
+
 test('another cache is refused', () => {
   for (const bad of [undefined, null, new Map(), {}])
     assert.throws(() => new KeyvStore(bad), { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' });

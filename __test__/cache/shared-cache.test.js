@@ -292,6 +292,19 @@ test('a string with a lone surrogate is refused and changes nothing', async () =
   assert.equal(cache.getString(lone), 'whole \ud83d\ude00');
 });
 
+test('what v8.serialize does not take is refused with a code, what a getter throws is not changed', () => {
+  const cache = new SharedCache('not cloned', { maxBytes: 10_000 });
+  for (const value of [() => {}, Symbol('key'), { deep: [() => {}] }, new WeakMap()])
+    assert.throws(() => cache.setValue('key', value), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
+  const failing = {
+    get field() {
+      throw new RangeError('mine');
+    },
+  };
+  assert.throws(() => cache.setValue('key', failing), { message: 'mine' });
+  assert.equal(cache.has('key'), false);
+});
+
 test('what has no JSON, options that are none and a clock without an end are refused with a code', async () => {
   const cyclic = {};
   cyclic.self = cyclic;

@@ -7,6 +7,7 @@ const { expectNoLeak } = require('plimsoll/test');
 const { Reachable } = require('../../lib/test/reachable.js');
 const { judge } = require('../../lib/test/doubling.js');
 const { HeapObjects } = require('../../lib/test/heap-objects.js');
+const { recorded } = require('../../lib/test/mocks.js');
 const { mannKendall, medianStep } = require('../../lib/statistics.js');
 const { noHooks } = require('../support/hooks.js');
 
@@ -237,6 +238,32 @@ test('a mock function that records its calls is named', async () => {
       return true;
     },
   );
+});
+
+test('a mock that has recorded the calls of an earlier check is not named in a later one', async () => {
+  const earlier = test.mock.fn();
+  await assert.rejects(expectNoLeak((i) => earlier(i)));
+  const kept = new Map();
+  await assert.rejects(
+    expectNoLeak((i) => void kept.set(i, 1)),
+    ({ mocks, tables }) => {
+      assert.deepEqual(mocks, []);
+      assert.equal(tables[0].holder?.variable, 'kept');
+      return true;
+    },
+  );
+  assert.ok(earlier.mock.callCount() > 0);
+});
+
+test('mocks are compared by what they record between two looks', () => {
+  const [earlier, recording] = [test.mock.fn(), test.mock.fn()];
+  for (let i = 0; i < 100; i++) earlier(i);
+  const objects = [earlier.mock, recording.mock, {}, nothing];
+  assert.deepEqual(recorded(objects, 'noted mocks', 0), []);
+  for (let i = 0; i < 50; i++) recording(i);
+  earlier(100);
+  assert.deepEqual(recorded(objects, 'noted mocks', 25), [{ name: '', calls: 50 }]);
+  assert.equal(Object.hasOwn(globalThis, 'noted mocks'), false);
 });
 
 test('calls that overlap run one after the other, and are judged each by itself', async () => {

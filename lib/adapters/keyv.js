@@ -76,8 +76,8 @@ class KeyvStore extends EventEmitter {
       this.#cache.delete(key);
       return true;
     }
-    const kept = this.#cache.set(key, this.#shared ? pack(value) : value, ttl ? { ttl } : undefined);
-    return kept !== false;
+    const options = ttl ? { ttl } : undefined;
+    return this.#shared ? this.#cache.set(key, pack(value), options) : this.#cache.set(key, value, options).has(key);
   }
 
   setMany(entries) {

@@ -14,6 +14,7 @@ const { FormerWords } = require('./former-words.js');
 const { InsertionOrder, NONE } = require('./insertion-order.js');
 const clock = require('./clock.js');
 const registry = require('./registry.js');
+const { show } = require('./inspect.js');
 const sweeper = require('./sweeper.js');
 const { Map } = require('./built-ins.js');
 
@@ -263,7 +264,7 @@ class BoundedMap {
 
   [inspect.custom](depth, options, inspectValue) {
     const name = `${this.constructor?.name ?? 'BoundedMap'}[max ${this.#record[CAPACITY]}]`;
-    return depth < 0 ? `[${name}]` : `${name} ${inspectValue(new Map(this.entries()), options)}`;
+    return show(this, name, () => new Map(this.entries()), depth, options, inspectValue);
   }
 
   /** The slot of a key, or MISS. */

@@ -4,6 +4,7 @@ const { inspect } = require('node:util');
 const { PlimsollRangeError, quote } = require('../errors.js');
 const { ringBufferOptions } = require('./options.js');
 const registry = require('./registry.js');
+const { show } = require('./inspect.js');
 
 const { SIZE, CAPACITY, BYTES, MAX_BYTES, EVICTIONS } = registry;
 
@@ -140,7 +141,7 @@ class RingBuffer {
 
   [inspect.custom](depth, options, inspectValue) {
     const name = `RingBuffer(${this.#length}/${this.#capacity})`;
-    return depth < 0 ? `[${name}]` : `${name} ${inspectValue(this.slice(), options)}`;
+    return show(this, name, () => this.slice(), depth, options, inspectValue);
   }
 
   #cell(i) {

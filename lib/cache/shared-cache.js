@@ -262,7 +262,7 @@ function readStats(native) {
 }
 
 function encode(form, value) {
-  if (form === 'value') return v8.serialize(value);
+  if (form === 'value') return serialize(value);
   if (form !== 'json') return value;
   let text;
   let cause;
@@ -275,9 +275,20 @@ function encode(form, value) {
   if (text !== undefined) return text;
   throw new PlimsollTypeError(
     'ERR_PLIMSOLL_VALUE',
-    `${quote(value)} has no JSON; setValue keeps what the structured clone algorithm does.`,
+    `${quote(value)} has no JSON; setValue keeps more, but no functions and no symbols.`,
     { cause },
   );
+}
+
+function serialize(value) {
+  try {
+    return v8.serialize(value);
+  } catch (cause) {
+    if (!/could not be cloned\.$/.test(cause?.message)) throw cause; // a getter of the caller's
+    throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `setValue keeps what v8.serialize takes: ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 /** UTF-8 has no lone surrogates: a value with one would come back changed. */

@@ -5,6 +5,7 @@ const { PlimsollTypeError, quote } = require('../errors.js');
 const { setTimeout } = require('../timers.js');
 const { weakValueMapOptions } = require('./options.js');
 const registry = require('./registry.js');
+const { show } = require('./inspect.js');
 const { Map, Set, WeakRef, FinalizationRegistry } = require('./built-ins.js');
 
 const { SIZE, HITS, MISSES, EXPIRATIONS } = registry;
@@ -304,7 +305,7 @@ class WeakValueMap {
   }
 
   [inspect.custom](depth, options, inspectValue) {
-    return depth < 0 ? '[WeakValueMap]' : `WeakValueMap ${inspectValue(new Map(this), options)}`;
+    return show(this, 'WeakValueMap', () => new Map(this), depth, options, inspectValue);
   }
 }
 

@@ -11,23 +11,36 @@ const CODE = new Set(['code_space', 'code_large_object_space', 'trusted_space', 
 /** A pause is so many short sleeps: timers and finalizers run between them, on a busy machine too. */
 const SLEEPS = 8;
 const SLEEP = 3;
+/** What a finalizer frees may wait for another finalizer: so many pauses, at most. */
+const PAUSES = 8;
+/** Bytes, the least that a pause frees if another one is worth its time. */
+const WORTH_A_PAUSE = 50_000;
 
 /**
  * Bytes that collections leave, with a turn of the loop before the last one for finalizers.
  *
  * @param {number} collections  1 or 2; after one alone what waits for a finalizer is freed by the next floor
- * @param {boolean} [paused]  whether it waits for what timers free after a collection
+ * @param {boolean} [paused]  whether it waits for what timers and finalizers free after a collection
  */
 async function floor(collections, paused = false) {
   const gc = collector();
   if (collections === 2) gc();
   await turn();
-  if (paused) {
-    // What a WeakRef was made for in the calls can be collected now.
-    gc();
-    for (let left = SLEEPS; left > 0; left--) await sleep(SLEEP);
-  }
+  // What a WeakRef was made for in the calls can be collected now.
   gc();
+  if (!paused) return bytesInUse();
+  let bytes = bytesInUse();
+  for (let left = PAUSES; left > 0; left--) {
+    for (let sleeps = SLEEPS; sleeps > 0; sleeps--) await sleep(SLEEP);
+    gc();
+    const before = bytes;
+    bytes = bytesInUse();
+    if (before - bytes < WORTH_A_PAUSE) break;
+  }
+  return bytes;
+}
+
+function bytesInUse() {
   const { used_heap_size: heap, external_memory: external } = v8.getHeapStatistics();
   // Not the sum of the other spaces: that stays flat for a page's worth of small objects, then jumps by the page.
   let bytes = heap + external;
