@@ -27,15 +27,17 @@ const SHOWN = 5;
 
 /** The next message of the service; `null` where it ended or hangs. */
 async function answer(service) {
-  const signal = AbortSignal.timeout(HUNG_MS);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(HUNG_MS)]);
+  const exit = once(service, 'exit', { signal }).then(() => null);
+  const message = once(service, 'message', { signal }).then(([first]) => first);
   try {
-    const [message] = await Promise.race([
-      once(service, 'message', { signal }),
-      once(service, 'exit', { signal }).then(() => [null]),
-    ]);
-    return message;
+    return await Promise.race([message, exit]);
   } catch {
     return null;
+  } finally {
+    ended.abort();
+    await Promise.allSettled([message, exit]);
   }
 }
 
