@@ -135,7 +135,7 @@ pub fn image(seed: u64) -> Vec<u8> {
     for &at in &starts {
         page[at as usize] = map_at(random.below(maps));
         if random.below(4) > 0 {
-            page[at as usize + 1] = random.below(64) << 32 | random.below(2) * random.below(64);
+            page[at as usize + 1] = (random.below(64) << 32) | (random.below(2) * random.below(64));
         }
     }
     let types: Vec<String> =
