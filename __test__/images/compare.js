@@ -2,7 +2,7 @@
 // Compares V8's snapshot of a heap with the one that a heap image of the same heap stands for.
 
 const { dominators } = require('./dominators.js');
-const { load } = require('./load.js');
+const { load, loadImage } = require('./load.js');
 
 /** Objects as JavaScript sees them. The other types are V8's own: arrays, maps, code. */
 const OF_PROGRAM = new Set([
@@ -165,7 +165,7 @@ function retained(graphs, mark) {
 
 /** @param {string} v8 @param {string} image  files @param {string} mark  the property of the global object */
 function compare(v8, image, mark) {
-  const graphs = /** @type {any} */ ([load(v8), load(image)]);
+  const graphs = /** @type {any} */ ([load(v8), loadImage(image)]);
   return { tables: tables(graphs), retained: retained(graphs, mark) };
 }
 

@@ -79,7 +79,23 @@ class Graph {
   }
 }
 
+/**
+ * A text as V8 writes it into a snapshot: of characters beyond U+FFFF the lower 16 bits, and of half a surrogate pair
+ * three question marks, and a space for U+0000.
+ */
+const asWritten = (text) =>
+  text
+    .replaceAll(/[\u{10000}-\u{10FFFF}]/gu, (character) => String.fromCharCode(character.codePointAt(0) & 0xff_ff))
+    .replaceAll('\uFFFD', '???')
+    .replaceAll('\0', ' ');
+
 /** @param {string} file @returns {Graph} */
 const load = (file) => new Graph(JSON.parse(fs.readFileSync(file, 'utf8')));
 
-module.exports = { load, Graph };
+/** The snapshot of a heap image, with the texts that V8 would have written. @param {string} file @returns {Graph} */
+function loadImage(file) {
+  const heap = JSON.parse(fs.readFileSync(file, 'utf8'));
+  return new Graph({ ...heap, strings: heap.strings.map(asWritten) });
+}
+
+module.exports = { load, loadImage, Graph };

@@ -68,6 +68,7 @@ async function leak() {
   return taken;
 }
 
+process.on('disconnect', () => process.exit());
 process.on('message', async (what) => {
   if (what === 'end') {
     clearInterval(turns);

@@ -194,9 +194,9 @@ fn random_images_do_not_panic() {
 #[test]
 #[ignore = "a million images take minutes; cargo test --release random_images -- --ignored"]
 fn a_million_random_images_do_not_panic() {
-    let seeds = std::env::var("PLIMSOLL_IMAGES").ok().and_then(|count| count.parse().ok());
+    let seeds = std::env::var("RANDOM_IMAGES").ok().and_then(|count| count.parse().ok());
     let seeds = seeds.unwrap_or(1_000_000);
-    println!("{} of {seeds} became graphs", read_random(0..seeds));
+    assert!(read_random(0..seeds) > seeds / 4);
 }
 
 proptest! {

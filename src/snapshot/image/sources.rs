@@ -39,7 +39,7 @@ impl External {
 
 /// Scripts and external strings of the pages that were looked at. It allocates only when it is made.
 #[derive(Debug)]
-pub struct Sources {
+pub struct ExternalStrings {
     /// The instance type of scripts.
     script: u16,
     /// Tagged addresses of maps: of scripts, then of external strings with whether these have characters of one byte.
@@ -53,7 +53,7 @@ pub struct Sources {
     budget: usize,
 }
 
-impl Sources {
+impl ExternalStrings {
     /// Allocates what the child needs.
     pub fn new(script: u16) -> Self {
         let (scripts, externals) = (Vec::with_capacity(MOST), Vec::with_capacity(MOST));

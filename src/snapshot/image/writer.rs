@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
-use super::sources::Sources;
+use super::sources::ExternalStrings;
 use crate::heap_layout::PageHeader;
 use crate::snapshot::error::{Shortage, SnapshotError};
 use crate::snapshot::fork::ForkFailure;
@@ -98,7 +98,7 @@ pub struct Writer {
     pending: Vec<u8>,
     packed: Vec<u8>,
     copy: Vec<u8>,
-    sources: Sources,
+    sources: ExternalStrings,
     written: u64,
     max_bytes: u64,
 }
@@ -124,7 +124,7 @@ impl Writer {
         // The first frame allocates. The following ones have its size.
         compressor.compress2(&mut packed, &copy).map_err(refused)?;
         let pending = Vec::with_capacity(PAGE);
-        let sources = Sources::new(script);
+        let sources = ExternalStrings::new(script);
         Ok(Self { file, compressor, pending, packed, copy, sources, written: 0, max_bytes })
     }
 
@@ -221,7 +221,7 @@ impl Writer {
 
     /// What names and lines need of the characters that are not on V8's heap.
     fn outside(&mut self) -> Result<(), i32> {
-        let mut sources = std::mem::replace(&mut self.sources, Sources::none());
+        let mut sources = std::mem::replace(&mut self.sources, ExternalStrings::none());
         let mut copy = std::mem::take(&mut self.copy);
         let mut write = |kind: u32, at: usize, bytes: &[u8]| {
             if bytes.is_empty() {
