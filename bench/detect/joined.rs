@@ -190,8 +190,11 @@ fn live_rss(lines: &[Line]) -> u64 {
     live(lines, |line| line.rss)
 }
 
+/// A recording with its name.
+type Named = (String, Vec<Line>);
+
 /// The recordings of stacks, by name.
-fn recordings() -> Result<Vec<(String, Vec<Line>)>, Box<dyn Error>> {
+fn recordings() -> Result<Vec<Named>, Box<dyn Error>> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("bench/detect/series");
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -301,7 +304,7 @@ impl Total {
 }
 
 /// Leaks that begin after two windows: how many are found before the limit, and after what share of the time to it.
-fn mixed_in(recordings: &[(String, Vec<Line>)], verbose: bool) -> Result<(), Box<dyn Error>> {
+fn mixed_in(recordings: &[Named], verbose: bool) -> Result<(), Box<dyn Error>> {
     println!("{:36} {:>10} {:>14}", "leak, window, limit", "found", "median share");
     for rate in RATES {
         for window in WINDOWS {
@@ -325,7 +328,7 @@ fn mixed_in(recordings: &[(String, Vec<Line>)], verbose: bool) -> Result<(), Box
                             shares.push(t.saturating_sub(start) as f64 / left as f64);
                         }
                         None if verbose => {
-                            println!("  {name}: not before the limit, {} s", left / 1000)
+                            println!("  {name}: not before the limit, {} s", left / 1000);
                         }
                         None => {}
                     }

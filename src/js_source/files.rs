@@ -361,12 +361,13 @@ fn project_of<'a>(
     let paths: Vec<&str> =
         sources.filter_map(within_project).filter(|path| !path.contains(PACKAGES_WITHIN)).collect();
     let is_in_project = |folder: &&Path| !folder.ends_with(PACKAGES_WITHIN);
-    let has_source = |folder: &&Path| {
-        paths
-            .iter()
-            .take(LOOKED_AT)
-            .any(|path| readable.has(Path::new(&normal(&folder.join(path)))))
+    // What has a map of its own is generated: a bundler keeps the folders of the project in its output.
+    let is_written = |path: PathBuf| {
+        let path = normal(&path);
+        readable.has(Path::new(&path)) && !readable.has(Path::new(&format!("{path}.map")))
     };
+    let has_source =
+        |folder: &&Path| paths.iter().take(LOOKED_AT).any(|path| is_written(folder.join(path)));
     folder.ancestors().take_while(is_in_project).find(has_source).map(Path::to_owned)
 }
 
@@ -472,14 +473,16 @@ mod tests {
         let name = format!("plimsoll-project-{}", std::process::id());
         let app = std::fs::canonicalize(std::env::temp_dir()).unwrap().join(name);
         let package = app.join("node_modules/kit");
-        for folder in [app.join(".next/server"), app.join("src"), package.join("dist")] {
+        for folder in [app.join(".next/src"), app.join("src"), package.join("dist")] {
             std::fs::create_dir_all(folder).unwrap();
         }
-        std::fs::write(app.join("src/route.js"), "let a").unwrap();
+        for file in ["src/route.js", ".next/src/route.js", ".next/src/route.js.map"] {
+            std::fs::write(app.join(file), "let a").unwrap();
+        }
         let readable = ReadableFiles::default();
         let sources = ["webpack://_N_E/external node", "webpack://_N_E/./src/route.js"];
         let project = |folder: &str| project_of(&app.join(folder), sources.into_iter(), &readable);
-        let found = (project(".next/server"), project("node_modules/kit/dist"));
+        let found = (project(".next/src"), project("node_modules/kit/dist"));
         std::fs::remove_dir_all(&app).unwrap();
         assert_eq!(found, (Some(app), None));
     }
