@@ -1139,6 +1139,7 @@ export type Cause =
   | 'streams'
   | 'sockets'
   | 'weak'
+  | 'cache'
   | 'native'
   | 'other';
 
