@@ -1144,6 +1144,7 @@ export type Cause =
   | 'streams'
   | 'sockets'
   | 'weak'
+  | 'cache'
   | 'native'
   | 'other';
 

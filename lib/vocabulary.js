@@ -46,6 +46,7 @@ const CAUSES = {
   streams: cause('streams', ['stream', 'streams'], CREATED, { isOnePerFile: true }),
   sockets: cause('sockets', ['socket', 'sockets'], CREATED, { isOnePerFile: true }),
   weak: cause('weak', OBJECT),
+  cache: cause('cache', ['entry', 'entries'], ALLOCATED, { isCollection: true, isFromSnapshots: false }),
   native: cause('native', OBJECT, ALLOCATED, { isFromSnapshots: false }),
   other: cause('', OBJECT),
 };

@@ -46,3 +46,47 @@ test('lru-cache without a bound leaks', async (t) => {
   assert.equal(verdict.state, 'leak');
   assert.ok(suspects.length > 0);
 });
+
+/** The fields of quick-lru 5, of node-cache, and of a class that declares itself. */
+const CLASSES = `
+class QuickLRU {
+  constructor(options) { this.maxSize = options.maxSize; this.cache = new Map(); this.oldCache = new Map(); }
+  set(key, value) { this.cache.set(key, value); }
+}
+class NodeCache {
+  constructor(options) { this.options = options; this.data = {}; this.stats = { keys: 0 }; }
+  set(key, value) { this.data[key] = value; }
+}
+class Sessions {
+  static [Symbol.for('plimsoll.cache')] = { entries: '#byId', max: 'limit' };
+  #byId = new Map();
+  #order = new Set();
+  constructor({ limit }) { this.limit = limit; }
+  set(key, value) { this.#byId.set(key, value); this.#order.add(value); }
+}
+`;
+/** The program begins without the first line break. */
+const lineOfCache = CLASSES.split('\n').length;
+
+test('caches whose bound is a number fill by the number in the source, and a class may declare itself', async (t) => {
+  for (const [made, max] of [
+    ['new QuickLRU({ maxSize: MAX })', 40_000],
+    ['new NodeCache({ maxKeys: MAX })', 20_000],
+    ['new Sessions({ limit: 2 * 10_000 })', 20_000],
+  ]) {
+    const { verdict, suspects, fills } = await reportOf(
+      t,
+      `${CLASSES}const MAX = 20_000;\nconst cache = ${made};\n${drive}`,
+    );
+    assert.deepEqual([verdict.state, suspects.length, fills.length], ['filling', 0, 1], made);
+    const [{ cause, name, line, cache }] = fills;
+    assert.deepEqual([cause, name, line, cache.max], ['cache', 'cache', lineOfCache, max], made);
+  }
+});
+
+test('a cache without a bound is one suspect that names the option', async (t) => {
+  const { verdict, suspects } = await reportOf(t, `${CLASSES}\nconst cache = new NodeCache({ stdTTL: 60 });\n${drive}`);
+  assert.equal(verdict.state, 'leak');
+  assert.deepEqual([suspects.length, suspects[0].cause, suspects[0].name], [1, 'cache', 'cache']);
+  assert.match(suspects[0].advice, /^give it a bound: NodeCache has no `maxKeys`, and 4,530 entries/);
+});

@@ -40,6 +40,24 @@ test('a cache whose bound does not fit is a leak, with the bound that fits', () 
   assert.equal(takenBack({ state: 'leak' }, { suspects, fills }).state, 'leak');
 });
 
+test('a cache without a bound is judged by its growth, and the advice names the option', () => {
+  const retainingPath = [
+    { name: 'module lru.js', type: '(scope)', id: 1, retained: 20 * MB },
+    { name: 'c', type: 'TTLCache', id: 3, retained: 20 * MB },
+    { name: 'data', type: 'Map', id: 5, retained: 20 * MB },
+  ];
+  const of = (known) => ({ ...cache, retainingPath, cache: { entries: 30_000, max: null, option: 'max', ...known } });
+  const missing = parts(of({ unbounded: true }));
+  assert.match(missing.suspects[0].advice, /^give it a bound: TTLCache has no `max`, and 30,000 entries; a ttl/);
+  assert.equal(takenBack({ state: 'leak' }, missing).state, 'leak');
+  const unread = parts(of({})).suspects[0];
+  assert.match(unread.advice, /the source does not show the `max` of TTLCache, which has 30,000 entries/);
+  assert.equal('cache' in unread, false);
+  assert.deepEqual(parted([of({})], null).suspects, [unread]);
+  const [fills] = parts({ ...cache, retainingPath }).fills;
+  assert.match(fillsLine(fills, '/srv/app'), /^TTLCache at src/);
+});
+
 test('a verdict is taken back where caches that fill are most of the growth', () => {
   const leak = { state: 'leak' };
   const { state, cache: filling, explanation } = takenBack(leak, parts(cache, small));
@@ -51,7 +69,7 @@ test('a verdict is taken back where caches that fill are most of the growth', ()
 });
 
 test('without three snapshots or a bound nothing is said of filling', () => {
-  assert.deepEqual(parted([cache], null).suspects, [cache]);
+  assert.deepEqual(parted([cache], null).suspects, [{ ...cache, cause: 'cache' }]);
   assert.deepEqual(parted([other], growth).suspects, [other]);
 });
 

@@ -16,7 +16,7 @@ test('the schema refuses what a reader would stumble over', () => {
   const broken = {
     'no verdict': (report) => delete report.verdict,
     'an unknown state': (report) => (report.verdict.state = 'fine'),
-    'an unknown cause': (report) => (report.suspects[0].cause = 'cache'),
+    'an unknown cause': (report) => (report.suspects[0].cause = 'table'),
     'a suspect without sites': (report) => delete report.suspects[0].sites,
     'a line of 0': (report) => (report.suspects[0].line = 0),
     'a share in percent': (report) => (report.suspects[0].share = 94),

@@ -148,7 +148,7 @@ function reportOf(answer, channel) {
       ? { bytes: null, growth: [], retained: [], share: null, bytesPerMinute: null }
       : { bytes, retained, share: isAll ? shareOf(bytes, all) : null, bytesPerMinute: perMinute(bytes) };
   const found = parted(
-    suspects.map((suspect) => recognized({ ...suspect, ...sizes(suspect) })),
+    suspects.map((suspect) => ({ ...suspect, ...sizes(suspect) })),
     channel === 'native' ? null : growth,
   );
   return {
@@ -165,8 +165,8 @@ function reportOf(answer, channel) {
       limitBytes: null,
       msToLimit: null,
     },
-    suspects: found.suspects,
-    fills: found.fills,
+    suspects: found.suspects.map((suspect) => recognized(suspect)),
+    fills: found.fills.map((suspect) => recognized(suspect)),
     growth: channel === 'native' ? null : growth,
     snapshots: snapshots.map((snapshot) => Object.assign(snapshot, { method: 'file', pauseMs: null })),
     order,

@@ -12,16 +12,28 @@ const ROOM = 0.8;
 /** What fills has to explain this share of the growth, for the verdict to be taken back. */
 const MOST = 0.5;
 
+/** Classes of plain collections, what has no class, and minified names. */
+const NO_CACHE = /^(?:Object|Array|Map|Set|\(.*\)|function\b.*|.{1,2})$/;
+
+/** The class of a suspect's object, `LRUCache`; null where that says nothing. */
+function classOf({ name, retainingPath = [] }) {
+  const type = retainingPath.findLast((step) => step.name === name)?.type;
+  return type === undefined || NO_CACHE.test(type) ? null : type;
+}
+
 /** What a cache will retain when it is full. */
 function atBound({ cache: { entries, max }, retained }) {
   const bytesPerEntry = retained.at(-1) / Math.max(entries, 1);
   return { entries, max, bytesPerEntry, bytesAtMax: Math.round(bytesPerEntry * max) };
 }
 
-/** `lru-cache@11.5.3 at lru.js:2 > c: 35,175 of 60,000 entries, 34 MB when full` */
-function fillsLine({ cache, name, package: of, ...suspect }, cwd) {
+/** `LRUCache at lru.js:2 > c: 35,175 of 60,000 entries, 34 MB when full` */
+function fillsLine({ cache, ...suspect }, cwd) {
+  const { name, package: of } = suspect;
   const where = [place(suspect, cwd), printable(name)].filter(Boolean).join(' > ');
-  const whose = of ? `${printable(of.name)}${of.version ? `@${printable(of.version)}` : ''} at ` : '';
+  const packaged = of ? `${of.name}${of.version ? `@${of.version}` : ''}` : null;
+  const who = classOf(suspect) ?? packaged;
+  const whose = who === null ? '' : `${printable(who)} at `;
   return `${whose}${where}: ${count(cache.entries)} of ${count(cache.max)} entries, ${bytes(cache.bytesAtMax)} when full`;
 }
 
@@ -32,6 +44,18 @@ function fittingBound(room, bytesPerEntry) {
   return Math.floor(entries / unit) * unit;
 }
 
+/** A cache that is recognized has a cause of its own. An array with room stays what it is. */
+const withCause = (suspect) => (suspect.cache && suspect.cause === 'map' ? { ...suspect, cause: 'cache' } : suspect);
+
+/** A cache whose bound is not known is judged by its growth. The advice says which bound is missing. */
+function unbounded({ cache: { entries, option, unbounded: isMissing }, ...suspect }) {
+  const who = classOf(suspect) ?? 'the cache';
+  const advice = isMissing
+    ? `give it a bound: ${who} has no \`${option}\`, and ${count(entries)} entries; a ttl bounds how long they stay, not how many there are`
+    : `check its bound: the source does not show the \`${option}\` of ${who}, which has ${count(entries)} entries; below that bound it still fills`;
+  return { ...suspect, advice };
+}
+
 /**
  * Parts suspects from caches that fill and fit. A cache that does not fit stays, with the bound that would.
  * @param {any[]} all suspects @param {{toBytes: number} | null} growth @param {number | null} [limitBytes] of the heap
@@ -40,12 +64,16 @@ function fittingBound(room, bytesPerEntry) {
 function parted(all, growth, limitBytes) {
   const suspects = [];
   const fills = [];
-  for (const suspect of all) {
+  for (const suspect of all.map(withCause)) {
+    if (suspect.cache?.max === null) {
+      suspects.push(unbounded(suspect));
+      continue;
+    }
     if (suspect.cache === undefined || growth === null || !(suspect.retained?.length > 1)) {
       suspects.push(suspect);
       continue;
     }
-    const cache = { ...suspect.cache, ...atBound(suspect) };
+    const cache = atBound(suspect);
     const others = growth.toBytes - suspect.retained.at(-1);
     const room = Math.max(0, (limitBytes ?? UNKNOWN_LIMIT) * ROOM - others);
     const known = { ...suspect, cache };

@@ -94,8 +94,9 @@ class Holders {
 /**
  * Tables, listeners, timers, a string or a chain that grow, each with its holder.
  *
- * @param {{ tables: import('./tables.js').Table[], listeners: object | null, timers: import('./timers.js').Timers | null,
- *   strings: Map<string, number>, chains: Map<string, { links: number }> }} growing
+ * @param {{ tables: import('./tables.js').Table[], listeners: object | null,
+ *   timers: import('./timers.js').Timers | null, strings: Map<string, number>,
+ *   chains: Map<string, { links: number }> }} growing
  * @param {number} followed  calls since the tables, strings and chains were measured
  * @param {Holders | null} holders
  */

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::js_source::adding::adding_function;
 use crate::js_source::declarations::{Declaration, Declarations};
+use crate::js_source::given::{Given, given};
 use crate::js_source::readable::ReadableFiles;
 use crate::js_source::registration::registration;
 use crate::js_source::source_map::{SourceMap, base64};
@@ -213,6 +214,13 @@ impl Sources {
         let (line, column) = source.position(range.start);
         let place = Place::new(file.to_owned(), line, column);
         Some((source.text.get(range)?.to_owned(), place))
+    }
+
+    /// What the value of the variable or property at a place is made with.
+    pub fn given_to(&self, place: &Place) -> Option<Given> {
+        let source = self.file(&place.file)?;
+        let at = source.byte(place.line.checked_sub(1)?, place.column.checked_sub(1)?)?;
+        given(&source.text, at)
     }
 
     fn file(&self, path: &str) -> Option<Rc<File>> {

@@ -6,6 +6,8 @@ mod adding;
 pub(crate) mod declarations;
 #[cfg(feature = "analyzer")]
 pub(crate) mod files;
+#[cfg(feature = "analyzer")]
+pub(crate) mod given;
 pub mod lexer;
 pub mod mask;
 #[cfg(feature = "analyzer")]

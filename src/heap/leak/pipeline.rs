@@ -176,7 +176,7 @@ fn named(
         let mut evidence = Evidence::new(context, growth);
         let Some(mut suspect) = naming::suspect(&mut evidence, gained) else { continue };
         suspect.ids = ids(snapshots, growth);
-        if let Some(fill) = suspect.cache {
+        if let Some(fill) = &suspect.cache {
             suspect.claim.add(series.before(fill.node).into_iter().chain([fill.node]).collect());
         }
         if RULES.iter().any(|rule| rule.is_bounded(&evidence, &suspect)) {

@@ -2,36 +2,130 @@
 //!
 //! A snapshot does not have small integers, so a bound that is one (`max`) is not in it. What is allocated for the
 //! bound is: columns of links that are typed arrays of one length (lru-cache 7 to 11, mnemonist), and arrays that are
-//! filled with `undefined` or `null` in advance.
+//! filled with `undefined` or `null` in advance. Other bounds are read where the application makes the cache.
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use crate::heap::compare::entries;
+use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::names;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
+
 use crate::heap::leak::causes::Cause;
 use crate::heap::leak::count::Count;
 use crate::heap::leak::draft::Draft;
 use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::rule::Rule;
-use crate::heap::snapshot::{Node, Snapshot};
+use crate::heap::snapshot::{Node, Retainer, Snapshot};
+use crate::js_source::files;
 
 /// How full a bounded cache is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BoundedCache {
     /// Entries that it has.
     pub entries: u64,
-    /// Entries that it has room for.
-    pub max: u64,
+    /// Entries that it has room for; absent where that is not known.
+    pub max: Option<u64>,
+    /// The option that bounds it, where it is known and `max` is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option: Option<String>,
+    /// Whether that option is not given.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unbounded: bool,
     /// The object that is the cache.
     #[serde(skip)]
     pub(in crate::heap) node: Node,
 }
 
+impl BoundedCache {
+    fn new(node: Node, entries: u64, max: u64) -> Self {
+        BoundedCache { entries, max: Some(max), option: None, unbounded: false, node }
+    }
+}
+
+/// How a class keeps its entries.
+struct Shape {
+    /// The name of the class where its fields are not its own alone.
+    class: &'static str,
+    /// Fields that it has.
+    fields: &'static [&'static str],
+    /// So many of them, the first ones, hold the entries; with 0 the largest Map of all fields does.
+    stores: usize,
+    /// The option of the bound.
+    bound: &'static str,
+    /// Options that bound it in another way.
+    others: &'static [&'static str],
+    /// The field that holds the bound. It has a node only where the bound is `Infinity`.
+    field: &'static str,
+    /// It holds up to so many times the bound.
+    generations: u64,
+}
+
+const SHAPE: Shape = Shape {
+    class: "",
+    fields: &[],
+    stores: 1,
+    bound: "max",
+    others: &[],
+    field: "",
+    generations: 1,
+};
+
+/// In place of a class: the variables that functions share.
+const FUNCTIONS: &str = "()";
+
+/// Classes of published packages.
+const SHAPES: [Shape; 9] = [
+    // lru-cache 6
+    Shape {
+        fields: &["<symbol cache>", "<symbol lruList>"],
+        field: "<symbol max>",
+        others: &["length"],
+        ..SHAPE
+    },
+    // lru-cache 7 to 11, without columns; the fields of the entries have other names in each
+    Shape {
+        fields: &["ttlAutopurge", "updateAgeOnGet", "noDisposeOnSet"],
+        stores: 0,
+        others: &["maxSize"],
+        ..SHAPE
+    },
+    // quick-lru up to 6, and from 7 on
+    Shape {
+        class: "QuickLRU",
+        fields: &["cache", "oldCache"],
+        stores: 2,
+        bound: "maxSize",
+        generations: 2,
+        ..SHAPE
+    },
+    Shape {
+        fields: &["#cache", "#oldCache"],
+        stores: 2,
+        bound: "maxSize",
+        generations: 2,
+        ..SHAPE
+    },
+    // tiny-lru
+    Shape { class: "LRU", fields: &["items", "first", "last"], ..SHAPE },
+    // flru: the variables of its functions
+    Shape { class: FUNCTIONS, fields: &["curr", "prev"], stores: 2, generations: 2, ..SHAPE },
+    // @isaacs/ttlcache
+    Shape { fields: &["data", "expirations", "expirationMap"], field: "max", ..SHAPE },
+    // node-cache
+    Shape { class: "NodeCache", fields: &["data", "options", "stats"], bound: "maxKeys", ..SHAPE },
+    // cacheable
+    Shape { class: "CacheableMemory", fields: &["_store", "_lru"], bound: "lruSize", ..SHAPE },
+];
+
 /// Caches of fewer entries are no matter.
 const LEAST: u64 = 64;
 /// A cache has no more fields than this.
 const FIELDS: usize = 128;
+/// So many holders of a function or an object are looked at.
+const HOLDERS: usize = 64;
 /// How many references lead from a cache to what grows in it.
 const NEAR: usize = 2;
 
@@ -47,14 +141,140 @@ impl Rule for BoundedCaches {
             let fill = columns(snapshot, steps[at - 1].edge.to)?;
             Some((at, fill))
         });
+        let owner = owner.or_else(|| {
+            let first = steps.len().saturating_sub(NEAR);
+            let known = |at| Some((at, known(evidence.index(), steps, at)?));
+            (first..=steps.len()).rev().find_map(known)
+        });
         if let Some((at, fill)) = owner {
-            draft.cache = Some(fill);
-            draft.gained = Count { number: None, unit: None };
-            draft.rename(Cause::Map, names::name(evidence.index(), &steps[..at]));
+            let index = evidence.index();
+            let named = names::name(index, &made_by(index, fill.node, &steps[..at]));
+            if !named.name.is_empty() {
+                draft.cache = Some(fill);
+                draft.gained = Count { number: None, unit: None };
+                draft.rename(Cause::Map, named);
+            }
         } else {
             draft.cache = reserved(snapshot, evidence.thing());
         }
     }
+}
+
+/// A cache of a class that is known, or that the program declares: the object that the first `at` steps lead to.
+fn known(index: &CodeIndex, steps: &[RouteStep], at: usize) -> Option<BoundedCache> {
+    let node = match at.checked_sub(1) {
+        Some(last) => steps[last].edge.to,
+        None => steps.first()?.from,
+    };
+    let steps = &steps[..at];
+    let declared = declared(index, node);
+    let shape = SHAPES.iter().find(|shape| shape.is_of(index, node));
+    let (stores, bound): (Vec<Node>, String) = match (&declared, shape) {
+        (Some((store, bound)), _) => (vec![*store], bound.clone()),
+        (None, Some(shape)) => (shape.stores(index, node), shape.bound.to_owned()),
+        (None, None) => return None,
+    };
+    let shape = if declared.is_some() { &SHAPE } else { shape.unwrap_or(&SHAPE) };
+    let entries = stores.iter().map(|&store| entries_of(index.snapshot, store)).sum();
+    if entries < LEAST {
+        return None;
+    }
+    if let Ok(max) = bound.parse() {
+        return Some(BoundedCache::new(node, entries, max));
+    }
+    let named = names::name(index, &made_by(index, node, steps));
+    let own = named.place.filter(|place| files::is_application(&place.file));
+    let given = own.and_then(|place| index.sources.given_to(&place)).unwrap_or_default();
+    let is_infinite = index.property(node, shape.field).is_some();
+    let option = given.option(&bound);
+    let max = match option {
+        Some(max) => max,
+        None if given.options.is_empty() => given.first,
+        None => None,
+    };
+    let is_other = shape.others.iter().any(|other| given.option(other).is_some());
+    let missing = given.is_complete && option.is_none() && max.is_none() && !is_other;
+    let max = max.filter(|_| !is_infinite && !is_other).map(|max| max * shape.generations);
+    Some(BoundedCache {
+        entries,
+        max,
+        unbounded: is_infinite || missing,
+        option: Some(bound).filter(|_| max.is_none()),
+        node,
+    })
+}
+
+impl Shape {
+    fn is_of(&self, index: &CodeIndex, node: Node) -> bool {
+        let is_class = match self.class {
+            "" => true,
+            FUNCTIONS => index.is_context(node),
+            class => index.snapshot.raw_name(node) == class.as_bytes(),
+        };
+        is_class && self.fields.iter().all(|name| field(index, node, name).is_some())
+    }
+
+    fn stores(&self, index: &CodeIndex, node: Node) -> Vec<Node> {
+        let snapshot = index.snapshot;
+        if self.stores > 0 {
+            let fields = self.fields.iter().take(self.stores);
+            return fields.filter_map(|name| field(index, node, name)).collect();
+        }
+        let fields = snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Property);
+        let maps = fields.map(|edge| edge.to).filter(|&to| snapshot.raw_name(to) == b"Map");
+        maps.max_by_key(|&map| entries::count(snapshot, map)).into_iter().collect()
+    }
+}
+
+/// A field of an object, or a variable of a scope.
+fn field(index: &CodeIndex, node: Node, name: &str) -> Option<Node> {
+    let kind = if index.is_context(node) { EdgeKind::Context } else { EdgeKind::Property };
+    index.snapshot.follow(node, kind, name)
+}
+
+/// The steps to the object that the application has: where the cache is a scope, the object with its functions.
+fn made_by(index: &CodeIndex, cache: Node, steps: &[RouteStep]) -> Vec<RouteStep> {
+    let by_functions = || {
+        if !index.is_context(cache) {
+            return None;
+        }
+        let snapshot = index.snapshot;
+        let holders = |node: Node| snapshot.retainers(node).take(HOLDERS);
+        let functions = holders(cache).filter(|it| snapshot.kind(it.from) == NodeKind::Closure);
+        let objects = functions
+            .flat_map(|it| holders(it.from))
+            .filter(|it| snapshot.kind(it.from) == NodeKind::Object);
+        let variables = objects
+            .flat_map(|it| holders(it.from))
+            .filter(|it| matches!(it.edge.kind, EdgeKind::Context | EdgeKind::Property));
+        let steps = variables.map(|Retainer { from, edge }| RouteStep { from, edge });
+        steps.into_iter().find(|step| {
+            names::variable(index, step).is_some_and(|it| files::is_application(&it.1.file))
+        })
+    };
+    by_functions().map_or_else(|| steps.to_vec(), |step| vec![step])
+}
+
+/// The entries of a collection, or of the collections in an array.
+fn entries_of(snapshot: &Snapshot, store: Node) -> u64 {
+    if snapshot.raw_name(store) != b"Array" {
+        return entries::count(snapshot, store);
+    }
+    let tables = snapshot
+        .edges(store)
+        .filter(|edge| edge.kind == EdgeKind::Element && snapshot.raw_name(edge.to) == b"Map");
+    tables.map(|edge| entries::count(snapshot, edge.to)).sum()
+}
+
+/// What the class of an object declares by `static [Symbol.for('plimsoll.cache')]`: the collection, and the option of
+/// the bound or the bound itself.
+fn declared(index: &CodeIndex, node: Node) -> Option<(Node, String)> {
+    let prototype = index.property(node, "__proto__")?;
+    let class = index.property(prototype, "constructor")?;
+    let declaration = index.property(class, "<symbol plimsoll.cache>")?;
+    let text = |name| index.text(index.property(declaration, name)?);
+    let store = index.property(node, &text("entries")?)?;
+    Some((store, text("max")?))
 }
 
 /// A cache whose entries are linked by columns of one length.
@@ -71,7 +291,8 @@ fn columns(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
         }
     }
     let (&max, _) = lengths.iter().filter(|&(_, &count)| count > 1).max()?;
-    (max >= LEAST && entries > 0 && entries <= max).then_some(BoundedCache { entries, max, node })
+    let is_cache = max >= LEAST && entries > 0 && entries <= max;
+    is_cache.then(|| BoundedCache::new(node, entries, max))
 }
 
 /// An array of which the end is still free.
@@ -81,7 +302,8 @@ fn reserved(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     }
     let (entries, free, is_last_free) = elements(snapshot, node);
     let max = entries + free;
-    (max >= LEAST && entries > 0 && is_last_free).then_some(BoundedCache { entries, max, node })
+    let is_cache = max >= LEAST && entries > 0 && is_last_free;
+    is_cache.then(|| BoundedCache::new(node, entries, max))
 }
 
 /// The elements of an array that are set, those that are free, and whether the last one is.
@@ -148,12 +370,63 @@ mod tests {
     fn found(graph: &Graph) -> (String, Option<(u64, u64)>) {
         let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
         let suspect = suspect(graph, 15, &new).unwrap();
-        (suspect.name, suspect.cache.map(|fill| (fill.entries, fill.max)))
+        (suspect.name, suspect.cache.and_then(|fill| Some((fill.entries, fill.max?))))
     }
 
     #[test]
     fn a_cache_with_columns_is_one_suspect_that_fills() {
         assert_eq!(found(&cache(40, [100, 100])), ("users".to_owned(), Some((40, 100))));
+    }
+
+    /// An instance of a class whose first field has so many entries.
+    fn instance(class: &str, fields: &[&str], entries: u32) -> (Graph, usize) {
+        let mut graph = module();
+        let cache = graph.node("object", class, 11, 100);
+        graph.edge(2, "context", "users", cache);
+        for (at, field) in fields.iter().enumerate() {
+            graph.member(cache, field, "Object", 15 + 2 * at as u32);
+        }
+        let store = cache + 1;
+        for at in 0..entries {
+            let user = graph.node("object", "User", 1001 + 2 * at, 64);
+            graph.edge(store, "property", &format!("k{at}"), user);
+        }
+        (graph, cache)
+    }
+
+    fn known(graph: &Graph) -> Option<(String, u64, Option<u64>, bool)> {
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        let suspect = suspect(graph, 15, &new).unwrap();
+        let cache = suspect.cache?;
+        Some((suspect.name, cache.entries, cache.max, cache.unbounded))
+    }
+
+    #[test]
+    fn a_class_of_a_package_is_one_suspect_though_its_bound_is_not_known() {
+        let ttl = ["data", "expirations", "expirationMap"];
+        let (graph, _) = instance("TTLCache", &ttl, 90);
+        assert_eq!(known(&graph), Some(("users".to_owned(), 90, None, false)));
+        let (graph, _) = instance("TTLCache", &["data", "expirations", "expirationMap", "max"], 90);
+        assert_eq!(known(&graph), Some(("users".to_owned(), 90, None, true)), "Infinity");
+        let (graph, _) = instance("TTLCache", &ttl, 63);
+        assert_eq!(known(&graph), None, "too few entries");
+        let (graph, _) = instance("Report", &["data", "options", "stats"], 90);
+        assert_eq!(known(&graph), None, "another class with the fields of node-cache");
+    }
+
+    #[test]
+    fn a_class_may_declare_its_entries_and_its_bound() {
+        let (mut graph, cache) = instance("Sessions", &["byId"], 90);
+        let prototype = graph.node("object", "Object", 501, 20);
+        graph.edge(cache, "property", "__proto__", prototype);
+        let class = graph.node("closure", "Sessions", 503, 20);
+        graph.edge(prototype, "property", "constructor", class);
+        let declaration = graph.member(class, "<symbol plimsoll.cache>", "Object", 505);
+        for (name, text, id) in [("entries", "byId", 507), ("max", "5000", 509)] {
+            let node = graph.node("string", text, id, 20);
+            graph.edge(declaration, "property", name, node);
+        }
+        assert_eq!(known(&graph), Some(("users".to_owned(), 90, Some(5000), false)));
     }
 
     #[test]
