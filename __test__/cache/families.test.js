@@ -6,25 +6,26 @@ const { BoundedMap } = require('../..');
 const { generator, request } = require('../helpers/histories.js');
 const { FAMILIES, sequence, hitRatio } = require('../helpers/families.js');
 
-/** Half a point of hits. Of 200 sequences of a family up to four are further below, the worst by .75 points. */
+/** Half a point of hits. */
 const MOST_BELOW = 0.005;
-const WORST = 0.0075;
 const SEQUENCES = 12;
-const FURTHER_BELOW = 1;
 /** The same sequences in each run. */
 const SEED = 1_000_003;
+/** Seeds of sequences that were once further below. */
+const ONCE_BELOW = {
+  'shifting Zipf': [721_079],
+  scans: [721_103, 786_543],
+  phases: [131_172, 786_492],
+};
 
 for (const family of Object.keys(FAMILIES)) {
   test(`adaptive: at most half a point below LRU, with random parameters (${family})`, () => {
-    const below = [];
-    for (let seed = 1; seed <= SEQUENCES; seed++) {
-      const { max, told, keys } = sequence(family, SEED * seed);
+    const seeds = Array.from({ length: SEQUENCES }, (_, i) => SEED * (i + 1));
+    for (const seed of [...seeds, ...(ONCE_BELOW[family] ?? [])]) {
+      const { max, told, keys } = sequence(family, seed);
       const [lru, adaptive] = ['lru', 'adaptive'].map((policy) => hitRatio(new BoundedMap({ max, policy }), keys));
-      const which = `seed ${seed}: ${max} entries, ${told}: ${adaptive}, LRU ${lru}`;
-      assert.ok(adaptive > lru - WORST, which);
-      if (adaptive < lru - MOST_BELOW) below.push(which);
+      assert.ok(adaptive > lru - MOST_BELOW, `seed ${seed}: ${max} entries, ${told}: ${adaptive}, LRU ${lru}`);
     }
-    assert.ok(below.length <= FURTHER_BELOW, below.join('\n'));
   });
 }
 

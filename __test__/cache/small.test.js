@@ -118,3 +118,14 @@ test('the keys evicted last from a small cache are remembered without loss, each
     { numRuns: 500 },
   );
 });
+
+test('of the keys evicted last from a larger cache, as many as it has slots, nearly all are remembered', () => {
+  const random = generator(3);
+  for (const slots of [257, 507, 512, 1000, 1024, 5000]) {
+    const ghosts = new Ghosts(slots);
+    const words = Array.from({ length: 4 * slots }, () => Math.floor(random() * 2 ** 32) | 1);
+    for (const word of words) ghosts.put(word, false, 0);
+    const found = words.slice(-slots).filter((word) => ghosts.take(word, 0) !== Ghosts.NONE).length;
+    assert.ok(found > 0.93 * slots, `${found} of ${slots}`);
+  }
+});

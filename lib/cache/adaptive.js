@@ -10,19 +10,25 @@ const { HITS } = require('./registry.js');
 
 /** A cell of `#marks`: uses since a hand last took one, whether it was ever used, and the stamp of the last use. */
 const USES = 3;
-const MOST_USES = 2;
 const PROVEN = 4;
+const KIND = USES | PROVEN;
+const NEWEST = PROVEN | 3;
 const STAMP_AT = 3;
 const STAMP = (STAMPS - 1) << STAMP_AT;
-/** In a queue without an entry, and in no queue. Both have the fourth value of USES. */
+/** In a queue without an entry, and in no queue. Both have the KIND of VACANT: an entry that was used is PROVEN. */
 const VACANT = 0x03;
-const ABSENT = 0xff;
+const ABSENT = 0xfb;
+const MARKS = 256;
 
-/** Queues: while recency is followed, one for the entries of each stamp and one for those not yet in theirs. */
-const UNSORTED = STAMPS;
-const PROBATION = STAMPS + 1;
-const MAIN = STAMPS + 2;
-const QUEUES = STAMPS + 3;
+/**
+ * Queues: while recency is followed, two for the entries of each stamp, those that were never used and those that were,
+ * and one for those not yet in theirs.
+ */
+const USED = STAMPS;
+const UNSORTED = 2 * STAMPS;
+const PROBATION = UNSORTED + 1;
+const MAIN = UNSORTED + 2;
+const QUEUES = UNSORTED + 3;
 /** Entries that an eviction puts into the queue of their stamp. */
 const SORTED = 16;
 
@@ -32,8 +38,13 @@ const LEAST_SHARE = 0.01;
 const LARGEST_SHARE = 0.1;
 /** How much one returning key moves the share, at least. */
 const STEP = 1e-4;
-/** Evictions from one entry that probation gives to the main part to the next, where probation is too large. */
+/**
+ * Evictions from one entry that probation gives to the main part to the next, where probation is larger than its share
+ * by more than SLACK, a share of the entries. The share varies by less where the load is steady. Entries passed on then
+ * were mostly never used, and take the place of main entries.
+ */
 const PASSED_ON = 4;
+const SLACK = 0.05;
 
 /** Evictions, as a share of the entries, within which a key must return to enter the main part. */
 const WINDOW = 0.75;
@@ -57,14 +68,15 @@ const NOWHERE = -1;
  *
  * `Recency` knows which keys LRU would hold, `Balance` counts the hits against LRU's. Where there are more entries that
  * LRU would not hold than the balance allows, main entries go first and probation grows. Where recency is to be
- * followed, the entries are sorted into queues by stamp, and those of the oldest stamp go first: LRU to one epoch.
+ * followed, the entries are sorted into queues by stamp, and those of the oldest stamp go first: LRU to one epoch. Of
+ * one stamp those go first that were never used: they return less often.
  *
  * A vacant slot leaves its queue when it comes first, so each removal costs one step at most.
  */
 class Adaptive {
   #marks = new Uint8Array(0);
-  /** The mark of an entry that `touch` leaves as it is: used in this epoch, and MOST_USES. */
-  #newest = PROVEN | MOST_USES;
+  /** The mark of an entry that `touch` leaves as it is: used in this epoch, and as often as is counted. */
+  #newest = NEWEST;
   /** Uses by the stamp that the entry had before, not yet counted. */
   #uses = new Uint32Array(STAMPS);
   #queues = new Queues(QUEUES);
@@ -85,20 +97,23 @@ class Adaptive {
   /** Of about the last `#used` evictions, the share of entries that were never used. */
   #unproven = 0.5;
   #steps = 0;
-  /** The counters of the cache, and its hits when they were last read. */
+  /** The counters of the cache, and its hits when they were last read, and when the epoch began. */
   #counters;
   #hits;
+  #hitsBefore;
+  /** By stamp, whether the epoch had more hits than there were entries. */
+  #steady = new Uint8Array(STAMPS);
 
   /** @param {ArrayLike<number>} counters  those of the cache */
   constructor(counters) {
     this.#counters = counters;
-    this.#hits = counters[HITS];
+    this.#hits = this.#hitsBefore = counters[HITS];
   }
 
   /** Whether the entry of a slot was used since a hand last took its uses, or is that of a key that returned. */
   hasUses(slot) {
-    const uses = this.#marks[slot] & USES;
-    return uses > 0 && uses <= MOST_USES;
+    const mark = this.#marks[slot];
+    return (mark & USES) > 0 && isEntry(mark);
   }
 
   /** Makes use of keys' words. */
@@ -128,6 +143,7 @@ class Adaptive {
     this.#uses.fill(0);
     this.#used = this.#inspector = this.#untilPassed = 0;
     this.#sorting = false;
+    this.#steady.fill(0);
     this.#share = FIRST_SHARE;
     this.#unproven = 0.5;
   }
@@ -140,7 +156,7 @@ class Adaptive {
   #markUsed(slot) {
     const mark = this.#marks[slot];
     this.#uses[mark >> STAMP_AT]++;
-    this.#marks[slot] = (mark & USES) === 0 ? this.#newest - 1 : this.#newest;
+    this.#marks[slot] = (mark & USES) === 0 ? this.#newest - 2 : this.#newest;
   }
 
   add(slot, word, former = null) {
@@ -177,15 +193,13 @@ class Adaptive {
 
   /** The slots in use, by their uses, then by age. */
   coldestFirst() {
-    const places = new Uint32Array(ABSENT + 2);
-    const ranks = this.#marks.map(
-      (mark) => ((mark & (USES | PROVEN)) * STAMPS + STAMPS - 1 - this.#age(mark)) & ABSENT,
-    );
-    const isEntry = (slot) => (this.#marks[slot] & USES) !== VACANT;
-    for (let slot = 0; slot < ranks.length; slot++) if (isEntry(slot)) places[ranks[slot] + 1]++;
-    for (let rank = 0; rank <= ABSENT; rank++) places[rank + 1] += places[rank];
-    const sorted = new Uint32Array(places[ABSENT + 1]);
-    for (let slot = 0; slot < ranks.length; slot++) if (isEntry(slot)) sorted[places[ranks[slot]]++] = slot;
+    const marks = this.#marks;
+    const places = new Uint32Array(MARKS + 1);
+    const ranks = marks.map((mark) => (mark & KIND) * STAMPS + STAMPS - 1 - this.#age(mark));
+    for (let slot = 0; slot < ranks.length; slot++) if (isEntry(marks[slot])) places[ranks[slot] + 1]++;
+    for (let rank = 0; rank < MARKS; rank++) places[rank + 1] += places[rank];
+    const sorted = new Uint32Array(places[MARKS]);
+    for (let slot = 0; slot < ranks.length; slot++) if (isEntry(marks[slot])) sorted[places[ranks[slot]]++] = slot;
     return sorted;
   }
 
@@ -223,15 +237,22 @@ class Adaptive {
     const hits = this.#counters[HITS];
     this.#balance.hits(hits - this.#hits);
     this.#hits = hits;
-    if (this.#recency.estimate(this.#used)) this.#beginEpoch();
+    const { stamp } = this.#recency;
+    const steady = this.#isSteady(stamp);
+    if (!this.#recency.estimate(this.#used)) return;
+    this.#steady[stamp] = steady ? 1 : 0;
+    this.#hitsBefore = hits;
+    this.#beginEpoch();
   }
 
   #beginEpoch() {
     const { stamp } = this.#recency;
-    this.#newest = (stamp << STAMP_AT) | PROVEN | MOST_USES;
+    this.#newest = (stamp << STAMP_AT) | NEWEST;
     this.#balance.ended(this.#recency.ended, this.#used);
     // What is left of the epoch that had this stamp before.
-    if (this.#sorting) this.#queues.append((stamp + 1) % STAMPS, stamp);
+    if (!this.#sorting) return;
+    this.#queues.append((stamp + 1) % STAMPS, stamp);
+    this.#queues.append((stamp + 1) % STAMPS, stamp + USED);
   }
 
   /** Has entries keep a stamp that does not come round again while they are not used. */
@@ -241,7 +262,7 @@ class Adaptive {
     for (let left = count; left > 0; left--) {
       if (++this.#inspector >= marks.length) this.#inspector = 0;
       const mark = marks[this.#inspector];
-      if ((mark & USES) === VACANT) continue;
+      if (!isEntry(mark)) continue;
       marks[this.#inspector] = (mark & ~STAMP) | (this.#recency.kept(mark >> STAMP_AT) << STAMP_AT);
     }
   }
@@ -254,6 +275,10 @@ class Adaptive {
     return this.#sorting ? this.#oldest() : this.#leastUsed(returned);
   }
 
+  /**
+   * When LRU is left, all entries are on probation, the oldest first. What was used there becomes a main entry; the
+   * rest, for instance that of a scan that has just gone through, is evicted as LRU would.
+   */
   #change() {
     const queues = this.#queues;
     this.#sorting = !this.#sorting;
@@ -261,8 +286,11 @@ class Adaptive {
       queues.append(UNSORTED, MAIN);
       queues.append(UNSORTED, PROBATION);
     } else {
-      queues.append(MAIN, UNSORTED);
-      for (let age = STAMPS - 1; age >= 0; age--) queues.append(MAIN, this.#stampOf(age));
+      queues.append(PROBATION, UNSORTED);
+      for (let age = STAMPS - 1; age >= 0; age--) {
+        queues.append(PROBATION, this.#stampOf(age));
+        queues.append(PROBATION, this.#stampOf(age) + USED);
+      }
     }
   }
 
@@ -271,21 +299,47 @@ class Adaptive {
     const queues = this.#queues;
     for (let left = SORTED; left > 0 && queues.count(UNSORTED) > 0; left--) {
       const slot = this.#shift(UNSORTED);
-      if (slot !== NOWHERE) queues.push(this.#marks[slot] >> STAMP_AT, slot);
+      if (slot !== NOWHERE) this.#sort(slot);
     }
     for (let age = STAMPS - 1; age >= 0; age--) {
-      const queue = this.#stampOf(age);
-      while (queues.count(queue) > 0) {
-        const slot = this.#shift(queue);
-        if (slot === NOWHERE) continue;
-        const stamp = this.#marks[slot] >> STAMP_AT;
-        if (stamp === queue) return slot;
-        queues.push(stamp, slot);
-      }
+      const stamp = this.#stampOf(age);
+      let slot = this.#first(stamp, 0);
+      if (slot === NOWHERE) slot = this.#first(stamp, PROVEN);
+      if (slot !== NOWHERE) return slot;
     }
     let slot = NOWHERE;
     while (slot === NOWHERE) slot = this.#shift(UNSORTED);
     return slot;
+  }
+
+  /** Takes the first slot of a stamp out of the queue of those that were used (PROVEN) or never used (0). */
+  #first(stamp, proven) {
+    const queue = proven === 0 ? stamp : stamp + USED;
+    while (this.#queues.count(queue) > 0) {
+      const slot = this.#shift(queue);
+      if (slot === NOWHERE) continue;
+      const mark = this.#marks[slot];
+      if (mark >> STAMP_AT === stamp && (mark & PROVEN) <= proven) return slot;
+      this.#sort(slot);
+    }
+    return NOWHERE;
+  }
+
+  /**
+   * Puts a slot into the queue of its stamp. In a steady epoch the order of use is unknown. The entries come in order of
+   * insertion then, the most popular ones first, so the order is reversed.
+   */
+  #sort(slot) {
+    const mark = this.#marks[slot];
+    const stamp = mark >> STAMP_AT;
+    if ((mark & PROVEN) === 0) this.#queues.push(stamp, slot);
+    else if (this.#isSteady(stamp)) this.#queues.unshift(stamp + USED, slot);
+    else this.#queues.push(stamp + USED, slot);
+  }
+
+  #isSteady(stamp) {
+    if (stamp !== this.#recency.stamp) return this.#steady[stamp] === 1;
+    return this.#counters[HITS] - this.#hitsBefore > this.#used;
   }
 
   /** A slot on probation or of the main part. */
@@ -309,7 +363,8 @@ class Adaptive {
 
   /** Where probation is too large, its first entry now and then becomes a main entry. */
   #passOn(target) {
-    if (this.#queues.count(PROBATION) <= target || --this.#untilPassed > 0) return;
+    const most = target + SLACK * this.#used;
+    if (this.#queues.count(PROBATION) <= most || --this.#untilPassed > 0) return;
     this.#untilPassed = PASSED_ON;
     const slot = this.#shift(PROBATION);
     if (slot !== NOWHERE) this.#queues.push(MAIN, slot);
@@ -319,7 +374,7 @@ class Adaptive {
   #shift(queue) {
     this.#steps = (this.#steps + 1) | 0;
     const slot = this.#queues.shift(queue);
-    if ((this.#marks[slot] & USES) !== VACANT) return slot;
+    if (isEntry(this.#marks[slot])) return slot;
     this.#marks[slot] = ABSENT;
     this.#used--;
     return NOWHERE;
@@ -385,6 +440,10 @@ class Adaptive {
   #stampOf(age) {
     return (this.#recency.epoch - age) & (STAMPS - 1);
   }
+}
+
+function isEntry(mark) {
+  return (mark & KIND) !== VACANT;
 }
 
 /** Whether a key is one of those that are remembered for longer. */

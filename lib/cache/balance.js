@@ -1,12 +1,16 @@
 'use strict';
 
 /** What may be lost against LRU, as a share of the requests. */
-const ALLOWED = 0.003;
+const ALLOWED = 0.0025;
 /** The balance at most, as a share of the entries. */
 const MOST = 2;
-/** Entries that LRU would not hold, at most: a share of all entries, and so many for each hit of the balance. */
+/**
+ * Entries that LRU would not hold, at most: a share of all entries, and so many for each hit of the balance. A hit lost
+ * lately counts CAUTION times against the balance, because most of those entries may be lost next.
+ */
 const STAKE = 0.08;
 const CREDIT = 4;
+const CAUTION = 4;
 /** A loss in a short time, as a share of the entries, after which recency is followed; what each miss takes off it. */
 const MOST_LOSS = 0.15;
 const LOSS_DECAY = 0.02;
@@ -49,7 +53,7 @@ class Balance {
 
   /** Of so many entries, how many may be such that LRU would not hold. */
   allowance(entries) {
-    return STAKE * entries + CREDIT * Math.max(this.#balance, 0);
+    return STAKE * entries + CREDIT * Math.max(this.#balance - CAUTION * this.#loss, 0);
   }
 
   clear() {

@@ -17,7 +17,7 @@ const NONE = 0;
  * The words are in a circle in the order of eviction, and those of one hash in a chain, newest first.
  */
 class FewGhosts {
-  /** A cache of more slots has `Ghosts`, which takes 4 to 8 bytes for each instead of 13 to 15. */
+  /** A cache of more slots has `Ghosts`, which takes 6 bytes for each instead of 13 to 15. */
   static MOST_SLOTS = 256;
 
   /** The word of each cell; 0 for an empty one and for NONE. */

@@ -42,6 +42,14 @@ class Queues {
     this.#counts[queue]++;
   }
 
+  unshift(queue, slot) {
+    const head = this.#heads[queue];
+    this.#next[slot] = head;
+    if (head === NONE) this.#tails[queue] = slot;
+    this.#heads[queue] = slot;
+    this.#counts[queue]++;
+  }
+
   /** Removes and returns the first slot of a queue that is not empty. */
   shift(queue) {
     const slot = this.#heads[queue];
