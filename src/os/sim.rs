@@ -37,6 +37,10 @@ pub enum Fault {
     Kill,
     /// The directory is lost before it.
     Lose,
+    /// The process is stopped before it, for so many milliseconds.
+    Stop(u64),
+    /// The wall clock is moved before it, by so many milliseconds.
+    Clock(i64),
 }
 
 /// The fault of one operation: at which of its calls, counted from 0.
@@ -246,6 +250,15 @@ impl World {
                 Decision::Kill
             }
             Fault::Lose => Decision::Lose,
+            Fault::Stop(ms) => {
+                self.wall += ms;
+                self.passed += ms;
+                Decision::Go(length)
+            }
+            Fault::Clock(ms) => {
+                self.wall = self.wall.saturating_add_signed(ms);
+                Decision::Go(length)
+            }
         }
     }
 }

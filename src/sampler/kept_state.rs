@@ -19,6 +19,9 @@ use crate::os::lock::{Wait, lock};
 /// The state is written once in this time; when its writer was last alive, each interval.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often a file is created that other processes claim.
+const MOST_ATTEMPTS: u32 = 10;
+
 /// A state file of this process.
 #[derive(Debug)]
 pub struct KeptState {
@@ -47,24 +50,16 @@ impl KeptState {
             return Ok(left.swap_remove(at));
         }
         drop(left);
-        let file = open_own(&path, true)?;
-        // A mapping holds a lock of its descriptor, also in a forked child, so the lock has a descriptor of its own.
-        let locked = open_own(&path, false).and_then(|locked| {
-            if !lock(&locked, Wait::Never)? {
-                return Err(io::ErrorKind::WouldBlock.into());
+        let mut attempts = 1;
+        let (file, lock) = loop {
+            match create(&path) {
+                // The lock is a claim of another process, which found the file before it was locked.
+                Err(error) if is_claimed(&error) && attempts < MOST_ATTEMPTS => attempts += 1,
+                created => break created?,
             }
-            Ok((StateFile::map(&file)?, locked))
-        });
-        match locked {
-            Ok((file, lock)) => {
-                OPEN.lock().push((std::process::id(), file.mapping()));
-                Ok(Self { path, file, lock, written: None })
-            }
-            Err(error) => {
-                let _ = fs::remove_file(&path);
-                Err(error)
-            }
-        }
+        };
+        OPEN.lock().push((std::process::id(), file.mapping()));
+        Ok(Self { path, file, lock, written: None })
     }
 
     /// Where it is.
@@ -133,6 +128,26 @@ pub fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A new file, mapped and locked. It is removed if it cannot be.
+fn create(path: &Path) -> io::Result<(StateFile, File)> {
+    let file = open_own(path, true)?;
+    // A mapping holds a lock of its descriptor, also in a forked child, so the lock has a descriptor of its own.
+    let locked = open_own(path, false).and_then(|locked| {
+        if !lock(&locked, Wait::Never)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok((StateFile::map(&file)?, locked))
+    });
+    if locked.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    locked
+}
+
+fn is_claimed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotFound)
+}
+
 fn open_own(path: &Path, is_new: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(is_new);
@@ -170,6 +185,25 @@ mod tests {
         let mut ended = EndedState::claim(&path).unwrap().unwrap();
         assert_eq!(ended.state().unwrap().unwrap(), b"{}");
         assert_eq!(ended.end().unwrap(), None);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_claim_before_the_file_is_locked_does_no_harm() {
+        use crate::os::sim::{Fault, Plan, Simulation};
+        let dir = temporary("claimed");
+        let system = Simulation::begin(0, || ());
+        let process = system.start(9, "host");
+        let open = |fault| {
+            let open = || KeptState::open(&dir, "20261121T081939123Z-9", 0);
+            system.run(&process, Some(Plan { at: 0, fault }), open).0.unwrap()
+        };
+        assert!(open(Fault::Ever(libc::EAGAIN)).is_err(), "another process has the lock for ever");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+        let kept = open(Fault::Once(libc::EAGAIN)).unwrap();
+        assert!(EndedState::claim(kept.path()).unwrap().is_none(), "its process lives");
+        kept.end(false);
         fs::remove_dir_all(dir).unwrap();
     }
 

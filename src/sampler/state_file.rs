@@ -323,6 +323,81 @@ mod tests {
         std::fs::remove_file(path).unwrap();
     }
 
+    /// The state with a number: as many bytes as the number says, each of them the number.
+    fn length_of(number: u8) -> usize {
+        1 + usize::from(number) * 997
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_writer_that_is_killed_or_stopped_leaves_a_whole_state() {
+        use crate::random::Random;
+        let path = temporary("killed");
+        let mut random = Random::new(Random::seed());
+        let mut states = vec![0; SLOT_BYTES];
+        for _ in 0..30 {
+            std::fs::write(&path, b"").unwrap();
+            let mut file = StateFile::open(&path).unwrap();
+            // SAFETY: the child writes to memory that it has, and makes one call that a fork allows.
+            let child = unsafe { libc::fork() };
+            assert!(child >= 0);
+            if child == 0 {
+                // SAFETY: a call with numbers only: the child ends with the thread of the test.
+                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+                let mut number = 0u8;
+                loop {
+                    number = number.wrapping_add(1);
+                    let state = &mut states[..length_of(number)];
+                    state.fill(number);
+                    file.write(state);
+                }
+            }
+            let is_whole = |state: &[u8]| {
+                state.len() == length_of(state[0]) && state.iter().all(|byte| *byte == state[0])
+            };
+            let signal = |signal| {
+                // SAFETY: a child of this test that was not waited for.
+                assert_eq!(unsafe { libc::kill(child, signal) }, 0);
+            };
+            let mut reads = random.below(20);
+            while reads > 0 {
+                match read(&path) {
+                    Ok(None) => std::thread::yield_now(),
+                    Ok(Some(state)) => {
+                        assert!(is_whole(&state), "{} bytes of {}", state.len(), state[0]);
+                        reads -= 1;
+                    }
+                    // It writes faster than a state can be read.
+                    Err(error) => {
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                        signal(libc::SIGSTOP);
+                        while !is_stopped(child) {
+                            std::thread::yield_now();
+                        }
+                        if let Some(state) = read(&path).unwrap() {
+                            assert!(is_whole(&state), "{} bytes of {}", state.len(), state[0]);
+                        }
+                        signal(libc::SIGCONT);
+                        reads -= 1;
+                    }
+                }
+            }
+            signal(libc::SIGKILL);
+            // SAFETY: as above; no status is asked for.
+            assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+            if let Some(state) = read(&path).unwrap() {
+                assert!(is_whole(&state), "{} bytes of {}", state.len(), state[0]);
+            }
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_stopped(pid: libc::pid_t) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    }
+
     #[test]
     fn a_foreign_or_damaged_file_is_no_state() {
         let path = temporary("foreign");

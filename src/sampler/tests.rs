@@ -101,7 +101,7 @@ impl Life {
         ]);
         files.0.lock().failing = failing;
         let now = Instant::now();
-        let record = Record::new(SECOND);
+        let record = Record::new(Duration::from_millis(config.interval_ms));
         let heap = HeapStatistics { total: 0, used: MB, limit: 4096 * MB, external: 0 };
         record.tick(Some(&heap), f64::NAN, None, 0);
         tell(&files, rss);

@@ -38,6 +38,8 @@ enum Script {
     Works(Option<Plan>),
     /// As [`Script::Works`], and its end is collected by other code of the service.
     Collected(Option<Plan>),
+    /// As [`Script::Works`], and this service tries to take a snapshot meanwhile: another one, or a thread of the same.
+    Meanwhile(usize),
     /// It says that it could not.
     Refuses,
     /// Its service is killed while it works, and then it finishes its file (or is killed itself at that call).
@@ -71,12 +73,13 @@ enum Step {
 fn draw(random: &mut Random) -> Step {
     let plan = |random: &mut Random, odds: u64| {
         (random.below(odds) == 0)
-            .then(|| Plan { at: random.below(60) as u32, fault: fault(random) })
+            .then(|| Plan { at: random.below(90) as u32, fault: fault(random) })
     };
     match random.below(40) {
         0..=19 => {
             let child = plan(random, 3).map(|plan| Plan { at: plan.at % 12, ..plan });
-            let script = match random.below(12) {
+            let script = match random.below(13) {
+                12 => Script::Meanwhile(random.below(SLOTS as u64) as usize),
                 0 => Script::Refuses,
                 1 => Script::Collected(child),
                 2 => Script::Orphan((random.below(2) == 0).then(|| random.below(12) as u32)),
@@ -114,12 +117,14 @@ fn fault(random: &mut Random) -> Fault {
         libc::ESTALE,
     ];
     let code = CODES[random.below(CODES.len() as u64) as usize];
-    match random.below(8) {
+    match random.below(10) {
         // A call that is interrupted for ever is none that ends.
         0 | 1 if code != libc::EINTR => Fault::Ever(code),
         0..=3 => Fault::Once(code),
         4 => Fault::Short,
         5 | 6 => Fault::Kill,
+        7 => Fault::Stop(random.below(3 * HOUR)),
+        8 => Fault::Clock(random.below(20 * 60_000) as i64 - 10 * 60_000),
         _ => Fault::Lose,
     }
 }
@@ -146,6 +151,10 @@ struct World {
     attempt: Option<u64>,
     set_back: u64,
     checks: u64,
+    /// The most calls that a service made in an attempt, without those of its child.
+    calls: u32,
+    /// Whether the last attempt brought a snapshot.
+    is_taken: bool,
     /// What happened, for the record.
     taken: u64,
     refused: BTreeMap<&'static str, u64>,
@@ -168,6 +177,8 @@ impl World {
             attempt: None,
             set_back: 0,
             checks: 0,
+            calls: 0,
+            is_taken: false,
             taken: 0,
             refused: BTreeMap::new(),
         }
@@ -182,11 +193,7 @@ impl World {
             Step::Pass(ms) => self.system.pass(ms),
             Step::Clock(ms) => {
                 self.system.set_back(ms);
-                // After a jump forward, or back by a cooldown, the past is not comparable.
-                self.set_back += ms.unsigned_abs();
-                if ms > 0 || self.set_back >= COOLDOWN {
-                    self.attempt = None;
-                }
+                self.clock_moved(ms);
             }
             Step::Lose => {
                 let _ = fs::remove_dir_all(&self.dir);
@@ -218,6 +225,14 @@ impl World {
             Step::Named(named) => self.system.name_files(named),
         }
         self.check()
+    }
+
+    /// After a jump forward, or back by a cooldown, the past is not comparable.
+    fn clock_moved(&mut self, ms: i64) {
+        self.set_back += ms.unsigned_abs();
+        if ms > 0 || self.set_back >= COOLDOWN {
+            self.attempt = None;
+        }
     }
 
     /// What the state file knew is lost: its files are nobody's, and the cooldown is gone.
@@ -261,31 +276,44 @@ impl World {
     ) -> Result<(), String> {
         let process = self.slots[slot].clone();
         let before: BTreeSet<_> = self.names().into_iter().collect();
-        let mut begun = false;
+        let mut begun = None;
         let mut orphans = Vec::new();
         let next_pid = &mut self.next_pid;
-        let (dir, system) = (&self.dir, &self.system);
-        let (result, _) = system.run(&process, plan, || {
+        let (dir, system, slots) = (&self.dir, &self.system, &self.slots);
+        let (result, calls) = system.run(&process, plan, || {
             let mut session = Session::begin(request(dir))?;
             let taken = if forked {
                 job::forked(&mut session, |session| {
+                    let at = system.passed();
                     let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
-                    begun = true;
+                    begun.get_or_insert(at);
                     *next_pid += 1;
                     let child = system.start(*next_pid, &process.host);
+                    if let Script::Meanwhile(slot) = script {
+                        let begin = || Session::begin(request(dir));
+                        let refused =
+                            system.run(&slots[slot], None, begin).0.map(|begun| begun.map(drop));
+                        let busy = matches!(refused, Some(Err(SnapshotError::Busy { .. })));
+                        // In a new directory of the same name it may.
+                        let is_lost = plan.is_some_and(|plan| plan.fault == Fault::Lose);
+                        assert!(busy || is_lost, "two write at once: {refused:?}");
+                    }
                     let forked = Forked { child, partial: Rc::new(partial), script, bytes };
                     forked.wait(system, session, &mut orphans)
                 })
                 .map_err(SnapshotError::from)
             } else {
+                let at = system.passed();
                 let partial = session.open(Builder::Service)?;
-                begun = true;
+                begun.get_or_insert(at);
                 let written = session.packing().write(&partial, |out| text(bytes, out))?;
                 Ok(session.outcome(partial.commit()?, Method::InProcess, Duration::ZERO, written))
             }?;
             session.end();
             Ok::<_, SnapshotError>(taken)
         });
+        self.calls = self.calls.max(calls);
+        self.is_taken = matches!(result, Some(Ok(_)));
         self.orphans.append(&mut orphans);
         let lost = plan.is_some_and(|plan| plan.fault == Fault::Lose) || script_loses(script);
         let refusal = match &result {
@@ -299,8 +327,18 @@ impl World {
         }
         if lost {
             self.forget();
-        } else if begun {
-            self.began()?;
+        } else {
+            let plans = [plan, script_plan(script)].into_iter().flatten();
+            let moved = plans.filter_map(|plan| match plan.fault {
+                Fault::Clock(ms) => Some(ms),
+                _ => None,
+            });
+            // Before the attempt was allowed, or after it.
+            moved.clone().for_each(|ms| self.clock_moved(ms));
+            if let Some(at) = begun {
+                self.began(at)?;
+            }
+            moved.for_each(|ms| self.clock_moved(ms));
         }
         let calm = plan.is_none() && !lost;
         // It has had the directory to itself: what others have left is gone.
@@ -327,9 +365,8 @@ impl World {
         self.tidy(calm && matches!(result, Some(Ok(_))), swept)
     }
 
-    /// An attempt began now: not within the cooldown of the last one.
-    fn began(&mut self) -> Result<(), String> {
-        let now = self.system.passed();
+    /// An attempt began: not within the cooldown of the last one.
+    fn began(&mut self, now: u64) -> Result<(), String> {
         let before = self.attempt.replace(now);
         self.set_back = 0;
         match before {
@@ -417,9 +454,13 @@ fn others(state: &str, slots: &[Process]) -> BTreeSet<String> {
     of_others.filter_map(|file| file["name"].as_str().map(str::to_owned)).collect()
 }
 
+fn script_plan(script: Script) -> Option<Plan> {
+    let (Script::Works(plan) | Script::Collected(plan)) = script else { return None };
+    plan
+}
+
 fn script_loses(script: Script) -> bool {
-    let (Script::Works(plan) | Script::Collected(plan)) = script else { return false };
-    plan.is_some_and(|plan| plan.fault == Fault::Lose)
+    script_plan(script).is_some_and(|plan| plan.fault == Fault::Lose)
 }
 
 /// A child and what it was given.
@@ -442,6 +483,7 @@ impl Forked {
         let packing = session.packing();
         let plan = match script {
             Script::Works(plan) | Script::Collected(plan) => plan,
+            Script::Meanwhile(_) => None,
             Script::Refuses => {
                 system.end(&child);
                 return Err(ForkFailure::Lost("a lock was held".into()));
@@ -610,14 +652,103 @@ fn services_that_share_a_directory() {
     let _ = fs::remove_dir_all(&dir);
 }
 
-/// Each hour of a year a service tries; once a day it dies.
+/// What may happen at a call.
+fn faults() -> Vec<Fault> {
+    const CODES: [i32; 5] = [libc::EMFILE, libc::ENOSPC, libc::EAGAIN, libc::EIO, libc::ESTALE];
+    let refused = CODES.iter().flat_map(|&code| [Fault::Once(code), Fault::Ever(code)]);
+    let others = [
+        Fault::Once(libc::EINTR),
+        Fault::Short,
+        Fault::Kill,
+        Fault::Lose,
+        Fault::Stop(2 * HOUR),
+        Fault::Clock(-(HOUR as i64) / 2),
+    ];
+    others.into_iter().chain(refused).collect()
+}
+
+/// The programs in which a fault happens at one of so many calls of an attempt: of the service, and of its child.
+fn programs_with_one_fault(calls: u32) -> Vec<Vec<Step>> {
+    const CALLS_OF_A_CHILD: u32 = 12;
+    let take = |slot, forked, plan, script| Step::Take { slot, forked, plan, script, bytes: 3000 };
+    let calm = |slot| take(slot, true, None, Script::Works(None));
+    // The directory is full, so retention has work. The next attempts find what the fault has left.
+    let program = |named, step| {
+        let full = (0..MAX_FILES).flat_map(|_| [calm(0), Step::Pass(HOUR)]);
+        let next = [Step::Orphans, Step::Pass(2 * HOUR), calm(1), Step::Pass(HOUR), calm(0)];
+        [Step::Named(named)].into_iter().chain(full).chain([step]).chain(next).collect()
+    };
+    let of_fault = |fault| {
+        let of_service = (0..calls).flat_map(move |at| {
+            let plan = Some(Plan { at, fault });
+            [false, true].map(|forked| take(0, forked, plan, Script::Works(None)))
+        });
+        let of_child = (0..CALLS_OF_A_CHILD).flat_map(move |at| {
+            let plan = Some(Plan { at, fault });
+            [Script::Works(plan), Script::Collected(plan)].map(|script| take(0, true, None, script))
+        });
+        // A child that outlives its service, and is killed too.
+        let of_orphan = (0..CALLS_OF_A_CHILD).filter(move |_| fault == Fault::Kill);
+        let of_orphan = of_orphan.map(move |at| take(0, true, None, Script::Orphan(Some(at))));
+        of_service.chain(of_child).chain(of_orphan)
+    };
+    let steps = faults().into_iter().flat_map(of_fault);
+    steps.flat_map(|step| [false, true].map(|named| program(named, step))).collect()
+}
+
+/// Each fault at each call, one after the other: all of them in a long run, or else a part that the seed chooses.
+#[test]
+fn each_fault_at_each_call() {
+    const PARTS: usize = 37;
+    let dir = directory("calls");
+    let seed = Random::seed();
+    let parts = if Random::seconds(0).is_zero() { PARTS } else { 1 };
+    let calm = |forked| Step::Take {
+        slot: 0,
+        forked,
+        plan: None,
+        script: Script::Works(None),
+        bytes: 3000,
+    };
+    let steps =
+        [true, false, true, false, true, false].map(|forked| [calm(forked), Step::Pass(HOUR)]);
+    let calls = play(&dir, steps.as_flattened()).unwrap_or_else(|why| panic!("{why}")).calls;
+    // A fault may lead to more calls.
+    let programs = programs_with_one_fault(calls + 10);
+    let mut count = 0;
+    for program in programs.into_iter().skip(seed as usize % parts).step_by(parts) {
+        match play(&dir, &program) {
+            Ok(world) => assert!(world.is_taken, "the last attempt fails: {program:?}"),
+            Err(_) => fail(seed, program, &dir),
+        }
+        count += 1;
+    }
+    println!("seed {seed}: {count} programs, {calls} calls an attempt");
+    let _ = fs::remove_dir_all(&dir);
+}
+
+/// A child that outlived its service publishes after the state was lost: nothing of plimsoll knows its file.
+#[test]
+fn what_an_orphan_publishes_after_the_state_was_lost_is_left_alone() {
+    let dir = directory("orphan");
+    let take = |slot, script| Step::Take { slot, forked: true, plan: None, script, bytes: 100 };
+    let calm = Script::Works(None);
+    let orphan = take(0, Script::Orphan(None));
+    let program = [orphan, Step::Damage, Step::Orphans, Step::Pass(HOUR), take(1, calm)];
+    let world = play(&dir, &program).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(world.names().len(), 3, "two snapshots and the state");
+    let _ = fs::remove_dir_all(&dir);
+}
+
+/// Each hour a service tries; once a day it dies. A month, or a year in a long run.
 #[test]
 fn a_year_of_a_service() {
     let dir = directory("year");
     let seed = Random::seed();
     let mut random = Random::new(seed);
     let mut program = Vec::new();
-    for hour in 0..365 * 24 {
+    let days = if Random::seconds(0).is_zero() { 30 } else { 365 };
+    for hour in 0..days * 24 {
         program.push(Step::Pass(HOUR));
         program.push(loop {
             let step = draw(&mut random);
@@ -631,7 +762,7 @@ fn a_year_of_a_service() {
         }
     }
     match play(&dir, &program) {
-        Ok(world) => assert!(world.taken > 2000, "{} {:?}", world.taken, world.refused),
+        Ok(world) => assert!(world.taken > days * 4, "{} {:?}", world.taken, world.refused),
         Err(_) => fail(seed, program, &dir),
     }
     let _ = fs::remove_dir_all(&dir);

@@ -256,6 +256,19 @@ fn a_snapshot_that_leaves_pages_behind_is_no_native_leak() {
 }
 
 #[test]
+fn a_verdict_has_the_limit_of_its_channel_and_the_time_to_it() {
+    let verdict = Life { heap: &|t| (8.0 + t) * MB, ..Life::default() }.live().0.verdict();
+    let limits: Vec<_> =
+        verdict.channels.iter().map(|each| (each.channel, each.limit_bytes)).collect();
+    let [heap, external, native] = Channel::ALL;
+    assert_eq!(limits, [(heap, LIMITS.heap), (external, LIMITS.external), (native, LIMITS.native)]);
+    assert_eq!((verdict.channel, verdict.limit_bytes), (Some(Channel::Heap), LIMITS.heap));
+    // It holds 97 MB and grows by 1 MB a second.
+    let seconds = verdict.ms_to_limit.unwrap() / 1000;
+    assert!((140..180).contains(&seconds), "{seconds}");
+}
+
+#[test]
 fn no_trend_yet_has_a_verdict() {
     let trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
     let verdict = trend.verdict();

@@ -7,7 +7,9 @@ use super::*;
 use crate::random::Random;
 use crate::trend::CollectionCause;
 
-/// One interval of a life.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One interval of a life, a second if nothing else is said.
 #[derive(Debug, Clone, Copy)]
 struct Second {
     /// For how long the process is stopped in it.
@@ -34,7 +36,17 @@ struct Seen {
 
 /// Lives a life in which the resident size and the live heap follow courses, in MB by the second.
 fn live(seconds: &[Second], rss: impl Fn(u64) -> u64, heap: impl Fn(u64) -> u64) -> (Life, Seen) {
-    let config = Config::new(30_000, 1000).unwrap();
+    live_by(Config::new(30_000, 1000).unwrap(), seconds, rss, heap)
+}
+
+/// As [`live`], with the window and the interval of a watch.
+fn live_by(
+    config: Config,
+    seconds: &[Second],
+    rss: impl Fn(u64) -> u64,
+    heap: impl Fn(u64) -> u64,
+) -> (Life, Seen) {
+    let interval = Duration::from_millis(config.interval_ms);
     let failing = seconds.first().is_some_and(|second| second.failing);
     let mut life = Life::with(rss(0) * MB, None, config, failing);
     let mut probes = Vec::new();
@@ -43,7 +55,7 @@ fn live(seconds: &[Second], rss: impl Fn(u64) -> u64, heap: impl Fn(u64) -> u64)
     for (at, second) in (0..).zip(seconds) {
         life.rss = rss(at) * MB;
         life.seconds = at + 1;
-        life.now += SECOND + second.stopped;
+        life.now += interval + second.stopped;
         tell(&life.files, life.rss);
         let mut world = life.files.0.lock();
         world.failing = second.failing;
@@ -70,7 +82,7 @@ fn live(seconds: &[Second], rss: impl Fn(u64) -> u64, heap: impl Fn(u64) -> u64)
             if next.in_collection && next.stopped > Duration::ZERO {
                 interrupted = Some(());
             } else {
-                let end = life.now + SECOND / 2;
+                let end = life.now + interval / 2;
                 life.record.collected_at(end, &figures, Duration::from_millis(20));
             }
         }
@@ -184,13 +196,63 @@ fn a_stop_in_a_probe_leaves_the_budget_to_later_probes() {
     assert_eq!(stopped.state, running.state);
 }
 
-/// As many samples as a month has minutes, or a year in a long run; stops, failures and limits as they come.
+/// Without a reading of the resident size there is nothing new to say of native memory.
 #[test]
-fn a_long_life_without_a_leak() {
+fn a_verdict_rests_on_figures_that_were_read() {
+    campaign(|random| {
+        let mut seconds = draw(random, 200);
+        let last = 20 + random.below(100);
+        seconds.iter_mut().skip(last as usize).for_each(|second| second.failing = true);
+        let growth = random.below(6);
+        let (life, _) = live(&seconds, |at| 200 + at * growth, |at| 30 + at * 5 % 2);
+        let of_window = life.notices.iter().filter(|(at, _)| *at > last + 30);
+        let wrong = of_window.filter(|(_, kind)| matches!(*kind, "leak" | "suspect")).count();
+        assert_eq!(wrong, 0, "the last reading at {last}: {:?} {seconds:?}", life.notices);
+    });
+}
+
+/// V8's own figures are always there: stops and unread files do not hide a leak of the heap.
+#[test]
+fn a_leak_of_the_heap_is_found() {
+    campaign(|random| {
+        let seconds = draw(random, 300);
+        let leak = 2 + random.below(4);
+        let (life, seen) = live(&seconds, |at| 200 + at * leak, |at| 30 + at * leak);
+        assert_eq!(seen.state, "leak", "{:?} {seconds:?}", life.notices);
+    });
+}
+
+/// A container that cannot be read for some time keeps its last limit; the verdict does not depend on it.
+#[test]
+fn limits_survive_what_cannot_be_read() {
+    let mut seconds = [CALM; 60];
+    let limits = |seconds: &[Second]| {
+        let (life, _) = live(seconds, |_| 200, |_| 30);
+        life.state()["limits"].clone()
+    };
+    let read = limits(&seconds);
+    seconds.iter_mut().skip(20).for_each(|second| second.failing = true);
+    assert_eq!(limits(&seconds), read);
+}
+
+/// A month of readings each five minutes, or a year in a long run; stops, failures and limits as they come.
+#[test]
+fn a_year_without_a_leak() {
     let mut random = Random::new(Random::seed());
     let days = if Random::seconds(0).is_zero() { 30 } else { 365 };
-    let seconds = draw(&mut random, days * 24 * 60);
-    let (_, seen) = live(&seconds, |at| 200 + at * 7 % 3, |at| 30 + at * 5 % 2);
+    let interval = MINUTE * 5;
+    let config = Config::new(12 * 5 * 60_000, 5 * 60_000).unwrap();
+    let mut intervals = draw(&mut random, days * 24 * 12);
+    for each in intervals.iter_mut().filter(|each| each.stopped > Duration::ZERO) {
+        // A stop is told from a busy machine by the interval.
+        each.stopped = interval * 3;
+    }
+    let (life, seen) = live_by(config, &intervals, |at| 200 + at * 7 % 3, |at| 30 + at * 5 % 2);
     let wrong = |notice: &&(u64, &'static str)| matches!(notice.1, "leak" | "suspect");
     assert_eq!(seen.notices.iter().find(wrong), None);
+    // The time in which it was stopped is no part of the time that it was watched.
+    let ran = interval.as_millis() as u64 * intervals.len() as u64;
+    let stops = intervals.iter().filter(|each| each.stopped > Duration::ZERO).count() as u64;
+    assert_eq!(life.state()["stoppedMs"].as_u64(), Some(stops * 3 * interval.as_millis() as u64));
+    assert_eq!(life.sampling.ran_ms(life.now), ran);
 }
