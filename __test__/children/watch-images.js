@@ -7,10 +7,10 @@ const fs = require('node:fs');
 const { watch } = require('../..');
 
 const kept = new Map();
-const other = Array.from({ length: 100_000 }, (_, at) => ({ at, text: `entry ${at}` }));
+const other = Array.from({ length: 200_000 }, (_, at) => ({ at, text: `entry ${at}` }));
 const used = Number(/VmSize:\s*(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
 const limit = (soft) => execFileSync('prlimit', [`--pid=${process.pid}`, `--as=${soft}:`]);
-limit(used + 350 * 2 ** 20);
+limit(used + 500 * 2 ** 20);
 
 const watcher = watch({
   dir: process.argv[2],

@@ -115,6 +115,7 @@ test('a heap image is followed by heap images; a snapshot before it is not compa
     ['b'],
   );
   assert.equal(diagnosis.method, 'image');
+  assert.deepEqual(diagnosis.superseded, ['a']);
   diagnosis.add({ path: 'c', method: 'image', pauseMs: 0 }, 40_000, 8 * MB);
   diagnosis.add({ path: 'd', method: 'image', pauseMs: 0 }, 60_000, 12 * MB);
   assert.ok(diagnosis.complete);

@@ -26,6 +26,8 @@ class Diagnosis {
    * number}>}
    */
   taken = [];
+  /** Paths of those that were taken before the diagnosis started again. @type {string[]} */
+  superseded = [];
   /** Set when nothing more will be taken: complete, refused for good, or the leak went away. */
   closed = false;
   /** When an attempt failed because no descriptor was left, by monotonicNow(). @type {number | undefined} */
@@ -76,13 +78,19 @@ class Diagnosis {
     return this.channel === 'native' ? 'fork' : 'auto';
   }
 
+  #startAgain() {
+    this.superseded.push(...this.taken.map(({ path }) => path));
+    this.taken = [];
+  }
+
   add(snapshot, t, value) {
     // There was room for the first one, and is none for a snapshot now: the image is the first of three.
-    if (this.taken.length > 0 && (this.taken[0].method === 'image') !== (snapshot.method === 'image')) this.taken = [];
+    if (this.taken.length > 0 && (this.taken[0].method === 'image') !== (snapshot.method === 'image'))
+      this.#startAgain();
     // A suspicion may have lasted long. Growth since then does not measure growth within a window, so this snapshot is
     // the first.
     if (this.taken.length === 1 && !this.#restarted && t - this.taken[0].end > this.#window * MAX_FIRST) {
-      this.taken = [];
+      this.#startAgain();
       this.#restarted = true;
     }
     // While the service stands still nothing grows.

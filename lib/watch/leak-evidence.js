@@ -479,7 +479,8 @@ class LeakEvidence {
     if (found.error !== undefined) this.#context.fail(found.error);
     const notes = found.note === undefined ? [] : [found.note];
     const isSpent = found.analysis !== undefined && !this.#keepsImages;
-    const spent = isSpent ? imagesOf(snapshots.map((snapshot) => snapshot.path)) : [];
+    const paths = [...snapshots.map((snapshot) => snapshot.path), ...(this.#diagnosis?.superseded ?? [])];
+    const spent = isSpent ? imagesOf(paths) : [];
     if (spent.length > 0) notes.push(IMAGES_REMOVED);
     const { report, files, error } = await evidence().report(
       { state: this.#state.read(), analysis: found.analysis, notes },
