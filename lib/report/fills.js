@@ -12,8 +12,8 @@ const ROOM = 0.8;
 /** What fills has to explain this share of the growth, for the verdict to be taken back. */
 const MOST = 0.5;
 
-/** Classes of plain collections, what has no class, and minified names. */
-const NO_CACHE = /^(?:Object|Array|Map|Set|\(.*\)|function\b.*|.{1,2})$/;
+/** Classes of plain collections, what has no class, minified names, and inner names that a map has for those. */
+const NO_CACHE = /^(?:Object|Array|Map|Set|\(.*\)|function\b.*|_.*|.{1,2})$/;
 
 /** The class of a suspect's object, `LRUCache`; null where that says nothing. */
 function classOf({ name, retainingPath = [] }) {

@@ -130,7 +130,7 @@ fn number(source: &str, at: usize, left: usize) -> Option<u64> {
             Some(_) => return None,
         }
     }
-    (product >= 1.0 && product < 1e15).then_some(product as u64)
+    (1.0..1e15).contains(&product).then_some(product as u64)
 }
 
 fn parsed(text: &str) -> Option<f64> {
