@@ -64,18 +64,24 @@ class Ghosts {
     }
     if (word === 0) return;
     const hash = mix(word);
+    const cells = this.#cells;
+    const time = this.#time;
     const home = this.#home(hash);
     let at = home;
     let oldest = -1;
-    for (let way = 0; way < WAYS; way++) {
-      const cell = this.#cells[home + way];
-      const since = cell === 0 ? TIME + 1 : (this.#time - cell) & TIME;
+    for (let next = home; next < home + WAYS; next++) {
+      const cell = cells[next];
+      if (cell === 0) {
+        at = next;
+        break;
+      }
+      const since = (time - cell) & TIME;
       if (since > oldest) {
         oldest = since;
-        at = home + way;
+        at = next;
       }
     }
-    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | ((epoch & EPOCH) << EPOCH_AT) | this.#time;
+    cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | ((epoch & EPOCH) << EPOCH_AT) | this.#time;
   }
 
   /** The first cell of the set of a hash. It depends on all bits, the fingerprint on the upper half. */
@@ -87,11 +93,12 @@ class Ghosts {
   take(word, epoch) {
     if (word === 0) return Ghosts.NONE;
     const hash = mix(word);
+    const cells = this.#cells;
     const home = this.#home(hash);
-    for (let way = 0; way < WAYS; way++) {
-      const cell = this.#cells[home + way];
+    for (let at = home; at < home + WAYS; at++) {
+      const cell = cells[at];
       if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) continue;
-      this.#cells[home + way] = 0;
+      cells[at] = 0;
       this.#since = ((this.#time - cell) & TIME) * this.#tick;
       this.#age = (epoch - (cell >> EPOCH_AT)) & EPOCH;
       return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
