@@ -328,8 +328,8 @@ class Adaptive {
   }
 
   /**
-   * Puts a slot into the queue of its stamp. In a steady epoch the order of use is unknown. The entries come in order of
-   * insertion then, the most popular ones first, so the order is reversed.
+   * Puts a slot into the queue of its stamp. In a steady epoch the order of use is unknown. The entries come in order
+   * of insertion then, the most popular ones first, so the order is reversed.
    */
   #sort(slot) {
     const mark = this.#marks[slot];

@@ -7,9 +7,9 @@ const { mix } = require('./hash.js');
  *
  * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, 8 of the epoch of its last use
  * and 7 of the time of eviction, counted in ticks of which TICKS make one turnover of the cache. In a full set the
- * oldest cell is overwritten, so sets with many keys forget some of the last turnover: one in 30 with these sizes, one
- * in 5 with sets of 4 and a cell a slot. What is forgotten is missing in the count of hits lost against LRU. A key taken
- * for another, or a cell so old that its time comes round again, costs a little hit ratio.
+ * oldest cell is overwritten, so sets with many keys forget some of the last turnover: one key in 25 with these sizes,
+ * one in 5 with sets of 4 and a cell a slot. What is forgotten is missing in the count of hits lost against LRU. A key
+ * taken for another, or a cell so old that its time comes round again, costs a little hit ratio.
  */
 const FINGERPRINT = 0xffff0000;
 const WAS_PROVEN = 0x8000;
