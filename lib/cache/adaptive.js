@@ -301,10 +301,12 @@ class Adaptive {
       const slot = this.#shift(UNSORTED);
       if (slot !== NOWHERE) this.#sort(slot);
     }
+    const { epoch } = this.#recency;
     for (let age = STAMPS - 1; age >= 0; age--) {
-      const stamp = this.#stampOf(age);
-      let slot = this.#first(stamp, 0);
-      if (slot === NOWHERE) slot = this.#first(stamp, PROVEN);
+      const stamp = (epoch - age) & (STAMPS - 1);
+      let slot = NOWHERE;
+      if (queues.count(stamp) > 0) slot = this.#first(stamp, 0);
+      if (slot === NOWHERE && queues.count(stamp + USED) > 0) slot = this.#first(stamp, PROVEN);
       if (slot !== NOWHERE) return slot;
     }
     let slot = NOWHERE;
@@ -326,8 +328,8 @@ class Adaptive {
   }
 
   /**
-   * Puts a slot into the queue of its stamp. In a steady epoch the order of use is unknown. The entries come in order of
-   * insertion then, the most popular ones first, so the order is reversed.
+   * Puts a slot into the queue of its stamp. In a steady epoch the order of use is unknown. The entries come in order
+   * of insertion then, the most popular ones first, so the order is reversed.
    */
   #sort(slot) {
     const mark = this.#marks[slot];

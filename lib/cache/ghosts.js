@@ -7,9 +7,9 @@ const { mix } = require('./hash.js');
  *
  * A cell holds 16 bits of the hash, one that says whether the entry had ever been used, 8 of the epoch of its last use
  * and 7 of the time of eviction, counted in ticks of which TICKS make one turnover of the cache. In a full set the
- * oldest cell is overwritten, so sets with many keys forget some of the last turnover: one in 30 with these sizes, one
- * in 5 with sets of 4 and a cell a slot. What is forgotten is missing in the count of hits lost against LRU. A key taken
- * for another, or a cell so old that its time comes round again, costs a little hit ratio.
+ * oldest cell is overwritten, so sets with many keys forget some of the last turnover: one key in 25 with these sizes,
+ * one in 5 with sets of 4 and a cell a slot. What is forgotten is missing in the count of hits lost against LRU. A key
+ * taken for another, or a cell so old that its time comes round again, costs a little hit ratio.
  */
 const FINGERPRINT = 0xffff0000;
 const WAS_PROVEN = 0x8000;
@@ -64,18 +64,24 @@ class Ghosts {
     }
     if (word === 0) return;
     const hash = mix(word);
+    const cells = this.#cells;
+    const time = this.#time;
     const home = this.#home(hash);
     let at = home;
     let oldest = -1;
-    for (let way = 0; way < WAYS; way++) {
-      const cell = this.#cells[home + way];
-      const since = cell === 0 ? TIME + 1 : (this.#time - cell) & TIME;
+    for (let next = home; next < home + WAYS; next++) {
+      const cell = cells[next];
+      if (cell === 0) {
+        at = next;
+        break;
+      }
+      const since = (time - cell) & TIME;
       if (since > oldest) {
         oldest = since;
-        at = home + way;
+        at = next;
       }
     }
-    this.#cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | ((epoch & EPOCH) << EPOCH_AT) | this.#time;
+    cells[at] = (hash & FINGERPRINT) | (proven ? WAS_PROVEN : 0) | ((epoch & EPOCH) << EPOCH_AT) | this.#time;
   }
 
   /** The first cell of the set of a hash. It depends on all bits, the fingerprint on the upper half. */
@@ -87,11 +93,12 @@ class Ghosts {
   take(word, epoch) {
     if (word === 0) return Ghosts.NONE;
     const hash = mix(word);
+    const cells = this.#cells;
     const home = this.#home(hash);
-    for (let way = 0; way < WAYS; way++) {
-      const cell = this.#cells[home + way];
+    for (let at = home; at < home + WAYS; at++) {
+      const cell = cells[at];
       if (((cell ^ hash) & FINGERPRINT) !== 0 || cell === 0) continue;
-      this.#cells[home + way] = 0;
+      cells[at] = 0;
       this.#since = ((this.#time - cell) & TIME) * this.#tick;
       this.#age = (epoch - (cell >> EPOCH_AT)) & EPOCH;
       return cell & WAS_PROVEN ? Ghosts.PROVEN : Ghosts.UNPROVEN;
