@@ -1,8 +1,8 @@
 //! Services that take snapshots into one directory, simulated: programs drawn from a seed, in which any call of the
 //! system may fail, any process may be killed at any call, clocks jump and the directory is lost.
 //!
-//! `PLIMSOLL_SIM_SEED` repeats a run, `PLIMSOLL_SIM_SECONDS` makes it longer. A failure prints the shortest program that
-//! still fails.
+//! `PLIMSOLL_SIM_SEED` repeats a run, `PLIMSOLL_SIM_SECONDS` makes it longer. A failure prints the shortest program
+//! that still fails.
 
 #![allow(clippy::print_stdout, reason = "a run prints its seed")]
 
