@@ -418,7 +418,8 @@ export interface SharedCacheOptions {
  * It lives as long as the process. Keys are strings. What is kept is a copy, and what is given is a copy.
  *
  * The first to open a name gives the options; later ones give all the same or none, else a TypeError with code
- * ERR_PLIMSOLL_OPTION is thrown, or ERR_PLIMSOLL_UNBOUNDED where `maxBytes` is missing. Without the native side the constructor throws its reason (ERR_PLIMSOLL_BINDING).
+ * ERR_PLIMSOLL_OPTION is thrown, or ERR_PLIMSOLL_UNBOUNDED where `maxBytes` is missing. Without the native side the
+ * constructor throws its reason (ERR_PLIMSOLL_BINDING).
  */
 export class SharedCache {
   constructor(name: string, options?: SharedCacheOptions);

@@ -2,9 +2,9 @@
 // Names the mock functions that keep a record of each call: those of Jest, Vitest, Sinon and node:test.
 
 /**
- * Runs in each realm of the thread, so it stands for itself. The first call notes how many calls each mock has recorded;
- * the second one returns those that have recorded more since. No getter of a foreign object is called before it is known
- * as a mock.
+ * Runs in each realm of the thread, so it stands for itself. The first call notes how many calls each mock has
+ * recorded; the second one returns those that have recorded more since. No getter of a foreign object is called before
+ * it is known as a mock.
  *
  * @param {object[]} objects
  * @param {string} key  of the global object, for what the first call notes

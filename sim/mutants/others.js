@@ -181,8 +181,8 @@ module.exports = [
     'policy',
     'a hit does not change the epoch of an entry',
     ADAPTIVE,
-    '(mark & USES) === 0 ? this.#newest - 1 : this.#newest;',
-    '(mark & STAMP) | PROVEN | ((mark & USES) === 0 ? 1 : MOST_USES);',
+    '(mark & USES) === 0 ? this.#newest - 2 : this.#newest;',
+    '(mark & STAMP) | PROVEN | ((mark & USES) === 0 ? 1 : USES);',
     true,
   ),
   edit(

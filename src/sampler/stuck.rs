@@ -16,7 +16,7 @@ use crate::v8::heap_statistics::Isolate;
 use crate::v8::interrupt;
 
 /// What is run.
-pub type Call = Box<dyn Fn() + Send>;
+pub type StuckCall = Box<dyn Fn() + Send>;
 
 struct Shared {
     period: Duration,
@@ -27,7 +27,7 @@ struct Shared {
     /// An interrupt was requested and has not run.
     pending: AtomicBool,
     /// `None` once the isolate ends, or nothing is to be run any more.
-    armed: Mutex<Option<(Isolate, Arc<Mutex<Call>>)>>,
+    armed: Mutex<Option<(Isolate, Arc<Mutex<StuckCall>>)>>,
 }
 
 /// The watch over one event loop; dropped on the isolate's thread.
@@ -42,7 +42,7 @@ impl StuckLoop {
     /// # Safety
     /// On the isolate's thread, where the result is dropped before the isolate ends.
     #[must_use]
-    pub unsafe fn new(isolate: Isolate, period: Duration, call: Call) -> Self {
+    pub unsafe fn new(isolate: Isolate, period: Duration, call: StuckCall) -> Self {
         Self(Arc::new(Shared {
             period,
             turned: AtomicBool::new(true),
