@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 
 #[cfg(unix)]
-use super::system::{self, Call};
+use super::system::{self, SystemCall};
 
 /// What is asked of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub fn lock(file: &File, wait: Wait) -> io::Result<bool> {
         Wait::ForOwner => libc::LOCK_SH,
     };
     // SAFETY: a descriptor that is open for as long as the file lives.
-    match system::answer_of(Call::Lock, || unsafe { libc::flock(file.as_raw_fd(), how) }) {
+    match system::answer_of(SystemCall::Lock, || unsafe { libc::flock(file.as_raw_fd(), how) }) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
         Err(error) => Err(error),

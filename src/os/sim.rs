@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::system::Call;
+use super::system::SystemCall;
 
 /// A simulated process.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ struct World {
     is_dead: bool,
     plan: Option<Plan>,
     /// The kind of call that fails from now on.
-    failing: Option<(Call, i32)>,
+    failing: Option<(SystemCall, i32)>,
     calls: u32,
     /// Files with bytes that are not durable, by device and inode.
     dirty: HashSet<(u64, u64)>,
@@ -186,7 +186,7 @@ impl Drop for Simulation {
     }
 }
 
-pub(super) fn begin(call: Call, length: usize) -> io::Result<usize> {
+pub(super) fn begin(call: SystemCall, length: usize) -> io::Result<usize> {
     let decided = with(|world| world.decide(call, length));
     match decided {
         None => Ok(length),
@@ -214,7 +214,7 @@ enum Decision {
 }
 
 impl World {
-    fn decide(&mut self, call: Call, length: usize) -> Decision {
+    fn decide(&mut self, call: SystemCall, length: usize) -> Decision {
         if self.is_dead {
             return Decision::Refuse(libc::ESRCH);
         }
@@ -226,7 +226,7 @@ impl World {
         if at > MOST_CALLS {
             return Decision::Hang;
         }
-        if self.named && call == Call::OpenUnnamed {
+        if self.named && call == SystemCall::OpenUnnamed {
             return Decision::Refuse(libc::EOPNOTSUPP);
         }
         if let Some((kind, code)) = self.failing
@@ -264,16 +264,25 @@ impl World {
 }
 
 /// The number, or one that the call may answer.
-fn likely(call: Call, code: i32) -> i32 {
+fn likely(call: SystemCall, code: i32) -> i32 {
     use libc::{EAGAIN, EINTR, EIO, EMFILE, ENOMEM, ENOSPC, ESTALE};
     match (call, code) {
         (_, EINTR) => EINTR,
-        (Call::Lock, _) => EAGAIN,
-        (Call::Open | Call::OpenUnnamed | Call::Duplicate | Call::List, ENOSPC) => EMFILE,
-        (Call::Open | Call::OpenUnnamed | Call::Duplicate | Call::List, EAGAIN) => ENOMEM,
-        (Call::Stat | Call::Read, ENOSPC | EMFILE | EAGAIN) => EIO,
-        (Call::MakeDirectory | Call::Remove | Call::Rename | Call::Link, EMFILE | EAGAIN) => EIO,
-        (Call::Write | Call::Sync, EMFILE | EAGAIN | ESTALE) => ENOSPC,
+        (SystemCall::Lock, _) => EAGAIN,
+        (
+            SystemCall::Open | SystemCall::OpenUnnamed | SystemCall::Duplicate | SystemCall::List,
+            ENOSPC,
+        ) => EMFILE,
+        (
+            SystemCall::Open | SystemCall::OpenUnnamed | SystemCall::Duplicate | SystemCall::List,
+            EAGAIN,
+        ) => ENOMEM,
+        (SystemCall::Stat | SystemCall::Read, ENOSPC | EMFILE | EAGAIN) => EIO,
+        (
+            SystemCall::MakeDirectory | SystemCall::Remove | SystemCall::Rename | SystemCall::Link,
+            EMFILE | EAGAIN,
+        ) => EIO,
+        (SystemCall::Write | SystemCall::Sync, EMFILE | EAGAIN | ESTALE) => ENOSPC,
         _ => code,
     }
 }

@@ -11,7 +11,7 @@ use super::sim;
 
 /// A kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub enum SystemCall {
     /// `mkdir(2)`
     MakeDirectory,
     /// `openat(2)`
@@ -42,7 +42,7 @@ pub enum Call {
 
 /// Runs before each call; `length` is what it may move. Returns how much of that it is to move.
 #[inline]
-pub fn begin(call: Call, length: usize) -> io::Result<usize> {
+pub fn begin(call: SystemCall, length: usize) -> io::Result<usize> {
     #[cfg(all(test, target_os = "linux"))]
     return sim::begin(call, length);
     #[cfg(not(all(test, target_os = "linux")))]
@@ -58,7 +58,7 @@ pub fn begin(call: Call, length: usize) -> io::Result<usize> {
 /// # Errors
 /// As the call.
 #[cfg(unix)]
-pub fn answer_of(kind: Call, call: impl Fn() -> libc::c_int) -> io::Result<libc::c_int> {
+pub fn answer_of(kind: SystemCall, call: impl Fn() -> libc::c_int) -> io::Result<libc::c_int> {
     let once = || {
         begin(kind, 0)?;
         let answer = call();
@@ -88,7 +88,7 @@ impl File {
     /// # Errors
     /// Where no descriptor is left.
     pub fn try_clone(&self) -> io::Result<Self> {
-        begin(Call::Duplicate, 0)?;
+        begin(SystemCall::Duplicate, 0)?;
         self.0.try_clone().map(Self)
     }
 
@@ -97,7 +97,7 @@ impl File {
     /// # Errors
     /// As `fsync(2)`.
     pub fn sync_all(&self) -> io::Result<()> {
-        begin(Call::Sync, 0)?;
+        begin(SystemCall::Sync, 0)?;
         self.0.sync_all()?;
         #[cfg(all(test, target_os = "linux"))]
         sim::synced(&self.0);
@@ -109,7 +109,7 @@ impl File {
     /// # Errors
     /// As `fstat(2)`.
     pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
-        begin(Call::Stat, 0)?;
+        begin(SystemCall::Stat, 0)?;
         self.0.metadata()
     }
 
@@ -128,14 +128,14 @@ impl File {
 
 impl Read for File {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = begin(Call::Read, buffer.len())?;
+        let most = begin(SystemCall::Read, buffer.len())?;
         self.0.read(&mut buffer[..most])
     }
 }
 
 impl Write for File {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let most = begin(Call::Write, bytes.len())?;
+        let most = begin(SystemCall::Write, bytes.len())?;
         #[cfg(all(test, target_os = "linux"))]
         sim::changed(&self.0);
         self.0.write(&bytes[..most])

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::os::system::{self, Call, File};
+use crate::os::system::{self, File, SystemCall};
 
 /// An open directory. Names are single components: no path of a caller reaches the kernel.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Directory {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        system::begin(Call::MakeDirectory, 0)?;
+        system::begin(SystemCall::MakeDirectory, 0)?;
         builder.create(path)?;
         let mut options = fs::OpenOptions::new();
         options.read(true);
@@ -33,7 +33,7 @@ impl Directory {
             use std::os::unix::fs::OpenOptionsExt;
             options.custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC);
         }
-        system::begin(Call::Open, 0)?;
+        system::begin(SystemCall::Open, 0)?;
         Ok(Self { path: path.to_owned(), handle: File::new(options.open(path)?) })
     }
 
@@ -70,7 +70,7 @@ impl Directory {
     /// # Errors
     /// As `readdir(3)`.
     pub fn names(&self) -> io::Result<Vec<String>> {
-        system::begin(Call::List, 0)?;
+        system::begin(SystemCall::List, 0)?;
         let entries = self.entries()?;
         Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
@@ -105,7 +105,7 @@ mod sys {
     use std::os::fd::{AsRawFd, FromRawFd};
 
     use super::{Directory, component};
-    use crate::os::system::{self, Call, File};
+    use crate::os::system::{self, File, SystemCall};
 
     const PRIVATE: libc::c_uint = 0o600;
 
@@ -113,7 +113,7 @@ mod sys {
         Ok(CString::new(component(name)?)?)
     }
 
-    fn done(kind: Call, call: impl Fn() -> c_int) -> io::Result<()> {
+    fn done(kind: SystemCall, call: impl Fn() -> c_int) -> io::Result<()> {
         system::answer_of(kind, call).map(drop)
     }
 
@@ -138,11 +138,11 @@ mod sys {
                 let at = self.handle.as_raw_fd();
                 // SAFETY: the directory is open, the name is NUL-terminated and static.
                 let open = || unsafe { libc::openat(at, c".".as_ptr(), flags, PRIVATE) };
-                let descriptor = system::answer_of(Call::OpenUnnamed, open).ok()?;
+                let descriptor = system::answer_of(SystemCall::OpenUnnamed, open).ok()?;
                 // SAFETY: the kernel has just given this descriptor to us.
                 let file = File::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
                 // Without procfs it could not be given a name.
-                system::begin(Call::Stat, 0).ok()?;
+                system::begin(SystemCall::Stat, 0).ok()?;
                 std::fs::metadata("/proc/self/fd").is_ok().then_some(file)
             }
             #[cfg(not(target_os = "linux"))]
@@ -162,7 +162,7 @@ mod sys {
                 crate::os::sim::named(&metadata, &name.to_string_lossy());
             }
             // SAFETY: as in `open_at`; both names outlive the call.
-            done(Call::Link, || unsafe {
+            done(SystemCall::Link, || unsafe {
                 libc::linkat(here, by.as_ptr(), at, name.as_ptr(), libc::AT_SYMLINK_FOLLOW)
             })
         }
@@ -181,7 +181,7 @@ mod sys {
             let at = self.handle.as_raw_fd();
             // SAFETY: the directory is open, the name is NUL-terminated and outlives the call.
             let open = || unsafe { libc::openat(at, name.as_ptr(), flags, PRIVATE) };
-            let descriptor = system::answer_of(Call::Open, open)?;
+            let descriptor = system::answer_of(SystemCall::Open, open)?;
             // SAFETY: the kernel has just given this descriptor to us.
             Ok(File::new(unsafe { std::fs::File::from_raw_fd(descriptor) }))
         }
@@ -195,7 +195,7 @@ mod sys {
             let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
             let (at, out) = (self.handle.as_raw_fd(), stat.as_mut_ptr());
             // SAFETY: as in `open_at`; `stat` outlives the call.
-            done(Call::Stat, || unsafe {
+            done(SystemCall::Stat, || unsafe {
                 libc::fstatat(at, name.as_ptr(), out, libc::AT_SYMLINK_NOFOLLOW)
             })?;
             // SAFETY: stat is plain data, for which all zeroes is a value.
@@ -210,7 +210,7 @@ mod sys {
         pub fn remove(&self, name: &str) -> io::Result<()> {
             let name = text(name)?;
             // SAFETY: as in `open_at`.
-            done(Call::Remove, || unsafe {
+            done(SystemCall::Remove, || unsafe {
                 libc::unlinkat(self.handle.as_raw_fd(), name.as_ptr(), 0)
             })
         }
@@ -224,7 +224,9 @@ mod sys {
             let (from, to) = (text(from)?, text(to)?);
             let at = self.handle.as_raw_fd();
             // SAFETY: as in `open_at`.
-            done(Call::Rename, || unsafe { libc::renameat(at, from.as_ptr(), at, to.as_ptr()) })
+            done(SystemCall::Rename, || unsafe {
+                libc::renameat(at, from.as_ptr(), at, to.as_ptr())
+            })
         }
 
         /// Renames within the directory to a name that must be free (renameat2(2),
@@ -239,7 +241,7 @@ mod sys {
                 let (old, new) = (text(from)?, text(to)?);
                 let at = self.handle.as_raw_fd();
                 // SAFETY: as in `open_at`.
-                let renamed = done(Call::Rename, || unsafe {
+                let renamed = done(SystemCall::Rename, || unsafe {
                     libc::renameat2(at, old.as_ptr(), at, new.as_ptr(), libc::RENAME_NOREPLACE)
                 });
                 match renamed {
