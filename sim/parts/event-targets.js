@@ -179,6 +179,8 @@ class Run {
     const tracker = this.trackers[at].pop();
     tracker?.stop();
     tracker?.stop();
+    // The next tracker of the target counts from its own start.
+    if (this.trackers[at].length === 0) for (const { tracked } of this.derived) tracked.delete(at);
   }
 
   trackAll() {
