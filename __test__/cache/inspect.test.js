@@ -12,6 +12,7 @@ const KINDS = {
   WeakValueMap: { make: () => new WeakValueMap(), add: (map, key, value) => map.set(key, value) },
   RingBuffer: { make: () => new RingBuffer(10), add: (ring, _key, value) => ring.push(value) },
 };
+const plain = (levels) => (levels > 0 ? new Map([0, 1, 2].map((child) => [child, plain(levels - 1)])) : new Map());
 /** As deep as a Map's would be, and no deeper: each level is a pair of brackets or braces at most. */
 const levelsOf = (text) => {
   let deepest = 0;
@@ -55,7 +56,6 @@ for (const [name, { make, add }] of Object.entries(KINDS)) {
       return structure;
     };
     const tree = grow(6);
-    const plain = (levels) => (levels > 0 ? new Map([0, 1, 2].map((child) => [child, plain(levels - 1)])) : new Map());
     for (const depth of [0, 1, 2, 4]) {
       const text = inspect(tree, { depth });
       if (name !== 'RingBuffer') assert.equal(levelsOf(text), levelsOf(inspect(plain(6), { depth })), text);

@@ -296,12 +296,12 @@ test('what v8.serialize does not take is refused with a code, what a getter thro
   const cache = new SharedCache('not cloned', { maxBytes: 10_000 });
   for (const value of [() => {}, Symbol('key'), { deep: [() => {}] }, new WeakMap()])
     assert.throws(() => cache.setValue('key', value), { name: 'TypeError', code: 'ERR_PLIMSOLL_VALUE' });
-  const failing = {
+  const hostile = {
     get field() {
       throw new RangeError('mine');
     },
   };
-  assert.throws(() => cache.setValue('key', failing), { message: 'mine' });
+  assert.throws(() => cache.setValue('key', hostile), { message: 'mine' });
   assert.equal(cache.has('key'), false);
 });
 

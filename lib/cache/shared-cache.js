@@ -284,7 +284,7 @@ function serialize(value) {
   try {
     return v8.serialize(value);
   } catch (cause) {
-    if (!/could not be cloned\.$/.test(cause?.message)) throw cause; // a getter of the caller's
+    if (!String(cause?.message).endsWith('could not be cloned.')) throw cause; // a getter of the caller's
     throw new PlimsollTypeError('ERR_PLIMSOLL_VALUE', `setValue keeps what v8.serialize takes: ${cause.message}`, {
       cause,
     });
