@@ -44,18 +44,21 @@ async function until(condition, limitMs = 300_000) {
 const snapshotsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot')).toSorted();
 const partialsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot.partial'));
 
-/** Whether a process has an unfinished file of that directory open, with a temporary name or (O_TMPFILE) without one. */
-function isWriting(pid, dir) {
-  const target = (fd) => {
+/** What the descriptors of a process refer to. One that is closed meanwhile is left out. */
+const openFiles = (pid) =>
+  fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       return fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
     } catch {
-      return ''; // closed meanwhile
+      return [];
     }
-  };
-  const files = fs.readdirSync(`/proc/${pid}/fd`).map(target);
-  return files.some((file) => path.dirname(file) === dir && (file.endsWith('.partial') || file.endsWith(' (deleted)')));
-}
+  });
+
+/** Whether a process has an unfinished file of that directory open, with a temporary name or (O_TMPFILE) without one. */
+const isWriting = (pid, dir) =>
+  openFiles(pid).some(
+    (file) => path.dirname(file) === dir && (file.endsWith('.partial') || file.endsWith(' (deleted)')),
+  );
 
 /** The pids of the snapshot children of a process. */
 function forksOf(parent) {
@@ -78,4 +81,5 @@ function parse(file) {
   return heap;
 }
 
-module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn, isWriting, forksOf, parse };
+module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn, isWriting,
+  openFiles, forksOf, parse };

@@ -18,6 +18,7 @@ const {
   snapshotsIn,
   partialsIn,
   isWriting,
+  openFiles,
   forksOf,
   parse,
 } = require('../children/snapshot-support.js');
@@ -120,11 +121,7 @@ test('a socket that the service closes is closed while the child lives', options
   const taken = takeSnapshot({ ...forked, dir: temporaryDir(t) });
   const pid = await until(() => forksOf(process.pid)[0]);
   // The child lets go of its descriptors before it looks at the heap.
-  await until(
-    () =>
-      !fs.existsSync(`/proc/${pid}`) ||
-      fs.readdirSync(`/proc/${pid}/fd`).every((fd) => !fs.readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')),
-  );
+  await until(() => !fs.existsSync(`/proc/${pid}`) || openFiles(pid).every((target) => !target.startsWith('socket:')));
   process.kill(pid, 'SIGSTOP');
   const closed = Promise.all([once(client, 'close'), once(server, 'close')]);
   accepted.destroy();
@@ -192,11 +189,7 @@ for (const end of ['SIGKILL', 'SIGTERM']) {
     const service = start({ ...forked, dir, ballast: HEAVY, nice: 19 });
     const pid = await until(() => forksOf(service.pid)[0]);
     // The child has begun: its descriptors are its own.
-    await until(() =>
-      fs
-        .readdirSync(`/proc/${pid}/fd`)
-        .every((fd) => !/socket:|eventpoll/.test(fs.readlinkSync(`/proc/${pid}/fd/${fd}`))),
-    );
+    await until(() => openFiles(pid).every((target) => !/socket:|eventpoll/.test(target)));
     assert.ok(isWriting(pid, dir));
     service.kill(end);
     await once(service, 'exit');

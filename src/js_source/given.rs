@@ -21,8 +21,8 @@ impl Given {
     }
 }
 
-/// Names are followed to their declaration this often.
-const FOLLOWED: usize = 4;
+/// Names that are followed to their declaration for one number, each by a walk over the file.
+const FOLLOWED: usize = 8;
 /// The call stands within so many tokens of the name.
 const NEAR: usize = 40;
 
@@ -46,7 +46,7 @@ fn arguments(source: &str, at: usize) -> Given {
         Some((_, Token::Mark(b')'))) => Given { is_complete: true, ..Given::default() },
         Some((_, Token::Mark(b'{'))) => literal(source, at + lexer.end()),
         Some(_) => {
-            if let Some(number) = number(source, at, FOLLOWED) {
+            if let Some(number) = number(source, at, &mut { FOLLOWED }) {
                 return Given { first: Some(number), is_complete: true, ..Given::default() };
             }
             let declared = word(source, at).and_then(|name| value_of(source, name));
@@ -84,7 +84,7 @@ fn literal(source: &str, at: usize) -> Given {
                     // `{ max }`
                     _ => at + begin,
                 };
-                given.options.push((key.to_owned(), number(source, value, FOLLOWED)));
+                given.options.push((key.to_owned(), number(source, value, &mut { FOLLOWED })));
             }
             _ => {}
         }
@@ -97,7 +97,7 @@ fn literal(source: &str, at: usize) -> Given {
 }
 
 /// The number that an expression is: a product of numbers and of constants of this file.
-fn number(source: &str, at: usize, left: usize) -> Option<u64> {
+fn number(source: &str, at: usize, left: &mut usize) -> Option<u64> {
     let text = source.get(at..)?;
     let mut lexer = Lexer::new(text);
     let mut product = 1_f64;
@@ -106,9 +106,9 @@ fn number(source: &str, at: usize, left: usize) -> Option<u64> {
         let factor = match token {
             Token::Value => parsed(text.get(begin..lexer.end())?)?,
             Token::Word("Infinity") => return None,
-            Token::Word(name) if left > 0 => {
-                let value = value_of(source, name)?;
-                number(source, value, left - 1)? as f64
+            Token::Word(name) => {
+                *left = left.checked_sub(1)?;
+                number(source, value_of(source, name)?, left)? as f64
             }
             _ => return None,
         };
@@ -187,6 +187,17 @@ mod tests {
         assert_eq!(given.option("ttl"), Some(Some(1000)));
         assert_eq!(given.option("size"), Some(None));
         assert_eq!(given.option("b"), None);
+    }
+
+    #[test]
+    fn a_product_of_products_follows_few_names() {
+        let mut source = String::from("const cache = new LRU({ max: A0 });\nconst A30 = 1;\n");
+        for at in 0..30 {
+            source += &format!("const A{at} = A{0} * A{0};\n", at + 1);
+        }
+        assert_eq!(of(&source).option("max"), Some(None));
+        let few = "const cache = new LRU({ max: A * A });\nconst A = B * B;\nconst B = 3;\n";
+        assert_eq!(of(few).option("max"), Some(Some(81)));
     }
 
     #[test]
