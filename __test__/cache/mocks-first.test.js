@@ -3,6 +3,7 @@
 
 const { test } = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const execFile = promisify(require('node:child_process').execFile);
@@ -91,6 +92,29 @@ test('a computation that is joined after its time has no negative delay', async 
     for (const end = performance.now() + 100; performance.now() < end;);
   `);
   assert.equal(printed, 'ERR_PLIMSOLL_TIMEOUT\nERR_PLIMSOLL_TIMEOUT');
+});
+
+/** Parts that run in a process of their own, that follow fake timers as lru-cache does, or whose tests move the time. */
+const FOLLOWS_FAKES = [
+  /^timers\.js$/,
+  /^(?:cli|inspect)\/|^report\/convert\.js$/,
+  /^send\/(?:process|rate|work)\.js$/,
+  /^cache\/(?:clock|lru-cache)/,
+  /^watch\/(?:health|restart)\.js$/,
+];
+
+test('what runs in a service takes its clock and its timers from lib/timers.js', () => {
+  const lib = path.join(PACKAGE, 'lib');
+  const own = fs
+    .readdirSync(lib, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.js') && !FOLLOWS_FAKES.some((each) => each.test(file)))
+    .filter((file) => {
+      const text = fs.readFileSync(path.join(lib, file), 'utf8').replaceAll(/^\s*(?:\*|\/\/|\/\*).*$/gm, '');
+      const isTaken = /require\('(?:\.\.?\/)+timers\.js'\)/.test(text);
+      const starts = /(?<![.\w#])(?:setTimeout|setInterval|setImmediate)\(/.test(text);
+      return /\bperformance\.now\b/.test(text) || (starts && !isTaken);
+    });
+  assert.deepEqual(own, []);
 });
 
 const ENTRIES = Object.values(require('../../package.json').exports)

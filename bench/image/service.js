@@ -1,6 +1,6 @@
 'use strict';
-// A service with LIVE MB of small live objects, whose requests replace RATE MB of them a second. Takes a heap image when
-// it is told to, and three while a Map leaks. Tells the parent what each cost.
+// A service with LIVE MB of small live objects, whose requests replace RATE MB of them a second. Takes a heap image at
+// a message of the parent, and three while a Map leaks. Sends the parent what each cost.
 //   node --expose-gc service.js '{"live":200,"rate":20,"resident":350,"dir":"/var/dumps"}'
 
 const v8 = require('node:v8');

@@ -22,7 +22,7 @@ const MAX_SUSPECTS = 20;
 
 /**
  * @param {object} [options]
- * @param {number} [options.now]  ms, on the clock of performance.now()
+ * @param {number} [options.now]  ms, as monotonicNow()
  * @param {boolean} [options.bounded]  whether to look at a bounded part of what is tracked, in turn
  * @returns {object[]} the likeliest first
  */

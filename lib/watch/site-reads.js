@@ -2,6 +2,8 @@
 // When the allocation sites of a leak are read again. At the verdict little may be sampled of it, and snapshots, after
 // which they are read too, take minutes on a busy machine.
 
+const { monotonicNow } = require('../timers.js');
+
 /** Live bytes that dense sampling has seen, from which on its sites alone are the evidence: eight samples. */
 const ENOUGH_BYTES = 2 ** 21;
 
@@ -11,7 +13,7 @@ class SiteReads {
   #dueAt = Infinity;
 
   /** @param {number} gap  between two reads, ms @param {() => number} [now] ms */
-  constructor(gap, now = () => performance.now()) {
+  constructor(gap, now = monotonicNow) {
     this.#gap = gap;
     this.#now = now;
   }

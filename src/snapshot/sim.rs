@@ -235,7 +235,7 @@ impl World {
         }
     }
 
-    /// What the state file knew is lost: its files are nobody's, and the cooldown is gone.
+    /// The content of the state file is lost: its files no longer count as files of plimsoll, and the cooldown is gone.
     fn forget(&mut self) {
         self.attempt = None;
         self.foreign.extend(self.names());

@@ -244,7 +244,7 @@ fn a_year_without_a_leak() {
     let config = Config::new(12 * 5 * 60_000, 5 * 60_000).unwrap();
     let mut intervals = draw(&mut random, days * 24 * 12);
     for each in intervals.iter_mut().filter(|each| each.stopped > Duration::ZERO) {
-        // A stop is told from a busy machine by the interval.
+        // Only a delay of more than an interval counts as a stop, and not as a busy machine.
         each.stopped = interval * 3;
     }
     let (life, seen) = live_by(config, &intervals, |at| 200 + at * 7 % 3, |at| 30 + at * 5 % 2);

@@ -179,7 +179,7 @@ fn ends_of(
     while done < bytes {
         let length = buffer.len().min(bytes - done);
         let piece = &mut buffer[..length];
-        if !writer::read(text.characters + done, piece)? {
+        if !writer::read(text.characters.wrapping_add(done), piece)? {
             return Ok(());
         }
         for (index, unit) in piece.chunks_exact(width).enumerate() {
