@@ -60,7 +60,12 @@ test(
     assert.deepEqual(snapshots, []);
     const [{ name, file, line, sites }] = suspects;
     assert.deepEqual([name, path.basename(file), line], ['login', 'leak-site.js', 8]);
-    assert.ok(sites[0].share > 0.5, `${sites[0].share}`);
+    // Garbage that no collection has seen yet is sampled too, so that the leak need not be most of what lives.
+    const others = sites.slice(1).map(({ bytes }) => bytes);
+    assert.ok(
+      others.every((bytes) => bytes < sites[0].bytes),
+      JSON.stringify(sites),
+    );
     assert.match(path.basename(allocation.profile), /^Heap\.\d{8}\.\d{6}\.\d+\.0\.001\.heapprofile$/);
     assert.equal(fs.statSync(allocation.profile).mode & 0o777, 0o600);
     const { head, samples } = JSON.parse(fs.readFileSync(allocation.profile, 'utf8'));

@@ -79,6 +79,7 @@ class Adaptive {
   #newest = NEWEST;
   /** Uses by the stamp that the entry had before, not yet counted. */
   #uses = new Uint32Array(STAMPS);
+  #hasUses = false;
   #queues = new Queues(QUEUES);
   /** @type {Ghosts | FewGhosts} */
   #ghosts = new FewGhosts(0);
@@ -141,6 +142,7 @@ class Adaptive {
     this.#recency.clear();
     this.#balance.clear();
     this.#uses.fill(0);
+    this.#hasUses = false;
     this.#used = this.#inspector = this.#untilPassed = 0;
     this.#sorting = false;
     this.#steady.fill(0);
@@ -156,6 +158,7 @@ class Adaptive {
   #markUsed(slot) {
     const mark = this.#marks[slot];
     this.#uses[mark >> STAMP_AT]++;
+    this.#hasUses = true;
     this.#marks[slot] = (mark & USES) === 0 ? this.#newest - 2 : this.#newest;
   }
 
@@ -205,6 +208,8 @@ class Adaptive {
 
   /** Counts the uses since the last time, the first one of each entry in this epoch. */
   #settle() {
+    if (!this.#hasUses) return;
+    this.#hasUses = false;
     const uses = this.#uses;
     const recency = this.#recency;
     const current = recency.stamp;

@@ -26,6 +26,8 @@ class Recency {
   /** Keys used last in each epoch: cached entries, and evicted keys that have not returned. */
   #cached = new Int32Array(STAMPS);
   #evicted = new Int32Array(STAMPS);
+  /** The sum of both. */
+  #known = 0;
   #epoch = 0;
   #misses = 0;
   /** Those of the epoch before. */
@@ -74,7 +76,7 @@ class Recency {
   clear() {
     this.#cached.fill(0);
     this.#evicted.fill(0);
-    this.#misses = this.#unheld = 0;
+    this.#known = this.#misses = this.#unheld = 0;
     this.#left = this.#share = 1;
     this.#limit = STAMPS;
   }
@@ -82,10 +84,12 @@ class Recency {
   /** An entry comes in, in the current epoch. */
   added() {
     this.#cached[this.stamp]++;
+    this.#known++;
   }
 
   removed(stamp) {
     this.#cached[stamp]--;
+    this.#known--;
   }
 
   evicted(stamp) {
@@ -101,7 +105,9 @@ class Recency {
 
   /** An evicted key that was last used `age` epochs ago is missed. */
   returned(age) {
-    if (age < STAMPS) this.#evicted[(this.#epoch - age) & (STAMPS - 1)]--;
+    if (age >= STAMPS) return;
+    this.#evicted[(this.#epoch - age) & (STAMPS - 1)]--;
+    this.#known--;
   }
 
   /** The stamp that an inspected entry gets in place of this one. */
@@ -126,6 +132,7 @@ class Recency {
       this.#ended = this.#misses;
       this.#misses = 0;
       this.#epoch = (this.#epoch + 1) | 0;
+      this.#known -= this.#evicted[this.stamp];
       this.#evicted[this.stamp] = 0;
     }
     this.#left = Math.max(1, Math.round(entries * ESTIMATE));
@@ -138,6 +145,11 @@ class Recency {
   }
 
   #findLimit(entries) {
+    if (this.#known <= entries) {
+      this.#limit = STAMPS;
+      this.#unheld = 0;
+      return;
+    }
     let left = entries;
     let age = 0;
     for (; age < STAMPS; age++) {
@@ -146,8 +158,6 @@ class Recency {
       left -= keys;
     }
     this.#limit = age;
-    this.#unheld = 0;
-    if (age === STAMPS) return;
     this.#share = left / this.#keys(age);
     this.#unheld = this.#cached[(this.#epoch - age) & (STAMPS - 1)] * (1 - this.#share);
     for (age++; age < STAMPS; age++) this.#unheld += this.#cached[(this.#epoch - age) & (STAMPS - 1)];

@@ -1,6 +1,6 @@
 'use strict';
 
-const { isDataView } = require('node:util/types');
+const { isDataView, isUint8Array } = require('node:util/types');
 const v8 = require('node:v8');
 const { requireNative, disabled } = require('../native.js');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
@@ -187,7 +187,16 @@ class SharedCache {
     }
   }
 
-  async getOrCompute(key, compute, options) {
+  /** No async function, nor are those below: each call of one that waits is an object that outlives collections. */
+  getOrCompute(key, compute, options) {
+    try {
+      return Promise.resolve(this.#getOrCompute(key, compute, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #getOrCompute(key, compute, options) {
     if (typeof compute !== 'function')
       throw new PlimsollTypeError(
         'ERR_PLIMSOLL_OPTION',
@@ -205,12 +214,21 @@ class SharedCache {
     const held = form === 'string' || form === 'json' ? this.getString(key) : this.get(key);
     if (held !== undefined) return form === 'buffer' ? held : this.#decode(form, held, key);
     const end = wait === Infinity ? Infinity : now() + wait;
-    let computed = null;
-    while (computed === null)
-      computed = await this.#computations.join(key, compute, this.#toStore, form, life, wait, end);
-    // Those who waited in this isolate were given the same bytes.
-    if (form === 'buffer') return copy(computed);
-    return this.#decode(form, form === 'value' ? computed : computed.toString(), key);
+    return this.#join(key, compute, form, life, wait, end);
+  }
+
+  #join(key, compute, form, life, wait, end) {
+    const computed = this.#computations.join(key, compute, this.#toStore, form, life, wait, end);
+    if (isUint8Array(computed)) return this.#give(form, computed, key);
+    return computed.then((bytes) =>
+      bytes === null ? this.#join(key, compute, form, life, wait, end) : this.#give(form, bytes, key),
+    );
+  }
+
+  /** What was computed, for one caller: those who waited in this isolate were given the same bytes. */
+  #give(form, bytes, key) {
+    if (form === 'buffer') return copy(bytes);
+    return this.#decode(form, form === 'value' ? bytes : bytes.toString(), key);
   }
 
   stats() {

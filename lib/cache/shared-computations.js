@@ -123,18 +123,28 @@ class Computations {
     if (this.#finish(number, EMPTY, ABANDONED, ttl)) pending.resolve(null);
   }
 
-  async #compute(number, pending, compute, encode, form, ttl) {
-    let bytes;
-    try {
-      bytes = encode(form, await compute(pending.key));
-    } catch (error) {
+  /** @returns {Promise<Buffer>} */
+  #compute(number, pending, compute, encode, form, ttl) {
+    const fail = (error) => {
       this.#finish(number, encodeError(error), FAILED, ttl);
       pending.reject(error);
       throw error;
+    };
+    try {
+      return Promise.resolve(compute(pending.key)).then((value) => {
+        let bytes;
+        try {
+          bytes = encode(form, value);
+        } catch (error) {
+          return fail(error);
+        }
+        this.#finish(number, bytes, VALUE, ttl);
+        pending.resolve(bytes);
+        return bytes;
+      }, fail);
+    } catch (error) {
+      return new Promise(() => fail(error));
     }
-    this.#finish(number, bytes, VALUE, ttl);
-    pending.resolve(bytes);
-    return bytes;
   }
 
   /** Only the first end of a computation counts. */
