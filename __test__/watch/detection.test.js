@@ -61,9 +61,9 @@ test(
     const [{ name, file, line, sites }] = suspects;
     assert.deepEqual([name, path.basename(file), line], ['login', 'leak-site.js', 8]);
     // Garbage that no collection has seen yet is sampled too, so that the leak need not be most of what lives.
-    const others = sites.slice(1).map(({ bytes }) => bytes);
+    const others = sites.slice(1).map(({ share }) => share);
     assert.ok(
-      others.every((bytes) => bytes < sites[0].bytes),
+      others.every((share) => share < sites[0].share),
       JSON.stringify(sites),
     );
     assert.match(path.basename(allocation.profile), /^Heap\.\d{8}\.\d{6}\.\d+\.0\.001\.heapprofile$/);

@@ -92,6 +92,8 @@ class Adaptive {
   #inspector = 0;
   /** Whether the entries are in the queues of their stamps, or on their way there. */
   #sorting = false;
+  /** A bit for each stamp: set where one of its queues may have a slot. */
+  #filled = 0;
   #share = FIRST_SHARE;
   /** Evictions until probation may pass an entry on. */
   #untilPassed = 0;
@@ -143,7 +145,7 @@ class Adaptive {
     this.#balance.clear();
     this.#uses.fill(0);
     this.#hasUses = false;
-    this.#used = this.#inspector = this.#untilPassed = 0;
+    this.#used = this.#inspector = this.#untilPassed = this.#filled = 0;
     this.#sorting = false;
     this.#steady.fill(0);
     this.#share = FIRST_SHARE;
@@ -233,7 +235,11 @@ class Adaptive {
   }
 
   #enqueue(slot, mark) {
-    this.#queues.push(this.#sorting ? this.#recency.stamp : mark === 0 ? PROBATION : MAIN, slot);
+    if (this.#sorting) {
+      const { stamp } = this.#recency;
+      this.#queues.push(stamp, slot);
+      this.#filled |= 1 << stamp;
+    } else this.#queues.push(mark === 0 ? PROBATION : MAIN, slot);
   }
 
   /** Now and then: the uses are counted, the limit of LRU is estimated, and an epoch may end. */
@@ -256,8 +262,10 @@ class Adaptive {
     this.#balance.ended(this.#recency.ended, this.#used);
     // What is left of the epoch that had this stamp before.
     if (!this.#sorting) return;
-    this.#queues.append((stamp + 1) % STAMPS, stamp);
-    this.#queues.append((stamp + 1) % STAMPS, stamp + USED);
+    const next = (stamp + 1) % STAMPS;
+    this.#queues.append(next, stamp);
+    this.#queues.append(next, stamp + USED);
+    this.#filled |= 1 << next;
   }
 
   /** Has entries keep a stamp that does not come round again while they are not used. */
@@ -291,6 +299,7 @@ class Adaptive {
       queues.append(UNSORTED, MAIN);
       queues.append(UNSORTED, PROBATION);
     } else {
+      this.#filled = 0;
       queues.append(PROBATION, UNSORTED);
       for (let age = STAMPS - 1; age >= 0; age--) {
         queues.append(PROBATION, this.#stampOf(age));
@@ -306,17 +315,24 @@ class Adaptive {
       const slot = this.#shift(UNSORTED);
       if (slot !== NOWHERE) this.#sort(slot);
     }
-    const { epoch } = this.#recency;
-    for (let age = STAMPS - 1; age >= 0; age--) {
-      const stamp = (epoch - age) & (STAMPS - 1);
+    while (this.#filled !== 0) {
+      const stamp = this.#oldestFilled();
       let slot = NOWHERE;
       if (queues.count(stamp) > 0) slot = this.#first(stamp, 0);
       if (slot === NOWHERE && queues.count(stamp + USED) > 0) slot = this.#first(stamp, PROVEN);
       if (slot !== NOWHERE) return slot;
+      this.#filled &= ~(1 << stamp);
     }
     let slot = NOWHERE;
     while (slot === NOWHERE) slot = this.#shift(UNSORTED);
     return slot;
+  }
+
+  /** The oldest stamp whose bit is set, given that there is one. */
+  #oldestFilled() {
+    const oldest = (this.#recency.stamp + 1) % STAMPS;
+    const byAge = oldest === 0 ? this.#filled : (this.#filled >>> oldest) | (this.#filled << (STAMPS - oldest));
+    return (oldest + 31 - Math.clz32(byAge & -byAge)) % STAMPS;
   }
 
   /** Takes the first slot of a stamp out of the queue of those that were used (PROVEN) or never used (0). */
@@ -339,9 +355,9 @@ class Adaptive {
   #sort(slot) {
     const mark = this.#marks[slot];
     const stamp = mark >> STAMP_AT;
-    if ((mark & PROVEN) === 0) this.#queues.push(stamp, slot);
-    else if (this.#isSteady(stamp)) this.#queues.unshift(stamp + USED, slot);
-    else this.#queues.push(stamp + USED, slot);
+    if ((mark & PROVEN) !== 0 && this.#isSteady(stamp)) this.#queues.unshift(stamp + USED, slot);
+    else this.#queues.push((mark & PROVEN) === 0 ? stamp : stamp + USED, slot);
+    this.#filled |= 1 << stamp;
   }
 
   #isSteady(stamp) {

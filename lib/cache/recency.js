@@ -26,8 +26,9 @@ class Recency {
   /** Keys used last in each epoch: cached entries, and evicted keys that have not returned. */
   #cached = new Int32Array(STAMPS);
   #evicted = new Int32Array(STAMPS);
-  /** The sum of both. */
-  #known = 0;
+  /** The keys of a smaller age than the limit, and the cached entries of the other ages. */
+  #heldKeys = 0;
+  #otherEntries = 0;
   #epoch = 0;
   #misses = 0;
   /** Those of the epoch before. */
@@ -76,46 +77,51 @@ class Recency {
   clear() {
     this.#cached.fill(0);
     this.#evicted.fill(0);
-    this.#known = this.#misses = this.#unheld = 0;
+    this.#heldKeys = this.#otherEntries = this.#misses = this.#unheld = 0;
     this.#left = this.#share = 1;
     this.#limit = STAMPS;
   }
 
+  /** So many cached entries and evicted keys more have a stamp. */
+  #count(stamp, cached, evicted) {
+    this.#cached[stamp] += cached;
+    this.#evicted[stamp] += evicted;
+    if (this.age(stamp) < this.#limit) this.#heldKeys += cached + evicted;
+    else this.#otherEntries += cached;
+  }
+
   /** An entry comes in, in the current epoch. */
   added() {
-    this.#cached[this.stamp]++;
-    this.#known++;
+    this.#count(this.stamp, 1, 0);
   }
 
   removed(stamp) {
-    this.#cached[stamp]--;
-    this.#known--;
+    this.#count(stamp, -1, 0);
   }
 
   evicted(stamp) {
     this.#cached[stamp]--;
     this.#evicted[stamp]++;
+    if (this.age(stamp) >= this.#limit) this.#otherEntries--;
   }
 
   /** So many entries with the stamp of another epoch were used. */
   used(stamp, count) {
-    this.#cached[stamp] -= count;
-    this.#cached[this.stamp] += count;
+    this.#count(stamp, -count, 0);
+    this.#count(this.stamp, count, 0);
   }
 
   /** An evicted key that was last used `age` epochs ago is missed. */
   returned(age) {
-    if (age >= STAMPS) return;
-    this.#evicted[(this.#epoch - age) & (STAMPS - 1)]--;
-    this.#known--;
+    if (age < STAMPS) this.#count(this.#stampOf(age), 0, -1);
   }
 
   /** The stamp that an inspected entry gets in place of this one. */
   kept(stamp) {
     if (this.age(stamp) <= OLDEST) return stamp;
-    const oldest = (this.#epoch - OLDEST) & (STAMPS - 1);
-    this.#cached[stamp]--;
-    this.#cached[oldest]++;
+    const oldest = this.#stampOf(OLDEST);
+    this.#count(stamp, -1, 0);
+    this.#count(oldest, 1, 0);
     return oldest;
   }
 
@@ -128,15 +134,9 @@ class Recency {
   /** Which keys LRU would hold in a cache of so many entries. True if a new epoch begins. */
   estimate(entries) {
     const ends = this.#misses >= entries * MISSES || this.#hasMany(entries);
-    if (ends) {
-      this.#ended = this.#misses;
-      this.#misses = 0;
-      this.#epoch = (this.#epoch + 1) | 0;
-      this.#known -= this.#evicted[this.stamp];
-      this.#evicted[this.stamp] = 0;
-    }
+    if (ends) this.#beginEpoch();
     this.#left = Math.max(1, Math.round(entries * ESTIMATE));
-    this.#findLimit(entries);
+    this.#moveLimit(entries);
     return ends;
   }
 
@@ -144,29 +144,44 @@ class Recency {
     return this.#misses >= entries * FEWEST && this.#cached[this.stamp] >= entries * DISTINCT;
   }
 
-  #findLimit(entries) {
-    if (this.#known <= entries) {
-      this.#limit = STAMPS;
-      this.#unheld = 0;
-      return;
+  /** All ages grow by one, so the limit does too. The keys of the oldest stamp get the age 0. */
+  #beginEpoch() {
+    this.#ended = this.#misses;
+    this.#misses = 0;
+    const oldest = this.#stampOf(STAMPS - 1);
+    this.#count(oldest, 0, -this.#evicted[oldest]);
+    this.#epoch = (this.#epoch + 1) | 0;
+    if (this.#limit < STAMPS) this.#raiseLimit(0);
+  }
+
+  #moveLimit(entries) {
+    while (this.#heldKeys > entries) {
+      this.#limit--;
+      this.#heldKeys -= this.#keys(this.#limit);
+      this.#otherEntries += this.#cached[this.#stampOf(this.#limit)];
     }
-    let left = entries;
-    let age = 0;
-    for (; age < STAMPS; age++) {
-      const keys = this.#keys(age);
-      if (keys > left) break;
-      left -= keys;
-    }
-    this.#limit = age;
-    this.#share = left / this.#keys(age);
-    this.#unheld = this.#cached[(this.#epoch - age) & (STAMPS - 1)] * (1 - this.#share);
-    for (age++; age < STAMPS; age++) this.#unheld += this.#cached[(this.#epoch - age) & (STAMPS - 1)];
+    while (this.#limit < STAMPS && this.#heldKeys + this.#keys(this.#limit) <= entries) this.#raiseLimit(this.#limit);
+    this.#unheld = 0;
+    if (this.#limit === STAMPS) return;
+    this.#share = (entries - this.#heldKeys) / this.#keys(this.#limit);
+    this.#unheld = this.#otherEntries - this.#cached[this.#stampOf(this.#limit)] * this.#share;
+  }
+
+  /** LRU holds the keys of this age too. */
+  #raiseLimit(age) {
+    this.#limit++;
+    this.#heldKeys += this.#keys(age);
+    this.#otherEntries -= this.#cached[this.#stampOf(age)];
   }
 
   /** Keys that were last used so many epochs ago. */
   #keys(age) {
-    const stamp = (this.#epoch - age) & (STAMPS - 1);
+    const stamp = this.#stampOf(age);
     return this.#cached[stamp] + this.#evicted[stamp];
+  }
+
+  #stampOf(age) {
+    return (this.#epoch - age) & (STAMPS - 1);
   }
 }
 
