@@ -96,7 +96,7 @@ test('the bars have the letters of the snapshots that were compared', () => {
   const [{ path: first }, ...others] = report.snapshots;
   report.snapshots.push({ ...report.snapshots[2], path: `${first}.later` });
   report.growth.snapshots = [...others.map(({ path: file }) => file), `${first}.later`];
-  const names = [...String(growthBar(report)).matchAll(/<span class="soft">(.)<\/span>/g)].map(([, name]) => name);
+  const names = [...String(growthBar(report)).matchAll(/<span class="soft">(.)</g)].map(([, name]) => name);
   assert.deepEqual(names, ['B', 'C', 'D']);
 });
 
@@ -178,4 +178,21 @@ test('the projection ends at the limit, and is drawn only of what approaches one
   assert.match(chart({ msToLimit: 900 * minute }, 1000 * MB), /class="projection"/, 'of a limit beyond the chart too');
   assert.doesNotMatch(chart({ msToLimit: null }), /projection/);
   assert.doesNotMatch(chart({ bytesPerMinute: 0 }), /projection/);
+});
+
+test('a limit far beyond the chart is drawn above a break of the axis, and says when it is reached', () => {
+  const minute = 60_000;
+  const points = Array.from({ length: 30 }, (_, at) => [at * minute, (100 + at) * MB, null]);
+  const chart = (limit, verdict) => String(memoryChart({ channel: 'heap', size: 'wide', points, verdict, limit }));
+  const rising = { bytesPerMinute: MB, msToLimit: 871 * minute, spanMs: 30 * minute };
+  const far = chart(1000 * MB, rising);
+  const heightOf = (kind) => Number(new RegExp(`class="${kind}" d="M[\\d.]+ ([\\d.]+)`).exec(far)[1]);
+  const highest = Math.min(...[...far.matchAll(/class="grid" d="M[\d.]+ ([\d.]+)/g)].map(([, y]) => Number(y)));
+  assert.ok(heightOf('limit') < heightOf('break') && heightOf('break') < highest);
+  assert.match(far, />limit 1,000 MB, in 15 h<\/text>/);
+  assert.match(far, /aria-label="[^"]*, limit 1,000 MB, in 15 h"/);
+  assert.match(chart(1000 * MB, null), />limit 1,000 MB<\/text>/);
+  assert.doesNotMatch(chart(140 * MB, rising), /class="break"/);
+  assert.match(chart(110 * MB, { ...rising, msToLimit: 0 }), />limit 110 MB, passed<\/text>/);
+  assert.doesNotMatch(chart(null, rising), /limit/);
 });

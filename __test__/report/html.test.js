@@ -143,7 +143,6 @@ test('the page says what the report says', () => {
     '+48,213 entries',
     'leak · +3.1 MB/min · 512 MB in 2 h 10 min',
     'src/session.js:12',
-    'login (src/routes/login.js:41) 91 %',
     'ERR_PLIMSOLL_NO_ROOM',
     'web-7',
     'cgroup v2: 300 MB of 512 MB',
@@ -176,13 +175,24 @@ test('a place in source opens in the editor; a place of no file of this machine 
   assert.equal(page.match(/href="(?!vscode:|https:\/\/www\.npmjs|data:)/g), null, 'no other link');
 });
 
+/** A site, with a link to its place. */
+const siteAt = (name, file) =>
+  new RegExp(`<li>${name} \\(<a class="place" [^>]*href="vscode://file/srv/app/${file}"[^>]*>[^<]*</a>\\)`);
+
+test('the sites of a suspect and of what is tracked open in the editor', () => {
+  const page = renderHtml(leakReport(), { read });
+  assert.match(page, siteAt('login', 'src/routes/login.js:41:3'));
+  assert.match(page, siteAt('\\(anonymous\\)', 'server.js:9:1'));
+  assert.match(page, siteAt('onRequest', 'server.js:9(?::\\d+)?'));
+});
+
 test('the path leads through what grew to the instance, with the bytes of each step', () => {
   const page = renderHtml(leakReport(), { read });
   const [, steps] = /<ol class="objects">([^]*?)<\/ol>/.exec(page);
   const text = steps.replaceAll(/<\/?(b|em|span)[^>]*>/g, '');
   assert.equal(
     text,
-    '<li class="step">module src/session.js (scope)121 MB</li><li class="grown">sessions Map106 MB</li><li class="instance">(entry) Session a typical one2 KB</li>',
+    '<li class="step">module src/session.js (scope)121 MB</li><li class="grown">sessions Map106 MB</li><li class="instance">(entry) Session a typical one of 48,2132 KB</li>',
   );
 });
 
@@ -292,7 +302,7 @@ test(
         );
         assert.equal(scroll, width, JSON.stringify(options));
         assert.equal(await page.evaluate(paper), options.dark ? 'rgb(17, 22, 29)' : 'rgb(246, 247, 249)');
-        const cut = `[...document.querySelectorAll('pre, .objects li, .bars, .figures div, h1, h3')]
+        const cut = `[...document.querySelectorAll('pre, .objects li, .bars, .figures div, .scroll, h1, h3')]
           .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)`;
         assert.deepEqual(await page.evaluate(cut), []);
         pictures.push((await page.screenshot({ whole: true })).toString('base64'));

@@ -6,8 +6,10 @@ const { html, trusted } = require('./markup.js');
 const { bytes, duration, rate } = require('./units.js');
 
 // The chart of the verdict's channel is as wide as the page, the others half as wide: text has one size in all.
-const SIZE = { wide: [720, 240], half: [400, 190] };
+const SIZE = { wide: [720, 260], half: [400, 205] };
 const PAD = { left: 62, right: 14, top: 18, bottom: 26 };
+/** The band above the axis for a limit that is far beyond it, and where in it the limit and the break are. */
+const BAND = { height: 32, limit: 14, gap: 24 };
 const MARKS = 300;
 const POINTS = 600;
 const MINUTE = 60_000;
@@ -58,6 +60,22 @@ function projected([first, last], to, limit) {
   const end = Math.min(to, limit === null ? to : last[0] + Math.max(0, limit - last[1]) / slope);
   return [last, [end, last[1] + slope * (end - last[0])]];
 }
+
+/** `limit 512 MB, in 2 h 10 min` */
+function limitText(limit, { msToLimit } = {}) {
+  const when = msToLimit === 0 ? ', passed' : msToLimit == null ? '' : `, in ${duration(msToLimit)}`;
+  return `limit ${bytes(limit)}${when}`;
+}
+
+/** A dot where the projection reaches the limit, an arrow where it goes on beyond the chart. */
+function projectionEnd([[x1, y1], [x2, y2]], goesOn) {
+  if (!goesOn) return html`<circle class="projected" cx="${x2}" cy="${y2}" r="3"/>`;
+  const angle = round((Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI);
+  return html`<path class="projected" d="M1 0l-8 -4v8z" transform="translate(${x2} ${y2}) rotate(${angle})"/>`;
+}
+
+/** The axis is broken here: what lies above is not to scale. */
+const breakLine = (y, right) => `M${PAD.left} ${y}${'l4 -4l4 4'.repeat(Math.floor((right - PAD.left) / 8))}`;
 
 /** At most so many points, and the last: of each run the lowest, for it is a floor. */
 function thinned(points, most) {
@@ -110,28 +128,38 @@ function memoryChart({
     ...(projection ?? []).map(([, value]) => value),
     1,
   );
-  // The limit belongs into the picture only where it leaves something to be seen of the rest.
-  const shown = limit !== null && limit <= 2.5 * highest;
-  const top = (shown ? limit : highest) * 1.06;
+  // A limit that would leave little to be seen of the rest is drawn above a break of the axis.
+  const isFar = limit !== null && limit > 2.5 * highest;
+  const top = (limit !== null && !isFar ? limit : highest) * 1.06;
+  const upper = PAD.top + (isFar ? BAND.height : 0);
+  const right = width - PAD.right;
 
-  const x = (t) => round(PAD.left + ((t - from) / (to - from)) * (width - PAD.left - PAD.right));
-  const y = (value) => round(height - PAD.bottom - (value / top) * (height - PAD.top - PAD.bottom));
+  const x = (t) => round(PAD.left + ((t - from) / (to - from)) * (right - PAD.left));
+  const y = (value) => round(height - PAD.bottom - (value / top) * (height - PAD.bottom - upper));
+  const limitAt = limit === null ? null : isFar ? PAD.top + BAND.limit : y(limit);
   const line = (pairs) => pairs.map(([t, value], at) => `${at === 0 ? 'M' : 'L'}${x(t)} ${y(value)}`).join('');
   const area = `${line(points)}L${x(points.at(-1)[0])} ${y(0)}L${x(points[0][0])} ${y(0)}Z`;
   const last = points.at(-1);
-  const summary = `${channel}: ${bytes(points[0][1])} at ${duration(points[0][0])}, ${bytes(last[1])} at ${duration(last[0])}${fit ? `, fitted ${rate(verdict.bytesPerMinute)}` : ''}`;
+  const summary = `${channel}: ${bytes(points[0][1])} at ${duration(points[0][0])}, ${bytes(last[1])} at ${duration(last[0])}${fit ? `, fitted ${rate(verdict.bytesPerMinute)}` : ''}${limit === null ? '' : `, ${limitText(limit, verdict ?? undefined)}`}`;
 
   return html`<svg class="chart ${channel} ${size}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${summary}">
-${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${width - PAD.right}"/><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
+${ticks(0, top, sizeStep(top, 5)).map((value) => html`<path class="grid" d="M${PAD.left} ${y(value)}H${right}"/><text class="tick end" x="${PAD.left - 8}" y="${y(value) + 4}">${bytes(value)}</text>`)}
 ${ticks(from, to, timeStep(to - from, size === 'wide' ? 7 : 4)).map((t) => html`<text class="tick" x="${x(t)}" y="${height - 8}">${t === 0 ? '0' : duration(t)}</text>`)}
-${shown && html`<path class="limit" d="M${PAD.left} ${y(limit)}H${width - PAD.right}"/><text class="tick end" x="${width - PAD.right}" y="${y(limit) - 4}">limit ${bytes(limit)}</text>`}
-${fit && html`<rect class="interval" x="${x(fit[0][0])}" y="${PAD.top}" width="${round(x(fit[1][0]) - x(fit[0][0]))}" height="${height - PAD.top - PAD.bottom}"><title>interval of ${rate(verdict.bytesPerMinute)}: ${duration(fit[1][0] - fit[0][0])}</title></rect>`}
+${fit && html`<rect class="interval" x="${x(fit[0][0])}" y="${upper}" width="${round(x(fit[1][0]) - x(fit[0][0]))}" height="${height - upper - PAD.bottom}"><title>interval of ${rate(verdict.bytesPerMinute)}: ${duration(fit[1][0] - fit[0][0])}</title></rect>`}
 <path class="area" d="${trusted(area)}"/><path class="line" d="${trusted(line(points))}"/>
 ${marks.map(([t, used, cause]) => html`<circle class="collection ${cause}" cx="${x(t)}" cy="${y(used)}" r="2"><title>${bytes(used)} after a collection (${cause}) at ${duration(t)}</title></circle>`)}
 ${probes.filter(({ tMs }) => tMs >= from && tMs <= to).map(({ tMs, bytes: value }) => html`<path class="probe" d="M${x(tMs)} ${height - PAD.bottom + 1}v6"><title>forced GC at ${duration(tMs)}${value != null && `, ${bytes(value)}`}</title></path>`)}
 ${fit && html`<path class="fit" d="${trusted(line(fit))}"><title>fitted floor, ${rate(verdict.bytesPerMinute)}</title></path>`}
-${projection && html`<path class="projection" d="${trusted(line(projection))}"><title>${bytes(limit)} in ${duration(verdict.msToLimit)} at ${rate(verdict.bytesPerMinute)}</title></path>`}
+${
+  projection &&
+  html`<path class="projection" d="${trusted(line(projection))}"><title>${bytes(limit)} in ${duration(verdict.msToLimit)} at ${rate(verdict.bytesPerMinute)}</title></path>${projectionEnd(
+    projection.map(([t, value]) => [x(t), y(value)]),
+    isFar,
+  )}`
+}
 ${snapshots.map(({ tMs }, at) => tMs != null && html`<path class="snapshot" d="M${x(tMs)} ${PAD.top}V${height - PAD.bottom}"><title>snapshot ${letter(at)} at ${duration(tMs)}</title></path><text class="tick mark" x="${x(tMs)}" y="${PAD.top - 5}">${letter(at)}</text>`)}
+${isFar && html`<path class="break" d="${trusted(breakLine(PAD.top + BAND.gap, right))}"><title>the axis is broken here: the limit is not to scale</title></path>`}
+${limit !== null && html`<path class="limit${fit ? '' : ' calm'}" d="M${PAD.left} ${limitAt}H${right}"/><text class="tick end over${fit ? '' : ' calm'}" x="${right}" y="${limitAt - 4}">${limitText(limit, verdict ?? undefined)}</text>`}
 </svg>`;
 }
 
