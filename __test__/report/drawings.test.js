@@ -14,6 +14,7 @@ const { treemap, areasOf, modulesOf } = require('../../lib/report/treemap.js');
 const { flameGraph, readProfile } = require('../../lib/report/flame-graph.js');
 const { snippet } = require('../../lib/report/snippet.js');
 const { memoryChart } = require('../../lib/report/chart.js');
+const { memoryCharts } = require('../../lib/report/html-memory.js');
 const { leakReport } = require('../support/reports.js');
 
 const MB = 2 ** 20;
@@ -195,4 +196,51 @@ test('a limit far beyond the chart is drawn above a break of the axis, and says 
   assert.doesNotMatch(chart(140 * MB, rising), /class="break"/);
   assert.match(chart(110 * MB, { ...rising, msToLimit: 0 }), />limit 110 MB, passed<\/text>/);
   assert.doesNotMatch(chart(null, rising), /limit/);
+});
+
+/** Half a minute of a floor, its collections, and forced ones; the last interval has not ended. */
+function shortRun() {
+  const second = 1000;
+  const series = { heap: [0, 10, 20].map((t) => [t * second, (10 + t) * MB, null]), external: [] };
+  series.external = series.heap.map(([t]) => [t, MB, null]);
+  const collections = Array.from({ length: 30 }, (_, t) => [t * second, (10 + t) * MB, t % 2 ? 'probe' : 'natural']);
+  const own = { channel: 'heap', bytesPerMinute: 60 * MB, msToLimit: 900 * second, spanMs: 8000, bytes: 39.5 * MB };
+  const verdict = { state: 'leak', ...own, channels: [own, { channel: 'external', bytesPerMinute: 0, bytes: 2 * MB }] };
+  return { series, collections, verdict, snapshots: [], limits: {} };
+}
+
+test('charts end with what is known last, and the fitted floor has the interval of the rate', () => {
+  const [, heap, , external] = String(memoryCharts(shortRun())).split('<svg class="chart');
+  const [, from, to] = /class="fit" d="M([\d.]+) [\d.]+L([\d.]+)/.exec(heap).map(Number);
+  const perSecond = to - Number(/class="collection natural" cx="([\d.]+)"[^>]*><title>[^<]*28 s/.exec(heap)[1]);
+  assert.equal(Number(/class="line" d="[^"]*L([\d.]+) [\d.]+"/.exec(heap)[1]), to);
+  assert.ok(Math.abs((to - from) / perSecond - 8) < 0.1, `${from} to ${to}, ${perSecond} a second`);
+  assert.match(external, /class="line" d="[^"]*L386 /, 'at the right edge');
+});
+
+test('forced collections are a row below the axis, and no dots on the line', () => {
+  const { collections, series, verdict } = shortRun();
+  const probes = collections.filter(([, , cause]) => cause === 'probe').map(([tMs]) => ({ tMs }));
+  const text = String(
+    memoryChart({ channel: 'heap', size: 'wide', points: series.heap, verdict, collections, probes }),
+  );
+  assert.equal(text.match(/class="collection natural"/g).length, 15);
+  assert.equal(text.match(/class="probe"/g).length, 15);
+  assert.doesNotMatch(text, /class="collection probe"/);
+});
+
+test('a limit that is near is reached within the chart', () => {
+  const { series, verdict } = shortRun();
+  const chart = (msToLimit, limit) =>
+    String(
+      memoryChart({
+        channel: 'heap',
+        size: 'wide',
+        points: series.heap,
+        verdict: { ...verdict, spanMs: 20_000, msToLimit },
+        limit,
+      }),
+    );
+  assert.match(chart(15_000, 45 * MB), /<circle class="projected"/);
+  assert.match(chart(50_000, 80 * MB), /<path class="projected"/, 'an arrow where it goes on');
 });

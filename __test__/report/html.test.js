@@ -196,6 +196,27 @@ test('the path leads through what grew to the instance, with the bytes of each s
   );
 });
 
+test('what a container shares with another holder counts on its path, as in the bytes of the suspect', () => {
+  const report = leakReport();
+  const [{ retainingPath }] = report.suspects;
+  retainingPath[0].retained = 300_000;
+  retainingPath[1].retained = 299_000;
+  const [, steps] = /<ol class="objects">([^]*?)<\/ol>/.exec(renderHtml(report, { read }));
+  const shown = [...steps.matchAll(/<span class="num">([^<]*)/g)].map(([, size]) => size);
+  assert.deepEqual(shown, ['106 MB', '106 MB', '2 KB']);
+  assert.match(steps, /sessions<\/b>.*292 KB alone, the rest with other holders/);
+  assert.doesNotMatch(renderHtml(leakReport(), { read }), / alone, /);
+});
+
+test('the function that adds to a suspect is named beside what allocates', () => {
+  const report = leakReport();
+  report.suspects[0].adder = { function: 'open', file: '/srv/app/src/session.js', line: 14, column: 10 };
+  const added = /<dt>added by<\/dt><dd><ul class="sites"><li>open \(<a [^>]*session\.js:14:10">/;
+  assert.match(renderHtml(report, { read }), added);
+  report.suspects[0].sites = [{ ...report.suspects[0].adder, share: 1 }];
+  assert.doesNotMatch(renderHtml(report, { read }), added);
+});
+
 test('a report of an earlier version, without paths in bytes, has the names', () => {
   const report = leakReport();
   delete report.growth.heapBytes;
@@ -371,6 +392,22 @@ test(
       assert.ok(letters.length > 15);
       for (const pixels of letters) assert.ok(pixels >= 9, `letters of ${pixels.toFixed(1)} px`);
       page.close();
+    });
+
+    await t.test('the letters of a chart lie within it', async () => {
+      const near = leakReport();
+      Object.assign(near.verdict.channels[0], { msToLimit: 29 * 60_000, limitBytes: 250 * 2 ** 20 });
+      for (const report of [leakReport(), near]) {
+        for (const width of [1100, 390]) {
+          const page = await open(report, { width, height: 800 });
+          const outside = `[...document.querySelectorAll('.chart .tick')].filter((tick) => {
+            const [own, box] = [tick, tick.ownerSVGElement].map((each) => each.getBoundingClientRect());
+            return own.width > 0 && (own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1);
+          }).map((tick) => tick.textContent)`;
+          assert.deepEqual(await page.evaluate(outside), []);
+          page.close();
+        }
+      }
     });
 
     await t.test('text has the contrast that WCAG AA asks for, light and dark', async () => {

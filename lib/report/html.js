@@ -67,7 +67,7 @@ function renderHtml(
 <header>
 <span class="state ${report.verdict.state}">${STATES[report.verdict.state]}</span>
 <h1>${capital(sentence)}</h1>
-${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
+${report.verdict.explanation && html`<p>${capital(report.verdict.explanation)}</p>`}
 <p class="soft">${origin(report)}</p>
 ${keyFigures(report)}
 </header>
