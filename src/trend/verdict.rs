@@ -226,7 +226,8 @@ mod tests {
     #[test]
     fn figures_read_as_in_the_views() {
         let spoken = [28_592, 4200, 999, 119_600, 780_000, 7_500_000, 187_200_000, 3_542_400_000];
-        let expected = ["29 s", "4.2 s", "999 ms", "2 min", "13 min", "2 h 5 min", "2 d 4 h", "41 d"];
+        let expected =
+            ["29 s", "4.2 s", "999 ms", "2 min", "13 min", "2 h 5 min", "2 d 4 h", "41 d"];
         assert_eq!(spoken.map(duration), expected);
         let sizes = [0.0, 900.0, 67_396_970.0, 3_250_585.0, 1_048_500.0, 150_000.0];
         assert_eq!(sizes.map(bytes), ["0 B", "900 B", "64 MB", "3.1 MB", "1 MB", "146 KB"]);
