@@ -244,3 +244,22 @@ test('a limit that is near is reached within the chart', () => {
   assert.match(chart(15_000, 45 * MB), /<circle class="projected"/);
   assert.match(chart(50_000, 80 * MB), /<path class="projected"/, 'an arrow where it goes on');
 });
+
+test('no figure of the treemap is cut: where it does not fit, it is left out', () => {
+  const packages = Array.from({ length: 14 }, (_, at) => {
+    const size = (15 - at) * MB * 1.3;
+    const modules = [`/p/${at}.js`, '/p/x.js'].map((file) => ({ file, bytes: size / 2, count: 1 }));
+    return { name: `package-${at}@1.0.${at}`, bytes: size, count: 2, modules };
+  });
+  const liveHeap = { bytes: sum(packages.map((each) => each.bytes)), packages };
+  const labels = [...String(treemap(liveHeap, '/p')).matchAll(/<text [^>]*>([^<]*)</g)].map(([, label]) => label);
+  assert.ok(labels.some((label) => /^package-0@1\.0\.0 \d+ MB/.test(label)));
+  assert.ok(
+    labels.some((label) => label.endsWith('…')),
+    'names are clipped',
+  );
+  assert.deepEqual(
+    labels.filter((label) => /\d+(\.\d+)? ?[KM]?B? ?\(?…|\(\d* ?…/.test(label) && !/^package-\d+@[\d.]*…$/.test(label)),
+    [],
+  );
+});
