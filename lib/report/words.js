@@ -110,9 +110,12 @@ function siteLine(site, cwd) {
 /** Adds up what is known of both. */
 const sum = (a, b) => (a == null || b == null ? (a ?? b) : a + b);
 
+/** A smaller share may be chance. */
+const LEAST_SHARE = 0.01;
+
 /**
  * The first `most` of the sites. Those that would read alike, columns of one line of source, are one; of which nothing
- * is known are left out where something is known of others.
+ * is known are left out where something is known of others, and so are those of less than a hundredth.
  */
 function mergedSites(sites, most) {
   const merged = new Map();
@@ -127,7 +130,8 @@ function mergedSites(sites, most) {
         : { ...other, share: sum(other.share, site.share), count: sum(other.count, site.count) },
     );
   }
-  return [...merged.values()].slice(0, most);
+  const all = [...merged.values()];
+  return all.filter(({ share }, at) => at === 0 || !(share < LEAST_SHARE)).slice(0, most);
 }
 
 /** The same as lines. */
