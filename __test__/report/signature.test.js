@@ -21,6 +21,7 @@ const FOUND = {
     holder: 'process',
     file: 'lib/winston/exception-handler.js',
   },
+  'source-map': { cause: 'buffers', name: 'memory', holder: 'object Object', file: 'lib/wasm.js' },
 };
 const suspectIn = (name, version, folder = '/srv/app') => ({
   ...FOUND[name],
