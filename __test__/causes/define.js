@@ -19,6 +19,7 @@ const MAIN = { cjs: 'main.js', esm: 'main.mjs', typescript: 'main.ts', bundle: '
  * @property {string} [top] what its path begins with
  * @property {string} [package] name@version
  * @property {string} [captured] the variable that functions keep alive
+ * @property {string} [adder] the function that the first of the sites names, at a marked line
  * @property {number} [count] how many were gained
  * @property {number} [countById] the same where it is known only if ids are identities: of promises' reactions matched by paths
  * @property {string} [unit] what is counted, where the cause does not tell

@@ -35,7 +35,7 @@ function judge(suspects, expect) {
 }
 
 function faultsOf(suspect, expect) {
-  const { top, package: owner, captured, count, unit, delay } = expect;
+  const { top, package: owner, captured, adder, count, unit, delay } = expect;
   const advice = expect.advice ?? ADVICE[suspect.cause];
   const checks = {
     cause: expect.cause.includes(suspect.cause),
@@ -46,6 +46,7 @@ function faultsOf(suspect, expect) {
     top: top === undefined || suspect.path[0] === top,
     package: owner === undefined || `${suspect.package?.name}@${suspect.package?.version}` === owner,
     captured: captured === undefined || suspect.captured === captured,
+    site: adder === undefined || isAddedBy(adder, suspect, expect),
     count: count === undefined || suspect.count === count,
     unit: unit === undefined || suspect.unit === unit,
     delay: delay === undefined || suspect.name.endsWith(`, ${delay} ms`),
@@ -56,6 +57,9 @@ function faultsOf(suspect, expect) {
   };
   return Object.keys(checks).filter((key) => !checks[key]);
 }
+
+const isAddedBy = (adder, { sites: [site] }, { file, lines }) =>
+  site?.function === adder && site.file === file && lines.includes(site.line);
 
 /** Whether the column is that of a function, of what is named or of something on the path, in the source as it was written. */
 function pointsAtCode({ name, path, line, column }, { text, module }) {

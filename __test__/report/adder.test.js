@@ -6,7 +6,8 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { withAdder } = require('../../lib/report/adder.js');
+const { withAdder, withoutPackages, adderOf } = require('../../lib/report/adder.js');
+const { render } = require('../../lib/report/terminal.js');
 const { buildReport } = require('../../lib/report/report.js');
 const { leakReport, violations } = require('../support/reports.js');
 
@@ -57,6 +58,25 @@ test('what has a name, what calls it nowhere, and what cannot be read stays', (t
   const unused = [{ ...site(2), file: adder.file }];
   fs.writeFileSync(adder.file, STORE.replace('append(i)', 'entries.push(i)'));
   assert.deepEqual(withAdder(unused, adder), unused);
+});
+
+test('code of packages that entries lead to is no site of a suspect of the application', (t) => {
+  const { adder, site } = sources(t);
+  const next = { ...site(1, 'next'), file: '/srv/app/node_modules/router/index.js' };
+  const own = site(3, 'refill');
+  assert.deepEqual(withoutPackages({ adder, sites: [next, own] }), [own]);
+  assert.deepEqual(withoutPackages({ sites: [next] }), [next]);
+  assert.deepEqual(withoutPackages({ adder: { ...adder, file: next.file }, sites: [next] }), [next]);
+});
+
+test('the adder is named where no site has it', (t) => {
+  const { adder, site } = sources(t);
+  assert.equal(adderOf({ adder, sites: [site(3, 'refill')] }), adder);
+  assert.equal(adderOf({ adder, sites: [{ ...site(2), ...adder }] }), null);
+  assert.equal(adderOf({ sites: [] }), null);
+  const report = leakReport();
+  report.suspects[0].adder = { ...adder, file: '/srv/app/src/store.js' };
+  assert.match(render(report, { width: 100, cwd: '/srv/app' }), /added by +append \(src\/store\.js:2\)/);
 });
 
 test('the report names it', (t) => {

@@ -14,6 +14,7 @@ const { treemap, areasOf, modulesOf } = require('../../lib/report/treemap.js');
 const { flameGraph, readProfile } = require('../../lib/report/flame-graph.js');
 const { snippet } = require('../../lib/report/snippet.js');
 const { memoryChart } = require('../../lib/report/chart.js');
+const { memoryCharts } = require('../../lib/report/html-memory.js');
 const { leakReport } = require('../support/reports.js');
 
 const MB = 2 ** 20;
@@ -96,7 +97,7 @@ test('the bars have the letters of the snapshots that were compared', () => {
   const [{ path: first }, ...others] = report.snapshots;
   report.snapshots.push({ ...report.snapshots[2], path: `${first}.later` });
   report.growth.snapshots = [...others.map(({ path: file }) => file), `${first}.later`];
-  const names = [...String(growthBar(report)).matchAll(/<span class="soft">(.)<\/span>/g)].map(([, name]) => name);
+  const names = [...String(growthBar(report)).matchAll(/<span class="soft">(.)</g)].map(([, name]) => name);
   assert.deepEqual(names, ['B', 'C', 'D']);
 });
 
@@ -178,4 +179,87 @@ test('the projection ends at the limit, and is drawn only of what approaches one
   assert.match(chart({ msToLimit: 900 * minute }, 1000 * MB), /class="projection"/, 'of a limit beyond the chart too');
   assert.doesNotMatch(chart({ msToLimit: null }), /projection/);
   assert.doesNotMatch(chart({ bytesPerMinute: 0 }), /projection/);
+});
+
+test('a limit far beyond the chart is drawn above a break of the axis, and says when it is reached', () => {
+  const minute = 60_000;
+  const points = Array.from({ length: 30 }, (_, at) => [at * minute, (100 + at) * MB, null]);
+  const chart = (limit, verdict) => String(memoryChart({ channel: 'heap', size: 'wide', points, verdict, limit }));
+  const rising = { bytesPerMinute: MB, msToLimit: 871 * minute, spanMs: 30 * minute };
+  const far = chart(1000 * MB, rising);
+  const heightOf = (kind) => Number(new RegExp(`class="${kind}" d="M[\\d.]+ ([\\d.]+)`).exec(far)[1]);
+  const highest = Math.min(...[...far.matchAll(/class="grid" d="M[\d.]+ ([\d.]+)/g)].map(([, y]) => Number(y)));
+  assert.ok(heightOf('limit') < heightOf('break') && heightOf('break') < highest);
+  assert.match(far, />limit 1,000 MB, in 15 h<\/text>/);
+  assert.match(far, /aria-label="[^"]*, limit 1,000 MB, in 15 h"/);
+  assert.match(chart(1000 * MB, null), />limit 1,000 MB<\/text>/);
+  assert.doesNotMatch(chart(140 * MB, rising), /class="break"/);
+  assert.match(chart(110 * MB, { ...rising, msToLimit: 0 }), />limit 110 MB, passed<\/text>/);
+  assert.doesNotMatch(chart(null, rising), /limit/);
+});
+
+/** Half a minute of a floor, its collections, and forced ones; the last interval has not ended. */
+function shortRun() {
+  const second = 1000;
+  const series = { heap: [0, 10, 20].map((t) => [t * second, (10 + t) * MB, null]), external: [] };
+  series.external = series.heap.map(([t]) => [t, MB, null]);
+  const collections = Array.from({ length: 30 }, (_, t) => [t * second, (10 + t) * MB, t % 2 ? 'probe' : 'natural']);
+  const own = { channel: 'heap', bytesPerMinute: 60 * MB, msToLimit: 900 * second, spanMs: 8000, bytes: 39.5 * MB };
+  const verdict = { state: 'leak', ...own, channels: [own, { channel: 'external', bytesPerMinute: 0, bytes: 2 * MB }] };
+  return { series, collections, verdict, snapshots: [], limits: {} };
+}
+
+test('charts end with what is known last, and the fitted floor has the interval of the rate', () => {
+  const [, heap, , external] = String(memoryCharts(shortRun())).split('<svg class="chart');
+  const [, from, to] = /class="fit" d="M([\d.]+) [\d.]+L([\d.]+)/.exec(heap).map(Number);
+  const perSecond = to - Number(/class="collection natural" cx="([\d.]+)"[^>]*><title>[^<]*28 s/.exec(heap)[1]);
+  assert.equal(Number(/class="line" d="[^"]*L([\d.]+) [\d.]+"/.exec(heap)[1]), to);
+  assert.ok(Math.abs((to - from) / perSecond - 8) < 0.1, `${from} to ${to}, ${perSecond} a second`);
+  assert.match(external, /class="line" d="[^"]*L386 /, 'at the right edge');
+});
+
+test('forced collections are a row below the axis, and no dots on the line', () => {
+  const { collections, series, verdict } = shortRun();
+  const probes = collections.filter(([, , cause]) => cause === 'probe').map(([tMs]) => ({ tMs }));
+  const text = String(
+    memoryChart({ channel: 'heap', size: 'wide', points: series.heap, verdict, collections, probes }),
+  );
+  assert.equal(text.match(/class="collection natural"/g).length, 15);
+  assert.equal(text.match(/class="probe"/g).length, 15);
+  assert.doesNotMatch(text, /class="collection probe"/);
+});
+
+test('a limit that is near is reached within the chart', () => {
+  const { series, verdict } = shortRun();
+  const chart = (msToLimit, limit) =>
+    String(
+      memoryChart({
+        channel: 'heap',
+        size: 'wide',
+        points: series.heap,
+        verdict: { ...verdict, spanMs: 20_000, msToLimit },
+        limit,
+      }),
+    );
+  assert.match(chart(15_000, 45 * MB), /<circle class="projected"/);
+  assert.match(chart(50_000, 80 * MB), /<path class="projected"/, 'an arrow where it goes on');
+});
+
+test('no figure of the treemap is cut: where it does not fit, it is left out', () => {
+  const packages = Array.from({ length: 14 }, (_, at) => {
+    const size = (15 - at) * MB * 1.3;
+    const modules = [`/p/${at}.js`, '/p/x.js'].map((file) => ({ file, bytes: size / 2, count: 1 }));
+    return { name: `package-${at}@1.0.${at}`, bytes: size, count: 2, modules };
+  });
+  const liveHeap = { bytes: sum(packages.map((each) => each.bytes)), packages };
+  const labels = [...String(treemap(liveHeap, '/p')).matchAll(/<text [^>]*>([^<]*)</g)].map(([, label]) => label);
+  assert.ok(labels.some((label) => /^package-0@1\.0\.0 \d+ MB/.test(label)));
+  assert.ok(
+    labels.some((label) => label.endsWith('…')),
+    'names are clipped',
+  );
+  assert.deepEqual(
+    labels.filter((label) => /\d+(\.\d+)? ?[KM]?B? ?\(?…|\(\d* ?…/.test(label) && !/^package-\d+@[\d.]*…$/.test(label)),
+    [],
+  );
 });

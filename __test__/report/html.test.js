@@ -143,7 +143,6 @@ test('the page says what the report says', () => {
     '+48,213 entries',
     'leak · +3.1 MB/min · 512 MB in 2 h 10 min',
     'src/session.js:12',
-    'login (src/routes/login.js:41) 91 %',
     'ERR_PLIMSOLL_NO_ROOM',
     'web-7',
     'cgroup v2: 300 MB of 512 MB',
@@ -176,14 +175,46 @@ test('a place in source opens in the editor; a place of no file of this machine 
   assert.equal(page.match(/href="(?!vscode:|https:\/\/www\.npmjs|data:)/g), null, 'no other link');
 });
 
+/** A site, with a link to its place. */
+const siteAt = (name, file) =>
+  new RegExp(`<li>${name} \\(<a class="place" [^>]*href="vscode://file/srv/app/${file}"[^>]*>[^<]*</a>\\)`);
+
+test('the sites of a suspect and of what is tracked open in the editor', () => {
+  const page = renderHtml(leakReport(), { read });
+  assert.match(page, siteAt('login', 'src/routes/login.js:41:3'));
+  assert.match(page, siteAt('\\(anonymous\\)', 'server.js:9:1'));
+  assert.match(page, siteAt('onRequest', 'server.js:9(?::\\d+)?'));
+});
+
 test('the path leads through what grew to the instance, with the bytes of each step', () => {
   const page = renderHtml(leakReport(), { read });
   const [, steps] = /<ol class="objects">([^]*?)<\/ol>/.exec(page);
   const text = steps.replaceAll(/<\/?(b|em|span)[^>]*>/g, '');
   assert.equal(
     text,
-    '<li class="step">module src/session.js (scope)121 MB</li><li class="grown">sessions Map106 MB</li><li class="instance">(entry) Session a typical one2 KB</li>',
+    '<li class="step">module src/session.js (scope)121 MB</li><li class="grown">sessions Map106 MB</li><li class="instance">(entry) Session a typical one of 48,2132 KB</li>',
   );
+});
+
+test('what a container shares with another holder counts on its path, as in the bytes of the suspect', () => {
+  const report = leakReport();
+  const [{ retainingPath }] = report.suspects;
+  retainingPath[0].retained = 300_000;
+  retainingPath[1].retained = 299_000;
+  const [, steps] = /<ol class="objects">([^]*?)<\/ol>/.exec(renderHtml(report, { read }));
+  const shown = [...steps.matchAll(/<span class="num">([^<]*)/g)].map(([, size]) => size);
+  assert.deepEqual(shown, ['106 MB', '106 MB', '2 KB']);
+  assert.match(steps, /sessions<\/b>.*292 KB alone, the rest with other holders/);
+  assert.doesNotMatch(renderHtml(leakReport(), { read }), / alone, /);
+});
+
+test('the function that adds to a suspect is named beside what allocates', () => {
+  const report = leakReport();
+  report.suspects[0].adder = { function: 'open', file: '/srv/app/src/session.js', line: 14, column: 10 };
+  const added = /<dt>added by<\/dt><dd><ul class="sites"><li>open \(<a [^>]*session\.js:14:10">/;
+  assert.match(renderHtml(report, { read }), added);
+  report.suspects[0].sites = [{ ...report.suspects[0].adder, share: 1 }];
+  assert.doesNotMatch(renderHtml(report, { read }), added);
 });
 
 test('a report of an earlier version, without paths in bytes, has the names', () => {
@@ -292,7 +323,7 @@ test(
         );
         assert.equal(scroll, width, JSON.stringify(options));
         assert.equal(await page.evaluate(paper), options.dark ? 'rgb(17, 22, 29)' : 'rgb(246, 247, 249)');
-        const cut = `[...document.querySelectorAll('pre, .objects li, .bars, .figures div, h1, h3')]
+        const cut = `[...document.querySelectorAll('pre, .objects li, .bars, .figures div, .scroll, h1, h3')]
           .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.textContent)`;
         assert.deepEqual(await page.evaluate(cut), []);
         pictures.push((await page.screenshot({ whole: true })).toString('base64'));
@@ -361,6 +392,22 @@ test(
       assert.ok(letters.length > 15);
       for (const pixels of letters) assert.ok(pixels >= 9, `letters of ${pixels.toFixed(1)} px`);
       page.close();
+    });
+
+    await t.test('the letters of a chart lie within it', async () => {
+      const near = leakReport();
+      Object.assign(near.verdict.channels[0], { msToLimit: 29 * 60_000, limitBytes: 250 * 2 ** 20 });
+      for (const report of [leakReport(), near]) {
+        for (const width of [1100, 390]) {
+          const page = await open(report, { width, height: 800 });
+          const outside = `[...document.querySelectorAll('.chart .tick')].filter((tick) => {
+            const [own, box] = [tick, tick.ownerSVGElement].map((each) => each.getBoundingClientRect());
+            return own.width > 0 && (own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1);
+          }).map((tick) => tick.textContent)`;
+          assert.deepEqual(await page.evaluate(outside), []);
+          page.close();
+        }
+      }
     });
 
     await t.test('text has the contrast that WCAG AA asks for, light and dark', async () => {

@@ -3,6 +3,9 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { signatureOf } = require('../../lib/report/signature.js');
 const { recognized, isIn, KNOWN } = require('../../lib/report/known-leaks.js');
 
@@ -18,6 +21,7 @@ const FOUND = {
     holder: 'process',
     file: 'lib/winston/exception-handler.js',
   },
+  'source-map': { cause: 'buffers', name: 'memory', holder: 'object Object', file: 'lib/wasm.js' },
 };
 const suspectIn = (name, version, folder = '/srv/app') => ({
   ...FOUND[name],
@@ -27,7 +31,8 @@ const suspectIn = (name, version, folder = '/srv/app') => ({
 });
 
 const own = { cause: 'map', name: 'sessions', holder: 'object Store', file: '/srv/app/src/session.js', line: 12 };
-const inApp = (file) => file === '/srv/app/package.json' || file === '/home/me/app/package.json';
+const manifests = { '/srv/app/package.json': { name: 'shop' }, '/home/me/app/package.json': { name: 'shop' } };
+const inApp = (file) => manifests[file] ?? null;
 
 test('the same leak has one signature: in another folder, at another line, on Windows', () => {
   const signature = signatureOf(own, inApp);
@@ -51,6 +56,23 @@ test('another leak has another one', () => {
   assert.equal(new Set(signatures).size, signatures.length);
 });
 
+test('the same file and variable in another application is another leak', () => {
+  const other = signatureOf(own, (file) => (file === '/srv/app/package.json' ? { name: 'blog' } : null));
+  assert.notEqual(other, signatureOf(own, inApp));
+  // One without a name, or that is no JSON, is where the paths begin.
+  const nameless = signatureOf(own, (file) => (file === '/srv/app/package.json' ? {} : null));
+  assert.equal(new Set([other, nameless, signatureOf(own, inApp)]).size, 3);
+});
+
+test('a package of a workspace has the signature that it has once it is installed', (t) => {
+  const dir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-signature-')));
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  fs.mkdirSync(path.join(dir, 'packages/name/lib'), { recursive: true });
+  fs.writeFileSync(path.join(dir, 'packages/name/package.json'), '{"name":"@scope/name","version":"1.0.0"}');
+  const here = signatureOf({ ...own, file: path.join(dir, 'packages/name/lib/x.js') });
+  assert.equal(here, signatureOf({ ...own, file: '/srv/app/node_modules/@scope/name/lib/x.js' }));
+});
+
 test('what is around a package has no part in its signature', () => {
   const [one, other] = ['closure app.js:4', 'closure lookup'].map((holder) => ({
     ...suspectIn('mem', '3.0.1'),
@@ -62,8 +84,8 @@ test('what is around a package has no part in its signature', () => {
 
 test('nothing is looked for on another machine', () => {
   const asked = [];
-  signatureOf({ ...own, file: '//server/share/x.js' }, (file) => asked.push(file) > 0);
-  signatureOf({ ...own, file: 'node:events' }, (file) => asked.push(file) > 0);
+  signatureOf({ ...own, file: '//server/share/x.js' }, (file) => void asked.push(file));
+  signatureOf({ ...own, file: 'node:events' }, (file) => void asked.push(file));
   assert.deepEqual(asked, []);
 });
 

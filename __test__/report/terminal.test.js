@@ -187,3 +187,17 @@ test('what is not known is left out', () => {
   report.refusals = [];
   assert.match(render(report, { width: 100, cwd }), /\n {2}1\. Map `sessions`\n {2}snapshot/);
 });
+
+test('sites of less than a hundredth are left out, unless there is no other', () => {
+  const report = leakReport();
+  const [site] = report.suspects[0].sites;
+  report.suspects[0].sites = [
+    { ...site, share: 0.996 },
+    { ...site, function: 'next', share: 0.004 },
+  ];
+  const text = render(report, { width: 100, cwd });
+  assert.match(text, /allocated by {2}login \(src\/routes\/login\.js:41\) 100 %/);
+  assert.doesNotMatch(text, /next/);
+  report.suspects[0].sites = [{ ...site, share: 0.004 }];
+  assert.match(render(report, { width: 100, cwd }), /login \(src\/routes\/login\.js:41\) <1 %/);
+});

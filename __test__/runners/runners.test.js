@@ -44,6 +44,7 @@ for (const [name, args, counts] of REPEATING) {
 const COVERED = ['--coverage', '--coverageReporters', 'none', '--collectCoverageFrom', 'lines/*.{js,ts}'];
 const JEST = ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/lines.jest.js'];
 const TS_JEST = ['jest/bin/jest.js', '--config', path.join(__dirname, 'lines/ts-jest.config.cjs')];
+const C8 = ['c8/bin/c8.js', '--reporter', 'none', process.execPath, path.join(__dirname, 'node_modules/mocha/bin/mocha.js'), '--import=tsx', 'lines/lines.mocha.ts'];
 const IN_JS = [/in names \(lines\/store\.js:4\)/, /allocated in remember \(lines\/store\.js:16\)/, /in sessions\.#open \(lines\/store\.js:14\)/];
 const IN_TS = [/in names \(lines\/typed\.ts:11\)/, /allocated in remember \(lines\/typed\.ts:13\)/];
 const TRANSPILING = [
@@ -52,6 +53,7 @@ const TRANSPILING = [
   ['ts-jest', TS_JEST, IN_TS],
   ['ts-jest with coverage', [...TS_JEST, ...COVERED], IN_TS],
   ['vitest', ['vitest/vitest.mjs', 'run', 'lines/lines.spec.mts'], IN_TS],
+  ['c8 with mocha and tsx', C8, IN_TS],
 ];
 
 for (const [name, args, places] of TRANSPILING) {

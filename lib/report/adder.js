@@ -34,4 +34,20 @@ function withAdder(sites, adder) {
   return sites.map((site) => (isCaller(site) ? { ...site, ...adder } : site));
 }
 
-module.exports = { withAdder };
+const isPackage = ({ file }) => file !== null && /[\\/]node_modules[\\/]/.test(file);
+
+/**
+ * The sites of a suspect of the application without code of packages: what its entries lead to there did not add them.
+ * @param {any} suspect
+ */
+function withoutPackages({ adder, sites }) {
+  return adder === undefined || isPackage(adder) ? sites : sites.filter((site) => !isPackage(site));
+}
+
+/** The function that adds to a suspect, unless it is among its sites. @param {any} suspect */
+function adderOf({ adder, sites }) {
+  const isShown = (site) => site.file === adder.file && site.function === adder.function;
+  return adder === undefined || sites.some(isShown) ? null : adder;
+}
+
+module.exports = { withAdder, withoutPackages, adderOf };

@@ -4,6 +4,7 @@
 
 const path = require('node:path');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { withoutPackages } = require('./adder.js');
 const { SCHEMA } = require('./schema.js');
 
 const { sourceFolders } = require('./excerpt.js');
@@ -148,7 +149,7 @@ function reportOf(answer, channel) {
       ? { bytes: null, growth: [], retained: [], share: null, bytesPerMinute: null }
       : { bytes, retained, share: isAll ? shareOf(bytes, all) : null, bytesPerMinute: perMinute(bytes) };
   const found = parted(
-    suspects.map((suspect) => ({ ...suspect, ...sizes(suspect) })),
+    suspects.map((suspect) => ({ ...suspect, ...sizes(suspect), sites: withoutPackages(suspect) })),
     channel === 'native' ? null : growth,
   );
   return {

@@ -4,12 +4,11 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { workingDir } = require('../directories.js');
+const { readRegularFile } = require('./regular-file.js');
 
 // A snapshot may name any file, and reports are shared: only source is quoted.
 const SOURCE = new Set(['.js', '.cjs', '.mjs', '.jsx', '.ts', '.cts', '.mts', '.tsx']);
 const LARGEST = 2 * 2 ** 20;
-/** O_NONBLOCK: to open a pipe that is called x.js must not wait for its writer. */
-const FLAGS = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0) | (fs.constants.O_NOFOLLOW ?? 0);
 /** A UNC path: opening it would contact another machine. */
 const REMOTE = /^[\\/]{2}/;
 
@@ -96,22 +95,8 @@ function sourceReader(roots = [workingDir()]) {
     if (!path.isAbsolute(file) || REMOTE.test(file) || !SOURCE.has(path.extname(file))) return null;
     const real = realpath(file);
     // The target of a link counts: its place and its type.
-    return real !== null && SOURCE.has(path.extname(real)) && isQuotable(real) ? readSource(real) : null;
+    return real !== null && SOURCE.has(path.extname(real)) && isQuotable(real) ? readRegularFile(real, LARGEST) : null;
   };
-}
-
-/** @param {string} file @returns {string | null} */
-function readSource(file) {
-  let fd;
-  try {
-    fd = fs.openSync(file, FLAGS);
-    const stat = fs.fstatSync(fd);
-    return stat.isFile() && stat.size <= LARGEST ? fs.readFileSync(fd, 'utf8') : null;
-  } catch {
-    return null;
-  } finally {
-    if (fd !== undefined) fs.closeSync(fd);
-  }
 }
 
 /**

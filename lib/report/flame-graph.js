@@ -1,10 +1,10 @@
 'use strict';
 // The allocation profile as a flame graph: who allocated what is alive, callers above what they call.
 
-const fs = require('node:fs');
 const path = require('node:path');
 const { html } = require('./markup.js');
 const { icicle } = require('./rectangles.js');
+const { readRegularFile } = require('./regular-file.js');
 const { bytes, percent } = require('./units.js');
 const { clipped, place } = require('./words.js');
 
@@ -22,16 +22,11 @@ const round = (n) => Math.round(n * 10) / 10;
  */
 function readProfile(file) {
   if (!file || path.extname(file) !== '.heapprofile') return null;
-  let fd;
   try {
-    fd = fs.openSync(file, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0) | (fs.constants.O_NOFOLLOW ?? 0));
-    const stat = fs.fstatSync(fd);
-    return stat.isFile() && stat.size <= LARGEST ? JSON.parse(fs.readFileSync(fd, 'utf8')).head : null;
+    return JSON.parse(readRegularFile(file, LARGEST) ?? 'null')?.head ?? null;
   } catch {
-    // It was deleted, or is cut off: the page goes without.
+    // It is cut off: the page goes without.
     return null;
-  } finally {
-    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 

@@ -4,7 +4,7 @@
 
 const { letter } = require('./chart.js');
 const { html } = require('./markup.js');
-const { bytes, change, percent } = require('./units.js');
+const { bytes, change, duration, percent } = require('./units.js');
 const { shareOf } = require('./growth.js');
 const { kindOf } = require('./words.js');
 
@@ -69,7 +69,9 @@ function growthBar(report) {
   if (!growth?.heapBytes || growth.heapBytes.length < 2) return null;
   const parts = partsOf(report);
   const most = Math.max(...growth.heapBytes, 1);
-  const columns = growth.heapBytes.map((_, at) => letter(placeOf(report, at)));
+  const places = growth.heapBytes.map((_, at) => placeOf(report, at));
+  const columns = places.map(letter);
+  const times = places.map((at) => report.snapshots?.[at]?.tMs);
   const row = ({ label, kind, sizes }) => {
     const grown = sizes.at(-1) - sizes[0];
     const share = kind === 'before' ? null : shareOf(grown, growth.bytes);
@@ -77,7 +79,7 @@ function growthBar(report) {
   };
   return html`<div class="card growth-card"><div class="bars">${columns.map(
     (name, at) =>
-      html`<span class="soft">${name}</span>${bar(parts, at, most)}<span class="num">${bytes(growth.heapBytes[at])}</span>\n`,
+      html`<span class="soft">${name}${times[at] != null && html`<span class="each"> ${duration(times[at])}</span>`}</span>${bar(parts, at, most)}<span class="num">${bytes(growth.heapBytes[at])}</span>\n`,
   )}</div>
 <table class="parts"><caption>The heap by snapshot, split by what retains it</caption>
 <tr><th scope="col">part</th>${columns.map((name) => html`<th scope="col" class="num each">${name}</th>`)}<th scope="col" class="num">growth</th><th scope="col" class="num">share</th></tr>

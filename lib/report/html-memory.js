@@ -1,7 +1,7 @@
 'use strict';
 // Memory over time: a chart for each channel, its figures as a table, and the legend.
 
-const { memoryChart, fittedFloor } = require('./chart.js');
+const { memoryChart, fittedFloor, timeRange } = require('./chart.js');
 const { html } = require('./markup.js');
 const { bytes, rate, count, duration } = require('./units.js');
 const { CHANNELS, STATES } = require('../vocabulary.js');
@@ -22,6 +22,12 @@ function memoryCharts(report) {
       verdict.channels?.find((each) => each.channel === channel) ?? (verdict.channel === channel ? verdict : null);
     return own && { spanMs: verdict.observedMs, ...own };
   };
+  const drawn = Object.fromEntries(channels.map((channel) => [channel, series[channel]]));
+  const range = timeRange(report, Object.values(drawn));
+  // The floor of the last interval comes with its end; what the verdict has seen is the last point.
+  for (const channel of channels) drawn[channel] = withLast(series[channel], verdictOf(channel)?.bytes, range[1]);
+  const fitOf = (channel) =>
+    fittedFloor(drawn[channel], verdictOf(channel), channel === 'heap' ? collections : [], range[1]);
   const figures = channels.map((channel, at) => {
     const own = verdictOf(channel);
     const heap = channel === 'heap';
@@ -31,7 +37,8 @@ function memoryCharts(report) {
       memoryChart({
         channel,
         size,
-        points: series[channel],
+        points: drawn[channel],
+        range,
         verdict: own,
         limit: own?.limitBytes ?? limits?.[channel] ?? null,
         collections: heap ? collections : [],
@@ -47,13 +54,13 @@ function memoryCharts(report) {
     ];
     return html`<figure class="card"><figcaption><strong>${CHANNELS[channel]}</strong>${right && html`<span class="soft">${right.filter(Boolean).join(' · ')}</span>`}</figcaption>${charts}${figureTable(channel, series[channel])}</figure>\n`;
   });
-  const fitted = channels.some((channel) => fittedFloor(series[channel], verdictOf(channel)) !== null);
-  const projects = channels.some((channel) => {
-    const own = verdictOf(channel);
-    return own?.msToLimit != null && fittedFloor(series[channel], own) !== null;
-  });
+  const fitted = channels.some((channel) => fitOf(channel) !== null);
+  const projects = channels.some((channel) => verdictOf(channel)?.msToLimit != null && fitOf(channel) !== null);
   return html`<div class="charts">${figures}</div>${legend({ fitted, projects, collections, probes, files })}`;
 }
+
+/** @param {[number, number, number?][]} points @param {number | null | undefined} size @param {number} end */
+const withLast = (points, size, end) => (size > 0 && end > points.at(-1)[0] ? [...points, [end, size]] : points);
 
 /** The same as figures, for readers who cannot see the chart. */
 function figureTable(channel, points) {
@@ -71,7 +78,8 @@ function legend({ fitted, projects, collections, probes, files }) {
     fitted && key(html`<path class="fit" d="M0 5H22"/>`, 'fitted floor'),
     fitted && key(html`<rect class="interval" x="0" y="0" width="22" height="10"/>`, 'interval of the rate'),
     projects && key(html`<path class="projection" d="M1 5H22"/>`, 'projection to the limit'),
-    collections.length > 0 && key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
+    collections.some(([, , cause]) => cause !== 'probe') &&
+      key(html`<circle class="collection" cx="11" cy="5" r="3"/>`, 'after a collection'),
     probes.length > 0 && key(html`<path class="probe" d="M11 2v6"/>`, 'forced GC'),
     files.some(({ tMs }) => tMs != null) && key(html`<path class="snapshot" d="M11 0V10"/>`, 'snapshot'),
   ]}</ul>`;

@@ -13,17 +13,17 @@ const { excerpt, sourceReader } = require('./excerpt.js');
 const { flameGraph, readProfile } = require('./flame-graph.js');
 const { growthBar } = require('./growth-bar.js');
 const { memoryCharts } = require('./html-memory.js');
-const { suspectCard, sourceLink } = require('./html-suspect.js');
+const { suspectCard, siteList, sourceLink } = require('./html-suspect.js');
 const { treemap } = require('./treemap.js');
 const { STATES } = require('../vocabulary.js');
 const { sectionsOf } = require('./summary.js');
 const { bytes, change, range, rate, count, duration, percent } = require('./units.js');
 const { shareOf } = require('./growth.js');
 const { workingDir } = require('../directories.js');
-const { place, siteLines, taken, headline, spanOf, cacheName, cacheBytes, hitRatio } = require('./words.js');
+const { place, taken, headline, spanOf, cacheName, cacheBytes, hitRatio } = require('./words.js');
 
 /** Limits, so that a browser can show the page of any heap. */
-const MOST = { suspects: 10, sites: 8, rows: 60, notes: 30 };
+const MOST = { suspects: 10, rows: 60, notes: 30 };
 
 let css;
 function styleSheet() {
@@ -67,7 +67,7 @@ function renderHtml(
 <header>
 <span class="state ${report.verdict.state}">${STATES[report.verdict.state]}</span>
 <h1>${capital(sentence)}</h1>
-${report.verdict.explanation && html`<p>${report.verdict.explanation}</p>`}
+${report.verdict.explanation && html`<p>${capital(report.verdict.explanation)}</p>`}
 <p class="soft">${origin(report)}</p>
 ${keyFigures(report)}
 </header>
@@ -202,10 +202,16 @@ function filling({ report: { fills = [] }, cwd }) {
 function table(caption, columns, rows) {
   const shown = rows.slice(0, MOST.rows);
   const more = rows.length - shown.length;
-  return html`<div class="scroll card" tabindex="0" role="region" aria-label="${caption}"><table><caption>${caption}</caption>
-<tr>${columns.map(([title, num]) => html`<th scope="col" class="${num ? 'num' : 'text'}">${title}</th>`)}</tr>
-${shown.map(({ cells, wrong }) => html`<tr class="${wrong ? 'wrong' : 'row'}">${cells.map((cell, at) => html`<td class="${cellClass(columns[at], at)}">${cell}</td>`)}</tr>\n`)}</table>
+  return html`<div class="scroll card" tabindex="0" role="region" aria-label="${caption}"><table class="rows"><caption>${caption}</caption>
+<tr class="head">${columns.map(([title, num]) => html`<th scope="col" class="${num ? 'num' : 'text'}">${title}</th>`)}</tr>
+${shown.map(({ cells, wrong }) => html`<tr class="${wrong ? 'wrong' : 'row'}">${cells.map((cell, at) => html`<td class="${cellClass(columns[at], at)}" data-label="${columns[at][0]}">${spanned(cell)}</td>`)}</tr>\n`)}</table>
 ${more > 0 && html`<p class="soft">and ${count(more)} more</p>`}</div>`;
+}
+
+/** One element for a phone, where a cell is its column's title and this. */
+function spanned(cell) {
+  const content = html`${cell}`;
+  return content.text && html`<span>${content}</span>`;
 }
 
 function cellClass([title, num], at) {
@@ -316,7 +322,7 @@ function trackers({ report, cwd }) {
       html`${kind}${name && html` of <code>${name}</code>`}`,
       count(n),
       growth == null ? '' : `${growth > 0 ? '+' : ''}${count(growth)}`,
-      html`<ul class="sites">${siteLines(sites, cwd, MOST.sites).map((line) => html`<li>${line}</li>`)}</ul>`,
+      siteList(sites, cwd),
     ],
   }));
   return section(

@@ -5,9 +5,12 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { createHash } = require('node:crypto');
+const { readRegularFile } = require('./regular-file.js');
 
 const SIGNATURE_VERSION = 1;
 const LENGTH = 16;
+/** Bytes of a package.json at most. */
+const LARGEST = 2 ** 20;
 /** A UNC path: to look there would contact another machine. */
 const REMOTE = /^[\\/]{2}/;
 const PACKAGE = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))[\\/]/s;
@@ -17,10 +20,23 @@ const PACKAGE = /^(.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+))[\\/]/s;
  */
 const OWNER = /^(?:object|function) [^:]+$/;
 
-/** The folder of the nearest package.json. @param {string} file @param {(file: string) => boolean} exists */
-function rootOf(file, exists) {
+/** @typedef {(file: string) => { name?: unknown } | null} Manifests what a package.json says; null where there is none */
+
+/** @type {Manifests} */
+function readManifest(file) {
+  if (!fs.existsSync(file)) return null;
+  try {
+    return JSON.parse(readRegularFile(file, LARGEST, { links: true }) ?? 'null') ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** The folder of the nearest package.json, and the name that it gives. @param {string} file @param {Manifests} manifests */
+function packageOf(file, manifests) {
   for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
-    if (exists(path.join(folder, 'package.json'))) return folder;
+    const manifest = manifests(path.join(folder, 'package.json'));
+    if (manifest !== null) return { folder, owner: typeof manifest.name === 'string' ? manifest.name : '' };
     if (folder === path.dirname(folder)) return null;
   }
 }
@@ -28,24 +44,25 @@ function rootOf(file, exists) {
 const slashes = (text) => text.replaceAll('\\', '/');
 
 /** The package of a file, and the file's path below the package's root. */
-function locate(file, exists) {
+function locate(file, manifests) {
   if (file == null) return { owner: '', below: '' };
   const [, folder, name] = PACKAGE.exec(file) ?? [];
   if (folder !== undefined) return { owner: slashes(name), below: slashes(file.slice(folder.length + 1)) };
   // node:events, or a script without a file.
   if (!path.isAbsolute(file) || REMOTE.test(file)) return { owner: '', below: file };
-  const root = rootOf(file, exists);
-  return { owner: '', below: slashes(root === null ? path.basename(file) : path.relative(root, file)) };
+  const found = packageOf(file, manifests);
+  if (found === null) return { owner: '', below: path.basename(file) };
+  return { owner: found.owner, below: slashes(path.relative(found.folder, file)) };
 }
 
 /**
  * The signature of a suspect, for comparison between runs, machines and versions of a package.
  * @param {{cause: string, name: string, file: string | null, holder?: string | null}} suspect
- * @param {(file: string) => boolean} [exists] whether a file exists
+ * @param {Manifests} [manifests]
  * @returns {string} 16 hexadecimal digits
  */
-function signatureOf({ cause, name, file, holder }, exists = fs.existsSync) {
-  const { owner, below } = locate(file, exists);
+function signatureOf({ cause, name, file, holder }, manifests = readManifest) {
+  const { owner, below } = locate(file, manifests);
   const parts = [SIGNATURE_VERSION, cause, OWNER.exec(holder ?? '')?.[0] ?? '', name, below, owner];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, LENGTH);
 }

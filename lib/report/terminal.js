@@ -2,6 +2,7 @@
 // A report as the lines of a terminal. Pure: the caller knows whether there are colours and how wide it is.
 
 const { styleText } = require('node:util');
+const { adderOf } = require('./adder.js');
 const { adviceFor } = require('./caches.js');
 const { fillsLine } = require('./fills.js');
 const { bytes, count, percent } = require('./units.js');
@@ -153,6 +154,8 @@ function suspects(page, all, cwd) {
     page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
     detail(page, 'retained by', suspect.path.length === 0 ? '' : chain(suspect.path));
     detail(page, 'instance', instanceLine(suspect));
+    const adder = adderOf(suspect);
+    if (adder !== null) detail(page, 'added by', siteLines([adder], cwd, 1)[0]);
     for (const line of siteLines(suspect.sites, cwd, SITES)) detail(page, siteVerb(suspect.cause), line);
     detail(page, 'known', suspect.knownLeak ? printable(suspect.knownLeak.text) : '');
     detail(page, 'try', suspect.advice ? printable(suspect.advice) : '');

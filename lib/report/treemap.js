@@ -58,8 +58,11 @@ const inside = ({ x, y, width, height }, top) => ({
 const rect = ({ x, y, width, height }, kind, title) =>
   html`<rect class="${kind}" x="${round(x)}" y="${round(y)}" width="${round(Math.max(0, width - 1))}" height="${round(Math.max(0, height - 1))}" rx="2"><title>${title}</title></rect>`;
 
+/** The first of some texts that fits whole, or the last, clipped: half a figure would be another one. */
 const text = ({ x, y, width }, words, { letter, line }, kind = 'label') => {
-  const shown = fitting(words, width, kind.endsWith('strong') ? letter * 1.25 : letter);
+  const each = kind.endsWith('strong') ? letter * 1.25 : letter;
+  const whole = words.find((one) => fitting(one, width, each) === one);
+  const shown = whole ?? fitting(words.at(-1), width, each);
   return shown && html`<text class="${kind}" x="${round(x + 4)}" y="${round(y + line - 3)}">${shown}</text>`;
 };
 
@@ -67,7 +70,7 @@ function areaOf(area, box, size, { cwd, all }) {
   const owner = ownerOf(area.name);
   const title = titleOf(area.name);
   const share = `${bytes(area.bytes)} (${percent(area.bytes / all)})`;
-  const frame = html`${rect(box, `area ${owner}`, `${title}: ${share}`)}${box.height >= size.line && text(box, `${title} ${share}`, size, 'label strong')}`;
+  const frame = html`${rect(box, `area ${owner}`, `${title}: ${share}`)}${box.height >= size.line && text(box, [`${title} ${share}`, `${title} ${bytes(area.bytes)}`, title], size, 'label strong')}`;
   const room = inside(box, size.line + 2);
   const modules = modulesOf(area);
   if (room.width < 12 || room.height < 12 || (modules.length === 1 && modules[0].file === null)) return frame;
@@ -80,7 +83,7 @@ function areaOf(area, box, size, { cwd, all }) {
     const short = each.file === null ? name : path.basename(name);
     const cell = boxes[at];
     const isTall = cell.height >= 2 * size.line;
-    return html`<g>${rect(cell, `cell ${owner}`, `${name}: ${bytes(each.bytes)}`)}${cell.height >= size.line && text(cell, isTall ? short : `${short} ${bytes(each.bytes)}`, size)}${isTall && text({ ...cell, y: cell.y + size.line }, bytes(each.bytes), size, 'label soft')}</g>`;
+    return html`<g>${rect(cell, `cell ${owner}`, `${name}: ${bytes(each.bytes)}`)}${cell.height >= size.line && text(cell, isTall ? [short] : [`${short} ${bytes(each.bytes)}`, short], size)}${isTall && text({ ...cell, y: cell.y + size.line }, [bytes(each.bytes), ''], size, 'label soft')}</g>`;
   });
   return html`<g>${frame}${cells}</g>`;
 }
@@ -100,7 +103,7 @@ function treemap(liveHeap, cwd) {
     );
     return html`<svg class="map ${name}" viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${label}">${areas.map((area, at) => html`<g>${areaOf(area, boxes[at], size, { cwd, all: liveHeap.bytes })}</g>`)}</svg>`;
   });
-  return html`<figure class="card"><figcaption><strong>${bytes(liveHeap.bytes)} in the last snapshot</strong><span class="soft">by package and module</span></figcaption>${maps}</figure>`;
+  return html`<figure class="card"><figcaption><strong>${bytes(liveHeap.bytes)} in the last snapshot</strong><span class="soft">by package and module; objects of Node's classes count for Node</span></figcaption>${maps}</figure>`;
 }
 
 module.exports = { treemap, areasOf, modulesOf };

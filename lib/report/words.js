@@ -94,22 +94,30 @@ function growthLine(growth) {
 /** The words between a suspect and its sites: `added by`. */
 const siteVerb = (cause) => wordsOf(cause).sites;
 
+/** Whose site it is, and how much of the whole: `login`, `91 %`. */
+function siteWords(site) {
+  const size = site.share == null ? (site.count == null ? '' : count(site.count)) : percent(site.share);
+  return { name: printable(site.function || '(anonymous)'), size };
+}
+
 /** `login (src/routes/login.js:41) 91 %` */
 function siteLine(site, cwd) {
+  const { name, size } = siteWords(site);
   const where = place(site, cwd);
-  const name = printable(site.function || '(anonymous)');
-  const size = site.share == null ? (site.count == null ? '' : ` ${count(site.count)}`) : ` ${percent(site.share)}`;
-  return `${name}${where && ` (${where})`}${size}`;
+  return `${name}${where && ` (${where})`}${size && ` ${size}`}`;
 }
 
 /** Adds up what is known of both. */
 const sum = (a, b) => (a == null || b == null ? (a ?? b) : a + b);
 
+/** A smaller share may be chance. */
+const LEAST_SHARE = 0.01;
+
 /**
- * The first `most` of the sites as lines. Those that would read alike, columns of one line of source, are one; of which
- * nothing is known are left out where something is known of others.
+ * The first `most` of the sites. Those that would read alike, columns of one line of source, are one; of which nothing
+ * is known are left out where something is known of others, and so are those of less than a hundredth.
  */
-function siteLines(sites, cwd, most) {
+function mergedSites(sites, most) {
   const merged = new Map();
   const known = sites.filter((site) => site.function || site.file);
   for (const site of known.length > 0 ? known : sites) {
@@ -122,8 +130,12 @@ function siteLines(sites, cwd, most) {
         : { ...other, share: sum(other.share, site.share), count: sum(other.count, site.count) },
     );
   }
-  return [...merged.values()].slice(0, most).map((site) => siteLine(site, cwd));
+  const all = [...merged.values()];
+  return all.filter(({ share }, at) => at === 0 || !(share < LEAST_SHARE)).slice(0, most);
 }
+
+/** The same as lines. */
+const siteLines = (sites, cwd, most) => mergedSites(sites, most).map((site) => siteLine(site, cwd));
 
 /** `forked, 17 ms pause`, `file of 3.9 MB` */
 function taken({ method, pauseMs, bytes: size }) {
@@ -238,6 +250,8 @@ module.exports = {
   growthLine,
   instanceLine,
   siteVerb,
+  siteWords,
+  mergedSites,
   siteLines,
   taken,
   trend,

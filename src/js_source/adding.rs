@@ -101,14 +101,18 @@ fn without_parameters(text: &str) -> Option<&str> {
     None
 }
 
-/// The function that is assigned to a name: the text before it ends with `name =` or `name:`.
+/// The function that is assigned to a name.
 fn assigned(before: &str) -> Head {
+    assigned_name(before).map_or(Head::Nameless, Head::Function)
+}
+
+/// The range of the name that a function is assigned to: the text before it ends with `name =` or `name:`.
+pub(super) fn assigned_name(before: &str) -> Option<Range<usize>> {
     let before = before.trim_end();
     let before = before.strip_suffix("async").unwrap_or(before).trim_end();
-    let Some(before) = before.strip_suffix(['=', ':']) else { return Head::Nameless };
-    let (rest, name) = without_word(before.trim_end());
+    let (rest, name) = without_word(before.strip_suffix(['=', ':'])?.trim_end());
     let is_name = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    if is_name { Head::Function(rest.len()..rest.len() + name.len()) } else { Head::Nameless }
+    is_name.then(|| rest.len()..rest.len() + name.len())
 }
 
 /// The text before its last word, and the word; it is empty where the text ends with something else.

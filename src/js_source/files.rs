@@ -192,18 +192,18 @@ impl Sources {
         original.or_else(|| source.text.get(named).map(str::to_owned))
     }
 
-    /// Where the listener for `event` is added whose code stands at a 0-based position.
+    /// Where the listener for `event` is added whose code stands at a 0-based position, and the function that adds it.
     pub fn registration(
         &self,
         script: &str,
         event: &str,
         name: &str,
         position: (u32, u32),
-    ) -> Option<Place> {
+    ) -> Option<(Place, Option<String>)> {
         let source = self.file(&path_of(script))?;
         let at = source.byte(position.0, position.1)?;
-        let (line, column) = source.position(registration(&source.text, event, name, at)?);
-        Some(self.place(script, line, column))
+        let call = source.position(registration(&source.text, event, name, at)?);
+        Some((self.place(script, call.0, call.1), self.enclosing_function(script, call)))
     }
 
     /// The one function of a file that adds to the variable or property `name`, and where its name stands. The file is

@@ -1,5 +1,6 @@
 //! The call that adds a listener: `bus.on('change', listener)`.
 
+use super::adding::assigned_name;
 use super::lexer::{Lexer, Token};
 
 const METHODS: [&str; 6] =
@@ -23,9 +24,10 @@ struct Call<'s> {
 
 /// The byte of the method's name in the call that adds the listener for `event` which is called `name` and whose code
 /// stands at byte `at`. A function inside of the call comes before its name; of several calls with that name none is
-/// the answer.
+/// the answer. V8 has no name for a function in a property (`this.onChange = () => ...`): the source has.
 pub(super) fn registration(source: &str, event: &str, name: &str, at: usize) -> Option<usize> {
     let name = name.rsplit(' ').next().filter(|name| !name.is_empty());
+    let name = name.or_else(|| property_of(source.get(..at)?));
     let mut lexer = Lexer::new(source);
     let mut open: Vec<Call> = Vec::new();
     let mut named: Vec<usize> = Vec::new();
@@ -73,6 +75,13 @@ pub(super) fn registration(source: &str, event: &str, name: &str, at: usize) -> 
         [only] => Some(only),
         _ => None,
     }
+}
+
+/// The property that a function is assigned to, by the text before its parameters.
+fn property_of(before: &str) -> Option<&str> {
+    let before = before.trim_end();
+    let before = before.strip_suffix("function").unwrap_or(before);
+    before.get(assigned_name(before)?)
 }
 
 impl<'s> Call<'s> {
@@ -139,6 +148,16 @@ mod tests {
         assert_eq!(line(method, "f"), Some(3));
         let bound = "class A { f§() {}\n start() {\n bus.on('change', this.f.bind(this)) } }";
         assert_eq!(line(bound, "f"), Some(3));
+    }
+
+    #[test]
+    fn a_function_in_a_property() {
+        let arrow = "class A { constructor() { this.f = §() => 1 }\n\
+                     start() {\n bus.on('change', this.f) } }";
+        assert_eq!(line(arrow, ""), Some(3));
+        assert_eq!(line("a.f = async function §() {}\nbus.on('change', a.f)", ""), Some(2));
+        assert_eq!(line("a.f = §() => 1\nbus.on('change', a.g)", ""), None);
+        assert_eq!(line("a.f ??= §() => 1\nbus.on('data', a.f)", ""), None);
     }
 
     #[test]

@@ -128,9 +128,6 @@ pub struct FillingCache {
     pub share: f64,
 }
 
-/// As the views of a report count it.
-const MB: f64 = 1_048_576.0;
-
 /// The sentence for a channel's verdict.
 pub(super) fn explain(
     verdict: &ChannelVerdict,
@@ -139,8 +136,8 @@ pub(super) fn explain(
 ) -> String {
     let what = verdict.channel.noun();
     let rate = format!(
-        "{what} rose by {:.1} MB/min over {}",
-        verdict.bytes_per_minute / MB,
+        "{what} rose by {}/min over {}",
+        bytes(verdict.bytes_per_minute),
         duration(verdict.span_ms)
     );
     let limit = verdict
@@ -179,26 +176,61 @@ pub(super) fn explain(
     }
 }
 
-/// `50 s`, `12 min`, `3 h 5 min`, `2 d 4 h`.
-fn duration(ms: u64) -> String {
-    let seconds = ms / 1000;
-    let (minutes, hours) = (seconds / 60, seconds / 3600);
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{minutes} min"),
-        7200..172_800 => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{} d {} h", hours / 24, hours % 24),
+/// One decimal below ten, none above, as lib/report/units.js has it: a report has one figure for a value.
+fn short(value: f64) -> String {
+    let text = if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") };
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// `3.1 MB`
+fn bytes(bytes: f64) -> String {
+    let mut value = bytes.max(0.0);
+    let mut units = ["B", "KB", "MB", "GB", "TB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    while value >= 1023.5
+        && let Some(next) = units.next()
+    {
+        value /= 1024.0;
+        unit = next;
     }
+    if unit == "B" { format!("{value:.0} {unit}") } else { format!("{} {unit}", short(value)) }
+}
+
+/// `4.2 s`, `33 min`, `2 h 10 min`, `41 d`: a second unit only below ten of the first.
+fn duration(ms: u64) -> String {
+    const UNITS: [(&str, u64); 4] =
+        [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000)];
+    if ms < 1000 {
+        return format!("{ms} ms");
+    }
+    let fills = |at: usize| {
+        let next = UNITS.get(at + 1).map_or(0, |unit| unit.1);
+        ms >= UNITS[at].1 - next / 2
+    };
+    let at = (0..3).find(|&at| fills(at)).filter(|_| ms >= 119_500);
+    let Some(at) = at else { return format!("{} s", short(ms as f64 / 1000.0)) };
+    let ((unit, size), (next_unit, next)) = (UNITS[at], UNITS[at + 1]);
+    if ms >= size * 19 / 2 {
+        return format!("{} {unit}", (ms + size / 2) / size);
+    }
+    let parts = (ms + next / 2) / next;
+    let (whole, rest) = (parts * next / size, parts % (size / next));
+    if rest == 0 { format!("{whole} {unit}") } else { format!("{whole} {unit} {rest} {next_unit}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The figures that lib/report/units.js gives.
     #[test]
-    fn durations_read_well() {
-        let spoken = [50_000, 780_000, 7_500_000, 187_200_000].map(duration);
-        assert_eq!(spoken, ["50 s", "13 min", "2 h 5 min", "2 d 4 h"]);
+    fn figures_read_as_in_the_views() {
+        let spoken = [28_592, 4200, 999, 119_600, 780_000, 7_500_000, 187_200_000, 3_542_400_000];
+        let expected =
+            ["29 s", "4.2 s", "999 ms", "2 min", "13 min", "2 h 5 min", "2 d 4 h", "41 d"];
+        assert_eq!(spoken.map(duration), expected);
+        let sizes = [0.0, 900.0, 67_396_970.0, 3_250_585.0, 1_048_500.0, 150_000.0];
+        assert_eq!(sizes.map(bytes), ["0 B", "900 B", "64 MB", "3.1 MB", "1 MB", "146 KB"]);
     }
 
     #[test]

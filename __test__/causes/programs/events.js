@@ -19,7 +19,7 @@ add('listeners: shared emitter', {
   'main.js': `
     const { $handle } = require('./$handler.js');
     drive((i) => { $handle(i); });`,
-}, { cause: ['listeners'], name: ['$changed'], file: '$handler.js', line: true, count: 300, advice: /: off\('/ });
+}, { cause: ['listeners'], name: ['$changed'], file: '$handler.js', line: true, count: 300, adder: '$handle', advice: /: off\('/ });
 add('listeners: process', `
     process.setMaxListeners(0);
     class $Watch {
@@ -57,7 +57,22 @@ add('listeners: a function that is given by its name', `
       $prices.on('$price', onPrice); //@
     }
     drive((i) => { $follow(i); });`,
-{ cause: ['listeners'], name: ['$price'], line: true, count: 300, advice: /: off\('/ });
+{ cause: ['listeners'], name: ['$price'], line: true, count: 300, adder: '$follow', advice: /: off\('/ });
+add('listeners: a function in a property, which another method adds', `
+    const EventEmitter = require('node:events');
+    const $orders = new EventEmitter();
+    $orders.setMaxListeners(0);
+    class $View {
+      constructor(i) {
+        this.rows = ${record};
+        this.$onOrder = () => this.rows;
+      }
+      $open() {
+        $orders.on('$order', this.$onOrder); //@
+      }
+    }
+    drive((i) => { new $View(i).$open(); });`,
+{ cause: ['listeners'], name: ['$order'], line: true, count: 300, adder: '$open', advice: /: off\('/ });
 add('listeners: ES module', `
     import { EventEmitter } from 'node:events';
     const $hub = new EventEmitter();

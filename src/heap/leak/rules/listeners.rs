@@ -1,6 +1,6 @@
 //! Listeners of emitters, event targets, diagnostics channels and abort signals.
 
-use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::explain::code_index::{CodeIndex, Function};
 use crate::heap::explain::context::GrowthContext;
 use crate::heap::explain::route::RouteStep;
 use crate::heap::explain::sites::{self, Seek};
@@ -76,12 +76,18 @@ impl Rule for Listeners {
         if let Some(event) = &draft.event {
             draft.name.clone_from(event);
         }
-        if let Some((listener, _)) = draft.sites.first() {
+        // The call that adds a listener, not the listener, is what a person has to change.
+        if let Some(event) = &draft.event {
             let sources = &evidence.index().sources;
-            let added = draft.event.as_deref().and_then(|event| {
-                sources.registration(&listener.script, event, &listener.name, listener.position)
-            });
-            draft.place = Some(added.unwrap_or_else(|| listener.place.clone()));
+            for (function, _) in &mut draft.sites {
+                let Function { script, name, position, .. } = &*function;
+                if let Some((place, adder)) = sources.registration(script, event, name, *position) {
+                    (function.place, function.name) = (place, adder.unwrap_or_default());
+                }
+            }
+        }
+        if let Some((function, _)) = draft.sites.first() {
+            draft.place = Some(function.place.clone());
         }
         if draft.path.last() != Some(&draft.name) {
             draft.path.push(draft.name.clone());
