@@ -1442,7 +1442,7 @@ export interface SnapshotOptions {
   /**
    * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'image': a
    * heap image (experimental, docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is
-   * refused for lack of memory. Default 'auto'.
+   * refused for lack of memory or exceeds `patience`. Default 'auto'.
    */
   method?: 'auto' | 'fork' | 'in-process' | 'image';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
@@ -1454,6 +1454,11 @@ export interface SnapshotOptions {
   headroom?: number;
   /** The niceness of a forked child: 19 uses only idle time of the processor, 0 is faster. Default 19. */
   nice?: number;
+  /**
+   * With method 'auto', a forked child that has not ended within this time is killed and a heap image is taken
+   * instead, if images are available and `redact` is off. Default: any time.
+   */
+  patience?: Duration;
   /**
    * Keeps the graph, the sizes and the names in the code (functions, classes, variables, properties), and removes the
    * data: contents of strings become their length, keys of dictionaries a hash that is the same in all snapshots of the

@@ -53,6 +53,24 @@ test('three images name a leaking Map by variable, file and line', { skip: unsup
   assert.equal(suspect.line, 6);
 });
 
+test('a fork that takes longer than its patience becomes an image', { skip: unsupported ?? false }, async (t) => {
+  const dir = directory(t);
+  const { method, path: file, retries } = await takeSnapshot({ dir, cooldown: 0, patience: 1 });
+  assert.equal(method, 'image');
+  assert.match(file, /\.heapimage$/);
+  assert.match(retries.join(), /did not end within/);
+  assert.equal(fs.readdirSync(dir).filter((name) => name.startsWith('Heap.')).length, 1, 'the fork left no file');
+});
+
+test('where an image cannot be taken instead, a fork takes its time', async (t) => {
+  const taken = await takeSnapshot({ dir: directory(t), cooldown: 0, patience: 1, redact: true });
+  assert.notEqual(taken.method, 'image');
+  const fork = await takeSnapshot({ dir: directory(t), cooldown: 0, patience: 1, method: 'fork' }).catch(
+    ({ code }) => ({ code }),
+  );
+  assert.ok(fork.method === 'fork' || fork.code === 'ERR_PLIMSOLL_UNAVAILABLE', JSON.stringify(fork));
+});
+
 test('what the global object holds is named', { skip: unsupported ?? false }, async (t) => {
   const files = JSON.parse(execFileSync(process.execPath, [HELD_BY_GLOBAL, directory(t)], { encoding: 'utf8' }));
   const { suspects } = await analyze(files);

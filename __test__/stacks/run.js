@@ -2,6 +2,8 @@
 // Services as people run them, each healthy and with the leak that is typical of it, under load and watched by `plimsoll run`.
 //
 //   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 2] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
+//     --by register: started as docs/stacks.md says, by NODE_OPTIONS, in place of `plimsoll run`
+//     --leaks cache,listener,promise,client: of production, only these
 //
 // A leak has to be the first suspect, with the file and the line that say `the leak`; a healthy service has to end
 // without a leak or a suspicion. PostgreSQL, Redis and nginx are Debian's (setup.sh).
@@ -15,6 +17,7 @@ const { parseArgs } = require('node:util');
 const { nodeOf } = require('../support/nodes.js');
 const { startServers, stop, behindNginx, load } = require('./host.js');
 const production = require('./production.js');
+const { parseDuration } = require('../../lib/check-options.js');
 
 /** Four leaks in one worker of two under PM2: production.js. */
 const PRODUCTION = 'production';
@@ -44,6 +47,8 @@ const { values, positionals } = parseArgs({
     'at-once': { type: 'string', default: '2' },
     nodes: { type: 'string' },
     only: { type: 'string' },
+    leaks: { type: 'string' },
+    by: { type: 'string', default: 'run' },
     keep: { type: 'string' },
   },
   allowPositionals: true,
@@ -57,6 +62,8 @@ const nodes =
     : values.nodes.split(',').map((version) => ({ version, bin: nodeOf(version) }));
 const dir = values.keep ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-stacks-'));
 
+const DOCS = fs.readFileSync(path.join(__dirname, '../../docs/stacks.md'), 'utf8');
+
 const say = (text) => process.stdout.write(`${text}\n`);
 
 /** Runs one variant of a stack, and returns what its report says. */
@@ -65,13 +72,19 @@ async function run({ name, leaks, node, ports }) {
   const id = `${name}-${leaks ? 'leak' : 'healthy'}-${node.version}`;
   const evidence = path.join(dir, id);
   fs.mkdirSync(evidence, { recursive: true });
-  const json = path.join(evidence, 'report.json');
-  const { duration, window, limit } = values;
-  const args = ['run', '--duration', duration, '--window', window, '--limit', limit, '--dir', evidence, '--json', json];
-  const child = spawn(node.bin, [PLIMSOLL, ...args, path.join(SERVICES, 'service.js'), name], {
+  const { argv, env, reportIn } = values.by === 'register' ? registered(evidence) : underRun(evidence);
+  const child = spawn(node.bin, [...argv, path.join(SERVICES, 'service.js'), name], {
+    cwd: values.by === 'register' ? __dirname : undefined,
     stdio: ['ignore', 'pipe', fs.openSync(path.join(evidence, 'stderr'), 'w')],
-    env: { ...process.env, ...ports, LEAK: leaks ? '1' : '0', PATH: `${path.dirname(node.bin)}:${process.env.PATH}` },
+    env: {
+      ...process.env,
+      ...ports,
+      LEAK: leaks ? '1' : '0',
+      PATH: `${path.dirname(node.bin)}:${process.env.PATH}`,
+      ...env,
+    },
   });
+  const end = values.by === 'register' && setTimeout(() => child.kill(), parseDuration(values.duration));
   const out = fs.createWriteStream(path.join(evidence, 'stdout'));
   const ended = once(child, 'exit');
   const port = await Promise.race([portOf(child.stdout, out), ended.then(() => undefined)]);
@@ -79,10 +92,45 @@ async function run({ name, leaks, node, ports }) {
   const proxy = path.join(evidence, 'proxy');
   const traffic = load(stack, stack.proxied ? await behindNginx(proxy, port) : port);
   const [code] = await ended;
+  clearTimeout(end);
   traffic.stop();
   if (stack.proxied) stop(proxy);
-  const report = JSON.parse(fs.readFileSync(json, 'utf8'));
+  const report = reportIn();
   return { id, code, ...traffic.counts, ...judge(stack, name, leaks, report) };
+}
+
+/** Under `plimsoll run`, which always writes a report. */
+function underRun(evidence) {
+  const { duration, window, limit } = values;
+  const json = path.join(evidence, 'report.json');
+  const args = ['run', '--duration', duration, '--window', window, '--limit', limit, '--dir', evidence, '--json', json];
+  return { argv: [PLIMSOLL, ...args], env: {}, reportIn: () => JSON.parse(fs.readFileSync(json, 'utf8')) };
+}
+
+/** As docs/stacks.md says. There is a report where there was a leak. */
+function registered(evidence) {
+  const installed = path.join(__dirname, 'node_modules/plimsoll');
+  if (!fs.existsSync(installed)) fs.symlinkSync(path.join(__dirname, '../..'), installed);
+  const { window, limit } = values;
+  const env = {
+    NODE_OPTIONS: /NODE_OPTIONS="([^"]+)"/.exec(DOCS)[1],
+    PLIMSOLL_DIR: evidence,
+    PLIMSOLL_WINDOW: window,
+    PLIMSOLL_LIMIT: limit,
+    PLIMSOLL_REPORT: 'json',
+    PLIMSOLL_COOLDOWN: '0',
+  };
+  const reportIn = () => {
+    const own = /^plimsoll-\d+-.*\.json$/; // Lambda is a process of its own
+    const last = fs
+      .readdirSync(evidence)
+      .filter((name) => own.test(name))
+      .toSorted()
+      .at(-1);
+    if (last === undefined) return { verdict: { state: 'without a report' } };
+    return JSON.parse(fs.readFileSync(path.join(evidence, last), 'utf8'));
+  };
+  return { argv: [], env, reportIn };
 }
 
 /** The port that a service prints; what it prints goes into a file. */
@@ -107,8 +155,15 @@ function judge(stack, name, leaks, report) {
   }
   if (state !== 'leak') return { state, named, fault: `the verdict is ${state}` };
   const expected = `expected ${stack.causes} ${stack.package ?? placeOf(stack, name).join(':')}`;
-  const fault = isNamed(stack, name, first) ? undefined : expected;
+  const undocumented = `docs/stacks.md has no \`${first?.cause} ${first?.name}\` for ${name}`;
+  const fault = !isNamed(stack, name, first) ? expected : isDocumented(name, first) ? undefined : undocumented;
   return { state, named, fault };
+}
+
+/** Whether the row of a stack in docs/stacks.md has the suspect: `map cache`, or the cause alone. */
+function isDocumented(name, { cause, name: subject }) {
+  const row = DOCS.split('\n').find((line) => line.startsWith('|') && line.includes(`(\`${name}\`)`)) ?? '';
+  return row.includes(`\`${cause} ${subject}\``) || row.includes(`\`${cause}\``);
 }
 
 /** The file and the line of the leak. */
@@ -130,7 +185,8 @@ function isNamed(stack, name, suspect) {
 function runsOf(name, node, ports) {
   const { window } = values;
   if (name !== PRODUCTION) return VARIANTS.map((leaks) => () => run({ name, leaks, node, ports }));
-  const leaks = VARIANTS.flatMap((leaking) => (leaking ? production.LEAKS : [undefined]));
+  const leaking = values.leaks?.split(',') ?? production.LEAKS;
+  const leaks = VARIANTS.flatMap((variant) => (variant ? leaking : [undefined]));
   return leaks.map((leak) => () => production.run({ dir, leak, node, ports, window, duration: values.duration }));
 }
 

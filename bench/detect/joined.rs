@@ -243,8 +243,10 @@ fn listen(tape: &mut Joined, until_leak: bool) -> Result<Heard, Box<dyn Error>> 
 }
 
 /// Replays each recording for `hours` with each window and limit, and for as long as a leak that is mixed in takes.
-pub fn replay(hours: u64, verbose: bool) -> Result<(), Box<dyn Error>> {
-    let recordings = recordings()?;
+/// `part`: only recordings whose name has it.
+pub fn replay(hours: u64, part: &str, verbose: bool) -> Result<(), Box<dyn Error>> {
+    let mut recordings = recordings()?;
+    recordings.retain(|(name, _)| name.contains(part));
     let recorded: u64 =
         recordings.iter().filter_map(|(_, lines)| lines.last()).map(|line| line.t).sum();
     println!("{} recordings, {:.1} hours", recordings.len(), recorded as f64 / HOUR as f64);

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example detect -- tune|score|all [-v] [ID...]`
 //! `cargo run --release --example detect -- families [FIRST [COUNT [NAME]]]`
-//! `cargo run --release --example detect -- stacks [HOURS] [-v]`
+//! `cargo run --release --example detect -- stacks [HOURS [NAME]] [-v]`
 //!
 //! The second draws services of each family at random (`families.rs`): seeds below 1000 are for tuning. The third
 //! replays the recordings of stacks for hours (`joined.rs`).
@@ -183,11 +183,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if args.first().is_some_and(|arg| arg == "stacks") {
         let hours = args.get(1).map_or(Ok(8), |hours| hours.parse())?;
-        return joined::replay(hours, verbose);
+        return joined::replay(hours, args.get(2).map_or("", String::as_str), verbose);
     }
     let half = args.first().filter(|arg| ["tune", "score", "all"].contains(&arg.as_str()));
     let half = half.ok_or(
-        "usage: detect tune|score|all [-v] [ID...] | families [FIRST [COUNT]] | stacks [HOURS]",
+        "usage: detect tune|score|all [-v] [ID...] | families [FIRST [COUNT]] | stacks [HOURS [NAME]]",
     )?;
     let ids = &args[1..];
     let split: Split = serde_json::from_str(include_str!("split.json"))?;

@@ -18,6 +18,10 @@ const evidence = () => require('./evidence.js');
 const SAMPLED = 1 / 12;
 /** The evidence on disk is replaced from inside V8 when the loop has not turned for so long, ms. */
 const STUCK_MS = 10_000;
+/** Where a snapshot takes longer than this share of the window, so that three would take all of it, images are taken. */
+const PATIENCE = 1 / 3;
+/** The same where the window is short, ms. */
+const LEAST_PATIENCE_MS = 15_000;
 /** The event of a suspicion waits for an allocation site for at most this share of the window: 15 s of 15 minutes. */
 const LONGEST_WAIT = 1 / 60;
 /** The same where the window is short, ms. */
@@ -26,6 +30,9 @@ const LEAST_WAIT_MS = 2000;
 const REPORTED_SUSPECTS = 5;
 /** The state file reads its clock at another moment than the watch. */
 const CLOCK_MS = 1000;
+
+/** Bytes of a channel. @param {string} channel @param {any} memory  of the state */
+const bytesOf = (channel, memory) => (channel === 'heap' ? memory.heapUsed : memory[channel]);
 
 const canFork = () => (requireNative().snapshotSupport().fork ?? null) === null;
 
@@ -390,10 +397,10 @@ class LeakEvidence {
   /** Takes the next snapshot of the diagnosis, if it is due. */
   #advance() {
     const diagnosis = this.#diagnosis;
-    const { native, options } = this.#context;
+    const { native, options, uptimeAtWatch } = this.#context;
     const { watchedMs, memory, limits, verdict } = JSON.parse(native.state());
     const { channel } = diagnosis;
-    const value = channel === 'heap' ? memory.heapUsed : memory[channel];
+    const value = bytesOf(channel, memory);
     const leak = verdict.state === 'leak';
     // A suspicion justifies the first snapshot; the others are for a leak.
     if (diagnosis.taken.length > 0 && !leak) return;
@@ -404,6 +411,7 @@ class LeakEvidence {
       // One cooldown for a diagnosis, not for each of its snapshots.
       cooldown: first && !diagnosis.begun ? options.cooldown : 0,
       method: diagnosis.method,
+      patience: Math.max(options.window * PATIENCE, LEAST_PATIENCE_MS),
     };
     this.#queue
       .take(first ? 'suspect' : 'leak', request)
@@ -411,7 +419,10 @@ class LeakEvidence {
         (snapshot) => {
           this.#busy = false;
           this.#backoff.reset();
-          diagnosis.add(snapshot, watchedMs, value);
+          // The try that succeeded may have begun long after the question.
+          const isLate = snapshot.retries.length > 0;
+          const at = isLate ? bytesOf(channel, JSON.parse(native.state()).memory) : value;
+          diagnosis.add(snapshot, snapshot.tMs - uptimeAtWatch, at);
           this.#readAllocation(diagnosis.complete);
           this.#publish();
           native.publish();

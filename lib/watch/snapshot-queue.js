@@ -5,6 +5,7 @@
 const diagnostics = require('node:diagnostics_channel');
 const { requireNative } = require('../native.js');
 const { wantsDescriptor } = require('../attempts.js');
+const { wallNow } = require('../timers.js');
 
 const REFUSALS_KEPT = 16;
 const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
@@ -79,6 +80,7 @@ class SnapshotQueue {
     const { takeSnapshot } = require('../snapshot/take-snapshot.js');
     const { native, statePath, nice, dir } = this.#context;
     const tMs = this.#now();
+    const begun = wallNow();
     native.setCause('snapshot');
     this.#taking++;
     this.#publish();
@@ -88,7 +90,9 @@ class SnapshotQueue {
       const { maxFiles, maxBytes, redact } = this.#context.options;
       const given = { dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice, ...options };
       if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = 'fork';
-      const snapshot = this.#took({ ...(await takeSnapshot(given)), tMs, reason });
+      const taken = await takeSnapshot(given);
+      // A try that failed may have taken long.
+      const snapshot = this.#took({ ...taken, tMs: tMs + Math.max(0, taken.takenAt - begun), reason });
       if (given.dir === dir) this.#context.sender?.add('snapshot', snapshot.path, { redacted: given.redact });
       return snapshot;
     } catch (error) {

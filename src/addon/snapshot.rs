@@ -46,6 +46,8 @@ pub struct SnapshotRequest {
     pub pool: Option<u32>,
     /// Of a forked child, 0 to 19.
     pub nice: u8,
+    /// How long a forked child may take, ms, if a heap image can be taken instead.
+    pub patience: Option<f64>,
     pub redact: Option<bool>,
     /// Whether a forked child that crashes may leave a core file, which holds the service's memory.
     pub core: Option<bool>,
@@ -302,6 +304,7 @@ impl TryFrom<SnapshotRequest> for Request {
             headroom: request.headroom,
             pool: request.pool.map(|pool| pool as usize),
             nice: request.nice.min(19),
+            patience: request.patience.map(|ms| Duration::from_millis(whole(ms))),
             redact: request.redact.unwrap_or(false),
             core: request.core.unwrap_or(false),
         })

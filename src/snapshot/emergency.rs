@@ -356,7 +356,7 @@ impl Emergency {
         let prepared = Arc::new(prepared);
         let theirs = Arc::clone(&prepared);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let step = match theirs.wait(&child) {
+            let step = match theirs.wait(&child, None) {
                 Ok((path, written)) => {
                     let outcome = session.outcome(path, Method::Fork, child.pause, written);
                     session.end();

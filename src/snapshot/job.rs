@@ -187,7 +187,7 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, Snapshot
         (Method::InProcess, _) => in_process(&mut session, phase),
         (Method::Fork, Err(why)) => Err(SnapshotError::Unavailable { why }),
         (Method::Fork, Ok(())) => {
-            forked(&mut session, |session| fork_one(session, phase)).map_err(Into::into)
+            forked(&mut session, |session| fork_one(session, phase, None)).map_err(Into::into)
         }
         (Method::Auto, support) => automatic(&mut session, phase, support.is_ok()),
     }?;
@@ -195,14 +195,27 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, Snapshot
     Ok(outcome)
 }
 
-/// By a fork if that is possible, else in process. A heap image where V8's builder has not the memory.
+/// By a fork if that is possible, else in process. A heap image where V8's builder has not the memory, or not the time:
+/// on a busy machine an image takes a small part of it.
 fn automatic(
     session: &mut Session,
     phase: &Mutex<Phase>,
     can_fork: bool,
 ) -> Result<TakenSnapshot, SnapshotError> {
-    let built = match can_fork.then(|| forked(session, |session| fork_one(session, phase))) {
+    let can_image = !session.request().redact && image::support().is_ok();
+    let patience = session.request().patience.filter(|_| can_image);
+    let by_fork = |session: &mut Session, patience| {
+        forked(session, |session| fork_one(session, phase, patience))
+    };
+    let built = match can_fork.then(|| by_fork(session, patience)) {
         None => in_process(session, phase),
+        Some(Err(ForkFailure::Slow(why))) => {
+            session.retry(why);
+            imaged(session, phase).or_else(|failure| {
+                session.retry(SnapshotError::from(failure).to_string());
+                by_fork(session, None).map_err(Into::into)
+            })
+        }
         Some(Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why))) => {
             session.retry(why);
             in_process(session, phase)
@@ -210,9 +223,7 @@ fn automatic(
         Some(other) => other.map_err(Into::into),
     };
     match built {
-        Err(error)
-            if error.is_memory() && !session.request().redact && image::support().is_ok() =>
-        {
+        Err(error) if error.is_memory() && can_image => {
             session.retry(error.to_string());
             imaged(session, phase).map_err(|failure| match failure {
                 ForkFailure::Final(SnapshotError::NoRoom { .. }) => failure.into(),
@@ -244,7 +255,11 @@ pub(super) fn forked(
     }
 }
 
-fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
+fn fork_one(
+    session: &mut Session,
+    phase: &Mutex<Phase>,
+    patience: Option<Duration>,
+) -> Result<TakenSnapshot, ForkFailure> {
     let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
     let prepared = Arc::new(Prepared::new(session, partial)?);
     let mut bad_moments = 0;
@@ -258,7 +273,7 @@ fn fork_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot
             result => break result?,
         }
     };
-    let (path, written) = prepared.wait(&child)?;
+    let (path, written) = prepared.wait(&child, patience)?;
     Ok(session.outcome(path, Method::Fork, child.pause, written))
 }
 

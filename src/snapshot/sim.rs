@@ -555,6 +555,7 @@ fn request(dir: &Path) -> Request {
         headroom: None,
         pool: None,
         nice: 19,
+        patience: None,
         redact: false,
         core: false,
     }

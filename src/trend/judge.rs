@@ -4,7 +4,7 @@ use super::floors::points;
 use super::pyramid::{BUCKETS, Pyramid};
 use super::rule::{self, FloorPoint, GrowthShape, Thresholds, WindowFinding, headroom};
 use super::sawtooth::Sawtooth;
-use super::stats::mann_kendall;
+use super::stats::{mann_kendall, median};
 
 /// A window of this share of the projected time to the limit may judge before the full window has passed.
 const HURRY: f64 = 1.0 / 5.0;
@@ -18,6 +18,8 @@ const CREST: f64 = 1.15;
 const CREST_LEFT: f64 = 0.25;
 /// A fall by this share of the growth between two floors is the end of a sawtooth cycle.
 const TOOTH: f64 = 0.5;
+/// A bucket with less than this share of its window's median work is idle.
+const IDLE: f64 = 0.05;
 /// The last floors have no trend if their Mann-Kendall deviate is below this.
 const NO_TREND: f64 = 1.0;
 
@@ -116,9 +118,12 @@ impl Judge {
                 let least = self.thresholds.suspect * headroom(limit as f64, last.value);
                 self.sawtooth.observe(series, *last, least.max(self.thresholds.bytes));
             }
-            let hurried = series.window(level) < self.window as f64;
-            let beyond = self.beyond_crest(limit as f64, last.value);
-            self.record(level, finding, last.value, ripe, hurried, beyond);
+            // The windows that must agree would all be about the same work.
+            if !is_idle(&points) {
+                let hurried = series.window(level) < self.window as f64;
+                let beyond = self.beyond_crest(limit as f64, last.value);
+                self.record(level, finding, last.value, ripe, hurried, beyond);
+            }
             self.settle(level, &points);
         }
         self.phase != before
@@ -260,6 +265,14 @@ impl Judge {
         self.raised = None;
         self.levels.clear();
     }
+}
+
+/// Whether hardly any work was done at the end of a window, beside the work of its other buckets. Such a time neither
+/// confirms growth nor refutes it.
+fn is_idle(points: &[FloorPoint]) -> bool {
+    let mut loads: Vec<f64> = points.iter().map(|point| point.load).collect();
+    let last = loads.last().copied();
+    last.zip(median(&mut loads)).is_some_and(|(last, usual)| last < IDLE * usual)
 }
 
 /// The window that a slope deserves: the full one, or a share of the time that is left.

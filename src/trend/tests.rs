@@ -117,6 +117,26 @@ fn a_leak_of_each_channel_is_found_in_it_within_a_minute() {
     assert_eq!(life.ends(), (VerdictState::Leak, Some(Channel::Native)));
 }
 
+/// A service that grows while it has traffic, which ends at 31 s and comes again at `back`.
+fn paused(back: f64, seconds: u64) -> Vec<(u64, Event)> {
+    let heap = |t: f64| (8.0 + t.min(31.0) + (t - back).max(0.0)) * MB;
+    let churn = |t: f64| if t < 31.0 || t >= back { 3.0 * MB } else { 0.0 };
+    Life { heap: &heap, churn: &churn, seconds, ..Life::default() }.live().1
+}
+
+#[test]
+fn a_time_without_work_does_not_confirm_growth() {
+    let events = paused(f64::INFINITY, 120);
+    assert_eq!(first(&events, Event::Leak(Channel::Heap)), None, "{events:?}");
+}
+
+#[test]
+fn growth_that_goes_on_after_a_pause_is_found() {
+    let events = paused(45.0, 120);
+    let leak = first(&events, Event::Leak(Channel::Heap)).unwrap();
+    assert!((45..=105).contains(&leak), "{events:?}");
+}
+
 #[test]
 fn a_silent_service_with_a_native_leak_is_probed_and_found() {
     let native = |t: f64| (40.0 + t) * MB;

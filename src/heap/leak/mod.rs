@@ -11,6 +11,7 @@ mod count;
 mod draft;
 mod evidence;
 mod finding;
+mod handles;
 mod naming;
 pub(in crate::heap) mod pipeline;
 mod rule;

@@ -14,6 +14,7 @@ use crate::heap::heaviest::{Heavy, heaviest};
 use crate::heap::leak::causes::Unit;
 use crate::heap::leak::count::Count;
 use crate::heap::leak::evidence::Evidence;
+use crate::heap::leak::handles;
 use crate::heap::leak::naming::{MAX_GROWTHS, suspect};
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{Edge, Node, Snapshot};
@@ -73,7 +74,17 @@ pub(in crate::heap) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect
             found.push((node, suspect));
         }
     }
-    found.into_iter().map(|(_, suspect)| suspect).collect()
+    let mut suspects: Vec<Suspect> = found.into_iter().map(|(_, suspect)| suspect).collect();
+    for suspect in handles::suspects(&index, MANY, least) {
+        let is_own = suspect.file.as_deref().is_some_and(|file| !files::is_internal(file));
+        if is_own && !suspects.iter().any(|known| known.is_same(&suspect)) {
+            suspects.push(suspect);
+        }
+    }
+    // The other end of what a program keeps open is no reason by itself.
+    suspects.sort_by_key(|each| (each.is_other_end, std::cmp::Reverse(each.weight)));
+    suspects.truncate(most);
+    suspects
 }
 
 /// What hangs from an object, its stores seen through.

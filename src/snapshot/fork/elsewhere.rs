@@ -97,7 +97,11 @@ impl Prepared {
     ///
     /// # Errors
     /// Never returns.
-    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
+    pub fn wait(
+        &self,
+        child: &Child,
+        _patience: Option<Duration>,
+    ) -> Result<(PathBuf, Written), ForkFailure> {
         match child.never {}
     }
 }

@@ -74,6 +74,8 @@ pub enum ForkFailure {
     /// The child died in a way in which the service would die if it did the same work: out of memory,
     /// or of a crash. It is replaced once, and the work is never done in process.
     Killed(String),
+    /// The child has not ended within [`Request::patience`](super::session::Request) and was killed.
+    Slow(String),
     /// Another child would fail too.
     Final(SnapshotError),
 }
@@ -81,9 +83,10 @@ pub enum ForkFailure {
 impl From<ForkFailure> for SnapshotError {
     fn from(failure: ForkFailure) -> Self {
         match failure {
-            ForkFailure::NotNow(what) | ForkFailure::Lost(what) | ForkFailure::Killed(what) => {
-                Self::Failed { what }
-            }
+            ForkFailure::NotNow(what)
+            | ForkFailure::Lost(what)
+            | ForkFailure::Killed(what)
+            | ForkFailure::Slow(what) => Self::Failed { what },
             ForkFailure::Final(error) => error,
         }
     }

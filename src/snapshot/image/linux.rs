@@ -150,7 +150,7 @@ impl PreparedImage {
     /// What became of it instead.
     pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
         let _counted = UnderWay::begin();
-        let (is_complete, end) = child.watch(LIFETIME);
+        let (is_complete, end) = child.watch(LIFETIME, None);
         let writer = self.writer.lock();
         if !is_complete {
             return Err(writer.explain(end));

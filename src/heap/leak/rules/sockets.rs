@@ -83,19 +83,22 @@ impl Rule for Sockets {
 fn accepted_by(evidence: &Evidence) -> Option<Node> {
     const FEW: usize = 8;
     let index = evidence.index();
-    let property = |node, name: &str| index.property(node, name);
-    let server_of = |&item: &Node| {
-        let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
-        // A client's connection has null there.
-        property(socket.unwrap_or(item), "_server").filter(|&server| {
-            index.snapshot.kind(server) == NodeKind::Object && evidence.context.survives(server)
-        })
-    };
+    let server_of =
+        |&item: &Node| server_of(index, item).filter(|&server| evidence.context.survives(server));
     let sample = evidence.sample();
     let servers: Vec<Node> = sample.iter().filter_map(server_of).collect();
     let first = *servers.first()?;
     let alike = servers.iter().filter(|&&server| server == first).count();
     (alike * 2 > servers.len() && alike * FEW > sample.len()).then_some(first)
+}
+
+/// The server that accepted the connection of a handle, of a parser or of what has a `socket`.
+pub(in crate::heap::leak) fn server_of(index: &CodeIndex, item: Node) -> Option<Node> {
+    let property = |node, name: &str| index.property(node, name);
+    let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
+    // A client's connection has null there.
+    property(socket.unwrap_or(item), "_server")
+        .filter(|&server| index.snapshot.kind(server) == NodeKind::Object)
 }
 
 /// The property of the global object by which undici finds its agent, fetch's too.

@@ -235,13 +235,17 @@ impl Prepared {
         self.task.partial.committed();
     }
 
-    /// Waits for the child and takes over its file.
+    /// Waits for the child and takes over its file; for `patience` at most, where that is given.
     ///
     /// # Errors
     /// What became of it instead.
-    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
+    pub fn wait(
+        &self,
+        child: &Child,
+        patience: Option<Duration>,
+    ) -> Result<(PathBuf, Written), ForkFailure> {
         let _counted = UnderWay::begin();
-        let (published, end) = child.watch(self.task.lifetime);
+        let (published, end) = child.watch(self.task.lifetime, patience);
         // The child has ended: what it said is in the pipe, whose end is not waited for, since our
         // own copy of the writing side is open. One read takes all of it.
         let mut answer = [0; 4096];
@@ -296,11 +300,17 @@ impl Child {
         Self { pause, pid }
     }
 
-    /// Waits until the child has ended; kills it when it hangs. Returns whether its end says that
+    /// Waits until the child has ended; kills it when it hangs, and after `patience`. Returns whether its end says that
     /// the file has its name, and what the end means where the child left no word.
-    pub(in crate::snapshot) fn watch(&self, lifetime: Duration) -> (bool, ForkFailure) {
+    pub(in crate::snapshot) fn watch(
+        &self,
+        lifetime: Duration,
+        patience: Option<Duration>,
+    ) -> (bool, ForkFailure) {
         let mut progress = Progress::default();
         let mut pause = Duration::from_millis(2);
+        // By the pauses: time in which the service itself was stopped counts for nothing.
+        let mut waited = Duration::ZERO;
         loop {
             let mut status = 0;
             // SAFETY: asks for this child alone; `status` outlives the call.
@@ -318,7 +328,13 @@ impl Child {
                 self.kill();
                 return (false, end);
             }
+            if let Some(patience) = patience.filter(|patience| waited > *patience) {
+                self.kill();
+                let what = format!("the child did not end within {} s", patience.as_secs());
+                return (false, ForkFailure::Slow(what));
+            }
             std::thread::sleep(pause);
+            waited += pause;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
@@ -476,9 +492,19 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_is_too_slow_is_killed_and_reaped() {
+        let (_process, child) = run("while :; do sleep 0.01; done");
+        let patience = Some(Duration::from_millis(50));
+        let (published, end) = child.watch(Duration::MAX, patience);
+        assert!(!published);
+        assert_eq!(end, ForkFailure::Slow("the child did not end within 0 s".into()));
+        assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap());
+    }
+
+    #[test]
     fn a_child_that_works_without_end_is_killed_after_its_processor_time() {
         let (_process, child) = run("while :; do :; done");
-        let (published, end) = child.watch(Duration::from_millis(50));
+        let (published, end) = child.watch(Duration::from_millis(50), None);
         assert!(!published);
         assert_eq!(end, ForkFailure::Lost("the child took too long and was killed".into()));
         assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap(), "and reaped");
@@ -488,7 +514,7 @@ mod tests {
     fn the_end_of_a_child_is_told_by_its_status() {
         let end = |script: &str| {
             let (_process, child) = run(script);
-            child.watch(Duration::MAX)
+            child.watch(Duration::MAX, None)
         };
         assert!(end("exit 0").0);
         assert_eq!(end("exit 7"), (false, ForkFailure::Lost("the child ended with code 7".into())));
