@@ -12,6 +12,7 @@ mod draft;
 mod evidence;
 mod finding;
 mod naming;
+mod parts;
 pub(in crate::heap) mod pipeline;
 mod rule;
 mod rules;
