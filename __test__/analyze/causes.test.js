@@ -9,6 +9,7 @@ const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
 const { programs } = require('../causes/programs.js');
 const { runProgram } = require('../causes/run.js');
 const { judge, uncounted, byIds } = require('../causes/judge.js');
+const { retainedRatio, isNear } = require('../causes/retained.js');
 const { scramble } = require('../causes/scramble.js');
 const { seeded } = require('../causes/names.js');
 const { violations } = require('../support/reports.js');
@@ -49,6 +50,9 @@ test(`the cause, the name and the place of each leak, whether ids are stable or 
           null,
           `by ${mode}: ${JSON.stringify({ expect, suspects }, null, 1)}`,
         );
+        if (suspects.length !== 1) continue;
+        const ratio = await retainedRatio(suspects[0], snapshots);
+        assert.ok(ratio === null || isNear(ratio), `by ${mode}: its bytes are ${ratio} of its retained size's growth`);
       }
     });
   }

@@ -44,7 +44,35 @@ test('lru-cache without a bound leaks', async (t) => {
   const main = `const { LRUCache } = require(${JSON.stringify(LRU)});\nconst cache = new LRUCache({ ttl: 3_600_000, ttlAutopurge: true });\n${drive}`;
   const { verdict, suspects } = await reportOf(t, main);
   assert.equal(verdict.state, 'leak');
-  assert.ok(suspects.length > 0);
+  assert.deepEqual(
+    suspects.map(({ cause, name }) => [cause, name]),
+    [['cache', 'cache']],
+    'its timers are a part of it',
+  );
+});
+
+test('timers of the program that use a cache are no part of it', async (t) => {
+  const main = `const { LRUCache } = require(${JSON.stringify(LRU)});
+const cache = new LRUCache({ ttl: 3_600_000, ttlAutopurge: true });
+drive((i) => {
+  cache.set("k" + i, { id: i, text: "x".repeat(300) + i });
+  setInterval(() => cache.get("k" + i), 7_200_000);
+}, { scale: 10 });`;
+  const { suspects } = await reportOf(t, main);
+  assert.deepEqual(suspects.map(({ cause }) => cause).sort(), ['cache', 'timers']);
+});
+
+test('private fields of one structure that is no cache are one suspect', async (t) => {
+  const main = `class Table {
+  #keys = [];
+  #values = [];
+  #index = new Map();
+  set(key, value) { this.#index.set(key, this.#keys.length); this.#keys.push(key); this.#values.push(value); }
+}
+const cache = new Table();
+${drive}`;
+  const { verdict, suspects } = await reportOf(t, main);
+  assert.deepEqual([verdict.state, suspects.length], ['leak', 1], suspects.map(({ name }) => name).join());
 });
 
 /** The fields of quick-lru 5, of node-cache, and of a class that declares itself. */

@@ -44,11 +44,10 @@ function faultOfFilling({ verdict, suspects, fills }, { generations = 1 }) {
   return null;
 }
 
-/** The same of one that leaks: one suspect with this in its advice, beside its timers. */
+/** The same of one that leaks: one suspect with this in its advice. */
 function faultOfLeak({ verdict, suspects, fills }, advice) {
   const [{ name, line, advice: given } = {}] = suspects;
-  const others = suspects.slice(1).filter(({ cause }) => cause !== 'timers');
-  if (verdict.state !== 'leak' || others.length > 0 || fills.length > 0)
+  if (verdict.state !== 'leak' || suspects.length > 1 || fills.length > 0)
     return `${verdict.state}, suspects ${suspects.map((each) => `${each.name} ${each.bytes}`)}, fills ${fills.map((each) => each.name)}`;
   if (name !== 'cache' || line !== 3) return `it is ${name} at line ${line}`;
   return advice.test(given) ? null : `its advice is ${given}`;

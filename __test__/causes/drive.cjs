@@ -7,6 +7,7 @@ const v8 = require('node:v8');
 
 const rounds = Number(process.env.ROUNDS ?? 3);
 const steps = Number(process.env.STEPS ?? 150);
+const leastWarm = Number(process.env.WARM ?? 0);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const given = process.env.TAKE === undefined ? undefined : JSON.parse(process.env.TAKE);
 
@@ -22,7 +23,7 @@ async function take(file) {
 
 async function drive(step, { warm = 30, scale = 1 } = {}) {
   let i = 0;
-  for (; i < warm; i++) await step(i);
+  for (; i < Math.max(warm, leastWarm * scale); i++) await step(i);
   for (let round = 0; round < rounds; round++) {
     for (let k = 0; k < steps * scale; k++) await step(i++);
     for (let k = 0; k < 5; k++) await turn();

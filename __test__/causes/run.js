@@ -61,12 +61,13 @@ function unmark(text) {
 
 /**
  * @param {import('./define.js').Program} program
- * @param {{node?: string, random: () => number, rounds?: number, steps?: number, dir?: string, take?: object}} options `take`: by takeSnapshot, with these options
+ * @param {{node?: string, random: () => number, rounds?: number, steps?: number, warm?: number, dir?: string, take?: object}} options
+ *   `warm`: so many steps before the first round at least; `take`: by takeSnapshot, with these options
  * @returns {Promise<{dir: string, snapshots: string[], expect: Expected | null}>}
  *
  * @typedef {Omit<import('./define.js').Expectation, 'line'> & {file: string, text: string, lines: number[] | null}} Expected
  */
-async function runProgram(program, { node = process.execPath, random, rounds = 3, steps, dir, take }) {
+async function runProgram(program, { node = process.execPath, random, rounds = 3, steps, warm, dir, take }) {
   dir = dir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-causes-'));
   const name = makeNaming(random);
   const written = new Map();
@@ -84,6 +85,7 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
       SNAPSHOTS: dir,
       ROUNDS: String(rounds),
       ...(steps && { STEPS: String(steps) }),
+      ...(warm && { WARM: String(warm) }),
       ...(take && { TAKE: JSON.stringify(take) }),
     };
     const child = spawn(node, ['--require', drivePath, path.join(dir, main)], {

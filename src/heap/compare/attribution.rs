@@ -3,6 +3,9 @@
 //! A claim is what a suspect retains. In each snapshot an object counts for the nearest object of a claim that
 //! dominates it. What several objects hold is dominated by none of them: it counts for the slot that leads to it by the
 //! fewest references. Each object counts for one claim at most; what counts for none is the rest.
+//!
+//! An object that is in several snapshots counts for the same claim in each: it did not grow because what else held it
+//! let it go.
 
 use rustc_hash::FxHashMap;
 
@@ -71,12 +74,18 @@ pub(in crate::heap) fn attribute(series: &Series, held: &[Held], claims: &[&Clai
             by_slot.entry(slot).or_insert(claim as u32);
         }
     }
-    let sums = parallel::map(series.snapshots.iter().enumerate().collect(), |(at, snapshot)| {
+    let rest = claims.len() as u32;
+    let snapshots = || series.snapshots.iter().enumerate();
+    let mut claims_of_each = parallel::map(snapshots().collect(), |(at, snapshot)| {
         let mut heads = heads(snapshot, claims, at);
         if let Some(held) = held.get(at) {
             add_held(&mut heads, held, &by_slot);
         }
-        sums(snapshot, heads, claims.len())
+        with_natives(snapshot, heads, rest)
+    });
+    unite(series, &mut claims_of_each, rest);
+    let sums = parallel::map(snapshots().collect(), |(at, snapshot)| {
+        sums(snapshot, &claims_of_each[at], claims.len())
     });
     let of = |claim: usize| sums.iter().map(|sums| sums.of_claims[claim]).collect();
     Attribution {
@@ -150,15 +159,37 @@ fn native_sides(snapshot: &Snapshot, claim_of: &[u32], rest: u32) -> Vec<(Node, 
     unclaimed.filter(|&node| is_of_node(node)).filter_map(claim).collect()
 }
 
-/// The bytes below the heads of each claim, and those below none of them.
-fn sums(snapshot: &Snapshot, mut heads: FxHashMap<Node, u32>, claims: usize) -> Sums {
-    let rest = claims as u32;
-    let mut claim_of = claims_of(snapshot, &heads, rest);
+/// The claim of each node, memory outside of the heap included.
+fn with_natives(snapshot: &Snapshot, mut heads: FxHashMap<Node, u32>, rest: u32) -> Vec<u32> {
+    let claim_of = claims_of(snapshot, &heads, rest);
     let natives = native_sides(snapshot, &claim_of, rest);
-    if !natives.is_empty() {
-        heads.extend(natives);
-        claim_of = claims_of(snapshot, &heads, rest);
+    if natives.is_empty() {
+        return claim_of;
     }
+    heads.extend(natives);
+    claims_of(snapshot, &heads, rest)
+}
+
+/// Gives each object that is in the last snapshot and in earlier ones one claim: that of the last, or else of the
+/// first that has one.
+fn unite(series: &Series, claims_of_each: &mut [Vec<u32>], rest: u32) {
+    let Some((last, earlier)) = claims_of_each.split_last_mut() else { return };
+    let pairs = || earlier.iter().zip(&series.counterparts);
+    for (node, claim) in last.iter_mut().enumerate().filter(|(_, claim)| **claim == rest) {
+        let known = pairs().filter_map(|(claims, of)| claims.get(of.earlier[node] as usize));
+        *claim = known.copied().find(|&known| known != rest).unwrap_or(rest);
+    }
+    for (claims, of) in earlier.iter_mut().zip(&series.counterparts) {
+        for (&claim, &counterpart) in last.iter().zip(&of.earlier) {
+            if let Some(known) = claims.get_mut(counterpart as usize) {
+                *known = claim;
+            }
+        }
+    }
+}
+
+/// The bytes of each claim, and those of none.
+fn sums(snapshot: &Snapshot, claim_of: &[u32], claims: usize) -> Sums {
     let mut sums = Sums { of_claims: vec![0; claims], rest: Rest::default() };
     for node in snapshot.nodes() {
         let bytes = snapshot.shallow(node);
@@ -237,7 +268,7 @@ mod tests {
                 prop_assert!(found.rest[at].code <= found.rest[at].bytes);
                 // Without what several hold, it is the nearest dominator's.
                 let heads = heads(snapshot, &claims, at);
-                let sums = sums(snapshot, heads.clone(), claims.len());
+                let sums = sums(snapshot, &with_natives(snapshot, heads.clone(), claims.len() as u32), claims.len());
                 for claim in 0..claims.len() {
                     let own = snapshot.nodes().filter(|&node| nearest(snapshot, &heads, node) == Some(claim as u32));
                     let expected: u64 = own.map(|node| snapshot.shallow(node)).sum();
@@ -264,6 +295,62 @@ mod tests {
         let each: u64 = (0..100).map(|at| 1000 + at).sum();
         assert_eq!(found.bytes.iter().map(|bytes| gained(bytes)).sum::<u64>(), each);
         assert_eq!(found.rest[0], found.rest[2]);
+    }
+
+    /// What a list holds and a pool of another owner holds for a while.
+    #[test]
+    fn an_object_that_another_one_lets_go_did_not_grow() {
+        let with = |count: u32, pooled: std::ops::Range<u32>| {
+            let mut graph = program(20);
+            let list = graph.variable("list", "Array", 500_001);
+            let pool = graph.variable("pool", "Array", 500_003);
+            let items = graph.elements(list, "Item", 600_001, count);
+            for (at, item) in items.into_iter().enumerate() {
+                if pooled.contains(&(at as u32)) {
+                    graph.edge(pool, "element", &at.to_string(), item);
+                }
+            }
+            graph.snapshot()
+        };
+        let snapshots = [with(50, 0..50), with(100, 50..100), with(150, 100..150)];
+        let series = Series::new(&snapshots, &[]);
+        let (growths, held) = series.growths();
+        let list =
+            growths.iter().find(|growth| growth.thing == series.last().by_id(500_001).unwrap());
+        let found = attribute(&series, &held, &[&Claim::of(list.unwrap())]);
+        let gained =
+            found.bytes[0].iter().map(|bytes| bytes - found.bytes[0][0]).collect::<Vec<_>>();
+        assert_eq!(gained, [0, 50 * 64, 100 * 64]);
+        assert_eq!(found.rest[0], found.rest[2]);
+    }
+
+    /// A pool whose objects are older, as Node's parsers, each holding the newest of a list for a while.
+    #[test]
+    fn what_pooled_objects_hold_counts_for_the_list_that_has_all() {
+        let with = |count: u32| {
+            let mut graph = program(20);
+            let pool = graph.variable("pool", "Array", 500_001);
+            let parsers = graph.elements(pool, "Parser", 500_101, 100);
+            let stores: Vec<_> = (0..100)
+                .map(|at| graph.member(parsers[at], "data", "Object", 700_001 + 2 * at as u32))
+                .collect();
+            let list = graph.variable("list", "Array", 500_003);
+            let items = graph.elements(list, "Item", 600_001, count);
+            for (at, item) in items.into_iter().enumerate() {
+                graph.edge(parsers[at % 100], "property", "socket", item);
+                graph.edge(stores[at % 100], "property", "socket", item);
+            }
+            graph.snapshot()
+        };
+        let snapshots = [0, 50, 100].map(with);
+        let series = Series::new(&snapshots, &[]);
+        let (growths, held) = series.growths();
+        let list =
+            growths.iter().find(|growth| growth.thing == series.last().by_id(500_003).unwrap());
+        let list = list.expect("the list grows");
+        assert_eq!(list.bytes[2] - list.bytes[0], 100 * 64);
+        let found = attribute(&series, &held, &[&Claim::of(list)]);
+        assert_eq!(found.bytes[0][2] - found.bytes[0][0], 100 * 64);
     }
 
     #[test]

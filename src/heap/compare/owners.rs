@@ -217,9 +217,15 @@ impl Labels {
         tops: &Tops,
         direct: &[(Node, u32)],
     ) {
+        // A pooled object holds one of many for a while; the holder that has more of them is the one that keeps them.
+        let mut held = vec![0_u32; self.slots.len()];
+        direct.iter().for_each(|&(_, label)| held[label as usize] += 1);
         for &(top, label) in direct {
             if self.first[top as usize] != label {
-                self.second.entry(top).or_insert(label);
+                let second = self.second.entry(top).or_insert(label);
+                if held[label as usize] > held[*second as usize] {
+                    *second = label;
+                }
             }
         }
         for node in snapshot.nodes().filter(|&node| !survives[node as usize]) {

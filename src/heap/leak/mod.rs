@@ -13,6 +13,7 @@ mod evidence;
 mod finding;
 mod handles;
 mod naming;
+mod parts;
 pub(in crate::heap) mod pipeline;
 mod rule;
 mod rules;

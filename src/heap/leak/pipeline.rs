@@ -12,7 +12,7 @@ use crate::heap::leak::evidence::Evidence;
 use crate::heap::leak::naming::{self, MAX_GROWTHS};
 use crate::heap::leak::rules::{RULES, native_handles, wasm};
 use crate::heap::leak::suspect::{Reason, Suspect, Suspects, Unconfirmed, Unexplained};
-use crate::heap::leak::{count, single};
+use crate::heap::leak::{count, parts, single};
 use crate::heap::options::{GrowthChannel, Options};
 use crate::heap::parallel::both;
 use crate::heap::snapshot::{Node, Snapshot};
@@ -198,6 +198,7 @@ fn named(
             }
         }
     }
+    parts::join(index, &mut suspects, &samples);
     suspects
 }
 

@@ -157,14 +157,20 @@ impl Suspect {
         self.file.as_deref().or_else(module).is_some_and(files::is_internal)
     }
 
+    /// Joins another one of the same name.
     pub(in crate::heap) fn absorb(&mut self, other: Suspect) {
-        self.weight += other.weight;
-        let retained = self.retained.iter().zip(&other.retained).map(|(own, other)| own + other);
-        self.measure(retained.collect());
-        self.claim.join(other.claim);
         self.count = self.count.into_iter().chain(other.count).reduce(|own, other| own + other);
-        self.handles += other.handles;
         self.delay = self.delay.filter(|_| self.delay == other.delay);
+        self.take_in(other);
+    }
+
+    /// Joins what is a part of it: its bytes count for it, and its entries are the same.
+    pub(in crate::heap) fn take_in(&mut self, part: Suspect) {
+        self.weight += part.weight;
+        let retained = self.retained.iter().zip(&part.retained).map(|(own, other)| own + other);
+        self.measure(retained.collect());
+        self.claim.join(part.claim);
+        self.handles += part.handles;
     }
 
     /// Sets its figures by what counts for it, by snapshot.

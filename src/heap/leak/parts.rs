@@ -1,0 +1,139 @@
+//! Suspects that are parts of another one: the timers of a cache, and the private fields of one structure.
+
+use crate::heap::explain::code_index::CodeIndex;
+use crate::heap::graph::kind::EdgeKind;
+use crate::heap::leak::causes::Cause;
+use crate::heap::leak::suspect::Suspect;
+use crate::heap::snapshot::{EdgeName, Node, Snapshot};
+
+/// So many timers of a growth are looked at.
+const TIMERS: usize = 16;
+/// So many holders of an object are looked at.
+const HOLDERS: usize = 64;
+/// Counts of one structure's fields differ by one in so many at most.
+const EQUAL: u64 = 100;
+
+/// Joins suspects with those that they are parts of. `samples` has some of what is new of each.
+pub(in crate::heap) fn join(index: &CodeIndex, suspects: &mut Vec<Suspect>, samples: &[&[Node]]) {
+    let mut wholes = vec![None; suspects.len()];
+    for (at, suspect) in suspects.iter().enumerate() {
+        wholes[at] = if suspect.cause == Cause::Timers {
+            let caches = suspects.iter().enumerate();
+            let mut caches = caches.filter_map(|(at, each)| Some((at, each.cache.as_ref()?.node)));
+            caches.find(|&(_, cache)| has_timers(index, cache, samples[at])).map(|(whole, _)| whole)
+        } else {
+            let own = field_of(index.snapshot, suspect);
+            let is_whole = |other: &Suspect| {
+                own.is_some()
+                    && field_of(index.snapshot, other) == own
+                    && is_as_many(suspect.count, other.count)
+            };
+            suspects[..at].iter().position(is_whole)
+        };
+    }
+    let mut left: Vec<Option<Suspect>> = suspects.drain(..).map(Some).collect();
+    for (at, whole) in wholes.into_iter().enumerate() {
+        let Some(whole) = whole else { continue };
+        if left[whole].is_some()
+            && let Some(part) = left[at].take()
+            && let Some(whole) = &mut left[whole]
+        {
+            whole.take_in(part);
+        }
+    }
+    suspects.extend(left.into_iter().flatten());
+}
+
+/// Whether timers are a cache's: it holds them, or its own code made their callbacks, which refer to it.
+fn has_timers(index: &CodeIndex, cache: Node, sample: &[Node]) -> bool {
+    let snapshot = index.snapshot;
+    let is_timer = |&node: &Node| snapshot.raw_name(node) == b"Timeout";
+    let timer = |&node: &Node| {
+        Some(node).filter(is_timer).or_else(|| index.property(node, "_idleNext").filter(is_timer))
+    };
+    let timers: Vec<Node> = sample.iter().filter_map(timer).take(TIMERS).collect();
+    let own = timers
+        .iter()
+        .filter(|&&timer| holds(snapshot, cache, timer) || calls(index, cache, timer))
+        .count();
+    own * 2 > timers.len()
+}
+
+/// Whether an object holds another in a collection that is a field of it.
+fn holds(snapshot: &Snapshot, owner: Node, item: Node) -> bool {
+    let holders = |node: Node| {
+        let strong =
+            |kind| matches!(kind, EdgeKind::Element | EdgeKind::Property | EdgeKind::Internal);
+        snapshot.retainers(node).take(HOLDERS).filter(move |it| strong(it.edge.kind))
+    };
+    holders(item).any(|list| holders(list.from).any(|field| field.from == owner))
+}
+
+/// Whether the code of an object's class made a timer's callback, and its scope has the object.
+fn calls(index: &CodeIndex, owner: Node, timer: Node) -> bool {
+    let snapshot = index.snapshot;
+    let script = |node: Node| snapshot.location(node).map(|location| location.script_id);
+    let has = |scope: Node| {
+        snapshot.edges(scope).any(|edge| edge.kind == EdgeKind::Context && edge.to == owner)
+    };
+    let scope = || {
+        let callback = index.property(timer, "_onTimeout")?;
+        let is_own = script(callback).is_some() && script(callback) == script(owner);
+        let scope = index.internal(callback, "context").filter(|_| is_own)?;
+        let above = index.internal(scope, "previous");
+        Some(has(scope) || above.is_some_and(has))
+    };
+    scope().unwrap_or(false)
+}
+
+/// The object that has what grew as a private field.
+fn field_of(snapshot: &Snapshot, suspect: &Suspect) -> Option<Node> {
+    let thing = suspect.ids.last().copied().flatten().and_then(|id| snapshot.by_id(id))?;
+    let is_private = |name| matches!(name, EdgeName::String(name) if snapshot.raw_string(name).starts_with(b"#"));
+    let mut holders = snapshot.retainers(thing).take(HOLDERS);
+    let holder = holders.find(|it| it.edge.kind == EdgeKind::Property && is_private(it.edge.name));
+    holder.map(|it| it.from)
+}
+
+fn is_as_many(one: Option<u64>, other: Option<u64>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.abs_diff(other) * EQUAL <= one.max(other),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::heap::graphs::{Graph, program};
+    use crate::heap::leak::pipeline;
+    use crate::heap::leak::suspect::Suspect;
+    use crate::heap::options::Options;
+
+    fn suspects(with: impl Fn(u32) -> Graph) -> Vec<Suspect> {
+        let snapshots = [0, 1000, 2000].map(|count| with(count).snapshot());
+        pipeline::suspects(&snapshots, 10, &Options::default()).suspects
+    }
+
+    /// A class whose private fields have so many entries each.
+    fn store(names: &[&str], counts: &[u32]) -> Graph {
+        let mut graph = program(20);
+        let store = graph.variable("store", "Store", 500_001);
+        for (at, (name, &count)) in names.iter().zip(counts).enumerate() {
+            let list = graph.member(store, name, "Array", 500_003 + 2 * at as u32);
+            graph.elements(list, "Item", 600_001 + 400_000 * at as u32, count);
+        }
+        graph
+    }
+
+    #[test]
+    fn private_fields_that_gain_as_many_entries_are_one_suspect() {
+        let one = suspects(|count| store(&["#keys", "#values", "#links"], &[count, count, count]));
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0].bytes, 3 * 2000 * 64, "it has the bytes of all");
+        assert_eq!(one[0].count, Some(2000));
+        let two = suspects(|count| store(&["#keys", "#values"], &[count, count / 2]));
+        assert_eq!(two.len(), 2, "of different numbers");
+        let two = suspects(|count| store(&["keys", "values"], &[count, count]));
+        assert_eq!(two.len(), 2, "fields that anyone may fill");
+    }
+}
