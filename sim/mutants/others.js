@@ -59,10 +59,10 @@ module.exports = [
   ),
   edit(
     'weak-value-map',
-    'a sweep that has passed over dead entries ends',
+    'a collection during a sweep is forgotten',
     WEAK,
-    '} else sweep.again = true;\n    schedule();',
-    '}\n    schedule();',
+    'else if (!sweep.again && sweep.survivors?.length !== 0) {\n      // It has passed over entries that are dead now. Once only: collections may come faster than sweeps end.\n      this.#beginSweep();\n      this.#sweep.again = true;\n    } else sweep.again = true;',
+    '',
   ),
   edit(
     'weak-value-map',
