@@ -18,7 +18,7 @@ const evidence = () => require('./evidence.js');
 const SAMPLED = 1 / 12;
 /** The evidence on disk is replaced from inside V8 when the loop has not turned for so long, ms. */
 const STUCK_MS = 10_000;
-/** Where a snapshot takes longer than this share of the window, so that three would take all of it, images are taken. */
+/** A snapshot that takes longer than this share of the window gives way to images: three would take all of it. */
 const PATIENCE = 1 / 3;
 /** The same where the window is short, ms. */
 const LEAST_PATIENCE_MS = 15_000;
