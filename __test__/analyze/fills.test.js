@@ -59,7 +59,7 @@ drive((i) => {
   setInterval(() => cache.get("k" + i), 7_200_000);
 }, { scale: 10 });`;
   const { suspects } = await reportOf(t, main);
-  assert.deepEqual(suspects.map(({ cause }) => cause).sort(), ['cache', 'timers']);
+  assert.deepEqual(suspects.map(({ cause }) => cause).toSorted(), ['cache', 'timers']);
 });
 
 test('private fields of one structure that is no cache are one suspect', async (t) => {
