@@ -5,10 +5,11 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(not(all(test, models)))]
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, now, thread};
 
 /// What runs each period; `Break` ends the job. It must not block: other jobs wait for it.
 pub type PeriodicJob = Box<dyn FnMut(Run) -> ControlFlow<()> + Send>;
@@ -47,6 +48,7 @@ struct Scheduler {
     changed: Condvar,
 }
 
+#[cfg(not(all(test, models)))]
 fn scheduler() -> &'static Scheduler {
     static SCHEDULER: OnceLock<Scheduler> = OnceLock::new();
     SCHEDULER.get_or_init(Scheduler::default)
@@ -62,7 +64,7 @@ pub fn schedule(period: Duration, job: PeriodicJob) -> std::io::Result<JobHandle
     let mut state = scheduler.state.lock();
     if !state.running {
         crate::os::library::pin();
-        std::thread::Builder::new()
+        thread::Builder::new()
             .name("plimsoll".into())
             .stack_size(512 * 1024)
             .spawn(|| run(scheduler))?;
@@ -70,7 +72,7 @@ pub fn schedule(period: Duration, job: PeriodicJob) -> std::io::Result<JobHandle
     }
     state.next_id += 1;
     let id = state.next_id;
-    state.jobs.push(Scheduled { id, due: Instant::now() + period, period, job: Some(job) });
+    state.jobs.push(Scheduled { id, due: now() + period, period, job: Some(job) });
     scheduler.changed.notify_one();
     Ok(JobHandle(id))
 }
@@ -96,7 +98,7 @@ impl Drop for JobHandle {
 fn run(scheduler: &Scheduler) {
     let mut state = scheduler.state.lock();
     while let Some(next) = state.jobs.iter_mut().min_by_key(|s| s.due) {
-        let now = Instant::now();
+        let now = now();
         if next.due > now {
             let due = next.due;
             scheduler.changed.wait_until(&mut state, due);
@@ -132,6 +134,9 @@ fn next_due(run: Run, period: Duration) -> Instant {
     let due = run.now - run.late + period;
     if due > run.now { due } else { run.now + period }
 }
+
+#[cfg(all(test, models))]
+use models::scheduler;
 
 #[cfg(test)]
 mod tests {
@@ -192,5 +197,74 @@ mod tests {
         for _ in 0..5 {
             rx.recv().unwrap();
         }
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+    use super::*;
+    use crate::sync::explore;
+
+    const SOON: Duration = Duration::from_millis(1);
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    static CURRENT: AtomicPtr<Scheduler> = AtomicPtr::new(std::ptr::null_mut());
+
+    /// The one of this run of a model.
+    pub fn scheduler() -> &'static Scheduler {
+        // SAFETY: `begin` has leaked it.
+        unsafe { &*CURRENT.load(Ordering::Relaxed) }
+    }
+
+    fn begin() {
+        CURRENT.store(Box::leak(Box::default()), Ordering::Relaxed);
+    }
+
+    fn counting(runs: &Arc<AtomicU32>, then: ControlFlow<()>) -> PeriodicJob {
+        let runs = Arc::clone(runs);
+        Box::new(move |_| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            then
+        })
+    }
+
+    // That each of these ends at all says that the thread ends with the last job.
+
+    #[test]
+    fn models_of_a_job_that_comes_while_the_thread_waits() {
+        explore("a job that is due before the one that is waited for", 3, || {
+            begin();
+            let runs = Arc::new(AtomicU32::new(0));
+            let far = schedule(NEVER, counting(&runs, ControlFlow::Continue(()))).unwrap();
+            let near = schedule(SOON, counting(&runs, ControlFlow::Break(()))).unwrap();
+            while job_count() > 1 {
+                thread::yield_now();
+            }
+            assert_eq!(runs.load(Ordering::Relaxed), 1);
+            drop((far, near));
+            assert_eq!(job_count(), 0);
+        });
+    }
+
+    #[test]
+    fn models_of_a_job_that_is_dropped() {
+        explore("a job that is dropped while it runs", 3, || {
+            begin();
+            let runs = Arc::new(AtomicU32::new(0));
+            let one = schedule(SOON, counting(&runs, ControlFlow::Break(()))).unwrap();
+            drop(one);
+            assert_eq!(job_count(), 0);
+            // The thread may be about to end: the next job has one nonetheless.
+            let next = schedule(SOON, counting(&runs, ControlFlow::Break(()))).unwrap();
+            while job_count() > 0 {
+                thread::yield_now();
+            }
+            assert!((1..=2).contains(&runs.load(Ordering::Relaxed)));
+            drop(next);
+            assert_eq!(Arc::strong_count(&runs), 1, "what the jobs held is dropped");
+        });
     }
 }

@@ -22,6 +22,7 @@ pub mod os;
 mod random;
 pub mod sampler;
 pub mod snapshot;
+mod sync;
 pub mod track;
 pub mod trend;
 pub mod v8;

@@ -162,6 +162,31 @@ test('threads that are killed in the middle of their work leave the store sound'
   assert.deepEqual([cache.size, cache.stats().bytes], [0, 0]);
 });
 
+test('threads that are killed while they compute leave no computation behind', async () => {
+  const { name, cache } = open();
+  const compute = (key) => cache.getOrCompute(key, async () => key, { as: 'string' });
+  for (let round = 0; round < 6; round++) {
+    const killed = [start(name, 1), start(name, 2)];
+    for (const thread of killed) {
+      thread.worker.on('error', (error) => assert.fail(error));
+      const computing = thread.next();
+      thread.send('computeAll');
+      await computing;
+    }
+    const results = [];
+    // They end one after the other, in the middle of the turns in which this thread waits for what they compute.
+    for (let turn = 0; turn < 300; turn++) {
+      const key = `key ${turn % 7}`;
+      results.push(compute(key).then((value) => assert.equal(value, key)));
+      if (turn % 100 === 50) results.push(killed.pop()?.worker.terminate());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(results);
+  }
+  for (const key of cache.keys()) cache.delete(key);
+  for (let at = 0; at < 7; at++) assert.equal(await compute(`key ${at}`), `key ${at}`, 'this thread leads now');
+});
+
 test('a worker that alone loaded the addon leaves the store to the next', async () => {
   const script = `
     const { Worker } = require('node:worker_threads');

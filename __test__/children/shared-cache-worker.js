@@ -39,6 +39,16 @@ const commands = {
       if (value !== undefined && !value.startsWith(`key ${(turn * 7) % 500}`)) throw new Error(`torn: ${value}`);
     }
   },
+  /** Computes and deletes for as long as the thread lives: at most moments it leads a computation or waits for one. */
+  computeAll: async () => {
+    parentPort.postMessage({ computing: true });
+    for (let turn = 0; ; turn++) {
+      const key = `key ${turn % 7}`;
+      const value = await cache.getOrCompute(key, () => new Promise((resolve) => setImmediate(resolve, key)), { as: 'string' });
+      if (value !== key) throw new Error(`for another key: ${value}`);
+      cache.delete(key);
+    }
+  },
 };
 
 parentPort.on('message', async ({ command, args }) => {

@@ -262,6 +262,9 @@ class Run {
     const names = Array.from(this.cache.keys());
     for (const name of names) assert.notEqual(this.cache.peek(name, { allowStale: true }), undefined, 'an empty entry');
     assert.ok(this.cache.size <= this.cache.max);
+    // A walk passes over fetches: one that has ended must not have left its place taken.
+    this.cache.purgeStale();
+    assert.equal(this.cache.size, Array.from(this.cache.keys()).length, 'entries that no fetch fills any more');
     this.cache.clear();
     assert.deepEqual([this.cache.size, this.cache.calculatedSize], [0, 0]);
   }

@@ -5,13 +5,14 @@
 //! slots again before it removes an entry: they may have changed hands meanwhile.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::background::{JobHandle, schedule};
+use crate::sync::AtomicU64;
 
 /// The words of a column, 64 bits each: a state, the earliest end (a double) among the slots that are not due,
 /// the end of each slot (a double, infinity for none), then a bit for each slot, those of a word from the lowest.
@@ -59,6 +60,11 @@ impl Column {
         &self.words
     }
 
+    /// False while one is under way.
+    fn begin_scan(&self) -> bool {
+        self.words[STATE].swap(SCANNING, Ordering::Acquire) != SCANNING
+    }
+
     fn scan(&self, now: f64) {
         let (ends, due) = self.words[ENDS..].split_at(self.slots);
         let mut next = f64::INFINITY;
@@ -87,7 +93,7 @@ impl Column {
 pub fn scan(address: usize, now: f64) -> std::io::Result<bool> {
     let found = COLUMNS.lock().iter().find(|(at, _)| *at == address).map(|(_, c)| c.clone());
     let Some(column) = found.as_ref().and_then(Weak::upgrade) else { return Ok(false) };
-    if column.words[STATE].swap(SCANNING, Ordering::Acquire) == SCANNING {
+    if !column.begin_scan() {
         return Ok(false);
     }
     let scanned = Arc::downgrade(&column);
@@ -169,5 +175,36 @@ mod tests {
         let column = Column::open(1).unwrap();
         column.words()[STATE].store(SCANNING, Ordering::Relaxed);
         assert!(!scan(column.words().as_ptr().addr(), 0.0).unwrap());
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use super::*;
+    use crate::sync::explore;
+
+    #[test]
+    fn models_of_a_scan() {
+        explore("a scan while the cache works", 3, || {
+            let words: Vec<_> = [0, 0, 5.0f64.to_bits(), f64::INFINITY.to_bits(), 0]
+                .into_iter()
+                .map(AtomicU64::new)
+                .collect();
+            let column = Arc::new(Column { words: words.into(), slots: 2, scan: Mutex::new(None) });
+            assert!(column.begin_scan());
+            assert!(!column.begin_scan(), "one is under way");
+            let scanned = Arc::clone(&column);
+            let native = loom::thread::spawn(move || scanned.scan(6.0));
+            // The cache gives its second slot an end meanwhile.
+            column.words[ENDS + 1].store(6.0f64.to_bits(), Ordering::Relaxed);
+            if column.words[STATE].load(Ordering::Acquire) == DONE {
+                let due = column.words[ENDS + 2].load(Ordering::Relaxed);
+                let next = f64::from_bits(column.words[NEXT].load(Ordering::Relaxed));
+                assert!(due == 0b11 || due == 0b01, "{due:b}: the answer is whole");
+                assert_eq!(next, f64::INFINITY);
+                assert!(column.begin_scan());
+            }
+            native.join().unwrap();
+        });
     }
 }

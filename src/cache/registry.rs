@@ -4,7 +4,7 @@
 //! `ArrayBuffer`. The sampler reads it whatever the JS thread does. JS alone opens and closes
 //! records (`lib/cache/registry.js` has the same layout), so a construction costs no crossing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::{self, ThreadId};
 
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::shared::store::{SharedStore, Stats};
 use super::shared::{self, Counters};
+use crate::sync::{AtomicU64, fence};
 
 /// 64-bit words of a record: the counters as doubles, then the label.
 pub const RECORD_WORDS: usize = 48;
@@ -233,6 +234,12 @@ fn id(record: &[AtomicU64]) -> u64 {
     f64::from_bits(record[0].load(Ordering::Acquire)) as u64
 }
 
+/// Whether what was read of the record is of the cache with this id: the record may have changed hands meanwhile.
+fn is_still(record: &[AtomicU64], id: u64) -> bool {
+    fence(Ordering::Acquire);
+    count(record, 0) == id
+}
+
 /// As [`read`].
 fn fill(record: &[AtomicU64]) -> Option<Occupancy> {
     let id = id(record);
@@ -241,7 +248,7 @@ fn fill(record: &[AtomicU64]) -> Option<Occupancy> {
         (None, Some(bytes)) => (count(record, 4), bytes),
         (None, None) => return None,
     };
-    (id != 0 && bound > 0 && count(record, 0) == id).then_some(Occupancy { id, held, bound })
+    (id != 0 && bound > 0 && is_still(record, id)).then_some(Occupancy { id, held, bound })
 }
 
 /// One record, or `None` where it is unused or changed hands meanwhile.
@@ -266,7 +273,7 @@ fn read(record: &[AtomicU64]) -> Option<CacheStats> {
         expirations: count(9),
         instances: 1,
     };
-    (count(0) == id).then_some(stats)
+    is_still(record, id).then_some(stats)
 }
 
 fn label(record: &[AtomicU64]) -> String {
@@ -407,5 +414,38 @@ mod tests {
             let mut stats = Vec::new();
             arena.sample(&mut stats);
         }
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use super::*;
+    use crate::sync::explore;
+
+    /// What JS does, with the barriers that its plain stores have on x86.
+    fn reopen(record: &[AtomicU64], id: u32) {
+        record[0].store(0, Ordering::Relaxed);
+        fence(Ordering::Release);
+        for at in [2, 6] {
+            record[at].store(f64::from(id).to_bits(), Ordering::Relaxed);
+        }
+        record[0].store(f64::from(id).to_bits(), Ordering::Release);
+    }
+
+    #[test]
+    fn models_of_a_record_that_changes_hands() {
+        explore("a record is read while another cache gets it", 2, || {
+            // Words that no cache writes are not modelled: all records share their zeroes.
+            let words: Arc<Vec<AtomicU64>> =
+                Arc::new((0..RECORD_WORDS).map(|_| AtomicU64::new(0)).collect());
+            reopen(&words, 1);
+            let written = Arc::clone(&words);
+            let js = loom::thread::spawn(move || reopen(&written, 2));
+            if let Some(stats) = read(&words) {
+                assert_eq!((stats.size, stats.hits), (stats.id, stats.id), "of one cache");
+            }
+            js.join().unwrap();
+            assert_eq!(read(&words).map(|stats| stats.id), Some(2));
+        });
     }
 }

@@ -1,7 +1,9 @@
 //! How a long analysis tells where it is and hears that it should stop.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
+
+use crate::sync::{AtomicU64, AtomicUsize};
 
 /// A step of the analysis, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +62,8 @@ impl<'a> Whole<'a> {
                 self.done[snapshot].store(progress.done, Ordering::Relaxed);
                 self.unread.load(Ordering::Relaxed)
             }
-            _ => self.unread.fetch_sub(1, Ordering::Relaxed) - 1,
+            // The last one sees what the others have read.
+            _ => self.unread.fetch_sub(1, Ordering::AcqRel) - 1,
         };
         let phase = if unread > 0 { Phase::Reading } else { Phase::Dominators };
         self.say(phase)
@@ -106,5 +109,39 @@ mod tests {
         assert_eq!(*said.lock().unwrap(), expected.collect::<Vec<_>>());
         let piped = Whole::new(&unattended, &[Some(10), None]);
         assert_eq!(piped.total, None);
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::{Mutex, explore};
+
+    #[test]
+    fn models_of_two_readers() {
+        explore("two snapshots that are read side by side", 3, || {
+            let said = Arc::new(Mutex::new(Vec::new()));
+            let says = Arc::clone(&said);
+            // One execution of a model leaks it: a reader's thread needs it for longer than a scope.
+            let report: Report<'static> = Box::leak(Box::new(move |progress: Progress| {
+                says.lock().push((progress.phase, progress.done));
+                ControlFlow::Continue(())
+            }));
+            let whole = Arc::new(Whole::new(report, &[Some(1), Some(2)]));
+            let read = |whole: &Whole<'_>, at: usize, done| {
+                for phase in [Phase::Reading, Phase::Dominators] {
+                    let _ = whole.note(at, Progress { phase, done, total: None });
+                }
+            };
+            let theirs = Arc::clone(&whole);
+            let other = loom::thread::spawn(move || read(&theirs, 1, 2));
+            read(&whole, 0, 1);
+            other.join().unwrap();
+            let said = std::mem::take(&mut *said.lock());
+            let begun = said.iter().filter(|(phase, _)| *phase == Phase::Dominators);
+            assert_eq!(begun.collect::<Vec<_>>(), [&(Phase::Dominators, 3)], "{said:?}");
+        });
     }
 }

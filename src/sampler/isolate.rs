@@ -2,7 +2,6 @@
 
 use std::ops::{ControlFlow, Deref};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -17,6 +16,7 @@ use super::registry::{self, Listed};
 use super::sampling::Sampling;
 use super::state_file::StateFile;
 use super::stuck::{Looked, StuckLoop};
+use super::wishes::Wishes;
 use crate::background::{self, JobHandle, Run};
 use crate::trend::{CollectionCause, Verdict};
 
@@ -24,9 +24,7 @@ use crate::trend::{CollectionCause, Verdict};
 pub struct SampledIsolate {
     record: Arc<Record>,
     sampling: Mutex<Sampling>,
-    probe_wanted: AtomicBool,
-    notices_waiting: AtomicBool,
-    requests_wanted: AtomicBool,
+    wishes: Wishes,
     stuck: Mutex<Option<Looked>>,
 }
 
@@ -52,9 +50,7 @@ impl Watching {
         let isolate = Arc::new(SampledIsolate {
             record,
             sampling: Mutex::new(sampling),
-            probe_wanted: AtomicBool::new(false),
-            notices_waiting: AtomicBool::new(false),
-            requests_wanted: AtomicBool::new(false),
+            wishes: Wishes::default(),
             stuck: Mutex::new(None),
         });
         registry::add(Arc::clone(&isolate) as Arc<dyn Listed>);
@@ -92,26 +88,26 @@ impl SampledIsolate {
     /// True if [`SampledIsolate::take_notices`] would return something.
     #[must_use]
     pub fn has_notices(&self) -> bool {
-        self.notices_waiting.load(Ordering::Relaxed)
+        self.wishes.has_notices()
     }
 
     /// The notices since the last call, oldest first.
     #[must_use]
     pub fn take_notices(&self) -> Vec<Notice> {
-        self.notices_waiting.store(false, Ordering::Relaxed);
+        self.wishes.begin_notices();
         self.sampling.lock().take_notices()
     }
 
     /// True if the trend has requested a collection since the last call.
     #[must_use]
     pub fn take_probe(&self) -> bool {
-        self.probe_wanted.swap(false, Ordering::Relaxed)
+        self.wishes.take_probe()
     }
 
     /// See [`Trend::wants_requests`](crate::trend::Trend::wants_requests).
     #[must_use]
     pub fn wants_requests(&self) -> bool {
-        self.requests_wanted.load(Ordering::Relaxed)
+        self.wishes.wants_requests()
     }
 
     /// Sets the cause of the mark-compacts from now on (a probe or a snapshot, then natural again).
@@ -171,13 +167,8 @@ impl SampledIsolate {
 
     fn sample(&self, run: Run) {
         let mut sampling = self.sampling.lock();
-        if sampling.sample(&self.record, run) {
-            self.probe_wanted.store(true, Ordering::Relaxed);
-        }
-        if sampling.has_notices() {
-            self.notices_waiting.store(true, Ordering::Relaxed);
-        }
-        self.requests_wanted.store(sampling.wants_requests(), Ordering::Relaxed);
+        let probe = sampling.sample(&self.record, run);
+        self.wishes.note(probe, sampling.has_notices(), sampling.wants_requests());
         sampling.publish(&self.record);
         sampling.keep(&self.record, run.now);
         let ran_ms = sampling.ran_ms(run.now);

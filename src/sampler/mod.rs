@@ -16,6 +16,7 @@ mod run_clock;
 mod sampling;
 pub mod state_file;
 pub mod stuck;
+mod wishes;
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]

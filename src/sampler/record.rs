@@ -5,11 +5,12 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::sync::{AtomicBool, AtomicU64};
 use crate::v8::gc::{self, GcType, MARK_COMPACT};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 
@@ -112,7 +113,7 @@ impl Record {
     /// The latest figures; `None` before the first.
     #[must_use]
     pub fn heap(&self) -> Option<HeapStatistics> {
-        self.begun.load(Relaxed).then(|| HeapStatistics {
+        self.begun.load(Acquire).then(|| HeapStatistics {
             total: self.total.load(Relaxed),
             used: self.used.load(Relaxed),
             limit: self.limit.load(Relaxed),
@@ -260,7 +261,8 @@ impl Record {
         self.used.store(heap.used, Relaxed);
         self.limit.store(heap.limit, Relaxed);
         self.external.store(heap.external, Relaxed);
-        if !self.begun.swap(true, Relaxed) {
+        // Who sees that there are figures sees the figures.
+        if !self.begun.swap(true, Release) {
             self.counted.store(heap.used, Relaxed);
         }
     }
@@ -422,5 +424,52 @@ mod tests {
         assert_eq!(record.collections().0, RING as u64 + 9);
         record.epilogue(MARK_COMPACT, || Some(heap(3)));
         assert_eq!(record.take_mark_compacts().count(), 1, "there is room again");
+    }
+}
+
+/// The isolate's thread and the sampler's in each order.
+#[cfg(all(test, models))]
+mod models {
+    use super::*;
+    use crate::sync::explore;
+
+    fn heap(used: u64) -> HeapStatistics {
+        HeapStatistics { total: 100, used, limit: 1000, external: 5 }
+    }
+
+    #[test]
+    fn models_of_the_first_figures() {
+        explore("the first figures of an isolate", 3, || {
+            let record = Arc::new(Record::new(Duration::from_secs(3600)));
+            let writer = Arc::clone(&record);
+            let isolate = loom::thread::spawn(move || {
+                writer.tick(Some(&heap(10)), f64::NAN, None, 0);
+            });
+            if let Some(heap) = record.heap() {
+                assert_eq!((heap.total, heap.used, heap.limit, heap.external), (100, 10, 1000, 5));
+            }
+            isolate.join().unwrap();
+            assert!(record.heap().is_some());
+        });
+    }
+
+    #[test]
+    fn models_of_the_floor_and_the_counts() {
+        explore("collections while the sampler asks", 3, || {
+            let record = Arc::new(Record::new(Duration::from_secs(3600)));
+            let writer = Arc::clone(&record);
+            let isolate = loom::thread::spawn(move || {
+                for used in [30, 20] {
+                    writer.epilogue(MARK_COMPACT, || Some(heap(used)));
+                }
+            });
+            let mut least = [record.take_least_used(), record.take_least_used(), None];
+            let mut described = record.take_mark_compacts().count();
+            isolate.join().unwrap();
+            least[2] = record.take_least_used();
+            described += record.take_mark_compacts().count();
+            assert_eq!(least.into_iter().flatten().min(), Some(20), "no floor is lost");
+            assert_eq!((described, record.collections().0), (2, 2));
+        });
     }
 }

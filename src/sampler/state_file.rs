@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::sync::fence;
+
 /// A state that does not fit is not written: the last one that did stays.
 pub const SLOT_BYTES: usize = 256 * 1024;
 /// Magic and version, the current slot's sequence number, two lengths, three words on the writer's end.
@@ -120,16 +122,15 @@ impl StateFile {
         if state.len() > SLOT_BYTES {
             return false;
         }
-        let sequence = self.word(SEQUENCE_WORD).load(Ordering::Relaxed) + 1;
-        let slot = (sequence % 2) as usize;
-        // SAFETY: the slot lies within the mapping; only this value writes to it, and no reader
-        // of this process exists.
-        unsafe {
-            let target = self.mapping.base.add(HEADER_BYTES + slot * SLOT_BYTES);
-            std::ptr::copy_nonoverlapping(state.as_ptr(), target, state.len());
-        }
-        self.word(LENGTH_WORD + slot).store(state.len() as u64, Ordering::Relaxed);
-        self.word(SEQUENCE_WORD).store(sequence, Ordering::Release);
+        let lengths = [self.word(LENGTH_WORD), self.word(LENGTH_WORD + 1)];
+        publish(self.word(SEQUENCE_WORD), lengths, state.len() as u64, |slot| {
+            // SAFETY: the slot lies within the mapping; only this value writes to it, and no reader
+            // of this process exists.
+            unsafe {
+                let target = self.mapping.base.add(HEADER_BYTES + slot * SLOT_BYTES);
+                std::ptr::copy_nonoverlapping(state.as_ptr(), target, state.len());
+            }
+        });
         true
     }
 
@@ -162,6 +163,33 @@ impl Drop for Mapping {
             libc::munmap(self.base.cast(), FILE_BYTES);
         }
     }
+}
+
+/// A word that other threads and processes read: one of the mapping, or of a model.
+trait Word {
+    fn get(&self, order: Ordering) -> u64;
+    fn set(&self, value: u64, order: Ordering);
+}
+
+impl Word for AtomicU64 {
+    fn get(&self, order: Ordering) -> u64 {
+        self.load(order)
+    }
+
+    fn set(&self, value: u64, order: Ordering) {
+        self.store(value, order);
+    }
+}
+
+/// Has `fill` write the slot that is not current, then makes it current.
+fn publish<W: Word>(sequence: &W, lengths: [&W; 2], length: u64, fill: impl FnOnce(usize)) {
+    let next = sequence.get(Ordering::Relaxed) + 1;
+    let slot = (next % 2) as usize;
+    // A reader that sees a part of this state in the slot sees as well that the slot is not current any more.
+    fence(Ordering::Release);
+    fill(slot);
+    lengths[slot].set(length, Ordering::Relaxed);
+    sequence.set(next, Ordering::Release);
 }
 
 /// The state that a process has left in `path`; `None` if it never wrote one.
@@ -410,5 +438,64 @@ mod tests {
         std::fs::write(&path, damaged).unwrap();
         assert_eq!(read(&path).unwrap(), None);
         std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use super::*;
+    use crate::sync::{AtomicU64 as Modelled, explore};
+
+    impl Word for Modelled {
+        fn get(&self, order: Ordering) -> u64 {
+            self.load(order)
+        }
+
+        fn set(&self, value: u64, order: Ordering) {
+            self.store(value, order);
+        }
+    }
+
+    /// A state of two words, in two slots.
+    #[derive(Default)]
+    struct File {
+        sequence: Modelled,
+        lengths: [Modelled; 2],
+        slots: [[Modelled; 2]; 2],
+    }
+
+    impl File {
+        fn write(&self, state: u64) {
+            publish(&self.sequence, self.lengths.each_ref(), state, |slot| {
+                self.slots[slot].iter().for_each(|word| word.store(state, Ordering::Relaxed));
+            });
+        }
+
+        /// As `read_from`, whose calls of the system are the barriers.
+        fn read(&self) -> Option<[u64; 3]> {
+            let sequence = self.sequence.load(Ordering::Acquire);
+            let slot = (sequence % 2) as usize;
+            let length = self.lengths[slot].load(Ordering::Relaxed);
+            let [first, last] =
+                self.slots[slot].each_ref().map(|word| word.load(Ordering::Relaxed));
+            fence(Ordering::Acquire);
+            let same = self.sequence.load(Ordering::Relaxed) == sequence;
+            (sequence > 0 && same).then_some([length, first, last])
+        }
+    }
+
+    #[test]
+    fn models_of_a_state_that_is_read_while_the_next_ones_are_written() {
+        explore("a state is read while the next ones are written", 2, || {
+            let file = Arc::new(File::default());
+            let written = Arc::clone(&file);
+            let writer =
+                loom::thread::spawn(move || (1..=3).for_each(|state| written.write(state)));
+            if let Some([length, first, last]) = file.read() {
+                assert!(length == first && first == last, "{length} {first} {last}: of one state");
+            }
+            writer.join().unwrap();
+            assert_eq!(file.read(), Some([3; 3]));
+        });
     }
 }

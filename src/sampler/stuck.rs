@@ -6,12 +6,11 @@
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
+use crate::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::v8::heap_statistics::Isolate;
 use crate::v8::interrupt;
 
@@ -69,7 +68,10 @@ impl Looked {
         if let Some(shared) = self.0.upgrade()
             && shared.is_stuck(ran_ms)
         {
-            shared.interrupt();
+            // SAFETY: the isolate is alive, and `data` is a reference for the call of `interrupted`.
+            shared.interrupt(|isolate, data| unsafe {
+                interrupt::request(isolate, interrupted, data)
+            });
         }
     }
 }
@@ -90,16 +92,17 @@ impl Shared {
         u128::from(still) >= self.period.as_millis()
     }
 
-    fn interrupt(self: &Arc<Self>) {
+    /// `request` has V8 call [`interrupted`] with the data, once; it is called while the isolate is alive.
+    fn interrupt(self: &Arc<Self>, request: impl FnOnce(Isolate, *mut c_void) -> bool) {
         let armed = self.armed.lock();
         let Some((isolate, _)) = armed.as_ref() else { return };
         if self.pending.swap(true, Ordering::Relaxed) {
             return;
         }
         let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
-        // SAFETY: the isolate is alive while `armed` holds it, and the lock is held. What V8 never calls leaks one
-        // reference at the end of an isolate.
-        if !unsafe { interrupt::request(*isolate, interrupted, data) } {
+        // The isolate is alive while `armed` holds it, and the lock is held. What V8 never calls leaks one reference at
+        // the end of an isolate.
+        if !request(*isolate, data) {
             // SAFETY: V8 did not take the reference.
             drop(unsafe { Arc::from_raw(data.cast::<Self>().cast_const()) });
         }
@@ -140,5 +143,61 @@ mod tests {
         shared.turned.store(true, Ordering::Relaxed);
         assert!(!shared.is_stuck(60_000) && !shared.is_stuck(64_999));
         assert!(shared.is_stuck(65_000));
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use super::*;
+    use crate::sync::explore;
+
+    /// The requests that V8 has and has not run, by their data.
+    type Requests = Arc<Mutex<Vec<usize>>>;
+
+    #[test]
+    fn models_of_an_interrupt() {
+        explore("a loop that is looked at while it turns and ends", 3, || {
+            let calls = Arc::new(Mutex::new(0));
+            let counts = Arc::clone(&calls);
+            let call: StuckCall = Box::new(move || *counts.lock() += 1);
+            let alive = Arc::new(AtomicBool::new(true));
+            let requests = Requests::default();
+            // SAFETY: no V8 runs: what stands for it is below.
+            let stuck = unsafe { StuckLoop::new(Isolate::dangling(), Duration::ZERO, call) };
+            let shared = Arc::downgrade(&stuck.0);
+            let native = loom::thread::spawn({
+                // The loop may end from here on: `look` has a reference.
+                let (shared, alive) = (Arc::clone(&stuck.0), Arc::clone(&alive));
+                let requests = Arc::clone(&requests);
+                move || {
+                    for ran_ms in [1, 2] {
+                        if shared.is_stuck(ran_ms) {
+                            shared.interrupt(|_, data| {
+                                assert!(alive.load(Ordering::Relaxed), "the isolate has ended");
+                                requests.lock().push(data as usize);
+                                true
+                            });
+                        }
+                    }
+                }
+            });
+            let run_requests = || {
+                let waiting = std::mem::take(&mut *requests.lock());
+                assert!(waiting.len() <= 1, "one at a time");
+                for data in waiting {
+                    // SAFETY: `interrupt` gave this reference for one call.
+                    unsafe { interrupted(std::ptr::null_mut(), data as *mut c_void) };
+                }
+            };
+            stuck.turned();
+            run_requests();
+            drop(stuck);
+            alive.store(false, Ordering::Relaxed);
+            native.join().unwrap();
+            let before = *calls.lock();
+            run_requests();
+            assert_eq!(*calls.lock(), before, "nothing is called after the end");
+            assert_eq!(shared.strong_count(), 0, "each reference is given back");
+        });
     }
 }

@@ -243,7 +243,12 @@ impl Emergency {
         let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
         // SAFETY: the isolate is alive while `shared.isolate` holds it (`close` waits for the
         // lock). What V8 never calls it leaks: one reference at the end of an isolate.
-        unsafe { interrupt::request(isolate, interrupted, data) }
+        let requested = unsafe { interrupt::request(isolate, interrupted, data) };
+        if !requested {
+            // SAFETY: V8 did not take the reference.
+            drop(unsafe { Arc::from_raw(data.cast::<Self>().cast_const()) });
+        }
+        requested
     }
 
     /// The isolate ends, or nothing is to be taken any more.

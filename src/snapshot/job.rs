@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey};
 use super::image::{self, PreparedImage, Scene};
 use super::room::Builder;
 use super::session::{Method, Request, Session, TakenSnapshot};
 use crate::os::system;
+use crate::sync::Mutex;
 use crate::v8::profiler::Profiler;
 
 /// What the isolate's side has to do next.
@@ -112,19 +111,18 @@ impl Job {
     /// # Safety
     /// As [`Profiler::take`].
     pub unsafe fn take(&mut self) {
-        let question = std::mem::replace(&mut *self.phase.lock(), Phase::Working);
-        match question {
-            Phase::AskingToFork(prepared, scene, answer) => {
+        match self.question(Phase::is_question) {
+            Some(Phase::AskingToFork(prepared, scene, answer)) => {
                 // SAFETY: the caller vouches for the moment.
                 let _ = answer.send(unsafe { prepared.fork(&scene) });
             }
-            Phase::AskingForImage(prepared, scene, answer) => {
+            Some(Phase::AskingForImage(prepared, scene, answer)) => {
                 // SAFETY: as above.
                 let _ = answer.send(unsafe { prepared.fork(&scene) });
             }
             // SAFETY: as above.
-            Phase::Asking(pieces) => unsafe { take_here(&pieces) },
-            other => *self.phase.lock() = other,
+            Some(Phase::Asking(pieces)) => unsafe { take_here(&pieces) },
+            _ => {}
         }
     }
 
@@ -144,14 +142,22 @@ impl Job {
     }
 
     fn accept(&self) -> Option<SyncSender<Piece>> {
-        let mut phase = self.phase.lock();
-        match std::mem::replace(&mut *phase, Phase::Working) {
-            Phase::Asking(pieces) => Some(pieces),
-            other => {
-                *phase = other;
-                None
-            }
+        match self.question(|phase| matches!(phase, Phase::Asking(_))) {
+            Some(Phase::Asking(pieces)) => Some(pieces),
+            _ => None,
         }
+    }
+
+    /// Takes a question out, where one waits that is `wanted`. The job's thread may put one at any moment.
+    fn question(&self, wanted: impl FnOnce(&Phase) -> bool) -> Option<Phase> {
+        let mut phase = self.phase.lock();
+        wanted(&phase).then(|| std::mem::replace(&mut *phase, Phase::Working))
+    }
+}
+
+impl Phase {
+    fn is_question(&self) -> bool {
+        matches!(self, Self::Asking(_) | Self::AskingToFork(..) | Self::AskingForImage(..))
     }
 }
 
@@ -352,4 +358,66 @@ fn pump(
 
 fn unfinished() -> SnapshotError {
     SnapshotError::Failed { what: "the thread that was to take it has ended".into() }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use std::sync::mpsc::TryRecvError;
+
+    use super::*;
+    use crate::sync::explore;
+
+    fn job() -> (Job, Arc<Mutex<Phase>>) {
+        let phase = Arc::new(Mutex::new(Phase::Working));
+        (Job { phase: Arc::clone(&phase), pieces: None }, phase)
+    }
+
+    #[test]
+    fn models_of_a_question() {
+        explore("a question while the isolate's side looks for one", 3, || {
+            let (mut job, phase) = job();
+            let (sender, pieces) = sync_channel(PIECES);
+            let asks = loom::thread::spawn(move || ask(&phase, Phase::Asking(sender)));
+            let first = job.write(b"1");
+            // SAFETY: nothing is taken: this process has no V8.
+            unsafe { job.take() };
+            asks.join().unwrap().unwrap();
+            match pieces.try_recv() {
+                Ok(Piece::Text(text)) => assert!(first && text == b"1"),
+                Ok(Piece::End(_)) => panic!("nothing has ended"),
+                // It was taken before it was put, and waits; or `take` has answered it.
+                Err(TryRecvError::Empty) => assert_eq!(job.step(), JobStep::Stream),
+                Err(TryRecvError::Disconnected) => assert!(!first && job.step() == JobStep::Wait),
+            }
+        });
+    }
+
+    #[test]
+    fn models_of_a_question_that_no_one_looks_for() {
+        explore("no question is lost by looking too early", 3, || {
+            let (job, phase) = job();
+            let (sender, _pieces) = sync_channel(PIECES);
+            let asks = loom::thread::spawn(move || ask(&phase, Phase::Asking(sender)));
+            let taken = job.question(Phase::is_question);
+            asks.join().unwrap().unwrap();
+            assert_eq!(taken.is_some(), job.step() == JobStep::Wait);
+        });
+    }
+
+    #[test]
+    fn models_of_an_isolate_that_ends() {
+        explore("the isolate's side ends while it is asked", 3, || {
+            let (job, phase) = job();
+            let (sender, pieces) = sync_channel(PIECES);
+            let asks = loom::thread::spawn({
+                let phase = Arc::clone(&phase);
+                move || ask(&phase, Phase::Asking(sender))
+            });
+            drop(job);
+            let asked = asks.join().unwrap();
+            // No thread waits for an answer that cannot come.
+            assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)), "{asked:?}");
+            assert!(matches!(*phase.lock(), Phase::Abandoned));
+        });
+    }
 }

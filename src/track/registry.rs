@@ -4,12 +4,14 @@
 //! (`lib/track/counters.js` has the same layout). Names and sites are text that many rows share:
 //! they are interned here once, and a row has their numbers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
+
+use crate::sync::AtomicU64;
 
 /// 64-bit words (doubles) of a row: id, kind, name, site, count, added, two spare.
 pub const ROW_WORDS: usize = 8;
@@ -214,5 +216,37 @@ mod tests {
         let kept = text(u64::from(id));
         assert!(kept.len() <= MAX_TEXT && long.starts_with(&kept) && !kept.is_empty());
         assert_eq!(text(u64::MAX), "");
+    }
+}
+
+#[cfg(all(test, models))]
+mod models {
+    use super::*;
+    use crate::sync::{explore, fence};
+
+    /// What JS does, with the barriers that its plain stores have on x86.
+    fn reopen(row: &[AtomicU64], id: u32) {
+        row[0].store(0, Ordering::Relaxed);
+        fence(Ordering::Release);
+        for at in [4, 5] {
+            row[at].store(f64::from(id).to_bits(), Ordering::Relaxed);
+        }
+        row[0].store(f64::from(id).to_bits(), Ordering::Release);
+    }
+
+    #[test]
+    fn models_of_a_row_that_changes_hands() {
+        explore("a row is read while another thing gets it", 3, || {
+            let words: Arc<Vec<AtomicU64>> =
+                Arc::new((0..ROW_WORDS).map(|_| AtomicU64::new(0)).collect());
+            reopen(&words, 1);
+            let written = Arc::clone(&words);
+            let js = loom::thread::spawn(move || reopen(&written, 2));
+            if let Some(row) = read(0, &words) {
+                assert_eq!((row.count, row.added), (row.id, row.id), "of one thing");
+            }
+            js.join().unwrap();
+            assert_eq!(read(0, &words).map(|row| row.id), Some(2));
+        });
     }
 }

@@ -35,6 +35,12 @@ impl Isolate {
         (!isolate.is_null()).then_some(Self(isolate))
     }
 
+    /// None that exists, for models of what does not look into it.
+    #[cfg(all(test, models))]
+    pub fn dangling() -> Self {
+        Self(std::ptr::null_mut())
+    }
+
     /// The address, for the functions of V8 that take an isolate.
     #[must_use]
     pub fn as_ptr(self) -> *mut c_void {

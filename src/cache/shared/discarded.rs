@@ -1,10 +1,9 @@
 //! Entries that have left a store and wait to be freed, off the threads that run JavaScript.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 
 use super::shard::{ENTRY_BYTES, Entry, Shard};
+use crate::sync::{AtomicU64, Mutex};
 
 /// The contents of so many shards at most: beyond that the caller frees its own.
 const MOST: usize = 64;

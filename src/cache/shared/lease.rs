@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::mailbox::Mailbox;
+use crate::sync::Mutex;
 
 /// How a computation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

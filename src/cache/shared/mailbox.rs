@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 /// Wakes the event loop of the isolate. It runs on the thread that ends a computation, under the lock of the mailbox,
 /// so it must not block or call back.

@@ -4,10 +4,7 @@ use std::cell::LazyCell;
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-use hashbrown::DefaultHashBuilder;
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
 
 use super::clock::Clock;
 use super::discarded::Discarded;
@@ -15,6 +12,13 @@ use super::lease::{Lease, LeaseOutcome, Part};
 use super::mailbox::Mailbox;
 use super::policy::Policy;
 use super::shard::{Counters, ENTRY_BYTES, Entry, Shard};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard};
+
+#[cfg(not(all(test, models)))]
+type Hasher = hashbrown::DefaultHashBuilder;
+/// A model finds a key in the same shard in each of its runs.
+#[cfg(all(test, models))]
+type Hasher = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
 
 /// More locks than any number of worker threads that makes sense.
 const MOST_SHARDS: u64 = 64;
@@ -67,7 +71,7 @@ pub enum Joined {
 #[derive(Debug)]
 pub struct SharedStore {
     options: StoreOptions,
-    hasher: DefaultHashBuilder,
+    hasher: Hasher,
     shards: Box<[Mutex<Shard>]>,
     /// Each shard's earliest deadline, so that expired entries anywhere can go before live ones.
     earliest: Box<[AtomicU64]>,
@@ -121,7 +125,7 @@ impl SharedStore {
         let share = options.max_bytes / shards as u64;
         Self {
             options,
-            hasher: DefaultHashBuilder::default(),
+            hasher: Hasher::default(),
             shards: (0..shards).map(|_| Mutex::new(Shard::new(options.policy, share))).collect(),
             earliest: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
             bytes: AtomicU64::new(0),
@@ -476,5 +480,7 @@ impl SharedStore {
     }
 }
 
+#[cfg(all(test, models))]
+mod models;
 #[cfg(test)]
 mod tests;
