@@ -625,3 +625,23 @@ unsafe fn become_expendable(file: i32, nice: u8) {
         libc::syscall(libc::SYS_close_range, file + 1, u32::MAX, 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn are_references(words: &[usize]) -> bool {
+        let begin = words.as_ptr() as usize;
+        let end = begin + 8 * words.len();
+        Writer::references(begin, end, end).unwrap()
+    }
+
+    #[test]
+    fn kept_objects_are_many_references_and_nothing_else() {
+        let mut words = vec![0x1000_0001; 2 * LEAST_KEPT];
+        assert!(are_references(&words));
+        assert!(!are_references(&words[..LEAST_KEPT - 1]), "too few");
+        words[LEAST_KEPT] = 7 << 32;
+        assert!(!are_references(&words), "a small integer");
+    }
+}
