@@ -134,6 +134,9 @@ function byName(graph, node, isBlock) {
   return edges;
 }
 
+/** How many hidden edges there are. @param {Map<string, number>} edges */
+const hiddenOf = (edges) => [...edges.keys()].filter((key) => key.startsWith('hidden ')).length;
+
 /** The node that holds what the fixture has built. */
 function globalOf(graph, mark) {
   for (let node = 0; node < graph.count; node++) {
@@ -165,8 +168,7 @@ function pair([v8, image], mark) {
     const isBlock = v8.name(node) === 'system / Context' && countOf(v8, node, 'context') === 0;
     const [edges, others] = [byName(v8, node, isBlock), byName(image, other, isBlock)];
     // The order of hidden edges says something only where both have the same number of them.
-    const hidden = (all) => [...all.keys()].filter((key) => key.startsWith('hidden ')).length;
-    const areHiddenAlike = hidden(edges) === hidden(others);
+    const areHiddenAlike = hiddenOf(edges) === hiddenOf(others);
     for (const [key, to] of edges)
       if (others.has(key) && (areHiddenAlike || !key.startsWith('hidden '))) join(to, others.get(key));
   }
