@@ -149,7 +149,7 @@ pub fn image(seed: u64) -> Vec<u8> {
     image.extend(header.bytes());
     let kind = if random.below(4) == 0 { 6 } else { 1 };
     record(&mut image, kind, BASE, &page);
-    for kind in [2, 3, 5, 7, 8, 9] {
+    for kind in [2, 3, 5, 7, 8, 9, 10] {
         let words: Vec<u64> =
             (0..random.below(64)).map(|_| any(&mut random, &starts, maps)).collect();
         record(&mut image, kind, BASE + 8 * random.below(1 << 12), &words);

@@ -22,8 +22,17 @@ pub struct HeapLayout {
     pub scope: ScopeFacts,
     /// The bits of a symbol's flags of which a private one has some.
     pub private_symbol: u64,
+    /// The types that have no constant, by number.
+    pub unnamed: &'static [(u16, &'static str)],
+    /// Where the isolate has the address of the table that functions have their code from; without it, they refer to
+    /// it themselves.
+    pub dispatch_table: Option<usize>,
+    /// The bit of a symbol's flags for names of private members.
+    pub private_name: u64,
     /// Whether V8's snapshots count the wrappers of code and of bytecode as code.
     pub are_wrappers_code: bool,
+    /// Whether they have nodes for the values that stand for nothing.
+    pub are_holes_nodes: bool,
     /// Whether they count objects of the read-only heap with 0 bytes.
     pub are_constants_free: bool,
     /// Whether they count the characters of strings that are not on the heap.
@@ -80,6 +89,8 @@ pub struct Fields {
     /// Where the references of a `BytecodeArray` end.
     pub bytecode_end: u64,
     pub code: &'static [(u64, &'static str)],
+    /// Where code has what it is deoptimized with, or the bytecode that it was made from.
+    pub code_data: u64,
     pub code_tags: &'static [(u64, &'static str)],
     /// The bytes of the header of an object that may have fields of an embedder.
     pub embedder_header: u64,
@@ -232,6 +243,7 @@ const V8_11_3: HeapLayout = HeapLayout {
             (24, "source_position_table"),
             (32, "instruction_stream"),
         ],
+        code_data: 16,
         code_tags: &[
             (8, "(code relocation info)"),
             (16, "(code deopt data)"),
@@ -266,7 +278,11 @@ const V8_11_3: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     private_symbol: 1,
+    unnamed: &[(137, "LoadHandler"), (138, "StoreHandler")],
+    dispatch_table: None,
+    private_name: 16,
     are_wrappers_code: false,
+    are_holes_nodes: false,
     are_constants_free: false,
     are_texts_counted: false,
     are_names_properties: false,
@@ -321,6 +337,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         bytecode_tags: BYTECODE_TAGS,
         bytecode_end: 48,
         code: CODE,
+        code_data: 8,
         code_tags: CODE_TAGS,
         embedder_header: 24,
         array_buffer: (32, 48),
@@ -351,7 +368,16 @@ const V8_12_4: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     private_symbol: 1,
+    unnamed: &[
+        (137, "LoadHandler"),
+        (138, "StoreHandler"),
+        (209, "WasmTrustedInstanceData"),
+        (214, "WasmDispatchTable"),
+    ],
+    dispatch_table: None,
+    private_name: 16,
     are_wrappers_code: false,
+    are_holes_nodes: true,
     are_constants_free: false,
     are_texts_counted: false,
     are_names_properties: false,
@@ -391,7 +417,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         hole: Some(269),
     },
     fields: Fields {
-        function: FUNCTION,
+        function: DISPATCHED,
         function_shared: 32,
         shared: SHARED,
         shared_data: 8,
@@ -401,6 +427,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         bytecode_tags: BYTECODE_TAGS,
         bytecode_end: 48,
         code: CODE,
+        code_data: 8,
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
@@ -431,7 +458,16 @@ const V8_13_6: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     private_symbol: 1,
+    unnamed: &[
+        (137, "LoadHandler"),
+        (138, "StoreHandler"),
+        (189, "WasmDispatchTable"),
+        (191, "WasmTrustedInstanceData"),
+    ],
+    dispatch_table: Some(0x2f58),
+    private_name: 16,
     are_wrappers_code: true,
+    are_holes_nodes: true,
     are_constants_free: true,
     are_texts_counted: true,
     are_names_properties: false,
@@ -471,7 +507,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         hole: Some(274),
     },
     fields: Fields {
-        function: FUNCTION,
+        function: DISPATCHED,
         function_shared: 32,
         shared: SHARED,
         shared_data: 8,
@@ -481,6 +517,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         bytecode_tags: BYTECODE_TAGS,
         bytecode_end: 48,
         code: CODE,
+        code_data: 8,
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
@@ -511,7 +548,17 @@ const V8_14_6: HeapLayout = HeapLayout {
         longer_kind: Some(4),
     },
     private_symbol: 3,
+    unnamed: &[
+        (137, "LoadHandler"),
+        (138, "StoreHandler"),
+        (188, "WasmDispatchTable"),
+        (191, "WasmTrustedInstanceData"),
+        (200, "WasmDispatchTableForImports"),
+    ],
+    dispatch_table: Some(0x268),
+    private_name: 2,
     are_wrappers_code: true,
+    are_holes_nodes: false,
     are_constants_free: true,
     are_texts_counted: true,
     are_names_properties: true,
@@ -523,6 +570,8 @@ const WITH_METADATA: PageHeader =
 /// From V8 12 on.
 const FUNCTION: &[(u64, &str)] =
     &[(24, "code"), (32, "shared"), (40, "context"), (48, "feedback_cell")];
+/// From V8 13 on.
+const DISPATCHED: &[(u64, &str)] = &[(32, "shared"), (40, "context"), (48, "feedback_cell")];
 const FUNCTION_TAGS: &[(u64, &str)] =
     &[(48, "(function feedback cell)"), (32, "(shared function info)"), (40, "(context)")];
 const BYTECODE_TAGS: &[(u64, &str)] =

@@ -55,8 +55,34 @@ class Table {
   }
 }
 
-/** @param {[import('./load.js').Graph, import('./load.js').Graph]} graphs  V8's, the image's */
-function tables(graphs) {
+/** Nodes of the types that V8 has no names for in block contexts: constants, which hidden edges do not lead to. */
+const isConstant = (graph, node) => graph.type(node) === 'hidden' && graph.name(node) === 'system / Oddball';
+
+const countOf = (graph, node, wanted) => {
+  let count = 0;
+  for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++)
+    if (graph.edgeType(edge) === wanted) count++;
+  return count;
+};
+
+/**
+ * Contexts of the image whose variables V8 does not name: those of blocks, class bodies and sloppy evals.
+ * @param {Int32Array} partner
+ */
+function unnamed([v8, image], partner) {
+  const found = new Set();
+  for (const [node, other] of partner.entries()) {
+    if (other === -1 || v8.name(node) !== 'system / Context') continue;
+    if (countOf(v8, node, 'context') === 0 && countOf(image, other, 'context') > 0) found.add(other);
+  }
+  return found;
+}
+
+/**
+ * @param {[import('./load.js').Graph, import('./load.js').Graph]} graphs  V8's, the image's
+ * @param {Set<number>} blocks  contexts of the image whose variables V8 does not name: compared as hidden edges
+ */
+function tables(graphs, blocks) {
   const all = {};
   for (const part of ['program', "V8's own"]) {
     for (const of of ['nodes', 'self sizes', 'edges']) all[`${of}, ${part}`] = new Table();
@@ -72,7 +98,11 @@ function tables(graphs) {
       all[`self sizes, ${part}`].add(side, `${key} ${graph.size(node)}`);
       for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++) {
         if (LEFT_OUT.has(graph.type(graph.target(edge)))) continue;
-        const kind = graph.edgeType(edge);
+        let kind = graph.edgeType(edge);
+        if (kind === 'context' && side === 1 && blocks.has(node)) {
+          if (isConstant(graph, graph.target(edge))) continue;
+          kind = 'hidden';
+        }
         const name = kind === 'hidden' ? '' : withoutIds(String(graph.edgeName(edge)));
         all[`edges, ${part}`].add(side, `${type} --${kind} ${kind === 'element' ? '' : name}`);
         if (kind === 'context') all.variables.add(side, name);
@@ -84,21 +114,28 @@ function tables(graphs) {
   return Object.fromEntries(Object.entries(all).map(([name, table]) => [name, table.result()]));
 }
 
-/** The edges of a node by kind and name; several of one name by their order. */
-function byName(graph, node) {
+/** The edges of a node by kind and name; several of one name, and hidden ones, by their order. */
+function byName(graph, node, isBlock) {
   const edges = new Map();
   for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++) {
-    const kind = graph.edgeType(edge);
-    if (kind === 'hidden' || kind === 'weak' || kind === 'shortcut') continue;
+    let kind = graph.edgeType(edge);
+    if (kind === 'weak' || kind === 'shortcut') continue;
     const to = graph.target(edge);
     if (LEFT_OUT.has(graph.type(to))) continue;
-    const key = `${kind} ${withoutIds(String(graph.edgeName(edge)))}`;
+    if (isBlock && kind === 'context') {
+      if (isConstant(graph, to)) continue;
+      kind = 'hidden';
+    }
+    const key = kind === 'hidden' ? kind : `${kind} ${withoutIds(String(graph.edgeName(edge)))}`;
     let at = 0;
     while (edges.has(`${key} ${at}`)) at++;
     edges.set(`${key} ${at}`, to);
   }
   return edges;
 }
+
+/** How many hidden edges there are. @param {Map<string, number>} edges */
+const hiddenOf = (edges) => [...edges.keys()].filter((key) => key.startsWith('hidden ')).length;
 
 /** The node that holds what the fixture has built. */
 function globalOf(graph, mark) {
@@ -127,15 +164,19 @@ function pair([v8, image], mark) {
   taken[b] = 1;
   queue.push(a);
   for (let at = 0; at < queue.length; at++) {
-    const others = byName(image, partner[queue[at]]);
-    for (const [key, to] of byName(v8, queue[at])) if (others.has(key)) join(to, others.get(key));
+    const [node, other] = [queue[at], partner[queue[at]]];
+    const isBlock = v8.name(node) === 'system / Context' && countOf(v8, node, 'context') === 0;
+    const [edges, others] = [byName(v8, node, isBlock), byName(image, other, isBlock)];
+    // The order of hidden edges says something only where both have the same number of them.
+    const areHiddenAlike = hiddenOf(edges) === hiddenOf(others);
+    for (const [key, to] of edges)
+      if (others.has(key) && (areHiddenAlike || !key.startsWith('hidden '))) join(to, others.get(key));
   }
   return partner;
 }
 
 /** Of the largest objects of the program: how many are found in the image, and how many retain the same. */
-function retained(graphs, mark) {
-  const partner = pair(graphs, mark);
+function retained(graphs, partner) {
   const [ours, theirs] = graphs.map((graph) =>
     dominators(graph, (node) => (LEFT_OUT.has(graph.type(node)) ? 0 : graph.size(node))),
   );
@@ -166,7 +207,10 @@ function retained(graphs, mark) {
 /** @param {string} v8 @param {string} image  files @param {string} mark  the property of the global object */
 function compare(v8, image, mark) {
   const graphs = /** @type {any} */ ([load(v8), loadImage(image)]);
-  return { tables: tables(graphs), retained: retained(graphs, mark) };
+  const partner = pair(graphs, mark);
+  const blocks = unnamed(graphs, partner);
+  const named = [...blocks].reduce((sum, node) => sum + countOf(graphs[1], node, 'context'), 0);
+  return { tables: tables(graphs, blocks), retained: retained(graphs, partner), blocks: named };
 }
 
 module.exports = { compare };

@@ -40,13 +40,14 @@ function take(node, fixture, dir) {
 const row = (cells) => print(cells.map((cell, at) => (at === 0 ? cell.padEnd(24) : cell.padStart(12))).join(''));
 
 /** Prints the figures; what is beyond the limits is the answer. */
-function judge({ tables, retained }) {
+function judge({ tables, retained, blocks }) {
   const faults = [];
   row(['', 'V8', 'image', 'differences', 'share', 'limit']);
   for (const [name, { v8, image, differences, share }] of Object.entries(tables)) {
     row([name, `${v8}`, `${image}`, `${differences}`, percent(share), percent(SHARES[name])]);
     if (share > SHARES[name]) faults.push(`${name}: ${percent(share)} differ, at most ${percent(SHARES[name])}`);
   }
+  print(`variables of blocks, which V8 does not name: ${blocks}`);
   const { largest, found, equal } = retained;
   print(`largest objects: ${largest}, in the image ${found}, of these within 1 % ${equal}`);
   if (found < largest * FOUND) faults.push(`${found} of the ${largest} largest objects are in the image`);

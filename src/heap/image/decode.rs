@@ -261,9 +261,10 @@ impl<'p> ImageHeap<'p> {
                         .field(object.at, 16)
                         .map(|name| self.string(name, STRING))
                         .unwrap_or_default();
-                    match name.as_bytes() {
-                        [] => "<symbol>".to_owned(),
-                        [b'#', ..] => name,
+                    let flags = self.word(object.at + 8).unwrap_or(0) >> 32;
+                    match name.as_str() {
+                        "" => "<symbol>".to_owned(),
+                        _ if flags & self.pages.layout.private_name != 0 => name,
                         _ => format!("<symbol {name}>"),
                     }
                 }
@@ -532,7 +533,10 @@ impl<'p> ImageHeap<'p> {
         let (constructor, name) = self
             .class_of_map(object)
             .or_else(|| self.class_of_prototypes(object))
-            .unwrap_or_else(|| (None, self.class_of_template(object)));
+            .unwrap_or_else(|| match self.class_of_kind(object) {
+                Some(name) => (None, name.to_owned()),
+                None => (None, self.class_of_template(object)),
+            });
         let class = Class { constructor, name: self.text(&name) };
         self.classes.borrow_mut().insert(object.map, class);
         class
@@ -545,7 +549,7 @@ impl<'p> ImageHeap<'p> {
             return None;
         }
         let constructor = self.constructor(object)?;
-        let name = self.debug_name(constructor);
+        let name = self.function_debug_name(constructor);
         names_a_class(&name).then_some((Some(constructor), name))
     }
 
@@ -566,7 +570,7 @@ impl<'p> ImageHeap<'p> {
             if step > 0
                 && let Some(own) = value(own).filter(|own| own.shape == ObjectShape::Function)
             {
-                let name = self.debug_name(own);
+                let name = self.function_debug_name(own);
                 if names_a_class(&name) {
                     return Some((Some(own), name));
                 }
@@ -574,6 +578,41 @@ impl<'p> ImageHeap<'p> {
             at = self.field(at.map, 24).filter(|next| self.layout.is_receiver(next.kind))?;
         }
         None
+    }
+
+    /// The class of an object of the language itself, by its type.
+    fn class_of_kind(&self, object: Object) -> Option<&'static str> {
+        Some(match object.shape {
+            ObjectShape::Function | ObjectShape::BoundFunction => "Function",
+            ObjectShape::Generator => "Generator",
+            ObjectShape::GlobalProxy => "global",
+            ObjectShape::RegExp => "RegExp",
+            _ => match self.layout.name(object.kind)? {
+                "JSArgumentsObject" => "Arguments",
+                "JSArray" => "Array",
+                "JSDate" => "Date",
+                "JSError" => "Error",
+                "JSMap" => "Map",
+                "JSSet" => "Set",
+                "JSWeakMap" => "WeakMap",
+                "JSWeakSet" => "WeakSet",
+                "JSPrimitiveWrapper" => {
+                    let value = self.word(object.at + 24)?;
+                    match target(value) {
+                        None => "Number",
+                        Some(at) => match self.object(at)?.shape {
+                            ObjectShape::String => "String",
+                            ObjectShape::HeapNumber => "Number",
+                            ObjectShape::Oddball => "Boolean",
+                            ObjectShape::Symbol => "Symbol",
+                            ObjectShape::BigInt => "BigInt",
+                            _ => return None,
+                        },
+                    }
+                }
+                _ => return None,
+            },
+        })
     }
 
     /// The name of the template of an object of Node's own; that of all other objects is "Object".
@@ -591,7 +630,7 @@ impl<'p> ImageHeap<'p> {
     }
 
     /// The name of a function, or the one that V8 inferred.
-    fn debug_name(&self, function: Object) -> String {
+    fn function_debug_name(&self, function: Object) -> String {
         if self.pages.layout.are_names_properties {
             let name = self.text("name");
             let own = self.properties(function).into_iter().find(|own| own.name == name);
@@ -601,13 +640,18 @@ impl<'p> ImageHeap<'p> {
                 return self.string(text, STRING);
             }
         }
-        let name = self.function_name(function);
+        let shared = self.field(function.at, self.pages.layout.fields.function_shared);
+        shared.map(|shared| self.debug_name(shared)).unwrap_or_default()
+    }
+
+    /// The name of a SharedFunctionInfo, or the one that V8 inferred.
+    pub fn debug_name(&self, shared: Object) -> String {
+        let name = self.shared_name(shared);
         if !name.is_empty() {
             return name;
         }
         let inferred = || {
             let fields = &self.pages.layout.fields;
-            let shared = self.field(function.at, fields.function_shared)?;
             let info = self.field(shared.at, fields.shared_name);
             match info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
                 Some(info) => self.field(info.at, 8 * scope(self.pages, info.at)?.inferred?),
@@ -618,6 +662,43 @@ impl<'p> ImageHeap<'p> {
             }
         };
         inferred().map(|name| self.string(name, STRING)).unwrap_or_default()
+    }
+
+    /// References that instructions load: `mov` of 64 bits into a register is two bytes and the operand.
+    pub fn operands(&self, from: u64, to: u64) -> Vec<u64> {
+        let mut found = Vec::new();
+        let mut before = [0; 2];
+        let mut at = from;
+        while at < to {
+            let Some(byte) = self.pages.byte(at) else { break };
+            at += 1;
+            let is_load = matches!(before, [0x48 | 0x49, 0xb8..=0xbf]) && byte & 3 == 1;
+            before = [before[1], byte];
+            if !is_load || at + 7 > to {
+                continue;
+            }
+            let bytes: [u8; 8] =
+                std::array::from_fn(|index| self.pages.byte(at - 1 + index as u64).unwrap_or(0));
+            let word = u64::from_le_bytes(bytes);
+            if target(word).is_some_and(|at| self.object(at).is_some()) {
+                found.push(word);
+                at += 7;
+                before = [0; 2];
+            }
+        }
+        found
+    }
+
+    /// Whether optimized code does not retain an object: V8 throws the code away instead.
+    pub fn is_weak_in_code(&self, object: Object) -> bool {
+        match object.shape {
+            ObjectShape::Map => {
+                let kind = (self.word(object.at + 8).unwrap_or(0) >> 32) as u16;
+                self.layout.is_receiver(kind) && self.layout.shape(kind) != ObjectShape::Proxy
+            }
+            ObjectShape::PropertyCell | ObjectShape::Context | ObjectShape::NativeContext => true,
+            _ => self.layout.is_receiver(object.kind),
+        }
     }
 
     /// Id of the script, line and column of a function.

@@ -44,6 +44,7 @@ pub enum ObjectShape {
     PropertyCell,
     PropertyArray,
     Accessors,
+    AccessorInfo,
     AllocationSite,
     ArrayBoilerplate,
     PrototypeInfo,
@@ -82,6 +83,8 @@ pub struct ObjectLayout {
     pub array: u16,
     pub map: u16,
     pub js_array: u16,
+    /// The types whose empty arrays V8's snapshots leave out.
+    pub empty: [u16; 3],
 }
 
 impl ObjectLayout {
@@ -109,8 +112,15 @@ impl ObjectLayout {
         }
         let some = |&(name, shape): &(&str, ObjectShape)| Some((*types.get(name)?, shape));
         shapes.extend(OPTIONAL.iter().filter_map(some));
-        let mut names: FxHashMap<_, _> =
-            types.iter().map(|(name, number)| (*number, name.clone())).collect();
+        let mut names: FxHashMap<_, _> = types
+            .iter()
+            .filter(|(name, number)| {
+                // A subclass without a type of its own has the number of its parent.
+                *name != "DependentCode" || types.get("WeakArrayList") != Some(number)
+            })
+            .map(|(name, number)| (*number, name.clone()))
+            .collect();
+        names.extend(layout.unnamed.iter().map(|&(number, name)| (number, name.to_owned())));
         names.extend(facts.hole.map(|hole| (hole, HOLE.to_owned())));
         Ok(Self {
             shapes,
@@ -119,6 +129,8 @@ impl ObjectLayout {
             array: of("FixedArray")?,
             map: of("Map")?,
             js_array: of("JSArray")?,
+            empty: ["FixedArray", "ByteArray", "WeakFixedArray"]
+                .map(|name| types.get(name).copied().unwrap_or(0)),
         })
     }
 
@@ -190,6 +202,7 @@ const NAMED: &[(&str, ObjectShape)] = &[
 
 /// What some versions have.
 const OPTIONAL: &[(&str, ObjectShape)] = &[
+    ("AccessorInfo", ObjectShape::AccessorInfo),
     ("AccessorPair", ObjectShape::Accessors),
     ("AllocationSite", ObjectShape::AllocationSite),
     ("ArrayBoilerplateDescription", ObjectShape::ArrayBoilerplate),

@@ -25,7 +25,14 @@ mod kind {
     pub const HANDLES: u32 = 7;
     pub const LINES: u32 = 8;
     pub const TEXT: u32 = 9;
+    pub const DISPATCH: u32 = 10;
 }
+
+/// The table of code: how far a function's handle is shifted, and the bytes of an entry. Its second word has the code.
+const HANDLE_SHIFT: u64 = 8;
+const DISPATCH_ENTRY: u64 = 16;
+/// The bits of the entry's word below the address of the code.
+const DISPATCH_BITS: u32 = 16;
 
 /// Global handles: words of one, and the state of a strong one in its flags.
 const GLOBAL_WORDS: usize = 4;
@@ -54,6 +61,8 @@ pub struct Pages {
     /// Instance types by name.
     pub types: FxHashMap<String, u16>,
     pages: FxHashMap<u64, Vec<u64>>,
+    /// Code by the offset of its entry in the table of code.
+    dispatched: FxHashMap<u64, u64>,
     constants: FxHashSet<u64>,
     /// Words that may refer to objects.
     pub roots: Vec<(RootKind, u64)>,
@@ -91,6 +100,7 @@ impl Pages {
             layout,
             types,
             pages: FxHashMap::default(),
+            dispatched: FxHashMap::default(),
             constants: FxHashSet::default(),
             roots: Vec::new(),
             line_ends: FxHashMap::default(),
@@ -156,6 +166,14 @@ impl Pages {
                 self.line_ends.entry(address).or_default().extend(ends);
                 return Ok(());
             }
+            kind::DISPATCH => {
+                let words: Vec<u64> = words.collect();
+                let entries =
+                    words.chunks_exact(2).zip((address..).step_by(DISPATCH_ENTRY as usize));
+                let used = entries.map(|(entry, at)| (at, entry[1] >> DISPATCH_BITS & !7));
+                self.dispatched.extend(used.filter(|(_, code)| *code != 0));
+                return Ok(());
+            }
             kind::ISOLATE => RootKind::Isolate,
             kind::STACK => RootKind::Stack,
             kind::HANDLES => RootKind::Handle,
@@ -168,6 +186,11 @@ impl Pages {
     /// Whether an address is of the read-only heap.
     pub fn is_constant(&self, at: u64) -> bool {
         self.constants.contains(&(at & !(PAGE - 1)))
+    }
+
+    /// The address of the code of a handle.
+    pub fn dispatched(&self, handle: u64) -> Option<u64> {
+        self.dispatched.get(&((handle >> HANDLE_SHIFT) * DISPATCH_ENTRY)).copied()
     }
 
     /// The word at an address.

@@ -108,7 +108,7 @@ fn objects_that_roots_reach_become_nodes() {
     let names: Vec<_> = snapshot.nodes().map(|node| snapshot.name(node).into_owned()).collect();
     assert_eq!(names.iter().filter(|name| *name == "hello").count(), 1);
     assert_eq!(names.iter().filter(|name| *name == "\"world\"\n").count(), 1);
-    assert_eq!(snapshot.node_count(), 12);
+    assert_eq!(snapshot.node_count(), 14);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_snapshot_is_read_from_a_compressed_image() {
     let image = [MAGIC, &small()].concat();
     let packed = zstd::encode_all(&image[..], 1).unwrap();
     let snapshot = crate::heap::Snapshot::read(&packed[..], &crate::heap::unattended).unwrap();
-    assert_eq!(snapshot.node_count(), 12);
+    assert_eq!(snapshot.node_count(), 14);
 }
 
 #[test]
@@ -152,6 +152,36 @@ fn strong_global_handles_are_roots() {
     let text = text(&image).unwrap();
     assert!(text.contains("\"hello\""));
     assert!(!text.contains("world"), "a weak handle retains nothing");
+}
+
+#[test]
+fn code_is_found_by_its_handle() {
+    let mut image = of_version("13.6");
+    image.truncate(image.len() - 16);
+    let entry = |code: u64| [0x7f00_u64, code << 16 | 3].map(u64::to_le_bytes).concat();
+    image.extend(record(10, 0x40, &[entry(BASE + 8 * 40), entry(0)].concat()));
+    image.extend(record(4, 1, &[]));
+    let pages = pages::Pages::read(&image[..]).unwrap();
+    assert_eq!(pages.dispatched(4 << 8), Some(BASE + 8 * 40));
+    assert_eq!(pages.dispatched(5 << 8), None, "a free entry has no code");
+}
+
+#[test]
+fn the_table_of_strings_holds_internalized_strings() {
+    let edges_of_table = |kind: u64| {
+        let mut image = small();
+        let page = image.len() - 16 - (16 + 24) - 128 * 8;
+        let at = page + 8 * 19;
+        image[at..at + 8].copy_from_slice(&(kind << 32).to_le_bytes());
+        let text = text(&image).unwrap();
+        let snapshot =
+            crate::heap::Snapshot::read(text.as_bytes(), &crate::heap::unattended).unwrap();
+        let mut nodes = snapshot.nodes();
+        let table = nodes.find(|node| snapshot.name(*node) == "(Internalized strings)");
+        snapshot.edges(table.unwrap()).len()
+    };
+    assert_eq!(edges_of_table(0x28), 0);
+    assert_eq!(edges_of_table(0x08), 2);
 }
 
 #[test]

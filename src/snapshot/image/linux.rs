@@ -133,7 +133,7 @@ impl PreparedImage {
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             // SAFETY: this is the child. The descriptor is open in it.
-            unsafe { writer.run(&header, &layout.page, &ranges, isolate, stack, self.nice) }
+            unsafe { writer.run(&header, layout, &ranges, isolate, stack, self.nice) }
         }
         let error = io::Error::last_os_error();
         drop(signals);

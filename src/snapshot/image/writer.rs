@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
 use super::sources::ExternalStrings;
-use crate::heap_layout::PageHeader;
+use crate::heap_layout::{HeapLayout, PageHeader};
 use crate::snapshot::error::{Shortage, SnapshotError};
 use crate::snapshot::fork::ForkFailure;
 
@@ -30,6 +30,11 @@ const GLOBAL_BLOCK: usize = 256;
 const GLOBAL: usize = 32;
 /// Handles of a block of handle scopes.
 const SCOPE_BLOCK: usize = 1022;
+/// The cells of a segment of the table of code, its bytes, and the bytes that are kept free for it.
+const SEGMENT: usize = 1 << 16;
+const DISPATCH_TABLE: usize = 1 << 27;
+/// The objects that V8 keeps from its start: more than this, in two vectors next to each other.
+const LEAST_KEPT: usize = 512;
 /// More blocks than a service has.
 const MOST_BLOCKS: usize = 1 << 16;
 
@@ -49,6 +54,8 @@ mod kind {
     pub const LINES: u32 = 8;
     /// The first characters of the string at the address, which are not on V8's heap.
     pub const TEXT: u32 = 9;
+    /// A part of the table that functions have their code from; the address is the offset in the table.
+    pub const DISPATCH: u32 = 10;
 }
 
 /// Exit codes of the child.
@@ -163,7 +170,7 @@ impl Writer {
     pub unsafe fn run(
         &mut self,
         header: &[u8],
-        layout: &PageHeader,
+        layout: &HeapLayout,
         ranges: &[(usize, usize)],
         isolate: usize,
         stack: Stack,
@@ -182,7 +189,7 @@ impl Writer {
     fn image(
         &mut self,
         header: &[u8],
-        layout: &PageHeader,
+        layout: &HeapLayout,
         ranges: &[(usize, usize)],
         isolate: usize,
         stack: Stack,
@@ -190,7 +197,7 @@ impl Writer {
         self.put(MAGIC)?;
         self.put(&u32::try_from(header.len()).unwrap_or(0).to_le_bytes())?;
         self.put(header)?;
-        each_page(layout, ranges, isolate, |base, page| {
+        each_page(&layout.page, ranges, isolate, |base, page| {
             if page.heap != 0 {
                 return Ok(());
             }
@@ -199,7 +206,7 @@ impl Writer {
             self.sources.find_maps(base, &self.copy[..length])
         })?;
         let (mut heap, mut pages) = (0, 0_u64);
-        each_page(layout, ranges, isolate, |base, page| {
+        each_page(&layout.page, ranges, isolate, |base, page| {
             heap = heap.max(page.heap);
             if page.flags & FROM_SPACE == 0 {
                 let kind = if page.heap == 0 { kind::CONSTANTS } else { kind::PAGE };
@@ -214,6 +221,8 @@ impl Writer {
         self.region(kind::ISOLATE, isolate, heap - isolate, false)?;
         self.region(kind::STACK, stack.start, stack.end - stack.start, false)?;
         self.handles(isolate, heap)?;
+        self.kept(heap)?;
+        self.code(layout, ranges, isolate)?;
         self.outside()?;
         self.record(kind::END, usize::try_from(pages).unwrap_or(0), 0)?;
         self.flush()
@@ -288,6 +297,84 @@ impl Writer {
             return self.blocks(begin, blocks, 8 * GLOBAL_BLOCK);
         }
         Ok(())
+    }
+
+    /// The objects that V8 keeps from its start. Two vectors of references next to each other have them.
+    fn kept(&mut self, heap: usize) -> Result<(), i32> {
+        let mut copy = [0; BEHIND];
+        copy_memory(heap, &mut copy)?;
+        let words = |at: usize| {
+            let bytes = copy[8 * at..].first_chunk().copied().unwrap_or_default();
+            usize::from_le_bytes(bytes)
+        };
+        let mut found = None;
+        for at in 0..copy.len() / 8 - 6 {
+            let vector = |at| Self::references(words(at), words(at + 1), words(at + 2));
+            if vector(at)? && vector(at + 3)? {
+                found = Some([at, at + 3]);
+            }
+        }
+        for at in found.into_iter().flatten() {
+            self.region(kind::HANDLES, words(at), words(at + 1) - words(at), false)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a vector has references alone, and many of them.
+    fn references(begin: usize, end: usize, room: usize) -> Result<bool, i32> {
+        let is_vector = is_pointer(begin)
+            && is_pointer(end)
+            && is_pointer(room)
+            && end <= room
+            && end.wrapping_sub(begin) >= 8 * LEAST_KEPT
+            && room.wrapping_sub(begin) <= 8 * GLOBAL_BLOCK * MOST_BLOCKS;
+        if !is_vector || begin > end {
+            return Ok(false);
+        }
+        let mut copy = [0; SYSTEM_PAGE];
+        for at in (begin..end).step_by(copy.len()) {
+            let piece = &mut copy[..SYSTEM_PAGE.min(end - at)];
+            if !read(at, piece)? || piece.iter().step_by(8).any(|byte| byte & 3 != 1) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The table that functions have their code from.
+    fn code(
+        &mut self,
+        layout: &HeapLayout,
+        ranges: &[(usize, usize)],
+        isolate: usize,
+    ) -> Result<(), i32> {
+        let Some(offset) = layout.dispatch_table else { return Ok(()) };
+        let mut address = [0; 8];
+        if !read(isolate + offset, &mut address)? {
+            return Ok(());
+        }
+        let table = usize::from_le_bytes(address);
+        if !is_pointer(table) || !table.is_multiple_of(SYSTEM_PAGE) {
+            return Ok(());
+        }
+        let mut copy = std::mem::take(&mut self.copy);
+        let mut result = Ok(());
+        for &(start, end) in ranges {
+            let (start, end) = (start.max(table), end.min(table + DISPATCH_TABLE));
+            for at in (start..end).step_by(SEGMENT) {
+                let piece = &mut copy[..SEGMENT.min(end - at)];
+                // What is only reserved cannot be read.
+                result = result.and_then(|()| {
+                    if !read(at, piece)? {
+                        return Ok(());
+                    }
+                    self.record(kind::DISPATCH, at - table, piece.len())?;
+                    self.put(piece)
+                });
+            }
+        }
+        self.copy = copy;
+        result
     }
 
     /// The blocks of global handles, which are a list.
@@ -536,5 +623,25 @@ unsafe fn become_expendable(file: i32, nice: u8) {
         // A socket that the service closes is closed, while this process runs.
         libc::syscall(libc::SYS_close_range, 0, file - 1, 0);
         libc::syscall(libc::SYS_close_range, file + 1, u32::MAX, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn are_references(words: &[usize]) -> bool {
+        let begin = words.as_ptr() as usize;
+        let end = begin + 8 * words.len();
+        Writer::references(begin, end, end).unwrap()
+    }
+
+    #[test]
+    fn kept_objects_are_many_references_and_nothing_else() {
+        let mut words = vec![0x1000_0001; 2 * LEAST_KEPT];
+        assert!(are_references(&words));
+        assert!(!are_references(&words[..LEAST_KEPT - 1]), "too few");
+        words[LEAST_KEPT] = 7 << 32;
+        assert!(!are_references(&words), "a small integer");
     }
 }

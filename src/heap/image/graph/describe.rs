@@ -2,6 +2,7 @@
 
 use super::super::decode::{Object, target};
 use super::super::layout::ObjectShape;
+use super::super::pages::Pages;
 use super::{Builder, node};
 
 /// The longest string that becomes a name.
@@ -17,10 +18,12 @@ const CODE: &[&str] = &[
     "FeedbackMetadata",
     "FeedbackVector",
     "InterpreterData",
+    "LoadHandler",
     "ObjectBoilerplateDescription",
     "PreparseData",
     "RegExpBoilerplateDescription",
     "ScopeInfo",
+    "StoreHandler",
     "TemplateObjectDescription",
     "UncompiledDataWithPreparseDataAndJob",
     "UncompiledDataWithPreparseData",
@@ -110,9 +113,16 @@ impl Builder<'_> {
     /// V8's own constants, which V8's snapshots have no edges to.
     pub(super) fn is_trivial(&self, object: Object) -> bool {
         match object.shape {
-            ObjectShape::Oddball => true,
+            ObjectShape::Oddball => {
+                let Pages { layout, .. } = self.heap.pages;
+                !layout.are_holes_nodes
+                    || layout.types.hole != Some(object.kind)
+                    || object.at == self.the_hole
+            }
             ObjectShape::Array | ObjectShape::WeakArray | ObjectShape::Bytes => {
-                object.size == 16 && self.heap.pages.is_constant(object.at)
+                object.size == 16
+                    && self.heap.layout.empty.contains(&object.kind)
+                    && self.heap.pages.is_constant(object.at)
             }
             ObjectShape::Descriptors => {
                 object.size == self.heap.pages.layout.headers.descriptors

@@ -6,6 +6,9 @@ use super::{
     Builder, CONTEXT, ELEMENT, HIDDEN, INTERNAL, ImageEdge, ImageNode, PROPERTY, SHORTCUT, node,
 };
 
+/// Where code has its instructions.
+const INSTRUCTIONS: u64 = 32;
+
 impl Builder<'_> {
     fn see(&mut self, offset: u64) {
         if let Some(seen) = self.visited.get_mut((offset / 8) as usize) {
@@ -134,7 +137,7 @@ impl Builder<'_> {
                 (24, ALL)
             }
             ObjectShape::SharedFunctionInfo => {
-                self.tag_fields(object, &[(fields.shared_name, "(function scope info)")], None);
+                self.shared(object);
                 self.fields(object, fields.shared);
                 (8, ALL)
             }
@@ -143,7 +146,12 @@ impl Builder<'_> {
                     object,
                     &[(8, "source"), (16, "name"), (40, "context_data"), (56, "line_ends")],
                 );
-                let tags = [(56, "(script line ends)"), (88, "(shared function infos)")];
+                let options = if layout.v8.0 < 14 { 128 } else { 136 };
+                let tags = [
+                    (56, "(script line ends)"),
+                    (88, "(shared function infos)"),
+                    (options, "(host-defined options)"),
+                ];
                 self.tag_fields(object, &tags, Some(node::CODE));
                 (8, ALL)
             }
@@ -152,16 +160,11 @@ impl Builder<'_> {
                 (8, ALL)
             }
             ObjectShape::Code => {
-                self.fields(object, fields.code);
-                self.tag_fields(object, fields.code_tags, Some(node::CODE));
+                self.code(object);
                 (8, 40)
             }
             ObjectShape::InstructionStream => {
-                self.fields(object, &[(8, "code")]);
-                if layout.headers.instructions > 16 {
-                    self.fields(object, &[(16, "relocation_info")]);
-                    self.tag_fields(object, &[(16, "(code relocation info)")], Some(node::CODE));
-                }
+                self.instructions(object, node);
                 (0, 0)
             }
             ObjectShape::FeedbackVector => {
@@ -213,6 +216,26 @@ impl Builder<'_> {
                 }
                 (8, fields.bytecode_end)
             }
+            ObjectShape::PrototypeInfo => {
+                for offset in [16, 24] {
+                    let list = self.heap.field(object.at, offset);
+                    if let Some(list) = list.filter(|list| list.shape == ObjectShape::WeakList) {
+                        self.tag(list.at + 1, "(prototype users)", Some(node::SHAPE));
+                    }
+                }
+                (8, ALL)
+            }
+            ObjectShape::AccessorInfo => {
+                for offset in (8..object.size).step_by(8) {
+                    let name = match self.heap.field(object.at, offset).map(|field| field.shape) {
+                        Some(ObjectShape::String | ObjectShape::Symbol) => "name",
+                        Some(_) => "data",
+                        None => continue,
+                    };
+                    self.fields(object, &[(offset, name)]);
+                }
+                (8, ALL)
+            }
             ObjectShape::EnumCache => {
                 self.tag_fields(
                     object,
@@ -253,6 +276,87 @@ impl Builder<'_> {
         };
         self.fields(object, &[(0, "map")]);
         self.rest(object, node, from, to);
+    }
+
+    /// Tags of what the code of a function is made of.
+    fn shared(&mut self, shared: Object) {
+        let fields = &self.heap.pages.layout.fields;
+        self.tag(shared.at + 1, "(shared function info)", None);
+        let info = self.heap.field(shared.at, fields.shared_name);
+        if let Some(info) = info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
+            self.tag(info.at + 1, "(function scope info)", None);
+        }
+        let code = self.heap.field(shared.at, fields.shared_data);
+        let Some(code) = code.filter(|code| code.shape == ObjectShape::Code) else { return };
+        let (of, stream) = match self.heap.debug_name(shared) {
+            name if name.is_empty() => {
+                ("(BASELINE code)".to_owned(), "(BASELINE instruction stream)".to_owned())
+            }
+            name => (format!("(code for {name})"), format!("(instruction stream for {name})")),
+        };
+        let stream =
+            if self.heap.pages.layout.headers.instructions > 16 { stream } else { of.clone() };
+        self.tag(code.at + 1, &of, None);
+        self.tag(self.heap.word(code.at + INSTRUCTIONS).unwrap_or(0), &stream, None);
+    }
+
+    /// Code that has no instructions on the heap has hidden edges alone.
+    fn code(&mut self, code: Object) {
+        if self.heap.field(code.at, INSTRUCTIONS).is_none() {
+            return;
+        }
+        let fields = &self.heap.pages.layout.fields;
+        let has_interpreted = self.heap.field(code.at, fields.code_data).is_some_and(|data| {
+            data.shape == ObjectShape::Bytecode
+                || self.heap.layout.name(data.kind) == Some("InterpreterData")
+        });
+        if has_interpreted {
+            let at = fields.code_data;
+            self.tag_fields(code, &[(at, "(interpreter data)")], None);
+            self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(node::CODE));
+            self.fields(
+                code,
+                &[
+                    (at, "interpreter_data"),
+                    (at + 8, "bytecode_offset_table"),
+                    (INSTRUCTIONS, "instruction_stream"),
+                ],
+            );
+            let own = fields.code.iter().filter(|(_, name)| *name == "relocation_info");
+            let own: Vec<_> = own.copied().collect();
+            self.fields(code, &own);
+            return;
+        }
+        self.tag_fields(code, fields.code_tags, Some(node::CODE));
+        self.fields(code, fields.code);
+    }
+
+    /// The objects that machine code refers to are operands of the instruction that loads 64 bits.
+    fn instructions(&mut self, stream: Object, node: u32) {
+        let header = self.heap.pages.layout.headers.instructions;
+        self.tag_fields(stream, &[(8, "(code)")], Some(node::CODE));
+        self.fields(stream, &[(8, "code")]);
+        if header > 16 {
+            self.fields(stream, &[(16, "relocation_info")]);
+            self.tag_fields(stream, &[(16, "(code relocation info)")], Some(node::CODE));
+        }
+        let data = self.heap.pages.layout.fields.code_data;
+        let is_optimized = self
+            .heap
+            .field(stream.at, 8)
+            .and_then(|code| self.heap.field(code.at, data))
+            .is_some_and(|data| data.shape == ObjectShape::Array && data.size > 16);
+        let mut index = 0;
+        for word in self.heap.operands(stream.at + header, stream.at + stream.size) {
+            let Some(object) = target(word).and_then(|at| self.heap.object(at)) else { continue };
+            if is_optimized && self.heap.is_weak_in_code(object) {
+                let name = self.heap.names.borrow_mut().index(index);
+                self.weak_edge(node, name, object.at);
+            } else {
+                self.link(HIDDEN, u32::try_from(index).unwrap_or(u32::MAX), word);
+            }
+            index += 1;
+        }
     }
 
     /// Whether V8 numbers the elements: subclasses have hidden ones.
@@ -462,6 +566,14 @@ impl Builder<'_> {
         }
         self.tag_fields(function, fields.function_tags, None);
         self.fields(function, fields.function);
+        if self.heap.pages.layout.dispatch_table.is_some() {
+            let handle = self.heap.word(function.at + 24).unwrap_or(0) & 0xffff_ffff;
+            if let Some(code) = self.heap.pages.dispatched(handle) {
+                let name = self.heap.text("code");
+                self.link(INTERNAL, name, code + 1);
+            }
+            self.see(24);
+        }
     }
 
     fn bound(&mut self, function: Object) {

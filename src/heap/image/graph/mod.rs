@@ -67,6 +67,10 @@ const ROOTS: [(RootKind, &str); 4] = [
     (RootKind::Handle, "(Handle scope)"),
     (RootKind::Stack, "(Stack roots)"),
 ];
+/// The tables of strings, which V8's snapshots show as roots of every string that they have.
+const STRING_TABLES: [&str; 2] = ["(Internalized strings)", "(External strings)"];
+/// The bit of a string's type that one of the table of internalized strings does not have.
+const NOT_INTERNALIZED: u16 = 0x20;
 /// More than this share of targets that are no objects: the image is not what it says.
 const REJECTED: f64 = 0.02;
 
@@ -121,12 +125,15 @@ struct Builder<'p> {
     reached: u64,
     /// The number of the empty text.
     empty: u32,
+    /// The value of a missing element, where it is not an oddball.
+    the_hole: u64,
 }
 
 /// Builds the graph.
 pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     let heap = ImageHeap::new(pages)?;
     let empty = heap.text("");
+    let the_hole = the_hole(&heap, &pages.roots);
     let mut builder = Builder {
         heap,
         graph: ImageGraph::default(),
@@ -139,6 +146,7 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         rejected: 0,
         reached: 0,
         empty,
+        the_hole,
     };
     builder.roots(&pages.roots);
     builder.mark()?;
@@ -155,9 +163,18 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     Ok(graph)
 }
 
+/// The first of the isolate's roots that stand for nothing is that of a missing element; 0 where it is an oddball.
+fn the_hole(heap: &ImageHeap<'_>, roots: &[(RootKind, u64)]) -> u64 {
+    let of_isolate = roots.iter().filter(|(of, _)| *of == RootKind::Isolate);
+    let mut objects = of_isolate.filter_map(|&(_, word)| heap.object(target(word)?));
+    let hole = objects.find(|object| Some(object.kind) == heap.pages.layout.types.hole);
+    hole.map_or(0, |hole| hole.at)
+}
+
 impl Builder<'_> {
     fn roots(&mut self, roots: &[(RootKind, u64)]) {
-        for name in SYNTHETIC.iter().chain(ROOTS.iter().map(|(_, name)| name)) {
+        let roots_of = ROOTS.iter().map(|(_, name)| name).chain(&STRING_TABLES);
+        for name in SYNTHETIC.iter().chain(roots_of) {
             let name = self.heap.text(name);
             let node = ImageNode { kind: node::SYNTHETIC, name, size: 0, edges: 0 };
             self.graph.nodes.push(node);
@@ -187,7 +204,7 @@ impl Builder<'_> {
         let own = std::iter::once(ImageEdge { kind: ELEMENT, name: 1, to: 1 }).chain(globals);
         self.graph.edges.extend(own);
         self.graph.nodes[0].edges = u32::try_from(self.graph.edges.len()).unwrap_or(0);
-        let (first, some) = (SYNTHETIC.len(), lists.len());
+        let (first, some) = (SYNTHETIC.len(), lists.len() + STRING_TABLES.len());
         let subroots = (first..first + some).filter_map(|at| u32::try_from(at).ok());
         self.graph.edges.extend(subroots.map(|to| ImageEdge { kind: ELEMENT, name: to, to }));
         self.graph.nodes[1].edges = u32::try_from(some).unwrap_or(0);
@@ -216,6 +233,7 @@ impl Builder<'_> {
                 break;
             }
         }
+        self.strings(&mut late);
         let weak = std::mem::take(&mut self.weak);
         late.extend(weak.into_iter().filter_map(|WeakEdge { from, name, to }| {
             let to = *self.by_address.get(&to)?;
@@ -227,6 +245,24 @@ impl Builder<'_> {
         }
         self.insert(late);
         Ok(())
+    }
+
+    /// Edges from the tables of strings to the strings that are reached.
+    fn strings(&mut self, late: &mut Vec<(u32, ImageEdge)>) {
+        let first = SYNTHETIC.len() + ROOTS.len();
+        let mut counts = [0; STRING_TABLES.len()];
+        for &(object, to) in &self.objects {
+            if object.shape != ObjectShape::String {
+                continue;
+            }
+            let is_in = [object.kind & NOT_INTERNALIZED == 0, object.kind & 7 == EXTERNAL];
+            for (table, _) in is_in.iter().enumerate().filter(|(_, is_in)| **is_in) {
+                let Ok(from) = u32::try_from(first + table) else { continue };
+                let name = self.heap.names.borrow_mut().index(counts[table]);
+                counts[table] += 1;
+                late.push((from, ImageEdge { kind: INTERNAL, name, to }));
+            }
+        }
     }
 
     /// The values of WeakMaps whose keys and tables are reached.
