@@ -187,7 +187,8 @@ test(`a leak is named by file, line and variable in redacted snapshots (SEED=${s
     const judged = uncounted({
       ...expect,
       delay: undefined,
-      ...(program.title.startsWith('listeners') && { name: ['redacted-'] }),
+      // By the event's name the call that adds is found in the source: without it the site has no function.
+      ...(program.title.startsWith('listeners') && { name: ['redacted-'], adder: undefined }),
     });
     assert.equal(judge(suspects, judged), null, `${program.title}: ${JSON.stringify({ expect, suspects }, null, 1)}`);
     assert.doesNotMatch(suspects[0].name, / ms$/, 'a delay that is not so');

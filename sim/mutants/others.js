@@ -127,8 +127,8 @@ module.exports = [
     'shared-cache',
     'callers share the computed bytes',
     SHARED,
-    "if (form === 'buffer') return copy(computed);",
-    "if (form === 'buffer') return computed;",
+    "if (form === 'buffer') return copy(bytes);",
+    "if (form === 'buffer') return bytes;",
     true,
   ),
   edit(
