@@ -1,6 +1,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 
@@ -44,7 +46,9 @@ for (const [name, args, counts] of REPEATING) {
 const COVERED = ['--coverage', '--coverageReporters', 'none', '--collectCoverageFrom', 'lines/*.{js,ts}'];
 const JEST = ['jest/bin/jest.js', '--rootDir', __dirname, '--testMatch', '**/lines.jest.js'];
 const TS_JEST = ['jest/bin/jest.js', '--config', path.join(__dirname, 'lines/ts-jest.config.cjs')];
-const C8 = ['c8/bin/c8.js', '--reporter', 'none', process.execPath, path.join(__dirname, 'node_modules/mocha/bin/mocha.js'), '--import=tsx', 'lines/lines.mocha.ts'];
+const COVERAGE = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-c8-'));
+test.after(() => fs.rmSync(COVERAGE, { recursive: true }));
+const C8 = ['c8/bin/c8.js', '--reporter', 'none', '--temp-directory', COVERAGE, process.execPath, path.join(__dirname, 'node_modules/mocha/bin/mocha.js'), '--import=tsx', 'lines/lines.mocha.ts'];
 const IN_JS = [/in names \(lines\/store\.js:4\)/, /allocated in remember \(lines\/store\.js:16\)/, /in sessions\.#open \(lines\/store\.js:14\)/];
 const IN_TS = [/in names \(lines\/typed\.ts:11\)/, /allocated in remember \(lines\/typed\.ts:13\)/];
 const TRANSPILING = [

@@ -187,7 +187,10 @@ class SharedCache {
     }
   }
 
-  /** No async function, nor are those below: each call of one that waits is an object that outlives collections. */
+  /**
+   * It returns promises, but neither it nor what it calls is an async function: V8 keeps the frame of one that waits
+   * on the heap, and thousands of callers may wait.
+   */
   getOrCompute(key, compute, options) {
     try {
       return Promise.resolve(this.#getOrCompute(key, compute, options));

@@ -128,7 +128,7 @@ class Computations {
     const fail = (error) => {
       this.#finish(number, encodeError(error), FAILED, ttl);
       pending.reject(error);
-      throw error;
+      return Promise.reject(error);
     };
     try {
       return Promise.resolve(compute(pending.key)).then((value) => {
@@ -143,7 +143,7 @@ class Computations {
         return bytes;
       }, fail);
     } catch (error) {
-      return new Promise(() => fail(error));
+      return fail(error);
     }
   }
 

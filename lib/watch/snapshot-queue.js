@@ -91,8 +91,9 @@ class SnapshotQueue {
       const given = { dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice, ...options };
       if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = 'fork';
       const taken = await takeSnapshot(given);
-      // A try that failed may have taken long.
-      const snapshot = this.#took({ ...taken, tMs: tMs + Math.max(0, taken.takenAt - begun), reason });
+      // A try that failed may have taken long. `takenAt` is of the wall clock, which may be set meanwhile.
+      const later = Math.min(Math.max(0, taken.takenAt - begun), this.#now() - tMs);
+      const snapshot = this.#took({ ...taken, tMs: tMs + later, reason });
       if (given.dir === dir) this.#context.sender?.add('snapshot', snapshot.path, { redacted: given.redact });
       return snapshot;
     } catch (error) {

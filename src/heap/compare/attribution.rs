@@ -119,7 +119,11 @@ fn add_held(heads: &mut FxHashMap<Node, u32>, held: &Held, by_slot: &FxHashMap<S
 }
 
 /// The claim of each node: that of the nearest head that dominates it, or `rest`.
-fn claims_of(snapshot: &Snapshot, heads: &FxHashMap<Node, u32>, rest: u32) -> Vec<u32> {
+pub(in crate::heap) fn claims_of(
+    snapshot: &Snapshot,
+    heads: &FxHashMap<Node, u32>,
+    rest: u32,
+) -> Vec<u32> {
     let mut claim_of = vec![NONE; snapshot.node_count()];
     let mut path = Vec::new();
     for node in snapshot.nodes() {

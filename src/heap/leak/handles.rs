@@ -3,12 +3,12 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::heap::compare::attribution::claims_of;
 use crate::heap::compare::growth::Growth;
 use crate::heap::compare::stores::is_global_handles;
 use crate::heap::compare::survivors::Survivors;
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
-use crate::heap::graph::bits::Bits;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::leak::causes::Unit;
 use crate::heap::leak::count::Count;
@@ -17,9 +17,6 @@ use crate::heap::leak::naming;
 use crate::heap::leak::rules::sockets;
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{Node, Snapshot};
-
-/// How far down the dominator tree the objects of a group are looked for.
-const DEPTH: usize = 64;
 
 /// The suspects among the groups of at least `many` objects that retain `least` bytes, those that retain most first.
 pub(super) fn suspects(index: &CodeIndex, many: usize, least: u64) -> Vec<Suspect> {
@@ -75,16 +72,10 @@ fn suspect(index: &CodeIndex, snapshot: &Snapshot, group: Group) -> Option<Suspe
 
 /// For each node whether none of the items retains it.
 fn outside(snapshot: &Snapshot, items: &[Node]) -> Vec<bool> {
-    let mut is_item = Bits::new(snapshot.node_count());
-    items.iter().for_each(|&item| is_item.set(item as usize));
-    let is_outside = |mut at: Node| {
-        (0..DEPTH).all(|_| {
-            let here = at;
-            at = snapshot.dominator(at);
-            !is_item.has(here as usize)
-        })
-    };
-    snapshot.nodes().map(is_outside).collect()
+    const INSIDE: u32 = 0;
+    const OUTSIDE: u32 = 1;
+    let heads = items.iter().map(|&item| (item, INSIDE)).collect();
+    claims_of(snapshot, &heads, OUTSIDE).into_iter().map(|claim| claim == OUTSIDE).collect()
 }
 
 #[cfg(test)]
