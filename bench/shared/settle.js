@@ -3,8 +3,9 @@
 // getOrCompute beside a Map of promises whose callers get a copy each, as ours do.
 //   node bench/shared/settle.js [keys] [rounds]
 //
-// Two phases are timed: the calls, and all that follows the turn in which they settle. Rounds are interleaved; a figure
-// is the median of the rounds, a ratio that of the rounds' ratios. The second pair of rows has twice as many keys: a
+// Two phases are timed: the calls, and all that follows the turn in which they settle. Each has two rows: the time that
+// the event loop is stopped, and the CPU time of all threads, the collector's included. Rounds are interleaved; a figure
+// is the median of the rounds, a ratio that of the rounds' ratios. The second group of rows has twice as many keys: a
 // cost that is linear doubles.
 
 const { SharedCache } = require('../..');
@@ -42,12 +43,14 @@ const SUBJECTS = {
   Map: () => new MapOfPromises(),
 };
 
-/** CPU time in ms, collections included. */
+/** Times in ms since the call: `[wall, cpu]`. The loop has nothing to wait for, so it is stopped for the wall time. */
 function timer() {
-  const start = process.cpuUsage();
+  const cpu = process.cpuUsage();
+  const wall = performance.now();
   return () => {
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1000;
+    const stopped = performance.now() - wall;
+    const { user, system } = process.cpuUsage(cpu);
+    return [stopped, (user + system) / 1000];
   };
 }
 
@@ -80,26 +83,36 @@ function show({ middle, low, high }, digits) {
 }
 
 async function compare(keys) {
-  const times = {};
+  /** By name, phase and kind of time: the rounds. */
+  const times = Object.fromEntries(
+    Object.keys(SUBJECTS).map((name) => [
+      name,
+      [
+        [[], []],
+        [[], []],
+      ],
+    ]),
+  );
   for (let round = -WARM; round < ROUNDS; round++) {
     for (const [name, make] of Object.entries(SUBJECTS)) {
-      const [called, settled] = await measure(make(`${keys} ${round}`), keys);
+      const phases = await measure(make(`${keys} ${round}`), keys);
       if (round < 0) continue;
-      (times[`${name} call`] ??= []).push(called);
-      (times[`${name} settle`] ??= []).push(settled);
+      phases.forEach((measured, phase) => measured.forEach((time, at) => times[name][phase][at].push(time)));
     }
   }
-  for (const phase of ['call', 'settle']) {
-    const [ours, map] = [times[`SharedCache ${phase}`], times[`Map ${phase}`]];
-    console.log(
-      `${String(keys).padStart(6)} keys, ${phase.padEnd(6)}  ${show(median(ours), 0).padStart(16)} ms` +
-        `  ${show(median(map), 0).padStart(16)} ms  ${show(median(ratios(ours, map)), 2)}`,
-    );
+  for (const [phase, of] of ['call', 'settle'].entries()) {
+    for (const [at, what] of ['stopped', 'CPU'].entries()) {
+      const [ours, map] = [times.SharedCache[phase][at], times.Map[phase][at]];
+      console.log(
+        `${String(keys).padStart(6)} keys, ${of.padEnd(6)} ${what.padEnd(7)}  ${show(median(ours), 0).padStart(16)} ms` +
+          `  ${show(median(map), 0).padStart(16)} ms  ${show(median(ratios(ours, map)), 2)}`,
+      );
+    }
   }
 }
 
 async function main() {
-  console.log('                      SharedCache         Map of promises      ratio');
+  console.log('                                   SharedCache      Map of promises  ratio');
   await compare(KEYS);
   await compare(2 * KEYS);
 }
