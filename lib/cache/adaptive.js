@@ -46,9 +46,10 @@ const STEP = 1e-4;
 /**
  * Evictions from one entry that probation gives to the main part to the next, where probation is larger than its share
  * by more than SLACK, a share of the entries. The share varies by less where the load is steady. Entries passed on then
- * were mostly never used, and take the place of main entries.
+ * were mostly never used, and take the place of main entries. So there is room for all of them among the entries that
+ * LRU would not hold: were there not, each of a loop would leave the main part before its key is requested again.
  */
-const PASSED_ON = 6;
+const PASSED_ON = 4;
 const SLACK = 0.05;
 
 /** Entries that an eviction looks at, at most, where there are too many that LRU would not hold. */
@@ -103,8 +104,9 @@ class Adaptive {
   /** A bit for each stamp: set where one of its queues may have a slot. */
   #filled = 0;
   #share = FIRST_SHARE;
-  /** Evictions until probation may pass an entry on. */
+  /** Evictions until probation may pass an entry on, and those passed on lately, which LRU still holds. */
   #untilPassed = 0;
+  #passed = 0;
   /** Of about the last `#used` evictions, the share of entries that were never used. */
   #unproven = 0.5;
   #steps = 0;
@@ -152,7 +154,7 @@ class Adaptive {
     this.#balance.clear();
     this.#uses.fill(0);
     this.#hasUses = false;
-    this.#used = this.#inspector = this.#untilPassed = this.#filled = 0;
+    this.#used = this.#inspector = this.#untilPassed = this.#passed = this.#filled = 0;
     this.#sorting = false;
     this.#steady.fill(0);
     this.#share = FIRST_SHARE;
@@ -380,11 +382,13 @@ class Adaptive {
     const queues = this.#queues;
     const marks = this.#marks;
     const target = Math.max(1, Math.floor(Math.min(this.#share, LARGEST_SHARE) * this.#used));
-    const overdrawn = this.#recency.unheld > this.#balance.allowance(this.#used);
+    const room = this.#balance.allowance(this.#used) - this.#recency.unheld;
+    const overdrawn = room < 0;
+    this.#passed -= this.#passed / this.#used;
     if (overdrawn) {
       const slot = this.#unheld();
       if (slot !== NOWHERE) return slot;
-    } else this.#passOn(target);
+    } else if (this.#passed <= room) this.#passOn(target);
     for (;;) {
       const onProbation = !overdrawn && !returned && queues.count(PROBATION) >= target;
       const queue = onProbation || queues.count(MAIN) === 0 ? PROBATION : MAIN;
@@ -426,7 +430,9 @@ class Adaptive {
     if (this.#queues.count(PROBATION) <= most || --this.#untilPassed > 0) return;
     this.#untilPassed = PASSED_ON;
     const slot = this.#shift(PROBATION);
-    if (slot !== NOWHERE) this.#queues.push(MAIN, slot);
+    if (slot === NOWHERE) return;
+    this.#passed++;
+    this.#queues.push(MAIN, slot);
   }
 
   /** Takes the first slot out of a queue; NOWHERE if it was vacant. */
