@@ -9,9 +9,9 @@ const { Balance } = require('./balance.js');
 const { HITS } = require('./registry.js');
 
 /**
- * A cell of `#marks`: the stamp of the last use, and a kind. The kind of an entry that was never used is NEW, of others
- * PROVEN and its uses that no hand has taken yet, five at most. The first use in an epoch makes two of none, four of one
- * and five of more; further uses in that epoch are not counted.
+ * A cell of `#marks`: the stamp of the last use, and a kind. The kind of an entry that was never used is NEW, that of
+ * another is PROVEN and the uses that no hand has taken yet, five at most. The first use in an epoch makes two uses of
+ * none, four of one and five of more; further ones in that epoch are not counted.
  */
 const KIND = 7;
 const NEW = 0;
@@ -77,8 +77,8 @@ const NOWHERE = -1;
  *
  * `Recency` knows which keys LRU would hold, `Balance` counts the hits against LRU's. Where there are more entries that
  * LRU would not hold than the balance allows, those at the front of a queue go first, then main entries, and probation
- * grows. Where recency is to be followed, the entries are sorted into queues by stamp, and those of the oldest stamp go first: LRU to one epoch. Of
- * one stamp those go first that were never used: they return less often.
+ * grows. Where recency is to be followed, the entries are sorted into queues by stamp, and those of the oldest stamp go
+ * first: LRU to one epoch. Of one stamp those go first that were never used: they return less often.
  *
  * A vacant slot leaves its queue when it comes first, so each removal costs one step at most.
  */
@@ -125,7 +125,7 @@ class Adaptive {
 
   /** Whether the entry of a slot was used since a hand last took its uses, or is that of a key that returned. */
   hasUses(slot) {
-    return hasUses(this.#marks[slot]);
+    return hasUsesLeft(this.#marks[slot]);
   }
 
   /** Makes use of keys' words. */
@@ -395,7 +395,7 @@ class Adaptive {
       const slot = this.#shift(queue);
       if (slot === NOWHERE) continue;
       const mark = marks[slot];
-      if (!hasUses(mark)) return slot;
+      if (!hasUsesLeft(mark)) return slot;
       marks[slot] = queue === PROBATION ? (mark & STAMP) | PROVEN : mark - 1;
       queues.push(MAIN, slot);
     }
@@ -411,7 +411,7 @@ class Adaptive {
       const slot = this.#shift(queue);
       if (slot === NOWHERE) continue;
       const mark = this.#marks[slot];
-      if (hasUses(mark)) this.#marks[slot] = queue === PROBATION ? (mark & STAMP) | PROVEN : mark - 1;
+      if (hasUsesLeft(mark)) this.#marks[slot] = queue === PROBATION ? (mark & STAMP) | PROVEN : mark - 1;
       queues.push(MAIN, slot);
     }
     return NOWHERE;
@@ -421,7 +421,7 @@ class Adaptive {
   #isUnheld(queue) {
     if (this.#queues.count(queue) === 0) return false;
     const mark = this.#marks[this.#queues.first(queue)];
-    return isEntry(mark) && !hasUses(mark) && this.#age(mark) >= this.#recency.limit;
+    return isEntry(mark) && !hasUsesLeft(mark) && this.#age(mark) >= this.#recency.limit;
   }
 
   /** Where probation is too large, its first entry now and then becomes a main entry. */
@@ -515,7 +515,7 @@ function isProven(mark) {
   return (mark & KIND) >= PROVEN;
 }
 
-function hasUses(mark) {
+function hasUsesLeft(mark) {
   return (mark & KIND) > PROVEN;
 }
 

@@ -12,7 +12,7 @@ const STAKE = 0.06;
 const CREDIT = 2;
 const CAUTION = 4;
 /**
- * A loss in a short time after which recency is followed: a share of the entries, and one of the balance. What each miss
+ * A loss in a short time after which recency is followed: a share of the entries and one of the balance; what each miss
  * takes off it.
  */
 const MOST_LOSS = 0.15;
