@@ -8,16 +8,21 @@ const { Recency, STAMPS, ROUND } = require('./recency.js');
 const { Balance } = require('./balance.js');
 const { HITS } = require('./registry.js');
 
-/** A cell of `#marks`: uses since a hand last took one, whether it was ever used, and the stamp of the last use. */
-const USES = 3;
-const PROVEN = 4;
-const KIND = USES | PROVEN;
-const NEWEST = PROVEN | 3;
+/**
+ * A cell of `#marks`: the stamp of the last use, and a kind. The kind of an entry that was never used is NEW, that of
+ * another is PROVEN and the uses that no hand has taken yet, five at most. The first use in an epoch makes two uses of
+ * none, four of one and five of more; further ones in that epoch are not counted.
+ */
+const KIND = 7;
+const NEW = 0;
+const VACANT = 1;
+const PROVEN = 2;
+const USED_TWICE = PROVEN + 2;
+const USED_MOST = PROVEN + 5;
 const STAMP_AT = 3;
 const STAMP = (STAMPS - 1) << STAMP_AT;
-/** In a queue without an entry, and in no queue. Both have the KIND of VACANT: an entry that was used is PROVEN. */
-const VACANT = 0x03;
-const ABSENT = 0xfb;
+/** In no queue. It has the kind of a slot in a queue without an entry. */
+const ABSENT = STAMP | VACANT;
 const MARKS = 256;
 
 /**
@@ -41,10 +46,14 @@ const STEP = 1e-4;
 /**
  * Evictions from one entry that probation gives to the main part to the next, where probation is larger than its share
  * by more than SLACK, a share of the entries. The share varies by less where the load is steady. Entries passed on then
- * were mostly never used, and take the place of main entries.
+ * were mostly never used, and take the place of main entries. So there is room for all of them among the entries that
+ * LRU would not hold: were there not, each of a loop would leave the main part before its key is requested again.
  */
 const PASSED_ON = 4;
 const SLACK = 0.05;
+
+/** Entries that an eviction looks at, at most, where there are too many that LRU would not hold. */
+const LOOKED_AT = 8;
 
 /** Evictions, as a share of the entries, within which a key must return to enter the main part. */
 const WINDOW = 0.75;
@@ -58,8 +67,8 @@ const FAR_RETURN = 32;
 const NOWHERE = -1;
 
 /**
- * The adaptive policy. The same methods as `Lru`; only the first two hits of an entry in an epoch write: its
- * mark, and a count.
+ * The adaptive policy. The same methods as `Lru`; only the first hit of an entry in an epoch writes: its mark,
+ * and a count.
  *
  * A new entry enters a FIFO queue on probation. One used there moves to the main queue, a CLOCK (Corbató 1968), as in
  * S3-FIFO (Yang et al., SOSP 2023); a key that returns soon after its eviction enters the main queue. The share of
@@ -67,16 +76,16 @@ const NOWHERE = -1;
  * asks for more probation, one evicted after that for less, each weighed by how rare its kind is among the evictions.
  *
  * `Recency` knows which keys LRU would hold, `Balance` counts the hits against LRU's. Where there are more entries that
- * LRU would not hold than the balance allows, main entries go first and probation grows. Where recency is to be
- * followed, the entries are sorted into queues by stamp, and those of the oldest stamp go first: LRU to one epoch. Of
- * one stamp those go first that were never used: they return less often.
+ * LRU would not hold than the balance allows, those at the front of a queue go first, then main entries, and probation
+ * grows. Where recency is to be followed, the entries are sorted into queues by stamp, and those of the oldest stamp go
+ * first: LRU to one epoch. Of one stamp those go first that were never used: they return less often.
  *
  * A vacant slot leaves its queue when it comes first, so each removal costs one step at most.
  */
 class Adaptive {
   #marks = new Uint8Array(0);
-  /** The mark of an entry that `touch` leaves as it is: used in this epoch, and as often as is counted. */
-  #newest = NEWEST;
+  /** The stamp of this epoch, as in a mark. */
+  #current = 0;
   /** Uses by the stamp that the entry had before, not yet counted. */
   #uses = new Uint32Array(STAMPS);
   #hasUses = false;
@@ -95,8 +104,9 @@ class Adaptive {
   /** A bit for each stamp: set where one of its queues may have a slot. */
   #filled = 0;
   #share = FIRST_SHARE;
-  /** Evictions until probation may pass an entry on. */
+  /** Evictions until probation may pass an entry on, and those passed on lately, which LRU still holds. */
   #untilPassed = 0;
+  #passed = 0;
   /** Of about the last `#used` evictions, the share of entries that were never used. */
   #unproven = 0.5;
   #steps = 0;
@@ -115,8 +125,7 @@ class Adaptive {
 
   /** Whether the entry of a slot was used since a hand last took its uses, or is that of a key that returned. */
   hasUses(slot) {
-    const mark = this.#marks[slot];
-    return (mark & USES) > 0 && isEntry(mark);
+    return hasUsesLeft(this.#marks[slot]);
   }
 
   /** Makes use of keys' words. */
@@ -145,23 +154,25 @@ class Adaptive {
     this.#balance.clear();
     this.#uses.fill(0);
     this.#hasUses = false;
-    this.#used = this.#inspector = this.#untilPassed = this.#filled = 0;
+    this.#used = this.#inspector = this.#untilPassed = this.#passed = this.#filled = 0;
     this.#sorting = false;
     this.#steady.fill(0);
     this.#share = FIRST_SHARE;
     this.#unproven = 0.5;
   }
 
+  /** Nothing is to do for a mark of this epoch that is PROVEN. */
   touch(slot) {
-    if (this.#marks[slot] !== this.#newest) this.#markUsed(slot);
+    if (((this.#marks[slot] ^ this.#current) - PROVEN) >>> 0 > KIND - PROVEN) this.#markUsed(slot);
   }
 
   /** Short, because what V8 inlines where `get` is called has a limit in bytecodes. `#settle` counts the uses. */
   #markUsed(slot) {
     const mark = this.#marks[slot];
+    const kind = mark & KIND;
     this.#uses[mark >> STAMP_AT]++;
     this.#hasUses = true;
-    this.#marks[slot] = (mark & USES) === 0 ? this.#newest - 2 : this.#newest;
+    this.#marks[slot] = this.#current | (kind <= PROVEN ? USED_TWICE : Math.min(2 * kind, USED_MOST));
   }
 
   add(slot, word, former = null) {
@@ -180,7 +191,7 @@ class Adaptive {
 
   replace(word, index, former = null) {
     const mark = this.#recall(word, former);
-    const slot = this.#takeVictim(mark !== 0);
+    const slot = this.#takeVictim(mark !== NEW);
     this.#bury(slot, index);
     this.#enqueue(slot, mark);
     this.#enter(slot, mark);
@@ -227,7 +238,7 @@ class Adaptive {
 
   /** An entry is in its slot, after a miss. */
   #enter(slot, mark) {
-    this.#marks[slot] = mark | (this.#newest & STAMP);
+    this.#marks[slot] = mark | this.#current;
     this.#recency.added();
     this.#balance.missed(this.#used);
     if (this.#recency.missed()) this.#look();
@@ -239,7 +250,7 @@ class Adaptive {
       const { stamp } = this.#recency;
       this.#queues.push(stamp, slot);
       this.#filled |= 1 << stamp;
-    } else this.#queues.push(mark === 0 ? PROBATION : MAIN, slot);
+    } else this.#queues.push(mark === NEW ? PROBATION : MAIN, slot);
   }
 
   /** Now and then: the uses are counted, the limit of LRU is estimated, and an epoch may end. */
@@ -258,7 +269,7 @@ class Adaptive {
 
   #beginEpoch() {
     const { stamp } = this.#recency;
-    this.#newest = (stamp << STAMP_AT) | NEWEST;
+    this.#current = stamp << STAMP_AT;
     this.#balance.ended(this.#recency.ended, this.#used);
     // What is left of the epoch that had this stamp before.
     if (!this.#sorting) return;
@@ -318,8 +329,8 @@ class Adaptive {
     while (this.#filled !== 0) {
       const stamp = this.#oldestFilled();
       let slot = NOWHERE;
-      if (queues.count(stamp) > 0) slot = this.#first(stamp, 0);
-      if (slot === NOWHERE && queues.count(stamp + USED) > 0) slot = this.#first(stamp, PROVEN);
+      if (queues.count(stamp) > 0) slot = this.#first(stamp, false);
+      if (slot === NOWHERE && queues.count(stamp + USED) > 0) slot = this.#first(stamp, true);
       if (slot !== NOWHERE) return slot;
       this.#filled &= ~(1 << stamp);
     }
@@ -335,14 +346,14 @@ class Adaptive {
     return (oldest + 31 - Math.clz32(byAge & -byAge)) % STAMPS;
   }
 
-  /** Takes the first slot of a stamp out of the queue of those that were used (PROVEN) or never used (0). */
+  /** Takes the first slot of a stamp out of the queue of those that were used (`proven`) or never used. */
   #first(stamp, proven) {
-    const queue = proven === 0 ? stamp : stamp + USED;
+    const queue = proven ? stamp + USED : stamp;
     while (this.#queues.count(queue) > 0) {
       const slot = this.#shift(queue);
       if (slot === NOWHERE) continue;
       const mark = this.#marks[slot];
-      if (mark >> STAMP_AT === stamp && (mark & PROVEN) <= proven) return slot;
+      if (mark >> STAMP_AT === stamp && (proven || !isProven(mark))) return slot;
       this.#sort(slot);
     }
     return NOWHERE;
@@ -355,8 +366,9 @@ class Adaptive {
   #sort(slot) {
     const mark = this.#marks[slot];
     const stamp = mark >> STAMP_AT;
-    if ((mark & PROVEN) !== 0 && this.#isSteady(stamp)) this.#queues.unshift(stamp + USED, slot);
-    else this.#queues.push((mark & PROVEN) === 0 ? stamp : stamp + USED, slot);
+    const proven = isProven(mark);
+    if (proven && this.#isSteady(stamp)) this.#queues.unshift(stamp + USED, slot);
+    else this.#queues.push(proven ? stamp + USED : stamp, slot);
     this.#filled |= 1 << stamp;
   }
 
@@ -370,18 +382,46 @@ class Adaptive {
     const queues = this.#queues;
     const marks = this.#marks;
     const target = Math.max(1, Math.floor(Math.min(this.#share, LARGEST_SHARE) * this.#used));
-    const overdrawn = this.#recency.unheld > this.#balance.allowance(this.#used);
-    if (!overdrawn) this.#passOn(target);
+    const room = this.#balance.allowance(this.#used) - this.#recency.unheld;
+    const overdrawn = room < 0;
+    this.#passed -= this.#passed / this.#used;
+    if (overdrawn) {
+      const slot = this.#unheld();
+      if (slot !== NOWHERE) return slot;
+    } else if (this.#passed <= room) this.#passOn(target);
     for (;;) {
       const onProbation = !overdrawn && !returned && queues.count(PROBATION) >= target;
       const queue = onProbation || queues.count(MAIN) === 0 ? PROBATION : MAIN;
       const slot = this.#shift(queue);
       if (slot === NOWHERE) continue;
       const mark = marks[slot];
-      if ((mark & USES) === 0) return slot;
-      marks[slot] = queue === PROBATION ? mark & ~USES : mark - 1;
+      if (!hasUsesLeft(mark)) return slot;
+      marks[slot] = queue === PROBATION ? (mark & STAMP) | PROVEN : mark - 1;
       queues.push(MAIN, slot);
     }
+  }
+
+  /** A slot at the front of a queue that has no uses left and that LRU would not hold. The main queue moves on. */
+  #unheld() {
+    const queues = this.#queues;
+    for (let left = LOOKED_AT; left > 0; left--) {
+      if (this.#isUnheld(MAIN)) return this.#shift(MAIN);
+      if (this.#isUnheld(PROBATION)) return this.#shift(PROBATION);
+      const queue = queues.count(MAIN) > 0 ? MAIN : PROBATION;
+      const slot = this.#shift(queue);
+      if (slot === NOWHERE) continue;
+      const mark = this.#marks[slot];
+      if (hasUsesLeft(mark)) this.#marks[slot] = queue === PROBATION ? (mark & STAMP) | PROVEN : mark - 1;
+      queues.push(MAIN, slot);
+    }
+    return NOWHERE;
+  }
+
+  /** Of the first slot of a queue. */
+  #isUnheld(queue) {
+    if (this.#queues.count(queue) === 0) return false;
+    const mark = this.#marks[this.#queues.first(queue)];
+    return isEntry(mark) && !hasUsesLeft(mark) && this.#age(mark) >= this.#recency.limit;
   }
 
   /** Where probation is too large, its first entry now and then becomes a main entry. */
@@ -390,7 +430,9 @@ class Adaptive {
     if (this.#queues.count(PROBATION) <= most || --this.#untilPassed > 0) return;
     this.#untilPassed = PASSED_ON;
     const slot = this.#shift(PROBATION);
-    if (slot !== NOWHERE) this.#queues.push(MAIN, slot);
+    if (slot === NOWHERE) return;
+    this.#passed++;
+    this.#queues.push(MAIN, slot);
   }
 
   /** Takes the first slot out of a queue; NOWHERE if it was vacant. */
@@ -405,7 +447,7 @@ class Adaptive {
 
   #bury(slot, index) {
     const mark = this.#marks[slot];
-    const proven = (mark & PROVEN) !== 0;
+    const proven = isProven(mark);
     this.#unproven += ((proven ? 0 : 1) - this.#unproven) / this.#used;
     this.#recency.evicted(mark >> STAMP_AT);
     const word = index.wordAt(slot);
@@ -413,9 +455,9 @@ class Adaptive {
     if (isSampled(word)) this.#farGhosts.put(word, proven, 0);
   }
 
-  /** The mark of a new entry: 0, or of a key that enters the main part, as if it had been used once. */
+  /** The kind of a new entry: NEW, or of a key that enters the main part, as if it had been used once. */
   #recall(word, former) {
-    if (word === 0) return 0;
+    if (word === 0) return NEW;
     const ghosts = this.#ghosts;
     const { epoch, limit } = this.#recency;
     let ghost = ghosts.take(word, epoch);
@@ -424,17 +466,17 @@ class Adaptive {
     const far = isSampled(word) && this.#farGhosts.take(word, 0) !== Ghosts.NONE;
     if (ghost === Ghosts.NONE) {
       if (far) this.#balance.lostByBoth(FAR_RETURN);
-      return 0;
+      return NEW;
     }
     const { age } = ghosts;
     if (age > limit) this.#balance.lostByBoth(1);
     else this.#balance.lost(this.#held(age, 0));
     this.#recency.returned(age);
-    if (ghosts.since > this.#used) return 0;
+    if (ghosts.since > this.#used) return NEW;
     this.#adapt(ghost === Ghosts.PROVEN);
-    if (ghosts.since > WINDOW * this.#used) return 0;
-    if (age > limit && (ghost === Ghosts.PROVEN || this.#queues.count(PROBATION) > LARGE * this.#used)) return 0;
-    return PROVEN | 1;
+    if (ghosts.since > WINDOW * this.#used) return NEW;
+    if (age > limit && (ghost === Ghosts.PROVEN || this.#queues.count(PROBATION) > LARGE * this.#used)) return NEW;
+    return PROVEN + 1;
   }
 
   /**
@@ -467,6 +509,14 @@ class Adaptive {
 
 function isEntry(mark) {
   return (mark & KIND) !== VACANT;
+}
+
+function isProven(mark) {
+  return (mark & KIND) >= PROVEN;
+}
+
+function hasUsesLeft(mark) {
+  return (mark & KIND) > PROVEN;
 }
 
 /** Whether a key is one of those that are remembered for longer. */

@@ -3,16 +3,20 @@
 /** What may be lost against LRU, as a share of the requests. */
 const ALLOWED = 0.0025;
 /** The balance at most, as a share of the entries. */
-const MOST = 2;
+const MOST = 1;
 /**
  * Entries that LRU would not hold, at most: a share of all entries, and so many for each hit of the balance. A hit lost
  * lately counts CAUTION times against the balance, because most of those entries may be lost next.
  */
-const STAKE = 0.08;
-const CREDIT = 4;
+const STAKE = 0.06;
+const CREDIT = 2;
 const CAUTION = 4;
-/** A loss in a short time, as a share of the entries, after which recency is followed; what each miss takes off it. */
+/**
+ * A loss in a short time after which recency is followed: a share of the entries and one of the balance; what each miss
+ * takes off it.
+ */
 const MOST_LOSS = 0.15;
+const BEARABLE = 0.2;
 const LOSS_DECAY = 0.02;
 /** Keys lost by LRU, as a share of the entries, before LRU is left; the most that count; what each miss takes off. */
 const PROMISE = 0.1;
@@ -118,7 +122,7 @@ class Balance {
   }
 
   #return(entries) {
-    const lost = this.#loss > 2 + MOST_LOSS * entries;
+    const lost = this.#loss > 2 + MOST_LOSS * entries + BEARABLE * Math.max(this.#balance, 0);
     if (!lost && this.#balance >= 0 && this.#promise > 0) return;
     this.#following = true;
     this.#left = lost ? entries : 0;

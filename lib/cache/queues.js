@@ -33,6 +33,11 @@ class Queues {
     return this.#counts[queue];
   }
 
+  /** The first slot of a queue that is not empty. */
+  first(queue) {
+    return this.#heads[queue];
+  }
+
   push(queue, slot) {
     const tail = this.#tails[queue];
     this.#next[slot] = NONE;

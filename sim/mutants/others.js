@@ -181,8 +181,8 @@ module.exports = [
     'policy',
     'a hit does not change the epoch of an entry',
     ADAPTIVE,
-    '(mark & USES) === 0 ? this.#newest - 2 : this.#newest;',
-    '(mark & STAMP) | PROVEN | ((mark & USES) === 0 ? 1 : USES);',
+    'this.#current | (kind <= PROVEN',
+    '(mark & STAMP) | (kind <= PROVEN',
     true,
   ),
   edit(
