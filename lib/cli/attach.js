@@ -4,15 +4,16 @@
 const { constants } = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline/promises');
-const { check } = require('../check-options.js');
-const { OPTIONS } = require('../options.js');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
+const { takeImage } = require('../inspect/image.js');
 const { attach, checkExists } = require('../inspect/target.js');
 const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
 const { render } = require('../report/terminal.js');
-const { duration } = require('../report/units.js');
+const { bytes, duration } = require('../report/units.js');
+const { flag, pidOf } = require('./target-options.js');
 const { rootsOf, tell, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
@@ -46,17 +47,8 @@ const options = {
 
 const usage = (message) => new PlimsollTypeError('ERR_PLIMSOLL_USAGE', message);
 
-/** A flag by the rules of an option of the table, which may have another name. */
-function flag(name, text, like = name) {
-  const option = OPTIONS.find((each) => each.name === like);
-  return text === undefined ? option.default : check({ ...option, flag: `--${name}` }, 'flag', text);
-}
-
 function parse(values, positionals) {
-  const [text, ...more] = positionals;
-  const pid = Number(text);
-  if (text === undefined || more.length > 0) throw usage('name one process: plimsoll attach [options] PID.');
-  if (!Number.isInteger(pid) || pid < 1) throw usage(`a pid is a whole number above 0; it is ${quote(text)}.`);
+  const pid = pidOf('attach', positionals);
   const port = values.port === undefined ? undefined : Number(values.port);
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
     throw usage(`--port must be from 1 to 65535; it is ${quote(values.port)}.`);
@@ -90,12 +82,9 @@ function checkConsent(values, io) {
 }
 
 /** Whether the process may be stopped for snapshots. A closed terminal gives no consent. */
-async function consent(values, observer, { pid, signal }, io) {
+async function consent(values, what, { signal }, io) {
   if (values['no-snapshots']) return false;
-  tell(
-    io.stderr,
-    `three snapshots of pid ${pid} are taken; each stops it, now for about ${duration(observer.likelyPause)} and longer as its heap grows, and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`,
-  );
+  tell(io.stderr, what);
   if (values.yes) return true;
   // Not as a terminal: raw mode fails where the terminal is closed, and makes a key of Ctrl-C.
   const question = readline.createInterface({ input: process.stdin, output: io.stderr, terminal: false });
@@ -177,7 +166,8 @@ async function observed(settings, values, say, io) {
   const observer = new Observer(session, observation);
   try {
     await observer.begin();
-    observation.snapshots = await consent(values, observer, settings, io);
+    const what = `three snapshots of pid ${pid} are taken; each stops it, now for about ${duration(observer.likelyPause)} and longer as its heap grows, and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`;
+    observation.snapshots = await consent(values, what, settings, io);
     if (!signal.aborted)
       say(
         `observing pid ${pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`,
@@ -192,6 +182,66 @@ async function observed(settings, values, say, io) {
   return observer;
 }
 
+/** What says that a process has no inspector for us. Its memory can be read nevertheless. */
+const NO_INSPECTOR = new Set(['ERR_PLIMSOLL_NO_INSPECTOR', 'ERR_PLIMSOLL_INSPECTOR', 'ERR_PLIMSOLL_NAMESPACE']);
+const IMAGES = 3;
+
+/** Images at the beginning, in the middle and at the end. A signal ends it with those that are there. */
+async function takeImages({ pid, dir, duration: total, signal }, say) {
+  const images = [];
+  try {
+    while (images.length < IMAGES) {
+      if (images.length > 0) await sleep(total / (IMAGES - 1), undefined, { signal });
+      const image = await takeImage(pid, { dir });
+      images.push(image);
+      say(
+        `image ${images.length} of ${IMAGES}: ${bytes(image.bytes)}, pid ${pid} was stopped for ${duration(image.pauseMs)}`,
+      );
+      if (image.note !== null) say(image.note);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return images;
+}
+
+/**
+ * The report of a process without an inspector, from images of its heap; null where a signal came too early.
+ * @param {any} refusal why there is no inspector
+ */
+async function seenFromOutside(settings, values, refusal, say, io) {
+  if (!NO_INSPECTOR.has(refusal.code) || values['no-snapshots'] || values.redact) throw refusal;
+  const what = `${refusal.message} Three heap images of it are taken instead, which need no inspector; each stops it for a moment and writes what is in its memory, secrets included.`;
+  if (!(await consent(values, what, settings, io))) {
+    if (settings.signal.aborted) return null;
+    throw refusal;
+  }
+  const images = await takeImages(settings, say);
+  if (images.length === 0) return null;
+  say('reading the images', { passing: true });
+  const { aborted } = settings.signal;
+  const report = await analyze(
+    images.map((image) => image.path),
+    { signal: aborted ? undefined : settings.signal, sourceRoots: rootsOf(values) },
+  );
+  report.snapshots.forEach((snapshot, at) => Object.assign(snapshot, { method: 'image', pauseMs: images[at].pauseMs }));
+  return Object.assign(report, { pid: settings.pid });
+}
+
+/** The report; null where a signal came before anything could be observed. */
+async function reported(settings, values, say, io) {
+  let observer;
+  try {
+    observer = await observed(settings, values, say, io);
+  } catch (error) {
+    return seenFromOutside(settings, values, error, say, io);
+  }
+  if (observer === null) return null;
+  say('reading the snapshots', { passing: true });
+  const signal = settings.signal.aborted ? undefined : settings.signal;
+  return observer.report(await analysed(observer.snapshotPaths, { signal, sourceRoots: rootsOf(values) }));
+}
+
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
   checkExists(settings.pid);
@@ -200,18 +250,11 @@ async function run(values, positionals, io) {
   const say = speaker(io.stderr);
   const { signal, release } = onSignals();
   try {
-    const observer = await observed({ ...settings, signal }, values, say, io);
-    if (observer === null) {
+    const report = await reported({ ...settings, signal }, values, say, io);
+    if (report === null) {
       say('ended by a signal before anything could be observed; the inspector is closed.');
       return INTERRUPTED;
     }
-    say('reading the snapshots', { passing: true });
-    const report = observer.report(
-      await analysed(observer.snapshotPaths, {
-        signal: signal.aborted ? undefined : signal,
-        sourceRoots: rootsOf(values),
-      }),
-    );
     say('', { passing: true });
     const { written, failures } = await writeFiles(report, values, { io, targets });
     const view = usesStdout(values) ? io.stderr : io.stdout;

@@ -1,34 +1,16 @@
 'use strict';
 // plimsoll convert: a heap image as a snapshot for DevTools.
 
-const { constants } = require('node:os');
 const path = require('node:path');
 const { PlimsollTypeError } = require('../errors.js');
 const { convertSnapshot } = require('../report/convert.js');
 const { bytes } = require('../report/units.js');
+const { untilSignal } = require('./until-signal.js');
 const { tell } = require('./views.js');
 
 const options = {
   redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
 };
-
-const ENDS = ['SIGHUP', 'SIGINT', 'SIGTERM'].filter((name) => name in constants.signals);
-
-/** The status of a process that a signal ends, or null. @param {(signal: AbortSignal) => Promise<void>} work */
-async function untilSignal(work) {
-  const stop = new AbortController();
-  const end = (name) => stop.abort(name);
-  for (const name of ENDS) process.on(name, end);
-  try {
-    await work(stop.signal);
-    return null;
-  } catch (error) {
-    if (error.name !== 'AbortError') throw error;
-    return 128 + constants.signals[stop.signal.reason];
-  } finally {
-    for (const name of ENDS) process.off(name, end);
-  }
-}
 
 async function run({ redact = false }, positionals, io) {
   if (positionals.length !== 2)

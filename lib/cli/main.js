@@ -10,7 +10,7 @@ const { overview, helpOf } = require('./help.js');
  * Each is lib/cli/<name>.js exporting {summary, usage, options, positionals?, stopAtPositional?, exits, example, run}.
  * `run(values, positionals, io)` resolves to the exit code.
  */
-const COMMANDS = ['run', 'analyze', 'attach', 'fleet', 'post-mortem', 'convert', 'demo', 'doctor', 'scan'];
+const COMMANDS = ['run', 'analyze', 'attach', 'image', 'fleet', 'post-mortem', 'convert', 'demo', 'doctor', 'scan'];
 
 const USAGE = 2;
 const USAGE_CODES = new Set(['ERR_PLIMSOLL_OPTION', 'ERR_PLIMSOLL_USAGE', 'ERR_PLIMSOLL_SNAPSHOT_ORDER']);

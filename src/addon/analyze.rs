@@ -9,7 +9,7 @@ use napi::bindgen_prelude::AsyncTask;
 use napi::{Env, Task};
 use napi_derive::napi;
 
-use super::error::{self, AddonError, error};
+use super::error::{self, error, exception};
 use crate::heap::{self, Options, Progress};
 
 /// The phase, how many bytes have been read, and how many there are (0: unknown).
@@ -36,18 +36,6 @@ impl Task for Analysis {
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<String> {
         output.map_err(|failure| exception(env, error(failure.code(), failure.to_string())))
     }
-}
-
-/// The same error for napi's own callbacks, whose errors have no code: a JS exception that does.
-fn exception(env: Env, error: AddonError) -> napi::Error {
-    let message = error.reason.clone();
-    // SAFETY: `env` is the environment that calls us, on its own thread, with a scope open.
-    let value = unsafe { napi::JsError::from(error).into_value(env.raw()) };
-    if value.is_null() {
-        return napi::Error::from_reason(message);
-    }
-    // SAFETY: the value was made in this environment and scope just now and is used at once.
-    napi::Error::from(unsafe { napi::Unknown::from_raw_unchecked(env.raw(), value) })
 }
 
 fn note(progress: Progress) -> ControlFlow<()> {

@@ -26,3 +26,16 @@ pub type Result<T> = std::result::Result<T, AddonError>;
 pub fn error(code: &'static str, message: impl Into<String>) -> AddonError {
     AddonError::new(Code(code), message.into())
 }
+
+/// The same error for napi's own callbacks, whose errors have no code: a JS exception that does.
+#[cfg(feature = "analyzer")]
+pub fn exception(env: napi::Env, error: AddonError) -> napi::Error {
+    let message = error.reason.clone();
+    // SAFETY: `env` is the environment that calls us, on its own thread, with a scope open.
+    let value = unsafe { napi::JsError::from(error).into_value(env.raw()) };
+    if value.is_null() {
+        return napi::Error::from_reason(message);
+    }
+    // SAFETY: the value was made in this environment and scope just now and is used at once.
+    napi::Error::from(unsafe { napi::Unknown::from_raw_unchecked(env.raw(), value) })
+}

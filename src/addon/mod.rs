@@ -18,6 +18,8 @@ mod ended;
 mod error;
 #[cfg(feature = "service")]
 mod facts;
+#[cfg(feature = "analyzer")]
+mod outside;
 #[cfg(feature = "service")]
 mod process;
 #[cfg(feature = "service")]

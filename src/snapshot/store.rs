@@ -84,13 +84,27 @@ impl SnapshotStore {
         thread: u32,
         compression: Compression,
     ) -> Result<Partial, SnapshotError> {
+        self.create_of(system::pid(), now, thread, compression)
+    }
+
+    /// The same for a snapshot of another process.
+    ///
+    /// # Errors
+    /// As [`SnapshotStore::create`].
+    pub fn create_of(
+        &self,
+        pid: u32,
+        now: SystemTime,
+        thread: u32,
+        compression: Compression,
+    ) -> Result<Partial, SnapshotError> {
         static SEQUENCE: AtomicU32 = AtomicU32::new(1);
         // Before there is a file: an error after its creation would leave it behind.
         let dir =
             self.dir.try_clone().map_err(|error| SnapshotError::io(self.dir.path(), &error))?;
         loop {
             let seq = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-            let name = Name::new(now, thread, seq, compression);
+            let name = Name { pid, ..Name::new(now, thread, seq, compression) };
             // Node counts its own files from 1 too.
             if self.dir.size(&name.to_string()).is_ok() {
                 continue;

@@ -1,10 +1,8 @@
-//! V8's postmortem constants that a reader needs, looked up in the running executable.
+//! V8's postmortem constants that a reader needs, looked up in an executable.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
 
 use crate::heap_layout::{COMMON, HeapLayout};
-use crate::v8::lookup;
 
 /// Instance types by the names of their classes. A version has some of them; the layout of its reader says which it
 /// cannot do without.
@@ -54,11 +52,15 @@ const TYPES: &[&str] = &[
     "WeakArrayList", "WeakCell", "WeakFixedArray",
 ];
 
-/// The types of this executable.
+/// The types of an executable, whose symbols `constant` gives the values of.
 ///
 /// # Errors
 /// What is missing, or differs from the table of its version.
-pub fn look_up(layout: &HeapLayout) -> Result<BTreeMap<&'static str, i32>, String> {
+pub fn look_up(
+    layout: &HeapLayout,
+    constant: impl Fn(&str) -> Option<i32>,
+) -> Result<BTreeMap<&'static str, i32>, String> {
+    let constant = |name: &str| constant(&format!("v8dbg_{name}"));
     let (major, minor) = layout.v8;
     for &(name, expected) in COMMON.iter().chain(layout.constants) {
         match constant(name) {
@@ -89,12 +91,6 @@ fn symbol(name: &str) -> String {
         symbol.push(letter.to_ascii_uppercase().into());
     }
     symbol + "_TYPE"
-}
-
-fn constant(name: &str) -> Option<i32> {
-    let address = lookup(&CString::new(format!("v8dbg_{name}")).ok()?)?;
-    // SAFETY: each v8dbg_ symbol is an int of static storage (v8, gen-postmortem-metadata.py).
-    Some(unsafe { address.cast::<i32>().read_unaligned() })
 }
 
 #[cfg(test)]

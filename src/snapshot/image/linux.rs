@@ -1,24 +1,24 @@
 //! The parent's side of a heap image.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde::Serialize;
 
 use super::constants;
-use super::writer::{self, Writer};
+use super::memory::Memory;
+use super::writer::{Header, Stack, Subject, Writer};
 use crate::heap_layout::{self, HeapLayout};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, Regions, UnderWay};
 use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
-use crate::v8::heap_statistics::Isolate;
-use crate::v8::profiler;
+use crate::v8::{self, heap_statistics::Isolate, profiler};
 
 /// The processor time of a child, many times what it needs.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -30,8 +30,15 @@ fn known() -> &'static Result<Known, String> {
     static KNOWN: OnceLock<Result<Known, String>> = OnceLock::new();
     KNOWN.get_or_init(|| {
         let layout = heap_layout::of(profiler::version()?)?;
-        Ok((layout, constants::look_up(layout)?))
+        Ok((layout, constants::look_up(layout, constant)?))
     })
+}
+
+/// The value of a constant of the running executable.
+fn constant(symbol: &str) -> Option<i32> {
+    let address = v8::lookup(&CString::new(symbol).ok()?)?;
+    // SAFETY: each v8dbg_ symbol is an int of static storage (v8, gen-postmortem-metadata.py).
+    Some(unsafe { address.cast::<i32>().read_unaligned() })
 }
 
 /// Whether heap images are written here, or why not.
@@ -40,17 +47,6 @@ fn known() -> &'static Result<Known, String> {
 /// The reason.
 pub fn support() -> Result<(), String> {
     known().as_ref().map(|_| ()).map_err(|why| format!("heap images are off: {why}"))
-}
-
-/// The header: a reader needs nothing else of the process.
-#[derive(Serialize)]
-struct Header<'a> {
-    format: u32,
-    pid: u32,
-    thread: u32,
-    v8: String,
-    isolate: u64,
-    types: &'a BTreeMap<&'static str, i32>,
 }
 
 /// The mappings before the fork.
@@ -96,7 +92,7 @@ impl PreparedImage {
         let file = partial.writer().map_err(ForkFailure::Final)?.into_inner();
         let script = known().as_ref().ok().and_then(|(_, types)| types.get("Script"));
         let script = script.and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
-        let writer = Writer::new(file, request.max_bytes, script)
+        let writer = Writer::new(Memory::OWN, file, request.max_bytes, script)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
         let (thread, nice) = (request.thread, request.nice);
         Ok(Self { partial, writer: Mutex::new(writer), thread, nice })
@@ -113,18 +109,11 @@ impl PreparedImage {
         let begun = Instant::now();
         let nowhere = || ForkFailure::NotNow("no isolate is current on this thread".into());
         let isolate = Isolate::current().ok_or_else(nowhere)?.as_ptr() as usize;
-        let stack = writer::Stack::here().map_err(not_now)?;
+        let stack = Stack::here().map_err(not_now)?;
         let (layout, types) = known().as_ref().map_err(|why| ForkFailure::NotNow(why.clone()))?;
-        let (major, minor) = layout.v8;
-        let header = serde_json::to_vec(&Header {
-            format: 1,
-            pid: std::process::id(),
-            thread: self.thread,
-            v8: format!("{major}.{minor}"),
-            isolate: isolate as u64,
-            types,
-        })
-        .map_err(|error| ForkFailure::Lost(error.to_string()))?;
+        let header = Header::new(std::process::id(), self.thread, layout, isolate, types)
+            .bytes()
+            .map_err(|error| ForkFailure::Lost(error.to_string()))?;
         let included = scene.0.include().map_err(not_now)?;
         let ranges = included.ranges();
         let mut writer = self.writer.lock();
@@ -132,8 +121,9 @@ impl PreparedImage {
         // SAFETY: the child runs `Writer::run` alone, which calls the kernel and the prepared compressor.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
+            let subject = Subject { layout, ranges: &ranges, isolate, stack, registers: &[] };
             // SAFETY: this is the child. The descriptor is open in it.
-            unsafe { writer.run(&header, layout, &ranges, isolate, stack, self.nice) }
+            unsafe { writer.run(&header, &subject, self.nice) }
         }
         let error = io::Error::last_os_error();
         drop(signals);

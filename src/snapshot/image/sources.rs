@@ -1,7 +1,7 @@
 //! Strings whose characters are not on V8's heap: Node's own sources, and texts above a megabyte. An image has their
 //! first characters and, of the source of a script, the positions of its line ends.
 
-use super::writer;
+use super::memory::{Memory, Refused};
 
 /// More scripts, and more external strings, than a service has.
 const MOST: usize = 1 << 14;
@@ -76,7 +76,7 @@ impl ExternalStrings {
     }
 
     /// Finds the maps in a page of the read-only heap.
-    pub fn find_maps(&mut self, at: usize, page: &[u8]) -> Result<(), i32> {
+    pub fn find_maps(&mut self, memory: Memory, at: usize, page: &[u8]) -> Result<(), Refused> {
         for offset in (0..page.len().saturating_sub(16)).step_by(8) {
             let kind = (word(page, offset + 8) >> 32) as u16;
             let is_external = kind < STRINGS && kind & (REPRESENTATION | UNCACHED) == EXTERNAL;
@@ -86,7 +86,7 @@ impl ExternalStrings {
             }
             // The map of a map of the read-only heap is its own.
             let mut own = [0; 8];
-            if !writer::read(map - 1, &mut own)? || usize::from_le_bytes(own) != map {
+            if !memory.read(map - 1, &mut own)? || usize::from_le_bytes(own) != map {
                 continue;
             }
             let tagged = at + offset + 1;
@@ -132,14 +132,15 @@ impl ExternalStrings {
     }
 
     /// Calls `write` with each external string and its first characters.
-    pub fn texts(
+    pub fn texts<E: From<Refused>>(
         &self,
+        memory: Memory,
         buffer: &mut [u8],
-        mut write: impl FnMut(usize, &[u8]) -> Result<(), i32>,
-    ) -> Result<(), i32> {
+        mut write: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         for text in &self.externals {
             let length = (text.length.min(SHOWN) * text.width()).min(buffer.len());
-            if writer::read(text.characters, &mut buffer[..length])? {
+            if memory.read(text.characters, &mut buffer[..length])? {
                 write(text.at, &buffer[..length])?;
             }
         }
@@ -147,11 +148,12 @@ impl ExternalStrings {
     }
 
     /// Calls `write` with each script whose source is an external string and with some of its line ends.
-    pub fn line_ends(
+    pub fn line_ends<E: From<Refused>>(
         &mut self,
+        memory: Memory,
         buffer: &mut [u8],
-        mut write: impl FnMut(usize, &[u8]) -> Result<(), i32>,
-    ) -> Result<(), i32> {
+        mut write: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         for &(script, source) in &self.scripts {
             let Some(text) = self.externals.iter().find(|text| text.at + 1 == source) else {
                 continue;
@@ -161,17 +163,18 @@ impl ExternalStrings {
                 continue;
             }
             self.budget -= bytes;
-            ends_of(text, buffer, |ends| write(script, ends))?;
+            ends_of(memory, text, buffer, |ends| write(script, ends))?;
         }
         Ok(())
     }
 }
 
-fn ends_of(
+fn ends_of<E: From<Refused>>(
+    memory: Memory,
     text: &External,
     buffer: &mut [u8],
-    mut write: impl FnMut(&[u8]) -> Result<(), i32>,
-) -> Result<(), i32> {
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut ends = Ends { bytes: [0; 4 * ENDS], count: 0, is_return: false };
     let width = text.width();
     let bytes = text.length * width;
@@ -179,7 +182,7 @@ fn ends_of(
     while done < bytes {
         let length = buffer.len().min(bytes - done);
         let piece = &mut buffer[..length];
-        if !writer::read(text.characters.wrapping_add(done), piece)? {
+        if !memory.read(text.characters.wrapping_add(done), piece)? {
             return Ok(());
         }
         for (index, unit) in piece.chunks_exact(width).enumerate() {
@@ -246,10 +249,10 @@ mod tests {
         };
         let mut found = Vec::new();
         let mut buffer = [0; 3];
-        ends_of(&external, &mut buffer, |ends| {
+        ends_of(Memory::OWN, &external, &mut buffer, |ends| {
             let ends = ends.chunks_exact(4).map(|end| u32::from_le_bytes(end.try_into().unwrap()));
             found.extend(ends);
-            Ok(())
+            Ok::<_, Refused>(())
         })
         .unwrap();
         found

@@ -1,27 +1,24 @@
-//! The child's side of a heap image: system calls and a prepared compressor, no V8 and no allocation.
+//! What a heap image is written with: system calls and a prepared compressor, no V8 and, in a forked child, no
+//! allocation.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
+use serde::Serialize;
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
+use super::memory::{Memory, PAGE, Refused, SYSTEM_PAGE, is_pointer};
 use super::sources::ExternalStrings;
-use crate::heap_layout::{HeapLayout, PageHeader};
+use crate::heap_layout::HeapLayout;
 use crate::snapshot::error::{Shortage, SnapshotError};
 use crate::snapshot::fork::ForkFailure;
 
 /// What a file begins with, before it is compressed.
 const MAGIC: &[u8] = b"plimsoll heap image\n";
-/// The size and alignment of V8's pages. Large pages have a multiple of it.
-const PAGE: usize = 1 << 18;
-/// How far behind the isolate its heap is at most.
-const ISOLATE: usize = 0x2_0000;
-/// The words of a page's header that are read.
-const HEADER: usize = 12;
 /// The flag of a page of the half of the young generation that is not in use.
 const FROM_SPACE: usize = 8;
-const SYSTEM_PAGE: usize = 4096;
 /// How much of the isolate behind the start of its heap is searched for handles.
 const BEHIND: usize = 0x4000;
 /// Handles of a block of global or eternal handles.
@@ -58,12 +55,47 @@ mod kind {
     pub const DISPATCH: u32 = 10;
 }
 
-/// Exit codes of the child.
-mod code {
-    pub const IO: i32 = 10;
-    pub const BOUND: i32 = 11;
-    pub const NO_PAGES: i32 = 12;
-    pub const REFUSED: i32 = 13;
+/// Why there is no image; the exit codes of the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The file could not be written.
+    Io = 10,
+    /// It would be larger than it may be.
+    Bound = 11,
+    /// No page of the isolate's heap was recognized.
+    NoPages = 12,
+    /// The kernel does not let the memory be read.
+    Refused = 13,
+}
+
+impl Failure {
+    const ALL: [Self; 4] = [Self::Io, Self::Bound, Self::NoPages, Self::Refused];
+
+    /// The error of an image of at most `max_bytes`.
+    pub fn error(self, max_bytes: u64) -> SnapshotError {
+        match self {
+            Self::Bound => SnapshotError::NoRoom {
+                place: Shortage::Budget,
+                needed: max_bytes.saturating_add(1),
+                available: max_bytes,
+            },
+            Self::Io => SnapshotError::Failed {
+                what: "the image could not be written; check the space on the disk".into(),
+            },
+            Self::NoPages => SnapshotError::Unavailable {
+                why: "the pages of V8's heap do not look as expected".into(),
+            },
+            Self::Refused => SnapshotError::Unavailable {
+                why: "the kernel refuses process_vm_readv".into(),
+            },
+        }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(_: Refused) -> Self {
+        Self::Refused
+    }
 }
 
 /// The stack of a thread, from the current frame to its end.
@@ -74,6 +106,21 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// One that was measured.
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end: end.max(start) }
+    }
+
+    /// Where the frame begins that runs.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// How large it is.
+    pub fn bytes(&self) -> usize {
+        self.end - self.start
+    }
+
     /// That of the calling thread.
     ///
     /// # Errors
@@ -96,13 +143,64 @@ impl Stack {
     }
 }
 
-/// Writes an image. Everything that it uses is allocated before the fork.
+/// The header: a reader needs nothing else of the process.
+#[derive(Debug, Serialize)]
+pub struct Header<'a> {
+    format: u32,
+    pid: u32,
+    thread: u32,
+    v8: String,
+    isolate: u64,
+    types: &'a BTreeMap<&'static str, i32>,
+}
+
+impl<'a> Header<'a> {
+    /// That of an image of a thread's isolate.
+    pub fn new(
+        pid: u32,
+        thread: u32,
+        layout: &HeapLayout,
+        isolate: usize,
+        types: &'a BTreeMap<&'static str, i32>,
+    ) -> Self {
+        let (major, minor) = layout.v8;
+        Self { format: 1, pid, thread, v8: format!("{major}.{minor}"), isolate: isolate as u64, types }
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// Where there is no memory for it.
+    pub fn bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self)
+    }
+}
+
+/// Where the isolate is that an image is taken of.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Of its V8.
+    pub layout: &'a HeapLayout,
+    /// The mappings that V8 may own, ascending.
+    pub ranges: &'a [(usize, usize)],
+    /// The address of the isolate.
+    pub isolate: usize,
+    /// The stack of its thread.
+    pub stack: Stack,
+    /// Registers of the thread, if it was stopped anywhere.
+    pub registers: &'a [u64],
+}
+
+/// Writes an image. Everything that a child uses is allocated before the fork.
 pub struct Writer {
+    memory: Memory,
     file: File,
     compressor: CCtx<'static>,
     /// Bytes that wait for compression: each frame but the last has the same size, so that the compressor keeps
     /// its memory.
     pending: Vec<u8>,
+    /// What is to be packed later, in parts.
+    held: Option<Vec<Vec<u8>>>,
     packed: Vec<u8>,
     copy: Vec<u8>,
     sources: ExternalStrings,
@@ -121,7 +219,7 @@ impl Writer {
     ///
     /// # Errors
     /// Where the compressor refuses.
-    pub fn new(file: File, max_bytes: u64, script: u16) -> Result<Self, &'static str> {
+    pub fn new(memory: Memory, file: File, max_bytes: u64, script: u16) -> Result<Self, &'static str> {
         let refused = |_| "the compressor cannot be set up";
         let mut compressor = CCtx::try_create().ok_or("the compressor has no memory")?;
         compressor.set_parameter(CParameter::CompressionLevel(1)).map_err(refused)?;
@@ -132,7 +230,24 @@ impl Writer {
         compressor.compress2(&mut packed, &copy).map_err(refused)?;
         let pending = Vec::with_capacity(PAGE);
         let sources = ExternalStrings::new(script);
-        Ok(Self { file, compressor, pending, packed, copy, sources, written: 0, max_bytes })
+        let (held, written) = (None, 0);
+        Ok(Self { memory, file, compressor, pending, held, packed, copy, sources, written, max_bytes })
+    }
+
+    /// Has [`Self::image`] keep everything in memory, for [`Self::write_held`].
+    pub fn hold(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// Writes what was kept in memory.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] and [`Failure::Bound`].
+    pub fn write_held(&mut self) -> Result<(), Failure> {
+        for part in self.held.take().into_iter().flatten() {
+            self.put(&part)?;
+        }
+        self.flush()
     }
 
     /// The file.
@@ -144,23 +259,8 @@ impl Writer {
     pub fn explain(&self, end: ForkFailure) -> ForkFailure {
         let ForkFailure::Lost(what) = &end else { return end };
         let code = what.rsplit(' ').next().and_then(|code| code.parse::<i32>().ok());
-        match code {
-            Some(code::BOUND) => ForkFailure::Final(SnapshotError::NoRoom {
-                place: Shortage::Budget,
-                needed: self.max_bytes.saturating_add(1),
-                available: self.max_bytes,
-            }),
-            Some(code::IO) => ForkFailure::Final(SnapshotError::Failed {
-                what: "the image could not be written; check the space on the disk".into(),
-            }),
-            Some(code::NO_PAGES) => ForkFailure::Final(SnapshotError::Unavailable {
-                why: "the pages of V8's heap do not look as expected".into(),
-            }),
-            Some(code::REFUSED) => ForkFailure::Final(SnapshotError::Unavailable {
-                why: "the kernel refuses process_vm_readv".into(),
-            }),
-            _ => end,
-        }
+        let failure = Failure::ALL.into_iter().find(|&failure| Some(failure as i32) == code);
+        failure.map_or(end, |failure| ForkFailure::Final(failure.error(self.max_bytes)))
     }
 
     /// Writes the image and ends the process.
@@ -170,56 +270,58 @@ impl Writer {
     pub unsafe fn run(
         &mut self,
         header: &[u8],
-        layout: &HeapLayout,
-        ranges: &[(usize, usize)],
-        isolate: usize,
-        stack: Stack,
+        subject: &Subject<'_>,
         nice: u8,
     ) -> ! {
         // SAFETY: these concern this process alone; a refusal leaves things as they are.
         unsafe { become_expendable(self.file.as_raw_fd(), nice) };
-        let code = match self.image(header, layout, ranges, isolate, stack) {
+        let code = match self.image(header, subject) {
             Ok(()) => 0,
-            Err(code) => code,
+            Err(failure) => failure as i32,
         };
         // SAFETY: ends the process at once, without its exit handlers.
         unsafe { libc::_exit(code) }
     }
 
-    fn image(
-        &mut self,
-        header: &[u8],
-        layout: &HeapLayout,
-        ranges: &[(usize, usize)],
-        isolate: usize,
-        stack: Stack,
-    ) -> Result<(), i32> {
+    /// Writes the image.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn image(&mut self, header: &[u8], subject: &Subject<'_>) -> Result<(), Failure> {
+        let &Subject { layout, ranges, isolate, stack, registers } = subject;
+        let memory = self.memory;
         self.put(MAGIC)?;
         self.put(&u32::try_from(header.len()).unwrap_or(0).to_le_bytes())?;
         self.put(header)?;
-        each_page(&layout.page, ranges, isolate, |base, page| {
+        memory.each_page(&layout.page, ranges, isolate, |base, page| {
             if page.heap != 0 {
-                return Ok(());
+                return Ok::<_, Failure>(());
             }
             let length = page.size.min(self.copy.len());
-            copy_memory(base, &mut self.copy[..length])?;
-            self.sources.find_maps(base, &self.copy[..length])
+            memory.copy(base, &mut self.copy[..length])?;
+            Ok(self.sources.find_maps(memory, base, &self.copy[..length])?)
         })?;
         let (mut heap, mut pages) = (0, 0_u64);
-        each_page(&layout.page, ranges, isolate, |base, page| {
+        memory.each_page(&layout.page, ranges, isolate, |base, page| {
             heap = heap.max(page.heap);
             if page.flags & FROM_SPACE == 0 {
                 let kind = if page.heap == 0 { kind::CONSTANTS } else { kind::PAGE };
-                self.region(kind, base, page.size, true)?;
+                self.region(kind, base, page.size, memory.is_own())?;
                 pages += 1;
             }
-            Ok(())
+            Ok::<_, Failure>(())
         })?;
         if heap == 0 {
-            return Err(code::NO_PAGES);
+            return Err(Failure::NoPages);
         }
         self.region(kind::ISOLATE, isolate, heap - isolate, false)?;
-        self.region(kind::STACK, stack.start, stack.end - stack.start, false)?;
+        self.region(kind::STACK, stack.start, stack.bytes(), false)?;
+        if !registers.is_empty() {
+            self.record(kind::STACK, 0, 8 * registers.len())?;
+            for register in registers {
+                self.put(&register.to_le_bytes())?;
+            }
+        }
         self.handles(isolate, heap)?;
         self.kept(heap)?;
         self.code(layout, ranges, isolate)?;
@@ -229,9 +331,10 @@ impl Writer {
     }
 
     /// What names and lines need of the characters that are not on V8's heap.
-    fn outside(&mut self) -> Result<(), i32> {
+    fn outside(&mut self) -> Result<(), Failure> {
         let mut sources = std::mem::replace(&mut self.sources, ExternalStrings::none());
         let mut copy = std::mem::take(&mut self.copy);
+        let memory = self.memory;
         let mut write = |kind: u32, at: usize, bytes: &[u8]| {
             if bytes.is_empty() {
                 return Ok(());
@@ -240,9 +343,9 @@ impl Writer {
             self.put(bytes)
         };
         let result = sources
-            .texts(&mut copy, |text, characters| write(kind::TEXT, text, characters))
+            .texts(memory, &mut copy, |text, characters| write(kind::TEXT, text, characters))
             .and_then(|()| {
-                sources.line_ends(&mut copy, |script, ends| write(kind::LINES, script, ends))
+                sources.line_ends(memory, &mut copy, |script, ends| write(kind::LINES, script, ends))
             });
         (self.copy, self.sources) = (copy, sources);
         result
@@ -250,10 +353,10 @@ impl Writer {
 
     /// The handles that the isolate refers to behind its heap. Each structure is recognized by the pointers that it
     /// has to itself and to the isolate; what is not recognized is missing from the image.
-    fn handles(&mut self, isolate: usize, heap: usize) -> Result<(), i32> {
+    fn handles(&mut self, isolate: usize, heap: usize) -> Result<(), Failure> {
         let mut copy = [0; 4096];
         for at in (heap..heap + BEHIND).step_by(copy.len()) {
-            copy_memory(at, &mut copy)?;
+            self.memory.copy(at, &mut copy)?;
             for bytes in copy.chunks_exact(8) {
                 let at = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
                 if is_pointer(at) {
@@ -265,11 +368,11 @@ impl Writer {
     }
 
     /// Global handles, blocks of handle scopes or eternal handles, if `at` is the object that has them.
-    fn handles_of(&mut self, at: usize, isolate: usize, heap: usize) -> Result<(), i32> {
-        let Some(object) = words(at)? else { return Ok(()) };
+    fn handles_of(&mut self, at: usize, isolate: usize, heap: usize) -> Result<(), Failure> {
+        let Some(object) = self.memory.words(at)? else { return Ok(()) };
         if object[0] == isolate {
             for &space in object[1..4].iter().filter(|&&space| is_pointer(space)) {
-                let Some([owner, block, ..]) = words(space)? else { continue };
+                let Some([owner, block, ..]) = self.memory.words(space)? else { continue };
                 if owner == at {
                     return self.globals(at, space, block);
                 }
@@ -277,10 +380,9 @@ impl Writer {
             // A vector of blocks: its data, its capacity and its size.
             let [_, data, capacity, size, ..] = object;
             if is_pointer(data) && (1..=capacity).contains(&size) && capacity < MOST_BLOCKS {
-                let mut last = [0; 8];
-                let is_read = read(data + 8 * (size - 1), &mut last)?;
-                let last = usize::from_le_bytes(last);
-                if is_read && let Some(used) = used(isolate, heap, last)? {
+                if let Some(last) = self.memory.word(data + 8 * (size - 1))?
+                    && let Some(used) = self.used(isolate, heap, last)?
+                {
                     self.blocks(data, size - 1, 8 * SCOPE_BLOCK)?;
                     return self.region(kind::HANDLES, last, used, false);
                 }
@@ -300,16 +402,16 @@ impl Writer {
     }
 
     /// The objects that V8 keeps from its start. Two vectors of references next to each other have them.
-    fn kept(&mut self, heap: usize) -> Result<(), i32> {
+    fn kept(&mut self, heap: usize) -> Result<(), Failure> {
         let mut copy = [0; BEHIND];
-        copy_memory(heap, &mut copy)?;
+        self.memory.copy(heap, &mut copy)?;
         let words = |at: usize| {
             let bytes = copy[8 * at..].first_chunk().copied().unwrap_or_default();
             usize::from_le_bytes(bytes)
         };
         let mut found = None;
         for at in 0..copy.len() / 8 - 6 {
-            let vector = |at| Self::references(words(at), words(at + 1), words(at + 2));
+            let vector = |at| self.references(words(at), words(at + 1), words(at + 2));
             if vector(at)? && vector(at + 3)? {
                 found = Some([at, at + 3]);
             }
@@ -321,7 +423,7 @@ impl Writer {
     }
 
     /// Whether a vector has references alone, and many of them.
-    fn references(begin: usize, end: usize, room: usize) -> Result<bool, i32> {
+    fn references(&self, begin: usize, end: usize, room: usize) -> Result<bool, Failure> {
         let is_vector = is_pointer(begin)
             && is_pointer(end)
             && is_pointer(room)
@@ -334,7 +436,7 @@ impl Writer {
         let mut copy = [0; SYSTEM_PAGE];
         for at in (begin..end).step_by(copy.len()) {
             let piece = &mut copy[..SYSTEM_PAGE.min(end - at)];
-            if !read(at, piece)? || piece.iter().step_by(8).any(|byte| byte & 3 != 1) {
+            if !self.memory.read(at, piece)? || piece.iter().step_by(8).any(|byte| byte & 3 != 1) {
                 return Ok(false);
             }
         }
@@ -347,13 +449,9 @@ impl Writer {
         layout: &HeapLayout,
         ranges: &[(usize, usize)],
         isolate: usize,
-    ) -> Result<(), i32> {
+    ) -> Result<(), Failure> {
         let Some(offset) = layout.dispatch_table else { return Ok(()) };
-        let mut address = [0; 8];
-        if !read(isolate + offset, &mut address)? {
-            return Ok(());
-        }
-        let table = usize::from_le_bytes(address);
+        let Some(table) = self.memory.word(isolate + offset)? else { return Ok(()) };
         if !is_pointer(table) || !table.is_multiple_of(SYSTEM_PAGE) {
             return Ok(());
         }
@@ -365,7 +463,7 @@ impl Writer {
                 let piece = &mut copy[..SEGMENT.min(end - at)];
                 // What is only reserved cannot be read.
                 result = result.and_then(|()| {
-                    if !read(at, piece)? {
+                    if !self.memory.read(at, piece)? {
                         return Ok(());
                     }
                     self.record(kind::DISPATCH, at - table, piece.len())?;
@@ -378,13 +476,13 @@ impl Writer {
     }
 
     /// The blocks of global handles, which are a list.
-    fn globals(&mut self, globals: usize, space: usize, first: usize) -> Result<(), i32> {
+    fn globals(&mut self, globals: usize, space: usize, first: usize) -> Result<(), Failure> {
         let mut block = first;
         for _ in 0..MOST_BLOCKS {
             if !is_pointer(block) {
                 break;
             }
-            let Some([next, owner, own, ..]) = words(block + GLOBAL_BLOCK * GLOBAL)? else { break };
+            let Some([next, owner, own, ..]) = self.memory.words(block + GLOBAL_BLOCK * GLOBAL)? else { break };
             if (owner, own) != (globals, space) {
                 break;
             }
@@ -395,33 +493,29 @@ impl Writer {
     }
 
     /// Blocks of handles, whose addresses are an array at `data`.
-    fn blocks(&mut self, data: usize, count: usize, bytes: usize) -> Result<(), i32> {
-        let mut address = [0; 8];
+    fn blocks(&mut self, data: usize, count: usize, bytes: usize) -> Result<(), Failure> {
         for at in (data..data + 8 * count).step_by(8) {
-            if !read(at, &mut address)? {
-                break;
-            }
-            let block = usize::from_le_bytes(address);
-            if is_pointer(block) && words(block)?.is_some() {
+            let Some(block) = self.memory.word(at)? else { break };
+            if is_pointer(block) && self.memory.words(block)?.is_some() {
                 self.region(kind::HANDLES, block, bytes, false)?;
             }
         }
         Ok(())
     }
 
-    fn record(&mut self, kind: u32, address: usize, length: usize) -> Result<(), i32> {
+    fn record(&mut self, kind: u32, address: usize, length: usize) -> Result<(), Failure> {
         self.put(&(address as u64).to_le_bytes())?;
         self.put(&kind.to_le_bytes())?;
         self.put(&u32::try_from(length).unwrap_or(0).to_le_bytes())
     }
 
     /// A range of memory, as records of at most a page. What is written is given back.
-    fn region(&mut self, kind: u32, from: usize, size: usize, spent: bool) -> Result<(), i32> {
+    fn region(&mut self, kind: u32, from: usize, size: usize, spent: bool) -> Result<(), Failure> {
         let mut at = from;
         while at < from + size {
             let length = PAGE.min(from + size - at);
             let mut copy = std::mem::take(&mut self.copy);
-            copy_memory(at, &mut copy[..length])?;
+            self.memory.copy(at, &mut copy[..length])?;
             if kind == kind::PAGE {
                 self.sources.look(at, &copy[..length]);
             }
@@ -439,7 +533,29 @@ impl Writer {
         Ok(())
     }
 
-    fn put(&mut self, mut bytes: &[u8]) -> Result<(), i32> {
+    /// The bytes in use of the last block of handle scopes: the isolate has the next free handle and the end of the
+    /// block.
+    fn used(&self, isolate: usize, heap: usize, block: usize) -> Result<Option<usize>, Failure> {
+        let (mut copy, mut before) = ([0; 4096], 0);
+        let limit = block.saturating_add(8 * SCOPE_BLOCK);
+        for at in (isolate..heap).step_by(copy.len()) {
+            self.memory.copy(at, &mut copy)?;
+            for bytes in copy.chunks_exact(8) {
+                let word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
+                if word == limit && (block..=limit).contains(&before) {
+                    return Ok(Some(before - block));
+                }
+                before = word;
+            }
+        }
+        Ok(None)
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+        if let Some(held) = &mut self.held {
+            hold(held, bytes);
+            return Ok(());
+        }
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(PAGE - self.pending.len()));
             self.pending.extend_from_slice(now);
@@ -451,13 +567,16 @@ impl Writer {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), i32> {
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.held.is_some() {
+            return Ok(());
+        }
         self.packed.clear();
-        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| code::IO)?;
+        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| Failure::Io)?;
         self.pending.clear();
         self.written += self.packed.len() as u64;
         if self.written > self.max_bytes {
-            return Err(code::BOUND);
+            return Err(Failure::Bound);
         }
         let mut rest = &self.packed[..];
         while !rest.is_empty() {
@@ -468,135 +587,23 @@ impl Writer {
                 Ok(wrote) if wrote > 0 => rest = &rest[wrote..],
                 // SAFETY: errno is of this thread.
                 _ if unsafe { *libc::__errno_location() } == libc::EINTR => {}
-                _ => return Err(code::IO),
+                _ => return Err(Failure::Io),
             }
         }
         Ok(())
     }
 }
 
-/// A page of V8's heap.
-struct Page {
-    /// 0 for the read-only heap, which all isolates share.
-    heap: usize,
-    flags: usize,
-    /// The bytes from the start of the page to the end of its objects.
-    size: usize,
-}
-
-/// Calls `see` with each page of this isolate's heap and of the read-only one.
-fn each_page(
-    layout: &PageHeader,
-    ranges: &[(usize, usize)],
-    isolate: usize,
-    mut see: impl FnMut(usize, &Page) -> Result<(), i32>,
-) -> Result<(), i32> {
-    let mut done = 0;
-    for &(start, end) in ranges {
-        // A large page may be more than one mapping.
-        let mut base = start.next_multiple_of(PAGE).max(done);
-        while base < end {
-            if let Some(page) = page(layout, base, isolate)? {
-                see(base, &page)?;
-                base += page.size.next_multiple_of(PAGE);
-            } else {
-                base += PAGE;
-            }
-            done = base;
+/// Keeps bytes: what is short in the part before, if it has room.
+fn hold(held: &mut Vec<Vec<u8>>, bytes: &[u8]) {
+    match held.last_mut() {
+        Some(part) if part.capacity() - part.len() >= bytes.len() => part.extend_from_slice(bytes),
+        _ => {
+            let mut part = Vec::with_capacity(bytes.len().max(SYSTEM_PAGE));
+            part.extend_from_slice(bytes);
+            held.push(part);
         }
     }
-    Ok(())
-}
-
-/// The page at `base`, if it is one of this isolate's heap or of the read-only one.
-fn page(layout: &PageHeader, base: usize, isolate: usize) -> Result<Option<Page>, i32> {
-    let Some(own) = words(base)? else { return Ok(None) };
-    let described = match layout.metadata {
-        None => own,
-        Some(at) if own[at].is_multiple_of(8) => match words(own[at])? {
-            Some(words) => words,
-            None => return Ok(None),
-        },
-        Some(_) => return Ok(None),
-    };
-    let (heap, size) = (described[layout.heap], described[layout.size]);
-    let (start, end) = (described[layout.start], described[layout.end]);
-    let is_ours = heap == 0 || (heap > isolate && heap - isolate < ISOLATE);
-    let is_page = (SYSTEM_PAGE..1 << 36).contains(&size)
-        && base < start
-        && start <= end
-        && end <= base.saturating_add(size)
-        && start.is_multiple_of(8);
-    let page = || Page { heap, flags: own[layout.flags], size: end - base };
-    Ok((is_ours && is_page).then(page))
-}
-
-fn is_pointer(word: usize) -> bool {
-    word.is_multiple_of(8) && (SYSTEM_PAGE..1 << 47).contains(&word)
-}
-
-fn words(at: usize) -> Result<Option<[usize; HEADER]>, i32> {
-    let mut bytes = [0; 8 * HEADER];
-    if !read(at, &mut bytes)? {
-        return Ok(None);
-    }
-    let mut words = [0; HEADER];
-    for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
-    }
-    Ok(Some(words))
-}
-
-/// The bytes in use of the last block of handle scopes: the isolate has the next free handle and the end of the block.
-fn used(isolate: usize, heap: usize, block: usize) -> Result<Option<usize>, i32> {
-    let (mut copy, mut before) = ([0; 4096], 0);
-    let limit = block.saturating_add(8 * SCOPE_BLOCK);
-    for at in (isolate..heap).step_by(copy.len()) {
-        copy_memory(at, &mut copy)?;
-        for bytes in copy.chunks_exact(8) {
-            let word = usize::from_le_bytes(bytes.try_into().unwrap_or_default());
-            if word == limit && (block..=limit).contains(&before) {
-                return Ok(Some(before - block));
-            }
-            before = word;
-        }
-    }
-    Ok(None)
-}
-
-/// Copies memory; what is not mapped or not readable is zero.
-fn copy_memory(from: usize, to: &mut [u8]) -> Result<(), i32> {
-    if read(from, to)? {
-        return Ok(());
-    }
-    let mut at = 0;
-    while at < to.len() {
-        let length = (SYSTEM_PAGE - (from + at) % SYSTEM_PAGE).min(to.len() - at);
-        let piece = &mut to[at..at + length];
-        if !read(from + at, piece)? {
-            piece.fill(0);
-        }
-        at += length;
-    }
-    Ok(())
-}
-
-/// Reads memory of this process through the kernel: an address that is not mapped is an answer, not a crash.
-pub fn read(from: usize, to: &mut [u8]) -> Result<bool, i32> {
-    let local = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: to.len() };
-    let remote = libc::iovec { iov_base: from as *mut _, iov_len: to.len() };
-    // SAFETY: the local range is that of the slice; the kernel checks the remote one.
-    let copied = unsafe {
-        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
-    };
-    if copied < 0 {
-        // SAFETY: errno is of this thread.
-        return match unsafe { *libc::__errno_location() } {
-            libc::EFAULT => Ok(false),
-            _ => Err(code::REFUSED),
-        };
-    }
-    Ok(usize::try_from(copied) == Ok(to.len()))
 }
 
 /// Last in every queue, first to be killed, without the descriptors of the service.
@@ -633,7 +640,8 @@ mod tests {
     fn are_references(words: &[usize]) -> bool {
         let begin = words.as_ptr() as usize;
         let end = begin + 8 * words.len();
-        Writer::references(begin, end, end).unwrap()
+        let file = File::create("/dev/null").unwrap();
+        Writer::new(Memory::OWN, file, 0, 0).unwrap().references(begin, end, end).unwrap()
     }
 
     #[test]

@@ -1,0 +1,224 @@
+'use strict';
+// Heap images of processes that do not know plimsoll.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { once } = require('node:events');
+const { spawn } = require('node:child_process');
+const { main } = require('../../lib/cli/main.js');
+const { takeImage } = require('../../lib/inspect/image.js');
+const { analyze } = require('../../lib/report/analyze.js');
+const { violations } = require('../support/reports.js');
+const { imagesOff } = require('../support/nodes.js');
+
+const reason = imagesOff(process.execPath);
+const skip = reason !== null && reason;
+
+function folder(t) {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-image-'));
+  t.after(() => fs.rmSync(dir, { recursive: true }));
+  return dir;
+}
+
+/** A Node process that runs `source` and answers each line with what its `answer` makes of it. */
+async function start(t, source, flags = []) {
+  const file = path.join(folder(t), 'service.js');
+  fs.writeFileSync(
+    file,
+    `${source}\nprocess.stdin.on('data', (line) => console.log(answer(String(line).trim())));\nconsole.log('ready');\n`,
+  );
+  const child = spawn(process.execPath, [...flags, file], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  child.stdout.setEncoding('utf8');
+  const ask = async (line) => {
+    child.stdin.write(`${line}\n`);
+    const [answer] = await once(child.stdout, 'data');
+    return answer.trim();
+  };
+  await once(child.stdout, 'data');
+  return { child, pid: child.pid, file, ask };
+}
+
+const LEAK = `
+const sessions = new Map();
+function remember(id) { sessions.set(id, { id, items: Array.from({ length: 50 }, (_, item) => ({ item, text: 'item ' + id })) }); }
+function answer(count) { for (let left = count; left > 0; left--) remember(sessions.size); return sessions.size; }
+`;
+
+async function cli(...args) {
+  const io = {
+    env: {},
+    out: '',
+    err: '',
+    stdout: { write: (text) => (io.out += text) },
+    stderr: { write: (text) => (io.err += text) },
+  };
+  return Object.assign(io, { code: await main(args, io) });
+}
+
+test('three images of a process without plimsoll name its leak, and it goes on', { skip }, async (t) => {
+  const dir = folder(t);
+  const service = await start(t, LEAK);
+  const files = [];
+  for (const size of [500, 1500, 2500]) {
+    assert.equal(await service.ask(size === 500 ? 500 : 1000), String(size));
+    const { code, out, err } = await cli('image', '--dir', dir, String(service.pid));
+    assert.equal(code, 0, err);
+    assert.match(
+      err,
+      new RegExp(`process ${service.pid} \\(Node ${process.versions.node.split('.')[0]}\\) was stopped for `),
+    );
+    files.push(out.trim());
+  }
+  assert.equal(await service.ask(1), '2501');
+  for (const file of files) {
+    assert.equal(path.dirname(file), dir);
+    assert.match(path.basename(file), new RegExp(`^Heap\\.\\d{8}\\.\\d{6}\\.${service.pid}\\.0\\.\\d{3}\\.heapimage$`));
+    assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  }
+  const { verdict, suspects } = await analyze(files, { sourceRoots: [path.dirname(service.file)] });
+  assert.equal(verdict.state, 'leak');
+  assert.equal(suspects[0].variable, 'sessions');
+  assert.equal(suspects[0].entries.at(-1), 2500);
+});
+
+test('a process that does not return to its event loop has an image too', { skip }, async (t) => {
+  const service = await start(
+    t,
+    `${LEAK}const stuck = answer;\nglobalThis.answer = (line) => { stuck(2000); console.log('stuck'); for (;;) stuck.calls = (stuck.calls ?? 0) + 1; };\nanswer = globalThis.answer;`,
+  );
+  assert.equal(await service.ask('go'), 'stuck');
+  const { path: file, note } = await takeImage(service.pid, { dir: folder(t) });
+  assert.equal(note, null);
+  const { summary } = await analyze([file]);
+  assert.ok(summary.nodes > 100_000, `${summary.nodes}`);
+});
+
+test(
+  'an image can be read whatever the process does: collections, concurrent marking, workers',
+  { skip },
+  async (t) => {
+    const busy = `
+const { Worker, isMainThread } = require('node:worker_threads');
+let kept = [];
+function churn() {
+  for (let n = 0; n < 20_000; n++) kept.push({ n, text: 'text ' + n, list: [n, n + 1] });
+  if (kept.length > 200_000) kept = kept.slice(100_000);
+  setImmediate(churn);
+}
+if (isMainThread) for (let n = 0; n < 2; n++) new Worker(__filename);
+churn();
+function answer() { return 'here'; }
+`;
+    const service = await start(t, busy, ['--max-semi-space-size=1']);
+    const dir = folder(t);
+    for (let n = 0; n < 8; n++) {
+      const { path: file, note } = await takeImage(service.pid, { dir });
+      assert.equal(note, null);
+      const { summary } = await analyze([file]);
+      assert.ok(summary.nodes > 100_000, `image ${n}: ${summary.nodes} nodes`);
+      fs.rmSync(file);
+    }
+    assert.equal(await service.ask('?'), 'here');
+  },
+);
+
+test('what cannot be read is refused with a reason', { skip }, async (t) => {
+  const dir = folder(t);
+  const sleeping = spawn('sleep', ['60']);
+  t.after(() => sleeping.kill('SIGKILL'));
+  for (const [pid, code, message] of [
+    [sleeping.pid, 'ERR_PLIMSOLL_UNAVAILABLE', /its executable has no V8 with symbols/],
+    [process.pid, 'ERR_PLIMSOLL_UNAVAILABLE', /cannot take an image of itself/],
+    [2 ** 31 - 1, 'ERR_PLIMSOLL_UNAVAILABLE', /there is no process 2147483647/],
+  ])
+    await assert.rejects(takeImage(pid, { dir }), { code, message });
+  const service = await start(t, LEAK);
+  await assert.rejects(takeImage(service.pid, { dir: '/proc/plimsoll' }), { code: 'ERR_PLIMSOLL_DIR' });
+  await assert.rejects(takeImage(service.pid, { dir, maxBytes: 1000 }), { code: 'ERR_PLIMSOLL_NO_ROOM' });
+  assert.deepEqual(fs.readdirSync(dir), []);
+  assert.equal(await service.ask(1), '1');
+});
+
+test('usage: one process, and one to three images', async () => {
+  for (const [args, message] of [
+    [[], /name one process: plimsoll image/],
+    [['x'], /a pid is a whole number above 0/],
+    [['--count', '4', '1'], /--count must be from 1 to 3/],
+    [['--interval', 'soon', '1'], /--interval/],
+    [[String(2 ** 30)], /there is no process 1073741824/],
+  ]) {
+    const { err, out } = await cli('image', ...args);
+    assert.match(err, message);
+    assert.equal(out, '');
+  }
+});
+
+test('attach takes images where the inspector cannot be opened', { skip, timeout: 120_000 }, async (t) => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.after(() => taken.close());
+  const service = await start(t, `${LEAK}setInterval(() => answer(100), 50);`, [
+    `--inspect-port=127.0.0.1:${taken.address().port}`,
+  ]);
+  const dir = folder(t);
+  const json = path.join(dir, 'report.json');
+  const args = [
+    '--yes',
+    '--duration',
+    '3s',
+    '--interval',
+    '100ms',
+    '--dir',
+    dir,
+    '--json',
+    json,
+    '--source-root',
+    path.dirname(service.file),
+  ];
+  const { code, err, out } = await cli('attach', ...args, String(service.pid));
+  assert.equal(code, 3, err);
+  assert.match(err, /the inspector of pid \d+ did not open .* Three heap images of it are taken instead/);
+  assert.match(out, /Map `sessions`/);
+  const report = JSON.parse(fs.readFileSync(json, 'utf8'));
+  assert.deepEqual(violations(report), []);
+  assert.equal(report.pid, service.pid);
+  assert.deepEqual(
+    report.snapshots.map(({ method, pauseMs }) => [method, pauseMs > 0]),
+    [
+      ['image', true],
+      ['image', true],
+      ['image', true],
+    ],
+  );
+});
+
+test('attach without consent to write what is in the memory takes no image', { skip, timeout: 60_000 }, async (t) => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.after(() => taken.close());
+  const service = await start(t, LEAK, [`--inspect-port=127.0.0.1:${taken.address().port}`]);
+  const dir = folder(t);
+  const { code, err } = await cli(
+    'attach',
+    '--yes',
+    '--redact',
+    '--duration',
+    '3s',
+    '--interval',
+    '100ms',
+    '--dir',
+    dir,
+    String(service.pid),
+  );
+  assert.equal(code, 1);
+  assert.match(err, /did not open/);
+  assert.deepEqual(fs.readdirSync(dir), []);
+});

@@ -1,0 +1,25 @@
+'use strict';
+// Heap images of a process from outside: it is stopped, read and let go. It needs no inspector, and no code of ours is
+// in it.
+
+const { requireAnalyzer } = require('../analyzer-binding.js');
+const { duration } = require('../report/units.js');
+
+/**
+ * Takes an image of the process's main thread.
+ * @param {number} pid
+ * @param {{ dir: string, maxBytes?: number }} options `maxBytes` is the most that the file may have
+ * @returns {Promise<{ path: string, bytes: number, pauseMs: number, node: number, note: string | null }>}
+ */
+async function takeImage(pid, { dir, maxBytes = Number.MAX_SAFE_INTEGER }) {
+  const { inCollection, ...image } = await requireAnalyzer().takeImageOf(pid, dir, maxBytes);
+  const note = inCollection
+    ? `process ${pid} was in a collection for ${duration(COLLECTED_MS)}; the image may not be readable, so take another one.`
+    : null;
+  return { ...image, note };
+}
+
+/** How long the native side waits for the end of a collection. */
+const COLLECTED_MS = 2000;
+
+module.exports = { takeImage };

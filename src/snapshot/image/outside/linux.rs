@@ -1,0 +1,289 @@
+//! How a process is found, stopped and read on Linux.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::OutsideImage;
+use super::executable::Executable;
+use super::stopped::{Stopped, Thread};
+use crate::heap_layout::{self, HeapLayout};
+use crate::os;
+use crate::snapshot::error::SnapshotError;
+use crate::snapshot::image::constants;
+use crate::snapshot::image::memory::{Memory, is_pointer};
+use crate::snapshot::image::writer::{Failure, Header, Stack, Subject, Writer};
+use crate::snapshot::name::Compression;
+use crate::snapshot::room;
+use crate::snapshot::store::{Partial, SnapshotStore};
+
+/// How often it is looked whether the process is still in a collection, and how long it runs between two looks.
+const LOOKS: u32 = 200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+/// Memory that is left to others where the heap is copied before it is packed.
+const SPARE: u64 = 64 << 20;
+/// The thread as Node counts them: the main one.
+const MAIN: u32 = 0;
+
+/// Takes an image of the isolate of a process's main thread.
+///
+/// # Errors
+/// Why there is none. The process goes on in each case.
+pub fn take(pid: u32, dir: &Path, max_bytes: u64) -> Result<OutsideImage, SnapshotError> {
+    let dir = dir.to_owned();
+    // The kernel lets a process go when the thread ends that stopped it.
+    let work = move || Target::find(pid)?.image(&dir, max_bytes);
+    let failed = |what: &str| SnapshotError::Failed { what: what.to_owned() };
+    let thread = thread::Builder::new().name("plimsoll-image".into()).spawn(work);
+    let thread = thread.map_err(|error| failed(&format!("no thread can be started: {error}")))?;
+    thread.join().unwrap_or_else(|_| Err(failed("an internal error; please report it")))
+}
+
+/// A process whose V8 is known.
+#[derive(Debug)]
+struct Target {
+    pid: libc::pid_t,
+    executable: Executable,
+    layout: &'static HeapLayout,
+    /// What is added to the addresses of the executable.
+    moved_by: u64,
+}
+
+/// An isolate that stands still.
+struct Found {
+    isolate: usize,
+    thread: Thread,
+    ranges: Vec<(usize, usize)>,
+    stack: Stack,
+}
+
+impl Target {
+    fn find(pid: u32) -> Result<Self, SnapshotError> {
+        let number = libc::pid_t::try_from(pid).map_err(|_| no_such(pid))?;
+        if number.unsigned_abs() == std::process::id() {
+            return Err(unavailable("a process cannot take an image of itself this way"));
+        }
+        let path = format!("/proc/{pid}/exe");
+        let file = File::open(&path).map_err(|error| not_readable(number, &error))?;
+        let executable = Executable::read(file).map_err(|why| of_process(pid, &why))?;
+        let layout = heap_layout::of(executable.v8).map_err(|why| of_process(pid, &why))?;
+        let moved_by = if executable.is_relocated {
+            fs::read_link(path).ok().and_then(|exe| loaded_at(pid, &exe)).unwrap_or(0)
+        } else {
+            0
+        };
+        Ok(Self { pid: number, executable, layout, moved_by })
+    }
+
+    fn image(&self, dir: &Path, max_bytes: u64) -> Result<OutsideImage, SnapshotError> {
+        let pid = self.pid.unsigned_abs();
+        let types = constants::look_up(self.layout, |name| self.executable.constant(name))
+            .map_err(|why| of_process(pid, &why))?;
+        let script = types.get("Script").and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
+        let store = SnapshotStore::open(dir)?;
+        let partial = store.create_of(pid, SystemTime::now(), MAIN, Compression::Image)?;
+        let memory = Memory::of(self.pid);
+        let file = partial.writer()?.into_inner();
+        let mut writer = Writer::new(memory, file, max_bytes, script)
+            .map_err(|what| SnapshotError::Failed { what: what.to_owned() })?;
+        if has_room(pid) {
+            writer.hold();
+        }
+        let mut looks = 0;
+        let (stopped, found, in_collection) = loop {
+            let stopped = Stopped::stop(self.pid).map_err(|error| not_readable(self.pid, &error))?;
+            let found = self.isolate(&stopped, memory)?;
+            looks += 1;
+            let in_collection = self.is_collecting(&found, memory);
+            if !in_collection || looks == LOOKS {
+                break (stopped, found, in_collection);
+            }
+            drop(stopped);
+            thread::sleep(BETWEEN_LOOKS);
+        };
+        let Found { isolate, thread, ref ranges, stack } = found;
+        let failed = |failure: Failure| match failure {
+            Failure::Refused => not_readable(self.pid, &io::Error::from_raw_os_error(libc::EPERM)),
+            failure => failure.error(max_bytes),
+        };
+        let header = Header::new(pid, MAIN, self.layout, isolate, &types).bytes();
+        let header = header.map_err(|error| SnapshotError::Failed { what: error.to_string() })?;
+        let registers = &thread.words();
+        let subject = Subject { layout: self.layout, ranges, isolate, stack, registers };
+        writer.image(&header, &subject).map_err(failed)?;
+        let pause_ms = stopped.pause().as_secs_f64() * 1e3;
+        drop(stopped);
+        writer.write_held().map_err(failed)?;
+        self.finish(&partial, pause_ms, in_collection)
+    }
+
+    fn finish(
+        &self,
+        partial: &Partial,
+        pause_ms: f64,
+        in_collection: bool,
+    ) -> Result<OutsideImage, SnapshotError> {
+        let failed = |error: io::Error| SnapshotError::io(&partial.path(), &error);
+        let bytes = partial.writer()?.metadata().map_err(failed)?.len();
+        let path = partial.commit()?;
+        Ok(OutsideImage { path, bytes, pause_ms, node: self.layout.node, in_collection })
+    }
+
+    /// The isolate of the process's first thread that has one.
+    fn isolate(&self, stopped: &Stopped, memory: Memory) -> Result<Found, SnapshotError> {
+        let pid = self.pid.unsigned_abs();
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps"))
+            .map_err(|error| not_readable(self.pid, &error))?;
+        for thread in stopped.threads() {
+            let at = thread.registers.fs_base.wrapping_add_signed(self.executable.isolate);
+            let word = usize::try_from(at).ok().and_then(|at| memory.word(at).ok().flatten());
+            let Some(isolate) = word.filter(|&word| is_pointer(word)) else { continue };
+            let start = usize::try_from(thread.registers.rsp).unwrap_or(0) & !7;
+            let Some(stack) = mapping_of(&maps, start) else { continue };
+            let (ranges, stack) = (anonymous(&maps), Stack::new(start, stack.end));
+            return Ok(Found { isolate, thread, ranges, stack });
+        }
+        Err(of_process(pid, "no thread of it runs JavaScript"))
+    }
+
+    /// Whether the isolate's thread is in a collection: a function that collects is on its stack. Where the thread
+    /// waits for events, such an address is left over from an earlier one.
+    fn is_collecting(&self, found: &Found, memory: Memory) -> bool {
+        let functions = &self.executable.collections;
+        if functions.is_empty() || found.thread.is_idle() {
+            return false;
+        }
+        let mut stack = vec![0; found.stack.bytes()];
+        if memory.copy(found.stack.start(), &mut stack).is_err() {
+            return false;
+        }
+        stack.chunks_exact(8).any(|bytes| {
+            let word = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+            functions.iter().any(|function| function.contains(&word.wrapping_sub(self.moved_by)))
+        })
+    }
+}
+
+/// Whether the memory of the process can be copied before it is packed, so that it stands for a shorter time.
+fn has_room(pid: u32) -> bool {
+    let Some(resident) = resident(pid) else { return false };
+    let room = room::spare().into_iter().chain(os::memory::available()).min();
+    room.is_some_and(|room| room > resident.saturating_add(SPARE))
+}
+
+/// The resident memory of a process.
+fn resident(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+/// The private mappings without a file: those that V8 may own.
+fn anonymous(maps: &str) -> Vec<(usize, usize)> {
+    let own = |line: &str| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (flags, inode) = (fields.next()?, fields.nth(2)?);
+        let is_unnamed = fields.next().is_none_or(|name| name.starts_with("[anon:"));
+        let is_own = flags.ends_with('p') && inode == "0" && is_unnamed;
+        range(line).filter(|_| is_own)
+    };
+    maps.lines().filter_map(own).map(|range| (range.start, range.end)).collect()
+}
+
+fn mapping_of(maps: &str, address: usize) -> Option<Range<usize>> {
+    maps.lines().filter_map(range).find(|range| range.contains(&address))
+}
+
+/// The addresses of a line of `maps`.
+fn range(line: &str) -> Option<Range<usize>> {
+    let (start, end) = line.split_ascii_whitespace().next()?.split_once('-')?;
+    let address = |text| usize::from_str_radix(text, 16).ok();
+    Some(address(start)?..address(end)?)
+}
+
+/// The lowest address that a file is mapped at.
+fn loaded_at(pid: u32, file: &Path) -> Option<u64> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let name = file.to_str()?;
+    let line = maps.lines().find(|line| line.ends_with(name))?;
+    u64::try_from(range(line)?.start).ok()
+}
+
+fn no_such(pid: u32) -> SnapshotError {
+    unavailable(&format!("there is no process {pid}"))
+}
+
+fn of_process(pid: u32, why: &str) -> SnapshotError {
+    unavailable(&format!("no image of process {pid} can be taken: {why}"))
+}
+
+fn unavailable(why: &str) -> SnapshotError {
+    SnapshotError::Unavailable { why: why.to_owned() }
+}
+
+/// Why a process cannot be stopped and read, and what to do about it.
+fn not_readable(pid: libc::pid_t, error: &io::Error) -> SnapshotError {
+    let pid = pid.unsigned_abs();
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return no_such(pid) };
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).map(str::trim);
+    let why = match (error.kind(), tracer) {
+        (io::ErrorKind::NotFound, _) => "it has ended, or has no executable".to_owned(),
+        (io::ErrorKind::TimedOut, _) => {
+            "a thread of it does not stop, because it waits for a device; try again".to_owned()
+        }
+        (_, Some(tracer)) if tracer != "0" => {
+            format!("process {tracer} traces it, as a debugger does; end that one first")
+        }
+        (io::ErrorKind::PermissionDenied, _) => {
+            "the kernel does not let it be read; run this as the same user or as root, in a container with the \
+             capability SYS_PTRACE, and with kernel.yama.ptrace_scope at 0 or 1"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    };
+    of_process(pid, &why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAPS: &str = "\
+00400000-00500000 r-xp 00000000 08:01 77                                 /usr/bin/node
+1000000-1040000 rw-p 00000000 00:00 0
+2000000-2040000 rw-p 00000000 00:00 0                                    [anon:v8]
+3000000-3040000 rw-s 00000000 00:05 9                                    /dev/zero (deleted)
+7f0000-800000 rw-p 00000000 00:00 0                                      [heap]
+7ffd1000-7ffd2000 rw-p 00000000 00:00 0                                  [stack]
+";
+
+    #[test]
+    fn v8_owns_private_mappings_without_a_file() {
+        assert_eq!(anonymous(MAPS), [(0x100_0000, 0x104_0000), (0x200_0000, 0x204_0000)]);
+        assert_eq!(mapping_of(MAPS, 0x7ffd_1008), Some(0x7ffd_1000..0x7ffd_2000));
+        assert_eq!(mapping_of(MAPS, 0x7ffd_2000), None);
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_named() {
+        let pid = u32::try_from(libc::pid_t::MAX).unwrap();
+        let error = take(pid, Path::new("."), 1).unwrap_err();
+        assert_eq!(error.to_string(), format!("there is no process {pid}"));
+        let error = take(u32::MAX, Path::new("."), 1).unwrap_err();
+        assert_eq!(error.to_string(), format!("there is no process {}", u32::MAX));
+    }
+
+    #[test]
+    fn a_program_without_v8_is_named() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let error = take(child.id(), Path::new("."), 1).unwrap_err();
+        assert!(error.to_string().ends_with("no V8 with symbols"), "{error}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let _ = resident(std::process::id()).unwrap();
+    }
+}
