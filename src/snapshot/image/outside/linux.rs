@@ -66,6 +66,10 @@ impl Target {
         if number.unsigned_abs() == std::process::id() {
             return Err(unavailable("a process cannot take an image of itself this way"));
         }
+        // libuv, which waits for the children of this process, would take a stop for the end of the child.
+        if field(pid, "PPid:").is_some_and(|parent| parent == std::process::id().to_string()) {
+            return Err(of_process(pid, "it is a child of this process; plimsoll image can take one"));
+        }
         let path = format!("/proc/{pid}/exe");
         let file = File::open(&path).map_err(|error| not_readable(number, &error))?;
         let executable = Executable::read(file).map_err(|why| of_process(pid, &why))?;
@@ -176,10 +180,15 @@ fn has_room(pid: u32) -> bool {
 
 /// The resident memory of a process.
 fn resident(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+    let field = field(pid, "VmRSS:")?;
+    let kilobytes: u64 = field.split_ascii_whitespace().next()?.parse().ok()?;
     kilobytes.checked_mul(1024)
+}
+
+/// A line of the status of a process, without its name.
+fn field(pid: u32, name: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
 }
 
 /// The private mappings without a file: those that V8 may own.
@@ -228,14 +237,13 @@ fn unavailable(why: &str) -> SnapshotError {
 /// Why a process cannot be stopped and read, and what to do about it.
 fn not_readable(pid: libc::pid_t, error: &io::Error) -> SnapshotError {
     let pid = pid.unsigned_abs();
-    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return no_such(pid) };
-    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).map(str::trim);
-    let why = match (error.kind(), tracer) {
+    let Some(tracer) = field(pid, "TracerPid:") else { return no_such(pid) };
+    let why = match (error.kind(), tracer.as_str()) {
         (io::ErrorKind::NotFound, _) => "it has ended, or has no executable".to_owned(),
         (io::ErrorKind::TimedOut, _) => {
             "a thread of it does not stop, because it waits for a device; try again".to_owned()
         }
-        (_, Some(tracer)) if tracer != "0" => {
+        (_, tracer) if tracer != "0" => {
             format!("process {tracer} traces it, as a debugger does; end that one first")
         }
         (io::ErrorKind::PermissionDenied, _) => {
@@ -278,12 +286,12 @@ mod tests {
     }
 
     #[test]
-    fn a_program_without_v8_is_named() {
+    fn a_child_is_refused_before_it_is_stopped() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let error = take(child.id(), Path::new("."), 1).unwrap_err();
-        assert!(error.to_string().ends_with("no V8 with symbols"), "{error}");
+        assert!(error.to_string().contains("it is a child of this process"), "{error}");
+        assert!(resident(child.id()).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
-        let _ = resident(std::process::id()).unwrap();
     }
 }
