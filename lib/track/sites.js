@@ -41,13 +41,13 @@ function hasSpare() {
 
 const keepCallSites = (_error, frames) => frames;
 
-/** The structured call sites of now, or none where `Error` is frozen. */
-function callSites() {
+/** The structured call sites of now, or none where `Error` is frozen. @param {number} most */
+function callSites(most) {
   const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
   const prepare = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
   if (!replaceable(limit) || !replaceable(prepare) || !Object.isExtensible(Error)) return [];
   try {
-    Error.stackTraceLimit = FRAMES;
+    Error.stackTraceLimit = most;
     Error.prepareStackTrace = keepCallSites;
     const holder = {};
     captureStackTrace(holder, callSites);
@@ -82,16 +82,21 @@ const isDependency = (file) => file.includes('/node_modules/') || file.includes(
  * @returns {{ site: number, builtIn: string | null } | null} `site` is the id of the first frame
  * outside Node, plimsoll and tracers; `builtIn` names the frame just below plimsoll where it has no file (V8's
  * own `Promise` constructor and the like). Null when the budget for captures is used up.
+ *
+ * @param {number} [most]  frames to look at
+ * @param {(frame: NodeJS.CallSite) => boolean} [isForeign]  of a frame outside the application: whether what is below
+ * it had no part in this, so that the site is unknown
  */
-function capture() {
+function capture(most = FRAMES, isForeign = () => false) {
   if (tokens === 0) return null;
   tokens--;
   let builtIn = null;
   let added = null;
   let caller = null;
   let below = true;
-  for (const frame of callSites()) {
+  for (const frame of callSites(most)) {
     const file = fileOf(frame);
+    if (isForeign(frame)) return { site: UNKNOWN, builtIn: null };
     if (file === null) {
       if (below) builtIn = frame.getFunctionName();
       below = below && builtIn === null;
