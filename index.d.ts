@@ -584,8 +584,11 @@ export interface TrackedTimers {
 }
 
 export interface TrackedPromiseSite extends SiteRow {
-  /** 'executor': new Promise; 'async': an async function; 'derived': then, catch, finally, await. */
-  kind: 'executor' | 'async' | 'derived';
+  /**
+   * 'executor': new Promise; 'combinator': Promise.all, allSettled, any or race; 'async': an async function; 'derived':
+   * then, catch, finally, await.
+   */
+  kind: 'executor' | 'combinator' | 'async' | 'derived';
   /** Whether one of them outlived a collection, so something holds it. */
   held: boolean;
 }

@@ -79,9 +79,10 @@ const isDependency = (file) => file.includes('/node_modules/') || file.includes(
 /**
  * Captures where the user's code is now.
  *
- * @returns {{ site: number, builtIn: string | null } | null} `site` is the id of the first frame
+ * @returns {{ site: number, builtIn: string | null, within: string | null } | null} `site` is the id of the first frame
  * outside Node, plimsoll and tracers; `builtIn` names the frame just below plimsoll where it has no file (V8's
- * own `Promise` constructor and the like). Null when the budget for captures is used up.
+ * own `Promise` constructor and the like), and `within` the one that calls that. Null when the budget for captures is
+ * used up.
  *
  * @param {number} [most]  frames to look at
  * @param {(frame: NodeJS.CallSite) => boolean} [isForeign]  of a frame outside the application: whether what is below
@@ -91,18 +92,22 @@ function capture(most = FRAMES, isForeign = () => false) {
   if (tokens === 0) return null;
   tokens--;
   let builtIn = null;
+  let within = null;
   let added = null;
   let caller = null;
   let below = true;
   for (const frame of callSites(most)) {
     const file = fileOf(frame);
-    if (isForeign(frame)) return { site: UNKNOWN, builtIn: null };
+    if (isForeign(frame)) return { site: UNKNOWN, builtIn: null, within: null };
     if (file === null) {
-      if (below) builtIn = frame.getFunctionName();
-      below = below && builtIn === null;
+      if (below && builtIn === null) builtIn = frame.getFunctionName();
+      else if (below) within ??= frame.getFunctionName();
       continue;
     }
-    if (!isUsers(file)) continue;
+    if (!isUsers(file)) {
+      below &&= builtIn === null;
+      continue;
+    }
     below = false;
     if (added === null) {
       added = frame;
@@ -112,7 +117,7 @@ function capture(most = FRAMES, isForeign = () => false) {
       break;
     }
   }
-  return { site: added === null ? UNKNOWN : intern(added, caller), builtIn };
+  return { site: added === null ? UNKNOWN : intern(added, caller), builtIn, within };
 }
 
 function intern(added, caller) {
