@@ -223,6 +223,24 @@ describe('around it', () => {
     }
   });
 
+  test('without a ttl since, entries are dumped without an end, and have none in another cache', () => {
+    for (const set of [(cache) => (cache.ttl = 0), (cache) => cache.set('before', 1) && (cache.ttl = 0), () => {}]) {
+      const dumps = [LRUCache, Peer].map((Cache) => {
+        const cache = new Cache({ max: 5, ttl: 60_000 });
+        set(cache);
+        cache.set('key', 'value');
+        const other = new Cache({ max: 5, ttl: 30_000 });
+        const entries = cache.dump();
+        other.load(structuredClone(entries));
+        return [
+          entries.map(([k, { start, ...entry }]) => [k, typeof start, entry]),
+          Math.round(other.getRemainingTTL('key') / 30_000),
+        ];
+      });
+      assert.deepEqual(dumps[0], dumps[1]);
+    }
+  });
+
   test('an entry that is older than the first ttl is dumped as in lru-cache, whether its own ttl stays or not', () => {
     for (const noUpdateTTL of [false, true]) {
       const [ours, theirs] = [LRUCache, Peer].map((Class) => {
