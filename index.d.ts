@@ -541,7 +541,10 @@ export interface TrackedEvent {
    * estimate.
    */
   count: number;
-  /** Listeners added and removed since tracking began. */
+  /**
+   * Listeners added and removed since tracking began. Of an event target, calls of addEventListener: one that adds
+   * nothing (the same listener again, a signal that is aborted) counts as added and removed.
+   */
   added: number;
   removed: number;
   growth: Growth;
