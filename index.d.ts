@@ -175,6 +175,9 @@ type OptionsIfNeeded<FC, Options> = unknown extends FC
 
 /** The types of lru-cache 11, by their names there. */
 export namespace LRUCache {
+  type Size = number;
+  type Milliseconds = number;
+  type Count = number;
   /** No room, another value, `delete` or `clear`, end of its time, a fetch without a value. */
   type DisposeReason = 'evict' | 'set' | 'delete' | 'expire' | 'fetch';
   type InsertReason = 'add' | 'update' | 'replace';
@@ -195,9 +198,10 @@ export namespace LRUCache {
     context: FC;
   }
   interface MemoizerOptions<K, V, FC = unknown> {
-    options: SetOptions<K, V, FC>;
+    options: MemoizerMemoOptions<K, V, FC>;
     context: FC;
   }
+  interface MemoizerMemoOptions<K, V, FC = unknown> extends GetOptions<K, V, FC>, SetOptions<K, V, FC> {}
   interface GetOptions<K, V, FC = unknown> {
     allowStale?: boolean;
     updateAgeOnGet?: boolean;
@@ -236,8 +240,20 @@ export namespace LRUCache {
     context?: FC;
     signal?: AbortSignal;
   }
+  interface FetchOptionsWithContext<K, V, FC = unknown> extends FetchOptions<K, V, FC> {
+    context: FC;
+  }
+  interface FetchOptionsNoContext<K, V, FC extends undefined | void = undefined> extends FetchOptions<K, V, FC> {
+    context?: FC;
+  }
   interface MemoOptions<K, V, FC = unknown> extends GetOptions<K, V, FC>, SetOptions<K, V, FC> {
     forceRefresh?: boolean;
+    context?: FC;
+  }
+  interface MemoOptionsWithContext<K, V, FC = unknown> extends MemoOptions<K, V, FC> {
+    context: FC;
+  }
+  interface MemoOptionsNoContext<K, V, FC extends undefined | void = undefined> extends MemoOptions<K, V, FC> {
     context?: FC;
   }
   /** Filled by the call that it is given to. */
@@ -323,7 +339,17 @@ export namespace LRUCache {
     /** What the cache is called in `tracked()` and in reports; default its place of construction. */
     name?: string;
   }
-  type Options<K, V, FC = unknown> = OptionsBase<K, V, FC> & ({ max: number } | { maxSize: number } | { ttl: number });
+  interface OptionsMaxLimit<K, V, FC = unknown> extends OptionsBase<K, V, FC> {
+    max: Count;
+  }
+  interface OptionsSizeLimit<K, V, FC = unknown> extends OptionsBase<K, V, FC> {
+    maxSize: Size;
+  }
+  /** `ttlAutopurge` is needed by the types of lru-cache. */
+  interface OptionsTTLLimit<K, V, FC = unknown> extends OptionsBase<K, V, FC> {
+    ttl: Milliseconds;
+  }
+  type Options<K, V, FC = unknown> = OptionsMaxLimit<K, V, FC> | OptionsSizeLimit<K, V, FC> | OptionsTTLLimit<K, V, FC>;
 }
 
 /**
