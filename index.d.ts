@@ -42,8 +42,8 @@ interface BoundedMapSettings<K, V> {
   /** What the cache is called in `tracked()` and in reports; default its place of construction. */
   name?: string;
   /**
-   * Finite milliseconds, read once for each operation; default the process's clock, which only goes up, fake timers
-   * included.
+   * Finite milliseconds, read at most once for each operation, and never without a ttl; default the process's clock,
+   * which only goes up, fake timers included.
    */
   clock?: () => number;
 }
@@ -51,7 +51,7 @@ interface BoundedMapSettings<K, V> {
 export interface CacheStats {
   /** Entries held, expired ones that were not yet removed included. */
   size: number;
-  /** Entries at most; Infinity if only bytes or time are bounded. */
+  /** Entries at most; Infinity if only bytes or time are bounded. A BoundedMap then evicts beyond 2^23 (8,388,608). */
   max: number;
   /** Bytes held, as `sizeOf` counts them; 0 without it. */
   bytes: number;
@@ -465,9 +465,15 @@ export class SharedCache {
    */
   getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
   getString(key: string): string | undefined;
-  /** The value that `setJSON` stored. Throws an Error with code ERR_PLIMSOLL_VALUE if another method stored it. */
+  /**
+   * The value that `setJSON` stored, or that a text stored by `set` is as JSON. Throws an Error with code
+   * ERR_PLIMSOLL_VALUE if what is stored is not JSON.
+   */
   getJSON<T = any>(key: string): T | undefined;
-  /** The value that `setValue` stored. Throws an Error with code ERR_PLIMSOLL_VALUE if another method stored it. */
+  /**
+   * The value that `setValue` stored, or bytes of `v8.serialize` that `set` stored. Throws an Error with code
+   * ERR_PLIMSOLL_VALUE if what is stored are no such bytes.
+   */
   getValue<T = any>(key: string): T | undefined;
   /**
    * False if the entry is larger than `maxBytes`: it is not stored, and an earlier one is removed. `options.ttl`:

@@ -45,7 +45,8 @@ export interface DeadlineOptions {
  * A store of Keyv whose operations on keys settle in bounded time:
  * `new Keyv({ store: withDeadline(new KeyvRedis(url)) })`. An operation that takes longer than `timeout` rejects with a
  * PlimsollError of code ERR_PLIMSOLL_TIMEOUT, and so do those of the next `retryAfter` ms, at once. Keyv takes a get
- * that rejects for a miss; of a set it emits `error`. With its `throwOnErrors` both reject. `clear`, iteration and
+ * that rejects for a miss. Keyv 6 emits `error` of each operation; Keyv 5.6 of `set` and `delete`, and its `has`,
+ * `getMany` and `hasMany` reject. With `throwOnErrors` a get and a set reject. `clear`, iteration and
  * `disconnect` are not bounded.
  */
 export function withDeadline<S extends object>(store: S, options?: DeadlineOptions): S;
