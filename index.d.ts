@@ -497,8 +497,8 @@ export class SharedCache {
   /**
    * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for
    * the key wait for it: its rejection is theirs (in other threads as the cause of an Error with code
-   * ERR_PLIMSOLL_COMPUTE, with those of its own enumerable properties that can be cloned, up to 64 KB); if its thread dies, another computes. A key that is set or deleted meanwhile keeps that: the
-   * computed value is not stored.
+   * ERR_PLIMSOLL_COMPUTE, with those of its own enumerable properties that can be cloned, up to 64 KB); if its thread
+   * dies, another computes. A key that is set or deleted meanwhile keeps that: the computed value is not stored.
    *
    * `timeout`: the milliseconds that this caller waits, default Infinity; then it rejects with code
    * ERR_PLIMSOLL_TIMEOUT. Where it was this caller's `compute` that ran, the next of those who wait computes in its

@@ -108,7 +108,7 @@ class KeyvStore extends EventEmitter {
     return this.#cache.delete(this.#inCache(key));
   }
 
-  /** Keyv 5 wants one answer, as it gives on a Map: whether all were there. Keyv 6 takes one answer for that of each key. */
+  /** Keyv 5 wants one answer, as on a Map: whether all were there. Keyv 6 takes one answer for that of each key. */
   async deleteMany(keys) {
     const deleted = keys.map((key) => this.#cache.delete(this.#inCache(key)));
     return 'namespace' in this ? deleted.every(Boolean) : deleted;
@@ -132,8 +132,8 @@ class KeyvStore extends EventEmitter {
 
   /**
    * The key in the cache: as it came if Keyv 5 has put its namespace and a colon before it, else with the namespace and
-   * two colons, as the adapters of Keyv have it. A key that begins with a namespace and two colons gets another, so that
-   * no two keys are one.
+   * two colons, as the adapters of Keyv have it. A key that begins with a namespace and two colons gets another, so no
+   * two keys are one.
    */
   #inCache(key) {
     const { namespace } = /** @type {any} */ (this);

@@ -1,6 +1,6 @@
 'use strict';
-// Errors of computations, for other threads: structured cloning keeps the name, message, stack and cause of an error and
-// drops what the program has put on it (`code`, `status`).
+// Errors of computations, for other threads: structured cloning keeps the name, message, stack and cause of an error,
+// and drops what the program has put on it (`code`, `status`).
 
 const v8 = require('node:v8');
 const { isNativeError } = require('node:util').types;
