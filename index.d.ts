@@ -42,8 +42,8 @@ interface BoundedMapSettings<K, V> {
   /** What the cache is called in `tracked()` and in reports; default its place of construction. */
   name?: string;
   /**
-   * Finite milliseconds, read once for each operation; default the process's clock, which only goes up, fake timers
-   * included.
+   * Finite milliseconds, read at most once for each operation, and never without a ttl; default the process's clock,
+   * which only goes up, fake timers included.
    */
   clock?: () => number;
 }
@@ -51,7 +51,7 @@ interface BoundedMapSettings<K, V> {
 export interface CacheStats {
   /** Entries held, expired ones that were not yet removed included. */
   size: number;
-  /** Entries at most; Infinity if only bytes or time are bounded. */
+  /** Entries at most; Infinity if only bytes or time are bounded. A BoundedMap then evicts beyond 2^23 (8,388,608). */
   max: number;
   /** Bytes held, as `sizeOf` counts them; 0 without it. */
   bytes: number;
@@ -175,6 +175,9 @@ type OptionsIfNeeded<FC, Options> = unknown extends FC
 
 /** The types of lru-cache 11, by their names there. */
 export namespace LRUCache {
+  type Size = number;
+  type Milliseconds = number;
+  type Count = number;
   /** No room, another value, `delete` or `clear`, end of its time, a fetch without a value. */
   type DisposeReason = 'evict' | 'set' | 'delete' | 'expire' | 'fetch';
   type InsertReason = 'add' | 'update' | 'replace';
@@ -195,9 +198,10 @@ export namespace LRUCache {
     context: FC;
   }
   interface MemoizerOptions<K, V, FC = unknown> {
-    options: SetOptions<K, V, FC>;
+    options: MemoizerMemoOptions<K, V, FC>;
     context: FC;
   }
+  interface MemoizerMemoOptions<K, V, FC = unknown> extends GetOptions<K, V, FC>, SetOptions<K, V, FC> {}
   interface GetOptions<K, V, FC = unknown> {
     allowStale?: boolean;
     updateAgeOnGet?: boolean;
@@ -236,8 +240,20 @@ export namespace LRUCache {
     context?: FC;
     signal?: AbortSignal;
   }
+  interface FetchOptionsWithContext<K, V, FC = unknown> extends FetchOptions<K, V, FC> {
+    context: FC;
+  }
+  interface FetchOptionsNoContext<K, V, FC extends undefined | void = undefined> extends FetchOptions<K, V, FC> {
+    context?: FC;
+  }
   interface MemoOptions<K, V, FC = unknown> extends GetOptions<K, V, FC>, SetOptions<K, V, FC> {
     forceRefresh?: boolean;
+    context?: FC;
+  }
+  interface MemoOptionsWithContext<K, V, FC = unknown> extends MemoOptions<K, V, FC> {
+    context: FC;
+  }
+  interface MemoOptionsNoContext<K, V, FC extends undefined | void = undefined> extends MemoOptions<K, V, FC> {
     context?: FC;
   }
   /** Filled by the call that it is given to. */
@@ -323,7 +339,17 @@ export namespace LRUCache {
     /** What the cache is called in `tracked()` and in reports; default its place of construction. */
     name?: string;
   }
-  type Options<K, V, FC = unknown> = OptionsBase<K, V, FC> & ({ max: number } | { maxSize: number } | { ttl: number });
+  interface OptionsMaxLimit<K, V, FC = unknown> extends OptionsBase<K, V, FC> {
+    max: Count;
+  }
+  interface OptionsSizeLimit<K, V, FC = unknown> extends OptionsBase<K, V, FC> {
+    maxSize: Size;
+  }
+  /** `ttlAutopurge` is needed by the types of lru-cache. */
+  interface OptionsTTLLimit<K, V, FC = unknown> extends OptionsBase<K, V, FC> {
+    ttl: Milliseconds;
+  }
+  type Options<K, V, FC = unknown> = OptionsMaxLimit<K, V, FC> | OptionsSizeLimit<K, V, FC> | OptionsTTLLimit<K, V, FC>;
 }
 
 /**
@@ -439,9 +465,15 @@ export class SharedCache {
    */
   getInto(key: string, view: NodeJS.ArrayBufferView, offset?: number): number | undefined;
   getString(key: string): string | undefined;
-  /** The value that `setJSON` stored. Throws an Error with code ERR_PLIMSOLL_VALUE if another method stored it. */
+  /**
+   * The value that `setJSON` stored, or that a text stored by `set` is as JSON. Throws an Error with code
+   * ERR_PLIMSOLL_VALUE if what is stored is not JSON.
+   */
   getJSON<T = any>(key: string): T | undefined;
-  /** The value that `setValue` stored. Throws an Error with code ERR_PLIMSOLL_VALUE if another method stored it. */
+  /**
+   * The value that `setValue` stored, or bytes of `v8.serialize` that `set` stored. Throws an Error with code
+   * ERR_PLIMSOLL_VALUE if what is stored are no such bytes.
+   */
   getValue<T = any>(key: string): T | undefined;
   /**
    * False if the entry is larger than `maxBytes`: it is not stored, and an earlier one is removed. `options.ttl`:
@@ -465,8 +497,8 @@ export class SharedCache {
   /**
    * The value, or else what `compute(key)` gives, which is stored. While one thread computes, all others that ask for
    * the key wait for it: its rejection is theirs (in other threads as the cause of an Error with code
-   * ERR_PLIMSOLL_COMPUTE); if its thread dies, another computes. A key that is set or deleted meanwhile keeps that: the
-   * computed value is not stored.
+   * ERR_PLIMSOLL_COMPUTE, with those of its own enumerable properties that can be cloned, up to 64 KB); if its thread
+   * dies, another computes. A key that is set or deleted meanwhile keeps that: the computed value is not stored.
    *
    * `timeout`: the milliseconds that this caller waits, default Infinity; then it rejects with code
    * ERR_PLIMSOLL_TIMEOUT. Where it was this caller's `compute` that ran, the next of those who wait computes in its
@@ -541,7 +573,10 @@ export interface TrackedEvent {
    * estimate.
    */
   count: number;
-  /** Listeners added and removed since tracking began. */
+  /**
+   * Listeners added and removed since tracking began. Of an event target, calls of addEventListener: one that adds
+   * nothing (the same listener again, a signal that is aborted) counts as added and removed.
+   */
   added: number;
   removed: number;
   growth: Growth;
@@ -584,8 +619,11 @@ export interface TrackedTimers {
 }
 
 export interface TrackedPromiseSite extends SiteRow {
-  /** 'executor': new Promise; 'async': an async function; 'derived': then, catch, finally, await. */
-  kind: 'executor' | 'async' | 'derived';
+  /**
+   * 'executor': new Promise; 'combinator': Promise.all, allSettled, any or race; 'async': an async function; 'derived':
+   * then, catch, finally, await.
+   */
+  kind: 'executor' | 'combinator' | 'async' | 'derived';
   /** Whether one of them outlived a collection, so something holds it. */
   held: boolean;
 }

@@ -78,15 +78,66 @@ for (const [name, make] of Object.entries(MAKERS)) {
       [
         await store.delete('a:1'),
         await store.delete('a:1'),
-        await store.deleteMany(['none', 'a:2']), // as Keyv on a Map: whether all were there
+        await store.deleteMany(['none', 'a:2']),
         await store.deleteMany(['none']),
+        await store.deleteMany([]),
       ],
-      [true, false, false, false],
+      [true, false, [false, true], [false], []],
     );
-    store.namespace = 'a';
+  });
+
+  test(`${name}: deleteMany for Keyv 5, which writes a namespace: whether all were there, as on a Map`, async () => {
+    for (const namespace of [undefined, 'a']) {
+      const store = Object.assign(new KeyvStore(make()), { namespace });
+      for (const key of ['a:1', 'a:2', 'a:3']) await store.set(key, 'x');
+      assert.deepEqual(
+        [await store.deleteMany(['a:1', 'none']), await store.deleteMany(['a:2', 'a:3']), await store.deleteMany([])],
+        [false, true, true],
+      );
+    }
+  });
+
+  test(`${name}: keys that Keyv 5 has put no namespace before are of the store's namespace, and no two are one`, async () => {
+    const cache = make();
+    cache.clear();
+    const [a, b] = ['a', 'b'].map((namespace) => Object.assign(new KeyvStore(cache), { namespace }));
+    const keys = ['1', 'a:1', 'b:1', ':1', '::1', 'a::1', 'a::a::1', 'a', 'a:', ''];
+    for (const store of [a, b]) {
+      await store.setMany(keys.map((key) => ({ key, value: `${key} of ${store.namespace}` })));
+    }
+    for (const store of [a, b]) {
+      const { namespace } = store;
+      const values = keys.map((key) => `${key} of ${namespace}`);
+      assert.deepEqual(await store.getMany(keys), values);
+      assert.deepEqual(
+        await store.hasMany(keys),
+        keys.map(() => true),
+      );
+      const entries = [];
+      for await (const entry of store.iterator(namespace)) entries.push(entry);
+      assert.deepEqual(entries.toSorted(), keys.map((key, i) => [key, values[i]]).toSorted());
+    }
+    assert.equal(await a.delete('1'), true);
+    assert.equal(await b.get('1'), '1 of b');
+    await a.clear();
+    assert.deepEqual(
+      await a.getMany(keys),
+      keys.map(() => undefined),
+    );
+    assert.deepEqual(
+      await b.getMany(keys),
+      keys.map((key) => `${key} of b`),
+    );
+  });
+
+  test(`${name}: clear removes the keys of the namespace`, async () => {
+    const cache = make();
+    cache.clear();
+    const [all, store] = [new KeyvStore(cache), Object.assign(new KeyvStore(cache), { namespace: 'a' })];
+    await all.set('b:1', 'z');
     await store.set('a:3', 'x');
     await store.clear();
-    assert.deepEqual(await store.getMany(['a:3', 'b:1']), [undefined, 'z']);
+    assert.deepEqual(await all.getMany(['a:3', 'b:1']), [undefined, 'z']);
   });
 }
 
@@ -99,6 +150,7 @@ for (const [name, make] of Object.entries(MAKERS)) {
       const shared = new KeyvStore(cache);
       shared.namespace = 'c';
       if (early) await shared.set('c:1', 'x');
+      shared.on('error', () => {});
       shared.namespace = 'd';
       if (!early) await shared.set('c:1', 'x');
       await shared.set('d:1', 'y');
@@ -169,5 +221,17 @@ test('a ttl that is no number is refused, and the entry stays as it was', async 
     assert.equal(await store.get('key'), 'before');
     await store.set('key', 'value', 0);
     assert.equal(await store.has('key'), false);
+  }
+});
+
+test('a bad ttl among many is refused before any is stored', async () => {
+  for (const cache of [new BoundedMap({ max: 10 }), new SharedCache('keyv many', { maxBytes: 10_000 })]) {
+    const store = new KeyvStore(cache);
+    const entries = [
+      { key: 'first', value: 'x' },
+      { key: 'second', value: 'y', ttl: '5m' },
+    ];
+    await assert.rejects(store.setMany(entries), { code: 'ERR_PLIMSOLL_OPTION' });
+    assert.deepEqual(await store.hasMany(['first', 'second']), [false, false]);
   }
 });

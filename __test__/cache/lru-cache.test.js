@@ -2,6 +2,8 @@
 // LRUCache against lru-cache itself over generated operations; what is asynchronous is in cache-lru-fetch.test.js.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 const { setImmediate: turn } = require('node:timers/promises');
 const fc = require('../helpers/fast-check.js');
@@ -204,6 +206,23 @@ describe('against lru-cache', () => {
 });
 
 describe('around it', () => {
+  test('the types have all names of lru-cache’s namespace, and __test__/types uses each', () => {
+    const root = path.join(__dirname, '../..');
+    const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
+    const namesOf = (text) => {
+      const namespace = /export (?:declare )?namespace LRUCache \{\n([^]*?)\n\}/.exec(text)[1];
+      return Array.from(namespace.matchAll(/^ *(?:export )?(?:type|interface) (\w+)/gm), ([, name]) => name);
+    };
+    const theirs = namesOf(read('node_modules/lru-cache/dist/commonjs/index.d.ts'));
+    const ours = new Set(namesOf(read('index.d.ts')));
+    const used = read('__test__/types/lru-cache.ts');
+    assert.ok(theirs.includes('OptionsTTLLimit'));
+    assert.deepEqual(
+      theirs.filter((name) => !ours.has(name) || !new RegExp(`\\bLRUCache\\.${name}\\b`).test(used)),
+      [],
+    );
+  });
+
   test('dump goes into load, of theirs too', () => {
     const cache = new LRUCache({ max: 3, ttl: 1e6 });
     for (const k of [1, 2, 3]) cache.set(k, k * 10);
@@ -220,6 +239,24 @@ describe('around it', () => {
         ],
       );
       assert.ok(Math.abs(other.getRemainingTTL(1) - 1e6) < 10_000);
+    }
+  });
+
+  test('without a ttl since, entries are dumped without an end, and have none in another cache', () => {
+    for (const set of [(cache) => (cache.ttl = 0), (cache) => cache.set('before', 1) && (cache.ttl = 0), () => {}]) {
+      const dumps = [LRUCache, Peer].map((Cache) => {
+        const cache = new Cache({ max: 5, ttl: 60_000 });
+        set(cache);
+        cache.set('key', 'value');
+        const other = new Cache({ max: 5, ttl: 30_000 });
+        const entries = cache.dump();
+        other.load(structuredClone(entries));
+        return [
+          entries.map(([k, { start, ...entry }]) => [k, typeof start, entry]),
+          Math.round(other.getRemainingTTL('key') / 30_000),
+        ];
+      });
+      assert.deepEqual(dumps[0], dumps[1]);
     }
   });
 

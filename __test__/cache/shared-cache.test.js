@@ -196,6 +196,18 @@ test('bad arguments get typed errors that say what to do', () => {
   refused(() => cache.getValue('text'), 'Error', 'ERR_PLIMSOLL_VALUE');
 });
 
+test('getOrCompute refuses options that there are not, before it computes', async () => {
+  const cache = new SharedCache('options of getOrCompute', { maxBytes: 100_000 });
+  for (const options of [{ timout: 5 }, { ass: 'string' }, { as: 'string', tll: 1 }, Object.create({ max: 1 })]) {
+    await assert.rejects(
+      cache.getOrCompute('key', () => assert.fail('computed'), options),
+      { name: 'TypeError', code: 'ERR_PLIMSOLL_OPTION' },
+    );
+  }
+  const options = { as: 'string', ttl: 1000, timeout: 1000 };
+  assert.equal(await cache.getOrCompute('key', () => 'value', options), 'value');
+});
+
 test('getOrCompute computes once, stores, and gives each caller its own', async () => {
   const cache = open();
   let computed = 0;

@@ -41,6 +41,10 @@ test('it is a Map while the values live', () => {
     map.getOrInsertComputed('n', (key) => ((values.n = { key }), values.n)),
     values.n,
   );
+  for (const bad of [5, undefined, null, {}, 'text']) {
+    assert.throws(() => map.forEach(bad), TypeError);
+    assert.throws(() => new WeakValueMap().forEach(bad), TypeError);
+  }
   const seen = [];
   map.forEach(
     function (value, key, self) {

@@ -35,6 +35,14 @@ for (const [name, make] of Object.entries(makers)) {
       assert.deepEqual(await keyv.getMany(['a', 'b', 'c']), [1, 2, undefined]);
     });
 
+    test('deleteMany answers for each key', async () => {
+      const keyv = new Keyv({ store: new KeyvStore(make()) });
+      for (const key of ['a', 'b']) await keyv.set(key, key);
+      assert.deepEqual(await keyv.deleteMany(['a', 'none']), [true, false]);
+      assert.deepEqual(await keyv.delete(['none', 'b']), [false, true]);
+      assert.deepEqual(await keyv.deleteMany([]), []);
+    });
+
     test('an entry ends with its time, in the cache itself too', async () => {
       const cache = make();
       const keyv = new Keyv({ store: new KeyvStore(cache) });

@@ -19,6 +19,15 @@ test('what is no emitter, target or option is refused with a code and a way out'
   for (const value of [null, undefined, 1, 'bus', {}, { on() {} }, () => {}]) {
     assert.throws(() => trackEmitter(value), { name: 'TypeError', code: 'ERR_PLIMSOLL_EMITTER' });
   }
+  // It has the methods, and one of them does not answer.
+  const methods = { on() {}, listeners: () => [], listenerCount: () => 0, eventNames: () => [] };
+  for (const method of ['listeners', 'listenerCount', 'eventNames']) {
+    for (const answer of [() => {}, () => 'text', () => assert.fail('asked')]) {
+      const value = { ...methods, [method]: answer };
+      assert.throws(() => trackEmitter(value), { name: 'TypeError', code: 'ERR_PLIMSOLL_EMITTER' });
+    }
+  }
+  trackEmitter(methods).stop();
   for (const value of [null, {}, new EventEmitter()]) {
     assert.throws(() => trackEventTarget(value), {
       name: 'TypeError',

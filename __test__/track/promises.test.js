@@ -35,6 +35,45 @@ test('promises pending for long, by site and by what made them', async (t) => {
   assert.deepEqual([...rowOf('forgotten'), ...rowOf('waits')], []);
 });
 
+test('a combinator is one promise of a kind of its own, however many it waits for', (t) => {
+  const tracker = trackPromises();
+  t.after(() => tracker.stop());
+  const kept = [];
+  const never = new Promise(() => {});
+  const calls = {
+    all: () => Promise.all([never, never, 'value']),
+    allSettled: () => Promise.allSettled([never]),
+    any: () => Promise.any([never, never]),
+    race: () => Promise.race(new Set([never])),
+  };
+  for (let i = 0; i < 4; i++) {
+    observe(); // so that each is sampled
+    for (const call of Object.values(calls)) kept.push(call());
+  }
+  for (const name of Object.keys(calls)) {
+    assert.deepEqual(
+      rowOf(name).map((row) => [row.kind, row.count]),
+      [['combinator', 4]],
+      name,
+    );
+  }
+  assert.equal(kept.length, 16);
+});
+
+test('what the elements of a combinator make while it reads them is of their own kind', (t) => {
+  const tracker = trackPromises();
+  t.after(() => tracker.stop());
+  const kept = [];
+  function* elements() {
+    for (let i = 0; i < 3; i++) yield new Promise((resolve) => kept.push(resolve));
+  }
+  kept.push(Promise.all(elements()));
+  assert.deepEqual(
+    rowOf('elements').map((row) => [row.kind, row.count]),
+    [['executor', 3]],
+  );
+});
+
 test('events.once that waits for ever is at its caller', async (t) => {
   const tracker = trackPromises();
   t.after(() => tracker.stop());

@@ -25,7 +25,6 @@ const OFF = {
   'Readable.prototype': ['resources stream.Readable.prototype'],
   setTimeout: ['timers setTimeout'],
   'setInterval accessor': ['timers setInterval'],
-  fetch: ['resources fetch'],
 };
 
 for (const [what, expected] of Object.entries(OFF)) {

@@ -82,6 +82,49 @@ test('a timeout that fired is gone, one that is refreshed is not', async (t) => 
   clearTimeout(timer);
 });
 
+test('a timeout that is refreshed after it fired is tracked again, by the site that started it', async (t) => {
+  const tracker = trackTimers();
+  t.after(() => tracker.stop());
+  const timeouts = [];
+  await new Promise((resolve) => {
+    (function idles() {
+      for (let i = 0; i < 3; i++) timeouts.push(setTimeout(i === 2 ? resolve : () => {}, 1));
+    })();
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 2; i++) {
+    observe(performance.now() + 1000);
+    assert.deepEqual(rowsOf(tracker, 'idles'), []);
+  }
+  timeouts[0].refresh();
+  timeouts[1].refresh();
+  const [row] = rowsOf(tracker, 'idles');
+  assert.deepEqual([row.kind, row.count, row.added, row.removed], ['timeout', 2, 3, 1]);
+  clearTimeout(timeouts[0]);
+  assert.equal(rowsOf(tracker, 'idles')[0].count, 1);
+  clearTimeout(timeouts[1]);
+  assert.deepEqual(rowsOf(tracker, 'idles'), []);
+});
+
+test('timeouts that fired make room for those that are active', async (t) => {
+  const tracker = trackTimers();
+  t.after(() => tracker.stop());
+  const kept = [];
+  const fired = [];
+  const waits = () => kept.push(setTimeout(() => {}, 3_600_000));
+  for (let i = 0; i < 5; i++) waits();
+  await new Promise((resolve) => {
+    for (let i = 0; i < 20_000; i++) fired.push(setTimeout(i === 19_999 ? resolve : () => {}, 1));
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 2_000; i++) fired.push(setTimeout(() => {}, 3_600_000));
+  assert.deepEqual(
+    rowsOf(tracker, 'waits').map(({ count }) => count),
+    [5],
+  );
+  for (const timer of [...kept, ...fired]) clearTimeout(timer);
+});
+
 test('timers of node:timers/promises count while they are pending', async (t) => {
   const tracker = trackTimers();
   t.after(() => tracker.stop());

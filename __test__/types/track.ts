@@ -19,7 +19,8 @@ const sites: Site[] = report.events.flatMap((event) => event.sites);
 sites[0]?.caller?.line?.toFixed();
 trackEventTarget(new AbortController().signal).stop();
 trackTimers().report().sites[0]?.delay?.toFixed();
-trackPromises({ pendingFor: 10_000 }).report().sites[0]?.kind satisfies 'executor' | 'async' | 'derived' | undefined;
+trackPromises({ pendingFor: 10_000 }).report().sites[0]?.kind satisfies
+  'executor' | 'combinator' | 'async' | 'derived' | undefined;
 trackAll({ emitters: true }).report().resources?.agents[0]?.host.trim();
 tracked().timers?.created.intervals.toFixed();
 // @ts-expect-error a name is a string

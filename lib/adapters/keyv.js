@@ -20,15 +20,25 @@ const pack = (value) =>
     : Buffer.concat([Buffer.from(CLONED), v8.serialize(value)]);
 const unpack = (bytes) => (bytes[0] === 0 ? v8.deserialize(bytes.subarray(1)) : bytes.toString());
 
+function checkTtl(ttl) {
+  if (ttl === undefined || ttl === null || (typeof ttl === 'number' && !Number.isNaN(ttl))) return;
+  throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl must be a number of milliseconds; it is ${quote(ttl)}.`);
+}
+
 /**
- * The contract of Keyv 5: keys come with their namespace, times as relative milliseconds. It declares no
- * `capabilities.expires`, so Keyv 6 wraps it in its own bridge, which turns absolute times into relative ones.
+ * The contract of Keyv 5: keys come with their namespace unless `useKeyPrefix` is off, times as relative milliseconds.
+ * It declares no `capabilities.expires`, so Keyv 6 wraps it in its own bridge, which turns absolute times into relative
+ * ones and puts namespaces before the keys.
+ *
+ * Keyv 5 writes `namespace` when it is given the store, Keyv 6 does not. The property is not declared: of a store that
+ * has it from the start, Keyv 6 expects that it prefixes its keys itself.
  */
 class KeyvStore extends EventEmitter {
   #cache;
   #shared;
-  /** The first namespace that was seen, and whether there was another. */
-  #namespace;
+  /** The namespaces that were seen, in this order. @type {Set<string>} */
+  #namespaces = new Set();
+  /** Whether a key came that is not of the namespace of that time. */
   #mixed = false;
   /**
    * Keyv 5 only iterates over stores whose dialect it knows; 'redis' is one whose iterator is asynchronous and takes a
@@ -54,12 +64,12 @@ class KeyvStore extends EventEmitter {
    */
   on(event, listener) {
     const { namespace } = /** @type {any} */ (this);
-    if (namespace) this.#noteNamespace(namespace);
+    if (namespace) this.#namespaces.add(namespace);
     return super.on(event, listener);
   }
 
   async get(key) {
-    const held = this.#cache.get(key);
+    const held = this.#cache.get(this.#inCache(key));
     return held !== undefined && this.#shared ? unpack(held) : held;
   }
 
@@ -68,10 +78,11 @@ class KeyvStore extends EventEmitter {
   }
 
   async set(key, value, ttl) {
-    this.#note(key);
-    if (ttl !== undefined && ttl !== null && (typeof ttl !== 'number' || Number.isNaN(ttl))) {
-      throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `ttl must be a number of milliseconds; it is ${quote(ttl)}.`);
-    }
+    checkTtl(ttl);
+    return this.#set(this.#inCache(key), value, ttl);
+  }
+
+  #set(key, value, ttl) {
     if (ttl !== undefined && ttl !== null && !(ttl > 0)) {
       this.#cache.delete(key);
       return true;
@@ -80,12 +91,13 @@ class KeyvStore extends EventEmitter {
     return this.#shared ? this.#cache.set(key, pack(value), options) : this.#cache.set(key, value, options).has(key);
   }
 
-  setMany(entries) {
-    return Promise.all(entries.map(({ key, value, ttl }) => this.set(key, value, ttl)));
+  async setMany(entries) {
+    for (const { ttl } of entries) checkTtl(ttl);
+    return entries.map(({ key, value, ttl }) => this.#set(this.#inCache(key), value, ttl));
   }
 
   async has(key) {
-    return this.#cache.has(key);
+    return this.#cache.has(this.#inCache(key));
   }
 
   hasMany(keys) {
@@ -93,45 +105,55 @@ class KeyvStore extends EventEmitter {
   }
 
   async delete(key) {
-    return this.#cache.delete(key);
+    return this.#cache.delete(this.#inCache(key));
   }
 
+  /** Keyv 5 wants one answer, as on a Map: whether all were there. Keyv 6 takes one answer for that of each key. */
   async deleteMany(keys) {
-    return keys.map((key) => this.#cache.delete(key)).every(Boolean);
+    const deleted = keys.map((key) => this.#cache.delete(this.#inCache(key)));
+    return 'namespace' in this ? deleted.every(Boolean) : deleted;
   }
 
   async clear() {
-    // Set by Keyv 5. Not declared: of a store that has it from the start, Keyv 6 expects that it prefixes its keys
-    // itself.
-    if (!this.namespace) return this.#cache.clear();
+    const { namespace } = /** @type {any} */ (this);
+    if (!namespace) return this.#cache.clear();
     this.#checkNamespace();
-    for (const key of this.#keys(this.namespace)) this.#cache.delete(key);
+    for (const key of this.#keys(namespace)) this.#cache.delete(key);
   }
 
   async *iterator(namespace) {
-    for (const key of this.#keys(namespace)) {
+    const [own] = this.#namespaces;
+    for (const inCache of this.#keys(namespace)) {
+      const key = own !== undefined && inCache.startsWith(`${own}::`) ? inCache.slice(own.length + 2) : inCache;
       const value = await this.get(key);
       if (value !== undefined) yield [key, value];
     }
   }
 
-  /** Keyv 5 writes `namespace` when it is given the store; of several Keyv instances the last one stays. */
-  #note(key) {
+  /**
+   * The key in the cache: as it came if Keyv 5 has put its namespace and a colon before it, else with the namespace and
+   * two colons, as the adapters of Keyv have it. A key that begins with a namespace and two colons gets another, so no
+   * two keys are one.
+   */
+  #inCache(key) {
     const { namespace } = /** @type {any} */ (this);
-    if (!namespace) return;
-    this.#noteNamespace(namespace);
-    if (!key.startsWith(`${namespace}:`)) this.#mixed = true;
-  }
-
-  #noteNamespace(namespace) {
-    this.#namespace ??= namespace;
-    if (namespace !== this.#namespace) this.#mixed = true;
+    if (!namespace) return key;
+    this.#namespaces.add(namespace);
+    for (const seen of this.#namespaces) {
+      if (!key.startsWith(`${seen}:`) || key[seen.length + 1] === ':') continue;
+      if (seen !== namespace) this.#mixed = true;
+      return key;
+    }
+    // The first one, also after another Keyv has written its own: what was stored under it is found again.
+    const [own] = this.#namespaces;
+    return `${own}::${key}`;
   }
 
   /** Which instance calls cannot be known, and clearing the namespace of another loses its values. */
   #checkNamespace() {
     const { namespace } = /** @type {any} */ (this);
-    if (!this.#mixed && (this.#namespace ?? namespace) === namespace) return;
+    const others = this.#namespaces.size - (this.#namespaces.has(namespace) ? 1 : 0);
+    if (!this.#mixed && others === 0) return;
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_OPTION',
       'this KeyvStore is used with several namespaces, and Keyv does not say which one to clear: give each Keyv a KeyvStore of its own, new KeyvStore(cache), over the same cache.',

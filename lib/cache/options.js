@@ -72,6 +72,19 @@ function ttlOfSet(what, options) {
   return options.ttl === undefined ? undefined : checkTtl(options.ttl);
 }
 
+const COMPUTE_OPTIONS = ['as', 'ttl', 'timeout'];
+/** Refuses options of getOrCompute that there are not. @param {any} options */
+function checkComputeOptions(options) {
+  for (const name in options) {
+    if (COMPUTE_OPTIONS.includes(name)) continue;
+    throw unknownOption(
+      `options.${name}`,
+      COMPUTE_OPTIONS.map((each) => `options.${each}`),
+      'getOrCompute(key, compute, options)',
+    );
+  }
+}
+
 /** A valid `timeout`. @param {unknown} [timeout] @returns {number} */
 function checkTimeout(timeout = Infinity) {
   if (timeout !== Infinity) check({ ...TIMEOUT, max: LONGEST_MS }, 'js', timeout);
@@ -140,6 +153,7 @@ module.exports = {
   checkMax,
   checkTtl,
   ttlOfSet,
+  checkComputeOptions,
   checkTimeout,
   LARGEST_MAX,
 };

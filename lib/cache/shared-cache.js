@@ -4,7 +4,7 @@ const { isDataView, isUint8Array } = require('node:util/types');
 const v8 = require('node:v8');
 const { requireNative, disabled } = require('../native.js');
 const { PlimsollError, PlimsollTypeError, PlimsollRangeError, quote } = require('../errors.js');
-const { sharedCacheOptions, checkTtl, ttlOfSet, checkTimeout } = require('./options.js');
+const { sharedCacheOptions, checkComputeOptions, checkTtl, ttlOfSet, checkTimeout } = require('./options.js');
 const registry = require('./registry.js');
 const { Computations, now } = require('./shared-computations.js');
 const { Map } = require('./built-ins.js');
@@ -206,6 +206,7 @@ class SharedCache {
         `getOrCompute needs a function that computes the value, not ${quote(compute)}.`,
       );
     checkIsOptions(options);
+    if (options) checkComputeOptions(options);
     const { as: form = 'buffer', ttl, timeout } = options ?? {};
     if (!FORMS.has(form))
       throw new PlimsollTypeError(

@@ -2,12 +2,12 @@
 // Computations that run once for all threads of the process. The native side tells an isolate which of the computations
 // it waits for have ended, however many, in one call on its event loop. The end of a thread ends what it computes.
 
-const v8 = require('node:v8');
 const { PlimsollError, quote } = require('../errors.js');
 const { inRootContext } = require('../root-context.js');
 // Not those of a test's fake timers: waiting for another thread takes real time.
 const { setTimeout, clearTimeout, monotonicNow: now } = require('../timers.js');
 const { Map } = require('./built-ins.js');
+const { decodeError, encodeError } = require('./shared-errors.js');
 
 /** How a computation ended: for `finish`, and from `ended`. */
 const VALUE = 0;
@@ -241,38 +241,6 @@ class Computations {
       length = read;
     }
     return undefined;
-  }
-}
-
-/**
- * An error for other threads: as it is where it can be cloned, or else its text. Read back here: V8 writes some (one
- * that is its own cause, on Node 20) that it cannot read.
- */
-function encodeError(error) {
-  try {
-    const bytes = v8.serialize(error);
-    v8.deserialize(bytes);
-    return bytes;
-  } catch {
-    return v8.serialize(new Error(textOf(error)));
-  }
-}
-
-/** What it cannot read must not keep other callers waiting. */
-function decodeError(bytes) {
-  try {
-    return v8.deserialize(bytes);
-  } catch (error) {
-    return error;
-  }
-}
-
-/** The text of anything that was thrown: its own `toString` may throw too. */
-function textOf(error) {
-  try {
-    return String(error);
-  } catch {
-    return 'an error without a text';
   }
 }
 

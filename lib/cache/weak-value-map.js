@@ -166,6 +166,7 @@ class WeakValueMap {
   }
 
   forEach(callback, thisArg = undefined) {
+    if (typeof callback !== 'function') throw new TypeError(`${quote(callback)} is not a function`);
     for (const [key, value] of this) callback.call(thisArg, value, key, this);
   }
 

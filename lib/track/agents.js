@@ -6,11 +6,11 @@ const { inRootContext } = require('../root-context.js');
 const { openRow, closeRow, setSite, COUNT, ADDED } = require('./counters.js');
 const { History, NO_GROWTH } = require('./history.js');
 const { Reservoir } = require('./reservoir.js');
-const { capture, heaviest, rank } = require('./sites.js');
+const { heaviest, rank } = require('./sites.js');
 const { reporting } = require('./patch.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { onTick } = require('./tick.js');
-const { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued } = require('./undici.js');
+const { trackUndici, captureCaller, undiciPools, isQueued } = require('./undici.js');
 
 /** Loading it makes an agent, which would be bound to the domain of the request that happens to load it. */
 const http = inRootContext(() => require('node:http'));
@@ -29,7 +29,7 @@ const seen = new WeakSet();
 const agents = new Set();
 /** One in some requests, with its site; from the first second on, the socket that it got. */
 const requests = new Reservoir(256);
-/** @type {WeakMap<object, object>} the sample that a socket counts for */
+/** The sample of the last sampled request that a socket was given to. @type {WeakMap<object, object>} */
 const sampleOf = new WeakMap();
 /** Requests by host, estimated from that sample. @type {Map<string, number>} */
 const started = new Map();
@@ -40,8 +40,9 @@ const started = new Map();
  */
 const histories = new Map();
 
-/** A request counts while its socket is open, or while it waits for one; a socket counts once. */
+/** A request counts while its socket is open and no other has it, or while it waits for one; a socket counts once. */
 function isOpen(sample) {
+  if (sample.replaced) return false;
   const target = sample.ref.deref();
   if (target === undefined) return false;
   if (sample.onSocket) return !target.destroyed;
@@ -52,7 +53,8 @@ function isOpen(sample) {
 
 /** From when it has a socket on, a request's sample stands for that. */
 function moveTo(sample, socket) {
-  if (sampleOf.has(socket)) return false;
+  const former = sampleOf.get(socket);
+  if (former !== undefined) former.replaced = true;
   sampleOf.set(socket, sample);
   sample.ref = new WeakRef(socket);
   sample.onSocket = true;
@@ -60,9 +62,9 @@ function moveTo(sample, socket) {
 }
 
 /** @returns {object | null} the request's sample, where it is one of those */
-function noteRequest(request, keyOfIt, site) {
+function noteRequest(request, keyOfIt, captureSite) {
   if (--requests.countdown > 0) return null;
-  if (requests.sample(request, () => isOpen, keyOfIt, site) === null) return null;
+  if (requests.sample(request, () => isOpen, keyOfIt, captureSite) === null) return null;
   const sample = requests.samples.at(-1);
   started.set(sample.info, (started.get(sample.info) ?? 0) + sample.weight);
   return sample;
@@ -74,10 +76,9 @@ function noteHttpRequest(agent, request, options) {
 }
 
 const undiciSampling = {
-  started: (request, key, site) => noteRequest(request, () => key, site),
+  started: (request, key) => noteRequest(request, () => key, captureCaller),
   moved: (sample, socket) => sample !== null && moveTo(sample, socket),
 };
-const siteOfCaller = (waiting) => (requests.countdown <= waiting + 1 ? (capture()?.site ?? 0) : 0);
 
 /** An agent's name for a pool is 'host:port:localAddress...'; what follows tells TLS options, some of them secret. */
 const hostOf = (name) => name.split(':', 2).join(':');
@@ -143,7 +144,6 @@ function tick(now, bounded) {
   waited = 0;
   prune();
   requests.tick(now);
-  forgetFetches();
   requests.prune(isOpen);
   const there = new Set();
   const weights = weightsByHost();
@@ -176,7 +176,8 @@ function forget(key) {
 /** The weights of the sampled requests, by host and site. @returns {Map<string, Map<number, number>>} */
 function weightsByHost() {
   const byHost = new Map();
-  for (const { info: key, site, weight } of requests.samples) {
+  for (const { info: key, site, weight, replaced } of requests.samples) {
+    if (replaced) continue;
     if (!byHost.has(key)) byHost.set(key, new Map());
     const weights = byHost.get(key);
     weights.set(site, (weights.get(site) ?? 0) + weight);
@@ -252,7 +253,6 @@ function agentRows() {
 module.exports = {
   trackAgents,
   trackUndici: listenToUndici,
-  trackFetch: () => trackFetch(siteOfCaller),
   agentRows,
   agentHistory: (row) => histories.get(`${row.agent} ${row.host}`),
 };

@@ -21,6 +21,7 @@ class Crowd {
   #isLive;
   #checks;
   #counts;
+  #isSpare;
 
   /**
    * @param {object} about
@@ -28,13 +29,15 @@ class Crowd {
    * @param {number} about.capacity  samples
    * @param {(target: object, sample: object, now: number) => boolean} about.isLive
    * @param {(sample: object) => boolean} [about.counts]  which of the live ones count; all
+   * @param {(sample: object) => boolean} [about.isSpare] which of the live ones go first where the sample is full; none
    * @param {number} [about.checks]  how many samples a bounded look asks; all
    */
-  constructor({ cause, name, capacity, isLive, counts = () => true, checks = Infinity }) {
+  constructor({ cause, name, capacity, isLive, counts = () => true, isSpare = () => false, checks = Infinity }) {
     this.#name = [cause, name];
     this.reservoir = new Reservoir(capacity);
     this.#isLive = isLive;
     this.#counts = counts;
+    this.#isSpare = isSpare;
     this.#checks = checks;
   }
 
@@ -44,15 +47,21 @@ class Crowd {
     return --this.reservoir.countdown <= 0;
   }
 
-  /** @param {object} target @param {(builtIn: string | null) => any} [about]  what to keep with it */
+  /**
+   * @param {object} target
+   * @param {(builtIn: string | null, within: string | null) => any} [about] what to keep with it; undefined: it is none
+   * of those that are tracked
+   */
   take(target, about) {
-    const site = this.reservoir.sample(target, () => this.#live(monotonicNow()), about);
+    const { reservoir } = this;
+    const site = reservoir.sample(target, () => this.#needed(), about);
     if (site === null) return;
+    if (about !== undefined && reservoir.samples.at(-1).info === undefined) return void reservoir.samples.pop();
     if (!this.#sites.has(site)) {
       if (this.#sites.size >= MAX_HISTORIES) this.#forgetQuiet();
       this.#sites.set(site, { history: new History(), added: 0 });
     }
-    this.#sites.get(site).added += this.reservoir.samples.at(-1).weight;
+    this.#sites.get(site).added += reservoir.samples.at(-1).weight;
   }
 
   /** Sites that have nothing there any more make room. */
@@ -60,6 +69,11 @@ class Crowd {
     const weights = this.reservoir.weights();
     for (const site of this.#sites.keys()) if (!weights.has(site)) this.#sites.delete(site);
     if (this.#sites.size >= MAX_HISTORIES) this.#sites.delete(this.#sites.keys().next().value);
+  }
+
+  #needed() {
+    const isLive = this.#live(monotonicNow());
+    return (sample) => isLive(sample) && !this.#isSpare(sample);
   }
 
   #live(now) {

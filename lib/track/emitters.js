@@ -90,7 +90,7 @@ function trackEmitter(emitter, options = {}) {
   if (!isEmitter(emitter)) {
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_EMITTER',
-      `trackEmitter: ${quote(emitter)} is not an emitter; it takes an EventEmitter, or what has on, listeners, listenerCount and eventNames.`,
+      `trackEmitter: ${quote(emitter)} is not an emitter; it takes an EventEmitter, or what has on, listeners, listenerCount and eventNames that answer as those of EventEmitter.`,
     );
   }
   return emitters.trackOne(emitter, options.name);
@@ -101,11 +101,21 @@ function isEmitter(value) {
   try {
     return (
       value instanceof EventEmitter ||
-      ['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function')
+      (['on', 'listeners', 'listenerCount', 'eventNames'].every((method) => typeof value[method] === 'function') &&
+        answers(value))
     );
   } catch {
     return false; // a proxy that was revoked, a getter that throws
   }
+}
+
+/** Whether it can be asked for its listeners. */
+function answers(emitter) {
+  return (
+    Array.isArray(emitter.eventNames()) &&
+    Array.isArray(emitter.listeners('error')) &&
+    typeof emitter.listenerCount('error') === 'number'
+  );
 }
 
 /** Wraps EventEmitter.prototype's methods, for all emitters. */

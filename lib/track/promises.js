@@ -67,7 +67,9 @@ function trackPromises(options = {}) {
 }
 
 function take(promise, parent) {
-  crowd.take(promise, (builtIn) => ({ kind: kindOf(parent, builtIn), epoch, old: false, held: false }));
+  crowd.take(promise, (builtIn, within) =>
+    COMBINATORS.has(within) ? undefined : { kind: kindOf(parent, builtIn), epoch, old: false, held: false },
+  );
 }
 
 function hook() {
@@ -85,18 +87,22 @@ function hook() {
   };
 }
 
+/** They make a promise of their own for each element beside the one that they return. */
+const COMBINATORS = new Set(['all', 'allSettled', 'any', 'race']);
+
 /**
  * What made it. A promise of `new Promise` waits for what its author does; an async function or a
- * `then` only waits for another promise.
+ * `then` only waits for another promise, and a combinator for others.
  */
 function kindOf(parent, builtIn) {
   if (parent !== undefined) return 'derived';
+  if (COMBINATORS.has(builtIn)) return 'combinator';
   return builtIn === 'Promise' || builtIn === 'withResolvers' ? 'executor' : 'async';
 }
 
 function likePromises(samples) {
   const share = (kind) => samples.filter((sample) => sample.info.kind === kind).length;
-  const [kind] = ['executor', 'async', 'derived'].toSorted((a, b) => share(b) - share(a));
+  const [kind] = ['executor', 'combinator', 'async', 'derived'].toSorted((a, b) => share(b) - share(a));
   return { kind, held: samples.some((sample) => sample.info.held) };
 }
 

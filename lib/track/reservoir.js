@@ -47,12 +47,12 @@ class Reservoir {
   /**
    * @param {object} target  what came
    * @param {() => (sample: object) => boolean} liveness  tells which samples are still there, asked for when full
-   * @param {(builtIn: string | null) => any} [describe]  what else to keep with the sample
-   * @param {number} [site]  where it came from, if not from where we are
+   * @param {(builtIn: string | null, within: string | null) => any} [describe]  what else to keep with the sample
+   * @param {typeof capture} [captureSite]  tells where it came from
    * @returns {number | null} the site, when one was captured
    */
-  sample(target, liveness, describe, site) {
-    const captured = site === undefined ? capture() : { site, builtIn: null };
+  sample(target, liveness, describe, captureSite = capture) {
+    const captured = captureSite();
     const weight = this.#owed - this.countdown;
     this.#came += weight;
     if (++this.#due > WHOLE * this.#perTick && this.#due % STEP === 1)
@@ -73,7 +73,7 @@ class Reservoir {
       site: captured.site,
       weight,
       at: this.#tickAt,
-      info: describe === undefined ? null : describe(captured.builtIn),
+      info: describe === undefined ? null : describe(captured.builtIn, captured.within),
     });
     return captured.site;
   }

@@ -1,7 +1,7 @@
 'use strict';
 // What the process holds of the outside: active resources, sockets in agents, streams not drained.
 
-const { trackAgents, trackUndici, trackFetch, agentRows } = require('./agents.js');
+const { trackAgents, trackUndici, agentRows } = require('./agents.js');
 const { SharedPatch } = require('./shared-patch.js');
 const { trackStreams, describeStreams } = require('./streams.js');
 const { observe } = require('./tick.js');
@@ -10,7 +10,6 @@ const { Tracker } = require('./tracker.js');
 const patch = new SharedPatch({
   'http.Agent.prototype': trackAgents,
   undici: trackUndici,
-  fetch: trackFetch,
   'stream.Readable.prototype': trackStreams,
 });
 

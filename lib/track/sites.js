@@ -41,13 +41,13 @@ function hasSpare() {
 
 const keepCallSites = (_error, frames) => frames;
 
-/** The structured call sites of now, or none where `Error` is frozen. */
-function callSites() {
+/** The structured call sites of now, or none where `Error` is frozen. @param {number} most */
+function callSites(most) {
   const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
   const prepare = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
   if (!replaceable(limit) || !replaceable(prepare) || !Object.isExtensible(Error)) return [];
   try {
-    Error.stackTraceLimit = FRAMES;
+    Error.stackTraceLimit = most;
     Error.prepareStackTrace = keepCallSites;
     const holder = {};
     captureStackTrace(holder, callSites);
@@ -79,25 +79,35 @@ const isDependency = (file) => file.includes('/node_modules/') || file.includes(
 /**
  * Captures where the user's code is now.
  *
- * @returns {{ site: number, builtIn: string | null } | null} `site` is the id of the first frame
+ * @returns {{ site: number, builtIn: string | null, within: string | null } | null} `site` is the id of the first frame
  * outside Node, plimsoll and tracers; `builtIn` names the frame just below plimsoll where it has no file (V8's
- * own `Promise` constructor and the like). Null when the budget for captures is used up.
+ * own `Promise` constructor and the like), and `within` the one that calls that. Null when the budget for captures is
+ * used up.
+ *
+ * @param {number} [most]  frames to look at
+ * @param {(frame: NodeJS.CallSite) => boolean} [isForeign]  of a frame outside the application: whether what is below
+ * it had no part in this, so that the site is unknown
  */
-function capture() {
+function capture(most = FRAMES, isForeign = () => false) {
   if (tokens === 0) return null;
   tokens--;
   let builtIn = null;
+  let within = null;
   let added = null;
   let caller = null;
   let below = true;
-  for (const frame of callSites()) {
+  for (const frame of callSites(most)) {
     const file = fileOf(frame);
+    if (isForeign(frame)) return { site: UNKNOWN, builtIn: null, within: null };
     if (file === null) {
-      if (below) builtIn = frame.getFunctionName();
-      below = below && builtIn === null;
+      if (below && builtIn === null) builtIn = frame.getFunctionName();
+      else if (below) within ??= frame.getFunctionName();
       continue;
     }
-    if (!isUsers(file)) continue;
+    if (!isUsers(file)) {
+      below &&= builtIn === null;
+      continue;
+    }
     below = false;
     if (added === null) {
       added = frame;
@@ -107,7 +117,7 @@ function capture() {
       break;
     }
   }
-  return { site: added === null ? UNKNOWN : intern(added, caller), builtIn };
+  return { site: added === null ? UNKNOWN : intern(added, caller), builtIn, within };
 }
 
 function intern(added, caller) {

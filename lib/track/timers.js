@@ -26,9 +26,23 @@ function verified(wrapping) {
 }
 
 const timerIsLive = (timer) => timer._destroyed === false;
+/** A timeout that has fired is active again after `refresh()`; one that was cleared has no time left. */
+const hasFired = (timer) => timer._destroyed === true && timer._idleTimeout >= 0;
+const timeoutIsKept = (timer, { info }) => {
+  info.active = timerIsLive(timer);
+  return info.active || hasFired(timer);
+};
 const crowds = {
   interval: new Crowd({ cause: 'timers', name: 'setInterval', capacity: SAMPLES, isLive: timerIsLive, checks: CHECKS }),
-  timeout: new Crowd({ cause: 'timers', name: 'setTimeout', capacity: SAMPLES, isLive: timerIsLive, checks: CHECKS }),
+  timeout: new Crowd({
+    cause: 'timers',
+    name: 'setTimeout',
+    capacity: SAMPLES,
+    isLive: timeoutIsKept,
+    counts: ({ info }) => info.active,
+    isSpare: ({ info }) => !info.active,
+    checks: CHECKS,
+  }),
   promise: new Crowd({
     cause: 'timers',
     name: 'timers/promises',
@@ -40,7 +54,7 @@ const crowds = {
 
 const noteTimer = (crowd) =>
   reporting((_self, _args, timer) => {
-    if (crowd.due()) crowd.take(timer);
+    if (crowd.due()) crowd.take(timer, () => ({ active: true }));
   });
 const noteSleep = () =>
   reporting((_self, [delay], promise) => {

@@ -4,11 +4,11 @@
 
 const dc = require('node:diagnostics_channel');
 const { safely } = require('./contain.js');
-const { reporting } = require('./patch.js');
+const { capture } = require('./sites.js');
 
 const MAX_HOSTS = 256;
-/** Calls of fetch whose requests have not been made yet. */
-const MAX_FETCHES = 1024;
+/** From a request to the call of fetch that makes it, Node 20 has 26 frames; interceptors add theirs. */
+const FRAMES = 64;
 
 /** @type {Map<string, { sockets: Set<WeakRef<object>>, queued: number }>} */
 const pools = new Map();
@@ -18,8 +18,6 @@ const pools = new Map();
 const open = new WeakMap();
 /** How many requests run on a socket. @type {WeakMap<object, number>} */
 const running = new WeakMap();
-/** The sites of these calls in their order; 0 where none was captured. @type {number[]} */
-let fetches = [];
 
 const hostOf = (origin) => String(origin).replace(/^\w+:\/\//, '');
 
@@ -38,8 +36,7 @@ function addSocket(host, socket) {
 /**
  * Listens to the channels.
  * @param {object} sampling
- * @param {(request: object, key: string, site?: number) => object | null} sampling.started a request was made, by what
- * is on the stack or at `site`; returns its sample
+ * @param {(request: object, key: string) => object | null} sampling.started  a request was made; returns its sample
  * @param {(sample: object | null, socket: object) => void} sampling.moved  the request got its socket
  * @returns {() => void} what ends it
  */
@@ -51,7 +48,7 @@ function trackUndici({ started, moved }) {
       const pool = poolOf(host);
       if (pool === undefined) return;
       pool.queued++;
-      open.set(request, { pool, socket: null, sample: started(request, `undici ${host}`, fetches.shift()) });
+      open.set(request, { pool, socket: null, sample: started(request, `undici ${host}`) });
     },
     'undici:client:sendHeaders'({ request, socket }) {
       const state = open.get(request);
@@ -84,40 +81,22 @@ function ended({ request }) {
   else running.set(state.socket, running.get(state.socket) - 1);
 }
 
-/** Puts the site of the caller into `fetches`. @type {(() => void) | null} */
-let noteFetch = null;
-const wrapping = reporting((_self, [input]) => {
-  if (makesRequest(input)) noteFetch?.();
-});
-
 /**
- * Keeps the sites of calls of fetch, whose requests are made in a later microtask.
- * @param {(waiting: number) => number} siteOfCaller  0 unless the next request but `waiting` is to be sampled
- * @returns {() => void} what ends it
+ * The site of the request that is being made. Undici makes it before the call returns that asks for it, so the site is
+ * on the stack. A request that waited in a full pool is made when another makes room, and one that follows a redirect
+ * when the answer comes: these have no site.
  */
-function trackFetch(siteOfCaller) {
-  if (globalThis.fetch === undefined) return () => {};
-  const stop = wrapping.start([[globalThis, 'fetch']]);
-  noteFetch = () => {
-    if (fetches.length < MAX_FETCHES) fetches.push(siteOfCaller(fetches.length));
-  };
-  return () => {
-    stop();
-    noteFetch = null;
-    fetches = [];
-  };
-}
+const captureCaller = () => capture(FRAMES, isDrain);
 
-/** `data:` and `blob:` go nowhere. */
-const makesRequest = (input) => /^https?:/i.test(typeof input === 'string' ? input : (input?.url ?? input?.href ?? ''));
+const UNDICI = /^node:internal\/deps\/undici\/|[\\/]node_modules[\\/]undici[\\/]/;
+/** A pool has room again and makes the requests that waited, whoever is on the stack. */
+function isDrain(frame) {
+  const name = frame.getFunctionName();
+  return name !== null && /^\[?(?:emit|on)Drain\]?$/.test(name) && UNDICI.test(frame.getFileName() ?? '');
+}
 
 /** Whether a request waits for a socket. */
 const isQueued = (request) => open.get(request)?.socket === null;
-
-/** A tick: what fetch has promised since the last one and not made, it will not make. */
-function forgetFetches() {
-  fetches = [];
-}
 
 /** @returns {{ host: string, free: number, inUse: number, queued: number }[]} */
 function undiciPools() {
@@ -135,4 +114,4 @@ function undiciPools() {
   return rows;
 }
 
-module.exports = { trackUndici, trackFetch, undiciPools, forgetFetches, isQueued };
+module.exports = { trackUndici, captureCaller, undiciPools, isQueued };

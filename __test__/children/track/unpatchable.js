@@ -20,7 +20,6 @@ const SPOIL = {
   'Readable.prototype': () => Object.freeze(Readable.prototype),
   'setTimeout': () => unwritable(globalThis, 'setTimeout'),
   'setInterval accessor': () => Object.defineProperty(globalThis, 'setInterval', { get: () => timers.setInterval, configurable: true }),
-  'fetch': () => Object.defineProperty(globalThis, 'fetch', { value: globalThis.fetch, writable: false, configurable: false }),
 };
 
 const places = () => ({

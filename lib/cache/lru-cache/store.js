@@ -36,6 +36,8 @@ class Store {
   #record;
   #removals;
   #settings;
+  /** Whether the cache was made with a ttl: entries have an age then, also if it is 0 since. */
+  #timed;
 
   /**
    * @param {Float64Array} record the counters
@@ -46,6 +48,7 @@ class Store {
     this.#record = record;
     this.#removals = removals;
     this.#settings = settings;
+    this.#timed = settings.ttl !== 0;
     this.order.grow(FIRST_SLOTS);
     if (settings.maxEntrySize !== 0) this.sizes = new Float64Array(FIRST_SLOTS);
   }
@@ -84,7 +87,7 @@ class Store {
 
   /** From the first ttl on, each entry has an age. */
   keepAges(ttl) {
-    if (this.ages === null && (ttl || this.#settings.ttl))
+    if (this.ages === null && (ttl || this.#timed || this.#settings.ttl))
       this.ages = new Ages(this.#slots, this.#settings, (due) => this.#expire(due));
   }
 
