@@ -38,7 +38,8 @@ async function figuresOf(program) {
     const growth = growthOf(answer.snapshots, answer.suspects);
     const isExact = growth.unexplainedBytes === answer.unexplained.bytes;
     const nested = answer.suspects.length > 1;
-    const ratios = nested ? [] : await Promise.all(answer.suspects.map((suspect) => retainedRatio(suspect, snapshots)));
+    const ratio = (suspect) => retainedRatio(suspect, snapshots, { areStable: true });
+    const ratios = nested ? [] : await Promise.all(answer.suspects.map(ratio));
     return { ...program, growth, isExact, ratios, share: shareOf(growth.explainedBytes, growth.bytes) ?? 0 };
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });
