@@ -5,12 +5,14 @@ const { constants } = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline/promises');
 const { check } = require('../check-options.js');
+const { unwritable } = require('../directories.js');
 const { OPTIONS } = require('../options.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
 const { attach, checkExists } = require('../inspect/target.js');
 const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
+const { ensureDirectory } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
 const { duration } = require('../report/units.js');
 const { rootsOf, tell, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
@@ -87,6 +89,12 @@ function checkConsent(values, io) {
       'three snapshots stop the process and write what is in its memory, secrets included: add --yes to take them without being asked, or --no-snapshots to only observe.',
     );
   }
+}
+
+/** Refuses a directory that snapshots cannot be written to, before the process is touched. */
+function checkDir(values, { dir }) {
+  const error = values['no-snapshots'] ? null : unwritable(dir);
+  if (error !== null) throw error;
 }
 
 /** Whether the process may be stopped for snapshots. A closed terminal gives no consent. */
@@ -178,6 +186,7 @@ async function observed(settings, values, say, io) {
   try {
     await observer.begin();
     observation.snapshots = await consent(values, observer, settings, io);
+    if (observation.snapshots) await ensureDirectory(settings.dir);
     if (!signal.aborted)
       say(
         `observing pid ${pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`,
@@ -196,6 +205,7 @@ async function run(values, positionals, io) {
   const settings = parse(values, positionals);
   checkExists(settings.pid);
   checkConsent(values, io);
+  checkDir(values, settings);
   const targets = await checkFiles(values);
   const say = speaker(io.stderr);
   const { signal, release } = onSignals();
