@@ -6,15 +6,16 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { analyze } = require('../..');
+const { buildReport } = require('../../lib/report/report.js');
 const { runProgram } = require('../causes/run.js');
 const { violations } = require('../support/reports.js');
 
 const LRU = path.join(__dirname, '../../node_modules/lru-cache');
 
-async function reportOf(t, main) {
+async function reportOf(t, main, rounds = 3) {
   const files = { 'main.js': main };
   const program = { title: 'a cache', kind: 'cjs', files, expect: null };
-  const { dir, snapshots } = await runProgram(program, { random: () => 0 });
+  const { dir, snapshots } = await runProgram(program, { random: () => 0, rounds });
   t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
   const report = await analyze(snapshots, { sourceRoots: [dir, LRU] });
   assert.deepEqual(violations(report), []);
@@ -32,6 +33,51 @@ test('lru-cache with a bound fills', async (t) => {
   const { entries, max, bytesAtMax } = fills[0].cache;
   assert.deepEqual([entries, max], [4530, 20_000]);
   assert.ok(bytesAtMax > 20_000 * 300);
+});
+
+/** The state of a watch that suspects a leak on the heap. */
+const suspicion = {
+  pid: 1,
+  watchedMs: 60_000,
+  verdict: { state: 'suspect', channel: 'heap', bytesPerMinute: 400_000, spanMs: 60_000 },
+  memory: {},
+  limits: {},
+  container: null,
+  series: {},
+  collections: [],
+  caches: [],
+  tracked: [],
+};
+
+test('one snapshot shows that lru-cache fills, and no bound is advised', async (t) => {
+  for (const [options, bound] of [
+    ['max: 20_000', 20_000],
+    ['max: 60_000, ttl: 3_600_000', 60_000],
+  ]) {
+    const main = `const { LRUCache } = require(${JSON.stringify(LRU)});\nconst cache = new LRUCache({ ${options} });\n${drive}`;
+    const analysis = await reportOf(t, main, 1);
+    assert.deepEqual(analysis.suspects, []);
+    assert.deepEqual([analysis.fills.length, analysis.fills[0].name, analysis.fills[0].line], [1, 'cache', 2]);
+    assert.deepEqual([analysis.fills[0].cache.entries, analysis.fills[0].cache.max], [1530, bound]);
+    const { verdict, suspects, fills } = buildReport({ state: suspicion, analysis });
+    assert.deepEqual([verdict.state, verdict.cache.name, suspects, fills.length], ['filling', 'cache', [], 1]);
+  }
+});
+
+test('a bound that the source does not show is that of the room, where the keys are most of the cache', async (t) => {
+  const main = `const { LRUCache } = require(${JSON.stringify(LRU)});
+const cache = new LRUCache({ max: Number(process.env.NO_SUCH_VARIABLE ?? 20_000) });
+drive((i) => { cache.set("k".repeat(300) + i, i); }, { scale: 10 });`;
+  const { suspects, fills } = await reportOf(t, main, 1);
+  assert.deepEqual([suspects.length, fills.length, fills[0]?.name, fills[0]?.cache.max], [0, 1, 'cache', 20_000]);
+});
+
+test('one snapshot of a cache without a bound is suspected, and names the option', async (t) => {
+  const main = `const { LRUCache } = require(${JSON.stringify(LRU)});\nconst cache = new LRUCache({ ttl: 3_600_000, ttlAutopurge: true });\n${drive}`;
+  const analysis = await reportOf(t, main, 1);
+  const { verdict, suspects } = buildReport({ state: suspicion, analysis });
+  assert.deepEqual([verdict.state, suspects[0]?.name], ['suspect', 'cache']);
+  assert.match(suspects[0].advice, /^give it a bound: .* has no `max`, and 1,530 entries/);
 });
 
 test('an array that is made long enough in advance fills', async (t) => {

@@ -34,6 +34,8 @@ pub struct BoundedCache {
     /// Whether that option is not given.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unbounded: bool,
+    /// Bytes that it allocated for all of its room in advance: they do not grow with its entries.
+    pub reserved: u64,
     /// The object that is the cache.
     #[serde(skip)]
     pub(in crate::heap) node: Node,
@@ -41,7 +43,7 @@ pub struct BoundedCache {
 
 impl BoundedCache {
     fn new(node: Node, entries: u64, max: u64) -> Self {
-        BoundedCache { entries, max: Some(max), option: None, unbounded: false, node }
+        BoundedCache { entries, max: Some(max), option: None, unbounded: false, reserved: 0, node }
     }
 }
 
@@ -137,7 +139,7 @@ impl Rule for BoundedCaches {
         let snapshot = evidence.snapshot();
         let steps = &evidence.steps;
         let first = steps.len().saturating_sub(NEAR).max(1);
-        let owner = (first..steps.len()).rev().find_map(|at| {
+        let owner = (first..=steps.len()).rev().filter(|&at| at > 0).find_map(|at| {
             let fill = columns(snapshot, steps[at - 1].edge.to)?;
             Some((at, fill))
         });
@@ -200,6 +202,7 @@ fn known(index: &CodeIndex, steps: &[RouteStep], at: usize) -> Option<BoundedCac
         max,
         unbounded: is_infinite || missing,
         option: Some(bound).filter(|_| max.is_none()),
+        reserved: 0,
         node,
     })
 }
@@ -283,16 +286,19 @@ fn columns(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
         return None;
     }
     let (mut lengths, mut entries): (FxHashMap<u64, u32>, u64) = (FxHashMap::default(), 0);
+    let mut reserved = 0;
     for edge in snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Property) {
-        if let Some(length) = typed_length(snapshot, edge.to) {
+        if let Some((length, bytes)) = typed_length(snapshot, edge.to) {
             *lengths.entry(length).or_default() += 1;
+            reserved += bytes;
         } else if snapshot.raw_name(edge.to) == b"Array" {
             entries = entries.max(elements(snapshot, edge.to).0);
+            reserved += room(snapshot, edge.to);
         }
     }
     let (&max, _) = lengths.iter().filter(|&(_, &count)| count > 1).max()?;
     let is_cache = max >= LEAST && entries > 0 && entries <= max;
-    is_cache.then(|| BoundedCache::new(node, entries, max))
+    is_cache.then(|| BoundedCache { reserved, ..BoundedCache::new(node, entries, max) })
 }
 
 /// An array of which the end is still free.
@@ -303,7 +309,14 @@ fn reserved(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     let (entries, free, is_last_free) = elements(snapshot, node);
     let max = entries + free;
     let is_cache = max >= LEAST && entries > 0 && is_last_free;
-    is_cache.then(|| BoundedCache::new(node, entries, max))
+    let reserved = room(snapshot, node);
+    is_cache.then(|| BoundedCache { reserved, ..BoundedCache::new(node, entries, max) })
+}
+
+/// The bytes of an array's elements, those that are free among them.
+fn room(snapshot: &Snapshot, array: Node) -> u64 {
+    let store = snapshot.follow(array, EdgeKind::Internal, "elements");
+    store.map_or(0, |store| snapshot.shallow(store))
 }
 
 /// The elements of an array that are set, those that are free, and whether the last one is.
@@ -322,8 +335,8 @@ fn is_nothing(snapshot: &Snapshot, node: Node) -> bool {
         && matches!(snapshot.raw_name(node), b"system / Oddball" | b"undefined" | b"null")
 }
 
-/// The length of a typed array that can hold indexes.
-fn typed_length(snapshot: &Snapshot, node: Node) -> Option<u64> {
+/// The length of a typed array that can hold indexes, and its bytes.
+fn typed_length(snapshot: &Snapshot, node: Node) -> Option<(u64, u64)> {
     let width = match snapshot.raw_name(node) {
         b"Uint8Array" => 1,
         b"Uint16Array" => 2,
@@ -333,7 +346,8 @@ fn typed_length(snapshot: &Snapshot, node: Node) -> Option<u64> {
     };
     let buffer = snapshot.follow(node, EdgeKind::Internal, "buffer")?;
     let store = snapshot.follow(buffer, EdgeKind::Internal, "backing_store")?;
-    Some(snapshot.shallow(store).max(snapshot.retained(store)) / width)
+    let bytes = snapshot.shallow(store).max(snapshot.retained(store));
+    Some((bytes / width, bytes))
 }
 
 #[cfg(test)]
@@ -350,6 +364,8 @@ mod tests {
         graph.edge(2, "context", "users", cache);
         let nothing = graph.node("hidden", "system / Oddball", 13, 0);
         let list = graph.member(cache, "#values", "Array", 15);
+        let store = graph.node("array", "", 29, 816);
+        graph.edge(list, "internal", "elements", store);
         for at in 0..MAX {
             let is_set = at < entries;
             let node =
@@ -376,6 +392,22 @@ mod tests {
     #[test]
     fn a_cache_with_columns_is_one_suspect_that_fills() {
         assert_eq!(found(&cache(40, [100, 100])), ("users".to_owned(), Some((40, 100))));
+    }
+
+    #[test]
+    fn a_cache_with_columns_may_be_what_grew_itself() {
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        let suspect = suspect(&cache(40, [100, 100]), 11, &new).unwrap();
+        let cache = suspect.cache.unwrap();
+        assert_eq!((suspect.name.as_str(), cache.entries, cache.max), ("users", 40, Some(100)));
+    }
+
+    #[test]
+    fn what_is_allocated_in_advance_does_not_grow_with_the_entries() {
+        let graph = cache(40, [100, 100]);
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        let suspect = suspect(&graph, 15, &new).unwrap();
+        assert_eq!(suspect.cache.unwrap().reserved, 2 * 200 + 816);
     }
 
     /// An instance of a class whose first field has so many entries.
