@@ -108,6 +108,40 @@ drive((i) => {
   assert.deepEqual(suspects.map(({ cause }) => cause).toSorted(), ['cache', 'timers']);
 });
 
+test('a list of which some elements are null has no bound, whatever its last one is', async (t) => {
+  const main = `const rows = [];\nconst cache = { set(key, value) { rows.push(value.id % 3 === 2 ? null : value); } };\n${drive}`;
+  const three = await reportOf(t, main);
+  assert.deepEqual([three.verdict.state, three.suspects[0]?.name, three.fills], ['leak', 'rows', []]);
+  const one = await reportOf(t, main, 1);
+  assert.deepEqual([one.suspects[0]?.name, one.fills], ['rows', []]);
+});
+
+test('a table whose columns grow has no bound', async (t) => {
+  const main = `class Table {
+  rows = [];
+  next = new Uint32Array(1024);
+  previous = new Uint32Array(1024);
+  set(key, value) {
+    const at = this.rows.push({ key, value }) - 1;
+    if (at >= this.next.length) for (const name of ['next', 'previous']) this[name] = this.#longer(this[name]);
+    this.next[at] = at + 1;
+    this.previous[at] = at - 1;
+  }
+  #longer(column) {
+    const longer = new Uint32Array(2 * column.length);
+    longer.set(column);
+    return longer;
+  }
+}
+const cache = new Table();
+${drive}`;
+  const three = await reportOf(t, main);
+  assert.deepEqual([three.verdict.state, three.fills], ['leak', []]);
+  assert.deepEqual(three.suspects[0].path.slice(0, 2), ['module main.js', 'cache']);
+  const one = await reportOf(t, main, 1);
+  assert.deepEqual([one.suspects.length, one.fills], [1, []]);
+});
+
 test('private fields of one structure that is no cache are one suspect', async (t) => {
   const main = `class Table {
   #keys = [];

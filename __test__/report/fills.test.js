@@ -29,6 +29,7 @@ const single = { ...cache, proven: false, bytes: 20 * MB, growth: [20 * MB], ret
 test('a cache that fits when it is full fills', () => {
   const { suspects, fills } = parted([cache, small], HEAP, 256 * MB);
   assert.deepEqual([suspects, fills.length], [[small], 1]);
+  assert.equal(fills[0].advice, null, 'a bound is there');
   assert.equal(fills[0].cache.bytesAtMax, 40 * MB);
   assert.equal(fillsLine(fills[0], '/srv/app'), 'src/session.js:12 > c: 30,000 of 60,000 entries, 40 MB when full');
   const packaged = { ...fills[0], package: { name: 'lru-cache', version: '11.5.3' } };

@@ -86,7 +86,7 @@ function parted(all, heapBytes, limitBytes) {
     const room = Math.max(0, (limitBytes ?? UNKNOWN_LIMIT) * ROOM - others);
     const known = { ...suspect, cache };
     if (isBySize(suspect) && cache.entries >= cache.max) suspects.push({ ...known, advice: fullAdvice(cache) });
-    else if (cache.bytesAtMax <= room) fills.push(known);
+    else if (cache.bytesAtMax <= room) fills.push({ ...known, advice: null });
     else
       suspects.push({
         ...known,

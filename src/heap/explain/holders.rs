@@ -181,6 +181,8 @@ mod tests {
         graph.member(module, "exports", "Object", 19);
         let snapshot = graph.snapshot();
         let rows = Names::new(&snapshot).holders(&[snapshot.by_id(19).unwrap()], 10);
-        assert_eq!((rows[0].name.as_str(), rows[0].file.as_deref(), rows[0].line), ("exports", Some(file), Some(1)));
+        let place = (rows[0].file.as_deref(), rows[0].line);
+        assert_eq!((rows[0].name.as_str(), place), ("exports", (Some(file), Some(1))));
+        assert_eq!(rows[0].path, ["module mime/types.json", "exports"]);
     }
 }

@@ -160,7 +160,8 @@ impl Reference {
                     let code = || Some(at(index.function(exports)?.place));
                     let found = exported(index, exports).or_else(code);
                     // Data has no place in it: it is the whole of its file.
-                    let whole = || Some(at(Place { file: file_of(index, self.from)?, line: 1, column: 1 }));
+                    let whole =
+                        || Some(at(Place { file: file_of(index, self.from)?, line: 1, column: 1 }));
                     return found.or_else(whole).or_else(|| self.above(index, above));
                 }
                 let code: Vec<Function> = classes(index, self.from);
@@ -334,7 +335,12 @@ fn module_file(index: &CodeIndex, value: Node) -> Option<String> {
     file_of(index, module)
 }
 
-/// The file of a CommonJS module.
+/// The file of a CommonJS module, of its object.
+pub(in crate::heap) fn file_of_module(index: &CodeIndex, node: Node) -> Option<String> {
+    exports(index, node)?;
+    file_of(index, node)
+}
+
 fn file_of(index: &CodeIndex, module: Node) -> Option<String> {
     index.text(index.property(module, "filename")?)
 }

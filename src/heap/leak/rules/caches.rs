@@ -280,53 +280,81 @@ fn declared(index: &CodeIndex, node: Node) -> Option<(Node, String)> {
     Some((store, text("max")?))
 }
 
-/// A cache whose entries are linked by columns of one length.
+/// A cache whose entries are linked by columns of one length, and lie in arrays that were made for as many. Columns of a
+/// table that grows are longer than what it has, and its arrays have the room that V8 gave them.
 fn columns(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     if snapshot.kind(node) != NodeKind::Object || snapshot.edges(node).len() > FIELDS {
         return None;
     }
-    let (mut lengths, mut entries): (FxHashMap<u64, u32>, u64) = (FxHashMap::default(), 0);
+    let mut lengths: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut arrays = Vec::new();
     let mut reserved = 0;
     for edge in snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Property) {
         if let Some((length, bytes)) = typed_length(snapshot, edge.to) {
             *lengths.entry(length).or_default() += 1;
             reserved += bytes;
         } else if snapshot.raw_name(edge.to) == b"Array" {
-            entries = entries.max(elements(snapshot, edge.to).0);
-            reserved += room(snapshot, edge.to);
+            arrays.push(edge.to);
         }
     }
     let (&max, _) = lengths.iter().filter(|&(_, &count)| count > 1).max()?;
+    arrays.retain(|&array| has_room(snapshot, array, max));
+    reserved += arrays.iter().map(|&array| room(snapshot, array)).sum::<u64>();
+    let entries = arrays.iter().map(|&array| elements(snapshot, array).set).max()?;
     let is_cache = max >= LEAST && entries > 0 && entries <= max;
     is_cache.then(|| BoundedCache { reserved, ..BoundedCache::new(node, entries, max) })
 }
 
-/// An array of which the end is still free.
+/// An array that was made for so many elements, of which the end is still free. A list of which some elements are
+/// `null` has them anywhere.
 fn reserved(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     if snapshot.kind(node) != NodeKind::Object || snapshot.raw_name(node) != b"Array" {
         return None;
     }
-    let (entries, free, is_last_free) = elements(snapshot, node);
-    let max = entries + free;
-    let is_cache = max >= LEAST && entries > 0 && is_last_free;
+    let Elements { set, free, end } = elements(snapshot, node);
+    let max = set + free;
+    let is_cache = max >= LEAST && set > 0 && end > 0 && end * 2 >= free;
     let reserved = room(snapshot, node);
-    is_cache.then(|| BoundedCache { reserved, ..BoundedCache::new(node, entries, max) })
+    (is_cache && has_room(snapshot, node, max))
+        .then(|| BoundedCache { reserved, ..BoundedCache::new(node, set, max) })
 }
 
-/// The bytes of an array's elements, those that are free among them.
+/// The bytes of an array with its elements, those that are free among them. V8's array of elements counts for the object.
 fn room(snapshot: &Snapshot, array: Node) -> u64 {
     let store = snapshot.follow(array, EdgeKind::Internal, "elements");
-    store.map_or(0, |store| snapshot.shallow(store))
+    snapshot.shallow(array) + store.map_or(0, |store| snapshot.shallow(store))
 }
 
-/// The elements of an array that are set, those that are free, and whether the last one is.
-fn elements(snapshot: &Snapshot, array: Node) -> (u64, u64, bool) {
-    let (mut set, mut free, mut is_last_free) = (0, 0, false);
+/// Whether an array was made for so many elements: beside them it has its own fields.
+fn has_room(snapshot: &Snapshot, array: Node, elements: u64) -> bool {
+    const ELEMENT: u64 = 8;
+    const FIELDS: u64 = 64;
+    (elements * ELEMENT..=elements * ELEMENT + FIELDS).contains(&room(snapshot, array))
+}
+
+/// The elements of an array.
+#[derive(Default)]
+struct Elements {
+    /// Those that have a value.
+    set: u64,
+    /// Those that have none.
+    free: u64,
+    /// Those of them behind the last one that has a value.
+    end: u64,
+}
+
+fn elements(snapshot: &Snapshot, array: Node) -> Elements {
+    let mut found = Elements::default();
     for edge in snapshot.edges(array).filter(|edge| edge.kind == EdgeKind::Element) {
-        is_last_free = is_nothing(snapshot, edge.to);
-        *(if is_last_free { &mut free } else { &mut set }) += 1;
+        if is_nothing(snapshot, edge.to) {
+            found.free += 1;
+            found.end += 1;
+        } else {
+            found.set += 1;
+            found.end = 0;
+        }
     }
-    (set, free, is_last_free)
+    found
 }
 
 /// `undefined` or `null`. Before Node 24 they are called as `true` and `false` are.
@@ -364,7 +392,7 @@ mod tests {
         graph.edge(2, "context", "users", cache);
         let nothing = graph.node("hidden", "system / Oddball", 13, 0);
         let list = graph.member(cache, "#values", "Array", 15);
-        let store = graph.node("array", "", 29, 816);
+        let store = graph.node("array", "", 29, 8 * u64::from(MAX) + 16);
         graph.edge(list, "internal", "elements", store);
         for at in 0..MAX {
             let is_set = at < entries;
@@ -407,7 +435,13 @@ mod tests {
         let graph = cache(40, [100, 100]);
         let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
         let suspect = suspect(&graph, 15, &new).unwrap();
-        assert_eq!(suspect.cache.unwrap().reserved, 2 * 200 + 816);
+        assert_eq!(suspect.cache.unwrap().reserved, 2 * 200 + 32 + 816);
+    }
+
+    #[test]
+    fn a_table_whose_columns_grow_is_no_cache() {
+        // Columns of 128 for 100 rows, in an array that V8 gave room for 100.
+        assert_eq!(found(&cache(100, [128, 128])), ("#values".to_owned(), None));
     }
 
     /// An instance of a class whose first field has so many entries.
@@ -465,5 +499,8 @@ mod tests {
     fn an_array_that_is_filled_in_advance_has_room() {
         assert_eq!(found(&cache(40, [100, 200])), ("#values".to_owned(), Some((40, 100))));
         assert_eq!(found(&cache(100, [1, 2])).1, None, "it is full");
+        let mut list = cache(40, [1, 2]);
+        list.resize(29, 8 * 160);
+        assert_eq!(found(&list).1, None, "it has grown");
     }
 }
