@@ -42,11 +42,11 @@ fn is_of_class(name: &str) -> bool {
 
 /// Whether a function's scope leads on from what has a name: the function is called so, and not what its scope has.
 fn is_scope(index: &CodeIndex, steps: &[RouteStep]) -> bool {
-    let unnamed = steps.iter().rev().take_while(|step| Reference::of(index, step).is_none());
+    let mut unnamed = steps.iter().rev().take_while(|step| Reference::of(index, step).is_none());
     let is_context = |step: &RouteStep| {
         step.edge.kind == EdgeKind::Internal && index.snapshot.edge_name(&step.edge) == "context"
     };
-    unnamed.into_iter().any(is_context)
+    unnamed.any(is_context)
 }
 
 impl<'s> Names<'s> {

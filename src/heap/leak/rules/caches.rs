@@ -139,7 +139,7 @@ impl Rule for BoundedCaches {
         let snapshot = evidence.snapshot();
         let steps = &evidence.steps;
         let first = steps.len().saturating_sub(NEAR).max(1);
-        let owner = (first..=steps.len()).rev().filter(|&at| at > 0).find_map(|at| {
+        let owner = (first..=steps.len()).rev().find_map(|at| {
             let fill = columns(snapshot, steps[at - 1].edge.to)?;
             Some((at, fill))
         });
