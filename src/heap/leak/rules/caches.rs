@@ -280,8 +280,8 @@ fn declared(index: &CodeIndex, node: Node) -> Option<(Node, String)> {
     Some((store, text("max")?))
 }
 
-/// A cache whose entries are linked by columns of one length, and lie in arrays that were made for as many. Columns of a
-/// table that grows are longer than what it has, and its arrays have the room that V8 gave them.
+/// A cache whose entries are linked by columns of one length, and lie in arrays that were made for as many. Columns of
+/// a table that grows are longer than what it has, and its arrays have the room that V8 gave them.
 fn columns(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     if snapshot.kind(node) != NodeKind::Object || snapshot.edges(node).len() > FIELDS {
         return None;
@@ -319,7 +319,8 @@ fn reserved(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
         .then(|| BoundedCache { reserved, ..BoundedCache::new(node, set, max) })
 }
 
-/// The bytes of an array with its elements, those that are free among them. V8's array of elements counts for the object.
+/// The bytes of an array with its elements, those that are free among them. V8's array of elements counts for the
+/// object.
 fn room(snapshot: &Snapshot, array: Node) -> u64 {
     let store = snapshot.follow(array, EdgeKind::Internal, "elements");
     snapshot.shallow(array) + store.map_or(0, |store| snapshot.shallow(store))
