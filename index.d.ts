@@ -1260,7 +1260,7 @@ export interface Suspect {
   /** The package of the holder, if it is in node_modules. */
   package?: { name: string; version: string | null };
   /** How full it is, if it is a cache with a bound. */
-  cache?: { entries: number; max: number; bytesPerEntry?: number; bytesAtMax?: number };
+  cache?: { entries: number; max: number; reserved?: number; bytesPerEntry?: number; bytesAtMax?: number };
   sites: SuspectSite[];
   /** The one function of the suspect's file that adds to it, by its source. */
   adder?: { function: string; file: string; line: number; column: number };

@@ -58,6 +58,22 @@ test(`the cause, the name and the place of each leak, whether ids are stable or 
   }
 });
 
+// The held values of a registry stay until its callbacks have run: in the first snapshot it holds most of the keys that the
+// Map has as well, in the last one fewer.
+test('what another object held and let go of is no growth', async (t) => {
+  const program = programs.find(({ title }) => title === 'weak: FinalizationRegistry and WeakRef');
+  const { dir, snapshots } = await runProgram(program, { random, steps: 1200, warm: 1200 });
+  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const [suspect, ...others] = await suspectsOf(snapshots);
+  assert.deepEqual(others, []);
+  const ratioOf = (bytes) => retainedRatio({ ...suspect, bytes }, snapshots, { areStable: true });
+  assert.ok(isNear(await ratioOf(suspect.bytes)), `${suspect.bytes} bytes`);
+  for (const wrong of [0.5, 1.2]) {
+    const ratio = await ratioOf(suspect.bytes * wrong);
+    assert.ok(!isNear(ratio), `${wrong} of its bytes are ${ratio} of its growth`);
+  }
+});
+
 test('a BoundedMap of the program is named by its variable, also where plimsoll watches', async (t) => {
   const main = `
     const { BoundedMap, watch } = require(${JSON.stringify(require.resolve('../../index.js'))});

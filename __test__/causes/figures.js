@@ -2,6 +2,7 @@
 // Whether the figures of a report add up: for each leaking program, how much of the heap's growth its suspects explain, and
 // whether a suspect's bytes are the difference of its object's retained sizes where that object alone holds them.
 //   node __test__/causes/figures.js [NODE VERSION] [PART OF A TITLE ...]    STEPS=1200 and WARM=STEPS unless given; SLICE=1/4
+// LEAKS=FOLDER measures the leaks in published packages of that folder instead (published.js).
 // V8 compiles code until a program has warmed up, 20 KB in a small one and 150 KB in an HTTP server: with fewer steps, before
 // the first snapshot or after it, that is a large part of what grows. Exits with 1 where the median is below 95 %, one program
 // below 85 %, a sum not exact, or a suspect's bytes not within 5 % of the growth of its retained size.
@@ -12,6 +13,7 @@ const { growthOf, shareOf } = require('../../lib/report/growth.js');
 const { percent, bytes: size } = require('../../lib/report/units.js');
 const { programs } = require('./programs.js');
 const { runProgram } = require('./run.js');
+const { publishedLeaks, runPublished } = require('./published.js');
 const { seeded } = require('./names.js');
 const { retainedRatio, isNear } = require('./retained.js');
 const { nodeOf } = require('../support/nodes.js');
@@ -32,13 +34,15 @@ const analyzed = async (paths, options) =>
 
 async function figuresOf(program) {
   const node = version && nodeOf(version);
-  const { dir, snapshots } = await runProgram(program, { random, steps, warm, ...(node && { node }) });
+  const run = program.folder === undefined ? runProgram : runPublished;
+  const { dir, snapshots } = await run(program, { random, steps, warm, ...(node && { node }) });
   try {
     const answer = await analyzed(snapshots, { leastGrowth: 0 });
     const growth = growthOf(answer.snapshots, answer.suspects);
     const isExact = growth.unexplainedBytes === answer.unexplained.bytes;
     const nested = answer.suspects.length > 1;
-    const ratios = nested ? [] : await Promise.all(answer.suspects.map((suspect) => retainedRatio(suspect, snapshots)));
+    const ratio = (suspect) => retainedRatio(suspect, snapshots, { areStable: true });
+    const ratios = nested ? [] : await Promise.all(answer.suspects.map(ratio));
     return { ...program, growth, isExact, ratios, share: shareOf(growth.explainedBytes, growth.bytes) ?? 0 };
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });
@@ -46,7 +50,8 @@ async function figuresOf(program) {
 }
 
 async function main() {
-  const chosen = programs.filter(
+  const all = process.env.LEAKS === undefined ? programs : publishedLeaks(process.env.LEAKS);
+  const chosen = all.filter(
     ({ title, expect }) => expect !== null && (titles.length === 0 || titles.some((part) => title.includes(part))),
   );
   const rows = [];

@@ -78,29 +78,8 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
     fs.writeFileSync(target, text);
     written.set(name(file), { text, marked });
   }
-  const main = build[program.kind](dir);
-  await new Promise((resolve, reject) => {
-    const env = {
-      PATH: process.env.PATH,
-      SNAPSHOTS: dir,
-      ROUNDS: String(rounds),
-      ...(steps && { STEPS: String(steps) }),
-      ...(warm && { WARM: String(warm) }),
-      ...(take && { TAKE: JSON.stringify(take) }),
-    };
-    const child = spawn(node, ['--require', drivePath, path.join(dir, main)], {
-      cwd: dir,
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let stderr = '';
-    child.stderr.on('data', (chunk) => (stderr += chunk));
-    child.on('error', reject);
-    child.on('close', (code, signal) =>
-      code === 0 ? resolve() : reject(new Error(`${program.title}: exit ${code ?? signal}\n${stderr}`)),
-    );
-  });
-  const snapshots = snapshotsOf(dir, rounds);
+  const main = path.join(dir, build[program.kind](dir));
+  const snapshots = await runDriven(main, program.title, { node, rounds, steps, warm, dir, take });
   if (program.expect === null) return { dir, snapshots, expect: null };
   const { line, ...expect } = program.expect;
   const named = Object.fromEntries(
@@ -114,7 +93,34 @@ async function runProgram(program, { node = process.execPath, random, rounds = 3
   };
 }
 
+/**
+ * Runs a file that calls drive(), and returns the paths of its snapshots.
+ * @param {string} main @param {string} title
+ * @param {{node?: string, rounds?: number, steps?: number, warm?: number, dir: string, take?: object}} options
+ * @returns {Promise<string[]>}
+ */
+async function runDriven(main, title, { node = process.execPath, rounds = 3, steps, warm, dir, take }) {
+  await new Promise((resolve, reject) => {
+    const env = {
+      PATH: process.env.PATH,
+      SNAPSHOTS: dir,
+      ROUNDS: String(rounds),
+      ...(steps && { STEPS: String(steps) }),
+      ...(warm && { WARM: String(warm) }),
+      ...(take && { TAKE: JSON.stringify(take) }),
+    };
+    const child = spawn(node, ['--require', drivePath, main], { cwd: dir, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => (stderr += chunk));
+    child.on('error', reject);
+    child.on('close', (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(`${title}: exit ${code ?? signal}\n${stderr}`)),
+    );
+  });
+  return snapshotsOf(dir, rounds);
+}
+
 const snapshotsOf = (dir, rounds) =>
   ['A', 'B', 'C'].slice(0, rounds).map((letter) => path.join(dir, `${letter}.heapsnapshot`));
 
-module.exports = { runProgram };
+module.exports = { runProgram, runDriven };

@@ -197,6 +197,26 @@ test(
   },
 );
 
+test(
+  'a directory for snapshots is made, and refused where it cannot be',
+  { skip: linux, timeout: 240_000 },
+  async (t) => {
+    const child = await start(t);
+    const pid = String(child.pid);
+    const taken = path.join(folder(t), 'file');
+    fs.writeFileSync(taken, '');
+    const refused = await cli('--yes', '--dir', taken, pid);
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /snapshots and reports cannot be written to .*file \(.*is not a directory\)/);
+    assert.doesNotMatch(refused.err, /observing/);
+    const dir = path.join(folder(t), 'new', 'snapshots');
+    const { code, out } = await cli('--yes', '--interval', '50ms', '--duration', '1200', '--dir', dir, pid);
+    assert.ok(code === 0 || code === 3, out);
+    assert.equal(fs.readdirSync(dir).length, 3, out);
+    assert.equal(fs.statSync(dir).mode & 0o777, 0o700);
+  },
+);
+
 test('an inspector that was open before stays open, at the port that was chosen', { skip: linux }, async (t) => {
   const child = await start(t, { flags: ['--inspect=127.0.0.1:0'] });
   const [port] = listeningPorts(child.pid);

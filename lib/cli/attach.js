@@ -5,12 +5,14 @@ const { constants } = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { unwritable } = require('../directories.js');
 const { PlimsollTypeError, quote } = require('../errors.js');
 const { TREND } = require('../facts.js');
 const { takeImage } = require('../inspect/image.js');
 const { attach, checkExists } = require('../inspect/target.js');
 const { Observer } = require('../inspect/observer.js');
 const { analyze } = require('../report/analyze.js');
+const { ensureDirectory } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration } = require('../report/units.js');
 const { flag, pidOf } = require('./target-options.js');
@@ -79,6 +81,12 @@ function checkConsent(values, io) {
       'three snapshots stop the process and write what is in its memory, secrets included: add --yes to take them without being asked, or --no-snapshots to only observe.',
     );
   }
+}
+
+/** Refuses a directory that snapshots cannot be written to, before the process is touched. */
+function checkDir(values, { dir }) {
+  const error = values['no-snapshots'] ? null : unwritable(dir);
+  if (error !== null) throw error;
 }
 
 /** Whether the process may be stopped for snapshots. A closed terminal gives no consent. */
@@ -168,6 +176,7 @@ async function observed(settings, values, say, io) {
     await observer.begin();
     const what = `three snapshots of pid ${pid} are taken; each stops it, now for about ${duration(observer.likelyPause)} and longer as its heap grows, and writes what is in its memory, ${values.redact ? 'without its data' : 'secrets included'}.`;
     observation.snapshots = await consent(values, what, settings, io);
+    if (observation.snapshots) await ensureDirectory(settings.dir);
     if (!signal.aborted)
       say(
         `observing pid ${pid} for ${duration(settings.duration)} through its inspector on port ${port}; Ctrl-C ends it early`,
@@ -246,6 +255,7 @@ async function run(values, positionals, io) {
   const settings = parse(values, positionals);
   checkExists(settings.pid);
   checkConsent(values, io);
+  checkDir(values, settings);
   const targets = await checkFiles(values);
   const say = speaker(io.stderr);
   const { signal, release } = onSignals();

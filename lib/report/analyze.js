@@ -150,7 +150,7 @@ function reportOf(answer, channel) {
       : { bytes, retained, share: isAll ? shareOf(bytes, all) : null, bytesPerMinute: perMinute(bytes) };
   const found = parted(
     suspects.map((suspect) => ({ ...suspect, ...sizes(suspect), sites: withoutPackages(suspect) })),
-    channel === 'native' ? null : growth,
+    channel === 'native' ? null : snapshots.at(-1).heapBytes,
   );
   return {
     schema: SCHEMA,

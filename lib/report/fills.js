@@ -3,7 +3,7 @@
 // entries and bound; here the bytes at the bound are compared with the limit.
 
 const { bytes, count } = require('./units.js');
-const { place, printable } = require('./words.js');
+const { isBySize, place, printable } = require('./words.js');
 
 /** Of a limit that is not known: what a heap has room for on a small machine. */
 const UNKNOWN_LIMIT = 512 * 2 ** 20;
@@ -11,6 +11,7 @@ const UNKNOWN_LIMIT = 512 * 2 ** 20;
 const ROOM = 0.8;
 /** What fills has to explain this share of the growth, for the verdict to be taken back. */
 const MOST = 0.5;
+const MINUTE = 60_000;
 
 /** Classes of plain collections, what has no class, minified names, and inner names that a map has for those. */
 const NO_CACHE = /^(?:Object|Array|Map|Set|\(.*\)|function\b.*|_.*|.{1,2})$/;
@@ -21,10 +22,11 @@ function classOf({ name, retainingPath = [] }) {
   return type === undefined || NO_CACHE.test(type) ? null : type;
 }
 
-/** What a cache will retain when it is full. */
-function atBound({ cache: { entries, max }, retained }) {
-  const bytesPerEntry = retained.at(-1) / Math.max(entries, 1);
-  return { entries, max, bytesPerEntry, bytesAtMax: Math.round(bytesPerEntry * max) };
+/** What a cache will retain when it is full. What it allocated in advance does not grow. */
+function atBound({ cache: { entries, max, reserved = 0 }, retained }) {
+  const ahead = Math.min(reserved, retained.at(-1));
+  const bytesPerEntry = (retained.at(-1) - ahead) / Math.max(entries, 1);
+  return { entries, max, reserved, bytesPerEntry, bytesAtMax: Math.round(ahead + bytesPerEntry * max) };
 }
 
 /** `LRUCache at lru.js:2 > c: 35,175 of 60,000 entries, 34 MB when full` */
@@ -56,12 +58,18 @@ function unbounded({ cache: { entries, option, unbounded: isMissing }, ...suspec
   return { ...suspect, advice };
 }
 
+/** A cache that is full does not grow by entries. One snapshot does not show whether its values grow. */
+const fullAdvice = ({ max }) =>
+  `check whether its values grow: it has all of the ${count(max)} entries that it is bounded to`;
+
 /**
  * Parts suspects from caches that fill and fit. A cache that does not fit stays, with the bound that would.
- * @param {any[]} all suspects @param {{toBytes: number} | null} growth @param {number | null} [limitBytes] of the heap
+ * @param {any[]} all suspects @param {number | null} heapBytes all objects of the last snapshot; null if the suspects'
+ * bytes are not known
+ * @param {number | null} [limitBytes] of the heap
  * @returns {{suspects: any[], fills: any[]}}
  */
-function parted(all, growth, limitBytes) {
+function parted(all, heapBytes, limitBytes) {
   const suspects = [];
   const fills = [];
   for (const suspect of all.map(withCause)) {
@@ -69,37 +77,53 @@ function parted(all, growth, limitBytes) {
       suspects.push(unbounded(suspect));
       continue;
     }
-    if (suspect.cache === undefined || growth === null || !(suspect.retained?.length > 1)) {
+    if (suspect.cache === undefined || heapBytes === null || !(suspect.retained?.length > 0)) {
       suspects.push(suspect);
       continue;
     }
     const cache = atBound(suspect);
-    const others = growth.toBytes - suspect.retained.at(-1);
+    const others = heapBytes - suspect.retained.at(-1);
     const room = Math.max(0, (limitBytes ?? UNKNOWN_LIMIT) * ROOM - others);
     const known = { ...suspect, cache };
-    if (cache.bytesAtMax <= room) fills.push(known);
+    if (isBySize(suspect) && cache.entries >= cache.max) suspects.push({ ...known, advice: fullAdvice(cache) });
+    else if (cache.bytesAtMax <= room) fills.push({ ...known, advice: null });
     else
       suspects.push({
         ...known,
-        advice: `give it a lower bound: ${count(cache.max)} entries take ${bytes(cache.bytesAtMax)}, and ${count(fittingBound(room, cache.bytesPerEntry))} fit`,
+        advice: `give it a lower bound: ${count(cache.max)} entries take ${bytes(cache.bytesAtMax)}, and ${count(fittingBound(room - cache.reserved, cache.bytesPerEntry))} fit`,
       });
   }
   return { suspects, fills };
 }
 
-/** What some suspects grew by. @param {any[]} list */
+/** What some suspects grew by; what they retain in one snapshot. @param {any[]} list */
 const sum = (list) => list.reduce((total, { bytes: own }) => total + Math.max(own ?? 0, 0), 0);
 
+/**
+ * Whether caches that fill explain most of the growth. One snapshot shows sizes, so it is the growth of the verdict
+ * that the cache has to have room for, and nothing else that is suspected.
+ */
+function isMost({ channel, bytesPerMinute, spanMs }, { suspects, fills }) {
+  const [own, others] = [sum(fills), sum(suspects)];
+  const isBySizes = fills.every(isBySize);
+  if (isBySizes && channel === 'native') return false;
+  const grown = isBySizes && bytesPerMinute > 0 && spanMs > 0 ? (bytesPerMinute * spanMs) / MINUTE : null;
+  if (grown === null) return own >= MOST * (own + others);
+  return own >= MOST * grown && others < MOST * grown;
+}
+
 /** The verdict where caches that fill are most of what grew, and nothing else is suspected of it. */
-function takenBack(verdict, { suspects, fills }) {
+function takenBack(verdict, found) {
   const isAsked = verdict.state === 'leak' || verdict.state === 'suspect';
-  if (!isAsked || fills.length === 0 || sum(fills) < MOST * (sum(fills) + sum(suspects))) return verdict;
-  const [{ name, cache }] = fills;
+  if (!isAsked || found.fills.length === 0 || !isMost(verdict, found)) return verdict;
+  const [fill] = found.fills;
+  const { name, cache } = fill;
+  const subject = isBySize(fill) ? 'one snapshot shows' : 'what grew is';
   return {
     ...verdict,
     state: 'filling',
     cache: { name, share: Math.min(1, cache.entries / cache.max) },
-    explanation: `what grew is the cache \`${name}\`, which fills to its bound of ${count(cache.max)} entries: ${bytes(cache.bytesAtMax)}, which fit.`,
+    explanation: `${subject} the cache \`${name}\`, which fills to its bound of ${count(cache.max)} entries: ${bytes(cache.bytesAtMax)}, which fit.`,
   };
 }
 

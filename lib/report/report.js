@@ -32,14 +32,16 @@ function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = f
   // What is large in one snapshot, or grew unevenly, is a suspect only while memory grows.
   const heap = state.verdict.channels?.find(({ channel }) => channel === 'heap');
   const known = [...(analysis?.fills ?? []), ...(analysis?.suspects ?? [])];
-  const { suspects: grown, fills } = parted(known, analysis?.growth ?? null, heap?.limitBytes);
+  const { suspects: grown, fills } = parted(known, heapBytesOf(analysis), heap?.limitBytes);
   const found = grown.filter(
     (suspect) => outOfMemory || GROWING.has(state.verdict.state) || !(isBySize(suspect) || isUneven(suspect)),
   );
   const minutes = minutesBetween(compared(extra.snapshots ?? [], analysis));
-  const suspects = mergeSuspects(found, tracked, minutes);
+  const merged = mergeSuspects(found, tracked, minutes);
   const allocated = extra.allocation?.sites ?? [];
-  const verdict = takenBack(judgedWithin(state.verdict, wholeLimit(state)), { suspects, fills });
+  const verdict = takenBack(judgedWithin(state.verdict, wholeLimit(state)), { suspects: merged, fills });
+  const isFilling = verdict.state === 'filling' && !outOfMemory;
+  const suspects = isFilling ? merged.filter((suspect) => !isBySize(suspect)) : merged;
   attribute(suspects, allocated, verdict, analysis !== undefined);
   for (const suspect of suspects) {
     if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect))
@@ -92,6 +94,12 @@ function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = f
     exit,
     notes: [...(extra.notes ?? []), ...(analysis?.notes ?? []), ...notes],
   };
+}
+
+/** All objects of the last snapshot; null if the suspects' bytes are not known. */
+function heapBytesOf(analysis) {
+  const bytes = analysis?.growth?.toBytes ?? analysis?.snapshots?.at(-1)?.heapBytes;
+  return bytes ?? null;
 }
 
 /** What most of the growth must come from one site for, before that site is said of a suspect. */

@@ -128,6 +128,11 @@ impl Graph {
         self.nodes.iter_mut().find(|node| node.2 == id).unwrap().1 = name.to_owned();
     }
 
+    /// Another size of the object with the id.
+    pub fn resize(&mut self, id: u32, size: u64) {
+        self.nodes.iter_mut().find(|node| node.2 == id).unwrap().3 = size;
+    }
+
     pub fn snapshot(&self) -> Snapshot {
         let mut strings: Vec<&str> = vec!["<dummy>"];
         let mut known: FxHashMap<&str, usize> = FxHashMap::default();

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
+use crate::heap::explain::reference::Reference;
+use crate::heap::explain::route::RouteStep;
 use crate::heap::explain::{names, route};
-use crate::heap::graph::kind::NodeKind;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{Node, Snapshot};
 use crate::js_source::files;
 
@@ -38,6 +40,15 @@ fn is_of_class(name: &str) -> bool {
     matches!(name, "__proto__" | "prototype" | "constructor")
 }
 
+/// Whether a function's scope leads on from what has a name: the function is called so, and not what its scope has.
+fn is_scope(index: &CodeIndex, steps: &[RouteStep]) -> bool {
+    let mut unnamed = steps.iter().rev().take_while(|step| Reference::of(index, step).is_none());
+    let is_context = |step: &RouteStep| {
+        step.edge.kind == EdgeKind::Internal && index.snapshot.edge_name(&step.edge) == "context"
+    };
+    unnamed.any(is_context)
+}
+
 impl<'s> Names<'s> {
     /// Learns which script is which.
     pub fn new(snapshot: &'s Snapshot) -> Self {
@@ -68,7 +79,7 @@ impl<'s> Names<'s> {
             let is_own = named.place.as_ref().is_some_and(|place| !files::is_internal(&place.file));
             // A prototype is no data: the variable on the way to it is another object's.
             let is_class = named.path.last().is_some_and(|last| is_of_class(last));
-            if named.name.is_empty() || !is_own || is_class {
+            if named.name.is_empty() || !is_own || is_class || is_scope(&self.index, &steps) {
                 continue;
             }
             let holder = Holder {
@@ -135,5 +146,43 @@ mod tests {
             .map(|row| (row.id, row.name.as_str(), row.path.last().unwrap().as_str()))
             .collect();
         assert_eq!(named, [(13, "listeners", "listeners")], "no row for the prototype");
+    }
+
+    #[test]
+    fn what_a_functions_scope_has_is_not_called_as_the_function() {
+        let mut graph = program(20);
+        graph.in_file("/srv/app/main.js", 9);
+        let get = graph.function("get", 11, 3);
+        graph.edge(2, "context", "get", get);
+        let scope = graph.node("object", "system / Context", 13, 40);
+        graph.edge(get, "internal", "context", scope);
+        let global = graph.node("object", "global", 15, 40);
+        graph.edge(scope, "internal", "extension", global);
+        let snapshot = graph.snapshot();
+        let node = |id| snapshot.by_id(id).unwrap();
+        let rows = Names::new(&snapshot).holders(&[node(15), node(11)], 10);
+        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [11]);
+    }
+
+    /// As Express has `mime/types.json`: the shortest way to it leads from another module's `require`.
+    #[test]
+    fn a_module_of_data_is_in_its_own_file() {
+        let mut graph = program(20);
+        graph.in_file("/srv/app/node_modules/on-finished/index.js", 9);
+        let loader = graph.script("node:internal/modules/cjs/loader");
+        let require = graph.function("require", 11, 3);
+        graph.edge(2, "context", "require", require);
+        let cache = graph.member(require, "cache", "Object", 13);
+        let file = "/srv/app/node_modules/mime/types.json";
+        let module = graph.member(cache, file, "Module", 15);
+        graph.locate(module, loader, 3);
+        let filename = graph.node("string", file, 17, 40);
+        graph.edge(module, "property", "filename", filename);
+        graph.member(module, "exports", "Object", 19);
+        let snapshot = graph.snapshot();
+        let rows = Names::new(&snapshot).holders(&[snapshot.by_id(19).unwrap()], 10);
+        let place = (rows[0].file.as_deref(), rows[0].line);
+        assert_eq!((rows[0].name.as_str(), place), ("exports", (Some(file), Some(1))));
+        assert_eq!(rows[0].path, ["module mime/types.json", "exports"]);
     }
 }

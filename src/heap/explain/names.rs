@@ -1,7 +1,9 @@
 //! What a person calls the thing that grew, and where its declaration stands.
 
 use crate::heap::explain::code_index::CodeIndex;
-use crate::heap::explain::reference::{Reference, ReferenceKind, class_name, code_of, is_cell};
+use crate::heap::explain::reference::{
+    Reference, ReferenceKind, class_name, code_of, file_of_module, is_cell,
+};
 use crate::heap::explain::retaining_path::{self, PathStep};
 use crate::heap::explain::route::{RouteStep, is_global};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
@@ -100,8 +102,9 @@ pub(in crate::heap) fn variable(index: &CodeIndex, step: &RouteStep) -> Option<(
 }
 
 fn top(index: &CodeIndex, node: Node) -> String {
-    match code_of(index, node) {
-        Some(code) => format!("module {}", short(&code.place.file)),
+    let code = code_of(index, node).map(|code| code.place.file);
+    match code.or_else(|| file_of_module(index, node)) {
+        Some(file) => format!("module {}", short(&file)),
         None if is_global(index, node) => "global".to_owned(),
         None if index.is_context(node) => "a function's scope".to_owned(),
         None => index.snapshot.name(node).trim_matches(['(', ')']).to_owned(),

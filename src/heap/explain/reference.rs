@@ -159,7 +159,10 @@ impl Reference {
                 if let Some(exports) = exports(index, self.from) {
                     let code = || Some(at(index.function(exports)?.place));
                     let found = exported(index, exports).or_else(code);
-                    return found.or_else(|| self.above(index, above));
+                    // Data has no place in it: it is the whole of its file.
+                    let whole =
+                        || Some(at(Place { file: file_of(index, self.from)?, line: 1, column: 1 }));
+                    return found.or_else(whole).or_else(|| self.above(index, above));
                 }
                 let code: Vec<Function> = classes(index, self.from);
                 let found = code.iter().find_map(|code| {
@@ -329,6 +332,16 @@ fn exports(index: &CodeIndex, node: Node) -> Option<Node> {
 fn module_file(index: &CodeIndex, value: Node) -> Option<String> {
     let mut retainers = index.snapshot.retainers(value).take(LOOKED_AT);
     let module = retainers.find(|retainer| exports(index, retainer.from) == Some(value))?.from;
+    file_of(index, module)
+}
+
+/// The file of a CommonJS module, of its object.
+pub(in crate::heap) fn file_of_module(index: &CodeIndex, node: Node) -> Option<String> {
+    exports(index, node)?;
+    file_of(index, node)
+}
+
+fn file_of(index: &CodeIndex, module: Node) -> Option<String> {
     index.text(index.property(module, "filename")?)
 }
 

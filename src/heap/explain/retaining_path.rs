@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::names;
-use crate::heap::explain::reference::class_name;
+use crate::heap::explain::reference::{class_name, file_of_module};
 use crate::heap::explain::route::RouteStep;
-use crate::heap::graph::kind::NodeKind;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::Node;
 
 /// An object of a retaining path.
@@ -51,12 +51,24 @@ pub(in crate::heap) fn class(index: &CodeIndex, node: Node) -> String {
 
 /// The objects that the steps of a route lead to, those of V8's own left out.
 pub(in crate::heap) fn objects(index: &CodeIndex, steps: &[RouteStep]) -> Vec<PathStep> {
+    let steps = from_module(index, steps);
     let first = steps.first().and_then(|step| {
         names::beginning(index, step).map(|name| PathStep::new(index, name, step.from))
     });
     let mut objects: Vec<PathStep> = first.into_iter().collect();
     objects.extend(below(index, steps, objects.last().map(|step| step.name.clone())));
     objects
+}
+
+/// A route from the last module on it whose exports it leads through: what a module exports is that module's, whichever
+/// `require` leads to it.
+fn from_module<'s>(index: &CodeIndex, steps: &'s [RouteStep]) -> &'s [RouteStep] {
+    let is_export = |step: &RouteStep| {
+        step.edge.kind == EdgeKind::Property
+            && index.snapshot.edge_name(&step.edge) == "exports"
+            && file_of_module(index, step.from).is_some()
+    };
+    &steps[steps.iter().rposition(is_export).unwrap_or(0)..]
 }
 
 /// The same without the beginning; `above` is what the step before them is called.

@@ -66,7 +66,13 @@ pub(in crate::heap) fn suspects(snapshot: &Snapshot, most: usize) -> Vec<Suspect
         let context =
             GrowthContext { index: &index, survivors: Survivors::Outside(snapshot, node) };
         let mut evidence = Evidence::new(context, &growth);
-        let Some(suspect) = suspect(&mut evidence, count) else { continue };
+        let Some(mut suspect) = suspect(&mut evidence, count) else { continue };
+        // What is large may be one field of a cache.
+        if let Some(cache) = &suspect.cache {
+            let bytes = snapshot.retained(cache.node).max(suspect.weight);
+            suspect.weight = bytes;
+            suspect.measure(vec![bytes]);
+        }
         // What Node itself keeps (its module cache, its tables) is no leak of the program's.
         let is_own = suspect.file.as_deref().is_some_and(|file| !files::is_internal(file));
         let is_new = !found.iter().any(|(_, known)| known.is_same(&suspect));

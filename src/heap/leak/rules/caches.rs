@@ -34,6 +34,8 @@ pub struct BoundedCache {
     /// Whether that option is not given.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unbounded: bool,
+    /// Bytes that it allocated for all of its room in advance: they do not grow with its entries.
+    pub reserved: u64,
     /// The object that is the cache.
     #[serde(skip)]
     pub(in crate::heap) node: Node,
@@ -41,7 +43,7 @@ pub struct BoundedCache {
 
 impl BoundedCache {
     fn new(node: Node, entries: u64, max: u64) -> Self {
-        BoundedCache { entries, max: Some(max), option: None, unbounded: false, node }
+        BoundedCache { entries, max: Some(max), option: None, unbounded: false, reserved: 0, node }
     }
 }
 
@@ -137,7 +139,7 @@ impl Rule for BoundedCaches {
         let snapshot = evidence.snapshot();
         let steps = &evidence.steps;
         let first = steps.len().saturating_sub(NEAR).max(1);
-        let owner = (first..steps.len()).rev().find_map(|at| {
+        let owner = (first..=steps.len()).rev().find_map(|at| {
             let fill = columns(snapshot, steps[at - 1].edge.to)?;
             Some((at, fill))
         });
@@ -200,6 +202,7 @@ fn known(index: &CodeIndex, steps: &[RouteStep], at: usize) -> Option<BoundedCac
         max,
         unbounded: is_infinite || missing,
         option: Some(bound).filter(|_| max.is_none()),
+        reserved: 0,
         node,
     })
 }
@@ -277,43 +280,82 @@ fn declared(index: &CodeIndex, node: Node) -> Option<(Node, String)> {
     Some((store, text("max")?))
 }
 
-/// A cache whose entries are linked by columns of one length.
+/// A cache whose entries are linked by columns of one length, and lie in arrays that were made for as many. Columns of
+/// a table that grows are longer than what it has, and its arrays have the room that V8 gave them.
 fn columns(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     if snapshot.kind(node) != NodeKind::Object || snapshot.edges(node).len() > FIELDS {
         return None;
     }
-    let (mut lengths, mut entries): (FxHashMap<u64, u32>, u64) = (FxHashMap::default(), 0);
+    let mut lengths: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut arrays = Vec::new();
+    let mut reserved = 0;
     for edge in snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Property) {
-        if let Some(length) = typed_length(snapshot, edge.to) {
+        if let Some((length, bytes)) = typed_length(snapshot, edge.to) {
             *lengths.entry(length).or_default() += 1;
+            reserved += bytes;
         } else if snapshot.raw_name(edge.to) == b"Array" {
-            entries = entries.max(elements(snapshot, edge.to).0);
+            arrays.push(edge.to);
         }
     }
     let (&max, _) = lengths.iter().filter(|&(_, &count)| count > 1).max()?;
+    arrays.retain(|&array| has_room(snapshot, array, max));
+    reserved += arrays.iter().map(|&array| room(snapshot, array)).sum::<u64>();
+    let entries = arrays.iter().map(|&array| elements(snapshot, array).set).max()?;
     let is_cache = max >= LEAST && entries > 0 && entries <= max;
-    is_cache.then(|| BoundedCache::new(node, entries, max))
+    is_cache.then(|| BoundedCache { reserved, ..BoundedCache::new(node, entries, max) })
 }
 
-/// An array of which the end is still free.
+/// An array that was made for so many elements, of which the end is still free. A list of which some elements are
+/// `null` has them anywhere.
 fn reserved(snapshot: &Snapshot, node: Node) -> Option<BoundedCache> {
     if snapshot.kind(node) != NodeKind::Object || snapshot.raw_name(node) != b"Array" {
         return None;
     }
-    let (entries, free, is_last_free) = elements(snapshot, node);
-    let max = entries + free;
-    let is_cache = max >= LEAST && entries > 0 && is_last_free;
-    is_cache.then(|| BoundedCache::new(node, entries, max))
+    let Elements { set, free, end } = elements(snapshot, node);
+    let max = set + free;
+    let is_cache = max >= LEAST && set > 0 && end > 0 && end * 2 >= free;
+    let reserved = room(snapshot, node);
+    (is_cache && has_room(snapshot, node, max))
+        .then(|| BoundedCache { reserved, ..BoundedCache::new(node, set, max) })
 }
 
-/// The elements of an array that are set, those that are free, and whether the last one is.
-fn elements(snapshot: &Snapshot, array: Node) -> (u64, u64, bool) {
-    let (mut set, mut free, mut is_last_free) = (0, 0, false);
+/// The bytes of an array with its elements, those that are free among them. V8's array of elements counts for the
+/// object.
+fn room(snapshot: &Snapshot, array: Node) -> u64 {
+    let store = snapshot.follow(array, EdgeKind::Internal, "elements");
+    snapshot.shallow(array) + store.map_or(0, |store| snapshot.shallow(store))
+}
+
+/// Whether an array was made for so many elements: beside them it has its own fields.
+fn has_room(snapshot: &Snapshot, array: Node, elements: u64) -> bool {
+    const ELEMENT: u64 = 8;
+    const FIELDS: u64 = 64;
+    (elements * ELEMENT..=elements * ELEMENT + FIELDS).contains(&room(snapshot, array))
+}
+
+/// The elements of an array.
+#[derive(Default)]
+struct Elements {
+    /// Those that have a value.
+    set: u64,
+    /// Those that have none.
+    free: u64,
+    /// Those of them behind the last one that has a value.
+    end: u64,
+}
+
+fn elements(snapshot: &Snapshot, array: Node) -> Elements {
+    let mut found = Elements::default();
     for edge in snapshot.edges(array).filter(|edge| edge.kind == EdgeKind::Element) {
-        is_last_free = is_nothing(snapshot, edge.to);
-        *(if is_last_free { &mut free } else { &mut set }) += 1;
+        if is_nothing(snapshot, edge.to) {
+            found.free += 1;
+            found.end += 1;
+        } else {
+            found.set += 1;
+            found.end = 0;
+        }
     }
-    (set, free, is_last_free)
+    found
 }
 
 /// `undefined` or `null`. Before Node 24 they are called as `true` and `false` are.
@@ -322,8 +364,8 @@ fn is_nothing(snapshot: &Snapshot, node: Node) -> bool {
         && matches!(snapshot.raw_name(node), b"system / Oddball" | b"undefined" | b"null")
 }
 
-/// The length of a typed array that can hold indexes.
-fn typed_length(snapshot: &Snapshot, node: Node) -> Option<u64> {
+/// The length of a typed array that can hold indexes, and its bytes.
+fn typed_length(snapshot: &Snapshot, node: Node) -> Option<(u64, u64)> {
     let width = match snapshot.raw_name(node) {
         b"Uint8Array" => 1,
         b"Uint16Array" => 2,
@@ -333,7 +375,8 @@ fn typed_length(snapshot: &Snapshot, node: Node) -> Option<u64> {
     };
     let buffer = snapshot.follow(node, EdgeKind::Internal, "buffer")?;
     let store = snapshot.follow(buffer, EdgeKind::Internal, "backing_store")?;
-    Some(snapshot.shallow(store).max(snapshot.retained(store)) / width)
+    let bytes = snapshot.shallow(store).max(snapshot.retained(store));
+    Some((bytes / width, bytes))
 }
 
 #[cfg(test)]
@@ -350,6 +393,8 @@ mod tests {
         graph.edge(2, "context", "users", cache);
         let nothing = graph.node("hidden", "system / Oddball", 13, 0);
         let list = graph.member(cache, "#values", "Array", 15);
+        let store = graph.node("array", "", 29, 8 * u64::from(MAX) + 16);
+        graph.edge(list, "internal", "elements", store);
         for at in 0..MAX {
             let is_set = at < entries;
             let node =
@@ -376,6 +421,28 @@ mod tests {
     #[test]
     fn a_cache_with_columns_is_one_suspect_that_fills() {
         assert_eq!(found(&cache(40, [100, 100])), ("users".to_owned(), Some((40, 100))));
+    }
+
+    #[test]
+    fn a_cache_with_columns_may_be_what_grew_itself() {
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        let suspect = suspect(&cache(40, [100, 100]), 11, &new).unwrap();
+        let cache = suspect.cache.unwrap();
+        assert_eq!((suspect.name.as_str(), cache.entries, cache.max), ("users", 40, Some(100)));
+    }
+
+    #[test]
+    fn what_is_allocated_in_advance_does_not_grow_with_the_entries() {
+        let graph = cache(40, [100, 100]);
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        let suspect = suspect(&graph, 15, &new).unwrap();
+        assert_eq!(suspect.cache.unwrap().reserved, 2 * 200 + 32 + 816);
+    }
+
+    #[test]
+    fn a_table_whose_columns_grow_is_no_cache() {
+        // Columns of 128 for 100 rows, in an array that V8 gave room for 100.
+        assert_eq!(found(&cache(100, [128, 128])), ("#values".to_owned(), None));
     }
 
     /// An instance of a class whose first field has so many entries.
@@ -433,5 +500,8 @@ mod tests {
     fn an_array_that_is_filled_in_advance_has_room() {
         assert_eq!(found(&cache(40, [100, 200])), ("#values".to_owned(), Some((40, 100))));
         assert_eq!(found(&cache(100, [1, 2])).1, None, "it is full");
+        let mut list = cache(40, [1, 2]);
+        list.resize(29, 8 * 160);
+        assert_eq!(found(&list).1, None, "it has grown");
     }
 }
