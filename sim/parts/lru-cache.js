@@ -24,8 +24,22 @@ const simple = fc.oneof(
 const anyStep = fc.record({
   operation: fc.oneof(
     { weight: 9, arbitrary: simple },
-    { weight: 1, arbitrary: fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() }) },
-    { weight: 2, arbitrary: fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }) }) },
+    { weight: 2, arbitrary: fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }), count: fc.constantFrom(1, 1, 3) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        op: fc.constant('disturb'),
+        iterator: fc.nat({ max: 2 }),
+        changes: fc.array(
+          fc.record({ offset: fc.nat({ max: 2 }), act: fc.constantFrom('delete', 'delete', 'get', 'same') }),
+          { minLength: 1, maxLength: 3 },
+        ),
+      }),
+    },
   ),
   deltas,
   calls: fc.option(simple, { nil: null, freq: 4 }),
@@ -35,7 +49,7 @@ const anyStep = fc.record({
 
 const program = fc.record({
   options: fc.record({
-    max: fc.integer({ min: 1, max: 8 }),
+    max: fc.constantFrom(1, 2, 3, 4, 6, 8, 10, 12),
     maxSize: fc.option(fc.integer({ min: 4, max: 30 }), { nil: 0 }),
     ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: 0 }),
     updateAgeOnGet: fc.boolean(),
@@ -241,9 +255,30 @@ class Run {
     this.iterators.push({ real, newestFirst, at: null, slot: null, limit: Infinity, ended: false });
   }
 
-  next({ iterator: number }) {
+  next({ iterator: number, count }) {
     const iterator = this.iterators[number % this.iterators.length];
     if (iterator === undefined) return;
+    for (let left = count ?? 1; left > 0; left--) this.nextOf(iterator);
+  }
+
+  /** Changes the entry that a walk has shown last, or some that follow, before the walk goes on. */
+  disturb({ iterator: number, changes }) {
+    const iterator = this.iterators[number % this.iterators.length];
+    if (iterator === undefined || iterator.at === null) return;
+    for (const { offset, act } of changes) {
+      const ahead = Array.from(this.model.entries).filter(([, { used }]) =>
+        iterator.newestFirst ? used <= iterator.at : used >= iterator.at,
+      );
+      const entry = iterator.newestFirst ? ahead.at(-1 - offset) : ahead[offset];
+      if (entry === undefined) continue;
+      const key = this.keys.findIndex((each) => Object.is(normal(each), normal(entry[0])));
+      this.perform({ op: act, key });
+      this.follow();
+    }
+    this.nextOf(iterator);
+  }
+
+  nextOf(iterator) {
     this.readings = [];
     const { value, done } = iterator.real.next();
     const shown = iterator.ended ? undefined : this.foretell(iterator);
@@ -286,7 +321,7 @@ class Run {
     work.begin();
     const { operation: given } = step;
     context.run(step.context, () => {
-      if (given.op === 'open' || given.op === 'next') this[given.op](given);
+      if (given.op === 'open' || given.op === 'next' || given.op === 'disturb') this[given.op](given);
       else this.perform(given);
     });
     assert.ok(work.done <= MOST_WORK, `${given.op} did ${work.done} units of work`);
