@@ -7,56 +7,62 @@ const fc = require('fast-check');
 const { context, Thrown, KINDS, key, makeKeys, Values, Clock, deltas, attempt } = require('../adversary.js');
 const { work } = require('../seams.js');
 
+const set = fc.record({
+  op: fc.constant('set'),
+  key,
+  bytes: fc.integer({ min: 1, max: 9 }),
+  ttl: fc.option(fc.nat({ max: 20 }), { nil: undefined }),
+});
 const simple = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      op: fc.constant('set'),
-      key,
-      bytes: fc.integer({ min: 1, max: 9 }),
-      ttl: fc.option(fc.nat({ max: 20 }), { nil: undefined }),
-    }),
-  },
+  { weight: 6, arbitrary: set },
   { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete', 'same'), key }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('pop', 'purgeStale') }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('clear') }) },
 );
-const anyStep = fc.record({
-  operation: fc.oneof(
-    { weight: 9, arbitrary: simple },
-    { weight: 2, arbitrary: fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }), count: fc.constantFrom(1, 1, 3) }),
-    },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        op: fc.constant('disturb'),
-        iterator: fc.nat({ max: 2 }),
-        changes: fc.array(
-          fc.record({ offset: fc.nat({ max: 2 }), act: fc.constantFrom('delete', 'delete', 'get', 'same') }),
-          { minLength: 1, maxLength: 3 },
-        ),
-      }),
-    },
-  ),
-  deltas,
-  calls: fc.option(simple, { nil: null, freq: 4 }),
-  throws: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.boolean()),
-  context: fc.nat({ max: 2 }),
+const open = fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() });
+const next = fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }), count: fc.constantFrom(1, 1, 3) });
+const change = fc.record({ offset: fc.nat({ max: 2 }), act: fc.constantFrom('delete', 'delete', 'get', 'same') });
+const disturb = fc.record({
+  op: fc.constant('disturb'),
+  iterator: fc.nat({ max: 2 }),
+  changes: fc.array(change, { minLength: 1, maxLength: 3 }),
 });
+const stepOf = (operation) =>
+  fc.record({
+    operation,
+    deltas,
+    calls: fc.option(simple, { nil: null, freq: 4 }),
+    throws: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.boolean()),
+    context: fc.nat({ max: 2 }),
+  });
+const anyStep = stepOf(
+  fc.oneof(
+    { weight: 9, arbitrary: simple },
+    { weight: 1, arbitrary: open },
+    { weight: 2, arbitrary: next },
+    { weight: 2, arbitrary: disturb },
+  ),
+);
+/** Walks over many entries, which are disturbed nearly at each step. */
+const walks = fc
+  .tuple(
+    fc.array(stepOf(set), { minLength: 5, maxLength: 14, size: 'max' }),
+    stepOf(open),
+    stepOf(next),
+    fc.array(stepOf(fc.oneof(open, next, set, { weight: 5, arbitrary: disturb })), { maxLength: 20, size: 'max' }),
+  )
+  .map(([fill, first, second, rest]) => [...fill, first, second, ...rest]);
 
 const program = fc.record({
   options: fc.record({
     max: fc.constantFrom(1, 2, 3, 4, 6, 8, 10, 12),
-    maxSize: fc.option(fc.integer({ min: 4, max: 30 }), { nil: 0 }),
-    ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: 0 }),
+    maxSize: fc.option(fc.integer({ min: 4, max: 60 }), { nil: 0, freq: 2 }),
+    ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: 0, freq: 2 }),
     updateAgeOnGet: fc.boolean(),
     noDisposeOnSet: fc.boolean(),
   }),
   keys: fc.constantFrom(...KINDS),
-  steps: fc.array(anyStep, { maxLength: 70, size: 'max' }),
+  steps: fc.oneof({ weight: 4, arbitrary: fc.array(anyStep, { maxLength: 70, size: 'max' }) }, walks),
   collects: fc.oneof({ weight: 30, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
