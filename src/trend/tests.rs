@@ -308,6 +308,122 @@ fn all_series_together_take_less_than_64_kilobytes() {
 }
 
 #[test]
+fn a_leak_is_one_suspect_and_one_leak() {
+    let (_, events) = Life { heap: &|t| (8.0 + t) * MB, ..Life::default() }.live();
+    let said: Vec<Event> =
+        events.into_iter().map(|(_, event)| event).filter(|event| *event != Event::Probe).collect();
+    assert_eq!(said, [Event::Suspect(Channel::Heap), Event::Leak(Channel::Heap)]);
+}
+
+#[test]
+fn limits_are_those_that_were_set_last() {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    trend.reading(&Reading { t: 0, ..Reading::default() });
+    trend.set_limits(Limits { heap: 1, external: 2, native: 3 });
+    let limits: Vec<u64> = trend.verdict().channels.iter().map(|each| each.limit_bytes).collect();
+    assert_eq!(limits, [1, 2, 3]);
+}
+
+#[test]
+fn a_scavenge_lowers_the_envelope() {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    for second in 0..30u64 {
+        let t = second * 1000;
+        trend.reading(&Reading { t, heap_used: 50_000_000, ..Reading::default() });
+        trend.scavenge(t, 20_000_000 + second);
+        trend.advance(t);
+    }
+    let series = trend.series(Channel::Heap);
+    assert!(series.len() >= 10, "{series:?}");
+    assert!(series.iter().all(|point| (20_000_000..20_000_030).contains(&point.min)), "{series:?}");
+}
+
+/// Buffers are freed after the collection, beside the program.
+#[test]
+fn external_bytes_within_two_intervals_of_a_collection_are_a_floor() {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    let external = |trend: &Trend| trend.verdict().channels[Channel::External as usize].bytes;
+    let read = |trend: &mut Trend, t: u64, external: u64| {
+        trend.reading(&Reading { t, external, ..Reading::default() });
+    };
+    read(&mut trend, 0, 9_000_000);
+    assert_eq!(external(&trend), 0, "no collection yet");
+    let cause = CollectionCause::Natural;
+    trend.collection(&Collection {
+        t: 100,
+        used: 0,
+        total: 0,
+        external: 8_000_000,
+        cause,
+        pause_us: 0,
+    });
+    read(&mut trend, 1000, 7_000_000);
+    assert_eq!(external(&trend), 7_000_000);
+    read(&mut trend, 2000, 6_000_000);
+    assert_eq!(external(&trend), 6_000_000);
+    read(&mut trend, 3000, 5_000_000);
+    assert_eq!(external(&trend), 6_000_000, "garbage may be among it again");
+}
+
+/// A process whose native memory grows by 1 MB a second: what it says, and when.
+fn native_growth(
+    origin: u64,
+    rss_rate: f64,
+    budget: f64,
+    collects: impl Fn(u64) -> bool,
+) -> (Verdict, Vec<(u64, Event)>) {
+    let config = Config::new(30_000, 1000).unwrap().with_probe_budget(budget).unwrap();
+    let mut trend = Trend::new(config, LIMITS);
+    let mut events = Vec::new();
+    for second in 0..120u64 {
+        let t = origin + second * 1000;
+        let grown = |rate: f64| 40_000_000 + (second as f64 * rate * MB) as u64;
+        if collects(second) {
+            let cause = CollectionCause::Natural;
+            trend.collection(&Collection { t, used: 0, total: 0, external: 0, cause, pause_us: 0 });
+        }
+        let native = Some(grown(1.0));
+        trend.reading(&Reading { t, rss: grown(rss_rate), native, ..Reading::default() });
+        let said = trend.advance(t).into_iter().filter(|event| *event != Event::Probe);
+        events.extend(said.map(|event| (second, event)));
+    }
+    (trend.verdict(), events)
+}
+
+#[test]
+fn native_growth_that_the_resident_set_does_not_show_is_the_fall_of_another_channel() {
+    for rate in [0.0, 0.3] {
+        assert_eq!(native_growth(0, rate, 0.005, |_| true).1, [], "{rate}");
+    }
+    for rate in [0.7, 1.0] {
+        let (_, events) = native_growth(0, rate, 0.005, |_| true);
+        assert!(first(&events, Event::Leak(Channel::Native)).is_some(), "{rate} {events:?}");
+    }
+}
+
+/// Buffers that nothing refers to are native memory until they are collected.
+#[test]
+fn native_growth_is_believed_after_a_collection_if_there_are_probes() {
+    let leaks = |budget, collects: &dyn Fn(u64) -> bool| {
+        first(&native_growth(0, 1.0, budget, collects).1, Event::Leak(Channel::Native)).is_some()
+    };
+    assert!(!leaks(0.005, &|_| false));
+    assert!(leaks(0.005, &|second| second % 10 == 0));
+    assert!(!leaks(0.005, &|second| second < 5), "the last one was long ago");
+    assert!(leaks(0.0, &|_| false), "without probes none may ever come");
+}
+
+#[test]
+fn time_begins_with_the_first_reading() {
+    let (verdict, events) = native_growth(0, 1.0, 0.005, |second| second % 7 == 0);
+    let (later, same) = native_growth(1 << 40, 1.0, 0.005, |second| second % 7 == 0);
+    assert_eq!(events, same);
+    assert_eq!((later.observed_ms, later.state), (119_000, VerdictState::Leak));
+    assert_eq!((later.span_ms, later.ms_to_limit), (verdict.span_ms, verdict.ms_to_limit));
+    assert!((later.bytes_per_minute - 60.0 * MB).abs() < 0.01 * MB, "{}", later.bytes_per_minute);
+}
+
+#[test]
 fn two_steps_up_are_no_leak() {
     let after = |t: f64, second: f64| f64::from(u8::from(t >= second));
     let heap = |t: f64| MB * (70.0 + 32.89 * after(t, 41.0) + 35.05 * after(t, 141.0));
