@@ -19,7 +19,7 @@ const TOOL = path.join(__dirname, 'mutants');
 
 /** By part: its folder, the modules of src/lib.rs that it needs, and the tests that may find a mutant. */
 const PARTS = {
-  trend: { folder: 'src/trend', modules: ['trend'], tests: 'trend::' },
+  trend: { folder: 'src/trend', modules: ['trend'], tests: 'trend::', optLevel: 1 },
   leak: { folder: 'src/heap/leak', modules: ['heap', 'heap_layout', 'js_source', 'sync'], tests: 'heap::' },
   snapshot: {
     folder: 'src/snapshot',
@@ -62,7 +62,9 @@ function copyCrate(part, into) {
     .replace(/\n\[build-dependencies\]\n.*\n/, '\n')
     .replace(/crate-type = .*/, 'crate-type = ["lib"]')
     .replace(/\n\[lints\.(rust|clippy)\]\n(.+\n)+/g, '\n');
-  const own = '\n[workspace]\n\n[profile.mutants]\ninherits = "dev"\ndebug = false\nopt-level = 1\n';
+  // The tests of the trend live through hours; the others are soon over.
+  const level = part.optLevel ?? 0;
+  const own = `\n[workspace]\n\n[profile.mutants]\ninherits = "dev"\ndebug = false\nopt-level = ${level}\n\n[profile.mutants.package."*"]\nopt-level = 1\n`;
   fs.writeFileSync(path.join(into, 'Cargo.toml'), manifest + own);
 }
 
@@ -182,13 +184,16 @@ function watchTests(executable, crate, filter) {
     .filter((line) => line.endsWith(': test'))
     .map((line) => line.slice(0, -': test'.length));
   const seen = path.join(crate, 'seen.txt');
-  return names.map((name) => {
+  const failed = [];
+  const tests = names.map((name) => {
     fs.rmSync(seen, { force: true });
     const { passed, ms } = runTests(executable, crate, [name], { PLIMSOLL_MUTANTS_SEEN: seen }, 600_000);
-    if (!passed) throw new Error(`${name} fails without a mutant`);
+    if (!passed) failed.push(name);
     const text = fs.existsSync(seen) ? fs.readFileSync(seen, 'utf8') : '';
     return { name, ms, mutants: new Set(text.split('\n').filter(Boolean).map(Number)) };
   });
+  if (failed.length > 0) throw new Error(`tests fail without a mutant: ${failed.join(', ')}`);
+  return tests;
 }
 
 /** The result of a mutant: found by a test, by its not ending, or not. */

@@ -423,6 +423,86 @@ fn time_begins_with_the_first_reading() {
     assert!((later.bytes_per_minute - 60.0 * MB).abs() < 0.01 * MB, "{}", later.bytes_per_minute);
 }
 
+/// What a service hears, in words: `suspect heap 45 s, leak heap 50 s; 7 probes from 21 to 88 s; leak, 1.0 MB/s`.
+fn course(life: &Life) -> String {
+    let (trend, events) = life.live();
+    let said = events.iter().filter_map(|(second, event)| match event {
+        Event::Suspect(channel) => Some(format!("suspect {} {second} s", channel.noun())),
+        Event::Leak(channel) => Some(format!("leak {} {second} s", channel.noun())),
+        Event::Recovered(channel) => Some(format!("recovered {} {second} s", channel.noun())),
+        Event::Probe => None,
+    });
+    let said: Vec<String> = said.collect();
+    let probes: Vec<u64> =
+        events.iter().filter(|(_, event)| *event == Event::Probe).map(|(at, _)| *at).collect();
+    let probed = match (probes.first(), probes.last()) {
+        (Some(first), Some(last)) => format!("{} probes from {first} to {last} s", probes.len()),
+        _ => "no probe".into(),
+    };
+    let Verdict { state, bytes_per_minute, span_ms, ms_to_limit, .. } = trend.verdict();
+    let left = ms_to_limit.map_or_else(|| "-".into(), |ms| format!("{} s", ms / 1000));
+    format!(
+        "{}; {probed}; {state:?} {:.2} MB/min {} s {left}",
+        said.join(", "),
+        bytes_per_minute / MB,
+        span_ms / 1000
+    )
+}
+
+/// The detection as a whole, to the second. A change of a threshold is a change of this table.
+#[test]
+fn the_courses_of_typical_services() {
+    let rising = |base: f64, rate: f64| move |t: f64| (base + rate * t) * MB;
+    let tooth = |period: u64, height: f64, rate: f64| {
+        move |t: f64| MB * (8.0 + rate * t + height * (t as u64 % period) as f64 / period as f64)
+    };
+    let (fast, slow, slower) = (rising(8.0, 1.0), rising(8.0, 0.2), rising(8.0, 0.04));
+    let (external, native) = (rising(2.0, 1.0), rising(40.0, 1.0));
+    let (low, high, leaking) =
+        (tooth(60, 20.0, 0.0), tooth(150, 60.0, 0.0), tooth(100, 30.0, 0.15));
+    let fills = |t: f64| (8.0 + t.min(60.0)) * MB;
+    let rests = |t: f64| MB * (20.0 + 40.0 * (1.0 - (-t / 40.0).exp()));
+    let burst = |t: f64| MB * if (100.0..130.0).contains(&t) { 90.0 } else { 8.0 };
+    let faster = |t: f64| MB * (8.0 + 0.004 * t * t);
+    let twice =
+        |t: f64| MB * (8.0 + if t < 300.0 { (t * 0.5).min(40.0) } else { (t - 300.0) * 0.6 });
+    let load = |t: f64| 0.3 + 0.7 * (1.0 - (t / 1800.0 * std::f64::consts::TAU).cos()) / 2.0;
+    let daily = |t: f64| MB * (20.0 + 80.0 * load(t));
+    let work = |t: f64| MB * 8.0 * load(t);
+    let quiet = |_: f64| 0.0;
+    let of = |heap: &dyn Fn(f64) -> f64, seconds: u64| {
+        course(&Life { heap, seconds, ..Life::default() })
+    };
+    let courses = [
+        ("a fast leak", of(&fast, 120)),
+        ("a slow leak", of(&slow, 400)),
+        ("a slower leak", of(&slower, 1500)),
+        ("a leak that gets faster", of(&faster, 200)),
+        ("a cache that fills", of(&fills, 400)),
+        ("a warm-up", of(&rests, 400)),
+        ("a burst", of(&burst, 400)),
+        ("two rises", of(&twice, 600)),
+        ("a sawtooth", of(&low, 900)),
+        ("a slow sawtooth", of(&high, 1500)),
+        ("a leak below a sawtooth", of(&leaking, 900)),
+        ("external", course(&Life { external: &external, seconds: 150, ..Life::default() })),
+        ("native", course(&Life { native: &native, seconds: 150, ..Life::default() })),
+        ("a day", course(&Life { heap: &daily, churn: &work, seconds: 2400, ..Life::default() })),
+        ("silent", course(&Life { heap: &slow, churn: &quiet, seconds: 400, ..Life::default() })),
+        (
+            "a window of 15 min",
+            course(&Life { heap: &slow, window: 900, seconds: 1500, ..Life::default() }),
+        ),
+        (
+            "without probes",
+            course(&Life { heap: &slow, probes: 0.0, seconds: 600, ..Life::default() }),
+        ),
+    ];
+    let expected: [String; 17] = std::array::from_fn(|_| String::new());
+    let _ = [];
+    assert_eq!(courses.map(|(name, course)| format!("{name}: {course}")), expected);
+}
+
 #[test]
 fn two_steps_up_are_no_leak() {
     let after = |t: f64, second: f64| f64::from(u8::from(t >= second));
