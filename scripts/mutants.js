@@ -198,7 +198,7 @@ function watchTests(executable, crate, filter) {
 
 /** The result of a mutant: found by a test, by its not ending, or not. */
 function tryMutant(executable, crate, number, tests) {
-  const own = tests.filter(({ mutants }) => mutants.has(number)).sort((one, other) => one.ms - other.ms);
+  const own = tests.filter(({ mutants }) => mutants.has(number)).toSorted((one, other) => one.ms - other.ms);
   for (let at = 0; at < own.length; at += BATCH) {
     const batch = own.slice(at, at + BATCH);
     const usual = batch.reduce((sum, { ms }) => sum + ms, 0);
@@ -220,7 +220,7 @@ function spread(numbers) {
   const GOLDEN = (Math.sqrt(5) - 1) / 2;
   return numbers
     .map((number, at) => ({ number, place: (at * GOLDEN) % 1 }))
-    .sort((one, other) => one.place - other.place)
+    .toSorted((one, other) => one.place - other.place)
     .map(({ number }) => number);
 }
 

@@ -33,10 +33,10 @@ test(`${KILLS} threads are killed at any instant, and the others go on`, async (
   const name = 'killed threads';
   const cache = new SharedCache(name, { maxBytes: 1 << 20 });
   const delays = fc.sample(fc.nat({ max: 12 }), KILLS);
-  let working = true;
+  const work = { goesOn: true };
   // This thread goes on meanwhile: a lock that is left behind would stop it for ever.
   const goesOn = (async () => {
-    for (let at = 0; working; at = (at + 1) % KEYS) {
+    for (let at = 0; work.goesOn; at = (at + 1) % KEYS) {
       check(at, cache.get(`key ${at}`));
       cache.set(`key ${at}`, valueOf(at));
       const { bytes } = cache.stats();
@@ -48,7 +48,7 @@ test(`${KILLS} threads are killed at any instant, and the others go on`, async (
     for (let delay = delays.pop(); delay !== undefined; delay = delays.pop()) await killOne(name, delay);
   });
   await Promise.all(killing);
-  working = false;
+  work.goesOn = false;
   await goesOn;
 
   const held = Array.from(cache.keys());

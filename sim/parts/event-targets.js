@@ -230,7 +230,7 @@ class Run {
     this.track({ target: 1 });
     this.patchAny();
     while (this.all.length > 0) this.stopAll();
-    for (const target of [1, 2]) while (this.trackers[target].length > 0) this.untrack({ target });
+    for (const at of [1, 2]) while (this.trackers[at].length > 0) this.untrack({ target: at });
     this.track({ target: 1 });
   }
 

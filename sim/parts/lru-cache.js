@@ -20,7 +20,7 @@ const simple = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constant('clear') }) },
 );
 const open = fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() });
-const next = fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }), count: fc.constantFrom(1, 1, 3) });
+const nextStep = fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }), count: fc.constantFrom(1, 1, 3) });
 const change = fc.record({ offset: fc.nat({ max: 2 }), act: fc.constantFrom('delete', 'delete', 'get', 'same') });
 const disturb = fc.record({
   op: fc.constant('disturb'),
@@ -39,7 +39,7 @@ const anyStep = stepOf(
   fc.oneof(
     { weight: 9, arbitrary: simple },
     { weight: 1, arbitrary: open },
-    { weight: 2, arbitrary: next },
+    { weight: 2, arbitrary: nextStep },
     { weight: 2, arbitrary: disturb },
   ),
 );
@@ -48,8 +48,8 @@ const walks = fc
   .tuple(
     fc.array(stepOf(set), { minLength: 5, maxLength: 14, size: 'max' }),
     stepOf(open),
-    stepOf(next),
-    fc.array(stepOf(fc.oneof(open, next, set, { weight: 5, arbitrary: disturb })), { maxLength: 20, size: 'max' }),
+    stepOf(nextStep),
+    fc.array(stepOf(fc.oneof(open, nextStep, set, { weight: 5, arbitrary: disturb })), { maxLength: 20, size: 'max' }),
   )
   .map(([fill, first, second, rest]) => [...fill, first, second, ...rest]);
 
@@ -268,8 +268,8 @@ class Run {
   }
 
   /** Changes the entry that a walk has shown last, or some that follow, before the walk goes on. */
-  disturb({ iterator: number, changes }) {
-    const iterator = this.iterators[number % this.iterators.length];
+  disturb({ iterator: place, changes }) {
+    const iterator = this.iterators[place % this.iterators.length];
     if (iterator === undefined || iterator.at === null) return;
     for (const { offset, act } of changes) {
       const ahead = Array.from(this.model.entries).filter(([, { used }]) =>
@@ -277,8 +277,8 @@ class Run {
       );
       const entry = iterator.newestFirst ? ahead.at(-1 - offset) : ahead[offset];
       if (entry === undefined) continue;
-      const key = this.keys.findIndex((each) => Object.is(normal(each), normal(entry[0])));
-      this.perform({ op: act, key });
+      const number = this.keys.findIndex((each) => Object.is(normal(each), normal(entry[0])));
+      this.perform({ op: act, key: number });
       this.follow();
     }
     this.nextOf(iterator);
