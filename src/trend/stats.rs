@@ -190,7 +190,7 @@ mod tests {
         assert!((curvature(&down) + 2.994_349_570_113_499).abs() < 1e-9);
         let two = [(1.0, 1.0), (2.0, 2.0), (1.0, 3.0), (2.0, 5.0), (1.0, 2.0)];
         assert_eq!(curvature(&two), 0.0, "two places have no bend");
-        let parabola: Vec<(f64, f64)> = (0..6).map(|i| f64::from(i)).map(|x| (x, x * x)).collect();
+        let parabola: Vec<(f64, f64)> = (0..6).map(f64::from).map(|x| (x, x * x)).collect();
         assert!(curvature(&parabola) > 1e6, "without a residual the bend is certain");
     }
 
