@@ -183,6 +183,7 @@ function watchTests(executable, crate, filter) {
     .split('\n')
     .filter((line) => line.endsWith(': test'))
     .map((line) => line.slice(0, -': test'.length));
+  if (names.length === 0) throw new Error(`there is no test whose name has ${filter}`);
   const seen = path.join(crate, 'seen.txt');
   const failed = [];
   const tests = names.map((name) => {
