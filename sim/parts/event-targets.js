@@ -41,7 +41,7 @@ const anyStep = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('mute', 'abort'), which: fc.nat({ max: 9 }) }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constantFrom('trackAll', 'stopAll', 'patch', 'unpatch', 'tick') }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('patchAny', 'unpatchAny', 'force') }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('patchAny', 'unpatchAny', 'stack', 'force') }) },
 );
 const program = fc.record({ steps: fc.array(anyStep, { maxLength: 50, size: 'max' }) });
 
@@ -80,6 +80,8 @@ class Run {
   hadForce = false;
   /** Derived signals: { signal, from: the targets at its start, listens }. */
   derived = [];
+  /** The same, those included that the program has let go. */
+  everDerived = [];
 
   constructor(pack) {
     this.pack = pack;
@@ -223,6 +225,15 @@ class Run {
     this.take(1, false);
   }
 
+  /** A foreign patch between two wrappers of ours: one was there before it, one comes after the next start. */
+  stack() {
+    this.track({ target: 1 });
+    this.patchAny();
+    while (this.all.length > 0) this.stopAll();
+    for (const at of [1, 2]) while (this.trackers[at].length > 0) this.untrack({ target: at });
+    this.track({ target: 1 });
+  }
+
   /** Puts back what was there, whatever has been put over it meanwhile. */
   force() {
     this.take(0, true);
@@ -257,6 +268,7 @@ class Run {
     const parents = sources.flatMap((source) => this.derived.filter((each) => each.signal === source));
     const isKnown = (this.all.length > 0 || this.tracksAny().size > 0) && parents.every((parent) => parent.isKnown);
     this.derived.push({ signal, at, listens, isKnown, tracked: isKnown ? this.tracksAny() : new Set() });
+    this.everDerived.push(this.derived.at(-1));
   }
 
   sourceOf(each) {
@@ -310,6 +322,9 @@ class Run {
     const known = this.derived.filter((each) => each.at.has(at) && each.tracked.has(at) && each.listens).length;
     const counted = events.find(({ event }) => event === 'AbortSignal.any')?.count ?? 0;
     assert.ok(counted >= known, `${counted} derived signals are listened to, of ${known}`);
+    // Those of before its tracker may be known to it or not.
+    const listening = this.everDerived.filter((each) => each.at.has(at) && each.listens && !each.signal.aborted).length;
+    assert.ok(counted <= listening, `${counted} derived signals are counted, of ${listening} that are listened to`);
     for (const { event, count, added, removed, sites } of events) {
       const sited = sites.reduce((sum, site) => sum + site.count, 0);
       assert.ok(count >= 0 && removed >= 0, `${event}: ${count} listeners, ${removed} removed`);

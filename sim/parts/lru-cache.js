@@ -7,42 +7,62 @@ const fc = require('fast-check');
 const { context, Thrown, KINDS, key, makeKeys, Values, Clock, deltas, attempt } = require('../adversary.js');
 const { work } = require('../seams.js');
 
+const set = fc.record({
+  op: fc.constant('set'),
+  key,
+  bytes: fc.integer({ min: 1, max: 9 }),
+  ttl: fc.option(fc.nat({ max: 20 }), { nil: undefined }),
+});
 const simple = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      op: fc.constant('set'),
-      key,
-      bytes: fc.integer({ min: 1, max: 9 }),
-      ttl: fc.option(fc.nat({ max: 20 }), { nil: undefined }),
-    }),
-  },
+  { weight: 6, arbitrary: set },
   { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete', 'same'), key }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('pop', 'purgeStale') }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('clear') }) },
 );
-const anyStep = fc.record({
-  operation: fc.oneof(
-    { weight: 9, arbitrary: simple },
-    { weight: 1, arbitrary: fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() }) },
-    { weight: 2, arbitrary: fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }) }) },
-  ),
-  deltas,
-  calls: fc.option(simple, { nil: null, freq: 4 }),
-  throws: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.boolean()),
-  context: fc.nat({ max: 2 }),
+const open = fc.record({ op: fc.constant('open'), newestFirst: fc.boolean() });
+const nextStep = fc.record({ op: fc.constant('next'), iterator: fc.nat({ max: 2 }), count: fc.constantFrom(1, 1, 3) });
+const change = fc.record({ offset: fc.nat({ max: 2 }), act: fc.constantFrom('delete', 'delete', 'get', 'same') });
+const disturb = fc.record({
+  op: fc.constant('disturb'),
+  iterator: fc.nat({ max: 2 }),
+  changes: fc.array(change, { minLength: 1, maxLength: 3 }),
 });
+const stepOf = (operation) =>
+  fc.record({
+    operation,
+    deltas,
+    calls: fc.option(simple, { nil: null, freq: 4 }),
+    throws: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.boolean()),
+    context: fc.nat({ max: 2 }),
+  });
+const anyStep = stepOf(
+  fc.oneof(
+    { weight: 9, arbitrary: simple },
+    { weight: 1, arbitrary: open },
+    { weight: 2, arbitrary: nextStep },
+    { weight: 2, arbitrary: disturb },
+  ),
+);
+/** Walks over many entries, which are disturbed nearly at each step. */
+const walks = fc
+  .tuple(
+    fc.array(stepOf(set), { minLength: 5, maxLength: 14, size: 'max' }),
+    stepOf(open),
+    stepOf(nextStep),
+    fc.array(stepOf(fc.oneof(open, nextStep, set, { weight: 5, arbitrary: disturb })), { maxLength: 20, size: 'max' }),
+  )
+  .map(([fill, first, second, rest]) => [...fill, first, second, ...rest]);
 
 const program = fc.record({
   options: fc.record({
-    max: fc.integer({ min: 1, max: 8 }),
-    maxSize: fc.option(fc.integer({ min: 4, max: 30 }), { nil: 0 }),
-    ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: 0 }),
+    max: fc.constantFrom(1, 2, 3, 4, 6, 8, 10, 12),
+    maxSize: fc.option(fc.integer({ min: 4, max: 60 }), { nil: 0, freq: 2 }),
+    ttl: fc.option(fc.integer({ min: 1, max: 30 }), { nil: 0, freq: 2 }),
     updateAgeOnGet: fc.boolean(),
     noDisposeOnSet: fc.boolean(),
   }),
   keys: fc.constantFrom(...KINDS),
-  steps: fc.array(anyStep, { maxLength: 70, size: 'max' }),
+  steps: fc.oneof({ weight: 4, arbitrary: fc.array(anyStep, { maxLength: 70, size: 'max' }) }, walks),
   collects: fc.oneof({ weight: 30, arbitrary: fc.constant(false) }, fc.constant(true)),
 });
 
@@ -241,9 +261,30 @@ class Run {
     this.iterators.push({ real, newestFirst, at: null, slot: null, limit: Infinity, ended: false });
   }
 
-  next({ iterator: number }) {
+  next({ iterator: number, count }) {
     const iterator = this.iterators[number % this.iterators.length];
     if (iterator === undefined) return;
+    for (let left = count ?? 1; left > 0; left--) this.nextOf(iterator);
+  }
+
+  /** Changes the entry that a walk has shown last, or some that follow, before the walk goes on. */
+  disturb({ iterator: place, changes }) {
+    const iterator = this.iterators[place % this.iterators.length];
+    if (iterator === undefined || iterator.at === null) return;
+    for (const { offset, act } of changes) {
+      const ahead = Array.from(this.model.entries).filter(([, { used }]) =>
+        iterator.newestFirst ? used <= iterator.at : used >= iterator.at,
+      );
+      const entry = iterator.newestFirst ? ahead.at(-1 - offset) : ahead[offset];
+      if (entry === undefined) continue;
+      const number = this.keys.findIndex((each) => Object.is(normal(each), normal(entry[0])));
+      this.perform({ op: act, key: number });
+      this.follow();
+    }
+    this.nextOf(iterator);
+  }
+
+  nextOf(iterator) {
     this.readings = [];
     const { value, done } = iterator.real.next();
     const shown = iterator.ended ? undefined : this.foretell(iterator);
@@ -286,7 +327,7 @@ class Run {
     work.begin();
     const { operation: given } = step;
     context.run(step.context, () => {
-      if (given.op === 'open' || given.op === 'next') this[given.op](given);
+      if (given.op === 'open' || given.op === 'next' || given.op === 'disturb') this[given.op](given);
       else this.perform(given);
     });
     assert.ok(work.done <= MOST_WORK, `${given.op} did ${work.done} units of work`);

@@ -1,13 +1,21 @@
 'use strict';
 // LRUCache.fetch: fetches that come to an end in any order, or never; signals that abort before, during and after;
-// stale values, changes of the cache from each callback, and contexts. The end of each fetch is foretold as far as the
-// program alone decides it. After each step the structure is whole, and in the end nothing is left behind.
+// stale values, sizes that throw, changes of the cache from each callback, and contexts. The end of each fetch is foretold
+// as far as the program alone decides it. After each step the structure is whole, a fetch that has lost its entry is
+// aborted, and in the end nothing is left behind.
 
 const assert = require('node:assert/strict');
 const { getEventListeners } = require('node:events');
 const fc = require('fast-check');
 const { context, Thrown, Clock, attempt, timers } = require('../adversary.js');
 const { work } = require('../seams.js');
+
+const MAX_SIZE = 10;
+/** A value of which sizeCalculation throws. */
+const NO_SIZE = 13;
+const MOST_WORK = 2000;
+/** Why a fetch is aborted that has lost its entry. */
+const LOST = /^(?:evicted|replaced|deleted|expired)$/;
 
 const key = fc.nat({ max: 4 });
 const flag = fc.option(fc.boolean(), { nil: undefined, freq: 2 });
@@ -23,7 +31,10 @@ const flags = {
   noUpdateTTL: flag,
 };
 const simple = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('set'), key, bytes: fc.integer({ min: 1, max: 6 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ op: fc.constant('set'), key, bytes: fc.constantFrom(1, 2, 3, 4, 5, 6, NO_SIZE) }),
+  },
   { weight: 3, arbitrary: fc.record({ op: fc.constantFrom('get', 'has', 'peek', 'delete', 'memo'), key }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('clear', 'pop', 'purgeStale', 'walk') }) },
 );
@@ -39,7 +50,7 @@ const anyStep = fc.record({
         options: fc.record(flags),
         signal: fc.constantFrom(null, 'own', 'aborted', 'shared'),
         how: fc.constantFrom('later', 'later', 'later', 'throws', 'at once', 'nothing'),
-        bytes: fc.integer({ min: 1, max: 12 }),
+        bytes: fc.integer({ min: 1, max: NO_SIZE }),
       }),
     },
     {
@@ -66,8 +77,10 @@ const program = fc.record({
   steps: fc.array(anyStep, { maxLength: 40, size: 'max' }),
 });
 
-const MAX_SIZE = 10;
-const MOST_WORK = 2000;
+function sizeOf({ bytes }) {
+  if (bytes === NO_SIZE) throw new Thrown('sizeCalculation');
+  return bytes;
+}
 const defined = (options) => Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 const turns = async () => {
   for (let turn = 0; turn < 12; turn++) await Promise.resolve();
@@ -94,15 +107,16 @@ class Run {
     this.clock.now = 1000;
     this.cache = new pack.LRUCache({
       ...defined(options),
-      ...(sized ? { maxSize: MAX_SIZE, sizeCalculation: (value) => value.bytes } : {}),
+      ...(sized ? { maxSize: MAX_SIZE, sizeCalculation: sizeOf } : {}),
       ttlResolution: 0,
       perf: { now: () => this.clock.now },
       dispose: () => this.callBack('dispose'),
       disposeAfter: () => this.callBack('disposeAfter'),
       onInsert: () => this.callBack('onInsert'),
       memoMethod: () => this.make(1),
-      fetchMethod: (given, stale, { options: setting }) => this.load(given, stale, setting),
+      fetchMethod: (given, stale, { options: setting, signal }) => this.load(given, stale, setting, signal),
     });
+    this.store = pack.internal('lib/cache/lru-cache.js').storeOf(this.cache);
   }
 
   make(bytes) {
@@ -118,7 +132,13 @@ class Run {
     if (step.throws) throw new Thrown(name);
   }
 
-  load(given, stale, setting) {
+  /** What stands in the place of the value: the value, or the fetch that is to bring it. */
+  heldOf(given) {
+    return this.store.values[this.store.index.get(given)];
+  }
+
+  load(given, stale, setting, signal) {
+    const pending = this.heldOf(given);
     assert.ok(stale === undefined || typeof stale.id === 'number', 'the stale value is a value');
     assert.equal(context.getStore(), this.context, 'the context of fetchMethod');
     assert.equal(typeof setting, 'object');
@@ -129,7 +149,9 @@ class Run {
     if (how?.how === 'nothing') return undefined;
     const value = this.make(how?.bytes ?? 1);
     if (how?.how === 'at once') return value;
-    return new Promise((resolve, reject) => this.calls.push({ given, resolve, reject, value, replacedBy: null }));
+    return new Promise((resolve, reject) =>
+      this.calls.push({ given, resolve, reject, value, replacedBy: null, pending, signal }),
+    );
   }
 
   act({ op, key: given, bytes }) {
@@ -184,7 +206,7 @@ class Run {
       const value = await promise;
       assert.ok(value === undefined || typeof value.id === 'number', 'a fetch gives a value');
     } catch (error) {
-      const isForetold = error instanceof Thrown || /^(?:evicted|replaced|deleted|expired)$/.test(error.message);
+      const isForetold = error instanceof Thrown || LOST.test(error.message);
       if (!isForetold) this.wrong = error;
     }
     this.waiting.delete(promise);
@@ -245,8 +267,19 @@ class Run {
     this.stays = null;
     if (this.wrong !== undefined) throw this.wrong;
     this.checkStructure(cache);
+    this.checkLost();
     for (const [, { value }] of cache.dump()) assert.equal(typeof value.id, 'number', 'a dump has values');
     for (const value of cache.values()) assert.equal(typeof value.id, 'number');
+  }
+
+  /** A fetch under way has its entry, or is aborted: because the entry went, or by the caller's signal. */
+  checkLost() {
+    for (const { given, pending, signal } of this.calls) {
+      if (this.heldOf(given) === pending) continue;
+      assert.ok(signal.aborted, 'a fetch that has lost its entry is aborted');
+      const { reason } = signal;
+      assert.ok(reason instanceof Thrown || LOST.test(reason.message), `the reason of an abort: ${reason.message}`);
+    }
   }
 
   async finish() {

@@ -85,6 +85,26 @@ impl Drop for Watching {
 }
 
 impl SampledIsolate {
+    /// One without a job, for tests.
+    #[cfg(test)]
+    pub(super) fn without_job(record: Record, sampling: Sampling) -> Self {
+        Self {
+            record: Arc::new(record),
+            sampling: Mutex::new(sampling),
+            wishes: Wishes::default(),
+            stuck: Mutex::new(None),
+        }
+    }
+
+    /// Runs `meanwhile` with all that the background thread locks while it samples.
+    #[cfg(test)]
+    pub(super) fn while_sampling(&self, meanwhile: impl FnOnce()) {
+        let (sampling, stuck) = (self.sampling.lock(), self.stuck.lock());
+        self.wishes.note(true, true, true);
+        meanwhile();
+        drop((sampling, stuck));
+    }
+
     /// True if [`SampledIsolate::take_notices`] would return something.
     #[must_use]
     pub fn has_notices(&self) -> bool {

@@ -12,12 +12,15 @@ use serde_json::value::RawValue;
 
 use super::borrowed::{self, Borrowing};
 use super::figures::FigureSources;
+use super::isolate::SampledIsolate;
 use super::options::{Caches, SamplerOptions};
 use super::record::Record;
+use super::registry::Listed;
 use super::sampling::Sampling;
 use crate::background::Run;
 use crate::os::pseudo_file::Files;
 use crate::trend::{CacheFill, Config};
+use crate::v8::gc::MARK_COMPACT;
 use crate::v8::heap_statistics::HeapStatistics;
 
 mod sim;
@@ -175,6 +178,30 @@ fn page_size() -> u64 {
 
 const fn never(_: u64) -> Duration {
     Duration::ZERO
+}
+
+/// The background thread holds its locks while it reads files and judges, which may take long.
+#[test]
+fn the_tick_of_the_event_loop_waits_for_no_lock() {
+    let life = Life::new(100 * MB, None);
+    let Life { record, sampling, _alone: alone, .. } = life;
+    let isolate = Arc::new(SampledIsolate::without_job(record, sampling));
+    let (done, end) = std::sync::mpsc::channel();
+    isolate.while_sampling(|| {
+        let own = Arc::clone(&isolate);
+        std::thread::spawn(move || {
+            let heap = HeapStatistics { total: 2 * MB, used: MB, limit: 4096 * MB, external: 0 };
+            let record = own.record();
+            record.prologue(|| Some(heap));
+            record.epilogue(MARK_COMPACT, || Some(heap));
+            record.tick(record.is_stale().then_some(&heap), 0.5, Some(1), MB);
+            done.send((own.has_notices(), own.take_probe(), own.wants_requests()))
+        });
+        let seen = end.recv_timeout(Duration::from_secs(60));
+        assert_eq!(seen, Ok((true, true, true)), "it has waited for the background thread");
+    });
+    assert_eq!(isolate.record().mark_compacts().0, 1);
+    drop(alone);
 }
 
 #[test]

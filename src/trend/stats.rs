@@ -181,6 +181,58 @@ mod tests {
         assert_eq!(curvature(&[(1.0, 1.0); 5]), 0.0);
     }
 
+    #[test]
+    fn curvature_takes_unequal_distances_and_falls_below_0_where_the_line_bends_down() {
+        // By solving the normal equations in fractions.
+        let up = [(1.0, 3.0), (2.0, 5.0), (4.0, 4.0), (7.0, 9.0), (11.0, 8.0), (16.0, 20.0)];
+        assert!((curvature(&up) - 1.584_310_849_090_719_6).abs() < 1e-9);
+        let down = [(1.0, 30.0), (2.0, 42.0), (4.0, 55.0), (7.0, 61.0), (11.0, 66.0), (16.0, 70.0)];
+        assert!((curvature(&down) + 2.994_349_570_113_499).abs() < 1e-9);
+        let two = [(1.0, 1.0), (2.0, 2.0), (1.0, 3.0), (2.0, 5.0), (1.0, 2.0)];
+        assert_eq!(curvature(&two), 0.0, "two places have no bend");
+        let parabola: Vec<(f64, f64)> = (0..6).map(f64::from).map(|x| (x, x * x)).collect();
+        assert!(curvature(&parabola) > 1e6, "without a residual the bend is certain");
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_the_mean_of_the_middle_two() {
+        assert_eq!(median(&mut []), None);
+        assert_eq!(median(&mut [7.0]), Some(7.0));
+        assert_eq!(median(&mut [9.0, 1.0]), Some(5.0));
+        assert_eq!(median(&mut [9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut [9.0, 1.0, 2.0, 5.0]), Some(3.5));
+    }
+
+    #[test]
+    fn theil_sen_is_the_median_of_the_slopes_of_all_pairs() {
+        // 1/4, 1/2, 6/7, 1, 5/3, 4.
+        let slope = theil_sen(&[(0.0, 0.0), (2.0, 1.0), (3.0, 5.0), (7.0, 6.0)]);
+        assert!((slope - (6.0 / 7.0 + 1.0) / 2.0).abs() < 1e-12);
+        assert_eq!(theil_sen(&[(2.0, 8.0), (4.0, 2.0)]), -3.0);
+        assert_eq!(theil_sen(&[]), 0.0);
+    }
+
+    #[test]
+    fn correlation_is_pearsons() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 5.0, 9.0]);
+        assert!((correlation(&a, &b) - 11.0 / 130.0f64.sqrt()).abs() < 1e-12);
+        let falling = [9.0, 5.0, 4.0, 2.0];
+        assert!((correlation(&a, &falling) + 11.0 / 130.0f64.sqrt()).abs() < 1e-12);
+        assert_eq!(correlation(&a, &[3.0; 4]), 0.0);
+        assert_eq!(correlation(&[3.0; 4], &b), 0.0);
+    }
+
+    #[test]
+    fn few_values_or_none_have_no_trend() {
+        assert_eq!(mann_kendall(&[]), 0.0);
+        assert_eq!(mann_kendall(&[1.0, 2.0]), 0.0);
+        // S = 3, variance = 3 * 2 * 11 / 18.
+        assert!((mann_kendall(&[1.0, 2.0, 3.0]) - 2.0 / (66.0f64 / 18.0).sqrt()).abs() < 1e-12);
+        assert!((mann_kendall(&[3.0, 2.0, 1.0]) + 2.0 / (66.0f64 / 18.0).sqrt()).abs() < 1e-12);
+        // S = -1 and 1 are 0 after the correction.
+        assert_eq!(mann_kendall(&[1.0, 3.0, 2.0]), 0.0);
+    }
+
     proptest! {
         #[test]
         fn a_series_upside_down_bends_the_other_way(

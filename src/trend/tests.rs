@@ -308,6 +308,235 @@ fn all_series_together_take_less_than_64_kilobytes() {
 }
 
 #[test]
+fn a_leak_is_one_suspect_and_one_leak() {
+    let (_, events) = Life { heap: &|t| (8.0 + t) * MB, ..Life::default() }.live();
+    let said: Vec<Event> =
+        events.into_iter().map(|(_, event)| event).filter(|event| *event != Event::Probe).collect();
+    assert_eq!(said, [Event::Suspect(Channel::Heap), Event::Leak(Channel::Heap)]);
+}
+
+#[test]
+fn limits_are_those_that_were_set_last() {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    trend.reading(&Reading { t: 0, ..Reading::default() });
+    trend.set_limits(Limits { heap: 1, external: 2, native: 3 });
+    let limits: Vec<u64> = trend.verdict().channels.iter().map(|each| each.limit_bytes).collect();
+    assert_eq!(limits, [1, 2, 3]);
+}
+
+#[test]
+fn a_scavenge_lowers_the_envelope() {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    for second in 0..30u64 {
+        let t = second * 1000;
+        trend.reading(&Reading { t, heap_used: 50_000_000, ..Reading::default() });
+        trend.scavenge(t, 20_000_000 + second);
+        trend.advance(t);
+    }
+    let series = trend.series(Channel::Heap);
+    assert!(series.len() >= 10, "{series:?}");
+    assert!(series.iter().all(|point| (20_000_000..20_000_030).contains(&point.min)), "{series:?}");
+}
+
+/// Buffers are freed after the collection, beside the program.
+#[test]
+fn external_bytes_within_two_intervals_of_a_collection_are_a_floor() {
+    let mut trend = Trend::new(Config::new(30_000, 1000).unwrap(), LIMITS);
+    let external = |trend: &Trend| trend.verdict().channels[Channel::External as usize].bytes;
+    let read = |trend: &mut Trend, t: u64, external: u64| {
+        trend.reading(&Reading { t, external, ..Reading::default() });
+    };
+    read(&mut trend, 0, 9_000_000);
+    assert_eq!(external(&trend), 0, "no collection yet");
+    let cause = CollectionCause::Natural;
+    trend.collection(&Collection {
+        t: 100,
+        used: 0,
+        total: 0,
+        external: 8_000_000,
+        cause,
+        pause_us: 0,
+    });
+    read(&mut trend, 1000, 7_000_000);
+    assert_eq!(external(&trend), 7_000_000);
+    read(&mut trend, 2000, 6_000_000);
+    assert_eq!(external(&trend), 6_000_000);
+    read(&mut trend, 3000, 5_000_000);
+    assert_eq!(external(&trend), 6_000_000, "garbage may be among it again");
+}
+
+/// A process whose native memory grows by 1 MB a second: what it says, and when.
+fn native_growth(
+    origin: u64,
+    rss_rate: f64,
+    budget: f64,
+    collects: impl Fn(u64) -> bool,
+) -> (Verdict, Vec<(u64, Event)>) {
+    let config = Config::new(30_000, 1000).unwrap().with_probe_budget(budget).unwrap();
+    let mut trend = Trend::new(config, LIMITS);
+    let mut events = Vec::new();
+    for second in 0..120u64 {
+        let t = origin + second * 1000;
+        let grown = |rate: f64| 40_000_000 + (second as f64 * rate * MB) as u64;
+        if collects(second) {
+            let cause = CollectionCause::Natural;
+            trend.collection(&Collection { t, used: 0, total: 0, external: 0, cause, pause_us: 0 });
+        }
+        let native = Some(grown(1.0));
+        trend.reading(&Reading { t, rss: grown(rss_rate), native, ..Reading::default() });
+        let said = trend.advance(t).into_iter().filter(|event| *event != Event::Probe);
+        events.extend(said.map(|event| (second, event)));
+    }
+    (trend.verdict(), events)
+}
+
+#[test]
+fn native_growth_that_the_resident_set_does_not_show_is_the_fall_of_another_channel() {
+    for rate in [0.0, 0.3] {
+        assert_eq!(native_growth(0, rate, 0.005, |_| true).1, [], "{rate}");
+    }
+    for rate in [0.7, 1.0] {
+        let (_, events) = native_growth(0, rate, 0.005, |_| true);
+        assert!(first(&events, Event::Leak(Channel::Native)).is_some(), "{rate} {events:?}");
+    }
+}
+
+/// Buffers that nothing refers to are native memory until they are collected.
+#[test]
+fn native_growth_is_believed_after_a_collection_if_there_are_probes() {
+    let leaks = |budget, collects: &dyn Fn(u64) -> bool| {
+        first(&native_growth(0, 1.0, budget, collects).1, Event::Leak(Channel::Native)).is_some()
+    };
+    assert!(!leaks(0.005, &|_| false));
+    assert!(leaks(0.005, &|second| second % 10 == 0));
+    assert!(!leaks(0.005, &|second| second < 5), "the last one was long ago");
+    assert!(leaks(0.0, &|_| false), "without probes none may ever come");
+}
+
+#[test]
+fn time_begins_with_the_first_reading() {
+    let (verdict, events) = native_growth(0, 1.0, 0.005, |second| second % 7 == 0);
+    let (later, same) = native_growth(1 << 40, 1.0, 0.005, |second| second % 7 == 0);
+    assert_eq!(events, same);
+    assert_eq!((later.observed_ms, later.state), (119_000, VerdictState::Leak));
+    assert_eq!((later.span_ms, later.ms_to_limit), (verdict.span_ms, verdict.ms_to_limit));
+    assert!((later.bytes_per_minute - 60.0 * MB).abs() < 0.01 * MB, "{}", later.bytes_per_minute);
+}
+
+/// What a service hears, in words: `suspect heap 45 s, leak heap 50 s; 7 probes from 21 to 88 s; leak, 1.0 MB/s`.
+fn course(life: &Life) -> String {
+    let (trend, events) = life.live();
+    let said = events.iter().filter_map(|(second, event)| match event {
+        Event::Suspect(channel) => Some(format!("suspect {} {second} s", channel.noun())),
+        Event::Leak(channel) => Some(format!("leak {} {second} s", channel.noun())),
+        Event::Recovered(channel) => Some(format!("recovered {} {second} s", channel.noun())),
+        Event::Probe => None,
+    });
+    let said: Vec<String> = said.collect();
+    let probes: Vec<u64> =
+        events.iter().filter(|(_, event)| *event == Event::Probe).map(|(at, _)| *at).collect();
+    let probed = match (probes.first(), probes.last()) {
+        (Some(first), Some(last)) => format!("{} probes from {first} to {last} s", probes.len()),
+        _ => "no probe".into(),
+    };
+    let Verdict { state, bytes_per_minute, span_ms, ms_to_limit, .. } = trend.verdict();
+    let left = ms_to_limit.map_or_else(|| "-".into(), |ms| format!("{} s", ms / 1000));
+    format!(
+        "{}; {probed}; {state:?} {:.2} MB/min {} s {left}",
+        said.join(", "),
+        bytes_per_minute / MB,
+        span_ms / 1000
+    )
+}
+
+/// The detection as a whole, to the second. A change of a threshold is a change of this table.
+#[test]
+fn the_courses_of_typical_services() {
+    let rising = |base: f64, rate: f64| move |t: f64| (base + rate * t) * MB;
+    let tooth = |period: u64, height: f64, rate: f64| {
+        move |t: f64| MB * (8.0 + rate * t + height * (t as u64 % period) as f64 / period as f64)
+    };
+    let (fast, slow, slower) = (rising(8.0, 1.0), rising(8.0, 0.2), rising(8.0, 0.04));
+    let (external, native) = (rising(2.0, 1.0), rising(40.0, 1.0));
+    let (low, high, leaking) =
+        (tooth(60, 20.0, 0.0), tooth(150, 60.0, 0.0), tooth(100, 30.0, 0.15));
+    let fills = |t: f64| (8.0 + t.min(60.0)) * MB;
+    let rests = |t: f64| MB * (20.0 + 40.0 * (1.0 - (-t / 40.0).exp()));
+    let burst = |t: f64| MB * if (100.0..130.0).contains(&t) { 90.0 } else { 8.0 };
+    let faster = |t: f64| MB * (8.0 + 0.004 * t * t);
+    let twice =
+        |t: f64| MB * (8.0 + if t < 300.0 { (t * 0.5).min(40.0) } else { (t - 300.0) * 0.6 });
+    let load = |t: f64| 0.3 + 0.7 * (1.0 - (t / 1800.0 * std::f64::consts::TAU).cos()) / 2.0;
+    let daily = |t: f64| MB * (20.0 + 80.0 * load(t));
+    let work = |t: f64| MB * 8.0 * load(t);
+    let quiet = |_: f64| 0.0;
+    let of = |heap: &dyn Fn(f64) -> f64, seconds: u64| {
+        course(&Life { heap, seconds, ..Life::default() })
+    };
+    let courses = [
+        ("a fast leak", of(&fast, 120)),
+        ("a slow leak", of(&slow, 400)),
+        ("a slower leak", of(&slower, 1500)),
+        ("a leak that gets faster", of(&faster, 200)),
+        ("a cache that fills", of(&fills, 400)),
+        ("a warm-up", of(&rests, 400)),
+        ("a burst", of(&burst, 400)),
+        ("two rises", of(&twice, 600)),
+        ("a sawtooth", of(&low, 900)),
+        ("a slow sawtooth", of(&high, 1500)),
+        ("a leak below a sawtooth", of(&leaking, 900)),
+        ("external", course(&Life { external: &external, seconds: 150, ..Life::default() })),
+        ("native", course(&Life { native: &native, seconds: 150, ..Life::default() })),
+        ("a day", course(&Life { heap: &daily, churn: &work, seconds: 2400, ..Life::default() })),
+        ("silent", course(&Life { heap: &slow, churn: &quiet, seconds: 400, ..Life::default() })),
+        (
+            "a window of 15 min",
+            course(&Life { heap: &slow, window: 900, seconds: 1500, ..Life::default() }),
+        ),
+        (
+            "without probes",
+            course(&Life { heap: &slow, probes: 0.0, seconds: 600, ..Life::default() }),
+        ),
+    ];
+    let expected = [
+        "a fast leak: suspect the live heap 33 s, leak the live heap 33 s; 37 probes from 8 \
+         to 117 s; Leak 60.00 MB/min 25 s 131 s",
+        "a slow leak: suspect the live heap 70 s, leak the live heap 130 s; 140 probes from 8 \
+         to 399 s; Leak 12.00 MB/min 119 s 841 s",
+        "a slower leak: suspect the live heap 400 s, leak the live heap 800 s; 316 probes \
+         from 8 to 1498 s; Leak 2.40 MB/min 885 s 4702 s",
+        "a leak that gets faster: suspect the live heap 63 s, leak the live heap 63 s; 71 \
+         probes from 8 to 197 s; Leak 88.56 MB/min 25 s 62 s",
+        "a cache that fills: suspect the live heap 33 s, leak the live heap 33 s, recovered \
+         the live heap 98 s; 43 probes from 8 to 318 s; Steady 0.00 MB/min 0 s -",
+        "a warm-up: ; 105 probes from 8 to 355 s; Steady 0.00 MB/min 0 s -",
+        "a burst: ; 18 probes from 8 to 318 s; Steady 0.00 MB/min 0 s -",
+        "two rises: suspect the live heap 33 s, leak the live heap 60 s, recovered the live \
+         heap 120 s, suspect the live heap 500 s, leak the live heap 500 s; 85 probes from 8 \
+         to 586 s; Leak 36.00 MB/min 217 s 114 s",
+        "a sawtooth: suspect the live heap 55 s, recovered the live heap 64 s; 368 probes \
+         from 8 to 896 s; Slow 20.00 MB/min 28 s 688 s",
+        "a slow sawtooth: suspect the live heap 38 s, leak the live heap 70 s, recovered the \
+         live heap 153 s; 257 probes from 8 to 1498 s; Steady 0.00 MB/min 0 s -",
+        "a leak below a sawtooth: suspect the live heap 35 s, leak the live heap 65 s, \
+         recovered the live heap 102 s, suspect the live heap 440 s, leak the live heap 440 \
+         s; 135 probes from 8 to 860 s; Leak 9.27 MB/min 443 s 578 s",
+        "external: suspect external memory (Buffers, WASM) 35 s, leak external memory \
+         (Buffers, WASM) 60 s; 57 probes from 8 to 149 s; Leak 60.00 MB/min 55 s 361 s",
+        "native: suspect native memory 33 s, leak native memory 60 s; 57 probes from 8 to 149 \
+         s; Leak 60.00 MB/min 55 s 323 s",
+        "a day: ; 173 probes from 8 to 2369 s; FollowsLoad 4.94 MB/min 429 s 2070 s",
+        "silent: suspect the live heap 65 s, leak the live heap 120 s; 48 probes from 8 to \
+         398 s; Leak 12.00 MB/min 100 s 842 s",
+        "a window of 15 min: suspect the live heap 244 s, leak the live heap 244 s; 170 \
+         probes from 8 to 224 s; Leak 12.00 MB/min 211 s 0 s",
+        "without probes: suspect the live heap 80 s, leak the live heap 130 s; no probe; Leak \
+         12.00 MB/min 101 s 642 s",
+    ];
+    assert_eq!(courses.map(|(name, course)| format!("{name}: {course}")), expected);
+}
+
+#[test]
 fn two_steps_up_are_no_leak() {
     let after = |t: f64, second: f64| f64::from(u8::from(t >= second));
     let heap = |t: f64| MB * (70.0 + 32.89 * after(t, 41.0) + 35.05 * after(t, 141.0));

@@ -239,3 +239,236 @@ pub(in crate::heap) fn container(index: &CodeIndex, thing: Node) -> Cause {
         _ => Cause::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::rules::testing::{ids, of_growth};
+
+    /// What the items of an array, each of 64 bytes and what `add` gives it, consist of. The numbers from the second
+    /// argument on are free for ids.
+    fn of(class: &str, count: u32, add: impl Fn(&mut Graph, usize, u32)) -> Composition {
+        let mut graph = module();
+        let node = graph.script("node:internal/all");
+        assert_eq!(node, 2);
+        let list = graph.variable("list", "Array", 11);
+        for (at, item) in graph.elements(list, class, 1001, count).into_iter().enumerate() {
+            add(&mut graph, item, 1002 + 100 * at as u32);
+        }
+        of_growth(&graph, 11, &ids(1001, count), |evidence| {
+            Composition::of(&evidence.context, evidence.thing(), evidence.sample())
+        })
+    }
+
+    fn native(graph: &mut Graph, of: usize, name: &str, id: u32, size: u64) {
+        let data = graph.node("native", name, id, size);
+        graph.edge(of, "internal", "backing_store", data);
+    }
+
+    #[test]
+    fn the_bytes_are_what_the_items_retain() {
+        let all = of("Item", 20, |graph, item, id| {
+            graph.member(item, "part", "Part", id);
+        });
+        assert_eq!(all.bytes, 20 * (64 + 32));
+        assert!(all.is_most(all.bytes / 2 + 1) && !all.is_most(all.bytes / 2));
+        let many = of("Item", 600, |_, _, _| {});
+        assert_eq!(many.bytes, 200 * 64, "every third of 600");
+    }
+
+    #[test]
+    fn buffers_are_the_memory_of_array_buffers_and_of_nothing_else() {
+        let buffers = |name: &str| {
+            of("Item", 10, |graph, item, id| native(graph, item, name, id, 1000)).buffers
+        };
+        assert_eq!(buffers("system / JSArrayBufferData"), 10 * 1000);
+        assert_eq!(buffers("system / Foreign"), 0);
+    }
+
+    #[test]
+    fn a_timer_a_stream_or_a_promise_within_an_item_is_a_part_of_it() {
+        let timers = |top: bool, file: u32| {
+            let class = if top { "Timeout" } else { "Session" };
+            let all = of(class, 10, |graph, item, id| {
+                let timer = if top { item } else { graph.member(item, "timer", "Timeout", id) };
+                graph.locate(timer, file, 1);
+            });
+            all.timers
+        };
+        assert_eq!((timers(true, 2), timers(false, 2), timers(true, 1)), (640, 0, 0));
+        let streams = |top: bool| {
+            let class = if top { "Readable" } else { "Session" };
+            of(class, 10, |graph, item, id| {
+                let stream = if top { item } else { graph.member(item, "body", "Readable", id) };
+                graph.member(stream, "_readableState", "ReadableState", id + 1);
+            })
+            .streams
+        };
+        assert_eq!((streams(true), streams(false)), (10 * 96, 0));
+        let promises = |top: bool, waits: &str| {
+            let class = if top { "Promise" } else { "Session" };
+            of(class, 10, |graph, item, id| {
+                let promise = if top { item } else { graph.member(item, "done", "Promise", id) };
+                let reaction = graph.node("object", waits, id + 1, 32);
+                graph.edge(promise, "internal", "reactions_or_result", reaction);
+            })
+            .promises
+        };
+        let reaction = "system / PromiseReaction";
+        assert_eq!((promises(true, reaction), promises(false, reaction)), (10 * 96, 0));
+        assert_eq!(promises(true, "Row"), 0, "it is settled");
+    }
+
+    #[test]
+    fn a_connection_is_what_an_item_is_whatever_wraps_it() {
+        let wrapped = |between: u32, class: &str, state: bool| {
+            of("Session", 10, |graph, item, id| {
+                let mut at = item;
+                for depth in 0..between {
+                    at = graph.member(at, "inner", "Inner", id + 2 * depth);
+                }
+                let socket = graph.member(at, "socket", class, id + 20);
+                if state {
+                    graph.member(socket, "_readableState", "ReadableState", id + 22);
+                }
+            })
+        };
+        let near = wrapped(1, "Socket", true);
+        assert_eq!((near.sockets, near.streams, near.agents), (near.bytes, 0, 0));
+        assert_eq!(wrapped(2, "Socket", true).sockets, 10 * (64 + 4 * 32));
+        assert_eq!(wrapped(3, "Socket", true).sockets, 0, "too far within");
+        assert_eq!(wrapped(0, "Socket", false).sockets, 0, "a class of the program's");
+        assert_eq!(wrapped(0, "Body", true).sockets, 0);
+    }
+
+    #[test]
+    fn a_request_has_a_connection_and_is_none() {
+        for (class, sockets) in [("ClientRequest", 0), ("Exchange", 10 * (64 + 2 * 32))] {
+            let all = of(class, 10, |graph, item, id| {
+                let socket = graph.member(item, "socket", "Socket", id);
+                graph.member(socket, "_writableState", "WritableState", id + 1);
+            });
+            assert_eq!(all.sockets, sockets, "{class}");
+        }
+    }
+
+    #[test]
+    fn an_agent_has_two_of_its_tables() {
+        let with = |members: &[&str]| {
+            of("Agent", 10, |graph, item, id| {
+                for (at, name) in (0..).zip(members) {
+                    graph.member(item, name, "Object", id + at);
+                }
+            })
+        };
+        let agent = with(&["freeSockets", "sockets"]);
+        assert_eq!((agent.agents, agent.sockets), (agent.bytes, agent.bytes));
+        assert_eq!(with(&["sockets", "maxFreeSockets"]).agents, 10 * (64 + 2 * 32));
+        assert_eq!(with(&["sockets", "others"]).agents, 0);
+    }
+
+    #[test]
+    fn a_function_keeps_its_scope_and_the_heaviest_variable_is_named() {
+        let with = |at_top: bool| {
+            let mut graph = module();
+            let list = graph.variable("list", "Array", 11);
+            for at in 0..10u32 {
+                let id = 1001 + 100 * at;
+                let top = if at_top {
+                    graph.function("handle", id, 5)
+                } else {
+                    graph.node("object", "Session", id, 64)
+                };
+                graph.edge(list, "element", &at.to_string(), top);
+                let closure = if at_top {
+                    top
+                } else {
+                    let closure = graph.function("handle", id + 1, 5);
+                    graph.edge(top, "property", "handle", closure);
+                    closure
+                };
+                let scope = graph.node("object", "system / Context", id + 2, 32);
+                graph.edge(closure, "internal", "context", scope);
+                for (name, size, part) in
+                    [("small", 100, 3), ("large", 5000, 4), ("middle", 300, 5)]
+                {
+                    let value = graph.node("object", "Value", id + part, size);
+                    graph.edge(scope, "context", name, value);
+                }
+            }
+            of_growth(&graph, 11, &ids(1001, 10), |evidence| {
+                Composition::of(&evidence.context, evidence.thing(), evidence.sample())
+            })
+        };
+        let own = with(true);
+        assert_eq!(own.contexts, 10 * (32 + 5400));
+        assert_eq!((own.variables, own.captured), (10 * 5000, Some((5000, "large".into()))));
+        let within = with(false);
+        assert_eq!((within.contexts, within.captured), (0, None), "a method of an item");
+    }
+
+    #[test]
+    fn what_settles_a_promise_counts_with_all_that_it_is_in() {
+        let with = |located: bool, class: &str, waits: &str| {
+            of("Job", 10, |graph, item, id| {
+                let resolve = graph.node("closure", "", id, 64);
+                if located {
+                    graph.locate(resolve, 1, 5);
+                }
+                graph.edge(item, "property", "resolve", resolve);
+                let scope = graph.node("object", "system / Context", id + 1, 32);
+                graph.edge(resolve, "internal", "context", scope);
+                let promise = graph.node("object", class, id + 2, 32);
+                graph.edge(scope, "internal", "extension", promise);
+                let reaction = graph.node("object", waits, id + 3, 32);
+                graph.edge(promise, "internal", "reactions_or_result", reaction);
+            })
+        };
+        let settles = with(false, "Promise", "system / PromiseReaction");
+        assert_eq!(settles.resolvers, settles.bytes);
+        assert_eq!(with(true, "Promise", "system / PromiseReaction").resolvers, 0, "its own code");
+        assert_eq!(with(false, "Row", "system / PromiseReaction").resolvers, 0);
+        assert_eq!(with(false, "Promise", "Row").resolvers, 0, "it is settled");
+    }
+
+    #[test]
+    fn what_a_thing_is() {
+        let of = |kind: &'static str, name: &str, inner: &[(&str, &str)]| {
+            let mut graph = module();
+            let thing = graph.node(kind, name, 11, 32);
+            graph.edge(2, "context", "thing", thing);
+            for (at, (field, class)) in (0..).zip(inner) {
+                let value = graph.node("object", class, 13 + at, 32);
+                graph.edge(thing, "internal", field, value);
+            }
+            let snapshot = graph.snapshot();
+            snapshot.index_retainers();
+            let index = CodeIndex::new(&snapshot);
+            container(&index, snapshot.by_id(11).unwrap())
+        };
+        for (name, cause) in [
+            ("Array", Cause::Array),
+            ("Map", Cause::Map),
+            ("Set", Cause::Set),
+            ("WeakMap", Cause::Weak),
+            ("WeakRef", Cause::Weak),
+            ("Promise", Cause::Promises),
+            ("ArrayBuffer", Cause::Buffers),
+            ("DataView", Cause::Buffers),
+            ("system / Context", Cause::Closure),
+            ("Session", Cause::Object),
+            ("Uint8Array", Cause::Object),
+        ] {
+            assert_eq!(of("object", name, &[]), cause, "{name}");
+        }
+        assert_eq!(of("closure", "handle", &[]), Cause::Closure);
+        assert_eq!(of("native", "system / JSArrayBufferData", &[]), Cause::Buffers);
+        assert_eq!(of("native", "system / Foreign", &[]), Cause::Other);
+        assert_eq!(of("string", "text", &[]), Cause::Other);
+        let buffer = [("buffer", "ArrayBuffer")];
+        assert_eq!(of("object", "Uint8Array", &buffer), Cause::Buffers);
+        assert_eq!(of("object", "Session", &buffer), Cause::Object);
+        assert_eq!(of("object", "Session", &[("backing_store", "data")]), Cause::Buffers);
+    }
+}

@@ -84,3 +84,65 @@ fn links_from(snapshot: &Snapshot, head: Node, survivors: Survivors) -> Option<u
     let mut behind = snapshot.edges(head).map(|edge| edge.to).filter(|&node| has_most(node));
     links(head).max(behind.find_map(links))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::heap::graphs::{Graph, program};
+    use crate::heap::leak::causes::Unit;
+    use crate::heap::leak::pipeline;
+    use crate::heap::options::Options;
+
+    /// What is counted of the one suspect of a program that is seen three times.
+    fn counted(with: impl Fn(u32) -> Graph) -> (Option<u64>, Option<Unit>) {
+        let snapshots = [0, 1000, 2000].map(|count| with(count).snapshot());
+        let found = pipeline::suspects(&snapshots, 10, &Options::default()).suspects;
+        let [one] = &found[..] else { panic!("{found:?}") };
+        (one.count, one.unit)
+    }
+
+    /// A list in a variable: so many links, each with 64 bytes.
+    fn chain(kept: u32, count: u32) -> Graph {
+        let mut graph = program(20);
+        let mut last = graph.variable("queue", "Queue", 500_001);
+        for at in (0..kept).chain(1000..1000 + count) {
+            let link = graph.node("object", "Link", 600_001 + 2 * at, 64);
+            graph.edge(last, "property", "next", link);
+            last = link;
+        }
+        graph
+    }
+
+    #[test]
+    fn a_map_gains_entries() {
+        assert_eq!(counted(|count| program(20 + count)), (Some(2000), None));
+    }
+
+    #[test]
+    fn an_array_gains_elements_and_those_of_before_do_not_count() {
+        let with = |kept: u32, count: u32| {
+            let mut graph = program(20);
+            let list = graph.variable("list", "Array", 500_001);
+            graph.elements(list, "Item", 600_001, kept + count);
+            graph
+        };
+        assert_eq!(counted(|count| with(0, count)), (Some(2000), None));
+        assert_eq!(counted(|count| with(300, count)), (Some(2000), None));
+    }
+
+    #[test]
+    fn a_chain_gains_links_and_those_of_before_do_not_count() {
+        assert_eq!(counted(|count| chain(5, count)), (Some(2000), Some(Unit::Links)));
+        assert_eq!(counted(|count| chain(300, count)), (Some(2000), Some(Unit::Links)));
+    }
+
+    #[test]
+    fn one_thing_that_swells_has_no_count() {
+        let with = |count: u32| {
+            let mut graph = program(20);
+            let text = graph.node("string", "a text", 500_001, 1000 + 100 * u64::from(count));
+            graph.edge(2, "context", "text", text);
+            graph
+        };
+        assert_eq!(counted(with).0, None);
+    }
+}

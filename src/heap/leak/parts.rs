@@ -104,9 +104,9 @@ fn is_as_many(one: Option<u64>, other: Option<u64>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::heap::graphs::{Graph, program};
+    use super::*;
+    use crate::heap::graphs::{Graph, module, program};
     use crate::heap::leak::pipeline;
-    use crate::heap::leak::suspect::Suspect;
     use crate::heap::options::Options;
 
     fn suspects(with: impl Fn(u32) -> Graph) -> Vec<Suspect> {
@@ -135,5 +135,60 @@ mod tests {
         assert_eq!(two.len(), 2, "of different numbers");
         let two = suspects(|count| store(&["keys", "values"], &[count, count]));
         assert_eq!(two.len(), 2, "fields that anyone may fill");
+    }
+
+    #[test]
+    fn counts_that_differ_by_a_hundredth_are_as_many() {
+        assert!(is_as_many(Some(1000), Some(1000)));
+        assert!(is_as_many(Some(1000), Some(990)) && is_as_many(Some(990), Some(1000)));
+        assert!(!is_as_many(Some(1000), Some(989)) && !is_as_many(Some(989), Some(1000)));
+        assert!(
+            !is_as_many(None, Some(1)) && !is_as_many(Some(1), None) && !is_as_many(None, None)
+        );
+    }
+
+    /// A cache `owner` and a timer, which a list of the owner's holds, or whose callback's scope has the owner.
+    fn timer(in_list: bool, in_scope: Option<bool>, script_of_callback: &str) -> (bool, bool) {
+        let mut graph = module();
+        let script = graph.script("/srv/cache.js");
+        let other = graph.script("/srv/other.js");
+        let owner = graph.variable("owner", "Cache", 11);
+        graph.locate(owner, script, 3);
+        let timer = graph.node("object", "Timeout", 13, 64);
+        graph.edge(0, "element", "7", timer);
+        if in_list {
+            let list = graph.member(owner, "timers", "Array", 15);
+            graph.edge(list, "element", "0", timer);
+        }
+        let by = if script_of_callback == "own" { script } else { other };
+        let callback = graph.function_in(by, "expire", 17, 9);
+        graph.edge(timer, "property", "_onTimeout", callback);
+        if let Some(directly) = in_scope {
+            let scope = graph.node("object", "system / Context", 19, 32);
+            graph.edge(callback, "internal", "context", scope);
+            if directly {
+                graph.edge(scope, "context", "cache", owner);
+            } else {
+                let above = graph.node("object", "system / Context", 21, 32);
+                graph.edge(scope, "internal", "previous", above);
+                graph.edge(above, "context", "cache", owner);
+            }
+        }
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let index = CodeIndex::new(&snapshot);
+        let [owner, timer] = [11, 13].map(|id| snapshot.by_id(id).unwrap());
+        let is_held = holds(&snapshot, owner, timer);
+        assert_eq!(has_timers(&index, owner, &[timer]), is_held || calls(&index, owner, timer));
+        (is_held, calls(&index, owner, timer))
+    }
+
+    #[test]
+    fn a_timer_is_a_caches_if_it_holds_it_or_made_its_callback() {
+        assert_eq!(timer(true, None, "other"), (true, false));
+        assert_eq!(timer(false, None, "own"), (false, false));
+        assert_eq!(timer(false, Some(true), "own"), (false, true));
+        assert_eq!(timer(false, Some(false), "own"), (false, true), "one scope further out");
+        assert_eq!(timer(false, Some(true), "other"), (false, false), "other code refers to it");
     }
 }

@@ -210,7 +210,7 @@ fn is_shared(one: &[Node], other: &[Node]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::heap::graphs::module;
+    use crate::heap::graphs::{Graph, module, program};
     use crate::heap::leak::rules::testing::{ids, suspect};
 
     fn of_weight(weight: u64, is_other_end: bool) -> Suspect {
@@ -233,5 +233,114 @@ mod tests {
     #[test]
     fn a_small_growth_does_not_come_before_accepted_connections() {
         assert_eq!(first_of(vec![of_weight(10_000, false), of_weight(1 << 20, true)]), 1 << 20);
+    }
+
+    fn names(found: &Suspects) -> Vec<&str> {
+        found.suspects.iter().map(|each| each.name.as_str()).collect()
+    }
+
+    /// A program with a variable for each of these lists, which have so many items of 64 bytes.
+    fn lists(counts: &[(&str, u32)]) -> Graph {
+        let mut graph = program(20);
+        for (at, &(name, count)) in (0..).zip(counts) {
+            let list = graph.variable(name, "Array", 500_001 + 2 * at);
+            graph.elements(list, "Item", 600_001 + 2_000_000 * at, count);
+        }
+        graph
+    }
+
+    fn of(counts: [&[(&str, u32)]; 3], most: usize, options: &Options) -> Suspects {
+        suspects(&counts.map(|counts| lists(counts).snapshot()), most, options)
+    }
+
+    #[test]
+    fn growth_of_less_than_64_kilobytes_is_small() {
+        let grown = |last: u32| {
+            of([&[("list", 0)], &[("list", last / 2)], &[("list", last)]], 10, &Options::default())
+        };
+        let (small, large) = (grown(1000), grown(1100));
+        assert_eq!(names(&small), [""; 0]);
+        let [one] = &small.unconfirmed[..] else { panic!("one is small") };
+        assert_eq!((one.reason, one.suspect.proven), (Reason::Small, false));
+        assert_eq!(names(&large), ["list"]);
+        assert!(large.suspects[0].proven && large.unconfirmed.is_empty());
+        let least = |least| Options { least_growth: Some(least), ..Options::default() };
+        let with = |options: &Options| {
+            let found = of([&[("list", 0)], &[("list", 500)], &[("list", 1000)]], 10, options);
+            found.suspects.len()
+        };
+        assert_eq!((with(&least(64_000)), with(&least(64_001))), (1, 0));
+        let external = Options { channel: Some(GrowthChannel::External), ..Options::default() };
+        assert_eq!(with(&external), 1, "what holds memory elsewhere may be small on the heap");
+    }
+
+    #[test]
+    fn growth_of_less_than_a_hundredth_of_the_heap_is_small() {
+        let grown = |ballast: u64| {
+            let with = |count: u32| {
+                let mut graph = lists(&[("list", count)]);
+                let text = graph.node("string", "a long text", 490_001, ballast);
+                graph.edge(2, "context", "text", text);
+                graph.snapshot()
+            };
+            suspects(&[0, 1000, 2000].map(with), 10, &Options::default()).suspects.len()
+        };
+        assert_eq!((grown(12_000_000), grown(13_500_000)), (1, 0));
+    }
+
+    #[test]
+    fn the_most_bytes_come_first_and_what_is_small_beside_them_is_left_out() {
+        let counts = |turn: u32| {
+            [("a", 100 * turn), ("b", 5000 * turn), ("c", 2000 * turn), ("d", 99 * turn)]
+        };
+        let (none, some, all) = (counts(0), counts(1), counts(2));
+        let found = of([&none, &some, &all], 10, &Options::default());
+        assert_eq!(names(&found), ["b", "c", "a"], "a fiftieth of the first at least");
+        let two = of([&none, &some, &all], 2, &Options::default());
+        assert_eq!(names(&two), ["b", "c"]);
+    }
+
+    #[test]
+    fn growth_that_is_uneven_is_unconfirmed() {
+        let found =
+            of([&[("list", 0)], &[("list", 100)], &[("list", 5000)]], 10, &Options::default());
+        assert!(names(&found).is_empty());
+        let [one] = &found.unconfirmed[..] else { panic!("one is uneven") };
+        assert_eq!((one.reason, one.suspect.name.as_str()), (Reason::Uneven, "list"));
+        assert!(one.suspect.bytes > 0, "the report shows it");
+    }
+
+    #[test]
+    fn two_snapshots_prove_nothing() {
+        let snapshots = [0, 5000].map(|count| lists(&[("list", count)]).snapshot());
+        let found = suspects(&snapshots, 10, &Options::default());
+        assert_eq!(names(&found), ["list"]);
+        assert!(!found.suspects[0].proven);
+        assert!(
+            found.notes[0].starts_with("two snapshots cannot distinguish"),
+            "{:?}",
+            found.notes
+        );
+        assert!(suspects(&[], 10, &Options::default()).suspects.is_empty());
+    }
+
+    #[test]
+    fn the_object_that_grew_has_its_id_in_each_snapshot_that_has_it() {
+        let of = |counts: [Option<u32>; 3]| {
+            let snapshots = counts.map(|count| match count {
+                Some(count) => lists(&[("list", count)]).snapshot(),
+                None => program(20).snapshot(),
+            });
+            suspects(&snapshots, 10, &Options::default()).suspects[0].ids.clone()
+        };
+        assert_eq!(of([Some(0), Some(2000), Some(4000)]), [Some(500_001); 3]);
+    }
+
+    #[test]
+    fn what_two_hold_counts_once_where_more_than_half_is_the_same() {
+        assert!(is_shared(&[1, 2, 3, 4], &[2, 3, 9]));
+        assert!(!is_shared(&[1, 2, 3, 4], &[2, 9]), "half of it");
+        assert!(!is_shared(&[1, 2, 3, 4], &[7, 8, 9]));
+        assert!(!is_shared(&[], &[]));
     }
 }

@@ -202,3 +202,202 @@ fn is_bulk(snapshot: &Snapshot, node: Node) -> bool {
                 && snapshot.retained(edge.to) > snapshot.retained(node) / 2
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::causes::{Cause, Unit};
+    use crate::heap::leak::pipeline;
+    use crate::heap::leak::suspect::Suspect;
+    use crate::heap::options::Options;
+
+    const KB: u64 = 1024;
+
+    fn of(graph: &Graph, most: usize) -> Vec<Suspect> {
+        let snapshots = [graph.snapshot()];
+        let found = pipeline::suspects(&snapshots, most, &Options::default());
+        assert!(found.unconfirmed.is_empty() && found.unexplained.is_none());
+        assert!(
+            found.notes[0].starts_with("one snapshot shows what is large"),
+            "{:?}",
+            found.notes
+        );
+        found.suspects
+    }
+
+    fn names(graph: &Graph) -> Vec<String> {
+        of(graph, 10).into_iter().map(|suspect| suspect.name).collect()
+    }
+
+    fn app() -> Graph {
+        let mut graph = module();
+        graph.in_file("/srv/app.js", 7);
+        graph
+    }
+
+    /// Large objects in an array, from an id on.
+    fn fill(graph: &mut Graph, list: usize, first: u32, count: u32, size: u64) {
+        for at in 0..count {
+            let item = graph.node("object", "Item", first + 2 * at, size);
+            graph.edge(list, "element", &at.to_string(), item);
+        }
+    }
+
+    /// A program with one variable that has so many items of a size.
+    fn list_of(count: u32, size: u64) -> Graph {
+        let mut graph = app();
+        let list = graph.variable("list", "Array", 11);
+        fill(&mut graph, list, 1001, count, size);
+        graph
+    }
+
+    #[test]
+    fn a_large_collection_is_one_and_one_of_few_or_small_things_is_none() {
+        let [list] = &of(&list_of(16, 8 * KB), 10)[..] else { panic!("one suspect") };
+        assert_eq!((list.cause, list.name.as_str()), (Cause::Array, "list"));
+        assert_eq!((list.count, list.unit), (Some(16), None));
+        assert!(!list.proven, "nothing shows that it grows");
+        assert!(names(&list_of(15, 8 * KB)).is_empty(), "few things");
+        assert!(names(&list_of(63, KB)).is_empty(), "less than 64 KB");
+        assert_eq!(names(&list_of(64, KB)), ["list"]);
+    }
+
+    #[test]
+    fn what_is_less_than_a_fiftieth_of_the_heap_is_none() {
+        for (size, expected) in [(9 * KB, &["text"][..]), (14 * KB, &["text", "list"])] {
+            let mut graph = list_of(16, size);
+            let text = graph.node("string", "a long text", 13, 10_000 * KB);
+            graph.edge(2, "context", "text", text);
+            assert_eq!(names(&graph), expected);
+        }
+    }
+
+    #[test]
+    fn what_retains_most_comes_first_and_no_more_are_given_than_asked_for() {
+        let mut graph = list_of(20, 8 * KB);
+        for (name, id, size) in [("second", 13, 16 * KB), ("third", 15, 12 * KB)] {
+            let list = graph.variable(name, "Set", id);
+            fill(&mut graph, list, 1001 + 1000 * id, 20, size);
+        }
+        assert_eq!(names(&graph), ["second", "third", "list"]);
+        let most: Vec<String> = of(&graph, 1).into_iter().map(|suspect| suspect.name).collect();
+        assert_eq!(most, ["second"]);
+    }
+
+    #[test]
+    fn what_is_within_a_suspect_is_no_other_one() {
+        let mut graph = app();
+        let outer = graph.variable("outer", "Array", 11);
+        for at in 0..20 {
+            let inner = graph.node("object", "Array", 101 + 2 * at, 32);
+            graph.edge(outer, "element", &at.to_string(), inner);
+            fill(&mut graph, inner, 1001 + 100 * at, 20, 8 * KB);
+        }
+        assert_eq!(names(&graph), ["outer"]);
+    }
+
+    #[test]
+    fn the_entries_of_a_map_are_counted() {
+        let mut graph = app();
+        let map = graph.variable("sessions", "Map", 11);
+        let table = graph.node("array", "", 13, 512);
+        graph.edge(map, "internal", "table", table);
+        for at in 0..20 {
+            let key = graph.node("string", &format!("key {at}"), 101 + 2 * at, 32);
+            let value = graph.node("object", "Session", 1001 + 2 * at, 8 * KB);
+            graph.edge(table, "internal", &(10 + 3 * at).to_string(), key);
+            graph.edge(table, "internal", &(11 + 3 * at).to_string(), value);
+        }
+        let [map] = &of(&graph, 10)[..] else { panic!("one suspect") };
+        assert_eq!((map.cause, map.count, map.unit), (Cause::Map, Some(20), None));
+    }
+
+    #[test]
+    fn a_chain_is_counted_by_its_links() {
+        let mut graph = app();
+        let mut link = graph.variable("head", "Link", 11);
+        for at in 1..20 {
+            let next = graph.node("object", "Link", 101 + 2 * at, 8 * KB);
+            graph.edge(link, "property", "next", next);
+            link = next;
+        }
+        let [chain] = &of(&graph, 10)[..] else { panic!("one suspect") };
+        assert_eq!((chain.name.as_str(), chain.count), ("head", Some(20)));
+        assert_eq!(chain.unit, Some(Unit::Links));
+    }
+
+    #[test]
+    fn what_waits_for_a_promise_is_counted() {
+        let with = |waiting: u32| {
+            let mut graph = app();
+            let mut last = graph.variable("ready", "Promise", 11);
+            for at in 0..waiting {
+                let reaction =
+                    graph.node("object", "system / PromiseReaction", 101 + 2 * at, 8 * KB);
+                let name = if at == 0 { "reactions_or_result" } else { "next" };
+                graph.edge(last, "internal", name, reaction);
+                last = reaction;
+            }
+            graph
+        };
+        let [promise] = &of(&with(20), 10)[..] else { panic!("one suspect") };
+        assert_eq!((promise.cause, promise.count), (Cause::Promises, Some(20)));
+        assert!(of(&with(15), 10).is_empty(), "few wait");
+    }
+
+    #[test]
+    fn a_table_of_functions_is_code_and_many_of_one_function_are_not() {
+        let with = |line: fn(u32) -> u32| {
+            let mut graph = app();
+            let script = graph.script("/srv/handlers.js");
+            let table = graph.variable("handlers", "Array", 11);
+            for at in 0..20 {
+                let function = graph.function_in(script, "handle", 1001 + 2 * at, line(at));
+                graph.edge(table, "element", &at.to_string(), function);
+                let data = graph.node("object", "Data", 2001 + 2 * at, 8 * KB);
+                graph.edge(function, "internal", "context", data);
+            }
+            names(&graph)
+        };
+        assert!(with(|at| 10 + at).is_empty());
+        assert_eq!(with(|_| 10), ["handlers"]);
+    }
+
+    #[test]
+    fn the_data_of_a_module_are_no_suspect() {
+        let with = |file: &str| {
+            let mut graph = app();
+            let module = graph.variable("loaded", "Module", 11);
+            let name = graph.node("string", file, 13, 64);
+            graph.edge(module, "property", "filename", name);
+            let data = graph.member(module, "exports", "Array", 15);
+            fill(&mut graph, data, 1001, 20, 8 * KB);
+            of(&graph, 10).len()
+        };
+        assert_eq!(with("/srv/countries.json"), 0);
+        assert_eq!(with("/srv/countries.js"), 1);
+    }
+
+    #[test]
+    fn what_node_itself_keeps_is_no_suspect() {
+        let mut graph = module();
+        graph.in_file("node:internal/modules/cjs/loader", 7);
+        let list = graph.variable("cache", "Array", 11);
+        fill(&mut graph, list, 1001, 20, 8 * KB);
+        assert!(names(&graph).is_empty());
+    }
+
+    #[test]
+    fn one_large_thing_is_a_suspect() {
+        let mut graph = app();
+        let buffer = graph.variable("image", "ArrayBuffer", 11);
+        let data = graph.node("native", "system / JSArrayBufferData", 13, 200 * KB);
+        graph.edge(buffer, "internal", "backing_store", data);
+        let [image] = &of(&graph, 10)[..] else { panic!("one suspect") };
+        assert_eq!((image.cause, image.name.as_str()), (Cause::Buffers, "image"));
+        let mut graph = app();
+        let wide = graph.node("object", "Wide", 11, 200 * KB);
+        graph.edge(2, "context", "wide", wide);
+        assert_eq!(names(&graph), ["wide"], "most of it is its own");
+    }
+}

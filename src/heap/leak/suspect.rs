@@ -189,3 +189,76 @@ impl Suspect {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::graphs::module;
+    use crate::heap::leak::rules::testing::{ids, suspect};
+
+    fn list() -> Suspect {
+        let mut graph = module();
+        let list = graph.variable("list", "Array", 11);
+        graph.elements(list, "Item", 1001, 20);
+        Suspect { line: Some(7), ..suspect(&graph, 11, &ids(1001, 20)).unwrap() }
+    }
+
+    #[test]
+    fn two_are_the_same_where_cause_name_file_and_line_are() {
+        assert!(list().is_same(&list()));
+        for other in [
+            Suspect { cause: Cause::Map, ..list() },
+            Suspect { name: "other".into(), ..list() },
+            Suspect { file: Some("/srv/other.js".into()), ..list() },
+            Suspect { line: Some(8), ..list() },
+        ] {
+            assert!(!list().is_same(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_registry_of_nodes_is_a_weak_collection_in_its_own_code() {
+        let of = |cause, file: &str| {
+            Suspect { cause, file: Some(file.into()), ..list() }.is_registry_of_node()
+        };
+        assert!(of(Cause::Weak, "node:internal/abort_controller"));
+        assert!(!of(Cause::Weak, "/srv/app.js"));
+        assert!(!of(Cause::Map, "node:internal/abort_controller"));
+        let path = vec!["module node:internal/timers".to_owned(), "lists".to_owned()];
+        assert!(Suspect { file: None, path, ..list() }.is_of_node());
+    }
+
+    #[test]
+    fn two_of_one_name_add_up() {
+        let of = |count, delay, retained: [u64; 3], weight, handles| {
+            let mut one =
+                Suspect { count: Some(count), delay: Some(delay), weight, handles, ..list() };
+            one.measure(retained.to_vec());
+            one
+        };
+        let mut one = of(5, 100, [10, 20, 40], 30, 2);
+        one.absorb(of(7, 100, [1, 2, 3], 9, 4));
+        assert_eq!((one.count, one.delay, one.weight, one.handles), (Some(12), Some(100), 39, 6));
+        assert_eq!((&one.retained[..], &one.growth[..]), (&[11, 22, 43][..], &[0, 11, 32][..]));
+        assert_eq!(one.bytes, 32);
+        one.absorb(of(1, 250, [0, 0, 0], 0, 0));
+        assert_eq!(one.delay, None, "they differ");
+    }
+
+    #[test]
+    fn the_bytes_of_one_snapshot_are_what_is_retained() {
+        let mut one = list();
+        one.measure(vec![40]);
+        assert_eq!((one.bytes, &one.growth[..]), (40, &[40][..]));
+        one.measure(vec![40, 30]);
+        assert_eq!((one.bytes, &one.growth[..]), (-10, &[0, -10][..]));
+        one.measure(Vec::new());
+        assert_eq!(one.bytes, 0);
+    }
+
+    #[test]
+    fn a_delay_that_all_have_is_a_part_of_the_name() {
+        assert_eq!(Suspect { delay: Some(250), ..list() }.finish().name, "list, 250 ms");
+        assert_eq!(list().finish().name, "list");
+    }
+}

@@ -388,6 +388,10 @@ mod tests {
 
     /// A cache as lru-cache has it, with so many entries; its columns have `rooms` elements.
     fn cache(entries: u32, rooms: [u64; 2]) -> Graph {
+        cache_with("Uint16Array", 2, entries, rooms)
+    }
+
+    fn cache_with(class: &str, width: u64, entries: u32, rooms: [u64; 2]) -> Graph {
         let mut graph = module();
         let cache = graph.node("object", "C", 11, 100);
         graph.edge(2, "context", "users", cache);
@@ -403,9 +407,9 @@ mod tests {
         }
         for (at, room) in rooms.into_iter().enumerate() {
             let id = 17 + 6 * at as u32;
-            let column = graph.member(cache, ["#next", "#previous"][at], "Uint16Array", id);
+            let column = graph.member(cache, ["#next", "#previous"][at], class, id);
             let buffer = graph.node("object", "ArrayBuffer", id + 2, 88);
-            let store = graph.node("native", "system / JSArrayBufferData", id + 4, 2 * room);
+            let store = graph.node("native", "system / JSArrayBufferData", id + 4, width * room);
             graph.edge(column, "internal", "buffer", buffer);
             graph.edge(buffer, "internal", "backing_store", store);
         }
@@ -445,6 +449,32 @@ mod tests {
         assert_eq!(found(&cache(100, [128, 128])), ("#values".to_owned(), None));
     }
 
+    #[test]
+    fn columns_are_of_any_type_that_holds_indexes() {
+        for (class, width) in [
+            ("Uint8Array", 1),
+            ("Uint16Array", 2),
+            ("Uint32Array", 4),
+            ("Int32Array", 4),
+            ("Float64Array", 8),
+        ] {
+            let graph = cache_with(class, width, 40, [100, 100]);
+            assert_eq!(found(&graph), ("users".to_owned(), Some((40, 100))), "{class}");
+        }
+        let graph = cache_with("Float32Array", 4, 40, [100, 100]);
+        assert_eq!(found(&graph).0, "#values");
+    }
+
+    #[test]
+    fn a_cache_has_64_rooms_at_least_and_no_more_entries_than_rooms() {
+        let rooms = |rooms| found(&cache(40, [rooms, rooms])).0;
+        assert_eq!((rooms(64), rooms(63)), ("users".to_owned(), "#values".to_owned()));
+        assert_eq!(rooms(40), "#values");
+        let full = |rooms| found(&cache(100, [rooms, rooms]));
+        assert_eq!(full(100), ("users".to_owned(), Some((100, 100))));
+        assert_eq!(full(99).0, "#values", "more entries than rooms");
+    }
+
     /// An instance of a class whose first field has so many entries.
     fn instance(class: &str, fields: &[&str], entries: u32) -> (Graph, usize) {
         let mut graph = module();
@@ -475,6 +505,8 @@ mod tests {
         assert_eq!(known(&graph), Some(("users".to_owned(), 90, None, false)));
         let (graph, _) = instance("TTLCache", &["data", "expirations", "expirationMap", "max"], 90);
         assert_eq!(known(&graph), Some(("users".to_owned(), 90, None, true)), "Infinity");
+        let (graph, _) = instance("TTLCache", &ttl, 64);
+        assert_eq!(known(&graph), Some(("users".to_owned(), 64, None, false)));
         let (graph, _) = instance("TTLCache", &ttl, 63);
         assert_eq!(known(&graph), None, "too few entries");
         let (graph, _) = instance("Report", &["data", "options", "stats"], 90);

@@ -15,7 +15,12 @@ use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::Node;
 
 /// Runs `ask` on the growth of the object `thing` by the objects `new` and what they retain.
-fn of_growth<T>(graph: &Graph, thing: u32, new: &[u32], ask: impl Fn(&mut Evidence) -> T) -> T {
+pub(in crate::heap::leak) fn of_growth<T>(
+    graph: &Graph,
+    thing: u32,
+    new: &[u32],
+    ask: impl Fn(&mut Evidence) -> T,
+) -> T {
     let snapshot = graph.snapshot();
     snapshot.index_retainers();
     let node = |&id: &u32| snapshot.by_id(id).unwrap();
