@@ -112,6 +112,13 @@ fn objects_that_roots_reach_become_nodes() {
 }
 
 #[test]
+fn ids_of_an_image_are_no_identities() {
+    let text = text(&small()).unwrap();
+    let snapshot = crate::heap::Snapshot::read(text.as_bytes(), &crate::heap::unattended).unwrap();
+    assert_eq!(crate::heap::compare::ids::by_odd_id(&snapshot), []);
+}
+
+#[test]
 fn a_snapshot_is_read_from_a_compressed_image() {
     let image = [MAGIC, &small()].concat();
     let packed = zstd::encode_all(&image[..], 1).unwrap();

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
@@ -60,10 +61,13 @@ mod kind {
 
 /// Exit codes of the child.
 mod code {
-    pub const IO: i32 = 10;
     pub const BOUND: i32 = 11;
     pub const NO_PAGES: i32 = 12;
     pub const REFUSED: i32 = 13;
+    /// The compressor failed.
+    pub const PACKING: i32 = 14;
+    /// The file could not be written. The number of the error is added; the largest is 133.
+    pub const IO: i32 = 64;
 }
 
 /// The stack of a thread, from the current frame to its end.
@@ -141,7 +145,7 @@ impl Writer {
     }
 
     /// What the end of a child means that wrote no image.
-    pub fn explain(&self, end: ForkFailure) -> ForkFailure {
+    pub fn explain(&self, path: &Path, end: ForkFailure) -> ForkFailure {
         let ForkFailure::Lost(what) = &end else { return end };
         let code = what.rsplit(' ').next().and_then(|code| code.parse::<i32>().ok());
         match code {
@@ -150,9 +154,10 @@ impl Writer {
                 needed: self.max_bytes.saturating_add(1),
                 available: self.max_bytes,
             }),
-            Some(code::IO) => ForkFailure::Final(SnapshotError::Failed {
-                what: "the image could not be written; check the space on the disk".into(),
-            }),
+            Some(code) if code >= code::IO => {
+                let error = io::Error::from_raw_os_error(code - code::IO);
+                ForkFailure::Final(SnapshotError::io(path, &error))
+            }
             Some(code::NO_PAGES) => ForkFailure::Final(SnapshotError::Unavailable {
                 why: "the pages of V8's heap do not look as expected".into(),
             }),
@@ -453,7 +458,7 @@ impl Writer {
 
     fn flush(&mut self) -> Result<(), i32> {
         self.packed.clear();
-        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| code::IO)?;
+        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| code::PACKING)?;
         self.pending.clear();
         self.written += self.packed.len() as u64;
         if self.written > self.max_bytes {
@@ -467,8 +472,10 @@ impl Writer {
             match usize::try_from(wrote) {
                 Ok(wrote) if wrote > 0 => rest = &rest[wrote..],
                 // SAFETY: errno is of this thread.
-                _ if unsafe { *libc::__errno_location() } == libc::EINTR => {}
-                _ => return Err(code::IO),
+                _ => match unsafe { *libc::__errno_location() } {
+                    libc::EINTR => {}
+                    error => return Err(code::IO + error),
+                },
             }
         }
         Ok(())
@@ -634,6 +641,21 @@ mod tests {
         let begin = words.as_ptr() as usize;
         let end = begin + 8 * words.len();
         Writer::references(begin, end, end).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_as_for_a_snapshot() {
+        let path = Path::new("/d/f");
+        let writer = Writer::new(File::open("/dev/null").unwrap(), 1 << 30, 0).unwrap();
+        let told = |code: i32| {
+            let end = ForkFailure::Lost(format!("the child ended with code {code}"));
+            SnapshotError::from(writer.explain(path, end)).code()
+        };
+        assert_eq!(told(code::IO + libc::ENOSPC), "ERR_PLIMSOLL_DISK_FULL");
+        assert_eq!(told(code::IO + libc::EDQUOT), "ERR_PLIMSOLL_DISK_FULL");
+        assert_eq!(told(code::IO + libc::EIO), "ERR_PLIMSOLL_DIR");
+        assert_eq!(told(code::BOUND), "ERR_PLIMSOLL_NO_ROOM");
+        assert_eq!(told(code::REFUSED), "ERR_PLIMSOLL_UNAVAILABLE");
     }
 
     #[test]

@@ -191,7 +191,7 @@ impl Builder<'_> {
                 }
                 (8, ALL)
             }
-            ObjectShape::FeedbackCell => {
+            ObjectShape::FeedbackCell | ObjectShape::Cell => {
                 self.fields(object, &[(8, "value")]);
                 (8, ALL)
             }
