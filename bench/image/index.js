@@ -6,7 +6,7 @@
 // LIVE: MB of small live objects. RATE: MB of them that the requests replace in a second. LEAKS: how often three images
 // are taken while a Map leaks, and analyzed outside of the cgroup. Exits with 1 if an image is missing or unreadable, a
 // leak is not named, a child has more private memory than twice the young generation and 15 % of the old one, or the
-// kernel killed a process for lack of memory.
+// kernel killed a process for lack of memory. SIGTERM ends it after the image at hand.
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
@@ -42,6 +42,9 @@ const CASES = [
 ];
 /** What a child may have: a multiple of the young generation, and a share of the old one. */
 const ALLOWED = { young: 2, old: 0.15 };
+
+const end = new AbortController();
+process.once('SIGTERM', () => end.abort());
 
 const round = (bytes) => Math.round(bytes / MB);
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
@@ -85,12 +88,20 @@ class Children {
 
 async function ask(service, what) {
   const children = new Children(service.pid);
+  const answered = new AbortController();
+  const { signal } = answered;
   service.send(what);
-  const [answer] = await Promise.race([
-    once(service, 'message'),
-    once(service, 'exit').then(([code, signal]) => Promise.reject(new Error(`the service ended: ${signal ?? code}`))),
-  ]);
-  return { answer, ...children.end() };
+  try {
+    const [answer] = await Promise.race([
+      once(service, 'message', { signal }),
+      once(service, 'exit', { signal }).then(([code, by]) => {
+        throw new Error(`the service ended: ${by ?? code}`);
+      }),
+    ]);
+    return { answer, ...children.end() };
+  } finally {
+    answered.abort();
+  }
 }
 
 /** Whether the leaking Map is the first suspect of three images. */
@@ -110,19 +121,21 @@ async function measure(execPath, { live, resident, limit }) {
   group?.add(service.pid);
   const failures = [];
   const rounds = [];
-  let named = 0;
+  let [tries, named, leaks] = [0, 0, 0];
   try {
     const [{ used, total, rss }] = await once(service, 'message');
-    for (let at = 0; at < Number(values.rounds); at++) {
+    for (let at = 0; at < Number(values.rounds) && !end.signal.aborted; at++) {
       const { answer, ...cost } = await ask(service, 'take');
+      tries++;
       if (answer.path === undefined) failures.push(`${answer.code}: ${answer.message}`);
       else {
         rounds.push({ ...answer, ...cost });
         fs.rmSync(answer.path);
       }
     }
-    for (let at = 0; at < Number(values.leaks); at++) {
+    for (let at = 0; at < Number(values.leaks) && !end.signal.aborted; at++) {
       const { answer } = await ask(service, 'leak');
+      leaks++;
       if (await isNamed(answer)) named++;
       else failures.push('the leak is not named');
       for (const { path: file } of answer) if (file !== undefined) fs.rmSync(file);
@@ -139,8 +152,8 @@ async function measure(execPath, { live, resident, limit }) {
         'heap MB': round(used),
         'committed MB': round(total),
         'rss MB': round(rss),
-        taken: `${rounds.length} of ${values.rounds}`,
-        'leaks named': `${named} of ${values.leaks}`,
+        taken: `${rounds.length} of ${tries}`,
+        'leaks named': `${named} of ${leaks}`,
         'killed for memory': kills,
         'most in the group MB': group === null ? '-' : round(group.most()),
         'call to file ms': Math.round(of(({ ms }) => ms)),

@@ -22,8 +22,8 @@ const { values, positionals } = parseArgs({
 
 /** An image that takes longer hangs. */
 const HUNG_MS = 120_000;
-let isEnough = false;
-process.once('SIGTERM', () => (isEnough = true));
+const end = new AbortController();
+process.once('SIGTERM', () => end.abort());
 
 /** Failures that are printed. */
 const SHOWN = 5;
@@ -50,7 +50,7 @@ async function run(execPath) {
   const failures = [];
   let service = null;
   try {
-    for (let image = 0; image < Number(values.count) && !isEnough; image++) {
+    for (let image = 0; image < Number(values.count) && !end.signal.aborted; image++) {
       if (service === null) {
         service = fork(path.join(__dirname, 'busy.js'), [dir], { execPath, execArgv: values.flags });
         await answer(service);
