@@ -29,7 +29,7 @@ pub fn roots(heap: &ImageHeap<'_>, start: u64, words: &[u64]) -> Vec<u64> {
 fn is_frame(heap: &ImageHeap<'_>, start: u64, words: &[u64], frame: usize, above: u64) -> bool {
     let (at, end) = (start + 8 * frame as u64, start + 8 * words.len() as u64);
     let object = |word: u64| -> Option<Object> { heap.object(target(word)?) };
-    above % 8 == 0
+    above.is_multiple_of(8)
         && (at + 1..end).contains(&above)
         && object(words[frame - 1]).is_some_and(|context| {
             matches!(context.shape, ObjectShape::Context | ObjectShape::NativeContext)
