@@ -54,6 +54,7 @@ const TYPES: &[&str] = &[
     "AllocationSite",
     "ArrayBoilerplateDescription",
     "ArrayList",
+    "Cell",
     "CoverageInfo",
     "DependentCode",
     "DoubleStringCache",

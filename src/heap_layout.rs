@@ -96,6 +96,8 @@ pub struct Fields {
     pub embedder_header: u64,
     /// Length and backing store of a `JSArrayBuffer`.
     pub array_buffer: (u64, u64),
+    /// The target of a `WeakCell`, and the token that ends its registration.
+    pub weak_cell: (u64, u64),
 }
 
 /// Bytes before the elements of an object.
@@ -251,6 +253,7 @@ const V8_11_3: HeapLayout = HeapLayout {
         ],
         embedder_header: 24,
         array_buffer: (32, 48),
+        weak_cell: (16, 24),
     },
     headers: Headers {
         array_list: 16,
@@ -341,6 +344,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 24,
         array_buffer: (32, 48),
+        weak_cell: (16, 24),
     },
     headers: Headers {
         array_list: 24,
@@ -431,6 +435,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
+        weak_cell: (16, 24),
     },
     headers: Headers {
         array_list: 24,
@@ -521,6 +526,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
+        weak_cell: (24, 32),
     },
     headers: Headers {
         array_list: 24,

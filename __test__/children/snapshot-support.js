@@ -41,8 +41,9 @@ async function until(condition, limitMs = 300_000) {
   }
 }
 
-const snapshotsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot')).toSorted();
-const partialsIn = (dir) => fs.readdirSync(dir).filter((file) => file.endsWith('.heapsnapshot.partial'));
+const snapshotsIn = (dir, ending = '.heapsnapshot') =>
+  fs.readdirSync(dir).filter((file) => file.endsWith(ending)).toSorted();
+const partialsIn = (dir, ending = '.heapsnapshot') => snapshotsIn(dir, `${ending}.partial`);
 
 /** What the descriptors of a process refer to. One that is closed meanwhile is left out. */
 const openFiles = (pid) =>
@@ -60,12 +61,12 @@ const isWriting = (pid, dir) =>
     (file) => path.dirname(file) === dir && (file.endsWith('.partial') || file.endsWith(' (deleted)')),
   );
 
-/** The pids of the snapshot children of a process. */
-function forksOf(parent) {
+/** The pids of the snapshot children of a process. @param {string} [name] that of a child */
+function forksOf(parent, name = 'plimsoll-snap') {
   const listed = fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
   return listed.filter((pid) => {
     try {
-      return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'plimsoll-snap';
+      return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
     } catch {
       return false;
     }

@@ -92,8 +92,8 @@ test('three images of a process without plimsoll name its leak, and it goes on',
   }
   const { verdict, suspects } = await analyze(files, { sourceRoots: [path.dirname(service.file)] });
   assert.equal(verdict.state, 'leak');
-  assert.equal(suspects[0].variable, 'sessions');
-  assert.equal(suspects[0].entries.at(-1), 2500);
+  assert.equal(suspects[0].name, 'sessions');
+  assert.equal(suspects[0].count, 2000);
 });
 
 test('a process that does not return to its event loop has an image too', { skip }, async (t) => {
@@ -103,8 +103,8 @@ test('a process that does not return to its event loop has an image too', { skip
   );
   assert.equal(await service.ask('go'), 'stuck');
   const file = await image(service.pid, folder(t));
-  const { summary } = await analyze([file]);
-  assert.ok(summary.nodes > 100_000, `${summary.nodes}`);
+  const { liveHeap } = await analyze([file]);
+  assert.ok(liveHeap.bytes > 3 << 20, `${liveHeap.bytes}`);
 });
 
 test(
@@ -126,10 +126,9 @@ function answer() { return 'here'; }
     const service = await start(t, busy, ['--max-semi-space-size=1']);
     const dir = folder(t);
     for (let n = 0; n < 8; n++) {
-      const { path: file, note } = await takeImage(service.pid, { dir });
-      assert.equal(note, null);
-      const { summary } = await analyze([file]);
-      assert.ok(summary.nodes > 100_000, `image ${n}: ${summary.nodes} nodes`);
+      const file = await image(service.pid, dir);
+      const { liveHeap } = await analyze([file]);
+      assert.ok(liveHeap.bytes > 3 << 20, `image ${n}: ${liveHeap.bytes}`);
       fs.rmSync(file);
     }
     assert.equal(await service.ask('?'), 'here');
@@ -175,7 +174,7 @@ test('attach takes images where the inspector cannot be opened', { skip, timeout
   const taken = net.createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.after(() => taken.close());
-  const service = await start(t, `${LEAK}setInterval(() => answer(100), 50);`, [
+  const service = await start(t, `${LEAK}setInterval(() => answer(500), 50);`, [
     `--inspect-port=127.0.0.1:${taken.address().port}`,
   ]);
   const dir = folder(t);

@@ -13,6 +13,7 @@ const { load } = require('../images/load.js');
 
 const CHILD = path.join(__dirname, '../children/image-leak.js');
 const HELD_BY_GLOBAL = path.join(__dirname, '../children/image-global.js');
+const HELD_BY_EXPORT = path.join(__dirname, '../children/image-exports.mjs');
 const LINES = path.join(__dirname, '../children/image-lines.js');
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const INSTEAD = path.join(__dirname, '../children/image-instead.js');
@@ -75,6 +76,15 @@ test('what the global object holds is named', { skip: unsupported ?? false }, as
   const files = JSON.parse(execFileSync(process.execPath, [HELD_BY_GLOBAL, directory(t)], { encoding: 'utf8' }));
   const { suspects } = await analyze(files);
   assert.equal(suspects[0]?.name, 'visits');
+});
+
+test('what a module exports is named', { skip: unsupported ?? false }, async (t) => {
+  const files = JSON.parse(execFileSync(process.execPath, [HELD_BY_EXPORT, directory(t)], { encoding: 'utf8' }));
+  const { suspects } = await analyze(files);
+  assert.equal(suspects[0]?.name, 'registry');
+  assert.equal(suspects[0].file, HELD_BY_EXPORT);
+  assert.equal(suspects[0].line, 5);
+  assert.equal(suspects[0].count, 10_000);
 });
 
 /** Line and column of the functions of a name. */

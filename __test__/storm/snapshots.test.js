@@ -10,14 +10,29 @@ const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
 const { native } = require('../../lib/native.js');
+const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
 const { temporaryDir, snapshotsIn, partialsIn, forksOf, parse, until } = require('../children/snapshot-support.js');
 
 const COUNT = Number(process.env.STORM ?? 100);
 const KILLS = Math.ceil(COUNT / 2);
 const PROGRAM = path.join(__dirname, '../children/snapshot-on-command.js');
 const CGROUPS = '/sys/fs/cgroup/memory';
-const { fork: unsupported } = native.snapshotSupport();
+const { fork: unsupported, image: noImages } = native.snapshotSupport();
 const options = { timeout: 3_600_000, ...(unsupported ? { skip: unsupported } : {}) };
+/** Of each kind of file: who takes it, whether it can, its ending, the name of its child, and what fails if it is not whole. */
+const KINDS = [
+  { method: 'fork', off: unsupported, ending: '.heapsnapshot', child: 'plimsoll-snap', read: parse },
+  { method: 'in-process', off: null, ending: '.heapsnapshot', child: 'plimsoll-snap', read: parse },
+  {
+    method: 'image',
+    off: noImages,
+    ending: '.heapimage',
+    child: 'plimsoll-image',
+    read: (file) => requireAnalyzer().analyzeSnapshots([file], '{}'),
+  },
+];
+const FORKED = KINDS.filter(({ method }) => method !== 'in-process');
+const optionsOf = ({ off }) => ({ timeout: options.timeout, ...(off ? { skip: off } : {}) });
 const now = (dir, given) => `${JSON.stringify({ dir, cooldown: 0, nice: 0, method: 'fork', ...given })}\n`;
 
 /** A service that answers each line of options with what came of it. */
@@ -35,10 +50,10 @@ const pause = (ms) =>
   });
 
 /** Every file under a final name is whole; empties the directory. */
-function allWhole(dir) {
-  const files = snapshotsIn(dir);
+async function allWhole(dir, { ending, read } = KINDS[0]) {
+  const files = snapshotsIn(dir, ending);
   for (const file of files) {
-    parse(path.join(dir, file));
+    await read(path.join(dir, file));
     fs.rmSync(path.join(dir, file));
   }
   return files.length;
@@ -118,115 +133,127 @@ test(`the child ends itself before the container is full, ${COUNT} times`, optio
   }
 });
 
-test(`kill -9 to the child at random moments, ${COUNT} times`, options, async (t) => {
-  const dir = temporaryDir(t);
-  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
-  let retried = 0;
-  for (let killed = 0; killed < COUNT;) {
-    service.stdin.write(now(dir));
-    const answered = answer();
-    // None where it was done before we saw it.
-    const victim = await Promise.race([until(() => forksOf(service.pid)[0] ?? null), answered.then(() => null)]);
-    if (victim !== null) {
-      await pause(Math.random() * 300);
-      try {
-        process.kill(victim, 'SIGKILL');
-      } catch {
-        // It has ended.
+for (const kind of FORKED) {
+  const { method, ending, child } = kind;
+  test(`kill -9 to the child at random moments, ${method}, ${COUNT} times`, optionsOf(kind), async (t) => {
+    const dir = temporaryDir(t);
+    const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
+    let retried = 0;
+    for (let killed = 0; killed < COUNT;) {
+      service.stdin.write(now(dir, { method }));
+      const answered = answer();
+      // None where it was done before we saw it.
+      const victim = await Promise.race([
+        until(() => forksOf(service.pid, child)[0] ?? null),
+        answered.then(() => null),
+      ]);
+      if (victim !== null) {
+        // A child that writes an image takes tens of milliseconds.
+        await pause(Math.random() * (method === 'image' ? 30 : 300));
+        try {
+          process.kill(victim, 'SIGKILL');
+        } catch {
+          // It has ended.
+        }
+        killed++;
       }
-      killed++;
+      const taken = await answered;
+      assert.equal(taken.method, method, taken.message);
+      retried += taken.retries.length;
+      assert.equal(await allWhole(dir, kind), 1);
+      assert.deepEqual(partialsIn(dir, ending), []);
     }
-    const { method, retries } = await answered;
-    assert.equal(method, 'fork');
-    retried += retries.length;
-    assert.equal(allWhole(dir), 1);
-    assert.deepEqual(partialsIn(dir), []);
-  }
-  t.diagnostic(`${retried} children were replaced`);
-});
+    assert.ok(retried > 0, 'no child was killed in time');
+    t.diagnostic(`${retried} children were replaced`);
+  });
 
-for (const method of ['fork', 'in-process']) {
-  test(`kill -9 to the service at random moments, ${method}, ${COUNT} times`, options, async (t) => {
+  test(`a disk that fills up while the file is written, ${method}, ${COUNT} times`, optionsOf(kind), async (t) => {
+    const dir = path.join(temporaryDir(t), 'small');
+    fs.mkdirSync(dir);
+    try {
+      // An image is smaller than a snapshot.
+      const size = method === 'image' ? '256k' : '2m';
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', dir], { stdio: 'pipe' });
+    } catch {
+      t.skip('mounting a small tmpfs needs root');
+      return;
+    }
+    const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
+    try {
+      for (let i = 0; i < COUNT; i++) {
+        service.stdin.write(now(dir, { headroom: 0, method }));
+        assert.equal((await answer()).code, 'ERR_PLIMSOLL_DISK_FULL');
+        assert.deepEqual([snapshotsIn(dir, ending), partialsIn(dir, ending)], [[], []]);
+      }
+    } finally {
+      service.kill();
+      execFileSync('umount', ['-l', dir]);
+    }
+  });
+
+  test(`a directory that goes away in the middle, ${method}, ${COUNT} times`, optionsOf(kind), async (t) => {
+    const dir = path.join(temporaryDir(t), 'dir');
+    const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
+    for (let i = 0; i < COUNT; i++) {
+      service.stdin.write(now(dir, { method }));
+      const answered = answer();
+      await pause(Math.random() * 200);
+      fs.rmSync(dir, { recursive: true, force: true });
+      const { code, path: file } = await answered;
+      if (file === undefined) assert.match(code, /^ERR_PLIMSOLL_(?:DIR|BUSY)$/);
+      if (fs.existsSync(dir)) await allWhole(dir, kind);
+    }
+    service.kill();
+  });
+
+  test(`permissions that are revoked in the middle, ${method}, ${COUNT} times`, optionsOf(kind), async (t) => {
+    if (process.getuid() !== 0) {
+      t.skip('a service of another user needs root');
+      return;
+    }
+    const nobody = 65_534;
+    const dir = path.join(temporaryDir(t), 'dir');
+    fs.mkdirSync(dir);
+    fs.chmodSync(path.dirname(dir), 0o755);
+    fs.chownSync(dir, nobody, nobody);
+    const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5'], { uid: nobody, gid: nobody });
+    const ends = {};
+    try {
+      for (let i = 0; i < COUNT; i++) {
+        fs.chmodSync(dir, 0o700);
+        for (const file of fs.readdirSync(dir)) fs.rmSync(path.join(dir, file));
+        service.stdin.write(now(dir, { method }));
+        const answered = answer();
+        await pause(Math.random() * 200);
+        fs.chmodSync(dir, 0o500);
+        const taken = await answered;
+        const end = taken.code ?? taken.method;
+        ends[end] = (ends[end] ?? 0) + 1;
+        if (taken.code !== undefined) assert.equal(taken.code, 'ERR_PLIMSOLL_DIR');
+        await allWhole(dir, kind);
+      }
+    } finally {
+      service.kill();
+    }
+    t.diagnostic(JSON.stringify(ends));
+  });
+}
+
+for (const kind of KINDS) {
+  const { method, child } = kind;
+  test(`kill -9 to the service at random moments, ${method}, ${COUNT} times`, optionsOf(kind), async (t) => {
     const dir = temporaryDir(t);
     let whole = 0;
     for (let i = 0; i < COUNT; i++) {
       const { service } = await serve(t, process.execPath, [PROGRAM, '5']);
       service.stdin.write(now(dir, { method }));
       await pause(Math.random() * 400);
-      const children = forksOf(service.pid);
+      const children = forksOf(service.pid, child);
       service.kill('SIGKILL');
       await once(service, 'exit');
       await until(() => children.every((pid) => !fs.existsSync(`/proc/${pid}`)));
-      whole += allWhole(dir);
+      whole += await allWhole(dir, kind);
     }
     t.diagnostic(`${whole} files, all whole`);
   });
 }
-
-test(`a disk that fills up while the file is written, ${COUNT} times`, options, async (t) => {
-  const dir = path.join(temporaryDir(t), 'small');
-  fs.mkdirSync(dir);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', dir], { stdio: 'pipe' });
-  } catch {
-    t.skip('mounting a small tmpfs needs root');
-    return;
-  }
-  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
-  try {
-    for (let i = 0; i < COUNT; i++) {
-      service.stdin.write(now(dir, { headroom: 0 }));
-      assert.equal((await answer()).code, 'ERR_PLIMSOLL_DISK_FULL');
-      assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
-    }
-  } finally {
-    service.kill();
-    execFileSync('umount', ['-l', dir]);
-  }
-});
-
-test(`a directory that goes away in the middle, ${COUNT} times`, options, async (t) => {
-  const dir = path.join(temporaryDir(t), 'dir');
-  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5']);
-  for (let i = 0; i < COUNT; i++) {
-    service.stdin.write(now(dir));
-    const answered = answer();
-    await pause(Math.random() * 200);
-    fs.rmSync(dir, { recursive: true, force: true });
-    const { code, path: file } = await answered;
-    if (file === undefined) assert.match(code, /^ERR_PLIMSOLL_(?:DIR|BUSY)$/);
-    if (fs.existsSync(dir)) allWhole(dir);
-  }
-  service.kill();
-});
-
-test(`permissions that are revoked in the middle, ${COUNT} times`, options, async (t) => {
-  if (process.getuid() !== 0) {
-    t.skip('a service of another user needs root');
-    return;
-  }
-  const nobody = 65_534;
-  const dir = path.join(temporaryDir(t), 'dir');
-  fs.mkdirSync(dir);
-  fs.chmodSync(path.dirname(dir), 0o755);
-  fs.chownSync(dir, nobody, nobody);
-  const { service, answer } = await serve(t, process.execPath, [PROGRAM, '5'], { uid: nobody, gid: nobody });
-  const ends = {};
-  try {
-    for (let i = 0; i < COUNT; i++) {
-      fs.chmodSync(dir, 0o700);
-      for (const file of fs.readdirSync(dir)) fs.rmSync(path.join(dir, file));
-      service.stdin.write(now(dir));
-      const answered = answer();
-      await pause(Math.random() * 200);
-      fs.chmodSync(dir, 0o500);
-      const { code, method } = await answered;
-      ends[code ?? method] = (ends[code ?? method] ?? 0) + 1;
-      if (code !== undefined) assert.equal(code, 'ERR_PLIMSOLL_DIR');
-      allWhole(dir);
-    }
-  } finally {
-    service.kill();
-  }
-  t.diagnostic(JSON.stringify(ends));
-});

@@ -24,7 +24,7 @@ test('three heap images name the leak and are removed', { skip: unsupported ?? f
   const { snapshots, suspects, notes, images } = watched(t, {});
   assert.ok(snapshots.length >= 3);
   for (const { method } of snapshots) assert.equal(method, 'image');
-  assert.equal(suspects[0].name, 'kept');
+  assert.equal(suspects[0].name, 'kept', notes.join());
   assert.equal(suspects[0].file, CHILD);
   assert.ok(
     notes.some((note) => note.includes('keepImages')),

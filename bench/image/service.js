@@ -43,14 +43,23 @@ const turns = setInterval(() => {
   last = now;
 }, TURN_MS);
 
+/** Bytes of the young generation and of the rest of the heap. */
+function generations() {
+  const sizes = { young: 0, old: 0 };
+  for (const { space_name: name, space_size: size } of v8.getHeapSpaceStatistics())
+    sizes[name.startsWith('new_') ? 'young' : 'old'] += size;
+  return sizes;
+}
+
 async function take() {
+  const sizes = generations();
   longest = 0;
   const before = replaced;
   const began = performance.now();
   try {
     const { path, bytes, pauseMs, retries } = await takeSnapshot({ dir, method, nice, cooldown: 0, maxBytes: 2 ** 40 });
     const ms = performance.now() - began;
-    return { path, bytes, pauseMs, retries, ms, longest, rewritten: (replaced - before) * ENTRY };
+    return { path, bytes, pauseMs, retries, ms, longest, rewritten: (replaced - before) * ENTRY, ...sizes };
   } catch ({ code, message }) {
     return { code, message };
   }

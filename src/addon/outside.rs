@@ -43,8 +43,8 @@ impl Task for Taking {
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<TakenImage> {
-        let image = output
-            .map_err(|failure| exception(env, error(failure.code(), failure.to_string())))?;
+        let image =
+            output.map_err(|failure| exception(env, error(failure.code(), failure.to_string())))?;
         Ok(TakenImage {
             path: image.path.to_string_lossy().into_owned(),
             bytes: image.bytes as f64,

@@ -295,20 +295,13 @@ fn fork_now(
     answer.recv().map_err(|_| ForkFailure::Final(unfinished()))?
 }
 
-/// Tries children until one succeeds, a few times. One that the kernel killed is not replaced.
+/// Tries children until one succeeds or none ever will.
 fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
     image::support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
-    let mut lost = 0;
-    loop {
-        match image_one(session, phase) {
-            Err(ForkFailure::Lost(why) | ForkFailure::NotNow(why)) if lost < LOST_CHILDREN => {
-                session.retry(why);
-            }
-            result => return result,
-        }
-        lost += 1;
-        std::thread::sleep(Duration::from_millis(20) * lost);
-    }
+    forked(session, |session| match image_one(session, phase) {
+        Err(ForkFailure::NotNow(why)) => Err(ForkFailure::Lost(why)),
+        result => result,
+    })
 }
 
 fn image_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {

@@ -146,7 +146,7 @@ pub fn check(
     // Small: the part of the disk that others need is not ours to judge, a full disk is handled
     // where it happens. This only avoids seconds of work for a file that cannot fit.
     let file = match builder {
-        Builder::Image => scale(heap.total, IMAGE_FILE),
+        Builder::Image => scale(heap.total, IMAGE_FILE.min(headroom.unwrap_or(IMAGE_FILE))),
         _ => scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR))),
     };
     // How far a file packs is not known ahead.

@@ -281,9 +281,12 @@ impl<'s> CodeIndex<'s> {
     }
 }
 
-/// The folders that plimsoll was loaded from: where its watcher stands beside its loader.
+/// The folders that plimsoll was loaded from: where its watcher, or what takes snapshots, stands beside its loader.
 fn plimsoll_folders(scripts: &FxHashMap<u32, String>) -> Vec<String> {
-    let folder = |script: &String| script.strip_suffix("watch/watcher.js").map(str::to_owned);
+    let folder = |script: &String| {
+        let files = ["watch/watcher.js", "snapshot/take-snapshot.js"];
+        files.iter().find_map(|file| script.strip_suffix(file)).map(str::to_owned)
+    };
     let complete = |lib: &String| {
         let loader = format!("{lib}native.js");
         lib.ends_with("/lib/") && scripts.values().any(|script| *script == loader)

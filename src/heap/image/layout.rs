@@ -41,6 +41,8 @@ pub enum ObjectShape {
     WeakRef,
     WeakCell,
     Generator,
+    /// The variable of a module that others import.
+    Cell,
     PropertyCell,
     PropertyArray,
     Accessors,
@@ -207,6 +209,7 @@ const OPTIONAL: &[(&str, ObjectShape)] = &[
     ("AllocationSite", ObjectShape::AllocationSite),
     ("ArrayBoilerplateDescription", ObjectShape::ArrayBoilerplate),
     ("ArrayList", ObjectShape::ArrayList),
+    ("Cell", ObjectShape::Cell),
     ("ClosureFeedbackCellArray", ObjectShape::Array),
     ("CoverageInfo", ObjectShape::Coverage),
     ("DependentCode", ObjectShape::WeakList),

@@ -66,6 +66,8 @@ pub struct Pages {
     constants: FxHashSet<u64>,
     /// Words that may refer to objects.
     pub roots: Vec<(RootKind, u64)>,
+    /// The address of the thread's stack, and its words.
+    pub stack: (u64, Vec<u64>),
     /// Line ends of scripts, by their address, whose source is not in the image.
     pub line_ends: FxHashMap<u64, Vec<u32>>,
     /// The first characters of strings, by their address, whose characters are not on V8's heap.
@@ -103,6 +105,7 @@ impl Pages {
             dispatched: FxHashMap::default(),
             constants: FxHashSet::default(),
             roots: Vec::new(),
+            stack: (0, Vec::new()),
             line_ends: FxHashMap::default(),
             texts: FxHashMap::default(),
             bytes: 0,
@@ -174,8 +177,14 @@ impl Pages {
                 self.dispatched.extend(used.filter(|(_, code)| *code != 0));
                 return Ok(());
             }
+            kind::STACK => {
+                if self.stack.1.is_empty() {
+                    self.stack.0 = address;
+                }
+                self.stack.1.extend(words);
+                return Ok(());
+            }
             kind::ISOLATE => RootKind::Isolate,
-            kind::STACK => RootKind::Stack,
             kind::HANDLES => RootKind::Handle,
             _ => return Err(corrupt(format!("a record of kind {record} at {address:#x}"))),
         };

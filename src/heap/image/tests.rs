@@ -112,6 +112,64 @@ fn objects_that_roots_reach_become_nodes() {
 }
 
 #[test]
+fn of_a_stack_the_frames_of_javascript_have_roots() {
+    const START: u64 = 0x7000;
+    let mut image = small();
+    image.truncate(image.len() - 16 - (16 + 24));
+    let page = image.len() - 128 * 8;
+    let tagged = |word: usize| BASE + 8 * word as u64 + 1;
+    let mut put = |at: usize, word: u64| {
+        image[page + 8 * at..page + 8 * at + 8].copy_from_slice(&word.to_le_bytes());
+    };
+    // A map of contexts and one of functions, and an object of each.
+    for (at, word) in [(70, tagged(8)), (71, 205 << 32), (80, tagged(8)), (81, 2066 << 32 | 8)] {
+        put(at, word);
+    }
+    for (at, word) in [(90, tagged(70)), (91, 2 << 32), (100, tagged(80))] {
+        put(at, word);
+    }
+    let of = |word: u64| START + 8 * word;
+    let frame = [tagged(60), of(6), 7, tagged(50), tagged(100), tagged(90), of(8), 7, 0];
+    let bytes: Vec<u8> = frame.iter().flat_map(|word| word.to_le_bytes()).collect();
+    image.extend(record(3, START, &bytes));
+    image.extend(record(4, 1, &[]));
+    let text = text(&image).unwrap();
+    assert!(text.contains("\"hello\""), "a local variable");
+    assert!(!text.contains("world"), "a stale word of the native frame below");
+}
+
+/// The small image with an array of pairs that a root of the isolate refers to; one pair has a number and a text.
+fn with_cache(number: u64, digit: u8) -> String {
+    const SECOND: u64 = BASE + (1 << 18);
+    let mut page = vec![0_u64; 304];
+    let map = |word: u64| BASE + 8 * word + 1;
+    page[..2].copy_from_slice(&[map(28), 256 << 32]);
+    page[20..22].copy_from_slice(&[number << 32, SECOND + 8 * 300 + 1]);
+    page[300..303].copy_from_slice(&[map(18), 1 << 32, digit.into()]);
+    let bytes =
+        |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut image = small();
+    image.truncate(image.len() - 16);
+    image.extend(record(1, SECOND, &bytes(&page)));
+    image.extend(record(2, 0x9000, &bytes(&[SECOND + 1])));
+    image.extend(record(4, 2, &[]));
+    text(&image).unwrap()
+}
+
+#[test]
+fn the_cache_of_strings_by_number_retains_nothing() {
+    assert!(!with_cache(7, b'7').contains("\"7\""));
+    assert!(with_cache(7, b'8').contains("\"8\""), "an array of the program");
+}
+
+#[test]
+fn ids_of_an_image_are_no_identities() {
+    let text = text(&small()).unwrap();
+    let snapshot = crate::heap::Snapshot::read(text.as_bytes(), &crate::heap::unattended).unwrap();
+    assert!(crate::heap::compare::ids::by_odd_id(&snapshot).is_empty());
+}
+
+#[test]
 fn a_snapshot_is_read_from_a_compressed_image() {
     let image = [MAGIC, &small()].concat();
     let packed = zstd::encode_all(&image[..], 1).unwrap();

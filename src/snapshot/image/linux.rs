@@ -143,7 +143,7 @@ impl PreparedImage {
         let (is_complete, end) = child.watch(LIFETIME, None);
         let writer = self.writer.lock();
         if !is_complete {
-            return Err(writer.explain(end));
+            return Err(writer.explain(&self.partial.path(), end));
         }
         let failed =
             |error: io::Error| ForkFailure::Final(SnapshotError::io(&self.partial.path(), &error));

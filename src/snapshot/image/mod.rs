@@ -4,16 +4,16 @@
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod constants;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod memory;
+#[cfg(feature = "analyzer")]
+pub mod outside;
 #[cfg_attr(
     not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
     path = "elsewhere.rs"
 )]
 #[cfg_attr(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"), path = "linux.rs")]
 mod platform;
-#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-mod memory;
-#[cfg(feature = "analyzer")]
-pub mod outside;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod sources;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use serde::Serialize;
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
@@ -45,7 +46,7 @@ mod kind {
     pub const GLOBALS: u32 = 5;
     /// As [`PAGE`], of the read-only heap.
     pub const CONSTANTS: u32 = 6;
-    /// Handles of scopes, and those that live as long as the isolate.
+    /// Handles of scopes, those that live as long as the isolate, and registers.
     pub const HANDLES: u32 = 7;
     /// Line ends of the script at the address, whose source is not in the image: numbers of 32 bits.
     pub const LINES: u32 = 8;
@@ -55,39 +56,62 @@ mod kind {
     pub const DISPATCH: u32 = 10;
 }
 
-/// Why there is no image; the exit codes of the child.
+/// Why there is no image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The file could not be written.
-    Io = 10,
+    /// The file could not be written: the number of the error.
+    Io(i32),
     /// It would be larger than it may be.
-    Bound = 11,
+    Bound,
     /// No page of the isolate's heap was recognized.
-    NoPages = 12,
+    NoPages,
     /// The kernel does not let the memory be read.
-    Refused = 13,
+    Refused,
+    /// The compressor failed.
+    Packing,
 }
 
-impl Failure {
-    const ALL: [Self; 4] = [Self::Io, Self::Bound, Self::NoPages, Self::Refused];
+/// What is added to the number of an error in the exit code of a child; the largest number is 133.
+const IO: i32 = 64;
 
-    /// The error of an image of at most `max_bytes`.
-    pub fn error(self, max_bytes: u64) -> SnapshotError {
+impl Failure {
+    /// The exit code of a child.
+    fn code(self) -> i32 {
+        match self {
+            Self::Bound => 11,
+            Self::NoPages => 12,
+            Self::Refused => 13,
+            Self::Packing => 14,
+            Self::Io(error) => IO + error,
+        }
+    }
+
+    /// What an exit code of a child means.
+    fn of_code(code: i32) -> Option<Self> {
+        match code {
+            IO.. => Some(Self::Io(code - IO)),
+            _ => [Self::Bound, Self::NoPages, Self::Refused, Self::Packing]
+                .into_iter()
+                .find(|failure| failure.code() == code),
+        }
+    }
+
+    /// The error of an image at `path`, of at most `max_bytes`.
+    pub fn error(self, path: &Path, max_bytes: u64) -> SnapshotError {
         match self {
             Self::Bound => SnapshotError::NoRoom {
                 place: Shortage::Budget,
                 needed: max_bytes.saturating_add(1),
                 available: max_bytes,
             },
-            Self::Io => SnapshotError::Failed {
-                what: "the image could not be written; check the space on the disk".into(),
-            },
+            Self::Io(error) => SnapshotError::io(path, &io::Error::from_raw_os_error(error)),
             Self::NoPages => SnapshotError::Unavailable {
                 why: "the pages of V8's heap do not look as expected".into(),
             },
-            Self::Refused => SnapshotError::Unavailable {
-                why: "the kernel refuses process_vm_readv".into(),
-            },
+            Self::Refused => {
+                SnapshotError::Unavailable { why: "the kernel refuses process_vm_readv".into() }
+            }
+            Self::Packing => SnapshotError::Failed { what: "the compressor failed".into() },
         }
     }
 }
@@ -164,7 +188,14 @@ impl<'a> Header<'a> {
         types: &'a BTreeMap<&'static str, i32>,
     ) -> Self {
         let (major, minor) = layout.v8;
-        Self { format: 1, pid, thread, v8: format!("{major}.{minor}"), isolate: isolate as u64, types }
+        Self {
+            format: 1,
+            pid,
+            thread,
+            v8: format!("{major}.{minor}"),
+            isolate: isolate as u64,
+            types,
+        }
     }
 
     /// Its text.
@@ -219,7 +250,12 @@ impl Writer {
     ///
     /// # Errors
     /// Where the compressor refuses.
-    pub fn new(memory: Memory, file: File, max_bytes: u64, script: u16) -> Result<Self, &'static str> {
+    pub fn new(
+        memory: Memory,
+        file: File,
+        max_bytes: u64,
+        script: u16,
+    ) -> Result<Self, &'static str> {
         let refused = |_| "the compressor cannot be set up";
         let mut compressor = CCtx::try_create().ok_or("the compressor has no memory")?;
         compressor.set_parameter(CParameter::CompressionLevel(1)).map_err(refused)?;
@@ -231,7 +267,18 @@ impl Writer {
         let pending = Vec::with_capacity(PAGE);
         let sources = ExternalStrings::new(script);
         let (held, written) = (None, 0);
-        Ok(Self { memory, file, compressor, pending, held, packed, copy, sources, written, max_bytes })
+        Ok(Self {
+            memory,
+            file,
+            compressor,
+            pending,
+            held,
+            packed,
+            copy,
+            sources,
+            written,
+            max_bytes,
+        })
     }
 
     /// Has [`Self::image`] keep everything in memory, for [`Self::write_held`].
@@ -256,28 +303,26 @@ impl Writer {
     }
 
     /// What the end of a child means that wrote no image.
-    pub fn explain(&self, end: ForkFailure) -> ForkFailure {
+    pub fn explain(&self, path: &Path, end: ForkFailure) -> ForkFailure {
         let ForkFailure::Lost(what) = &end else { return end };
         let code = what.rsplit(' ').next().and_then(|code| code.parse::<i32>().ok());
-        let failure = Failure::ALL.into_iter().find(|&failure| Some(failure as i32) == code);
-        failure.map_or(end, |failure| ForkFailure::Final(failure.error(self.max_bytes)))
+        match code.and_then(Failure::of_code) {
+            // The child is replaced once.
+            None | Some(Failure::Packing) => end,
+            Some(failure) => ForkFailure::Final(failure.error(path, self.max_bytes)),
+        }
     }
 
     /// Writes the image and ends the process.
     ///
     /// # Safety
     /// Only in a freshly forked child.
-    pub unsafe fn run(
-        &mut self,
-        header: &[u8],
-        subject: &Subject<'_>,
-        nice: u8,
-    ) -> ! {
+    pub unsafe fn run(&mut self, header: &[u8], subject: &Subject<'_>, nice: u8) -> ! {
         // SAFETY: these concern this process alone; a refusal leaves things as they are.
         unsafe { become_expendable(self.file.as_raw_fd(), nice) };
         let code = match self.image(header, subject) {
             Ok(()) => 0,
-            Err(failure) => failure as i32,
+            Err(failure) => failure.code(),
         };
         // SAFETY: ends the process at once, without its exit handlers.
         unsafe { libc::_exit(code) }
@@ -317,7 +362,7 @@ impl Writer {
         self.region(kind::ISOLATE, isolate, heap - isolate, false)?;
         self.region(kind::STACK, stack.start, stack.bytes(), false)?;
         if !registers.is_empty() {
-            self.record(kind::STACK, 0, 8 * registers.len())?;
+            self.record(kind::HANDLES, 0, 8 * registers.len())?;
             for register in registers {
                 self.put(&register.to_le_bytes())?;
             }
@@ -345,7 +390,8 @@ impl Writer {
         let result = sources
             .texts(memory, &mut copy, |text, characters| write(kind::TEXT, text, characters))
             .and_then(|()| {
-                sources.line_ends(memory, &mut copy, |script, ends| write(kind::LINES, script, ends))
+                sources
+                    .line_ends(memory, &mut copy, |script, ends| write(kind::LINES, script, ends))
             });
         (self.copy, self.sources) = (copy, sources);
         result
@@ -482,7 +528,10 @@ impl Writer {
             if !is_pointer(block) {
                 break;
             }
-            let Some([next, owner, own, ..]) = self.memory.words(block + GLOBAL_BLOCK * GLOBAL)? else { break };
+            let Some([next, owner, own, ..]) = self.memory.words(block + GLOBAL_BLOCK * GLOBAL)?
+            else {
+                break;
+            };
             if (owner, own) != (globals, space) {
                 break;
             }
@@ -572,7 +621,7 @@ impl Writer {
             return Ok(());
         }
         self.packed.clear();
-        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| Failure::Io)?;
+        self.compressor.compress2(&mut self.packed, &self.pending).map_err(|_| Failure::Packing)?;
         self.pending.clear();
         self.written += self.packed.len() as u64;
         if self.written > self.max_bytes {
@@ -586,8 +635,10 @@ impl Writer {
             match usize::try_from(wrote) {
                 Ok(wrote) if wrote > 0 => rest = &rest[wrote..],
                 // SAFETY: errno is of this thread.
-                _ if unsafe { *libc::__errno_location() } == libc::EINTR => {}
-                _ => return Err(Failure::Io),
+                _ => match unsafe { *libc::__errno_location() } {
+                    libc::EINTR => {}
+                    error => return Err(Failure::Io(error)),
+                },
             }
         }
         Ok(())
@@ -642,6 +693,23 @@ mod tests {
         let end = begin + 8 * words.len();
         let file = File::create("/dev/null").unwrap();
         Writer::new(Memory::OWN, file, 0, 0).unwrap().references(begin, end, end).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_told_as_for_a_snapshot() {
+        let path = Path::new("/d/f");
+        let file = File::open("/dev/null").unwrap();
+        let writer = Writer::new(Memory::OWN, file, 1 << 30, 0).unwrap();
+        let told = |failure: Failure| {
+            let code = failure.code();
+            let end = ForkFailure::Lost(format!("the child ended with code {code}"));
+            SnapshotError::from(writer.explain(path, end)).code()
+        };
+        assert_eq!(told(Failure::Io(libc::ENOSPC)), "ERR_PLIMSOLL_DISK_FULL");
+        assert_eq!(told(Failure::Io(libc::EDQUOT)), "ERR_PLIMSOLL_DISK_FULL");
+        assert_eq!(told(Failure::Io(libc::EIO)), "ERR_PLIMSOLL_DIR");
+        assert_eq!(told(Failure::Bound), "ERR_PLIMSOLL_NO_ROOM");
+        assert_eq!(told(Failure::Refused), "ERR_PLIMSOLL_UNAVAILABLE");
     }
 
     #[test]

@@ -104,7 +104,11 @@ impl Builder<'_> {
                 self.ephemerons(object, node);
                 (0, 0)
             }
-            ObjectShape::Array if self.tables.contains_key(&object.at) => (0, 0),
+            ObjectShape::Array
+                if self.tables.contains_key(&object.at) || self.caches.contains(&object.at) =>
+            {
+                (0, 0)
+            }
             ObjectShape::Array if self.is_fixed_array(object) => {
                 self.numbered(object, node, 16);
                 (0, 0)
@@ -191,7 +195,7 @@ impl Builder<'_> {
                 }
                 (8, ALL)
             }
-            ObjectShape::FeedbackCell => {
+            ObjectShape::FeedbackCell | ObjectShape::Cell => {
                 self.fields(object, &[(8, "value")]);
                 (8, ALL)
             }
@@ -245,8 +249,9 @@ impl Builder<'_> {
                 (8, ALL)
             }
             ObjectShape::WeakCell => {
-                self.weak_field(object, node, 16, "target");
-                self.weak_field(object, node, 24, "unregister_token");
+                let (to, token) = fields.weak_cell;
+                self.weak_field(object, node, to, "target");
+                self.weak_field(object, node, token, "unregister_token");
                 (8, ALL)
             }
             ObjectShape::PreparseData => (object.size.saturating_sub(self.children(object)), ALL),
@@ -257,6 +262,7 @@ impl Builder<'_> {
             | ObjectShape::FeedbackMetadata
             | ObjectShape::FreeSpace
             | ObjectShape::Coverage
+            | ObjectShape::DoubleStrings
             | ObjectShape::Pointers => (0, 0),
             ObjectShape::GlobalProxy => {
                 self.fields(object, &[(fields.embedder_header, "native_context")]);

@@ -1,9 +1,11 @@
 //! Marking from the roots: nodes in the order in which they are reached, and the edges between them.
 
+mod caches;
 mod describe;
 mod edges;
+mod stack;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::decode::{EXTERNAL, ImageHeap, Object, target};
 use super::layout::ObjectShape;
@@ -116,6 +118,8 @@ struct Builder<'p> {
     objects: Vec<(Object, u32)>,
     /// Tables of WeakMaps, whose entries are followed by the key.
     tables: FxHashMap<u64, u32>,
+    /// What V8 empties at each collection.
+    caches: FxHashSet<u64>,
     weak: Vec<WeakEdge>,
     /// Nodes of memory outside of V8's heap.
     stores: FxHashMap<u64, u32>,
@@ -134,12 +138,14 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     let heap = ImageHeap::new(pages)?;
     let empty = heap.text("");
     let the_hole = the_hole(&heap, &pages.roots);
+    let caches = caches::of_numbers(&heap, &pages.roots);
     let mut builder = Builder {
         heap,
         graph: ImageGraph::default(),
         by_address: FxHashMap::default(),
         objects: Vec::new(),
         tables: FxHashMap::default(),
+        caches,
         weak: Vec::new(),
         stores: FxHashMap::default(),
         visited: Vec::new(),
@@ -148,7 +154,10 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         empty,
         the_hole,
     };
-    builder.roots(&pages.roots);
+    let mut roots = pages.roots.clone();
+    let of_stack = stack::roots(&builder.heap, pages.stack.0, &pages.stack.1);
+    roots.extend(of_stack.into_iter().map(|word| (RootKind::Stack, word)));
+    builder.roots(&roots);
     builder.mark()?;
     let Builder { mut graph, heap, rejected, objects, .. } = builder;
     #[allow(clippy::cast_precision_loss, reason = "a share")]
@@ -389,7 +398,7 @@ impl Builder<'_> {
     }
 }
 
-/// The id of a node in the text.
+/// The id of a node in the text. An odd one would be an identity over several snapshots, which its place is not.
 pub fn id(node: usize) -> usize {
-    2 * node + 1
+    2 * node + 2
 }

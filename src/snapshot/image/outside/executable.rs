@@ -45,7 +45,8 @@ impl Executable {
     /// What is missing, for people.
     pub fn read(file: File) -> Result<Self, String> {
         let file = ReadCache::new(file);
-        let elf = Elf::parse(&file).map_err(|why| format!("its executable is not readable: {why}"))?;
+        let elf =
+            Elf::parse(&file).map_err(|why| format!("its executable is not readable: {why}"))?;
         let (mut constants, mut collections) = (BTreeMap::new(), Vec::new());
         let (mut current, mut getter, mut version) = (None, None, [None, None]);
         for symbol in elf.dynamic_symbols().chain(elf.symbols()) {
@@ -97,7 +98,8 @@ fn integer(elf: &Elf<'_>, at: u64) -> Option<i32> {
 /// For Thread-Local Storage, variant II).
 fn below_thread(elf: &Elf<'_>, offset: u64) -> Option<i64> {
     let endian = elf.endian();
-    let memory = elf.elf_program_headers().iter().find(|part| part.p_type(endian) == elf::PT_TLS)?;
+    let memory =
+        elf.elf_program_headers().iter().find(|part| part.p_type(endian) == elf::PT_TLS)?;
     let size = memory.p_memsz(endian).next_multiple_of(memory.p_align(endian).max(1));
     i64::try_from(offset).ok()?.checked_sub(i64::try_from(size).ok()?)
 }
@@ -127,6 +129,8 @@ mod tests {
         let file = File::open(std::env::current_exe().unwrap()).unwrap();
         assert_eq!(Executable::read(file).unwrap_err(), "its executable has no V8 with symbols");
         let text = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-        assert!(Executable::read(text).unwrap_err().starts_with("its executable is not readable: "));
+        assert!(
+            Executable::read(text).unwrap_err().starts_with("its executable is not readable: ")
+        );
     }
 }

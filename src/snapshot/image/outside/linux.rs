@@ -68,7 +68,10 @@ impl Target {
         }
         // libuv, which waits for the children of this process, would take a stop for the end of the child.
         if field(pid, "PPid:").is_some_and(|parent| parent == std::process::id().to_string()) {
-            return Err(of_process(pid, "it is a child of this process; plimsoll image can take one"));
+            return Err(of_process(
+                pid,
+                "it is a child of this process; plimsoll image can take one",
+            ));
         }
         let path = format!("/proc/{pid}/exe");
         let file = File::open(&path).map_err(|error| not_readable(number, &error))?;
@@ -86,7 +89,8 @@ impl Target {
         let pid = self.pid.unsigned_abs();
         let types = constants::look_up(self.layout, |name| self.executable.constant(name))
             .map_err(|why| of_process(pid, &why))?;
-        let script = types.get("Script").and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
+        let script =
+            types.get("Script").and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
         let store = SnapshotStore::open(dir)?;
         let partial = store.create_of(pid, SystemTime::now(), MAIN, Compression::Image)?;
         let memory = Memory::of(self.pid);
@@ -98,7 +102,8 @@ impl Target {
         }
         let mut looks = 0;
         let (stopped, found, in_collection) = loop {
-            let stopped = Stopped::stop(self.pid).map_err(|error| not_readable(self.pid, &error))?;
+            let stopped =
+                Stopped::stop(self.pid).map_err(|error| not_readable(self.pid, &error))?;
             let found = self.isolate(&stopped, memory)?;
             looks += 1;
             let in_collection = self.is_collecting(&found, memory);
@@ -111,7 +116,7 @@ impl Target {
         let Found { isolate, thread, ref ranges, stack } = found;
         let failed = |failure: Failure| match failure {
             Failure::Refused => not_readable(self.pid, &io::Error::from_raw_os_error(libc::EPERM)),
-            failure => failure.error(max_bytes),
+            failure => failure.error(&partial.path(), max_bytes),
         };
         let header = Header::new(pid, MAIN, self.layout, isolate, &types).bytes();
         let header = header.map_err(|error| SnapshotError::Failed { what: error.to_string() })?;

@@ -45,7 +45,8 @@ impl Thread {
     pub fn words(&self) -> [u64; 15] {
         let r = &self.registers;
         [
-            r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15,
+            r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12,
+            r.r13, r.r14, r.r15,
         ]
     }
 
@@ -96,7 +97,8 @@ impl Stopped {
                 continue;
             }
             any = true;
-            let seized = ask(libc::PTRACE_SEIZE, id, 0).and_then(|()| ask(libc::PTRACE_INTERRUPT, id, 0));
+            let seized =
+                ask(libc::PTRACE_SEIZE, id, 0).and_then(|()| ask(libc::PTRACE_INTERRUPT, id, 0));
             let state = match seized {
                 Ok(()) => State::Running,
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => State::Gone,
