@@ -45,12 +45,14 @@ test('the production case shows its four leaks', () => {
   assert.deepEqual(places.toSorted(), placesOf('production/server.js', '// leaks: '));
 });
 
+/** A report that the page shows, but for what is given. */
+const report = ({ channel = 'heap', ...suspect } = {}) => ({
+  verdict: { channel },
+  suspects: [{ cause: 'map', name: 'sessions', file: '/app/socket-io.js', line: 7, ...suspect }],
+});
+
 test('a report that has another cause, name, channel, file or line is not what the page shows', () => {
   const [leak] = linesOf('socket-io').leaks;
-  const report = ({ channel = 'heap', ...suspect } = {}) => ({
-    verdict: { channel },
-    suspects: [{ cause: 'map', name: 'sessions', file: '/app/socket-io.js', line: 7, ...suspect }],
-  });
   assert.equal(shows(leak, report()), true);
   for (const other of [
     { channel: 'native' },

@@ -103,7 +103,7 @@ function underRun({ name, evidence, env, node }) {
 /**
  * By the line of docs/stacks.md, with the stack's program in place of the user's. There is a report if there was a leak.
  */
-function asDocumented({ stack, name, evidence, env, node }) {
+function asDocumented({ stack, name, evidence, env }) {
   const { window, limit } = values;
   const command = linesOf(name).start.replace(/\bnode \S+\.js$/, `node ${SERVICE} ${name}`);
   const child = spawn(command, {

@@ -38,6 +38,13 @@ const AFTERWARDS = {
   },
 };
 
+/** MB, when the connections that nothing closed are closed. */
+async function liveHeap() {
+  await wait(2 * IDLE_MS);
+  for (let n = 0; n < 3; n++) globalThis.gc();
+  return (process.memoryUsage().heapUsed / 2 ** 20).toFixed(1);
+}
+
 /** One process for each: prints the live heap after each step, MB. */
 async function measure(name) {
   const { createRequire } = require('node:module');
@@ -49,11 +56,6 @@ async function measure(name) {
     const client = new PrismaClient({ adapter });
     await client.item.findUnique({ where: { id: n % 1000 } });
     await AFTERWARDS[name](client, n);
-  };
-  const liveHeap = async () => {
-    await wait(2 * IDLE_MS);
-    for (let n = 0; n < 3; n++) globalThis.gc();
-    return (process.memoryUsage().heapUsed / 2 ** 20).toFixed(1);
   };
   await one(0);
   const live = [await liveHeap()];
