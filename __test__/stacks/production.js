@@ -132,6 +132,7 @@ async function request({ port, i }) {
 async function run({ dir: parent, leak, node, ports, window, duration }) {
   const id = `production-${leak ?? 'healthy'}-${node.version}`;
   const dir = path.join(parent, id);
+  fs.rmSync(dir, { recursive: true, force: true });
   fs.mkdirSync(dir, { recursive: true });
   const port = await freePort();
   const { pm2, workers } = await start({ dir, leak, node, port, ports, window });

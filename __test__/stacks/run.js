@@ -1,7 +1,7 @@
 'use strict';
 // Services as people run them, each healthy and with the leak that is typical of it, under load and watched by `plimsoll run`.
 //
-//   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 2] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
+//   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 3] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
 //     --by docs|run: what starts the stacks: the lines of docs/stacks.md, or `plimsoll run`; by default the lines for
 //       the leaks, and `plimsoll run`, which always writes a report, for the healthy ones
 //     --leaks cache,listener,promise,client: of production, only these
@@ -33,7 +33,7 @@ const { values, positionals } = parseArgs({
     duration: { type: 'string', default: '3m' },
     limit: { type: 'string', default: '256m' },
     window: { type: 'string', default: '40s' },
-    'at-once': { type: 'string', default: '2' },
+    'at-once': { type: 'string', default: '3' },
     nodes: { type: 'string' },
     only: { type: 'string' },
     leaks: { type: 'string' },
@@ -53,14 +53,15 @@ const dir = values.keep ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-stack
 
 const say = (text) => process.stdout.write(`${text}\n`);
 
-/** Between two looks at whether a service listens, ms. */
-const LOOK_MS = 200;
+/** Between two looks at whether a service listens, or has a report, ms. */
+const LOOK_MS = 500;
 
 /** Runs one variant of a stack, and returns what its report says. */
 async function run({ name, leaks, node, ports }) {
   const stack = require(path.join(SERVICES, `${name}.js`));
   const id = `${name}-${leaks ? 'leak' : 'healthy'}-${node.version}`;
   const evidence = path.join(dir, id);
+  fs.rmSync(evidence, { recursive: true, force: true });
   fs.mkdirSync(evidence, { recursive: true });
   const given = await freePort();
   const env = {
@@ -71,7 +72,7 @@ async function run({ name, leaks, node, ports }) {
     PATH: `${path.dirname(node.bin)}:${process.env.PATH}`,
   };
   const byDocs = (values.by ?? (leaks ? 'docs' : 'run')) === 'docs';
-  const started = (byDocs ? asDocumented : underRun)({ stack, name, evidence, env, node });
+  const started = (byDocs ? asDocumented : underRun)({ stack, name, leaks, evidence, env, node });
   const { child, reportIn } = started;
   const ended = once(child, 'close');
   const printed = portOf(child.stdout, fs.createWriteStream(path.join(evidence, 'stdout')));
@@ -81,7 +82,7 @@ async function run({ name, leaks, node, ports }) {
   const proxy = path.join(evidence, 'proxy');
   const traffic = load(stack, stack.proxied ? await behindNginx(proxy, port) : port);
   const [code] = await ended;
-  clearTimeout(started.end);
+  clearInterval(started.end);
   traffic.stop();
   if (stack.proxied) stop(proxy);
   const report = reportIn();
@@ -101,9 +102,10 @@ function underRun({ name, evidence, env, node }) {
 }
 
 /**
- * By the line of docs/stacks.md, with the stack's program in place of the user's. There is a report if there was a leak.
+ * By the line of docs/stacks.md, with the stack's program in place of the user's. There is a report if there was a
+ * leak, and the stack ends with it.
  */
-function asDocumented({ stack, name, evidence, env }) {
+function asDocumented({ stack, name, leaks, evidence, env }) {
   const { window, limit } = values;
   const command = linesOf(name).start.replace(/\bnode \S+\.js$/, `node ${SERVICE} ${name}`);
   const child = spawn(command, {
@@ -120,11 +122,22 @@ function asDocumented({ stack, name, evidence, env }) {
       PLIMSOLL_COOLDOWN: '0',
     },
   });
-  const end = setTimeout(() => {
-    process.kill(-child.pid, 'SIGTERM');
-    process.kill(-child.pid, 'SIGCONT'); // Lambda's may be frozen
-  }, parseDuration(values.duration));
+  const last = Date.now() + parseDuration(values.duration);
+  const isNamedYet = () => leaks && judge(stack, name, leaks, lastReport(evidence)).fault === undefined;
+  const end = setInterval(() => {
+    if (Date.now() < last && !isNamedYet()) return;
+    clearInterval(end);
+    endGroup(child.pid);
+  }, LOOK_MS);
   return { child, end, reportIn: () => lastReport(evidence) };
+}
+
+function endGroup(pid) {
+  try {
+    for (const signal of ['SIGTERM', 'SIGCONT']) process.kill(-pid, signal); // Lambda's process may be frozen
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 function lastReport(evidence) {
