@@ -44,12 +44,15 @@ impl Rule for Sockets {
             .then(|| Finding::of_contents(Cause::Sockets, evidence).with_detail(detail))
     }
 
-    /// Connections that native code holds are known by the server that accepted them.
+    /// Connections that native code holds are known by the server that accepted them, and so are the timers that Node
+    /// itself has for their timeouts.
     fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
-        if draft.cause == Cause::Sockets
-            && evidence.is_root()
-            && let Some(server) = accepted_by(evidence)
-        {
+        let is_held_by_node = match draft.cause {
+            Cause::Sockets => evidence.is_root(),
+            Cause::Timers => true,
+            _ => false,
+        };
+        if is_held_by_node && let Some(server) = accepted_by(evidence) {
             let steps = route::route(&evidence.context, server);
             draft.rename(Cause::Sockets, names::name(evidence.index(), &steps));
             draft.detail = Detail::Accepted;
@@ -92,10 +95,14 @@ fn accepted_by(evidence: &Evidence) -> Option<Node> {
     (alike * 2 > servers.len() && alike * FEW > sample.len()).then_some(first)
 }
 
-/// The server that accepted the connection of a handle, of a parser or of what has a `socket`.
+/// The server that accepted the connection of a handle, of a parser, of a timer or of what has a `socket`.
 pub(in crate::heap::leak) fn server_of(index: &CodeIndex, item: Node) -> Option<Node> {
     let property = |node, name: &str| index.property(node, name);
-    let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
+    // `socket.setTimeout()` has a timer call a function that is bound to the socket.
+    let of_timer = || index.internal(property(item, "_onTimeout")?, "bound_this");
+    let socket = property(item, "<symbol owner_symbol>")
+        .or_else(|| property(item, "socket"))
+        .or_else(of_timer);
     // A client's connection has null there.
     property(socket.unwrap_or(item), "_server")
         .filter(|&server| index.snapshot.kind(server) == NodeKind::Object)
@@ -134,6 +141,36 @@ mod tests {
         assert_eq!((free.cause, free.detail), (Cause::Sockets, Detail::Plain));
         let named = suspect(&graph, 13, &ids(1001, 20)).unwrap();
         assert!(named.advice.starts_with("read each response to its end"), "{}", named.advice);
+    }
+
+    /// Timers of Node's lists that call a function bound to a connection; `accepted`: by a server of the program.
+    fn timeouts(accepted: bool) -> Graph {
+        let mut graph = module();
+        let node = graph.script("node:internal/timers");
+        let server = graph.variable("server", "Server", 9);
+        let queue = graph.node("hidden", "system / Managed", 11, 32);
+        graph.edge(2, "context", "queue", queue);
+        for (at, timer) in graph.elements(queue, "Timeout", 1001, 20).into_iter().enumerate() {
+            let id = |part: u32| 1001 + 100 * at as u32 + part;
+            graph.locate(timer, node, 1);
+            let callback = graph.member(timer, "_onTimeout", "native_bind", id(2));
+            let socket = graph.node("object", "Socket", id(4), 32);
+            graph.edge(callback, "internal", "bound_this", socket);
+            if accepted {
+                graph.edge(socket, "property", "_server", server);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn timers_of_accepted_connections_are_the_connections_of_the_server() {
+        let found = suspect(&timeouts(true), 11, &ids(1001, 20)).unwrap();
+        assert_eq!((found.cause, found.name.as_str()), (Cause::Sockets, "server"));
+        assert!(found.is_other_end);
+        assert!(found.advice.starts_with("find out why clients keep"), "{}", found.advice);
+        let other = suspect(&timeouts(false), 11, &ids(1001, 20)).unwrap();
+        assert_eq!((other.cause, other.is_other_end), (Cause::Timers, false));
     }
 
     #[test]
