@@ -16,7 +16,7 @@ const SERVICES = path.join(__dirname, '../../__test__/stacks/services');
 /** Clients that work at once. */
 const AT_ONCE = 10;
 /** Longer than the connections of a client that nothing closes stay open. */
-const IDLE_MS = 1000;
+const IDLE_MS = 100;
 
 const { values } = parseArgs({
   options: {

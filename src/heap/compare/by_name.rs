@@ -1,6 +1,6 @@
 //! Objects matched by their names and paths, where ids do not tell: along two equal paths stand counterparts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -68,6 +68,56 @@ fn lone_generators(
 
 /// An edge's name in terms of the earlier snapshot's strings.
 type Key = (EdgeKind, bool, u32);
+
+/// An entry of a Map or Set. Small integers have no node.
+#[derive(Default)]
+struct Row {
+    key: Option<Node>,
+    value: Option<Node>,
+}
+
+/// The table of a Map or Set (v8/src/objects/ordered-hash-table.h): three numbers, a bucket for each two entries, and the
+/// entries in the order in which they were added.
+struct Table {
+    node: Node,
+    /// The field at which the entries begin.
+    start: u32,
+    /// Fields of an entry: 3 in a Map (key, value, chain), 2 in a Set (key, chain).
+    stride: u32,
+    /// By place.
+    rows: BTreeMap<u32, Row>,
+}
+
+impl Table {
+    fn of(snapshot: &Snapshot, collection: Node) -> Option<Table> {
+        const HEADER: u64 = 16;
+        const WORD: u64 = 8;
+        const NUMBERS: u64 = 3;
+        const ENTRIES_OF_BUCKET: u64 = 2;
+        let node = snapshot.follow(collection, EdgeKind::Internal, "table")?;
+        let fields = (snapshot.shallow(node).checked_sub(HEADER)? / WORD).checked_sub(NUMBERS)?;
+        let (stride, buckets) = [3, 2].into_iter().find_map(|stride| {
+            let of_bucket = 1 + ENTRIES_OF_BUCKET * u64::from(stride);
+            let buckets = fields / of_bucket;
+            (fields % of_bucket == 0 && buckets.is_power_of_two()).then_some((stride, buckets))
+        })?;
+        let start = u32::try_from(NUMBERS + buckets).ok()?;
+        let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
+        for edge in snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Internal) {
+            // A WeakMap's references are called otherwise.
+            let EdgeName::String(name) = edge.name else { return None };
+            let field: u32 = std::str::from_utf8(snapshot.raw_string(name)).ok()?.parse().ok()?;
+            let Some(field) = field.checked_sub(start) else { continue };
+            let row = rows.entry(field / stride).or_default();
+            match field % stride {
+                0 => row.key = Some(edge.to),
+                1 if stride == 3 => row.value = Some(edge.to),
+                _ => {}
+            }
+        }
+        Some(Table { node, start, stride, rows })
+    }
+}
 
 impl<'a> ByName<'a> {
     pub fn new(earlier: &'a Snapshot, later: &'a Snapshot, found: &'a mut Vec<Node>) -> Self {
@@ -151,6 +201,7 @@ impl<'a> ByName<'a> {
     }
 
     fn expand(&mut self, earlier: Node, later: Node) {
+        self.pair_entries(earlier, later);
         let ours: Vec<(Key, Node)> = self
             .earlier
             .edges(earlier)
@@ -199,6 +250,42 @@ impl<'a> ByName<'a> {
         }
         if self.later.kind(later) == NodeKind::Synthetic {
             self.pair_in_order(earlier, later);
+        }
+    }
+
+    /// A Map or Set that has outgrown its table has another one, with its entries in the same order, but at other
+    /// places and without the deleted ones. Strings are known by their text, other keys by their order.
+    fn pair_entries(&mut self, earlier: Node, later: Node) {
+        let tables = (Table::of(self.earlier, earlier), Table::of(self.later, later));
+        let (Some(ours), Some(theirs)) = tables else { return };
+        if ours.start == theirs.start || ours.stride != theirs.stride {
+            return;
+        }
+        // Its references have other numbers.
+        self.visited[theirs.node as usize] = true;
+        let text = |side: usize, snapshot: &Snapshot, row: &Row| {
+            let key = row.key.filter(|&key| snapshot.kind(key) == NodeKind::String)?;
+            let text = self.strings[side][snapshot.name_index(key) as usize];
+            (text != u32::MAX).then_some(text)
+        };
+        let by_text: FxHashMap<u32, &Row> =
+            ours.rows.values().filter_map(|row| Some((text(0, self.earlier, row)?, row))).collect();
+        let in_order: Vec<&Row> = ours.rows.values().collect();
+        let is_text =
+            |row: &Row| row.key.is_some_and(|key| self.later.kind(key) == NodeKind::String);
+        let mut pairs = Vec::new();
+        for (&place, row) in &theirs.rows {
+            let known = if is_text(row) {
+                text(1, self.later, row).and_then(|text| by_text.get(&text))
+            } else {
+                in_order.get(place as usize)
+            };
+            let Some(known) = known else { continue };
+            pairs.extend(known.key.zip(row.key));
+            pairs.extend(known.value.zip(row.value));
+        }
+        for (earlier, later) in pairs {
+            self.pair(earlier, later);
         }
     }
 
