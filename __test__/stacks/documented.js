@@ -8,7 +8,7 @@ const path = require('node:path');
 const { kindOf } = require('../../lib/report/words.js');
 
 const PAGE = path.join(__dirname, '../../docs/stacks.md');
-const LEAK = /^# plimsoll: (.+) leak … 1\. (.+) `(.+)` (\S+)$/;
+const LEAK = /^# plimsoll: (.+) leak … 1\. (.+?)(?: `(.+)`)? (\S+)$/;
 
 const either = (words) => words.split(' or ');
 
@@ -31,7 +31,7 @@ function linesOf(name) {
 function leakOf(line) {
   const found = LEAK.exec(line);
   if (found === null) throw new Error(`docs/stacks.md: not the line of a leak: ${line}`);
-  const [, channels, kinds, name, place] = found;
+  const [, channels, kinds, name = '', place] = found;
   return { channels: either(channels), kinds: either(kinds), name, place };
 }
 

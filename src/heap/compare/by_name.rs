@@ -76,8 +76,8 @@ struct Row {
     value: Option<Node>,
 }
 
-/// The table of a Map or Set (v8/src/objects/ordered-hash-table.h): three numbers, a bucket for each two entries, and the
-/// entries in the order in which they were added.
+/// The table of a Map or Set (v8/src/objects/ordered-hash-table.h): three numbers, a bucket for each two entries, and
+/// the entries in the order in which they were added.
 struct Table {
     node: Node,
     /// The field at which the entries begin.
