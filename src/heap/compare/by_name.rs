@@ -88,6 +88,10 @@ struct Table {
     rows: BTreeMap<u32, Row>,
 }
 
+fn number(name: &[u8]) -> Option<u32> {
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
 impl Table {
     fn of(snapshot: &Snapshot, collection: Node) -> Option<Table> {
         const HEADER: u64 = 16;
@@ -104,9 +108,14 @@ impl Table {
         let start = u32::try_from(NUMBERS + buckets).ok()?;
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
         for edge in snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Internal) {
-            // A WeakMap's references are called otherwise.
-            let EdgeName::String(name) = edge.name else { return None };
-            let field: u32 = std::str::from_utf8(snapshot.raw_string(name)).ok()?.parse().ok()?;
+            let field = match edge.name {
+                EdgeName::Index(field) => field,
+                // Beside the entries there is the table's own class.
+                EdgeName::String(name) => match number(snapshot.raw_string(name)) {
+                    Some(field) => field,
+                    None => continue,
+                },
+            };
             let Some(field) = field.checked_sub(start) else { continue };
             let row = rows.entry(field / stride).or_default();
             match field % stride {
@@ -115,7 +124,8 @@ impl Table {
                 _ => {}
             }
         }
-        Some(Table { node, start, stride, rows })
+        // A WeakMap's references are called by their keys.
+        (!rows.is_empty()).then_some(Table { node, start, stride, rows })
     }
 }
 
