@@ -84,12 +84,6 @@ struct Table {
     start: u32,
     /// Fields of an entry: 3 in a Map (key, value, chain), 2 in a Set (key, chain).
     stride: u32,
-    /// By place.
-    rows: BTreeMap<u32, Row>,
-}
-
-fn number(name: &[u8]) -> Option<u32> {
-    std::str::from_utf8(name).ok()?.parse().ok()
 }
 
 impl Table {
@@ -105,28 +99,34 @@ impl Table {
             let buckets = fields / of_bucket;
             (fields % of_bucket == 0 && buckets.is_power_of_two()).then_some((stride, buckets))
         })?;
-        let start = u32::try_from(NUMBERS + buckets).ok()?;
+        Some(Table { node, start: u32::try_from(NUMBERS + buckets).ok()?, stride })
+    }
+
+    /// The entries by their place.
+    fn rows(&self, snapshot: &Snapshot) -> BTreeMap<u32, Row> {
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-        for edge in snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Internal) {
+        for edge in snapshot.edges(self.node).filter(|edge| edge.kind == EdgeKind::Internal) {
             let field = match edge.name {
-                EdgeName::Index(field) => field,
-                // Beside the entries there is the table's own class.
-                EdgeName::String(name) => match number(snapshot.raw_string(name)) {
-                    Some(field) => field,
-                    None => continue,
-                },
+                EdgeName::Index(field) => Some(field),
+                // Beside the entries there is the table's own class; a WeakMap's have names.
+                EdgeName::String(name) => number(snapshot.raw_string(name)),
             };
-            let Some(field) = field.checked_sub(start) else { continue };
-            let row = rows.entry(field / stride).or_default();
-            match field % stride {
+            let Some(field) = field.and_then(|field| field.checked_sub(self.start)) else {
+                continue;
+            };
+            let row = rows.entry(field / self.stride).or_default();
+            match field % self.stride {
                 0 => row.key = Some(edge.to),
-                1 if stride == 3 => row.value = Some(edge.to),
+                1 if self.stride == 3 => row.value = Some(edge.to),
                 _ => {}
             }
         }
-        // A WeakMap's references are called by their keys.
-        (!rows.is_empty()).then_some(Table { node, start, stride, rows })
+        rows
     }
+}
+
+fn number(name: &[u8]) -> Option<u32> {
+    std::str::from_utf8(name).ok()?.parse().ok()
 }
 
 impl<'a> ByName<'a> {
@@ -266,33 +266,39 @@ impl<'a> ByName<'a> {
     /// A Map or Set that has outgrown its table has another one, with its entries in the same order, but at other
     /// places and without the deleted ones. Strings are known by their text, other keys by their order.
     fn pair_entries(&mut self, earlier: Node, later: Node) {
+        if self.later.kind(later) != NodeKind::Object {
+            return;
+        }
         let tables = (Table::of(self.earlier, earlier), Table::of(self.later, later));
         let (Some(ours), Some(theirs)) = tables else { return };
         if ours.start == theirs.start || ours.stride != theirs.stride {
             return;
         }
+        let (before, after) = (ours.rows(self.earlier), theirs.rows(self.later));
+        if before.is_empty() || after.is_empty() {
+            return;
+        }
         // Its references have other numbers.
         self.visited[theirs.node as usize] = true;
-        let text = |side: usize, snapshot: &Snapshot, row: &Row| {
-            let key = row.key.filter(|&key| snapshot.kind(key) == NodeKind::String)?;
-            let text = self.strings[side][snapshot.name_index(key) as usize];
-            (text != u32::MAX).then_some(text)
-        };
-        let by_text: FxHashMap<u32, &Row> =
-            ours.rows.values().filter_map(|row| Some((text(0, self.earlier, row)?, row))).collect();
-        let in_order: Vec<&Row> = ours.rows.values().collect();
-        let is_text =
-            |row: &Row| row.key.is_some_and(|key| self.later.kind(key) == NodeKind::String);
+        let is_text = |snapshot: &Snapshot, key: Node| snapshot.kind(key) == NodeKind::String;
+        let by_text: FxHashMap<u32, &Row> = before
+            .values()
+            .filter_map(|row| {
+                let key = row.key.filter(|&key| is_text(self.earlier, key))?;
+                Some((self.earlier_name(key), row))
+            })
+            .collect();
+        let in_order: Vec<&Row> = before.values().collect();
         let mut pairs = Vec::new();
-        for (&place, row) in &theirs.rows {
-            let known = if is_text(row) {
-                text(1, self.later, row).and_then(|text| by_text.get(&text))
-            } else {
-                in_order.get(place as usize)
+        for (&place, row) in &after {
+            let known = match row.key.filter(|&key| is_text(self.later, key)) {
+                Some(key) => by_text.get(&self.strings[1][self.later.name_index(key) as usize]),
+                None => in_order.get(place as usize),
             };
-            let Some(known) = known else { continue };
-            pairs.extend(known.key.zip(row.key));
-            pairs.extend(known.value.zip(row.value));
+            if let Some(known) = known {
+                pairs.extend(known.key.zip(row.key));
+                pairs.extend(known.value.zip(row.value));
+            }
         }
         for (earlier, later) in pairs {
             self.pair(earlier, later);
