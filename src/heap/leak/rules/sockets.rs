@@ -39,7 +39,7 @@ impl Rule for Sockets {
     fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
         let composition = &evidence.contents().composition;
         let detail = if composition.agents == 0 { Detail::Connections } else { Detail::Plain };
-        let is_accepted = || evidence.is_root() && accepted_by(evidence).is_some();
+        let is_accepted = || evidence.is_root() && accepted_by(evidence, server_of).is_some();
         (composition.is_most(composition.sockets) || is_accepted())
             .then(|| Finding::of_contents(Cause::Sockets, evidence).with_detail(detail))
     }
@@ -47,12 +47,12 @@ impl Rule for Sockets {
     /// Connections that native code holds are known by the server that accepted them, and so are the timers that Node
     /// itself has for their timeouts.
     fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
-        let is_held_by_node = match draft.cause {
-            Cause::Sockets => evidence.is_root(),
-            Cause::Timers => true,
-            _ => false,
+        let server = match draft.cause {
+            Cause::Sockets if evidence.is_root() => accepted_by(evidence, server_of),
+            Cause::Timers => accepted_by(evidence, server_of_timer),
+            _ => None,
         };
-        if is_held_by_node && let Some(server) = accepted_by(evidence) {
+        if let Some(server) = server {
             let steps = route::route(&evidence.context, server);
             draft.rename(Cause::Sockets, names::name(evidence.index(), &steps));
             draft.detail = Detail::Accepted;
@@ -83,7 +83,10 @@ impl Rule for Sockets {
 
 /// The server that the new connections belong to. Beside each of its handles and parsers are those of clients, and what
 /// they refer to.
-fn accepted_by(evidence: &Evidence) -> Option<Node> {
+fn accepted_by(
+    evidence: &Evidence,
+    server_of: impl Fn(&CodeIndex, Node) -> Option<Node>,
+) -> Option<Node> {
     const FEW: usize = 8;
     let index = evidence.index();
     let server_of =
@@ -95,16 +98,23 @@ fn accepted_by(evidence: &Evidence) -> Option<Node> {
     (alike * 2 > servers.len() && alike * FEW > sample.len()).then_some(first)
 }
 
-/// The server that accepted the connection of a handle, of a parser, of a timer or of what has a `socket`.
+/// The server that accepted the connection of a handle, of a parser or of what has a `socket`.
 pub(in crate::heap::leak) fn server_of(index: &CodeIndex, item: Node) -> Option<Node> {
     let property = |node, name: &str| index.property(node, name);
-    // `socket.setTimeout()` has a timer call a function that is bound to the socket.
-    let of_timer = || index.internal(property(item, "_onTimeout")?, "bound_this");
-    let socket = property(item, "<symbol owner_symbol>")
-        .or_else(|| property(item, "socket"))
-        .or_else(of_timer);
-    // A client's connection has null there.
-    property(socket.unwrap_or(item), "_server")
+    let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
+    server_of_socket(index, socket.unwrap_or(item))
+}
+
+/// The same of a timer: `socket.setTimeout()` has it call a function that is bound to the socket.
+fn server_of_timer(index: &CodeIndex, timer: Node) -> Option<Node> {
+    let callback = index.property(timer, "_onTimeout")?;
+    server_of_socket(index, index.internal(callback, "bound_this")?)
+}
+
+/// A client's connection has null there.
+fn server_of_socket(index: &CodeIndex, socket: Node) -> Option<Node> {
+    index
+        .property(socket, "_server")
         .filter(|&server| index.snapshot.kind(server) == NodeKind::Object)
 }
 
