@@ -1,6 +1,6 @@
 //! Objects matched by their names and paths, where ids do not tell: along two equal paths stand counterparts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
@@ -68,66 +68,6 @@ fn lone_generators(
 
 /// An edge's name in terms of the earlier snapshot's strings.
 type Key = (EdgeKind, bool, u32);
-
-/// An entry of a Map or Set. Small integers have no node.
-#[derive(Default)]
-struct Row {
-    key: Option<Node>,
-    value: Option<Node>,
-}
-
-/// The table of a Map or Set (v8/src/objects/ordered-hash-table.h): three numbers, a bucket for each two entries, and
-/// the entries in the order in which they were added.
-struct Table {
-    node: Node,
-    /// The field at which the entries begin.
-    start: u32,
-    /// Fields of an entry: 3 in a Map (key, value, chain), 2 in a Set (key, chain).
-    stride: u32,
-}
-
-impl Table {
-    fn of(snapshot: &Snapshot, collection: Node) -> Option<Table> {
-        const HEADER: u64 = 16;
-        const WORD: u64 = 8;
-        const NUMBERS: u64 = 3;
-        const ENTRIES_OF_BUCKET: u64 = 2;
-        let node = snapshot.follow(collection, EdgeKind::Internal, "table")?;
-        let fields = (snapshot.shallow(node).checked_sub(HEADER)? / WORD).checked_sub(NUMBERS)?;
-        let (stride, buckets) = [3, 2].into_iter().find_map(|stride| {
-            let of_bucket = 1 + ENTRIES_OF_BUCKET * u64::from(stride);
-            let buckets = fields / of_bucket;
-            (fields % of_bucket == 0 && buckets.is_power_of_two()).then_some((stride, buckets))
-        })?;
-        Some(Table { node, start: u32::try_from(NUMBERS + buckets).ok()?, stride })
-    }
-
-    /// The entries by their place.
-    fn rows(&self, snapshot: &Snapshot) -> BTreeMap<u32, Row> {
-        let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-        for edge in snapshot.edges(self.node).filter(|edge| edge.kind == EdgeKind::Internal) {
-            let field = match edge.name {
-                EdgeName::Index(field) => Some(field),
-                // Beside the entries there is the table's own class; a WeakMap's have names.
-                EdgeName::String(name) => number(snapshot.raw_string(name)),
-            };
-            let Some(field) = field.and_then(|field| field.checked_sub(self.start)) else {
-                continue;
-            };
-            let row = rows.entry(field / self.stride).or_default();
-            match field % self.stride {
-                0 => row.key = Some(edge.to),
-                1 if self.stride == 3 => row.value = Some(edge.to),
-                _ => {}
-            }
-        }
-        rows
-    }
-}
-
-fn number(name: &[u8]) -> Option<u32> {
-    std::str::from_utf8(name).ok()?.parse().ok()
-}
 
 impl<'a> ByName<'a> {
     pub fn new(earlier: &'a Snapshot, later: &'a Snapshot, found: &'a mut Vec<Node>) -> Self {
@@ -211,7 +151,6 @@ impl<'a> ByName<'a> {
     }
 
     fn expand(&mut self, earlier: Node, later: Node) {
-        self.pair_entries(earlier, later);
         let ours: Vec<(Key, Node)> = self
             .earlier
             .edges(earlier)
@@ -260,48 +199,6 @@ impl<'a> ByName<'a> {
         }
         if self.later.kind(later) == NodeKind::Synthetic {
             self.pair_in_order(earlier, later);
-        }
-    }
-
-    /// A Map or Set that has outgrown its table has another one, with its entries in the same order, but at other
-    /// places and without the deleted ones. Strings are known by their text, other keys by their order.
-    fn pair_entries(&mut self, earlier: Node, later: Node) {
-        if self.later.kind(later) != NodeKind::Object {
-            return;
-        }
-        let tables = (Table::of(self.earlier, earlier), Table::of(self.later, later));
-        let (Some(ours), Some(theirs)) = tables else { return };
-        if ours.start == theirs.start || ours.stride != theirs.stride {
-            return;
-        }
-        let (before, after) = (ours.rows(self.earlier), theirs.rows(self.later));
-        if before.is_empty() || after.is_empty() {
-            return;
-        }
-        // Its references have other numbers.
-        self.visited[theirs.node as usize] = true;
-        let is_text = |snapshot: &Snapshot, key: Node| snapshot.kind(key) == NodeKind::String;
-        let by_text: FxHashMap<u32, &Row> = before
-            .values()
-            .filter_map(|row| {
-                let key = row.key.filter(|&key| is_text(self.earlier, key))?;
-                Some((self.earlier_name(key), row))
-            })
-            .collect();
-        let in_order: Vec<&Row> = before.values().collect();
-        let mut pairs = Vec::new();
-        for (&place, row) in &after {
-            let known = match row.key.filter(|&key| is_text(self.later, key)) {
-                Some(key) => by_text.get(&self.strings[1][self.later.name_index(key) as usize]),
-                None => in_order.get(place as usize),
-            };
-            if let Some(known) = known {
-                pairs.extend(known.key.zip(row.key));
-                pairs.extend(known.value.zip(row.value));
-            }
-        }
-        for (earlier, later) in pairs {
-            self.pair(earlier, later);
         }
     }
 

@@ -39,20 +39,17 @@ impl Rule for Sockets {
     fn match_contents(&self, evidence: &Evidence) -> Option<Finding> {
         let composition = &evidence.contents().composition;
         let detail = if composition.agents == 0 { Detail::Connections } else { Detail::Plain };
-        let is_accepted = || evidence.is_root() && accepted_by(evidence, server_of).is_some();
+        let is_accepted = || evidence.is_root() && accepted_by(evidence).is_some();
         (composition.is_most(composition.sockets) || is_accepted())
             .then(|| Finding::of_contents(Cause::Sockets, evidence).with_detail(detail))
     }
 
-    /// Connections that native code holds are known by the server that accepted them, and so are the timers that Node
-    /// itself has for their timeouts.
+    /// Connections that native code holds are known by the server that accepted them.
     fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
-        let server = match draft.cause {
-            Cause::Sockets if evidence.is_root() => accepted_by(evidence, server_of),
-            Cause::Timers => accepted_by(evidence, server_of_timer),
-            _ => None,
-        };
-        if let Some(server) = server {
+        if draft.cause == Cause::Sockets
+            && evidence.is_root()
+            && let Some(server) = accepted_by(evidence)
+        {
             let steps = route::route(&evidence.context, server);
             draft.rename(Cause::Sockets, names::name(evidence.index(), &steps));
             draft.detail = Detail::Accepted;
@@ -83,10 +80,7 @@ impl Rule for Sockets {
 
 /// The server that the new connections belong to. Beside each of its handles and parsers are those of clients, and what
 /// they refer to.
-fn accepted_by(
-    evidence: &Evidence,
-    server_of: impl Fn(&CodeIndex, Node) -> Option<Node>,
-) -> Option<Node> {
+fn accepted_by(evidence: &Evidence) -> Option<Node> {
     const FEW: usize = 8;
     let index = evidence.index();
     let server_of =
@@ -102,19 +96,8 @@ fn accepted_by(
 pub(in crate::heap::leak) fn server_of(index: &CodeIndex, item: Node) -> Option<Node> {
     let property = |node, name: &str| index.property(node, name);
     let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
-    server_of_socket(index, socket.unwrap_or(item))
-}
-
-/// The same of a timer: `socket.setTimeout()` has it call a function that is bound to the socket.
-fn server_of_timer(index: &CodeIndex, timer: Node) -> Option<Node> {
-    let callback = index.property(timer, "_onTimeout")?;
-    server_of_socket(index, index.internal(callback, "bound_this")?)
-}
-
-/// A client's connection has null there.
-fn server_of_socket(index: &CodeIndex, socket: Node) -> Option<Node> {
-    index
-        .property(socket, "_server")
+    // A client's connection has null there.
+    property(socket.unwrap_or(item), "_server")
         .filter(|&server| index.snapshot.kind(server) == NodeKind::Object)
 }
 
@@ -151,36 +134,6 @@ mod tests {
         assert_eq!((free.cause, free.detail), (Cause::Sockets, Detail::Plain));
         let named = suspect(&graph, 13, &ids(1001, 20)).unwrap();
         assert!(named.advice.starts_with("read each response to its end"), "{}", named.advice);
-    }
-
-    /// Timers of Node's lists that call a function bound to a connection; `accepted`: by a server of the program.
-    fn timeouts(accepted: bool) -> Graph {
-        let mut graph = module();
-        let node = graph.script("node:internal/timers");
-        let server = graph.variable("server", "Server", 9);
-        let queue = graph.node("hidden", "system / Managed", 11, 32);
-        graph.edge(2, "context", "queue", queue);
-        for (at, timer) in graph.elements(queue, "Timeout", 1001, 20).into_iter().enumerate() {
-            let id = |part: u32| 1001 + 100 * at as u32 + part;
-            graph.locate(timer, node, 1);
-            let callback = graph.member(timer, "_onTimeout", "native_bind", id(2));
-            let socket = graph.node("object", "Socket", id(4), 32);
-            graph.edge(callback, "internal", "bound_this", socket);
-            if accepted {
-                graph.edge(socket, "property", "_server", server);
-            }
-        }
-        graph
-    }
-
-    #[test]
-    fn timers_of_accepted_connections_are_the_connections_of_the_server() {
-        let found = suspect(&timeouts(true), 11, &ids(1001, 20)).unwrap();
-        assert_eq!((found.cause, found.name.as_str()), (Cause::Sockets, "server"));
-        assert!(found.is_other_end);
-        assert!(found.advice.starts_with("find out why clients keep"), "{}", found.advice);
-        let other = suspect(&timeouts(false), 11, &ids(1001, 20)).unwrap();
-        assert_eq!((other.cause, other.is_other_end), (Cause::Timers, false));
     }
 
     #[test]
