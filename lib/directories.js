@@ -67,4 +67,15 @@ function unwritable(dir) {
   }
 }
 
-module.exports = { GIVEN_DIR, diagnosticDir, workingDir, tryToCreate, unwritable };
+/** Makes a directory for this user alone, and those above it; one that exists stays as it is. */
+function makeDirectory(dir) {
+  if (fs.existsSync(dir)) return;
+  if (path.dirname(dir) !== dir) makeDirectory(path.dirname(dir));
+  try {
+    fs.mkdirSync(dir, 0o700);
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+}
+
+module.exports = { GIVEN_DIR, diagnosticDir, workingDir, tryToCreate, makeDirectory, unwritable };

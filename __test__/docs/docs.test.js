@@ -50,7 +50,7 @@ const FOREIGN = new Set([
   'kubectl',
 ]);
 /** Programs of a reader. */
-const READERS = /^(server|app)\.js$/;
+const READERS = /^(server|app|bootstrap|dist\/main)\.js$/;
 
 // One folder for all: plimsoll can be required there, three snapshots and a report are at hand.
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-docs-'));

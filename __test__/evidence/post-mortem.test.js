@@ -53,6 +53,15 @@ test('the next process reports the one that was killed, and the one after that d
   await again.end();
 });
 
+test('the state is kept in a directory that does not exist yet', async (t) => {
+  const dir = path.join(temporaryDir(t), 'var/dumps');
+  const pid = await died(dir);
+  assert.equal(fs.statSync(dir).mode & 0o777, 0o700);
+  const next = new Service(dir);
+  assert.equal((await next.first('previous')).postMortem.pid, pid);
+  await next.end();
+});
+
 test('what the state and reports need is not loaded at the start', (t) => {
   const program = `
     const [, dir] = process.argv;

@@ -29,6 +29,15 @@ async function freePort() {
   return port;
 }
 
+/** Whether something listens there. */
+function connects(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(true));
+    socket.on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+}
+
 /** Starts nginx in front of a service. @returns {Promise<number>} its port */
 async function behindNginx(dir, upstream) {
   fs.mkdirSync(dir, { recursive: true });
@@ -52,4 +61,4 @@ function load(stack, port) {
   return { counts, stop: () => clearInterval(timer) };
 }
 
-module.exports = { startServers, stop, freePort, behindNginx, load };
+module.exports = { startServers, stop, freePort, connects, behindNginx, load };

@@ -5,23 +5,25 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { execFile, execFileSync } = require('node:child_process');
+const { exec, execFile, execFileSync } = require('node:child_process');
 const { setTimeout: wait } = require('node:timers/promises');
 const { promisify } = require('node:util');
 const { freePort, behindNginx, stop, load } = require('./host.js');
+const { linesOf, shows } = require('./documented.js');
 const { parseDuration } = require('../../lib/check-options.js');
 
 const execute = promisify(execFile);
+const executeLine = promisify(exec);
 
 const SERVICE = path.join(__dirname, 'services/production/server.js');
 const SCHEMA = path.join(__dirname, 'services/production/schema.prisma');
-const REGISTER = path.join(__dirname, '../../register.js');
 const PM2 = path.join(__dirname, 'node_modules/pm2/bin/pm2');
 const ITEMS = 1000;
 /** Requests a minute. */
 const RATE = 1200;
-/** PM2 looks every 30 s. A client takes less than a page of the other leaks. */
-const restartAt = (leak) => (leak === 'client' ? '200M' : '350M');
+/** The limit of the line in docs/stacks.md, and of a leak that takes less: a client is smaller than a page. */
+const LIMIT = '350';
+const limitOf = (leak) => (leak === 'client' ? '220' : LIMIT);
 /** The causes that fit each leak; the line is the one that says so in server.js. */
 const LEAKS = {
   cache: ['object'],
@@ -51,40 +53,29 @@ function prepare({ dir, ports }) {
   execFileSync('psql', ['-q', '-h', '127.0.0.1', '-p', ports.PGPORT, '-U', 'plimsoll', '-d', 'postgres', '-c', table]);
 }
 
-/** The service under a PM2 of its own. */
+/** The service under a PM2 of its own, started by the line of docs/stacks.md. */
 async function start({ dir, leak, node, port, ports, window }) {
   const env = {
+    ...process.env,
     LEAK: leak,
     PORT: String(port),
     NODE_ENV: 'production',
     DATABASE_URL: `postgresql://plimsoll@127.0.0.1:${ports.PGPORT}/postgres`,
     PLIMSOLL_DIR: dir,
     PLIMSOLL_WINDOW: window,
-    PLIMSOLL_LIMIT: '400m',
     PLIMSOLL_REPORT: 'json,html',
-  };
-  const app = {
-    name: 'shop',
-    script: SERVICE,
-    exec_mode: 'cluster',
-    instances: 2,
-    node_args: `--import ${REGISTER}`,
-    max_memory_restart: restartAt(leak),
-    wait_ready: true,
-    listen_timeout: 60_000,
-    env,
-  };
-  const file = path.join(dir, 'ecosystem.config.json');
-  fs.writeFileSync(file, JSON.stringify({ apps: [app] }));
-  const home = path.join(dir, 'pm2');
-  const surroundings = {
-    ...process.env,
-    PM2_HOME: home,
+    PM2_HOME: path.join(dir, 'pm2'),
     PM2_DISCRETE_MODE: 'true',
     PATH: `${path.dirname(node.bin)}${path.delimiter}${process.env.PATH}`,
   };
-  const pm2 = async (...args) => (await execute(node.bin, [PM2, ...args], { env: surroundings })).stdout;
-  await pm2('start', file);
+  const pm2 = async (...args) => (await execute(node.bin, [PM2, ...args], { env })).stdout;
+  const line = linesOf('production').start.replace('server.js', SERVICE).replaceAll(LIMIT, limitOf(leak));
+  try {
+    await executeLine(`${line} --wait-ready --listen-timeout 60000`, { cwd: __dirname, env });
+  } catch (error) {
+    await pm2('kill');
+    throw error;
+  }
   return { pm2, workers: async () => JSON.parse(await pm2('jlist')) };
 }
 
@@ -119,12 +110,12 @@ async function judgeLeak({ dir, leak, workers, pid }) {
   if (!restarted) return { fault: 'PM2 does not restart the worker' };
   const line = lineOf(leak);
   const ofWorker = () => reportsIn(dir).filter((report) => report.pid === pid && report.suspects?.length > 0);
-  const fits = ({ suspects: [first] }) =>
-    LEAKS[leak].includes(first.cause) && path.basename(first.file ?? '') === 'server.js' && first.line === line;
+  const shown = linesOf('production').leaks.filter(({ place }) => place === `server.js:${line}`);
+  const fits = (report) => LEAKS[leak].includes(report.suspects[0].cause) && shown.some((each) => shows(each, report));
   const report = await until(() => ofWorker().find(fits), Date.now() + POST_MORTEM_MS);
   if (report !== undefined) return { is: described(report) };
   const others = ofWorker().map(described).join('; ') || 'no report';
-  return { is: others, fault: `expected ${LEAKS[leak]} server.js:${line}` };
+  return { is: others, fault: `expected ${LEAKS[leak]} server.js:${line}, as docs/stacks.md shows it` };
 }
 
 function described({ postMortem, suspects: [{ cause, name, file, line }] }) {
@@ -141,6 +132,7 @@ async function request({ port, i }) {
 async function run({ dir: parent, leak, node, ports, window, duration }) {
   const id = `production-${leak ?? 'healthy'}-${node.version}`;
   const dir = path.join(parent, id);
+  fs.rmSync(dir, { recursive: true, force: true });
   fs.mkdirSync(dir, { recursive: true });
   const port = await freePort();
   const { pm2, workers } = await start({ dir, leak, node, port, ports, window });

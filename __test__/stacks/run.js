@@ -1,54 +1,43 @@
 'use strict';
 // Services as people run them, each healthy and with the leak that is typical of it, under load and watched by `plimsoll run`.
 //
-//   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 2] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
-//     --by register: started as docs/stacks.md says, by NODE_OPTIONS, in place of `plimsoll run`
+//   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 3] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
+//     --by docs|run: what starts the stacks: the lines of docs/stacks.md, or `plimsoll run`; by default the lines for
+//       the leaks, and `plimsoll run`, which always writes a report, for the healthy ones
 //     --leaks cache,listener,promise,client: of production, only these
 //
-// A leak has to be the first suspect, with the file and the line that say `the leak`; a healthy service has to end
-// without a leak or a suspicion. PostgreSQL, Redis and nginx are Debian's (setup.sh).
+// A leak has to be the first suspect, with the file and the line that say `the leak`, as docs/stacks.md shows it; a
+// healthy service has to end without a leak or a suspicion. PostgreSQL, Redis and nginx are Debian's (setup.sh).
 
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
+const { spawn, execFileSync, execSync } = require('node:child_process');
 const { once } = require('node:events');
 const { parseArgs } = require('node:util');
+const { setTimeout: wait } = require('node:timers/promises');
 const { nodeOf } = require('../support/nodes.js');
-const { startServers, stop, behindNginx, load } = require('./host.js');
+const { startServers, stop, behindNginx, connects, freePort, load } = require('./host.js');
+const { linesOf, shows } = require('./documented.js');
+const { STACKS, PRODUCTION } = require('./names.js');
 const production = require('./production.js');
 const { parseDuration } = require('../../lib/check-options.js');
 
-/** Four leaks in one worker of two under PM2: production.js. */
-const PRODUCTION = 'production';
-const STACKS = [
-  PRODUCTION,
-  'health-metrics',
-  'nest-request-scope',
-  'fastify-pg',
-  'socket-io',
-  'ws-nginx',
-  'graphql-dataloader',
-  'next-route',
-  'bullmq-listener',
-  'outbound-agents',
-  'aborted-streams',
-  'native-gzip',
-  'lambda',
-];
 const SERVICES = path.join(__dirname, 'services');
-const PLIMSOLL = path.join(__dirname, '../../bin/plimsoll.js');
+const SERVICE = path.join(SERVICES, 'service.js');
+const ROOT = path.join(__dirname, '../..');
+const PLIMSOLL = path.join(ROOT, 'bin/plimsoll.js');
 
 const { values, positionals } = parseArgs({
   options: {
     duration: { type: 'string', default: '3m' },
     limit: { type: 'string', default: '256m' },
     window: { type: 'string', default: '40s' },
-    'at-once': { type: 'string', default: '2' },
+    'at-once': { type: 'string', default: '3' },
     nodes: { type: 'string' },
     only: { type: 'string' },
     leaks: { type: 'string' },
-    by: { type: 'string', default: 'run' },
+    by: { type: 'string' },
     keep: { type: 'string' },
   },
   allowPositionals: true,
@@ -62,75 +51,124 @@ const nodes =
     : values.nodes.split(',').map((version) => ({ version, bin: nodeOf(version) }));
 const dir = values.keep ?? fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-stacks-'));
 
-const DOCS = fs.readFileSync(path.join(__dirname, '../../docs/stacks.md'), 'utf8');
-
 const say = (text) => process.stdout.write(`${text}\n`);
+
+/** Between two looks at whether a service listens, or has a report, ms. */
+const LOOK_MS = 500;
 
 /** Runs one variant of a stack, and returns what its report says. */
 async function run({ name, leaks, node, ports }) {
   const stack = require(path.join(SERVICES, `${name}.js`));
   const id = `${name}-${leaks ? 'leak' : 'healthy'}-${node.version}`;
   const evidence = path.join(dir, id);
+  fs.rmSync(evidence, { recursive: true, force: true });
   fs.mkdirSync(evidence, { recursive: true });
-  const { argv, env, reportIn } = values.by === 'register' ? registered(evidence) : underRun(evidence);
-  const child = spawn(node.bin, [...argv, path.join(SERVICES, 'service.js'), name], {
-    cwd: values.by === 'register' ? __dirname : undefined,
-    stdio: ['ignore', 'pipe', fs.openSync(path.join(evidence, 'stderr'), 'w')],
-    env: {
-      ...process.env,
-      ...ports,
-      LEAK: leaks ? '1' : '0',
-      PATH: `${path.dirname(node.bin)}:${process.env.PATH}`,
-      ...env,
-    },
-  });
-  const end = values.by === 'register' && setTimeout(() => child.kill(), parseDuration(values.duration));
-  const out = fs.createWriteStream(path.join(evidence, 'stdout'));
-  const ended = once(child, 'exit');
-  const port = await Promise.race([portOf(child.stdout, out), ended.then(() => undefined)]);
+  const given = await freePort();
+  const env = {
+    ...process.env,
+    ...ports,
+    PORT: String(given),
+    LEAK: leaks ? '1' : '0',
+    PATH: `${path.dirname(node.bin)}:${process.env.PATH}`,
+  };
+  const byDocs = (values.by ?? (leaks ? 'docs' : 'run')) === 'docs';
+  const started = (byDocs ? asDocumented : underRun)({ stack, name, leaks, evidence, env, node });
+  const { child, reportIn } = started;
+  const ended = once(child, 'close');
+  const printed = portOf(child.stdout, fs.createWriteStream(path.join(evidence, 'stdout')));
+  const listening = byDocs && stack.listensOnPort ? connectable(given, child) : printed;
+  const port = await Promise.race([listening, ended.then(() => undefined)]);
   if (port === undefined) return { id, fault: `does not start: see ${evidence}` };
   const proxy = path.join(evidence, 'proxy');
   const traffic = load(stack, stack.proxied ? await behindNginx(proxy, port) : port);
   const [code] = await ended;
-  clearTimeout(end);
+  clearInterval(started.end);
   traffic.stop();
   if (stack.proxied) stop(proxy);
   const report = reportIn();
   return { id, code, ...traffic.counts, ...judge(stack, name, leaks, report) };
 }
 
+const stderrIn = (evidence) => ['ignore', 'pipe', fs.openSync(path.join(evidence, 'stderr'), 'w')];
+
 /** Under `plimsoll run`, which always writes a report. */
-function underRun(evidence) {
+function underRun({ name, evidence, env, node }) {
   const { duration, window, limit } = values;
   const json = path.join(evidence, 'report.json');
   const args = ['run', '--duration', duration, '--window', window, '--limit', limit, '--dir', evidence, '--json', json];
-  return { argv: [PLIMSOLL, ...args], env: {}, reportIn: () => JSON.parse(fs.readFileSync(json, 'utf8')) };
+  const argv = [PLIMSOLL, ...args, SERVICE, name];
+  const child = spawn(node.bin, argv, { stdio: stderrIn(evidence), env });
+  return { child, reportIn: () => JSON.parse(fs.readFileSync(json, 'utf8')) };
 }
 
-/** As docs/stacks.md says. There is a report where there was a leak. */
-function registered(evidence) {
-  const installed = path.join(__dirname, 'node_modules/plimsoll');
-  if (!fs.existsSync(installed)) fs.symlinkSync(path.join(__dirname, '../..'), installed);
+/**
+ * By the line of docs/stacks.md, with the stack's program in place of the user's. There is a report if there was a
+ * leak, and the stack ends with it.
+ */
+function asDocumented({ stack, name, leaks, evidence, env }) {
   const { window, limit } = values;
-  const env = {
-    NODE_OPTIONS: /NODE_OPTIONS="([^"]+)"/.exec(DOCS)[1],
-    PLIMSOLL_DIR: evidence,
-    PLIMSOLL_WINDOW: window,
-    PLIMSOLL_LIMIT: limit,
-    PLIMSOLL_REPORT: 'json',
-    PLIMSOLL_COOLDOWN: '0',
-  };
-  const reportIn = () => {
-    const own = /^plimsoll-\d+-.*\.json$/; // Lambda is a process of its own
-    const last = fs
-      .readdirSync(evidence)
-      .filter((name) => own.test(name))
-      .toSorted()
-      .at(-1);
-    if (last === undefined) return { verdict: { state: 'without a report' } };
-    return JSON.parse(fs.readFileSync(path.join(evidence, last), 'utf8'));
-  };
-  return { argv: [], env, reportIn };
+  const command = linesOf(name).start.replace(/\bnode \S+\.js$/, `node ${SERVICE} ${name}`);
+  const child = spawn(command, {
+    cwd: stack.folder ?? __dirname,
+    shell: true,
+    detached: true, // a group of its own, which ends as a whole
+    stdio: stderrIn(evidence),
+    env: {
+      ...env,
+      PLIMSOLL_DIR: evidence,
+      PLIMSOLL_WINDOW: window,
+      PLIMSOLL_LIMIT: limit,
+      PLIMSOLL_REPORT: 'json',
+      PLIMSOLL_COOLDOWN: '0',
+    },
+  });
+  const last = Date.now() + parseDuration(values.duration);
+  const isNamedYet = () => leaks && judge(stack, name, leaks, lastReport(evidence)).fault === undefined;
+  const end = setInterval(() => {
+    if (Date.now() < last && !isNamedYet()) return;
+    clearInterval(end);
+    endGroup(child.pid);
+  }, LOOK_MS);
+  return { child, end, reportIn: () => lastReport(evidence) };
+}
+
+function endGroup(pid) {
+  try {
+    for (const signal of ['SIGTERM', 'SIGCONT']) process.kill(-pid, signal); // Lambda's process may be frozen
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+function lastReport(evidence) {
+  const own = /^plimsoll-\d+-.*\.json$/;
+  const last = fs
+    .readdirSync(evidence)
+    .filter((name) => own.test(name))
+    .toSorted()
+    .at(-1);
+  if (last === undefined) return { verdict: { state: 'without a report' } };
+  return JSON.parse(fs.readFileSync(path.join(evidence, last), 'utf8'));
+}
+
+/** Runs the lines of docs/stacks.md that install plimsoll, with the package as it is here. */
+function install() {
+  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', dir], { cwd: ROOT }));
+  const file = path.join(dir, packed.filename);
+  const quiet = { npm_config_audit: 'false', npm_config_fund: 'false', npm_config_loglevel: 'error' };
+  const env = { ...process.env, ...quiet, npm_config_save: 'false' };
+  for (const line of new Set(names.map((name) => linesOf(name).install))) {
+    execSync(line.replace(/ plimsoll$/, ` ${file}`), { cwd: __dirname, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+}
+
+/** The port, when something listens there. */
+async function connectable(port, child) {
+  while (child.exitCode === null) {
+    if (await connects(port)) return port;
+    await wait(LOOK_MS);
+  }
+  return undefined;
 }
 
 /** The port that a service prints; what it prints goes into a file. */
@@ -155,15 +193,9 @@ function judge(stack, name, leaks, report) {
   }
   if (state !== 'leak') return { state, named, fault: `the verdict is ${state}` };
   const expected = `expected ${stack.causes} ${stack.package ?? placeOf(stack, name).join(':')}`;
-  const undocumented = `docs/stacks.md has no \`${first?.cause} ${first?.name}\` for ${name}`;
-  const fault = !isNamed(stack, name, first) ? expected : isDocumented(name, first) ? undefined : undocumented;
-  return { state, named, fault };
-}
-
-/** Whether the row of a stack in docs/stacks.md has the suspect: `map cache`, or the cause alone. */
-function isDocumented(name, { cause, name: subject }) {
-  const row = DOCS.split('\n').find((line) => line.startsWith('|') && line.includes(`(\`${name}\`)`)) ?? '';
-  return row.includes(`\`${cause} ${subject}\``) || row.includes(`\`${cause}\``);
+  const shown = linesOf(name).leaks.some((leak) => shows(leak, report));
+  const undocumented = `docs/stacks.md does not show this ${report.verdict.channel} leak`;
+  return { state, named, fault: !isNamed(stack, name, first) ? expected : shown ? undefined : undocumented };
 }
 
 /** The file and the line of the leak. */
@@ -194,6 +226,7 @@ async function main() {
   fs.mkdirSync(dir, { recursive: true });
   fs.chmodSync(dir, 0o711); // PostgreSQL runs as a user of its own, and its files are below
   const servers = path.join(dir, 'services');
+  if (values.by !== 'run') install();
   const ports = startServers(servers);
   let faults = 0;
   try {

@@ -13,6 +13,8 @@ const PAGES = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];
+/** What is in double quotes is part of one word. */
+const WORD = /(?:[^\s"]|"[^"]*")+/g;
 const BLOCK = /^```(\w*)\n([^]*?)^```$|(?<=\n\n)((?: {4}\S.*\n)+)/gm;
 
 const read = (page) => fs.readFileSync(path.join(ROOT, page), 'utf8');
@@ -37,7 +39,7 @@ function commands(text) {
   return lines
     .flatMap((line) => line.split(/&&|\|\||[|;&]/))
     .flatMap((command) => {
-      const words = command.trim().split(/\s+/).filter(Boolean);
+      const words = (command.match(WORD) ?? []).map((word) => word.replaceAll('"', ''));
       const at = words.findIndex((word) => !/^[A-Za-z_]+=/.test(word));
       return at < 0 ? [] : [{ variables: words.slice(0, at), words: words.slice(at) }];
     });

@@ -8,14 +8,13 @@
 //     --dir DIR     what a run leaves; a run whose result is in DIR/results.jsonl is not repeated
 
 const fs = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { parseArgs } = require('node:util');
 const { setTimeout: wait } = require('node:timers/promises');
 const { parseDuration } = require('../../lib/check-options.js');
-const { freePort, load, behindNginx, startServers, stop } = require('../../__test__/stacks/host.js');
+const { freePort, connects, load, behindNginx, startServers, stop } = require('../../__test__/stacks/host.js');
 
 const APPS = path.join(__dirname, 'apps');
 const STACKS = path.join(__dirname, '../../__test__/stacks/services');
@@ -72,14 +71,6 @@ async function listening({ prints, listens = true }, port, child, ended) {
     if (found !== 0 && (await connects(found))) return found;
     await wait(200);
   }
-}
-
-function connects(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(true));
-    socket.on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
 }
 
 /** What starts the application: recorded, or watched. */

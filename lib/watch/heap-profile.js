@@ -6,6 +6,7 @@ const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { PlimsollError } = require('../errors.js');
 const { adviceFor } = require('../attempts.js');
+const { makeDirectory } = require('../directories.js');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
 const { PLAIN } = require('../report/shown.js');
 
@@ -132,15 +133,4 @@ function saveLastProfile(profile, { dir, maxFiles, shown = PLAIN }) {
 const boundedProfile = (profile, shown, most) =>
   bounded(shown.redacts ? redacted(profile.head, shown) : profile.head, most);
 
-/** As ensureDirectory(), at once. */
-function makeDirectory(dir) {
-  if (fs.existsSync(dir)) return;
-  if (path.dirname(dir) !== dir) makeDirectory(path.dirname(dir));
-  try {
-    fs.mkdirSync(dir, 0o700);
-  } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
-  }
-}
-
-module.exports = { saveHeapProfile, saveLastProfile, boundedProfile, makeDirectory, LAST_NAME };
+module.exports = { saveHeapProfile, saveLastProfile, boundedProfile, LAST_NAME };

@@ -3,6 +3,7 @@
 
 const { constants } = require('node:os');
 const { threadId, isMainThread } = require('node:worker_threads');
+const { makeDirectory } = require('../directories.js');
 const { requireNative } = require('../native.js');
 const { mainScript } = require('../script.js');
 const { processStem } = require('./process-stem.js');
@@ -42,6 +43,7 @@ function keepState(native, dir) {
     native.stop();
   };
   try {
+    makeDirectory(dir);
     native.keepState(dir, processStem(), threadId);
     markWorkers(dir);
     process.on('exit', onExit);

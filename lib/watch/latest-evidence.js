@@ -5,10 +5,11 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
+const { makeDirectory } = require('../directories.js');
 const { monotonicNow } = require('../timers.js');
 const { hasPlace } = require('../track/allocation.js');
 const { ensureDirectory, writeWhole } = require('../report/files.js');
-const { boundedProfile, makeDirectory, saveHeapProfile } = require('./heap-profile.js');
+const { boundedProfile, saveHeapProfile } = require('./heap-profile.js');
 const { processStem } = require('./process-stem.js');
 
 const SCHEMA = 'plimsoll.evidence/1';

@@ -27,4 +27,14 @@ async function request({ port, i }) {
   await response.text();
 }
 
-module.exports = { prepare, start, request, rate: 60, causes: ['map'], source: 'next/app/api/items/[id]/route.js' };
+module.exports = {
+  prepare,
+  start,
+  request,
+  rate: 60,
+  causes: ['map'],
+  source: 'next/app/api/items/[id]/route.js',
+  // `next start` in this folder listens on PORT.
+  folder: dir,
+  listensOnPort: true,
+};

@@ -392,14 +392,19 @@ mod tests {
     }
 
     fn cache_with(class: &str, width: u64, entries: u32, rooms: [u64; 2]) -> Graph {
+        cache_of(MAX, class, width, entries, rooms)
+    }
+
+    /// The same with a list of so many elements.
+    fn cache_of(elements: u32, class: &str, width: u64, entries: u32, rooms: [u64; 2]) -> Graph {
         let mut graph = module();
         let cache = graph.node("object", "C", 11, 100);
         graph.edge(2, "context", "users", cache);
         let nothing = graph.node("hidden", "system / Oddball", 13, 0);
         let list = graph.member(cache, "#values", "Array", 15);
-        let store = graph.node("array", "", 29, 8 * u64::from(MAX) + 16);
+        let store = graph.node("array", "", 29, 8 * u64::from(elements) + 16);
         graph.edge(list, "internal", "elements", store);
-        for at in 0..MAX {
+        for at in 0..elements {
             let is_set = at < entries;
             let node =
                 if is_set { graph.node("object", "User", 1001 + 2 * at, 64) } else { nothing };
@@ -467,7 +472,10 @@ mod tests {
 
     #[test]
     fn a_cache_has_64_rooms_at_least_and_no_more_entries_than_rooms() {
-        let rooms = |rooms| found(&cache(40, [rooms, rooms])).0;
+        let rooms = |rooms: u32| {
+            let columns = [u64::from(rooms); 2];
+            found(&cache_of(rooms, "Uint16Array", 2, 40, columns)).0
+        };
         assert_eq!((rooms(64), rooms(63)), ("users".to_owned(), "#values".to_owned()));
         assert_eq!(rooms(40), "#values");
         let full = |rooms| found(&cache(100, [rooms, rooms]));
