@@ -175,6 +175,7 @@ type OptionsIfNeeded<FC, Options> = unknown extends FC
 
 /** The types of lru-cache 11, by their names there. */
 export namespace LRUCache {
+  // oxlint-disable-next-line no-shadow -- lru-cache's name
   type Size = number;
   type Milliseconds = number;
   type Count = number;

@@ -205,14 +205,16 @@ describe('against lru-cache', () => {
   });
 });
 
+/** The names of the types in the namespace LRUCache of a declaration file. */
+function namesOf(text) {
+  const namespace = /export (?:declare )?namespace LRUCache \{\n([^]*?)\n\}/.exec(text)[1];
+  return Array.from(namespace.matchAll(/^ *(?:export )?(?:type|interface) (\w+)/gm), ([, name]) => name);
+}
+
 describe('around it', () => {
   test('the types have all names of lru-cache’s namespace, and __test__/types uses each', () => {
     const root = path.join(__dirname, '../..');
     const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
-    const namesOf = (text) => {
-      const namespace = /export (?:declare )?namespace LRUCache \{\n([^]*?)\n\}/.exec(text)[1];
-      return Array.from(namespace.matchAll(/^ *(?:export )?(?:type|interface) (\w+)/gm), ([, name]) => name);
-    };
     const theirs = namesOf(read('node_modules/lru-cache/dist/commonjs/index.d.ts'));
     const ours = new Set(namesOf(read('index.d.ts')));
     const used = read('__test__/types/lru-cache.ts');

@@ -125,7 +125,7 @@ function answer() { return 'here'; }
 `;
     const service = await start(t, busy, ['--max-semi-space-size=1']);
     const dir = folder(t);
-    for (let n = 0; n < 8; n++) {
+    for (let n = 0; n < 4; n++) {
       const file = await image(service.pid, dir);
       const { liveHeap } = await analyze([file]);
       assert.ok(liveHeap.bytes > 3 << 20, `image ${n}: ${liveHeap.bytes}`);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::constants;
-use super::memory::Memory;
+use super::memory::ProcessMemory;
 use super::writer::{Header, Stack, Subject, Writer};
 use crate::heap_layout::{self, HeapLayout};
 use crate::snapshot::error::SnapshotError;
@@ -92,7 +92,7 @@ impl PreparedImage {
         let file = partial.writer().map_err(ForkFailure::Final)?.into_inner();
         let script = known().as_ref().ok().and_then(|(_, types)| types.get("Script"));
         let script = script.and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
-        let writer = Writer::new(Memory::OWN, file, request.max_bytes, script)
+        let writer = Writer::new(ProcessMemory::OWN, file, request.max_bytes, script)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
         let (thread, nice) = (request.thread, request.nice);
         Ok(Self { partial, writer: Mutex::new(writer), thread, nice })

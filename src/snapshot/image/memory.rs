@@ -16,9 +16,9 @@ const HEADER: usize = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused;
 
-/// Memory of a process.
+/// ProcessMemory of a process.
 #[derive(Debug, Clone, Copy)]
-pub struct Memory {
+pub struct ProcessMemory {
     /// The process; `None` for the calling one, which a forked child is too.
     pid: Option<libc::pid_t>,
 }
@@ -34,7 +34,7 @@ pub struct Page {
     pub size: usize,
 }
 
-impl Memory {
+impl ProcessMemory {
     /// That of the calling process.
     pub const OWN: Self = Self { pid: None };
 

@@ -1,7 +1,7 @@
 //! Strings whose characters are not on V8's heap: Node's own sources, and texts above a megabyte. An image has their
 //! first characters and, of the source of a script, the positions of its line ends.
 
-use super::memory::{Memory, Refused};
+use super::memory::{ProcessMemory, Refused};
 
 /// More scripts, and more external strings, than a service has.
 const MOST: usize = 1 << 14;
@@ -76,7 +76,12 @@ impl ExternalStrings {
     }
 
     /// Finds the maps in a page of the read-only heap.
-    pub fn find_maps(&mut self, memory: Memory, at: usize, page: &[u8]) -> Result<(), Refused> {
+    pub fn find_maps(
+        &mut self,
+        memory: ProcessMemory,
+        at: usize,
+        page: &[u8],
+    ) -> Result<(), Refused> {
         for offset in (0..page.len().saturating_sub(16)).step_by(8) {
             let kind = (word(page, offset + 8) >> 32) as u16;
             let is_external = kind < STRINGS && kind & (REPRESENTATION | UNCACHED) == EXTERNAL;
@@ -134,7 +139,7 @@ impl ExternalStrings {
     /// Calls `write` with each external string and its first characters.
     pub fn texts<E: From<Refused>>(
         &self,
-        memory: Memory,
+        memory: ProcessMemory,
         buffer: &mut [u8],
         mut write: impl FnMut(usize, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -150,7 +155,7 @@ impl ExternalStrings {
     /// Calls `write` with each script whose source is an external string and with some of its line ends.
     pub fn line_ends<E: From<Refused>>(
         &mut self,
-        memory: Memory,
+        memory: ProcessMemory,
         buffer: &mut [u8],
         mut write: impl FnMut(usize, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -170,7 +175,7 @@ impl ExternalStrings {
 }
 
 fn ends_of<E: From<Refused>>(
-    memory: Memory,
+    memory: ProcessMemory,
     text: &External,
     buffer: &mut [u8],
     mut write: impl FnMut(&[u8]) -> Result<(), E>,
@@ -249,7 +254,7 @@ mod tests {
         };
         let mut found = Vec::new();
         let mut buffer = [0; 3];
-        ends_of(Memory::OWN, &external, &mut buffer, |ends| {
+        ends_of(ProcessMemory::OWN, &external, &mut buffer, |ends| {
             let ends = ends.chunks_exact(4).map(|end| u32::from_le_bytes(end.try_into().unwrap()));
             found.extend(ends);
             Ok::<_, Refused>(())

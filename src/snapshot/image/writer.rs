@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::Serialize;
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
-use super::memory::{Memory, PAGE, Refused, SYSTEM_PAGE, is_pointer};
+use super::memory::{PAGE, ProcessMemory, Refused, SYSTEM_PAGE, is_pointer};
 use super::sources::ExternalStrings;
 use crate::heap_layout::HeapLayout;
 use crate::snapshot::error::{Shortage, SnapshotError};
@@ -224,7 +224,7 @@ pub struct Subject<'a> {
 
 /// Writes an image. Everything that a child uses is allocated before the fork.
 pub struct Writer {
-    memory: Memory,
+    memory: ProcessMemory,
     file: File,
     compressor: CCtx<'static>,
     /// Bytes that wait for compression: each frame but the last has the same size, so that the compressor keeps
@@ -251,7 +251,7 @@ impl Writer {
     /// # Errors
     /// Where the compressor refuses.
     pub fn new(
-        memory: Memory,
+        memory: ProcessMemory,
         file: File,
         max_bytes: u64,
         script: u16,
@@ -425,13 +425,14 @@ impl Writer {
             }
             // A vector of blocks: its data, its capacity and its size.
             let [_, data, capacity, size, ..] = object;
-            if is_pointer(data) && (1..=capacity).contains(&size) && capacity < MOST_BLOCKS {
-                if let Some(last) = self.memory.word(data + 8 * (size - 1))?
-                    && let Some(used) = self.used(isolate, heap, last)?
-                {
-                    self.blocks(data, size - 1, 8 * SCOPE_BLOCK)?;
-                    return self.region(kind::HANDLES, last, used, false);
-                }
+            if is_pointer(data)
+                && (1..=capacity).contains(&size)
+                && capacity < MOST_BLOCKS
+                && let Some(last) = self.memory.word(data + 8 * (size - 1))?
+                && let Some(used) = self.used(isolate, heap, last)?
+            {
+                self.blocks(data, size - 1, 8 * SCOPE_BLOCK)?;
+                return self.region(kind::HANDLES, last, used, false);
             }
             return Ok(());
         }
@@ -692,14 +693,14 @@ mod tests {
         let begin = words.as_ptr() as usize;
         let end = begin + 8 * words.len();
         let file = File::create("/dev/null").unwrap();
-        Writer::new(Memory::OWN, file, 0, 0).unwrap().references(begin, end, end).unwrap()
+        Writer::new(ProcessMemory::OWN, file, 0, 0).unwrap().references(begin, end, end).unwrap()
     }
 
     #[test]
     fn a_file_that_cannot_be_written_is_told_as_for_a_snapshot() {
         let path = Path::new("/d/f");
         let file = File::open("/dev/null").unwrap();
-        let writer = Writer::new(Memory::OWN, file, 1 << 30, 0).unwrap();
+        let writer = Writer::new(ProcessMemory::OWN, file, 1 << 30, 0).unwrap();
         let told = |failure: Failure| {
             let code = failure.code();
             let end = ForkFailure::Lost(format!("the child ended with code {code}"));

@@ -14,7 +14,7 @@ use crate::heap_layout::{self, HeapLayout};
 use crate::os;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::image::constants;
-use crate::snapshot::image::memory::{Memory, is_pointer};
+use crate::snapshot::image::memory::{ProcessMemory, is_pointer};
 use crate::snapshot::image::writer::{Failure, Header, Stack, Subject, Writer};
 use crate::snapshot::name::Compression;
 use crate::snapshot::room;
@@ -23,7 +23,7 @@ use crate::snapshot::store::{Partial, SnapshotStore};
 /// How often it is looked whether the process is still in a collection, and how long it runs between two looks.
 const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// Memory that is left to others where the heap is copied before it is packed.
+/// ProcessMemory that is left to others where the heap is copied before it is packed.
 const SPARE: u64 = 64 << 20;
 /// The thread as Node counts them: the main one.
 const MAIN: u32 = 0;
@@ -93,7 +93,7 @@ impl Target {
             types.get("Script").and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
         let store = SnapshotStore::open(dir)?;
         let partial = store.create_of(pid, SystemTime::now(), MAIN, Compression::Image)?;
-        let memory = Memory::of(self.pid);
+        let memory = ProcessMemory::of(self.pid);
         let file = partial.writer()?.into_inner();
         let mut writer = Writer::new(memory, file, max_bytes, script)
             .map_err(|what| SnapshotError::Failed { what: what.to_owned() })?;
@@ -142,7 +142,7 @@ impl Target {
     }
 
     /// The isolate of the process's first thread that has one.
-    fn isolate(&self, stopped: &Stopped, memory: Memory) -> Result<Found, SnapshotError> {
+    fn isolate(&self, stopped: &Stopped, memory: ProcessMemory) -> Result<Found, SnapshotError> {
         let pid = self.pid.unsigned_abs();
         let maps = fs::read_to_string(format!("/proc/{pid}/maps"))
             .map_err(|error| not_readable(self.pid, &error))?;
@@ -160,7 +160,7 @@ impl Target {
 
     /// Whether the isolate's thread is in a collection: a function that collects is on its stack. Where the thread
     /// waits for events, such an address is left over from an earlier one.
-    fn is_collecting(&self, found: &Found, memory: Memory) -> bool {
+    fn is_collecting(&self, found: &Found, memory: ProcessMemory) -> bool {
         let functions = &self.executable.collections;
         if functions.is_empty() || found.thread.is_idle() {
             return false;
