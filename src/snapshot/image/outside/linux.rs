@@ -252,8 +252,8 @@ fn not_readable(pid: libc::pid_t, error: &io::Error) -> SnapshotError {
             format!("process {tracer} traces it, as a debugger does; end that one first")
         }
         (io::ErrorKind::PermissionDenied, _) => {
-            "the kernel does not let it be read; run this as the same user or as root, in a container with the \
-             capability SYS_PTRACE, and with kernel.yama.ptrace_scope at 0 or 1"
+            "the kernel does not let it be read; run this as the same user with kernel.yama.ptrace_scope at 0, or as root, \
+             in a container with the capability SYS_PTRACE"
                 .to_owned()
         }
         _ => error.to_string(),
