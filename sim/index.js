@@ -38,6 +38,9 @@ function readArguments() {
 
 async function main() {
   const { seed, minutes, parts, mutant, record: recordFile, fresh } = readArguments();
+  // The first signal ends the run after the program that runs, with its record; the second one at once.
+  let isOver = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => (isOver = true));
   process.stdout.write(`Simulation: seed ${seed}, ${minutes} min, parts ${parts.map(({ name }) => name).join(', ')}\n`);
   const folder = copyPackage(mutant === undefined ? [] : editsOf(mutant));
   process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
@@ -54,7 +57,7 @@ async function main() {
     pack: load(folder),
     seed,
     known: fresh ? [] : known,
-    goesOn: () => Date.now() < end,
+    goesOn: () => !isOver && Date.now() < end,
     note: (part, done) => record.add(part.name, done),
   });
   record.close(seed, (Date.now() - begun) / MINUTE, failure);

@@ -5,6 +5,9 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const os = require('node:os');
+const { once } = require('node:events');
+const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { instrument } = require('../../sim/instrument.js');
 const { MUTANTS } = require('../../sim/mutants/list.js');
@@ -44,4 +47,20 @@ test('loops and built-in functions are counted, and no line moves', () => {
   const count = new Function('require', result);
   count(require);
   assert.equal(work.done, 5);
+});
+
+test('a run that a signal ends has its record', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-sim-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'record.json');
+  const args = ['--expose-gc', '--no-warnings', 'sim', '--only', 'ring-buffer', '--minutes', '60', '--record', file];
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  const [code] = await once(child, 'exit');
+  assert.equal(code, 0);
+  const { minutes, runs } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  assert.ok(minutes < 60);
+  assert.equal(runs.length, 1);
 });
