@@ -43,9 +43,16 @@ impl Mailbox {
         std::mem::take(&mut self.state.lock().ended)
     }
 
-    /// How the isolate is woken. After `None` returns, no thread uses the former one.
+    /// How the isolate is woken: at once if computations have ended before there was a way. After `None` returns, no
+    /// thread uses the former one.
     pub fn wake_by(&self, wake: Option<Wake>) {
-        self.state.lock().wake = wake;
+        let mut state = self.state.lock();
+        if let Some(wake) = &wake
+            && !state.ended.is_empty()
+        {
+            wake();
+        }
+        state.wake = wake;
     }
 }
 
@@ -79,5 +86,20 @@ mod tests {
             "without a way to wake it, the mailbox keeps the number"
         );
         assert_eq!(mailbox.collect(), [2]);
+    }
+
+    /// The leader may end between the call by which an isolate joins and the one by which it listens.
+    #[test]
+    fn an_isolate_is_woken_for_what_ended_before_it_listened() {
+        let (mailbox, woken) = (Mailbox::default(), Arc::new(AtomicU32::new(0)));
+        mailbox.post(1);
+        let count = Arc::clone(&woken);
+        mailbox.wake_by(Some(Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        })));
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        mailbox.post(2);
+        assert_eq!(woken.load(Ordering::Relaxed), 1);
+        assert_eq!(mailbox.collect(), [1, 2]);
     }
 }
