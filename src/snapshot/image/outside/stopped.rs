@@ -247,6 +247,10 @@ mod tests {
         let mut child = waiting();
         let pid = pid(&child);
         child.kill().unwrap();
+        // Before, its end would be reported to the tracer, which is the parent here.
+        while state(&child) != 'Z' {
+            std::thread::yield_now();
+        }
         assert!(Stopped::stop(pid).is_err(), "not waited for");
         child.wait().unwrap();
         assert!(Stopped::stop(pid).is_err());
