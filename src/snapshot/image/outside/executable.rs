@@ -62,7 +62,8 @@ impl Executable {
                     }
                 }
                 name if name.starts_with(COLLECTION) => {
-                    collections.push(symbol.address()..symbol.address() + symbol.size());
+                    collections
+                        .push(symbol.address()..symbol.address().saturating_add(symbol.size()));
                 }
                 _ => {}
             }
@@ -100,7 +101,7 @@ fn below_thread(elf: &Elf<'_>, offset: u64) -> Option<i64> {
     let endian = elf.endian();
     let memory =
         elf.elf_program_headers().iter().find(|part| part.p_type(endian) == elf::PT_TLS)?;
-    let size = memory.p_memsz(endian).next_multiple_of(memory.p_align(endian).max(1));
+    let size = memory.p_memsz(endian).checked_next_multiple_of(memory.p_align(endian))?;
     i64::try_from(offset).ok()?.checked_sub(i64::try_from(size).ok()?)
 }
 

@@ -25,6 +25,8 @@ const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// ProcessMemory that is left to others where the heap is copied before it is packed.
 const SPARE: u64 = 64 << 20;
+/// The stack is read up to this size: more than a thread of Node has.
+const MOST_STACK: usize = 64 << 20;
 /// The thread as Node counts them: the main one.
 const MAIN: u32 = 0;
 
@@ -152,7 +154,8 @@ impl Target {
             let Some(isolate) = word.filter(|&word| is_pointer(word)) else { continue };
             let start = usize::try_from(thread.registers.rsp).unwrap_or(0) & !7;
             let Some(stack) = mapping_of(&maps, start) else { continue };
-            let (ranges, stack) = (anonymous(&maps), Stack::new(start, stack.end));
+            let end = stack.end.min(start.saturating_add(MOST_STACK));
+            let (ranges, stack) = (anonymous(&maps), Stack::new(start, end));
             return Ok(Found { isolate, thread, ranges, stack });
         }
         Err(of_process(pid, "no thread of it runs JavaScript"))
