@@ -46,6 +46,14 @@ async function start(t, source, flags = []) {
   return { child, pid: child.pid, file, ask };
 }
 
+/** Flags with which the inspector cannot be opened: its port is taken. */
+async function inspectorOff(t) {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.after(() => taken.close());
+  return [`--inspect-port=127.0.0.1:${taken.address().port}`];
+}
+
 const LEAK = `
 const sessions = new Map();
 function remember(id) { sessions.set(id, { id, items: Array.from({ length: 50 }, (_, item) => ({ item, text: 'item ' + id })) }); }
@@ -171,12 +179,8 @@ test('usage: one process, and one to three images', async () => {
 });
 
 test('attach takes images where the inspector cannot be opened', { skip, timeout: 120_000 }, async (t) => {
-  const taken = net.createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  t.after(() => taken.close());
-  const service = await start(t, `${LEAK}setInterval(() => answer(500), 50);`, [
-    `--inspect-port=127.0.0.1:${taken.address().port}`,
-  ]);
+  const flags = await inspectorOff(t);
+  const service = await start(t, `${LEAK}setInterval(() => answer(500), 50);`, flags);
   const dir = folder(t);
   const json = path.join(dir, 'report.json');
   const args = [
@@ -210,10 +214,7 @@ test('attach takes images where the inspector cannot be opened', { skip, timeout
 });
 
 test('attach without consent to write what is in the memory takes no image', { skip, timeout: 60_000 }, async (t) => {
-  const taken = net.createServer().listen(0, '127.0.0.1');
-  await once(taken, 'listening');
-  t.after(() => taken.close());
-  const service = await start(t, LEAK, [`--inspect-port=127.0.0.1:${taken.address().port}`]);
+  const service = await start(t, LEAK, await inspectorOff(t));
   const dir = folder(t);
   const { code, err } = await cli(
     'attach',

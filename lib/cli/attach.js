@@ -194,6 +194,8 @@ async function observed(settings, values, say, io) {
 /** What says that a process has no inspector for us. Its memory can be read nevertheless. */
 const NO_INSPECTOR = new Set(['ERR_PLIMSOLL_NO_INSPECTOR', 'ERR_PLIMSOLL_INSPECTOR', 'ERR_PLIMSOLL_NAMESPACE']);
 const IMAGES = 3;
+/** Where a process can be read from outside. */
+const READABLE = process.platform === 'linux' && process.arch === 'x64';
 
 /** Images at the beginning, in the middle and at the end. A signal ends it with those that are there. */
 async function takeImages({ pid, dir, duration: total, signal }, say) {
@@ -219,7 +221,7 @@ async function takeImages({ pid, dir, duration: total, signal }, say) {
  * @param {any} refusal why there is no inspector
  */
 async function seenFromOutside(settings, values, refusal, say, io) {
-  if (!NO_INSPECTOR.has(refusal.code) || values['no-snapshots'] || values.redact) throw refusal;
+  if (!READABLE || !NO_INSPECTOR.has(refusal.code) || values['no-snapshots'] || values.redact) throw refusal;
   const what = `${refusal.message} Three heap images of it are taken instead, which need no inspector; each stops it for a moment and writes what is in its memory, secrets included.`;
   if (!(await consent(values, what, settings, io))) {
     if (settings.signal.aborted) return null;

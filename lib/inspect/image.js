@@ -3,7 +3,6 @@
 // in it.
 
 const { requireAnalyzer } = require('../analyzer-binding.js');
-const { duration } = require('../report/units.js');
 
 /**
  * Takes an image of the process's main thread.
@@ -14,12 +13,9 @@ const { duration } = require('../report/units.js');
 async function takeImage(pid, { dir, maxBytes = Number.MAX_SAFE_INTEGER }) {
   const { inCollection, ...image } = await requireAnalyzer().takeImageOf(pid, dir, maxBytes);
   const note = inCollection
-    ? `process ${pid} was in a collection for ${duration(COLLECTED_MS)}; the image may not be readable, so take another one.`
+    ? `process ${pid} was in a collection each time it was stopped; the image may not be readable, so take another one.`
     : null;
   return { ...image, note };
 }
-
-/** How long the native side waits for the end of a collection. */
-const COLLECTED_MS = 2000;
 
 module.exports = { takeImage };

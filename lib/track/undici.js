@@ -89,7 +89,7 @@ function ended({ request }) {
 const captureCaller = () => capture(FRAMES, isDrain);
 
 const UNDICI = /^node:internal\/deps\/undici\/|[\\/]node_modules[\\/]undici[\\/]/;
-/** A pool has room again and makes the requests that waited, whoever is on the stack. */
+/** Whether a frame is of a pool that has room again and makes the requests that waited. What is below it made room. */
 function isDrain(frame) {
   const name = frame.getFunctionName();
   return name !== null && /^\[?(?:emit|on)Drain\]?$/.test(name) && UNDICI.test(frame.getFileName() ?? '');

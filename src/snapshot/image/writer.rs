@@ -230,8 +230,8 @@ pub struct Writer {
     /// Bytes that wait for compression: each frame but the last has the same size, so that the compressor keeps
     /// its memory.
     pending: Vec<u8>,
-    /// What is to be packed later, in parts.
-    held: Option<Vec<Vec<u8>>>,
+    /// What is to be packed later, in parts, and the bytes that there is still room for.
+    held: Option<(Vec<Vec<u8>>, usize)>,
     packed: Vec<u8>,
     copy: Vec<u8>,
     sources: ExternalStrings,
@@ -281,9 +281,9 @@ impl Writer {
         })
     }
 
-    /// Has [`Self::image`] keep everything in memory, for [`Self::write_held`].
-    pub fn hold(&mut self) {
-        self.held = Some(Vec::new());
+    /// Has [`Self::image`] keep up to so many bytes in memory, for [`Self::write_held`]. Beyond, it writes at once.
+    pub fn hold(&mut self, bytes: usize) {
+        self.held = Some((Vec::new(), bytes));
     }
 
     /// Writes what was kept in memory.
@@ -291,10 +291,15 @@ impl Writer {
     /// # Errors
     /// [`Failure::Io`] and [`Failure::Bound`].
     pub fn write_held(&mut self) -> Result<(), Failure> {
-        for part in self.held.take().into_iter().flatten() {
+        self.put_held()?;
+        self.flush()
+    }
+
+    fn put_held(&mut self) -> Result<(), Failure> {
+        for part in self.held.take().map(|(parts, _)| parts).into_iter().flatten() {
             self.put(&part)?;
         }
-        self.flush()
+        Ok(())
     }
 
     /// The file.
@@ -602,9 +607,14 @@ impl Writer {
     }
 
     fn put(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
-        if let Some(held) = &mut self.held {
-            hold(held, bytes);
-            return Ok(());
+        match &mut self.held {
+            Some((parts, left)) if bytes.len() <= *left => {
+                *left -= bytes.len();
+                hold(parts, bytes);
+                return Ok(());
+            }
+            Some(_) => self.put_held()?,
+            None => {}
         }
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(PAGE - self.pending.len()));
@@ -711,6 +721,30 @@ mod tests {
         assert_eq!(told(Failure::Io(libc::EIO)), "ERR_PLIMSOLL_DIR");
         assert_eq!(told(Failure::Bound), "ERR_PLIMSOLL_NO_ROOM");
         assert_eq!(told(Failure::Refused), "ERR_PLIMSOLL_UNAVAILABLE");
+    }
+
+    #[test]
+    fn what_is_held_is_written_in_order_and_no_more_than_there_is_room_for() {
+        let packed = |room: Option<usize>| {
+            let dir = crate::snapshot::testing::TempDir::new("hold");
+            let path = dir.0.join("image");
+            let mut writer =
+                Writer::new(ProcessMemory::OWN, File::create(&path).unwrap(), 1 << 30, 0).unwrap();
+            if let Some(room) = room {
+                writer.hold(room);
+            }
+            for n in 0..1000_u32 {
+                writer.put(&n.to_le_bytes().repeat(n as usize % 300)).unwrap();
+                let held = writer.held.as_ref().map_or(0, |(parts, _)| parts.concat().len());
+                assert!(held <= room.unwrap_or(0), "{held}");
+            }
+            writer.write_held().unwrap();
+            std::fs::read(path).unwrap()
+        };
+        let direct = packed(None);
+        for room in [0, 1000, 100_000, usize::MAX] {
+            assert_eq!(packed(Some(room)), direct, "{room}");
+        }
     }
 
     #[test]

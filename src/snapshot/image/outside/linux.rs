@@ -99,9 +99,7 @@ impl Target {
         let file = partial.writer()?.into_inner();
         let mut writer = Writer::new(memory, file, max_bytes, script)
             .map_err(|what| SnapshotError::Failed { what: what.to_owned() })?;
-        if has_room(pid) {
-            writer.hold();
-        }
+        writer.hold(room_for_copy());
         let mut looks = 0;
         let (stopped, found, in_collection) = loop {
             let stopped =
@@ -179,18 +177,10 @@ impl Target {
     }
 }
 
-/// Whether the memory of the process can be copied before it is packed, so that it stands for a shorter time.
-fn has_room(pid: u32) -> bool {
-    let Some(resident) = resident(pid) else { return false };
+/// Bytes of the process that may be copied before they are packed, so that it stands for a shorter time.
+fn room_for_copy() -> usize {
     let room = room::spare().into_iter().chain(os::memory::available()).min();
-    room.is_some_and(|room| room > resident.saturating_add(SPARE))
-}
-
-/// The resident memory of a process.
-fn resident(pid: u32) -> Option<u64> {
-    let field = field(pid, "VmRSS:")?;
-    let kilobytes: u64 = field.split_ascii_whitespace().next()?.parse().ok()?;
-    kilobytes.checked_mul(1024)
+    usize::try_from(room.unwrap_or(0).saturating_sub(SPARE)).unwrap_or(usize::MAX)
 }
 
 /// A line of the status of a process, without its name.
@@ -298,7 +288,6 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let error = take(child.id(), Path::new("."), 1).unwrap_err();
         assert!(error.to_string().contains("it is a child of this process"), "{error}");
-        assert!(resident(child.id()).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
     }
