@@ -180,7 +180,7 @@ test('usage: one process, and one to three images', async () => {
 
 test('attach takes images where the inspector cannot be opened', { skip, timeout: 120_000 }, async (t) => {
   const flags = await inspectorOff(t);
-  const service = await start(t, `${LEAK}setInterval(() => answer(500), 50);`, flags);
+  const service = await start(t, `${LEAK}setInterval(() => answer(10), 50);`, flags);
   const dir = folder(t);
   const json = path.join(dir, 'report.json');
   const args = [
