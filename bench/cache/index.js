@@ -43,7 +43,7 @@ const HEADLINE = {
   subjects: 'plimsoll,plimsoll lru,Map + check,lru-cache,quick-lru,tiny-lru,flru,node-cache',
 };
 const SINGLE = {
-  operations: 'hit,hit equal,hit fresh,hit built,miss,set existing,set new,delete,zipf',
+  operations: 'hit,hit equal,hit fresh,hit built,miss,miss built,set existing,set new,delete,zipf',
   sizes: '1000,100000,1000000',
   keys: 'string,integer',
   subjects: 'plimsoll,plimsoll lru,Map,lru-cache,quick-lru,mnemonist,tiny-lru,lru.min,flru,ttlcache',
