@@ -25,9 +25,9 @@ for (const max of options.sizes.split(',').map(Number)) {
     const random = generator(seed * 7919 + max);
     let now = 0;
     const map = new BoundedMap({ max, clock: () => now });
-    const { told, next } = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms) });
-    const { ratio, told: end } = fourthPass({ map, max, keyOf, random, first: next });
-    if (ratio < 0.999) missed.push(`  ${(100 * ratio).toFixed(2)} %: seed ${seed}: ${told}, ${end}`);
+    const { description, next } = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms) });
+    const { ratio, description: end } = fourthPass({ map, max, keyOf, random, first: next });
+    if (ratio < 0.999) missed.push(`  ${(100 * ratio).toFixed(2)} %: seed ${seed}: ${description}, ${end}`);
   }
   console.log(
     `${max} entries, ${options.keys}: resident after three passes in ${histories - missed.length} of ${histories} histories`,

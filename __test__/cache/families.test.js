@@ -22,9 +22,9 @@ for (const family of Object.keys(FAMILIES)) {
   test(`adaptive: at most half a point below LRU, with random parameters (${family})`, () => {
     const seeds = Array.from({ length: SEQUENCES }, (_, i) => SEED * (i + 1));
     for (const seed of [...seeds, ...(ONCE_BELOW[family] ?? [])]) {
-      const { max, told, keys } = sequence(family, seed);
+      const { max, description, keys } = sequence(family, seed);
       const [lru, adaptive] = ['lru', 'adaptive'].map((policy) => hitRatio(new BoundedMap({ max, policy }), keys));
-      assert.ok(adaptive > lru - MOST_BELOW, `seed ${seed}: ${max} entries, ${told}: ${adaptive}, LRU ${lru}`);
+      assert.ok(adaptive > lru - MOST_BELOW, `seed ${seed}: ${max} entries, ${description}: ${adaptive}, LRU ${lru}`);
     }
   });
 }

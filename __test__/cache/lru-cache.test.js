@@ -126,8 +126,8 @@ function subject(Class, given, after) {
         // Theirs tells disposeAfter of each before it removes the next; ours of all at the end.
         const before = log.length;
         const purged = cache.purgeStale();
-        const told = log.splice(before);
-        log.push(...told.filter((entry) => !late(entry)), ...told.filter(late));
+        const reported = log.splice(before);
+        log.push(...reported.filter((entry) => !late(entry)), ...reported.filter(late));
         return purged;
       }
       case 'find':

@@ -109,9 +109,9 @@ test('an entry above maxEntrySize or maxSize is not kept, and what it would have
 });
 
 test('what callbacks throw reaches the caller once all were called, and the operation is complete', () => {
-  const told = [];
+  const reported = [];
   const throwing = (name) => (value, key, reason) => {
-    told.push([name, key, reason]);
+    reported.push([name, key, reason]);
     throw new Error(`${name} ${key}`);
   };
   const cache = new LRUCache({
@@ -123,9 +123,9 @@ test('what callbacks throw reaches the caller once all were called, and the oper
   });
   assert.throws(() => cache.set('a', 4), /insert a/);
   assert.throws(() => cache.set('b', 4), /insert b/);
-  told.length = 0;
+  reported.length = 0;
   assert.throws(() => cache.set('c', 10), /dispose a/);
-  assert.deepEqual(told, [
+  assert.deepEqual(reported, [
     ['dispose', 'a', 'evict'],
     ['dispose', 'b', 'evict'],
     ['insert', 'c', 'add'],

@@ -131,28 +131,28 @@ test('an entry larger than maxBytes is not kept, and what it would have replaced
 });
 
 test('what onEvict throws reaches the caller once the operation is complete and all calls were made', () => {
-  const told = [];
+  const reported = [];
   const map = new BoundedMap({
     maxBytes: 10,
     policy: 'lru',
     sizeOf: (value) => value,
     onEvict: (value, key, reason) => {
-      told.push([key, reason]);
-      throw new Error(`told ${key}`);
+      reported.push([key, reason]);
+      throw new Error(`listener of ${key}`);
     },
   });
   map.set('a', 4).set('b', 4);
-  assert.throws(() => map.set('c', 10), /told a/);
-  assert.deepEqual(told.splice(0), [
+  assert.throws(() => map.set('c', 10), /listener of a/);
+  assert.deepEqual(reported.splice(0), [
     ['a', 'evict'],
     ['b', 'evict'],
   ]);
   assert.deepEqual([...map], [['c', 10]]);
-  assert.throws(() => map.set('c', 5), /told c/);
+  assert.throws(() => map.set('c', 5), /listener of c/);
   assert.equal(map.peek('c'), 5);
-  assert.throws(() => map.delete('c'), /told c/);
+  assert.throws(() => map.delete('c'), /listener of c/);
   map.set('d', 1).set('e', 1);
-  assert.throws(() => map.clear(), /told d/);
+  assert.throws(() => map.clear(), /listener of d/);
   assert.equal(map.size, 0);
   checkStructure(map);
 });

@@ -38,9 +38,9 @@ for (const [spelling, make] of Object.entries(SPELLINGS)) {
       let now = 0;
       const map = new BoundedMap({ max, clock: () => now });
       const keyOf = make();
-      const { told, next } = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms) });
-      const { ratio, told: end } = fourthPass({ map, max, keyOf, random, first: next });
-      assert.ok(ratio >= 0.999, `seed ${seed}: ${told}, ${end}: ${ratio}`);
+      const { description, next } = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms) });
+      const { ratio, description: end } = fourthPass({ map, max, keyOf, random, first: next });
+      assert.ok(ratio >= 0.999, `seed ${seed}: ${description}, ${end}: ${ratio}`);
     }
   });
 }
@@ -56,9 +56,9 @@ for (const [spelling, seeds] of [
       let now = 0;
       const map = new BoundedMap({ max, clock: () => now });
       const keyOf = SPELLINGS[spelling]();
-      const { told, next } = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms) });
-      const { ratio, told: end } = fourthPass({ map, max, keyOf, random, first: next });
-      assert.ok(ratio >= 0.999, `seed ${seed}: ${told}, ${end}: ${ratio}`);
+      const { description, next } = runHistory({ map, max, keyOf, random, wait: (ms) => (now += ms) });
+      const { ratio, description: end } = fourthPass({ map, max, keyOf, random, first: next });
+      assert.ok(ratio >= 0.999, `seed ${seed}: ${description}, ${end}: ${ratio}`);
     }
   });
 }

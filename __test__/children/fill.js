@@ -33,8 +33,8 @@ const timer = setInterval(() => {
   if (verdict.state === 'filling') names.add(verdict.cache?.name);
   if (full === 0 && cache.size >= MAX) full = Date.now();
   // The verdict is read at once, the event comes with the next tick.
-  const told = said.length === 0 || said.at(-1).startsWith('recovered');
-  const settled = full > 0 && Date.now() - full > 2000 && verdict.state === 'steady' && told;
+  const isReported = said.length === 0 || said.at(-1).startsWith('recovered');
+  const settled = full > 0 && Date.now() - full > 2000 && verdict.state === 'steady' && isReported;
   if (!settled && Date.now() - begun < 100_000) return;
   clearInterval(timer);
   watcher.stop();

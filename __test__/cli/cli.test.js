@@ -9,7 +9,7 @@ const path = require('node:path');
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const { main } = require('../../lib/cli/main.js');
-const { tell } = require('../../lib/cli/views.js');
+const { print } = require('../../lib/cli/views.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const COMMANDS = ['run', 'analyze', 'attach', 'fleet', 'post-mortem', 'demo', 'doctor', 'scan'];
@@ -75,19 +75,19 @@ test('help of a command in either order; without a command it goes to stderr', a
 });
 
 /** What is written to a stream like this one. */
-function told(stream) {
+function printed(stream) {
   let text = '';
-  tell({ ...stream, write: (piece) => (text += piece) }, 'observing pid 19211 for 2 min; Ctrl-C ends it early');
+  print({ ...stream, write: (piece) => (text += piece) }, 'observing pid 19211 for 2 min; Ctrl-C ends it early');
   return text;
 }
 
 test('messages fit a terminal, and are one line in a log', () => {
   assert.equal(
-    told({ isTTY: true, columns: 40 }),
+    printed({ isTTY: true, columns: 40 }),
     'plimsoll: observing pid 19211 for 2 min;\n          Ctrl-C ends it early\n',
   );
   for (const stream of [{}, { columns: 40 }, { isTTY: true }])
-    assert.equal(told(stream), 'plimsoll: observing pid 19211 for 2 min; Ctrl-C ends it early\n');
+    assert.equal(printed(stream), 'plimsoll: observing pid 19211 for 2 min; Ctrl-C ends it early\n');
 });
 
 test('wrong usage is code 2 and says what was meant', async () => {

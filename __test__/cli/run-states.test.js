@@ -132,19 +132,19 @@ test('a snapshot that was begun after the states were frozen does not count', ()
   );
   files.get(ME).extra.diagnosis = ['c'];
   poll(states, 2);
-  const told = () => [
+  const seen = () => [
     states.all()[0].state.verdict.state,
     states.all()[0].state.extra.diagnosis,
     states.all()[0].state.extra.snapshots.map((each) => each.path),
   ];
-  assert.deepEqual(told(), ['suspect', ['a', 'b'], ['a', 'b']]);
+  assert.deepEqual(seen(), ['suspect', ['a', 'b'], ['a', 'b']]);
   assert.deepEqual(
     ['a', 'b', 'c', 'd'].map((file) => states.isLate(file)),
     [false, false, true, true],
   );
   states.adoptLeaks();
   assert.deepEqual(
-    told(),
+    seen(),
     ['leak', ['a', 'b'], ['a', 'b']],
     'the verdict of the end of the duration, without later snapshots',
   );
@@ -251,7 +251,7 @@ test('the begin of a snapshot of which there is only a file', (t) => {
 });
 
 test('a leak that shows while evidence is awaited is taken, a recovery is not', () => {
-  for (const [before, after, told] of [
+  for (const [before, after, expected] of [
     ['suspect', 'leak', 'leak'],
     ['leak', 'steady', 'leak'],
     ['suspect', 'steady', 'suspect'],
@@ -263,7 +263,7 @@ test('a leak that shows while evidence is awaited is taken, a recovery is not', 
     files.set(ME, state(2, after));
     poll(states);
     states.adoptLeaks();
-    assert.equal(states.all()[0].state.verdict.state, told);
+    assert.equal(states.all()[0].state.verdict.state, expected);
   }
 });
 

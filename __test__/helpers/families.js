@@ -41,7 +41,7 @@ function shiftingZipf(random, max) {
   const draw = zipf(random, keys, skew);
   let count = 0;
   return {
-    told: `${keys} keys, skew ${skew.toFixed(2)}, shifted by ${step} every ${period}`,
+    description: `${keys} keys, skew ${skew.toFixed(2)}, shifted by ${step} every ${period}`,
     next: () => (draw() + Math.floor(count++ / period) * step) % keys,
   };
 }
@@ -55,7 +55,7 @@ function noisyLoop(random, max) {
   let at = 0;
   let fresh = 2 * RANGE;
   return {
-    told: `a loop of ${length}, ${(100 * noise).toFixed()} % ${once ? 'keys requested once' : 'popular keys'}`,
+    description: `a loop of ${length}, ${(100 * noise).toFixed()} % ${once ? 'keys requested once' : 'popular keys'}`,
     next: () => (random() < noise ? (once ? fresh++ : RANGE + draw()) : at++ % length),
   };
 }
@@ -73,7 +73,7 @@ function scans(random, max) {
   let scanned = 0;
   let scan = 0;
   return {
-    told: `${keys} keys, skew ${skew.toFixed(2)}, scans of ${length} ${same ? 'equal' : 'new'} keys every ${period}`,
+    description: `${keys} keys, skew ${skew.toFixed(2)}, scans of ${length} ${same ? 'equal' : 'new'} keys every ${period}`,
     next: () => {
       if (left-- > 0) return draw();
       if (scanned === length) {
@@ -97,7 +97,7 @@ function mixture(random, max) {
   const once = random() < 0.5 ? 0 : uniform(random, 0, 0.6);
   let fresh = 100 * RANGE;
   return {
-    told: `sets of ${sets.map(({ keys, weight }) => `${keys} (${(weight / total).toFixed(2)})`).join(', ')}; once ${once.toFixed(2)}`,
+    description: `sets of ${sets.map(({ keys, weight }) => `${keys} (${(weight / total).toFixed(2)})`).join(', ')}; once ${once.toFixed(2)}`,
     next: () => {
       if (random() < once) return fresh++;
       let point = random() * total;
@@ -121,7 +121,7 @@ function stackDistances(random, max) {
     ? () => Math.floor(stack.length * random() ** (1 / (1 - Math.min(exponent, 0.95))))
     : () => Math.floor(center * Math.exp(width * normal(random)));
   return {
-    told: `${(100 * fresh).toFixed(1)} % new keys, ${power ? `power ${exponent.toFixed(2)}` : `log-normal around ${center.toFixed()}, width ${width.toFixed(2)}`}`,
+    description: `${(100 * fresh).toFixed(1)} % new keys, ${power ? `power ${exponent.toFixed(2)}` : `log-normal around ${center.toFixed()}, width ${width.toFixed(2)}`}`,
     next: () => {
       const at = random() < fresh ? depth : distance();
       const known = at < depth;
@@ -149,7 +149,7 @@ function phases(random, max) {
   const period = integer(random, max, 20 * max);
   let count = 0;
   return {
-    told: `in turns of ${period}: ${parts.map(({ name, told }) => `${name} (${told})`).join(' | ')}`,
+    description: `in turns of ${period}: ${parts.map(({ name, description }) => `${name} (${description})`).join(' | ')}`,
     next: () => {
       const part = parts[Math.floor(count++ / period) % parts.length];
       return (part.first + part.next()) | 0;
@@ -171,8 +171,8 @@ function sequence(family, seed, requests = REQUESTS) {
   const random = generator(seed);
   for (let i = 0; i < 8; i++) random();
   const max = Math.floor(logUniform(random, SMALLEST, LARGEST));
-  const { told, next } = FAMILIES[family](random, max);
-  return { max, told, keys: Int32Array.from({ length: requests }, next) };
+  const { description, next } = FAMILIES[family](random, max);
+  return { max, description, keys: Int32Array.from({ length: requests }, next) };
 }
 
 /** The share of hits of a cache that is asked for each key, and given the key where it misses. */

@@ -65,7 +65,7 @@ const PHASES = {
 
 /** Runs a random history of one to five phases; gives their names and the first key that none of them has used. */
 function runHistory({ map, max, keyOf, random, wait, names = Object.keys(PHASES) }) {
-  const told = [];
+  const description = [];
   let first = 0;
   let next = 0;
   for (let phases = 1 + Math.floor(5 * random()); phases > 0; phases--) {
@@ -75,10 +75,10 @@ function runHistory({ map, max, keyOf, random, wait, names = Object.keys(PHASES)
       first = next;
       next += 20 * max;
     }
-    told.push(`${name} ${(count / max).toFixed(1)}`);
+    description.push(`${name} ${(count / max).toFixed(1)}`);
     PHASES[name]({ map, keyOf, first, count, max, random, wait });
   }
-  return { told: told.join(', '), next };
+  return { description: description.join(', '), next };
 }
 
 /** Requests a working set of at most 90 % of `max` in passes; the hit ratio of the pass after the third. */
@@ -105,7 +105,7 @@ function fourthPass({ map, max, keyOf, random, first }) {
       if (order === 2 && random() < 0.6) ask(set[Math.floor(size * random() * random())]);
     }
   }
-  return { ratio: hits / requests, told: `then ${(size / max).toFixed(2)} of max in order ${order}` };
+  return { ratio: hits / requests, description: `then ${(size / max).toFixed(2)} of max in order ${order}` };
 }
 
 module.exports = { PHASES, generator, popular, request, runHistory, fourthPass };

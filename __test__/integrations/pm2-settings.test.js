@@ -19,8 +19,8 @@ for (const mode of ['cluster', 'fork']) {
       service,
       `const fs = require('node:fs');
        const { watch } = require(${JSON.stringify(ROOT)});
-       const told = { limit: watch().stats().limits.external, disabled: process.env.PLIMSOLL_DISABLE === '1', explanation: watch().stats().verdict.explanation };
-       fs.writeFileSync(process.argv[2] + '.part', JSON.stringify(told));
+       const settings = { limit: watch().stats().limits.external, disabled: process.env.PLIMSOLL_DISABLE === '1', explanation: watch().stats().verdict.explanation };
+       fs.writeFileSync(process.argv[2] + '.part', JSON.stringify(settings));
        fs.renameSync(process.argv[2] + '.part', process.argv[2]);
        setInterval(() => {}, 1000);`,
     );
@@ -30,8 +30,8 @@ for (const mode of ['cluster', 'fork']) {
     const ecosystem = path.join(home, 'ecosystem.config.js');
     fs.writeFileSync(ecosystem, `module.exports = ${JSON.stringify({ apps: [limited, disabled] })};`);
     await pm2('start', ecosystem);
-    const told = (name) => until(`what ${name} says`, () => fs.existsSync(path.join(home, `${name}.json`)) && JSON.parse(fs.readFileSync(path.join(home, `${name}.json`), 'utf8')));
-    assert.equal((await told('limited')).limit, 100 * 2 ** 20);
-    assert.match((await told('disabled')).explanation, /PLIMSOLL_DISABLE=1/);
+    const settings = (name) => until(`what ${name} says`, () => fs.existsSync(path.join(home, `${name}.json`)) && JSON.parse(fs.readFileSync(path.join(home, `${name}.json`), 'utf8')));
+    assert.equal((await settings('limited')).limit, 100 * 2 ** 20);
+    assert.match((await settings('disabled')).explanation, /PLIMSOLL_DISABLE=1/);
   });
 }

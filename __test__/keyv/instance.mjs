@@ -33,7 +33,7 @@ const cache = await (library === 'cacheable' ? openCacheable() : openCacheManage
 const commands = {
   set: cache.set,
   del: cache.del,
-  read: (key) => cache.getOrMake(key, () => 'made anew'),
+  read: (key) => cache.getOrMake(key, () => 'made again'),
   inFirst: (key) => primary.get(key),
 };
 process.on('message', async ({ command, args }) => process.send({ result: await commands[command](...args) }));

@@ -47,7 +47,7 @@ for (const library of Object.keys(libraries)) {
           await until(() => serves(b, 'new'));
           await b.del('key');
           await until(async () => (await a.inFirst('key')) === undefined);
-          assert.equal(await a.read('key'), 'made anew', 'neither tier has it');
+          assert.equal(await a.read('key'), 'made again', 'neither tier has it');
         } finally {
           a.child.kill();
           b.child.kill();

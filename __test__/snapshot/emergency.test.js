@@ -204,9 +204,9 @@ test('near the heap limit: a watch tells its service of the snapshot', options, 
   t.after(() => service.kill('SIGKILL'));
   let out = '';
   for await (const chunk of service.stdout) out += chunk;
-  const told = JSON.parse(out);
-  assert.equal(told.reason, 'near-limit');
-  parse(told.path);
+  const event = JSON.parse(out);
+  assert.equal(event.reason, 'near-limit');
+  parse(event.path);
 });
 
 test('in a worker thread the heap limit stays, so that its end spares the process', async () => {

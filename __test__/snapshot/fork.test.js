@@ -99,18 +99,18 @@ test('the child is expendable', options, async (t) => {
 
 test("the child runs none of the service's handlers", options, async (t) => {
   const dir = temporaryDir(t);
-  const [hooks, told] = ['hooks.js', 'told'].map((name) => path.join(dir, name));
+  const [hooks, log] = ['hooks.js', 'log'].map((name) => path.join(dir, name));
   fs.writeFileSync(
     hooks,
     `
-    const tell = (what) => require('node:fs').appendFileSync(${JSON.stringify(told)}, what + ' ' + process.pid + '\\n');
-    for (const event of ['exit', 'beforeExit', 'SIGTERM', 'SIGUSR2']) process.on(event, () => tell(event));`,
+    const note = (what) => require('node:fs').appendFileSync(${JSON.stringify(log)}, what + ' ' + process.pid + '\\n');
+    for (const event of ['exit', 'beforeExit', 'SIGTERM', 'SIGUSR2']) process.on(event, () => note(event));`,
   );
   const service = start({ ...forked, dir, ballast: 5 }, ['--require', hooks]);
   const pid = await until(() => forksOf(service.pid)[0]);
   kill(pid, 'SIGTERM');
   await once(service, 'exit');
-  assert.equal(fs.readFileSync(told, 'utf8'), `beforeExit ${service.pid}\nexit ${service.pid}\n`);
+  assert.equal(fs.readFileSync(log, 'utf8'), `beforeExit ${service.pid}\nexit ${service.pid}\n`);
 });
 
 test('a socket that the service closes is closed while the child lives', options, async (t) => {

@@ -66,7 +66,7 @@ documented('on returns the emitter, and listeners run in order with this and the
   assert.equal(result, emitter);
   assert.equal(emitter.emit('x', 1, 2, 3, 4), true);
   assert.deepEqual(calls, [['zeroth'], ['first', true, 1, 2, 3, 4], ['second', 1, 2, 3, 4]]);
-  assert.equal(emitter.emit('nobody'), false);
+  assert.equal(emitter.emit('unheard'), false);
 });
 
 documented('once and prependOnceListener run once, and off takes them by their own function', (t, make) => {

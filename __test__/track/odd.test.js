@@ -437,9 +437,9 @@ test('a promise, a stream that throws when it is looked at is let go, and the ot
   observe(performance.now() + 6000);
   const { promises, resources } = tracked();
   // From Node 24 on util.inspect does not read the tag, so that the hostile one can be inspected and is reported.
-  const told = promises.sites.filter(({ file }) => file === __filename).map((site) => site.function);
+  const sites = promises.sites.filter(({ file }) => file === __filename).map((site) => site.function);
   assert.deepEqual(
-    told.filter((name) => name !== 'Hostile'),
+    sites.filter((name) => name !== 'Hostile'),
     ['waits'],
   );
   assert.deepEqual(resources.streams, []);

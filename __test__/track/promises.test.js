@@ -93,11 +93,11 @@ test('a rejection without a handler is still unhandled', async (t) => {
   const listeners = process.listeners('unhandledRejection');
   process.removeAllListeners('unhandledRejection');
   const unhandled = once(process, 'unhandledRejection');
-  const rejected = Promise.reject(new Error('nobody'));
+  const rejected = Promise.reject(new Error('rejected'));
   observe(performance.now() + 10_000);
   const [error, promise] = await unhandled;
   for (const listener of listeners) process.on('unhandledRejection', listener);
-  assert.equal(error.message, 'nobody');
+  assert.equal(error.message, 'rejected');
   assert.equal(promise, rejected);
 });
 

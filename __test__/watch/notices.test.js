@@ -57,15 +57,15 @@ test('a leak is reported if the files with its evidence were deleted meanwhile',
       throw Object.assign(new Error(`Cannot find module '${request}'`), { code: 'MODULE_NOT_FOUND' });
     return load.call(this, request, ...rest);
   });
-  const told = [];
-  watcher.on('leak', ({ channel }) => told.push(channel));
-  watcher.on('error', ({ code }) => told.push(code));
+  const reported = [];
+  watcher.on('leak', ({ channel }) => reported.push(channel));
+  watcher.on('error', ({ code }) => reported.push(code));
   notices(['suspect', 'heap']);
   const kept = Array.from({ length: 200_000 }, (_, n) => ({ n }));
   notices(['leak', 'heap']);
   assert.equal(kept.length, 200_000);
   // Without V8's functions nothing is sampled, so nothing is looked up.
-  assert.deepEqual(told, noHooks ? ['heap'] : ['MODULE_NOT_FOUND', 'heap']);
+  assert.deepEqual(reported, noHooks ? ['heap'] : ['MODULE_NOT_FOUND', 'heap']);
   assert.equal(watcher.health().ok, true, 'health needs none of them');
 });
 

@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
-    /// Pages that nobody touches cost nothing: the readers' buffers are longer than the inputs.
+    /// Pages that are not touched cost nothing: the readers' buffers are longer than the inputs.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
         PEAK.fetch_max(live, Relaxed);

@@ -194,7 +194,7 @@ class BoundedMap {
     if (this.#expiry !== null) this.#keepExpiry();
     this.#record[SIZE] = this.#size = 0;
     this.#record[BYTES] = 0;
-    this.#tell(gone);
+    this.#reportRemoved(gone);
   }
 
   /** As Map's: the value under the key, which becomes `value` where there is none. */
@@ -250,7 +250,7 @@ class BoundedMap {
     const gone = [];
     if (this.#expiry !== null && this.#size > max) this.#purge(gone, now);
     if (this.#slots > max) this.#shrink(max, gone);
-    this.#tell(gone);
+    this.#reportRemoved(gone);
   }
 
   purgeExpired() {
@@ -258,7 +258,7 @@ class BoundedMap {
     const before = this.#size;
     if (this.#expiry !== null) this.#purge(gone, this.#now());
     const purged = before - this.#size;
-    this.#tell(gone);
+    this.#reportRemoved(gone);
     return purged;
   }
 
@@ -361,7 +361,7 @@ class BoundedMap {
   #dropEnded(slot) {
     const gone = [];
     this.#expire(slot, gone);
-    this.#tell(gone);
+    this.#reportRemoved(gone);
   }
 
   /**
@@ -423,7 +423,7 @@ class BoundedMap {
       this.#weigh(slot, bytes);
       if (this.#expiry !== null) this.#expiry.endAt(slot, end);
     }
-    this.#tell(gone);
+    this.#reportRemoved(gone);
   }
 
   #insert(key, value, bytes, end, now) {
@@ -464,7 +464,7 @@ class BoundedMap {
       this.#record[SIZE] = ++this.#size;
       if (this.#sizes !== null) this.#weigh(slot, bytes);
     }
-    this.#tell(gone);
+    this.#reportRemoved(gone);
   }
 
   /** Has room for so many bytes. How many slots more a set may look at. */
@@ -643,7 +643,7 @@ class BoundedMap {
     const now = this.#now();
     const gone = [];
     for (const slot of expiry.sweep(now, this.#used, work)) this.#expire(slot, gone);
-    this.#tell(gone);
+    this.#reportRemoved(gone);
     return expiry.hasMore(now);
   }
 
@@ -652,7 +652,7 @@ class BoundedMap {
   }
 
   /** Reports what went, all of it, then throws what a listener first threw. */
-  #tell(gone) {
+  #reportRemoved(gone) {
     let failed = false;
     let failure;
     for (const [value, key, reason] of gone) {

@@ -181,13 +181,13 @@ class LRUCache {
       return false;
     }
     this.#store.drop(slot, 'delete');
-    this.#removals.tell();
+    this.#removals.report();
     return true;
   }
 
   clear() {
     this.#store.clear();
-    this.#removals.tell();
+    this.#removals.report();
   }
 
   /** Removes the least recently used entry and returns its value. */
@@ -198,13 +198,13 @@ class LRUCache {
       value = store.shown(store.order.first);
       store.evict();
     }
-    this.#removals.tell();
+    this.#removals.report();
     return value;
   }
 
   purgeStale() {
     const purged = this.#store.purgeStale();
-    this.#removals.tell();
+    this.#removals.report();
     return purged;
   }
 
@@ -347,7 +347,7 @@ class LRUCache {
     return this.#read(key, options);
   }
 
-  /** The promise of `start`, of whose events subscribers of `lru-cache` are told. */
+  /** The promise of `start`, whose events subscribers of `lru-cache` receive. */
   #trace(key, options, start) {
     const traced = tracing.hasSubscribers;
     if (!isWatched(options) && !traced) return start(options);
@@ -454,7 +454,7 @@ class LRUCache {
     this.#record[shown === undefined ? MISSES : HITS]++;
     if (!pending && !noDeleteOnStaleGet) {
       this.#store.drop(slot, 'expire');
-      this.#removals.tell();
+      this.#removals.report();
     }
     return shown;
   }
@@ -475,12 +475,12 @@ class LRUCache {
       if (status) Object.assign(status, { set: 'miss', maxEntrySizeExceeded: true });
       if (slot !== undefined) store.drop(slot, 'set');
       else if (metrics.hasSubscribers) this.#removals.message(key, 'set', this);
-      this.#removals.tell();
+      this.#removals.report();
       return;
     }
     const outcome =
       slot === undefined ? this.#add(key, value, size, options, now) : this.#replace(slot, value, size, options, now);
-    this.#removals.tell(outcome, value, key);
+    this.#removals.report(outcome, value, key);
   }
 
   /** The time where a put needs it. It is read before anything changes, as the user's clock may throw. */

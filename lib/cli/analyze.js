@@ -10,7 +10,7 @@ const { renderSummary, renderWay } = require('../report/summary.js');
 const { render } = require('../report/terminal.js');
 const { bytes, percent } = require('../report/units.js');
 const { showProgress } = require('./progress.js');
-const { STDOUT, rootsOf, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
+const { STDOUT, rootsOf, print, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK = 3;
 const STDIN = '-';
@@ -93,7 +93,7 @@ async function run(values, positionals, io) {
     // With what grows at hand the summary would only be in its way.
     if (!report.suspects.some(({ growth }) => growth.length > 1)) io.stdout.write(renderSummary(report.summary));
   }
-  for (const { message } of failures) tell(io.stderr, message);
+  for (const { message } of failures) print(io.stderr, message);
   return report.verdict.state === 'leak' ? LEAK : Number(failures.length > 0);
 }
 

@@ -16,7 +16,7 @@ const { ensureDirectory } = require('../report/files.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration } = require('../report/units.js');
 const { flag, pidOf } = require('./target-options.js');
-const { rootsOf, tell, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
+const { rootsOf, print, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** As a shell has it for Ctrl-C. */
@@ -92,7 +92,7 @@ function checkDir(values, { dir }) {
 /** Whether the process may be stopped for snapshots. A closed terminal gives no consent. */
 async function consent(values, what, { signal }, io) {
   if (values['no-snapshots']) return false;
-  tell(io.stderr, what);
+  print(io.stderr, what);
   if (values.yes) return true;
   // Not as a terminal: raw mode fails where the terminal is closed, and makes a key of Ctrl-C.
   const question = readline.createInterface({ input: process.stdin, output: io.stderr, terminal: false });
@@ -115,7 +115,7 @@ async function consent(values, what, { signal }, io) {
 function speaker(stream) {
   return (line, { passing = false } = {}) => {
     if (stream.isTTY) stream.write(`\r\u001b[K${passing ? line : ''}`);
-    if (!passing) tell(stream, line);
+    if (!passing) print(stream, line);
   };
 }
 

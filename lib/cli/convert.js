@@ -6,7 +6,7 @@ const { PlimsollTypeError } = require('../errors.js');
 const { convertSnapshot } = require('../report/convert.js');
 const { bytes } = require('../report/units.js');
 const { untilSignal } = require('./until-signal.js');
-const { tell } = require('./views.js');
+const { print } = require('./views.js');
 
 const options = {
   redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
@@ -18,7 +18,7 @@ async function run({ redact = false }, positionals, io) {
   const [from, to] = positionals.map((file) => path.resolve(file));
   const status = await untilSignal(async (signal) => {
     const written = await convertSnapshot(from, to, { redact, signal });
-    tell(io.stderr, `${positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`);
+    print(io.stderr, `${positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`);
   });
   return status ?? 0;
 }

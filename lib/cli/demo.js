@@ -9,7 +9,7 @@ const { render } = require('../report/terminal.js');
 const { bytes, count, duration } = require('../report/units.js');
 const { startLoad } = require('./load.js');
 const { Supervisor } = require('./supervisor.js');
-const { tell, viewOf } = require('./views.js');
+const { print, viewOf } = require('./views.js');
 
 const EXAMPLES = path.join(__dirname, '../../examples');
 /** Requests a second; with the example's sessions about 1.5 MB/s are left behind. */
@@ -57,7 +57,7 @@ async function phase(script, ms, io, dir) {
       PLIMSOLL_COOLDOWN: '0',
       PLIMSOLL_LIMIT: '512m',
     },
-    say: (line) => tell(io.stdout, line, '  '),
+    say: (line) => print(io.stdout, line, '  '),
     found: () => {}, // the report at the end is the same, and whole
     onSpawn(child) {
       child.stdout.setEncoding('utf8');
@@ -67,7 +67,7 @@ async function phase(script, ms, io, dir) {
         progress = setInterval(() => {
           const { answered } = load.stats();
           const left = Math.max(0, ms - (Date.now() - started));
-          tell(
+          print(
             io.stdout,
             `${duration(Date.now() - started)}: ${count(answered)} requests answered${residentOf(child.pid)}; ${duration(left)} to go`,
             '  ',
@@ -104,14 +104,14 @@ function residentOf(pid) {
 async function run(values, positionals, io) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-demo-'));
   const write = (text) => io.stdout.write(text);
-  tell(
+  print(
     io.stdout,
     `examples/leaky-service.js: a Map of sessions that only grows, and a listener per request. It runs for ${duration(LEAKY_MS)} at ${RATE} requests a second.\n`,
     '1. ',
   );
   const leaky = await phase(leakyService(dir), LEAKY_MS, io, dir);
   if (leaky === null) return INTERRUPTED;
-  tell(
+  print(
     io.stdout,
     `examples/bounded-service.js: the same service with a BoundedMap and without the listener. It runs for ${duration(FIXED_MS)} under the same load.\n`,
     '2. ',

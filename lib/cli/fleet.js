@@ -6,7 +6,7 @@ const { gather } = require('../fleet/gather.js');
 const { renderHtml } = require('../fleet/html.js');
 const { renderTerminal } = require('../fleet/terminal.js');
 const { writeText } = require('../report/files.js');
-const { STDOUT, checkFiles, tell } = require('./views.js');
+const { STDOUT, checkFiles, print } = require('./views.js');
 
 const LEAK = 3;
 const VIEWS = { json: (fleet) => `${JSON.stringify(fleet)}\n`, html: renderHtml };
@@ -27,7 +27,7 @@ async function run(values, positionals, io) {
   const files = { ...values, json: values.json === '' ? STDOUT : values.json };
   await checkFiles(files);
   const fleet = await gather(positionals);
-  for (const note of fleet.notes) tell(io.stderr, note);
+  for (const note of fleet.notes) print(io.stderr, note);
   let onStdout = false;
   for (const [format, render] of Object.entries(VIEWS)) {
     const file = files[format];
@@ -40,7 +40,7 @@ async function run(values, positionals, io) {
   }
   if (!onStdout) io.stdout.write(renderTerminal(fleet, io.stdout.columns));
   if (fleet.reports === 0) {
-    tell(io.stderr, `no report was found in ${positionals.length === 1 ? 'the source' : 'the sources'}.`);
+    print(io.stderr, `no report was found in ${positionals.length === 1 ? 'the source' : 'the sources'}.`);
     return 1;
   }
   return fleet.leaks.length + fleet.unsigned + fleet.unnamed > 0 ? LEAK : 0;

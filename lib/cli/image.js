@@ -9,7 +9,7 @@ const { takeImage } = require('../inspect/image.js');
 const { bytes, duration } = require('../report/units.js');
 const { flag, pidOf } = require('./target-options.js');
 const { untilSignal } = require('./until-signal.js');
-const { tell } = require('./views.js');
+const { print } = require('./views.js');
 
 /** Three of one process name a leak. */
 const MOST = 3;
@@ -42,15 +42,15 @@ async function run(values, positionals, io) {
       const image = await takeImage(pid, { dir });
       paths.push(image.path);
       io.stdout.write(`${image.path}\n`);
-      tell(
+      print(
         io.stderr,
         `${bytes(image.bytes)}; process ${pid} (Node ${image.node}) was stopped for ${duration(image.pauseMs)}`,
       );
-      if (image.note !== null) tell(io.stderr, image.note);
+      if (image.note !== null) print(io.stderr, image.note);
     }
   });
   if (paths.length > 0)
-    tell(
+    print(
       io.stderr,
       `images hold what is in the memory, secrets included; plimsoll analyze ${paths.join(' ')} reads them`,
     );

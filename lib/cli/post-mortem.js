@@ -8,7 +8,7 @@ const { Ended, processesIn } = require('../postmortem/ended.js');
 const { analyzeLeft, examine } = require('../postmortem/examine.js');
 const { line } = require('../postmortem/words.js');
 const { render } = require('../report/terminal.js');
-const { tell, viewOf } = require('./views.js');
+const { print, viewOf } = require('./views.js');
 
 const options = {
   json: { type: 'boolean', description: 'one report as JSON on each line of standard output' },
@@ -61,7 +61,7 @@ async function run(values, positionals, io) {
   let failures = 0;
   const fail = (why) => {
     failures++;
-    tell(io.stderr, why);
+    print(io.stderr, why);
   };
   let found = 0;
   for (const each of processes) {
@@ -73,7 +73,7 @@ async function run(values, positionals, io) {
       continue;
     }
     if (ended === null) {
-      tell(io.stderr, `pid ${each.pid} is alive, or another process examines what it left.`);
+      print(io.stderr, `pid ${each.pid} is alive, or another process examines what it left.`);
       continue;
     }
     found++;
@@ -82,14 +82,14 @@ async function run(values, positionals, io) {
       if (report === null) fail(`pid ${each.pid}: the state that it left is damaged (${each.files.join(', ')}).`);
       else if (values.json) io.stdout.write(`${JSON.stringify(report)}\n`);
       else {
-        tell(io.stdout, `${line(report)}.`);
+        print(io.stdout, `${line(report)}.`);
         io.stdout.write(render(report, viewOf(io.stdout, io.env)));
       }
     } finally {
       ended.release();
     }
   }
-  if (found === 0 && failures === 0) tell(io.stderr, `no process that has ended left a state in ${dir}.`);
+  if (found === 0 && failures === 0) print(io.stderr, `no process that has ended left a state in ${dir}.`);
   return Number(failures > 0);
 }
 

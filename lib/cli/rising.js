@@ -43,16 +43,16 @@ function withRise(state) {
   const points = state.series[channel];
   const own = state.verdict.channels.find((each) => each.channel === channel);
   const left = Math.max(0, own.limitBytes - points.at(-1).min);
-  const told = {
+  const slow = {
     state: 'slow',
     bytesPerMinute: pace * 60_000,
     limitBytes: own.limitBytes,
     msToLimit: Math.round(left / pace),
     spanMs: points.at(-1).t - points[0].t,
   };
-  const explanation = `${channel === 'heap' ? 'the live heap' : 'external memory'} is rising by ${bytes(told.bytesPerMinute)}/min, not enough for a verdict after ${duration(state.watchedMs)}: run longer or lower --limit`;
-  const channels = state.verdict.channels.map((each) => (each === own ? { ...each, ...told } : each));
-  return { ...state, verdict: { ...state.verdict, ...told, channel, explanation, channels } };
+  const explanation = `${channel === 'heap' ? 'the live heap' : 'external memory'} is rising by ${bytes(slow.bytesPerMinute)}/min, not enough for a verdict after ${duration(state.watchedMs)}: run longer or lower --limit`;
+  const channels = state.verdict.channels.map((each) => (each === own ? { ...each, ...slow } : each));
+  return { ...state, verdict: { ...state.verdict, ...slow, channel, explanation, channels } };
 }
 
 module.exports = { withRise };

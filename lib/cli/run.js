@@ -11,7 +11,7 @@ const { bytes, duration: words } = require('../report/units.js');
 const { headline, kindOf, limitName, place, printable } = require('../report/words.js');
 const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
-const { STDOUT, tell, viewOf, checkFiles, writeFiles } = require('./views.js');
+const { STDOUT, print, viewOf, checkFiles, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
 /** What a timer can wait. */
@@ -141,7 +141,7 @@ async function run(values, positionals, io) {
   if (command.length === 0)
     throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name the program: plimsoll run [options] app.js [args].');
   const view = viewOf(io.stderr, io.env);
-  const say = values.quiet ? () => {} : (line) => tell(io.stderr, line);
+  const say = values.quiet ? () => {} : (line) => print(io.stderr, line);
   const show = (report, written = []) => io.stderr.write(render(report, { ...view, files: written }));
   const env = { ...SESSION, ...io.env, ...environmentOf(values) };
   // Options that contradict each other are refused here, not by the preload.
@@ -171,15 +171,15 @@ async function run(values, positionals, io) {
     if (isShown) show(report, files.written);
   }
   if (reports.length === 0 && unwatched.length === 0)
-    tell(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
+    print(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
   const slow = reports.find((report) => report.verdict.state === 'slow');
   if (slow)
     say(
       `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below ${limitName(slow.verdict, slow.limits)}. Run longer or lower --limit.`,
     );
-  for (const { message } of failures) tell(io.stderr, message);
+  for (const { message } of failures) print(io.stderr, message);
   if (resolved.send?.length > 0)
-    await require('./send-reports.js').sendReports(reports, resolved, (line) => tell(io.stderr, line));
+    await require('./send-reports.js').sendReports(reports, resolved, (line) => print(io.stderr, line));
   // "No leak" is a statement about a process that was watched.
   const isUnseen = reports.length === 0;
   return (

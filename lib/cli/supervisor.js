@@ -311,7 +311,7 @@ function withoutVerdict(state, isThere) {
 
 /**
  * The snapshots to read: those of the diagnosis, and what the process left when it was about to run
- * out of heap, which it could not tell any more. A child may still be writing that one.
+ * out of heap, which it could not print any more. A child may still be writing that one.
  * @param {any} state @param {States} states which know what is too late @param {() => Promise<void>} written
  */
 async function evidenceOf({ pid, extra, ended }, states, written) {

@@ -21,10 +21,10 @@ function viewOf({ isTTY, columns }, env) {
 }
 
 /**
- * Tells something: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text
+ * Prints a message: in lines that fit a terminal, elsewhere, in a log, in one. @param {any} stream @param {string} text
  * @param {string} [lead]
  */
-function tell(stream, text, lead = LEAD) {
+function print(stream, text, lead = LEAD) {
   const { isTTY, columns } = stream;
   const lines = isTTY && columns ? wrap(text, Math.max(columns - lead.length, NARROWEST)) : [text];
   stream.write(`${lead}${lines.join(`\n${' '.repeat(lead.length)}`)}\n`);
@@ -96,7 +96,7 @@ async function writeFiles(report, files, { io, targets } = {}) {
       }
       const file = await unwritten(files[format], { targets, pid: report.pid });
       if (file !== files[format])
-        tell(io.stderr, `another process has written ${files[format]} meanwhile; this report goes to ${file}.`);
+        print(io.stderr, `another process has written ${files[format]} meanwhile; this report goes to ${file}.`);
       written.push(await writeView(report, format, file, options));
     } catch (error) {
       failures.push(error);
@@ -108,4 +108,4 @@ async function writeFiles(report, files, { io, targets } = {}) {
 /** Whether a view goes to standard output, so that nothing else may. @param {{json?: string, html?: string}} files */
 const usesStdout = (files) => FORMATS.some((format) => files[format] === STDOUT);
 
-module.exports = { STDOUT, rootsOf, usesStdout, tell, viewOf, checkFiles, writeFiles };
+module.exports = { STDOUT, rootsOf, usesStdout, print, viewOf, checkFiles, writeFiles };

@@ -38,7 +38,7 @@ const codeOf = (error) => String(error?.code ?? error?.name ?? 'Error').slice(0,
 
 class Work {
   #settings;
-  #tell;
+  #report;
   #queue;
   #send;
   #pause;
@@ -47,12 +47,12 @@ class Work {
   #left = new Set();
 
   /**
-   * @param {Settings} settings @param {(event: object) => void} tell
+   * @param {Settings} settings @param {(event: object) => void} report
    * @param {{ send?: typeof transfer, pause?: (ms: number) => Promise<unknown> }} [parts]
    */
-  constructor(settings, tell, { send = transfer, pause = (ms) => sleep(ms) } = {}) {
+  constructor(settings, report, { send = transfer, pause = (ms) => sleep(ms) } = {}) {
     this.#settings = settings;
-    this.#tell = tell;
+    this.#report = report;
     this.#queue = new Queue(settings.dir);
     this.#send = send;
     this.#pause = pause;
@@ -108,15 +108,15 @@ class Work {
         this.#check(job);
         const { dir, maxBytes, rate, raw } = this.#settings;
         const bytes = await this.#send(destination, job, { dir, maxBytes, rate, raw });
-        this.#tell({ event: 'arrived', ...about, bytes });
+        this.#report({ event: 'arrived', ...about, bytes });
         return null;
       } catch (error) {
         code = codeOf(error);
         if (FINAL.has(code) || isRefused(code)) break;
-        this.#tell({ event: 'retried', ...about, code });
+        this.#report({ event: 'retried', ...about, code });
       }
     }
-    this.#tell({ event: 'failed', ...about, code });
+    this.#report({ event: 'failed', ...about, code });
     return code;
   }
 

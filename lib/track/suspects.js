@@ -45,8 +45,8 @@ function suspects({ now, bounded = false } = {}) {
   }
   const all = [...byPlace.values()].toSorted((a, b) => b.tracked.net - a.tracked.net);
   // Promises that Node itself made wait for something: where it is known, they say no more.
-  const told = all.filter(({ cause, file }) => cause !== 'promises' || file !== null);
-  return (told.length > 0 ? told : all).slice(0, MAX_SUSPECTS);
+  const named = all.filter(({ cause, file }) => cause !== 'promises' || file !== null);
+  return (named.length > 0 ? named : all).slice(0, MAX_SUSPECTS);
 }
 
 function suspect({ cause, name, count, growth, sites, path, advice }) {

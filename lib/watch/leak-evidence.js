@@ -207,7 +207,7 @@ class LeakEvidence {
   #tellWaiting(isLast = false) {
     if (this.#waiting.length === 0) return;
     if (!isLast && monotonicNow() < this.#waitingUntil && !this.keepNow()) return;
-    for (const tell of this.#waiting.splice(0)) tell();
+    for (const emit of this.#waiting.splice(0)) emit();
   }
 
   /** V8 calls this in the middle of other JavaScript, while the event loop does not turn. */
@@ -260,19 +260,19 @@ class LeakEvidence {
     if (channel !== 'native') this.#suspected.add(channel);
   }
 
-  /** A channel is under suspicion; `tell` emits the event. */
-  suspected(channel, tell) {
+  /** A channel is under suspicion; `emit` emits the event. */
+  suspected(channel, emit) {
     this.#beginSampling(channel);
     // On disk first: the process may be killed from here on.
     if (this.#suspected.has(channel) && !this.keepNow()) {
       this.#waitingUntil = monotonicNow() + Math.max(this.#context.options.window * LONGEST_WAIT, LEAST_WAIT_MS);
-      this.#waiting.push(tell);
-    } else tell();
+      this.#waiting.push(emit);
+    } else emit();
     if (this.#context.options.snapshotOn.includes('suspect') && channel !== 'native') this.#begin(channel);
   }
 
-  /** A channel leaks; `tell` emits the event. */
-  leaked(channel, verdict, tell) {
+  /** A channel leaks; `emit` emits the event. */
+  leaked(channel, verdict, emit) {
     const snapshots = this.#context.options.snapshotOn.includes('leak') && (channel !== 'native' || canFork());
     const alone = !snapshots && (this.#diagnosis === undefined || this.#diagnosis.closed);
     this.#profile = null;
@@ -281,7 +281,7 @@ class LeakEvidence {
     this.#suspected.add(channel);
     if (isFirst) this.keepNow();
     this.#readAllocation(!alone);
-    tell();
+    emit();
     if (this.#context.sender !== undefined) void this.#sendFirst();
     if (snapshots) this.#begin(channel, verdict);
     else if (alone) this.#unreported.add(channel);

@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
-/// A file beyond this is a bundle: nobody fixes a leak there.
+/// A file beyond this is a bundle, where no leak is fixed.
 const LARGEST: u64 = 1 << 20;
 const SOURCES: [&str; 8] = ["js", "cjs", "mjs", "jsx", "ts", "cts", "mts", "tsx"];
 

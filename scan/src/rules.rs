@@ -40,7 +40,7 @@ pub enum Unread {
 pub fn scan(path: &Path, source: &str) -> Result<Vec<Finding>, Unread> {
     let kind = SourceType::from_path(path).map_err(|_| Unread::Kind)?;
     let allocator = Allocator::default();
-    // CommonJS allows a `return` at the top; a module is told by its syntax.
+    // CommonJS allows a `return` at the top; its syntax shows a module.
     let parsed = Parser::new(&allocator, source, kind).parse();
     if parsed.panicked {
         return Err(Unread::Syntax);
@@ -198,7 +198,7 @@ impl<'a> File<'_, 'a> {
             .any(|kind| matches!(kind, AstKind::Function(_) | AstKind::ArrowFunctionExpression(_)))
     }
 
-    /// Listeners that are added in functions and never removed, intervals that nobody can clear.
+    /// Listeners that are added in functions and never removed, intervals that cannot be cleared.
     fn calls(&self) -> Vec<Finding> {
         self.nodes()
             .iter()

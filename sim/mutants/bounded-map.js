@@ -62,7 +62,7 @@ module.exports = [
   mutant(
     'clear leaves listeners to a later operation',
     MAP,
-    "this.#record[BYTES] = 0;\n    this.#tell(gone);\n  }\n\n  /** As Map's: the value under the key, which",
+    "this.#record[BYTES] = 0;\n    this.#reportRemoved(gone);\n  }\n\n  /** As Map's: the value under the key, which",
     "this.#record[BYTES] = 0;\n  }\n\n  /** As Map's: the value under the key, which",
   ),
   mutant(

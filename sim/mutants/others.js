@@ -25,7 +25,7 @@ module.exports = [
     'lru-cache',
     'delete does not report',
     LRU,
-    "this.#store.drop(slot, 'delete');\n    this.#removals.tell();\n    return true;",
+    "this.#store.drop(slot, 'delete');\n    this.#removals.report();\n    return true;",
     "this.#store.drop(slot, 'delete');\n    return true;",
   ),
   edit(

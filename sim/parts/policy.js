@@ -36,9 +36,9 @@ function checkDistance(pack, number) {
   const { FAMILIES, sequence, hitRatio } = pack.internal('__test__/helpers/families.js');
   const names = Object.keys(FAMILIES);
   const family = names[(number >>> 0) % names.length];
-  const { max, told, keys } = sequence(family, number);
+  const { max, description, keys } = sequence(family, number);
   const [lru, adaptive] = ['lru', 'adaptive'].map((policy) => hitRatio(new pack.BoundedMap({ max, policy }), keys));
-  assert.ok(adaptive > lru - MOST_BELOW, `${family}, ${max} entries, ${told}: ${adaptive}, LRU ${lru}`);
+  assert.ok(adaptive > lru - MOST_BELOW, `${family}, ${max} entries, ${description}: ${adaptive}, LRU ${lru}`);
   return 2 * keys.length;
 }
 
@@ -57,8 +57,8 @@ function run(pack, { strings, phases, seed: last }) {
     const random = generator(own);
     PHASES[name]({ map, keyOf, first, count: turnovers * MAX, max: MAX, random, wait: (ms) => (now += ms) });
   }
-  const { ratio, told } = fourthPass({ map, max: MAX, keyOf, random: generator(last), first: next + 20 * MAX });
-  assert.ok(ratio >= RESIDENT, `${(100 * ratio).toFixed(2)} % hits in the fourth pass, ${told}`);
+  const { ratio, description } = fourthPass({ map, max: MAX, keyOf, random: generator(last), first: next + 20 * MAX });
+  assert.ok(ratio >= RESIDENT, `${(100 * ratio).toFixed(2)} % hits in the fourth pass, ${description}`);
   return phases.reduce((sum, { turnovers }) => sum + turnovers * MAX, 4 * MAX + checkDistance(pack, last));
 }
 

@@ -134,9 +134,9 @@ impl IsolateWatch {
             .map_err(|e| error("ERR_PLIMSOLL_OPTION", e.to_string()))?;
         let interval = Duration::from_millis(options.interval_ms as u64);
         let record = Arc::new(Record::new(interval));
-        let told = HeapStatistics::from(&heap);
-        record.tick(Some(&told), f64::NAN, None, rss as u64);
-        let (isolate, hooks_off) = match usable_isolate(&told) {
+        let statistics = HeapStatistics::from(&heap);
+        record.tick(Some(&statistics), f64::NAN, None, rss as u64);
+        let (isolate, hooks_off) = match usable_isolate(&statistics) {
             Ok(isolate) => (Some(isolate), None),
             Err(reason) => (None, Some(reason)),
         };
@@ -367,7 +367,7 @@ pub fn job_count() -> u32 {
     u32::try_from(background::job_count()).unwrap_or(u32::MAX)
 }
 
-fn usable_isolate(told: &HeapStatistics) -> std::result::Result<Isolate, String> {
+fn usable_isolate(statistics: &HeapStatistics) -> std::result::Result<Isolate, String> {
     let missing = || v8::missing("the V8 functions that the hooks need");
     if !gc::available() {
         return Err(missing());
@@ -375,7 +375,7 @@ fn usable_isolate(told: &HeapStatistics) -> std::result::Result<Isolate, String>
     let isolate = Isolate::current().ok_or_else(missing)?;
     // SAFETY: this is called from JS, on the isolate's thread.
     let read = unsafe { HeapStatistics::read(isolate) }.ok_or_else(missing)?;
-    read.verify(told)?;
+    read.verify(statistics)?;
     Ok(isolate)
 }
 

@@ -361,10 +361,10 @@ mod tests {
             let path = killed_before.adopt(false).unwrap();
             drop(killed_before);
             assert!(path.exists());
-            for told in [false, true] {
+            for published in [false, true] {
                 let killed_after = create();
                 killed_after.publish().unwrap();
-                let path = killed_after.adopt(told).unwrap();
+                let path = killed_after.adopt(published).unwrap();
                 drop(killed_after);
                 assert!(path.exists());
             }

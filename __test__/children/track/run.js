@@ -1,6 +1,6 @@
 'use strict';
-// Runs one program of this folder tracked, its minutes compressed: after each step the trackers are
-// told that a second has passed. Prints the suspects as JSON.
+// Runs one program of this folder tracked, its minutes compressed: after each step the trackers
+// read a clock that is a second later. Prints the suspects as JSON.
 //   node run.js PROGRAM [STEPS]
 
 const path = require('node:path');

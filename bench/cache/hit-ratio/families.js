@@ -8,11 +8,11 @@ const SEEDS = 65_537;
 
 /** Hits of `adaptive` less those of LRU, in points, with one set of parameters. */
 function distance(family, seed, keyOf) {
-  const { max, told, keys } = sequence(family, seed);
+  const { max, description, keys } = sequence(family, seed);
   const [lru, adaptive] = ['lru', 'adaptive'].map(
     (policy) => 100 * hitRatio(new BoundedMap({ max, policy }), keys, keyOf),
   );
-  return { gain: adaptive - lru, lru, told: `${max} entries, ${told}` };
+  return { gain: adaptive - lru, lru, description: `${max} entries, ${description}` };
 }
 
 /** The distances of so many sets, smallest first. */

@@ -31,7 +31,7 @@ function printFamily(family, seed, sets, keyOf) {
   const median = (all[(sets - 1) >> 1].gain + all[sets >> 1].gain) / 2;
   const mean = all.reduce((sum, { gain }) => sum + gain, 0) / sets;
   console.log(`${family.padEnd(18)}${[all[0].gain, median, mean].map(cell).join('')}${String(below).padStart(9)}`);
-  console.log(`  worst: LRU ${all[0].lru.toFixed(1)} %, ${all[0].told}`);
+  console.log(`  worst: LRU ${all[0].lru.toFixed(1)} %, ${all[0].description}`);
   return below;
 }
 

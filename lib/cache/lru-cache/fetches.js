@@ -87,7 +87,7 @@ class Fetches {
     pending.start(this.#method, given.context);
     const added = slot === undefined ? this.#slotOf(pending) : undefined;
     if (added !== undefined) store.age(added, options.ttl, undefined, now);
-    this.#removals.tell();
+    this.#removals.report();
     return pending;
   }
 
@@ -113,7 +113,7 @@ class Fetches {
       return;
     }
     this.#store.drop(slot, 'fetch');
-    this.#removals.tell();
+    this.#removals.report();
   }
 
   #slotOf(pending) {

@@ -36,11 +36,11 @@ class Removals {
     this.#messages.push({ op: 'delete', delete: reason, key, cache });
   }
 
-  /** Tells of all that went, and of what was `inserted` ('add', 'replace' or 'update') if anything was. */
-  tell(inserted = undefined, value = undefined, key = undefined) {
+  /** Reports all that went, and what was `inserted` ('add', 'replace' or 'update') if anything was. */
+  report(inserted = undefined, value = undefined, key = undefined) {
     if (this.#messages.length > 0) this.#publish();
     if (this.#gone.length > 0 || (inserted !== undefined && this.#onInsert !== undefined))
-      this.#tellAll(inserted, value, key);
+      this.#reportAll(inserted, value, key);
   }
 
   #publish() {
@@ -49,7 +49,7 @@ class Removals {
     for (const each of messages) metrics.publish(each);
   }
 
-  #tellAll(inserted, value, key) {
+  #reportAll(inserted, value, key) {
     const gone = this.#gone;
     this.#gone = [];
     const errors = [];

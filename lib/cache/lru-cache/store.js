@@ -15,7 +15,7 @@ let slotsOf;
 
 /**
  * The entries of an LRUCache: keys, values and the columns of order, ages and sizes are by slot, the index
- * gives a key's slot. What goes is noted in `removals`; who called tells of it when all is done.
+ * gives a key's slot. What goes is noted in `removals`; the caller reports it when all is done.
  */
 class Store {
   /** @type {Map<unknown, number>} */
@@ -179,7 +179,7 @@ class Store {
   #expire(slot) {
     if (this.values[slot] instanceof Pending) return;
     this.drop(slot, 'expire');
-    this.#removals.tell();
+    this.#removals.report();
   }
 
   #grow() {

@@ -707,20 +707,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_is_told_as_for_a_snapshot() {
+    fn a_file_that_cannot_be_written_is_reported_as_for_a_snapshot() {
         let path = Path::new("/d/f");
         let file = File::open("/dev/null").unwrap();
         let writer = Writer::new(ProcessMemory::OWN, file, 1 << 30, 0).unwrap();
-        let told = |failure: Failure| {
+        let code = |failure: Failure| {
             let code = failure.code();
             let end = ForkFailure::Lost(format!("the child ended with code {code}"));
             SnapshotError::from(writer.explain(path, end)).code()
         };
-        assert_eq!(told(Failure::Io(libc::ENOSPC)), "ERR_PLIMSOLL_DISK_FULL");
-        assert_eq!(told(Failure::Io(libc::EDQUOT)), "ERR_PLIMSOLL_DISK_FULL");
-        assert_eq!(told(Failure::Io(libc::EIO)), "ERR_PLIMSOLL_DIR");
-        assert_eq!(told(Failure::Bound), "ERR_PLIMSOLL_NO_ROOM");
-        assert_eq!(told(Failure::Refused), "ERR_PLIMSOLL_UNAVAILABLE");
+        assert_eq!(code(Failure::Io(libc::ENOSPC)), "ERR_PLIMSOLL_DISK_FULL");
+        assert_eq!(code(Failure::Io(libc::EDQUOT)), "ERR_PLIMSOLL_DISK_FULL");
+        assert_eq!(code(Failure::Io(libc::EIO)), "ERR_PLIMSOLL_DIR");
+        assert_eq!(code(Failure::Bound), "ERR_PLIMSOLL_NO_ROOM");
+        assert_eq!(code(Failure::Refused), "ERR_PLIMSOLL_UNAVAILABLE");
     }
 
     #[test]
