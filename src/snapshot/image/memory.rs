@@ -16,7 +16,7 @@ const HEADER: usize = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused;
 
-/// ProcessMemory of a process.
+/// The memory of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct ProcessMemory {
     /// The process; `None` for the calling one, which a forked child is too.

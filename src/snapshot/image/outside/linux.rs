@@ -23,7 +23,7 @@ use crate::snapshot::store::{Partial, SnapshotStore};
 /// How often it is looked whether the process is still in a collection, and how long it runs between two looks.
 const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// ProcessMemory that is left to others where the heap is copied before it is packed.
+/// Bytes of memory that are left to others where the heap is copied before it is packed.
 const SPARE: u64 = 64 << 20;
 /// The stack is read up to this size: more than a thread of Node has.
 const MOST_STACK: usize = 64 << 20;
