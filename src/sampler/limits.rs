@@ -23,20 +23,21 @@ pub struct LimitInputs {
     pub given: Option<u64>,
 }
 
+/// The heap has at least this share of a limit, so that a process beyond its limit still gets a verdict.
+const LEAST_OF_HEAP: u64 = 8;
 /// Without a container a process that grows fourfold, and beyond this, is in trouble anyway.
 const FLOOR_WITHOUT_CONTAINER: u64 = 1 << 30;
 
 impl LimitInputs {
     /// Heap: the smaller of V8's limit and what the container leaves beside the rest of the
-    /// process. External and native: the container's limit, or else the smaller of what the
+    /// process, an eighth at least. External and native: the container's limit, or else the smaller of what the
     /// machine has left and max(1 GB, 4 x the resident size at the start).
     #[must_use]
     pub fn limits(&self) -> Limits {
         let container = self.given.or(self.container);
         let beside = self.rss.saturating_sub(self.heap_total).saturating_sub(self.borrowed);
         let heap = container.map_or(self.heap_limit, |limit| {
-            // Never nothing: a process beyond its limit already still gets a verdict.
-            self.heap_limit.min(limit.saturating_sub(beside).max(self.heap_total))
+            self.heap_limit.min(limit.saturating_sub(beside).max(limit / LEAST_OF_HEAP))
         });
         let process = container.unwrap_or_else(|| {
             let grown = FLOOR_WITHOUT_CONTAINER.max(self.rss_at_start.saturating_mul(4));
@@ -96,7 +97,16 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_the_heap_still_has_one() {
-        let limits = LimitInputs { container: Some(60 * MB), ..BASE }.limits();
-        assert_eq!(limits.heap, 50 * MB);
+        let limits = LimitInputs { container: Some(64 * MB), ..BASE }.limits();
+        assert_eq!(limits.heap, 8 * MB);
+    }
+
+    #[test]
+    fn the_limit_of_the_heap_stays_where_it_is_when_the_heap_passes_it() {
+        let of = |heap_total: u64| {
+            let rss = heap_total + 60 * MB;
+            LimitInputs { given: Some(100 * MB), heap_total, rss, ..BASE }.limits().heap
+        };
+        assert_eq!([20, 40, 50, 300].map(|heap| of(heap * MB)), [40 * MB; 4]);
     }
 }
