@@ -121,4 +121,21 @@ function read(file, without) {
   };
 }
 
-module.exports = { retainedRatio, isNear };
+/**
+ * The suspects whose object dominates that of no other one.
+ * @template {{ids: (number | null)[]}} Suspect
+ * @param {Suspect[]} suspects
+ * @param {string} snapshot the last one
+ * @returns {Suspect[]}
+ */
+function withoutOthers(suspects, snapshot) {
+  if (suspects.length === 1) return suspects;
+  const idOf = ({ ids }) => ids.at(-1) ?? null;
+  return suspects.filter((suspect) => {
+    if (idOf(suspect) === null) return false;
+    const { retained } = read(snapshot, idOf(suspect));
+    return suspects.every((other) => other === suspect || !retained.has(idOf(other)));
+  });
+}
+
+module.exports = { retainedRatio, withoutOthers, isNear };
