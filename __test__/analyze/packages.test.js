@@ -35,13 +35,17 @@ for (const title of [
 
 const { fork: noForks } = requireNative().snapshotSupport();
 
-test("a leak that only require.cache leads to is found among plimsoll's modules", { skip: noForks ?? false }, async (t) => {
-  const title = 'map: what a module exports, without a variable';
-  const { dir, snapshots, expect } = await runProgram(program(title), { random: random(), take: { method: 'fork' } });
-  t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
-  const { suspects } = await analyze(snapshots, { sourceRoots: [dir] });
-  assert.deepEqual(
-    suspects.map(({ cause, name, file, line }) => [cause, name, file, line]),
-    [['map', path.basename(expect.file), expect.file, 1]],
-  );
-});
+test(
+  "a leak that only require.cache leads to is found among plimsoll's modules",
+  { skip: noForks ?? false },
+  async (t) => {
+    const title = 'map: what a module exports, without a variable';
+    const { dir, snapshots, expect } = await runProgram(program(title), { random: random(), take: { method: 'fork' } });
+    t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
+    const { suspects } = await analyze(snapshots, { sourceRoots: [dir] });
+    assert.deepEqual(
+      suspects.map(({ cause, name, file, line }) => [cause, name, file, line]),
+      [['map', path.basename(expect.file), expect.file, 1]],
+    );
+  },
+);

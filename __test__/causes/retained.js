@@ -121,6 +121,8 @@ function read(file, without) {
   };
 }
 
+const lastId = ({ ids }) => ids.at(-1) ?? null;
+
 /**
  * The suspects whose object dominates that of no other one.
  * @template {{ids: (number | null)[]}} Suspect
@@ -130,11 +132,10 @@ function read(file, without) {
  */
 function withoutOthers(suspects, snapshot) {
   if (suspects.length === 1) return suspects;
-  const idOf = ({ ids }) => ids.at(-1) ?? null;
   return suspects.filter((suspect) => {
-    if (idOf(suspect) === null) return false;
-    const { retained } = read(snapshot, idOf(suspect));
-    return suspects.every((other) => other === suspect || !retained.has(idOf(other)));
+    if (lastId(suspect) === null) return false;
+    const { retained } = read(snapshot, lastId(suspect));
+    return suspects.every((other) => other === suspect || !retained.has(lastId(other)));
   });
 }
 
