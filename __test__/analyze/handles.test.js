@@ -10,6 +10,8 @@ const { createHash, createSecretKey } = require('node:crypto');
 const { Resolver } = require('node:dns');
 const { createDeflate } = require('node:zlib');
 const { analyze } = require('../..');
+const { requireNative } = require('../../lib/native.js');
+const { runProgram } = require('../causes/run.js');
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-handles-'));
 test.after(() => fs.rmSync(dir, { recursive: true }));
@@ -86,3 +88,42 @@ test('no growth of handles gives no suspect', async () => {
   assert.match(notes.join(), /no object on the heap retains what leaks there/);
   assert.ok((await names(paths)).names.includes('plain'));
 });
+
+const { fork: noForks } = requireNative().snapshotSupport();
+const COMPRESSORS = `
+    const zlib = require('node:zlib');
+    const open = new Map();
+    function begin(i) {
+      const gzip = zlib.createGzip({ windowBits: 9, memLevel: 1 });
+      gzip.write('x' + i);
+      open.set('client ' + i, gzip);
+    }
+    drive(begin);`;
+
+for (const method of ['in-process', 'fork'])
+  test(
+    `gzip objects in a Map: native memory counts for the Map, by snapshots taken ${method}`,
+    {
+      skip: (method === 'fork' && noForks) ?? false,
+    },
+    async (t) => {
+      const program = { title: 'compressors', kind: 'cjs', files: { 'main.js': COMPRESSORS }, expect: null };
+      const { dir: folder, snapshots } = await runProgram(program, { random: () => 0, take: { method } });
+      t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+      const options = { sourceRoots: [folder] };
+      const [heap, native] = [
+        await analyze(snapshots, options),
+        await analyze(snapshots, { ...options, channel: 'native' }),
+      ];
+      for (const { suspects } of [heap, native])
+        assert.deepEqual(
+          suspects.map(({ name, line, count }) => [name, line, count]),
+          [['open', 2, 300]],
+        );
+      assert.ok(heap.growth.explainedBytes > 0.95 * heap.growth.bytes);
+      const { bytes, nativeBytes, advice } = native.suspects[0];
+      assert.equal(bytes, null);
+      assert.ok(nativeBytes > 0.8 * heap.growth.bytes, `${nativeBytes} of ${heap.growth.bytes}`);
+      assert.match(advice, /^close or destroy each Zlib/);
+    },
+  );

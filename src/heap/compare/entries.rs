@@ -6,8 +6,8 @@ use crate::heap::compare::survivors::Survivors;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{Edge, EdgeName, Node, Snapshot};
 
-/// Elements of an array, properties of an object or a function, entries of a Map or Set: those that are objects or strings, since
-/// small integers have no node.
+/// Elements of an array, properties of an object or a function, entries of a Map or Set: those that are objects or
+/// strings, since small integers have no node.
 pub(in crate::heap) fn count(snapshot: &Snapshot, node: Node) -> u64 {
     if let Some(table) = snapshot.follow(node, EdgeKind::Internal, "table") {
         return rows(snapshot, table).1;

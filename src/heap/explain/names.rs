@@ -54,7 +54,8 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
         named.place = declared.map(|declared| declared.place);
         // Each module has an `exports`: its file says which.
         let place = named.place.as_ref().map(|place| place.file.clone());
-        if let Some(file) = module.map(|module| place.unwrap_or(module)).filter(is_file) {
+        let file = module.map(|module| place.unwrap_or(module));
+        if let Some(file) = file.filter(|file| is_file(file)) {
             named.name = short(&file);
             named.exported_as = Some(word.clone());
         }
@@ -71,7 +72,7 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
 }
 
 /// Whether a script is a file of the program's.
-fn is_file(script: &String) -> bool {
+fn is_file(script: &str) -> bool {
     !is_internal(script) && !script.starts_with("data:")
 }
 

@@ -195,8 +195,8 @@ impl Reference {
         }
     }
 
-    /// In the file of an object's own methods, which made them both. If that is not there, a method is the nearest place
-    /// that is known.
+    /// In the file of an object's own methods, which made them both. If that is not there, a method is the nearest
+    /// place that is known.
     fn beside_methods(&self, index: &CodeIndex, object: Node) -> Option<Declared> {
         let methods = methods(index, object);
         let property = |code: &Function| index.sources.property(&code.script, &self.name, None);

@@ -63,8 +63,8 @@ pub(in crate::heap) fn suspect(evidence: &mut Evidence, gained: Count) -> Option
     Some(finish(draft, evidence))
 }
 
-/// Whether plimsoll's own modules hold it. What another module exports is that module's: `require.cache` leads from each
-/// module to all of them.
+/// Whether plimsoll's own modules hold it. What another module exports is that module's: `require.cache` leads from
+/// each module to all of them.
 fn is_ours(index: &CodeIndex, steps: &[RouteStep]) -> bool {
     let first = retaining_path::from_module(index, steps).first();
     first.is_some_and(|&RouteStep { from, .. }| match names::file_of_module(index, from) {

@@ -1,5 +1,5 @@
-//! Suspects that are parts of another one: the timers of a cache, the private fields of one structure, and the listeners
-//! that one `pipe()` adds to several events.
+//! Suspects that are parts of another one: the timers of a cache, the private fields of one structure, and the
+//! listeners that one `pipe()` adds to several events.
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::graph::kind::EdgeKind;
