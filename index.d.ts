@@ -1202,7 +1202,7 @@ export interface SuspectSite {
 /** Something that grows or, with only one snapshot, is large. */
 export interface Suspect {
   cause: Cause;
-  /** A variable, a property, an event, a function. */
+  /** A variable, a property, an event, a function; of what a module exports as a whole, the module's file. */
   name: string;
   /** An absolute path, mapped by source maps if there are any. */
   file: string | null;
@@ -1226,6 +1226,11 @@ export interface Suspect {
    * list, or objects in a tree or in nested tables, instead of properties.
    */
   unit?: 'chunks' | 'links' | 'objects';
+  /**
+   * In a leak of native memory: by how much that of these objects grew, as far as Node counts it. Libraries and addons
+   * may have allocated more, which no snapshot shows.
+   */
+  nativeBytes?: number;
   bytesPerMinute: number | null;
   /**
    * Share of the whole growth of the heap, 0 to 1; with one snapshot, of the heap; null if the heap did not grow, or if
@@ -1412,6 +1417,7 @@ export interface PlimsollReport {
     path: string;
     method: 'fork' | 'in-process' | 'image' | 'inspector' | 'file';
     pauseMs: number | null;
+    /** Size of the file; of a pipe, the bytes that were read. null for a pipe of compressed text. */
     bytes: number | null;
     nodes: number | null;
     heapBytes?: number;

@@ -169,7 +169,7 @@ test('a pipe, compressed and not, reads as the file does', async () => {
     const chunks = await child.stdout.toArray();
     const report = JSON.parse(Buffer.concat(chunks).toString());
     assert.deepEqual([report.summary, report.suspects], [expected.summary, expected.suspects], how);
-    assert.equal(report.snapshots[0].bytes, text.length);
+    assert.equal(report.snapshots[0].bytes, how === 'plain' ? text.length : null, how);
   }
   const child = spawn(process.execPath, [bin, 'analyze', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
   child.stdin.end();

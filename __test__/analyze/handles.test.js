@@ -10,6 +10,8 @@ const { createHash, createSecretKey } = require('node:crypto');
 const { Resolver } = require('node:dns');
 const { createDeflate } = require('node:zlib');
 const { analyze } = require('../..');
+const { requireNative } = require('../../lib/native.js');
+const { runProgram } = require('../causes/run.js');
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-handles-'));
 test.after(() => fs.rmSync(dir, { recursive: true }));
@@ -25,12 +27,17 @@ function grow(by) {
   }
 }
 
-function growHandles(by) {
+async function growHandles(by) {
+  const written = [];
   for (let i = 0; i < by; i++) {
     kept.resolvers.push(new Resolver());
-    kept.compressors.set(`${taken} ${i}`, createDeflate());
+    const deflate = createDeflate({ chunkSize: 1024 });
+    // zlib allocates with the first write, and much: of the heap the rest has to be a part.
+    if (i % 30 === 0) written.push(new Promise((resolve) => void deflate.write('x', resolve)));
+    kept.compressors.set(`${taken} ${i}`, deflate);
     kept.sessions[`${taken} ${i}`] = { user: { key: createSecretKey(Buffer.alloc(32)) } };
   }
+  await Promise.all(written);
 }
 
 const snapshot = () => v8.writeHeapSnapshot(path.join(dir, `${++taken}.heapsnapshot`));
@@ -41,11 +48,12 @@ async function names(paths, channel) {
 }
 
 test('the holders of handles are named in a native leak, whatever else grew, and not by their bytes', async () => {
-  const paths = [1, 2, 3].map(() => {
+  const paths = [];
+  for (let n = 0; n < 3; n++) {
     grow(2000);
-    growHandles(300);
-    return snapshot();
-  });
+    await growHandles(300);
+    paths.push(snapshot());
+  }
   const { suspects, names: found, notes } = await names(paths, 'native');
   assert.deepEqual(found.filter((name) => name in kept).toSorted(), ['compressors', 'resolvers', 'sessions']);
   assert.deepEqual(notes, []);
@@ -59,6 +67,11 @@ test('the holders of handles are named in a native leak, whatever else grew, and
     assert.equal(file, __filename);
     assert.match(advice, new RegExp(`^close or destroy each ${native} .* outside the heap`));
   }
+  // Node counts what zlib allocates, and not what a resolver of c-ares does.
+  const nativeOf = (name) => suspects.find((suspect) => suspect.name === name).nativeBytes;
+  assert.equal(found[0], 'compressors');
+  assert.ok(nativeOf('compressors') > 2 ** 20, `${nativeOf('compressors')}`);
+  assert.ok(nativeOf('resolvers') < 2 ** 20, `${nativeOf('resolvers')}`);
   const { names: onTheHeap } = await names(paths, 'heap');
   assert.ok(onTheHeap.includes('plain') && onTheHeap.includes('sharing'), onTheHeap.join());
   // One shows what is large, which says nothing of what lies outside.
@@ -75,3 +88,42 @@ test('no growth of handles gives no suspect', async () => {
   assert.match(notes.join(), /no object on the heap retains what leaks there/);
   assert.ok((await names(paths)).names.includes('plain'));
 });
+
+const { fork: noForks } = requireNative().snapshotSupport();
+const COMPRESSORS = `
+    const zlib = require('node:zlib');
+    const open = new Map();
+    function begin(i) {
+      const gzip = zlib.createGzip({ windowBits: 9, memLevel: 1 });
+      gzip.write('x' + i);
+      open.set('client ' + i, gzip);
+    }
+    drive(begin);`;
+
+for (const method of ['in-process', 'fork'])
+  test(
+    `gzip objects in a Map: native memory counts for the Map, by snapshots taken ${method}`,
+    {
+      skip: (method === 'fork' && noForks) ?? false,
+    },
+    async (t) => {
+      const program = { title: 'compressors', kind: 'cjs', files: { 'main.js': COMPRESSORS }, expect: null };
+      const { dir: folder, snapshots } = await runProgram(program, { random: () => 0, take: { method } });
+      t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+      const options = { sourceRoots: [folder] };
+      const [heap, native] = [
+        await analyze(snapshots, options),
+        await analyze(snapshots, { ...options, channel: 'native' }),
+      ];
+      for (const { suspects } of [heap, native])
+        assert.deepEqual(
+          suspects.map(({ name, line, count }) => [name, line, count]),
+          [['open', 2, 300]],
+        );
+      assert.ok(heap.growth.explainedBytes > 0.95 * heap.growth.bytes);
+      const { bytes, nativeBytes, advice } = native.suspects[0];
+      assert.equal(bytes, null);
+      assert.ok(nativeBytes > 0.8 * heap.growth.bytes, `${nativeBytes} of ${heap.growth.bytes}`);
+      assert.match(advice, /^close or destroy each Zlib/);
+    },
+  );

@@ -15,7 +15,7 @@ const { programs } = require('./programs.js');
 const { runProgram } = require('./run.js');
 const { publishedLeaks, runPublished } = require('./published.js');
 const { seeded } = require('./names.js');
-const { retainedRatio, isNear } = require('./retained.js');
+const { retainedRatio, withoutOthers, isNear } = require('./retained.js');
 const { nodeOf } = require('../support/nodes.js');
 
 const [MEDIAN, WORST] = [0.95, 0.85];
@@ -40,9 +40,8 @@ async function figuresOf(program) {
     const answer = await analyzed(snapshots, { leastGrowth: 0 });
     const growth = growthOf(answer.snapshots, answer.suspects);
     const isExact = growth.unexplainedBytes === answer.unexplained.bytes;
-    const nested = answer.suspects.length > 1;
     const ratio = (suspect) => retainedRatio(suspect, snapshots, { areStable: true });
-    const ratios = nested ? [] : await Promise.all(answer.suspects.map(ratio));
+    const ratios = await Promise.all(withoutOthers(answer.suspects, snapshots.at(-1)).map(ratio));
     return { ...program, growth, isExact, ratios, share: shareOf(growth.explainedBytes, growth.bytes) ?? 0 };
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });

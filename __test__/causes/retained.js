@@ -121,4 +121,22 @@ function read(file, without) {
   };
 }
 
-module.exports = { retainedRatio, isNear };
+const lastId = ({ ids }) => ids.at(-1) ?? null;
+
+/**
+ * The suspects whose object dominates that of no other one.
+ * @template {{ids: (number | null)[]}} Suspect
+ * @param {Suspect[]} suspects
+ * @param {string} snapshot the last one
+ * @returns {Suspect[]}
+ */
+function withoutOthers(suspects, snapshot) {
+  if (suspects.length === 1) return suspects;
+  return suspects.filter((suspect) => {
+    if (lastId(suspect) === null) return false;
+    const { retained } = read(snapshot, lastId(suspect));
+    return suspects.every((other) => other === suspect || !retained.has(lastId(other)));
+  });
+}
+
+module.exports = { retainedRatio, withoutOthers, isNear };

@@ -157,6 +157,10 @@ test('a snippet is a program that runs, with a bound by what an entry takes', ()
     "bus.on('change', listener);\nrequest.once('close', () => bus.off('change', listener));",
   );
   assert.match(snippet({ ...map, cause: 'array', name: 'log' }), /const log = new RingBuffer\(10_000\);/);
+  const exported = (file, step) => snippet({ ...map, name: path.basename(file), file, path: [`module ${file}`, step] });
+  assert.match(exported('/srv/rows.js', 'exports'), /^module\.exports = new BoundedMap\(/m);
+  assert.match(exported('/srv/rows.mjs', 'default'), /^export default new BoundedMap\(/m);
+  assert.equal(exported('/srv/rows.js', 'rows'), '', 'the name is no variable');
   assert.match(snippet({ ...map, bytes: 400 * MB, count: 4 }), /max: 1 \}/);
   for (const without of [{ name: 'a.b' }, { name: '' }, { name: 'a;b' }, { cause: 'weak' }, { package: { name: 'x' } }])
     assert.equal(snippet({ ...map, ...without }), '');

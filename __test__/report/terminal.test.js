@@ -91,6 +91,17 @@ test('a suspect without a name has its kind', () => {
   assert.deepEqual(['promises', 'listeners', 'map', 'other'].map(titleOf), ['promises', 'listeners', 'Map', 'objects']);
 });
 
+test('a leak of native memory says how much of it Node counts, or that no snapshot shows it', () => {
+  const report = leakReport();
+  const shown = (nativeBytes) => {
+    report.suspects = [{ ...report.suspects[0], bytes: null, share: null, nativeBytes }];
+    return render(report, { width: 200, cwd });
+  };
+  assert.match(shown(24 * 2 ** 20), /^ {5}native {8}\+24 MB, as Node counts it for these objects; libraries .* more$/m);
+  assert.match(shown(0), /^ {5}native {8}not known: a snapshot does not show the native memory of these objects$/m);
+  assert.doesNotMatch(shown(undefined), /^ {5}native/m);
+});
+
 test('each state has its sentence', () => {
   const MB = 2 ** 20;
   const figures = { bytesPerMinute: 2 * MB, limitBytes: 512 * MB, msToLimit: 3_600_000, observedMs: 900_000 };

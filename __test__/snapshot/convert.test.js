@@ -35,6 +35,8 @@ test('a heap image becomes a snapshot with the same answer', { skip: noImages ??
   assert.equal(snapshot.nodes.length, snapshot.snapshot.node_count * snapshot.snapshot.meta.node_fields.length);
   const [ofImages, ofFiles] = await Promise.all([analyze(taken.map(({ path: file }) => file)), analyze(files)]);
   assert.deepEqual(shown(ofFiles), shown(ofImages));
+  for (const { path: file, bytes } of [...ofImages.snapshots, ...ofFiles.snapshots])
+    assert.equal(bytes, fs.statSync(file).size, file);
 });
 
 test('a compressed snapshot is unpacked, byte for byte', async (t) => {

@@ -17,8 +17,10 @@ const MINUTE = 60_000;
 const NO_CACHE = /^(?:Object|Array|Map|Set|\(.*\)|function\b.*|_.*|.{1,2})$/;
 
 /** The class of a suspect's object, `LRUCache`; null where that says nothing. */
-function classOf({ name, retainingPath = [] }) {
-  const type = retainingPath.findLast((step) => step.name === name)?.type;
+function classOf({ name, path = [], retainingPath = [] }) {
+  // What a module exports as a whole is called as its file.
+  const named = retainingPath.findLast((step) => step.name === name || step.name === path.at(-1));
+  const type = named?.type;
   return type === undefined || NO_CACHE.test(type) ? null : type;
 }
 

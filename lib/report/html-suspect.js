@@ -8,7 +8,7 @@ const { adderOf } = require('./adder.js');
 const { html, trusted } = require('./markup.js');
 const { snippet } = require('./snippet.js');
 const { bytes, count, rate } = require('./units.js');
-const { kindOf, clipped, place, gained, extent, siteVerb, siteWords, mergedSites } = require('./words.js');
+const { kindOf, clipped, place, gained, extent, nativeLine, siteVerb, siteWords, mergedSites } = require('./words.js');
 
 /** From this share on the container holds what it leads to by itself. */
 const MOSTLY = 0.9;
@@ -82,6 +82,7 @@ function details(suspect, { cwd, redact }) {
     link && ['defined at', link],
     suspect.package && ['package', packageName(suspect.package)],
     steps && ['retained by', steps],
+    nativeLine(suspect) !== '' && ['native memory', nativeLine(suspect)],
     adder && ['added by', siteList([adder], cwd)],
     sites.length > 0 && [siteVerb(cause), siteList(sites, cwd)],
     suspect.knownLeak && ['known', suspect.knownLeak.text],

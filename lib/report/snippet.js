@@ -31,21 +31,21 @@ function sizeNote({ max, each }) {
   return each === null ? '' : ` // about ${bytes(max * each)}: ${bytes(each)} for each entry`;
 }
 
-function bounded(name, suspect) {
+function bounded(assigned, suspect) {
   const bound = boundOf(suspect);
   return [
     importOf('BoundedMap', suspect.file),
     '',
-    `const ${name} = new BoundedMap({ max: ${written(bound.max)} });${sizeNote(bound)}`,
+    `${assigned} new BoundedMap({ max: ${written(bound.max)} });${sizeNote(bound)}`,
   ];
 }
 
-function ring(name, suspect) {
+function ring(assigned, suspect) {
   const bound = boundOf(suspect);
   return [
     importOf('RingBuffer', suspect.file),
     '',
-    `const ${name} = new RingBuffer(${written(bound.max)});${sizeNote(bound)}`,
+    `${assigned} new RingBuffer(${written(bound.max)});${sizeNote(bound)}`,
   ];
 }
 
@@ -55,6 +55,16 @@ function listeners(name, { path: steps }) {
   const emitter = steps.findLast((step) => IDENTIFIER.test(step) && step !== event && step !== '_events');
   if (emitter === undefined || !/^[\w:.-]+$/.test(event ?? '')) return [];
   return [`${emitter}.on('${event}', listener);`, `request.once('close', () => ${emitter}.off('${event}', listener));`];
+}
+
+/** How a module exports something as a whole, by the last step of the path. */
+const EXPORTED = { exports: 'module.exports =', default: 'export default' };
+
+/** What stands before the value: `const sessions =`; empty where the name is no variable's. */
+function assignmentOf({ name, file, path: steps = [] }) {
+  if (IDENTIFIER.test(name)) return `const ${name} =`;
+  const last = steps.at(-1);
+  return name === path.basename(file ?? '') && Object.hasOwn(EXPORTED, last) ? EXPORTED[last] : '';
 }
 
 const BY_CAUSE = { map: bounded, set: bounded, object: bounded, array: ring };
@@ -68,7 +78,8 @@ function snippet(suspect, redacted = false) {
   if (redacted || of) return '';
   if (cause === 'listeners') return listeners(name, suspect).join('\n');
   const lines = BY_CAUSE[cause];
-  return lines === undefined || !IDENTIFIER.test(name) ? '' : lines(name, suspect).join('\n');
+  const assigned = assignmentOf(suspect);
+  return lines === undefined || assigned === '' ? '' : lines(assigned, suspect).join('\n');
 }
 
 module.exports = { snippet };

@@ -14,6 +14,7 @@ const {
   extent,
   growthLine,
   instanceLine,
+  nativeLine,
   siteVerb,
   siteLines,
   taken,
@@ -154,6 +155,7 @@ function suspects(page, all, cwd) {
     page.row(`  ${at + 1}. `, rows[at], widths, ['bold', 'cyan', [], []]);
     detail(page, 'retained by', suspect.path.length === 0 ? '' : chain(suspect.path));
     detail(page, 'instance', instanceLine(suspect));
+    detail(page, 'native', nativeLine(suspect));
     const adder = adderOf(suspect);
     if (adder !== null) detail(page, 'added by', siteLines([adder], cwd, 1)[0]);
     for (const line of siteLines(suspect.sites, cwd, SITES)) detail(page, siteVerb(suspect.cause), line);

@@ -74,6 +74,13 @@ function instanceLine(suspect) {
   return `${printable(instance.type)} @${instance.id}, retains ${bytes(instance.retained)}${way}`;
 }
 
+/** What is known of a suspect's memory outside of the heap; empty unless that is what leaks. */
+function nativeLine({ nativeBytes }) {
+  if (nativeBytes === undefined) return '';
+  if (nativeBytes <= 0) return 'not known: a snapshot does not show the native memory of these objects';
+  return `${change(nativeBytes)}, as Node counts it for these objects; libraries and addons may have allocated more`;
+}
+
 /** Of what is not explained, the part that is code. @param {number} code @param {number} all */
 function ofCode(code, all) {
   if (code <= 0) return '';
@@ -249,6 +256,7 @@ module.exports = {
   extent,
   growthLine,
   instanceLine,
+  nativeLine,
   siteVerb,
   siteWords,
   mergedSites,

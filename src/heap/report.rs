@@ -25,13 +25,40 @@ use crate::js_source::readable::ReadableFiles;
 #[serde(rename_all = "camelCase")]
 struct Source {
     path: String,
-    bytes: u64,
+    /// Of the file, as it is compressed; of a pipe the text's. None for a pipe of compressed text.
+    bytes: Option<u64>,
     nodes: usize,
     edges: usize,
     /// Whether its contents were taken out.
     redacted: bool,
     /// Bytes of all its objects.
     heap_bytes: u64,
+}
+
+/// What is known of a file's size before it is read.
+enum FileSize {
+    Known(u64),
+    /// It is what is read.
+    OfText,
+    Unknown,
+}
+
+impl FileSize {
+    fn of(source: &read::Source) -> Self {
+        match source.file_size {
+            Some(size) => FileSize::Known(size),
+            None if source.plain => FileSize::OfText,
+            None => FileSize::Unknown,
+        }
+    }
+
+    fn bytes(&self, snapshot: &Snapshot) -> Option<u64> {
+        match self {
+            FileSize::Known(size) => Some(*size),
+            FileSize::OfText => Some(snapshot.bytes()),
+            FileSize::Unknown => None,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +105,7 @@ pub fn analyze(
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
     let sources = given.iter().map(open).collect::<HeapResult<Vec<_>>>()?;
     let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
+    let sizes: Vec<FileSize> = sources.iter().map(FileSize::of).collect();
     let whole = Whole::new(report, &lengths);
     let snapshots = parallel::map(sources.into_iter().enumerate().collect(), |(at, source)| {
         Snapshot::load(source, &|progress| whole.note(at, progress))
@@ -103,9 +131,11 @@ pub fn analyze(
         describe(&snapshots, &options);
     notes.extend(order_notes(&given, &paths, basis));
     notes.extend(readable.note());
-    let snapshots = paths.iter().zip(&snapshots).map(|(path, snapshot)| Source {
+    let sizes = places.iter().map(|&at| &sizes[at]);
+    let read = paths.iter().zip(&snapshots).zip(sizes);
+    let snapshots = read.map(|((path, snapshot), size)| Source {
         path: path.display().to_string(),
-        bytes: snapshot.bytes(),
+        bytes: size.bytes(snapshot),
         nodes: snapshot.node_count(),
         edges: snapshot.edge_count(),
         redacted: snapshot.is_redacted(),

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -186,6 +187,9 @@ impl Sources {
         let source = self.file(&path_of(script))?;
         let at = source.byte(position.0, position.1)?;
         let named = source.declarations.enclosing_function(&source.text, at)?;
+        if is_module_export(&source.text, &named) {
+            return Some(MODULE_EXPORTS.to_owned());
+        }
         let (line, column) = source.position(named.start);
         // A bundle's function is called as it was written.
         let original = source.original(line, column).and_then(|(_, name)| name);
@@ -213,7 +217,11 @@ impl Sources {
         let range = adding_function(&source.text, &source.declarations, name)?;
         let (line, column) = source.position(range.start);
         let place = Place::new(file.to_owned(), line, column);
-        Some((source.text.get(range)?.to_owned(), place))
+        let name = match is_module_export(&source.text, &range) {
+            true => MODULE_EXPORTS,
+            false => source.text.get(range)?,
+        };
+        Some((name.to_owned(), place))
     }
 
     /// What the value of the variable or property at a place is made with.
@@ -221,6 +229,11 @@ impl Sources {
         let source = self.file(&place.file)?;
         let at = source.byte(place.line.checked_sub(1)?, place.column.checked_sub(1)?)?;
         given(&source.text, at)
+    }
+
+    /// Whether the source of a script is there.
+    pub fn has(&self, script: &str) -> bool {
+        self.file(&path_of(script)).is_some()
     }
 
     fn file(&self, path: &str) -> Option<Rc<File>> {
@@ -288,6 +301,19 @@ impl File {
         let place = place.unwrap_or_else(|| Place::new(file.to_owned(), line, column));
         Declared { place, name, alias: declaration.alias }
     }
+}
+
+/// What V8 calls a function without a name that a module exports as a whole (in stack traces, in profiles).
+pub const MODULE_EXPORTS: &str = "module.exports";
+
+/// Whether a name is that of what a CommonJS module exports as a whole: `module.exports = () => ...`.
+fn is_module_export(text: &str, name: &Range<usize>) -> bool {
+    const EXPORTS: &str = "exports";
+    text.get(name.clone()) == Some(EXPORTS)
+        && text.get(name.end..).is_some_and(|after| {
+            let value = after.trim_start().strip_prefix('=');
+            value.is_some_and(|value| !value.starts_with(['=', '>']))
+        })
 }
 
 /// The map that the file's last `sourceMappingURL` comment names: inline or beside it.
@@ -461,6 +487,19 @@ mod tests {
                 && !is_internal("data:text/javascript,let a")
                 && !is_internal("redacted-0123456789ab")
         );
+    }
+
+    #[test]
+    fn a_function_that_a_module_exports_as_a_whole_is_called_so() {
+        let is_export = |text: &str| {
+            let start = text.find("exports").unwrap();
+            is_module_export(text, &(start..start + "exports".len()))
+        };
+        assert!(is_export("module.exports = (id) => {}"));
+        assert!(is_export("exports=module.exports=function(){}"));
+        assert!(!is_export("module.exports.load = () => {}"));
+        assert!(!is_export("const table = { exports: () => {} }"));
+        assert!(!is_export("run(exports => {})") && !is_export("exports == other"));
     }
 
     #[test]

@@ -425,6 +425,19 @@ add('map: what a module exports', {
     const $open = require('./$sessions.js');
     drive((i) => { $open.set(i, ${record}); });`,
 }, { cause: ['map'], name: ['$open'], file: '$sessions.js', line: true, count: 300, data: true });
+add('map: what a module exports, without a variable', {
+  '$sessions.js': `
+    module.exports = new Map(); //@`,
+  'main.js': `
+    drive((i) => { require('./$sessions.js').set(i, ${record}); });`,
+}, { cause: ['map'], name: ['$sessions.js'], file: '$sessions.js', line: true, count: 300, data: true });
+add('object: what a package exports, a function without a name', {
+  'node_modules/$format/package.json': `{ "name": "$format", "version": "2.1.0", "main": "index.js" }`,
+  'node_modules/$format/index.js': `
+    module.exports = (text, row) => { module.exports[text] ??= row; return text; }; //@`,
+  'main.js': `
+    drive((i) => { require('$format')('text ' + i, ${record}); });`,
+}, { cause: ['object'], name: ['$format/index.js'], file: '$format/index.js', line: true, package: '$format@2.1.0', count: 300 });
 add('set: what a package keeps for an event, which the application emits too', {
   'node_modules/$locale/package.json': `{ "name": "$locale", "version": "26.7.2", "main": "index.js" }`,
   'node_modules/$locale/index.js': `

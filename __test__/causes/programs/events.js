@@ -20,6 +20,18 @@ add('listeners: shared emitter', {
     const { $handle } = require('./$handler.js');
     drive((i) => { $handle(i); });`,
 }, { cause: ['listeners'], name: ['$changed'], file: '$handler.js', line: true, count: 300, adder: '$handle', advice: /: off\('/ });
+add('listeners: added by what a module exports, a function without a name', {
+  '$handler.js': `
+    const { EventEmitter } = require('node:events');
+    const $bus = new EventEmitter().setMaxListeners(0);
+    module.exports = async (i) => {
+      const request = ${record};
+      $bus.on('$changed', () => request.id); //@
+    };`,
+  'main.js': `
+    const $handle = require('./$handler.js');
+    drive((i) => { $handle(i); });`,
+}, { cause: ['listeners'], name: ['$changed'], file: '$handler.js', line: true, count: 300, adder: 'module.exports', advice: /: off\('/ });
 add('listeners: process', `
     process.setMaxListeners(0);
     class $Watch {
@@ -141,6 +153,16 @@ add('timers: class', `
     }
     drive((i) => { new $Session(i); });`,
 { cause: ['timers'], name: ['setInterval in $Session'], line: true, count: 300, delay: 600_000 });
+add('timers: in a function without a name that a module exports', {
+  '$watch.js': `
+    module.exports = (i) => {
+      const state = ${record};
+      setInterval(() => state.id, 900_000).unref(); //@
+    };`,
+  'main.js': `
+    const $watch = require('./$watch.js');
+    drive((i) => { $watch(i); });`,
+}, { cause: ['timers'], name: ['setInterval in $watch.js'], file: '$watch.js', line: true, count: 300, delay: 900_000 });
 add('timers: timeout, ES module', `
     export function $later(i) {
       const message = ${record};

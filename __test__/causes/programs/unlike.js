@@ -64,7 +64,7 @@ add('array: ES default export without a name', {
   'main.mjs': `
     import $log from './$audit.mjs';
     drive((i) => { $log.push(${record}); });`,
-}, { cause: ['array'], name: ['default', '$log'], file: '$audit.mjs', line: true, count: 300 }, 'esm');
+}, { cause: ['array'], name: ['$audit.mjs', '$log'], file: '$audit.mjs', line: true, count: 300 }, 'esm');
 add('array: a decorator of a framework', {
   'node_modules/$fast/package.json': `{ "name": "$fast", "version": "5.2.1", "main": "lib/app.js" }`,
   'node_modules/$fast/lib/app.js': `

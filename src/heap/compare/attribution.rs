@@ -49,6 +49,8 @@ impl Claim {
 pub(in crate::heap) struct Attribution {
     /// For each claim, by snapshot.
     pub bytes: Vec<Vec<u64>>,
+    /// What of that is native memory of Node's objects, as Node counts it.
+    pub natives: Vec<Vec<u64>>,
     /// What counts for no claim, by snapshot.
     pub rest: Vec<Rest>,
 }
@@ -63,6 +65,7 @@ pub(in crate::heap) struct Rest {
 
 struct Sums {
     of_claims: Vec<u64>,
+    natives: Vec<u64>,
     rest: Rest,
 }
 
@@ -87,9 +90,11 @@ pub(in crate::heap) fn attribute(series: &Series, held: &[Held], claims: &[&Clai
     let sums = parallel::map(snapshots().collect(), |(at, snapshot)| {
         sums(snapshot, &claims_of_each[at], claims.len())
     });
-    let of = |claim: usize| sums.iter().map(|sums| sums.of_claims[claim]).collect();
+    let bytes = |claim: usize| sums.iter().map(|sums| sums.of_claims[claim]).collect();
+    let natives = |claim: usize| sums.iter().map(|sums| sums.natives[claim]).collect();
     Attribution {
-        bytes: (0..claims.len()).map(of).collect(),
+        bytes: (0..claims.len()).map(bytes).collect(),
+        natives: (0..claims.len()).map(natives).collect(),
         rest: sums.iter().map(|sums| sums.rest).collect(),
     }
 }
@@ -151,16 +156,18 @@ pub(in crate::heap) fn claims_of(
 /// Objects of Node's in native memory (a TCP handle) that V8's roots dominate, with the claims of the JavaScript
 /// objects that they belong to.
 fn native_sides(snapshot: &Snapshot, claim_of: &[u32], rest: u32) -> Vec<(Node, u32)> {
-    let is_of_node = |node: Node| {
-        matches!(snapshot.kind(node), NodeKind::Native | NodeKind::Synthetic)
-            && snapshot.raw_name(node).starts_with(b"Node / ")
-    };
     let claim = |node: Node| {
         let object = snapshot.follow(node, EdgeKind::Internal, "native_to_javascript")?;
         Some((node, claim_of[object as usize])).filter(|&(_, claim)| claim != rest)
     };
     let unclaimed = snapshot.nodes().filter(|&node| claim_of[node as usize] == rest);
-    unclaimed.filter(|&node| is_of_node(node)).filter_map(claim).collect()
+    unclaimed.filter(|&node| is_of_node(snapshot, node)).filter_map(claim).collect()
+}
+
+/// Whether it is native memory of Node's.
+fn is_of_node(snapshot: &Snapshot, node: Node) -> bool {
+    matches!(snapshot.kind(node), NodeKind::Native | NodeKind::Synthetic)
+        && snapshot.raw_name(node).starts_with(b"Node / ")
 }
 
 /// The claim of each node, memory outside of the heap included.
@@ -194,11 +201,16 @@ fn unite(series: &Series, claims_of_each: &mut [Vec<u32>], rest: u32) {
 
 /// The bytes of each claim, and those of none.
 fn sums(snapshot: &Snapshot, claim_of: &[u32], claims: usize) -> Sums {
-    let mut sums = Sums { of_claims: vec![0; claims], rest: Rest::default() };
+    let mut sums =
+        Sums { of_claims: vec![0; claims], natives: vec![0; claims], rest: Rest::default() };
     for node in snapshot.nodes() {
         let bytes = snapshot.shallow(node);
-        match sums.of_claims.get_mut(claim_of[node as usize] as usize) {
-            Some(sum) => *sum += bytes,
+        let claim = claim_of[node as usize] as usize;
+        match sums.of_claims.get_mut(claim) {
+            Some(sum) => {
+                *sum += bytes;
+                sums.natives[claim] += if is_of_node(snapshot, node) { bytes } else { 0 };
+            }
             None => {
                 let is_code = matches!(snapshot.kind(node), NodeKind::Code | NodeKind::ObjectShape);
                 sums.rest.bytes += bytes;
@@ -376,5 +388,6 @@ mod tests {
         let claims: Vec<Claim> = growths.iter().map(Claim::of).collect();
         let found = attribute(&series, &held, &claims.iter().collect::<Vec<_>>());
         assert_eq!(found.bytes[0][2] - found.bytes[0][0], 100 * (64 + 400));
+        assert_eq!(found.natives[0], [0, 50 * 400, 100 * 400]);
     }
 }

@@ -6,8 +6,8 @@ use crate::heap::compare::survivors::Survivors;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{Edge, EdgeName, Node, Snapshot};
 
-/// Elements of an array, properties of an object, entries of a Map or Set: those that are objects or strings, since
-/// small integers have no node.
+/// Elements of an array, properties of an object or a function, entries of a Map or Set: those that are objects or
+/// strings, since small integers have no node.
 pub(in crate::heap) fn count(snapshot: &Snapshot, node: Node) -> u64 {
     if let Some(table) = snapshot.follow(node, EdgeKind::Internal, "table") {
         return rows(snapshot, table).1;
@@ -17,10 +17,18 @@ pub(in crate::heap) fn count(snapshot: &Snapshot, node: Node) -> u64 {
         NodeKind::Object if snapshot.raw_name(node) == b"Array" => {
             snapshot.edges(node).filter(|edge| edge.kind == EdgeKind::Element).count() as u64
         }
-        NodeKind::Object => {
-            let proto = |name| matches!(name, EdgeName::String(name) if snapshot.raw_string(name) == b"__proto__");
-            snapshot.edges(node).filter(|edge| is_entry(edge.kind) && !proto(edge.name)).count()
-                as u64
+        NodeKind::Object | NodeKind::Closure => {
+            let is_function = snapshot.kind(node) == NodeKind::Closure;
+            let is_of_class = |name| match name {
+                EdgeName::String(name) => match snapshot.raw_string(name) {
+                    b"__proto__" => true,
+                    b"prototype" => is_function,
+                    _ => false,
+                },
+                EdgeName::Index(_) => false,
+            };
+            let entries = snapshot.edges(node).filter(|edge| is_entry(edge.kind));
+            entries.filter(|edge| !is_of_class(edge.name)).count() as u64
         }
         _ => 0,
     }

@@ -7,7 +7,7 @@ use crate::heap::compare::ids::NONE;
 use crate::heap::compare::owners::{Held, Share, Slot, counted, shares, slot_names, slot_target};
 use crate::heap::compare::pace::{rises, rises_unevenly};
 use crate::heap::compare::series::Series;
-use crate::heap::compare::stores::{is_global_handles, owner_of_store};
+use crate::heap::compare::stores::{is_listed, owner_of_store};
 use crate::heap::compare::{entries, replaced};
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::parallel;
@@ -45,7 +45,7 @@ impl Series<'_> {
                 let by_others = shared.filter(|&(&first, _)| !is_same_holding(owner(first), slot));
                 growth.bytes[index] += share.bytes;
                 // What the program holds would be gone if it did not.
-                if !is_global_handles(self.last(), slot.holder) {
+                if !is_listed(self.last(), slot.holder) {
                     growth.bytes[index] += by_others.map(|(_, bytes)| bytes).sum::<u64>();
                 }
                 growth.objects[index] += share.objects;

@@ -154,8 +154,10 @@ impl Labels {
             second: FxHashMap::default(),
         };
         let mut index: FxHashMap<Slot, u32> = FxHashMap::default();
-        // What the program holds comes before what V8 holds, and the dominator before another.
+        // What the program holds comes before what V8 holds, and the dominator before another. Node's native lists of
+        // its handles come last.
         let mut queues: [Vec<Node>; 2] = [Vec::new(), Vec::new()];
+        let mut listed: Vec<(Node, u32)> = Vec::new();
         let mut seeds: FxHashMap<Node, (u8, u32)> = FxHashMap::default();
         let mut direct: Vec<(Node, u32)> = Vec::new();
         for holder in snapshot.nodes().filter(|&node| survives[node as usize]) {
@@ -183,12 +185,21 @@ impl Labels {
         let mut seeds: Vec<(Node, (u8, u32))> = seeds.into_iter().collect();
         seeds.sort_unstable_by_key(|&(node, (rank, _))| (rank, node));
         for &(node, (rank, label)) in &seeds {
+            if rank == NATIVE_RANK {
+                listed.push((node, label));
+                continue;
+            }
             labels.first[node as usize] = label;
             queues[usize::from(rank >= SYSTEM_RANK)].push(node);
         }
         for queue in queues {
             labels.spread(snapshot, survives, queue);
         }
+        listed.retain(|&(node, _)| labels.first[node as usize] == NONE);
+        for &(node, label) in &listed {
+            labels.first[node as usize] = label;
+        }
+        labels.spread(snapshot, survives, listed.into_iter().map(|(node, _)| node).collect());
         labels.find_seconds(snapshot, survives, tops, &direct);
         labels
     }
@@ -262,13 +273,13 @@ fn leads(edge: &Edge) -> bool {
 }
 
 const SYSTEM_RANK: u8 = 3;
+const NATIVE_RANK: u8 = SYSTEM_RANK + 2;
 
 /// How well a reference from a surviving object says who holds its target; the least is the best.
 fn rank(snapshot: &Snapshot, holder: Node, edge: &Edge) -> u8 {
     match snapshot.kind(holder) {
-        NodeKind::Synthetic | NodeKind::Code | NodeKind::ObjectShape | NodeKind::Native => {
-            SYSTEM_RANK + 1
-        }
+        NodeKind::Synthetic | NodeKind::Code | NodeKind::ObjectShape => SYSTEM_RANK + 1,
+        NodeKind::Native => NATIVE_RANK,
         _ if snapshot.dominator(edge.to) == holder => 0,
         _ if edge.kind == EdgeKind::Hidden => 2,
         _ => 1,

@@ -13,7 +13,7 @@ use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{Edge, EdgeName, Node, Snapshot};
 
 /// An object of fewer properties may be one of a class.
-const TABLE: u64 = 16;
+pub(in crate::heap) const TABLE: u64 = 16;
 
 /// The properties that came after the first snapshot and have grown by themselves since. Entries of a table are many
 /// and stay as they were, so one has to have grown by more than all the others together; events are few, and none is an

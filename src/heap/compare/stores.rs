@@ -19,6 +19,12 @@ pub(in crate::heap) fn is_global_handles(snapshot: &Snapshot, node: Node) -> boo
     snapshot.raw_name(node) == b"(Global handles)"
 }
 
+/// Whether native code has lists of what it holds here: its root, and Node's lists of all handles there are (`Node /
+/// CleanupQueue`).
+pub(in crate::heap) fn is_listed(snapshot: &Snapshot, node: Node) -> bool {
+    is_global_handles(snapshot, node) || snapshot.kind(node) == NodeKind::Native
+}
+
 /// Whether a node is a part of the object that dominates it, not an object that a program sees.
 pub(in crate::heap) fn is_store(snapshot: &Snapshot, node: Node) -> bool {
     match snapshot.kind(node) {

@@ -187,7 +187,8 @@ impl<'s> CodeIndex<'s> {
         name: &str,
         inner: Option<&str>,
     ) -> Option<(Declared, Option<Declared>)> {
-        if self.sources.property(script, name, None).is_some() {
+        // Nothing tells what a package names itself whose source is not there.
+        if !self.sources.has(script) || self.sources.property(script, name, None).is_some() {
             return None;
         }
         let own = || self.program().take_while(|script| !script.contains(PACKAGES));
@@ -220,12 +221,15 @@ impl<'s> CodeIndex<'s> {
         self.ours.iter().any(|folder| script.starts_with(folder))
     }
 
-    /// Whether a context holds variables of plimsoll's own modules, which keep what they watch with. What a program
-    /// opens by its name is the program's.
+    /// Whether a context holds variables of plimsoll's own modules, which keep what they watch with.
     pub fn is_our_context(&self, context: Node) -> bool {
-        let is_ours = |script: &str| self.is_ours(script) && !script.ends_with("/shared-cache.js");
-        self.is_context(context)
-            && self.function_in(context).is_some_and(|function| is_ours(&function.script))
+        let function = || self.function_in(context);
+        self.is_context(context) && function().is_some_and(|found| self.is_our_file(&found.script))
+    }
+
+    /// Whether a file is one of plimsoll's own modules. What a program opens by its name is the program's.
+    pub fn is_our_file(&self, file: &str) -> bool {
+        self.is_ours(file) && !file.ends_with("/shared-cache.js")
     }
 
     /// Whether a context is a module's or a script's own, not that of a function in it.

@@ -182,7 +182,7 @@ mod tests {
         let snapshot = graph.snapshot();
         let rows = Names::new(&snapshot).holders(&[snapshot.by_id(19).unwrap()], 10);
         let place = (rows[0].file.as_deref(), rows[0].line);
-        assert_eq!((rows[0].name.as_str(), place), ("exports", (Some(file), Some(1))));
+        assert_eq!((rows[0].name.as_str(), place), ("mime/types.json", (Some(file), Some(1))));
         assert_eq!(rows[0].path, ["module mime/types.json", "exports"]);
     }
 }

@@ -1,8 +1,9 @@
 //! What a person calls the thing that grew, and where its declaration stands.
 
 use crate::heap::explain::code_index::CodeIndex;
+pub(in crate::heap) use crate::heap::explain::reference::file_of_module;
 use crate::heap::explain::reference::{
-    Reference, ReferenceKind, class_name, code_of, file_of_module, is_cell,
+    Reference, ReferenceKind, class_name, code_of, is_cell, own_file,
 };
 use crate::heap::explain::retaining_path::{self, PathStep};
 use crate::heap::explain::route::{RouteStep, is_global};
@@ -13,8 +14,11 @@ use crate::js_source::files::{PACKAGES, Place, is_application, is_internal};
 /// A name with what it is a part of.
 #[derive(Debug, Default)]
 pub(in crate::heap) struct Named {
-    /// A variable (`sessions`), a property (`items`), a function's property (`createDebug.instances`).
+    /// A variable (`sessions`), a property (`items`), a function's property (`createDebug.instances`); of what a module
+    /// exports as a whole its file (`sessions.js`, `mem/index.js`).
     pub name: String,
+    /// What the module calls what it exports as a whole, if the name is that of its file.
+    pub exported_as: Option<String>,
     /// The declaration, or the scope that it stands in.
     pub place: Option<Place>,
     /// From the module or root down to the thing.
@@ -41,12 +45,20 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
         let declared = reference.declared(index, &steps[..at]);
         // A minified name goes back to what was written.
         let original = declared.as_ref().and_then(|declared| declared.name.clone());
+        let module = reference.exporting_module(index).filter(|_| original.is_none());
         let word = original.unwrap_or_else(|| reference.name.clone());
         named.name = match reference.owner(index) {
             Some(owner) => format!("{owner}.{word}"),
             None => word.clone(),
         };
         named.place = declared.map(|declared| declared.place);
+        // Each module has an `exports`: its file says which.
+        let place = named.place.as_ref().map(|place| place.file.clone());
+        let file = module.map(|module| place.unwrap_or(module));
+        if let Some(file) = file.filter(|file| is_file(file)) {
+            named.name = short(&file);
+            named.exported_as = Some(word.clone());
+        }
         // The last word of the path is the name as the source has it.
         if at + 1 == steps.len()
             && let (Some(last), Some(object)) = (named.path.last_mut(), named.objects.last_mut())
@@ -57,6 +69,11 @@ pub(in crate::heap) fn name(index: &CodeIndex, steps: &[RouteStep]) -> Named {
         break;
     }
     named
+}
+
+/// Whether a script is a file of the program's.
+fn is_file(script: &str) -> bool {
+    !is_internal(script) && !script.starts_with("data:")
 }
 
 /// What a reference is called, and where that is declared; `above` leads to its holder.
@@ -80,6 +97,11 @@ pub(in crate::heap) fn own(index: &CodeIndex, steps: &[RouteStep]) -> Option<(No
         |named: &Named| named.place.as_ref().is_some_and(|place| is_application(&place.file));
     let named = |end: usize| (steps[end - 1].edge.to, name(index, &steps[..end]));
     (1..steps.len()).rev().map(named).find(|(_, named)| is_own(named))
+}
+
+/// The file that a thing is of by what leads to it, where no source tells its place.
+pub(in crate::heap) fn file_on_way(index: &CodeIndex, steps: &[RouteStep]) -> Option<String> {
+    steps.iter().rev().find_map(|step| own_file(index, step.from))
 }
 
 /// A file's place in a path: what a person recognises.

@@ -5,7 +5,7 @@ use crate::heap::explain::code_index::{CodeIndex, Function};
 use crate::heap::explain::route::{RouteStep, is_global, is_module};
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{Edge, EdgeName, Node, Retainer};
-use crate::js_source::files::{Declared, PACKAGES, Place, is_application, is_internal};
+use crate::js_source::files::{Declared, PACKAGES, Place, is_application, is_internal, path_of};
 use crate::js_source::lexer::makes;
 
 /// How many holders of an object are looked at for one that says more.
@@ -127,6 +127,22 @@ impl Reference {
         }
     }
 
+    /// The file of the module that exports the object as a whole, if the reference is called so for lack of a variable.
+    pub fn exporting_module(&self, index: &CodeIndex) -> Option<String> {
+        match (self.kind, self.name.as_str()) {
+            (ReferenceKind::Property, "exports") => {
+                exports(index, self.from)?;
+                file_of(index, self.from)
+            }
+            // The parameter of that name of the function that Node puts around a CommonJS module.
+            (ReferenceKind::Variable, "exports") => module_file(index, self.to),
+            (ReferenceKind::Export, "default") => {
+                Some(path_of(&index.module_code(self.from)?.script))
+            }
+            _ => None,
+        }
+    }
+
     /// The function or class whose property it is.
     pub fn owner(&self, index: &CodeIndex) -> Option<String> {
         let is_static = self.kind == ReferenceKind::Property
@@ -160,8 +176,7 @@ impl Reference {
                     let code = || Some(at(index.function(exports)?.place));
                     let found = exported(index, exports).or_else(code);
                     // Data has no place in it: it is the whole of its file.
-                    let whole =
-                        || Some(at(Place { file: file_of(index, self.from)?, line: 1, column: 1 }));
+                    let whole = || Some(beginning_of(file_of(index, self.from)?));
                     return found.or_else(whole).or_else(|| self.above(index, above));
                 }
                 let code: Vec<Function> = classes(index, self.from);
@@ -180,11 +195,15 @@ impl Reference {
         }
     }
 
-    /// In the file of an object's own methods, which made them both.
+    /// In the file of an object's own methods, which made them both. If that is not there, a method is the nearest
+    /// place that is known.
     fn beside_methods(&self, index: &CodeIndex, object: Node) -> Option<Declared> {
-        methods(index, object)
-            .into_iter()
-            .find_map(|code| index.sources.property(&code.script, &self.name, None))
+        let methods = methods(index, object);
+        let property = |code: &Function| index.sources.property(&code.script, &self.name, None);
+        methods.iter().find_map(property).or_else(|| {
+            let code = methods.into_iter().find(|code| !index.sources.has(&code.script))?;
+            Some(Declared { place: code.place, name: None, alias: false })
+        })
     }
 
     /// Where the application declares it, if it gave it to a package, or an object on the way to it. `script` is the
@@ -251,7 +270,11 @@ impl Reference {
                     .sources
                     .property(&code.script, &self.name, None)
                     .or_else(|| {
-                        if below_nodes_own { None } else { index.find_own_property(&self.name) }
+                        // What a package names whose source is not there is not the application's.
+                        let is_known =
+                            !code.script.contains(PACKAGES) || index.sources.has(&code.script);
+                        let may_be_own = is_known && !below_nodes_own;
+                        may_be_own.then(|| index.find_own_property(&self.name))?
                     })
                     .or_else(|| Reference::of(index, step)?.declared(index, &above[..at]));
             }
@@ -312,14 +335,23 @@ fn own_variable(index: &CodeIndex, node: Node) -> Option<Reference> {
     variables.filter(|variable| variable.kind == ReferenceKind::Variable).find(is_own)
 }
 
-/// Where a CommonJS module is given what it exports: all of it, or a member.
+/// Where a CommonJS module is given what it exports: all of it, or a member. If the file is not there, it is the place.
 fn exported(index: &CodeIndex, value: Node) -> Option<Declared> {
-    let whole = || index.sources.property(&module_file(index, value)?, "exports", None);
+    let whole = || {
+        let file = module_file(index, value)?;
+        let found = index.sources.property(&file, "exports", None);
+        let is_known = found.is_some() || index.sources.has(&file);
+        found.or_else(|| (!is_known && file.contains(PACKAGES)).then(|| beginning_of(file)))
+    };
     let member = |Retainer { from, edge }: Retainer| {
         let file = module_file(index, from).filter(|_| edge.kind == EdgeKind::Property)?;
         index.sources.property(&file, &index.snapshot.edge_name(&edge), None)
     };
     whole().or_else(|| index.snapshot.retainers(value).take(LOOKED_AT).find_map(member))
+}
+
+fn beginning_of(file: String) -> Declared {
+    Declared { place: Place { file, line: 1, column: 1 }, name: None, alias: false }
 }
 
 /// What a CommonJS module exports.
@@ -343,6 +375,12 @@ pub(in crate::heap) fn file_of_module(index: &CodeIndex, node: Node) -> Option<S
 
 fn file_of(index: &CodeIndex, module: Node) -> Option<String> {
     index.text(index.property(module, "filename")?)
+}
+
+/// The file of the program's code that an object belongs to, or of the module that it is.
+pub(in crate::heap) fn own_file(index: &CodeIndex, node: Node) -> Option<String> {
+    let code = owner(index, node).map(|code| path_of(&code.script));
+    code.or_else(|| file_of_module(index, node)).filter(|file| !is_internal(file))
 }
 
 /// The code of a function, or of an instance's class and those that it extends, without Node's own.

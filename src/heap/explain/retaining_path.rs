@@ -62,7 +62,10 @@ pub(in crate::heap) fn objects(index: &CodeIndex, steps: &[RouteStep]) -> Vec<Pa
 
 /// A route from the last module on it whose exports it leads through: what a module exports is that module's, whichever
 /// `require` leads to it.
-fn from_module<'s>(index: &CodeIndex, steps: &'s [RouteStep]) -> &'s [RouteStep] {
+pub(in crate::heap) fn from_module<'s>(
+    index: &CodeIndex,
+    steps: &'s [RouteStep],
+) -> &'s [RouteStep] {
     let is_export = |step: &RouteStep| {
         step.edge.kind == EdgeKind::Property
             && index.snapshot.edge_name(&step.edge) == "exports"

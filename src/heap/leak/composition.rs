@@ -1,6 +1,7 @@
 //! What the new objects of a growth consist of, by their bytes.
 
 use crate::heap::compare::entries;
+use crate::heap::compare::replaced::TABLE;
 use crate::heap::explain::blocks;
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::explain::context::GrowthContext;
@@ -209,6 +210,8 @@ pub(super) fn is_agent(index: &CodeIndex, node: Node) -> bool {
 pub(in crate::heap) fn container(index: &CodeIndex, thing: Node) -> Cause {
     let snapshot = index.snapshot;
     match snapshot.kind(thing) {
+        // A function may be used as a table: `parse[text] ??= ...`.
+        NodeKind::Closure if entries::count(snapshot, thing) >= TABLE => Cause::Object,
         NodeKind::Closure => Cause::Closure,
         NodeKind::Native if snapshot.raw_name(thing) == b"system / JSArrayBufferData" => {
             Cause::Buffers

@@ -15,7 +15,11 @@ pub(in crate::heap) struct Draft {
     pub cause: Cause,
     pub detail: Detail,
     pub name: String,
+    /// What the module calls what it exports as a whole, if the name is that of its file.
+    pub exported_as: Option<String>,
     pub place: Option<Place>,
+    /// The file that it is of, if no source tells the place.
+    pub file: Option<String>,
     pub path: Vec<String>,
     /// The objects of the path.
     pub objects: Vec<PathStep>,
@@ -42,7 +46,9 @@ impl Draft {
             cause: finding.cause,
             detail: finding.detail,
             name: named.name,
+            exported_as: named.exported_as,
             place: named.place,
+            file: None,
             path: named.path,
             objects: named.objects,
             holder: named.holder,
@@ -59,9 +65,14 @@ impl Draft {
         }
     }
 
-    /// The file of the place, if that is a package's.
+    /// The file of the place, or the one that is known alone.
+    pub fn file(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.file.as_str()).or(self.file.as_deref())
+    }
+
+    /// Whether the file is a package's.
     pub fn is_in_package(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.file.contains(files::PACKAGES))
+        self.file().is_some_and(|file| file.contains(files::PACKAGES))
     }
 
     /// Whether the place is in Node's own code.
@@ -72,6 +83,7 @@ impl Draft {
     /// Names another thing instead.
     pub fn rename(&mut self, cause: Cause, named: Named) {
         self.cause = cause;
+        self.exported_as = named.exported_as;
         (self.name, self.place, self.path, self.objects, self.holder) =
             (named.name, named.place, named.path, named.objects, named.holder);
     }

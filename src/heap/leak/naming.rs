@@ -30,11 +30,12 @@ pub(in crate::heap) fn suspect(evidence: &mut Evidence, gained: Count) -> Option
     }
     timers::extend_way(evidence, &gained);
     let index = evidence.index();
-    if evidence.steps.first().is_some_and(|step| index.is_our_context(step.from)) {
+    if is_ours(index, &evidence.steps) {
         return None;
     }
     let finding = rules::find(evidence);
-    let named = names::name(index, &evidence.steps[..finding.subject]);
+    let subject = finding.subject;
+    let named = names::name(index, &evidence.steps[..subject]);
     let mut draft = Draft::new(finding, named, gained);
     RULES.iter().for_each(|rule| rule.replace_subject(evidence, &mut draft));
     draft.sites = sites::sites(&evidence.context, seek(draft.cause), evidence.sample());
@@ -42,9 +43,14 @@ pub(in crate::heap) fn suspect(evidence: &mut Evidence, gained: Count) -> Option
     if evidence.is_root() && draft.cause == Cause::Other && draft.detail != Detail::Open {
         return None;
     }
+    // The source that has the place may not be there. The file is known all the same.
+    if draft.place.is_none() {
+        let file = names::file_on_way(index, &evidence.steps[..subject]);
+        draft.file = file.filter(|file| !index.sources.has(file));
+    }
     // Where Node itself retains it, what the program gave to Node is the place to look at.
     if let Some((function, _)) = draft.sites.first()
-        && (draft.place.is_none() || draft.is_in_node())
+        && (draft.file().is_none() || draft.is_in_node())
     {
         draft.place = Some(function.place.clone());
     }
@@ -52,9 +58,19 @@ pub(in crate::heap) fn suspect(evidence: &mut Evidence, gained: Count) -> Option
         return None;
     }
     let readable = evidence.snapshot().readable();
-    draft.package = draft.place.as_ref().and_then(|place| files::package_of(&place.file, readable));
+    draft.package = draft.file().and_then(|file| files::package_of(file, readable));
     RULES.iter().for_each(|rule| rule.in_package(&mut draft));
     Some(finish(draft, evidence))
+}
+
+/// Whether plimsoll's own modules hold it. What another module exports is that module's: `require.cache` leads from
+/// each module to all of them.
+fn is_ours(index: &CodeIndex, steps: &[RouteStep]) -> bool {
+    let first = retaining_path::from_module(index, steps).first();
+    first.is_some_and(|&RouteStep { from, .. }| match names::file_of_module(index, from) {
+        Some(file) => index.is_our_file(&file),
+        None => index.is_our_context(from),
+    })
 }
 
 /// What leads to the code of the new objects.
@@ -107,7 +123,10 @@ fn adder(draft: &Draft, evidence: &Evidence) -> Option<Adder> {
     let collections =
         [Cause::Map, Cause::Set, Cause::Object, Cause::Array, Cause::Buffers, Cause::Other];
     let place = draft.place.as_ref().filter(|_| collections.contains(&draft.cause))?;
-    let name = draft.name.rsplit('.').next()?;
+    let name = match &draft.exported_as {
+        Some(name) => name,
+        None => draft.name.rsplit('.').next()?,
+    };
     let is_name = name.bytes().all(|byte| lexer::is_part(byte) || byte == b'#') && !name.is_empty();
     let sources = &evidence.index().sources;
     let (function, at) = is_name.then(|| sources.adding_function(&place.file, name))??;
@@ -132,6 +151,7 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         share,
     };
     let adder = adder(&draft, evidence);
+    let file = draft.file().map(str::to_owned);
     let (retaining_path, instance) = retained(draft.objects, evidence);
     let mut suspect = Suspect {
         adder,
@@ -142,7 +162,7 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         delay: draft.delay,
         handles: 0,
         name: draft.name,
-        file: draft.place.as_ref().map(|place| place.file.clone()),
+        file,
         line: draft.place.as_ref().map(|place| place.line),
         column: draft.place.as_ref().map(|place| place.column),
         proven: false,
@@ -151,8 +171,10 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         unit: draft.unit,
         growth: Vec::new(),
         retained: Vec::new(),
+        native_bytes: None,
         ids: Vec::new(),
         is_other_end: draft.detail == Detail::Accepted,
+        is_added_by_node: draft.detail == Detail::AddedByNode,
         path: draft.path,
         holder: draft.holder,
         captured: draft.captured,

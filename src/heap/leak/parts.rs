@@ -1,10 +1,11 @@
-//! Suspects that are parts of another one: the timers of a cache, and the private fields of one structure.
+//! Suspects that are parts of another one: the timers of a cache, the private fields of one structure, and the
+//! listeners that one `pipe()` adds to several events.
 
 use crate::heap::explain::code_index::CodeIndex;
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::Cause;
 use crate::heap::leak::suspect::Suspect;
-use crate::heap::snapshot::{EdgeName, Node, Snapshot};
+use crate::heap::snapshot::{EdgeName, Node, Retainer, Snapshot};
 
 /// So many timers of a growth are looked at.
 const TIMERS: usize = 16;
@@ -22,11 +23,12 @@ pub(in crate::heap) fn join(index: &CodeIndex, suspects: &mut Vec<Suspect>, samp
             let mut caches = caches.filter_map(|(at, each)| Some((at, each.cache.as_ref()?.node)));
             caches.find(|&(_, cache)| has_timers(index, cache, samples[at])).map(|(whole, _)| whole)
         } else {
-            let own = field_of(index.snapshot, suspect);
+            let owner = |suspect: &Suspect| {
+                field_of(index.snapshot, suspect).or_else(|| events_of(index.snapshot, suspect))
+            };
+            let own = owner(suspect);
             let is_whole = |other: &Suspect| {
-                own.is_some()
-                    && field_of(index.snapshot, other) == own
-                    && is_as_many(suspect.count, other.count)
+                own.is_some() && owner(other) == own && is_as_many(suspect.count, other.count)
             };
             suspects[..at].iter().position(is_whole)
         };
@@ -86,9 +88,27 @@ fn calls(index: &CodeIndex, owner: Node, timer: Node) -> bool {
     scope().unwrap_or(false)
 }
 
+/// The object that grew, in the last snapshot.
+fn thing_of(snapshot: &Snapshot, suspect: &Suspect) -> Option<Node> {
+    suspect.ids.last().copied().flatten().and_then(|id| snapshot.by_id(id))
+}
+
+/// The table of an emitter's events that has the listeners which grew, if Node itself added them.
+fn events_of(snapshot: &Snapshot, suspect: &Suspect) -> Option<Node> {
+    let listeners = thing_of(snapshot, suspect).filter(|_| suspect.is_added_by_node)?;
+    let is_of_emitter = |it: &Retainer| {
+        it.edge.kind == EdgeKind::Property && snapshot.edge_name(&it.edge) == "_events"
+    };
+    let is_events =
+        |&events: &Node| snapshot.retainers(events).take(HOLDERS).any(|it| is_of_emitter(&it));
+    let holders = snapshot.retainers(listeners).take(HOLDERS);
+    let mut tables = holders.filter(|it| it.edge.kind == EdgeKind::Property).map(|it| it.from);
+    tables.find(is_events)
+}
+
 /// The object that has what grew as a private field.
 fn field_of(snapshot: &Snapshot, suspect: &Suspect) -> Option<Node> {
-    let thing = suspect.ids.last().copied().flatten().and_then(|id| snapshot.by_id(id))?;
+    let thing = thing_of(snapshot, suspect)?;
     let is_private = |name| matches!(name, EdgeName::String(name) if snapshot.raw_string(name).starts_with(b"#"));
     let mut holders = snapshot.retainers(thing).take(HOLDERS);
     let holder = holders.find(|it| it.edge.kind == EdgeKind::Property && is_private(it.edge.name));
@@ -135,6 +155,40 @@ mod tests {
         assert_eq!(two.len(), 2, "of different numbers");
         let two = suspects(|count| store(&["keys", "values"], &[count, count]));
         assert_eq!(two.len(), 2, "fields that anyone may fill");
+    }
+
+    /// Two events of an emitter, or one of each of two, with so many listeners each; `by_node`: of Node's own code.
+    fn piped(by_node: bool, one_emitter: bool, count: u32) -> Graph {
+        let mut graph = program(20);
+        graph.in_file("/srv/app/main.js", 9);
+        let node = graph.script("node:internal/streams/readable");
+        let own = graph.script("/srv/app/lib.js");
+        let emitters = ["mixer", "other"].map(|name| {
+            let id = if name == "mixer" { 500_001 } else { 500_003 };
+            let emitter = graph.variable(name, "PassThrough", id);
+            graph.member(emitter, "_events", "Object", id + 100)
+        });
+        for (at, event) in (0u32..).zip(["close", "finish"]) {
+            let events = emitters[if one_emitter { 0 } else { at as usize }];
+            let list = graph.member(events, event, "Array", 500_301 + 2 * at);
+            for item in 0..count {
+                let id = 600_001 + 400_000 * at + 100 * item;
+                let script = if by_node { node } else { own };
+                let listener = graph.function_in(script, "onclose", id, 7);
+                graph.edge(list, "element", &item.to_string(), listener);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn listeners_that_node_adds_to_several_events_of_an_emitter_are_one_suspect() {
+        let of = |by_node, one_emitter| suspects(|count| piped(by_node, one_emitter, count));
+        let one = of(true, true);
+        assert_eq!(one.iter().map(|each| each.cause).collect::<Vec<_>>(), [Cause::Listeners]);
+        assert_eq!((one[0].count, one[0].bytes >= 2 * 2000 * 64), (Some(2000), true));
+        assert_eq!(of(true, false).len(), 2, "of two emitters");
+        assert_eq!(of(false, true).len(), 2, "the program's own");
     }
 
     #[test]

@@ -107,8 +107,18 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     } else {
         suspects.iter_mut().collect()
     };
-    let unexplained = measure(&series, &held, shown);
+    let unexplained = measure(&series, &held, shown, is_native(options));
+    if is_native(options) {
+        // As far as Node counts it, that says more than how many handles there are.
+        suspects.sort_by_key(|suspect| std::cmp::Reverse(counted_natively(suspect)));
+    }
     Suspects { suspects, unconfirmed, notes, unexplained }
+}
+
+/// The native memory that Node counts for a suspect, where it is more than its own wrappers of the handles.
+fn counted_natively(suspect: &Suspect) -> i64 {
+    const LEAST: i64 = 1 << 20;
+    suspect.native_bytes.filter(|&bytes| bytes >= LEAST).unwrap_or(0)
 }
 
 /// Sorts suspects, the likeliest first. The other end of what a program keeps open comes last, unless the rest grew by
@@ -128,12 +138,23 @@ fn ids(snapshots: &[Snapshot], growth: &Growth) -> Vec<Option<u32>> {
     snapshots.iter().zip(objects).map(id).collect()
 }
 
-/// Gives each suspect the bytes that count for it, and returns what counts for none.
-fn measure(series: &Series, held: &[Held], suspects: Vec<&mut Suspect>) -> Option<Unexplained> {
+/// Gives each suspect the bytes that count for it, in a leak of native memory those of it as well, and returns what
+/// counts for none.
+fn measure(
+    series: &Series,
+    held: &[Held],
+    suspects: Vec<&mut Suspect>,
+    is_native: bool,
+) -> Option<Unexplained> {
     let claims: Vec<&Claim> = suspects.iter().map(|suspect| &suspect.claim).collect();
-    let Attribution { bytes, rest } = attribute(series, held, &claims);
-    for (suspect, retained) in suspects.into_iter().zip(bytes) {
+    let Attribution { bytes, natives, rest } = attribute(series, held, &claims);
+    for (suspect, (retained, natives)) in suspects.into_iter().zip(bytes.into_iter().zip(natives)) {
         suspect.measure(retained);
+        if let [first, .., last] = natives[..]
+            && is_native
+        {
+            suspect.native_bytes = Some(last as i64 - first as i64);
+        }
     }
     let [first, .., last] = rest.as_slice() else { return None };
     Some(Unexplained {

@@ -39,6 +39,10 @@ pub struct Suspect {
     pub growth: Vec<i64>,
     /// What counts for it, by snapshot: each object of a snapshot counts for one suspect at most.
     pub retained: Vec<u64>,
+    /// In a leak of native memory: by how much that of its objects grew as far as Node counts it, which is not what
+    /// libraries and addons allocate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_bytes: Option<i64>,
     /// From the module or root down to it.
     pub path: Vec<String>,
     /// The objects from the module or root through what grew down to a typical instance.
@@ -76,6 +80,9 @@ pub struct Suspect {
     /// Whether it is the other end of what a program keeps open: connections that a server accepted.
     #[serde(skip)]
     pub(in crate::heap) is_other_end: bool,
+    /// Whether it is listeners that Node itself added: `pipe()` adds one to each of several events.
+    #[serde(skip)]
+    pub(in crate::heap) is_added_by_node: bool,
     /// What counts for it.
     #[serde(skip)]
     pub(in crate::heap) claim: Claim,

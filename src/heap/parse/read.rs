@@ -18,7 +18,10 @@ pub(in crate::heap) struct Source<'a> {
     pub reader: Box<dyn Read + Send + 'a>,
     /// Its length, known for a plain regular file only.
     pub length: Option<u64>,
-    plain: bool,
+    /// The bytes of the file that it comes from, known for a regular file only.
+    pub file_size: Option<u64>,
+    /// Whether it comes as it is, neither compressed nor as a heap image.
+    pub plain: bool,
 }
 
 /// Opens a file, or standard input for `-`.
@@ -29,8 +32,8 @@ pub(in crate::heap) fn open(path: &Path) -> HeapResult<Source<'static>> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         let source = decode(file)?;
-        let length = (source.plain && metadata.is_file()).then_some(metadata.len());
-        Source { length, ..source }
+        let file_size = metadata.is_file().then_some(metadata.len());
+        Source { length: file_size.filter(|_| source.plain), file_size, ..source }
     };
     // A plain file the kernel itself reads ahead.
     if source.plain {
@@ -55,7 +58,7 @@ fn image_or_text<'a>(mut reader: Box<dyn Read + Send + 'a>) -> HeapResult<Source
         true => Box::new(as_snapshot(reader)?),
         false => Box::new(Cursor::new(start).chain(reader)),
     };
-    Ok(Source { reader, length: None, plain: false })
+    Ok(Source { reader, length: None, file_size: None, plain: false })
 }
 
 /// Looks at the first bytes and puts a decoder in front where one is needed.
@@ -76,5 +79,5 @@ pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> HeapResu
     if zstd {
         return image_or_text(reader);
     }
-    Ok(Source { reader, length: None, plain: !gzip })
+    Ok(Source { reader, length: None, file_size: None, plain: !gzip })
 }

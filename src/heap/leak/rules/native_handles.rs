@@ -72,8 +72,12 @@ fn handles(context: &GrowthContext, items: &[Node]) -> Option<Handles> {
     let mut class: Option<Node> = None;
     let mut seen: FxHashSet<Node> = FxHashSet::default();
     let mut looked_into = 0;
-    for &item in items.iter().step_by(items.len().div_ceil(ITEMS).max(1)) {
-        looked_into += 1;
+    // Keys are no items.
+    let objects = items.iter().copied().filter(|&item| snapshot.kind(item) == NodeKind::Object);
+    let objects: Vec<Node> = objects.collect();
+    for item in spread(&objects) {
+        // Nor is what an item that was looked into leads to.
+        looked_into += usize::from(!seen.contains(&item));
         let mut nodes = vec![item];
         let mut next = 0;
         while let Some(&node) = nodes.get(next) {
@@ -101,7 +105,15 @@ fn handles(context: &GrowthContext, items: &[Node]) -> Option<Handles> {
     }
     let class = snapshot.name(class?).into_owned();
     (number * EACH >= looked_into)
-        .then_some(Handles { percent: (number * 100 / looked_into) as u64, class })
+        .then_some(Handles { percent: (number * 100 / looked_into.max(1)) as u64, class })
+}
+
+/// Some of many, from all parts of the list. Each entry may be so many objects in a row: an even step would meet one of
+/// them alone.
+fn spread(items: &[Node]) -> impl Iterator<Item = Node> {
+    const UNEVEN: usize = 7919;
+    let step = items.len().div_ceil(ITEMS).max(1);
+    items.chunks(step).enumerate().map(|(at, part)| part[at * UNEVEN % part.len()])
 }
 
 /// Whether a prototype's class, or one that it extends, was made by native code: V8 keeps the template of it.
@@ -178,6 +190,34 @@ mod tests {
         assert_eq!(of(3, true).map(|found| found.0), Some(7));
         assert_eq!(of(5, true), None, "fewer than one of four has a handle");
         assert_eq!(of(1, false), None, "the class is JavaScript's");
+    }
+
+    /// A Map's new entries, as Node's snapshots have them: the key, the stream, its handle and the native side of that.
+    #[test]
+    fn keys_and_the_parts_of_an_item_are_no_items() {
+        let mut graph = module();
+        let prototype = prototype(&mut graph, true);
+        let map = graph.variable("compressors", "Map", 11);
+        let table = graph.node("array", "", 21, 800);
+        graph.edge(map, "internal", "table", table);
+        let mut new = Vec::new();
+        for at in 0..200u32 {
+            let id = 1001 + 100 * at;
+            let key = graph.node("string", &format!("client {at}"), id, 32);
+            let stream = graph.node("object", "Gzip", id + 2, 64);
+            graph.edge(table, "internal", &(10 + 3 * at).to_string(), key);
+            graph.edge(table, "internal", &(11 + 3 * at).to_string(), stream);
+            let handle = graph.member(stream, "_handle", "Worker", id + 4);
+            graph.edge(handle, "property", "__proto__", prototype);
+            let natives = ["Node / ZlibStream", "Node / ZlibContext", "Node / zlib_memory"];
+            let natives = [6, 8, 10].map(|part| id + part).into_iter().zip(natives);
+            for (id, name) in natives.clone() {
+                let native = graph.node("native", name, id, 400);
+                graph.edge(handle, "internal", "javascript_to_native", native);
+            }
+            new.extend([id, id + 2, id + 4].into_iter().chain(natives.map(|native| native.0)));
+        }
+        assert!(handles(&graph, 11, &new).is_some());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::heap::compare::{entries, replaced};
 use crate::heap::explain::code_index::{CodeIndex, Function};
 use crate::heap::explain::context::GrowthContext;
 use crate::heap::explain::route::RouteStep;
-use crate::heap::explain::sites;
+use crate::heap::explain::{names, sites};
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Unit};
 use crate::heap::leak::count::Count;
@@ -14,6 +14,7 @@ use crate::heap::leak::finding::Finding;
 use crate::heap::leak::rule::{About, Rule};
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{EdgeName, Node, Retainer};
+use crate::js_source::files::MODULE_EXPORTS;
 
 pub(in crate::heap) struct Timers;
 
@@ -105,6 +106,10 @@ fn name(context: &GrowthContext, sample: &[Node], function: Option<&Function>) -
         Some(function) if !function.name.is_empty() => format!("{starts}({})", function.name),
         Some(function) => {
             match index.sources.enclosing_function(&function.script, function.position) {
+                // Each module has one: the file says which.
+                Some(outer) if outer == MODULE_EXPORTS => {
+                    format!("{starts} in {}", names::short(&function.place.file))
+                }
                 Some(outer) => format!("{starts} in {outer}"),
                 None => starts.to_owned(),
             }
