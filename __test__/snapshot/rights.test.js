@@ -11,11 +11,13 @@ const { native } = require('../../lib/native.js');
 const { otherWriters } = require('../../lib/snapshot/shared-dir.js');
 const { temporaryDir, until, snapshotsIn, partialsIn, forksOf, parse } = require('../children/snapshot-support.js');
 
-const { fork: unsupported } = native.snapshotSupport();
+const { fork: unsupported, image: noImages } = native.snapshotSupport();
 const index = JSON.stringify(require.resolve('../../index.js'));
+const binding = JSON.stringify(require.resolve('../../lib/native.js'));
 const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? {} : { skip: 'changing the user needs root' };
 const asRootForking = unsupported ? { skip: unsupported } : asRoot;
+const asRootImaging = noImages ? { skip: noImages } : asRootForking;
 const OTHER = 65_534;
 
 function service(script, { command = [], stdio = ['ignore', 'pipe', 'inherit'] } = {}) {
@@ -50,16 +52,18 @@ test('without /proc a snapshot is taken and a watch runs', asRoot, async (t) => 
   const child = service(
     `
     const { takeSnapshot, watch } = require(${index});
+    const { image } = require(${binding}).native.snapshotSupport();
     const dir = ${JSON.stringify(dir)};
     const watcher = watch({ dir, report: [], log: 'silent' });
     watcher.on('error', () => {});
     const { verdict: { state } } = watcher.stats();
     const { status } = watcher.health();
-    takeSnapshot({ dir, cooldown: 0 }).then(({ method, path }) => process.stdout.write(JSON.stringify({ method, path, state, status }), () => process.exit()));`,
+    takeSnapshot({ dir, cooldown: 0 }).then(({ method, path }) => process.stdout.write(JSON.stringify({ method, path, state, status, image }), () => process.exit()));`,
     { command: withoutProc, stdio: ['ignore', 'pipe', 'ignore'] },
   );
-  const { method, path: file, state, status } = await answerOf(child);
+  const { method, path: file, state, status, image } = await answerOf(child);
   assert.equal(method, 'in-process');
+  assert.equal(typeof image, 'string', 'why images are off');
   parse(file);
   assert.equal(typeof state, 'string');
   assert.equal(typeof status, 'string');
@@ -80,7 +84,7 @@ test('a service that changes its user after the watch began still forks', asRoot
   parse(file);
 });
 
-test('a watch that may not fork takes nothing unasked, and says so', asRootForking, async (t) => {
+test('a watch that may not fork takes heap images unasked, and says so', asRootImaging, async (t) => {
   const dir = openDir(t);
   const child = service(`
     process.setgid(${OTHER});
@@ -88,7 +92,27 @@ test('a watch that may not fork takes nothing unasked, and says so', asRootForki
     const { watch } = require(${index});
     const warnings = [];
     process.on('warning', ({ code }) => warnings.push(code));
-    const watcher = watch({ dir: ${JSON.stringify(dir)}, report: [], log: 'silent' });
+    const watcher = watch({ dir: ${JSON.stringify(dir)}, report: [], log: 'silent', interval: 50, window: 1000, limit: 2 ** 20, threshold: 0.05, snapshotOn: ['threshold'] });
+    const answer = (method) => process.stdout.write(JSON.stringify({ warnings, method, notes: watcher.stats().notes }), () => process.exit());
+    watcher.on('snapshot', ({ method }) => answer(method));
+    // A second limit that is used as far finds the first snapshot under way.
+    watcher.on('error', ({ code, message }) => code === 'ERR_PLIMSOLL_BUSY' || answer(message));
+    setInterval(() => {}, 60_000);`);
+  const { warnings, method, notes } = await answerOf(child);
+  assert.equal(method, 'image');
+  assert.deepEqual(warnings, []);
+  assert.match(notes.join('\n'), /Heap images are taken automatically in place of snapshots: .*\/proc\/self\/task/);
+});
+
+test('a watch that may not fork takes nothing redacted unasked, and says so', asRootForking, async (t) => {
+  const dir = openDir(t);
+  const child = service(`
+    process.setgid(${OTHER});
+    process.setuid(${OTHER});
+    const { watch } = require(${index});
+    const warnings = [];
+    process.on('warning', ({ code }) => warnings.push(code));
+    const watcher = watch({ dir: ${JSON.stringify(dir)}, report: [], log: 'silent', redact: true });
     watcher.snapshot().then(({ method }) => process.stdout.write(JSON.stringify({ warnings, method, notes: watcher.stats().notes }), () => process.exit()));
     setInterval(() => {}, 60_000);`);
   const { warnings, method, notes } = await answerOf(child);
@@ -115,7 +139,7 @@ test('an executable with file capabilities may not fork, and the watch says so',
   const script = `
     const { watch } = require(${index});
     setInterval(() => {}, 1000); // the service
-    const watcher = watch({ dir: ${JSON.stringify(dir)}, report: [] });
+    const watcher = watch({ dir: ${JSON.stringify(dir)}, report: [], redact: true });
     process.once('warning', ({ code }) => {
       const { notes } = watcher.stats();
       watcher.snapshot().then(({ method }) => process.stdout.write(JSON.stringify({ code, method, notes }), () => process.exit()));

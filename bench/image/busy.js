@@ -32,6 +32,8 @@ if (isMainThread) {
       ({ code, message }) => process.send({ code, message }),
     );
   });
+  // timeout(1) sends it to the whole group: the parent ends this process, after the image at hand.
+  process.on('SIGTERM', () => {});
   process.on('disconnect', () => process.exit());
   process.send('ready');
 }

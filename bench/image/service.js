@@ -77,6 +77,8 @@ async function leak() {
   return taken;
 }
 
+// timeout(1) sends it to the whole group: the parent ends this process, after the image at hand.
+process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit());
 process.on('message', async (what) => {
   if (what === 'end') {

@@ -12,6 +12,12 @@ const { findScanner, missing } = require('./scan.js');
 
 const offBecause = (reason) => (reason === null || reason === undefined ? 'on' : `off: ${reason}`);
 
+/** What a watch takes by itself if V8's builder may not be forked: `image` is why heap images are off. */
+const withoutFork = (image) =>
+  image === null || image === undefined
+    ? 'heap images, without redact: without fork a snapshot would stop the service; see forked snapshots'
+    : 'off: without fork a snapshot would stop the service; see forked snapshots';
+
 /** @returns {string | null} why the analyzer's binary does not load */
 function analyzerFailure() {
   try {
@@ -53,10 +59,7 @@ function rows(env) {
     ['forked snapshots', offBecause(fork)],
     ['heap images', offBecause(image)],
     ['snapshot near limit', offBecause(nearLimit)],
-    [
-      'automatic snapshots',
-      forkDenied ? 'off: without fork a snapshot would stop the service; see forked snapshots' : 'on',
-    ],
+    ['automatic snapshots', forkDenied ? withoutFork(image) : 'on'],
     [
       'in-process snapshots',
       profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`,

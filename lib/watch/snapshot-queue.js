@@ -16,6 +16,15 @@ const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
 const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
 
 /**
+ * How a snapshot is taken that no user asked for, where V8's builder may not be forked: as a heap image, or not at all.
+ * In process it would stop the service.
+ */
+function withoutFork({ method, redact }) {
+  const canImage = !redact && (requireNative().snapshotSupport().image ?? null) === null;
+  return canImage && method !== 'fork' ? 'image' : 'fork';
+}
+
+/**
  * What the parts of a watch share.
  * @typedef {object} Context
  * @property {any} options  of watch(), complete
@@ -89,7 +98,7 @@ class SnapshotQueue {
     try {
       const { maxFiles, maxBytes, redact } = this.#context.options;
       const given = { dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice, ...options };
-      if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = 'fork';
+      if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = withoutFork(given);
       const taken = await takeSnapshot(given);
       // A try that failed may have taken long. `takenAt` is of the wall clock, which may be set meanwhile.
       const later = Math.min(Math.max(0, taken.takenAt - begun), this.#now() - tMs);

@@ -228,13 +228,14 @@ add('healthy service: requests, listeners and clients that go', {
     });
     ${requests('app', '{ scale: 0.5, warm: 60 }')}`,
 }, null);
+// fetch drops the timers of requests that have ended twice a second. Three images fit between.
 add('healthy service: a few fetches', `
     const server = require('node:http').createServer((req, res) => res.end('ok'));
     server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1', () => drive(async (i) => {
       const answer = await fetch('http://127.0.0.1:' + server.address().port + '/' + i, { signal: AbortSignal.timeout(60_000) });
       return answer.text();
-    }, { scale: 0.4, warm: 60 }));`, null);
+    }, { scale: 0.4, warm: 60, rest: 1200 }));`, null);
 add('healthy service: subscribers that leave, iterators that end', `
     const { EventEmitter, on } = require('node:events');
     const $orders = new EventEmitter();

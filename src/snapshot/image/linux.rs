@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -46,7 +47,10 @@ fn constant(symbol: &str) -> Option<i32> {
 /// # Errors
 /// The reason.
 pub fn support() -> Result<(), String> {
-    known().as_ref().map(|_| ()).map_err(|why| format!("heap images are off: {why}"))
+    let off = |why: &str| format!("heap images are off: {why}");
+    known().as_ref().map_err(|why| off(why))?;
+    File::open("/proc/self/smaps").map_err(|error| off(&format!("/proc/self/smaps: {error}")))?;
+    Ok(())
 }
 
 /// The mappings before the fork.
