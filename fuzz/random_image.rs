@@ -142,7 +142,7 @@ pub fn image(seed: u64) -> Vec<u8> {
     let types: Vec<String> =
         (FIRST..).zip(TYPES).map(|(number, name)| format!("\"{name}\":{number}")).collect();
     let header = format!(
-        "{{\"format\":1,\"v8\":\"{}\",\"types\":{{{}}}}}",
+        "{{\"format\":1,\"pid\":7,\"v8\":\"{}\",\"types\":{{{}}}}}",
         VERSIONS[version],
         types.join(",")
     );

@@ -63,8 +63,9 @@ test('a snapshot that is cut off at any place is an error with a code', async (t
   const dir = folder(t);
   const whole = v8.writeHeapSnapshot(path.join(dir, 'whole.heapsnapshot'));
   const bytes = fs.readFileSync(whole);
-  const textual = bytes.toString('latin1').trimEnd().length;
-  const packings = { plain: bytes, gzip: zlib.gzipSync(bytes, { level: 1 }) };
+  // White space at the end may be missing.
+  const plain = Buffer.from(bytes.toString('latin1').trimEnd(), 'latin1');
+  const packings = { plain, gzip: zlib.gzipSync(bytes, { level: 1 }) };
   const file = path.join(dir, 'cut.heapsnapshot');
   let random = 1;
   for (const [packing, text] of Object.entries(packings)) {
@@ -79,16 +80,11 @@ test('a snapshot that is cut off at any place is an error with a code', async (t
           () => null,
           (reason) => reason,
         );
-      // What follows the last byte of the text may be missing: the end of the block, and the checksum.
-      const isWhole = () =>
-        zlib.gunzipSync(text.subarray(0, length), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).length >= textual;
-      if (packing === 'gzip' && error === null) assert.ok(isWhole(), `${length} of ${text.length} bytes`);
-      else
-        assert.match(
-          error?.code ?? 'none',
-          /^ERR_PLIMSOLL_SNAPSHOT_(EMPTY|TRUNCATED|NOT_JSON|CORRUPT)$/,
-          `${packing}, ${length} of ${text.length} bytes: ${error?.message}`,
-        );
+      assert.match(
+        error?.code ?? 'none',
+        /^ERR_PLIMSOLL_SNAPSHOT_(EMPTY|TRUNCATED|NOT_JSON|CORRUPT)$/,
+        `${packing}, ${length} of ${text.length} bytes: ${error?.message}`,
+      );
     }
   }
 });

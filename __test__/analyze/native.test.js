@@ -38,12 +38,21 @@ test('a snapshot of this process reads the same plain and compressed', async () 
   }
 });
 
+function flipped(bytes, at) {
+  bytes[at < 0 ? bytes.length + at : at] ^= 1;
+  return bytes;
+}
+
 test('what is no snapshot is refused with a code and a hint', async () => {
   const text = fs.readFileSync(path.join(dir, 'plain.heapsnapshot'));
   const cases = [
     ['empty', '', 'EMPTY', /before V8 wrote it/],
     ['half', text.subarray(0, text.length / 2), 'TRUNCATED', /still being written/],
     ['half.gz', zlib.gzipSync(text).subarray(0, 5000), 'TRUNCATED', /still being written/],
+    ['twice', Buffer.concat([text, text]), 'CORRUPT', /text behind its end/],
+    ['more', Buffer.concat([text, Buffer.from([0])]), 'CORRUPT', /text behind its end/],
+    ['checksum.gz', flipped(zlib.gzipSync(text), -6), 'CORRUPT', /compressed stream is damaged/],
+    ['stream.gz', flipped(zlib.gzipSync(text), 5000), 'CORRUPT', /damaged|contradicts/],
     ['text', 'hello', 'NOT_JSON', /not a V8 heap snapshot/],
     ['profile', '{"nodes":[],"startTime":1}', 'SCHEMA', /not a heap profile/],
   ];

@@ -104,6 +104,22 @@ test('three images of a process without plimsoll name its leak, and it goes on',
   assert.equal(suspects[0].count, 2000);
 });
 
+test('images of several processes are refused under any names', { skip }, async (t) => {
+  const dir = folder(t);
+  const [one, other] = [await start(t, LEAK), await start(t, LEAK)];
+  const files = [];
+  for (const { pid } of [one, one, other]) files.push(await image(pid, dir));
+  const copies = files.map((file, at) => path.join(dir, `${at}.heapimage`));
+  files.forEach((file, at) => fs.copyFileSync(file, copies[at]));
+  const pids = [one.pid, other.pid].toSorted((a, b) => a - b).join(', ');
+  await assert.rejects(analyze(copies), {
+    code: 'ERR_PLIMSOLL_SNAPSHOT_ORDER',
+    message: new RegExp(`of several processes \\(${pids}\\)`),
+  });
+  const { snapshots } = await analyze(copies.slice(0, 2));
+  assert.equal(snapshots.length, 2);
+});
+
 test('a process that does not return to its event loop has an image too', { skip }, async (t) => {
   const service = await start(
     t,

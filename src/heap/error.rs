@@ -81,9 +81,9 @@ pub enum HeapError {
         /// Their names.
         paths: [PathBuf; 2],
     },
-    /// By their names they are of several processes.
+    /// By their names, or by what is in heap images, they are of several processes.
     #[error(
-        "by their names the snapshots are of several processes ({}): only snapshots of one process can be compared. \
+        "the snapshots are of several processes ({}): only snapshots of one process can be compared. \
          Give those of one, or analyze each alone.",
         .pids.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
     )]
@@ -148,12 +148,20 @@ pub(in crate::heap) fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
+impl HeapError {
+    /// What a stream failed with after `at` bytes: the disk's errors have a number, those of a decoder are the file's
+    /// fault.
+    pub(in crate::heap) fn of_stream(error: io::Error, at: u64) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => HeapError::Truncated { at },
+            _ if error.raw_os_error().is_some() => HeapError::Io(error),
+            _ => HeapError::Corrupt(format!("the compressed stream is damaged ({error})")),
+        }
+    }
+}
+
 impl From<io::Error> for HeapError {
     fn from(error: io::Error) -> Self {
-        // A compressed stream that stops early is as truncated as a plain one.
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => HeapError::Truncated { at: 0 },
-            _ => HeapError::Io(error),
-        }
+        Self::of_stream(error, 0)
     }
 }

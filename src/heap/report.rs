@@ -88,6 +88,13 @@ struct Way {
     path: Vec<String>,
 }
 
+/// Refuses snapshots of more than one process.
+fn refuse_others(mut pids: Vec<u64>) -> HeapResult<()> {
+    pids.sort_unstable();
+    pids.dedup();
+    if pids.len() > 1 { Err(HeapError::Processes { pids }) } else { Ok(()) }
+}
+
 /// Reads the snapshots, oldest first, and says what they show, as JSON.
 pub fn analyze(
     paths: &[impl AsRef<Path>],
@@ -96,14 +103,13 @@ pub fn analyze(
 ) -> HeapResult<String> {
     let given: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     order::refuse_same(&given)?;
-    let pids = taken::processes(&given);
-    if pids.len() > 1 {
-        return Err(HeapError::Processes { pids });
-    }
+    refuse_others(taken::processes(&given))?;
     let mtimes = order::mtimes(&given);
     // What is not there is said before anything is read.
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
     let sources = given.iter().map(open).collect::<HeapResult<Vec<_>>>()?;
+    let of_images = sources.iter().filter_map(|source| source.process);
+    refuse_others(taken::processes(&given).into_iter().chain(of_images).collect())?;
     let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
     let sizes: Vec<FileSize> = sources.iter().map(FileSize::of).collect();
     let whole = Whole::new(report, &lengths);

@@ -26,13 +26,10 @@ pub(in crate::heap) fn keys(paths: &[&Path]) -> Vec<Option<(u64, u64)>> {
     paths.iter().map(key).collect()
 }
 
-/// The processes that the files are of, by their names; one for those that name none.
+/// The processes that the files are of, by the names that have one.
 pub(in crate::heap) fn processes(paths: &[&Path]) -> Vec<u64> {
     let process = |path: &&Path| Some(numbers(path.file_name()?.to_str()?)?.0);
-    let mut processes: Vec<u64> = paths.iter().filter_map(process).collect();
-    processes.sort_unstable();
-    processes.dedup();
-    processes
+    paths.iter().filter_map(process).collect()
 }
 
 /// The process and the number in a name of Node's.

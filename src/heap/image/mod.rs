@@ -19,8 +19,9 @@ use crate::heap::error::HeapResult;
 /// What an image begins with, after decompression.
 pub(in crate::heap) const MAGIC: &[u8] = b"plimsoll heap image\n";
 
-/// The text of the heap snapshot that an image stands for; `image` has the bytes after [`MAGIC`].
-pub(in crate::heap) fn as_snapshot(image: impl Read) -> HeapResult<impl Read + Send> {
+/// The text of the heap snapshot that an image stands for, and the process that it is of; `image` has the bytes after
+/// [`MAGIC`].
+pub(in crate::heap) fn as_snapshot(image: impl Read) -> HeapResult<(impl Read + Send, u64)> {
     let pages = pages::Pages::read(image)?;
-    Ok(text::Text::new(graph::build(&pages)?))
+    Ok((text::Text::new(graph::build(&pages)?), pages.pid))
 }

@@ -42,6 +42,7 @@ const STRONG: u64 = 1;
 #[derive(Deserialize)]
 struct Header {
     format: u32,
+    pid: u64,
     v8: String,
     types: FxHashMap<String, u16>,
 }
@@ -58,6 +59,8 @@ pub enum RootKind {
 /// What an image holds.
 pub struct Pages {
     pub layout: &'static HeapLayout,
+    /// The process.
+    pub pid: u64,
     /// Instance types by name.
     pub types: FxHashMap<String, u16>,
     pages: FxHashMap<u64, Vec<u64>>,
@@ -89,7 +92,7 @@ impl Pages {
         }
         let mut header = vec![0; length as usize];
         fill(&mut image, &mut header, &mut at)?;
-        let Header { format, v8, types } = serde_json::from_slice(&header)
+        let Header { format, pid, v8, types } = serde_json::from_slice(&header)
             .map_err(|error| HeapError::Schema(format!("the header of the heap image: {error}")))?;
         if format != 1 {
             return Err(HeapError::Schema(format!("a heap image of format {format}, not 1")));
@@ -100,6 +103,7 @@ impl Pages {
             .map_err(|why| HeapError::Schema(format!("a heap image: {why}")))?;
         let mut pages = Self {
             layout,
+            pid,
             types,
             pages: FxHashMap::default(),
             dispatched: FxHashMap::default(),
@@ -116,6 +120,7 @@ impl Pages {
             let record = u32::from_le_bytes(exact(&mut image, &mut at)?);
             let length = u32::from_le_bytes(exact(&mut image, &mut at)?) as usize;
             if record == kind::END {
+                expect_end(&mut image, at)?;
                 return Ok(pages);
             }
             let Some(bytes) = bytes.get_mut(..length).filter(|_| address % 8 == 0) else {
@@ -227,12 +232,17 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 fn fill(image: &mut impl Read, to: &mut [u8], at: &mut u64) -> HeapResult<()> {
-    image.read_exact(to).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => HeapError::Truncated { at: *at },
-        _ => HeapError::Io(error),
-    })?;
+    image.read_exact(to).map_err(|error| HeapError::of_stream(error, *at))?;
     *at += to.len() as u64;
     Ok(())
+}
+
+/// Reads on behind the last record: only there is the checksum of what was read.
+fn expect_end(image: &mut impl Read, at: u64) -> HeapResult<()> {
+    match image.read(&mut [0]).map_err(|error| HeapError::of_stream(error, at))? {
+        0 => Ok(()),
+        _ => Err(corrupt("there are bytes behind the end of the heap image")),
+    }
 }
 
 fn exact<const N: usize>(image: &mut impl Read, at: &mut u64) -> HeapResult<[u8; N]> {

@@ -84,7 +84,7 @@ fn of_version(v8: &str) -> Vec<u8> {
     page[60..63].copy_from_slice(&[tagged(18), 8 << 32, u64::from_le_bytes(*b"\"world\"\n")]);
     let types: serde_json::Map<String, serde_json::Value> =
         TYPES.iter().map(|name| ((*name).to_owned(), type_of(name).into())).collect();
-    let header = serde_json::json!({ "format": 1, "v8": v8, "types": types }).to_string();
+    let header = serde_json::json!({ "format": 1, "pid": 7, "v8": v8, "types": types }).to_string();
     let bytes =
         |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
     let mut image = u32::try_from(header.len()).unwrap().to_le_bytes().to_vec();
@@ -97,7 +97,7 @@ fn of_version(v8: &str) -> Vec<u8> {
 
 fn text(image: &[u8]) -> HeapResult<String> {
     let mut text = String::new();
-    as_snapshot(image)?.read_to_string(&mut text)?;
+    as_snapshot(image)?.0.read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -255,9 +255,34 @@ fn an_image_without_a_type_is_refused() {
 
 #[test]
 fn an_unknown_v8_is_refused() {
-    let header = br#"{"format":1,"v8":"99.1","types":{}}"#;
-    let image = [&35_u32.to_le_bytes()[..], header].concat();
-    assert!(matches!(text(&image), Err(HeapError::Schema(_))));
+    let header = br#"{"format":1,"pid":7,"v8":"99.1","types":{}}"#;
+    let length = u32::try_from(header.len()).unwrap();
+    let image = [&length.to_le_bytes()[..], header].concat();
+    assert!(matches!(text(&image), Err(HeapError::Schema(why)) if why.contains("99.1")));
+}
+
+#[test]
+fn an_image_ends_with_its_last_record() {
+    let image = [small(), vec![0]].concat();
+    assert!(matches!(text(&image), Err(HeapError::Corrupt(why)) if why.contains("behind the end")));
+}
+
+#[test]
+fn the_checksum_behind_the_last_record_is_verified() {
+    let image = [MAGIC, &small()].concat();
+    let mut packed = Vec::new();
+    let mut encoder = zstd::stream::Encoder::new(&mut packed, 1).unwrap();
+    encoder.include_checksum(true).unwrap();
+    std::io::Write::write_all(&mut encoder, &image).unwrap();
+    encoder.finish().unwrap();
+    let read = |bytes: &[u8]| crate::heap::parse::read::decode(bytes).map(|source| source.process);
+    assert_eq!(read(&packed).unwrap(), Some(7));
+    assert!(matches!(read(&packed[..packed.len() - 2]), Err(HeapError::Truncated { .. })));
+    *packed.last_mut().unwrap() ^= 1;
+    assert!(matches!(read(&packed), Err(HeapError::Corrupt(_))));
+    *packed.last_mut().unwrap() ^= 1;
+    packed.extend(b"junk");
+    assert!(matches!(read(&packed), Err(HeapError::Corrupt(_))));
 }
 
 #[path = "../../../fuzz/random_image.rs"]

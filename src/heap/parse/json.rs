@@ -78,15 +78,8 @@ impl<'a> Scanner<'a> {
         Ok(self.end > 0)
     }
 
-    /// A decoder's complaint about its stream is the snapshot's fault, not the disk's.
     fn broken(&self, error: std::io::Error) -> HeapError {
-        match error.kind() {
-            ErrorKind::UnexpectedEof => HeapError::Truncated { at: self.before + self.end as u64 },
-            ErrorKind::InvalidData | ErrorKind::InvalidInput => {
-                HeapError::Corrupt(format!("the compressed stream is damaged ({error})"))
-            }
-            _ => HeapError::Io(error),
-        }
+        HeapError::of_stream(error, self.before + self.end as u64)
     }
 
     fn unexpected(&self, expected: &'static str) -> HeapError {
@@ -117,6 +110,15 @@ impl<'a> Scanner<'a> {
                 return Ok(0);
             }
         }
+    }
+
+    /// Reads on behind the value, where only white space may be. There a compressed stream has its checksum.
+    pub fn expect_end(&mut self) -> HeapResult<()> {
+        self.peek()?;
+        if self.at < self.end {
+            return Err(HeapError::Corrupt("there is text behind its end".into()));
+        }
+        Ok(())
     }
 
     /// Consumes `byte`, white space before it included.

@@ -20,6 +20,8 @@ pub(in crate::heap) struct Source<'a> {
     pub length: Option<u64>,
     /// The bytes of the file that it comes from, known for a regular file only.
     pub file_size: Option<u64>,
+    /// The process that it is of, as a heap image has it.
+    pub process: Option<u64>,
     /// Whether it comes as it is, neither compressed nor as a heap image.
     pub plain: bool,
 }
@@ -54,11 +56,13 @@ pub fn text_of(path: &Path) -> HeapResult<Box<dyn Read + Send>> {
 fn image_or_text<'a>(mut reader: Box<dyn Read + Send + 'a>) -> HeapResult<Source<'a>> {
     let mut start = Vec::with_capacity(MAGIC.len());
     Read::by_ref(&mut reader).take(MAGIC.len() as u64).read_to_end(&mut start)?;
-    let reader: Box<dyn Read + Send + 'a> = match start == MAGIC {
-        true => Box::new(as_snapshot(reader)?),
-        false => Box::new(Cursor::new(start).chain(reader)),
+    let (reader, process): (Box<dyn Read + Send + 'a>, _) = if start == MAGIC {
+        let (text, process) = as_snapshot(reader)?;
+        (Box::new(text), Some(process))
+    } else {
+        (Box::new(Cursor::new(start).chain(reader)), None)
     };
-    Ok(Source { reader, length: None, file_size: None, plain: false })
+    Ok(Source { reader, length: None, file_size: None, process, plain: false })
 }
 
 /// Looks at the first bytes and puts a decoder in front where one is needed.
@@ -79,5 +83,5 @@ pub(in crate::heap) fn decode<'a>(mut reader: impl Read + Send + 'a) -> HeapResu
     if zstd {
         return image_or_text(reader);
     }
-    Ok(Source { reader, length: None, file_size: None, plain: !gzip })
+    Ok(Source { reader, length: None, file_size: None, process: None, plain: !gzip })
 }

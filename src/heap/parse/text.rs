@@ -68,6 +68,7 @@ pub(in crate::heap) fn parse(scanner: &mut Scanner) -> HeapResult<Columns> {
         }
         more = scanner.another(b'}', ", or }")?;
     }
+    scanner.expect_end()?;
     let (Some(schema), Some(nodes), Some(edges), Some(strings)) = (schema, nodes, edges, strings)
     else {
         return Err(HeapError::Schema("it lacks one of snapshot, nodes, edges and strings".into()));
