@@ -68,13 +68,17 @@ test('a report has one rate over the interval of its snapshots', () => {
     tracked: [],
   };
   const snapshots = [{ tMs: 60_000 }, { tMs: 180_000 }].map((each) => ({ ...leakReport().snapshots[0], ...each }));
-  const report = buildReport({
-    state: { ...state, extra: { process, snapshots } },
-    analysis: { suspects: [found], snapshots: [], growth },
-  });
+  // The analyzer's rate is over the whole seconds in the files' names.
+  const built = (bytesPerMinute) =>
+    buildReport({
+      state: { ...state, extra: { process, snapshots } },
+      analysis: { suspects: [{ ...found, bytesPerMinute }], snapshots: [], growth },
+    });
+  const report = built(null);
   assert.deepEqual(report.growth, over(growth, 120_000));
   assert.equal(report.growth.bytesPerMinute, 8.5 * MB);
   assert.equal(report.suspects[0].bytesPerMinute, 8 * MB);
+  assert.equal(built(8.1 * MB).suspects[0].bytesPerMinute, 8 * MB);
   assert.deepEqual(violations({ ...leakReport(), growth: report.growth }), []);
   const earlier = { ...snapshots[0], path: 'earlier.heapsnapshot', tMs: 1000 };
   const later = snapshots.map((each, at) => ({ ...each, path: `${at}.heapsnapshot` }));

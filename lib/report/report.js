@@ -43,8 +43,9 @@ function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = f
   const isFilling = verdict.state === 'filling' && !outOfMemory;
   const suspects = isFilling ? merged.filter((suspect) => !isBySize(suspect)) : merged;
   attribute(suspects, allocated, verdict, analysis !== undefined);
-  for (const suspect of suspects) {
-    if (suspect.bytesPerMinute === null && suspect.bytes !== null && minutes > 0 && !isBySize(suspect))
+  // The names of the files have whole seconds. Where the watch knows the interval, each rate is over that one.
+  for (const suspect of [...suspects, ...fills]) {
+    if (minutes > 0 && suspect.bytes != null && !isBySize(suspect))
       suspect.bytesPerMinute = suspect.bytes / minutes;
   }
   if (suspects.length === 0 && verdict.state === 'leak') suspects.push(...unnamed(verdict, extra, allocated));
