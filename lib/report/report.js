@@ -45,8 +45,7 @@ function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = f
   attribute(suspects, allocated, verdict, analysis !== undefined);
   // The names of the files have whole seconds. Where the watch knows the interval, each rate is over that one.
   for (const suspect of [...suspects, ...fills]) {
-    if (minutes > 0 && suspect.bytes != null && !isBySize(suspect))
-      suspect.bytesPerMinute = suspect.bytes / minutes;
+    if (minutes > 0 && suspect.bytes != null && !isBySize(suspect)) suspect.bytesPerMinute = suspect.bytes / minutes;
   }
   if (suspects.length === 0 && verdict.state === 'leak') suspects.push(...unnamed(verdict, extra, allocated));
   return {
