@@ -56,6 +56,27 @@ test('a crash keeps its signal, and the report is written whatever killed the pr
   assert.ok(report.process.rss > 0);
 });
 
+test('a heap image that the report does not list is removed, but not one that the program asked for', async (t) => {
+  const app = `
+    const fs = require('node:fs');
+    const owner = { pid: process.pid, start: 1, host: 'h' };
+    const files = ['leak', 'manual', 'leak'].map((reason, at) => {
+      const name = 'Heap.20261121.08193' + at + '.' + process.pid + '.0.00' + at + '.heapimage';
+      fs.writeFileSync(name, reason);
+      return { name, bytes: 4, at: Date.now(), owner: at === 2 ? { ...owner, pid: 1 } : owner, reason };
+    });
+    fs.writeFileSync('plimsoll-snapshots.json', JSON.stringify({ schema: 'plimsoll.snapshots/1', apps: {}, files }));
+    setTimeout(() => process.exit(0), 1500);`;
+  const { code, left } = await plimsoll(t, ['run', '--json', 'r.json', '--interval', '50ms', 'app.js'], {
+    'app.js': app,
+  });
+  assert.equal(code, 0);
+  assert.deepEqual(
+    left.filter((name) => name.endsWith('.heapimage')).map((name) => name.split('.')[2]),
+    ['081931', '081932'],
+  );
+});
+
 test('the duration ends a program that would not end, one that ignores SIGTERM not before its grace', async (t) => {
   const { code, report } = await plimsoll(t, ['run', '--json', 'r.json', '--duration', '3s', 'app.js'], {
     'app.js': 'setInterval(() => {}, 1000)',

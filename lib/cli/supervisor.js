@@ -8,7 +8,7 @@ const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
-const { comparable, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
+const { automaticImages, comparable, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
 const { sweepPartials } = require('./leftovers.js');
 const { withRise } = require('./rising.js');
@@ -282,7 +282,7 @@ class Supervisor {
       }
       const images = analysis === undefined || state.extra?.keepImages ? [] : imagesOf(paths);
       if (images.length > 0) notes.push(IMAGES_REMOVED);
-      spent.push(...images);
+      spent.push(...images, ...unlistedImages(state, this.#states.span));
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
@@ -329,6 +329,13 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
 }
 
 /** Files of a process that had this pid before are older. */
+/** Images that were finished when the run was over, so that no report lists them. */
+function unlistedImages({ pid, extra }, span) {
+  if (!extra || extra.keepImages) return [];
+  const listed = new Set([...(extra.snapshots ?? []).map((each) => each.path), ...(extra.diagnosis ?? [])]);
+  return automaticImages(extra.dir, pid).filter((file) => !listed.has(file) && isSince(file, span.since));
+}
+
 function isSince(file, time) {
   try {
     return fs.statSync(file).mtimeMs >= time;

@@ -3,16 +3,21 @@
 // analysis.
 
 const fs = require('node:fs');
+const path = require('node:path');
 
+/** The list that the store keeps in its directory (src/snapshot/state.rs). */
+const LIST = 'plimsoll-snapshots.json';
+/** Reasons for a snapshot that no user gave at that moment, and for which the event loop may have to stop. */
+const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
 const IMAGE = /\.heapimage$/;
 
 /** The heap images among some snapshots. @param {string[]} paths */
-const imagesOf = (paths) => paths.filter((path) => IMAGE.test(path));
+const imagesOf = (paths) => paths.filter((each) => IMAGE.test(each));
 
 /** The snapshots of the kind of the last one: heap images and snapshots are not compared. @param {string[]} paths */
 function comparable(paths) {
   const images = imagesOf(paths);
-  return IMAGE.test(paths.at(-1) ?? '') ? images : paths.filter((path) => !images.includes(path));
+  return IMAGE.test(paths.at(-1) ?? '') ? images : paths.filter((each) => !images.includes(each));
 }
 
 /** One that is gone is no error. @param {string[]} images */
@@ -20,6 +25,18 @@ async function removeImages(images) {
   await Promise.all(images.map((image) => fs.promises.rm(image, { force: true })));
 }
 
+/** The images in a directory that a process's watch took by itself. @param {string} dir @param {number} pid */
+function automaticImages(dir, pid) {
+  let files;
+  try {
+    ({ files } = JSON.parse(fs.readFileSync(path.join(dir, LIST), 'utf8')));
+  } catch {
+    return []; // without a list the watch took none
+  }
+  const isOwn = ({ owner, reason }) => owner?.pid === pid && AUTOMATIC.has(reason);
+  return imagesOf(files.filter(isOwn).map(({ name }) => path.join(dir, path.basename(name))));
+}
+
 const IMAGES_REMOVED = 'The heap images were removed after the analysis. The option keepImages keeps them.';
 
-module.exports = { imagesOf, comparable, removeImages, IMAGES_REMOVED };
+module.exports = { AUTOMATIC, imagesOf, automaticImages, comparable, removeImages, IMAGES_REMOVED };

@@ -5,6 +5,7 @@
 const diagnostics = require('node:diagnostics_channel');
 const { requireNative } = require('../native.js');
 const { wantsDescriptor } = require('../attempts.js');
+const { AUTOMATIC } = require('../snapshot/images.js');
 const { wallNow } = require('../timers.js');
 
 const REFUSALS_KEPT = 16;
@@ -12,8 +13,6 @@ const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
 
 const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
 
-/** Reasons for a snapshot that no user gave at that moment, and for which the event loop may have to stop. */
-const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
 
 /**
  * How a snapshot is taken that no user asked for, where V8's builder may not be forked: as a heap image, or not at all.
@@ -169,4 +168,4 @@ class SnapshotQueue {
   }
 }
 
-module.exports = { SnapshotQueue, AUTOMATIC };
+module.exports = { SnapshotQueue };
