@@ -27,10 +27,14 @@ pub(in crate::heap) fn join(index: &CodeIndex, suspects: &mut Vec<Suspect>, samp
                 field_of(index.snapshot, suspect).or_else(|| events_of(index.snapshot, suspect))
             };
             let own = owner(suspect);
-            let is_whole = |other: &Suspect| {
+            let is_alike = |other: &Suspect| {
                 own.is_some() && owner(other) == own && is_as_many(suspect.count, other.count)
             };
-            suspects[..at].iter().position(is_whole)
+            let mut alike = suspects.iter().enumerate().filter(|(_, other)| is_alike(other));
+            // The event that the program names says more than those of any stream.
+            let named = |&(_, other): &(usize, &Suspect)| !is_of_any_stream(other);
+            let first = alike.clone().find(named).or_else(|| alike.next());
+            first.map(|(whole, _)| whole).filter(|&whole| whole != at)
         };
     }
     let mut left: Vec<Option<Suspect>> = suspects.drain(..).map(Some).collect();
@@ -91,6 +95,12 @@ fn calls(index: &CodeIndex, owner: Node, timer: Node) -> bool {
 /// The object that grew, in the last snapshot.
 fn thing_of(snapshot: &Snapshot, suspect: &Suspect) -> Option<Node> {
     suspect.ids.last().copied().flatten().and_then(|id| snapshot.by_id(id))
+}
+
+/// Whether it is listeners of an event that Node listens to on whatever it pipes or iterates.
+fn is_of_any_stream(suspect: &Suspect) -> bool {
+    const EVENTS: [&str; 6] = ["error", "close", "finish", "end", "unpipe", "drain"];
+    suspect.is_added_by_node && EVENTS.contains(&suspect.name.as_str())
 }
 
 /// The table of an emitter's events that has the listeners which grew, if Node itself added them.
@@ -158,7 +168,7 @@ mod tests {
     }
 
     /// Two events of an emitter, or one of each of two, with so many listeners each; `by_node`: of Node's own code.
-    fn piped(by_node: bool, one_emitter: bool, count: u32) -> Graph {
+    fn piped(events: [&str; 2], by_node: bool, one_emitter: bool, count: u32) -> Graph {
         let mut graph = program(20);
         graph.in_file("/srv/app/main.js", 9);
         let node = graph.script("node:internal/streams/readable");
@@ -168,7 +178,7 @@ mod tests {
             let emitter = graph.variable(name, "PassThrough", id);
             graph.member(emitter, "_events", "Object", id + 100)
         });
-        for (at, event) in (0u32..).zip(["close", "finish"]) {
+        for (at, event) in (0u32..).zip(events) {
             let events = emitters[if one_emitter { 0 } else { at as usize }];
             let list = graph.member(events, event, "Array", 500_301 + 2 * at);
             for item in 0..count {
@@ -183,11 +193,15 @@ mod tests {
 
     #[test]
     fn listeners_that_node_adds_to_several_events_of_an_emitter_are_one_suspect() {
-        let of = |by_node, one_emitter| suspects(|count| piped(by_node, one_emitter, count));
+        let events = ["close", "finish"];
+        let of =
+            |by_node, one_emitter| suspects(|count| piped(events, by_node, one_emitter, count));
         let one = of(true, true);
         assert_eq!(one.iter().map(|each| each.cause).collect::<Vec<_>>(), [Cause::Listeners]);
         assert_eq!((one[0].count, one[0].bytes >= 2 * 2000 * 64), (Some(2000), true));
         assert_eq!(of(true, false).len(), 2, "of two emitters");
+        let one = suspects(|count| piped(["error", "placed"], true, true, count));
+        assert_eq!((one.len(), one[0].name.as_str()), (1, "placed"), "the program's own name");
         assert_eq!(of(false, true).len(), 2, "the program's own");
     }
 
