@@ -159,6 +159,73 @@ function answer() { return 'here'; }
   },
 );
 
+/** A program that runs `plimsoll image`, with this code after the process has been read and before it is known. */
+function interrupted(code, args) {
+  const lib = (name) => JSON.stringify(path.join(__dirname, '../../lib', name));
+  return `const { once } = require('node:events');
+    const binding = require(${lib('analyzer-binding.js')});
+    const analyzer = binding.requireAnalyzer();
+    const takeImageOf = async (...given) => {
+      const image = await analyzer.takeImageOf(...given);
+      const alive = setInterval(() => {}, 1000); // a listener for a signal does not keep the loop alive
+      ${code};
+      clearInterval(alive);
+      return image;
+    };
+    binding.requireAnalyzer = () => ({ ...analyzer, takeImageOf });
+    const { stdout, stderr } = process;
+    require(${lib('cli/main.js')}).main(${JSON.stringify(['image', ...args])}, { env: {}, stdout, stderr })
+      .then((code) => (process.exitCode = code));`;
+}
+
+for (const [signal, status] of [
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  test(`${signal} during the stop finishes the image, which is printed, and is the exit code`, { skip }, async (t) => {
+    const dir = folder(t);
+    const service = await start(t, LEAK);
+    const code = `process.kill(process.pid, '${signal}'); await once(process, '${signal}')`;
+    const program = interrupted(code, ['--dir', dir, String(service.pid)]);
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (out += text));
+    const [exit] = await once(child, 'close');
+    assert.equal(exit, status);
+    assert.deepEqual(fs.readdirSync(dir), [path.basename(out.trim())]);
+    assert.equal(await service.ask(1), '1');
+  });
+}
+
+test('Ctrl-Z during the stop takes effect after it', { skip, timeout: 60_000 }, async (t) => {
+  const dir = folder(t);
+  const service = await start(t, LEAK);
+  const code = `process.kill(process.pid, 'SIGTSTP'); await once(process, 'SIGTSTP'); require('node:fs').writeSync(1, 'read;')`;
+  const program = interrupted(code, ['--dir', dir, String(service.pid)]);
+  // With job control, as a terminal has it: the kernel stops no process of an orphaned group.
+  const shell = spawn('bash', ['-mc', '"$@" & echo "$!;"; wait -f $!', 'bash', process.execPath, '-e', program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let out = '';
+  shell.stdout.setEncoding('utf8').on('data', (text) => (out += text));
+  const until = async (condition) => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await until(() => /^\d+;/.test(out));
+  const pid = Number.parseInt(out, 10);
+  t.after(() => {
+    if (shell.exitCode === null) process.kill(pid, 'SIGKILL');
+  });
+  await until(() => /^State:\s*T/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8')));
+  assert.match(out, /read;$/);
+  assert.equal(await service.ask(1), '1');
+  process.kill(pid, 'SIGCONT');
+  const [exit] = await once(shell, 'close');
+  assert.equal(exit, 0);
+  assert.match(out, /\.heapimage$/m);
+});
+
 test('what cannot be read is refused with a reason', { skip }, async (t) => {
   const dir = folder(t);
   const service = await start(t, LEAK);

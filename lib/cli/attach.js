@@ -19,8 +19,6 @@ const { flag, pidOf } = require('./target-options.js');
 const { rootsOf, print, viewOf, checkFiles, usesStdout, writeFiles } = require('./views.js');
 
 const LEAK_FOUND = 3;
-/** As a shell has it for Ctrl-C. */
-const INTERRUPTED = 130;
 
 const options = {
   duration: { type: 'string', value: 'TIME', description: 'how long to observe (2m)' },
@@ -155,21 +153,30 @@ const ENDS = [
  */
 function onSignals() {
   const stop = new AbortController();
+  let first;
   const interrupt = (signal) => {
-    if (stop.signal.aborted) process.exit(128 + constants.signals[signal]);
+    if (stop.signal.aborted) process.exit(statusOf(signal));
+    first = signal;
     stop.abort();
   };
   for (const signal of ENDS) process.on(signal, interrupt);
-  return { signal: stop.signal, release: () => ENDS.forEach((signal) => process.off(signal, interrupt)) };
+  return {
+    signal: stop.signal,
+    /** As a shell has it. */
+    status: () => statusOf(first),
+    release: () => ENDS.forEach((signal) => process.off(signal, interrupt)),
+  };
 }
+
+const statusOf = (signal) => 128 + constants.signals[signal];
 
 /**
  * Observes the process until the end, and closes its inspector again. @returns {Promise<Observer | null>} null where a
  * signal came first
  */
 async function observed(settings, values, say, io) {
-  const { pid, signal } = settings;
-  const { session, port, close } = await attach(pid, { port: settings.port });
+  const { pid, signal, patienceMs } = settings;
+  const { session, port, close } = await attach(pid, { port: settings.port, signal, patienceMs });
   const observation = { ...settings, snapshots: false };
   const observer = new Observer(session, observation);
   try {
@@ -197,23 +204,51 @@ const IMAGES = 3;
 /** Where a process can be read from outside. */
 const READABLE = process.platform === 'linux' && process.arch === 'x64';
 
-/** Images at the beginning, in the middle and at the end. A signal ends it with those that are there. */
-async function takeImages({ pid, dir, duration: total, signal }, say) {
-  const images = [];
+/**
+ * Takes images at the beginning, in the middle and at the end, and calls `keep` with each. A signal ends it with those
+ * that are there.
+ */
+async function takeImages({ pid, dir, duration: total, signal }, say, keep) {
+  let taken = 0;
   try {
-    while (images.length < IMAGES) {
-      if (images.length > 0) await sleep(total / (IMAGES - 1), undefined, { signal });
+    while (taken < IMAGES) {
+      if (taken > 0) await sleep(total / (IMAGES - 1), undefined, { signal });
+      signal.throwIfAborted();
       const image = await takeImage(pid, { dir });
-      images.push(image);
+      keep(image);
+      taken++;
       say(
-        `image ${images.length} of ${IMAGES}: ${bytes(image.bytes)}, pid ${pid} was stopped for ${duration(image.pauseMs)}`,
+        `image ${taken} of ${IMAGES}: ${bytes(image.bytes)}, pid ${pid} was stopped for ${duration(image.pauseMs)}`,
       );
       if (image.note !== null) say(image.note);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  return images;
+}
+
+/** The least part of the duration over which images are taken of a process that gets stuck late. */
+const LEAST_SHARE = 0.25;
+
+/**
+ * Takes three images of a process whose event loop got stuck during the observation, over the rest of the duration.
+ * @param {Observer} observer
+ */
+async function seenWhileStuck(observer, settings, values, say) {
+  if (!observer.isStuck || !observer.lacksSnapshots || settings.signal.aborted) return;
+  if (!READABLE || values.redact) {
+    observer.note('the snapshots that are missing could not be taken');
+    return;
+  }
+  const rest = Math.max(observer.left, settings.duration * LEAST_SHARE);
+  say(
+    `the event loop of pid ${settings.pid} does not answer; three heap images of it are taken over ${duration(rest)} instead of the snapshots that are missing`,
+  );
+  try {
+    await takeImages({ ...settings, duration: rest }, say, (image) => observer.addImage(image));
+  } catch (error) {
+    observer.note(`heap images could not be taken instead: ${error.message}`);
+  }
 }
 
 /**
@@ -227,7 +262,8 @@ async function seenFromOutside(settings, values, refusal, say, io) {
     if (settings.signal.aborted) return null;
     throw refusal;
   }
-  const images = await takeImages(settings, say);
+  const images = [];
+  await takeImages(settings, say, (image) => images.push(image));
   if (images.length === 0) return null;
   say('reading the images', { passing: true });
   const { aborted } = settings.signal;
@@ -245,14 +281,17 @@ async function reported(settings, values, say, io) {
   try {
     observer = await observed(settings, values, say, io);
   } catch (error) {
+    if (settings.signal.aborted) return null;
     return seenFromOutside(settings, values, error, say, io);
   }
   if (observer === null) return null;
+  await seenWhileStuck(observer, settings, values, say);
   say('reading the snapshots', { passing: true });
   const signal = settings.signal.aborted ? undefined : settings.signal;
-  return observer.report(await analysed(observer.snapshotPaths, { signal, sourceRoots: rootsOf(values) }));
+  return observer.report(await analysed(observer.evidencePaths, { signal, sourceRoots: rootsOf(values) }));
 }
 
+/** `io.patienceMs`: how long the process may be silent. */
 async function run(values, positionals, io) {
   const settings = parse(values, positionals);
   checkExists(settings.pid);
@@ -260,12 +299,14 @@ async function run(values, positionals, io) {
   checkDir(values, settings);
   const targets = await checkFiles(values);
   const say = speaker(io.stderr);
-  const { signal, release } = onSignals();
+  const { signal, status, release } = onSignals();
   try {
-    const report = await reported({ ...settings, signal }, values, say, io);
+    const report = await reported({ ...settings, signal, patienceMs: io.patienceMs }, values, say, io);
     if (report === null) {
-      say('ended by a signal before anything could be observed; the inspector is closed.');
-      return INTERRUPTED;
+      say(
+        'ended by a signal before anything could be observed; an inspector that was opened is closed, at the latest when the event loop of the process runs again.',
+      );
+      return status();
     }
     say('', { passing: true });
     const { written, failures } = await writeFiles(report, values, { io, targets });
@@ -282,7 +323,8 @@ module.exports = {
   summary: 'observe a running process through its inspector',
   usage: '[options] PID',
   example: 'npx plimsoll attach --duration 2m --html report.html 19211',
-  exits: '0 if there is no leak; 3 for a leak; 1 if attaching fails; 2 for wrong usage',
+  exits:
+    '0 if there is no leak; 3 for a leak; 1 if attaching fails; 2 for wrong usage; 128 and the number of a signal that comes before anything is observed',
   options,
   positionals: true,
   run,

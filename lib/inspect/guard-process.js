@@ -13,7 +13,8 @@ process.stdin.resume().once('close', async () => {
       process.exit(0);
     }
   }, GUARD_POLL_MS);
-  const opened = await openedInspector({ ...target, patienceMs: GUARD_MS, pollMs: GUARD_POLL_MS });
+  // It throws where the event loop is still stuck: the claim that it has sent closes the inspector when the loop runs.
+  const opened = await openedInspector({ ...target, patienceMs: GUARD_MS, pollMs: GUARD_POLL_MS }).catch(() => null);
   clearInterval(gone);
   await opened?.claimed.close();
   process.exit(0);

@@ -1,6 +1,8 @@
 'use strict';
 // Between SIGUSR1 and the lease nothing in the target closes its inspector yet. A process of its own does, where attach
-// is killed in between or gives up before the inspector opens.
+// is killed in between or gives up before the inspector opens. An inspector that opens while the event loop is stuck
+// also closes by itself, without the guard: the loop, when it runs again, executes the request for a lease that attach
+// had sent, and that lease is never renewed.
 
 const { spawn } = require('node:child_process');
 const path = require('node:path');

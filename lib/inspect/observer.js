@@ -24,6 +24,8 @@ const SNAPSHOTS = 3;
 const HEAPS_PER_SNAPSHOT = 10;
 /** A snapshot that needs more than this share of the free memory is too risky. */
 const ROOM_SHARE = 0.8;
+/** The part of a snapshot's likely pause in which the process may report no progress: V8 collects first. */
+const QUIET_SHARE = 0.25;
 
 /** Facts of the process, read once. The pid is the one on the command line. */
 const ABOUT = `(() => {
@@ -88,6 +90,8 @@ class Observer {
   #latest;
   #options;
   #snapshots = [];
+  /** Taken from outside after the event loop had stopped to answer. */
+  #images = [];
   /** How long each of them stopped the process, and the heap that it had. */
   #pauses = [];
   #refusals = [];
@@ -95,6 +99,8 @@ class Observer {
   #probes = [];
   #notes = [];
   #stopped = 0;
+  /** How much of the duration was left at the last reading, ms. */
+  #left = 0;
   #gone = false;
   /** When the process was `uptimeMs` old, by our clock: its own is not asked again. */
   #begun = 0;
@@ -148,6 +154,26 @@ class Observer {
     return likelyPause(this.#latest.heapUsed, this.#pauses);
   }
 
+  /** How long the process may be silent in a collection or a snapshot, ms. */
+  get #patience() {
+    return this.#session.patienceMs + this.likelyPause * QUIET_SHARE;
+  }
+
+  /** Whether the observation has ended because the event loop does not answer. */
+  get isStuck() {
+    return this.#session.isSilent;
+  }
+
+  /** Whether fewer snapshots were taken than agreed to. */
+  get lacksSnapshots() {
+    return this.#options.snapshots && this.#snapshots.length < SNAPSHOTS;
+  }
+
+  /** The part of the duration that is left for evidence from outside, ms. */
+  get left() {
+    return this.#left;
+  }
+
   /**
    * Observes until the time is over, the signal comes or the process goes.
    * @param {{say: (line: string, how?: {passing: boolean}) => void}} run
@@ -155,10 +181,13 @@ class Observer {
   async run({ say }) {
     const { duration: total, interval, snapshots, signal } = this.#options;
     const start = performance.now();
+    let answered = start;
     for (let taken = 0; !this.#over;) {
       // The time in which the process ran: during a snapshot nothing grows.
       const passed = performance.now() - start - this.#stopped;
       await this.#read();
+      if (this.isStuck) break;
+      answered = performance.now();
       // The first at once, the last at the end, the second between them.
       if (snapshots && taken < SNAPSHOTS && passed >= (total * taken) / (SNAPSHOTS - 1)) {
         taken++;
@@ -171,7 +200,12 @@ class Observer {
       );
       await sleep(interval, undefined, { signal }).catch(() => {});
     }
-    if (this.#gone)
+    this.#left = Math.max(0, total - (performance.now() - start - this.#stopped));
+    if (this.isStuck)
+      this.#notes.push(
+        `the event loop of the process did not answer from ${duration(answered - start)} into the observation on: it is stuck, or the process was stopped`,
+      );
+    else if (this.#gone)
       this.#notes.push(
         isAlive(this.#options.pid)
           ? 'the inspector was closed while the process was observed: by its own code, or by another plimsoll attach'
@@ -192,10 +226,14 @@ class Observer {
 
   async #probe() {
     const start = performance.now();
-    await unless(this.#options.signal, this.#session.send('HeapProfiler.collectGarbage')).catch(() => {});
+    await unless(this.#options.signal, this.#collectGarbage()).catch(() => {});
     const pauseMs = performance.now() - start;
     if (await this.#collected('probe', pauseMs))
       this.#probes.push({ tMs: this.#latest.t, pauseMs, bytes: this.#latest.heapUsed });
+  }
+
+  #collectGarbage() {
+    return this.#session.send('HeapProfiler.collectGarbage', {}, { patienceMs: this.#patience });
   }
 
   /** Tells the trend of a collection that has just been. */
@@ -235,6 +273,7 @@ class Observer {
         pid,
         sequence: this.#snapshots.length + 1,
         redact,
+        patienceMs: this.#patience,
         signal,
       });
       this.#snapshots.push({ ...snapshot, tMs: t, reason: 'attach' });
@@ -260,16 +299,44 @@ class Observer {
     this.#trend.rebaseNative(this.#latest.t, Math.max(0, after - before));
   }
 
-  get snapshotPaths() {
-    return this.#snapshots.map(({ path }) => path);
+  /** Adds an image of the process that was taken from outside. @param {{path: string, bytes: number, pauseMs: number}} image */
+  addImage({ path, bytes: size, pauseMs }) {
+    this.#images.push({ path, method: 'image', pauseMs, bytes: size, nodes: null, tMs: this.#now, reason: 'attach' });
+  }
+
+  /** Adds a line to the report. @param {string} line */
+  note(line) {
+    this.#notes.push(line);
+  }
+
+  /** Snapshots and images are not compared with each other: the evidence is that of which there is more. */
+  get #evidence() {
+    return this.#images.length > this.#snapshots.length ? this.#images : this.#snapshots;
+  }
+
+  get evidencePaths() {
+    return this.#evidence.map(({ path }) => path);
+  }
+
+  get #notesOnEvidence() {
+    if (this.#evidence === this.#snapshots || this.#snapshots.length === 0) return [];
+    const paths = this.#snapshots.map(({ path }) => path).join(', ');
+    return [`the suspects are those of the heap images; snapshots are not compared with images: ${paths}`];
+  }
+
+  /** The time and the heap at each piece of evidence. */
+  #floors(analysis) {
+    if (this.#evidence === this.#snapshots) return this.#collections.filter(([, , cause]) => cause === 'snapshot');
+    return this.#images.map(({ tMs }, at) => [tMs, analysis.snapshots[at].heapBytes]);
   }
 
   /** Three snapshots show in minutes what the trend needs a window for: a leak that they show is one. */
-  #judge(trend, snapshots) {
+  #judge(trend, analysis) {
+    const snapshots = analysis?.verdict;
     if (snapshots?.state !== 'leak' || trend.state === 'leak') return trend;
-    const floors = this.#collections.filter(([, , cause]) => cause === 'snapshot');
+    const floors = this.#floors(analysis);
     const [[from, least], [to, most]] = [floors[0], floors.at(-1)];
-    const ran = to - from - this.#snapshots.slice(0, -1).reduce((sum, { pauseMs }) => sum + pauseMs, 0);
+    const ran = to - from - this.#evidence.slice(0, -1).reduce((sum, { pauseMs }) => sum + pauseMs, 0);
     const bytesPerMinute = ((most - least) / Math.max(1, ran)) * 60_000;
     const { limitBytes } = trend.channels.find(({ channel }) => channel === 'heap');
     const msToLimit =
@@ -287,7 +354,8 @@ class Observer {
     Object.assign(about, { title: shown.name(about.title), script: shown.script(about.script) });
     const { rss, heapTotal, heapUsed, external, t } = this.#latest;
     const { verdict, series } = JSON.parse(this.#trend.state());
-    const minutes = this.#snapshots.length < 2 ? 0 : (this.#snapshots.at(-1).tMs - this.#snapshots[0].tMs) / 60_000;
+    const evidence = this.#evidence;
+    const minutes = evidence.length < 2 ? 0 : (evidence.at(-1).tMs - evidence[0].tMs) / 60_000;
     const suspects = (analysis?.suspects ?? []).map((suspect) => ({
       ...suspect,
       bytesPerMinute:
@@ -301,7 +369,7 @@ class Observer {
       redacted: redact === true,
       pid: this.#options.pid,
       node,
-      uptimeMs: t,
+      uptimeMs: Math.max(t, evidence.at(-1)?.tMs ?? t),
       process: { ...about, rss, heapTotal, heapUsed, external },
       limits: {
         heap: heapLimit,
@@ -310,11 +378,11 @@ class Observer {
         container: limit,
         given: this.#options.limit ?? null,
       },
-      verdict: takenBack(this.#judge(verdict, analysis?.verdict), { suspects, fills }),
+      verdict: takenBack(this.#judge(verdict, analysis), { suspects, fills }),
       suspects: suspects.map((suspect) => recognized(suspect)),
       fills,
       growth: explained(over(analysis?.growth, minutes * 60_000), [...suspects, ...fills]),
-      snapshots: this.#snapshots,
+      snapshots: evidence,
       refusals: this.#refusals,
       series,
       collections: this.#collections,
@@ -322,7 +390,7 @@ class Observer {
       caches: [],
       trackers: [],
       exit: null,
-      notes: [...this.#notes, ...(analysis?.notes ?? [])],
+      notes: [...this.#notes, ...this.#notesOnEvidence, ...(analysis?.notes ?? [])],
     };
   }
 }

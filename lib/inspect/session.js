@@ -8,6 +8,8 @@ const { WebSocket } = require('./websocket.js');
 
 /** The number of characters of the process' answers that are shown. */
 const SHOWN = 300;
+/** How long the process may be silent while a request waits, unless the request says otherwise. */
+const PATIENCE_MS = 10_000;
 /** An event of the protocol. Any other name, `error` and `close` among them, would act on this emitter. */
 const EVENT = /^[A-Z]\w*\.\w+$/;
 
@@ -17,24 +19,39 @@ function quoted(text) {
   return shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown;
 }
 
+/** @param {number} ms */
+const stuck = (ms) =>
+  `the process has not answered for ${ms / 1000} s: its event loop is stuck, or the process is stopped.`;
+
 const inspectorError = (message) => new PlimsollError('ERR_PLIMSOLL_INSPECTOR', message);
 
 /**
  * Events are those of the protocol, by their name (`HeapProfiler.addHeapSnapshotChunk`), with their
  * parameters; and `close`. The process on the other side is not trusted: what it sends may fail a call, never throw
  * here.
+ *
+ * The inspector has a thread of its own, which accepts connections while the event loop is stuck; only the loop answers
+ * requests. A request waits for its answer for as long as its patience; an event, such as a chunk of a snapshot, begins
+ * that time again. After it the process is silent: the session ends, and with it every request. The answer to another
+ * request does not count: in a loop that never returns V8 still calls functions, and settles no promise.
  */
 class Session extends EventEmitter {
   #socket;
   #waiting = new Map();
   #last = 0;
+  #patienceMs;
+  #lastEvent = 0;
+  #timer;
+  #isSilent = false;
 
-  /** @param {WebSocket} socket */
-  constructor(socket) {
+  /** @param {WebSocket} socket @param {{patienceMs?: number}} [options] `patienceMs`: of requests without their own */
+  constructor(socket, { patienceMs = PATIENCE_MS } = {}) {
     super();
     this.#socket = socket;
+    this.#patienceMs = patienceMs;
     socket.on('message', (text) => this.#receive(text));
     socket.on('close', () => {
+      clearTimeout(this.#timer);
       for (const { method, reject } of this.#waiting.values())
         reject(inspectorError(`the connection to the process was closed during ${method}.`));
       this.#waiting.clear();
@@ -42,20 +59,67 @@ class Session extends EventEmitter {
     });
   }
 
-  /** @param {string} url @returns {Promise<Session>} */
-  static async connect(url) {
-    return new Session(await WebSocket.connect(url));
+  /** @param {string} url @param {{patienceMs?: number, signal?: AbortSignal}} [options] @returns {Promise<Session>} */
+  static async connect(url, { patienceMs = PATIENCE_MS, signal } = {}) {
+    return new Session(await WebSocket.connect(url, { timeoutMs: patienceMs, signal }), { patienceMs });
   }
 
-  /** @returns {Promise<any>} the method's result */
-  send(method, params = {}) {
+  /** How long the process may be silent while a request waits that has no patience of its own, ms. */
+  get patienceMs() {
+    return this.#patienceMs;
+  }
+
+  /** Whether the session has ended because the process was silent. */
+  get isSilent() {
+    return this.#isSilent;
+  }
+
+  /**
+   * @param {string} method @param {object} [params]
+   * @param {{patienceMs?: number}} [options] how long the process may be silent while this request waits
+   * @returns {Promise<any>} the method's result
+   */
+  send(method, params = {}, { patienceMs = this.#patienceMs } = {}) {
     if (this.#socket.closed)
       return Promise.reject(inspectorError(`${method}: the connection to the process is closed.`));
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { method, resolve, reject });
+      this.#waiting.set(id, { method, patienceMs, since: performance.now(), resolve, reject });
       this.#socket.send(JSON.stringify({ id, method, params }));
+      this.#watchSilence();
     });
+  }
+
+  /** Ends the session when the process has been silent for as long as the least patient request waits. */
+  #watchSilence() {
+    clearTimeout(this.#timer);
+    const { left } = this.#leastPatient();
+    if (left === Infinity) return;
+    // After this process was busy or stopped itself, what has come meanwhile is read first.
+    this.#timer = setTimeout(() => setImmediate(() => this.#endIfSilent()), Math.max(0, left));
+  }
+
+  /** The request that ends the session first, and how long it still waits. */
+  #leastPatient() {
+    let least = { left: Infinity, patienceMs: Infinity };
+    for (const { patienceMs, since } of this.#waiting.values()) {
+      const left = Math.max(since, this.#lastEvent) + patienceMs - performance.now();
+      if (left < least.left) least = { left, patienceMs };
+    }
+    return least;
+  }
+
+  #endIfSilent() {
+    if (this.#socket.closed) return;
+    const { left, patienceMs } = this.#leastPatient();
+    if (left > 0) {
+      this.#watchSilence();
+      return;
+    }
+    this.#isSilent = true;
+    for (const { reject } of this.#waiting.values()) reject(inspectorError(stuck(patienceMs)));
+    this.#waiting.clear();
+    this.#socket.close();
   }
 
   /** The value of an expression in the process, as JSON carries it. */
@@ -98,6 +162,7 @@ class Session extends EventEmitter {
     }
     const { id, result, error, method, params } = message;
     if (id === undefined) {
+      this.#lastEvent = performance.now();
       if (EVENT.test(method)) this.emit(method, Object(params));
       return;
     }
@@ -108,4 +173,4 @@ class Session extends EventEmitter {
   }
 }
 
-module.exports = { Session, quoted };
+module.exports = { PATIENCE_MS, Session, quoted };

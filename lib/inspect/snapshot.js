@@ -28,12 +28,12 @@ async function rewriter(redact) {
 
 /**
  * @param {import('./session.js').Session} session
- * @param {{dir: string, pid: number, sequence: number, redact?: boolean, signal?: AbortSignal}} options `pid` goes into
- * the path: from the command line, never from the process; `redact`: no data reaches the disk; `signal` abandons the
- * snapshot
+ * @param {{dir: string, pid: number, sequence: number, redact?: boolean, patienceMs?: number, signal?: AbortSignal}}
+ * options `pid` goes into the path: from the command line, never from the process; `redact`: no data reaches the disk;
+ * `patienceMs`: how long neither progress nor a chunk may come; `signal` abandons the snapshot
  * @returns {Promise<{path: string, method: 'inspector', pauseMs: number, bytes: number, nodes: number | null}>}
  */
-async function takeSnapshot(session, { dir, pid, sequence, redact = false, signal }) {
+async function takeSnapshot(session, { dir, pid, sequence, redact = false, patienceMs, signal }) {
   signal?.throwIfAborted();
   const text = await rewriter(redact);
   const file = path.join(dir, nameOf(pid, sequence));
@@ -66,7 +66,9 @@ async function takeSnapshot(session, { dir, pid, sequence, redact = false, signa
   session.on('HeapProfiler.addHeapSnapshotChunk', write);
   const start = performance.now();
   try {
-    await unless(signal, session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false }));
+    // The reports of progress show that the process is not stuck before the first chunk.
+    const params = { reportProgress: true };
+    await unless(signal, session.send('HeapProfiler.takeHeapSnapshot', params, { patienceMs }));
     if (failure?.code?.startsWith('ERR_PLIMSOLL_')) throw failure;
     if (failure)
       throw new PlimsollError(

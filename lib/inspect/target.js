@@ -9,12 +9,12 @@ const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
 const { Guard, GUARD_MS } = require('./guard.js');
 const { Lease } = require('./lease.js');
-const { Session } = require('./session.js');
+const { PATIENCE_MS, Session } = require('./session.js');
+const { unless } = require('./unless.js');
 
 const DEFAULT_PORT = 9229;
 /** Bit of SIGUSR1 in the masks of /proc/PID/status. */
 const SIGUSR1 = 1n << 9n;
-const PATIENCE_MS = 10_000;
 const POLL_MS = 50;
 const LISTEN = '0A';
 
@@ -134,9 +134,12 @@ function listeningPorts(pid) {
 }
 
 /** The address for a debugger at this port, or null where no inspector answers. */
-async function debuggerUrl(port) {
+async function debuggerUrl(port, signal) {
+  const late = AbortSignal.timeout(2000);
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/json/list`, { signal: AbortSignal.timeout(2000) });
+    const response = await fetch(`http://127.0.0.1:${port}/json/list`, {
+      signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+    });
     const [first] = await response.json();
     // Only the path of its address is used: another host or port is not trusted.
     const where = first?.type === 'node' ? new URL(first.webSocketDebuggerUrl).pathname : null;
@@ -157,36 +160,55 @@ function pidsOf(pid) {
   );
 }
 
-/** A connection to the inspector of this process at the port, with what `claim` makes of it, or null. */
-async function connect(port, claim) {
-  const url = await debuggerUrl(port);
+/**
+ * A connection to the inspector of this process at the port, with what `claim` makes of it, or null. Throws where the
+ * inspector accepts connections and the event loop does not answer.
+ * @param {number} pid @param {number} port @param {{patienceMs: number, signal?: AbortSignal}} options
+ * @param {(session: Session) => Promise<any>} claim
+ */
+async function connect(pid, port, { patienceMs, signal }, claim) {
+  const url = await debuggerUrl(port, signal);
+  signal?.throwIfAborted();
   if (url === null) return null;
-  const session = await Session.connect(url).catch(() => null); // it was closed in between
+  const session = await Session.connect(url, { patienceMs, signal }).catch(() => null); // it was closed in between
+  signal?.throwIfAborted();
   if (session === null) return null;
+  let claimed = null;
   try {
-    const claimed = await claim(session);
+    claimed = await unless(signal, claim(session));
     if (claimed) return { session, port, claimed };
-  } catch {
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (session.isSilent)
+      throw refuse(
+        'ERR_PLIMSOLL_INSPECTOR',
+        `the inspector of pid ${pid} on port ${port} accepts connections and answers no request: the event loop of the process is stuck. If attach has opened it, it closes by itself when the loop runs again.`,
+        cause,
+      );
     // Closed meanwhile, or refused by the process: the next look decides.
+  } finally {
+    if (!claimed) session.close();
   }
-  session.close();
   return null;
 }
 
 /**
- * Waits for the inspector that SIGUSR1 opens, and takes the lease of it.
- * @param {{pid: number, before: number[] | null, expected: number, patienceMs: number, pollMs?: number, terms?: any}} options
- * `before`: the ports on which it listened until then; `expected`: the port to look at if the system does not show
- * them; `terms`: of the lease
+ * Waits for the inspector that SIGUSR1 opens, and takes the lease of it. Throws where it opens and does not answer.
+ * @param {{pid: number, before: number[] | null, expected: number, patienceMs: number, pollMs?: number, terms?: any,
+ * signal?: AbortSignal}} options `before`: the ports on which it listened until then; `expected`: the port to look at if
+ * the system does not show them; `terms`: of the lease; `signal` ends the wait
  * @returns {Promise<{session: Session, port: number, claimed: Lease} | null>}
  */
-async function openedInspector({ pid, before, expected, patienceMs, pollMs = POLL_MS, terms }) {
-  for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await sleep(pollMs)) {
+async function openedInspector({ pid, before, expected, patienceMs, pollMs = POLL_MS, terms, signal }) {
+  const deadline = performance.now() + patienceMs;
+  for (; performance.now() < deadline; await sleep(pollMs, undefined, { signal })) {
     // `--inspect-port=0` lets the system choose: a port that was not there before.
     const now = listeningPorts(pid);
     const candidates = now === null ? [expected] : [...now].filter((each) => !before?.includes(each));
     for (const port of candidates) {
-      const opened = await connect(port, (session) => Lease.take(session, pidsOf(pid), port, terms));
+      const opened = await connect(pid, port, { patienceMs, signal }, (session) =>
+        Lease.take(session, pidsOf(pid), port, terms),
+      );
       if (opened !== null) return opened;
     }
   }
@@ -196,8 +218,9 @@ async function openedInspector({ pid, before, expected, patienceMs, pollMs = POL
 /**
  * Connects to the inspector of a process, and opens it first where it is closed.
  * @param {number} pid
- * @param {{port?: number, patienceMs?: number, terms?: any}} [options] `port`: where its inspector is, where it cannot
- * be found out; `patienceMs`: how long it may take to open; `terms`: of the lease
+ * @param {{port?: number, patienceMs?: number, terms?: any, signal?: AbortSignal}} [options] `port`: where its inspector
+ * is, where it cannot be found out; `patienceMs`: how long it may take to open, and then to answer a request; `terms`:
+ * of the lease; `signal` ends the wait
  * @returns {Promise<{session: Session, port: number, close(): Promise<void>}>} `close` leaves the inspector as it was
  */
 async function attach(pid, options) {
@@ -213,13 +236,13 @@ async function attach(pid, options) {
 }
 
 /** As attach(), in the network of the process. */
-async function attachHere(pid, { port: given, patienceMs = PATIENCE_MS, terms } = {}) {
+async function attachHere(pid, { port: given, patienceMs = PATIENCE_MS, terms, signal } = {}) {
   const ports = listeningPorts(pid);
   const before = ports === null ? null : [...ports];
   const expected = given ?? configuredPort(pid);
   // Open already, by --inspect or by another tool: it stays open.
   if (before?.includes(expected) ?? true) {
-    const found = await connect(expected, async (session) =>
+    const found = await connect(pid, expected, { patienceMs, signal }, async (session) =>
       pidsOf(pid).includes(await session.evaluate('process.pid')),
     );
     if (found !== null) return { session: found.session, port: expected, close: async () => found.session.close() };
@@ -230,13 +253,19 @@ async function attachHere(pid, { port: given, patienceMs = PATIENCE_MS, terms } 
       `no inspector of pid ${pid} answers on port ${expected}, and on Windows none is opened from outside; start it with --inspect.`,
     );
   }
+  signal?.throwIfAborted();
   // Until there is a lease, and where it opens too late for us, another process closes it.
   const guard = new Guard({ pid, before, expected });
-  process.kill(pid, 'SIGUSR1');
-  const opened = await openedInspector({ pid, before, expected, patienceMs, terms });
-  if (opened !== null) {
-    guard.dismiss();
-    return { session: opened.session, port: opened.port, close: () => opened.claimed.close() };
+  try {
+    process.kill(pid, 'SIGUSR1');
+    const opened = await openedInspector({ pid, before, expected, patienceMs, terms, signal });
+    if (opened !== null) {
+      guard.dismiss();
+      return { session: opened.session, port: opened.port, close: () => opened.claimed.close() };
+    }
+  } catch (error) {
+    guard.leave();
+    throw error;
   }
   guard.leave();
   throw refuse(

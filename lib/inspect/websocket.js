@@ -41,10 +41,10 @@ class WebSocket extends EventEmitter {
 
   /**
    * @param {string} url ws://host:port/path
-   * @param {{timeoutMs?: number}} [options]
+   * @param {{timeoutMs?: number, signal?: AbortSignal}} [options] `signal` ends the wait
    * @returns {Promise<WebSocket>}
    */
-  static connect(url, { timeoutMs = 10_000 } = {}) {
+  static connect(url, { timeoutMs = 10_000, signal } = {}) {
     const key = randomBytes(16).toString('base64');
     const accept = createHash('sha1')
       .update(key + GUID)
@@ -59,10 +59,14 @@ class WebSocket extends EventEmitter {
           'Sec-WebSocket-Key': key,
         },
       });
+      const abort = () => request.destroy(signal?.reason);
+      if (signal?.aborted) abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      request.on('close', () => signal?.removeEventListener('abort', abort));
       request.setTimeout(timeoutMs, () => request.destroy(failed(`${url} did not answer in ${timeoutMs} ms.`)));
       request.on('error', (error) =>
         reject(
-          error.code === 'ERR_PLIMSOLL_INSPECTOR' ? error : failed(`cannot connect to ${url}: ${error.message}`, error),
+          error.code === 'ERR_PLIMSOLL_INSPECTOR' || signal?.aborted ? error : failed(`cannot connect to ${url}: ${error.message}`, error),
         ),
       );
       request.on('response', (response) => {
@@ -75,6 +79,7 @@ class WebSocket extends EventEmitter {
           reject(failed(`${url} is not an inspector: its handshake is wrong.`));
           return;
         }
+        signal?.removeEventListener('abort', abort);
         socket.setTimeout(0);
         socket.setNoDelay(true);
         resolve(new WebSocket(socket, first));
