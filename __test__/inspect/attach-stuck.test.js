@@ -92,10 +92,10 @@ test('a request that is not answered ends the session, whatever else is answered
 
 test('a request waits as long as events come', async () => {
   const wire = new Wire();
-  const session = new Session(wire, { patienceMs: 2000 });
+  const session = new Session(wire, { patienceMs: 200 });
   const answer = session.send('HeapProfiler.takeHeapSnapshot');
-  const start = performance.now();
-  while (performance.now() - start < 4000) {
+  const begun = performance.now();
+  while (performance.now() - begun < 800) {
     wire.emit('message', '{"method":"HeapProfiler.addHeapSnapshotChunk","params":{"chunk":""}}');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

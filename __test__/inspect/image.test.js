@@ -159,9 +159,15 @@ function answer() { return 'here'; }
   },
 );
 
+/** A file of the library, as JavaScript has its path. */
+const lib = (name) => JSON.stringify(path.join(__dirname, '../../lib', name));
+
+async function until(condition) {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 /** A program that runs `plimsoll image`, with this code after the process has been read and before it is known. */
 function interrupted(code, args) {
-  const lib = (name) => JSON.stringify(path.join(__dirname, '../../lib', name));
   return `const { once } = require('node:events');
     const binding = require(${lib('analyzer-binding.js')});
     const analyzer = binding.requireAnalyzer();
@@ -209,9 +215,6 @@ test('Ctrl-Z during the stop takes effect after it', { skip, timeout: 60_000 }, 
   });
   let out = '';
   shell.stdout.setEncoding('utf8').on('data', (text) => (out += text));
-  const until = async (condition) => {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
   await until(() => /^\d+;/.test(out));
   const pid = Number.parseInt(out, 10);
   t.after(() => {

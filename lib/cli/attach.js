@@ -217,9 +217,7 @@ async function takeImages({ pid, dir, duration: total, signal }, say, keep) {
       const image = await takeImage(pid, { dir });
       keep(image);
       taken++;
-      say(
-        `image ${taken} of ${IMAGES}: ${bytes(image.bytes)}, pid ${pid} was stopped for ${duration(image.pauseMs)}`,
-      );
+      say(`image ${taken} of ${IMAGES}: ${bytes(image.bytes)}, pid ${pid} was stopped for ${duration(image.pauseMs)}`);
       if (image.note !== null) say(image.note);
     }
   } catch (error) {

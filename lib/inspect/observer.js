@@ -299,7 +299,7 @@ class Observer {
     this.#trend.rebaseNative(this.#latest.t, Math.max(0, after - before));
   }
 
-  /** Adds an image of the process that was taken from outside. @param {{path: string, bytes: number, pauseMs: number}} image */
+  /** @param {{path: string, bytes: number, pauseMs: number}} image of the process, taken from outside */
   addImage({ path, bytes: size, pauseMs }) {
     this.#images.push({ path, method: 'image', pauseMs, bytes: size, nodes: null, tMs: this.#now, reason: 'attach' });
   }

@@ -195,8 +195,8 @@ async function connect(pid, port, { patienceMs, signal }, claim) {
 /**
  * Waits for the inspector that SIGUSR1 opens, and takes the lease of it. Throws where it opens and does not answer.
  * @param {{pid: number, before: number[] | null, expected: number, patienceMs: number, pollMs?: number, terms?: any,
- * signal?: AbortSignal}} options `before`: the ports on which it listened until then; `expected`: the port to look at if
- * the system does not show them; `terms`: of the lease; `signal` ends the wait
+ * signal?: AbortSignal}} options `before`: the ports on which it listened until then; `expected`: the port to look at
+ * if the system does not show them; `terms`: of the lease; `signal` ends the wait
  * @returns {Promise<{session: Session, port: number, claimed: Lease} | null>}
  */
 async function openedInspector({ pid, before, expected, patienceMs, pollMs = POLL_MS, terms, signal }) {
@@ -218,9 +218,9 @@ async function openedInspector({ pid, before, expected, patienceMs, pollMs = POL
 /**
  * Connects to the inspector of a process, and opens it first where it is closed.
  * @param {number} pid
- * @param {{port?: number, patienceMs?: number, terms?: any, signal?: AbortSignal}} [options] `port`: where its inspector
- * is, where it cannot be found out; `patienceMs`: how long it may take to open, and then to answer a request; `terms`:
- * of the lease; `signal` ends the wait
+ * @param {{port?: number, patienceMs?: number, terms?: any, signal?: AbortSignal}} [options] `port`: where its
+ * inspector is, where it cannot be found out; `patienceMs`: how long it may take to open, and then to answer a request;
+ * `terms`: of the lease; `signal` ends the wait
  * @returns {Promise<{session: Session, port: number, close(): Promise<void>}>} `close` leaves the inspector as it was
  */
 async function attach(pid, options) {

@@ -66,7 +66,9 @@ class WebSocket extends EventEmitter {
       request.setTimeout(timeoutMs, () => request.destroy(failed(`${url} did not answer in ${timeoutMs} ms.`)));
       request.on('error', (error) =>
         reject(
-          error.code === 'ERR_PLIMSOLL_INSPECTOR' || signal?.aborted ? error : failed(`cannot connect to ${url}: ${error.message}`, error),
+          error.code === 'ERR_PLIMSOLL_INSPECTOR' || signal?.aborted
+            ? error
+            : failed(`cannot connect to ${url}: ${error.message}`, error),
         ),
       );
       request.on('response', (response) => {

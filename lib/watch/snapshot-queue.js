@@ -13,7 +13,6 @@ const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
 
 const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
 
-
 /**
  * How a snapshot is taken that no user asked for, where V8's builder may not be forked: as a heap image, or not at all.
  * In process it would stop the service.
