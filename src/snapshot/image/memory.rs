@@ -39,6 +39,7 @@ impl ProcessMemory {
     pub const OWN: Self = Self { pid: None };
 
     /// That of another process, which the caller may trace.
+    #[cfg(feature = "analyzer")]
     pub fn of(pid: libc::pid_t) -> Self {
         Self { pid: Some(pid) }
     }

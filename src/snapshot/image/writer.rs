@@ -131,11 +131,13 @@ pub struct Stack {
 
 impl Stack {
     /// One that was measured.
+    #[cfg(feature = "analyzer")]
     pub fn new(start: usize, end: usize) -> Self {
         Self { start, end: end.max(start) }
     }
 
     /// Where the frame begins that runs.
+    #[cfg(feature = "analyzer")]
     pub fn start(&self) -> usize {
         self.start
     }
@@ -282,6 +284,7 @@ impl Writer {
     }
 
     /// Has [`Self::image`] keep up to so many bytes in memory, for [`Self::write_held`]. Beyond, it writes at once.
+    #[cfg(feature = "analyzer")]
     pub fn hold(&mut self, bytes: usize) {
         self.held = Some((Vec::new(), bytes));
     }
@@ -290,6 +293,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`Failure::Io`] and [`Failure::Bound`].
+    #[cfg(feature = "analyzer")]
     pub fn write_held(&mut self) -> Result<(), Failure> {
         self.put_held()?;
         self.flush()
