@@ -171,3 +171,23 @@ test(
     }
   },
 );
+
+for (const method of ['fork', 'image']) {
+  const unsupported = native.snapshotSupport()[method];
+  test(`a Map that outgrows its table is named, by ${method}`, { skip: unsupported ?? false }, async () => {
+    const program = path.join(__dirname, '../children/outgrown-table.js');
+    for (const sizes of [
+      ['3500', '4000', '4500'],
+      ['3900', '4300', '4700'],
+    ]) {
+      const dir = fs.mkdtempSync(path.join(ROOT, 'run-'));
+      const printed = execFileSync(process.execPath, [program, dir, method, ...sizes], { encoding: 'utf8' });
+      const { suspects } = await analyze(JSON.parse(printed).paths);
+      assert.deepEqual(
+        suspects.map(({ cause, name, file, count }) => [cause, name, path.basename(file), count]),
+        [['map', 'rates', 'outgrown-table.js', sizes[2] - sizes[0]]],
+        sizes.join(),
+      );
+    }
+  });
+}

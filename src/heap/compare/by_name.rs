@@ -1,9 +1,10 @@
 //! Objects matched by their names and paths, where ids do not tell: along two equal paths stand counterparts.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use crate::heap::compare::entries;
 use crate::heap::compare::ids::NONE;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::snapshot::{EdgeName, Node, Snapshot};
@@ -68,6 +69,77 @@ fn lone_generators(
 
 /// An edge's name in terms of the earlier snapshot's strings.
 type Key = (EdgeKind, bool, u32);
+
+/// An entry of a Map or Set. Small integers have no node.
+#[derive(Default)]
+struct Row {
+    key: Option<Node>,
+    value: Option<Node>,
+}
+
+/// The table of a Map or Set (v8/src/objects/ordered-hash-table.h): three numbers, a bucket for each two entries, and
+/// the entries in the order in which they were added.
+struct Table {
+    node: Node,
+    /// The field at which the entries begin.
+    start: u32,
+    /// Fields of an entry: 3 in a Map (key, value, chain), 2 in a Set (key, chain).
+    stride: u32,
+}
+
+impl Table {
+    /// The node of a collection's table, and its words. They count for the collection if that alone has it, beside
+    /// what else it owns.
+    fn size(snapshot: &Snapshot, collection: Node) -> Option<(Node, u64)> {
+        const WORD: u64 = 8;
+        /// Fields of the collection's object.
+        const OWN: u64 = 4;
+        let node = snapshot.follow(collection, EdgeKind::Internal, "table")?;
+        let words = match snapshot.shallow(node) {
+            0 => (snapshot.shallow(collection) / WORD).checked_sub(OWN)?,
+            bytes => bytes / WORD,
+        };
+        Some((node, words))
+    }
+
+    fn of(snapshot: &Snapshot, collection: Node) -> Option<Table> {
+        const HEADER: u64 = 2;
+        const NUMBERS: u64 = 3;
+        const ENTRIES_OF_BUCKET: u64 = 2;
+        let (node, words) = Self::size(snapshot, collection)?;
+        let stride = entries::stride(snapshot, collection);
+        let fields = words.checked_sub(HEADER + NUMBERS)?;
+        // What else the collection owns takes less.
+        let buckets = (fields / (1 + ENTRIES_OF_BUCKET * u64::from(stride))).checked_ilog2()?;
+        Some(Table { node, start: u32::try_from(NUMBERS + (1 << buckets)).ok()?, stride })
+    }
+
+    /// The entries by their place.
+    fn rows(&self, snapshot: &Snapshot) -> BTreeMap<u32, Row> {
+        let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
+        for edge in snapshot.edges(self.node).filter(|edge| edge.kind == EdgeKind::Internal) {
+            let field = match edge.name {
+                EdgeName::Index(field) => Some(field),
+                // Beside the entries there is the table's own class; a WeakMap's have names.
+                EdgeName::String(name) => number(snapshot.raw_string(name)),
+            };
+            let Some(field) = field.and_then(|field| field.checked_sub(self.start)) else {
+                continue;
+            };
+            let row = rows.entry(field / self.stride).or_default();
+            match field % self.stride {
+                0 => row.key = Some(edge.to),
+                1 if self.stride == 3 => row.value = Some(edge.to),
+                _ => {}
+            }
+        }
+        rows
+    }
+}
+
+fn number(name: &[u8]) -> Option<u32> {
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
 
 impl<'a> ByName<'a> {
     pub fn new(earlier: &'a Snapshot, later: &'a Snapshot, found: &'a mut Vec<Node>) -> Self {
@@ -151,6 +223,7 @@ impl<'a> ByName<'a> {
     }
 
     fn expand(&mut self, earlier: Node, later: Node) {
+        self.pair_entries(earlier, later);
         let ours: Vec<(Key, Node)> = self
             .earlier
             .edges(earlier)
@@ -200,6 +273,66 @@ impl<'a> ByName<'a> {
         if self.later.kind(later) == NodeKind::Synthetic {
             self.pair_in_order(earlier, later);
         }
+    }
+
+    /// A Map or Set that has outgrown its table has another one, with its entries in the same order, but at other
+    /// places and without the deleted ones. Strings are known by their text, unless several have it, and other keys by
+    /// their order.
+    fn pair_entries(&mut self, earlier: Node, later: Node) {
+        if self.later.kind(later) != NodeKind::Object {
+            return;
+        }
+        let sizes = (Table::size(self.earlier, earlier), Table::size(self.later, later));
+        let (Some((_, ours)), Some((_, theirs))) = sizes else { return };
+        if ours == theirs {
+            return;
+        }
+        let tables = (Table::of(self.earlier, earlier), Table::of(self.later, later));
+        let (Some(ours), Some(theirs)) = tables else { return };
+        if ours.start == theirs.start {
+            return;
+        }
+        let (before, after) = (ours.rows(self.earlier), theirs.rows(self.later));
+        if before.is_empty() || after.is_empty() {
+            return;
+        }
+        // Its references have other numbers.
+        self.visited[theirs.node as usize] = true;
+        let ours = lone(self.texts(self.earlier, &before, 0));
+        let theirs = lone(self.texts(self.later, &after, 1));
+        let texts: FxHashMap<Node, u32> =
+            self.texts(self.later, &after, 1).map(|(text, at)| (at, text)).collect();
+        let in_order: Vec<&Row> = before.values().collect();
+        let mut pairs = Vec::new();
+        for (at, row) in (0..).zip(after.values()) {
+            let known = match texts.get(&at) {
+                Some(&u32::MAX) => None,
+                Some(text) if theirs.contains_key(text) => {
+                    ours.get(text).map(|&at| in_order[at as usize])
+                }
+                _ => in_order.get(at as usize).copied(),
+            };
+            if let Some(known) = known {
+                pairs.extend(known.key.zip(row.key));
+                pairs.extend(known.value.zip(row.value));
+            }
+        }
+        for (earlier, later) in pairs {
+            self.pair(earlier, later);
+        }
+    }
+
+    /// The texts of the keys that are strings, with the entries' places in the order.
+    fn texts<'r>(
+        &'r self,
+        snapshot: &'r Snapshot,
+        rows: &'r BTreeMap<u32, Row>,
+        side: usize,
+    ) -> impl Iterator<Item = (u32, u32)> + 'r {
+        (0..).zip(rows.values()).filter_map(move |(at, row)| {
+            let key = row.key.filter(|&key| snapshot.kind(key) == NodeKind::String)?;
+            Some((self.strings[side][snapshot.name_index(key) as usize], at))
+        })
     }
 
     /// What V8's roots hold (its handles, of sockets say) is numbered by its place in a list, and whatever comes or

@@ -122,6 +122,64 @@ mod tests {
         assert_eq!(sockets(&handles(30, 0..4), &handles(3, 0..8)), 0, "which four?");
     }
 
+    #[derive(Debug, Clone, Copy)]
+    enum Keys {
+        Texts,
+        Redacted,
+        Objects,
+    }
+
+    /// A Map whose table has so many buckets, with the entries of these numbers at these places; each has a socket.
+    fn collection(buckets: u32, entries: &[(u32, usize)], keys: Keys) -> Snapshot {
+        let mut graph = program(20);
+        let map = graph.node("object", "Map", 600_001, 32);
+        graph.edge(0, "property", "sessions", map);
+        let size = 16 + 8 * (3 + 7 * u64::from(buckets));
+        let table = graph.node("array", "", 600_003, size);
+        graph.edge(map, "internal", "table", table);
+        for &(place, number) in entries {
+            let id = 600_005 + 10 * number as u32;
+            let key = match keys {
+                Keys::Texts => graph.node("string", &format!("key {number}"), id, 32),
+                Keys::Redacted => graph.node("string", "xxx", id, 32),
+                Keys::Objects => graph.node("object", "Request", id, 32),
+            };
+            let field = 3 + buckets + 3 * place;
+            graph.edge(table, "internal", &field.to_string(), key);
+            let value = graph.node("object", "Session", id + 2, 32);
+            graph.edge(table, "internal", &(field + 1).to_string(), value);
+            let socket = graph.node("native", &format!("Socket {number}"), id + 4, 512);
+            graph.edge(value, "property", "socket", socket);
+        }
+        graph.renumbered(1 + 1_000_000 * buckets).snapshot()
+    }
+
+    #[test]
+    fn entries_of_a_map_that_outgrew_its_table_are_the_same() {
+        let entries = |numbers: std::ops::Range<usize>, gap: u32| {
+            (0..).zip(numbers).map(|(place, number)| (gap + place, number)).collect::<Vec<_>>()
+        };
+        let sockets = |earlier: &Snapshot, later: &Snapshot| {
+            let found = Counterparts::find(earlier, later, &by_odd_id(later));
+            assert_eq!(right_and_wrong(earlier, later, &found).1, 0);
+            let is_socket = |node: &Node| later.raw_name(*node).starts_with(b"Socket");
+            let sockets = later.nodes().filter(is_socket);
+            sockets.filter(|&node| found.earlier[node as usize] != NONE).count()
+        };
+        for keys in [Keys::Texts, Keys::Redacted, Keys::Objects] {
+            let before = collection(4, &entries(0..8, 0), keys);
+            let after = collection(8, &entries(0..12, 0), keys);
+            assert_eq!(sockets(&before, &after), 8, "grown, {keys:?}");
+            // The first two were deleted: their places were free, and the new table has none of them.
+            let before = collection(4, &entries(2..8, 2), keys);
+            let after = collection(8, &entries(2..12, 0), keys);
+            assert_eq!(sockets(&before, &after), 6, "deleted before, {keys:?}");
+        }
+        let before = collection(4, &entries(0..8, 0), Keys::Texts);
+        let after = collection(8, &entries(3..12, 0), Keys::Texts);
+        assert_eq!(sockets(&before, &after), 5, "deleted since");
+    }
+
     /// A poller that only what runs at the moment leads to: `way` differs, and the poller's state has no name.
     fn poller(way: &str, class: &str, entries: u32) -> Snapshot {
         let mut graph = program(20);

@@ -33,6 +33,39 @@ fn the_map_that_keeps_all_grows_and_the_full_one_does_not() {
     }
 }
 
+/// A Map of so many sessions of 4 KB, in a table of V8's size for them: three numbers, a bucket for each two entries, and
+/// three fields an entry.
+fn sessions(count: u32) -> Graph {
+    let mut graph = program(20);
+    let map = graph.variable("sessions", "Map", 11);
+    let capacity = count.next_power_of_two();
+    let buckets = capacity / 2;
+    let size = 16 + 8 * u64::from(3 + buckets + 3 * capacity);
+    let table = graph.node("array", "", 13, size);
+    graph.edge(map, "internal", "table", table);
+    for at in 0..count {
+        let field = 3 + buckets + 3 * at;
+        let key = graph.node("string", &format!("session {at}"), 400_001 + 4 * at, 32);
+        graph.edge(table, "internal", &field.to_string(), key);
+        let value = graph.node("object", "Session", 400_003 + 4 * at, 4096);
+        graph.edge(table, "internal", &(field + 1).to_string(), value);
+    }
+    graph
+}
+
+#[test]
+fn a_map_that_outgrows_its_table_grows_by_its_new_entries() {
+    for counts in [[26, 28, 30], [28, 30, 34], [31, 34, 37]] {
+        let found = growths(
+            &counts.map(|count| sessions(count).renumbered(1 + 1_000_000 * count).snapshot()),
+        );
+        let names: Vec<&str> = found.iter().map(|growth| growth.0.as_str()).collect();
+        assert_eq!(names, ["sessions"], "{counts:?}");
+        let new = u64::from(counts[2] - counts[0]);
+        assert!((new..=new + 1).contains(&(found[0].1 / (32 + 4096))), "{counts:?}: {found:?}");
+    }
+}
+
 #[test]
 fn warm_up_is_no_growth() {
     let turns = [[200, 400, 400], [200, 400, 440], [200, 205, 400], [400, 300, 200]];

@@ -44,15 +44,24 @@ impl Rule for Sockets {
             .then(|| Finding::of_contents(Cause::Sockets, evidence).with_detail(detail))
     }
 
-    /// Connections that native code holds are known by the server that accepted them.
+    /// Connections that native code holds are known by the server that accepted them, and so are the timers that Node
+    /// itself has for their timeouts.
     fn replace_subject(&self, evidence: &Evidence, draft: &mut Draft) {
-        if draft.cause == Cause::Sockets
-            && evidence.is_root()
-            && let Some(server) = accepted_by(evidence)
-        {
-            let steps = route::route(&evidence.context, server);
-            draft.rename(Cause::Sockets, names::name(evidence.index(), &steps));
-            draft.detail = Detail::Accepted;
+        let server = match draft.cause {
+            Cause::Sockets if evidence.is_root() => accepted_by(evidence),
+            Cause::Timers => timed_by(evidence),
+            _ => None,
+        };
+        let Some(server) = server else { return };
+        draft.detail = Detail::Accepted;
+        let steps = route::route(&evidence.context, server);
+        let named = names::name(evidence.index(), &steps);
+        // Timers have a name of their own, if only new objects lead to the server.
+        let is_named = || {
+            !named.name.is_empty() && steps.iter().all(|step| evidence.context.survives(step.from))
+        };
+        if draft.cause == Cause::Sockets || is_named() {
+            draft.rename(Cause::Sockets, named);
         }
     }
 
@@ -78,26 +87,56 @@ impl Rule for Sockets {
     }
 }
 
+/// Of what is new at least one in so many is a connection, with its timer.
+const FEW: usize = 8;
+
 /// The server that the new connections belong to. Beside each of its handles and parsers are those of clients, and what
 /// they refer to.
 fn accepted_by(evidence: &Evidence) -> Option<Node> {
-    const FEW: usize = 8;
-    let index = evidence.index();
-    let server_of =
-        |&item: &Node| server_of(index, item).filter(|&server| evidence.context.survives(server));
-    let sample = evidence.sample();
+    let of_survivor = |&item: &Node| {
+        server_of(evidence.index(), item).filter(|&server| evidence.context.survives(server))
+    };
+    most(evidence.sample(), of_survivor).map(|(server, _)| server)
+}
+
+/// The server that accepted the connections whose timeouts the new timers are. Without ids a server that no variable
+/// leads to has no counterpart in earlier snapshots: it is known by the many connections that refer to it.
+fn timed_by(evidence: &Evidence) -> Option<Node> {
+    let (server, count) = most(evidence.sample(), |&item| server_of_timer(evidence.index(), item))?;
+    (count >= FEW || evidence.context.survives(server)).then_some(server)
+}
+
+/// The server of more than half of what has one, and of how many.
+fn most(sample: &[Node], server_of: impl Fn(&Node) -> Option<Node>) -> Option<(Node, usize)> {
     let servers: Vec<Node> = sample.iter().filter_map(server_of).collect();
     let first = *servers.first()?;
     let alike = servers.iter().filter(|&&server| server == first).count();
-    (alike * 2 > servers.len() && alike * FEW > sample.len()).then_some(first)
+    (alike * 2 > servers.len() && alike * FEW > sample.len()).then_some((first, alike))
 }
 
 /// The server that accepted the connection of a handle, of a parser or of what has a `socket`.
 pub(in crate::heap::leak) fn server_of(index: &CodeIndex, item: Node) -> Option<Node> {
     let property = |node, name: &str| index.property(node, name);
     let socket = property(item, "<symbol owner_symbol>").or_else(|| property(item, "socket"));
-    // A client's connection has null there.
-    property(socket.unwrap_or(item), "_server")
+    server_of_socket(index, socket.unwrap_or(item))
+}
+
+/// The same of a timer: `socket.setTimeout()` has it call a function that is bound to the socket, since Node 24 one that
+/// has the socket in its scope.
+fn server_of_timer(index: &CodeIndex, timer: Node) -> Option<Node> {
+    let callback = index.property(timer, "_onTimeout")?;
+    if let Some(socket) = index.internal(callback, "bound_this") {
+        return server_of_socket(index, socket);
+    }
+    let scope = index.internal(callback, "context")?;
+    let variables = index.snapshot.edges(scope).filter(|edge| edge.kind == EdgeKind::Context);
+    variables.map(|edge| edge.to).find_map(|variable| server_of_socket(index, variable))
+}
+
+/// A client's connection has null there.
+fn server_of_socket(index: &CodeIndex, socket: Node) -> Option<Node> {
+    index
+        .property(socket, "_server")
         .filter(|&server| index.snapshot.kind(server) == NodeKind::Object)
 }
 
@@ -134,6 +173,69 @@ mod tests {
         assert_eq!((free.cause, free.detail), (Cause::Sockets, Detail::Plain));
         let named = suspect(&graph, 13, &ids(1001, 20)).unwrap();
         assert!(named.advice.starts_with("read each response to its end"), "{}", named.advice);
+    }
+
+    /// What accepted the connections of timers.
+    #[derive(Debug, Clone, Copy)]
+    enum Server {
+        /// One that the module has in a variable.
+        Named,
+        /// One that only its connections lead to.
+        Nameless,
+        /// None: the program opened them.
+        None,
+    }
+
+    /// So many timers of Node's lists that call a function bound to a connection, or one with it in its scope.
+    fn timeouts(of: Server, count: u32, is_bound: bool) -> Graph {
+        let mut graph = module();
+        let node = graph.script("node:internal/timers");
+        let server = match of {
+            Server::Named => graph.variable("server", "Server", 9),
+            _ => graph.node("object", "Server", 9, 32),
+        };
+        let queue = graph.node("hidden", "system / Managed", 11, 32);
+        graph.edge(2, "context", "queue", queue);
+        for (at, timer) in graph.elements(queue, "Timeout", 1001, count).into_iter().enumerate() {
+            let id = |part: u32| 1001 + 100 * at as u32 + part;
+            graph.locate(timer, node, 1);
+            let callback = graph.member(timer, "_onTimeout", "native_bind", id(2));
+            let socket = graph.node("object", "Socket", id(4), 32);
+            if is_bound {
+                graph.edge(callback, "internal", "bound_this", socket);
+            } else {
+                let scope = graph.node("object", "system / Context", id(6), 32);
+                graph.edge(callback, "internal", "context", scope);
+                graph.edge(scope, "context", "this", socket);
+            }
+            if !matches!(of, Server::None) {
+                graph.edge(socket, "property", "_server", server);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn timers_of_accepted_connections_are_the_connections_of_the_server() {
+        for is_bound in [true, false] {
+            let of = |server, count| {
+                suspect(&timeouts(server, count, is_bound), 11, &ids(1001, count)).unwrap()
+            };
+            let found = of(Server::Named, 20);
+            assert_eq!((found.cause, found.name.as_str()), (Cause::Sockets, "server"));
+            assert!(found.is_other_end);
+            assert!(found.advice.starts_with("find out why clients keep"), "{}", found.advice);
+            let nameless = of(Server::Nameless, 20);
+            assert_eq!((nameless.cause, nameless.name.as_str()), (Cause::Timers, "setInterval"));
+            assert!(nameless.is_other_end);
+            assert!(
+                nameless.advice.starts_with("find out why clients keep"),
+                "{}",
+                nameless.advice
+            );
+            let own = of(Server::None, 20);
+            assert_eq!((own.cause, own.is_other_end), (Cause::Timers, false));
+        }
     }
 
     #[test]
