@@ -33,8 +33,8 @@ fn the_map_that_keeps_all_grows_and_the_full_one_does_not() {
     }
 }
 
-/// A Map of so many sessions of 4 KB, in a table of V8's size for them: three numbers, a bucket for each two entries, and
-/// three fields an entry.
+/// A Map of so many sessions of 4 KB, in a table of V8's size for them: three numbers, a bucket for each two entries,
+/// and three fields an entry.
 fn sessions(count: u32) -> Graph {
     let mut graph = program(20);
     let map = graph.variable("sessions", "Map", 11);

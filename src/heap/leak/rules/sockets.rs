@@ -121,16 +121,16 @@ pub(in crate::heap::leak) fn server_of(index: &CodeIndex, item: Node) -> Option<
     server_of_socket(index, socket.unwrap_or(item))
 }
 
-/// The same of a timer: `socket.setTimeout()` has it call a function that is bound to the socket, since Node 24 one that
-/// has the socket in its scope.
+/// The same of a timer: `socket.setTimeout()` has it call a function that is bound to the socket, since Node 24 one
+/// with the socket as its argument.
 fn server_of_timer(index: &CodeIndex, timer: Node) -> Option<Node> {
     let callback = index.property(timer, "_onTimeout")?;
     if let Some(socket) = index.internal(callback, "bound_this") {
         return server_of_socket(index, socket);
     }
-    let scope = index.internal(callback, "context")?;
-    let variables = index.snapshot.edges(scope).filter(|edge| edge.kind == EdgeKind::Context);
-    variables.map(|edge| edge.to).find_map(|variable| server_of_socket(index, variable))
+    let arguments = index.snapshot.edges(index.property(timer, "_timerArgs")?);
+    let mut values = arguments.filter(|edge| edge.kind == EdgeKind::Element).map(|edge| edge.to);
+    values.find_map(|value| server_of_socket(index, value))
 }
 
 /// A client's connection has null there.
@@ -186,7 +186,7 @@ mod tests {
         None,
     }
 
-    /// So many timers of Node's lists that call a function bound to a connection, or one with it in its scope.
+    /// So many timers of Node's lists that call a function bound to a connection, or one that is called with it.
     fn timeouts(of: Server, count: u32, is_bound: bool) -> Graph {
         let mut graph = module();
         let node = graph.script("node:internal/timers");
@@ -204,9 +204,8 @@ mod tests {
             if is_bound {
                 graph.edge(callback, "internal", "bound_this", socket);
             } else {
-                let scope = graph.node("object", "system / Context", id(6), 32);
-                graph.edge(callback, "internal", "context", scope);
-                graph.edge(scope, "context", "this", socket);
+                let arguments = graph.member(timer, "_timerArgs", "Array", id(6));
+                graph.edge(arguments, "element", "0", socket);
             }
             if !matches!(of, Server::None) {
                 graph.edge(socket, "property", "_server", server);
