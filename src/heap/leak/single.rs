@@ -489,4 +489,37 @@ mod tests {
         assert!(!wide(0, 60 * KB, [30 * KB, 30 * KB]));
         assert!(!wide(10 * KB, KB, [50 * KB, 50 * KB]), "a little native memory");
     }
+
+    /// Connections of a client that native code holds, each with a listener of this file.
+    fn connections(graph: &mut Graph, file: &str, first: u32) {
+        let script = graph.script(file);
+        let root = graph.node("synthetic", "(Global handles)", first, 0);
+        graph.edge(0, "element", &first.to_string(), root);
+        for at in 0..20 {
+            let id = |part: u32| first + 100 * (at + 1) + part;
+            let handle = graph.node("object", "TCP", id(0), 8 * KB);
+            graph.edge(root, "element", &at.to_string(), handle);
+            let wrap = graph.node("synthetic", "Node / TCPSocketWrap", 3, 0);
+            graph.edge(0, "element", &id(1).to_string(), wrap);
+            graph.edge(wrap, "internal", "native_to_javascript", handle);
+            let socket = graph.member(handle, "<symbol owner_symbol>", "Socket", id(2));
+            graph.member(socket, "_readableState", "ReadableState", id(4));
+            let listener = graph.function_in(script, "opened", id(6), 7);
+            graph.edge(socket, "property", "_onTimeout", listener);
+        }
+    }
+
+    #[test]
+    fn connections_that_native_code_holds_are_suspects_if_code_of_the_programs_opened_them() {
+        let files = |file: &str, least: usize| {
+            let mut graph = list_of(20, 8 * KB);
+            connections(&mut graph, file, 10_001);
+            let found = of(&graph, 10);
+            assert!(found.len() >= least, "{found:?}");
+            let causes: Vec<_> = found.iter().map(|each| each.cause).collect();
+            causes
+        };
+        assert_eq!(files("/srv/client.js", 2), [Cause::Sockets, Cause::Array]);
+        assert_eq!(files("node:internal/client", 1), [Cause::Array]);
+    }
 }
