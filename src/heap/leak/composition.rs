@@ -246,6 +246,7 @@ pub(in crate::heap) fn container(index: &CodeIndex, thing: Node) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heap::compare::survivors::Survivors;
     use crate::heap::graphs::{Graph, module};
     use crate::heap::leak::rules::testing::{ids, of_growth};
 
@@ -473,5 +474,94 @@ mod tests {
         assert_eq!(of("object", "Uint8Array", &buffer), Cause::Buffers);
         assert_eq!(of("object", "Session", &buffer), Cause::Object);
         assert_eq!(of("object", "Session", &[("backing_store", "data")]), Cause::Buffers);
+    }
+
+    #[test]
+    fn what_waits_for_a_promise_is_one_itself_and_other_things_of_v8_are_none() {
+        let with = |name: &str, within: bool| {
+            let mut graph = module();
+            let list = graph.variable("list", "Array", 11);
+            for at in 0..10u32 {
+                let waits = graph.node("hidden", name, 1001 + 100 * at, 32);
+                let handler = graph.node("object", "Handler", 1005 + 100 * at, 64);
+                graph.edge(waits, "internal", "fulfill_handler", handler);
+                if within {
+                    let item = graph.node("object", "Session", 1003 + 100 * at, 64);
+                    graph.edge(list, "element", &at.to_string(), item);
+                    graph.edge(item, "internal", "waits", waits);
+                } else {
+                    graph.edge(list, "element", &at.to_string(), waits);
+                }
+            }
+            let new = ids(if within { 1003 } else { 1001 }, 10);
+            of_growth(&graph, 11, &new, |evidence| {
+                Composition::of(&evidence.context, evidence.thing(), evidence.sample()).promises
+            })
+        };
+        assert_eq!(with("system / PromiseReaction", false), 640);
+        assert_eq!(with("system / PromiseReaction", true), 0, "a session has it");
+        assert_eq!(with("system / Managed", false), 0);
+    }
+
+    #[test]
+    fn memory_that_an_item_refers_to_weakly_or_that_survives_is_not_a_part_of_it() {
+        let with = |kind: &'static str, survives: bool| {
+            let mut graph = module();
+            let list = graph.variable("list", "Array", 11);
+            let shared = graph.node("native", "system / JSArrayBufferData", 13, 1000);
+            graph.edge(2, "context", "shared", shared);
+            for (at, item) in graph.elements(list, "Item", 1001, 10).into_iter().enumerate() {
+                let own = graph.node("native", "system / JSArrayBufferData", 1003 + at as u32, 7);
+                graph.edge(list, "hidden", &(500 + at).to_string(), own);
+                graph.edge(item, kind, "data", if survives { shared } else { own });
+            }
+            let snapshot = graph.snapshot();
+            snapshot.index_retainers();
+            let index = CodeIndex::new(&snapshot);
+            let marked: Vec<bool> = snapshot.nodes().map(|at| snapshot.id(at) < 1001).collect();
+            let survivors = Survivors::Marked(&marked);
+            let context = GrowthContext { index: &index, survivors };
+            let sample: Vec<Node> =
+                ids(1001, 10).iter().map(|&id| snapshot.by_id(id).unwrap()).collect();
+            Composition::of(&context, snapshot.by_id(11).unwrap(), &sample).buffers
+        };
+        assert_eq!(with("internal", false), 10 * 7);
+        assert_eq!(with("weak", false), 0);
+        assert_eq!(with("internal", true), 0);
+    }
+
+    /// A function with a scope that has one variable of a size.
+    fn closure(graph: &mut Graph, of: usize, (name, size): (&str, u64), id: u32) {
+        let closure = graph.function("handle", id, 5);
+        graph.edge(of, "property", &format!("handle{id}"), closure);
+        let scope = graph.node("object", "system / Context", id + 1, 32);
+        graph.edge(closure, "internal", "context", scope);
+        let value = graph.node("object", "Value", id + 2, size);
+        graph.edge(scope, "context", name, value);
+    }
+
+    #[test]
+    fn of_the_variables_of_all_functions_the_heaviest_is_named_and_of_equal_ones_the_first() {
+        let mut graph = module();
+        let list = graph.variable("list", "Array", 11);
+        for (at, variable) in (0..).zip([("a", 100), ("b", 5000), ("c", 5000), ("d", 300)]) {
+            closure(&mut graph, list, variable, 1001 + 100 * at);
+        }
+        let captured = of_growth(&graph, 11, &ids(1001, 4), |evidence| {
+            Composition::of(&evidence.context, evidence.thing(), evidence.sample()).captured
+        });
+        assert_eq!(captured, Some((5000, "b".to_owned())));
+    }
+
+    #[test]
+    fn the_scope_of_the_first_method_is_that_of_a_variables_own_value() {
+        let mut graph = module();
+        let session = graph.variable("session", "Session", 11);
+        closure(&mut graph, session, ("first", 1000), 101);
+        closure(&mut graph, session, ("second", 9000), 201);
+        let all = of_growth(&graph, 11, &[11], |evidence| {
+            Composition::of(&evidence.context, evidence.thing(), evidence.sample())
+        });
+        assert_eq!((all.contexts, all.captured), (1032, Some((1000, "first".to_owned()))));
     }
 }

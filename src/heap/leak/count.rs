@@ -87,8 +87,8 @@ fn links_from(snapshot: &Snapshot, head: Node, survivors: Survivors) -> Option<u
 
 #[cfg(test)]
 mod tests {
-    use crate::heap::graphs::{Graph, program};
-    use crate::heap::leak::causes::Unit;
+    use super::*;
+    use crate::heap::graphs::{Graph, module, program};
     use crate::heap::leak::pipeline;
     use crate::heap::options::Options;
 
@@ -144,5 +144,95 @@ mod tests {
             graph
         };
         assert_eq!(counted(with).0, None);
+    }
+
+    /// What heads a chain of so many links, of `own` bytes itself, with so many more links behind each other.
+    fn headed(class: &str, own: u64, links: u32) -> Snapshot {
+        let mut graph = module();
+        let mut last = graph.node("object", class, 11, own);
+        graph.edge(2, "context", "head", last);
+        for at in 0..links {
+            let link = graph.node("object", "Link", 1001 + 2 * at, 64);
+            graph.edge(last, "property", "next", link);
+            last = link;
+        }
+        graph.snapshot()
+    }
+
+    /// What is counted of the growth of the object 11, of which the earlier snapshots have these.
+    fn of(
+        snapshots: &[Snapshot],
+        before: &[u32],
+        bytes: [u64; 2],
+        objects: u64,
+    ) -> (Option<u64>, Option<Unit>) {
+        let thing = snapshots.last().unwrap().by_id(11).unwrap();
+        let node = |(snapshot, &id): (&Snapshot, &u32)| snapshot.by_id(id).unwrap_or(NONE);
+        let growth = Growth {
+            before: snapshots.iter().zip(before).map(node).collect(),
+            bytes: bytes.to_vec(),
+            objects: vec![0, objects],
+            ..Growth::of_one(thing, 0, vec![thing])
+        };
+        let Count { number, unit } = gained(snapshots, &growth, Survivors::None);
+        (number, unit)
+    }
+
+    const LINKS: Option<Unit> = Some(Unit::Links);
+    const OBJECTS: Option<Unit> = Some(Unit::Objects);
+
+    #[test]
+    fn of_many_objects_a_chain_counts_if_it_has_nearly_all() {
+        let chain = [headed("Link", 64, 29)];
+        let of = |bytes, objects| of(&chain, &[], [0, bytes], objects);
+        assert_eq!(of(1920, 20), (Some(30), LINKS), "it has all bytes");
+        assert_eq!(of(1920, 30), (Some(30), LINKS), "each object is a link");
+        assert_eq!(of(1920, 31), (Some(31), OBJECTS), "more objects than links");
+        assert_eq!(of(10_000, 20), (Some(20), OBJECTS), "most bytes are elsewhere");
+        assert_eq!(of(10_000, 9), (Some(9), OBJECTS));
+        assert_eq!(of(10_000, 8), (Some(30), LINKS), "few objects are new");
+    }
+
+    #[test]
+    fn a_chain_begins_behind_its_head_if_that_has_little_of_its_own() {
+        assert_eq!(of(&[headed("Queue", 100, 30)], &[], [0, 2020], 0), (Some(30), LINKS));
+        assert_eq!(of(&[headed("Queue", 10_000, 30)], &[], [0, 2020], 0), (None, None));
+    }
+
+    #[test]
+    fn a_chain_is_compared_with_the_one_that_stood_there_before() {
+        let with = |before: u32, links: u32, bytes| {
+            of(&[headed("Link", 64, before), headed("Link", 64, links)], &[11], bytes, 0)
+        };
+        assert_eq!(with(9, 29, [1000, 2000]), (Some(20), LINKS));
+        assert_eq!(with(29, 29, [1000, 2000]), (Some(15), LINKS), "the share of the bytes");
+        assert_eq!(with(9, 29, [0, 2000]), (Some(30), LINKS), "all bytes are new");
+        let chains = [headed("Link", 64, 9), headed("Link", 64, 29)];
+        assert_eq!(of(&chains, &[99], [1000, 2000], 0), (Some(15), LINKS), "nothing stood there");
+    }
+
+    /// An object of a class with so many elements.
+    fn list(count: u32) -> Snapshot {
+        let mut graph = module();
+        let list = graph.variable("list", "Array", 11);
+        graph.elements(list, "Item", 1001, count);
+        graph.snapshot()
+    }
+
+    #[test]
+    fn one_entry_more_is_no_collection_that_gains() {
+        let of = |now| of(&[list(3), list(now)], &[11], [64, 128], 0);
+        assert_eq!(of(5), (Some(2), None));
+        assert_eq!(of(4), (None, None));
+    }
+
+    #[test]
+    fn a_collection_that_came_later_has_gained_all_of_its_entries() {
+        let of = |previous, now| {
+            of(&[module().snapshot(), list(previous), list(now)], &[11, 11], [0, 64], 0)
+        };
+        assert_eq!(of(20, 40), (Some(40), None));
+        assert_eq!(of(40, 40), (None, None), "it gained none since");
+        assert_eq!(of(41, 40), (None, None), "it lost one");
     }
 }

@@ -364,4 +364,86 @@ mod tests {
         assert!(!is_shared(&[1, 2, 3, 4], &[7, 8, 9]));
         assert!(!is_shared(&[], &[]));
     }
+
+    fn of_channel(channel: GrowthChannel) -> Options {
+        Options { channel: Some(channel), ..Options::default() }
+    }
+
+    #[test]
+    fn what_is_large_on_the_heap_says_nothing_of_native_memory() {
+        let mut graph = lists(&[("list", 5000)]);
+        graph.in_file("/srv/app.js", 490_001);
+        let one = [graph.snapshot()];
+        assert_eq!(names(&suspects(&one, 10, &Options::default())), ["list"]);
+        let native = suspects(&one, 10, &of_channel(GrowthChannel::Native));
+        assert!(native.suspects.is_empty() && native.unconfirmed.is_empty());
+        assert!(native.notes[0].starts_with("one snapshot"), "{:?}", native.notes);
+    }
+
+    #[test]
+    fn growth_of_native_memory_without_handles_has_a_note() {
+        let counts: [&[(&str, u32)]; 3] = [&[("list", 0)], &[("list", 1000)], &[("list", 2000)]];
+        let says = |options: &Options| {
+            let found = of(counts, 10, options);
+            let is_note = |note: &String| note.starts_with("the number of objects with memory");
+            (found.suspects.len(), found.notes.iter().any(is_note))
+        };
+        assert_eq!(says(&of_channel(GrowthChannel::Native)), (0, true));
+        assert_eq!(says(&Options::default()), (1, false));
+        let none = of([&[], &[], &[]], 10, &Options::default());
+        assert!(none.suspects.is_empty() && none.notes.is_empty(), "{:?}", none.notes);
+    }
+
+    #[test]
+    fn what_grows_unevenly_and_is_small_is_not_shown() {
+        let found =
+            of([&[("list", 0)], &[("list", 10)], &[("list", 900)]], 10, &Options::default());
+        assert!(found.suspects.is_empty() && found.unconfirmed.is_empty());
+    }
+
+    #[test]
+    fn what_a_suspect_does_not_explain_is_measured() {
+        let with = |count: u32| {
+            let mut graph = lists(&[("list", count)]);
+            let code = graph.node("code", "some code", 490_001, 1000 + u64::from(count));
+            graph.edge(2, "internal", "code", code);
+            graph.snapshot()
+        };
+        let found = suspects(&[0, 1000, 2000].map(with), 10, &Options::default());
+        let rest = found.unexplained.unwrap();
+        assert_eq!((rest.code_bytes, found.suspects.len()), (2000, 1));
+    }
+
+    #[test]
+    fn fields_of_one_name_are_one_suspect_and_what_both_hold_counts_once() {
+        let with = |shared: bool, count: u32| {
+            let mut graph = program(20);
+            let lists: Vec<usize> = (0..2)
+                .map(|at| {
+                    let holder = graph.node("object", "Service", 500_001 + 10 * at, 32);
+                    graph.edge(2, "context", "service", holder);
+                    graph.member(holder, "jobs", "Array", 500_003 + 10 * at)
+                })
+                .collect();
+            let items = graph.elements(lists[0], "Job", 600_001, count);
+            if shared {
+                for (at, item) in items.into_iter().enumerate() {
+                    graph.edge(lists[1], "element", &at.to_string(), item);
+                }
+            } else {
+                graph.elements(lists[1], "Job", 2_600_051, count);
+            }
+            graph.snapshot()
+        };
+        let found = |shared: bool| {
+            let snapshots = [0, 1000, 2000].map(|count| with(shared, count));
+            let found = suspects(&snapshots, 10, &Options::default());
+            let all: Vec<_> =
+                found.suspects.iter().map(|each| (each.name.clone(), each.count)).collect();
+            all
+        };
+        let jobs = |count| vec![("jobs".to_owned(), Some(count))];
+        assert_eq!(found(false), jobs(4000));
+        assert_eq!(found(true), jobs(2000));
+    }
 }

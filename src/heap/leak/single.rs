@@ -400,4 +400,126 @@ mod tests {
         graph.edge(2, "context", "wide", wide);
         assert_eq!(names(&graph), ["wide"], "most of it is its own");
     }
+
+    #[test]
+    fn a_table_is_code_if_most_of_it_are_functions_and_most_of_them_stand_elsewhere() {
+        let is_suspect = |functions: u32, places: u32| {
+            let mut graph = app();
+            let script = graph.script("/srv/handlers.js");
+            let table = graph.variable("handlers", "Array", 11);
+            for at in 0..20 {
+                let item = if at < functions {
+                    graph.function_in(script, "handle", 1001 + 2 * at, 10 + at % places)
+                } else {
+                    graph.node("object", "Item", 1001 + 2 * at, 64)
+                };
+                graph.edge(table, "element", &at.to_string(), item);
+                let data = graph.node("object", "Data", 2001 + 2 * at, 8 * KB);
+                graph.edge(item, "internal", "data", data);
+            }
+            names(&graph) == ["handlers"]
+        };
+        assert!(is_suspect(10, 20) && !is_suspect(11, 20), "most are functions");
+        assert!(is_suspect(20, 10) && !is_suspect(20, 11), "most stand elsewhere");
+    }
+
+    /// A list with a reference to each of its links, and with so many other things.
+    fn list_with_ends(links: u32, others: u32) -> Graph {
+        let mut graph = app();
+        let list = graph.variable("queue", "Queue", 11);
+        let mut last = graph.member(list, "head", "Link", 1001);
+        for at in 1..links {
+            let link = graph.node("object", "Link", 1001 + 2 * at, 8 * KB);
+            graph.edge(last, "property", "next", link);
+            graph.edge(list, "hidden", &at.to_string(), link);
+            last = link;
+        }
+        graph.edge(list, "property", "tail", last);
+        for at in 0..others {
+            let other = graph.node("object", "Other", 3001 + 2 * at, 64);
+            graph.edge(list, "hidden", &(1000 + at).to_string(), other);
+        }
+        graph
+    }
+
+    #[test]
+    fn a_list_that_holds_each_of_its_links_is_counted_by_them() {
+        let count = |links, others| {
+            let found = of(&list_with_ends(links, others), 10);
+            let [one] = &found[..] else { panic!("{found:?}") };
+            (one.name.clone(), one.count, one.unit)
+        };
+        let name = || "queue".to_owned();
+        assert_eq!(count(20, 0), (name(), Some(20), Some(Unit::Links)));
+        assert_eq!(count(20, 20), (name(), Some(40), Some(Unit::Objects)), "half are no links");
+    }
+
+    #[test]
+    fn only_what_a_module_of_data_exports_is_its_data() {
+        let with = |class: &str, field: &str| {
+            let mut graph = app();
+            let module = graph.variable("loaded", class, 11);
+            let name = graph.node("string", "/srv/countries.json", 13, 64);
+            graph.edge(module, "property", "filename", name);
+            let data = graph.member(module, field, "Array", 15);
+            fill(&mut graph, data, 1001, 20, 8 * KB);
+            of(&graph, 10).len()
+        };
+        assert_eq!(with("Module", "exports"), 0);
+        assert_eq!((with("Module", "rows"), with("Loaded", "exports")), (1, 1));
+    }
+
+    #[test]
+    fn half_of_a_thing_does_not_make_it_one_large_thing() {
+        let wide = |own: u64, native: u64, others: [u64; 2]| {
+            let mut graph = app();
+            let wide = graph.node("object", "Wide", 11, own);
+            graph.edge(2, "context", "wide", wide);
+            let data = graph.node("native", "Data", 13, native);
+            graph.edge(wide, "internal", "data", data);
+            for (at, size) in (0..).zip(others) {
+                let part = graph.node("object", "Part", 15 + 2 * at, size);
+                graph.edge(wide, "property", &format!("part{at}"), part);
+            }
+            !names(&graph).is_empty()
+        };
+        assert!(wide(60 * KB + 1, 0, [30 * KB, 30 * KB]), "its own bytes");
+        assert!(!wide(60 * KB, 0, [30 * KB, 30 * KB]));
+        assert!(wide(0, 60 * KB + 2, [30 * KB, 30 * KB]), "those of native memory");
+        assert!(!wide(0, 60 * KB, [30 * KB, 30 * KB]));
+        assert!(!wide(10 * KB, KB, [50 * KB, 50 * KB]), "a little native memory");
+    }
+
+    /// Connections of a client that native code holds, each with a listener of this file.
+    fn connections(graph: &mut Graph, file: &str, first: u32) {
+        let script = graph.script(file);
+        let root = graph.node("synthetic", "(Global handles)", first, 0);
+        graph.edge(0, "element", &first.to_string(), root);
+        for at in 0..20 {
+            let id = |part: u32| first + 100 * (at + 1) + part;
+            let handle = graph.node("object", "TCP", id(0), 8 * KB);
+            graph.edge(root, "element", &at.to_string(), handle);
+            let wrap = graph.node("synthetic", "Node / TCPSocketWrap", 3, 0);
+            graph.edge(0, "element", &id(1).to_string(), wrap);
+            graph.edge(wrap, "internal", "native_to_javascript", handle);
+            let socket = graph.member(handle, "<symbol owner_symbol>", "Socket", id(2));
+            graph.member(socket, "_readableState", "ReadableState", id(4));
+            let listener = graph.function_in(script, "opened", id(6), 7);
+            graph.edge(socket, "property", "_onTimeout", listener);
+        }
+    }
+
+    #[test]
+    fn connections_that_native_code_holds_are_suspects_if_code_of_the_programs_opened_them() {
+        let files = |file: &str, least: usize| {
+            let mut graph = list_of(20, 8 * KB);
+            connections(&mut graph, file, 10_001);
+            let found = of(&graph, 10);
+            assert!(found.len() >= least, "{found:?}");
+            let causes: Vec<_> = found.iter().map(|each| each.cause).collect();
+            causes
+        };
+        assert_eq!(files("/srv/client.js", 2), [Cause::Sockets, Cause::Array]);
+        assert_eq!(files("node:internal/client", 1), [Cause::Array]);
+    }
 }

@@ -544,4 +544,131 @@ mod tests {
         list.resize(29, 8 * 160);
         assert_eq!(found(&list).1, None, "it has grown");
     }
+
+    #[test]
+    fn an_object_of_more_than_128_fields_is_no_cache() {
+        let with = |more: u32| {
+            let mut graph = cache(40, [100, 100]);
+            for at in 0..more {
+                graph.member(2 + 1, &format!("field{at}"), "Object", 50_001 + 2 * at);
+            }
+            found(&graph).0
+        };
+        assert_eq!((with(125), with(126)), ("users".to_owned(), "#values".to_owned()));
+    }
+
+    #[test]
+    fn one_column_is_no_list_of_links() {
+        assert_eq!(found(&cache(40, [100, 50])).0, "#values");
+    }
+
+    #[test]
+    fn an_array_has_room_if_at_least_half_of_what_is_free_is_its_end() {
+        let with = |last: u32| {
+            let mut graph = cache_of(MAX, "Uint16Array", 2, 39, [1, 2]);
+            let user = graph.node("object", "User", 1001 + 2 * 39, 64);
+            graph.edge(4 + 1, "element", "200", user);
+            let nothing = graph.node("hidden", "undefined", 33, 0);
+            for at in 0..last {
+                graph.edge(5, "element", &(201 + at).to_string(), nothing);
+            }
+            graph.resize(29, 8 * u64::from(MAX + 1 + last) + 16);
+            found(&graph).1
+        };
+        // 61 are free before the last user.
+        assert_eq!((with(61), with(60)), (Some((40, 162)), None));
+    }
+
+    #[test]
+    fn an_array_with_room_is_an_array_of_64_at_least_and_its_bytes_are_reserved() {
+        let with = |elements| cache_of(elements, "Uint16Array", 2, 40, [1, 2]);
+        assert_eq!(found(&with(63)).1, None);
+        assert_eq!(found(&with(64)).1, Some((40, 64)));
+        let mut other = with(100);
+        other.rename(15, "List");
+        assert_eq!(found(&other).1, None, "no array");
+        let mut other = with(100);
+        other.rename(13, "system / Managed");
+        assert_eq!(found(&other).1, None, "what V8 keeps there is something");
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        assert_eq!(suspect(&with(100), 15, &new).unwrap().cache.unwrap().reserved, 32 + 816);
+    }
+
+    /// A Map in a field, with so many entries from an id on.
+    fn map(graph: &mut Graph, of: usize, edge: (&'static str, &str), id: u32, entries: u32) {
+        let map = graph.node("object", "Map", id, 32);
+        graph.edge(of, edge.0, edge.1, map);
+        let table = graph.node("array", "", id + 1, 512);
+        graph.edge(map, "internal", "table", table);
+        for at in 0..entries {
+            let key = graph.node("string", "key", 100 * id + 4 * at, 32);
+            let user = graph.node("object", "User", 100 * id + 4 * at + 1, 64);
+            graph.edge(table, "internal", &(10 + 3 * at).to_string(), key);
+            graph.edge(table, "internal", &(11 + 3 * at).to_string(), user);
+        }
+    }
+
+    fn filled(graph: &Graph, thing: u32, new: u32) -> Option<(String, u64)> {
+        let new: Vec<u32> = (0..20).map(|at| new + 4 * at).collect();
+        let suspect = suspect(graph, thing, &new).unwrap();
+        Some((suspect.name, suspect.cache?.entries))
+    }
+
+    #[test]
+    fn the_largest_map_of_lru_cache_has_its_entries() {
+        let (mut graph, cache) =
+            instance("LRUCache", &["ttlAutopurge", "updateAgeOnGet", "noDisposeOnSet"], 0);
+        map(&mut graph, cache, ("property", "#small"), 101, 10);
+        map(&mut graph, cache, ("property", "#keys"), 201, 90);
+        map(&mut graph, cache, ("internal", "hidden"), 401, 95);
+        assert_eq!(filled(&graph, 201, 20_101), Some(("users".to_owned(), 90)));
+    }
+
+    #[test]
+    fn both_generations_of_quick_lru_are_its_entries() {
+        let mut graph = module();
+        let cache = graph.variable("users", "QuickLRU", 11);
+        map(&mut graph, cache, ("property", "cache"), 101, 40);
+        map(&mut graph, cache, ("property", "oldCache"), 301, 50);
+        assert_eq!(filled(&graph, 101, 10_101), Some(("users".to_owned(), 90)));
+    }
+
+    #[test]
+    fn the_maps_in_the_array_of_cacheable_have_its_entries() {
+        let mut graph = module();
+        let cache = graph.variable("users", "CacheableMemory", 11);
+        let store = graph.member(cache, "_store", "Array", 13);
+        graph.member(cache, "_lru", "Object", 15);
+        map(&mut graph, store, ("element", "0"), 101, 40);
+        map(&mut graph, store, ("element", "1"), 301, 50);
+        map(&mut graph, store, ("property", "other"), 501, 70);
+        let other = graph.node("object", "Row", 21, 32);
+        graph.edge(store, "element", "2", other);
+        for at in 0..5 {
+            graph.member(other, &format!("field{at}"), "Object", 23 + 2 * at);
+        }
+        assert_eq!(filled(&graph, 101, 10_101), Some(("users".to_owned(), 90)));
+    }
+
+    #[test]
+    fn a_cache_that_is_a_scope_is_called_as_the_object_with_its_functions() {
+        let mut graph = module();
+        graph.in_file("/srv/app.js", 7);
+        let script = graph.script("/srv/node_modules/flru/index.js");
+        let users = graph.variable("users", "Object", 11);
+        let scope = graph.node("object", "system / Context", 13, 32);
+        for (name, id) in [("get", 15), ("set", 17)] {
+            let function = graph.function_in(script, name, id, 3);
+            graph.edge(users, "property", name, function);
+            graph.edge(function, "internal", "context", scope);
+        }
+        let current = graph.node("object", "Object", 19, 32);
+        graph.edge(scope, "context", "curr", current);
+        let before = graph.node("object", "Object", 21, 32);
+        graph.edge(scope, "context", "prev", before);
+        for at in 0..90 {
+            graph.member(current, &format!("k{at}"), "User", 1001 + 4 * at);
+        }
+        assert_eq!(filled(&graph, 19, 1001), Some(("users".to_owned(), 90)));
+    }
 }

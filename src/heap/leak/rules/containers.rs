@@ -292,4 +292,35 @@ mod tests {
             suspect.advice
         );
     }
+
+    #[test]
+    fn an_array_of_a_package_that_is_no_tree_is_what_grew() {
+        let mut graph = module();
+        graph.in_file("/srv/app.js", 7);
+        let script = graph.script("/srv/node_modules/list/index.js");
+        let root = graph.variable("index", "List", 11);
+        graph.locate(root, script, 1);
+        let list = graph.member(root, "items", "Array", 13);
+        graph.elements(list, "Item", 1001, 20);
+        let named = suspect(&graph, 13, &ids(1001, 20)).unwrap();
+        assert_eq!((named.cause, named.count), (Cause::Array, Some(20)));
+        assert_eq!(named.name, "items");
+    }
+
+    #[test]
+    fn a_set_of_which_half_are_subscribers_is_a_set() {
+        let with = |subscribers: u32| {
+            let mut graph = module();
+            let observers = graph.variable("observers", "Set", 11);
+            for (at, item) in
+                graph.elements(observers, "Subscriber", 1001, 20).into_iter().enumerate()
+            {
+                if (at as u32) < subscribers {
+                    graph.member(item, "destination", "Object", 2001 + 2 * at as u32);
+                }
+            }
+            suspect(&graph, 11, &ids(1001, 20)).unwrap().advice.contains("RxJS")
+        };
+        assert!(with(11) && !with(10));
+    }
 }

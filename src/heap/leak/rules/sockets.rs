@@ -281,4 +281,33 @@ mod tests {
         graph.elements(agent, "Client", 1001, 20);
         assert_eq!(finding(&graph, 11, &ids(1001, 20)).cause, Cause::Object);
     }
+
+    /// Handles of native code: so many of them are connections of one server, so many of another, the rest of none.
+    fn accepted(first: u32, second: u32, none: u32) -> Option<(String, Detail)> {
+        let mut graph = module();
+        let servers = [graph.variable("api", "Server", 9), graph.variable("admin", "Server", 15)];
+        let root = graph.node("synthetic", "(Global handles)", 11, 0);
+        graph.edge(0, "element", "9", root);
+        let count = first + second + none;
+        for (at, handle) in (0..).zip(graph.elements(root, "TCP", 1001, count)) {
+            let socket = graph.member(handle, "<symbol owner_symbol>", "Row", 1003 + 100 * at);
+            if at < first + second {
+                graph.edge(socket, "property", "_server", servers[usize::from(at >= first)]);
+            }
+        }
+        let suspect = suspect(&graph, 11, &ids(1001, count))?;
+        let is_accepted = suspect.advice.starts_with("find out why clients keep");
+        assert_eq!(suspect.is_other_end, is_accepted, "{}", suspect.advice);
+        Some((suspect.name, if is_accepted { Detail::Accepted } else { Detail::Plain }))
+    }
+
+    #[test]
+    fn connections_belong_to_the_server_that_accepted_most_of_them() {
+        let api = || Some(("api".to_owned(), Detail::Accepted));
+        assert_eq!(accepted(20, 0, 0), api());
+        assert_eq!(accepted(11, 9, 0), api());
+        assert_eq!(accepted(10, 10, 0), None, "half are another's");
+        assert_eq!(accepted(3, 0, 20), api());
+        assert_eq!(accepted(2, 0, 14), None, "few are known");
+    }
 }

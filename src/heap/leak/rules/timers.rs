@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::heap::graphs::{Graph, module};
     use crate::heap::leak::causes::Detail;
-    use crate::heap::leak::rules::testing::{finding, ids, is_bounded, suspect};
+    use crate::heap::leak::rules::testing::{counted, finding, ids, is_bounded, suspect};
 
     /// Timers in a list of Node's, which a variable of its timers module leads to.
     fn timers() -> (Graph, usize) {
@@ -259,5 +259,91 @@ mod tests {
             graph.edge(timer, "property", "_onTimeout", callback);
             assert_eq!(is_bounded(&graph, 19, &[19]), Some(bounded));
         }
+    }
+
+    #[test]
+    fn nodes_tables_of_timers_and_lists_elsewhere_are_timers() {
+        let (mut graph, _) = timers();
+        let queue = graph.member(8 + 1, "queue", "Object", 51);
+        graph.elements(queue, "Job", 1001, 20);
+        let found = finding(&graph, 15, &[17]);
+        assert_eq!((found.cause, found.detail), (Cause::Timers, Detail::Plain));
+        let mut graph = module();
+        let node = graph.script("node:internal/timers");
+        let list = graph.variable("list", "TimersList", 11);
+        graph.locate(list, node, 1);
+        graph.elements(list, "Job", 1001, 20);
+        assert_eq!(finding(&graph, 11, &ids(1001, 20)).cause, Cause::Timers);
+    }
+
+    /// A timer of Node's lists that calls a function of the program's.
+    fn calling(class: &str, located: bool, function: &str) -> String {
+        let mut graph = module();
+        let node = graph.script("node:internal/timers");
+        let app = graph.script("/srv/app.js");
+        let list = graph.variable("list", "TimersList", 11);
+        graph.locate(list, node, 1);
+        let timer = graph.member(list, "_idleNext", class, 19);
+        if located {
+            graph.locate(timer, node, 1);
+        }
+        let callback = graph.function_in(app, function, 21, 3);
+        graph.edge(timer, "property", "_onTimeout", callback);
+        suspect(&graph, 11, &[19]).unwrap().name
+    }
+
+    #[test]
+    fn timers_are_called_by_the_function_that_they_call() {
+        assert_eq!(calling("Timeout", true, "poll"), "setInterval(poll)");
+        assert_eq!(calling("Timeout", true, ""), "setInterval");
+        assert_eq!(calling("Immediate", true, "poll"), "setImmediate(poll)");
+        assert_eq!(calling("Timeout", false, "poll"), "timer(poll)", "a class of the program's");
+        assert_eq!(calling("Immediate", false, "poll"), "timer(poll)");
+    }
+
+    #[test]
+    fn the_place_of_a_list_among_those_that_are_due_first_is_no_delay() {
+        let mut graph = module();
+        let node = graph.script("node:internal/timers");
+        let queue = graph.variable("queue", "Array", 11);
+        let lists = graph.variable("lists", "Object", 13);
+        let list = graph.node("object", "TimersList", 17, 32);
+        graph.locate(list, node, 1);
+        graph.edge(queue, "element", "1", list);
+        graph.edge(lists, "element", "250", list);
+        graph.elements(list, "Job", 1001, 20);
+        let suspect = suspect(&graph, 17, &ids(1001, 20)).unwrap();
+        assert_eq!((suspect.cause, suspect.delay), (Cause::Timers, Some(250)));
+    }
+
+    #[test]
+    fn timers_of_which_half_are_time_limits_are_not_bounded() {
+        for (limits, bounded) in [(1, false), (2, true)] {
+            let mut graph = module();
+            let node = graph.script("node:internal/timers");
+            let abort = graph.script("node:internal/abort_controller");
+            let list = graph.variable("list", "TimersList", 11);
+            graph.locate(list, node, 1);
+            for (at, timer) in
+                graph.elements(list, "Timeout", 1001, 1 + limits).into_iter().enumerate()
+            {
+                graph.locate(timer, node, 1);
+                let script = if at == 0 { node } else { abort };
+                let callback = graph.function_in(script, "clear", 41 + 2 * at as u32, 3);
+                graph.edge(timer, "property", "_onTimeout", callback);
+            }
+            assert_eq!(is_bounded(&graph, 11, &ids(1001, 1 + limits)), Some(bounded));
+        }
+    }
+
+    #[test]
+    fn a_chain_below_a_timer_is_named_by_its_link() {
+        let (mut graph, timer) = timers();
+        let head = graph.member(timer, "head", "Link", 31);
+        let link = graph.member(head, "following", "Link", 33);
+        graph.member(link, "following", "Link", 35);
+        let path = |unit| counted(&graph, 31, &[33], Some(unit)).unwrap().path.join(".");
+        assert!(path(Unit::Links).ends_with("following"), "{}", path(Unit::Links));
+        assert!(path(Unit::Objects).ends_with("head"), "{}", path(Unit::Objects));
     }
 }
