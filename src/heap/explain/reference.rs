@@ -195,13 +195,16 @@ impl Reference {
         }
     }
 
-    /// In the file of an object's own methods, which made them both. If that is not there, a method is the nearest
-    /// place that is known.
+    /// In the file of an object's own methods, which made them both. If that is a package's and not there, a method is
+    /// the nearest place that is known.
     fn beside_methods(&self, index: &CodeIndex, object: Node) -> Option<Declared> {
         let methods = methods(index, object);
         let property = |code: &Function| index.sources.property(&code.script, &self.name, None);
         methods.iter().find_map(property).or_else(|| {
-            let code = methods.into_iter().find(|code| !index.sources.has(&code.script))?;
+            let is_gone = |code: &Function| {
+                code.script.contains(PACKAGES) && !index.sources.has(&code.script)
+            };
+            let code = methods.into_iter().find(is_gone)?;
             Some(Declared { place: code.place, name: None, alias: false })
         })
     }
