@@ -32,7 +32,7 @@ async function limited(t, given) {
 
 const MB = 2 ** 20;
 const LIMITS = [
-  [{ as: 300 * MB }, /ulimit -v, -d/],
+  [{ as: 340 * MB }, /ulimit -v, -d/],
   [{ data: 200 * MB }, /ulimit -v, -d/],
   [{ fsize: 2 * MB }, /ulimit -f/],
 ];
