@@ -10,20 +10,13 @@ const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const { TERMS } = require('../../lib/inspect/lease.js');
 const { attach, listeningPorts } = require('../../lib/inspect/target.js');
+const { startTarget } = require('../support/targets.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const TARGET = path.join(__dirname, '../../lib/inspect/target.js');
 const options = { skip: process.platform !== 'linux' && 'reads /proc', timeout: 120_000 };
 
-async function start(t, program = path.join(__dirname, '../children/plain-leak.js')) {
-  const child = spawn(process.execPath, ['--inspect-port=0', program], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
-  return child;
-}
+const start = (t, program = path.join(__dirname, '../children/plain-leak.js')) => startTarget(t, program);
 
 async function until(condition) {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -6,12 +6,12 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { EventEmitter, once } = require('node:events');
-const { spawn } = require('node:child_process');
+const { EventEmitter } = require('node:events');
 const { listeningPorts } = require('../../lib/inspect/target.js');
 const { Session } = require('../../lib/inspect/session.js');
 const { main } = require('../../lib/cli/main.js');
 const { violations } = require('../support/reports.js');
+const { startTarget } = require('../support/targets.js');
 
 const options = { skip: process.platform !== 'linux' && 'reads /proc', timeout: 120_000 };
 
@@ -25,13 +25,7 @@ function folder(t) {
 async function start(t, dir, code) {
   const program = path.join(dir, 'app.js');
   fs.writeFileSync(program, `${code}\nsetInterval(() => {}, 1000); process.stdout.write('ready');`);
-  const child = spawn(process.execPath, ['--inspect-port=0', program], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
-  return child;
+  return startTarget(t, program);
 }
 
 async function cli(...args) {

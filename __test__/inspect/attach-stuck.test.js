@@ -12,6 +12,7 @@ const { Session } = require('../../lib/inspect/session.js');
 const { attach, listeningPorts } = require('../../lib/inspect/target.js');
 const { violations } = require('../support/reports.js');
 const { imagesOff } = require('../support/nodes.js');
+const { startTarget } = require('../support/targets.js');
 
 const options = { skip: process.platform !== 'linux' && 'reads /proc', timeout: 120_000 };
 const reason = imagesOff(process.execPath);
@@ -34,13 +35,7 @@ function folder(t) {
 async function start(t, dir, code) {
   const program = path.join(dir, 'app.js');
   fs.writeFileSync(program, `${code}\n`);
-  const child = spawn(process.execPath, ['--inspect-port=0', program], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
-  return child;
+  return startTarget(t, program);
 }
 
 /** The command line with a short patience, in a process that is not the parent of what it looks at. */

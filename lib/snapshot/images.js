@@ -27,14 +27,13 @@ async function removeImages(images) {
 
 /** The images in a directory that a process's watch took by itself. @param {string} dir @param {number} pid */
 function automaticImages(dir, pid) {
-  let files;
+  const isOwn = ({ owner, reason }) => owner.pid === pid && AUTOMATIC.has(reason);
   try {
-    ({ files } = JSON.parse(fs.readFileSync(path.join(dir, LIST), 'utf8')));
+    const { files } = JSON.parse(fs.readFileSync(path.join(dir, LIST), 'utf8'));
+    return imagesOf(files.filter(isOwn).map(({ name }) => path.join(dir, path.basename(name))));
   } catch {
-    return []; // without a list the watch took none
+    return []; // without a list, or with one that is damaged, none is known
   }
-  const isOwn = ({ owner, reason }) => owner?.pid === pid && AUTOMATIC.has(reason);
-  return imagesOf(files.filter(isOwn).map(({ name }) => path.join(dir, path.basename(name))));
 }
 
 const IMAGES_REMOVED = 'The heap images were removed after the analysis. The option keepImages keeps them.';

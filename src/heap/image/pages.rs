@@ -239,10 +239,13 @@ fn fill(image: &mut impl Read, to: &mut [u8], at: &mut u64) -> HeapResult<()> {
 
 /// Reads on behind the last record: only there is the checksum of what was read.
 fn expect_end(image: &mut impl Read, at: u64) -> HeapResult<()> {
-    match image.read(&mut [0]).map_err(|error| HeapError::of_stream(error, at))? {
-        0 => Ok(()),
-        _ => Err(corrupt("there are bytes behind the end of the heap image")),
+    let mut rest = Vec::new();
+    // A call that a signal interrupts is repeated.
+    image.take(1).read_to_end(&mut rest).map_err(|error| HeapError::of_stream(error, at))?;
+    if rest.is_empty() {
+        return Ok(());
     }
+    Err(corrupt("there are bytes behind the end of the heap image"))
 }
 
 fn exact<const N: usize>(image: &mut impl Read, at: &mut u64) -> HeapResult<[u8; N]> {
