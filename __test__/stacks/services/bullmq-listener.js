@@ -7,10 +7,11 @@ const { listen } = require('./health-metrics.js');
 async function start({ leaks }) {
   const { Queue, Worker, QueueEvents } = require('bullmq');
   const connection = { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) };
-  const queue = new Queue('mail', { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } });
-  const events = new QueueEvents('mail', { connection });
+  const name = `mail-${process.pid}`; // servers side by side do not serve each other's requests
+  const queue = new Queue(name, { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } });
+  const events = new QueueEvents(name, { connection });
   events.setMaxListeners(0);
-  const worker = new Worker('mail', async (job) => ({ sent: job.data.to }), { connection, concurrency: 10 });
+  const worker = new Worker(name, async (job) => ({ sent: job.data.to }), { connection, concurrency: 10 });
   await Promise.all([events.waitUntilReady(), worker.waitUntilReady()]);
   const server = http.createServer(async (req, res) => {
     const mail = {
