@@ -41,7 +41,8 @@ pub enum NodeKind {
     Other,
 }
 
-const NODE_KINDS: [(NodeKind, &str); 17] = [
+/// By their numbers.
+pub(in crate::heap) const NODE_KINDS: [(NodeKind, &str); 17] = [
     (NodeKind::Hidden, "hidden"),
     (NodeKind::Array, "array"),
     (NodeKind::String, "string"),
@@ -96,7 +97,8 @@ pub enum EdgeKind {
     Ephemeron,
 }
 
-const EDGE_KINDS: [(EdgeKind, &str); 8] = [
+/// By their numbers.
+pub(in crate::heap) const EDGE_KINDS: [(EdgeKind, &str); 8] = [
     (EdgeKind::Context, "context"),
     (EdgeKind::Element, "element"),
     (EdgeKind::Property, "property"),

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::io::{self, Read};
 
-use super::graph::{EDGE_TYPES, ImageGraph, NODE_TYPES, id};
+use super::graph::{EdgeCursor, ImageGraph, id};
+use crate::heap::graph::kind::{EDGE_KINDS, EdgeKind, NODE_KINDS, NodeKind};
 
 /// Records of one piece.
 const PIECE: usize = 4096;
@@ -12,7 +13,7 @@ const PIECE: usize = 4096;
 enum Section {
     Head,
     Nodes(usize),
-    Edges(usize),
+    Edges { is_first: bool, cursor: EdgeCursor },
     Locations(usize),
     Strings(usize),
     End,
@@ -42,39 +43,47 @@ impl Text {
                 piece.push_str(&head(graph));
                 Section::Nodes(0)
             }
-            Section::Nodes(from) if from < graph.nodes.len() => {
-                let to = end(from, graph.nodes.len());
-                for (at, node) in (from..to).zip(&graph.nodes[from..to]) {
-                    let (id, sep) = (id(at), comma(at));
+            Section::Nodes(from) if from < graph.kinds.len() => {
+                let to = end(from, graph.kinds.len());
+                for at in from..to {
                     let _ = write!(
                         piece,
-                        "{sep}{},{},{id},{},{}",
-                        node.kind, node.name, node.size, node.edges
+                        "{}{},{},{},{},{}",
+                        comma(at),
+                        graph.kinds[at] as u8,
+                        graph.names[at],
+                        id(at),
+                        graph.sizes.get(at),
+                        graph.counts[at]
                     );
                 }
                 Section::Nodes(to)
             }
             Section::Nodes(_) => {
+                graph.free_nodes();
                 piece.push_str("],\n\"edges\":[");
-                Section::Edges(0)
+                Section::Edges { is_first: true, cursor: EdgeCursor::default() }
             }
-            Section::Edges(from) if from < graph.edges.len() => {
-                let to = end(from, graph.edges.len());
-                for (at, edge) in (from..to).zip(&graph.edges[from..to]) {
+            Section::Edges { mut is_first, mut cursor } => {
+                for _ in 0..PIECE {
+                    let Some(edge) = cursor.next(graph) else { break };
+                    let separator = if is_first { "" } else { "," };
+                    is_first = false;
                     let _ = write!(
                         piece,
-                        "{}{},{},{}",
-                        comma(at),
-                        edge.kind,
+                        "{separator}{},{},{}",
+                        edge.kind as u8,
                         edge.name,
                         u64::from(edge.to) * 5
                     );
                 }
-                Section::Edges(to)
-            }
-            Section::Edges(_) => {
-                piece.push_str("],\n\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n\"locations\":[");
-                Section::Locations(0)
+                if piece.is_empty() {
+                    graph.free_edges();
+                    piece.push_str("],\n\"trace_function_infos\":[],\n\"trace_tree\":[],\n\"samples\":[],\n\"locations\":[");
+                    Section::Locations(0)
+                } else {
+                    Section::Edges { is_first, cursor }
+                }
             }
             Section::Locations(from) if from < graph.locations.len() => {
                 let to = end(from, graph.locations.len());
@@ -95,7 +104,8 @@ impl Text {
             }
             Section::Strings(from) if from < graph.strings.len() => {
                 let to = end(from, graph.strings.len());
-                for (at, text) in (from..to).zip(&graph.strings[from..to]) {
+                for at in from..to {
+                    let text = graph.strings.get(u32::try_from(at).unwrap_or(u32::MAX));
                     piece.push_str(comma(at));
                     piece.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".into()));
                 }
@@ -124,21 +134,25 @@ impl Read for Text {
 }
 
 fn head(graph: &ImageGraph) -> String {
+    let node_types: Vec<&str> =
+        NODE_KINDS[..=NodeKind::ObjectShape as usize].iter().map(|(_, name)| *name).collect();
+    let edge_types: Vec<&str> =
+        EDGE_KINDS[..=EdgeKind::Weak as usize].iter().map(|(_, name)| *name).collect();
     let meta = serde_json::json!({
         "snapshot": {
             "meta": {
                 "node_fields": ["type", "name", "id", "self_size", "edge_count"],
-                "node_types": [NODE_TYPES, "string", "number", "number", "number"],
+                "node_types": [node_types, "string", "number", "number", "number"],
                 "edge_fields": ["type", "name_or_index", "to_node"],
-                "edge_types": [EDGE_TYPES, "string_or_number", "node"],
+                "edge_types": [edge_types, "string_or_number", "node"],
                 "trace_function_info_fields":
                     ["function_id", "name", "script_name", "script_id", "line", "column"],
                 "trace_node_fields": ["id", "function_info_index", "count", "size", "children"],
                 "sample_fields": ["timestamp_us", "last_assigned_id"],
                 "location_fields": ["object_index", "script_id", "line", "column"],
             },
-            "node_count": graph.nodes.len(),
-            "edge_count": graph.edges.len(),
+            "node_count": graph.kinds.len(),
+            "edge_count": graph.edge_count(),
             "trace_function_count": 0,
         }
     });

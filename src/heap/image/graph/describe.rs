@@ -3,7 +3,8 @@
 use super::super::decode::{Object, target};
 use super::super::layout::ObjectShape;
 use super::super::pages::Pages;
-use super::{Builder, node};
+use super::Builder;
+use crate::heap::graph::kind::NodeKind;
 
 /// The longest string that becomes a name.
 const STRING: usize = 1024;
@@ -32,7 +33,7 @@ const CODE: &[&str] = &[
 ];
 
 impl Builder<'_> {
-    pub(super) fn describe(&self, object: Object) -> (u8, u32) {
+    pub(super) fn describe(&self, object: Object) -> (NodeKind, u32) {
         let heap = &self.heap;
         let string = |object: Option<Object>| {
             let string = object.filter(|string| string.shape == ObjectShape::String);
@@ -40,41 +41,53 @@ impl Builder<'_> {
         };
         match object.shape {
             ObjectShape::String => match object.kind & 7 {
-                1 => (node::CONS_STRING, heap.text("(concatenated string)")),
-                3 => (node::SLICED_STRING, heap.text("(sliced string)")),
-                _ => (node::STRING, string(Some(object))),
+                1 => (NodeKind::ConsString, heap.text("(concatenated string)")),
+                3 => (NodeKind::SlicedString, heap.text("(sliced string)")),
+                _ => (NodeKind::String, string(Some(object))),
             },
-            ObjectShape::Context => (node::OBJECT, heap.text("system / Context")),
-            ObjectShape::NativeContext => (node::HIDDEN, heap.text("system / NativeContext")),
-            ObjectShape::HeapNumber => (node::NUMBER, heap.text("heap number")),
-            ObjectShape::BigInt => (node::BIG_INT, heap.text("bigint")),
+            ObjectShape::Context => (NodeKind::Object, heap.text("system / Context")),
+            ObjectShape::NativeContext => (NodeKind::Hidden, heap.text("system / NativeContext")),
+            ObjectShape::HeapNumber => (NodeKind::Number, heap.text("heap number")),
+            ObjectShape::BigInt => (NodeKind::BigInt, heap.text("bigint")),
             ObjectShape::Symbol if heap.is_private(object) => {
-                (node::HIDDEN, heap.text("private symbol"))
+                (NodeKind::Hidden, heap.text("private symbol"))
             }
-            ObjectShape::Symbol => (node::SYMBOL, heap.text("symbol")),
-            ObjectShape::Function => (node::CLOSURE, heap.text(&heap.function_name(object))),
-            ObjectShape::BoundFunction => (node::CLOSURE, heap.text("native_bind")),
-            ObjectShape::SharedFunctionInfo => (node::CODE, heap.text(&heap.shared_name(object))),
-            ObjectShape::Script => (node::CODE, string(heap.field(object.at, 16))),
-            ObjectShape::RegExp => (node::REGEXP, string(heap.field(object.at, 32))),
-            ObjectShape::Code | ObjectShape::InstructionStream => (node::CODE, self.empty),
+            ObjectShape::Symbol => (NodeKind::Symbol, heap.text("symbol")),
+            ObjectShape::Function => (NodeKind::Closure, heap.text(&heap.function_name(object))),
+            ObjectShape::BoundFunction => (NodeKind::Closure, heap.text("native_bind")),
+            ObjectShape::SharedFunctionInfo => {
+                (NodeKind::Code, heap.text(&heap.shared_name(object)))
+            }
+            ObjectShape::Script => (NodeKind::Code, string(heap.field(object.at, 16))),
+            ObjectShape::RegExp => (NodeKind::RegExp, string(heap.field(object.at, 32))),
+            ObjectShape::Code | ObjectShape::InstructionStream => (NodeKind::Code, self.empty),
             ObjectShape::Map if heap.pages.is_constant(object.at) => {
-                (node::HIDDEN, heap.text("system / Map"))
+                (NodeKind::Hidden, heap.text("system / Map"))
             }
-            ObjectShape::Map => (node::SHAPE, heap.text("system / Map")),
-            ObjectShape::Descriptors => (node::SHAPE, heap.text("system / DescriptorArray")),
-            ObjectShape::Transitions => (node::SHAPE, heap.text("system / TransitionArray")),
-            ObjectShape::Proxy => (node::HIDDEN, heap.text("system / JSProxy")),
-            ObjectShape::PrototypeInfo => (node::SHAPE, heap.text("system / PrototypeInfo")),
-            ObjectShape::EnumCache => (node::SHAPE, heap.text("system / EnumCache")),
-            ObjectShape::FeedbackMetadata => (node::CODE, heap.text("system / FeedbackMetadata")),
-            _ if heap.layout.is_receiver(object.kind) => (node::OBJECT, heap.class(object).name),
+            ObjectShape::Map => (NodeKind::ObjectShape, heap.text("system / Map")),
+            ObjectShape::Descriptors => {
+                (NodeKind::ObjectShape, heap.text("system / DescriptorArray"))
+            }
+            ObjectShape::Transitions => {
+                (NodeKind::ObjectShape, heap.text("system / TransitionArray"))
+            }
+            ObjectShape::Proxy => (NodeKind::Hidden, heap.text("system / JSProxy")),
+            ObjectShape::PrototypeInfo => {
+                (NodeKind::ObjectShape, heap.text("system / PrototypeInfo"))
+            }
+            ObjectShape::EnumCache => (NodeKind::ObjectShape, heap.text("system / EnumCache")),
+            ObjectShape::FeedbackMetadata => {
+                (NodeKind::Code, heap.text("system / FeedbackMetadata"))
+            }
+            _ if heap.layout.is_receiver(object.kind) => {
+                (NodeKind::Object, heap.class(object).name)
+            }
             _ => self.internal(object.kind),
         }
     }
 
     /// Type and name of an object that only V8 knows.
-    fn internal(&self, kind: u16) -> (u8, u32) {
+    fn internal(&self, kind: u16) -> (NodeKind, u32) {
         let (heap, arrays) = (&self.heap, self.heap.pages.layout.types.arrays);
         let name = heap.layout.name(kind);
         if (arrays.0..=arrays.1).contains(&kind)
@@ -83,18 +96,18 @@ impl Builder<'_> {
                 Some("FixedArray" | "FixedDoubleArray" | "ByteArray" | "TrustedFixedArray")
             )
         {
-            return (node::ARRAY, self.empty);
+            return (NodeKind::Array, self.empty);
         }
         let name = name.unwrap_or("Internal");
         let is_code = CODE.contains(&name)
             || (heap.pages.layout.are_wrappers_code
                 && matches!(name, "BytecodeWrapper" | "CodeWrapper"));
-        let of = if is_code { node::CODE } else { node::HIDDEN };
+        let of = if is_code { NodeKind::Code } else { NodeKind::Hidden };
         (of, heap.text(&format!("system / {name}")))
     }
 
     /// Gives a name to what has none, and a type.
-    pub(super) fn tag(&mut self, word: u64, name: &str, kind: Option<u8>) {
+    pub(super) fn tag(&mut self, word: u64, name: &str, kind: Option<NodeKind>) {
         let Some(object) = target(word).and_then(|at| self.heap.object(at)) else { return };
         if self.is_trivial(object) {
             return;
@@ -102,11 +115,12 @@ impl Builder<'_> {
         let Some(number) = self.reach(object) else { return };
         let name = self.heap.text(name);
         let empty = self.empty;
-        if let Some(node) = self.graph.nodes.get_mut(number as usize) {
-            if node.name == empty {
-                node.name = name;
-            }
-            node.kind = kind.unwrap_or(node.kind);
+        let number = number as usize;
+        if self.graph.names.get(number) == Some(&empty) {
+            self.graph.names[number] = name;
+        }
+        if let (Some(of), Some(kind)) = (self.graph.kinds.get_mut(number), kind) {
+            *of = kind;
         }
     }
 

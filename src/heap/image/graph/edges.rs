@@ -2,9 +2,9 @@
 
 use super::super::decode::{Object, target, weak_target};
 use super::super::layout::{NAMES_IN_TABLE, ObjectShape, scope};
-use super::{
-    Builder, CONTEXT, ELEMENT, HIDDEN, INTERNAL, ImageEdge, ImageNode, PROPERTY, SHORTCUT, node,
-};
+use super::Builder;
+use super::columns::ImageEdge;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
 
 /// Where code has its instructions.
 const INSTRUCTIONS: u64 = 32;
@@ -22,7 +22,7 @@ impl Builder<'_> {
             let word = self.heap.word(object.at + offset).unwrap_or(0);
             if target(word).is_some() {
                 let name = self.heap.text(name);
-                self.link(INTERNAL, name, word);
+                self.link(EdgeKind::Internal, name, word);
                 self.see(offset);
             }
         }
@@ -38,7 +38,7 @@ impl Builder<'_> {
         self.see(offset);
     }
 
-    fn tag_fields(&mut self, object: Object, fields: &[(u64, &str)], kind: Option<u8>) {
+    fn tag_fields(&mut self, object: Object, fields: &[(u64, &str)], kind: Option<NodeKind>) {
         for &(offset, name) in fields {
             let word = self.heap.word(object.at + offset).unwrap_or(0);
             self.tag(word, name, kind);
@@ -54,7 +54,7 @@ impl Builder<'_> {
                 self.weak_edge(node, name, to);
             } else if target(word).is_some() {
                 let name = self.heap.names.borrow_mut().index(index);
-                self.link(INTERNAL, name, word);
+                self.link(EdgeKind::Internal, name, word);
             }
             self.see(offset);
         }
@@ -73,7 +73,7 @@ impl Builder<'_> {
                 self.weak_edge(node, name, to);
                 index += 1;
             } else if target(word).is_some() {
-                self.link(HIDDEN, u32::try_from(index).unwrap_or(u32::MAX), word);
+                self.link(EdgeKind::Hidden, u32::try_from(index).unwrap_or(u32::MAX), word);
                 index += 1;
             }
         }
@@ -156,7 +156,7 @@ impl Builder<'_> {
                     (88, "(shared function infos)"),
                     (options, "(host-defined options)"),
                 ];
-                self.tag_fields(object, &tags, Some(node::CODE));
+                self.tag_fields(object, &tags, Some(NodeKind::Code));
                 (8, ALL)
             }
             ObjectShape::Accessors => {
@@ -177,21 +177,21 @@ impl Builder<'_> {
                         list.shape == ObjectShape::WeakArray || list.kind == self.heap.layout.array
                     });
                     if let Some(list) = list {
-                        self.tag(list.at + 1, "(feedback)", Some(node::CODE));
+                        self.tag(list.at + 1, "(feedback)", Some(NodeKind::Code));
                     }
                 }
                 (8, ALL)
             }
             ObjectShape::ArrayBoilerplate => {
                 self.fields(object, &[(16, "constant_elements")]);
-                self.tag_fields(object, &[(16, "(constant elements)")], Some(node::CODE));
+                self.tag_fields(object, &[(16, "(constant elements)")], Some(NodeKind::Code));
                 (8, ALL)
             }
             ObjectShape::ScopeInfo => {
                 let parts = scope(self.heap.pages, object.at);
                 if let Some(parts) = parts.filter(|parts| parts.locals >= NAMES_IN_TABLE) {
                     let table = [(8 * parts.names, "(context local names)")];
-                    self.tag_fields(object, &table, Some(node::CODE));
+                    self.tag_fields(object, &table, Some(NodeKind::Code));
                 }
                 (8, ALL)
             }
@@ -209,14 +209,14 @@ impl Builder<'_> {
                     object,
                     &[(8, "transition_info"), (16, "nested_site"), (24, "dependent_code")],
                 );
-                self.tag_fields(object, &[(24, "(dependent code)")], Some(node::CODE));
+                self.tag_fields(object, &[(24, "(dependent code)")], Some(NodeKind::Code));
                 // The next site of a list that does not retain.
                 self.see(40);
                 (8, ALL)
             }
             ObjectShape::Bytecode => {
                 for &(offset, name) in fields.bytecode_tags {
-                    self.tag_fields(object, &[(offset, name)], Some(node::CODE));
+                    self.tag_fields(object, &[(offset, name)], Some(NodeKind::Code));
                 }
                 (8, fields.bytecode_end)
             }
@@ -224,7 +224,7 @@ impl Builder<'_> {
                 for offset in [16, 24] {
                     let list = self.heap.field(object.at, offset);
                     if let Some(list) = list.filter(|list| list.shape == ObjectShape::WeakList) {
-                        self.tag(list.at + 1, "(prototype users)", Some(node::SHAPE));
+                        self.tag(list.at + 1, "(prototype users)", Some(NodeKind::ObjectShape));
                     }
                 }
                 (8, ALL)
@@ -244,7 +244,7 @@ impl Builder<'_> {
                 self.tag_fields(
                     object,
                     &[(8, "(enum cache)"), (16, "(enum cache)")],
-                    Some(node::SHAPE),
+                    Some(NodeKind::ObjectShape),
                 );
                 (8, ALL)
             }
@@ -319,7 +319,7 @@ impl Builder<'_> {
         if has_interpreted {
             let at = fields.code_data;
             self.tag_fields(code, &[(at, "(interpreter data)")], None);
-            self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(node::CODE));
+            self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(NodeKind::Code));
             self.fields(
                 code,
                 &[
@@ -333,18 +333,18 @@ impl Builder<'_> {
             self.fields(code, &own);
             return;
         }
-        self.tag_fields(code, fields.code_tags, Some(node::CODE));
+        self.tag_fields(code, fields.code_tags, Some(NodeKind::Code));
         self.fields(code, fields.code);
     }
 
     /// The objects that machine code refers to are operands of the instruction that loads 64 bits.
     fn instructions(&mut self, stream: Object, node: u32) {
         let header = self.heap.pages.layout.headers.instructions;
-        self.tag_fields(stream, &[(8, "(code)")], Some(node::CODE));
+        self.tag_fields(stream, &[(8, "(code)")], Some(NodeKind::Code));
         self.fields(stream, &[(8, "code")]);
         if header > 16 {
             self.fields(stream, &[(16, "relocation_info")]);
-            self.tag_fields(stream, &[(16, "(code relocation info)")], Some(node::CODE));
+            self.tag_fields(stream, &[(16, "(code relocation info)")], Some(NodeKind::Code));
         }
         let data = self.heap.pages.layout.fields.code_data;
         let is_optimized = self
@@ -359,7 +359,7 @@ impl Builder<'_> {
                 let name = self.heap.names.borrow_mut().index(index);
                 self.weak_edge(node, name, object.at);
             } else {
-                self.link(HIDDEN, u32::try_from(index).unwrap_or(u32::MAX), word);
+                self.link(EdgeKind::Hidden, u32::try_from(index).unwrap_or(u32::MAX), word);
             }
             index += 1;
         }
@@ -430,13 +430,13 @@ impl Builder<'_> {
         };
         self.fields(map, &[(32, name), (48, "dependent_code")]);
         self.tag_fields(map, &[(48, "(dependent code)")], None);
-        self.tag_fields(map, &[(56, "(prototype validity cell)")], Some(node::SHAPE));
+        self.tag_fields(map, &[(56, "(prototype validity cell)")], Some(NodeKind::ObjectShape));
     }
 
     fn context(&mut self, object: Object) {
         for (slot, name) in self.heap.variables(object) {
             let word = self.heap.word(object.at + 16 + 8 * slot).unwrap_or(0);
-            self.link(CONTEXT, name, word);
+            self.link(EdgeKind::Context, name, word);
             self.see(16 + 8 * slot);
         }
         self.fields(object, &[(16, "scope_info"), (24, "previous")]);
@@ -459,14 +459,13 @@ impl Builder<'_> {
         let to = match self.stores.get(&store) {
             Some(&known) => known,
             None => {
-                let Ok(number) = u32::try_from(self.graph.nodes.len()) else { return };
-                self.graph.nodes.push(ImageNode { kind: node::NATIVE, name, size, edges: 0 });
+                let Some(number) = self.node(NodeKind::Native, name, size, 0) else { return };
                 self.stores.insert(store, number);
                 number
             }
         };
         let name = self.heap.text("backing_store");
-        self.graph.edges.push(ImageEdge { kind: INTERNAL, name, to });
+        self.graph.edge(ImageEdge { kind: EdgeKind::Internal, name, to });
     }
 
     /// The edges that V8 names of an object of JavaScript.
@@ -499,11 +498,11 @@ impl Builder<'_> {
         }
         self.properties(object);
         for (index, value) in self.heap.elements(object) {
-            self.link(ELEMENT, index, value);
+            self.link(EdgeKind::Element, index, value);
         }
         let prototype = self.heap.word(object.map + 24).unwrap_or(0);
         let name = self.heap.text("__proto__");
-        self.link(PROPERTY, name, prototype);
+        self.link(EdgeKind::Property, name, prototype);
         match object.shape {
             ObjectShape::BoundFunction => self.bound(object),
             ObjectShape::Function => self.function(object),
@@ -524,7 +523,7 @@ impl Builder<'_> {
     fn properties(&mut self, object: Object) {
         for property in self.heap.properties(object) {
             let is_named = property.name != self.empty;
-            let kind = if is_named { PROPERTY } else { INTERNAL };
+            let kind = if is_named { EdgeKind::Property } else { EdgeKind::Internal };
             if property.is_accessor {
                 let pair = target(property.value)
                     .and_then(|at| self.heap.object(at))
@@ -540,7 +539,7 @@ impl Builder<'_> {
                             true => property.name,
                             false => self.heap.text(&format!("{of} {name}")),
                         };
-                        self.link(PROPERTY, name, function.at + 1);
+                        self.link(EdgeKind::Property, name, function.at + 1);
                     }
                 }
             } else {
@@ -560,11 +559,11 @@ impl Builder<'_> {
             match self.heap.field(function.at, 56) {
                 Some(map) if map.shape == ObjectShape::Map => {
                     let prototype = self.heap.word(map.at + 24).unwrap_or(0);
-                    self.link(PROPERTY, name, prototype);
+                    self.link(EdgeKind::Property, name, prototype);
                     self.fields(function, &[(56, "initial_map")]);
                 }
                 Some(value) if value.shape != ObjectShape::Oddball => {
-                    self.link(PROPERTY, name, word);
+                    self.link(EdgeKind::Property, name, word);
                     self.see(56);
                 }
                 _ => {}
@@ -576,7 +575,7 @@ impl Builder<'_> {
             let handle = self.heap.word(function.at + 24).unwrap_or(0) & 0xffff_ffff;
             if let Some(code) = self.heap.pages.dispatched(handle) {
                 let name = self.heap.text("code");
-                self.link(INTERNAL, name, code + 1);
+                self.link(EdgeKind::Internal, name, code + 1);
             }
             self.see(24);
         }
@@ -594,7 +593,7 @@ impl Builder<'_> {
             let word = self.heap.word(arguments.at + 16 + 8 * index).unwrap_or(0);
             if target(word).is_some() {
                 let name = self.heap.text(&format!("bound_argument_{index}"));
-                self.link(SHORTCUT, name, word);
+                self.link(EdgeKind::Shortcut, name, word);
             }
         }
     }

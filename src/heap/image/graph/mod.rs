@@ -1,65 +1,24 @@
 //! Marking from the roots: nodes in the order in which they are reached, and the edges between them.
 
 mod caches;
+mod columns;
 mod describe;
 mod edges;
 mod stack;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+
+use self::columns::ImageEdge;
+pub use self::columns::{EdgeCursor, ImageGraph};
 
 use super::decode::{EXTERNAL, ImageHeap, Object, target};
 use super::layout::ObjectShape;
 use super::pages::{Pages, RootKind, corrupt};
-use crate::heap::error::{HeapError, HeapResult};
-
-/// Types of nodes, in the order of the text.
-pub const NODE_TYPES: [&str; 15] = [
-    "hidden",
-    "array",
-    "string",
-    "object",
-    "code",
-    "closure",
-    "regexp",
-    "number",
-    "native",
-    "synthetic",
-    "concatenated string",
-    "sliced string",
-    "symbol",
-    "bigint",
-    "object shape",
-];
-/// Types of edges, in the order of the text.
-pub const EDGE_TYPES: [&str; 7] =
-    ["context", "element", "property", "internal", "hidden", "shortcut", "weak"];
-
-const CONTEXT: u8 = 0;
-const ELEMENT: u8 = 1;
-const PROPERTY: u8 = 2;
-const INTERNAL: u8 = 3;
-const HIDDEN: u8 = 4;
-const SHORTCUT: u8 = 5;
-const WEAK: u8 = 6;
-
-/// Types of nodes that are used by number.
-mod node {
-    pub const HIDDEN: u8 = 0;
-    pub const ARRAY: u8 = 1;
-    pub const STRING: u8 = 2;
-    pub const OBJECT: u8 = 3;
-    pub const CODE: u8 = 4;
-    pub const CLOSURE: u8 = 5;
-    pub const REGEXP: u8 = 6;
-    pub const NUMBER: u8 = 7;
-    pub const NATIVE: u8 = 8;
-    pub const SYNTHETIC: u8 = 9;
-    pub const CONS_STRING: u8 = 10;
-    pub const SLICED_STRING: u8 = 11;
-    pub const SYMBOL: u8 = 12;
-    pub const BIG_INT: u8 = 13;
-    pub const SHAPE: u8 = 14;
-}
+use crate::heap::error::HeapResult;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
 
 /// The root, what hangs on it, and where roots are, as V8 names them.
 const SYNTHETIC: [&str; 2] = ["", "(GC roots)"];
@@ -76,33 +35,6 @@ const NOT_INTERNALIZED: u16 = 0x20;
 /// More than this share of targets that are no objects: the image is not what it says.
 const REJECTED: f64 = 0.02;
 
-#[derive(Debug, Clone, Copy)]
-pub struct ImageNode {
-    pub kind: u8,
-    pub name: u32,
-    pub size: u64,
-    /// Edges of this node.
-    pub edges: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImageEdge {
-    pub kind: u8,
-    /// An index, or a string's number.
-    pub name: u32,
-    pub to: u32,
-}
-
-/// The graph of an image.
-#[derive(Debug, Default)]
-pub struct ImageGraph {
-    pub nodes: Vec<ImageNode>,
-    pub edges: Vec<ImageEdge>,
-    /// Node, script, line, column.
-    pub locations: Vec<[u32; 4]>,
-    pub strings: Vec<String>,
-}
-
 /// An edge that counts if something else retains its target.
 #[derive(Debug, Clone, Copy)]
 struct WeakEdge {
@@ -114,8 +46,12 @@ struct WeakEdge {
 struct Builder<'p> {
     heap: ImageHeap<'p>,
     graph: ImageGraph,
-    by_address: FxHashMap<u64, u32>,
-    objects: Vec<(Object, u32)>,
+    /// The address of each node's object; 0 where there is none.
+    addresses: Vec<u64>,
+    /// The nodes of objects, by the address.
+    by_address: HashTable<u32>,
+    /// How many objects there are.
+    objects: u64,
     /// Tables of WeakMaps, whose entries are followed by the key.
     tables: FxHashMap<u64, u32>,
     /// What V8 empties at each collection.
@@ -142,8 +78,9 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     let mut builder = Builder {
         heap,
         graph: ImageGraph::default(),
-        by_address: FxHashMap::default(),
-        objects: Vec::new(),
+        addresses: Vec::new(),
+        by_address: HashTable::new(),
+        objects: 0,
         tables: FxHashMap::default(),
         caches,
         weak: Vec::new(),
@@ -161,14 +98,14 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     builder.mark()?;
     let Builder { mut graph, heap, rejected, objects, .. } = builder;
     #[allow(clippy::cast_precision_loss, reason = "a share")]
-    let share = rejected as f64 / objects.len().max(1) as f64;
-    if objects.is_empty() || share > REJECTED {
+    let share = rejected as f64 / objects.max(1) as f64;
+    if objects == 0 || share > REJECTED {
         return Err(corrupt(format!(
-            "{rejected} references of {} objects of the heap image lead to no object",
-            objects.len()
+            "{rejected} references of {objects} objects of the heap image lead to no object"
         )));
     }
-    graph.strings = heap.names.into_inner().into_list();
+    graph.strings = heap.names.into_inner();
+    graph.strings.seal();
     Ok(graph)
 }
 
@@ -185,8 +122,7 @@ impl Builder<'_> {
         let roots_of = ROOTS.iter().map(|(_, name)| name).chain(&STRING_TABLES);
         for name in SYNTHETIC.iter().chain(roots_of) {
             let name = self.heap.text(name);
-            let node = ImageNode { kind: node::SYNTHETIC, name, size: 0, edges: 0 };
-            self.graph.nodes.push(node);
+            self.node(NodeKind::Synthetic, name, 0, 0);
         }
         let global = self.heap.text("global");
         let (mut globals, mut lists) = (Vec::new(), Vec::new());
@@ -203,24 +139,33 @@ impl Builder<'_> {
                 if object.shape == ObjectShape::GlobalObject
                     && !globals.iter().any(|edge: &ImageEdge| edge.to == to)
                 {
-                    globals.push(ImageEdge { kind: SHORTCUT, name: global, to });
+                    globals.push(ImageEdge { kind: EdgeKind::Shortcut, name: global, to });
                 }
                 let name = u32::try_from(list.len()).unwrap_or(u32::MAX);
-                list.push(ImageEdge { kind: ELEMENT, name, to });
+                list.push(ImageEdge { kind: EdgeKind::Element, name, to });
             }
             lists.push(list);
         }
-        let own = std::iter::once(ImageEdge { kind: ELEMENT, name: 1, to: 1 }).chain(globals);
-        self.graph.edges.extend(own);
-        self.graph.nodes[0].edges = u32::try_from(self.graph.edges.len()).unwrap_or(0);
+        let own = std::iter::once(ImageEdge { kind: EdgeKind::Element, name: 1, to: 1 });
+        self.edges_of(0, own.chain(globals));
         let (first, some) = (SYNTHETIC.len(), lists.len() + STRING_TABLES.len());
         let subroots = (first..first + some).filter_map(|at| u32::try_from(at).ok());
-        self.graph.edges.extend(subroots.map(|to| ImageEdge { kind: ELEMENT, name: to, to }));
-        self.graph.nodes[1].edges = u32::try_from(some).unwrap_or(0);
+        self.edges_of(1, subroots.map(|to| ImageEdge { kind: EdgeKind::Element, name: to, to }));
         for (at, list) in lists.into_iter().enumerate() {
-            self.graph.nodes[first + at].edges = u32::try_from(list.len()).unwrap_or(0);
-            self.graph.edges.extend(list);
+            self.edges_of(first + at, list);
         }
+    }
+
+    fn edges_of(&mut self, node: usize, edges: impl IntoIterator<Item = ImageEdge>) {
+        let before = self.graph.edges_added();
+        edges.into_iter().for_each(|edge| self.graph.edge(edge));
+        self.count_edges(node, before);
+    }
+
+    /// What was added since then are the edges of a node.
+    fn count_edges(&mut self, node: usize, before: usize) {
+        // There are fewer than 2^32 edges, as `complete` sees to.
+        self.graph.counts[node] = u32::try_from(self.graph.edges_added() - before).unwrap_or(0);
     }
 
     fn mark(&mut self) -> HeapResult<()> {
@@ -228,48 +173,46 @@ impl Builder<'_> {
         let mut late = Vec::new();
         // Nodes without an object, as backing stores, have no edges.
         loop {
-            while let Some(&(object, node)) = self.objects.get(next) {
-                let before = self.graph.edges.len();
-                self.edges(object, node);
-                self.graph.nodes[node as usize].edges =
-                    u32::try_from(self.graph.edges.len() - before)
-                        .map_err(|_| HeapError::TooLarge("edges".into()))?;
+            while let Some(&at) = self.addresses.get(next) {
+                if at != 0
+                    && let Some(object) = self.heap.object(at)
+                    && let Ok(node) = u32::try_from(next)
+                {
+                    let before = self.graph.edges_added();
+                    self.edges(object, node);
+                    self.count_edges(next, before);
+                }
                 next += 1;
             }
-            let known = self.objects.len();
+            let known = self.objects;
             self.follow_keys(&mut late);
-            if self.objects.len() == known {
+            if self.objects == known {
                 break;
             }
         }
         self.strings(&mut late);
         let weak = std::mem::take(&mut self.weak);
         late.extend(weak.into_iter().filter_map(|WeakEdge { from, name, to }| {
-            let to = *self.by_address.get(&to)?;
-            Some((from, ImageEdge { kind: WEAK, name, to }))
+            let to = self.node_at(to)?;
+            Some((from, ImageEdge { kind: EdgeKind::Weak, name, to }))
         }));
-        late.sort_by_key(|(from, _)| *from);
-        if u32::try_from(self.graph.edges.len() + late.len()).is_err() {
-            return Err(HeapError::TooLarge("more than 2^32 edges".into()));
-        }
-        self.insert(late);
-        Ok(())
+        self.graph.complete(late)
     }
 
     /// Edges from the tables of strings to the strings that are reached.
     fn strings(&mut self, late: &mut Vec<(u32, ImageEdge)>) {
         let first = SYNTHETIC.len() + ROOTS.len();
         let mut counts = [0; STRING_TABLES.len()];
-        for &(object, to) in &self.objects {
-            if object.shape != ObjectShape::String {
-                continue;
-            }
+        for (&at, to) in self.addresses.iter().zip(0..) {
+            let object = Some(at).filter(|&at| at != 0).and_then(|at| self.heap.object(at));
+            let is_string = |object: &Object| object.shape == ObjectShape::String;
+            let Some(object) = object.filter(is_string) else { continue };
             let is_in = [object.kind & NOT_INTERNALIZED == 0, object.kind & 7 == EXTERNAL];
             for (table, _) in is_in.iter().enumerate().filter(|(_, is_in)| **is_in) {
                 let Ok(from) = u32::try_from(first + table) else { continue };
                 let name = self.heap.names.borrow_mut().index(counts[table]);
                 counts[table] += 1;
-                late.push((from, ImageEdge { kind: INTERNAL, name, to }));
+                late.push((from, ImageEdge { kind: EdgeKind::Internal, name, to }));
             }
         }
     }
@@ -281,7 +224,7 @@ impl Builder<'_> {
             let Some(object) = self.heap.object(at) else { continue };
             let mut is_done = true;
             for (key, value) in self.heap.ephemerons(object) {
-                let Some(&from) = self.by_address.get(&key) else {
+                let Some(from) = self.node_at(key) else {
                     is_done = false;
                     continue;
                 };
@@ -291,8 +234,8 @@ impl Builder<'_> {
                 }
                 let Some(to) = self.reach(value) else { continue };
                 let name = self.pair(from, to, table);
-                late.push((from, ImageEdge { kind: INTERNAL, name, to }));
-                late.push((table, ImageEdge { kind: INTERNAL, name, to }));
+                late.push((from, ImageEdge { kind: EdgeKind::Internal, name, to }));
+                late.push((table, ImageEdge { kind: EdgeKind::Internal, name, to }));
             }
             if !is_done {
                 self.tables.insert(at, table);
@@ -305,7 +248,7 @@ impl Builder<'_> {
     /// The name that V8 gives to the edge from a key of a WeakMap to its value.
     fn pair(&self, key: u32, value: u32, table: u32) -> u32 {
         let of = |at: u32| {
-            let name = self.graph.nodes.get(at as usize).map_or(self.empty, |node| node.name);
+            let name = self.graph.names.get(at as usize).copied().unwrap_or(self.empty);
             (self.heap.names.borrow().get(name).to_owned(), id(at as usize))
         };
         let ((key, key_id), (value, value_id), (_, table)) = (of(key), of(value), of(table));
@@ -314,25 +257,22 @@ impl Builder<'_> {
         ))
     }
 
-    /// Puts edges that were found late at the end of those of their nodes.
-    fn insert(&mut self, late: Vec<(u32, ImageEdge)>) {
-        let mut edges = Vec::with_capacity(self.graph.edges.len() + late.len());
-        let (mut at, mut late) = (0, late.into_iter().peekable());
-        for (node, record) in self.graph.nodes.iter_mut().enumerate() {
-            let end = at + record.edges as usize;
-            edges.extend_from_slice(&self.graph.edges[at..end]);
-            at = end;
-            while let Some((_, edge)) = late.next_if(|(from, _)| *from as usize == node) {
-                edges.push(edge);
-                record.edges += 1;
-            }
-        }
-        self.graph.edges = edges;
+    /// The node of the object at an address, if it was reached.
+    fn node_at(&self, at: u64) -> Option<u32> {
+        let is_at = |&node: &u32| self.addresses.get(node as usize) == Some(&at);
+        self.by_address.find(FxBuildHasher.hash_one(at), is_at).copied()
+    }
+
+    /// Adds a node of the object at an address, or of none at 0.
+    fn node(&mut self, kind: NodeKind, name: u32, size: u64, at: u64) -> Option<u32> {
+        let number = self.graph.node(kind, name, size)?;
+        self.addresses.push(at);
+        Some(number)
     }
 
     /// The node of an object, a new one the first time.
     fn reach(&mut self, object: Object) -> Option<u32> {
-        if let Some(&known) = self.by_address.get(&object.at) {
+        if let Some(known) = self.node_at(object.at) {
             return Some(known);
         }
         self.reached += object.size;
@@ -341,16 +281,18 @@ impl Builder<'_> {
             self.rejected += 1;
             return None;
         }
-        let number = u32::try_from(self.graph.nodes.len()).ok()?;
         let (kind, name) = self.describe(object);
         let size = self.self_size(object);
-        self.graph.nodes.push(ImageNode { kind, name, size, edges: 0 });
-        self.by_address.insert(object.at, number);
-        self.objects.push((object, number));
+        let number = self.node(kind, name, size, object.at)?;
+        let Self { by_address, addresses, .. } = self;
+        by_address.insert_unique(FxBuildHasher.hash_one(object.at), number, |&node| {
+            FxBuildHasher.hash_one(addresses.get(node as usize).copied().unwrap_or(0))
+        });
+        self.objects += 1;
         let placed = match object.shape {
             ObjectShape::Function => Some(object),
             ObjectShape::Generator => self.heap.field(object.at, 24),
-            _ if kind == node::OBJECT && self.heap.layout.is_receiver(object.kind) => {
+            _ if kind == NodeKind::Object && self.heap.layout.is_receiver(object.kind) => {
                 self.heap.class(object).constructor
             }
             _ => None,
@@ -376,17 +318,17 @@ impl Builder<'_> {
     }
 
     /// An edge to what a word refers to. V8 has edges of objects, elements and variables to its constants too.
-    fn link(&mut self, kind: u8, name: u32, word: u64) {
+    fn link(&mut self, kind: EdgeKind, name: u32, word: u64) {
         let Some(at) = target(word) else { return };
         let Some(object) = self.heap.object(at) else {
             self.rejected += u64::from(self.heap.word(at).is_some());
             return;
         };
-        if matches!(kind, INTERNAL | HIDDEN) && self.is_trivial(object) {
+        if matches!(kind, EdgeKind::Internal | EdgeKind::Hidden) && self.is_trivial(object) {
             return;
         }
         if let Some(to) = self.reach(object) {
-            self.graph.edges.push(ImageEdge { kind, name, to });
+            self.graph.edge(ImageEdge { kind, name, to });
         }
     }
 
