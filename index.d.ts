@@ -1456,6 +1456,12 @@ export interface AnalyzeOptions {
   sourceRoots?: string[];
   /** Do not keep the process alive for the analysis; default false. */
   unref?: boolean;
+  /**
+   * A folder on a disk, for an analysis that takes more memory than is free: what it takes is kept in files without a
+   * name there, which the kernel can drop from memory. About a third has to fit. Linux only; elsewhere, and where the
+   * files of the folder are in memory, the promise rejects with ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY.
+   */
+  spill?: string;
 }
 
 /**

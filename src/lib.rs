@@ -26,3 +26,8 @@ mod sync;
 pub mod track;
 pub mod trend;
 pub mod v8;
+
+/// The analyzer's process may have to read a heap that is larger than the memory that is free.
+#[cfg(all(feature = "analyzer", not(test)))]
+#[global_allocator]
+static ALLOCATOR: heap::Spilling = heap::Spilling;

@@ -33,6 +33,11 @@ const options = {
     value: 'ID',
     description: 'only the retaining path of the object with this id in the last snapshot',
   },
+  spill: {
+    type: 'string',
+    value: 'DIR',
+    description: 'keep what the analysis takes in files of this folder on a disk, where memory is short (Linux)',
+  },
   top: { type: 'string', value: 'N', description: 'the largest number of suspects, and of rows of each kind (10)' },
 };
 
@@ -77,6 +82,7 @@ async function run(values, positionals, io) {
     top: wholeNumber('top', values.top, 1000),
     path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1),
     sources: sourceFolders(rootsOf(values)),
+    spill: values.spill === undefined ? undefined : path.resolve(values.spill),
   };
   if (values.json === STDOUT) values.json = '';
   const targets = await checkFiles(values);

@@ -3,19 +3,13 @@
 
 const path = require('node:path');
 const { requireAnalyzer } = require('../analyzer-binding.js');
-const { requireNative } = require('../native.js');
 const { sourceFolders } = require('../report/excerpt.js');
 const { reportOf } = require('../report/analyze.js');
+const { memoryFor } = require('../report/memory.js');
 const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
-const { bytes } = require('../report/units.js');
 const { imagesOf } = require('../snapshot/images.js');
 const { causeOf } = require('./death.js');
 const { evidenceOf, lastProfileOf, snapshotsOf } = require('./sources.js');
-
-/** Memory that the analyzer takes: of the files' bytes, of the bytes of heap images, and beside them. */
-const ANALYSIS_FACTOR = 1.3;
-const IMAGES_FACTOR = 20;
-const ANALYSIS_BASE = 96 * 2 ** 20;
 
 /**
  * @param {import('./ended.js').Ended} ended @param {string} dir
@@ -110,15 +104,10 @@ function withEvidence(state, dir, ended) {
 async function analyzeLeft(snapshots, channel, sourceRoots = []) {
   const paths = snapshots.map(({ file }) => file);
   const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
-  const factor = imagesOf(paths).length > 0 ? IMAGES_FACTOR : ANALYSIS_FACTOR;
-  const needed = snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * factor, ANALYSIS_BASE);
-  const room = requireNative().memoryRoom();
-  if (room !== null && room < needed)
-    return {
-      note: `The snapshots were not analyzed: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.`,
-    };
+  const { spill, lack } = memoryFor(snapshots.map(({ file, bytes }) => ({ path: file, bytes })));
+  if (lack !== undefined) return { note: `The snapshots were not analyzed: ${lack}; ${elsewhere}.` };
   try {
-    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots) };
+    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots), spill };
     const answer = await requireAnalyzer().analyzeSnapshots(paths, JSON.stringify(options));
     return { analysis: reportOf(JSON.parse(answer), channel ?? undefined) };
   } catch (error) {

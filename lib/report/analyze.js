@@ -52,22 +52,25 @@ function given(paths) {
 /**
  * Reads one to three snapshots of one process, the oldest first, and names what grows.
  * @param {string[]} paths
- * @param {{signal?: AbortSignal, top?: number, channel?: 'heap' | 'external' | 'native', unref?: boolean, sourceRoots?: string[]}} [options]
+ * @param {{signal?: AbortSignal, top?: number, channel?: 'heap' | 'external' | 'native', unref?: boolean, sourceRoots?: string[], spill?: string}} [options]
  *   `top`: how many suspects at most; `channel`: the one that grew; `unref`: do not keep this process alive for it;
- *   `sourceRoots`: folders whose source may be read, beside the working directory
+ *   `sourceRoots`: folders whose source may be read, beside the working directory; `spill`: a folder on a disk, for
+ *   what does not fit into memory
  * @returns {Promise<object>} a plimsoll.report/1
  */
-async function analyze(paths, { signal, top, channel, unref = false, sourceRoots = [] } = {}) {
+async function analyze(paths, { signal, top, channel, unref = false, sourceRoots = [], spill } = {}) {
   checkPaths(paths);
   if (!Array.isArray(sourceRoots) || !sourceRoots.every(isName))
     throw new PlimsollTypeError(
       'ERR_PLIMSOLL_OPTION',
       `sourceRoots must be an array of folders, not ${quote(sourceRoots)}.`,
     );
+  if (spill !== undefined && !isName(spill))
+    throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `spill must be a folder, not ${quote(spill)}.`);
   signal?.throwIfAborted();
   const request = JSON.stringify({
     paths: paths.map((each) => path.resolve(each)),
-    options: { top, channel, sources: sourceFolders(sourceRoots) },
+    options: { top, channel, sources: sourceFolders(sourceRoots), spill: spill && path.resolve(spill) },
   });
   const { spawn } = require('node:child_process');
   const child = spawn(process.execPath, [CHILD], {

@@ -6,23 +6,15 @@ const cluster = require('node:cluster');
 const os = require('node:os');
 const path = require('node:path');
 const v8 = require('node:v8');
-const { requireNative } = require('../native.js');
 const { analyze } = require('../report/analyze.js');
 const { writeReport } = require('../report/files.js');
+const { memoryFor } = require('../report/memory.js');
 const { buildReport } = require('../report/report.js');
 const { mainScript } = require('../script.js');
-const { imagesOf } = require('../snapshot/images.js');
 const { reportTrackers, ROWS } = require('../report/trackers.js');
-const { bytes } = require('../report/units.js');
 const { sources, suspects } = require('../track/index.js');
 const { deploymentOf } = require('./deployment.js');
 const { workingDir } = require('../directories.js');
-
-/** Memory that the analyzer takes: of the files' bytes, and beside them. */
-const ANALYSIS_FACTOR = 1.3;
-const ANALYSIS_BASE = 96 * 2 ** 20;
-/** Of the heap's committed size, for three images: one takes 3.3 times it while it is decoded, then its graph stays. */
-const IMAGES_FACTOR = 6;
 
 /** What costs nothing to know: what is tracked. @param {import('../report/shown.js').Shown} shown */
 const tracked = (shown) => ({
@@ -60,13 +52,6 @@ function loadedAddons() {
 /** Where the service's own script is: its working directory may be another. */
 const ownFolder = (script = mainScript()) => (script === undefined ? [] : [path.dirname(script)]);
 
-/** Memory that the analyzer takes. Images are compressed by a factor that differs. */
-function analysisNeeds(snapshots) {
-  if (imagesOf(snapshots.map((snapshot) => snapshot.path)).length > 0)
-    return ANALYSIS_BASE + v8.getHeapStatistics().total_heap_size * IMAGES_FACTOR;
-  return snapshots.reduce((sum, snapshot) => sum + snapshot.bytes * ANALYSIS_FACTOR, ANALYSIS_BASE);
-}
-
 /**
  * Analyses snapshots in a process of its own, and only where that has room beside the service.
  * @param {Array<{path: string, bytes: number}>} snapshots
@@ -76,15 +61,10 @@ function analysisNeeds(snapshots) {
 async function analyseBeside(snapshots, { channel, signal }) {
   const paths = snapshots.map((snapshot) => snapshot.path);
   const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
-  const needed = analysisNeeds(snapshots);
-  const room = requireNative().memoryRoom();
-  if (room !== null && room < needed) {
-    return {
-      note: `The snapshots were not analysed beside the service: that takes about ${bytes(needed)}, and ${bytes(room)} are free; ${elsewhere}.`,
-    };
-  }
+  const { spill, lack } = memoryFor(snapshots, { heapBytes: v8.getHeapStatistics().total_heap_size });
+  if (lack !== undefined) return { note: `The snapshots were not analysed beside the service: ${lack}; ${elsewhere}.` };
   try {
-    return { analysis: await analyze(paths, { signal, channel, unref: true, sourceRoots: ownFolder() }) };
+    return { analysis: await analyze(paths, { signal, channel, unref: true, sourceRoots: ownFolder(), spill }) };
   } catch (error) {
     return { error, note: `The snapshots could not be analysed here (${error.message}); ${elsewhere}.` };
   }

@@ -18,13 +18,13 @@ pub struct SnapshotText(Box<dyn Read + Send>);
 
 #[napi]
 impl SnapshotText {
-    /// Opens a file. An image is decoded here, which takes a while.
+    /// Opens a file.
     #[napi(constructor, catch_unwind)]
     pub fn new(path: String) -> Result<Self> {
         heap::text_of(&PathBuf::from(path)).map(Self).map_err(raise)
     }
 
-    /// The next piece; empty at the end.
+    /// The next piece; empty at the end. An image is decoded by the first call, which takes a while.
     #[napi(catch_unwind)]
     pub fn read(&mut self) -> Result<Buffer> {
         let mut piece = Vec::with_capacity(PIECE);

@@ -58,6 +58,18 @@ pub enum HeapError {
         /// The size of the allocation that was refused.
         bytes: u64,
     },
+    /// What the graphs take cannot be kept in files of a folder.
+    #[error(
+        "memory cannot be spilled to {} ({why}). Give a folder on a disk, or read the snapshot on a machine with more \
+         memory.",
+        .folder.display()
+    )]
+    NoSpill {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// It is well-formed and contradicts itself.
     #[error(
         "the snapshot contradicts itself: {0}. It was damaged after it was written: copy it again (compare \
@@ -132,7 +144,9 @@ impl HeapError {
             HeapError::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
             HeapError::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
             HeapError::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
-            HeapError::NoMemory { .. } => "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY",
+            HeapError::NoMemory { .. } | HeapError::NoSpill { .. } => {
+                "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY"
+            }
             HeapError::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             HeapError::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
             HeapError::NoSuchObject(_) | HeapError::Same { .. } => "ERR_PLIMSOLL_OPTION",
@@ -150,8 +164,12 @@ pub(in crate::heap) fn listed(paths: &[PathBuf]) -> String {
 
 impl HeapError {
     /// What a stream failed with after `at` bytes: the disk's errors have a number, those of a decoder are the file's
-    /// fault.
+    /// fault. A heap image is decoded while its text is read, and its errors are known.
     pub(in crate::heap) fn of_stream(error: io::Error, at: u64) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
         match error.kind() {
             io::ErrorKind::UnexpectedEof => HeapError::Truncated { at },
             _ if error.raw_os_error().is_some() => HeapError::Io(error),

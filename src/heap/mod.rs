@@ -24,6 +24,7 @@ mod parse;
 mod progress;
 mod report;
 mod snapshot;
+mod spill;
 mod summary;
 
 pub use error::{HeapError, HeapResult};
@@ -40,6 +41,7 @@ pub use parse::read::text_of;
 pub use progress::{Phase, Progress, Report, unattended};
 pub use report::{Findings, analyze, describe};
 pub use snapshot::{Edge, EdgeName, Location, Node, Retainer, Snapshot};
+pub use spill::Spilling;
 pub use summary::{ModuleRow, PackageRow, Row, Shape, Summary};
 
 pub use crate::js_source::files::Package;

@@ -19,6 +19,8 @@ pub struct Options {
     /// Folders, absolute and without links, whose source may be opened. Without them each file that a snapshot names
     /// is: for snapshots that the caller has taken.
     pub sources: Option<Vec<PathBuf>>,
+    /// A folder on a disk: what the graphs take is kept in files there, which the kernel can drop from memory.
+    pub spill: Option<PathBuf>,
     /// Seconds from each snapshot to the next; empty where that is not known.
     #[serde(skip)]
     pub intervals: Vec<u64>,

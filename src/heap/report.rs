@@ -17,6 +17,7 @@ use crate::heap::parallel::both;
 use crate::heap::parse::read;
 use crate::heap::progress::{Phase, Report, Whole};
 use crate::heap::snapshot::Snapshot;
+use crate::heap::spill::spill_into;
 use crate::heap::summary::{Summary, summary};
 use crate::js_source::readable::ReadableFiles;
 
@@ -105,6 +106,10 @@ pub fn analyze(
     order::refuse_same(&given)?;
     refuse_others(taken::processes(&given))?;
     let mtimes = order::mtimes(&given);
+    if let Some(folder) = &options.spill {
+        let refused = |why| HeapError::NoSpill { folder: folder.clone(), why };
+        spill_into(folder).map_err(refused)?;
+    }
     // What is not there is said before anything is read.
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));
     let sources = given.iter().map(open).collect::<HeapResult<Vec<_>>>()?;
@@ -113,9 +118,14 @@ pub fn analyze(
     let lengths: Vec<Option<u64>> = sources.iter().map(|source| source.length).collect();
     let sizes: Vec<FileSize> = sources.iter().map(FileSize::of).collect();
     let whole = Whole::new(report, &lengths);
-    let snapshots = parallel::map(sources.into_iter().enumerate().collect(), |(at, source)| {
-        Snapshot::load(source, &|progress| whole.note(at, progress))
-    });
+    let load = |(at, source)| Snapshot::load(source, &|progress| whole.note(at, progress));
+    let has_images = sources.iter().any(|source| source.process.is_some());
+    let sources: Vec<_> = sources.into_iter().enumerate().collect();
+    // An image takes twice its heap while it is decoded, so they are decoded one by one.
+    let snapshots: Vec<_> = match has_images {
+        true => sources.into_iter().map(load).collect(),
+        false => parallel::map(sources, load),
+    };
     let whose = |(snapshot, path): (HeapResult<Snapshot>, &&Path)| snapshot.map_err(|e| e.of(path));
     let snapshots = snapshots.into_iter().zip(&given).map(whose).collect::<HeapResult<Vec<_>>>()?;
     let readable = Arc::new(ReadableFiles::below(options.sources.clone()));

@@ -12,16 +12,50 @@ mod pages;
 mod tests;
 mod text;
 
-use std::io::Read;
+use std::io::{self, Read};
 
+use self::pages::{Begun, Pages};
+use self::text::Text;
 use crate::heap::error::HeapResult;
 
 /// What an image begins with, after decompression.
 pub(in crate::heap) const MAGIC: &[u8] = b"plimsoll heap image\n";
 
 /// The text of the heap snapshot that an image stands for, and the process that it is of; `image` has the bytes after
-/// [`MAGIC`].
-pub(in crate::heap) fn as_snapshot(image: impl Read) -> HeapResult<(impl Read + Send, u64)> {
-    let pages = pages::Pages::read(image)?;
-    Ok((text::Text::new(graph::build(&pages)?), pages.pid))
+/// [`MAGIC`]. The pages are read and decoded when the text is first read, so that of several images only one has its
+/// pages in memory.
+pub(in crate::heap) fn as_snapshot<'a>(
+    image: impl Read + Send + 'a,
+) -> HeapResult<(impl Read + Send + 'a, u64)> {
+    let begun = Pages::begin(image)?;
+    let pid = begun.pid();
+    Ok((Decoding::Waits(begun), pid))
+}
+
+enum Decoding<R> {
+    Waits(Begun<R>),
+    Done(Text),
+    Failed,
+}
+
+impl<R: Read> Decoding<R> {
+    fn decode(&mut self) -> HeapResult<()> {
+        if let Self::Waits(begun) = std::mem::replace(self, Self::Failed) {
+            let pages = begun.read()?;
+            *self = Self::Done(Text::new(graph::build(&pages)?));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Decoding<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if matches!(self, Self::Waits(_)) {
+            self.decode().map_err(io::Error::other)?;
+        }
+        match self {
+            Self::Done(text) => text.read(to),
+            _ => Err(io::Error::other("the heap image could not be decoded")),
+        }
+    }
 }

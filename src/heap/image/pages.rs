@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
 use crate::heap::error::{HeapError, HeapResult};
+use crate::heap::memory::room;
 use crate::heap_layout::{self, HeapLayout};
 
 /// The size and alignment of V8's pages, and the longest record.
@@ -59,11 +60,11 @@ pub enum RootKind {
 /// What an image holds.
 pub struct Pages {
     pub layout: &'static HeapLayout,
-    /// The process.
-    pub pid: u64,
     /// Instance types by name.
     pub types: FxHashMap<String, u16>,
-    pages: FxHashMap<u64, Vec<u64>>,
+    /// The number of each page.
+    pages: FxHashMap<u64, u32>,
+    words: PageWords,
     /// Code by the offset of its entry in the table of code.
     dispatched: FxHashMap<u64, u64>,
     constants: FxHashSet<u64>,
@@ -78,42 +79,23 @@ pub struct Pages {
     pub bytes: u64,
 }
 
-pub(super) fn corrupt(what: impl Into<String>) -> HeapError {
-    HeapError::Corrupt(what.into())
+/// An image whose header is read.
+pub struct Begun<R> {
+    pages: Pages,
+    pid: u64,
+    image: R,
+    at: u64,
 }
 
-impl Pages {
+impl<R: Read> Begun<R> {
+    /// The process that the image is of.
+    pub fn pid(&self) -> u64 {
+        self.pid
+    }
+
     /// Reads all records.
-    pub fn read(mut image: impl Read) -> HeapResult<Self> {
-        let mut at = 0;
-        let length = u32::from_le_bytes(exact(&mut image, &mut at)?);
-        if length > MOST_HEADER {
-            return Err(corrupt("the header of the heap image is too long"));
-        }
-        let mut header = vec![0; length as usize];
-        fill(&mut image, &mut header, &mut at)?;
-        let Header { format, pid, v8, types } = serde_json::from_slice(&header)
-            .map_err(|error| HeapError::Schema(format!("the header of the heap image: {error}")))?;
-        if format != 1 {
-            return Err(HeapError::Schema(format!("a heap image of format {format}, not 1")));
-        }
-        let layout = version(&v8)
-            .ok_or_else(|| format!("no version of V8: {v8:?}"))
-            .and_then(heap_layout::of)
-            .map_err(|why| HeapError::Schema(format!("a heap image: {why}")))?;
-        let mut pages = Self {
-            layout,
-            pid,
-            types,
-            pages: FxHashMap::default(),
-            dispatched: FxHashMap::default(),
-            constants: FxHashSet::default(),
-            roots: Vec::new(),
-            stack: (0, Vec::new()),
-            line_ends: FxHashMap::default(),
-            texts: FxHashMap::default(),
-            bytes: 0,
-        };
+    pub fn read(self) -> HeapResult<Pages> {
+        let Self { mut pages, mut image, mut at, .. } = self;
         let mut bytes = vec![0; PAGE as usize];
         loop {
             let address = u64::from_le_bytes(exact(&mut image, &mut at)?);
@@ -134,6 +116,88 @@ impl Pages {
             pages.record(record, address, bytes)?;
         }
     }
+}
+
+/// The words of pages, in blocks of the same number of them.
+#[derive(Default)]
+struct PageWords {
+    blocks: Vec<Vec<u64>>,
+    lengths: Vec<u32>,
+}
+
+impl PageWords {
+    const WORDS: usize = PAGE as usize / 8;
+    /// Pages of a block.
+    const BLOCK: usize = 64;
+
+    /// Adds a page of at most [`PAGE`] bytes.
+    fn add(&mut self, words: impl Iterator<Item = u64>) -> HeapResult<u32> {
+        let number = self.lengths.len();
+        if number.is_multiple_of(Self::BLOCK) {
+            let mut block = Vec::new();
+            room(&mut block, Self::WORDS * Self::BLOCK)?;
+            self.blocks.push(block);
+        }
+        let mut length = 0;
+        if let Some(block) = self.blocks.last_mut() {
+            let start = number % Self::BLOCK * Self::WORDS;
+            block.resize(start, 0);
+            block.extend(words.take(Self::WORDS));
+            length = block.len() - start;
+        }
+        // Both are small: an image has a bound, and so has a page.
+        self.lengths.push(u32::try_from(length).unwrap_or(0));
+        Ok(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    fn get(&self, page: u32, word: usize) -> Option<u64> {
+        let page = page as usize;
+        if word >= *self.lengths.get(page)? as usize {
+            return None;
+        }
+        let block = self.blocks.get(page / Self::BLOCK)?;
+        block.get(page % Self::BLOCK * Self::WORDS + word).copied()
+    }
+}
+
+pub(super) fn corrupt(what: impl Into<String>) -> HeapError {
+    HeapError::Corrupt(what.into())
+}
+
+impl Pages {
+    /// Reads the header.
+    pub fn begin<R: Read>(mut image: R) -> HeapResult<Begun<R>> {
+        let mut at = 0;
+        let length = u32::from_le_bytes(exact(&mut image, &mut at)?);
+        if length > MOST_HEADER {
+            return Err(corrupt("the header of the heap image is too long"));
+        }
+        let mut header = vec![0; length as usize];
+        fill(&mut image, &mut header, &mut at)?;
+        let Header { format, pid, v8, types } = serde_json::from_slice(&header)
+            .map_err(|error| HeapError::Schema(format!("the header of the heap image: {error}")))?;
+        if format != 1 {
+            return Err(HeapError::Schema(format!("a heap image of format {format}, not 1")));
+        }
+        let layout = version(&v8)
+            .ok_or_else(|| format!("no version of V8: {v8:?}"))
+            .and_then(heap_layout::of)
+            .map_err(|why| HeapError::Schema(format!("a heap image: {why}")))?;
+        let pages = Self {
+            layout,
+            types,
+            pages: FxHashMap::default(),
+            words: PageWords::default(),
+            dispatched: FxHashMap::default(),
+            constants: FxHashSet::default(),
+            roots: Vec::new(),
+            stack: (0, Vec::new()),
+            line_ends: FxHashMap::default(),
+            texts: FxHashMap::default(),
+            bytes: 0,
+        };
+        Ok(Begun { pages, pid, image, at })
+    }
 
     fn record(&mut self, record: u32, address: u64, bytes: &[u8]) -> HeapResult<()> {
         let words = bytes
@@ -141,11 +205,7 @@ impl Pages {
             .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()));
         let of = match record {
             kind::PAGE | kind::CONSTANTS if address.is_multiple_of(PAGE) => {
-                let mut page = Vec::new();
-                let bytes = bytes.len();
-                page.try_reserve_exact(bytes / 8)
-                    .map_err(|_| HeapError::NoMemory { bytes: bytes as u64 })?;
-                page.extend(words);
+                let page = self.words.add(words)?;
                 if self.pages.insert(address, page).is_some() {
                     return Err(corrupt(format!("two pages at {address:#x}")));
                 }
@@ -209,8 +269,8 @@ impl Pages {
 
     /// The word at an address.
     pub fn word(&self, at: u64) -> Option<u64> {
-        let page = self.pages.get(&(at & !(PAGE - 1)))?;
-        page.get((at & (PAGE - 1)) as usize / 8).copied().filter(|_| at.is_multiple_of(8))
+        let page = *self.pages.get(&(at & !(PAGE - 1)))?;
+        self.words.get(page, (at & (PAGE - 1)) as usize / 8).filter(|_| at.is_multiple_of(8))
     }
 
     /// The 32 bits at an address.

@@ -219,7 +219,7 @@ fn code_is_found_by_its_handle() {
     let entry = |code: u64| [0x7f00_u64, code << 16 | 3].map(u64::to_le_bytes).concat();
     image.extend(record(10, 0x40, &[entry(BASE + 8 * 40), entry(0)].concat()));
     image.extend(record(4, 1, &[]));
-    let pages = pages::Pages::read(&image[..]).unwrap();
+    let pages = Pages::begin(&image[..]).unwrap().read().unwrap();
     assert_eq!(pages.dispatched(4 << 8), Some(BASE + 8 * 40));
     assert_eq!(pages.dispatched(5 << 8), None, "a free entry has no code");
 }
@@ -262,6 +262,33 @@ fn an_unknown_v8_is_refused() {
 }
 
 #[test]
+fn a_page_that_is_shorter_than_others_ends_where_its_record_does() {
+    let mut image = small();
+    image.truncate(image.len() - 16);
+    let far = BASE + 0x100_0000;
+    image.extend(record(1, far, &[1; 24]));
+    image.extend(record(1, far + 0x4_0000, &[2; 16]));
+    image.extend(record(4, 3, &[]));
+    let pages = Pages::begin(&image[..]).unwrap().read().unwrap();
+    let words = |page: u64| (0..4).map(|word| pages.word(page + 8 * word).is_some()).collect();
+    let found: [Vec<bool>; 2] = [words(far), words(far + 0x4_0000)];
+    assert_eq!(found, [vec![true, true, true, false], vec![true, true, false, false]]);
+    assert_eq!(pages.word(far + 0x4_0008), Some(0x0202_0202_0202_0202));
+}
+
+#[test]
+fn what_is_wrong_with_an_image_is_known_however_late_it_is_read() {
+    let mut image = small();
+    let end = image.len() - 16;
+    image[end + 8] = 99;
+    let (mut text, pid) = as_snapshot(&image[..]).unwrap();
+    assert_eq!(pid, 7);
+    let error = HeapError::from(text.read(&mut [0; 8]).unwrap_err());
+    assert!(matches!(error, HeapError::Corrupt(_)), "{error}");
+    assert!(text.read(&mut [0; 8]).is_err(), "it stays an error");
+}
+
+#[test]
 fn an_image_ends_with_its_last_record() {
     let image = [small(), vec![0]].concat();
     assert!(matches!(text(&image), Err(HeapError::Corrupt(why)) if why.contains("behind the end")));
@@ -273,9 +300,13 @@ fn the_checksum_behind_the_last_record_is_verified() {
     let mut packed = Vec::new();
     let mut encoder = zstd::stream::Encoder::new(&mut packed, 1).unwrap();
     encoder.include_checksum(true).unwrap();
-    std::io::Write::write_all(&mut encoder, &image).unwrap();
+    io::Write::write_all(&mut encoder, &image).unwrap();
     encoder.finish().unwrap();
-    let read = |bytes: &[u8]| crate::heap::parse::read::decode(bytes).map(|source| source.process);
+    let read = |bytes: &[u8]| {
+        let mut source = crate::heap::parse::read::decode(bytes)?;
+        source.reader.read_to_end(&mut Vec::new())?;
+        HeapResult::Ok(source.process)
+    };
     assert_eq!(read(&packed).unwrap(), Some(7));
     assert!(matches!(read(&packed[..packed.len() - 2]), Err(HeapError::Truncated { .. })));
     *packed.last_mut().unwrap() ^= 1;

@@ -41,13 +41,13 @@ pub(in crate::heap) fn open(path: &Path) -> HeapResult<Source<'static>> {
     if source.plain {
         return Ok(source);
     }
-    Ok(Source { reader: Box::new(ReadAhead::new(source.reader)?), ..source })
+    Ok(Source { reader: Box::new(ReadAhead::new(source.reader)), ..source })
 }
 
 /// The uncompressed text of a snapshot; of a heap image, the text of the snapshot that it stands for.
 ///
 /// # Errors
-/// If the file cannot be read, or an image cannot be decoded.
+/// If the file cannot be read. An image is decoded when its text is first read.
 pub fn text_of(path: &Path) -> HeapResult<Box<dyn Read + Send>> {
     Ok(open(path)?.reader)
 }

@@ -8,8 +8,18 @@ use std::thread;
 const AHEAD: usize = 4;
 const BLOCK: usize = 1 << 18;
 
-/// Reads what another thread has read already. That thread ends when this is dropped.
-pub(in crate::heap) struct ReadAhead {
+/// Reads what another thread has read already. That thread begins with the first read, and ends when this is dropped.
+pub(in crate::heap) enum ReadAhead {
+    /// Nothing was read.
+    Waits(Box<dyn Read + Send>),
+    /// The thread has begun.
+    Runs(Running),
+    /// The thread could not begin.
+    Failed,
+}
+
+/// What the thread has read.
+pub(in crate::heap) struct Running {
     blocks: Receiver<io::Result<Vec<u8>>>,
     /// Blocks to be filled again.
     spent: SyncSender<Vec<u8>>,
@@ -19,14 +29,31 @@ pub(in crate::heap) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Begins to read.
-    pub fn new(reader: impl Read + Send + 'static) -> io::Result<Self> {
+    pub fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self::Waits(reader)
+    }
+
+    fn running(&mut self) -> io::Result<&mut Running> {
+        if let Self::Waits(_) = self
+            && let Self::Waits(reader) = std::mem::replace(self, Self::Failed)
+        {
+            *self = Self::Runs(Running::new(reader)?);
+        }
+        match self {
+            Self::Runs(running) => Ok(running),
+            _ => Err(io::Error::other("the decoder's thread could not begin")),
+        }
+    }
+}
+
+impl Running {
+    fn new(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let (filled, blocks) = sync_channel(AHEAD);
         let (spent, empty) = sync_channel(AHEAD + 2);
         thread::Builder::new()
             .name("plimsoll-decode".to_owned())
             .spawn(move || run(reader, &filled, &empty))?;
-        Ok(ReadAhead { blocks, spent, block: Vec::new(), at: 0, ended: false })
+        Ok(Self { blocks, spent, block: Vec::new(), at: 0, ended: false })
     }
 }
 
@@ -55,6 +82,12 @@ fn run(mut reader: impl Read, filled: &SyncSender<io::Result<Vec<u8>>>, empty: &
 
 impl Read for ReadAhead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.running()?.read(buffer)
+    }
+}
+
+impl Running {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.block.len() && !self.ended {
             let lost = |_| io::Error::other("the decoder's thread ended");
             let block = self.blocks.recv().map_err(lost)??;
@@ -79,7 +112,7 @@ mod tests {
     fn reads_all_of_it_and_then_the_end() {
         let bytes: Vec<u8> = (0..3 * BLOCK + 17).map(|at| at as u8).collect();
         let mut read = Vec::new();
-        let mut ahead = ReadAhead::new(io::Cursor::new(bytes.clone())).unwrap();
+        let mut ahead = ReadAhead::new(Box::new(io::Cursor::new(bytes.clone())));
         ahead.read_to_end(&mut read).unwrap();
         assert_eq!(read, bytes);
         // The end stays the end, however often it is asked for.
@@ -95,14 +128,15 @@ mod tests {
             }
         }
         let mut read = Vec::new();
-        let mut ahead = ReadAhead::new(io::Cursor::new(b"abc").chain(Broken)).unwrap();
+        let mut ahead = ReadAhead::new(Box::new(io::Cursor::new(b"abc").chain(Broken)));
         assert_eq!(ahead.read_to_end(&mut read).unwrap_err().kind(), ErrorKind::InvalidData);
         assert_eq!(read, b"abc");
     }
 
     #[test]
-    fn nobody_waits_for_one_who_stopped() {
-        let ahead = ReadAhead::new(io::repeat(7)).unwrap();
+    fn the_thread_ends_when_its_reader_is_dropped() {
+        let mut ahead = ReadAhead::new(Box::new(io::repeat(7)));
+        assert_eq!(ahead.read(&mut [0]).unwrap(), 1);
         drop(ahead);
     }
 }
