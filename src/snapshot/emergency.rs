@@ -10,11 +10,15 @@
 //! limit again waits for the child, since the child ends with its parent. So does one that V8 ends without
 //! another callback, because a single allocation does not fit ("CALL_AND_RETRY_LAST").
 //!
+//! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
+//! V8's locks, so it is taken inside a collection too if no interrupt follows one.
+//!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -23,7 +27,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey, UnderWay};
+use super::image::{self, PreparedImage, Scene};
 use super::job::JobStep;
+use super::output::Written;
 use super::room::{self, Builder, Heap};
 use super::session::{Method, Request, Session};
 use crate::os;
@@ -129,12 +135,12 @@ struct Shared {
     step: JobStep,
 }
 
-/// Why no snapshot is taken near the heap's limit: it takes the fork and V8's callback.
+/// Why neither a snapshot nor an image is taken near the heap's limit: one of them and V8's callback are needed.
 ///
 /// # Errors
 /// The first that is not there.
 pub fn near_limit_support() -> Result<(), String> {
-    fork::support()?;
+    fork::support().or_else(|why| image::support().map_err(|_| why))?;
     limit_support()
 }
 
@@ -297,7 +303,7 @@ impl Emergency {
             Answer::Fork { raise } => {
                 // SAFETY: no collection is under way, so one may happen (Node takes snapshots here
                 // too), on the isolate's thread.
-                unsafe { self.take(isolate) };
+                unsafe { self.take(isolate, Moment::Outside) };
                 if evidence {
                     self.defer(isolate);
                 }
@@ -309,12 +315,10 @@ impl Emergency {
             }
             Answer::Missed | Answer::Wait => {
                 if answer == Answer::Missed {
-                    let what =
-                        "V8 reached its limit inside a collection, and no JavaScript ran after it";
-                    self.settle(JobStep::Failed(SnapshotError::Failed { what: what.into() }));
-                } else {
-                    wait_for_children();
+                    // SAFETY: on the isolate's thread.
+                    unsafe { self.take(isolate, Moment::InCollection) };
                 }
+                wait_for_children();
                 // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
                 // removes it only before it is over.
                 unsafe { heap_limit::remove(isolate, near_heap_limit) };
@@ -335,19 +339,18 @@ impl Emergency {
         }
     }
 
-    /// Takes the snapshot on this thread.
+    /// Takes the snapshot on this thread, or an image in its place.
     ///
     /// # Safety
-    /// As [`crate::v8::profiler::Profiler::take`].
-    unsafe fn take(self: &Arc<Self>, isolate: Isolate) {
+    /// Outside of a collection as [`crate::v8::profiler::Profiler::take`]; inside, on the isolate's thread.
+    unsafe fn take(self: &Arc<Self>, isolate: Isolate, moment: Moment) {
         let mut request = self.request.clone();
         // SAFETY: on the isolate's thread.
         if let Some(now) = unsafe { HeapStatistics::read(isolate) } {
             request.heap = Heap { used: now.used, total: now.total };
         }
         // SAFETY: the caller vouches for the moment.
-        let begun = unsafe { begin(request) };
-        let (mut session, prepared, child) = match begun {
+        let (mut session, forked) = match unsafe { begin(request, moment) } {
             Ok(begun) => begun,
             Err(error) => {
                 self.settle(JobStep::Failed(error));
@@ -358,12 +361,13 @@ impl Emergency {
         let emergency = Arc::clone(self);
         // SAFETY: on the isolate's thread. Node registers the same handler for each of its isolates.
         unsafe { out_of_memory::call_before(isolate, wait_for_children) };
-        let prepared = Arc::new(prepared);
-        let theirs = Arc::clone(&prepared);
+        let forked = Arc::new(forked);
+        let theirs = Arc::clone(&forked);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let step = match theirs.wait(&child, None) {
+            let step = match theirs.wait() {
                 Ok((path, written)) => {
-                    let outcome = session.outcome(path, Method::Fork, child.pause, written);
+                    let (method, pause) = (theirs.method(), theirs.child.pause);
+                    let outcome = session.outcome(path, method, pause, written);
                     session.end();
                     JobStep::Done(outcome)
                 }
@@ -372,9 +376,10 @@ impl Emergency {
             emergency.settle(step);
             drop(counted);
         });
-        // Where no thread can be had, the child finishes its file by itself.
-        if watch.is_err() {
-            prepared.leave();
+        if let Err(error) = watch {
+            forked.abandon();
+            let what = format!("no thread for it: {error}");
+            self.settle(JobStep::Failed(SnapshotError::Failed { what }));
         }
     }
 
@@ -392,14 +397,96 @@ fn wait_for_children() {
     }
 }
 
+/// What V8 is doing at the moment of a fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// Nothing that a snapshot would have to wait for.
+    Outside,
+    /// A collection.
+    InCollection,
+}
+
+/// What a child is writing.
+enum Evidence {
+    Snapshot(Prepared),
+    Image(PreparedImage),
+}
+
+/// A child that was forked.
+struct Forked {
+    evidence: Evidence,
+    child: Child,
+}
+
+impl Forked {
+    fn wait(&self) -> Result<(PathBuf, Written), ForkFailure> {
+        match &self.evidence {
+            Evidence::Snapshot(prepared) => prepared.wait(&self.child, None),
+            Evidence::Image(prepared) => prepared.wait(&self.child),
+        }
+    }
+
+    fn method(&self) -> Method {
+        match self.evidence {
+            Evidence::Snapshot(_) => Method::Fork,
+            Evidence::Image(_) => Method::Image,
+        }
+    }
+
+    /// No thread waits for the child. That of a snapshot finishes its file by itself.
+    fn abandon(&self) {
+        match &self.evidence {
+            Evidence::Snapshot(prepared) => prepared.leave(),
+            Evidence::Image(_) => self.child.kill(),
+        }
+    }
+}
+
 /// # Safety
 /// As [`Emergency::take`].
-unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), SnapshotError> {
-    fork::support().map_err(|why| SnapshotError::Unavailable { why })?;
+unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), SnapshotError> {
     let begun = Instant::now();
+    let can_image = matches!(request.method, Method::Auto | Method::Image)
+        && !request.redact
+        && image::support().is_ok();
+    let can_build = match moment {
+        Moment::Outside => {
+            fork::support().map_err(|why| SnapshotError::Unavailable { why })
+        }
+        Moment::InCollection => Err(SnapshotError::Failed {
+            what: "V8 reached its limit inside a collection, and no JavaScript ran after it".into(),
+        }),
+    };
+    if !can_image {
+        can_build.clone()?;
+    }
     let mut session = Session::begin(request)?;
-    let partial = session.open(Builder::Child)?;
-    let prepared = Prepared::new(&session, partial)?;
+    let built = can_build.map_err(|error| (true, error)).and_then(|()| {
+        // SAFETY: the caller vouches for the moment.
+        unsafe { fork_builder(&mut session) }
+            .map_err(|failure| (failure.leaves_room_for_an_image(), failure.into()))
+    });
+    let mut forked = match built {
+        Err((true, error)) if can_image => {
+            session.retry(error.to_string());
+            // SAFETY: on the isolate's thread.
+            unsafe { fork_image(&mut session) }.map_err(|failure| match failure {
+                ForkFailure::Final(SnapshotError::NoRoom { .. }) => failure.into(),
+                _ => error,
+            })?
+        }
+        built => built.map_err(|(_, error)| error)?,
+    };
+    // The thread stood still for all of it, not only for the fork.
+    forked.child.pause = begun.elapsed();
+    Ok((session, forked))
+}
+
+/// # Safety
+/// As [`crate::v8::profiler::Profiler::take`].
+unsafe fn fork_builder(session: &mut Session) -> Result<Forked, ForkFailure> {
+    let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
+    let prepared = Prepared::new(session, partial)?;
     let mut tries = 0;
     loop {
         let pool = session.request().pool;
@@ -411,14 +498,20 @@ unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Snapshot
                 session.retry(why);
                 std::thread::sleep(Duration::from_millis(5) * tries);
             }
-            forked => {
-                let mut child = forked?;
-                // The thread stood still for all of it, not only for the fork.
-                child.pause = begun.elapsed();
-                return Ok((session, prepared, child));
-            }
+            forked => return Ok(Forked { child: forked?, evidence: Evidence::Snapshot(prepared) }),
         }
     }
+}
+
+/// # Safety
+/// On the isolate's thread.
+unsafe fn fork_image(session: &mut Session) -> Result<Forked, ForkFailure> {
+    let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
+    let prepared = PreparedImage::new(session, partial)?;
+    let scene = Scene::take()?;
+    // SAFETY: the caller vouches for the thread.
+    let child = unsafe { prepared.fork(&scene) }?;
+    Ok(Forked { child, evidence: Evidence::Image(prepared) })
 }
 
 /// What the container can spare of it, and what V8 needs to go on at all.
@@ -505,7 +598,7 @@ unsafe fn take_interrupted(emergency: &Arc<Emergency>, wanted: impl FnOnce(&mut 
     if let Some(isolate) = isolate {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: the caller's promise.
-            unsafe { emergency.take(isolate) };
+            unsafe { emergency.take(isolate, Moment::Outside) };
         }));
     }
 }
