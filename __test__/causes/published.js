@@ -49,9 +49,15 @@ function judgePublished(suspects, { folder, main }) {
   if (main !== 'leak.js') return suspect === undefined ? null : `a false culprit: ${suspect.cause} ${suspect.name}`;
   if (suspect === undefined) return 'no suspect';
   const { causes, name, file } = JSON.parse(fs.readFileSync(path.join(folder, 'expected.json'), 'utf8'));
-  const shown = [suspect.name, ...suspect.path, ...suspect.sites.map((site) => `${site.function} ${site.file}`)].join(' ');
+  const shown = [suspect.name, ...suspect.path, ...suspect.sites.map((site) => `${site.function} ${site.file}`)].join(
+    ' ',
+  );
   const files = [suspect.file, ...suspect.sites.map((site) => site.file)].join(' ');
-  const checks = { cause: causes.includes(suspect.cause), name: new RegExp(name).test(shown), file: files.includes(file) };
+  const checks = {
+    cause: causes.includes(suspect.cause),
+    name: new RegExp(name).test(shown),
+    file: files.includes(file),
+  };
   const wrong = Object.keys(checks).filter((key) => !checks[key]);
   return wrong.length === 0 ? null : `wrong ${wrong.join(' and ')}: ${suspect.cause} ${suspect.name} (${suspect.file})`;
 }

@@ -8,7 +8,15 @@ const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
-const { AUTOMATIC, NEAR_LIMIT, comparable, imagesOf, imagesOfReasons, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
+const {
+  AUTOMATIC,
+  NEAR_LIMIT,
+  comparable,
+  imagesOf,
+  imagesOfReasons,
+  removeImages,
+  IMAGES_REMOVED,
+} = require('../snapshot/images.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
 const { sweepPartials } = require('./leftovers.js');
 const { withRise } = require('./rising.js');

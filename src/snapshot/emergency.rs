@@ -11,7 +11,8 @@
 //! another callback, because a single allocation does not fit ("CALL_AND_RETRY_LAST").
 //!
 //! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
-//! V8's locks, so it is taken inside a collection too if no interrupt follows one.
+//! V8's locks. It is also taken where V8 gives up and nothing was taken before: inside a collection that no interrupt
+//! follows.
 //!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
@@ -52,6 +53,9 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// Whether anything came of any emergency of the process: it is asked for once an interval.
 static SETTLED: AtomicBool = AtomicBool::new(false);
+
+/// Those that watch the limit of a heap.
+static WATCHED: Mutex<Vec<Weak<Emergency>>> = Mutex::new(Vec::new());
 
 /// What the caller writes near the heap's limit, once, on the isolate's thread, where no collection runs.
 pub type LastEvidence = Box<dyn FnOnce() + Send>;
@@ -120,6 +124,15 @@ impl Near {
         *self = next;
         answer
     }
+
+    /// V8 gives up. Whether nothing was taken near the limit.
+    fn end(&mut self) -> bool {
+        let waits = matches!(self, Self::Armed { .. } | Self::Deferred { .. });
+        if waits {
+            *self = Self::Forked { calls: DEFERRALS };
+        }
+        waits
+    }
 }
 
 struct Shared {
@@ -132,6 +145,8 @@ struct Shared {
     deadline: Option<Instant>,
     /// Whether a thread looks after the deadline.
     timed: bool,
+    /// The limit of the heap, in bytes.
+    limit: u64,
     step: JobStep,
 }
 
@@ -174,6 +189,7 @@ impl Emergency {
             evidence: None,
             deadline: None,
             timed: false,
+            limit: 0,
             step: JobStep::Wait,
         };
         Some(Arc::new(Self {
@@ -213,6 +229,15 @@ impl Emergency {
         }
         shared.near = Near::Armed { raise };
         shared.evidence = evidence;
+        // SAFETY: on its thread. Node registers the same handler for each of its isolates.
+        unsafe {
+            shared.limit = HeapStatistics::read(isolate).map_or(0, |now| now.limit);
+            out_of_memory::call_before(isolate, take_at_the_end);
+        }
+        let mut watched = WATCHED.lock();
+        watched.retain(|each| each.strong_count() > 0);
+        watched.push(Arc::downgrade(self));
+        drop(watched);
         let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
         // SAFETY: on its thread; the reference in `data` is given back by `close`, which removes all of
         // them. All are there: `near_limit_support` has looked.
@@ -316,7 +341,7 @@ impl Emergency {
             Answer::Missed | Answer::Wait => {
                 if answer == Answer::Missed {
                     // SAFETY: on the isolate's thread.
-                    unsafe { self.take(isolate, Moment::InCollection) };
+                    unsafe { self.take(isolate, Moment::InV8) };
                 }
                 wait_for_children();
                 // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
@@ -325,7 +350,9 @@ impl Emergency {
                 LEAST_RAISE
             }
         };
-        current.saturating_add(usize::try_from(raise).unwrap_or(usize::MAX))
+        let limit = current.saturating_add(usize::try_from(raise).unwrap_or(usize::MAX));
+        self.shared.lock().limit = limit as u64;
+        limit
     }
 
     /// Goes on at the next interrupt; on the isolate's thread.
@@ -342,12 +369,21 @@ impl Emergency {
     /// Takes the snapshot on this thread, or an image in its place.
     ///
     /// # Safety
-    /// Outside of a collection as [`crate::v8::profiler::Profiler::take`]; inside, on the isolate's thread.
+    /// On the isolate's thread; outside of V8 as [`crate::v8::profiler::Profiler::take`].
     unsafe fn take(self: &Arc<Self>, isolate: Isolate, moment: Moment) {
         let mut request = self.request.clone();
-        // SAFETY: on the isolate's thread.
-        if let Some(now) = unsafe { HeapStatistics::read(isolate) } {
-            request.heap = Heap { used: now.used, total: now.total };
+        match moment {
+            Moment::Outside => {
+                // SAFETY: on the isolate's thread.
+                if let Some(now) = unsafe { HeapStatistics::read(isolate) } {
+                    request.heap = Heap { used: now.used, total: now.total };
+                }
+            }
+            // V8 is not asked for figures there.
+            Moment::InV8 => {
+                let limit = self.shared.lock().limit;
+                request.heap = Heap { used: limit, total: limit };
+            }
         }
         // SAFETY: the caller vouches for the moment.
         let (mut session, forked) = match unsafe { begin(request, moment) } {
@@ -389,6 +425,23 @@ impl Emergency {
     }
 }
 
+/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit.
+fn take_at_the_end() {
+    let watched: Vec<_> = WATCHED.lock().iter().filter_map(Weak::upgrade).collect();
+    for emergency in watched {
+        let isolate = {
+            let mut shared = emergency.shared.lock();
+            let isolate = shared.isolate.filter(|isolate| Isolate::current() == Some(*isolate));
+            isolate.filter(|_| shared.near.end())
+        };
+        if let Some(isolate) = isolate {
+            // SAFETY: on the isolate's thread.
+            unsafe { emergency.take(isolate, Moment::InV8) };
+        }
+    }
+    wait_for_children();
+}
+
 /// Waits until there is no child left whose file would go with this process.
 fn wait_for_children() {
     let begun = Instant::now();
@@ -402,8 +455,8 @@ fn wait_for_children() {
 enum Moment {
     /// Nothing that a snapshot would have to wait for.
     Outside,
-    /// A collection.
-    InCollection,
+    /// A collection, or its own end.
+    InV8,
 }
 
 /// What a child is writing.
@@ -450,10 +503,8 @@ unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), S
         && !request.redact
         && image::support().is_ok();
     let can_build = match moment {
-        Moment::Outside => {
-            fork::support().map_err(|why| SnapshotError::Unavailable { why })
-        }
-        Moment::InCollection => Err(SnapshotError::Failed {
+        Moment::Outside => fork::support().map_err(|why| SnapshotError::Unavailable { why }),
+        Moment::InV8 => Err(SnapshotError::Failed {
             what: "V8 reached its limit inside a collection, and no JavaScript ran after it".into(),
         }),
     };
@@ -641,6 +692,18 @@ mod tests {
             assert_eq!(near.call(true, evidence), Answer::Missed);
             let after = (near.call(true, evidence), near.call(false, evidence));
             assert_eq!(after, (Answer::None, Answer::None));
+        }
+    }
+
+    #[test]
+    fn the_end_takes_what_was_not_taken_once() {
+        for waits in [Near::Armed { raise: 7 }, Near::Deferred { calls: 2 }] {
+            let mut near = waits;
+            assert_eq!((near.end(), near.end()), (true, false), "{waits:?}");
+        }
+        for taken in [Near::Off, Near::Over, Near::Forked { calls: 1 }] {
+            let mut near = taken;
+            assert!(!near.end(), "{taken:?}");
         }
     }
 
