@@ -1,10 +1,13 @@
 'use strict';
 // npm run test:causes: every program on Node 20, 22, 24 and 26, with snapshots of each of the kinds in MODES.
 // Prints what was wrong and a table; exits with 1 where anything was. Arguments: versions, --MODE, a part of a title.
+// SLICE=1/4 runs a part of them. LEAKS=FOLDER runs the leaks in published packages of that folder and their fixed
+// versions instead (published.js), with STEPS and WARM as in figures.js.
 const fs = require('node:fs');
 const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
 const { programs } = require('./programs.js');
 const { runProgram } = require('./run.js');
+const { publishedLeaks, publishedFixed, runPublished, judgePublished } = require('./published.js');
 const { judge, byIds } = require('./judge.js');
 const { scramble } = require('./scramble.js');
 const { seeded } = require('./names.js');
@@ -15,6 +18,10 @@ const arguments_ = process.argv.slice(2);
 const versions = arguments_.filter((each) => /^\d+$/.test(each));
 const flags = arguments_.filter((each) => each.startsWith('--'));
 const titles = arguments_.filter((each) => !versions.includes(each) && !flags.includes(each));
+const [slice, slices] = (process.env.SLICE ?? '1/1').split('/').map(Number);
+const leaks = process.env.LEAKS;
+const steps = Number(process.env.STEPS ?? 1200);
+const warm = Number(process.env.WARM ?? steps);
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 /** How the snapshots come about: by which `take`, and whether ids are then taken from them. What is forked has its own in each. */
@@ -46,8 +53,16 @@ function judgeRedacted(suspects, expect) {
   return expect?.data ? null : judge(suspects, expect && { ...expect, delay: undefined });
 }
 
+function faultOf(program, mode, suspects, expect) {
+  if (program.folder !== undefined) return judgePublished(suspects, program);
+  const expected = mode === 'ids' ? byIds(expect) : expect;
+  return mode === 'redacted' ? judgeRedacted(suspects, expected) : judge(suspects, expected);
+}
+
 async function judged(program, own, take, node, random) {
-  const { dir, snapshots, expect } = await runProgram(program, { node, random, take });
+  const run = program.folder === undefined ? runProgram : runPublished;
+  const counted = program.folder === undefined ? {} : { steps, warm };
+  const { dir, snapshots, expect } = await run(program, { node, random, take, ...counted });
   const faults = [];
   try {
     for (const [name, mode] of own) {
@@ -55,8 +70,7 @@ async function judged(program, own, take, node, random) {
       const { suspects } = JSON.parse(
         await requireAnalyzer().analyzeSnapshots(snapshots, JSON.stringify({ leastGrowth: 0 })),
       );
-      const expected = name === 'ids' ? byIds(expect) : expect;
-      faults.push([name, take?.redact ? judgeRedacted(suspects, expected) : judge(suspects, expected)]);
+      faults.push([name, faultOf(program, name, suspects, expect)]);
     }
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });
@@ -72,7 +86,10 @@ function modesOf(version, node) {
 }
 
 async function main() {
-  const chosen = programs.filter(({ title }) => titles.length === 0 || titles.some((part) => title.includes(part)));
+  const all = leaks === undefined ? programs : [...publishedLeaks(leaks), ...publishedFixed(leaks)];
+  const chosen = all
+    .filter(({ title }) => titles.length === 0 || titles.some((part) => title.includes(part)))
+    .filter((_, at) => at % slices === slice - 1);
   const rows = [];
   for (const version of versions.length > 0 ? versions : SUPPORTED) {
     const node = nodeOf(version);

@@ -21,13 +21,14 @@ async function take(file) {
   fs.renameSync(taken, file);
 }
 
-/** `rest`: ms before each snapshot, for what a program clears by the clock. */
-async function drive(step, { warm = 30, scale = 1, rest = 0 } = {}) {
+/** `rest`: ms before each snapshot, for what a program clears by the clock; `drain`: waits for that itself. */
+async function drive(step, { warm = 30, scale = 1, rest = 0, drain } = {}) {
   let i = 0;
   for (; i < Math.max(warm, leastWarm * scale); i++) await step(i);
   for (let round = 0; round < rounds; round++) {
     for (let k = 0; k < steps * scale; k++) await step(i++);
     for (let k = 0; k < 5; k++) await turn();
+    await drain?.();
     if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
     await take(path.join(process.env.SNAPSHOTS, `${'ABC'[round]}.heapsnapshot`));
   }

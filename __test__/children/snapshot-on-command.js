@@ -1,13 +1,26 @@
 'use strict';
 // A service with a live heap of argv[2] thousand objects that takes a snapshot, with the options on
-// stdin (JSON), when a line comes in, and prints what came of it.
+// stdin (JSON), when a line comes in, and prints what came of it. argv[3]: MB beside the heap, which the line "rewrite"
+// overwrites, one in each turn.
 
 const readline = require('node:readline');
 const { takeSnapshot } = require('../../index.js');
 
 globalThis.kept = Array.from({ length: Number(process.argv[2]) * 1000 }, (_, i) => ({ i, text: `entry ${i}`, list: [i, { i }] }));
 
+const MB = 2 ** 20;
+const beside = Buffer.alloc(Number(process.argv[3] ?? 0) * MB, 1);
+
+function rewrite(from = 0) {
+  beside.fill(2, from, from + MB);
+  if (from + MB < beside.length) setTimeout(rewrite, 1, from + MB);
+}
+
 readline.createInterface({ input: process.stdin }).on('line', (line) => {
+  if (line === 'rewrite') {
+    rewrite();
+    return;
+  }
   takeSnapshot(JSON.parse(line)).then(
     (snapshot) => process.stdout.write(`${JSON.stringify(snapshot)}\n`),
     ({ code, message }) => process.stdout.write(`${JSON.stringify({ code, message })}\n`),

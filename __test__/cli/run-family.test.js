@@ -267,7 +267,8 @@ const OTHERS = 'Heap.20261121.081939.4194304.0.001.heapsnapshot.partial';
 
 test('unfinished files of processes of the run that were killed are removed, and no others', options, async (t) => {
   const app = `
-    require('node:fs').writeFileSync('Heap.20261121.081939.' + process.pid + '.0.001.heapsnapshot.partial', '');
+    for (const kind of ['heapsnapshot', 'heapimage'])
+      require('node:fs').writeFileSync('Heap.20261121.081939.' + process.pid + '.0.001.' + kind + '.partial', '');
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1500);`;
   const dir = folder(t, { 'app.js': app, [OTHERS]: '' });
   const run = start(dir, ['run', '--interval', '100ms', 'app.js']);

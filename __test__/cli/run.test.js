@@ -8,6 +8,7 @@ const { spawn } = require('node:child_process');
 
 const { noHooks } = require('../support/hooks.js');
 const { leakUntil } = require('../support/leak-until.js');
+const { requireNative } = require('../../lib/native.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 
@@ -196,6 +197,31 @@ test('a heap that runs out leaves its report', async (t) => {
   }
   assert.equal(snapshots.length, 1, left.join());
   assert.match(report.notes.join(), /one snapshot/, 'it was read');
+});
+
+test('a heap that runs out without room for a snapshot leaves an image, which is read and removed', async (t) => {
+  const { image, limitCalls } = requireNative().snapshotSupport();
+  if (image ?? limitCalls) {
+    t.skip(image ?? limitCalls);
+    return;
+  }
+  const app = `
+    const used = Number(/VmSize:\\s*(\\d+) kB/.exec(require('node:fs').readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+    require('node:child_process').execFileSync('prlimit', ['--pid=' + process.pid, '--as=' + (used + 400 * 2 ** 20)]);
+    const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);`;
+  const { code, report, left } = await plimsoll(
+    t,
+    ['run', ...FAST, '--snapshot-on', 'near-limit', 'app.js'],
+    { 'app.js': app },
+    { NODE_OPTIONS: '--max-old-space-size=64' },
+  );
+  assert.equal(code, 128 + 6);
+  assert.match(report.notes.join(), /one snapshot/, 'it was read');
+  assert.match(report.notes.join(), /heap images were removed/);
+  assert.deepEqual(
+    left.filter((name) => name.startsWith('Heap.') && /heapsnapshot|heapimage/.test(name)),
+    [],
+  );
 });
 
 test('wrong usage is code 2 and says what to do', async (t) => {

@@ -5,15 +5,15 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { automaticImages } = require('../../lib/snapshot/images.js');
+const { AUTOMATIC, NEAR_LIMIT, imagesOfReasons } = require('../../lib/snapshot/images.js');
 const { temporaryDir } = require('../children/snapshot-support.js');
 
 const entry = (over) => ({ name: 'Heap.a.heapimage', owner: { pid: 7 }, reason: 'leak', ...over });
 
-function listed(t, text) {
+function listed(t, text, reasons = AUTOMATIC) {
   const dir = temporaryDir(t);
   if (text !== undefined) fs.writeFileSync(path.join(dir, 'plimsoll-snapshots.json'), text);
-  return automaticImages(dir, 7).map((file) => path.relative(dir, file));
+  return imagesOfReasons(dir, 7, reasons).map((file) => path.relative(dir, file));
 }
 
 test('images of the process that no user asked for, and nothing outside of the directory', (t) => {
@@ -25,6 +25,12 @@ test('images of the process that no user asked for, and nothing outside of the d
     entry({ name: '../../Heap.e.heapimage', reason: 'suspect' }),
   ];
   assert.deepEqual(listed(t, JSON.stringify({ files })), ['Heap.a.heapimage', 'Heap.e.heapimage']);
+});
+
+test('an image near the heap limit is none of a diagnosis', (t) => {
+  const text = JSON.stringify({ files: [entry({ reason: 'near-limit' })] });
+  assert.deepEqual(listed(t, text), []);
+  assert.deepEqual(listed(t, text, NEAR_LIMIT), ['Heap.a.heapimage']);
 });
 
 test('without a list, or with one that is damaged, none is known', (t) => {

@@ -136,6 +136,52 @@ test(`the child ends itself before the container is full, ${COUNT} times`, optio
   }
 });
 
+const images = KINDS.find(({ method }) => method === 'image');
+const TIGHT = Math.ceil(COUNT / 10);
+
+test(`the child of an image ends before the container is full, ${TIGHT} times`, optionsOf(images), async (t) => {
+  const group = path.join(CGROUPS, `plimsoll-storm-${process.pid}`);
+  try {
+    fs.mkdirSync(group);
+  } catch {
+    t.skip('a v1 memory cgroup of its own needs root');
+    return;
+  }
+  const dir = temporaryDir(t);
+  const script = `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`;
+  const { service, answer } = await serve(t, 'sh', ['-c', script, process.execPath, PROGRAM, '100', '100']);
+  const figure = (name) => fs.readFileSync(path.join(group, name), 'utf8');
+  const limit = (bytes) => fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(bytes));
+  try {
+    for (let tight = 0; tight < TIGHT;) {
+      service.stdin.write(now(dir, { method: 'image', nice: 19 }));
+      const answered = answer();
+      const child = await Promise.race([until(() => forksOf(service.pid, images.child)[0]), answered.then(() => null)]);
+      try {
+        // It writes nothing and gives nothing back: what the service rewrites exists twice.
+        process.kill(child, 'SIGSTOP');
+      } catch {
+        await answered; // It was done before we saw it.
+        await allWhole(dir, images);
+        continue;
+      }
+      limit(Number(figure('memory.usage_in_bytes')) + 50 * 2 ** 20);
+      service.stdin.write('rewrite\n');
+      assert.equal((await answered).code, 'ERR_PLIMSOLL_NO_ROOM');
+      assert.equal(Number(/oom_kill (\d+)/.exec(figure('memory.oom_control'))[1]), 0);
+      assert.deepEqual([snapshotsIn(dir, images.ending), partialsIn(dir, images.ending)], [[], []]);
+      assert.equal(service.exitCode, null);
+      limit(-1);
+      tight++;
+    }
+  } finally {
+    service.kill('SIGKILL');
+    await once(service, 'exit');
+    await until(() => figure('cgroup.procs') === '');
+    fs.rmdirSync(group);
+  }
+});
+
 for (const kind of FORKED) {
   const { method, ending, child } = kind;
   test(`kill -9 to the child at random moments, ${method}, ${COUNT} times`, optionsOf(kind), async (t) => {

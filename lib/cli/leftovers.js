@@ -1,12 +1,12 @@
 'use strict';
-// What a snapshot leaves where both the service and its snapshot child were killed, on a file system that has no files
-// without a name: an unfinished file.
+// What a snapshot leaves where both the service and its snapshot child were killed, and a heap image where the service
+// was, on a file system that has no files without a name: an unfinished file.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { namesIn } = require('./run-directory.js');
 
-const PARTIAL = /^Heap\.\d+\.\d+\.(\d+)\.\d+\.\d+\.heapsnapshot(?:\.gz|\.zst)?\.partial$/;
+const PARTIAL = /^Heap\.\d+\.\d+\.(\d+)\.\d+\.\d+\.(?:heapsnapshot|heapimage)(?:\.gz|\.zst)?\.partial$/;
 
 /** Removes unfinished snapshots of processes that have ended. @param {string} dir @param {Set<number>} pids */
 function sweepPartials(dir, pids) {

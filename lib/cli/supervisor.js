@@ -8,7 +8,15 @@ const path = require('node:path');
 const { PlimsollError } = require('../errors.js');
 const { buildReport } = require('../report/report.js');
 const { duration: words } = require('../report/units.js');
-const { automaticImages, comparable, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
+const {
+  AUTOMATIC,
+  NEAR_LIMIT,
+  comparable,
+  imagesOf,
+  imagesOfReasons,
+  removeImages,
+  IMAGES_REMOVED,
+} = require('../snapshot/images.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
 const { sweepPartials } = require('./leftovers.js');
 const { withRise } = require('./rising.js');
@@ -321,21 +329,22 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
   const { span } = states;
   const counts = (file) => isSince(file, span.since) && !states.isLate(file) && isBegunBy(file, span);
   await written();
-  const left = namesIn(extra.dir)
-    .filter((name) => own.test(name))
-    .map((name) => path.join(extra.dir, name))
-    .filter(counts);
+  const snapshots = namesIn(extra.dir).filter((name) => own.test(name));
+  const left = [
+    ...snapshots.map((name) => path.join(extra.dir, name)),
+    ...imagesOfReasons(extra.dir, pid, NEAR_LIMIT),
+  ].filter(counts);
   return comparable([...new Set([...taken, ...left])].toSorted()).slice(-COMPLETE);
 }
 
-/** Files of a process that had this pid before are older. */
 /** Images that were finished when the run was over, so that no report lists them. */
 function unlistedImages({ pid, extra }, span) {
   if (!extra || extra.keepImages) return [];
   const listed = new Set([...(extra.snapshots ?? []).map((each) => each.path), ...(extra.diagnosis ?? [])]);
-  return automaticImages(extra.dir, pid).filter((file) => !listed.has(file) && isSince(file, span.since));
+  return imagesOfReasons(extra.dir, pid, AUTOMATIC).filter((file) => !listed.has(file) && isSince(file, span.since));
 }
 
+/** Files of a process that had this pid before are older. */
 function isSince(file, time) {
   try {
     return fs.statSync(file).mtimeMs >= time;

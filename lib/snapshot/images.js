@@ -9,6 +9,8 @@ const path = require('node:path');
 const LIST = 'plimsoll-snapshots.json';
 /** Reasons for a snapshot that no user gave at that moment, and for which the event loop may have to stop. */
 const AUTOMATIC = new Set(['suspect', 'leak', 'threshold']);
+/** The reason for one that a service leaves when it may be about to end. */
+const NEAR_LIMIT = new Set(['near-limit']);
 const IMAGE = /\.heapimage$/;
 
 /** The heap images among some snapshots. @param {string[]} paths */
@@ -25,9 +27,12 @@ async function removeImages(images) {
   await Promise.all(images.map((image) => fs.promises.rm(image, { force: true })));
 }
 
-/** The images in a directory that a process's watch took by itself. @param {string} dir @param {number} pid */
-function automaticImages(dir, pid) {
-  const isOwn = ({ owner, reason }) => owner.pid === pid && AUTOMATIC.has(reason);
+/**
+ * The images in a directory that a process took for some reasons.
+ * @param {string} dir @param {number} pid @param {Set<string>} reasons
+ */
+function imagesOfReasons(dir, pid, reasons) {
+  const isOwn = ({ owner, reason }) => owner.pid === pid && reasons.has(reason);
   try {
     const { files } = JSON.parse(fs.readFileSync(path.join(dir, LIST), 'utf8'));
     return imagesOf(files.filter(isOwn).map(({ name }) => path.join(dir, path.basename(name))));
@@ -38,4 +43,4 @@ function automaticImages(dir, pid) {
 
 const IMAGES_REMOVED = 'The heap images were removed after the analysis. The option keepImages keeps them.';
 
-module.exports = { AUTOMATIC, imagesOf, automaticImages, comparable, removeImages, IMAGES_REMOVED };
+module.exports = { AUTOMATIC, NEAR_LIMIT, imagesOf, imagesOfReasons, comparable, removeImages, IMAGES_REMOVED };

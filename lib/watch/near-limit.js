@@ -1,6 +1,7 @@
 'use strict';
-// Near the heap limit a forked child takes a last snapshot, and the limit is raised a little: the service goes on, or
-// dies with the file on disk. The allocation profile is written besides, since a fork may be impossible or refused.
+// Near the heap limit a forked child takes a last snapshot, or a heap image where a snapshot cannot be forked, and the
+// limit is raised a little: the service goes on, or dies with the file on disk. The allocation profile is written
+// besides, since both may be impossible or refused.
 
 const v8 = require('node:v8');
 const { PlimsollError } = require('../errors.js');
@@ -44,10 +45,10 @@ class NearLimit {
    */
   constructor(options, profile) {
     const { SnapshotEmergency, snapshotSupport } = requireNative();
-    const { nearLimit, limitCalls } = snapshotSupport();
+    const { nearLimit, limitCalls, fork } = snapshotSupport();
     if (limitCalls) throw new PlimsollError('ERR_PLIMSOLL_UNAVAILABLE', limitCalls);
-    /** Why no snapshot is taken; the profile is written all the same. @type {string | null} */
-    this.noSnapshot = nearLimit ?? null;
+    /** Why no snapshot is taken; the profile is written all the same. An image is not redacted. @type {string | null} */
+    this.noSnapshot = (options.redact ? fork : null) ?? nearLimit ?? null;
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
     const { keepAlive: _, ...request } = resolve({ ...options, nice: NICE, reason: 'near-limit' });
     warnIfShared(request.dir);

@@ -35,7 +35,7 @@ pub struct SnapshotRequest {
     pub max_bytes: f64,
     /// Milliseconds.
     pub cooldown: f64,
-    /// 'auto' | 'fork' | 'in-process'
+    /// 'auto' | 'fork' | 'in-process' | 'image'
     pub method: String,
     /// 'none' | 'gzip' | 'zstd'
     pub compress: String,
@@ -149,14 +149,15 @@ impl SnapshotJob {
 }
 
 /// Takes a snapshot of the calling isolate where JS cannot ask for one: in an endless loop, or when
-/// V8 is about to give up. It is forked or not taken at all. Each of them takes any number of
-/// snapshots in loops, as the cooldown allows, and one at the heap's limit.
+/// V8 is about to give up. It is forked or not taken at all; where it cannot be, and neither 'fork' nor `redact` is
+/// asked for, a heap image is taken in its place. Each of them takes any number of snapshots in loops, as the cooldown
+/// allows, and one at the heap's limit.
 #[napi(custom_finalize)]
 pub struct SnapshotEmergency(Arc<Emergency>);
 
 #[napi]
 impl SnapshotEmergency {
-    /// `request.method` is not looked at.
+    /// `request.method` says whether a heap image may be taken instead: not with 'fork' or 'in-process'.
     #[napi(constructor, catch_unwind)]
     pub fn new(request: SnapshotRequest) -> Result<Self> {
         let emergency = Emergency::new(request.try_into()?);
@@ -255,7 +256,7 @@ pub struct SnapshotSupport {
     pub fork_denied: bool,
     /// Why heap images are off; null when they can be taken.
     pub image: Option<String>,
-    /// Why none is taken near the heap's limit; null when one is.
+    /// Why neither a snapshot nor an image is taken near the heap's limit; null when one of them is.
     pub near_limit: Option<String>,
     /// Why V8 does not call near the heap's limit at all; null when it does.
     pub limit_calls: Option<String>,

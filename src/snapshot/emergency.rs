@@ -10,11 +10,16 @@
 //! limit again waits for the child, since the child ends with its parent. So does one that V8 ends without
 //! another callback, because a single allocation does not fit ("CALL_AND_RETRY_LAST").
 //!
+//! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
+//! V8's locks. It is also taken where V8 gives up and nothing was taken before: inside a collection that no interrupt
+//! follows.
+//!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -23,7 +28,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey, UnderWay};
+use super::image::{self, PreparedImage, Scene};
 use super::job::JobStep;
+use super::output::Written;
 use super::room::{self, Builder, Heap};
 use super::session::{Method, Request, Session};
 use crate::os;
@@ -46,6 +53,9 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// Whether anything came of any emergency of the process: it is asked for once an interval.
 static SETTLED: AtomicBool = AtomicBool::new(false);
+
+/// Those that watch the limit of a heap.
+static WATCHED: Mutex<Vec<Weak<Emergency>>> = Mutex::new(Vec::new());
 
 /// What the caller writes near the heap's limit, once, on the isolate's thread, where no collection runs.
 pub type LastEvidence = Box<dyn FnOnce() + Send>;
@@ -114,6 +124,15 @@ impl Near {
         *self = next;
         answer
     }
+
+    /// V8 gives up. Whether nothing was taken near the limit.
+    fn end(&mut self) -> bool {
+        let waits = matches!(self, Self::Armed { .. } | Self::Deferred { .. });
+        if waits {
+            *self = Self::Forked { calls: DEFERRALS };
+        }
+        waits
+    }
 }
 
 struct Shared {
@@ -126,15 +145,17 @@ struct Shared {
     deadline: Option<Instant>,
     /// Whether a thread looks after the deadline.
     timed: bool,
+    /// The limit of the heap, in bytes.
+    limit: u64,
     step: JobStep,
 }
 
-/// Why no snapshot is taken near the heap's limit: it takes the fork and V8's callback.
+/// Why neither a snapshot nor an image is taken near the heap's limit: one of them and V8's callback are needed.
 ///
 /// # Errors
 /// The first that is not there.
 pub fn near_limit_support() -> Result<(), String> {
-    fork::support()?;
+    fork::support().or_else(|why| image::support().map_err(|_| why))?;
     limit_support()
 }
 
@@ -168,6 +189,7 @@ impl Emergency {
             evidence: None,
             deadline: None,
             timed: false,
+            limit: 0,
             step: JobStep::Wait,
         };
         Some(Arc::new(Self {
@@ -207,6 +229,15 @@ impl Emergency {
         }
         shared.near = Near::Armed { raise };
         shared.evidence = evidence;
+        // SAFETY: on its thread. Node registers the same handler for each of its isolates.
+        unsafe {
+            shared.limit = HeapStatistics::read(isolate).map_or(0, |now| now.limit);
+            out_of_memory::call_before(isolate, take_at_the_end);
+        }
+        let mut watched = WATCHED.lock();
+        watched.retain(|each| each.strong_count() > 0);
+        watched.push(Arc::downgrade(self));
+        drop(watched);
         let data = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
         // SAFETY: on its thread; the reference in `data` is given back by `close`, which removes all of
         // them. All are there: `near_limit_support` has looked.
@@ -297,7 +328,7 @@ impl Emergency {
             Answer::Fork { raise } => {
                 // SAFETY: no collection is under way, so one may happen (Node takes snapshots here
                 // too), on the isolate's thread.
-                unsafe { self.take(isolate) };
+                unsafe { self.take(isolate, Moment::Outside) };
                 if evidence {
                     self.defer(isolate);
                 }
@@ -309,19 +340,19 @@ impl Emergency {
             }
             Answer::Missed | Answer::Wait => {
                 if answer == Answer::Missed {
-                    let what =
-                        "V8 reached its limit inside a collection, and no JavaScript ran after it";
-                    self.settle(JobStep::Failed(SnapshotError::Failed { what: what.into() }));
-                } else {
-                    wait_for_children();
+                    // SAFETY: on the isolate's thread.
+                    unsafe { self.take(isolate, Moment::InV8) };
                 }
+                wait_for_children();
                 // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
                 // removes it only before it is over.
                 unsafe { heap_limit::remove(isolate, near_heap_limit) };
                 LEAST_RAISE
             }
         };
-        current.saturating_add(usize::try_from(raise).unwrap_or(usize::MAX))
+        let limit = current.saturating_add(usize::try_from(raise).unwrap_or(usize::MAX));
+        self.shared.lock().limit = limit as u64;
+        limit
     }
 
     /// Goes on at the next interrupt; on the isolate's thread.
@@ -335,19 +366,27 @@ impl Emergency {
         }
     }
 
-    /// Takes the snapshot on this thread.
+    /// Takes the snapshot on this thread, or an image in its place.
     ///
     /// # Safety
-    /// As [`crate::v8::profiler::Profiler::take`].
-    unsafe fn take(self: &Arc<Self>, isolate: Isolate) {
+    /// On the isolate's thread; outside of V8 as [`crate::v8::profiler::Profiler::take`].
+    unsafe fn take(self: &Arc<Self>, isolate: Isolate, moment: Moment) {
         let mut request = self.request.clone();
-        // SAFETY: on the isolate's thread.
-        if let Some(now) = unsafe { HeapStatistics::read(isolate) } {
-            request.heap = Heap { used: now.used, total: now.total };
+        match moment {
+            Moment::Outside => {
+                // SAFETY: on the isolate's thread.
+                if let Some(now) = unsafe { HeapStatistics::read(isolate) } {
+                    request.heap = Heap { used: now.used, total: now.total };
+                }
+            }
+            // V8 is not asked for figures there.
+            Moment::InV8 => {
+                let limit = self.shared.lock().limit;
+                request.heap = Heap { used: limit, total: limit };
+            }
         }
         // SAFETY: the caller vouches for the moment.
-        let begun = unsafe { begin(request) };
-        let (mut session, prepared, child) = match begun {
+        let (mut session, forked) = match unsafe { begin(request, moment) } {
             Ok(begun) => begun,
             Err(error) => {
                 self.settle(JobStep::Failed(error));
@@ -358,12 +397,13 @@ impl Emergency {
         let emergency = Arc::clone(self);
         // SAFETY: on the isolate's thread. Node registers the same handler for each of its isolates.
         unsafe { out_of_memory::call_before(isolate, wait_for_children) };
-        let prepared = Arc::new(prepared);
-        let theirs = Arc::clone(&prepared);
+        let forked = Arc::new(forked);
+        let theirs = Arc::clone(&forked);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let step = match theirs.wait(&child, None) {
+            let step = match theirs.wait() {
                 Ok((path, written)) => {
-                    let outcome = session.outcome(path, Method::Fork, child.pause, written);
+                    let (method, pause) = (theirs.method(), theirs.child.pause);
+                    let outcome = session.outcome(path, method, pause, written);
                     session.end();
                     JobStep::Done(outcome)
                 }
@@ -372,9 +412,10 @@ impl Emergency {
             emergency.settle(step);
             drop(counted);
         });
-        // Where no thread can be had, the child finishes its file by itself.
-        if watch.is_err() {
-            prepared.leave();
+        if let Err(error) = watch {
+            forked.abandon();
+            let what = format!("no thread for it: {error}");
+            self.settle(JobStep::Failed(SnapshotError::Failed { what }));
         }
     }
 
@@ -382,6 +423,23 @@ impl Emergency {
         self.shared.lock().step = step;
         SETTLED.store(true, Ordering::Relaxed);
     }
+}
+
+/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit.
+fn take_at_the_end() {
+    let watched: Vec<_> = WATCHED.lock().iter().filter_map(Weak::upgrade).collect();
+    for emergency in watched {
+        let isolate = {
+            let mut shared = emergency.shared.lock();
+            let isolate = shared.isolate.filter(|isolate| Isolate::current() == Some(*isolate));
+            isolate.filter(|_| shared.near.end())
+        };
+        if let Some(isolate) = isolate {
+            // SAFETY: on the isolate's thread.
+            unsafe { emergency.take(isolate, Moment::InV8) };
+        }
+    }
+    wait_for_children();
 }
 
 /// Waits until there is no child left whose file would go with this process.
@@ -392,14 +450,94 @@ fn wait_for_children() {
     }
 }
 
+/// What V8 is doing at the moment of a fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// Nothing that a snapshot would have to wait for.
+    Outside,
+    /// A collection, or its own end.
+    InV8,
+}
+
+/// What a child is writing.
+enum Evidence {
+    Snapshot(Prepared),
+    Image(PreparedImage),
+}
+
+/// A child that was forked.
+struct Forked {
+    evidence: Evidence,
+    child: Child,
+}
+
+impl Forked {
+    fn wait(&self) -> Result<(PathBuf, Written), ForkFailure> {
+        match &self.evidence {
+            Evidence::Snapshot(prepared) => prepared.wait(&self.child, None),
+            Evidence::Image(prepared) => prepared.wait(&self.child),
+        }
+    }
+
+    fn method(&self) -> Method {
+        match self.evidence {
+            Evidence::Snapshot(_) => Method::Fork,
+            Evidence::Image(_) => Method::Image,
+        }
+    }
+
+    /// No thread waits for the child. That of a snapshot finishes its file by itself.
+    fn abandon(&self) {
+        match &self.evidence {
+            Evidence::Snapshot(prepared) => prepared.leave(),
+            Evidence::Image(_) => self.child.kill(),
+        }
+    }
+}
+
 /// # Safety
 /// As [`Emergency::take`].
-unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), SnapshotError> {
-    fork::support().map_err(|why| SnapshotError::Unavailable { why })?;
+unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), SnapshotError> {
     let begun = Instant::now();
+    let can_image = matches!(request.method, Method::Auto | Method::Image)
+        && !request.redact
+        && image::support().is_ok();
+    let can_build = match moment {
+        Moment::Outside => fork::support().map_err(|why| SnapshotError::Unavailable { why }),
+        Moment::InV8 => Err(SnapshotError::Failed {
+            what: "V8 reached its limit inside a collection, and no JavaScript ran after it".into(),
+        }),
+    };
+    if !can_image {
+        can_build.clone()?;
+    }
     let mut session = Session::begin(request)?;
-    let partial = session.open(Builder::Child)?;
-    let prepared = Prepared::new(&session, partial)?;
+    let built = can_build.map_err(|error| (true, error)).and_then(|()| {
+        // SAFETY: the caller vouches for the moment.
+        unsafe { fork_builder(&mut session) }
+            .map_err(|failure| (failure.leaves_room_for_an_image(), failure.into()))
+    });
+    let mut forked = match built {
+        Err((true, error)) if can_image => {
+            session.retry(error.to_string());
+            // SAFETY: on the isolate's thread.
+            unsafe { fork_image(&mut session) }.map_err(|failure| match failure {
+                ForkFailure::Final(SnapshotError::NoRoom { .. }) => failure.into(),
+                _ => error,
+            })?
+        }
+        built => built.map_err(|(_, error)| error)?,
+    };
+    // The thread stood still for all of it, not only for the fork.
+    forked.child.pause = begun.elapsed();
+    Ok((session, forked))
+}
+
+/// # Safety
+/// As [`crate::v8::profiler::Profiler::take`].
+unsafe fn fork_builder(session: &mut Session) -> Result<Forked, ForkFailure> {
+    let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
+    let prepared = Prepared::new(session, partial)?;
     let mut tries = 0;
     loop {
         let pool = session.request().pool;
@@ -411,14 +549,20 @@ unsafe fn begin(request: Request) -> Result<(Session, Prepared, Child), Snapshot
                 session.retry(why);
                 std::thread::sleep(Duration::from_millis(5) * tries);
             }
-            forked => {
-                let mut child = forked?;
-                // The thread stood still for all of it, not only for the fork.
-                child.pause = begun.elapsed();
-                return Ok((session, prepared, child));
-            }
+            forked => return Ok(Forked { child: forked?, evidence: Evidence::Snapshot(prepared) }),
         }
     }
+}
+
+/// # Safety
+/// On the isolate's thread.
+unsafe fn fork_image(session: &mut Session) -> Result<Forked, ForkFailure> {
+    let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
+    let prepared = PreparedImage::new(session, partial)?;
+    let scene = Scene::take()?;
+    // SAFETY: the caller vouches for the thread.
+    let child = unsafe { prepared.fork(&scene) }?;
+    Ok(Forked { child, evidence: Evidence::Image(prepared) })
 }
 
 /// What the container can spare of it, and what V8 needs to go on at all.
@@ -505,7 +649,7 @@ unsafe fn take_interrupted(emergency: &Arc<Emergency>, wanted: impl FnOnce(&mut 
     if let Some(isolate) = isolate {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: the caller's promise.
-            unsafe { emergency.take(isolate) };
+            unsafe { emergency.take(isolate, Moment::Outside) };
         }));
     }
 }
@@ -548,6 +692,18 @@ mod tests {
             assert_eq!(near.call(true, evidence), Answer::Missed);
             let after = (near.call(true, evidence), near.call(false, evidence));
             assert_eq!(after, (Answer::None, Answer::None));
+        }
+    }
+
+    #[test]
+    fn the_end_takes_what_was_not_taken_once() {
+        for waits in [Near::Armed { raise: 7 }, Near::Deferred { calls: 2 }] {
+            let mut near = waits;
+            assert_eq!((near.end(), near.end()), (true, false), "{waits:?}");
+        }
+        for taken in [Near::Off, Near::Over, Near::Forked { calls: 1 }] {
+            let mut near = taken;
+            assert!(!near.end(), "{taken:?}");
         }
     }
 

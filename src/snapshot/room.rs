@@ -7,10 +7,13 @@
 //! `headroom` can say.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::{Shortage, SnapshotError};
 use super::name::Compression;
 use crate::os;
+use crate::os::cgroup::CgroupReader;
+use crate::os::pseudo_file::{Files, System};
 
 /// The heap that is to be described, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,78 @@ fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f6
         return Some(headroom.map_or(worst, |factor| factor.max(worst)));
     }
     headroom
+}
+
+/// Looks again and again whether a child leaves others enough memory.
+#[derive(Debug)]
+pub struct RoomWatch {
+    files: Box<dyn Files>,
+    cgroups: CgroupReader,
+    /// The machine's memory.
+    machine: u64,
+    limits: os::limits::Memory,
+    /// More than this need not stay free.
+    most: u64,
+}
+
+/// A place that has less left than is to stay free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tight {
+    /// Where.
+    pub place: Shortage,
+    /// What is left, in bytes.
+    pub available: u64,
+    /// What is to stay free, in bytes.
+    pub reserve: u64,
+}
+
+impl RoomWatch {
+    /// How often it is worth looking.
+    pub const INTERVAL: Duration = Duration::from_millis(20);
+
+    /// Looks at the container and the machine. Half of what an image of `heap` is expected to need is enough to stay
+    /// free: one that was allowed to begin is not ended at once.
+    #[must_use]
+    pub fn of_image(heap: Heap, headroom: Option<f64>) -> Self {
+        let most = memory_needed(Builder::Image, heap, 0, headroom) / 2;
+        Self { limits: os::limits::Memory::default(), most, ..Self::own() }
+    }
+
+    /// Looks at the container, the machine and the limits of the calling process.
+    #[must_use]
+    pub fn own() -> Self {
+        Self {
+            files: Box::new(System),
+            cgroups: CgroupReader::default(),
+            machine: os::memory::total().unwrap_or(0),
+            limits: os::limits::Memory::read(),
+            most: u64::MAX,
+        }
+    }
+
+    /// The first place that is tight now. One that cannot be read is not.
+    pub fn tight(&mut self) -> Option<Tight> {
+        let container = self.cgroups.read(&mut *self.files).ok().flatten();
+        let container = container.and_then(|container| Some((container.room()?, container.limit?)));
+        let machine = os::memory::read_available(&mut *self.files).ok().flatten();
+        let own = self.limits.room().map(|room| (room.available, room.limit));
+        [
+            (Shortage::Container, container),
+            (Shortage::Machine, machine.map(|available| (available, self.machine))),
+            (Shortage::Limit, own),
+        ]
+        .into_iter()
+        .filter_map(|(place, room)| {
+            let (available, limit) = room?;
+            Some(Tight { place, available, reserve: reserve(limit).min(self.most) })
+        })
+        .find(|tight| tight.available < tight.reserve)
+    }
+}
+
+/// What is to stay free for the service: a twentieth, within bounds.
+fn reserve(limit: u64) -> u64 {
+    (limit / 20).clamp(8 << 20, 256 << 20)
 }
 
 /// Refuses where the tightest of the places has less than `needed`.
@@ -242,6 +317,65 @@ mod tests {
         assert_eq!(check(Some(99), Some(1000)), refused(Shortage::Container, 99));
         assert_eq!(check(Some(99), Some(50)), refused(Shortage::Machine, 50));
         assert_eq!(check(None, Some(0)), refused(Shortage::Machine, 0));
+    }
+
+    /// The files of a container, with these texts in place of what the kernel says.
+    #[derive(Debug)]
+    struct Figures(Vec<(&'static str, String)>);
+
+    impl Files for Figures {
+        fn read(&mut self, path: &Path) -> std::io::Result<String> {
+            let found = self.0.iter().find(|(name, _)| Path::new(name) == path);
+            found.map(|(_, text)| text.clone()).ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// A watch over a container of `limit` bytes that uses `usage` of them, on a machine with so much memory left.
+    fn watch(limit: u64, usage: u64, machine: u64) -> RoomWatch {
+        const GROUP: [&str; 2] =
+            ["/sys/fs/cgroup/memory.limit_in_bytes", "/sys/fs/cgroup/memory.usage_in_bytes"];
+        let mounts = "30 23 0:26 / /sys/fs/cgroup rw - cgroup cgroup rw,memory\n";
+        let files = vec![
+            ("/proc/self/cgroup", "4:memory:/\n".to_owned()),
+            ("/proc/self/mountinfo", mounts.to_owned()),
+            (
+                "/proc/meminfo",
+                format!("MemTotal: {} kB\nMemAvailable: {} kB\n", 16 << 20, machine >> 10),
+            ),
+            (GROUP[0], limit.to_string()),
+            (GROUP[1], usage.to_string()),
+            ("/sys/fs/cgroup/memory.stat", "total_inactive_file 1048576\n".to_owned()),
+        ];
+        let (limits, most) = (os::limits::Memory::default(), u64::MAX);
+        let (files, cgroups) = (Box::new(Figures(files)), CgroupReader::default());
+        RoomWatch { files, cgroups, machine: 16 << 30, limits, most }
+    }
+
+    #[test]
+    fn a_twentieth_of_the_memory_is_to_stay_free() {
+        const MB: u64 = 1 << 20;
+        let tight = |place, available, reserve| Some(Tight { place, available, reserve });
+        let plenty = 8 << 30;
+        assert_eq!(watch(400 * MB, 381 * MB, plenty).tight(), None, "page cache counts as free");
+        let full = watch(400 * MB, 382 * MB, plenty).tight();
+        assert_eq!(full, tight(Shortage::Container, 19 * MB, 20 * MB));
+        assert_eq!(watch(40 * MB, 32 * MB, plenty).tight(), None, "8 MB of a small one");
+        assert!(watch(40 * MB, 34 * MB, plenty).tight().is_some());
+        let of_image = RoomWatch { most: 19 * MB, ..watch(400 * MB, 382 * MB, plenty) }.tight();
+        assert_eq!(of_image, None, "a small image needs less");
+        let full = watch(400 * MB, 0, 255 * MB).tight();
+        assert_eq!(full, tight(Shortage::Machine, 255 * MB, 256 * MB));
+    }
+
+    #[test]
+    fn an_image_that_may_begin_is_not_ended_at_once() {
+        for headroom in [None, Some(0.0), Some(24.0)] {
+            for used in [0, 100 << 10, 100 << 20, 1 << 40] {
+                let heap = Heap { used, total: used };
+                let needed = memory_needed(Builder::Image, heap, 0, headroom);
+                assert!(RoomWatch::of_image(heap, headroom).most < needed);
+            }
+        }
     }
 
     #[test]

@@ -80,6 +80,18 @@ pub enum ForkFailure {
     Final(SnapshotError),
 }
 
+impl ForkFailure {
+    /// Whether a heap image may come about all the same: it needs neither a quiet V8 nor the memory of V8's builder.
+    #[must_use]
+    pub fn leaves_room_for_an_image(&self) -> bool {
+        match self {
+            Self::NotNow(_) => true,
+            Self::Final(error) => error.is_memory(),
+            Self::Lost(_) | Self::Killed(_) | Self::Slow(_) => false,
+        }
+    }
+}
+
 impl From<ForkFailure> for SnapshotError {
     fn from(failure: ForkFailure) -> Self {
         match failure {

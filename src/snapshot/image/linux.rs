@@ -17,7 +17,8 @@ use crate::heap_layout::{self, HeapLayout};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, Regions, UnderWay};
 use crate::snapshot::output::Written;
-use crate::snapshot::session::Session;
+use crate::snapshot::room::{Heap, RoomWatch, Tight};
+use crate::snapshot::session::{Request, Session};
 use crate::snapshot::store::Partial;
 use crate::v8::{self, heap_statistics::Isolate, profiler};
 
@@ -78,6 +79,8 @@ pub struct PreparedImage {
     writer: Mutex<Writer>,
     thread: u32,
     nice: u8,
+    heap: Heap,
+    headroom: Option<f64>,
 }
 
 impl PreparedImage {
@@ -98,8 +101,8 @@ impl PreparedImage {
         let script = script.and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
         let writer = Writer::new(ProcessMemory::OWN, file, request.max_bytes, script)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
-        let (thread, nice) = (request.thread, request.nice);
-        Ok(Self { partial, writer: Mutex::new(writer), thread, nice })
+        let &Request { thread, nice, heap, headroom, .. } = request;
+        Ok(Self { partial, writer: Mutex::new(writer), thread, nice, heap, headroom })
     }
 
     /// Forks the child, which never returns from here.
@@ -108,7 +111,8 @@ impl PreparedImage {
     /// [`ForkFailure::NotNow`] without a current isolate; [`ForkFailure::Killed`] where the kernel refuses.
     ///
     /// # Safety
-    /// On a thread whose isolate is current and runs no collection.
+    /// On a thread whose isolate is current. Inside a collection an image may not be readable, except at its end, where V8
+    /// calls near the heap's limit.
     pub unsafe fn fork(&self, scene: &Scene) -> Result<Child, ForkFailure> {
         let begun = Instant::now();
         let nowhere = || ForkFailure::NotNow("no isolate is current on this thread".into());
@@ -138,13 +142,21 @@ impl PreparedImage {
         Ok(Child::new(pid, begun.elapsed()))
     }
 
-    /// Waits for the child and gives its file the final name.
+    /// Waits for the child and gives its file the final name. Until then, what the service writes to exists twice: the
+    /// child is killed before the container or the machine is full.
     ///
     /// # Errors
     /// What became of it instead.
     pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
         let _counted = UnderWay::begin();
-        let (is_complete, end) = child.watch(LIFETIME, None);
+        // The child has the lowest priority, and may not run while the service uses the memory up: this thread looks.
+        let mut room = RoomWatch::of_image(self.heap, self.headroom);
+        let (is_complete, end) = child.watch_while(LIFETIME, None, || match room.tight() {
+            None => Ok(()),
+            Some(Tight { place, available, reserve }) => {
+                Err(SnapshotError::NoRoom { place, needed: reserve, available })
+            }
+        });
         let writer = self.writer.lock();
         if !is_complete {
             return Err(writer.explain(&self.partial.path(), end));

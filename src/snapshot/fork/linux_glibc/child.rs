@@ -10,13 +10,14 @@ use std::time::Duration;
 use super::lifeline;
 use super::task::{ChildTask, Moment};
 use crate::os;
-use crate::snapshot::error::{Shortage, SnapshotError};
+use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{ForkFailure, UnderWay, conclude};
 use crate::snapshot::output::Written;
+use crate::snapshot::room::{RoomWatch, Tight};
 use crate::v8::profiler::Profiler;
 
-/// How often the child looks whether it takes the room of others.
-const WATCH_INTERVAL: Duration = Duration::from_millis(20);
+/// How often it is looked whether the end has come that another thread decided.
+const END_LOOK: Duration = Duration::from_millis(20);
 
 /// Takes the snapshot and ends the process, without any of its exit handlers.
 ///
@@ -41,7 +42,7 @@ fn end(
     publish: impl FnOnce() -> bool,
 ) -> ! {
     while !lifeline::begin_end() {
-        std::thread::sleep(WATCH_INTERVAL);
+        std::thread::sleep(END_LOOK);
     }
     // A report fits into the pipe's buffer, so this never blocks.
     let report = |text: &[u8]| drop((&*to).write_all(text));
@@ -129,37 +130,17 @@ fn release_descriptors(task: &ChildTask) -> std::io::Result<()> {
 /// above a reserve.
 fn watch_room(task: &ChildTask) {
     let Ok(report_to) = task.report.try_clone() else { return };
-    let total = os::memory::total().unwrap_or(0);
-    let mut cgroups = os::cgroup::CgroupReader::default();
-    let limits = os::limits::Memory::read();
+    let mut room = RoomWatch::own();
     // Without this watch the kernel's own choice (oom_score_adj) is what is left.
     let _ = std::thread::Builder::new().spawn(move || {
         loop {
-            let container = cgroups.read(&mut os::pseudo_file::System).ok().flatten();
-            let tight = container
-                .and_then(|c| Some((Shortage::Container, c.room()?, reserve(c.limit?))))
-                .into_iter()
-                .chain(
-                    os::memory::available().map(|room| (Shortage::Machine, room, reserve(total))),
-                )
-                .chain(
-                    limits
-                        .room()
-                        .map(|room| (Shortage::Limit, room.available, reserve(room.limit))),
-                )
-                .find(|&(_, room, reserve)| room < reserve);
-            if let Some((place, available, reserve)) = tight {
+            if let Some(Tight { place, available, reserve }) = room.tight() {
                 let needed = os::process::rss().unwrap_or(0).saturating_add(reserve);
                 let failure =
                     ForkFailure::Final(SnapshotError::NoRoom { place, needed, available });
                 end(&report_to, &Err(failure), || false);
             }
-            std::thread::sleep(WATCH_INTERVAL);
+            std::thread::sleep(RoomWatch::INTERVAL);
         }
     });
-}
-
-/// What is to stay free for the service: a twentieth, within bounds.
-fn reserve(limit: u64) -> u64 {
-    (limit / 20).clamp(8 << 20, 256 << 20)
 }

@@ -22,6 +22,7 @@ use crate::os::limits;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{ForkFailure, UnderWay, take_over};
 use crate::snapshot::output::Written;
+use crate::snapshot::room::RoomWatch;
 use crate::snapshot::session::Session;
 use crate::snapshot::store::Partial;
 use crate::v8::profiler::Profiler;
@@ -307,6 +308,16 @@ impl Child {
         lifetime: Duration,
         patience: Option<Duration>,
     ) -> (bool, ForkFailure) {
+        self.watch_while(lifetime, patience, || Ok(()))
+    }
+
+    /// As [`Self::watch`]. Also kills the child once `look` has an error, which is then what its end means.
+    pub(in crate::snapshot) fn watch_while(
+        &self,
+        lifetime: Duration,
+        patience: Option<Duration>,
+        mut look: impl FnMut() -> Result<(), SnapshotError>,
+    ) -> (bool, ForkFailure) {
         let mut progress = Progress::default();
         let mut pause = Duration::from_millis(2);
         // By the pauses: time in which the service itself was stopped counts for nothing.
@@ -333,13 +344,18 @@ impl Child {
                 let what = format!("the child did not end within {} s", patience.as_secs());
                 return (false, ForkFailure::Slow(what));
             }
+            if let Err(error) = look() {
+                self.kill();
+                return (false, ForkFailure::Final(error));
+            }
             std::thread::sleep(pause);
             waited += pause;
-            pause = (pause * 2).min(Duration::from_millis(50));
+            pause = (pause * 2).min(RoomWatch::INTERVAL);
         }
     }
 
-    fn kill(&self) {
+    /// Kills the child and waits for its end.
+    pub(in crate::snapshot) fn kill(&self) {
         let mut status = 0;
         // SAFETY: the child has not been waited for, so the pid is still its own.
         unsafe {
@@ -446,6 +462,7 @@ fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::error::Shortage;
 
     #[test]
     fn the_state_of_a_child() {
@@ -498,6 +515,20 @@ mod tests {
         let (published, end) = child.watch(Duration::MAX, patience);
         assert!(!published);
         assert_eq!(end, ForkFailure::Slow("the child did not end within 0 s".into()));
+        assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap());
+    }
+
+    #[test]
+    fn a_child_that_leaves_others_no_memory_is_killed_and_reaped() {
+        let (_process, child) = run("exec sleep 600");
+        let mut looks = 0;
+        let full = SnapshotError::NoRoom { place: Shortage::Container, needed: 2, available: 1 };
+        let (published, end) = child.watch_while(Duration::MAX, None, || {
+            looks += 1;
+            if looks < 3 { Ok(()) } else { Err(full.clone()) }
+        });
+        assert!(!published);
+        assert_eq!(end, ForkFailure::Final(full));
         assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap());
     }
 

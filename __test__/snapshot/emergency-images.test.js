@@ -1,0 +1,105 @@
+'use strict';
+// A heap image in an emergency, where no snapshot can be forked: it needs neither V8 nor the memory of V8's builder.
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { analyze } = require('../../index.js');
+const { native } = require('../../lib/native.js');
+const { temporaryDir, snapshotsIn, partialsIn } = require('../children/snapshot-support.js');
+
+const { image: unsupported, limitCalls } = native.snapshotSupport();
+const options = { skip: unsupported ?? limitCalls ?? false };
+/** More than any machine has for a snapshot. An image takes what it needs. */
+const NO_ROOM = 1e6;
+const request = (dir, over) => ({
+  dir,
+  app: 'test',
+  reason: 'near-limit',
+  thread: 0,
+  maxFiles: 6,
+  maxBytes: 2 ** 40,
+  cooldown: 0,
+  method: 'auto',
+  compress: 'none',
+  nice: 0,
+  heapUsed: 0,
+  heapTotal: 0,
+  headroom: NO_ROOM,
+  ...over,
+});
+const imagesIn = (dir) => snapshotsIn(dir, '.heapimage');
+
+/** Runs a program of `children/` with a small heap. @returns {Promise<{ out: string, code: number | null, signal: string | null }>} */
+async function run(program, args) {
+  const service = spawn(
+    process.execPath,
+    ['--max-old-space-size=64', path.join(__dirname, '../children', program), ...args],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const ended = new Promise((resolve) => {
+    service.on('close', (code, signal) => resolve({ code, signal }));
+  });
+  let out = '';
+  for await (const chunk of service.stdout) out += chunk;
+  return { out, ...(await ended) };
+}
+
+/** The step of an emergency in a loop that does not turn. */
+function interrupted(over, dir) {
+  const emergency = new native.SnapshotEmergency(request(dir, over));
+  emergency.interruptIn(20);
+  let answer = emergency.step();
+  while (answer.step === 'wait') answer = emergency.step();
+  emergency.close();
+  return answer;
+}
+
+test('an endless loop without room for a snapshot is interrupted for an image', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { outcome, failure } = interrupted({}, dir);
+  assert.equal(outcome?.method, 'image', failure?.message);
+  assert.match(outcome.retries.join(), /no room for a heap snapshot/);
+  assert.ok(outcome.pauseMs > 0);
+  assert.ok((await analyze([outcome.path])).liveHeap !== null);
+});
+
+test('no image stands in for a redacted snapshot, for a fork, or for one in process', options, (t) => {
+  const dir = temporaryDir(t);
+  for (const over of [{ redact: true }, { method: 'fork' }, { method: 'in-process' }])
+    assert.match(interrupted(over, dir).failure.code, /^ERR_PLIMSOLL_(?:NO_ROOM|UNAVAILABLE)$/);
+  assert.deepEqual([imagesIn(dir), partialsIn(dir, '.heapimage')], [[], []]);
+});
+
+test('near the heap limit without room for a snapshot: an image, and the service goes on', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { out } = await run('near-limit.js', [JSON.stringify(request(dir)), 'live']);
+  const { step, outcome, failure } = JSON.parse(out.split('\n')[1]);
+  assert.equal(step, 'done', failure?.message);
+  assert.equal(outcome.method, 'image');
+  assert.equal(fs.statSync(outcome.path).mode & 0o777, 0o600);
+  const { liveHeap } = await analyze([outcome.path]);
+  assert.ok(liveHeap.bytes > 32 * 2 ** 20, JSON.stringify(liveHeap));
+});
+
+test('near the heap limit without room for a snapshot: a service that dies leaves an image', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { code, signal } = await run('near-limit.js', [JSON.stringify(request(dir)), 'die']);
+  assert.ok(code !== 0 || signal !== null, 'V8 gave up in the end');
+  assert.equal(imagesIn(dir).length, 1);
+  await analyze([path.join(dir, imagesIn(dir)[0])]);
+  assert.deepEqual(partialsIn(dir, '.heapimage'), []);
+});
+
+// JSON.parse and the like reach no interrupt, and V8 calls near the limit inside collections alone.
+test('a built-in function that allocates everything leaves a file that can be read', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { code, signal } = await run('near-limit.js', [JSON.stringify(request(dir, { headroom: 0 })), 'built-in']);
+  assert.ok(code !== 0 || signal !== null, 'V8 gave up in the end');
+  const left = [...snapshotsIn(dir), ...imagesIn(dir)];
+  assert.equal(left.length, 1, left.join());
+  const { liveHeap } = await analyze([path.join(dir, left[0])]);
+  assert.ok(liveHeap.bytes > 0);
+});
