@@ -43,9 +43,9 @@ async function figuresOf(program) {
   return figures.growth.explainedBytes < LEAST_LEAK ? measured(program, runPublished, MORE * steps) : figures;
 }
 
-async function measured(program, run, steps) {
+async function measured(program, run, count) {
   const node = version && nodeOf(version);
-  const { dir, snapshots } = await run(program, { random, steps, warm, ...(node && { node }) });
+  const { dir, snapshots } = await run(program, { random, steps: count, warm, ...(node && { node }) });
   try {
     const answer = await analyzed(snapshots, { leastGrowth: 0 });
     const growth = growthOf(answer.snapshots, answer.suspects);
