@@ -101,12 +101,12 @@ class Measurement {
 
   async #run() {
     const { rounds } = this.#plan;
-    const collection = await costOfCollection();
-    this.#pace ??= paceOf(collection);
+    const cost = await costOfCollection();
+    this.#pace ??= paceOf(cost.collection);
     const freeBytecode = this.#pace.sparing ? keepBytecode() : null;
     this.#listeners.start();
     try {
-      const held = await this.#warmUp(collection);
+      const held = await this.#warmUp(cost);
       const leaks = (this.#pace.sparing && (await this.#staysInReach(held))) || (await this.#stays());
       const leak = leaks && !this.#freedLater ? { ...this.#leak(), mocks: await this.#findMocks() } : null;
       return { bytesPerIteration: this.#perCall, rounds: rounds * this.#stages, leak };
@@ -119,7 +119,7 @@ class Measurement {
   }
 
   /** The measuring code is warmed up as well: V8 compiles it in the same rounds. */
-  async #warmUp(collection) {
+  async #warmUp(cost) {
     const { warmup, iterations, rounds } = this.#plan;
     let calls = 0;
     let held = 0;
@@ -130,7 +130,7 @@ class Measurement {
       held = await this.#floor();
     }
     const left = warmup === 0 ? 0 : (calls / warmup) * rounds * iterations;
-    warnIfSlow({ collection, calls, left });
+    warnIfSlow({ ...cost, calls, left });
     return held;
   }
 

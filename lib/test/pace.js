@@ -10,6 +10,8 @@ const COSTLY = 50;
 const LIMIT = 4500;
 /** A query for live objects takes as long as so many collections. */
 const QUERY = 15;
+/** Where a collection has a CPU for a smaller share of its time, it waits for other processes. */
+const BUSY = 0.5;
 /** Collections before an answer in a sparing measurement of a function that keeps nothing. */
 const SPARING_COLLECTIONS = 8;
 
@@ -44,20 +46,26 @@ function keepBytecode() {
   return () => v8.setFlagsFromString('--flush-bytecode');
 }
 
+/** Why a collection takes long, and what to do about it. */
+function whyCostly(collection, cpu) {
+  const takes = `a collection takes ${Math.round(collection)} ms`;
+  if (cpu < collection * BUSY)
+    return `${takes}, and has a CPU for ${Math.round(cpu)} ms of them, as other processes use the machine: run fewer tests at a time`;
+  const heap = Math.round(v8.getHeapStatistics().used_heap_size / 2 ** 20);
+  return `${takes}, as the process retains ${heap} MB: retain less in this process`;
+}
+
 /**
  * Warns where a measurement of a function that keeps nothing takes about as long as runners allow, or longer.
  *
- * @param {{ collection: number, calls: number, left: number }} cost  milliseconds of a collection, of the calls of the
- *   warm-up, and of those that come
+ * @param {{ collection: number, cpu: number, calls: number, left: number }} cost  milliseconds of a collection, how many
+ *   of them it had a CPU, those of the calls of the warm-up, and of those that come
  */
-function warnIfSlow({ collection, calls, left }) {
+function warnIfSlow({ collection, cpu, calls, left }) {
   const ms = (SPARING_COLLECTIONS + QUERY) * collection + calls + left;
   if (ms < LIMIT) return;
-  const heap = Math.round(v8.getHeapStatistics().used_heap_size / 2 ** 20);
   const reason =
-    calls + left > ms / 2
-      ? 'most of it are the calls: lower `iterations` and `warmup`'
-      : `a collection takes ${Math.round(collection)} ms, as the process retains ${heap} MB: retain less in this process`;
+    calls + left > ms / 2 ? 'most of it are the calls: lower `iterations` and `warmup`' : whyCostly(collection, cpu);
   process.emitWarning(
     `expectNoLeak needs about ${Math.ceil(ms / 1000)} s here, and test runners end a test after 5 s (Mocha: 2 s) unless they are given more; ${reason}, or give the test a longer timeout.`,
     { type: 'PlimsollWarning', code: 'ERR_PLIMSOLL_SLOW_TEST' },

@@ -58,6 +58,7 @@ pub enum HeapError {
         /// The size of the allocation that was refused.
         bytes: u64,
     },
+<<<<<<< HEAD
     /// What the graphs take cannot be kept in files of a folder.
     #[error(
         "memory cannot be spilled to {} ({why}). Give a folder on a disk, or read the snapshot on a machine with more \
@@ -70,6 +71,20 @@ pub enum HeapError {
         /// Why not.
         why: String,
     },
+=======
+    /// This process cannot have the memory to decompress it.
+    #[error(
+        "there is not enough memory to decompress the snapshot. Raise the limit of this process (ulimit -v, ulimit -d, \
+         the container's), or read it on a machine with more memory."
+    )]
+    NoMemoryToDecompress,
+    /// Its zstd frame needs a larger window than is accepted.
+    #[error(
+        "to decompress the snapshot takes a window of more than 128 MB, which no analysis allocates. Decompress it with \
+         zstd -d --long=31, or compress it again with --long=27 at most."
+    )]
+    Window,
+>>>>>>> 1d96c254013d85d8204d0aa514722c8a2f72bd78
     /// It is well-formed and contradicts itself.
     #[error(
         "the snapshot contradicts itself: {0}. It was damaged after it was written: copy it again (compare \
@@ -144,7 +159,11 @@ impl HeapError {
             HeapError::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
             HeapError::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
             HeapError::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
+<<<<<<< HEAD
             HeapError::NoMemory { .. } | HeapError::NoSpill { .. } => {
+=======
+            HeapError::NoMemory { .. } | HeapError::NoMemoryToDecompress | HeapError::Window => {
+>>>>>>> 1d96c254013d85d8204d0aa514722c8a2f72bd78
                 "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY"
             }
             HeapError::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
@@ -162,6 +181,15 @@ pub(in crate::heap) fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
+/// Codes of zstd's (zstd_errors.h): an allocation failed, and the window is larger than the decoder accepts.
+const ZSTD_NO_MEMORY: usize = 64;
+const ZSTD_WINDOW: usize = 16;
+
+/// Whether it is an error of zstd's with this code, which is known by its text.
+fn is_of_zstd(error: &io::Error, code: usize) -> bool {
+    error.to_string() == zstd::zstd_safe::get_error_name(0_usize.wrapping_sub(code))
+}
+
 impl HeapError {
     /// What a stream failed with after `at` bytes: the disk's errors have a number, those of a decoder are the file's
     /// fault. A heap image is decoded while its text is read, and its errors are known.
@@ -173,6 +201,8 @@ impl HeapError {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => HeapError::Truncated { at },
             _ if error.raw_os_error().is_some() => HeapError::Io(error),
+            _ if is_of_zstd(&error, ZSTD_NO_MEMORY) => HeapError::NoMemoryToDecompress,
+            _ if is_of_zstd(&error, ZSTD_WINDOW) => HeapError::Window,
             _ => HeapError::Corrupt(format!("the compressed stream is damaged ({error})")),
         }
     }
@@ -181,5 +211,34 @@ impl HeapError {
 impl From<io::Error> for HeapError {
     fn from(error: io::Error) -> Self {
         Self::of_stream(error, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::progress::unattended;
+    use crate::heap::snapshot::Snapshot;
+
+    /// The head of a zstd frame whose window is 2^`log` bytes, and an empty block, the last one.
+    fn frame(log: u8) -> Vec<u8> {
+        vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1, 0, 0]
+    }
+
+    #[test]
+    fn a_window_above_128_megabytes_is_refused_for_its_memory() {
+        let read = |log| Snapshot::read(io::Cursor::new(frame(log)), &unattended).err().unwrap();
+        assert!(matches!(read(28), HeapError::Window), "{}", read(28));
+        assert_eq!(read(28).code(), "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY");
+        assert!(matches!(read(20), HeapError::Empty), "{}", read(20));
+    }
+
+    #[test]
+    fn memory_that_zstd_does_not_get_is_no_damage() {
+        let refused = io::Error::other("Allocation error : not enough memory");
+        let error = HeapError::of_stream(refused, 100);
+        assert!(matches!(error, HeapError::NoMemoryToDecompress), "{error}");
+        let damaged = io::Error::other("Data corruption detected");
+        assert!(matches!(HeapError::of_stream(damaged, 100), HeapError::Corrupt(_)));
     }
 }

@@ -363,6 +363,11 @@ pub fn is_internal(script: &str) -> bool {
 /// How the names begin that `redact` puts in the place of others (src/snapshot/redaction).
 const REDACTED: &str = "redacted-";
 
+/// Whether `redact` put it in the place of a name.
+pub(super) fn is_hash(name: &str) -> bool {
+    name.starts_with(REDACTED)
+}
+
 impl Folders {
     fn resolve(&self, source: &str) -> String {
         let absolute = |folder: &Path, path: &str| normal(&folder.join(path));

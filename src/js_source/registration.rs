@@ -1,6 +1,7 @@
 //! The call that adds a listener: `bus.on('change', listener)`.
 
 use super::adding::assigned_name;
+use super::files::is_hash;
 use super::lexer::{Lexer, Token};
 
 const METHODS: [&str; 6] =
@@ -24,7 +25,7 @@ struct Call<'s> {
 
 /// The byte of the method's name in the call that adds the listener for `event` which is called `name` and whose code
 /// stands at byte `at`. A function inside of the call comes before its name; of several calls with that name none is
-/// the answer. V8 has no name for a function in a property (`this.onChange = () => ...`): the source has.
+/// the answer. An event that was redacted may be any. V8 has no name for a function in a property (`this.onChange = () => ...`): the source has.
 pub(super) fn registration(source: &str, event: &str, name: &str, at: usize) -> Option<usize> {
     let name = name.rsplit(' ').next().filter(|name| !name.is_empty());
     let name = name.or_else(|| property_of(source.get(..at)?));
@@ -98,7 +99,7 @@ impl<'s> Call<'s> {
             _ => {}
         }
         match (self.argument, token) {
-            (0, Token::Text(text)) => self.is_other = text != event,
+            (0, Token::Text(text)) => self.is_other = text != event && !is_hash(event),
             (1, _) if self.is_bound => {}
             (1, Token::Word("bind")) => self.is_bound = true,
             (1, Token::Word(word)) => self.given = Some(word),
@@ -116,10 +117,24 @@ mod tests {
 
     /// The line of the call, from 1; the listener's code stands at the first `§`.
     fn line(marked: &str, name: &str) -> Option<usize> {
+        line_for("change", marked, name)
+    }
+
+    fn line_for(event: &str, marked: &str, name: &str) -> Option<usize> {
         let at = marked.find('§').unwrap();
         let source = marked.replacen('§', "", 1);
-        let found = registration(&source, "change", name, at)?;
+        let found = registration(&source, event, name, at)?;
         Some(source[..found].lines().count())
+    }
+
+    #[test]
+    fn an_event_that_was_redacted_may_be_any() {
+        let redacted = |marked: &str, name: &str| line_for("redacted-38225f702a34", marked, name);
+        let inner = "bus.on('data', () => {\n  other.once('change', §() => 1)\n})";
+        assert_eq!(redacted(inner, ""), Some(2));
+        assert_eq!(redacted("function f§() {}\nbus.on('data', f)", "f"), Some(2));
+        let two = "function f§() {}\nbus.on('data', f)\nbus.on('change', f)";
+        assert_eq!(redacted(two, "f"), None);
     }
 
     #[test]

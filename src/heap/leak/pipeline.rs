@@ -108,6 +108,8 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
         suspects.iter_mut().collect()
     };
     let unexplained = measure(&series, &held, shown, is_native(options));
+    // What two suspects hold counts for one of them, so their order by weight is not that of their bytes.
+    rank(&mut suspects, least, shown_bytes);
     if is_native(options) {
         // As far as Node counts it, that says more than how many handles there are.
         suspects.sort_by_key(|suspect| std::cmp::Reverse(counted_natively(suspect)));
@@ -119,6 +121,11 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
 fn counted_natively(suspect: &Suspect) -> i64 {
     const LEAST: i64 = 1 << 20;
     suspect.native_bytes.filter(|&bytes| bytes >= LEAST).unwrap_or(0)
+}
+
+/// What a report shows of a suspect. A memory of WebAssembly, whose size no snapshot has, stands before the others.
+fn shown_bytes(suspect: &Suspect) -> u64 {
+    if suspect.ids.is_empty() { u64::MAX } else { suspect.bytes.max(0) as u64 }
 }
 
 /// Sorts suspects, the likeliest first. The other end of what a program keeps open comes last, unless the rest grew by
@@ -319,6 +326,27 @@ mod tests {
         assert_eq!(names(&found), ["b", "c", "a"], "a fiftieth of the first at least");
         let two = of([&none, &some, &all], 2, &Options::default());
         assert_eq!(names(&two), ["b", "c"]);
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_bytes_where_two_hold_the_same() {
+        let with = |count: u32| {
+            let mut graph = program(20);
+            let near = graph.variable("near", "Array", 480_001);
+            let owner = graph.node("object", "Service", 490_001, 32);
+            graph.edge(2, "context", "service", owner);
+            let far = graph.member(owner, "far", "Array", 490_003);
+            let items = graph.elements(near, "Item", 600_001, count);
+            for (at, item) in items.into_iter().enumerate() {
+                graph.edge(far, "element", &at.to_string(), item);
+            }
+            graph.elements(far, "Own", 3_600_001, count / 4);
+            graph.snapshot()
+        };
+        let found = suspects(&[0, 2000, 4000].map(with), 10, &Options::default());
+        assert_eq!(names(&found), ["near", "far"]);
+        assert!(found.suspects[0].bytes > found.suspects[1].bytes);
+        assert!(found.suspects[0].weight < found.suspects[1].weight);
     }
 
     #[test]
