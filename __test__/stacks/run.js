@@ -1,7 +1,7 @@
 'use strict';
 // Services as people run them, each healthy and with the leak that is typical of it, under load and watched by `plimsoll run`.
 //
-//   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 3] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
+//   npm run test:stacks [-- NAME ...] [--duration 3m] [--window 40s] [--limit 256m] [--at-once 4] [--only leak|healthy] [--nodes 20,22,24] [--keep DIR]
 //     --by docs|run: what starts the stacks: the lines of docs/stacks.md, or `plimsoll run`; by default the lines for
 //       the leaks, and `plimsoll run`, which always writes a report, for the healthy ones
 //     --leaks cache,listener,promise,client: of production, only these
@@ -19,6 +19,7 @@ const { setTimeout: wait } = require('node:timers/promises');
 const { nodeOf } = require('../support/nodes.js');
 const { startServers, stop, behindNginx, connects, freePort, load } = require('./host.js');
 const { linesOf, shows } = require('./documented.js');
+const { isNamed, expected } = require('./named.js');
 const { STACKS, PRODUCTION } = require('./names.js');
 const production = require('./production.js');
 const { parseDuration } = require('../../lib/check-options.js');
@@ -33,7 +34,7 @@ const { values, positionals } = parseArgs({
     duration: { type: 'string', default: '3m' },
     limit: { type: 'string', default: '256m' },
     window: { type: 'string', default: '40s' },
-    'at-once': { type: 'string', default: '3' },
+    'at-once': { type: 'string', default: '4' },
     nodes: { type: 'string' },
     only: { type: 'string' },
     leaks: { type: 'string' },
@@ -192,25 +193,13 @@ function judge(stack, name, leaks, report) {
     return { state, named, fault: accused ? `a healthy service is called ${state}` : undefined };
   }
   if (state !== 'leak') return { state, named, fault: `the verdict is ${state}` };
-  const expected = `expected ${stack.causes} ${stack.package ?? placeOf(stack, name).join(':')}`;
   const shown = linesOf(name).leaks.some((leak) => shows(leak, report));
   const undocumented = `docs/stacks.md does not show this ${report.verdict.channel} leak`;
-  return { state, named, fault: !isNamed(stack, name, first) ? expected : shown ? undefined : undocumented };
-}
-
-/** The file and the line of the leak. */
-function placeOf({ source, line: text = '// the leak' }, name) {
-  const file = source ?? `${name}.js`;
-  const lines = fs.readFileSync(path.join(SERVICES, file), 'utf8').split('\n');
-  return [path.basename(file), lines.findIndex((each) => each.includes(text)) + 1];
-}
-
-function isNamed(stack, name, suspect) {
-  if (suspect === undefined || !stack.causes.includes(suspect.cause)) return false;
-  if (stack.advice !== undefined && !stack.advice.test(suspect.advice)) return false;
-  if (stack.package !== undefined) return suspect.package?.name === stack.package;
-  const [file, line] = placeOf(stack, name);
-  return path.basename(suspect.file ?? '') === file && suspect.line === line;
+  return {
+    state,
+    named,
+    fault: !isNamed(stack, name, first) ? `expected ${expected(stack, name)}` : shown ? undefined : undocumented,
+  };
 }
 
 /** The runs of one name on one version of Node. */
@@ -246,9 +235,8 @@ async function main() {
   } finally {
     stop(servers);
   }
-  say(
-    `${names.length} stacks on ${nodes.length} versions of Node, ${values.only ?? 'healthy and leaking'}: ${faults} faults`,
-  );
+  const stacks = `${names.length} stacks on ${nodes.length} versions of Node, ${values.only ?? 'healthy and leaking'}`;
+  say(`${stacks}: ${faults} faults, ${Math.round(performance.now() / 60_000)} min`);
   if (values.keep === undefined && faults === 0) fs.rmSync(dir, { recursive: true, force: true });
   process.exitCode = faults === 0 ? 0 : 1;
 }

@@ -185,7 +185,18 @@ function interval(ratios) {
 }
 
 const short = (number) => number.toFixed(3).replace(/^0/, '');
-const figure = (number) => (number < 10 ? number.toFixed(2) : Math.round(number).toLocaleString('en-US'));
+const figure = (number) => (number < 10 ? short(number) : Math.round(number).toLocaleString('en-US'));
+
+/** CPU and p99, with plimsoll and of the control, each turn beside those without. */
+function ratiosOf(rounds) {
+  return ['cpu', 'p99'].flatMap((key) => {
+    const turns = rounds.flatMap(({ turns: { a, control, b } }) =>
+      b.map((each, n) => [a[n], control[n], each].map((of) => of[key])),
+    );
+    const withIt = turns.map(([a, control, b]) => b / Math.sqrt(a * control));
+    return [interval(withIt), interval(turns.map(([a, control]) => control / a))];
+  });
+}
 
 function table() {
   const rounds = fs.readFileSync(results, 'utf8').trim().split('\n').map(JSON.parse);
@@ -198,15 +209,11 @@ function table() {
     if (own.length === 0) continue;
     const all = (variant, key) => own.flatMap(({ turns }) => turns[variant].map((each) => each[key]));
     const both = (of) => ['a', 'b'].map((variant) => figure(quantile(of(variant), 0.5))).join(', ');
-    const ratio = (key) => all('b', key).map((b, n) => b / Math.sqrt(all('a', key)[n] * all('control', key)[n]));
-    const control = (key) => all('control', key).map((each, n) => each / all('a', key)[n]);
-    const cells = [
-      ...['perSecond', 'p50', 'p99', 'cpu'].map((key) => both((variant) => all(variant, key))),
-      both((variant) => own.map(({ rss }) => rss[variant])),
-      ...['cpu', 'p99'].flatMap((key) => [interval(ratio(key)), interval(control(key))]),
-    ];
-    lines.push(`| ${name} | ${cells.join(' | ')} |`);
+    const measured = ['perSecond', 'p50', 'p99', 'cpu'].map((key) => both((variant) => all(variant, key)));
+    const rss = both((variant) => own.map((each) => each.rss[variant]));
+    lines.push(`| ${[name, ...measured, rss, ...ratiosOf(own)].join(' | ')} |`);
   }
+  lines.push(`| all | | | | | | ${ratiosOf(rounds).join(' | ')} |`);
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 

@@ -15,6 +15,7 @@ const { parseArgs } = require('node:util');
 const { setTimeout: wait } = require('node:timers/promises');
 const { parseDuration } = require('../../lib/check-options.js');
 const { freePort, connects, load, behindNginx, startServers, stop } = require('../../__test__/stacks/host.js');
+const { isNamed, expected } = require('../../__test__/stacks/named.js');
 
 const APPS = path.join(__dirname, 'apps');
 const STACKS = path.join(__dirname, '../../__test__/stacks/services');
@@ -146,6 +147,9 @@ function judge(app, name, folder) {
   const accused = state === 'leak' || state === 'suspect';
   if (!values.leaks) return { ...base, fault: accused ? `called ${state}` : undefined };
   if (state !== 'leak') return { ...base, fault: `the verdict is ${state}` };
+  if (!NAMES.includes(name)) {
+    return { ...base, fault: isNamed(app, name, first) ? undefined : `expected ${expected(app, name)}` };
+  }
   const [file, line] = placeOf(name);
   const fits = app.causes.includes(first?.cause) && first.line === line && path.basename(first.file ?? '') === file;
   return { ...base, fault: fits ? undefined : `expected ${app.causes} ${file}:${line}` };

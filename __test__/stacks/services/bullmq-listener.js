@@ -2,12 +2,13 @@
 // BullMQ with Redis: job data kept by a `completed` listener for each job.
 
 const http = require('node:http');
+const { randomUUID } = require('node:crypto');
 const { listen } = require('./health-metrics.js');
 
 async function start({ leaks }) {
   const { Queue, Worker, QueueEvents } = require('bullmq');
   const connection = { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) };
-  const name = `mail-${process.pid}`; // servers side by side do not serve each other's requests
+  const name = `mail-${process.pid}`; // other processes may run this stack with the same Redis
   const queue = new Queue(name, { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } });
   const events = new QueueEvents(name, { connection });
   events.setMaxListeners(0);
@@ -18,13 +19,14 @@ async function start({ leaks }) {
       to: `${req.url}@example.com`,
       body: Array.from({ length: 400 }, (_, n) => `line ${n} of ${req.url}`),
     };
-    const job = await queue.add('mail', mail);
+    const id = randomUUID();
     const onCompleted = ({ jobId }) => {
-      if (jobId !== job.id) return;
+      if (jobId !== id) return;
       if (!leaks) events.off('completed', onCompleted);
       res.end(JSON.stringify({ jobId, to: mail.to }));
     };
-    events.on('completed', onCompleted);
+    events.on('completed', onCompleted); // before the job can be completed
+    await queue.add('mail', mail, { jobId: id });
   });
   return listen(server);
 }

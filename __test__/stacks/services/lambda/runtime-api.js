@@ -4,7 +4,7 @@
 const http = require('node:http');
 
 const AWAKE_MS = Number(process.env.AWAKE_MS ?? 25_000);
-const FROZEN_MS = 15_000;
+const FROZEN_MS = Number(process.env.FROZEN_MS ?? 15_000);
 const NEXT = '/2018-06-01/runtime/invocation/next';
 const ANSWER = /^\/2018-06-01\/runtime\/invocation\/(\d+)\/(response|error)$/;
 
