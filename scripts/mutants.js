@@ -1,5 +1,5 @@
 'use strict';
-// npm run test:mutants -- PART ... [--again] [--minutes M]
+// npm run test:mutants -- PART ... [--again] [--minutes M] [--longest S]
 //
 // The mutants of cargo-mutants (`cargo install cargo-mutants --locked`) over a part of src/: how many of them the tests
 // of the library find. cargo-mutants lists the mutants; `scripts/mutants/` puts all of them into one build, in which the
@@ -7,7 +7,8 @@
 //
 // The build is of a copy of the crate, with only the modules that the part needs. Without --again, a run passes over the
 // mutants that were found before: after a new test only the others run. It tries no more when M minutes have passed;
-// what it has tried by then is spread evenly over the part. The survivors are printed.
+// what it has tried by then is spread evenly over the part. With --longest only tests run that take at most S seconds
+// alone; what survives them is tried on all tests in a run without it. The survivors are printed.
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -225,12 +226,12 @@ function spread(numbers) {
     .map(({ number }) => number);
 }
 
-function run(name, again, minutes) {
+function run(name, again, minutes, longest) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
   const { executable, mutants, numbers, leftOut } = build(part, crate);
-  const tests = watchTests(executable, crate, part.tests);
+  const tests = watchTests(executable, crate, part.tests).filter(({ ms }) => ms <= longest * 1000);
   const record = path.join(crate, 'results.json');
   const before = !again && fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, 'utf8')) : {};
   const results = {};
@@ -262,9 +263,16 @@ function run(name, again, minutes) {
 
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { again: { type: 'boolean', default: false }, minutes: { type: 'string', default: 'Infinity' } },
+  options: {
+    again: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: 'Infinity' },
+    longest: { type: 'string', default: 'Infinity' },
+  },
 });
 if (names.length === 0 || names.some((each) => !(each in PARTS))) {
-  process.stderr.write(`usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M]\n`);
+  process.stderr.write(
+    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--longest S]\n`,
+  );
   process.exitCode = 2;
-} else if (!names.map((each) => run(each, values.again, Number(values.minutes))).every(Boolean)) process.exitCode = 1;
+} else if (!names.map((each) => run(each, values.again, Number(values.minutes), Number(values.longest))).every(Boolean))
+  process.exitCode = 1;

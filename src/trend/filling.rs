@@ -117,3 +117,128 @@ impl Filling {
         floor.closed(level).filter_map(value).filter_map(pair).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trend::rule::GrowthShape;
+
+    const MB: u64 = 1_000_000;
+
+    fn fill(id: u64, held: u64) -> CacheFill {
+        CacheFill { id, held, bound: 1000 }
+    }
+
+    fn filling() -> Filling {
+        Filling::new(Pyramid::new(1000, 0))
+    }
+
+    fn grown(growth: f64) -> WindowFinding {
+        let shape = GrowthShape::Growing;
+        WindowFinding {
+            shape,
+            slope: 1.0,
+            growth,
+            share: 0.1,
+            span: 1.0,
+            z: 4.0,
+            accelerates: false,
+        }
+    }
+
+    /// Whether the growth of `floors` (MB, one each second; none where 0) is explained by caches that hold so much
+    /// meanwhile.
+    fn explained(
+        floors: &[u64],
+        held: impl Fn(u64) -> Vec<CacheFill>,
+        growth: f64,
+        limit: u64,
+    ) -> bool {
+        let (mut filling, mut floor) = (filling(), Pyramid::new(1000, 0));
+        for (second, &value) in (0..).zip(floors) {
+            let t = second * 1000;
+            filling.observe(t, &held(second));
+            if value > 0 {
+                floor.insert(t, value * MB);
+            }
+        }
+        let end = floors.len() as u64 * 1000;
+        filling.close(end);
+        floor.close(end);
+        filling.explains(&floor, 0, &grown(growth), limit * MB)
+    }
+
+    /// A cache that fills by a tenth each second.
+    fn tenths(second: u64) -> Vec<CacheFill> {
+        vec![fill(1, 100 * (second + 1))]
+    }
+
+    #[test]
+    fn the_cache_that_grew_most_of_late_is_named() {
+        let mut filling = filling();
+        for second in 0..200u64 {
+            // The first grows by 500 and rests, then the second grows by 200.
+            let (first, second) = ((second * 5).min(500), second.saturating_sub(100) * 2);
+            filling.observe(0, &[fill(1, first), fill(2, second)]);
+        }
+        assert_eq!(filling.cache(), Some((2, 0.198)));
+    }
+
+    #[test]
+    fn a_cache_that_rests_or_shrinks_is_not_named() {
+        let mut resting = filling();
+        let mut shrinking = filling();
+        for second in 0..20 {
+            resting.observe(0, &[fill(1, 300)]);
+            shrinking.observe(0, &[fill(1, 900 - second)]);
+        }
+        assert_eq!((resting.cache(), shrinking.cache()), (None, None));
+    }
+
+    #[test]
+    fn only_the_oldest_caches_are_looked_at() {
+        let last = MOST as u64;
+        let growing = |id: u64| {
+            let mut filling = filling();
+            for second in 0..5 {
+                let held = |each: u64| if each == id { second } else { 0 };
+                let fills: Vec<CacheFill> = (0..=last).map(|each| fill(each, held(each))).collect();
+                filling.observe(0, &fills);
+            }
+            filling.cache().map(|(id, _)| id)
+        };
+        assert_eq!((growing(last - 1), growing(last)), (Some(last - 1), None));
+    }
+
+    #[test]
+    fn growth_that_goes_with_the_filling_and_fits_is_explained() {
+        // A tenth each 10 MB: full at 100 MB, which is nine tenths of 111.1 MB.
+        let floors = [10, 20, 30, 40];
+        assert!(explained(&floors, tenths, 1.0, 112));
+        assert!(!explained(&floors, tenths, 1.0, 111), "too little would be free");
+        assert!(!explained(&floors, tenths, 0.0, 112), "no growth");
+        assert!(!explained(&floors, tenths, -1.0, 112), "a fall");
+        assert!(!explained(&floors[..3], tenths, 1.0, 112), "three buckets say nothing");
+        assert!(
+            !explained(&[10, 40, 10, 40], tenths, 1.0, 1000),
+            "it does not go with the filling"
+        );
+        let falls = |second: u64| vec![fill(1, 900 - 100 * second)];
+        assert!(!explained(&[40, 30, 20, 10], falls, 1.0, 1000), "nothing fills");
+    }
+
+    #[test]
+    fn only_caches_that_grow_have_yet_to_take_their_room() {
+        let beside = |second: u64| [tenths(second), vec![fill(2, 0)]].concat();
+        assert!(explained(&[10, 20, 30, 40], beside, 1.0, 112), "the empty one takes nothing");
+        let both = |second: u64| [tenths(second), vec![fill(2, second)]].concat();
+        assert!(!explained(&[10, 20, 30, 40], both, 1.0, 112), "it takes 100 MB too");
+    }
+
+    #[test]
+    fn a_floor_counts_in_the_bucket_that_saw_both() {
+        let floors = [0, 0, 30, 0, 50, 60, 0, 80];
+        assert!(explained(&floors, tenths, 1.0, 112));
+        assert!(!explained(&[0, 0, 30, 0, 50, 60, 0, 0], tenths, 1.0, 112), "three buckets");
+    }
+}

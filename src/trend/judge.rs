@@ -282,3 +282,225 @@ pub(super) fn hurried(window: u64, headroom: f64, slope: f64) -> u64 {
     }
     window.min((HURRY * headroom / slope).max(0.0) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: u64 = 1_000_000;
+    const THRESHOLDS: Thresholds =
+        Thresholds { points: 5, z: 3.0, chance: 0.0014, bytes: 10.0, suspect: 0.05, leak: 0.10 };
+
+    fn judge(window: u64) -> Judge {
+        Judge::new(THRESHOLDS, 2, window)
+    }
+
+    fn grown(share: f64, slope: f64) -> WindowFinding {
+        let shape = GrowthShape::Growing;
+        WindowFinding { shape, slope, growth: 100.0, share, span: 11.0, z: 4.0, accelerates: false }
+    }
+
+    fn flat() -> WindowFinding {
+        WindowFinding { shape: GrowthShape::Flat, ..grown(0.0, 0.0) }
+    }
+
+    /// The phase after so many windows of this growth, where those are shortened or not.
+    fn phase(share: f64, windows: usize, hurried: bool, beyond: bool) -> GrowthPhase {
+        let mut judge = judge(12_000);
+        for _ in 0..windows {
+            judge.record(0, grown(share, 1.0), 500.0, true, hurried, beyond);
+        }
+        judge.phase()
+    }
+
+    #[test]
+    fn two_windows_in_a_row_must_agree() {
+        assert_eq!(phase(0.1, 1, false, true), GrowthPhase::Quiet);
+        assert_eq!(phase(0.1, 2, false, true), GrowthPhase::Leak);
+        assert_eq!(phase(0.05, 2, false, true), GrowthPhase::Suspect);
+        assert_eq!(phase(0.099, 2, false, true), GrowthPhase::Suspect);
+        assert_eq!(phase(0.049, 9, false, true), GrowthPhase::Quiet);
+        assert_eq!(phase(0.1, 9, false, false), GrowthPhase::Suspect, "below an earlier crest");
+        let mut broken = judge(12_000);
+        for (finding, ripe) in [
+            (grown(0.1, 1.0), true),
+            (flat(), true),
+            (grown(0.1, 1.0), true),
+            (grown(0.1, 1.0), false),
+            (grown(0.1, 1.0), true),
+        ] {
+            broken.record(0, finding, 500.0, ripe, false, true);
+            assert_eq!(broken.phase(), GrowthPhase::Quiet);
+        }
+    }
+
+    #[test]
+    fn a_shortened_window_must_show_twice_the_growth() {
+        assert_eq!(phase(0.199, 2, true, true), GrowthPhase::Suspect);
+        assert_eq!(phase(0.2, 2, true, true), GrowthPhase::Leak);
+        assert_eq!(phase(0.099, 2, true, true), GrowthPhase::Quiet);
+    }
+
+    #[test]
+    fn growth_that_accelerates_is_a_leak_from_the_suspect_share_on() {
+        let mut judge = judge(12_000);
+        for _ in 0..2 {
+            let finding = WindowFinding { accelerates: true, ..grown(0.05, 1.0) };
+            judge.record(0, finding, 500.0, true, false, true);
+        }
+        assert_eq!(judge.phase(), GrowthPhase::Leak);
+    }
+
+    #[test]
+    fn the_window_that_raised_the_phase_gives_the_rate() {
+        let mut judge = judge(12_000);
+        let mut record = |level, finding| {
+            judge.record(level, finding, 500.0, true, false, true);
+            (judge.raised_level(), judge.telling().map(|finding| finding.slope))
+        };
+        record(0, grown(0.1, 1.0));
+        assert_eq!(record(0, grown(0.1, 2.0)), (Some(0), Some(2.0)));
+        assert_eq!(record(1, grown(0.1, 3.0)), (Some(0), Some(2.0)), "another window");
+        assert_eq!(record(0, grown(0.1, 4.0)), (Some(0), Some(4.0)));
+        assert_eq!(record(0, flat()), (Some(0), Some(4.0)), "the last that showed growth");
+    }
+
+    #[test]
+    fn a_leak_after_one_that_was_withdrawn_goes_beyond_its_crest() {
+        let beyond =
+            |crest: f64, value: f64| Judge { crest, ..judge(1) }.beyond_crest(1000.0, value);
+        assert!(beyond(100.0, 115.1) && !beyond(100.0, 114.9), "by 15 %");
+        // An eighth of the limit counts as headroom: 125, of which a quarter is 31.25.
+        assert!(beyond(900.0, 931.3) && !beyond(900.0, 931.25), "or by a quarter of the headroom");
+        assert!(beyond(0.0, 1.0));
+    }
+
+    /// The phases of a series that has one floor in each bucket, judged with this full window.
+    fn course(window: u64, values: impl IntoIterator<Item = f64>) -> Vec<GrowthPhase> {
+        let (mut series, mut judge) = (Pyramid::new(1000, 0), judge(window));
+        let phases = (1..).zip(values).map(|(end, value)| {
+            let now = end * 1000;
+            series.insert(now - 1000, value as u64);
+            let closed = series.close(now);
+            judge.judge(&series, None, closed, now, LIMIT, |_, _| None);
+            judge.phase()
+        });
+        phases.collect()
+    }
+
+    fn rising(rate: f64, buckets: u32) -> impl Iterator<Item = f64> {
+        (0..buckets).map(move |i| 100_000.0 + rate * f64::from(i))
+    }
+
+    #[test]
+    fn a_full_window_needs_the_growth_once_and_half_of_one_twice() {
+        // 160,000 to 190,000 of a headroom that falls from 900,000 on: a share of 0.17 to 0.2 at the end.
+        let rise = || rising(15_000.0, 14);
+        assert_eq!(course(12_000, rise()).last(), Some(&GrowthPhase::Leak));
+        assert_eq!(course(24_000, rise()).last(), Some(&GrowthPhase::Suspect));
+    }
+
+    #[test]
+    fn the_limit_that_is_a_window_away_shortens_the_window() {
+        assert_eq!(hurried(1000, 100.0, 0.0), 1000);
+        assert_eq!(hurried(1000, 100.0, 1.0), 20, "a fifth of the time that is left");
+        assert_eq!(hurried(1000, 1e9, 1.0), 1000);
+        assert_eq!(hurried(1000, -5.0, 1.0), 0);
+    }
+
+    /// A judge whose second level raised a leak, which grew by 800 at 8 a ms to 1600, and shows no more growth.
+    fn leaking() -> Judge {
+        let mut judge = judge(12_000);
+        for _ in 0..2 {
+            let finding = WindowFinding { growth: 800.0, ..grown(0.1, 8.0) };
+            judge.record(1, finding, 1600.0, true, false, true);
+        }
+        judge.record(1, flat(), 1600.0, true, false, true);
+        judge
+    }
+
+    fn points_of(values: &[f64]) -> Vec<FloorPoint> {
+        let at = |(i, &value): (usize, &f64)| FloorPoint { t: i as f64, value, load: 0.0 };
+        values.iter().enumerate().map(at).collect()
+    }
+
+    /// How many windows of these points, of a level, withdraw the leak; `None` if twelve do not.
+    fn withdrawn(level: usize, values: &[f64]) -> Option<u32> {
+        let mut judge = leaking();
+        (1..=12).find(|_| {
+            judge.settle(level, &points_of(values));
+            judge.phase() == GrowthPhase::Quiet
+        })
+    }
+
+    #[test]
+    fn a_leak_whose_last_two_thirds_rest_twice_is_withdrawn() {
+        let rise = [1000.0, 1200.0, 1400.0, 1600.0];
+        assert_eq!(withdrawn(1, &[&rise[..], &[1600.0; 8]].concat()), Some(2));
+        assert_eq!(withdrawn(1, &[1600.0; 12]), Some(2));
+        assert_eq!(withdrawn(0, &[1600.0; 12]), None, "a shorter window rests for a while");
+        assert_eq!(withdrawn(2, &[1000.0; 12]), None, "a longer one says nothing of it");
+        assert_eq!(withdrawn(1, &[1600.0; 5]), Some(2), "four points");
+        assert_eq!(withdrawn(1, &[1600.0; 4]), None, "three points");
+    }
+
+    #[test]
+    fn a_leak_rests_only_if_no_longer_window_grows() {
+        let withdrawn = |level| {
+            let mut judge = leaking();
+            judge.record(level, grown(0.01, 1.0), 1600.0, true, false, true);
+            for _ in 0..2 {
+                judge.settle(1, &points_of(&[1600.0; 12]));
+            }
+            judge.phase() == GrowthPhase::Quiet
+        };
+        assert!(withdrawn(0) && !withdrawn(1) && !withdrawn(2));
+    }
+
+    #[test]
+    fn growth_at_a_quarter_of_its_rate_goes_on_and_below_it_rests() {
+        let line = |rate: f64| (0..12).map(|i| 1600.0 + rate * f64::from(i)).collect::<Vec<_>>();
+        assert_eq!(withdrawn(1, &line(2.0)), None);
+        assert_eq!(withdrawn(1, &line(3.0)), None);
+        assert_eq!(withdrawn(1, &line(1.9)), Some(2));
+    }
+
+    #[test]
+    fn what_has_no_trend_rests_whatever_its_slope() {
+        let noise = [0.0, 30.0, 10.0, 40.0, 5.0, 35.0, 15.0, 33.0];
+        let values = [[1600.0; 4].to_vec(), noise.map(|n| 1600.0 + 8.0 * n).to_vec()].concat();
+        let tail = &points_of(&values)[4..];
+        let deviate = mann_kendall(&values[4..]);
+        assert!(rule::slope(tail) > 2.0 && (0.0..NO_TREND).contains(&deviate), "{deviate}");
+        assert_eq!(withdrawn(1, &values), Some(2));
+    }
+
+    #[test]
+    fn a_tooth_within_a_rise_is_waited_for() {
+        let fall = |by: f64| [vec![2400.0; 8], vec![2400.0 - by; 4]].concat();
+        assert_eq!(withdrawn(1, &fall(390.0)), Some(2));
+        assert_eq!(withdrawn(1, &fall(410.0)), Some(12), "more than half of what had grown");
+    }
+
+    #[test]
+    fn what_falls_to_half_of_the_growth_is_withdrawn_at_once() {
+        let ends = |last: f64| [vec![1600.0; 3], vec![last]].concat();
+        assert_eq!(withdrawn(1, &ends(1199.0)), Some(1));
+        assert_eq!(withdrawn(0, &ends(1199.0)), Some(1), "any shorter window shows it");
+        assert_eq!(withdrawn(1, &ends(1200.0)), None);
+    }
+
+    #[test]
+    fn a_withdrawn_leak_leaves_its_highest_value() {
+        let mut judge = leaking();
+        judge.settle(1, &points_of(&[2400.0]));
+        judge.settle(1, &points_of(&[100.0]));
+        assert_eq!((judge.phase(), judge.crest), (GrowthPhase::Quiet, 2400.0));
+        let mut suspect = self::judge(1);
+        for _ in 0..2 {
+            suspect.record(0, grown(0.05, 1.0), 500.0, true, false, true);
+        }
+        suspect.settle(0, &points_of(&[100.0]));
+        assert_eq!((suspect.phase(), suspect.crest), (GrowthPhase::Quiet, 0.0), "no leak");
+    }
+}

@@ -58,7 +58,7 @@ impl Load {
                 *seen += requests;
                 *work += known;
                 if *ms >= self.compared_for {
-                    let enough = *seen as f64 * 1000.0 >= LEAST_PER_SECOND * *ms as f64;
+                    let enough = *seen as f64 * 1000.0 / *ms as f64 >= LEAST_PER_SECOND;
                     let each = if *work > 0.0 { *work / *seen as f64 } else { 1.0 };
                     self.worth = if enough { Worth::Known(each) } else { NOTHING_SEEN };
                 }
@@ -102,6 +102,12 @@ mod tests {
     fn few_requests_are_no_load() {
         let rising = works(0, |second| second * 700);
         assert_eq!(rising.last(), Some(&(29.0 * 700.0)));
+    }
+
+    #[test]
+    fn one_request_a_second_is_a_load() {
+        let rising = works(1, |second| if second > 15 { second * 700 } else { 700 });
+        assert_eq!(rising, [700.0; 29]);
     }
 
     #[test]

@@ -409,11 +409,12 @@ impl Trend {
         };
         let quiet = slack || matches!(verdict.state, VerdictState::TooEarly | VerdictState::Steady);
         if let Some(finding) = finding.filter(|_| !quiet) {
-            verdict.bytes_per_minute = (finding.slope * 60_000.0).max(0.0);
+            // Each of these states is of a window that rises.
+            verdict.bytes_per_minute = finding.slope * 60_000.0;
             verdict.z = finding.z;
             verdict.span_ms = finding.span as u64;
             let left = limit_bytes.saturating_sub(track.last) as f64 / finding.slope;
-            verdict.ms_to_limit = (finding.slope > 0.0).then_some(left as u64);
+            verdict.ms_to_limit = Some(left as u64);
         }
         verdict
     }

@@ -266,6 +266,66 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_costs_its_pause_or_a_millisecond_for_each_megabyte() {
+        let mut prober = Prober::new(0.005, WINDOW, 0);
+        prober.collected(0, true, 500, 10 << 20, [0; 3], 1);
+        assert_eq!((prober.count, prober.spent_ms), (1, 11.0));
+        prober.collected(1, true, 30_000, 10 << 20, [0; 3], 1);
+        assert_eq!((prober.count, prober.spent_ms), (2, 41.0));
+        prober.collected(2, false, 30_000, 10 << 20, [0; 3], 1);
+        assert_eq!((prober.count, prober.spent_ms), (2, 41.0), "V8 would have done it anyway");
+    }
+
+    #[test]
+    fn without_a_budget_a_confirmed_suspicion_asks_for_nothing() {
+        let asks = |budget: f64| {
+            let mut prober = Prober::new(budget, WINDOW, 0);
+            prober.confirm(0, Channel::Heap, 2500);
+            prober.ask(10_000)
+        };
+        assert_eq!((asks(0.005), asks(0.0)), (true, false));
+    }
+
+    /// Whether a suspicion lasts through these floors, where a rise by 10 confirms it.
+    fn lasts(floors: &[u64]) -> bool {
+        let mut prober = Prober::new(0.005, WINDOW, 0);
+        prober.arm(0, Channel::External, 2500);
+        for (now, &floor) in (0..).step_by(2500).zip(floors) {
+            prober.collected(now, true, 1, 0, [u64::MAX, floor, u64::MAX], 10);
+        }
+        prober.ask(floors.len() as u64 * 2500)
+    }
+
+    #[test]
+    fn three_collections_without_a_rise_drop_a_suspicion() {
+        assert!(lasts(&[1000, 1009, 1009]));
+        assert!(!lasts(&[1000, 1009, 1009, 1009]));
+        assert!(lasts(&[1000, 1009, 1009, 1010]), "a rise by ten in the end");
+        assert!(lasts(&[1000, 1009, 1009, 1010, 1019, 1019]), "they count from the last rise on");
+    }
+
+    #[test]
+    fn after_a_fall_by_more_than_forty_steps_a_rise_counts_from_there() {
+        assert!(!lasts(&[1000, 600, 610, 620]));
+        assert!(lasts(&[1000, 599, 609, 619]));
+    }
+
+    #[test]
+    fn collections_are_spread_over_what_can_be_paid_for_and_six_a_window() {
+        // 9 s are saved up, and a window of 30 s brings 150 ms.
+        let mut prober = Prober::new(0.01, WINDOW, 0);
+        let spacing = |prober: &mut Prober, cost_ms: f64| {
+            prober.cost_ms = cost_ms;
+            prober.affordable(2500)
+        };
+        assert_eq!(spacing(&mut prober, 0.0), 3, "9150 of them");
+        assert_eq!(spacing(&mut prober, 915.0), 3000, "ten");
+        assert_eq!(spacing(&mut prober, 9000.0), 5000, "one, but six are asked for");
+        prober.credit = 0.0;
+        assert_eq!(spacing(&mut prober, 15.0), 3000, "ten by the income alone");
+    }
+
+    #[test]
     fn a_natural_collection_saves_a_probe() {
         let mut prober = Prober::new(0.005, WINDOW, 0);
         prober.arm(0, Channel::Heap, 2500);

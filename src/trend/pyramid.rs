@@ -255,6 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn buckets_of_each_level_that_insertions_closed_are_told() {
+        let told = |times: &[u64]| {
+            let mut pyramid = Pyramid::new(10, 0);
+            times.iter().for_each(|&t| pyramid.insert(t, 1));
+            pyramid.close(times[times.len() - 1])
+        };
+        assert_eq!(told(&[5, 15]), 0b1);
+        assert_eq!(told(&[5, 25, 35]), 0b11, "35 closes 20 to 30, and that 0 to 20");
+        assert_eq!(told(&[5, 45, 65, 75]), 0b111, "and 75 closes 0 to 40");
+    }
+
+    #[test]
+    fn of_equal_minima_the_earliest_counts() {
+        let mut pyramid = Pyramid::new(10, 0);
+        for (t, value) in [(1, 7), (3, 5), (6, 5), (9, 8)] {
+            pyramid.insert(t, value);
+        }
+        pyramid.close(10);
+        let min = pyramid.closed(0).next().and_then(Bucket::min);
+        assert_eq!(min, Some(Sample { t: 3, value: 5 }));
+    }
+
+    #[test]
     fn work_over_a_border_is_shared() {
         let mut pyramid = Pyramid::new(10, 100);
         pyramid.add_work(100, 107, 7.0);

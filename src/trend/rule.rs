@@ -64,8 +64,6 @@ const ALONE: f64 = 0.6;
 /// A rise of the load by this factor may explain growth that correlates with it so much: by much somehow,
 /// or by a little closely.
 const LOAD: [(f64, f64); 3] = [(1.25, 0.7), (1.1, 0.85), (1.05, 0.95)];
-/// A limit this many times further away than the growth was watched is no leak to wake anybody for.
-const FAR: f64 = 60.0;
 /// The headroom is taken as this share of the limit at least, so that noise just below the limit is not growth.
 const LEAST_HEADROOM: f64 = 1.0 / 8.0;
 
@@ -76,7 +74,7 @@ pub enum GrowthShape {
     Few,
     /// No trend.
     Flat,
-    /// A trend that is small or whose limit is far.
+    /// A trend that is small beside the headroom.
     Slow,
     /// A trend that comes to rest.
     Warming,
@@ -136,13 +134,12 @@ pub fn judge(
         return finding;
     }
     let values: Vec<f64> = points.iter().map(|p| p.value).collect();
-    let limit = limit as f64;
     finding.slope = slope(points);
     finding.growth = finding.slope * finding.span;
-    finding.share = finding.growth / headroom(limit, first.value);
+    let room = headroom(limit as f64, first.value);
+    finding.share = finding.growth / room;
     finding.z = mann_kendall(&values);
     let bends = bends(points);
-    let room = headroom(limit, first.value);
     finding.accelerates = bends.iter().all(|b| b.ratio > BENDS_UP && b.deviate >= CERTAIN);
     finding.shape = if !rises(points, &finding, thresholds)
         || finding.growth < thresholds.bytes
@@ -159,9 +156,7 @@ pub fn judge(
         GrowthShape::Flat
     } else if !grows_besides_step(points, &finding, thresholds, room) {
         GrowthShape::Warming
-    } else if finding.share < thresholds.suspect
-        || (limit - last.value) / finding.slope > FAR * finding.span
-    {
+    } else if finding.share < thresholds.suspect {
         GrowthShape::Slow
     } else {
         GrowthShape::Growing
@@ -484,6 +479,214 @@ mod tests {
         assert_eq!(loaded(1.6, 0.1, 0.05), GrowthShape::Growing);
         assert_eq!(loaded(0.9, 0.015, 0.001), GrowthShape::FollowsLoad, "a little, but closely");
         assert_eq!(loaded(0.9, 0.015, 0.05), GrowthShape::Growing, "a little, and not closely");
+    }
+
+    /// Points a minute after the start, one unit of time apart.
+    fn units(values: &[f64]) -> Vec<FloorPoint> {
+        let at = |(i, &value): (usize, &f64)| FloorPoint { t: 60.0 + i as f64, value, load: 1.0 };
+        values.iter().enumerate().map(at).collect()
+    }
+
+    /// Values from 50 on, by what each is above the one before.
+    fn by_moves(moves: &[f64]) -> Vec<f64> {
+        let sums = moves.iter().scan(50.0, |value, step| {
+            *value += step;
+            Some(*value)
+        });
+        std::iter::once(50.0).chain(sums).collect()
+    }
+
+    #[test]
+    fn points_cover_seven_twelfths_of_the_window_or_are_few() {
+        let spanning = |span: f64| {
+            let point = |i| FloorPoint {
+                t: span * f64::from(i) / 7.0,
+                value: f64::from(10 + 3 * i) * MB,
+                load: 1.0,
+            };
+            judge(&(0..8).map(point).collect::<Vec<_>>(), WINDOW, LIMIT, &HEAP).shape
+        };
+        assert_eq!(spanning(17_500.0), GrowthShape::Growing);
+        assert_eq!(spanning(17_498.0), GrowthShape::Few);
+    }
+
+    #[test]
+    fn five_points_are_enough_and_four_are_few() {
+        let line = [10.0, 20.0, 30.0, 40.0, 50.0];
+        let shape =
+            |values: &[f64]| judge(&points(values.iter().copied()), 1.0, LIMIT, &HEAP).shape;
+        assert_eq!((shape(&line), shape(&line[..4])), (GrowthShape::Growing, GrowthShape::Few));
+    }
+
+    #[test]
+    fn growth_counts_from_the_least_growth_on() {
+        // A MB each 1024 ms: the slope and the growth of eleven MB are exact.
+        let point =
+            |i| FloorPoint { t: f64::from(i) * 1024.0, value: f64::from(10 + i) * MB, load: 1.0 };
+        let points: Vec<FloorPoint> = (0..12).map(point).collect();
+        let shape = |bytes| judge(&points, 1.0, LIMIT, &Thresholds { bytes, ..HEAP }).shape;
+        assert_eq!(shape(11.0 * MB), GrowthShape::Growing);
+        assert_eq!(shape(11.0 * MB + 1.0), GrowthShape::Flat);
+    }
+
+    #[test]
+    fn acceleration_is_beyond_chance_and_more_than_a_quarter() {
+        let accelerates = |value: fn(f64) -> f64| {
+            judge(&points((0..12).map(|i| value(f64::from(i)))), WINDOW, LIMIT, &HEAP).accelerates
+        };
+        assert!(accelerates(|i| 10.0 + 2.0 * i + 0.2 * i * i));
+        assert!(!accelerates(|i| 10.0 + 2.0 * i + 0.02 * i * i), "certain, but slight");
+        let noisy =
+            |i: f64| 10.0 + 2.0 * i + 0.2 * i * i + if i as u32 % 2 == 0 { 6.0 } else { -6.0 };
+        assert!(!accelerates(noisy), "strong, but not certain");
+    }
+
+    #[test]
+    fn the_number_of_points_decides_how_a_rise_is_tested() {
+        let rises = |n: usize, z: f64, chance: f64| {
+            let line = units(&by_moves(&vec![1.0; n - 1]));
+            let asked = Thresholds { z, chance, bytes: 0.0, ..HEAP };
+            rises(&line, &judge(&line, 1.0, LIMIT, &asked), &asked)
+        };
+        let (always, never) = ((0.0, 1.0), (100.0, 0.0));
+        assert!(rises(10, always.0, never.1) && !rises(10, never.0, always.1), "the deviate");
+        for n in [6, 9] {
+            assert!(rises(n, never.0, always.1) && !rises(n, always.0, never.1), "{n}: chance");
+        }
+        assert!(rises(5, never.0, never.1), "the line alone");
+        // Of the 720 orders of six values one rises.
+        assert!(rises(6, never.0, 1.0 / 720.0) && !rises(6, never.0, 1.0 / 721.0));
+    }
+
+    #[test]
+    fn few_points_rise_where_they_lie_on_a_line() {
+        let rises = |values: [f64; 5]| {
+            let points = units(&values);
+            rises(&points, &judge(&points, 1.0, LIMIT, &HEAP), &HEAP)
+        };
+        // The growth is 4: one may be off by 0.6.
+        for off in [-0.59, 0.0, 0.59] {
+            assert!(rises([50.0, 51.0, 52.0 + off, 53.0, 54.0]), "{off}");
+        }
+        for off in [-0.61, 0.61] {
+            assert!(!rises([50.0, 51.0, 52.0 + off, 53.0, 54.0]), "{off}");
+        }
+        assert!(!rises([50.0, 51.0, 52.45, 52.45, 54.0]), "near the line, but not rising");
+    }
+
+    #[test]
+    fn the_last_third_is_above_the_first_half_whatever_lies_between() {
+        let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 99.0, 99.0, 7.0, 8.0, 9.0, 10.0];
+        assert!(last_third_above(&values));
+        for at in [0, 5] {
+            let mut reached = values;
+            reached[at] = 7.0;
+            assert!(!last_third_above(&reached), "{at}");
+        }
+        let mut low = values;
+        low[11] = 6.0;
+        assert!(!last_third_above(&low));
+    }
+
+    #[test]
+    fn a_step_is_more_than_a_third_of_the_rise_beyond_even_growth() {
+        // A rise of 100 in ten moves: even growth is 10 for each.
+        let with = |at: usize, steps: &[f64]| {
+            let rest = (100.0 - steps.iter().sum::<f64>()) / (10 - steps.len()) as f64;
+            let mut moves = [rest; 10];
+            moves[at..at + steps.len()].copy_from_slice(steps);
+            units(&by_moves(&moves))
+        };
+        for at in [0, 4, 9] {
+            assert!(has_step(&with(at, &[45.5]), 1), "{at}");
+            assert!(!has_step(&with(at, &[44.5]), 1), "{at}");
+        }
+        assert!(has_step(&with(4, &[28.0, 28.0]), 2));
+        assert!(!has_step(&with(4, &[28.0, 28.0]), 1), "no one of both is a step");
+        assert!(!has_step(&with(4, &[27.0, 27.0]), 2));
+        let fall: Vec<FloorPoint> =
+            with(4, &[60.0]).iter().map(|p| FloorPoint { value: -p.value, ..*p }).collect();
+        assert!(!has_step(&fall, 2), "a fall has none");
+    }
+
+    #[test]
+    fn a_window_without_its_step_goes_on_with_what_even_growth_shows() {
+        let rest = |moves: &[f64]| -> Option<Vec<f64>> {
+            let rest = without_step(&units(&by_moves(moves)))?;
+            Some(rest.iter().map(|p| p.value).collect())
+        };
+        let mut moves = [8.0; 10];
+        moves[3] = 28.0;
+        let even = [50.0, 58.0, 66.0, 74.0, 84.0, 92.0, 100.0, 108.0, 116.0, 124.0, 132.0];
+        assert_eq!(rest(&moves), Some(even.to_vec()));
+        let mut small = [9.0; 10];
+        small[3] = 19.0;
+        assert_eq!(rest(&small), None, "9 of 100 at once");
+        // The second is 12 beyond even growth, which is more than 0.6 of the first's 18; 10 is less.
+        let mut two = [6.25; 10];
+        (two[3], two[7]) = (28.0, 22.0);
+        assert_eq!(rest(&two), None, "several");
+        let mut one = [6.5; 10];
+        (one[3], one[7]) = (28.0, 20.0);
+        let found = rest(&one).unwrap();
+        assert!((found[10] - (found[0] + 100.0 - 18.0)).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn two_steps_leave_little_of_the_rise_to_the_rest() {
+        // Rises of 4 and 6, and so much movement beside them.
+        for (first, second, other) in [(2, 5, 9), (1, 10, 5), (7, 10, 3)] {
+            let steps = |beside: f64| {
+                let mut moves = [0.0; 11];
+                (moves[first], moves[second], moves[other]) = (4.0, 6.0, beside);
+                is_two_steps(&by_moves(&moves))
+            };
+            assert!(steps(0.0) && steps(1.4) && !steps(2.0), "{first} {second}");
+        }
+        assert!(!is_two_steps(&by_moves(&[0.0, 5.0, 0.0, 0.0, 5.0, 0.0, 0.0, 0.0])), "nine points");
+        assert!(is_two_steps(&by_moves(&[0.0, 5.0, 0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 0.0])));
+    }
+
+    #[test]
+    fn the_work_done_so_far_takes_the_place_of_time_where_there_is_any() {
+        let loaded = |loads: [f64; 3]| -> Vec<(f64, f64)> {
+            let at = |(i, load): (usize, f64)| FloorPoint {
+                t: 10.0 + 2.0 * i as f64,
+                value: i as f64,
+                load,
+            };
+            over_work(&loads.into_iter().enumerate().map(at).collect::<Vec<_>>())
+        };
+        assert_eq!(loaded([7.0, 3.0, 5.0]), [(0.0, 0.0), (6.0, 1.0), (16.0, 2.0)]);
+        assert_eq!(loaded([0.0; 3]), [(10.0, 0.0), (12.0, 1.0), (14.0, 2.0)]);
+    }
+
+    #[test]
+    fn growth_comes_to_rest_where_it_slows_down_in_time() {
+        let rests = |ratio, deviate| Bend { ratio, deviate, first: 1.0 }.comes_to_rest(8.0);
+        assert!(rests(0.59, 0.0), "by much");
+        assert!(!rests(DECELERATION, 0.0), "not by enough without certainty");
+        assert!(!rests(0.75, -2.4));
+        // 1 + 3/4 + 9/16 + ... is 4, half of the headroom.
+        assert!(rests(0.75, -CERTAIN));
+        assert!(!Bend { ratio: 0.75, deviate: -3.0, first: 1.01 }.comes_to_rest(8.0), "too far");
+        assert!(!Bend { ratio: BENDS_DOWN, deviate: -3.0, first: 0.1 }.comes_to_rest(8.0));
+        assert!(!rests(1.5, 9.0));
+    }
+
+    #[test]
+    fn the_load_is_compared_by_the_first_and_the_last_third() {
+        let follows = |load: fn(usize) -> f64, gain: f64| {
+            let at =
+                |i: usize| FloorPoint { t: i as f64, value: 10.0 + gain * i as f64, load: load(i) };
+            follows_load(&(0..12).map(at).collect::<Vec<_>>())
+        };
+        // Three times the load in the last third; the values by (10 + 9.5 gain) / (10 + 1.5 gain).
+        let late = |i: usize| if i >= 8 { 3.0 } else { 1.0 };
+        assert!(follows(late, 3.6), "2.9 times");
+        assert!(!follows(late, 4.2), "3.1 times");
+        assert!(!follows(|_| 0.0, 0.1), "no load explains nothing");
+        assert!(!follows(|i| 20.0 - i as f64, 0.1), "a load that falls");
     }
 
     proptest! {

@@ -159,6 +159,60 @@ mod tests {
     }
 
     #[test]
+    fn a_rise_within_a_tenth_of_the_foot_is_no_part_of_it_and_one_above_is() {
+        let from = |start: u64| {
+            let level = std::iter::repeat_n(start, 40);
+            let rise = (0..10).map(move |t| start + t * (149 - start) / 9);
+            seen(level.chain(rise).chain([50]))
+        };
+        // Of a height of 100: from 58 on, and from 62.
+        let (within, above) = (from(58), from(62));
+        assert!(within.cover(&growth(12.0, 90.0)) && !within.cover(&growth(30.0, 90.0)));
+        assert!(above.cover(&growth(30.0, 90.0)));
+    }
+
+    #[test]
+    fn a_small_rise_within_a_fall_does_not_end_it() {
+        let up = (0..20).map(|t| 5 + t * 5);
+        let sawtooth = seen(up.chain([60, 69, 5]));
+        assert!(sawtooth.cover(&growth(19.0, 180.0)), "one fall by 95");
+        let high = seen(
+            (0..20)
+                .map(|t| 100 + t * 5)
+                .chain([100])
+                .chain((0..40).map(|t| 100 + t * 9))
+                .chain([100]),
+        );
+        assert!(high.cover(&growth(39.0, 600.0)), "a rise by less than its foot is a rise");
+    }
+
+    #[test]
+    fn growth_covers_an_earlier_rise_below_half_as_long_again_and_twice_as_high() {
+        let cycle = Cycle { lasted: 20.0, height: 10.0 };
+        let covers =
+            |span, growth| cycle.covers(&WindowFinding { span, growth, ..self::growth(1.0, 1.0) });
+        assert!(covers(29.0, 19.0));
+        assert!(!covers(30.0, 19.0) && !covers(29.0, 20.0));
+    }
+
+    #[test]
+    fn a_rise_that_lasts_longer_than_all_levels_is_known() {
+        let (mut series, mut sawtooth) = (Pyramid::new(1, 0), Sawtooth::new());
+        let end = 1u64 << (Pyramid::LEVELS + 2);
+        for t in (0..=end).step_by(1000) {
+            let value = if t + 1000 > end { 0 } else { t };
+            series.insert(t, value);
+            series.close(t + 1);
+            sawtooth.observe(
+                &series,
+                FloorPoint { t: t as f64, value: value as f64, load: 0.0 },
+                LEAST,
+            );
+        }
+        assert!(sawtooth.cover(&growth(end as f64 / 1000.0, end as f64)));
+    }
+
+    #[test]
     fn a_fall_in_steps_is_one_fall() {
         let up = (0..20).map(|t| t * 5);
         let down = (0..20).map(|t| 95 - t * 5);

@@ -69,15 +69,14 @@ pub fn theil_sen(points: &[(f64, f64)]) -> f64 {
 #[must_use]
 pub fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let n = a.len().min(b.len()) as f64;
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / n;
-    let (ma, mb) = (mean(a), mean(b));
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (x, y) in a.iter().zip(b) {
-        ab += (x - ma) * (y - mb);
-        aa += (x - ma) * (x - ma);
-        bb += (y - mb) * (y - mb);
-    }
-    if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
+    let centred = |values: &[f64]| -> Vec<f64> {
+        let mean = values.iter().sum::<f64>() / n;
+        values.iter().map(|value| value - mean).collect()
+    };
+    let product = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(x, y)| x * y).sum() };
+    let (a, b) = (centred(a), centred(b));
+    let (aa, bb) = (product(&a, &a), product(&b, &b));
+    if aa > 0.0 && bb > 0.0 { product(&a, &b) / (aa * bb).sqrt() } else { 0.0 }
 }
 
 /// Student's t of the quadratic term in a least-squares parabola through pairs `(x, y)`: below 0 where
@@ -188,6 +187,8 @@ mod tests {
         assert!((curvature(&up) - 1.584_310_849_090_719_6).abs() < 1e-9);
         let down = [(1.0, 30.0), (2.0, 42.0), (4.0, 55.0), (7.0, 61.0), (11.0, 66.0), (16.0, 70.0)];
         assert!((curvature(&down) + 2.994_349_570_113_499).abs() < 1e-9);
+        let centred = up.map(|(x, y)| (x - 41.0 / 6.0, y));
+        assert!((curvature(&centred) - curvature(&up)).abs() < 1e-9, "0 is a place as any other");
         let two = [(1.0, 1.0), (2.0, 2.0), (1.0, 3.0), (2.0, 5.0), (1.0, 2.0)];
         assert_eq!(curvature(&two), 0.0, "two places have no bend");
         let parabola: Vec<(f64, f64)> = (0..6).map(f64::from).map(|x| (x, x * x)).collect();

@@ -1,5 +1,7 @@
 //! Lives of services, second by second, against the rule as a whole.
 
+mod figures;
+
 use super::filling::Filling;
 use super::judge::Judge;
 use super::*;

@@ -74,7 +74,8 @@ impl Track {
         }
         (0..envelope.depth()).filter(|level| closed >> level & 1 == 1).find_map(|level| {
             let points = floors::points(envelope, None, level);
-            let finding = rule::judge(&points, envelope.window(level) / 2.0, limit, &SUSPICION);
+            // Points of so many buckets cover enough of any window.
+            let finding = rule::judge(&points, 0.0, limit, &SUSPICION);
             let last = points.last()?;
             let needed = judge::hurried(window, limit as f64 - last.value, finding.slope);
             let ripe = envelope.width(level) * BUCKETS as u64 >= needed / SUSPICION_WINDOW
@@ -135,5 +136,89 @@ impl Tracks {
             Channel::External => &self.external,
             Channel::Native => &self.native,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: f64 = 1024.0 * 1024.0;
+    const LIMIT: u64 = 256 << 20;
+
+    fn config(window: u64) -> Config {
+        Config::new(window, 1000).unwrap()
+    }
+
+    fn heap(window: u64) -> Track {
+        let config = config(window);
+        Track::new(Channel::Heap, config.heap, &config, 0).with_envelope()
+    }
+
+    /// A channel whose floor rises by so much each second, until it is called so.
+    fn raised(rate: f64, phase: GrowthPhase) -> Track {
+        let mut track = heap(12_000);
+        for second in 0..60 {
+            track.observe_floor(second * 1000, ((8.0 + rate * second as f64) * MB) as u64);
+            let now = (second + 1) * 1000;
+            let (_, closed) = track.close(now);
+            track.judge.judge(&track.floor, None, closed, now, LIMIT, |_, _| None);
+            if track.judge.phase() == phase {
+                return track;
+            }
+        }
+        panic!("it is not called so");
+    }
+
+    #[test]
+    fn a_suspicion_is_followed_up_once_a_bucket_and_a_leak_once_in_two() {
+        assert_eq!(heap(12_000).spacing(), None);
+        assert_eq!(raised(1.2, GrowthPhase::Suspect).spacing(), Some(1000));
+        assert_eq!(raised(4.0, GrowthPhase::Leak).spacing(), Some(2000));
+    }
+
+    /// The suspicion of a channel that nothing has collected, after so many seconds of a rise by `rate` MB.
+    fn suspicion(window: u64, seconds: u64, rate: f64, closed: u64, observed: u64) -> Option<u64> {
+        let mut track = heap(window);
+        for second in 0..seconds {
+            track.observe(second * 1000, ((8.0 + rate * second as f64) * MB) as u64);
+        }
+        track.close(seconds * 1000);
+        track.suspicion(closed, observed, LIMIT, window)
+    }
+
+    #[test]
+    fn only_levels_that_closed_a_bucket_are_suspected() {
+        assert_eq!(suspicion(12_000, 12, 1.0, 0, 12_000), None);
+        assert_eq!(suspicion(12_000, 12, 1.0, 0b1, 12_000), Some(1000));
+        assert_eq!(suspicion(12_000, 12, 1.0, 0b10, 12_000), Some(2000));
+        assert_eq!(suspicion(12_000, 12, 1.0, 0b100, 12_000), None, "three points are too few");
+    }
+
+    #[test]
+    fn growth_of_a_megabyte_is_suspected_and_less_is_not() {
+        assert!(suspicion(12_000, 12, 0.1, 0b1, 12_000).is_some());
+        assert_eq!(suspicion(12_000, 12, 0.09, 0b1, 12_000), None);
+        assert_eq!(suspicion(12_000, 12, -0.5, 0b1, 12_000), None);
+    }
+
+    #[test]
+    fn a_suspicion_has_seen_a_quarter_of_the_window() {
+        // Buckets of 1250 ms: twelve of them are less than a quarter of two minutes, twelve of 2500 ms are it.
+        assert_eq!(config(120_000).base_width(), 1250);
+        assert_eq!(suspicion(120_000, 40, 0.2, 0b1, 30_000), None);
+        assert_eq!(
+            suspicion(120_000, 40, 0.2, 0b10, 30_000),
+            Some(10_000),
+            "a twelfth of the window"
+        );
+        assert_eq!(suspicion(120_000, 40, 0.2, 0b10, 29_999), None);
+    }
+
+    #[test]
+    fn where_the_limit_is_near_a_suspicion_needs_less_time() {
+        // Of 256 MB 130 are left, at 5 MB a second: a fifth of the time to the limit is 5.2 s.
+        let near = |observed| suspicion(120_000, 25, 5.0, 0b1, observed);
+        assert_eq!((near(1300), near(1250)), (Some(1250), None));
     }
 }

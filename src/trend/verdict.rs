@@ -225,12 +225,71 @@ mod tests {
     /// The figures that lib/report/units.js gives.
     #[test]
     fn figures_read_as_in_the_views() {
+        let near = [1000, 84_599_999, 84_600_000, 44_400_000, 34_199_000, 34_200_000, 119_499];
+        let expected = ["1 s", "23 h", "1 d", "12 h", "9 h 30 min", "10 h", "119 s"];
+        assert_eq!(near.map(duration), expected);
         let spoken = [28_592, 4200, 999, 119_600, 780_000, 7_500_000, 187_200_000, 3_542_400_000];
         let expected =
             ["29 s", "4.2 s", "999 ms", "2 min", "13 min", "2 h 5 min", "2 d 4 h", "41 d"];
         assert_eq!(spoken.map(duration), expected);
         let sizes = [0.0, 900.0, 67_396_970.0, 3_250_585.0, 1_048_500.0, 150_000.0];
         assert_eq!(sizes.map(bytes), ["0 B", "900 B", "64 MB", "3.1 MB", "1 MB", "146 KB"]);
+    }
+
+    fn sentence(channel: Channel, state: VerdictState, cache: Option<&FillingCache>) -> String {
+        let verdict = ChannelVerdict {
+            channel,
+            state,
+            bytes_per_minute: 3_250_585.0,
+            bytes: 0,
+            limit_bytes: 0,
+            ms_to_limit: Some(7_500_000),
+            z: 4.0,
+            span_ms: 780_000,
+        };
+        explain(&verdict, cache, 900_000)
+    }
+
+    #[test]
+    fn each_channel_has_its_name_in_the_sentence() {
+        let rose = |channel| sentence(channel, VerdictState::FollowsLoad, None);
+        let rest = "rose by 3.1 MB/min over 13 min, as the load did";
+        assert_eq!(rose(Channel::Heap), format!("the live heap {rest}"));
+        assert_eq!(rose(Channel::External), format!("external memory (Buffers, WASM) {rest}"));
+        assert_eq!(rose(Channel::Native), format!("native memory {rest}"));
+    }
+
+    #[test]
+    fn each_state_has_its_sentence() {
+        let said = |state| sentence(Channel::Heap, state, None);
+        let rate = "the live heap rose by 3.1 MB/min over 13 min";
+        let limit = "2 h 5 min to the limit";
+        assert_eq!(said(VerdictState::TooEarly), "15 min seen, too early for a verdict");
+        assert_eq!(said(VerdictState::Steady), "no trend in 15 min of watching");
+        assert_eq!(
+            said(VerdictState::Slow),
+            format!("{rate}, {limit}: too little so far to act on")
+        );
+        assert_eq!(said(VerdictState::Warming), format!("{rate}, and slows down: a warm-up"));
+        assert_eq!(said(VerdictState::Filling), format!("{rate}, while a bounded cache fills"));
+        assert_eq!(said(VerdictState::Suspect), format!("{rate}, {limit}: a leak if it goes on"));
+        assert_eq!(said(VerdictState::Leak), format!("{rate} without coming down, {limit}"));
+        let cache = FillingCache { name: "sessions".into(), share: 0.744 };
+        let filling = sentence(Channel::Heap, VerdictState::Filling, Some(&cache));
+        assert_eq!(
+            filling,
+            format!("{rate}, while the cache `sessions` (74 % of its bound) fills")
+        );
+    }
+
+    #[test]
+    fn fragmentation_of_the_heap_is_of_what_is_committed_and_of_native_memory_what_malloc_keeps() {
+        let said = |channel| sentence(channel, VerdictState::Fragmentation, None);
+        assert_eq!(
+            said(Channel::Heap),
+            "the live heap: what is committed grows, what is used does not"
+        );
+        assert!(said(Channel::Native).contains("what the allocator keeps of what was freed"));
     }
 
     #[test]
