@@ -1,6 +1,6 @@
 'use strict';
 // What a heap image takes: memory of the child, processor time, time from the call to the file, the pause of the service.
-//   node bench/image [--live 200] [--rate 20] [--rounds 5] [--leaks 2] [--method image] [--nice 0] [NODE ...]
+//   node bench/image [--live 200] [--rate 5] [--rounds 5] [--leaks 2] [--method image] [--nice 0] [NODE ...]
 //   node bench/image --cgroup [--case 200 ...]   in memory cgroups of version 1 (as root): 200 MB live in 512 MB, 100 MB
 //                                                in 256 MB, 600 MB in 1.2 GB, and 2 GB without a limit
 // LIVE: MB of small live objects. RATE: MB of them that the requests replace in a second. LEAKS: how often three images
@@ -21,7 +21,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     live: { type: 'string', default: '200' },
-    rate: { type: 'string', default: '20' },
+    rate: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '5' },
     leaks: { type: 'string', default: '2' },
     method: { type: 'string', default: 'image' },

@@ -58,7 +58,6 @@ pub enum HeapError {
         /// The size of the allocation that was refused.
         bytes: u64,
     },
-<<<<<<< HEAD
     /// What the graphs take cannot be kept in files of a folder.
     #[error(
         "memory cannot be spilled to {} ({why}). Give a folder on a disk, or read the snapshot on a machine with more \
@@ -71,7 +70,6 @@ pub enum HeapError {
         /// Why not.
         why: String,
     },
-=======
     /// This process cannot have the memory to decompress it.
     #[error(
         "there is not enough memory to decompress the snapshot. Raise the limit of this process (ulimit -v, ulimit -d, \
@@ -84,7 +82,6 @@ pub enum HeapError {
          zstd -d --long=31, or compress it again with --long=27 at most."
     )]
     Window,
->>>>>>> 1d96c254013d85d8204d0aa514722c8a2f72bd78
     /// It is well-formed and contradicts itself.
     #[error(
         "the snapshot contradicts itself: {0}. It was damaged after it was written: copy it again (compare \
@@ -159,13 +156,10 @@ impl HeapError {
             HeapError::NotJson { .. } => "ERR_PLIMSOLL_SNAPSHOT_NOT_JSON",
             HeapError::Schema(_) => "ERR_PLIMSOLL_SNAPSHOT_SCHEMA",
             HeapError::TooLarge(_) => "ERR_PLIMSOLL_SNAPSHOT_TOO_LARGE",
-<<<<<<< HEAD
-            HeapError::NoMemory { .. } | HeapError::NoSpill { .. } => {
-=======
-            HeapError::NoMemory { .. } | HeapError::NoMemoryToDecompress | HeapError::Window => {
->>>>>>> 1d96c254013d85d8204d0aa514722c8a2f72bd78
-                "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY"
-            }
+            HeapError::NoMemory { .. }
+            | HeapError::NoMemoryToDecompress
+            | HeapError::Window
+            | HeapError::NoSpill { .. } => "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY",
             HeapError::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             HeapError::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",
             HeapError::NoSuchObject(_) | HeapError::Same { .. } => "ERR_PLIMSOLL_OPTION",
