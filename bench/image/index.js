@@ -5,8 +5,9 @@
 //                                                in 256 MB, 600 MB in 1.2 GB, and 2 GB without a limit
 // LIVE: MB of small live objects. RATE: MB of them that the requests replace in a second. LEAKS: how often three images
 // are taken while a Map leaks, and analyzed outside of the cgroup. Exits with 1 if an image is missing or unreadable, a
-// leak is not named, a child has more private memory than twice the young generation and 15 % of the old one, or the
-// kernel killed a process for lack of memory. SIGTERM ends it after the image at hand.
+// leak is not named, a child has more private memory than twice the young generation and 15 % of the old one, an
+// analysis takes more than 100 MB of anonymous memory, or the kernel killed a process for lack of memory. SIGTERM ends
+// it after the image at hand.
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
@@ -14,7 +15,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { requireAnalyzer } = require('../../lib/analyzer-binding.js');
+const { analyze } = require('../../index.js');
 const { MemoryGroup } = require('./memory-group.js');
 
 const { values, positionals } = parseArgs({
@@ -42,6 +43,9 @@ const CASES = [
 ];
 /** What a child may have: a multiple of the young generation, and a share of the old one. */
 const ALLOWED = { young: 2, old: 0.15 };
+
+/** What the analysis of three images may have of anonymous memory, if it spills. */
+const ANALYSIS = 100 * MB;
 
 const end = new AbortController();
 process.once('SIGTERM', () => end.abort());
@@ -104,12 +108,34 @@ async function ask(service, what) {
   }
 }
 
-/** Whether the leaking Map is the first suspect of three images. Not at idle priority, as `analyze()` would. */
-async function isNamed(taken) {
-  if (taken.some(({ path: file }) => file === undefined)) return false;
+/** The most anonymous memory of the children of this process but for the service. */
+class Analyzer {
+  #timer;
+  peak = 0;
+
+  constructor(service) {
+    this.#timer = setInterval(() => {
+      for (const pid of read(`/proc/self/task/${process.pid}/children`).trim().split(' ')) {
+        if (pid === `${service.pid}`) continue;
+        const kB = Number(/RssAnon:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+        this.peak = Math.max(this.peak, kB * 1024);
+      }
+    }, LOOK_MS);
+  }
+
+  end() {
+    clearInterval(this.#timer);
+    return this.peak;
+  }
+}
+
+/** Whether the leaking Map is the first suspect of three images, and the anonymous memory of their analysis. */
+async function analyzed(taken, service, dir) {
+  if (taken.some(({ path: file }) => file === undefined)) return { isNamed: false, anonymous: 0 };
+  const analyzer = new Analyzer(service);
   const files = taken.map(({ path: file }) => file);
-  const { suspects } = JSON.parse(await requireAnalyzer().analyzeSnapshots(files, '{}'));
-  return suspects[0]?.name === 'leaked';
+  const { suspects } = await analyze(files, { spill: dir });
+  return { isNamed: suspects[0]?.name === 'leaked', anonymous: analyzer.end() };
 }
 
 async function measure(execPath, { live, resident, limit }) {
@@ -122,7 +148,7 @@ async function measure(execPath, { live, resident, limit }) {
   group?.add(service.pid);
   const failures = [];
   const rounds = [];
-  let [tries, named, leaks] = [0, 0, 0];
+  let [tries, named, leaks, anonymous] = [0, 0, 0, 0];
   try {
     const [{ used, total, rss }] = await once(service, 'message');
     for (let at = 0; at < Number(values.rounds) && !end.signal.aborted; at++) {
@@ -137,7 +163,9 @@ async function measure(execPath, { live, resident, limit }) {
     for (let at = 0; at < Number(values.leaks) && !end.signal.aborted; at++) {
       const { answer } = await ask(service, 'leak');
       leaks++;
-      if (await isNamed(answer)) named++;
+      const { isNamed, anonymous: most } = await analyzed(answer, service, dir);
+      anonymous = Math.max(anonymous, most);
+      if (isNamed) named++;
       else failures.push('the leak is not named');
       for (const { path: file } of answer) if (file !== undefined) fs.rmSync(file);
     }
@@ -147,6 +175,7 @@ async function measure(execPath, { live, resident, limit }) {
     const of = (pick) => (rounds.length === 0 ? NaN : median(rounds.map(pick)));
     const allowed = ({ young, old }) => ALLOWED.young * young + ALLOWED.old * old;
     const beyond = rounds.filter((each) => each.child > allowed(each)).length;
+    if (anonymous > ANALYSIS) failures.push(`an analysis took ${round(anonymous)} MB of anonymous memory`);
     if (beyond > 0 && method === 'image') failures.push(`${beyond} children had more memory than is allowed`);
     console.table({
       [`${path.basename(execPath)}, ${limit ?? 'no'} limit`]: {
@@ -155,6 +184,7 @@ async function measure(execPath, { live, resident, limit }) {
         'rss MB': round(rss),
         taken: `${rounds.length} of ${tries}`,
         'leaks named': `${named} of ${leaks}`,
+        'analysis anonymous MB, most': round(anonymous),
         'killed for memory': kills,
         'most in the group MB': group === null ? '-' : round(group.most()),
         'call to file ms': Math.round(of(({ ms }) => ms)),
