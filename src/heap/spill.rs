@@ -232,8 +232,9 @@ mod tests {
 
     #[test]
     fn large_allocations_are_in_files_and_keep_what_they_hold() {
-        let dir = crate::snapshot::testing::TempDir::new("spill");
-        let folder = std::fs::canonicalize(&dir.0).unwrap();
+        let dir = std::env::temp_dir().join(format!("plimsoll-spill-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let folder = std::fs::canonicalize(&dir).unwrap();
         // The first one is made before there is a folder, as what the process begins with.
         // SAFETY: each allocation is used within its size, until it is freed or moved.
         unsafe {

@@ -25,7 +25,8 @@ struct Call<'s> {
 
 /// The byte of the method's name in the call that adds the listener for `event` which is called `name` and whose code
 /// stands at byte `at`. A function inside of the call comes before its name; of several calls with that name none is
-/// the answer. An event that was redacted may be any. V8 has no name for a function in a property (`this.onChange = () => ...`): the source has.
+/// the answer. An event that was redacted may be any. V8 has no name for a function in a property
+/// (`this.onChange = () => ...`): the source has.
 pub(super) fn registration(source: &str, event: &str, name: &str, at: usize) -> Option<usize> {
     let name = name.rsplit(' ').next().filter(|name| !name.is_empty());
     let name = name.or_else(|| property_of(source.get(..at)?));

@@ -23,7 +23,7 @@ pub mod state;
 pub mod store;
 
 #[cfg(test)]
-pub(crate) mod testing {
+mod testing {
     //! A directory for one test.
 
     use std::path::PathBuf;
