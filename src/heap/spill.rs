@@ -135,8 +135,13 @@ mod file {
         if unsafe { libc::statfs(folder.as_ptr(), &raw mut about) } != 0 {
             return Err(io::Error::last_os_error().to_string());
         }
-        #[allow(clippy::useless_conversion, reason = "the type differs between C libraries")]
-        if IN_MEMORY.contains(&i64::from(about.f_type)) {
+        #[allow(
+            clippy::unnecessary_cast,
+            clippy::cast_possible_wrap,
+            reason = "the type differs between C libraries"
+        )]
+        let of = about.f_type as i64;
+        if IN_MEMORY.contains(&of) {
             return Err("its files are in memory".to_owned());
         }
         let file = nameless(folder).map_err(|error| error.to_string())?;
