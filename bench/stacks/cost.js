@@ -12,38 +12,12 @@
 // The table has medians over rounds, and ratios as geometric means over turns with 95 % intervals of Student's t.
 
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
-const { spawn, spawnSync } = require('node:child_process');
-const { once } = require('node:events');
-const { pathToFileURL } = require('node:url');
+const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
-const { startServers, stop, behindNginx } = require('../../__test__/stacks/host.js');
+const { startServers, stop } = require('../../__test__/stacks/host.js');
+const { SERVICES, REQUESTS, onCore, startServer, endServer, ask } = require('./servers.js');
 
-const SERVICES = path.join(__dirname, '../../__test__/stacks/services');
-const REGISTER = pathToFileURL(path.join(__dirname, '../../register.js')).href;
-/** What autocannon asks of a stack; the others have clients of their own. */
-const REQUESTS = {
-  'health-metrics': [{ path: '/orders' }, { path: '/health' }],
-  'nest-request-scope': [{ path: '/orders/1', headers: { 'x-user': 'user-1' } }],
-  'fastify-pg': [{ path: '/items/1' }],
-  'socket-io': undefined,
-  'ws-nginx': undefined,
-  'graphql-dataloader': [
-    {
-      path: '/graphql',
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: 'query ($id: ID!) { user(id: $id) { name bio } }', variables: { id: '1' } }),
-    },
-  ],
-  'next-route': Array.from({ length: 100 }, (_, id) => ({ path: `/api/items/${id}` })),
-  'bullmq-listener': [{ path: '/user-1' }],
-  'outbound-agents': [{ path: '/rates/1' }],
-  'aborted-streams': [{ path: '/20/export-1' }],
-  'native-gzip': [{ path: '/feed-1' }],
-  lambda: [{ path: '/invoke', method: 'POST', body: JSON.stringify({ order: 1, lines: 20 }) }],
-};
 const VARIANTS = ['a', 'control', 'b'];
 const WARM_UP_SECONDS = 2;
 /** The share of turns of which Student's t with so many degrees of freedom and more has 95 %. */
@@ -64,7 +38,6 @@ if (values.dir === undefined) throw new Error('--dir DIR is missing: where the r
 const dir = path.resolve(values.dir);
 const results = path.join(dir, 'cost.jsonl');
 const connections = Number(values.connections);
-const onCore = (core) => (os.availableParallelism() > 1 ? ['taskset', '-c', String(core)] : []);
 
 const sorted = (numbers) => numbers.toSorted((a, b) => a - b);
 const quantile = (numbers, share) => sorted(numbers)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))];
@@ -78,66 +51,10 @@ function cpuOf(pid) {
 
 const rssOf = (pid) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 
-async function startServer({ name, variant, ports, folder }) {
-  const work = path.join(folder, variant);
-  fs.mkdirSync(work, { recursive: true });
-  const preload = variant === 'b' ? ['--import', REGISTER] : [];
-  const [command, ...args] = [...onCore(0), process.execPath, ...preload, path.join(SERVICES, 'service.js'), name];
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', fs.openSync(path.join(work, 'stderr'), 'w')],
-    env: { ...process.env, ...ports, LEAK: '0', NODE_ENV: 'production', PLIMSOLL_DIR: work, AWAKE_MS: '1000000000' },
-  });
-  let printed = '';
-  for await (const data of child.stdout.iterator({ destroyOnReturn: false })) {
-    printed += data;
-    if (/^port \d+$/m.test(printed)) break;
-  }
-  child.stdout.resume();
-  const own = Number(/^port (\d+)$/m.exec(printed)?.[1]);
-  const stack = require(path.join(SERVICES, `${name}.js`));
-  const port = stack.proxied ? await behindNginx(path.join(work, 'proxy'), own) : own;
-  return { name, variant, child, port, work, stack };
-}
-
-async function endServer({ child, stack, work }) {
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
-  if (stack.proxied) stop(path.join(work, 'proxy'));
-}
-
-/** So many requests, or so many seconds. @returns {Promise<number[]>} what each took, ms */
-const ask = (server, end) => (REQUESTS[server.name] === undefined ? byClients(server, end) : byAutocannon(server, end));
-
-async function byAutocannon({ name, port }, { amount, seconds }) {
-  const latencies = [];
-  const options = { url: `http://127.0.0.1:${port}`, connections, requests: REQUESTS[name] };
-  const run = require('autocannon')({ ...options, ...(amount ? { amount } : { duration: seconds }) });
-  run.on('response', (client, status, bytes, ms) => latencies.push(ms));
-  const { errors, non2xx } = await run;
-  if (errors + non2xx > 0) throw new Error(`${name}: ${errors} errors, ${non2xx} answers that are not 2xx`);
-  return latencies;
-}
-
-async function byClients({ port, stack }, { amount = Infinity, seconds = Infinity }) {
-  const latencies = [];
-  const end = performance.now() + seconds * 1000;
-  let i = 0;
-  const client = async () => {
-    while (i < amount && performance.now() < end) {
-      const begun = performance.now();
-      await stack.request({ port, i: i++ });
-      latencies.push(performance.now() - begun);
-    }
-  };
-  await Promise.all(Array.from({ length: connections }, client));
-  return latencies;
-}
-
 async function turn(server, amount) {
   const { pid } = server.child;
   const [cpu, begun] = [cpuOf(pid), performance.now()];
-  const latencies = await ask(server, { amount });
+  const latencies = await ask(server, { amount }, connections);
   const seconds = (performance.now() - begun) / 1000;
   return {
     perSecond: latencies.length / seconds,
@@ -151,10 +68,13 @@ async function round(name, ports) {
   const folder = fs.mkdtempSync(path.join(dir, `${name}-`));
   const servers = [];
   try {
-    for (const variant of VARIANTS) servers.push(await startServer({ name, variant, ports, folder }));
+    for (const variant of VARIANTS) {
+      const server = await startServer({ name, has: variant === 'b', ports, work: path.join(folder, variant) });
+      servers.push({ ...server, variant });
+    }
     let fewest = Infinity;
     for (const server of servers) {
-      const warm = await ask(server, { seconds: WARM_UP_SECONDS });
+      const warm = await ask(server, { seconds: WARM_UP_SECONDS }, connections);
       fewest = Math.min(fewest, warm.length / WARM_UP_SECONDS);
     }
     const amount = Math.max(connections, Math.round(fewest * Number(values.seconds)));
