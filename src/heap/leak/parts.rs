@@ -1,14 +1,18 @@
 //! Suspects that are parts of another one: the timers of a cache, the private fields of one structure, and the
-//! listeners that one `pipe()` adds to several events.
+//! listeners that one `pipe()` adds to several events. What Node registers of a suspect's objects is a part of it too.
 
+use crate::heap::compare::attribution::Claim;
+use crate::heap::compare::growth::Growth;
 use crate::heap::explain::code_index::CodeIndex;
-use crate::heap::graph::kind::EdgeKind;
+use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::leak::causes::Cause;
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{EdgeName, Node, Retainer, Snapshot};
 
 /// So many timers of a growth are looked at.
 const TIMERS: usize = 16;
+/// So many entries of a registry are looked at.
+const ENTRIES: usize = 16;
 /// So many holders of an object are looked at.
 const HOLDERS: usize = 64;
 /// Counts of one structure's fields differ by one in so many at most.
@@ -48,6 +52,61 @@ pub(in crate::heap) fn join(index: &CodeIndex, suspects: &mut Vec<Suspect>, samp
         }
     }
     suspects.extend(left.into_iter().flatten());
+}
+
+/// Counts what Node's own registries gained for the suspect that has what their entries hold: Node registers each
+/// derived AbortSignal, and each of their sources has the same weak references in a Set. An entry stays for as long as
+/// its object does, so it is no leak of its own.
+pub(in crate::heap) fn join_registries(
+    index: &CodeIndex,
+    suspects: &mut [Suspect],
+    growths: &[Growth],
+) {
+    let snapshot = index.snapshot;
+    for growth in growths.iter().filter(|growth| is_registry_of_node(index, growth.thing)) {
+        let is_entry = |&node: &Node| snapshot.raw_name(node) == b"system / WeakCell";
+        let entries: Vec<Node> =
+            growth.sample.iter().copied().filter(is_entry).take(ENTRIES).collect();
+        let has_most = |suspect: &&mut Suspect| {
+            thing_of(snapshot, suspect).is_some_and(|thing| {
+                let held = entries.iter().filter(|&&entry| has_held(snapshot, thing, entry));
+                held.count() * 2 > entries.len()
+            })
+        };
+        if let Some(suspect) = suspects.iter_mut().find(has_most) {
+            suspect.claim.join(Claim::of(growth));
+        }
+    }
+}
+
+/// Whether it is a FinalizationRegistry whose callback is Node's own, or an entry of one.
+fn is_registry_of_node(index: &CodeIndex, node: Node) -> bool {
+    let snapshot = index.snapshot;
+    let targets = |node: Node| snapshot.edges(node).map(|edge| edge.to);
+    let is_registry = |&node: &Node| {
+        snapshot.kind(node) == NodeKind::Object
+            && snapshot.raw_name(node).ends_with(b"FinalizationRegistry")
+    };
+    let registry = match snapshot.raw_name(node) {
+        b"system / WeakCell" => targets(node).find(is_registry),
+        _ => Some(node).filter(is_registry),
+    };
+    let is_callback = |node: &Node| snapshot.kind(*node) == NodeKind::Closure;
+    let callback = registry.and_then(|registry| targets(registry).find(is_callback));
+    callback.is_some_and(|callback| index.is_internal_code(callback))
+}
+
+/// Whether an object's collection has what a registry's entry holds, or a part of that.
+fn has_held(snapshot: &Snapshot, owner: Node, entry: Node) -> bool {
+    let strong = |node: Node| {
+        let edges = snapshot.edges(node).filter(|edge| edge.kind != EdgeKind::Weak);
+        edges.map(|edge| edge.to).filter(|&to| snapshot.kind(to) == NodeKind::Object)
+    };
+    let is_in = |item: Node| {
+        let lists = || snapshot.retainers(item).take(HOLDERS);
+        lists().any(|list| list.from == owner) || holds(snapshot, owner, item)
+    };
+    strong(entry).any(|held| is_in(held) || strong(held).any(is_in))
 }
 
 /// Whether timers are a cache's: it holds them, or its own code made their callbacks, which refer to it.
@@ -189,6 +248,55 @@ mod tests {
             }
         }
         graph
+    }
+
+    /// A Set of weak references, and a registry whose entries hold the same ones: with the callback of Node or not.
+    fn registered(by_node: bool, shared: bool, count: u32) -> Graph {
+        let mut graph = program(20);
+        graph.in_file("/srv/app/main.js", 9);
+        let script = graph.script(if by_node { "node:internal/abort" } else { "/srv/app/lib.js" });
+        let references = graph.variable("references", "Set", 500_001);
+        let table = graph.node("array", "", 500_003, 64);
+        graph.edge(references, "internal", "table", table);
+        let registry = graph.node("object", "FinalizationRegistry", 500_005, 32);
+        let callback = graph.function_in(script, "cleanup", 500_007, 7);
+        let module = graph.node("object", "system / Context", 500_009, 32);
+        graph.edge(1, "property", "cleanup", callback);
+        graph.edge(callback, "internal", "context", module);
+        graph.edge(module, "context", "registry", registry);
+        graph.edge(registry, "hidden", "3", callback);
+        for item in 0..count {
+            let id = 600_001 + 100 * item;
+            let reference = graph.node("object", "WeakRef", id, 32);
+            graph.edge(table, "internal", &(2 + item).to_string(), reference);
+            let entry = graph.node("hidden", "system / WeakCell", id + 2, 72);
+            graph.edge(registry, "hidden", &(100 + item).to_string(), entry);
+            graph.edge(entry, "hidden", "0", registry);
+            let held = graph.member(entry, "held", "Object", id + 4);
+            if shared {
+                graph.edge(held, "property", "reference", reference);
+            }
+        }
+        graph
+    }
+
+    #[test]
+    fn what_a_registry_of_node_gains_counts_for_the_suspect_whose_objects_it_holds() {
+        let of = |by_node, shared| {
+            let snapshots =
+                [0, 2000, 4000].map(|count| registered(by_node, shared, count).snapshot());
+            let found = pipeline::suspects(&snapshots, 10, &Options::default());
+            let rest = found.unexplained.unwrap().bytes;
+            let all = found.suspects.into_iter().map(|each| (each.name, each.bytes));
+            (all.collect::<Vec<_>>(), rest)
+        };
+        let entries = 4000 * (72 + 32);
+        let references = 4000 * 32;
+        let one = |bytes| vec![("references".to_owned(), bytes)];
+        assert_eq!(of(true, true), (one(references + entries), 0));
+        assert_eq!(of(true, false), (one(references), entries), "it holds others");
+        let own = of(false, true);
+        assert_eq!(own.0.len(), 2, "a registry of the program's own is a suspect: {own:?}");
     }
 
     #[test]

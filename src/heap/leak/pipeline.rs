@@ -65,6 +65,8 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
         growths.into_iter().partition(|growth| growth.even);
     let named = |growths: &[Growth]| named(&index, &series, growths, options);
     let mut suspects = named(&even);
+    parts::join_registries(&index, &mut suspects, &even);
+    parts::join_registries(&index, &mut suspects, &uneven);
     let least = least_growth(last, options);
     let mut uneven = named(&uneven);
     uneven.retain(|suspect| {
