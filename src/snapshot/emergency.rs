@@ -147,6 +147,8 @@ struct Shared {
     timed: bool,
     /// The limit of the heap, in bytes.
     limit: u64,
+    /// Whether the last child failed, as another one may not.
+    lost: bool,
     step: JobStep,
 }
 
@@ -190,6 +192,7 @@ impl Emergency {
             deadline: None,
             timed: false,
             limit: 0,
+            lost: false,
             step: JobStep::Wait,
         };
         Some(Arc::new(Self {
@@ -341,7 +344,7 @@ impl Emergency {
             Answer::Missed | Answer::Wait => {
                 if answer == Answer::Missed {
                     // SAFETY: on the isolate's thread.
-                    unsafe { self.take(isolate, Moment::InV8) };
+                    unsafe { self.take(isolate, Moment::InV8 { again: false }) };
                 }
                 wait_for_children();
                 // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
@@ -380,9 +383,13 @@ impl Emergency {
                 }
             }
             // V8 is not asked for figures there.
-            Moment::InV8 => {
+            Moment::InV8 { again } => {
                 let limit = self.shared.lock().limit;
-                request.heap = Heap { used: limit, total: limit };
+                let heap = os::process::rss().map_or(limit, |resident| resident.min(limit));
+                request.heap = Heap { used: heap, total: heap };
+                if again {
+                    request.cooldown_ms = 0;
+                }
             }
         }
         // SAFETY: the caller vouches for the moment.
@@ -407,7 +414,10 @@ impl Emergency {
                     session.end();
                     JobStep::Done(outcome)
                 }
-                Err(failure) => JobStep::Failed(failure.into()),
+                Err(failure) => {
+                    emergency.shared.lock().lost = !matches!(failure, ForkFailure::Final(_));
+                    JobStep::Failed(failure.into())
+                }
             };
             emergency.settle(step);
             drop(counted);
@@ -425,18 +435,21 @@ impl Emergency {
     }
 }
 
-/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit.
+/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit, or whose child failed.
 fn take_at_the_end() {
+    wait_for_children();
     let watched: Vec<_> = WATCHED.lock().iter().filter_map(Weak::upgrade).collect();
-    for emergency in watched {
-        let isolate = {
+    for emergency in watched.iter().filter(|each| can_image(&each.request)) {
+        let (isolate, again) = {
             let mut shared = emergency.shared.lock();
-            let isolate = shared.isolate.filter(|isolate| Isolate::current() == Some(*isolate));
-            isolate.filter(|_| shared.near.end())
+            let again = std::mem::take(&mut shared.lost);
+            let wanted = shared.near.end() || again;
+            let isolate = shared.isolate;
+            (isolate.filter(|&isolate| wanted && Isolate::current() == Some(isolate)), again)
         };
         if let Some(isolate) = isolate {
             // SAFETY: on the isolate's thread.
-            unsafe { emergency.take(isolate, Moment::InV8) };
+            unsafe { emergency.take(isolate, Moment::InV8 { again }) };
         }
     }
     wait_for_children();
@@ -455,8 +468,8 @@ fn wait_for_children() {
 enum Moment {
     /// Nothing that a snapshot would have to wait for.
     Outside,
-    /// A collection, or its own end.
-    InV8,
+    /// A collection, or its own end; `again`: the child of the same attempt has failed.
+    InV8 { again: bool },
 }
 
 /// What a child is writing.
@@ -495,16 +508,21 @@ impl Forked {
     }
 }
 
+/// Whether an image may stand in for a snapshot.
+fn can_image(request: &Request) -> bool {
+    matches!(request.method, Method::Auto | Method::Image)
+        && !request.redact
+        && image::support().is_ok()
+}
+
 /// # Safety
 /// As [`Emergency::take`].
 unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), SnapshotError> {
     let begun = Instant::now();
-    let can_image = matches!(request.method, Method::Auto | Method::Image)
-        && !request.redact
-        && image::support().is_ok();
+    let can_image = can_image(&request);
     let can_build = match moment {
         Moment::Outside => fork::support().map_err(|why| SnapshotError::Unavailable { why }),
-        Moment::InV8 => Err(SnapshotError::Failed {
+        Moment::InV8 { .. } => Err(SnapshotError::Failed {
             what: "V8 reached its limit inside a collection, and no JavaScript ran after it".into(),
         }),
     };
@@ -575,8 +593,9 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
     // SAFETY: the reference that `watch_heap_limit` gave is held until the callback is removed.
     let emergency = unsafe { borrow(data) };
     if std::process::id() != emergency.process {
-        // The snapshot's own collections, in the child.
-        return current.saturating_mul(2);
+        // The snapshot's own collections, in the child, whose heap may be several times the limit after one allocation.
+        // The child looks at the memory itself.
+        return current.saturating_mul(16);
     }
     catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: this is the callback.
