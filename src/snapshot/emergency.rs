@@ -407,7 +407,10 @@ impl Emergency {
         let forked = Arc::new(forked);
         let theirs = Arc::clone(&forked);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let step = match theirs.wait() {
+            let result = theirs.wait();
+            let is_final = matches!(result, Ok(_) | Err(ForkFailure::Final(_)));
+            emergency.shared.lock().lost = !is_final;
+            let step = match result {
                 Ok((path, written)) => {
                     let (method, pause) = (theirs.method(), theirs.child.pause);
                     let outcome = session.outcome(path, method, pause, written);
@@ -415,17 +418,24 @@ impl Emergency {
                     JobStep::Done(outcome)
                 }
                 Err(failure) => {
-                    emergency.shared.lock().lost = !matches!(failure, ForkFailure::Final(_));
+                    drop(session);
                     JobStep::Failed(failure.into())
                 }
             };
             emergency.settle(step);
+            // The turn of the process and the lock of the directory are free when nothing is under way any more.
+            drop(theirs);
             drop(counted);
         });
-        if let Err(error) = watch {
-            forked.abandon();
-            let what = format!("no thread for it: {error}");
-            self.settle(JobStep::Failed(SnapshotError::Failed { what }));
+        match (watch, &forked.evidence) {
+            (Ok(_), _) => {}
+            // Where no thread can be had, the child finishes its file by itself; that of an image cannot.
+            (Err(_), Evidence::Snapshot(prepared)) => prepared.leave(),
+            (Err(error), Evidence::Image(_)) => {
+                forked.child.kill();
+                let what = format!("no thread for it: {error}");
+                self.settle(JobStep::Failed(SnapshotError::Failed { what }));
+            }
         }
     }
 
@@ -438,8 +448,13 @@ impl Emergency {
 /// V8 gives up: takes images of the isolates of this thread that left nothing near their limit, or whose child failed.
 fn take_at_the_end() {
     wait_for_children();
-    let watched: Vec<_> = WATCHED.lock().iter().filter_map(Weak::upgrade).collect();
-    for emergency in watched.iter().filter(|each| can_image(&each.request)) {
+    let process = std::process::id();
+    // In a forked child, another thread may have had a lock.
+    let Some(watched) = WATCHED.try_lock() else { return };
+    let all: Vec<_> = watched.iter().filter_map(Weak::upgrade).collect();
+    drop(watched);
+    let own = all.iter().filter(|each| each.process == process && can_image(&each.request));
+    for emergency in own {
         let (isolate, again) = {
             let mut shared = emergency.shared.lock();
             let again = std::mem::take(&mut shared.lost);
@@ -474,8 +489,8 @@ enum Moment {
 
 /// What a child is writing.
 enum Evidence {
-    Snapshot(Prepared),
-    Image(PreparedImage),
+    Snapshot(Box<Prepared>),
+    Image(Box<PreparedImage>),
 }
 
 /// A child that was forked.
@@ -496,14 +511,6 @@ impl Forked {
         match self.evidence {
             Evidence::Snapshot(_) => Method::Fork,
             Evidence::Image(_) => Method::Image,
-        }
-    }
-
-    /// No thread waits for the child. That of a snapshot finishes its file by itself.
-    fn abandon(&self) {
-        match &self.evidence {
-            Evidence::Snapshot(prepared) => prepared.leave(),
-            Evidence::Image(_) => self.child.kill(),
         }
     }
 }
@@ -567,7 +574,12 @@ unsafe fn fork_builder(session: &mut Session) -> Result<Forked, ForkFailure> {
                 session.retry(why);
                 std::thread::sleep(Duration::from_millis(5) * tries);
             }
-            forked => return Ok(Forked { child: forked?, evidence: Evidence::Snapshot(prepared) }),
+            forked => {
+                return Ok(Forked {
+                    child: forked?,
+                    evidence: Evidence::Snapshot(Box::new(prepared)),
+                });
+            }
         }
     }
 }
@@ -580,7 +592,7 @@ unsafe fn fork_image(session: &mut Session) -> Result<Forked, ForkFailure> {
     let scene = Scene::take()?;
     // SAFETY: the caller vouches for the thread.
     let child = unsafe { prepared.fork(&scene) }?;
-    Ok(Forked { child, evidence: Evidence::Image(prepared) })
+    Ok(Forked { child, evidence: Evidence::Image(Box::new(prepared)) })
 }
 
 /// What the container can spare of it, and what V8 needs to go on at all.
