@@ -1,7 +1,7 @@
 'use strict';
 // Leaks into a small heap until V8 is about to give up. A snapshot is forked there, the limit is
-// raised; then it stops leaking (argv[3] 'live') or goes on until V8 gives up ('die'). 'built-in': one call of a built-in
-// function allocates all of it.
+// raised; then it stops leaking (argv[3] 'live') or goes on until V8 gives up ('die'). 'at-once': it makes an array that
+// does not fit, so that V8 gives up without a call near the limit.
 
 const v8 = require('node:v8');
 const { requireNative } = require('../../lib/native.js');
@@ -23,7 +23,7 @@ function turn() {
     setTimeout(turn, 5);
     return;
   }
-  if (process.argv[3] === 'built-in') leak.push(Array.from({ length: 1e9 }, Object));
+  if (process.argv[3] === 'at-once') leak.push(new Array(3e7).fill(0));
   for (let i = 0; i < 20; i++) leak.push(Array.from({ length: 10_000 }, () => 0.5));
   setImmediate(turn);
 }

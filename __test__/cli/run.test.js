@@ -183,7 +183,7 @@ test('a heap that runs out leaves its report', async (t) => {
     'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
   const { code, report, left } = await plimsoll(
     t,
-    ['run', ...FAST, 'app.js'],
+    ['run', ...FAST, '--snapshot-on', 'near-limit', 'app.js'],
     { 'app.js': app },
     { NODE_OPTIONS: '--max-old-space-size=64' },
   );

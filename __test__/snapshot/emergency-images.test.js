@@ -4,14 +4,16 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { analyze } = require('../../index.js');
 const { native } = require('../../lib/native.js');
-const { temporaryDir, snapshotsIn, partialsIn } = require('../children/snapshot-support.js');
+const { temporaryDir, snapshotsIn, partialsIn, forksOf, until } = require('../children/snapshot-support.js');
 
-const { image: unsupported, limitCalls } = native.snapshotSupport();
+const { image: unsupported, limitCalls, fork: noFork } = native.snapshotSupport();
 const options = { skip: unsupported ?? limitCalls ?? false };
+const needsFork = { skip: unsupported ?? limitCalls ?? noFork ?? false };
 /** More than any machine has for a snapshot. An image takes what it needs. */
 const NO_ROOM = 1e6;
 const request = (dir, over) => ({
@@ -32,19 +34,20 @@ const request = (dir, over) => ({
 });
 const imagesIn = (dir) => snapshotsIn(dir, '.heapimage');
 
-/** Runs a program of `children/` with a small heap. @returns {Promise<{ out: string, code: number | null, signal: string | null }>} */
-async function run(program, args) {
-  const service = spawn(
-    process.execPath,
-    ['--max-old-space-size=64', path.join(__dirname, '../children', program), ...args],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  const ended = new Promise((resolve) => {
-    service.on('close', (code, signal) => resolve({ code, signal }));
+/** Starts a program of `children/` with a small heap. */
+const start = (program, args) =>
+  spawn(process.execPath, ['--max-old-space-size=64', path.join(__dirname, '../children', program), ...args], {
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
+
+/** Runs it. @returns {Promise<{ out: string, code: number | null, signal: string | null }>} */
+async function run(program, args) {
+  const service = start(program, args);
+  const ended = once(service, 'close');
   let out = '';
   for await (const chunk of service.stdout) out += chunk;
-  return { out, ...(await ended) };
+  const [code, signal] = await ended;
+  return { out, code, signal };
 }
 
 /** The step of an emergency in a loop that does not turn. */
@@ -93,13 +96,34 @@ test('near the heap limit without room for a snapshot: a service that dies leave
   assert.deepEqual(partialsIn(dir, '.heapimage'), []);
 });
 
-// JSON.parse and the like reach no interrupt, and V8 calls near the limit inside collections alone.
-test('a built-in function that allocates everything leaves a file that can be read', options, async (t) => {
-  const dir = temporaryDir(t);
-  const { code, signal } = await run('near-limit.js', [JSON.stringify(request(dir, { headroom: 0 })), 'built-in']);
-  assert.ok(code !== 0 || signal !== null, 'V8 gave up in the end');
-  const left = [...snapshotsIn(dir), ...imagesIn(dir)];
-  assert.equal(left.length, 1, left.join());
-  const { liveHeap } = await analyze([path.join(dir, left[0])]);
-  assert.ok(liveHeap.bytes > 0);
-});
+test(
+  'near the heap limit: a child that is killed is replaced by that of an image when V8 gives up',
+  needsFork,
+  async (t) => {
+    const dir = temporaryDir(t);
+    const given = JSON.stringify(request(dir, { headroom: 0, cooldown: 60_000 }));
+    const service = start('near-limit.js', [given, 'die']);
+    const child = await until(
+      () => service.exitCode !== null || service.signalCode !== null || forksOf(service.pid)[0],
+    );
+    assert.ok(child > 1, 'a child takes a snapshot');
+    process.kill(child, 'SIGKILL');
+    await once(service, 'close');
+    assert.deepEqual([snapshotsIn(dir), imagesIn(dir).length], [[], 1]);
+    await analyze([path.join(dir, imagesIn(dir)[0])]);
+  },
+);
+
+// The heap is several times its limit then, for the child too.
+test(
+  'an array of several times the heap limit: a service that dies leaves a file that can be read',
+  options,
+  async (t) => {
+    const dir = temporaryDir(t);
+    const { code, signal } = await run('near-limit.js', [JSON.stringify(request(dir, { headroom: 0 })), 'at-once']);
+    assert.ok(code !== 0 || signal !== null, 'V8 gave up');
+    const left = [...snapshotsIn(dir), ...imagesIn(dir)];
+    assert.equal(left.length, 1, left.join());
+    await analyze([path.join(dir, left[0])]);
+  },
+);

@@ -147,6 +147,8 @@ struct Shared {
     timed: bool,
     /// The limit of the heap, in bytes.
     limit: u64,
+    /// Whether the last child failed, as another one may not.
+    lost: bool,
     step: JobStep,
 }
 
@@ -190,6 +192,7 @@ impl Emergency {
             deadline: None,
             timed: false,
             limit: 0,
+            lost: false,
             step: JobStep::Wait,
         };
         Some(Arc::new(Self {
@@ -341,7 +344,7 @@ impl Emergency {
             Answer::Missed | Answer::Wait => {
                 if answer == Answer::Missed {
                     // SAFETY: on the isolate's thread.
-                    unsafe { self.take(isolate, Moment::InV8) };
+                    unsafe { self.take(isolate, Moment::InV8 { again: false }) };
                 }
                 wait_for_children();
                 // SAFETY: V8 has copied the entry of the callback that it calls, and has it: `close`
@@ -380,9 +383,13 @@ impl Emergency {
                 }
             }
             // V8 is not asked for figures there.
-            Moment::InV8 => {
+            Moment::InV8 { again } => {
                 let limit = self.shared.lock().limit;
-                request.heap = Heap { used: limit, total: limit };
+                let heap = os::process::rss().map_or(limit, |resident| resident.min(limit));
+                request.heap = Heap { used: heap, total: heap };
+                if again {
+                    request.cooldown_ms = 0;
+                }
             }
         }
         // SAFETY: the caller vouches for the moment.
@@ -400,22 +407,35 @@ impl Emergency {
         let forked = Arc::new(forked);
         let theirs = Arc::clone(&forked);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let step = match theirs.wait() {
+            let result = theirs.wait();
+            let is_final = matches!(result, Ok(_) | Err(ForkFailure::Final(_)));
+            emergency.shared.lock().lost = !is_final;
+            let step = match result {
                 Ok((path, written)) => {
                     let (method, pause) = (theirs.method(), theirs.child.pause);
                     let outcome = session.outcome(path, method, pause, written);
                     session.end();
                     JobStep::Done(outcome)
                 }
-                Err(failure) => JobStep::Failed(failure.into()),
+                Err(failure) => {
+                    drop(session);
+                    JobStep::Failed(failure.into())
+                }
             };
             emergency.settle(step);
+            // The turn of the process and the lock of the directory are free when nothing is under way any more.
+            drop(theirs);
             drop(counted);
         });
-        if let Err(error) = watch {
-            forked.abandon();
-            let what = format!("no thread for it: {error}");
-            self.settle(JobStep::Failed(SnapshotError::Failed { what }));
+        match (watch, &forked.evidence) {
+            (Ok(_), _) => {}
+            // Where no thread can be had, the child finishes its file by itself; that of an image cannot.
+            (Err(_), Evidence::Snapshot(prepared)) => prepared.leave(),
+            (Err(error), Evidence::Image(_)) => {
+                forked.child.kill();
+                let what = format!("no thread for it: {error}");
+                self.settle(JobStep::Failed(SnapshotError::Failed { what }));
+            }
         }
     }
 
@@ -425,18 +445,26 @@ impl Emergency {
     }
 }
 
-/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit.
+/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit, or whose child failed.
 fn take_at_the_end() {
-    let watched: Vec<_> = WATCHED.lock().iter().filter_map(Weak::upgrade).collect();
-    for emergency in watched {
-        let isolate = {
+    wait_for_children();
+    let process = std::process::id();
+    // In a forked child, another thread may have had a lock.
+    let Some(watched) = WATCHED.try_lock() else { return };
+    let all: Vec<_> = watched.iter().filter_map(Weak::upgrade).collect();
+    drop(watched);
+    let own = all.iter().filter(|each| each.process == process && can_image(&each.request));
+    for emergency in own {
+        let (isolate, again) = {
             let mut shared = emergency.shared.lock();
-            let isolate = shared.isolate.filter(|isolate| Isolate::current() == Some(*isolate));
-            isolate.filter(|_| shared.near.end())
+            let again = std::mem::take(&mut shared.lost);
+            let wanted = shared.near.end() || again;
+            let isolate = shared.isolate;
+            (isolate.filter(|&isolate| wanted && Isolate::current() == Some(isolate)), again)
         };
         if let Some(isolate) = isolate {
             // SAFETY: on the isolate's thread.
-            unsafe { emergency.take(isolate, Moment::InV8) };
+            unsafe { emergency.take(isolate, Moment::InV8 { again }) };
         }
     }
     wait_for_children();
@@ -455,14 +483,14 @@ fn wait_for_children() {
 enum Moment {
     /// Nothing that a snapshot would have to wait for.
     Outside,
-    /// A collection, or its own end.
-    InV8,
+    /// A collection, or its own end; `again`: the child of the same attempt has failed.
+    InV8 { again: bool },
 }
 
 /// What a child is writing.
 enum Evidence {
-    Snapshot(Prepared),
-    Image(PreparedImage),
+    Snapshot(Box<Prepared>),
+    Image(Box<PreparedImage>),
 }
 
 /// A child that was forked.
@@ -485,26 +513,23 @@ impl Forked {
             Evidence::Image(_) => Method::Image,
         }
     }
+}
 
-    /// No thread waits for the child. That of a snapshot finishes its file by itself.
-    fn abandon(&self) {
-        match &self.evidence {
-            Evidence::Snapshot(prepared) => prepared.leave(),
-            Evidence::Image(_) => self.child.kill(),
-        }
-    }
+/// Whether an image may stand in for a snapshot.
+fn can_image(request: &Request) -> bool {
+    matches!(request.method, Method::Auto | Method::Image)
+        && !request.redact
+        && image::support().is_ok()
 }
 
 /// # Safety
 /// As [`Emergency::take`].
 unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), SnapshotError> {
     let begun = Instant::now();
-    let can_image = matches!(request.method, Method::Auto | Method::Image)
-        && !request.redact
-        && image::support().is_ok();
+    let can_image = can_image(&request);
     let can_build = match moment {
         Moment::Outside => fork::support().map_err(|why| SnapshotError::Unavailable { why }),
-        Moment::InV8 => Err(SnapshotError::Failed {
+        Moment::InV8 { .. } => Err(SnapshotError::Failed {
             what: "V8 reached its limit inside a collection, and no JavaScript ran after it".into(),
         }),
     };
@@ -549,7 +574,12 @@ unsafe fn fork_builder(session: &mut Session) -> Result<Forked, ForkFailure> {
                 session.retry(why);
                 std::thread::sleep(Duration::from_millis(5) * tries);
             }
-            forked => return Ok(Forked { child: forked?, evidence: Evidence::Snapshot(prepared) }),
+            forked => {
+                return Ok(Forked {
+                    child: forked?,
+                    evidence: Evidence::Snapshot(Box::new(prepared)),
+                });
+            }
         }
     }
 }
@@ -562,7 +592,7 @@ unsafe fn fork_image(session: &mut Session) -> Result<Forked, ForkFailure> {
     let scene = Scene::take()?;
     // SAFETY: the caller vouches for the thread.
     let child = unsafe { prepared.fork(&scene) }?;
-    Ok(Forked { child, evidence: Evidence::Image(prepared) })
+    Ok(Forked { child, evidence: Evidence::Image(Box::new(prepared)) })
 }
 
 /// What the container can spare of it, and what V8 needs to go on at all.
@@ -575,8 +605,9 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
     // SAFETY: the reference that `watch_heap_limit` gave is held until the callback is removed.
     let emergency = unsafe { borrow(data) };
     if std::process::id() != emergency.process {
-        // The snapshot's own collections, in the child.
-        return current.saturating_mul(2);
+        // The snapshot's own collections, in the child, whose heap may be several times the limit after one allocation.
+        // The child looks at the memory itself.
+        return current.saturating_mul(16);
     }
     catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: this is the callback.

@@ -95,6 +95,8 @@ pub struct RoomWatch {
     /// The machine's memory.
     machine: u64,
     limits: os::limits::Memory,
+    /// One of so many parts of the memory is to stay free.
+    parts: u64,
     /// More than this need not stay free.
     most: u64,
 }
@@ -113,13 +115,16 @@ pub struct Tight {
 impl RoomWatch {
     /// How often it is worth looking.
     pub const INTERVAL: Duration = Duration::from_millis(20);
+    /// A twentieth is to stay free.
+    const PARTS: u64 = 20;
 
-    /// Looks at the container and the machine. Half of what an image of `heap` is expected to need is enough to stay
-    /// free: one that was allowed to begin is not ended at once.
+    /// Looks at the container and the machine. What an image takes grows only with what the service writes to, so that
+    /// less may stay free. Half of what an image of `heap` is expected to need is enough: one that was allowed to begin
+    /// is not ended at once.
     #[must_use]
     pub fn of_image(heap: Heap, headroom: Option<f64>) -> Self {
         let most = memory_needed(Builder::Image, heap, 0, headroom) / 2;
-        Self { limits: os::limits::Memory::default(), most, ..Self::own() }
+        Self { limits: os::limits::Memory::default(), parts: 40, most, ..Self::own() }
     }
 
     /// Looks at the container, the machine and the limits of the calling process.
@@ -130,6 +135,7 @@ impl RoomWatch {
             cgroups: CgroupReader::default(),
             machine: os::memory::total().unwrap_or(0),
             limits: os::limits::Memory::read(),
+            parts: Self::PARTS,
             most: u64::MAX,
         }
     }
@@ -137,6 +143,9 @@ impl RoomWatch {
     /// The first place that is tight now. One that cannot be read is not.
     pub fn tight(&mut self) -> Option<Tight> {
         let container = self.cgroups.read(&mut *self.files).ok().flatten();
+        // Where the kernel kills the service with the child, more is to stay free.
+        let together = container.as_ref().is_some_and(|container| container.oom_group);
+        let parts = if together { Self::PARTS } else { self.parts };
         let container = container.and_then(|container| Some((container.room()?, container.limit?)));
         let machine = os::memory::read_available(&mut *self.files).ok().flatten();
         let own = self.limits.room().map(|room| (room.available, room.limit));
@@ -148,15 +157,11 @@ impl RoomWatch {
         .into_iter()
         .filter_map(|(place, room)| {
             let (available, limit) = room?;
-            Some(Tight { place, available, reserve: reserve(limit).min(self.most) })
+            let reserve = (limit / parts).clamp(8 << 20, 256 << 20).min(self.most);
+            Some(Tight { place, available, reserve })
         })
         .find(|tight| tight.available < tight.reserve)
     }
-}
-
-/// What is to stay free for the service: a twentieth, within bounds.
-fn reserve(limit: u64) -> u64 {
-    (limit / 20).clamp(8 << 20, 256 << 20)
 }
 
 /// Refuses where the tightest of the places has less than `needed`.
@@ -332,10 +337,21 @@ mod tests {
 
     /// A watch over a container of `limit` bytes that uses `usage` of them, on a machine with so much memory left.
     fn watch(limit: u64, usage: u64, machine: u64) -> RoomWatch {
+        with(limit, usage, machine, &[], RoomWatch::PARTS)
+    }
+
+    /// As [`watch`], with more files, where one of so many parts is to stay free.
+    fn with(
+        limit: u64,
+        usage: u64,
+        machine: u64,
+        more: &[(&'static str, &str)],
+        parts: u64,
+    ) -> RoomWatch {
         const GROUP: [&str; 2] =
             ["/sys/fs/cgroup/memory.limit_in_bytes", "/sys/fs/cgroup/memory.usage_in_bytes"];
         let mounts = "30 23 0:26 / /sys/fs/cgroup rw - cgroup cgroup rw,memory\n";
-        let files = vec![
+        let mut files = vec![
             ("/proc/self/cgroup", "4:memory:/\n".to_owned()),
             ("/proc/self/mountinfo", mounts.to_owned()),
             (
@@ -346,9 +362,10 @@ mod tests {
             (GROUP[1], usage.to_string()),
             ("/sys/fs/cgroup/memory.stat", "total_inactive_file 1048576\n".to_owned()),
         ];
+        files.extend(more.iter().map(|&(name, text)| (name, text.to_owned())));
         let (limits, most) = (os::limits::Memory::default(), u64::MAX);
         let (files, cgroups) = (Box::new(Figures(files)), CgroupReader::default());
-        RoomWatch { files, cgroups, machine: 16 << 30, limits, most }
+        RoomWatch { files, cgroups, machine: 16 << 30, limits, parts, most }
     }
 
     #[test]
@@ -361,6 +378,13 @@ mod tests {
         assert_eq!(full, tight(Shortage::Container, 19 * MB, 20 * MB));
         assert_eq!(watch(40 * MB, 32 * MB, plenty).tight(), None, "8 MB of a small one");
         assert!(watch(40 * MB, 34 * MB, plenty).tight().is_some());
+        let of_image = with(400 * MB, 391 * MB, plenty, &[], 40).tight();
+        assert_eq!(of_image, None, "a fortieth suffices for an image");
+        let together = ("/sys/fs/cgroup/memory.oom.group", "1\n");
+        assert!(
+            with(400 * MB, 391 * MB, plenty, &[together], 40).tight().is_some(),
+            "one kill ends all"
+        );
         let of_image = RoomWatch { most: 19 * MB, ..watch(400 * MB, 382 * MB, plenty) }.tight();
         assert_eq!(of_image, None, "a small image needs less");
         let full = watch(400 * MB, 0, 255 * MB).tight();
