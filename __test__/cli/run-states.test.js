@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const { setImmediate } = require('node:timers/promises');
 const { isBegunBy } = require('../../lib/cli/begun.js');
 const { States, POLL_MS } = require('../../lib/cli/states.js');
 
@@ -55,6 +56,26 @@ test('figures of a live process that stand still for 10 s are lost', () => {
     'they moved on',
   );
 });
+
+test(
+  'figures of a process that is stopped are whole, for as long as it is stopped',
+  { skip: process.platform !== 'linux' && 'a stopped process is seen in /proc' },
+  async (t) => {
+    const service = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    t.after(() => service.kill('SIGKILL'));
+    const isStopped = () => / T /.test(fs.readFileSync(`/proc/${service.pid}/stat`, 'utf8'));
+    const states = statesOf(new Map([[`${service.pid}.0.state`, { ...state(1, 'leak'), pid: service.pid }]]));
+    poll(states, LOST / 2);
+    service.kill('SIGSTOP');
+    while (!isStopped()) await setImmediate();
+    poll(states, 10 * LOST);
+    assert.equal(states.all()[0].lost, false);
+    service.kill('SIGCONT');
+    while (isStopped()) await setImmediate();
+    poll(states, LOST);
+    assert.equal(states.all()[0].lost, true);
+  },
+);
 
 test('figures whose file is gone are lost, unless the process has ended', () => {
   const gone = spawn(process.execPath, ['-e', '']);

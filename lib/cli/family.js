@@ -28,7 +28,7 @@ function read(pid, name) {
   }
 }
 
-/** @returns {{pid: number, parent: number, start: string, ageMs: number, name: string, isZombie: boolean} | null} null where it has ended */
+/** @returns {{pid: number, parent: number, start: string, ageMs: number, name: string, isZombie: boolean, isStopped: boolean} | null} null where it has ended */
 function statOf(pid) {
   // The name is in parentheses, and may hold some itself; after it, by proc(5): state, parent, ... start in ticks since
   // boot.
@@ -42,6 +42,7 @@ function statOf(pid) {
     ageMs: os.uptime() * 1000 - Number(fields[19]) * TICK_MS,
     name,
     isZombie: fields[0] === 'Z',
+    isStopped: fields[0] === 'T',
   };
 }
 
@@ -200,4 +201,7 @@ function signal(pid, name) {
   }
 }
 
-module.exports = { Family, commandOf, shortCommand, isNode, whyUnwatched };
+/** Whether a signal has stopped the process (SIGSTOP, Ctrl-Z); false where that cannot be seen. @param {number} pid */
+const isStopped = (pid) => statOf(pid)?.isStopped === true;
+
+module.exports = { Family, isStopped, commandOf, shortCommand, isNode, whyUnwatched };

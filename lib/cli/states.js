@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const { STATES } = require('../facts.js');
 const { requireNative } = require('../native.js');
 const { isBegunBy } = require('./begun.js');
+const { isStopped } = require('./family.js');
 
 /** How often they are read. */
 const POLL_MS = 500;
@@ -74,9 +75,10 @@ class States {
     return read;
   }
 
+  /** A process that is stopped does nothing, so that its figures are whole. */
   #look(name, state, alive) {
-    const moved = this.#states.get(name)?.watchedMs !== state.watchedMs;
-    this.#still.set(name, moved || !alive || state.ended ? 0 : this.#still.get(name) + 1);
+    const isDue = alive && !state.ended && this.#states.get(name)?.watchedMs === state.watchedMs;
+    this.#still.set(name, isDue && !isStopped(state.pid) ? this.#still.get(name) + 1 : 0);
     this.#states.set(name, state);
     if (this.#frozen !== null) this.#thawed(name, state);
   }

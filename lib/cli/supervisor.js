@@ -310,7 +310,7 @@ const inNodeOptions = (file) => (/[\s"\\]/.test(file) ? `"${file.replaceAll(/["\
 
 /** A state whose figures stood still before the end: what happened since then is not known. */
 function withoutVerdict(state, isThere) {
-  const why = isThere ? 'it was stopped, or its sampler ended' : "the run's state directory was removed";
+  const why = isThere ? 'its sampler ended' : "the run's state directory was removed";
   const explanation = `The figures of pid ${state.pid} end ${words(state.watchedMs)} after its start, before the run did: ${why}. No verdict is given from them.`;
   const none = { state: 'too-early', bytesPerMinute: null, msToLimit: null };
   const channels = state.verdict.channels.map((channel) => ({ ...channel, ...none }));
