@@ -14,7 +14,7 @@ pub(in crate::heap) struct Graph {
     scripts: Vec<usize>,
 }
 
-const NODE_TYPES: [&str; 11] = [
+const NODE_TYPES: [&str; 12] = [
     "hidden",
     "array",
     "string",
@@ -26,6 +26,7 @@ const NODE_TYPES: [&str; 11] = [
     "number",
     "symbol",
     "sliced string",
+    "wasm object",
 ];
 const EDGE_TYPES: [&str; 7] =
     ["context", "element", "property", "internal", "hidden", "shortcut", "weak"];

@@ -360,7 +360,10 @@ mod tests {
         };
         record(0, grown(0.1, 1.0));
         assert_eq!(record(0, grown(0.1, 2.0)), (Some(0), Some(2.0)));
-        assert_eq!(record(1, grown(0.1, 3.0)), (Some(0), Some(2.0)), "another window");
+        for _ in 0..2 {
+            let other = record(1, grown(0.1, 3.0));
+            assert_eq!(other, (Some(0), Some(2.0)), "another window, though it leaks as well");
+        }
         assert_eq!(record(0, grown(0.1, 4.0)), (Some(0), Some(4.0)));
         assert_eq!(record(0, flat()), (Some(0), Some(4.0)), "the last that showed growth");
     }
@@ -382,7 +385,13 @@ mod tests {
             let now = end * 1000;
             series.insert(now - 1000, value as u64);
             let closed = series.close(now);
-            judge.judge(&series, None, closed, now, LIMIT, |_, _| None);
+            let before = judge.phase();
+            let changed = judge.judge(&series, None, closed, now, LIMIT, |_, _| None);
+            assert_eq!(changed, judge.phase() != before);
+            assert!(
+                !judge.judge(&series, None, 0, now, LIMIT, |_, _| None),
+                "a window counts once"
+            );
             judge.phase()
         });
         phases.collect()

@@ -59,3 +59,59 @@ fn in_package(package: &Package, used: Option<Use>, own: &str) -> String {
     };
     format!("the code is in {package}{first}; {own}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "own advice";
+    const NEWER: &str = "look for a newer version or an issue";
+
+    fn said(cause: Cause, detail: Detail, used: Option<Use>) -> String {
+        let package = Package { name: "lru-cache".into(), version: Some("11.5.3".into()) };
+        advice(cause, detail, OWN.into(), Some((&package, used)))
+    }
+
+    fn adds() -> Option<Use> {
+        Some(Use::Adds("view (main.js:7)".into()))
+    }
+
+    #[test]
+    fn outside_of_a_package_the_rules_advice_is_all() {
+        assert_eq!(advice(Cause::Map, Detail::Plain, OWN.into(), None), OWN);
+        assert!(of_handles("Gzip", None).starts_with("close or destroy each Gzip that is no"));
+    }
+
+    #[test]
+    fn in_a_package_the_advice_says_what_of_it_is_the_applications() {
+        let package = "the code is in lru-cache@11.5.3";
+        assert_eq!(said(Cause::Map, Detail::Plain, None), format!("{package}: {NEWER}; {OWN}"));
+        let added =
+            "and what stays is of view (main.js:7): check first that the application removes it";
+        assert_eq!(
+            said(Cause::Closure, Detail::Plain, adds()),
+            format!("{package}, {added}, then {NEWER}; {OWN}")
+        );
+        let held = "retained by `cache` (main.js:2) of the application: check first what it adds and never removes";
+        assert_eq!(
+            said(Cause::Closure, Detail::Plain, Some(Use::Holds("`cache` (main.js:2)".into()))),
+            format!("{package}, {held}, then {NEWER}; {OWN}")
+        );
+    }
+
+    #[test]
+    fn what_a_package_keeps_its_things_in_is_not_replaced_by_who_uses_it() {
+        for (cause, own) in [
+            (Cause::Map, "delete entries that are no longer needed"),
+            (Cause::Object, "delete entries that are no longer needed"),
+            (Cause::Set, "remove what is no longer needed"),
+            (Cause::Array, "remove what is no longer needed"),
+            (Cause::Closure, OWN),
+        ] {
+            let advice = said(cause, Detail::Plain, adds());
+            assert!(advice.contains(&format!("; {own}")), "{advice}");
+            assert!(said(cause, Detail::Plain, None).ends_with(OWN), "nothing uses it");
+            assert!(said(cause, Detail::Slices, adds()).ends_with(OWN), "it says more");
+        }
+    }
+}

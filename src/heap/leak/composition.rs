@@ -467,6 +467,7 @@ mod tests {
             assert_eq!(of("object", name, &[]), cause, "{name}");
         }
         assert_eq!(of("closure", "handle", &[]), Cause::Closure);
+        assert_eq!(of("wasm object", "WasmStruct", &[]), Cause::Buffers);
         assert_eq!(of("native", "system / JSArrayBufferData", &[]), Cause::Buffers);
         assert_eq!(of("native", "system / Foreign", &[]), Cause::Other);
         assert_eq!(of("string", "text", &[]), Cause::Other);
@@ -474,6 +475,22 @@ mod tests {
         assert_eq!(of("object", "Uint8Array", &buffer), Cause::Buffers);
         assert_eq!(of("object", "Session", &buffer), Cause::Object);
         assert_eq!(of("object", "Session", &[("backing_store", "data")]), Cause::Buffers);
+    }
+
+    #[test]
+    fn a_function_with_sixteen_properties_of_its_own_is_a_table() {
+        let of = |count: u32| {
+            let mut graph = module();
+            let parse = graph.node("closure", "parse", 11, 64);
+            graph.edge(2, "context", "parse", parse);
+            for at in 0..count {
+                graph.member(parse, &format!("text {at}"), "Parsed", 1001 + 2 * at);
+            }
+            let snapshot = graph.snapshot();
+            snapshot.index_retainers();
+            container(&CodeIndex::new(&snapshot), snapshot.by_id(11).unwrap())
+        };
+        assert_eq!((of(16), of(15)), (Cause::Object, Cause::Closure));
     }
 
     #[test]

@@ -113,3 +113,43 @@ fn way(context: &GrowthContext, growth: &Growth) -> Vec<RouteStep> {
         None => route::before_chain(context.index, route::route(context, growth.thing)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::compare::owners::Slot;
+    use crate::heap::compare::survivors::Survivors;
+    use crate::heap::graphs::module;
+
+    /// The class at which the way to the end of three objects leaves what is no link, if the first is of one class and
+    /// the others are of another. What grew hangs from the first.
+    fn leaves(first: &str, others: &str) -> String {
+        let mut graph = module();
+        let queue = graph.variable("queue", "Queue", 11);
+        let mut last = graph.member(queue, "first", first, 13);
+        for id in [15, 17] {
+            last = graph.member(last, "next", others, id);
+        }
+        if others == "Array" {
+            graph.elements(last, "Item", 1001, 20);
+        }
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        let index = CodeIndex::new(&snapshot);
+        let all = vec![true; snapshot.node_count()];
+        let context = GrowthContext { index: &index, survivors: Survivors::Marked(&all) };
+        let node = |id| snapshot.by_id(id).unwrap();
+        let slot = Slot { holder: node(13), name: None };
+        let growth = Growth { slot, ..Growth::of_one(node(17), 1000, vec![node(17)]) };
+        let steps = Evidence::new(context, &growth).steps;
+        snapshot.name(steps.last().unwrap().from).into_owned()
+    }
+
+    #[test]
+    fn the_way_to_a_link_of_a_chain_ends_at_what_has_the_chain() {
+        assert_eq!(leaves("Link", "Link"), "Queue");
+        assert_eq!(leaves("TimersList", "Timeout"), "TimersList", "Node links timers");
+        assert_eq!(leaves("Owner", "Link"), "Link", "it hangs from another class");
+        assert_eq!(leaves("Array", "Array"), "Array", "a collection is no link");
+    }
+}

@@ -86,15 +86,23 @@ mod tests {
 
     /// Connections that native code holds, each with a listener of one file; `accepted`: by a server of the program.
     fn connections(accepted: bool) -> Graph {
+        connections_below("(Global handles)", accepted, 1)
+    }
+
+    /// The same below a root of this name, which refers so often to each.
+    fn connections_below(root: &str, accepted: bool, times: u32) -> Graph {
         let mut graph = module();
         let script = graph.script("/app/node_modules/client/index.js");
         let server = graph.variable("server", "Server", 9);
-        let root = graph.node("synthetic", "(Global handles)", 11, 0);
+        let root = graph.node("synthetic", root, 11, 0);
         graph.edge(0, "element", "9", root);
         for (at, handle) in graph.elements(root, "TCP", 1001, 20).into_iter().enumerate() {
             let wrap = graph.node("synthetic", "Node / TCPSocketWrap", 3, 0);
             graph.edge(0, "element", &format!("{}", 20 + at), wrap);
             graph.edge(wrap, "internal", "native_to_javascript", handle);
+            for time in 1..times {
+                graph.edge(root, "element", &(100 * time + at as u32).to_string(), handle);
+            }
             let id = |part: u32| 1001 + 100 * at as u32 + part;
             let socket = graph.member(handle, "<symbol owner_symbol>", "Socket", id(2));
             graph.member(socket, "_readableState", "ReadableState", id(4));
@@ -125,6 +133,29 @@ mod tests {
     fn connections_that_a_server_accepted_are_the_other_end() {
         let found = of(&connections(true), 16, 1000);
         assert!(found.iter().all(|each| each.is_other_end), "{}", found.len());
+    }
+
+    #[test]
+    fn each_object_counts_once_and_only_below_the_root_of_handles() {
+        let [found] = &of(&connections_below("(Global handles)", false, 2), 16, 1000)[..] else {
+            panic!("one suspect")
+        };
+        assert_eq!(found.count, Some(20));
+        assert!(of(&connections_below("(Stack roots)", false, 1), 16, 1000).is_empty());
+    }
+
+    #[test]
+    fn only_objects_are_what_native_code_holds() {
+        let mut graph = module();
+        let root = graph.node("synthetic", "(Global handles)", 11, 0);
+        graph.edge(0, "element", "9", root);
+        for at in 0..20 {
+            let text = graph.node("string", "a text", 1001 + 2 * at, 1000);
+            graph.edge(root, "element", &at.to_string(), text);
+        }
+        let snapshot = graph.snapshot();
+        snapshot.index_retainers();
+        assert!(groups(&CodeIndex::new(&snapshot)).is_empty());
     }
 
     #[test]

@@ -187,3 +187,82 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
     suspect.measure(evidence.growth.bytes.clone());
     suspect
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::heap::graphs::{Graph, module};
+    use crate::heap::leak::causes::Cause;
+    use crate::heap::leak::rules::testing::{ids, suspect};
+
+    /// A collection in a variable of a file, whose items are of a class of another file.
+    fn list(class: &str) -> Graph {
+        let mut graph = module();
+        graph.in_file("/srv/app.js", 7);
+        let script = graph.script("/srv/jobs.js");
+        let list = graph.variable("jobs", class, 11);
+        for job in graph.elements(list, "Job", 1001, 20) {
+            graph.locate(job, script, 41);
+        }
+        graph
+    }
+
+    #[test]
+    fn the_retaining_path_goes_on_to_a_typical_object_of_what_is_new() {
+        let found = suspect(&list("Array"), 11, &ids(1001, 20)).unwrap();
+        let instance = found.instance.unwrap();
+        assert_eq!((instance.class.as_str(), instance.shallow), ("Job", 64));
+        let path: Vec<_> = found.retaining_path.iter().map(|step| step.class.as_str()).collect();
+        assert_eq!(path[path.len() - 2..], ["Array", "Job"]);
+        let names: Vec<_> = found.retaining_path.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names.iter().filter(|name| **name == "jobs").count(), 1, "{names:?}");
+    }
+
+    #[test]
+    fn the_class_of_what_a_collection_has_is_a_site() {
+        let found = suspect(&list("Array"), 11, &ids(1001, 20)).unwrap();
+        let [site] = &found.sites[..] else { panic!("{:?}", found.sites) };
+        assert_eq!((site.file.as_str(), site.line, site.share), ("/srv/jobs.js", 42, 1.0));
+    }
+
+    #[test]
+    fn the_code_of_a_scopes_variable_is_a_site_of_functions_alone() {
+        let with = |top: &'static str| {
+            let mut graph = module();
+            graph.in_file("/srv/app.js", 7);
+            let script = graph.script("/srv/hooks.js");
+            let list = graph.variable("hooks", "Array", 11);
+            for at in 0..20 {
+                let id = |part: u32| 1001 + 100 * at + part;
+                let item = graph.node(top, "hook", id(0), 64);
+                graph.edge(list, "element", &at.to_string(), item);
+                let scope = graph.node("object", "system / Context", id(2), 40);
+                graph.edge(item, "internal", "context", scope);
+                let body = graph.node("string", "body", id(4), 10_000);
+                graph.edge(scope, "context", "body", body);
+                let callback = graph.function_in(script, "made", id(6), 12);
+                graph.edge(scope, "context", "callback", callback);
+            }
+            let found = suspect(&graph, 11, &ids(1001, 20)).unwrap();
+            (found.cause, found.sites.len())
+        };
+        assert_eq!(with("closure"), (Cause::Closure, 1));
+        assert_eq!(with("object"), (Cause::Array, 0));
+    }
+
+    #[test]
+    fn what_plimsoll_itself_keeps_is_no_suspect() {
+        let of = |file: &str| {
+            let mut graph = module();
+            graph.script("/srv/node_modules/plimsoll/lib/native.js");
+            graph.script("/srv/node_modules/plimsoll/lib/watch/watcher.js");
+            graph.in_file(file, 7);
+            let list = graph.variable("records", "Array", 11);
+            graph.elements(list, "Record", 1001, 20);
+            suspect(&graph, 11, &ids(1001, 20)).is_some()
+        };
+        assert!(!of("/srv/node_modules/plimsoll/lib/watch/watcher.js"));
+        assert!(!of("/srv/node_modules/plimsoll/lib/track/timers.js"));
+        assert!(of("/srv/app.js"));
+        assert!(of("/srv/node_modules/plimsoll/lib/cache/shared-cache.js"), "the program opens it");
+    }
+}

@@ -367,4 +367,36 @@ mod tests {
         assert_eq!(timer(false, Some(false), "own"), (false, true), "one scope further out");
         assert_eq!(timer(false, Some(true), "other"), (false, false), "other code refers to it");
     }
+
+    /// Timers of a cache's own code, of which the scopes of the first ones have the cache, those of the others another
+    /// object.
+    #[test]
+    fn timers_are_a_caches_if_more_than_half_of_them_refer_to_it() {
+        let is_of_cache = |own: u32, others: u32| {
+            let mut graph = module();
+            let script = graph.script("/srv/cache.js");
+            let objects = ["cache", "other"].map(|name| {
+                let object = graph.variable(name, "Cache", if name == "cache" { 11 } else { 13 });
+                graph.locate(object, script, 3);
+                object
+            });
+            for at in 0..own + others {
+                let id = |part: u32| 1001 + 100 * at + part;
+                let timer = graph.node("object", "Timeout", id(0), 64);
+                graph.edge(0, "element", &(50 + at).to_string(), timer);
+                let callback = graph.function_in(script, "expire", id(2), 9);
+                graph.edge(timer, "property", "_onTimeout", callback);
+                let scope = graph.node("object", "system / Context", id(4), 32);
+                graph.edge(callback, "internal", "context", scope);
+                graph.edge(scope, "context", "it", objects[usize::from(at >= own)]);
+            }
+            let snapshot = graph.snapshot();
+            snapshot.index_retainers();
+            let node = |id| snapshot.by_id(id).unwrap();
+            let sample: Vec<Node> = (0..own + others).map(|at| node(1001 + 100 * at)).collect();
+            has_timers(&CodeIndex::new(&snapshot), node(11), &sample)
+        };
+        assert!(is_of_cache(1, 0) && is_of_cache(3, 2));
+        assert!(!is_of_cache(2, 2) && !is_of_cache(0, 3) && !is_of_cache(0, 0));
+    }
 }

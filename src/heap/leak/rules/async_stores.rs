@@ -194,11 +194,15 @@ mod tests {
 
     /// An AsyncLocalStorage in a variable `requests`, and its stores, each with the one before under `previous`.
     fn stores(count: u32) -> (Graph, usize, usize) {
+        stores_of(count, 64)
+    }
+
+    fn stores_of(count: u32, size: u64) -> (Graph, usize, usize) {
         let mut graph = module();
         let storage = graph.variable("requests", "AsyncLocalStorage", 11);
         let mut newest = None;
         for at in 0..count {
-            let store = graph.node("object", "Object", 2001 + 2 * at, 64);
+            let store = graph.node("object", "Object", 2001 + 2 * at, size);
             if let Some(newest) = newest {
                 graph.edge(store, "property", "previous", newest);
             }
@@ -276,6 +280,28 @@ mod tests {
         graph.edge(table, "internal", "6", newest);
         let found = counted(&graph, 1001, &[1001, 2059], Some(Unit::Links)).unwrap();
         assert_eq!(found.name, "requests.getStore().previous");
+    }
+
+    /// A resource that is not new, with the newest of so many stores of this size; what is new is the stores alone.
+    fn set(count: u32, size: u64) -> String {
+        let (mut graph, _, newest) = stores_of(count, size);
+        let timer = resource(&mut graph);
+        graph.edge(timer, "property", "<symbol kResourceStore>", newest);
+        suspect(&graph, 1001, &[1999 + 2 * count]).unwrap().name
+    }
+
+    #[test]
+    fn the_newest_store_may_be_that_of_what_is_on_the_way() {
+        assert_eq!(set(30, 64), "AsyncLocalStorage.getStore().previous");
+    }
+
+    #[test]
+    fn a_chain_is_named_if_it_has_half_of_the_bytes_and_eight_stores() {
+        // A thousand bytes are new.
+        let chain = "AsyncLocalStorage.getStore().previous";
+        assert_eq!(set(8, 63), chain);
+        assert_ne!(set(8, 62), chain, "less than half of the bytes");
+        assert_ne!(set(7, 100), chain, "seven stores");
     }
 
     #[test]

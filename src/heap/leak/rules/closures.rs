@@ -98,6 +98,13 @@ mod tests {
     }
 
     #[test]
+    fn functions_are_the_cause_if_their_variables_are_more_than_two_thirds() {
+        // A function and its scope take 104 bytes beside the variable.
+        let cause = |bytes| finding(&functions(bytes), 11, &ids(1001, 20)).cause;
+        assert_eq!((cause(208), cause(212)), (Cause::Array, Cause::Closure));
+    }
+
+    #[test]
     fn functions_that_keep_data_have_another_cause_than_those_that_keep_little() {
         let found = finding(&functions(10_000), 11, &ids(1001, 20));
         assert_eq!((found.cause, found.captured.as_deref()), (Cause::Closure, Some("body")));

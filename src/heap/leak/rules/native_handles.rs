@@ -221,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn items_of_all_parts_and_places_of_a_long_list_are_looked_into() {
+        let items: Vec<Node> = (0..4 * ITEMS as Node).collect();
+        let seen: Vec<Node> = spread(&items).collect();
+        assert_eq!(seen.len(), ITEMS);
+        assert!((0..).zip(&seen).all(|(part, item)| item / 4 == part), "one of each part");
+        for place in 0..4 {
+            let share = seen.iter().filter(|item| *item % 4 == place).count();
+            assert_eq!(share, ITEMS / 4, "{place}");
+        }
+        assert_eq!(spread(&items[..ITEMS]).collect::<Vec<_>>(), items[..ITEMS]);
+        assert_eq!(spread(&[]).count(), 0);
+    }
+
+    #[test]
     fn a_handle_that_items_share_is_none_of_theirs() {
         for is_old in [true, false] {
             let mut graph = module();
