@@ -13,7 +13,7 @@ const beside = Buffer.alloc(Number(process.argv[3] ?? 0) * MB, 1);
 
 function rewrite(from = 0) {
   beside.fill(2, from, from + MB);
-  if (from + MB < beside.length) setTimeout(rewrite, 1, from + MB);
+  if (from + MB < beside.length) setTimeout(rewrite, 5, from + MB);
 }
 
 readline.createInterface({ input: process.stdin }).on('line', (line) => {

@@ -537,7 +537,7 @@ mod tests {
         assert!(accelerates(|i| 10.0 + 2.0 * i + 0.2 * i * i));
         assert!(!accelerates(|i| 10.0 + 2.0 * i + 0.02 * i * i), "certain, but slight");
         let noisy =
-            |i: f64| 10.0 + 2.0 * i + 0.2 * i * i + if i as u32 % 2 == 0 { 6.0 } else { -6.0 };
+            |i: f64| 10.0 + 2.0 * i + 0.2 * i * i + if (i as u32).is_multiple_of(2) { 6.0 } else { -6.0 };
         assert!(!accelerates(noisy), "strong, but not certain");
     }
 
