@@ -56,6 +56,8 @@ pub(super) struct Judge {
     thresholds: Thresholds,
     need: u32,
     window: u64,
+    /// The time since the first reading that no shortened window judges by itself, ms: that of a start.
+    start: u64,
     levels: Vec<Option<Level>>,
     phase: GrowthPhase,
     raised: Option<Raised>,
@@ -69,11 +71,12 @@ impl Judge {
     #[cfg(test)]
     pub const MOST_BYTES: usize = Pyramid::LEVELS * size_of::<Option<Level>>();
 
-    pub fn new(thresholds: Thresholds, need: u32, window: u64) -> Self {
+    pub fn new(thresholds: Thresholds, need: u32, window: u64, start: u64) -> Self {
         Self {
             thresholds,
             need,
             window,
+            start: start.min(window),
             levels: Vec::with_capacity(Pyramid::LEVELS),
             phase: GrowthPhase::Quiet,
             raised: None,
@@ -172,7 +175,7 @@ impl Judge {
         let needed = points.last().map_or(self.window, |last| {
             hurried(self.window, limit as f64 - last.value, finding.slope)
         });
-        span >= needed && observed >= needed
+        span >= needed && observed >= needed.max(self.start)
     }
 
     fn beyond_crest(&self, limit: f64, value: f64) -> bool {

@@ -261,6 +261,60 @@ fn native_growth_that_the_allocator_keeps_is_fragmentation() {
     assert_eq!(life(0.2), (VerdictState::Leak, Some(Channel::Native), true));
 }
 
+/// Vite's server as it starts on a busy machine: ms since its first reading, native and resident memory, KB.
+const BUSY_START: [(u64, u64, u64); 24] = [
+    (0, 41957, 57388),
+    (1042, 41477, 57900),
+    (2663, 41294, 58028),
+    (3963, 42102, 59052),
+    (8929, 64322, 84200),
+    (9995, 54517, 90996),
+    (11084, 60664, 97144),
+    (12108, 61737, 99192),
+    (13611, 64900, 102_876),
+    (14689, 69768, 108_252),
+    (15698, 71876, 110_360),
+    (16745, 73980, 112_464),
+    (17757, 73980, 112_464),
+    (18767, 73723, 112_464),
+    (20329, 69883, 112_720),
+    (21398, 72212, 116_688),
+    (22470, 72331, 116_816),
+    (23548, 72579, 117_072),
+    (24848, 72321, 117_072),
+    (26188, 72596, 117_328),
+    (27227, 72458, 117_456),
+    (28406, 74250, 119_248),
+    (29783, 75405, 120_400),
+    (30786, 75532, 120_528),
+];
+
+/// What is said of a process whose native memory climbs as in [`BUSY_START`], then by so many KB a second.
+fn said_of_a_start(rate: u64) -> Vec<(u64, Event)> {
+    let limits = Limits { native: 144_000 << 10, ..LIMITS };
+    let mut trend = Trend::new(Config::new(60_000, 1000).unwrap(), limits);
+    let mut events = Vec::new();
+    let (end, native, rss) = BUSY_START[BUSY_START.len() - 1];
+    let later =
+        (1..30).map(|second| (end + second * 1000, native + second * rate, rss + second * rate));
+    for (t, native, rss) in BUSY_START.into_iter().chain(later) {
+        let cause = CollectionCause::Natural;
+        trend.collection(&Collection { t, used: 0, total: 0, external: 0, cause, pause_us: 0 });
+        let (native, rss, allocated) = (Some(native << 10), rss << 10, t * 3000);
+        trend.reading(&Reading { t, rss, native, allocated, ..Reading::default() });
+        let said = trend.advance(t).into_iter().filter(|event| *event != Event::Probe);
+        events.extend(said.map(|event| (t, event)));
+    }
+    events
+}
+
+#[test]
+fn native_memory_that_climbs_in_a_start_is_judged_when_the_start_is_over() {
+    assert_eq!(said_of_a_start(0), []);
+    let events = said_of_a_start(2000);
+    assert!(first(&events, Event::Leak(Channel::Native)).is_some(), "{events:?}");
+}
+
 #[test]
 fn a_snapshot_that_leaves_pages_behind_is_no_native_leak() {
     let config = Config::new(30_000, 1000).unwrap();

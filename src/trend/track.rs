@@ -16,6 +16,8 @@ const SUSPICION: Thresholds =
     Thresholds { points: 6, z: 1.9, chance: 0.03, bytes: 1024.0 * 1024.0, suspect: 0.0, leak: 0.0 };
 /// The part of a window that a suspicion must have seen.
 const SUSPICION_WINDOW: u64 = 4;
+/// In so much time a process reads its code and opens what it needs: native memory climbs as a leak's does.
+const NATIVE_START: u64 = 30_000;
 /// After a leak was found, floors are only needed to take it back.
 const AFTER_LEAK: u64 = 2;
 
@@ -33,7 +35,8 @@ pub(super) struct Track {
 impl Track {
     pub fn new(channel: Channel, thresholds: Thresholds, config: &Config, origin: u64) -> Self {
         let floor = Pyramid::new(config.base_width(), origin);
-        let judge = Judge::new(thresholds, config.need, config.window_ms);
+        let start = if channel == Channel::Native { NATIVE_START } else { 0 };
+        let judge = Judge::new(thresholds, config.need, config.window_ms, start);
         Self { channel, envelope: None, floor, judge, last: 0 }
     }
 
