@@ -481,9 +481,10 @@ mod tests {
         assert_eq!(loaded(0.9, 0.015, 0.05), GrowthShape::Growing, "a little, and not closely");
     }
 
-    /// Points a minute after the start, one unit of time apart.
+    /// Points some time after the start, two units of time apart.
     fn units(values: &[f64]) -> Vec<FloorPoint> {
-        let at = |(i, &value): (usize, &f64)| FloorPoint { t: 60.0 + i as f64, value, load: 1.0 };
+        let at =
+            |(i, &value): (usize, &f64)| FloorPoint { t: 60.0 + 2.0 * i as f64, value, load: 1.0 };
         values.iter().enumerate().map(at).collect()
     }
 
@@ -536,8 +537,14 @@ mod tests {
         };
         assert!(accelerates(|i| 10.0 + 2.0 * i + 0.2 * i * i));
         assert!(!accelerates(|i| 10.0 + 2.0 * i + 0.02 * i * i), "certain, but slight");
+<<<<<<< HEAD
         let noisy =
             |i: f64| 10.0 + 2.0 * i + 0.2 * i * i + if (i as u32).is_multiple_of(2) { 6.0 } else { -6.0 };
+=======
+        let noisy = |i: f64| {
+            10.0 + 2.0 * i + 0.2 * i * i + if (i as u32).is_multiple_of(2) { 6.0 } else { -6.0 }
+        };
+>>>>>>> 04d11c110e1429ea486009e3919201767d905d09
         assert!(!accelerates(noisy), "strong, but not certain");
     }
 
