@@ -295,7 +295,7 @@ mod tests {
         Thresholds { points: 5, z: 3.0, chance: 0.0014, bytes: 10.0, suspect: 0.05, leak: 0.10 };
 
     fn judge(window: u64) -> Judge {
-        Judge::new(THRESHOLDS, 2, window)
+        Judge::new(THRESHOLDS, 2, window, 0)
     }
 
     fn grown(share: f64, slope: f64) -> WindowFinding {

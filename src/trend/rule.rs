@@ -537,14 +537,9 @@ mod tests {
         };
         assert!(accelerates(|i| 10.0 + 2.0 * i + 0.2 * i * i));
         assert!(!accelerates(|i| 10.0 + 2.0 * i + 0.02 * i * i), "certain, but slight");
-<<<<<<< HEAD
-        let noisy =
-            |i: f64| 10.0 + 2.0 * i + 0.2 * i * i + if (i as u32).is_multiple_of(2) { 6.0 } else { -6.0 };
-=======
         let noisy = |i: f64| {
             10.0 + 2.0 * i + 0.2 * i * i + if (i as u32).is_multiple_of(2) { 6.0 } else { -6.0 }
         };
->>>>>>> 04d11c110e1429ea486009e3919201767d905d09
         assert!(!accelerates(noisy), "strong, but not certain");
     }
 
