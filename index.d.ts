@@ -1231,6 +1231,11 @@ export interface Suspect {
    * may have allocated more, which no snapshot shows.
    */
   nativeBytes?: number;
+  /**
+   * Whether a registry of Node's own has these objects too, as it has each derived AbortSignal. `bytes` are then more
+   * than the growth of the retained size of the object that grew.
+   */
+  registered?: boolean;
   bytesPerMinute: number | null;
   /**
    * Share of the whole growth of the heap, 0 to 1; with one snapshot, of the heap; null if the heap did not grow, or if

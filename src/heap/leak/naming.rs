@@ -172,6 +172,7 @@ fn finish(draft: Draft, evidence: &Evidence) -> Suspect {
         growth: Vec::new(),
         retained: Vec::new(),
         native_bytes: None,
+        registered: false,
         ids: Vec::new(),
         is_other_end: draft.detail == Detail::Accepted,
         is_added_by_node: draft.detail == Detail::AddedByNode,

@@ -73,8 +73,11 @@ pub(in crate::heap) fn join_registries(
                 held.count() * 2 > entries.len()
             })
         };
-        if let Some(suspect) = suspects.iter_mut().find(has_most) {
-            suspect.claim.join(Claim::of(growth));
+        let mut claim = Some(Claim::of(growth));
+        for suspect in suspects.iter_mut().filter(has_most) {
+            suspect.registered = true;
+            // It counts for one of them.
+            suspect.claim.join(claim.take().unwrap_or_default());
         }
     }
 }
@@ -96,7 +99,7 @@ fn is_registry_of_node(index: &CodeIndex, node: Node) -> bool {
     callback.is_some_and(|callback| index.is_internal_code(callback))
 }
 
-/// Whether an object's collection has what a registry's entry holds, or a part of that.
+/// Whether an object's collection has what a registry's entry is about, what it holds, or a part of that.
 fn has_held(snapshot: &Snapshot, owner: Node, entry: Node) -> bool {
     let strong = |node: Node| {
         let edges = snapshot.edges(node).filter(|edge| edge.kind != EdgeKind::Weak);
@@ -106,7 +109,10 @@ fn has_held(snapshot: &Snapshot, owner: Node, entry: Node) -> bool {
         let lists = || snapshot.retainers(item).take(HOLDERS);
         lists().any(|list| list.from == owner) || holds(snapshot, owner, item)
     };
-    strong(entry).any(|held| is_in(held) || strong(held).any(is_in))
+    let registered = snapshot.edges(entry).filter(|edge| edge.kind == EdgeKind::Weak);
+    let mut registered = registered.map(|edge| edge.to);
+    registered.any(|to| snapshot.kind(to) == NodeKind::Object && is_in(to))
+        || strong(entry).any(|held| is_in(held) || strong(held).any(is_in))
 }
 
 /// Whether timers are a cache's: it holds them, or its own code made their callbacks, which refer to it.
@@ -250,8 +256,16 @@ mod tests {
         graph
     }
 
-    /// A Set of weak references, and a registry whose entries hold the same ones: with the callback of Node or not.
-    fn registered(by_node: bool, shared: bool, count: u32) -> Graph {
+    /// What the entries of a registry have of a collection.
+    #[derive(Clone, Copy)]
+    enum Shared {
+        Held,
+        Target,
+        Nothing,
+    }
+
+    /// A Set of weak references, and a registry with an entry for each: with the callback of Node or not.
+    fn registered(by_node: bool, shared: Shared, count: u32) -> Graph {
         let mut graph = program(20);
         graph.in_file("/srv/app/main.js", 9);
         let script = graph.script(if by_node { "node:internal/abort" } else { "/srv/app/lib.js" });
@@ -273,8 +287,10 @@ mod tests {
             graph.edge(registry, "hidden", &(100 + item).to_string(), entry);
             graph.edge(entry, "hidden", "0", registry);
             let held = graph.member(entry, "held", "Object", id + 4);
-            if shared {
-                graph.edge(held, "property", "reference", reference);
+            match shared {
+                Shared::Held => graph.edge(held, "property", "reference", reference),
+                Shared::Target => graph.edge(entry, "weak", "target", reference),
+                Shared::Nothing => {}
             }
         }
         graph
@@ -287,15 +303,18 @@ mod tests {
                 [0, 2000, 4000].map(|count| registered(by_node, shared, count).snapshot());
             let found = pipeline::suspects(&snapshots, 10, &Options::default());
             let rest = found.unexplained.unwrap().bytes;
-            let all = found.suspects.into_iter().map(|each| (each.name, each.bytes));
+            let all =
+                found.suspects.into_iter().map(|each| (each.name, each.bytes, each.registered));
             (all.collect::<Vec<_>>(), rest)
         };
         let entries = 4000 * (72 + 32);
         let references = 4000 * 32;
-        let one = |bytes| vec![("references".to_owned(), bytes)];
-        assert_eq!(of(true, true), (one(references + entries), 0));
-        assert_eq!(of(true, false), (one(references), entries), "it holds others");
-        let own = of(false, true);
+        let one = |bytes, registered| vec![("references".to_owned(), bytes, registered)];
+        assert_eq!(of(true, Shared::Held), (one(references + entries, true), 0));
+        assert_eq!(of(true, Shared::Target), (one(references + entries, true), 0));
+        let others = (one(references, false), entries);
+        assert_eq!(of(true, Shared::Nothing), others, "it is about others");
+        let own = of(false, Shared::Held);
         assert_eq!(own.0.len(), 2, "a registry of the program's own is a suspect: {own:?}");
     }
 

@@ -43,6 +43,9 @@ pub struct Suspect {
     /// libraries and addons allocate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub native_bytes: Option<i64>,
+    /// Whether a registry of Node's own has its objects too, so that not all of `bytes` hangs from what grew alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub registered: bool,
     /// From the module or root down to it.
     pub path: Vec<String>,
     /// The objects from the module or root through what grew down to a typical instance.

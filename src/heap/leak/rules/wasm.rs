@@ -82,6 +82,7 @@ pub(in crate::heap) fn add_memories(
                 growth: Vec::new(),
                 retained: Vec::new(),
                 native_bytes: None,
+                registered: false,
                 ids: Vec::new(),
                 is_other_end: false,
                 is_added_by_node: false,
