@@ -152,6 +152,15 @@ function lastReport(evidence) {
   return JSON.parse(fs.readFileSync(path.join(evidence, last), 'utf8'));
 }
 
+/** When a file of this folder was changed, ms; 0 where there is none. */
+const changed = (file) => fs.statSync(path.join(__dirname, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** The packages of the lock file, one of which is compiled for minutes. npm writes a list of what it installed last. */
+function installPackages() {
+  if (changed('node_modules/.package-lock.json') > changed('package-lock.json')) return;
+  execFileSync('npm', ['ci', '--silent', '--prefix', __dirname], { stdio: 'inherit' });
+}
+
 /** Runs the lines of docs/stacks.md that install plimsoll, with the package as it is here. */
 function install() {
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', dir], { cwd: ROOT }));
@@ -215,6 +224,7 @@ async function main() {
   fs.mkdirSync(dir, { recursive: true });
   fs.chmodSync(dir, 0o711); // PostgreSQL runs as a user of its own, and its files are below
   const servers = path.join(dir, 'services');
+  installPackages();
   if (values.by !== 'run') install();
   const ports = startServers(servers);
   let faults = 0;
