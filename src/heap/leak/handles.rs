@@ -130,6 +130,43 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_only_timers_of_its_connections_lead_to_has_no_name() {
+        let mut graph = Graph::new();
+        let module = graph.node("object", "system / Context", 3, 32);
+        graph.edge(0, "property", "timers", module);
+        let script = graph.script("node:internal/timers");
+        let code = graph.function_in(script, "setTimeout", 5, 4);
+        graph.edge(code, "internal", "context", module);
+        graph.edge(0, "property", "setTimeout", code);
+        let lists = graph.node("object", "Object", 7, 32);
+        graph.edge(module, "context", "timerListMap", lists);
+        let list = graph.node("object", "TimersList", 9, 32);
+        graph.edge(lists, "element", "30000", list);
+        let timer = graph.member(list, "_idlePrev", "Timeout", 11);
+        let callback = graph.member(timer, "_onTimeout", "native_bind", 13);
+        let server = graph.node("object", "Server", 15, 32);
+        graph.edge(callback, "internal", "bound_this", server);
+        let root = graph.node("synthetic", "(Global handles)", 17, 0);
+        graph.edge(0, "element", "9", root);
+        let opened = graph.script("/app/node_modules/client/index.js");
+        for (at, handle) in graph.elements(root, "TCP", 1001, 20).into_iter().enumerate() {
+            let wrap = graph.node("synthetic", "Node / TCPSocketWrap", 3, 0);
+            graph.edge(0, "element", &format!("{}", 20 + at), wrap);
+            graph.edge(wrap, "internal", "native_to_javascript", handle);
+            let id = |part: u32| 1001 + 100 * at as u32 + part;
+            let socket = graph.member(handle, "<symbol owner_symbol>", "Socket", id(2));
+            graph.member(socket, "_readableState", "ReadableState", id(4));
+            let listener = graph.function_in(opened, "opened", id(6), 7);
+            graph.edge(socket, "property", "_onTimeout", listener);
+            graph.edge(socket, "property", "_server", server);
+        }
+        let found = of(&graph, 16, 1000);
+        let named: Vec<_> = found.iter().map(|each| (each.cause, each.name.as_str())).collect();
+        assert_eq!(named, [(Cause::Sockets, "")], "{:?}", found[0].path);
+        assert_eq!(found[0].path[0], "module node:internal/timers");
+    }
+
+    #[test]
     fn connections_that_a_server_accepted_are_the_other_end() {
         let found = of(&connections(true), 16, 1000);
         assert!(found.iter().all(|each| each.is_other_end), "{}", found.len());

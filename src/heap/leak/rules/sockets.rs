@@ -65,6 +65,14 @@ impl Rule for Sockets {
         }
     }
 
+    /// The timer by which Node watches a connection is no name of a server that no variable has.
+    fn in_package(&self, draft: &mut Draft) {
+        let is_timers = |module: &String| module == "module node:internal/timers";
+        if draft.cause == Cause::Sockets && draft.path.first().is_some_and(is_timers) {
+            draft.name.clear();
+        }
+    }
+
     fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
         match detail {
             Detail::Accepted => Some(
