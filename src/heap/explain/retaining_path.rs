@@ -60,18 +60,18 @@ pub(in crate::heap) fn objects(index: &CodeIndex, steps: &[RouteStep]) -> Vec<Pa
     objects
 }
 
-/// A route from the last module on it whose exports it leads through: what a module exports is that module's, whichever
-/// `require` leads to it.
+/// A route from the last module on it whose exports, or list of modules that it loaded, it leads through: these are that
+/// module's, whichever `require` leads to it.
 pub(in crate::heap) fn from_module<'s>(
     index: &CodeIndex,
     steps: &'s [RouteStep],
 ) -> &'s [RouteStep] {
-    let is_export = |step: &RouteStep| {
+    let is_own = |step: &RouteStep| {
         step.edge.kind == EdgeKind::Property
-            && index.snapshot.edge_name(&step.edge) == "exports"
+            && matches!(&*index.snapshot.edge_name(&step.edge), "exports" | "children")
             && file_of_module(index, step.from).is_some()
     };
-    &steps[steps.iter().rposition(is_export).unwrap_or(0)..]
+    &steps[steps.iter().rposition(is_own).unwrap_or(0)..]
 }
 
 /// The same without the beginning; `above` is what the step before them is called.

@@ -266,4 +266,27 @@ mod tests {
         assert!(of("/srv/app.js"));
         assert!(of("/srv/node_modules/plimsoll/lib/cache/shared-cache.js"), "the program opens it");
     }
+
+    #[test]
+    fn what_a_module_of_the_program_loads_again_is_its_own_though_our_require_leads_to_it() {
+        let of = |file: &str| {
+            let mut graph = module();
+            graph.script("/srv/node_modules/plimsoll/lib/native.js");
+            graph.script("/srv/node_modules/plimsoll/lib/watch/watcher.js");
+            graph.in_file("/srv/node_modules/plimsoll/lib/native.js", 7);
+            let require = graph.variable("require", "Function", 11);
+            let cache = graph.member(require, "cache", "Object", 13);
+            let views = graph.member(cache, file, "Module", 15);
+            let loader = graph.script("node:internal/modules/cjs/loader");
+            graph.locate(views, loader, 1);
+            graph.member(views, "exports", "Object", 17);
+            let name = graph.node("string", file, 19, 32);
+            graph.edge(views, "property", "filename", name);
+            let children = graph.member(views, "children", "Array", 21);
+            graph.elements(children, "Module", 1001, 20);
+            suspect(&graph, 21, &ids(1001, 20)).map(|found| found.path.join(" > "))
+        };
+        assert_eq!(of("/srv/views.js").as_deref(), Some("module views.js > children"));
+        assert_eq!(of("/srv/node_modules/plimsoll/lib/watch/watcher.js"), None);
+    }
 }
