@@ -60,8 +60,8 @@ pub(in crate::heap) fn objects(index: &CodeIndex, steps: &[RouteStep]) -> Vec<Pa
     objects
 }
 
-/// A route from the last module on it whose exports, or list of modules that it loaded, it leads through: these are that
-/// module's, whichever `require` leads to it.
+/// A route from the last module on it whose exports, or list of modules that it loaded, it leads through: these are
+/// that module's, whichever `require` leads to it.
 pub(in crate::heap) fn from_module<'s>(
     index: &CodeIndex,
     steps: &'s [RouteStep],
