@@ -38,6 +38,18 @@ test('where images do not verify, a call is refused with the reason', { skip: !u
   );
 });
 
+test('a program that has replaced every global does not turn images off', { skip: unsupported ?? false }, () => {
+  const program = `
+    const { requireNative } = require(${JSON.stringify(path.join(__dirname, '../../lib/native.js'))});
+    const native = requireNative();
+    const write = fs => fs.writeSync(1, String(native.snapshotSupport().image));
+    const fs = require('node:fs');
+    for (const name of ['ArrayBuffer', 'Array', 'Object', 'Function', 'RegExp', 'BigInt', 'eval']) globalThis[name] = null;
+    write(fs);`;
+  const flags = ['--disallow-code-generation-from-strings', '-e', program];
+  assert.match(execFileSync(process.execPath, flags, { encoding: 'utf8' }), /^(null|undefined)$/);
+});
+
 test('three images name a leaking Map by variable, file and line', { skip: unsupported ?? false }, async (t) => {
   const dir = directory(t);
   const { taken, size } = JSON.parse(execFileSync(process.execPath, [CHILD, dir], { encoding: 'utf8' }));

@@ -11,6 +11,8 @@ mod build;
 mod cache;
 #[cfg(feature = "service")]
 mod callback;
+#[cfg(feature = "service")]
+mod canaries;
 #[cfg(feature = "analyzer")]
 mod convert;
 #[cfg(feature = "service")]

@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{Buffer, Function, ObjectFinalize};
 use napi_derive::napi;
 
 use super::callback::call_once;
+use super::canaries;
 use super::error::{AddonError, Result, error};
 use crate::os::malloc;
 use crate::sampler::borrowed::Borrowing;
@@ -98,7 +99,8 @@ pub struct SnapshotJob {
 impl SnapshotJob {
     /// Begins; what forbids it comes out of `step`.
     #[napi(constructor, catch_unwind)]
-    pub fn new(request: SnapshotRequest) -> Result<Self> {
+    pub fn new(env: &Env, request: SnapshotRequest) -> Result<Self> {
+        canaries::verify_layout(*env);
         Job::start(request.try_into()?).map(|job| Self { job, borrowing: None }).map_err(raise)
     }
 
@@ -159,7 +161,8 @@ pub struct SnapshotEmergency(Arc<Emergency>);
 impl SnapshotEmergency {
     /// `request.method` says whether a heap image may be taken instead: not with 'fork' or 'in-process'.
     #[napi(constructor, catch_unwind)]
-    pub fn new(request: SnapshotRequest) -> Result<Self> {
+    pub fn new(env: &Env, request: SnapshotRequest) -> Result<Self> {
+        canaries::verify_layout(*env);
         let emergency = Emergency::new(request.try_into()?);
         let missing = || error("ERR_PLIMSOLL_UNAVAILABLE", v8::missing("its isolate"));
         emergency.map(Self).ok_or_else(missing)
@@ -264,7 +267,8 @@ pub struct SnapshotSupport {
 
 /// What works here, for `plimsoll doctor`.
 #[napi(catch_unwind)]
-pub fn snapshot_support() -> SnapshotSupport {
+pub fn snapshot_support(env: &Env) -> SnapshotSupport {
+    canaries::verify_layout(*env);
     SnapshotSupport {
         profiler: Profiler::find().err(),
         fork: fork::support().err(),

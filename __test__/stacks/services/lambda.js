@@ -33,4 +33,17 @@ async function request({ port, i }) {
   await response.text();
 }
 
-module.exports = { start, request, rate: 30, causes: ['map'], source: 'lambda/handler.js' };
+/** npm leaves the runtime client out where it cannot be built. */
+function prepare() {
+  try {
+    require.resolve('aws-lambda-ric/package.json');
+  } catch (error) {
+    if (error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return;
+    throw new Error(
+      'missing: aws-lambda-ric; apt-get install cmake autoconf automake libtool g++, remove __test__/stacks/node_modules',
+      { cause: error },
+    );
+  }
+}
+
+module.exports = { prepare, start, request, rate: 30, causes: ['map'], source: 'lambda/handler.js' };

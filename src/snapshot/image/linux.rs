@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::canaries::Canaries;
 use super::constants;
 use super::memory::ProcessMemory;
+use super::verify::read as read_canaries;
 use super::writer::{Header, Stack, Subject, Writer};
 use crate::heap_layout::{self, HeapLayout};
 use crate::snapshot::error::SnapshotError;
@@ -43,6 +45,22 @@ fn constant(symbol: &str) -> Option<i32> {
     Some(unsafe { address.cast::<i32>().read_unaligned() })
 }
 
+/// What the canaries of the first isolate that was asked have shown.
+static VERIFIED: OnceLock<Result<(), String>> = OnceLock::new();
+
+/// Has the layout verified by canaries, once for the process.
+///
+/// Call it on the thread of an isolate. Between the return of `make` and the end of the call nothing is allocated on
+/// V8's heap.
+pub fn verify(make: impl FnOnce() -> Option<Canaries>) {
+    VERIFIED.get_or_init(|| {
+        let (layout, types) = known().as_ref().map_err(Clone::clone)?;
+        let isolate = Isolate::current().ok_or("no isolate is current")?.as_ptr() as usize;
+        let canaries = make().ok_or("the objects that verify the layout could not be made")?;
+        read_canaries(ProcessMemory::OWN, layout, types, isolate, &canaries)
+    });
+}
+
 /// Whether heap images are written here, or why not.
 ///
 /// # Errors
@@ -50,6 +68,11 @@ fn constant(symbol: &str) -> Option<i32> {
 pub fn support() -> Result<(), String> {
     let off = |why: &str| format!("heap images are off: {why}");
     known().as_ref().map_err(|why| off(why))?;
+    match VERIFIED.get() {
+        Some(Ok(())) => {}
+        Some(Err(why)) => return Err(off(why)),
+        None => return Err(off("the layout of V8's heap is not verified yet")),
+    }
     File::open("/proc/self/smaps").map_err(|error| off(&format!("/proc/self/smaps: {error}")))?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! `docs/heap-images.md` describes the format. `src/heap/image` reads it.
 
+pub mod canaries;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod constants;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
@@ -17,6 +18,8 @@ mod platform;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod sources;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod verify;
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod writer;
 
-pub use platform::{PreparedImage, Scene, support};
+pub use platform::{PreparedImage, Scene, support, verify};
