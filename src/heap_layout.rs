@@ -69,6 +69,7 @@ pub struct TypeNumbers {
     pub feedback_metadata: u16,
     pub free_space: u16,
     pub filler: u16,
+    /// Tables whose entries retain a value as long as its key lives.
     pub ephemerons: u16,
     /// Values that stand for nothing, where they are no oddballs.
     pub hole: Option<u16>,
@@ -119,6 +120,10 @@ pub struct Headers {
     pub free_space_unit: u64,
     /// Bytes of `FeedbackMetadata` for each slot of a closure.
     pub closure_slot: u64,
+    /// Header and entry of a `WasmDispatchTable`, where there is one.
+    pub wasm_table: Option<(u64, u64)>,
+    /// Where a `WasmTypeInfo` has the number of its supertypes, which are its last words.
+    pub wasm_supertypes: Option<u64>,
 }
 
 /// How a `ScopeInfo` is built. Positions are words.
@@ -213,7 +218,7 @@ const V8_11_3: HeapLayout = HeapLayout {
         feedback_metadata: 248,
         free_space: 251,
         filler: 250,
-        ephemerons: 0,
+        ephemerons: 177,
         hole: None,
     },
     fields: Fields {
@@ -268,6 +273,8 @@ const V8_11_3: HeapLayout = HeapLayout {
         code_length: 56,
         free_space_unit: 1,
         closure_slot: 0,
+        wasm_table: None,
+        wasm_supertypes: None,
     },
     scope: ScopeFacts {
         has_smi_flags: true,
@@ -321,7 +328,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         feedback_metadata: 257,
         free_space: 260,
         filler: 259,
-        ephemerons: 0,
+        ephemerons: 176,
         hole: Some(261),
     },
     fields: Fields {
@@ -359,6 +366,8 @@ const V8_12_4: HeapLayout = HeapLayout {
         code_length: 52,
         free_space_unit: 1,
         closure_slot: 0,
+        wasm_table: Some((16, 24)),
+        wasm_supertypes: Some(32),
     },
     scope: ScopeFacts {
         has_smi_flags: true,
@@ -417,7 +426,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         feedback_metadata: 265,
         free_space: 268,
         filler: 267,
-        ephemerons: 0,
+        ephemerons: 207,
         hole: Some(269),
     },
     fields: Fields {
@@ -450,6 +459,8 @@ const V8_13_6: HeapLayout = HeapLayout {
         code_length: 56,
         free_space_unit: 8,
         closure_slot: 2,
+        wasm_table: Some((40, 24)),
+        wasm_supertypes: Some(16),
     },
     scope: ScopeFacts {
         has_smi_flags: false,
@@ -508,7 +519,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         feedback_metadata: 270,
         free_space: 273,
         filler: 272,
-        ephemerons: 0,
+        ephemerons: 207,
         hole: Some(274),
     },
     fields: Fields {
@@ -541,6 +552,8 @@ const V8_14_6: HeapLayout = HeapLayout {
         code_length: 56,
         free_space_unit: 8,
         closure_slot: 2,
+        wasm_table: Some((40, 16)),
+        wasm_supertypes: Some(16),
     },
     scope: ScopeFacts {
         has_smi_flags: false,

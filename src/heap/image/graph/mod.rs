@@ -15,6 +15,7 @@ use self::columns::ImageEdge;
 pub use self::columns::{EdgeCursor, ImageGraph};
 
 use super::decode::{EXTERNAL, ImageHeap, Object, target};
+use super::known;
 use super::layout::ObjectShape;
 use super::pages::{Pages, RootKind, corrupt};
 use crate::heap::error::HeapResult;
@@ -54,6 +55,10 @@ struct Builder<'p> {
     objects: u64,
     /// Tables of WeakMaps, whose entries are followed by the key.
     tables: FxHashMap<u64, u32>,
+    /// The names of the code of builtins, by its address.
+    builtins: FxHashMap<u64, &'static str>,
+    /// The fields of native contexts.
+    native_context: Vec<(u64, &'static str)>,
     /// What V8 empties at each collection.
     caches: FxHashSet<u64>,
     weak: Vec<WeakEdge>,
@@ -75,6 +80,8 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     let empty = heap.text("");
     let the_hole = the_hole(&heap, &pages.roots);
     let caches = caches::of_numbers(&heap, &pages.roots);
+    let builtins = known::code_of_builtins(&heap).into_iter().collect();
+    let native_context = known::native_context(pages.layout.v8).collect();
     let mut builder = Builder {
         heap,
         graph: ImageGraph::default(),
@@ -82,6 +89,8 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         by_address: HashTable::new(),
         objects: 0,
         tables: FxHashMap::default(),
+        builtins,
+        native_context,
         caches,
         weak: Vec::new(),
         stores: FxHashMap::default(),
