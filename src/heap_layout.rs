@@ -71,6 +71,8 @@ pub struct TypeNumbers {
     pub filler: u16,
     /// Tables whose entries retain a value as long as its key lives.
     pub ephemerons: u16,
+    /// Of properties by name, and of elements by number.
+    pub dictionaries: (u16, u16),
     /// Values that stand for nothing, where they are no oddballs.
     pub hole: Option<u16>,
 }
@@ -97,6 +99,8 @@ pub struct Fields {
     pub embedder_header: u64,
     /// Length and backing store of a `JSArrayBuffer`.
     pub array_buffer: (u64, u64),
+    /// Name and data of an `AccessorInfo`.
+    pub accessor: (u64, u64),
     /// The target of a `WeakCell`, and the token that ends its registration.
     pub weak_cell: (u64, u64),
 }
@@ -219,6 +223,7 @@ const V8_11_3: HeapLayout = HeapLayout {
         free_space: 251,
         filler: 250,
         ephemerons: 177,
+        dictionaries: (179, 181),
         hole: None,
     },
     fields: Fields {
@@ -248,7 +253,6 @@ const V8_11_3: HeapLayout = HeapLayout {
             (8, "relocation_info"),
             (16, "deoptimization_data"),
             (24, "source_position_table"),
-            (32, "instruction_stream"),
         ],
         code_data: 16,
         code_tags: &[
@@ -258,6 +262,7 @@ const V8_11_3: HeapLayout = HeapLayout {
         ],
         embedder_header: 24,
         array_buffer: (32, 48),
+        accessor: (8, 16),
         weak_cell: (16, 24),
     },
     headers: Headers {
@@ -288,7 +293,12 @@ const V8_11_3: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     private_symbol: 1,
-    unnamed: &[(137, "LoadHandler"), (138, "StoreHandler")],
+    unnamed: &[
+        (137, "LoadHandler"),
+        (138, "StoreHandler"),
+        (187, "ClosureFeedbackCellArray"),
+        (188, "ObjectBoilerplateDescription"),
+    ],
     dispatch_table: None,
     private_name: 16,
     are_wrappers_code: false,
@@ -329,6 +339,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         free_space: 260,
         filler: 259,
         ephemerons: 176,
+        dictionaries: (178, 180),
         hole: Some(261),
     },
     fields: Fields {
@@ -351,6 +362,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 24,
         array_buffer: (32, 48),
+        accessor: (8, 16),
         weak_cell: (16, 24),
     },
     headers: Headers {
@@ -427,6 +439,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         free_space: 268,
         filler: 267,
         ephemerons: 207,
+        dictionaries: (209, 211),
         hole: Some(269),
     },
     fields: Fields {
@@ -444,6 +457,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
+        accessor: (8, 16),
         weak_cell: (16, 24),
     },
     headers: Headers {
@@ -520,6 +534,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         free_space: 273,
         filler: 272,
         ephemerons: 207,
+        dictionaries: (209, 211),
         hole: Some(274),
     },
     fields: Fields {
@@ -537,6 +552,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
+        accessor: (16, 8),
         weak_cell: (24, 32),
     },
     headers: Headers {

@@ -55,6 +55,9 @@ class Table {
   }
 }
 
+/** Roots of each string that there is. */
+const STRING_TABLES = new Set(['(Internalized strings)', '(External strings)']);
+
 /** Nodes that the root leads to. V8's snapshot also has what is in the read-only heap and nothing refers to. */
 function reached(graph) {
   const seen = new Uint8Array(graph.count);
@@ -62,6 +65,7 @@ function reached(graph) {
   seen[0] = 1;
   for (let at = 0; at < queue.length; at++) {
     const node = queue[at];
+    if (STRING_TABLES.has(graph.name(node)) && graph.type(node) === 'synthetic') continue;
     for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++) {
       const to = graph.target(edge);
       if (seen[to] === 1) continue;
@@ -72,8 +76,9 @@ function reached(graph) {
   return seen;
 }
 
-/** Nodes of the types that V8 has no names for in block contexts: constants, which hidden edges do not lead to. */
-const isConstant = (graph, node) => graph.type(node) === 'hidden' && graph.name(node) === 'system / Oddball';
+/** Values that hidden edges do not lead to: V8 has no names for variables of blocks. */
+const CONSTANTS = new Set(['system / Oddball', 'system / Hole', 'undefined', 'null', 'true', 'false']);
+const isConstant = (graph, node) => graph.type(node) === 'hidden' && CONSTANTS.has(graph.name(node));
 
 const countOf = (graph, node, wanted) => {
   let count = 0;

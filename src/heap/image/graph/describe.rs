@@ -98,7 +98,8 @@ impl Builder<'_> {
                 if heap.pages.layout.v8.0 >= 14 =>
             {
                 let is_proxy = object.shape == ObjectShape::GlobalProxy;
-                let class = heap.names.borrow().get(heap.class(object).name).to_owned();
+                let class = heap.class(object).name;
+                let class = heap.names.borrow().get(class).to_owned();
                 let mark = if is_proxy { "(global)" } else { "(global*)" };
                 (NodeKind::Object, heap.text(&format!("{class} {mark}")))
             }
@@ -124,8 +125,7 @@ impl Builder<'_> {
         let is_code = CODE.contains(&name)
             || (layout.are_wrappers_code && matches!(name, "BytecodeWrapper" | "CodeWrapper"));
         if (arrays.0..=arrays.1).contains(&kind)
-            || matches!(name, "FixedArray" | "FixedDoubleArray" | "ByteArray")
-            || (name == "TrustedFixedArray" && layout.v8.0 >= 13)
+            || matches!(name, "FixedArray" | "FixedDoubleArray" | "ByteArray" | "TrustedFixedArray")
         {
             return (if is_code { NodeKind::Code } else { NodeKind::Array }, self.empty);
         }
@@ -174,9 +174,10 @@ impl Builder<'_> {
                 let types = &self.heap.pages.layout.types;
                 kind == types.free_space
                     || kind == types.filler
+                    || object.at == self.array_map
                     || matches!(
                         self.heap.layout.name(kind),
-                        Some("FixedArray" | "Cell" | "PropertyCell" | "SharedFunctionInfo")
+                        Some("Cell" | "PropertyCell" | "SharedFunctionInfo")
                     )
             }
             _ => false,

@@ -6,6 +6,8 @@ use super::Builder;
 use super::columns::ImageEdge;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 
+/// The types of objects that an embedder makes, in each version (`v8-internal.h`, `kFirstJSApiObjectType`).
+const API_OBJECTS: std::ops::RangeInclusive<u16> = 0x422..=0x80a;
 /// Where the map of maps of a context has that context.
 const MAP_CONTEXT: u64 = 32;
 /// The extension of a context; that of a native one is the global object.
@@ -178,7 +180,7 @@ impl Builder<'_> {
             }
             ObjectShape::InstructionStream => {
                 self.instructions(object, node);
-                (0, 0)
+                (8, layout.headers.instructions.min(16))
             }
             ObjectShape::FeedbackVector => {
                 for offset in (layout.headers.feedback_vector..object.size).step_by(8) {
@@ -189,7 +191,8 @@ impl Builder<'_> {
                         self.tag(list.at + 1, "(feedback)", Some(NodeKind::Code));
                     }
                 }
-                (8, ALL)
+                // Before it are counters.
+                (24, ALL)
             }
             ObjectShape::ArrayBoilerplate => {
                 self.fields(object, &[(16, "constant_elements")]);
@@ -264,7 +267,8 @@ impl Builder<'_> {
                 (8, ALL)
             }
             ObjectShape::AccessorInfo => {
-                self.fields(object, &[(16, "name"), (8, "data")]);
+                let (name, data) = fields.accessor;
+                self.fields(object, &[(name, "name"), (data, "data")]);
                 (8, ALL)
             }
             ObjectShape::EnumCache => {
@@ -318,11 +322,14 @@ impl Builder<'_> {
         }
         for offset in (16..pool.size).step_by(8) {
             let inner = self.heap.field(pool.at, offset);
-            if let Some(inner) = inner.filter(|inner| inner.kind == self.heap.layout.array) {
+            let Some(inner) = inner else { continue };
+            let (by_name, by_number) = self.heap.pages.layout.types.dictionaries;
+            let is_array = inner.kind == self.heap.layout.array;
+            if is_array || inner.kind == by_name || inner.kind == by_number {
                 self.tag(inner.at + 1, "(constant pool)", Some(NodeKind::Code));
-                if depth > 1 {
-                    self.constants(inner, depth - 1);
-                }
+            }
+            if is_array && depth > 1 {
+                self.constants(inner, depth - 1);
             }
         }
     }
@@ -340,15 +347,18 @@ impl Builder<'_> {
         }
         let code = self.heap.field(shared.at, fields.shared_data);
         let Some(code) = code.filter(|code| code.shape == ObjectShape::Code) else { return };
-        let (of, stream) = match self.heap.debug_name(shared) {
+        let (of, in_stream) = match self.heap.debug_name(shared) {
             name if name.is_empty() => {
                 ("(BASELINE code)".to_owned(), "(BASELINE instruction stream)".to_owned())
             }
             name => (format!("(code for {name})"), format!("(instruction stream for {name})")),
         };
-        self.tag(code.at + 1, &of, None);
+        let stream = self.heap.word(code.at + INSTRUCTIONS).unwrap_or(0);
         if has_streams {
-            self.tag(self.heap.word(code.at + INSTRUCTIONS).unwrap_or(0), &stream, None);
+            self.tag(code.at + 1, &of, None);
+            self.tag(stream, &in_stream, None);
+        } else {
+            self.tag(stream, &of, None);
         }
     }
 
@@ -368,12 +378,11 @@ impl Builder<'_> {
             self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(NodeKind::Code));
             self.fields(
                 code,
-                &[
-                    (at, "interpreter_data"),
-                    (at + 8, "bytecode_offset_table"),
-                    (INSTRUCTIONS, "instruction_stream"),
-                ],
+                &[(at, "interpreter_data"), (at + 8, "bytecode_offset_table")],
             );
+            if self.heap.pages.layout.headers.instructions > 16 {
+                self.fields(code, &[(INSTRUCTIONS, "instruction_stream")]);
+            }
             let own = fields.code.iter().filter(|(_, name)| *name == "relocation_info");
             for &(offset, name) in own {
                 self.tag_fields(code, &[(offset, "(code relocation info)")], Some(NodeKind::Code));
@@ -381,31 +390,33 @@ impl Builder<'_> {
             }
             return;
         }
-        self.tag_fields(code, fields.code_tags, Some(NodeKind::Code));
         if let Some(data) = self.heap.field(code.at, fields.code_data)
             && data.shape == ObjectShape::Array
         {
+            // V8 12 has constants in arrays of this type too, whose tag replaces the name.
+            if self.heap.pages.layout.v8.0 == 12 {
+                self.tag(data.at + 1, "system / TrustedFixedArray", Some(NodeKind::Code));
+            }
             for offset in (16..data.size).step_by(8) {
                 let inner = self.heap.field(data.at, offset);
                 let is_list = |inner: &Object| {
-                    matches!(
-                        inner.shape,
-                        ObjectShape::Array | ObjectShape::WeakArray | ObjectShape::Bytes
-                    )
+                    matches!(inner.shape, ObjectShape::WeakArray | ObjectShape::Bytes)
+                        || self.is_fixed_array(*inner)
                 };
                 if let Some(inner) = inner.filter(is_list) {
                     self.tag(inner.at + 1, "(code deopt data)", Some(NodeKind::Code));
                 }
             }
         }
+        self.tag_fields(code, fields.code_tags, Some(NodeKind::Code));
         self.fields(code, fields.code);
     }
 
     /// The objects that machine code refers to are operands of the instruction that loads 64 bits.
     fn instructions(&mut self, stream: Object, node: u32) {
         let header = self.heap.pages.layout.headers.instructions;
-        self.fields(stream, &[(8, "code")]);
         if header > 16 {
+            self.fields(stream, &[(8, "code")]);
             self.tag_fields(stream, &[(8, "(code)")], Some(NodeKind::Code));
             self.fields(stream, &[(16, "relocation_info")]);
             self.tag_fields(stream, &[(16, "(code relocation info)")], Some(NodeKind::Code));
@@ -482,7 +493,7 @@ impl Builder<'_> {
             _ if matches!(
                 self.heap.layout.shape(kind),
                 ObjectShape::Context | ObjectShape::NativeContext
-            ) =>
+            ) || (kind == self.heap.layout.map && self.heap.pages.layout.v8.0 >= 12) =>
             {
                 "native_context"
             }
@@ -504,16 +515,22 @@ impl Builder<'_> {
             self.see(16 + 8 * slot);
         }
         self.fields(object, &[(16, "scope_info"), (24, "previous")]);
-        let is_seen = self.visited.get(4).copied().unwrap_or(true);
-        if !is_seen && object.size > 32 {
-            self.fields(object, &[(32, "extension")]);
+        let info = self.heap.field(object.at, 16);
+        let info = info.filter(|info| info.shape == ObjectShape::ScopeInfo);
+        let parts = info.and_then(|info| scope(self.heap.pages, info.at));
+        if parts.is_some_and(|parts| parts.is_extended) {
+            self.fields(object, &[(CONTEXT_EXTENSION, "extension")]);
         }
     }
 
     /// The last element of a native context is the next one of a list that does not retain; the word behind it is no
     /// reference.
     fn native_context(&mut self, context: Object, node: u32) {
-        self.fields(context, &[(16, "scope_info"), (24, "previous"), (32, "extension")]);
+        let extension =
+            if self.heap.pages.layout.v8.0 < 14 { "extension" } else { "global_object" };
+        let fields =
+            [(16, "scope_info"), (24, "previous"), (CONTEXT_EXTENSION, extension)];
+        self.fields(context, &fields);
         let last = context.size.saturating_sub(16);
         let named = std::mem::take(&mut self.native_context);
         let place = |slot: u64| 16 + 8 * slot;
@@ -592,7 +609,7 @@ impl Builder<'_> {
                 self.fields(object, &[(24, "table")]);
             }
             ObjectShape::Promise => {
-                self.fields(object, &[(fields.embedder_header, "reactions_or_result")]);
+                self.fields(object, &[(24, "reactions_or_result")]);
             }
             ObjectShape::Generator => self.fields(
                 object,
@@ -610,6 +627,14 @@ impl Builder<'_> {
         for (index, value) in self.heap.elements(object) {
             self.link(EdgeKind::Element, index, value);
         }
+        if API_OBJECTS.contains(&object.kind) {
+            let first = fields.embedder_header;
+            // Properties in the object begin behind the fields of the embedder.
+            let end = 8 * (self.heap.word(object.map + 8).unwrap_or(0) >> 8 & 0xff);
+            for (index, offset) in (first..end.min(object.size)).step_by(8).enumerate() {
+                self.fields(object, &[(offset, &index.to_string())]);
+            }
+        }
         let prototype = self.heap.word(object.map + 24).unwrap_or(0);
         let name = self.heap.text("__proto__");
         self.link(EdgeKind::Property, name, prototype);
@@ -617,14 +642,12 @@ impl Builder<'_> {
             ObjectShape::BoundFunction => self.bound(object),
             ObjectShape::Function => self.function(object),
             ObjectShape::GlobalObject => {
-                for offset in (fields.embedder_header..object.size).step_by(8) {
-                    let name = match self.heap.field(object.at, offset).map(|field| field.shape) {
-                        Some(ObjectShape::NativeContext) => "native_context",
-                        Some(ObjectShape::GlobalProxy) => "global_proxy",
-                        _ => continue,
-                    };
-                    self.fields(object, &[(offset, name)]);
+                let mut at = fields.embedder_header;
+                if self.heap.pages.layout.v8.0 < 12 {
+                    self.fields(object, &[(at, "native_context")]);
+                    at += 8;
                 }
+                self.fields(object, &[(at, "global_proxy")]);
             }
             ObjectShape::ArrayBufferView => {
                 self.fields(object, &[(fields.embedder_header, "buffer")]);
