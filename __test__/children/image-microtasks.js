@@ -1,5 +1,6 @@
 'use strict';
-// Takes a heap image in a turn whose microtasks still wait, and prints its path.
+// Takes a heap image in a turn whose microtasks still wait, with two objects of one shape that have different tags, and
+// prints its path.
 //   node image-microtasks.js DIR
 
 const v8 = require('node:v8');
@@ -23,6 +24,7 @@ async function main() {
   const { keepAlive: _, ...options } = resolve({ dir: process.argv[2], method: 'image', cooldown: 0, nice: 0 });
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
   const job = new (requireNative().SnapshotJob)({ ...options, heapUsed, heapTotal });
+  globalThis.tagged = ['FirstTag', 'SecondTag'].map((tag) => ({ [Symbol.toStringTag]: tag }));
   // The buffer of the queue has 8 places at first; these begin behind the ones that have run.
   for (let at = 0; at < 20; at++) queueMicrotask(task());
   for (let { step } = job.step(); step === 'wait'; { step } = job.step()) Atomics.wait(idle, 0, 0, 1);

@@ -79,14 +79,10 @@ class Graph {
   }
 }
 
-/**
- * A text as V8 writes it into a snapshot: of characters beyond U+FFFF the lower 16 bits, and of half a surrogate pair
- * three question marks, and a space for U+0000.
- */
+/** A text as V8 writes it into a snapshot: of characters beyond U+FFFF the lower 16 bits, and a space for U+0000. */
 const asWritten = (text) =>
   text
     .replaceAll(/[\u{10000}-\u{10FFFF}]/gu, (character) => String.fromCharCode(character.codePointAt(0) & 0xff_ff))
-    .replaceAll('\uFFFD', '???')
     .replaceAll('\0', ' ');
 
 /** @param {string} file @returns {Graph} */

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { SUPPORTED, nodeOf, imagesOff } = require('../support/nodes.js');
 const { compare } = require('./compare.js');
-const { SHARES, FOUND, EQUAL } = require('./limits.js');
+const { SHARES, ALL, FOUND, EQUAL } = require('./limits.js');
 
 const FIXTURES = ['every-kind', 'express', 'typescript', 'jsdom'];
 const MARK = 'plimsollImageFixture';
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
 });
 
 const print = (line) => process.stdout.write(`${line}\n`);
+const sum = (parts, of) => parts.reduce((total, each) => total + of(each), 0);
 const percent = (share) => `${(share * 100).toFixed(2)} %`;
 
 const run = (execPath, args) =>
@@ -46,6 +47,13 @@ function judge({ tables, retained, blocks }) {
   for (const [name, { v8, image, differences, share }] of Object.entries(tables)) {
     row([name, `${v8}`, `${image}`, `${differences}`, percent(share), percent(SHARES[name])]);
     if (share > SHARES[name]) faults.push(`${name}: ${percent(share)} differ, at most ${percent(SHARES[name])}`);
+  }
+  for (const [of, limit] of Object.entries(ALL)) {
+    const parts = ['program', "V8's own"].map((part) => tables[`${of}, ${part}`]);
+    const [v8, image, differences] = ['v8', 'image', 'differences'].map((count) => sum(parts, (each) => each[count]));
+    const share = sum(parts, (each) => each.share * each.v8) / v8;
+    row([`${of}, all`, `${v8}`, `${image}`, `${differences}`, percent(share), percent(limit)]);
+    if (share > limit) faults.push(`${of}, all: ${percent(share)} differ, at most ${percent(limit)}`);
   }
   print(`variables of blocks, which V8 does not name: ${blocks}`);
   const { largest, found, equal } = retained;

@@ -106,21 +106,28 @@ function placesOf(graph, name) {
   return places.map(([, line, column]) => `${line}:${column}`).toSorted();
 }
 
-test('what only microtasks hold is in an image', { skip: unsupported ?? false }, (t) => {
-  const dir = directory(t);
-  const image = execFileSync(process.execPath, [MICROTASKS, dir], { encoding: 'utf8' });
-  const converted = path.join(dir, 'converted.heapsnapshot');
-  execFileSync(process.execPath, [BIN, 'convert', image, converted]);
-  const graph = load(converted);
-  const isHeld = (node) => graph.type(node) === 'object' && graph.name(node) === 'HeldByMicrotask';
-  const held = Array.from({ length: graph.count }, (_, node) => node).filter(isHeld);
-  const withDates = held.filter((node) => {
-    for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++)
-      if (graph.edgeName(edge) === 'at' && graph.name(graph.target(edge)) === 'Date') return true;
-    return false;
-  });
-  assert.equal(withDates.length, 20);
-});
+test(
+  'what only microtasks hold is in an image, and objects of one shape have their own tags',
+  { skip: unsupported ?? false },
+  (t) => {
+    const dir = directory(t);
+    const image = execFileSync(process.execPath, [MICROTASKS, dir], { encoding: 'utf8' });
+    const converted = path.join(dir, 'converted.heapsnapshot');
+    execFileSync(process.execPath, [BIN, 'convert', image, converted]);
+    const graph = load(converted);
+    const isHeld = (node) => graph.type(node) === 'object' && graph.name(node) === 'HeldByMicrotask';
+    const held = Array.from({ length: graph.count }, (_, node) => node).filter(isHeld);
+    const withDates = held.filter((node) => {
+      for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++)
+        if (graph.edgeName(edge) === 'at' && graph.name(graph.target(edge)) === 'Date') return true;
+      return false;
+    });
+    assert.equal(withDates.length, 20);
+    const names = Array.from({ length: graph.count }, (_, node) => `${graph.type(node)} ${graph.name(node)}`);
+    for (const tag of ['FirstTag', 'SecondTag'])
+      assert.equal(names.filter((name) => name === `object ${tag}`).length, 1);
+  },
+);
 
 test("functions of Node's own sources have lines, and the sources names", { skip: unsupported ?? false }, (t) => {
   const dir = directory(t);

@@ -21,6 +21,9 @@ const PARTS: usize = 4096;
 /// The longest source whose lines are counted.
 const SOURCE: usize = 64 << 20;
 
+/// The property that names a class.
+const TAG: &str = "<symbol Symbol.toStringTag>";
+
 /// The representation of a string whose characters are not on V8's heap.
 pub const EXTERNAL: u16 = 2;
 
@@ -174,8 +177,20 @@ impl<'p> ImageHeap<'p> {
         Some(Object { at, map, kind, shape, size })
     }
 
-    /// The first characters of a string.
+    /// The first characters of a string. Half a surrogate pair is three question marks, as in V8's snapshots.
     pub fn string(&self, object: Object, most: usize) -> String {
+        let mut text = String::new();
+        for character in char::decode_utf16(self.units(object, most)) {
+            match character {
+                Ok(character) => text.push(character),
+                Err(_) => text.push_str("???"),
+            }
+        }
+        text
+    }
+
+    /// The first characters of a string, in UTF-16.
+    fn units(&self, object: Object, most: usize) -> Vec<u16> {
         let mut units: Vec<u16> = Vec::new();
         let mut rest = vec![(object, 0_u64, u64::MAX)];
         for _ in 0..PARTS {
@@ -243,7 +258,7 @@ impl<'p> ImageHeap<'p> {
                 _ => {}
             }
         }
-        String::from_utf16_lossy(&units)
+        units
     }
 
     /// The number of the name of a property: of a string or a symbol.
@@ -538,7 +553,11 @@ impl<'p> ImageHeap<'p> {
                 None => (None, self.class_of_template(object)),
             });
         let class = Class { constructor, name: self.text(&name) };
-        self.classes.borrow_mut().insert(object.map, class);
+        // Objects of one map may have different tags.
+        let tag = self.text(TAG);
+        if !self.properties(object).iter().any(|own| own.name == tag) {
+            self.classes.borrow_mut().insert(object.map, class);
+        }
         class
     }
 
@@ -555,7 +574,7 @@ impl<'p> ImageHeap<'p> {
 
     /// By the first object of the chain of prototypes that has a tag or, but for the object itself, a constructor.
     fn class_of_prototypes(&self, object: Object) -> Option<(Option<Object>, String)> {
-        let (tag, own) = (self.text("<symbol Symbol.toStringTag>"), self.text("constructor"));
+        let (tag, own) = (self.text(TAG), self.text("constructor"));
         let mut at = object;
         for step in 0..CHAIN {
             let properties = self.properties(at);
@@ -762,8 +781,8 @@ impl<'p> ImageHeap<'p> {
         if source.shape == ObjectShape::String && source.kind & 7 == EXTERNAL {
             return None;
         }
-        let source = self.string(source, SOURCE);
-        let ends = source.encode_utf16().enumerate().filter(|(_, unit)| *unit == 10);
+        let source = self.units(source, SOURCE);
+        let ends = source.iter().enumerate().filter(|(_, unit)| **unit == 10);
         Some(ends.map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX)).collect())
     }
 }

@@ -76,6 +76,7 @@ pub enum ObjectShape {
     Coverage,
     RegExpBoilerplate,
     WasmTable,
+    WasmImports,
     WasmTypeInfo,
     /// Fixed size, tagged words.
     Other,
@@ -118,8 +119,11 @@ impl ObjectLayout {
         }
         let some = |&(name, shape): &(&str, ObjectShape)| Some((*types.get(name)?, shape));
         shapes.extend(OPTIONAL.iter().filter_map(some));
-        let tables = layout.unnamed.iter().filter(|(_, name)| *name == WASM_TABLE);
-        shapes.extend(tables.map(|&(number, _)| (number, ObjectShape::WasmTable)));
+        for &(number, name) in layout.unnamed {
+            if let Some((_, shape)) = WASM_TABLES.iter().find(|(table, _)| *table == name) {
+                shapes.insert(number, *shape);
+            }
+        }
         let mut names: FxHashMap<_, _> = types
             .iter()
             .filter(|(name, number)| {
@@ -166,8 +170,13 @@ impl ObjectLayout {
 /// The name of the type of values that stand for nothing.
 pub const HOLE: &str = "Hole";
 
-/// The name of the type of tables of WebAssembly's functions.
-const WASM_TABLE: &str = "WasmDispatchTable";
+/// The types of tables of WebAssembly's functions, which have no constants.
+const WASM_TABLES: [(&str, ObjectShape); 2] = [
+    ("WasmDispatchTable", ObjectShape::WasmTable),
+    ("WasmDispatchTableForImports", ObjectShape::WasmImports),
+];
+/// Header and entry of the table of imports.
+const WASM_IMPORTS: (u64, u64) = (24, 16);
 
 /// What each version has.
 const NAMED: &[(&str, ObjectShape)] = &[
@@ -300,6 +309,7 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -
             let (header, entry) = facts.wasm_table?;
             header + entry * (first >> 32)
         }
+        ObjectShape::WasmImports => WASM_IMPORTS.0 + WASM_IMPORTS.1 * low,
         ObjectShape::WasmTypeInfo => {
             let at_count = facts.wasm_supertypes?;
             at_count + 8 + 8 * count(pages.word(at + at_count)?)
@@ -308,10 +318,11 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -
         ObjectShape::InstructionStream => {
             let length = match facts.instructions_length {
                 Some(offset) => pages.word(at + offset)?,
-                // Its size is in its Code object.
+                // Its Code has the bytes of the instructions and of the tables behind them.
                 None => {
                     let code = pages.word(at + 8).filter(|word| word & 3 == 1)?.checked_sub(1)?;
-                    pages.half(code.checked_add(facts.code_length)?)?
+                    let half = |offset: u64| pages.half(code.checked_add(offset)?);
+                    half(facts.code_length)? + half(facts.code_length + 4)?
                 }
             };
             (facts.instructions + (length & 0xffff_ffff)).next_multiple_of(64)

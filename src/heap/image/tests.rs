@@ -112,6 +112,18 @@ fn objects_that_roots_reach_become_nodes() {
 }
 
 #[test]
+fn half_a_surrogate_pair_is_three_question_marks_and_moves_no_line() {
+    let mut image = small();
+    let page = image.len() - 16 - (16 + 24) - 128 * 8;
+    // The first string has characters of two bytes then: half a pair, U+FFFD and a letter.
+    let units = [0x20_u64 << 32, 0xd83d_u64 | 0xfffd << 16 | 0x61 << 32];
+    image[page + 8 * 19..page + 8 * 20].copy_from_slice(&units[0].to_le_bytes());
+    image[page + 8 * 51..page + 8 * 52].copy_from_slice(&(3_u64 << 32).to_le_bytes());
+    image[page + 8 * 52..page + 8 * 53].copy_from_slice(&units[1].to_le_bytes());
+    assert!(text(&image).unwrap().contains("\"???\u{fffd}a\""));
+}
+
+#[test]
 fn of_a_stack_the_frames_of_javascript_have_roots() {
     const START: u64 = 0x7000;
     let mut image = small();

@@ -123,7 +123,9 @@ impl Builder<'_> {
                 self.numbered(object, node, 16);
                 (0, 0)
             }
-            ObjectShape::WeakArray => {
+            ObjectShape::WeakArray
+                if self.heap.layout.name(object.kind) == Some("WeakFixedArray") =>
+            {
                 self.numbered(object, node, 16);
                 (0, 0)
             }
@@ -161,8 +163,7 @@ impl Builder<'_> {
                     &[(8, "source"), (16, "name"), (40, "context_data"), (56, "line_ends")],
                 );
                 let options = if layout.v8.0 < 14 { 128 } else { 136 };
-                let tags =
-                    [(56, "(script line ends)"), (options, "(host-defined options)")];
+                let tags = [(56, "(script line ends)"), (options, "(host-defined options)")];
                 self.tag_fields(object, &tags, Some(NodeKind::Code));
                 if !is_wasm {
                     let infos = [(88, "(shared function infos)")];
@@ -367,6 +368,7 @@ impl Builder<'_> {
         if self.heap.field(code.at, INSTRUCTIONS).is_none() {
             return;
         }
+        let has_streams = self.heap.pages.layout.headers.instructions > 16;
         let fields = &self.heap.pages.layout.fields;
         let has_interpreted = self.heap.field(code.at, fields.code_data).is_some_and(|data| {
             data.shape == ObjectShape::Bytecode
@@ -376,11 +378,8 @@ impl Builder<'_> {
             let at = fields.code_data;
             self.tag_fields(code, &[(at, "(interpreter data)")], None);
             self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(NodeKind::Code));
-            self.fields(
-                code,
-                &[(at, "interpreter_data"), (at + 8, "bytecode_offset_table")],
-            );
-            if self.heap.pages.layout.headers.instructions > 16 {
+            self.fields(code, &[(at, "interpreter_data"), (at + 8, "bytecode_offset_table")]);
+            if has_streams {
                 self.fields(code, &[(INSTRUCTIONS, "instruction_stream")]);
             }
             let own = fields.code.iter().filter(|(_, name)| *name == "relocation_info");
@@ -390,26 +389,37 @@ impl Builder<'_> {
             }
             return;
         }
-        if let Some(data) = self.heap.field(code.at, fields.code_data)
-            && data.shape == ObjectShape::Array
-        {
-            // V8 12 has constants in arrays of this type too, whose tag replaces the name.
-            if self.heap.pages.layout.v8.0 == 12 {
-                self.tag(data.at + 1, "system / TrustedFixedArray", Some(NodeKind::Code));
+        let data = self.heap.field(code.at, fields.code_data);
+        let data = data.filter(|data| data.shape == ObjectShape::Array && data.size > 16);
+        match data {
+            Some(data) => self.deoptimization(data),
+            // That of a regular expression.
+            None if has_streams => {
+                self.fields(code, &[(INSTRUCTIONS, "instruction_stream")]);
+                return;
             }
-            for offset in (16..data.size).step_by(8) {
-                let inner = self.heap.field(data.at, offset);
-                let is_list = |inner: &Object| {
-                    matches!(inner.shape, ObjectShape::WeakArray | ObjectShape::Bytes)
-                        || self.is_fixed_array(*inner)
-                };
-                if let Some(inner) = inner.filter(is_list) {
-                    self.tag(inner.at + 1, "(code deopt data)", Some(NodeKind::Code));
-                }
-            }
+            None => {}
         }
         self.tag_fields(code, fields.code_tags, Some(NodeKind::Code));
         self.fields(code, fields.code);
+    }
+
+    /// Tags of what optimized code is deoptimized with.
+    fn deoptimization(&mut self, data: Object) {
+        // V8 12 has constants in arrays of this type too, whose tag replaces the name.
+        if self.heap.pages.layout.v8.0 == 12 {
+            self.tag(data.at + 1, "system / TrustedFixedArray", Some(NodeKind::Code));
+        }
+        for offset in (16..data.size).step_by(8) {
+            let inner = self.heap.field(data.at, offset);
+            let is_list = |inner: &Object| {
+                matches!(inner.shape, ObjectShape::WeakArray | ObjectShape::Bytes)
+                    || self.is_fixed_array(*inner)
+            };
+            if let Some(inner) = inner.filter(is_list) {
+                self.tag(inner.at + 1, "(code deopt data)", Some(NodeKind::Code));
+            }
+        }
     }
 
     /// The objects that machine code refers to are operands of the instruction that loads 64 bits.
@@ -528,8 +538,7 @@ impl Builder<'_> {
     fn native_context(&mut self, context: Object, node: u32) {
         let extension =
             if self.heap.pages.layout.v8.0 < 14 { "extension" } else { "global_object" };
-        let fields =
-            [(16, "scope_info"), (24, "previous"), (CONTEXT_EXTENSION, extension)];
+        let fields = [(16, "scope_info"), (24, "previous"), (CONTEXT_EXTENSION, extension)];
         self.fields(context, &fields);
         let last = context.size.saturating_sub(16);
         let named = std::mem::take(&mut self.native_context);
