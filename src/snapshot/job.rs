@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey};
 use super::image::{self, PreparedImage, Scene};
-use super::room::Builder;
+use super::room::{Builder, Heap};
 use super::session::{Method, Request, Session, TakenSnapshot};
 use crate::os::system;
 use crate::sync::Mutex;
+use crate::v8::gc::{self, GcPressure};
+use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 use crate::v8::profiler::Profiler;
 
 /// What the isolate's side has to do next.
@@ -23,7 +25,7 @@ use crate::v8::profiler::Profiler;
 pub enum JobStep {
     /// Ask again later.
     Wait,
-    /// Call [`Job::take`], which forks.
+    /// Call [`Job::take`], which forks, or collects garbage to make room for a fork.
     Fork,
     /// Call [`Job::take`], which builds the snapshot here.
     Take,
@@ -54,6 +56,8 @@ enum Phase {
     Asking(SyncSender<Piece>),
     /// To fork, and send the child.
     AskingToFork(Arc<Prepared>, Survey, SyncSender<Result<Child, ForkFailure>>),
+    /// To collect the garbage of the heap, and send what is left and how long it took.
+    AskingToCollect(SyncSender<(Heap, Duration)>),
     /// To fork the child that writes an image, and send it.
     AskingForImage(Arc<PreparedImage>, Scene, SyncSender<Result<Child, ForkFailure>>),
     Finished(Result<TakenSnapshot, SnapshotError>),
@@ -97,7 +101,9 @@ impl Job {
     pub fn step(&self) -> JobStep {
         match &*self.phase.lock() {
             Phase::Working | Phase::Abandoned => JobStep::Wait,
-            Phase::AskingToFork(..) | Phase::AskingForImage(..) => JobStep::Fork,
+            Phase::AskingToFork(..) | Phase::AskingForImage(..) | Phase::AskingToCollect(_) => {
+                JobStep::Fork
+            }
             Phase::Asking(_) if Profiler::find().is_ok() => JobStep::Take,
             Phase::Asking(_) => JobStep::Stream,
             Phase::Finished(Ok(outcome)) => JobStep::Done(outcome.clone()),
@@ -119,6 +125,12 @@ impl Job {
             Some(Phase::AskingForImage(prepared, scene, answer)) => {
                 // SAFETY: as above.
                 let _ = answer.send(unsafe { prepared.fork(&scene) });
+            }
+            Some(Phase::AskingToCollect(answer)) => {
+                // SAFETY: as above.
+                if let Some(left) = unsafe { collect_here() } {
+                    let _ = answer.send(left);
+                }
             }
             // SAFETY: as above.
             Some(Phase::Asking(pieces)) => unsafe { take_here(&pieces) },
@@ -157,7 +169,13 @@ impl Job {
 
 impl Phase {
     fn is_question(&self) -> bool {
-        matches!(self, Self::Asking(_) | Self::AskingToFork(..) | Self::AskingForImage(..))
+        matches!(
+            self,
+            Self::Asking(_)
+                | Self::AskingToFork(..)
+                | Self::AskingForImage(..)
+                | Self::AskingToCollect(_)
+        )
     }
 }
 
@@ -183,6 +201,20 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
     if whole {
         let _ = pieces.send(Piece::End(begun.elapsed()));
     }
+}
+
+/// Collects garbage, and returns what the heap has then and how long it took; `None` where V8 does not export the means.
+///
+/// # Safety
+/// On the isolate's thread, in a call from JS.
+unsafe fn collect_here() -> Option<(Heap, Duration)> {
+    let begun = Instant::now();
+    let isolate = Isolate::current()?;
+    // SAFETY: the caller's promise.
+    let left = unsafe {
+        gc::request(isolate, GcPressure::Critical).then(|| HeapStatistics::read(isolate))??
+    };
+    Some((Heap { used: left.used, total: left.total }, begun.elapsed()))
 }
 
 fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
@@ -298,21 +330,63 @@ fn fork_now(
 /// Tries children until one succeeds or none ever will.
 fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
     image::support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
-    forked(session, |session| match image_one(session, phase) {
-        Err(ForkFailure::NotNow(why)) => Err(ForkFailure::Lost(why)),
-        result => result,
+    let mut was_short = false;
+    let mut collecting = None;
+    forked(session, |session| {
+        let (prepared, child) = match fork_image(session, phase) {
+            // Garbage counts like what is live, until a collection.
+            Err(ForkFailure::Final(error)) if error.is_memory() && collecting.is_none() => {
+                let took = collect(session, phase)?;
+                collecting = Some(took);
+                return Err(match took {
+                    Some(_) => ForkFailure::Lost(error.to_string()),
+                    None => ForkFailure::Final(error),
+                });
+            }
+            forked => forked?,
+        };
+        match prepared.wait(&child) {
+            Ok((path, written)) => {
+                let pause = child.pause + collecting.flatten().unwrap_or_default();
+                Ok(session.outcome(path, Method::Image, pause, written))
+            }
+            // A collection of the whole heap rewrites most of it, once: the next child may fit.
+            Err(ForkFailure::Final(error)) if error.is_memory() && !was_short => {
+                was_short = true;
+                Err(ForkFailure::Lost(error.to_string()))
+            }
+            Err(failure) => Err(failure),
+        }
     })
 }
 
-fn image_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
+/// Has garbage collected, and the session go by what is left. How long JavaScript stood still for it; `None` where V8
+/// does not export the means.
+fn collect(session: &mut Session, phase: &Mutex<Phase>) -> Result<Option<Duration>, ForkFailure> {
+    let (sender, answer) = sync_channel(1);
+    ask(phase, Phase::AskingToCollect(sender)).map_err(ForkFailure::Final)?;
+    Ok(answer.recv().ok().map(|(heap, took)| {
+        session.describe(heap);
+        took
+    }))
+}
+
+fn fork_image(
+    session: &mut Session,
+    phase: &Mutex<Phase>,
+) -> Result<(Arc<PreparedImage>, Child), ForkFailure> {
     let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
     let prepared = Arc::new(PreparedImage::new(session, partial)?);
+    let soon = |failure| match failure {
+        ForkFailure::NotNow(why) => ForkFailure::Lost(why),
+        failure => failure,
+    };
+    let scene = Scene::take().map_err(soon)?;
     let (sender, answer) = sync_channel(1);
-    let question = Phase::AskingForImage(Arc::clone(&prepared), Scene::take()?, sender);
+    let question = Phase::AskingForImage(Arc::clone(&prepared), scene, sender);
     ask(phase, question).map_err(ForkFailure::Final)?;
-    let child = answer.recv().map_err(|_| ForkFailure::Final(unfinished()))??;
-    let (path, written) = prepared.wait(&child)?;
-    Ok(session.outcome(path, Method::Image, child.pause, written))
+    let child = answer.recv().map_err(|_| ForkFailure::Final(unfinished()))?.map_err(soon)?;
+    Ok((prepared, child))
 }
 
 fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {

@@ -42,8 +42,8 @@ impl Builder {
         match self {
             Self::Child => 8.0,
             Self::Service => 24.0,
-            // Copies of what the service rewrites meanwhile.
-            Self::Image => 0.5,
+            // Copies of what the service rewrites meanwhile. A collection may rewrite more: the child is ended then.
+            Self::Image => 0.25,
         }
     }
 }
@@ -75,16 +75,22 @@ const IMAGE_FILE: f64 = 0.4;
 
 /// Buffers and page tables of a child that writes an image.
 const IMAGE: u64 = 16 << 20;
+/// The factor of an image where the kernel kills the service with the child.
+const IMAGE_TOGETHER: f64 = 0.5;
 
 /// The factor to go by. Where the kernel kills the service `together` with a child (v2,
 /// `memory.oom.group`), a child that outgrows its expectation is no small matter: it is judged as
-/// the service is, and the caller can only raise that.
+/// the service is, and the caller can only raise that. An image, whose child the service ends in time, takes twice as
+/// much room there.
 fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f64> {
-    if together && builder == Builder::Child {
-        let worst = Builder::Service.factor();
-        return Some(headroom.map_or(worst, |factor| factor.max(worst)));
+    match builder {
+        Builder::Child if together => {
+            let worst = Builder::Service.factor();
+            Some(headroom.map_or(worst, |factor| factor.max(worst)))
+        }
+        Builder::Image if together => headroom.or(Some(IMAGE_TOGETHER)),
+        _ => headroom,
     }
-    headroom
 }
 
 /// Looks again and again whether a child leaves others enough memory.
@@ -119,11 +125,11 @@ impl RoomWatch {
     const PARTS: u64 = 20;
 
     /// Looks at the container and the machine. What an image takes grows only with what the service writes to, so that
-    /// less may stay free. Half of what an image of `heap` is expected to need is enough: one that was allowed to begin
-    /// is not ended at once.
+    /// less may stay free. Half of what an image of `heap` needs where one kill ends all is enough: one that was allowed
+    /// to begin is not ended at once.
     #[must_use]
     pub fn of_image(heap: Heap, headroom: Option<f64>) -> Self {
-        let most = memory_needed(Builder::Image, heap, 0, headroom) / 2;
+        let most = memory_needed(Builder::Image, heap, 0, headroom.or(Some(IMAGE_TOGETHER))) / 2;
         Self { limits: os::limits::Memory::default(), parts: 40, most, ..Self::own() }
     }
 
@@ -284,7 +290,7 @@ mod tests {
         assert_eq!(memory_needed(Builder::Child, HEAP, 150, None), 875);
         assert_eq!(memory_needed(Builder::Child, HEAP, 0, None), 860, "where it is not known");
         assert_eq!(memory_needed(Builder::Child, HEAP, 150, Some(0.5)), 125);
-        assert_eq!(memory_needed(Builder::Image, HEAP, 150, None), 60 + IMAGE);
+        assert_eq!(memory_needed(Builder::Image, HEAP, 150, None), 30 + IMAGE);
         assert_eq!(memory_needed(Builder::Image, HEAP, 150, Some(24.0)), 120 + IMAGE, "once more");
         let huge = Heap { used: u64::MAX, total: u64::MAX };
         assert_eq!(memory_needed(Builder::Child, huge, 0, None), u64::MAX);
@@ -308,6 +314,11 @@ mod tests {
         assert_eq!(needed(Builder::Child, true), 4975);
         assert_eq!(needed(Builder::Service, false), 4800);
         assert_eq!(needed(Builder::Service, true), 4800);
+        let heap = Heap { used: 200 << 20, total: 220 << 20 };
+        let image = |together| {
+            memory_needed(Builder::Image, heap, 0, trusted(None, Builder::Image, together)) >> 20
+        };
+        assert_eq!((image(false), image(true)), (71, 126));
     }
 
     #[test]
@@ -409,6 +420,9 @@ mod tests {
         assert_eq!(trusted(Some(0.5), Builder::Child, false), Some(0.5));
         assert_eq!(trusted(Some(0.5), Builder::Service, true), Some(0.5));
         assert_eq!(trusted(None, Builder::Child, true), Some(24.0));
+        assert_eq!(trusted(None, Builder::Image, true), Some(IMAGE_TOGETHER));
+        assert_eq!(trusted(Some(0.1), Builder::Image, true), Some(0.1));
+        assert_eq!(trusted(None, Builder::Image, false), None);
     }
 
     #[cfg(unix)]

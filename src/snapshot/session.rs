@@ -187,6 +187,11 @@ impl Session {
         &self.request
     }
 
+    /// Goes by other figures of the heap from now on.
+    pub fn describe(&mut self, heap: Heap) {
+        self.request.heap = heap;
+    }
+
     /// Checks the room and opens the file. From here on the attempt counts for the cooldown,
     /// whatever comes of it: a process that dies of it must not try again at once.
     ///
