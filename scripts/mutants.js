@@ -1,5 +1,5 @@
 'use strict';
-// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP]
+// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP] [--programs]
 //
 // The mutants of cargo-mutants (`cargo install cargo-mutants --locked`) over a part of src/: how many of them the tests
 // of the library find. cargo-mutants lists the mutants; `scripts/mutants/` puts all of them into one build, in which the
@@ -9,6 +9,10 @@
 // mutants that were found before: after a new test only the others run. It tries no more when M minutes have passed;
 // what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
 // the slowest ones, most mutants are found soon, and a run without it tries the survivors. The survivors are printed.
+//
+// A mutant meets the unit tests of its own file first, then the others, the shortest first. A part with `programs` has
+// tests in JavaScript as well, which run on both binaries with the mutants in them: --programs runs these too. They
+// need `npm run build`, for what is generated beside the binaries.
 
 const { spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
@@ -19,14 +23,28 @@ const { parseArgs } = require('node:util');
 const ROOT = path.join(__dirname, '..');
 const TOOL = path.join(__dirname, 'mutants');
 
-/** By part: its folder, the modules of src/lib.rs that it needs, and the tests that may find a mutant. */
+/**
+ * By part: its folder, the files of it that this platform does not build, the modules of src/lib.rs that it needs (or
+ * all), and the tests that may find a mutant: those of the library by their names, those in JavaScript by their files.
+ */
 const PARTS = {
   trend: { folder: 'src/trend', modules: ['trend'], tests: 'trend::', optLevel: 1 },
-  leak: { folder: 'src/heap/leak', modules: ['heap', 'heap_layout', 'js_source', 'sync'], tests: 'heap::' },
+  leak: {
+    folder: 'src/heap/leak',
+    modules: ['heap', 'heap_layout', 'js_source', 'sync'],
+    tests: 'heap::',
+    optLevel: 1,
+  },
   snapshot: {
     folder: 'src/snapshot',
-    modules: ['heap_layout', 'js_source', 'os', 'random', 'snapshot', 'sync', 'v8'],
+    except: '**/elsewhere.rs',
+    paths: [
+      ['src/snapshot/fork/mod.rs', 'linux_glibc/mod.rs'],
+      ['src/snapshot/image/mod.rs', 'linux.rs'],
+    ],
     tests: 'snapshot::',
+    programs: ['__test__/snapshot', '__test__/inspect/image.test.js'],
+    optLevel: 1,
   },
 };
 
@@ -35,30 +53,45 @@ const PARTS = {
  * on the machine does not take, and of any time, for one that waits.
  */
 const LONGEST = 20;
-const LONGEST_WAIT = 1800;
+const LONGEST_WAIT = 120;
+/** How many times its usual time a test may take besides. */
+const PATIENCE = 20;
 /** What a shell returns where a test was killed: by `timeout`, or for its processor time. */
 const KILLED = new Set([128 + 9, 128 + 24]);
-/** How many tests run in one process, the shortest first. */
+/** How many tests run in one process, the shortest first, and how many seconds they take together, unless one does. */
 const BATCH = 12;
+const BATCH_SECONDS = 0.3;
 /** Memory of a test, KB: a mutant may allocate without end. */
 const MOST_MEMORY = 8e6;
 
 const ENVIRONMENT = { ...process.env, PLIMSOLL_SIM_SECONDS: '1', PLIMSOLL_SIM_SEED: '2026' };
 
-const libraryOf = ({ modules }) => `//! The part of plimsoll that is mutated.
+const libraryOf = ({ modules }) => {
+  const own = modules?.map((name) => `pub mod ${name};`).join('\n');
+  return `//! The part of plimsoll that is mutated.
 #![allow(dead_code, unused, unreachable_code, clippy::all)]
 pub mod mutant;
-${modules.map((name) => `${name === 'random' ? '#[cfg(test)]\n' : ''}pub mod ${name};`).join('\n')}
+${own ?? fs.readFileSync(path.join(ROOT, 'src/lib.rs'), 'utf8').replace(/^\/\/!.*\n/gm, '')}
 `;
+};
 
-/** Copies what a part needs. The examples, the build script and the lints of the crate stay behind. */
+/** Copies what a part needs. The examples and the lints of the crate stay behind. */
 function copyCrate(part, into) {
   fs.rmSync(path.join(into, 'src'), { recursive: true, force: true });
-  for (const name of part.modules)
-    for (const file of [name, `${name}.rs`]) {
+  for (const name of part.modules ?? [''])
+    for (const file of name === '' ? [name] : [name, `${name}.rs`]) {
       const from = path.join(ROOT, 'src', file);
       if (fs.existsSync(from)) fs.cpSync(from, path.join(into, 'src', file), { recursive: true });
     }
+  // cargo-mutants follows no path that depends on the platform: it is that of the platform on which mutants run.
+  for (const [file, module] of part.paths ?? []) {
+    const full = path.join(into, file);
+    const text = fs.readFileSync(full, 'utf8');
+    const platform = /#\[cfg_attr\([^\]]*?path = "elsewhere.rs"\s*\)\]\s*#\[cfg_attr\([^\]]*?path = "[^"]*"\s*\)\]\s*(?=mod platform;)/;
+    if (!platform.test(text)) throw new Error(`${file} names its platform in another way`);
+    fs.writeFileSync(full, text.replace(platform, `#[path = "${module}"]\n`));
+  }
+  fs.cpSync(path.join(ROOT, 'build.rs'), path.join(into, 'build.rs'));
   for (const folder of ['.cargo', 'fuzz'])
     fs.cpSync(path.join(ROOT, folder), path.join(into, folder), { recursive: true });
   fs.cpSync(path.join(ROOT, 'Cargo.lock'), path.join(into, 'Cargo.lock'));
@@ -67,8 +100,6 @@ function copyCrate(part, into) {
   const manifest = fs
     .readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8')
     .replace(/\n\[\[example\]\][\s\S]*$/, '\n')
-    .replace(/\n\[build-dependencies\]\n.*\n/, '\n')
-    .replace(/crate-type = .*/, 'crate-type = ["lib"]')
     .replace(/\n\[lints\.(rust|clippy)\]\n(.+\n)+/g, '\n');
   // The tests of the trend live through hours; the others are soon over.
   const level = part.optLevel ?? 0;
@@ -83,9 +114,9 @@ function cargo(args, options = {}) {
 }
 
 function listMutants(part, crate) {
-  const { status, stdout, stderr } = cargo(['mutants', '--list', '--json', '--file', `${part.folder}/**`], {
-    cwd: crate,
-  });
+  const except = part.except === undefined ? [] : ['--exclude', part.except];
+  const args = ['mutants', '--list', '--json', '--file', `${part.folder}/**`, ...except];
+  const { status, stdout, stderr } = cargo(args, { cwd: crate });
   if (status !== 0)
     throw new Error(`cargo-mutants cannot list the mutants; cargo install cargo-mutants --locked\n${stderr}`);
   return stdout;
@@ -113,8 +144,8 @@ function blamed(crate, messages) {
 }
 
 /** What a build is made of. */
-function fingerprint(crate) {
-  const hash = crypto.createHash('sha256');
+function fingerprint(part, crate) {
+  const hash = crypto.createHash('sha256').update(JSON.stringify(part));
   const files = fs.readdirSync(path.join(crate, 'src'), { recursive: true, withFileTypes: true });
   const paths = files.filter((each) => each.isFile()).map((each) => path.join(each.parentPath, each.name));
   const tool = ['Cargo.toml', 'src/main.rs', 'mutant.rs'].map((name) => path.join(TOOL, name));
@@ -123,17 +154,62 @@ function fingerprint(crate) {
   return hash.digest('hex');
 }
 
+/** What cargo says of a command. @returns {object[]} its messages */
+function messagesOf({ stdout }) {
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+const reading = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined);
+
+/** One build of the crate. @returns {{ file?: string, errors: object[], said: string }} */
+function compile(crate, args) {
+  const target = path.join(ROOT, 'target/mutants/build');
+  const options = ['--lib', '--profile', 'mutants', '--message-format', 'json', '--target-dir', target];
+  const result = cargo([...args, ...options], { cwd: crate });
+  const messages = messagesOf(result);
+  const errors = messages.filter(({ message }) => message?.level === 'error').map(({ message }) => message);
+  if (result.status !== 0) return { errors, said: result.stderr };
+  const own = messages.findLast(({ target: of, reason }) => reason === 'compiler-artifact' && of.name === 'plimsoll');
+  return { file: own.executable ?? own.filenames.find((name) => /\.(?:so|dylib|dll)$/.test(name)), errors, said: '' };
+}
+
+/** The package, with both binaries of the mutants in it. */
+function makePackage(crate, libraries) {
+  const into = path.join(crate, 'package');
+  fs.rmSync(into, { recursive: true, force: true });
+  const generated = fs.readdirSync(ROOT).filter((name) => /^plimsoll.*\.node$/.test(name));
+  if (generated.length < 2) throw new Error('the binaries are not built; npm run build');
+  const files = ['index.js', 'index.mjs', 'register.js', 'package.json', 'binding.js', 'lib', 'bin', '__test__'];
+  const filter = (file) => path.basename(file) !== 'node_modules';
+  for (const name of files) fs.cpSync(path.join(ROOT, name), path.join(into, name), { recursive: true, filter });
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(into, 'node_modules'));
+  for (const name of generated)
+    fs.copyFileSync(libraries[name.includes('analyzer') ? 'analyzer' : 'service'], path.join(into, name));
+}
+
 /** Builds the tests with all mutants that compile, unless the last build was of the same files. */
-function build(part, crate) {
+function build(part, crate, withPrograms) {
   copyCrate(part, crate);
-  const source = fingerprint(crate);
+  const source = fingerprint(part, crate);
   const note = path.join(crate, 'built.json');
-  const last = fs.existsSync(note) ? JSON.parse(fs.readFileSync(note, 'utf8')) : {};
-  if (last.source === source) return last;
+  const last = reading(note) ?? {};
+  if (last.source === source && (last.hasPrograms || !withPrograms)) return last;
   fs.rmSync(note, { force: true });
   const list = path.join(crate, 'list.json');
   fs.writeFileSync(list, listMutants(part, crate));
-  const leftOut = new Set();
+  const mutants = JSON.parse(fs.readFileSync(list, 'utf8')).map(({ name }) => name);
+  // What did not compile before does not now, if it has the same name.
+  const before = new Set(last.notCompiled);
+  const leftOut = new Set([...mutants.keys()].filter((number) => before.has(mutants[number])));
+  const libraries = ['service', 'analyzer'];
+  const builds = [
+    ['test', '--no-run'],
+    ...libraries.filter(() => withPrograms).map((feature) => ['build', '--no-default-features', '--features', feature]),
+  ];
+  const built = {};
   for (;;) {
     copyCrate(part, crate);
     const edited = cargo([
@@ -149,94 +225,181 @@ function build(part, crate) {
       ...[...leftOut].map(String),
     ]);
     if (edited.status !== 0) throw new Error(edited.stderr);
-    const result = cargo(
-      [
-        'test',
-        '--lib',
-        '--no-run',
-        '--profile',
-        'mutants',
-        '--message-format',
-        'json',
-        '--target-dir',
-        path.join(ROOT, 'target/mutants/build'),
-      ],
-      { cwd: crate },
-    );
-    const messages = result.stdout
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-    if (result.status === 0) {
-      const { executable: built } = messages.findLast((each) => each.executable);
-      // Another part's tests have the same name.
-      const executable = path.join(crate, 'tests');
-      fs.copyFileSync(built, executable);
-      const mutants = JSON.parse(fs.readFileSync(list, 'utf8')).map(({ name }) => name);
-      const made = { source, executable, mutants, numbers: JSON.parse(edited.stdout), leftOut: leftOut.size };
-      fs.writeFileSync(note, JSON.stringify(made));
-      return made;
+    const wrong = new Set();
+    for (const args of builds) {
+      const { file, errors, said } = compile(crate, args);
+      if (file === undefined) {
+        blamed(crate, errors).forEach((number) => wrong.add(number));
+        if (![...wrong].some((number) => !leftOut.has(number)))
+          throw new Error(errors.map(({ rendered }) => rendered).join('\n') || said);
+        break;
+      }
+      // The next one, or another part's, has the same name.
+      built[args.at(-1)] = path.join(crate, args.at(-1) === '--no-run' ? 'tests' : `${args.at(-1)}.library`);
+      fs.copyFileSync(file, built[args.at(-1)]);
     }
-    const errors = messages.filter(({ message }) => message?.level === 'error').map(({ message }) => message);
-    const wrong = [...blamed(crate, errors)].filter((number) => !leftOut.has(number));
-    if (wrong.length === 0) throw new Error(errors.map(({ rendered }) => rendered).join('\n') || result.stderr);
-    wrong.forEach((number) => leftOut.add(number));
+    if (wrong.size > 0) {
+      wrong.forEach((number) => leftOut.add(number));
+      process.stderr.write(`${leftOut.size} of ${mutants.length} mutants do not compile so far\n`);
+      continue;
+    }
+    if (withPrograms) makePackage(crate, built);
+    const made = {
+      source,
+      hasPrograms: withPrograms,
+      executable: built['--no-run'],
+      mutants,
+      numbers: JSON.parse(edited.stdout),
+      notCompiled: [...leftOut].map((number) => mutants[number]),
+    };
+    fs.writeFileSync(note, JSON.stringify(made));
+    return made;
   }
 }
 
 /**
- * Runs tests in one process, for so many seconds of processor time at most.
+ * Runs a command, for so many seconds of processor time and of any time at most. What it started ends with it, and what
+ * it left in the directory for temporary files is removed.
  * @returns {{ passed: boolean, seconds: number, isKilled: boolean }}
  */
-function runTests(executable, crate, tests, env, most) {
-  const limits = `ulimit -v ${MOST_MEMORY}; ulimit -t ${Math.ceil(most)}`;
-  const command = `${limits}; timeout -s KILL ${LONGEST_WAIT} "$0" "$@"; status=$?; times >&3; exit $status`;
-  const { status, output } = spawnSync('sh', ['-c', command, executable, '--exact', '--test-threads', '1', ...tests], {
+function runLimited(command, { crate, env, most, wait, memory = '' }) {
+  const temporary = path.join(crate, 'tmp');
+  fs.rmSync(temporary, { recursive: true, force: true });
+  fs.mkdirSync(temporary);
+  const limits = `${memory} ulimit -t ${Math.ceil(most)}`;
+  const script = `${limits}; timeout -s KILL ${Math.ceil(wait)} "$0" "$@"; status=$?; times >&3; exit $status`;
+  const { status, output, pid } = spawnSync('sh', ['-c', script, ...command], {
     cwd: crate,
-    env: { ...ENVIRONMENT, ...env },
+    env: { ...ENVIRONMENT, TMPDIR: temporary, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    detached: true,
   });
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
   // Of the shell and of what it ran: `0m1.500s 0m0.010s`.
   const times = [...output[3].toString().matchAll(/(\d+)m([\d.]+)s/g)];
   const seconds = times.reduce((sum, [, minutes, rest]) => sum + 60 * Number(minutes) + Number(rest), 0);
   return { passed: status === 0, seconds, isKilled: KILLED.has(status) };
 }
 
-/** Which mutants each test comes by, and how long it takes. */
-function watchTests(executable, crate, filter, skip) {
+/** Tests of the library, by the executable that has them. */
+function libraryTests(executable, crate, filter) {
   const { stdout } = spawnSync(executable, ['--list', '--format', 'terse', filter], { encoding: 'utf8', cwd: crate });
   const names = stdout
     .split('\n')
     .filter((line) => line.endsWith(': test'))
-    .map((line) => line.slice(0, -': test'.length))
-    .filter((name) => !skip?.test(name));
+    .map((line) => line.slice(0, -': test'.length));
   if (names.length === 0) throw new Error(`there is no test whose name has ${filter}`);
-  const seen = path.join(crate, 'seen.txt');
-  const failed = [];
-  const tests = names.map((name) => {
-    fs.rmSync(seen, { force: true });
-    const env = { PLIMSOLL_MUTANTS_SEEN: seen };
-    const { passed, seconds } = runTests(executable, crate, [name], env, 600);
-    if (!passed) failed.push(name);
-    const text = fs.existsSync(seen) ? fs.readFileSync(seen, 'utf8') : '';
-    return { name, seconds, mutants: new Set(text.split('\n').filter(Boolean).map(Number)) };
-  });
-  if (failed.length > 0) throw new Error(`tests fail without a mutant: ${failed.join(', ')}`);
-  return tests;
+  return names.map((name) => ({
+    name,
+    group: 'library',
+    memory: `ulimit -v ${MOST_MEMORY};`,
+    command: (all) => [executable, '--exact', '--test-threads', '1', ...all],
+  }));
 }
 
-/** The result of a mutant: found by a test, by its not ending, or not. */
-function tryMutant(executable, crate, number, tests) {
-  const own = tests.filter(({ mutants }) => mutants.has(number)).toSorted((one, other) => one.seconds - other.seconds);
-  for (let at = 0; at < own.length; at += BATCH) {
-    const batch = own.slice(at, at + BATCH);
-    const usual = batch.reduce((sum, { seconds }) => sum + seconds, 0);
-    const names = batch.map(({ name }) => name);
-    const env = { PLIMSOLL_MUTANT: String(number) };
-    const { passed, isKilled } = runTests(executable, crate, names, env, LONGEST + 10 * usual);
-    if (!passed) return isKilled ? 'hangs' : 'found';
+/** Tests in JavaScript, each run by itself. */
+function programTests(crate, places) {
+  const root = path.join(crate, 'package');
+  const under = (place) => {
+    const full = path.join(root, place);
+    if (!fs.statSync(full).isDirectory()) return [place];
+    const names = fs.readdirSync(full).filter((name) => name.endsWith('.test.js'));
+    return names.map((name) => path.join(place, name));
+  };
+  const ofFile = (file) => {
+    const full = path.join(root, file);
+    const reporter = path.join(TOOL, 'names.mjs');
+    const { stdout } = spawnSync(process.execPath, [`--test-reporter=${reporter}`, full], {
+      encoding: 'utf8',
+      cwd: root,
+      maxBuffer: 2 ** 30,
+    });
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+      .map((title) => ({
+        name: `${file}: ${title}`,
+        group: `${file}: ${title}`,
+        memory: '',
+        command: () => [
+          process.execPath,
+          `--test-name-pattern=^${title.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}$`,
+          '--test-reporter=dot',
+          full,
+        ],
+      }));
+  };
+  return places.flatMap(under).flatMap(ofFile);
+}
+
+/** Which mutants each test comes by, and how long it takes. Known from the last run on the same build. */
+function watchTests(all, crate, source, skip) {
+  const note = path.join(crate, 'watched.json');
+  const last = reading(note);
+  const known = last?.source === source ? last.known : {};
+  const seen = path.join(crate, 'seen.txt');
+  const failed = [];
+  const tests = all.filter(({ name }) => !skip?.test(name));
+  for (const { name, command, memory } of tests) {
+    if (known[name] !== undefined) continue;
+    fs.rmSync(seen, { force: true });
+    const env = { PLIMSOLL_MUTANTS_SEEN: seen };
+    const begun = Date.now();
+    const { passed, seconds } = runLimited(command([name]), { crate, env, memory, most: 600, wait: 1800 });
+    const text = fs.existsSync(seen) ? fs.readFileSync(seen, 'utf8') : '';
+    const mutants = [...new Set(text.split('\n').filter(Boolean).map(Number))];
+    if (passed) known[name] = { seconds, elapsed: (Date.now() - begun) / 1000, mutants };
+    else failed.push(name);
+    fs.writeFileSync(note, JSON.stringify({ source, known }));
   }
-  return own.length === 0 ? 'not run' : 'survives';
+  if (failed.length > 0) throw new Error(`tests fail without a mutant: ${failed.join(', ')}`);
+  return tests.map((test) => ({ ...test, ...known[test.name], mutants: new Set(known[test.name].mutants) }));
+}
+
+/** The tests in the order in which they run, in batches of one process each. */
+function batches(tests) {
+  const all = [];
+  for (const test of tests) {
+    const last = all.at(-1);
+    const fits =
+      last !== undefined &&
+      last[0].group === test.group &&
+      last.length < BATCH &&
+      last.reduce((sum, { seconds }) => sum + seconds, test.seconds) <= BATCH_SECONDS;
+    if (fits) last.push(test);
+    else all.push([test]);
+  }
+  return all;
+}
+
+/** The module of a mutant's file, as the names of its tests begin. */
+const moduleOf = (mutant) =>
+  mutant
+    .slice('src/'.length, mutant.indexOf('.rs:'))
+    .replaceAll('/', '::')
+    .replace(/::mod$/, '');
+
+/** The result of a mutant: found by a test, by its not ending, or not. @returns {{ result: string, by?: string }} */
+function tryMutant(crate, { number, name }, tests) {
+  const isOwn = (test) => Number(test.name.startsWith(`${moduleOf(name)}::`));
+  const own = tests.filter(({ mutants }) => mutants.has(number));
+  own.sort((one, other) => isOwn(other) - isOwn(one) || one.elapsed - other.elapsed);
+  for (const batch of batches(own)) {
+    const sum = (key) => batch.reduce((all, test) => all + test[key], 0);
+    const names = batch.map((test) => test.name);
+    const env = { PLIMSOLL_MUTANT: String(number) };
+    const most = LONGEST + PATIENCE * sum('seconds');
+    const wait = LONGEST_WAIT + PATIENCE * sum('elapsed');
+    const { memory } = batch[0];
+    const { passed, isKilled } = runLimited(batch[0].command(names), { crate, env, memory, most, wait });
+    if (!passed) return { result: isKilled ? 'hangs' : 'found', by: names.join(', ') };
+  }
+  return { result: own.length === 0 ? 'not run' : 'survives' };
 }
 
 /** The same numbers, each part of which is spread over all. */
@@ -248,37 +411,44 @@ function spread(numbers) {
     .map(({ number }) => number);
 }
 
-function run(name, { again, minutes, skip }) {
+function run(name, { again, minutes, skip, programs }) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
-  const { executable, mutants, numbers, leftOut } = build(part, crate);
-  const tests = watchTests(executable, crate, part.tests, skip && new RegExp(skip, 'u'));
+  const made = build(part, crate, programs && part.programs !== undefined);
+  const { executable, mutants, numbers, notCompiled } = made;
+  const all = [
+    ...libraryTests(executable, crate, part.tests),
+    ...(programs && part.programs !== undefined ? programTests(crate, part.programs) : []),
+  ];
+  const tests = watchTests(all, crate, made.source, skip && new RegExp(skip, 'u'));
   const record = path.join(crate, 'results.json');
-  const before = !again && fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, 'utf8')) : {};
+  const before = (!again && reading(record)) || {};
   const results = {};
   const end = Date.now() + Number(minutes) * 60_000;
+  const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
+  let count = 0;
   for (const number of spread(numbers)) {
     const key = mutants[number];
-    const known = before[key];
-    if (known !== 'found' && known !== 'hangs' && Date.now() > end) {
-      if (known !== undefined) results[key] = known;
+    if (isKnown(before[key]) || Date.now() > end) {
+      if (before[key] !== undefined) results[key] = before[key];
       continue;
     }
-    results[key] = known === 'found' || known === 'hangs' ? known : tryMutant(executable, crate, number, tests);
+    results[key] = tryMutant(crate, { number, name: key }, tests);
     fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
+    if (++count % 50 === 0) process.stderr.write(`${name}: ${count} more mutants tried\n`);
   }
   fs.writeFileSync(record, JSON.stringify(results, null, 1));
-  const count = (kind) => Object.values(results).filter((result) => result === kind).length;
-  const survivors = Object.keys(results).filter((key) => results[key] === 'survives' || results[key] === 'not run');
-  for (const key of survivors) process.stdout.write(`${results[key]}  ${key}\n`);
-  const found = count('found') + count('hangs');
+  const amount = (kind) => Object.values(results).filter(({ result }) => result === kind).length;
+  const survivors = Object.keys(results).filter((key) => !isKnown(results[key]));
+  for (const key of survivors.toSorted()) process.stdout.write(`${results[key].result}  ${key}\n`);
+  const found = amount('found') + amount('hangs');
   const tried = Object.keys(results).length;
   const share = ((100 * found) / tried).toFixed(1);
   process.stdout.write(
-    `${name}: ${found} of ${tried} found (${share} %), ${numbers.length - tried} not tried: ${count('hangs')} do not end; ` +
-      `${survivors.length} survive, of which no test comes by ${count('not run')}. ` +
-      `${leftOut} do not compile, ${mutants.length - numbers.length - leftOut} are not in the build.\n`,
+    `${name}: ${found} of ${tried} found (${share} %), ${numbers.length - tried} not tried: ${amount('hangs')} do not end; ` +
+      `${survivors.length} survive, of which no test comes by ${amount('not run')}. ` +
+      `${notCompiled.length} do not compile, ${mutants.length - numbers.length - notCompiled.length} are not in the build.\n`,
   );
   return found >= 0.9 * tried;
 }
@@ -289,11 +459,12 @@ const { values, positionals: names } = parseArgs({
     again: { type: 'boolean', default: false },
     minutes: { type: 'string', default: 'Infinity' },
     skip: { type: 'string' },
+    programs: { type: 'boolean', default: false },
   },
 });
 if (names.length === 0 || names.some((each) => !(each in PARTS))) {
   process.stderr.write(
-    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP]\n`,
+    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP] [--programs]\n`,
   );
   process.exitCode = 2;
 } else if (!names.map((each) => run(each, values)).every(Boolean)) process.exitCode = 1;

@@ -45,6 +45,8 @@ struct Finder<'a> {
     lines: Vec<usize>,
     mutants: Vec<&'a Mutant>,
     taken: BTreeSet<usize>,
+    /// Where arms begin that a match cannot do without: no other one takes what they do.
+    needed: BTreeSet<(usize, usize)>,
     /// By their range; those that are within others come later.
     edits: Vec<(Range<usize>, Edit)>,
 }
@@ -165,8 +167,20 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         visit::visit_expr_unary(self, item);
     }
 
+    fn visit_expr_match(&mut self, item: &'ast syn::ExprMatch) {
+        let takes_all = |arm: &syn::Arm| arm.guard.is_none() && matches!(arm.pat, syn::Pat::Wild(_));
+        if !item.arms.iter().any(takes_all) {
+            let bare = item.arms.iter().filter(|arm| arm.guard.is_none());
+            let starts = bare.map(|arm| arm.span().start()).map(|at| (at.line, at.column));
+            self.needed.extend(starts);
+        }
+        visit::visit_expr_match(self, item);
+    }
+
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
+        let start = arm.span().start();
         let deletes = self.at("MatchArm", arm.span()).first().map(|mutant| mutant.number);
+        let deletes = deletes.filter(|_| !self.needed.contains(&(start.line, start.column)));
         match &arm.guard {
             Some((_, guard)) if !binds(guard) => {
                 let found = self.at("MatchArmGuard", guard.span());
@@ -304,8 +318,8 @@ impl Writer<'_> {
 fn rewrite(file: &Path, mutants: Vec<&Mutant>) -> Result<BTreeSet<usize>, Box<dyn Error>> {
     let text = std::fs::read_to_string(file)?;
     let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let mut finder =
-        Finder { text: &text, lines, mutants, taken: BTreeSet::new(), edits: Vec::new() };
+    let (taken, needed) = Default::default();
+    let mut finder = Finder { text: &text, lines, mutants, taken, needed, edits: Vec::new() };
     finder.visit_file(&syn::parse_file(&text)?);
     let Finder { taken, mut edits, .. } = finder;
     // The outer ones first: a body that is one expression is outside of it.
