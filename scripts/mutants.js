@@ -14,9 +14,11 @@
 // tests in JavaScript as well, which run on both binaries with the mutants in them: --programs runs these too. They
 // need `npm run build`, for what is generated beside the binaries.
 
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
@@ -260,27 +262,27 @@ function build(part, crate, withPrograms) {
 /**
  * Runs a command, for so many seconds of processor time and of any time at most. What it started ends with it, and what
  * it left in the directory for temporary files is removed.
- * @returns {{ passed: boolean, seconds: number, isKilled: boolean }}
+ * @returns {Promise<{ passed: boolean, seconds: number, isKilled: boolean }>}
  */
-function runLimited(command, { crate, env, most, wait, memory = '' }) {
-  const temporary = path.join(crate, 'tmp');
-  fs.rmSync(temporary, { recursive: true, force: true });
-  fs.mkdirSync(temporary);
+async function runLimited(command, { crate, env, most, wait, memory = '' }) {
+  const temporary = fs.mkdtempSync(path.join(crate, 'tmp-'));
   const limits = `${memory} ulimit -t ${Math.ceil(most)}`;
-  const script = `${limits}; timeout -s KILL ${Math.ceil(wait)} "$0" "$@"; status=$?; times >&3; exit $status`;
-  const { status, output, pid } = spawnSync('sh', ['-c', script, ...command], {
+  // A job has a process group of its own.
+  const job = `set -m; ${limits}; timeout -s KILL ${Math.ceil(wait)} "$0" "$@" & wait $!; status=$?`;
+  const script = `${job}; kill -KILL -- -$! 2>/dev/null; times >&3; exit $status`;
+  const child = spawn('bash', ['-c', script, ...command], {
     cwd: crate,
     env: { ...ENVIRONMENT, TMPDIR: temporary, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    detached: true,
   });
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (error.code !== 'ESRCH') throw error;
-  }
+  let said = '';
+  child.stdio[3].on('data', (text) => {
+    said += text;
+  });
+  const [status] = await once(child, 'close');
+  fs.rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
   // Of the shell and of what it ran: `0m1.500s 0m0.010s`.
-  const times = [...output[3].toString().matchAll(/(\d+)m([\d.]+)s/g)];
+  const times = [...said.matchAll(/(\d+)m([\d.]+)s/g)];
   const seconds = times.reduce((sum, [, minutes, rest]) => sum + 60 * Number(minutes) + Number(rest), 0);
   return { passed: status === 0, seconds, isKilled: KILLED.has(status) };
 }
@@ -338,7 +340,7 @@ function programTests(crate, places) {
 }
 
 /** Which mutants each test comes by, and how long it takes. Known from the last run on the same build. */
-function watchTests(all, crate, source, skip) {
+async function watchTests(all, crate, source, skip) {
   const note = path.join(crate, 'watched.json');
   const last = reading(note);
   const known = last?.source === source ? last.known : {};
@@ -350,7 +352,7 @@ function watchTests(all, crate, source, skip) {
     fs.rmSync(seen, { force: true });
     const env = { PLIMSOLL_MUTANTS_SEEN: seen };
     const begun = Date.now();
-    const { passed, seconds } = runLimited(command([name]), { crate, env, memory, most: 600, wait: 1800 });
+    const { passed, seconds } = await runLimited(command([name]), { crate, env, memory, most: 600, wait: 1800 });
     const text = fs.existsSync(seen) ? fs.readFileSync(seen, 'utf8') : '';
     const mutants = [...new Set(text.split('\n').filter(Boolean).map(Number))];
     if (passed) known[name] = { seconds, elapsed: (Date.now() - begun) / 1000, mutants };
@@ -384,8 +386,8 @@ const moduleOf = (mutant) =>
     .replaceAll('/', '::')
     .replace(/::mod$/, '');
 
-/** The result of a mutant: found by a test, by its not ending, or not. @returns {{ result: string, by?: string }} */
-function tryMutant(crate, { number, name }, tests) {
+/** The result of a mutant: found by a test, by its not ending, or not. @returns {Promise<{ result: string, by?: string }>} */
+async function tryMutant(crate, { number, name }, tests) {
   const isOwn = (test) => Number(test.name.startsWith(`${moduleOf(name)}::`));
   const own = tests.filter(({ mutants }) => mutants.has(number));
   own.sort((one, other) => isOwn(other) - isOwn(one) || one.elapsed - other.elapsed);
@@ -396,7 +398,7 @@ function tryMutant(crate, { number, name }, tests) {
     const most = LONGEST + PATIENCE * sum('seconds');
     const wait = LONGEST_WAIT + PATIENCE * sum('elapsed');
     const { memory } = batch[0];
-    const { passed, isKilled } = runLimited(batch[0].command(names), { crate, env, memory, most, wait });
+    const { passed, isKilled } = await runLimited(batch[0].command(names), { crate, env, memory, most, wait });
     if (!passed) return { result: isKilled ? 'hangs' : 'found', by: names.join(', ') };
   }
   return { result: own.length === 0 ? 'not run' : 'survives' };
@@ -411,33 +413,40 @@ function spread(numbers) {
     .map(({ number }) => number);
 }
 
-function run(name, { again, minutes, skip, programs }) {
+async function run(name, { again, minutes, skip, programs }) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
+  for (const name of fs.readdirSync(crate).filter((each) => each.startsWith('tmp')))
+    fs.rmSync(path.join(crate, name), { recursive: true, force: true });
   const made = build(part, crate, programs && part.programs !== undefined);
   const { executable, mutants, numbers, notCompiled } = made;
   const all = [
     ...libraryTests(executable, crate, part.tests),
     ...(programs && part.programs !== undefined ? programTests(crate, part.programs) : []),
   ];
-  const tests = watchTests(all, crate, made.source, skip && new RegExp(skip, 'u'));
+  const tests = await watchTests(all, crate, made.source, skip && new RegExp(skip, 'u'));
   const record = path.join(crate, 'results.json');
   const before = (!again && reading(record)) || {};
   const results = {};
   const end = Date.now() + Number(minutes) * 60_000;
   const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
   let count = 0;
-  for (const number of spread(numbers)) {
-    const key = mutants[number];
-    if (isKnown(before[key]) || Date.now() > end) {
-      if (before[key] !== undefined) results[key] = before[key];
-      continue;
+  const left = spread(numbers).values();
+  const worker = async () => {
+    for (const number of left) {
+      const key = mutants[number];
+      if (isKnown(before[key]) || Date.now() > end) {
+        if (before[key] !== undefined) results[key] = before[key];
+        continue;
+      }
+      results[key] = await tryMutant(crate, { number, name: key }, tests);
+      if (++count % 20 > 0) continue;
+      fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
+      process.stderr.write(`${name}: ${count} more mutants tried\n`);
     }
-    results[key] = tryMutant(crate, { number, name: key }, tests);
-    fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
-    if (++count % 50 === 0) process.stderr.write(`${name}: ${count} more mutants tried\n`);
-  }
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, worker));
   fs.writeFileSync(record, JSON.stringify(results, null, 1));
   const amount = (kind) => Object.values(results).filter(({ result }) => result === kind).length;
   const survivors = Object.keys(results).filter((key) => !isKnown(results[key]));
@@ -467,4 +476,7 @@ if (names.length === 0 || names.some((each) => !(each in PARTS))) {
     `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP] [--programs]\n`,
   );
   process.exitCode = 2;
-} else if (!names.map((each) => run(each, values)).every(Boolean)) process.exitCode = 1;
+} else
+  (async () => {
+    for (const each of names) if (!(await run(each, values))) process.exitCode = 1;
+  })();
