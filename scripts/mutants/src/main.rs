@@ -105,7 +105,59 @@ fn binds(expression: &syn::Expr) -> bool {
     }
 }
 
+/// Whether code with these attributes is built for the tests on this platform.
+fn is_built(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().filter(|each| each.path().is_ident("cfg")).all(|each| match &each.meta {
+        syn::Meta::List(list) => list.parse_args::<syn::Meta>().is_ok_and(|meta| holds(&meta)),
+        _ => true,
+    })
+}
+
+fn holds(meta: &syn::Meta) -> bool {
+    use syn::{Expr, Lit, Meta, Token, punctuated::Punctuated};
+    let name = meta.path().get_ident().map_or(String::new(), ToString::to_string);
+    match meta {
+        Meta::Path(_) => match name.as_str() {
+            "unix" => cfg!(unix),
+            "windows" => cfg!(windows),
+            name => name == "test",
+        },
+        Meta::NameValue(pair) => {
+            let Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) = &pair.value else {
+                return true;
+            };
+            match name.as_str() {
+                "target_os" => text.value() == std::env::consts::OS,
+                "target_arch" => text.value() == std::env::consts::ARCH,
+                "target_env" => (text.value() == "gnu") == cfg!(target_env = "gnu"),
+                _ => true,
+            }
+        }
+        Meta::List(list) => {
+            let parse = Punctuated::<Meta, Token![,]>::parse_terminated;
+            let Ok(inner) = list.parse_args_with(parse) else { return true };
+            match name.as_str() {
+                "not" => !inner.iter().all(holds),
+                "any" => inner.iter().any(holds),
+                _ => inner.iter().all(holds),
+            }
+        }
+    }
+}
+
 impl<'ast> Visit<'ast> for Finder<'_> {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if is_built(&item.attrs) {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        if is_built(&item.attrs) {
+            visit::visit_item_impl(self, item);
+        }
+    }
+
     // What is computed when the crate is built cannot ask for the mutant.
     fn visit_item_const(&mut self, _: &'ast syn::ItemConst) {}
     fn visit_item_static(&mut self, _: &'ast syn::ItemStatic) {}
@@ -116,7 +168,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_item_enum(&mut self, _: &'ast syn::ItemEnum) {}
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if item.sig.constness.is_some() {
+        if item.sig.constness.is_some() || !is_built(&item.attrs) {
             return;
         }
         self.body(&item.sig.output, &item.block);
@@ -124,7 +176,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        if item.sig.constness.is_some() {
+        if item.sig.constness.is_some() || !is_built(&item.attrs) {
             return;
         }
         self.body(&item.sig.output, &item.block);
