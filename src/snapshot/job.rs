@@ -520,9 +520,7 @@ mod tests {
 
     #[test]
     fn a_method_that_is_not_possible_here_is_refused() {
-        for (method, why) in
-            [(Method::Fork, fork::support()), (Method::Image, image::support())]
-        {
+        for (method, why) in [(Method::Fork, fork::support()), (Method::Image, image::support())] {
             let dir = TempDir::new("job-refused");
             let why = why.unwrap_err();
             let job = start(request(&dir, method));
