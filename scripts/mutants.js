@@ -1,5 +1,5 @@
 'use strict';
-// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP] [--programs]
+// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP]
 //
 // The mutants of cargo-mutants (`cargo install cargo-mutants --locked`) over a part of src/: how many of them the tests
 // of the library find. cargo-mutants lists the mutants; `scripts/mutants/` puts all of them into one build, in which the
@@ -10,9 +10,7 @@
 // what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
 // the slowest ones, most mutants are found soon, and a run without it tries the survivors. The survivors are printed.
 //
-// A mutant meets the unit tests of its own file first, then the others, the shortest first. A part with `programs` has
-// tests in JavaScript as well, which run on both binaries with the mutants in them: --programs runs these too. They
-// need `npm run build`, for what is generated beside the binaries.
+// A mutant meets the unit tests of its own file first, then the others, the shortest first, two mutants at a time.
 
 const { spawn, spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
@@ -26,8 +24,8 @@ const ROOT = path.join(__dirname, '..');
 const TOOL = path.join(__dirname, 'mutants');
 
 /**
- * By part: its folder, the files of it that this platform does not build, the modules of src/lib.rs that it needs (or
- * all), and the tests that may find a mutant: those of the library by their names, those in JavaScript by their files.
+ * By part: its folder, the files of it that are for other platforms and the paths of those for this one, the modules of
+ * src/lib.rs that it needs, and the tests that may find a mutant.
  */
 const PARTS = {
   trend: { folder: 'src/trend', modules: ['trend'], tests: 'trend::', optLevel: 1 },
@@ -44,9 +42,8 @@ const PARTS = {
       ['src/snapshot/fork/mod.rs', 'linux_glibc/mod.rs'],
       ['src/snapshot/image/mod.rs', 'linux.rs'],
     ],
+    modules: ['heap_layout', 'js_source', 'os', 'random', 'snapshot', 'sync', 'v8'],
     tests: 'snapshot::',
-    programs: ['__test__/snapshot', '__test__/inspect/image.test.js'],
-    optLevel: 1,
   },
 };
 
@@ -68,20 +65,17 @@ const MOST_MEMORY = 8e6;
 
 const ENVIRONMENT = { ...process.env, PLIMSOLL_SIM_SECONDS: '1', PLIMSOLL_SIM_SEED: '2026' };
 
-const libraryOf = ({ modules }) => {
-  const own = modules?.map((name) => `pub mod ${name};`).join('\n');
-  return `//! The part of plimsoll that is mutated.
+const libraryOf = ({ modules }) => `//! The part of plimsoll that is mutated.
 #![allow(dead_code, unused, unreachable_code, clippy::all)]
 pub mod mutant;
-${own ?? fs.readFileSync(path.join(ROOT, 'src/lib.rs'), 'utf8').replace(/^\/\/!.*\n/gm, '')}
+${modules.map((name) => `${name === 'random' ? '#[cfg(test)]\n' : ''}pub mod ${name};`).join('\n')}
 `;
-};
 
-/** Copies what a part needs. The examples and the lints of the crate stay behind. */
+/** Copies what a part needs. The examples, the build script and the lints of the crate stay behind. */
 function copyCrate(part, into) {
   fs.rmSync(path.join(into, 'src'), { recursive: true, force: true });
-  for (const name of part.modules ?? [''])
-    for (const file of name === '' ? [name] : [name, `${name}.rs`]) {
+  for (const name of part.modules)
+    for (const file of [name, `${name}.rs`]) {
       const from = path.join(ROOT, 'src', file);
       if (fs.existsSync(from)) fs.cpSync(from, path.join(into, 'src', file), { recursive: true });
     }
@@ -89,11 +83,11 @@ function copyCrate(part, into) {
   for (const [file, module] of part.paths ?? []) {
     const full = path.join(into, file);
     const text = fs.readFileSync(full, 'utf8');
-    const platform = /#\[cfg_attr\([^\]]*?path = "elsewhere.rs"\s*\)\]\s*#\[cfg_attr\([^\]]*?path = "[^"]*"\s*\)\]\s*(?=mod platform;)/;
+    const platform =
+      /#\[cfg_attr\([^\]]*?path = "elsewhere.rs"\s*\)\]\s*#\[cfg_attr\([^\]]*?path = "[^"]*"\s*\)\]\s*(?=mod platform;)/;
     if (!platform.test(text)) throw new Error(`${file} names its platform in another way`);
     fs.writeFileSync(full, text.replace(platform, `#[path = "${module}"]\n`));
   }
-  fs.cpSync(path.join(ROOT, 'build.rs'), path.join(into, 'build.rs'));
   for (const folder of ['.cargo', 'fuzz'])
     fs.cpSync(path.join(ROOT, folder), path.join(into, folder), { recursive: true });
   fs.cpSync(path.join(ROOT, 'Cargo.lock'), path.join(into, 'Cargo.lock'));
@@ -102,6 +96,8 @@ function copyCrate(part, into) {
   const manifest = fs
     .readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8')
     .replace(/\n\[\[example\]\][\s\S]*$/, '\n')
+    .replace(/\n\[build-dependencies\]\n.*\n/, '\n')
+    .replace(/crate-type = .*/, 'crate-type = ["lib"]')
     .replace(/\n\[lints\.(rust|clippy)\]\n(.+\n)+/g, '\n');
   // The tests of the trend live through hours; the others are soon over.
   const level = part.optLevel ?? 0;
@@ -156,49 +152,30 @@ function fingerprint(part, crate) {
   return hash.digest('hex');
 }
 
-/** What cargo says of a command. @returns {object[]} its messages */
-function messagesOf({ stdout }) {
-  return stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-}
-
 const reading = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined);
 
-/** One build of the crate. @returns {{ file?: string, errors: object[], said: string }} */
-function compile(crate, args) {
+/** Builds the tests of the crate. @returns {{ file?: string, errors: object[], said: string }} */
+function compile(crate) {
   const target = path.join(ROOT, 'target/mutants/build');
-  const options = ['--lib', '--profile', 'mutants', '--message-format', 'json', '--target-dir', target];
-  const result = cargo([...args, ...options], { cwd: crate });
-  const messages = messagesOf(result);
+  const options = ['--profile', 'mutants', '--message-format', 'json', '--target-dir', target];
+  const { status, stdout, stderr } = cargo(['test', '--lib', '--no-run', ...options], { cwd: crate });
+  const lines = stdout.split('\n').filter(Boolean);
+  const messages = lines.map((line) => JSON.parse(line));
   const errors = messages.filter(({ message }) => message?.level === 'error').map(({ message }) => message);
-  if (result.status !== 0) return { errors, said: result.stderr };
-  const own = messages.findLast(({ target: of, reason }) => reason === 'compiler-artifact' && of.name === 'plimsoll');
-  return { file: own.executable ?? own.filenames.find((name) => /\.(?:so|dylib|dll)$/.test(name)), errors, said: '' };
-}
-
-/** The package, with both binaries of the mutants in it. */
-function makePackage(crate, libraries) {
-  const into = path.join(crate, 'package');
-  fs.rmSync(into, { recursive: true, force: true });
-  const generated = fs.readdirSync(ROOT).filter((name) => /^plimsoll.*\.node$/.test(name));
-  if (generated.length < 2) throw new Error('the binaries are not built; npm run build');
-  const files = ['index.js', 'index.mjs', 'register.js', 'package.json', 'binding.js', 'lib', 'bin', '__test__'];
-  const filter = (file) => path.basename(file) !== 'node_modules';
-  for (const name of files) fs.cpSync(path.join(ROOT, name), path.join(into, name), { recursive: true, filter });
-  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(into, 'node_modules'));
-  for (const name of generated)
-    fs.copyFileSync(libraries[name.includes('analyzer') ? 'analyzer' : 'service'], path.join(into, name));
+  return {
+    file: status === 0 ? messages.findLast((each) => each.executable).executable : undefined,
+    errors,
+    said: stderr,
+  };
 }
 
 /** Builds the tests with all mutants that compile, unless the last build was of the same files. */
-function build(part, crate, withPrograms) {
+function build(part, crate) {
   copyCrate(part, crate);
   const source = fingerprint(part, crate);
   const note = path.join(crate, 'built.json');
   const last = reading(note) ?? {};
-  if (last.source === source && (last.hasPrograms || !withPrograms)) return last;
+  if (last.source === source) return last;
   fs.rmSync(note, { force: true });
   const list = path.join(crate, 'list.json');
   fs.writeFileSync(list, listMutants(part, crate));
@@ -206,12 +183,6 @@ function build(part, crate, withPrograms) {
   // What did not compile before does not now, if it has the same name.
   const before = new Set(last.notCompiled);
   const leftOut = new Set([...mutants.keys()].filter((number) => before.has(mutants[number])));
-  const libraries = ['service', 'analyzer'];
-  const builds = [
-    ['test', '--no-run'],
-    ...libraries.filter(() => withPrograms).map((feature) => ['build', '--no-default-features', '--features', feature]),
-  ];
-  const built = {};
   for (;;) {
     copyCrate(part, crate);
     const edited = cargo([
@@ -227,50 +198,36 @@ function build(part, crate, withPrograms) {
       ...[...leftOut].map(String),
     ]);
     if (edited.status !== 0) throw new Error(edited.stderr);
-    const wrong = new Set();
-    for (const args of builds) {
-      const { file, errors, said } = compile(crate, args);
-      if (file === undefined) {
-        blamed(crate, errors).forEach((number) => wrong.add(number));
-        if (![...wrong].some((number) => !leftOut.has(number)))
-          throw new Error(errors.map(({ rendered }) => rendered).join('\n') || said);
-        break;
-      }
-      // The next one, or another part's, has the same name.
-      built[args.at(-1)] = path.join(crate, args.at(-1) === '--no-run' ? 'tests' : `${args.at(-1)}.library`);
-      fs.copyFileSync(file, built[args.at(-1)]);
-    }
-    if (wrong.size > 0) {
+    const { file, errors, said } = compile(crate);
+    if (file === undefined) {
+      const wrong = [...blamed(crate, errors)].filter((number) => !leftOut.has(number));
+      if (wrong.length === 0) throw new Error(errors.map(({ rendered }) => rendered).join('\n') || said);
       wrong.forEach((number) => leftOut.add(number));
       process.stderr.write(`${leftOut.size} of ${mutants.length} mutants do not compile so far\n`);
       continue;
     }
-    if (withPrograms) makePackage(crate, built);
-    const made = {
-      source,
-      hasPrograms: withPrograms,
-      executable: built['--no-run'],
-      mutants,
-      numbers: JSON.parse(edited.stdout),
-      notCompiled: [...leftOut].map((number) => mutants[number]),
-    };
+    // Another part's tests have the same name.
+    const executable = path.join(crate, 'tests');
+    fs.copyFileSync(file, executable);
+    const numbers = JSON.parse(edited.stdout);
+    const made = { source, executable, mutants, numbers, notCompiled: [...leftOut].map((number) => mutants[number]) };
     fs.writeFileSync(note, JSON.stringify(made));
     return made;
   }
 }
 
 /**
- * Runs a command, for so many seconds of processor time and of any time at most. What it started ends with it, and what
- * it left in the directory for temporary files is removed.
+ * Runs tests in one process, for so many seconds of processor time and of any time at most. What they started ends with
+ * it, and what they left in the directory for temporary files is removed.
  * @returns {Promise<{ passed: boolean, seconds: number, isKilled: boolean }>}
  */
-async function runLimited(command, { crate, env, most, wait, memory = '' }) {
+async function runTests(executable, crate, tests, env, { most, wait }) {
   const temporary = fs.mkdtempSync(path.join(crate, 'tmp-'));
-  const limits = `${memory} ulimit -t ${Math.ceil(most)}`;
+  const limits = `ulimit -v ${MOST_MEMORY}; ulimit -t ${Math.ceil(most)}`;
   // A job has a process group of its own.
   const job = `set -m; ${limits}; timeout -s KILL ${Math.ceil(wait)} "$0" "$@" & wait $!; status=$?`;
   const script = `${job}; kill -KILL -- -$! 2>/dev/null; times >&3; exit $status`;
-  const child = spawn('bash', ['-c', script, ...command], {
+  const child = spawn('bash', ['-c', script, executable, '--exact', '--test-threads', '1', ...tests], {
     cwd: crate,
     env: { ...ENVIRONMENT, TMPDIR: temporary, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
@@ -287,80 +244,33 @@ async function runLimited(command, { crate, env, most, wait, memory = '' }) {
   return { passed: status === 0, seconds, isKilled: KILLED.has(status) };
 }
 
-/** Tests of the library, by the executable that has them. */
-function libraryTests(executable, crate, filter) {
+/** Which mutants each test comes by, and how long it takes. Known from the last run on the same build. */
+async function watchTests({ executable, source }, crate, filter, skip) {
   const { stdout } = spawnSync(executable, ['--list', '--format', 'terse', filter], { encoding: 'utf8', cwd: crate });
   const names = stdout
     .split('\n')
     .filter((line) => line.endsWith(': test'))
-    .map((line) => line.slice(0, -': test'.length));
+    .map((line) => line.slice(0, -': test'.length))
+    .filter((name) => !skip?.test(name));
   if (names.length === 0) throw new Error(`there is no test whose name has ${filter}`);
-  return names.map((name) => ({
-    name,
-    group: 'library',
-    memory: `ulimit -v ${MOST_MEMORY};`,
-    command: (all) => [executable, '--exact', '--test-threads', '1', ...all],
-  }));
-}
-
-/** Tests in JavaScript, each run by itself. */
-function programTests(crate, places) {
-  const root = path.join(crate, 'package');
-  const under = (place) => {
-    const full = path.join(root, place);
-    if (!fs.statSync(full).isDirectory()) return [place];
-    const names = fs.readdirSync(full).filter((name) => name.endsWith('.test.js'));
-    return names.map((name) => path.join(place, name));
-  };
-  const ofFile = (file) => {
-    const full = path.join(root, file);
-    const reporter = path.join(TOOL, 'names.mjs');
-    const { stdout } = spawnSync(process.execPath, [`--test-reporter=${reporter}`, full], {
-      encoding: 'utf8',
-      cwd: root,
-      maxBuffer: 2 ** 30,
-    });
-    return stdout
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line))
-      .map((title) => ({
-        name: `${file}: ${title}`,
-        group: `${file}: ${title}`,
-        memory: '',
-        command: () => [
-          process.execPath,
-          `--test-name-pattern=^${title.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}$`,
-          '--test-reporter=dot',
-          full,
-        ],
-      }));
-  };
-  return places.flatMap(under).flatMap(ofFile);
-}
-
-/** Which mutants each test comes by, and how long it takes. Known from the last run on the same build. */
-async function watchTests(all, crate, source, skip) {
   const note = path.join(crate, 'watched.json');
   const last = reading(note);
   const known = last?.source === source ? last.known : {};
   const seen = path.join(crate, 'seen.txt');
   const failed = [];
-  const tests = all.filter(({ name }) => !skip?.test(name));
-  for (const { name, command, memory } of tests) {
-    if (known[name] !== undefined) continue;
+  for (const name of names.filter((each) => known[each] === undefined)) {
     fs.rmSync(seen, { force: true });
     const env = { PLIMSOLL_MUTANTS_SEEN: seen };
     const begun = Date.now();
-    const { passed, seconds } = await runLimited(command([name]), { crate, env, memory, most: 600, wait: 1800 });
+    const { passed, seconds } = await runTests(executable, crate, [name], env, { most: 600, wait: 1800 });
     const text = fs.existsSync(seen) ? fs.readFileSync(seen, 'utf8') : '';
     const mutants = [...new Set(text.split('\n').filter(Boolean).map(Number))];
     if (passed) known[name] = { seconds, elapsed: (Date.now() - begun) / 1000, mutants };
     else failed.push(name);
-    fs.writeFileSync(note, JSON.stringify({ source, known }));
   }
+  fs.writeFileSync(note, JSON.stringify({ source, known }));
   if (failed.length > 0) throw new Error(`tests fail without a mutant: ${failed.join(', ')}`);
-  return tests.map((test) => ({ ...test, ...known[test.name], mutants: new Set(known[test.name].mutants) }));
+  return names.map((name) => ({ name, ...known[name], mutants: new Set(known[name].mutants) }));
 }
 
 /** The tests in the order in which they run, in batches of one process each. */
@@ -370,7 +280,6 @@ function batches(tests) {
     const last = all.at(-1);
     const fits =
       last !== undefined &&
-      last[0].group === test.group &&
       last.length < BATCH &&
       last.reduce((sum, { seconds }) => sum + seconds, test.seconds) <= BATCH_SECONDS;
     if (fits) last.push(test);
@@ -387,7 +296,7 @@ const moduleOf = (mutant) =>
     .replace(/::mod$/, '');
 
 /** The result of a mutant: found by a test, by its not ending, or not. @returns {Promise<{ result: string, by?: string }>} */
-async function tryMutant(crate, { number, name }, tests) {
+async function tryMutant(executable, crate, { number, name }, tests) {
   const isOwn = (test) => Number(test.name.startsWith(`${moduleOf(name)}::`));
   const own = tests.filter(({ mutants }) => mutants.has(number));
   own.sort((one, other) => isOwn(other) - isOwn(one) || one.elapsed - other.elapsed);
@@ -397,8 +306,7 @@ async function tryMutant(crate, { number, name }, tests) {
     const env = { PLIMSOLL_MUTANT: String(number) };
     const most = LONGEST + PATIENCE * sum('seconds');
     const wait = LONGEST_WAIT + PATIENCE * sum('elapsed');
-    const { memory } = batch[0];
-    const { passed, isKilled } = await runLimited(batch[0].command(names), { crate, env, memory, most, wait });
+    const { passed, isKilled } = await runTests(executable, crate, names, env, { most, wait });
     if (!passed) return { result: isKilled ? 'hangs' : 'found', by: names.join(', ') };
   }
   return { result: own.length === 0 ? 'not run' : 'survives' };
@@ -413,24 +321,22 @@ function spread(numbers) {
     .map(({ number }) => number);
 }
 
-async function run(name, { again, minutes, skip, programs }) {
+/** Whether a mutant was found. */
+const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
+
+async function run(name, { again, minutes, skip }) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
-  for (const name of fs.readdirSync(crate).filter((each) => each.startsWith('tmp')))
-    fs.rmSync(path.join(crate, name), { recursive: true, force: true });
-  const made = build(part, crate, programs && part.programs !== undefined);
+  for (const left of fs.readdirSync(crate).filter((each) => each.startsWith('tmp')))
+    fs.rmSync(path.join(crate, left), { recursive: true, force: true });
+  const made = build(part, crate);
   const { executable, mutants, numbers, notCompiled } = made;
-  const all = [
-    ...libraryTests(executable, crate, part.tests),
-    ...(programs && part.programs !== undefined ? programTests(crate, part.programs) : []),
-  ];
-  const tests = await watchTests(all, crate, made.source, skip && new RegExp(skip, 'u'));
+  const tests = await watchTests(made, crate, part.tests, skip && new RegExp(skip, 'u'));
   const record = path.join(crate, 'results.json');
   const before = (!again && reading(record)) || {};
   const results = {};
   const end = Date.now() + Number(minutes) * 60_000;
-  const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
   let count = 0;
   const left = spread(numbers).values();
   const worker = async () => {
@@ -440,7 +346,7 @@ async function run(name, { again, minutes, skip, programs }) {
         if (before[key] !== undefined) results[key] = before[key];
         continue;
       }
-      results[key] = await tryMutant(crate, { number, name: key }, tests);
+      results[key] = await tryMutant(executable, crate, { number, name: key }, tests);
       if (++count % 20 > 0) continue;
       fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
       process.stderr.write(`${name}: ${count} more mutants tried\n`);
@@ -468,12 +374,11 @@ const { values, positionals: names } = parseArgs({
     again: { type: 'boolean', default: false },
     minutes: { type: 'string', default: 'Infinity' },
     skip: { type: 'string' },
-    programs: { type: 'boolean', default: false },
   },
 });
 if (names.length === 0 || names.some((each) => !(each in PARTS))) {
   process.stderr.write(
-    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP] [--programs]\n`,
+    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP]\n`,
   );
   process.exitCode = 2;
 } else
