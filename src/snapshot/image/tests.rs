@@ -99,10 +99,10 @@ fn describe(layout: &PageHeader, pages: &Memory, native: &mut Memory, at: usize,
     pages.put(at, &words);
 }
 
-type Record = (u32, usize, Vec<u8>);
+pub type Record = (u32, usize, Vec<u8>);
 
 /// The header and the records of a file.
-fn records(file: &std::path::Path) -> (serde_json::Value, Vec<Record>) {
+pub fn records(file: &std::path::Path) -> (serde_json::Value, Vec<Record>) {
     let text = zstd::decode_all(File::open(file).unwrap()).unwrap();
     let rest = text.strip_prefix(b"plimsoll heap image\n").unwrap();
     let number = |bytes: &[u8]| u32::from_le_bytes(bytes[..4].try_into().unwrap());
@@ -391,4 +391,16 @@ fn what_is_not_mapped_is_zero_in_a_copy() {
     assert_eq!(own.word(memory.base + 4096), Ok(None));
     assert_eq!(own.words(memory.base), Ok(Some([usize::MAX; 12])));
     assert_eq!(own.words(memory.base + 4096 - 8), Ok(None), "a part of it");
+}
+
+/// The Node that is installed here: its executable, and the versions of V8 and of Node.
+pub fn installed_node() -> Option<(std::path::PathBuf, (u32, u32), u32)> {
+    let program = "[process.execPath, process.versions.v8, process.versions.node].join('\\n')";
+    let out = std::process::Command::new("node").args(["-p", program]).output().ok()?;
+    let text = String::from_utf8(out.stdout).ok()?;
+    let mut lines = text.lines();
+    let path = lines.next()?.into();
+    let number = |text: &str, at: usize| text.split('.').nth(at)?.parse().ok();
+    let v8 = lines.next()?;
+    Some((path, (number(v8, 0)?, number(v8, 1)?), number(lines.next()?, 0)?))
 }
