@@ -51,8 +51,8 @@ const PARTS = {
  * A test whose mutant does not end is killed: a mutant that hangs is found. Seconds of processor time, which other work
  * on the machine does not take, and of any time, for one that waits.
  */
-const LONGEST = 20;
-const LONGEST_WAIT = 120;
+const LONGEST = 10;
+const LONGEST_WAIT = 30;
 /** How many times its usual time a test may take besides. */
 const PATIENCE = 20;
 /** What a shell returns where a test was killed: by `timeout`, or for its processor time. */
