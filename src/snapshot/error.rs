@@ -218,4 +218,30 @@ mod tests {
             assert!(none.to_string().contains("ulimit -n"), "{none}");
         }
     }
+
+    #[test]
+    fn sizes_are_rounded_up_for_people() {
+        let said = |bytes: u64| Size(bytes).to_string();
+        assert_eq!([said(0), said(1), said(1025)], ["0 KB", "1 KB", "2 KB"]);
+        assert_eq!([said((1 << 20) - 1), said(1 << 20)], ["1024 KB", "1 MB"]);
+        assert_eq!([said((1 << 20) + 1), said((10 << 30) - 1)], ["2 MB", "10240 MB"]);
+        assert_eq!([said(10 << 30), said(25 << 29)], ["10.0 GB", "12.5 GB"]);
+    }
+
+    #[test]
+    fn a_file_past_the_limit_of_its_size_says_which_limit() {
+        let error =
+            SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::EFBIG));
+        assert_eq!(error.code(), "ERR_PLIMSOLL_SNAPSHOT");
+        assert!(error.to_string().contains("ulimit -f"), "{error}");
+    }
+
+    #[test]
+    fn only_memory_is_what_an_image_may_do_without() {
+        use Shortage::{Budget, Container, Disk, FileSize, Limit, Machine};
+        let of = |place| SnapshotError::NoRoom { place, needed: 2, available: 1 }.is_memory();
+        assert_eq!([Container, Machine, Limit].map(of), [true; 3]);
+        assert_eq!([Budget, Disk, FileSize].map(of), [false; 3]);
+        assert!(!SnapshotError::Busy { by: TurnHolder::Ours }.is_memory());
+    }
 }

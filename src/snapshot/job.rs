@@ -306,7 +306,7 @@ fn fork_one(
             Err(ForkFailure::NotNow(why)) if bad_moments < BAD_MOMENTS => {
                 bad_moments += 1;
                 session.retry(why);
-                std::thread::sleep(Duration::from_millis(20) * bad_moments);
+                system::sleep(Duration::from_millis(20) * bad_moments);
             }
             result => break result?,
         }
@@ -425,6 +425,230 @@ fn pump(
 
 fn unfinished() -> SnapshotError {
     SnapshotError::Failed { what: "the thread that was to take it has ended".into() }
+}
+
+#[cfg(all(test, target_os = "linux", not(models)))]
+mod tests {
+    use std::sync::mpsc::TryRecvError;
+
+    use super::*;
+    use crate::os::sim::Simulation;
+    use crate::snapshot::name::Compression;
+    use crate::snapshot::room::Heap;
+    use crate::snapshot::testing::TempDir;
+
+    const TEXT: &[u8] = b"{\"snapshot\":{\"node_count\":42},\"strings\":[]}";
+
+    fn request(dir: &TempDir, method: Method) -> Request {
+        Request {
+            dir: dir.0.join("snapshots"),
+            app: "app".into(),
+            reason: "leak".into(),
+            thread: 0,
+            max_files: 3,
+            max_bytes: 1 << 30,
+            cooldown_ms: 0,
+            method,
+            compression: Compression::None,
+            heap: Heap { used: 1000, total: 1000 },
+            headroom: None,
+            pool: Some(0),
+            nice: 0,
+            patience: None,
+            redact: false,
+            core: false,
+        }
+    }
+
+    /// A job whose thread has put this.
+    fn job(phase: Phase) -> Job {
+        Job { phase: Arc::new(Mutex::new(phase)), pieces: None }
+    }
+
+    fn asking() -> (Job, Receiver<Piece>) {
+        let (sender, pieces) = sync_channel(PIECES);
+        (job(Phase::Asking(sender)), pieces)
+    }
+
+    #[test]
+    fn the_text_of_the_stream_goes_to_the_thread_that_asked() {
+        let (mut job, pieces) = asking();
+        assert_eq!(job.step(), JobStep::Stream, "this process has no V8 that builds snapshots");
+        assert!(job.write(b"1") && job.write(b"2"));
+        assert_eq!(job.step(), JobStep::Wait);
+        job.end(Duration::from_secs(7));
+        let texts = [pieces.recv().unwrap(), pieces.recv().unwrap()];
+        let texts = texts.map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::End(_) => panic!("there is more"),
+        });
+        assert_eq!(texts, [b"1", b"2"]);
+        assert!(matches!(pieces.recv(), Ok(Piece::End(pause)) if pause.as_secs() == 7));
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn text_is_refused_before_it_is_asked_for_and_after_that_side_is_gone() {
+        assert!(!job(Phase::Working).write(b"1"));
+        let (mut job, pieces) = asking();
+        assert!(job.write(b"1"));
+        drop(pieces);
+        assert!(!job.write(b"2"));
+    }
+
+    #[test]
+    fn what_came_of_it_is_said_as_often_as_it_is_asked() {
+        let mut failed = job(Phase::Finished(Err(unfinished())));
+        // SAFETY: nothing is taken: this process has no V8.
+        unsafe { failed.take() };
+        assert!(!failed.write(b"1"));
+        assert_eq!([failed.step(), failed.step()], [(); 2].map(|()| JobStep::Failed(unfinished())));
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        let (mut job, pieces) = asking();
+        // SAFETY: nothing is taken: this process has no V8.
+        unsafe { job.take() };
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)), "it has no text");
+        assert_eq!(job.step(), JobStep::Wait);
+    }
+
+    #[test]
+    fn an_isolate_that_is_gone_is_asked_nothing() {
+        let (job, pieces) = asking();
+        let phase = Arc::clone(&job.phase);
+        drop(job);
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)));
+        let (sender, pieces) = sync_channel(PIECES);
+        assert_eq!(ask(&phase, Phase::Asking(sender)), Err(unfinished()));
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn the_pieces_are_written_until_the_end_is_said() {
+        let write = |pieces: Vec<Piece>, most: usize| {
+            let (sender, receiver) = sync_channel(PIECES);
+            pieces.into_iter().for_each(|piece| sender.send(piece).unwrap());
+            drop(sender);
+            let mut text = Vec::new();
+            let result = pump(&receiver, |piece| {
+                text.extend_from_slice(piece);
+                if text.len() > most { Err(unfinished()) } else { Ok(()) }
+            });
+            (text, result)
+        };
+        let piece = |text: &[u8]| Piece::Text(text.to_vec());
+        let end = || Piece::End(Duration::from_secs(3));
+        let whole = write(vec![piece(b"1"), piece(b"23"), end(), piece(b"4")], 9);
+        assert_eq!(whole, (b"123".to_vec(), Ok(Duration::from_secs(3))));
+        let cut = write(vec![piece(b"1"), piece(b"23")], 9);
+        assert_eq!(cut, (b"123".to_vec(), Err(unfinished())), "without an end");
+        let full = write(vec![piece(b"1"), piece(b"23"), piece(b"4"), end()], 2);
+        assert_eq!(full, (b"123".to_vec(), Err(unfinished())), "what cannot be written ends it");
+    }
+
+    /// Waits until there is something to do.
+    fn next(job: &Job) -> JobStep {
+        loop {
+            match job.step() {
+                JobStep::Wait => std::thread::yield_now(),
+                step => return step,
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_becomes_a_file_and_one_that_ends_early_does_not() {
+        // Where children cannot be forked, `auto` takes the snapshot here.
+        for method in [Method::InProcess, Method::Auto] {
+            let dir = TempDir::new("job-stream");
+            let mut job = start(request(&dir, method));
+            assert_eq!(next(&job), JobStep::Stream);
+            assert!(TEXT.chunks(7).all(|chunk| job.write(chunk)));
+            job.end(Duration::from_millis(250));
+            let JobStep::Done(taken) = next(&job) else { panic!("{:?}", job.step()) };
+            assert_eq!(std::fs::read(&taken.path).unwrap(), TEXT);
+            assert_eq!((taken.bytes, taken.nodes), (TEXT.len() as u64, 42));
+            assert_eq!((taken.method, taken.pause_ms), (Method::InProcess, 250.0));
+            let mut job = start(request(&dir, method));
+            assert_eq!(next(&job), JobStep::Stream);
+            assert!(job.write(&TEXT[..9]));
+            job.pieces = None;
+            assert_eq!(next(&job), JobStep::Failed(unfinished()));
+            let left = std::fs::read_dir(dir.0.join("snapshots")).unwrap().count();
+            assert_eq!(left, 2, "the first snapshot and the state");
+        }
+    }
+
+    /// The turn of the process is one: the tests that need it wait for it.
+    fn start(request: Request) -> Job {
+        loop {
+            let job = Job::start(request.clone()).unwrap();
+            match next(&job) {
+                JobStep::Failed(SnapshotError::Busy { .. }) => std::thread::yield_now(),
+                _ => return job,
+            }
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_not_possible_here_is_refused() {
+        for (method, why) in [(Method::Fork, fork::support()), (Method::Image, image::support())] {
+            let dir = TempDir::new("job-refused");
+            let why = why.unwrap_err();
+            let job = start(request(&dir, method));
+            assert_eq!(next(&job), JobStep::Failed(SnapshotError::Unavailable { why }));
+        }
+    }
+
+    #[test]
+    fn a_busy_v8_is_asked_thirty_times_in_ten_seconds() {
+        let dir = TempDir::new("job-busy");
+        let system = Simulation::begin(1_800_000_000_000, || ());
+        let process = system.start(100, "host");
+        let (result, _) = system.run(&process, None, || {
+            let mut session = Session::begin(request(&dir, Method::Fork))?;
+            let begun = system.passed();
+            let failure = fork_one(&mut session, &Mutex::new(Phase::Working), None).unwrap_err();
+            let why = SnapshotError::from(failure.clone());
+            assert!(matches!(failure, ForkFailure::NotNow(_)), "{failure:?}");
+            let partial = session.open(Builder::Service)?;
+            let written = session.packing().write(&partial, |out| out(TEXT))?;
+            let taken =
+                session.outcome(partial.commit()?, Method::InProcess, Duration::ZERO, written);
+            assert_eq!(taken.retries.len(), 30);
+            assert!(taken.retries.iter().all(|retry| why.to_string().contains(retry)));
+            assert_eq!(system.passed() - begun, (1..=30).map(|at| 20 * at).sum::<u64>());
+            Ok::<_, SnapshotError>(())
+        });
+        assert_eq!(result, Some(Ok(())));
+    }
+
+    #[test]
+    fn a_child_that_is_lost_is_replaced_four_times_and_one_that_is_killed_once() {
+        let tries = |failures: &[ForkFailure]| {
+            let dir = TempDir::new("job-lost");
+            let system = Simulation::begin(1_800_000_000_000, || ());
+            let process = system.start(100, "host");
+            let mut count = 0;
+            let (result, _) = system.run(&process, None, || {
+                let mut session = Session::begin(request(&dir, Method::Fork)).unwrap();
+                forked(&mut session, |_| {
+                    count += 1;
+                    Err(failures[(count - 1) % failures.len()].clone())
+                })
+            });
+            (count, system.passed(), result.unwrap().unwrap_err())
+        };
+        let lost = ForkFailure::Lost("a lock was held".into());
+        let killed = ForkFailure::Killed("signal 9".into());
+        let last = ForkFailure::NotNow("busy".into());
+        assert_eq!(tries(&[lost.clone()]), (5, 1000, lost.clone()), "with growing pauses");
+        assert_eq!(tries(&[killed.clone()]), (2, 100, killed.clone()));
+        assert_eq!(tries(&[killed.clone(), lost.clone()]), (3, 300, killed));
+        assert_eq!(tries(&[last.clone()]), (1, 0, last));
+    }
 }
 
 #[cfg(all(test, models))]

@@ -431,4 +431,60 @@ mod tests {
         assert!(free_disk(&std::env::temp_dir()).is_some());
         assert_eq!(free_disk(Path::new("/nowhere/at/all")), None);
     }
+
+    fn checked(
+        builder: Builder,
+        heap: Heap,
+        compression: Compression,
+    ) -> Result<(), SnapshotError> {
+        check(builder, heap, None, &std::env::temp_dir(), compression)
+    }
+
+    #[test]
+    fn what_no_machine_has_is_refused() {
+        let heap = Heap { used: 1 << 60, total: 1 << 60 };
+        for builder in [Builder::Child, Builder::Service, Builder::Image] {
+            let refused = checked(builder, heap, Compression::None);
+            assert!(matches!(refused, Err(SnapshotError::NoRoom { .. })), "{builder:?}");
+        }
+        let small = Heap { used: 1000, total: 1000 };
+        assert_eq!(checked(Builder::Child, small, Compression::None), Ok(()));
+        // The memory and the file of an image do not go by the live heap.
+        let sparse = Heap { used: 1 << 60, total: 1000 };
+        assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image() {
+        const MB: u64 = 1 << 20;
+        let name = "snapshot::room::tests::\
+                    a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image";
+        if !crate::snapshot::testing::is_alone(name, "ulimit -v 1000000") {
+            return;
+        }
+        let heap = Heap { used: 40 * MB, total: 40 * MB };
+        let refused = checked(Builder::Service, heap, Compression::None).unwrap_err();
+        let is_limit =
+            |place| matches!(place, SnapshotError::NoRoom { place: Shortage::Limit, .. });
+        assert!(is_limit(refused), "24 times as much");
+        let sparse = Heap { used: 1 << 60, total: 1000 };
+        assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()), "the heap is there");
+        assert!(RoomWatch::own().limits.room().is_some());
+        assert!(RoomWatch::of_image(heap, None).limits.room().is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_limit_on_the_size_of_a_file_counts_where_it_is_known_ahead() {
+        let name = "snapshot::room::tests::\
+                    a_limit_on_the_size_of_a_file_counts_where_it_is_known_ahead";
+        if !crate::snapshot::testing::is_alone(name, "ulimit -f 100") {
+            return;
+        }
+        let heap = Heap { used: 1 << 20, total: 1 << 20 };
+        let refused = checked(Builder::Child, heap, Compression::None).unwrap_err();
+        assert!(matches!(refused, SnapshotError::NoRoom { place: Shortage::FileSize, .. }));
+        assert_eq!(checked(Builder::Child, heap, Compression::Zstd), Ok(()));
+    }
 }

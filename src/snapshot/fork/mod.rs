@@ -139,3 +139,41 @@ pub(super) fn take_over(
         Err(_) => Err(end),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::error::Shortage;
+
+    #[test]
+    fn an_image_may_stand_in_where_v8_is_busy_or_lacks_memory() {
+        let of = |failure: ForkFailure| failure.leaves_room_for_an_image();
+        let no_room = |place| SnapshotError::NoRoom { place, needed: 2, available: 1 };
+        assert!(of(ForkFailure::NotNow("busy".into())));
+        assert!(of(ForkFailure::Final(no_room(Shortage::Container))));
+        assert!(!of(ForkFailure::Final(no_room(Shortage::Disk))));
+        for what in [ForkFailure::Lost, ForkFailure::Killed, ForkFailure::Slow] {
+            assert!(!of(what("ended".into())), "an image would meet the same end");
+        }
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    #[test]
+    fn a_child_is_under_way_while_one_is_waited_for() {
+        let name = "snapshot::fork::tests::a_child_is_under_way_while_one_is_waited_for";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        assert!(!is_under_way());
+        let two = [(); 2].map(|()| UnderWay::begin());
+        let [one, other] = two;
+        drop(one);
+        assert!(is_under_way(), "the other one");
+        drop(other);
+        assert!(!is_under_way());
+        std::mem::forget([UnderWay::begin(), UnderWay::begin()]);
+        // What a forked child does, which has the memory of its parent.
+        UnderWay::forget_all();
+        assert!(!is_under_way());
+    }
+}

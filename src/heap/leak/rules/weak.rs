@@ -235,4 +235,17 @@ mod tests {
         graph.elements(registry, "Cell", 1001, 20);
         assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(true));
     }
+
+    #[test]
+    fn what_grows_further_below_a_value_is_named_by_itself() {
+        let mut graph = module();
+        let key = graph.variable("server", "Server", 15);
+        let value = graph.node("object", "Object", 17, 32);
+        let name = "7 / part of key (Server @15) -> value (Object @17) pair in WeakMap (table @13)";
+        graph.edge(key, "internal", name, value);
+        let state = graph.member(value, "state", "State", 19);
+        let list = graph.member(state, "list", "Array", 21);
+        graph.elements(list, "Session", 1001, 20);
+        assert_eq!(finding(&graph, 21, &ids(1001, 20)).cause, Cause::Array);
+    }
 }

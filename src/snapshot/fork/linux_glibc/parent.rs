@@ -567,4 +567,56 @@ mod tests {
         tested_library().unwrap();
         layout().unwrap();
     }
+
+    #[test]
+    fn a_child_whose_end_was_collected_by_other_code_counts_as_killed() {
+        let (mut process, child) = run("exit 0");
+        process.wait().unwrap();
+        let (published, end) = child.watch(Duration::MAX, None);
+        assert!(
+            !published && matches!(&end, ForkFailure::Killed(why) if why.contains("collected"))
+        );
+    }
+
+    #[test]
+    fn a_child_that_ends_within_the_patience_is_not_killed() {
+        let (_process, child) = run("sleep 0.1");
+        assert!(child.watch(Duration::MAX, Some(Duration::from_secs(600))).0);
+    }
+
+    #[test]
+    fn processor_time_is_counted_in_ticks_and_bounded_by_the_heap() {
+        // SAFETY: asks for a constant of the system.
+        let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.unsigned_abs();
+        let time = |ticks| Progress { state: 'R', ticks, still: Duration::ZERO }.time();
+        assert_eq!(time(3 * per_second), Duration::from_secs(3));
+        let minutes = |heap: u64| lifetime(heap).as_secs() / 60;
+        assert_eq!((minutes(0), minutes(100 << 20)), (5, 15));
+    }
+
+    #[test]
+    fn signals_wait_while_they_are_blocked() {
+        let is_blocked = || {
+            // SAFETY: sigset_t is plain data that pthread_sigmask fills in.
+            unsafe {
+                let mut now: libc::sigset_t = std::mem::zeroed();
+                libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut now);
+                libc::sigismember(&raw const now, libc::SIGTERM) == 1
+            }
+        };
+        let before = is_blocked();
+        let blocked = BlockedSignals::new();
+        assert!(is_blocked());
+        drop(blocked);
+        assert_eq!(is_blocked(), before);
+    }
+
+    #[test]
+    fn a_pipe_without_an_answer_is_not_waited_for() {
+        let (answer, report) = io::pipe().unwrap();
+        nonblocking(&answer).unwrap();
+        let nothing = (&answer).read(&mut [0; 8]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        drop(report);
+    }
 }
