@@ -31,10 +31,15 @@ test('three heap images name the leak and are removed', { skip: unsupported ?? f
     notes.join(),
   );
   assert.deepEqual(images, []);
+  for (const snapshot of snapshots) assert.equal(snapshot.removed, true, snapshot.path);
 });
 
 test('with keepImages they stay', { skip: unsupported ?? false }, (t) => {
   const { snapshots, notes, images } = watched(t, { keepImages: true });
   assert.equal(images.length, snapshots.length);
+  assert.ok(
+    snapshots.every((each) => !('removed' in each)),
+    JSON.stringify(snapshots),
+  );
   assert.ok(!notes.some((note) => note.includes('keepImages')), notes.join());
 });

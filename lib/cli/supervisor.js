@@ -12,6 +12,7 @@ const {
   AUTOMATIC,
   NEAR_LIMIT,
   comparable,
+  goneOf,
   imagesOf,
   imagesOfReasons,
   removeImages,
@@ -294,7 +295,8 @@ class Supervisor {
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
-      reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
+      const removed = goneOf(state.extra?.snapshots ?? [], images);
+      reports.push({ ...buildReport({ state: judged, analysis, exit, notes, removed }), threadId: state.threadId });
     }
     await removeImages(spent).catch((error) => this.#options.say(`the heap images stay: ${error.message}`));
     this.#sweep();

@@ -7,14 +7,14 @@ const { sourceFolders } = require('../report/excerpt.js');
 const { reportOf } = require('../report/analyze.js');
 const { memoryFor } = require('../report/memory.js');
 const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
-const { imagesOf } = require('../snapshot/images.js');
+const { goneOf, imagesOf } = require('../snapshot/images.js');
 const { causeOf } = require('./death.js');
 const { evidenceOf, lastProfileOf, snapshotsOf } = require('./sources.js');
 
 /**
  * @param {import('./ended.js').Ended} ended @param {string} dir
  * @param {number} [now] ms since the epoch
- * @returns {{ build: (analysis?: any, notes?: string[]) => any, unanalyzed: Array<{ file: string, bytes: number }>,
+ * @returns {{ build: (analysis?: any, notes?: string[], spent?: string[]) => any, unanalyzed: Array<{ file: string, bytes: number }>,
  *   channel: string | null, isRedacted: (analysis?: any) => boolean, images: string[] } | null} null where its state
  *   says nothing; `isRedacted`: whether the process, and the snapshots that an analysis read, were redacted; `images`:
  *   the heap images to remove after an analysis
@@ -29,9 +29,11 @@ function examine(ended, dir, now = Date.now()) {
   const postMortem = about(known, ended, aliveAt, now);
   const { code, signal } = postMortem;
   const exit = code === null && signal === null ? null : { code, signal, byUs: false };
-  const build = (analysis, notes = []) => {
+  const build = (analysis, notes = [], spent = []) => {
     const outOfMemory = postMortem.cause === 'heap-limit';
-    const report = buildReport({ state: known, analysis, exit, notes: [...notesOf(reported), ...notes], outOfMemory });
+    const removed = goneOf(known.extra.snapshots ?? [], spent, dir);
+    const all = [...notesOf(reported), ...notes];
+    const report = buildReport({ state: known, analysis, exit, notes: all, removed, outOfMemory });
     // Of a profile, the latest evidence has seen more than the process had when it reported.
     const named = (reported?.suspects ?? []).filter((suspect) => !isOfProfile(suspect));
     if (named.length > 0) report.suspects = named;

@@ -84,7 +84,7 @@ async function examineOne(ended, request) {
       : { analysis: undefined, note: NOT_AGAIN };
     const spent = analysis === undefined ? [] : images;
     const removed = spent.length > 0 ? [IMAGES_REMOVED] : [];
-    const report = build(analysis, note === undefined ? removed : [note]);
+    const report = build(analysis, note === undefined ? removed : [note], spent);
     const files = await write(report, request, ended.stem);
     await removeImages(spent);
     say({ kind: 'report', report, files, isRedacted: isRedacted(analysis) });

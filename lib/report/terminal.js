@@ -129,7 +129,10 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
 function written(page, report, { files, sizeOf, cwd }) {
   for (const snapshot of report.snapshots) {
     const size = snapshot.method === 'file' || snapshot.bytes == null ? '' : `, ${bytes(snapshot.bytes)}`;
-    page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)}${size})`);
+    page.add(
+      '  snapshot  ',
+      `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)}${size}${snapshot.removed ? ', removed' : ''})`,
+    );
   }
   const all = writtenFiles(report, files, sizeOf);
   for (const { kind, file, bytes: size } of all.filter((each) => each.kind !== 'snapshot'))

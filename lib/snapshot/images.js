@@ -41,6 +41,28 @@ function imagesOfReasons(dir, pid, reasons) {
   }
 }
 
+/**
+ * The snapshots of a report that are gone, or go when it is written.
+ * @param {Array<{ path: string }>} snapshots @param {string[]} spent what is removed after the report
+ * @param {string} [dir] where they are if the directory was copied
+ * @returns {string[]} their paths, as the report has them
+ */
+function goneOf(snapshots, spent, dir) {
+  const names = new Set(spent.map((each) => path.basename(each)));
+  const isThere = (file) =>
+    fs.existsSync(file) || (dir !== undefined && fs.existsSync(path.join(dir, path.basename(file))));
+  return snapshots.map((each) => each.path).filter((file) => names.has(path.basename(file)) || !isThere(file));
+}
+
 const IMAGES_REMOVED = 'The heap images were removed after the analysis. The option keepImages keeps them.';
 
-module.exports = { AUTOMATIC, NEAR_LIMIT, imagesOf, imagesOfReasons, comparable, removeImages, IMAGES_REMOVED };
+module.exports = {
+  AUTOMATIC,
+  NEAR_LIMIT,
+  imagesOf,
+  imagesOfReasons,
+  comparable,
+  removeImages,
+  goneOf,
+  IMAGES_REMOVED,
+};

@@ -5,7 +5,7 @@
 const { requireNative } = require('../native.js');
 const { monotonicNow } = require('../timers.js');
 const { AllocationSampler, growth, hasPlace, merge } = require('../track/allocation.js');
-const { imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
+const { goneOf, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { ReportedSuspects } = require('./reported-suspects.js');
@@ -494,7 +494,7 @@ class LeakEvidence {
     const spent = isSpent ? imagesOf(paths) : [];
     if (spent.length > 0) notes.push(IMAGES_REMOVED);
     const { report, files, error } = await evidence().report(
-      { state: this.#state.read(), analysis: found.analysis, notes },
+      { state: this.#state.read(), analysis: found.analysis, notes, removed: goneOf(this.#queue.taken, spent) },
       { dir, formats: sender?.formats ?? options.report },
     );
     if (wantsDescriptor(error)) throw error;
