@@ -85,15 +85,61 @@ test('what one snapshot shows to be large is a suspect where the heap was full, 
   assert.deepEqual(named({ kind: 'exit', value: 1 }), []);
 });
 
-test('heap images of a diagnosis are removed after their analysis, those made by hand stay', (t) => {
+/** Empty snapshots of the process in a directory, each newer than the one before; their paths. */
+function snapshotsIn(t, ...ends) {
   const dir = directory(t);
-  const [byHand, a, b, nearLimit] = ['001.heapimage', '002.heapimage', '003.heapimage', '004.heapsnapshot'].map((end) =>
-    path.join(dir, `Heap.20260101.000000.1.0.${end}`),
-  );
-  for (const [at, file] of [byHand, a, b, nearLimit].entries()) {
+  const files = ends.map((end) => path.join(dir, `Heap.20260101.000000.1.0.${end}`));
+  for (const [at, file] of files.entries()) {
     fs.writeFileSync(file, '');
     fs.utimesSync(file, at + 1, at + 1);
   }
+  return { dir, files };
+}
+
+test('what the process reported without an analysis is analyzed, and what a report rested on is not again', (t) => {
+  const { dir, files } = snapshotsIn(t, '001.heapimage', '002.heapimage', '003.heapimage');
+  const names = files.map((file) => path.basename(file));
+  const after = (extra) => {
+    const state = stateOf([], { diagnosis: files, keepImages: false, ...extra });
+    const { unanalyzed, images, build } = examine(endedWith(state), dir);
+    return { read: unanalyzed.map(({ file }) => file), images, build };
+  };
+  const bySite = { cause: 'other', name: '(anonymous)', path: [], sites: [site('svc', 9)] };
+  const held = (name, over) => ({
+    cause: 'map',
+    name,
+    proven: true,
+    growth: [9],
+    bytes: 9,
+    path: [],
+    sites: [],
+    ...over,
+  });
+  const without = after({ reported: { files: ['r.json'], suspects: [bySite], analyzed: [] } });
+  assert.deepEqual(without.read, files);
+  assert.deepEqual(without.images, files);
+  const analysis = (...suspects) => ({ suspects, fills: [], notes: [], snapshots: [] });
+  const report = without.build(analysis(held('sessions')));
+  assert.deepEqual(namesOf(report), ['sessions']);
+  assert.match(report.notes.join(), /has reported this leak itself, without the snapshots that it left: r\.json/);
+  const listeners = { ...bySite, cause: 'listener', name: 'bus', sites: [] };
+  const tracked = after({ reported: { files: [], suspects: [listeners], analyzed: [] } });
+  assert.deepEqual(namesOf(tracked.build()), ['bus']);
+  assert.deepEqual(namesOf(tracked.build(analysis(held('sessions')))), ['sessions']);
+  // The evidence of a report stays with `keepImages`, and where it is snapshots.
+  const reported = { files: ['r.json'], suspects: [held('sessions')], analyzed: names };
+  assert.deepEqual(after({ reported }).read, []);
+  assert.match(after({ reported }).build().notes.join(), /has reported this leak itself: r\.json/);
+  assert.deepEqual(after({ reported, diagnosis: [] }).read, []);
+  const again = after({ reported: { ...reported, analyzed: names.slice(0, 2) }, diagnosis: files.slice(2) });
+  assert.deepEqual(again.read, files.slice(2), 'a later diagnosis');
+  assert.deepEqual(namesOf(again.build(analysis(held('rows', { proven: false })))), ['sessions']);
+  assert.deepEqual(namesOf(again.build(analysis(held('rows')))), ['rows']);
+});
+
+test('heap images of a diagnosis are removed after their analysis, those made by hand stay', (t) => {
+  const { dir, files } = snapshotsIn(t, '001.heapimage', '002.heapimage', '003.heapimage', '004.heapsnapshot');
+  const [byHand, a, b, nearLimit] = files;
   const of = (extra) => {
     const { unanalyzed, images } = examine(endedWith(stateOf([], extra)), dir);
     return { read: unanalyzed.map(({ file }) => file), images };

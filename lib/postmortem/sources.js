@@ -49,14 +49,22 @@ function lastProfileOf(dir, ended) {
   return profile?.head ? { file: last.file, sites: growth(null, profile) } : null;
 }
 
-/** The snapshots to analyze: those of the diagnosis, else the latest. */
+/** Whether a report of the process rested on snapshots. @param {any} reported of its state */
+const isAnalyzed = (reported) => (reported?.analyzed ?? []).length > 0;
+
+/**
+ * The snapshots to analyze: those of the diagnosis, else the latest. What a report of the process rested on is not
+ * analyzed again, and once there is such a report, only a diagnosis calls for another one.
+ */
 function snapshotsOf(dir, ended, state) {
-  const all = filesOf(dir, SNAPSHOT, ended);
+  const { reported } = state.extra ?? {};
+  const analyzed = new Set(reported?.analyzed ?? []);
+  const all = filesOf(dir, SNAPSHOT, ended).filter(({ file }) => !analyzed.has(path.basename(file)));
   const diagnosis = new Set((state.extra?.diagnosis ?? []).map((each) => path.basename(each)));
   const ofDiagnosis = all.filter(({ file }) => diagnosis.has(path.basename(file)));
-  const chosen = ofDiagnosis.length > 0 ? ofDiagnosis : all;
+  const chosen = ofDiagnosis.length > 0 || isAnalyzed(reported) ? ofDiagnosis : all;
   const kind = new Set(comparable(chosen.map(({ file }) => file)));
   return chosen.filter(({ file }) => kind.has(file)).slice(-MOST_SNAPSHOTS);
 }
 
-module.exports = { evidenceOf, lastProfileOf, snapshotsOf };
+module.exports = { evidenceOf, isAnalyzed, lastProfileOf, snapshotsOf };
