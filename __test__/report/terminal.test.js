@@ -69,7 +69,8 @@ test('no command names a snapshot that is removed', () => {
   const text = render(report, { width: 100, cwd, sizeOf: () => 1 });
   assert.match(text, /001\.heapsnapshot \(forked, [^)]*, removed\)\n/);
   assert.match(text, /\n {2}delete {4}\S+ Heap\.\S+002\.heapsnapshot\n/);
-  report.snapshots = [{ ...first, removed: true }];
+  report.snapshots = [{ ...first, pauseMs: null, removed: true }];
+  assert.match(render(report, { width: 100, cwd }), /001\.heapsnapshot \(forked, file of 40 MB, removed\)\n/);
   assert.doesNotMatch(render(report, { width: 100, cwd, sizeOf: () => 1 }), /\n {2}delete /);
 });
 

@@ -41,6 +41,8 @@ test('three heap images name the leak and are removed', { skip: unsupported ?? f
   );
   assert.deepEqual(images, []);
   for (const snapshot of snapshots) assert.equal(snapshot.removed, true, snapshot.path);
+  const { superseded, diagnosis } = kept.extra;
+  assert.deepEqual([...superseded, ...diagnosis].toSorted(), snapshots.map((each) => each.path).toSorted());
   const { suspects: named, analyzed } = kept.extra.reported;
   assert.equal(named[0].name, 'kept', 'a later process knows what was reported');
   assert.deepEqual(analyzed.toSorted(), snapshots.map((each) => path.basename(each.path)).toSorted());

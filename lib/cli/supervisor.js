@@ -13,9 +13,9 @@ const {
   NEAR_LIMIT,
   comparable,
   goneOf,
-  imagesOf,
   imagesOfReasons,
   removeImages,
+  spentImages,
   IMAGES_REMOVED,
 } = require('../snapshot/images.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
@@ -289,7 +289,7 @@ class Supervisor {
           (error) => void notes.push(`The snapshots could not be read: ${error.message}`),
         );
       }
-      const images = analysis === undefined || state.extra?.keepImages ? [] : imagesOf(paths);
+      const images = analysis === undefined ? [] : spentImages(state.extra, paths);
       if (images.length > 0) notes.push(IMAGES_REMOVED);
       spent.push(...images, ...unlistedImages(state, this.#states.span));
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);

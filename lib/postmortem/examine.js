@@ -1,13 +1,12 @@
 'use strict';
 // The report on a process that ended, made of what it left.
 
-const path = require('node:path');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { sourceFolders } = require('../report/excerpt.js');
 const { reportOf } = require('../report/analyze.js');
 const { memoryFor } = require('../report/memory.js');
 const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
-const { goneOf, imagesOf } = require('../snapshot/images.js');
+const { goneOf } = require('../snapshot/images.js');
 const { causeOf } = require('./death.js');
 const { evidenceOf, isAnalyzed, lastProfileOf, snapshotsOf } = require('./sources.js');
 
@@ -25,7 +24,8 @@ function examine(ended, dir, now = Date.now()) {
   const { aliveAt } = ended;
   const known = withEvidence(state, dir, ended);
   const reported = state.extra?.reported ?? null;
-  const unanalyzed = snapshotsOf(dir, ended, state);
+  const { unanalyzed, images, unlisted } = snapshotsOf(dir, ended, state);
+  known.extra.snapshots = [...(known.extra.snapshots ?? []), ...unlisted];
   const postMortem = about(known, ended, aliveAt, now);
   const { code, signal } = postMortem;
   const exit = code === null && signal === null ? null : { code, signal, byUs: false };
@@ -44,9 +44,6 @@ function examine(ended, dir, now = Date.now()) {
   };
   const isRedacted = (analysis) =>
     state.extra?.redacted === true && (analysis?.snapshots ?? []).every(({ redacted }) => redacted);
-  const ofDiagnosis = state.extra?.keepImages === false ? (state.extra.diagnosis ?? []) : [];
-  const removed = new Set(imagesOf(ofDiagnosis).map((file) => path.basename(file)));
-  const images = unanalyzed.map(({ file }) => file).filter((file) => removed.has(path.basename(file)));
   return { build, unanalyzed, channel: known.verdict.channel, isRedacted, images };
 }
 

@@ -116,10 +116,11 @@ class LeakEvidence {
     return this.#reported;
   }
 
-  /** Paths of the snapshots of the diagnosis, and its channel. */
+  /** Paths of the snapshots of the diagnosis and of those from before it started again, and its channel. */
   get diagnosed() {
     return {
       diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
+      superseded: this.#diagnosis?.superseded ?? [],
       diagnosed: this.#diagnosis?.channel ?? null,
       keepImages: this.#keepsImages,
     };
