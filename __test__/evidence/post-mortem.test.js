@@ -127,6 +127,32 @@ test('three images that the state does not have are analyzed, and none stays', {
   assert.deepEqual(namesOf(snapshots.filter((each) => each.removed).map((each) => each.path)), left.toSorted());
 });
 
+test('what a process did not finish is removed, and what another one is writing is not', async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir);
+  const [stem] = /(?<=state-)\w+-\d+(?=-0$)/.exec(
+    fs.readdirSync(dir).find((each) => each.startsWith('.plimsoll-state-')),
+  );
+  const left = [
+    `Heap.20261125.093324.${pid}.0.001.heapprofile.${pid}.partial`,
+    `Heap.20261125.093324.${pid}.0.002.near-limit.heapprofile.partial`,
+    `plimsoll-evidence-${stem}-0.json.${pid}-now.partial`,
+    `plimsoll-post-mortem-${stem}.json.1.partial`,
+  ];
+  const others = [
+    `Heap.20261125.093324.${process.pid}.0.001.heapprofile.${process.pid}.partial`,
+    `Heap.20261125.093324.${pid}.0.003.heapsnapshot.partial`,
+    `notes.${pid}.partial`,
+  ];
+  for (const name of [...left, ...others]) fs.writeFileSync(path.join(dir, name), '');
+  const next = new Service(dir);
+  await next.first('previous');
+  await until(() => stageOf(dir, pid)?.done);
+  await next.end();
+  const names = fs.readdirSync(dir);
+  assert.deepEqual(names.filter((name) => name.endsWith('.partial')).toSorted(), others.toSorted());
+});
+
 test('with `send` the reports are sent, and what an earlier process left unredacted is not', async (t) => {
   const [dir, target] = [temporaryDir(t), temporaryDir(t)];
   const env = { SEND: `file:${target}` };

@@ -10,6 +10,7 @@ const readline = require('node:readline');
 const { Ended, processesIn } = require('./ended.js');
 const { analyzeLeft, examine } = require('./examine.js');
 const { writeView } = require('../report/files.js');
+const { removePartials } = require('./partials.js');
 const { removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 
 /** An analysis that was begun so often and never ended is not begun again. */
@@ -64,6 +65,7 @@ function* candidates(dir, me) {
 }
 
 async function examineOne(ended, request) {
+  removePartials(request.dir, ended);
   const found = examine(ended, request.dir);
   if (found === null) return;
   const stage = ended.stage;

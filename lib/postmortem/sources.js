@@ -113,4 +113,4 @@ function asTaken({ file, at, reason }, all, { startedAt }) {
   return [{ path: file, method, pauseMs: null, bytes: found.bytes, nodes: null, tMs, reason }];
 }
 
-module.exports = { evidenceOf, isAnalyzed, lastProfileOf, snapshotsOf };
+module.exports = { evidenceOf, filesOf, isAnalyzed, lastProfileOf, snapshotsOf };
