@@ -12,9 +12,10 @@ const {
   AUTOMATIC,
   NEAR_LIMIT,
   comparable,
-  imagesOf,
+  goneOf,
   imagesOfReasons,
   removeImages,
+  spentImages,
   IMAGES_REMOVED,
 } = require('../snapshot/images.js');
 const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
@@ -288,13 +289,14 @@ class Supervisor {
           (error) => void notes.push(`The snapshots could not be read: ${error.message}`),
         );
       }
-      const images = analysis === undefined || state.extra?.keepImages ? [] : imagesOf(paths);
+      const images = analysis === undefined ? [] : spentImages(state.extra, paths);
       if (images.length > 0) notes.push(IMAGES_REMOVED);
       spent.push(...images, ...unlistedImages(state, this.#states.span));
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
-      reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
+      const removed = goneOf(state.extra?.snapshots ?? [], images);
+      reports.push({ ...buildReport({ state: judged, analysis, exit, notes, removed }), threadId: state.threadId });
     }
     await removeImages(spent).catch((error) => this.#options.say(`the heap images stay: ${error.message}`));
     this.#sweep();
