@@ -69,7 +69,10 @@ pub struct TypeNumbers {
     pub feedback_metadata: u16,
     pub free_space: u16,
     pub filler: u16,
+    /// Tables whose entries retain a value as long as its key lives.
     pub ephemerons: u16,
+    /// Of properties by name, and of elements by number.
+    pub dictionaries: (u16, u16),
     /// Values that stand for nothing, where they are no oddballs.
     pub hole: Option<u16>,
 }
@@ -96,6 +99,8 @@ pub struct Fields {
     pub embedder_header: u64,
     /// Length and backing store of a `JSArrayBuffer`.
     pub array_buffer: (u64, u64),
+    /// Name and data of an `AccessorInfo`.
+    pub accessor: (u64, u64),
     /// The target of a `WeakCell`, and the token that ends its registration.
     pub weak_cell: (u64, u64),
 }
@@ -119,6 +124,10 @@ pub struct Headers {
     pub free_space_unit: u64,
     /// Bytes of `FeedbackMetadata` for each slot of a closure.
     pub closure_slot: u64,
+    /// Header and entry of a `WasmDispatchTable`, where there is one.
+    pub wasm_table: Option<(u64, u64)>,
+    /// Where a `WasmTypeInfo` has the number of its supertypes, which are its last words.
+    pub wasm_supertypes: Option<u64>,
 }
 
 /// How a `ScopeInfo` is built. Positions are words.
@@ -213,7 +222,8 @@ const V8_11_3: HeapLayout = HeapLayout {
         feedback_metadata: 248,
         free_space: 251,
         filler: 250,
-        ephemerons: 0,
+        ephemerons: 177,
+        dictionaries: (179, 181),
         hole: None,
     },
     fields: Fields {
@@ -243,7 +253,6 @@ const V8_11_3: HeapLayout = HeapLayout {
             (8, "relocation_info"),
             (16, "deoptimization_data"),
             (24, "source_position_table"),
-            (32, "instruction_stream"),
         ],
         code_data: 16,
         code_tags: &[
@@ -253,6 +262,7 @@ const V8_11_3: HeapLayout = HeapLayout {
         ],
         embedder_header: 24,
         array_buffer: (32, 48),
+        accessor: (8, 16),
         weak_cell: (16, 24),
     },
     headers: Headers {
@@ -268,6 +278,8 @@ const V8_11_3: HeapLayout = HeapLayout {
         code_length: 56,
         free_space_unit: 1,
         closure_slot: 0,
+        wasm_table: None,
+        wasm_supertypes: None,
     },
     scope: ScopeFacts {
         has_smi_flags: true,
@@ -281,7 +293,12 @@ const V8_11_3: HeapLayout = HeapLayout {
         longer_kind: None,
     },
     private_symbol: 1,
-    unnamed: &[(137, "LoadHandler"), (138, "StoreHandler")],
+    unnamed: &[
+        (137, "LoadHandler"),
+        (138, "StoreHandler"),
+        (187, "ClosureFeedbackCellArray"),
+        (188, "ObjectBoilerplateDescription"),
+    ],
     dispatch_table: None,
     private_name: 16,
     are_wrappers_code: false,
@@ -321,7 +338,8 @@ const V8_12_4: HeapLayout = HeapLayout {
         feedback_metadata: 257,
         free_space: 260,
         filler: 259,
-        ephemerons: 0,
+        ephemerons: 176,
+        dictionaries: (178, 180),
         hole: Some(261),
     },
     fields: Fields {
@@ -344,6 +362,7 @@ const V8_12_4: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 24,
         array_buffer: (32, 48),
+        accessor: (8, 16),
         weak_cell: (16, 24),
     },
     headers: Headers {
@@ -359,6 +378,8 @@ const V8_12_4: HeapLayout = HeapLayout {
         code_length: 52,
         free_space_unit: 1,
         closure_slot: 0,
+        wasm_table: Some((16, 24)),
+        wasm_supertypes: Some(32),
     },
     scope: ScopeFacts {
         has_smi_flags: true,
@@ -417,7 +438,8 @@ const V8_13_6: HeapLayout = HeapLayout {
         feedback_metadata: 265,
         free_space: 268,
         filler: 267,
-        ephemerons: 0,
+        ephemerons: 207,
+        dictionaries: (209, 211),
         hole: Some(269),
     },
     fields: Fields {
@@ -435,6 +457,7 @@ const V8_13_6: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
+        accessor: (8, 16),
         weak_cell: (16, 24),
     },
     headers: Headers {
@@ -450,6 +473,8 @@ const V8_13_6: HeapLayout = HeapLayout {
         code_length: 56,
         free_space_unit: 8,
         closure_slot: 2,
+        wasm_table: Some((40, 24)),
+        wasm_supertypes: Some(16),
     },
     scope: ScopeFacts {
         has_smi_flags: false,
@@ -508,7 +533,8 @@ const V8_14_6: HeapLayout = HeapLayout {
         feedback_metadata: 270,
         free_space: 273,
         filler: 272,
-        ephemerons: 0,
+        ephemerons: 207,
+        dictionaries: (209, 211),
         hole: Some(274),
     },
     fields: Fields {
@@ -526,6 +552,7 @@ const V8_14_6: HeapLayout = HeapLayout {
         code_tags: CODE_TAGS,
         embedder_header: 32,
         array_buffer: (40, 56),
+        accessor: (16, 8),
         weak_cell: (24, 32),
     },
     headers: Headers {
@@ -541,6 +568,8 @@ const V8_14_6: HeapLayout = HeapLayout {
         code_length: 56,
         free_space_unit: 8,
         closure_slot: 2,
+        wasm_table: Some((40, 16)),
+        wasm_supertypes: Some(16),
     },
     scope: ScopeFacts {
         has_smi_flags: false,

@@ -55,8 +55,30 @@ class Table {
   }
 }
 
-/** Nodes of the types that V8 has no names for in block contexts: constants, which hidden edges do not lead to. */
-const isConstant = (graph, node) => graph.type(node) === 'hidden' && graph.name(node) === 'system / Oddball';
+/** Roots of each string that there is. */
+const STRING_TABLES = new Set(['(Internalized strings)', '(External strings)']);
+
+/** Nodes that the root leads to. V8's snapshot also has what is in the read-only heap and nothing refers to. */
+function reached(graph) {
+  const seen = new Uint8Array(graph.count);
+  const queue = [0];
+  seen[0] = 1;
+  for (let at = 0; at < queue.length; at++) {
+    const node = queue[at];
+    if (STRING_TABLES.has(graph.name(node)) && graph.type(node) === 'synthetic') continue;
+    for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++) {
+      const to = graph.target(edge);
+      if (seen[to] === 1) continue;
+      seen[to] = 1;
+      queue.push(to);
+    }
+  }
+  return seen;
+}
+
+/** Values that hidden edges do not lead to: V8 has no names for variables of blocks. */
+const CONSTANTS = new Set(['system / Oddball', 'system / Hole', 'undefined', 'null', 'true', 'false']);
+const isConstant = (graph, node) => graph.type(node) === 'hidden' && CONSTANTS.has(graph.name(node));
 
 const countOf = (graph, node, wanted) => {
   let count = 0;
@@ -89,9 +111,10 @@ function tables(graphs, blocks) {
   }
   Object.assign(all, { variables: new Table(), lines: new Table() });
   for (const [side, graph] of graphs.entries()) {
+    const seen = reached(graph);
     for (let node = 0; node < graph.count; node++) {
       const type = graph.type(node);
-      if (LEFT_OUT.has(type)) continue;
+      if (LEFT_OUT.has(type) || seen[node] === 0) continue;
       const part = OF_PROGRAM.has(type) ? 'program' : "V8's own";
       const key = `${type} ${withoutIds(graph.name(node))}`;
       all[`nodes, ${part}`].add(side, key);

@@ -5,10 +5,22 @@
 /** The entry of a WeakMap has an edge from the table and one from the key. The key decides. */
 const OF_ENTRY = /part of key .* -> value .* pair in WeakMap \(table @(\d+)\)$/;
 
+/**
+ * Whether an edge is one of those that Node describes to V8: from its own memory to objects. V8 takes some of Node's
+ * objects for the native ones that they wrap; these have a map, and the edges of the object too.
+ */
+function isOfEmbedder(graph, node, edge) {
+  if (graph.type(node) !== 'native') return false;
+  if (graph.edgeType(edge) === 'element' || graph.edgeName(edge) === 'native_to_javascript') return true;
+  for (let other = graph.firstEdge(node); other < graph.firstEdge(node + 1); other++)
+    if (graph.edgeName(other) === 'map' && graph.edgeType(other) === 'internal') return false;
+  return true;
+}
+
 /** Whether an edge retains its target. */
 function retains(graph, node, edge) {
   const type = graph.edgeType(edge);
-  if (type === 'weak') return false;
+  if (type === 'weak' || isOfEmbedder(graph, node, edge)) return false;
   // Shortcuts repeat what other edges say, but for those of the root.
   if (type === 'shortcut') return node === 0;
   if (type !== 'internal') return true;

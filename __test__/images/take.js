@@ -15,6 +15,18 @@ const COLLECTIONS = 3;
 const [fixture, dir] = process.argv.slice(2);
 const idle = new Int32Array(new SharedArrayBuffer(4));
 
+class Pending {
+  constructor(task) {
+    this.task = task;
+  }
+}
+
+/** @param {object} task  what is held */
+function pending(task) {
+  const held = new Pending(task);
+  return () => held;
+}
+
 async function main() {
   const { build } = require(path.join(__dirname, 'fixtures', `${fixture}.js`));
   Object.defineProperty(globalThis, MARK, { value: await build() });
@@ -25,8 +37,11 @@ async function main() {
   }
   const { keepAlive: _, ...options } = resolve({ dir, method: 'image', cooldown: 0, nice: 0 });
   const { used_heap_size: heapUsed, total_heap_size: heapTotal } = v8.getHeapStatistics();
-  v8.writeHeapSnapshot(path.join(dir, 'v8.heapsnapshot'));
+  const file = path.join(dir, 'v8.heapsnapshot');
   const job = new (requireNative().SnapshotJob)({ ...options, heapUsed, heapTotal });
+  // Waits for the end of this turn, after both are taken: only the queue of microtasks holds it.
+  queueMicrotask(pending({ pending: new Array(100).fill('microtask') }));
+  v8.writeHeapSnapshot(file);
   for (let { step } = job.step(); step === 'wait'; { step } = job.step()) Atomics.wait(idle, 0, 0, 1);
   if (job.step().step === 'fork') job.take();
   const { path: image, bytes, pauseMs } = await drive(job, true);

@@ -15,6 +15,7 @@ const CHILD = path.join(__dirname, '../children/image-leak.js');
 const HELD_BY_GLOBAL = path.join(__dirname, '../children/image-global.js');
 const HELD_BY_EXPORT = path.join(__dirname, '../children/image-exports.mjs');
 const LINES = path.join(__dirname, '../children/image-lines.js');
+const MICROTASKS = path.join(__dirname, '../children/image-microtasks.js');
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const INSTEAD = path.join(__dirname, '../children/image-instead.js');
 const { image: unsupported } = requireNative().snapshotSupport();
@@ -104,6 +105,22 @@ function placesOf(graph, name) {
   const places = [...graph.locations()].filter(([node]) => graph.type(node) === 'closure' && graph.name(node) === name);
   return places.map(([, line, column]) => `${line}:${column}`).toSorted();
 }
+
+test('what only microtasks hold is in an image', { skip: unsupported ?? false }, (t) => {
+  const dir = directory(t);
+  const image = execFileSync(process.execPath, [MICROTASKS, dir], { encoding: 'utf8' });
+  const converted = path.join(dir, 'converted.heapsnapshot');
+  execFileSync(process.execPath, [BIN, 'convert', image, converted]);
+  const graph = load(converted);
+  const isHeld = (node) => graph.type(node) === 'object' && graph.name(node) === 'HeldByMicrotask';
+  const held = Array.from({ length: graph.count }, (_, node) => node).filter(isHeld);
+  const withDates = held.filter((node) => {
+    for (let edge = graph.firstEdge(node); edge < graph.firstEdge(node + 1); edge++)
+      if (graph.edgeName(edge) === 'at' && graph.name(graph.target(edge)) === 'Date') return true;
+    return false;
+  });
+  assert.equal(withDates.length, 20);
+});
 
 test("functions of Node's own sources have lines, and the sources names", { skip: unsupported ?? false }, (t) => {
   const dir = directory(t);

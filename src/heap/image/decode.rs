@@ -570,7 +570,8 @@ impl<'p> ImageHeap<'p> {
             if step > 0
                 && let Some(own) = value(own).filter(|own| own.shape == ObjectShape::Function)
             {
-                let name = self.function_debug_name(own);
+                let shared = self.field(own.at, self.pages.layout.fields.function_shared);
+                let name = shared.map(|shared| self.debug_name(shared)).unwrap_or_default();
                 if names_a_class(&name) {
                     return Some((Some(own), name));
                 }
@@ -585,7 +586,7 @@ impl<'p> ImageHeap<'p> {
         Some(match object.shape {
             ObjectShape::Function | ObjectShape::BoundFunction => "Function",
             ObjectShape::Generator => "Generator",
-            ObjectShape::GlobalProxy => "global",
+            ObjectShape::GlobalProxy if self.pages.layout.v8.0 < 14 => "global",
             ObjectShape::RegExp => "RegExp",
             _ => match self.layout.name(object.kind)? {
                 "JSArgumentsObject" => "Arguments",
@@ -629,7 +630,7 @@ impl<'p> ImageHeap<'p> {
         name.filter(|name| !name.is_empty()).unwrap_or_else(|| "Object".to_owned())
     }
 
-    /// The name of a function, or the one that V8 inferred.
+    /// The name of the constructor of a map, or the one that V8 inferred.
     fn function_debug_name(&self, function: Object) -> String {
         if self.pages.layout.are_names_properties {
             let name = self.text("name");

@@ -18,6 +18,7 @@ pub enum ObjectShape {
     Context,
     NativeContext,
     Map,
+    /// A value of the language, or one that stands for nothing.
     Oddball,
     HeapNumber,
     BigInt,
@@ -73,6 +74,9 @@ pub enum ObjectShape {
     SloppyArguments,
     DoubleStrings,
     Coverage,
+    RegExpBoilerplate,
+    WasmTable,
+    WasmTypeInfo,
     /// Fixed size, tagged words.
     Other,
 }
@@ -114,6 +118,8 @@ impl ObjectLayout {
         }
         let some = |&(name, shape): &(&str, ObjectShape)| Some((*types.get(name)?, shape));
         shapes.extend(OPTIONAL.iter().filter_map(some));
+        let tables = layout.unnamed.iter().filter(|(_, name)| *name == WASM_TABLE);
+        shapes.extend(tables.map(|&(number, _)| (number, ObjectShape::WasmTable)));
         let mut names: FxHashMap<_, _> = types
             .iter()
             .filter(|(name, number)| {
@@ -159,6 +165,9 @@ impl ObjectLayout {
 
 /// The name of the type of values that stand for nothing.
 pub const HOLE: &str = "Hole";
+
+/// The name of the type of tables of WebAssembly's functions.
+const WASM_TABLE: &str = "WasmDispatchTable";
 
 /// What each version has.
 const NAMED: &[(&str, ObjectShape)] = &[
@@ -229,11 +238,13 @@ const OPTIONAL: &[(&str, ObjectShape)] = &[
     ("ProtectedFixedArray", ObjectShape::Array),
     ("ProtectedWeakFixedArray", ObjectShape::WeakArray),
     ("PrototypeInfo", ObjectShape::PrototypeInfo),
+    ("RegExpBoilerplateDescription", ObjectShape::RegExpBoilerplate),
     ("RegExpMatchInfo", ObjectShape::RegExpMatch),
     ("ScriptContextTable", ObjectShape::ScriptContexts),
     ("TrustedByteArray", ObjectShape::Bytes),
     ("TrustedFixedArray", ObjectShape::Array),
     ("TrustedWeakFixedArray", ObjectShape::WeakArray),
+    ("WasmTypeInfo", ObjectShape::WasmTypeInfo),
 ];
 
 /// The value of a small integer.
@@ -285,6 +296,14 @@ pub fn size(pages: &Pages, at: u64, kind: u16, shape: ObjectShape, fixed: u64) -
         ObjectShape::PreparseData => round(16 + low) + 8 * (first >> 32),
         ObjectShape::DoubleStrings => 16 + 16 * low,
         ObjectShape::Coverage => 16 + 16 * low,
+        ObjectShape::WasmTable => {
+            let (header, entry) = facts.wasm_table?;
+            header + entry * (first >> 32)
+        }
+        ObjectShape::WasmTypeInfo => {
+            let at_count = facts.wasm_supertypes?;
+            at_count + 8 + 8 * count(pages.word(at + at_count)?)
+        }
         ObjectShape::ScopeInfo => 8 * scope(pages, at)?.words,
         ObjectShape::InstructionStream => {
             let length = match facts.instructions_length {

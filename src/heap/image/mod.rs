@@ -5,6 +5,7 @@
 
 mod decode;
 mod graph;
+mod known;
 mod layout;
 mod names;
 mod pages;

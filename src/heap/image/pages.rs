@@ -68,6 +68,8 @@ pub struct Pages {
     /// Code by the offset of its entry in the table of code.
     dispatched: FxHashMap<u64, u64>,
     constants: FxHashSet<u64>,
+    /// The words of the isolate.
+    pub isolate: Vec<u64>,
     /// Words that may refer to objects.
     pub roots: Vec<(RootKind, u64)>,
     /// The address of the thread's stack, and its words.
@@ -190,6 +192,7 @@ impl Pages {
             words: PageWords::default(),
             dispatched: FxHashMap::default(),
             constants: FxHashSet::default(),
+            isolate: Vec::new(),
             roots: Vec::new(),
             stack: (0, Vec::new()),
             line_ends: FxHashMap::default(),
@@ -249,7 +252,10 @@ impl Pages {
                 self.stack.1.extend(words);
                 return Ok(());
             }
-            kind::ISOLATE => RootKind::Isolate,
+            kind::ISOLATE => {
+                self.isolate.extend(words.clone());
+                RootKind::Isolate
+            }
             kind::HANDLES => RootKind::Handle,
             _ => return Err(corrupt(format!("a record of kind {record} at {address:#x}"))),
         };

@@ -224,6 +224,36 @@ fn code_is_found_by_its_handle() {
     assert_eq!(pages.dispatched(5 << 8), None, "a free entry has no code");
 }
 
+/// The small image of a version with an object of code, which each word of its isolate refers to.
+fn with_code(v8: &str, words: usize) -> String {
+    let mut image = of_version(v8);
+    image.truncate(image.len() - 16);
+    let page = image.len() - (16 + 24) - 128 * 8;
+    let tagged = |word: usize| BASE + 8 * word as u64 + 1;
+    for (at, word) in [(70, tagged(8)), (71, type_of("Code") << 32 | 8), (80, tagged(70))] {
+        image[page + 8 * at..page + 8 * at + 8].copy_from_slice(&word.to_le_bytes());
+    }
+    let code = tagged(80).to_le_bytes().repeat(words);
+    image.extend(record(2, 0x9000, &[&[0; 8], &code[..], &[0; 8]].concat()));
+    image.extend(record(4, 1, &[]));
+    text(&image).unwrap()
+}
+
+#[test]
+fn code_of_builtins_has_the_names_of_its_version() {
+    for (v8, last, count) in [
+        ("11.3", "(AbortExtraWideHandler builtin handle)", 2182),
+        ("12.4", "(AbortExtraWideHandler builtin code)", 2304),
+        ("13.6", "(AbortExtraWideHandler builtin code)", 2384),
+        ("14.6", "(IncBlockCounterExtraWideHandler builtin code)", 2415),
+    ] {
+        assert!(with_code(v8, count).contains(last), "{v8}");
+        for other in [count - 1, count + 1] {
+            assert!(!with_code(v8, other).contains("builtin"), "{v8}: a table of {other}");
+        }
+    }
+}
+
 #[test]
 fn the_table_of_strings_holds_internalized_strings() {
     let edges_of_table = |kind: u64| {

@@ -38,6 +38,11 @@ const SEGMENT: usize = 1 << 16;
 const DISPATCH_TABLE: usize = 1 << 27;
 /// The objects that V8 keeps from its start: more than this, in two vectors next to each other.
 const LEAST_KEPT: usize = 512;
+/// More queues of microtasks than a service has: each context may have one of its own.
+const MOST_QUEUES: usize = 1 << 12;
+/// The smallest buffer of a queue of microtasks, and a larger one than a service has.
+const LEAST_QUEUE: usize = 8;
+const MOST_TASKS: usize = 1 << 32;
 /// More blocks than a service has.
 const MOST_BLOCKS: usize = 1 << 16;
 
@@ -51,7 +56,7 @@ mod kind {
     pub const GLOBALS: u32 = 5;
     /// As [`PAGE`], of the read-only heap.
     pub const CONSTANTS: u32 = 6;
-    /// Handles of scopes, those that live as long as the isolate, and registers.
+    /// Handles of scopes, those that live as long as the isolate, microtasks, and registers.
     pub const HANDLES: u32 = 7;
     /// Line ends of the script at the address, whose source is not in the image: numbers of 32 bits.
     pub const LINES: u32 = 8;
@@ -433,7 +438,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Global handles, blocks of handle scopes or eternal handles, if `at` is the object that has them.
+    /// Global handles, blocks of handle scopes, eternal handles or microtasks, if `at` is the object that has them.
     fn handles_of(&mut self, at: usize, isolate: usize, heap: usize) -> Result<(), Failure> {
         let Some(object) = self.memory.words(at)? else { return Ok(()) };
         if object[0] == isolate {
@@ -465,7 +470,58 @@ impl Writer {
         if is_vector && count > 0 && count.div_ceil(GLOBAL_BLOCK) == blocks {
             return self.blocks(begin, blocks, 8 * GLOBAL_BLOCK);
         }
+        self.microtasks(at)
+    }
+
+    /// The microtasks of a queue and of those that it is in a ring with.
+    fn microtasks(&mut self, first: usize) -> Result<(), Failure> {
+        let mut queue = first;
+        for _ in 0..MOST_QUEUES {
+            let Some((tasks, next)) = self.queue(queue)? else { break };
+            for (begin, end) in tasks {
+                if begin < end && self.are_references(begin, end)? {
+                    self.region(kind::HANDLES, begin, end - begin, false)?;
+                }
+            }
+            queue = next;
+            if queue == first {
+                break;
+            }
+        }
         Ok(())
+    }
+
+    /// Where a queue of microtasks has them, and the next queue. A queue has their number, the size of the buffer, which
+    /// is a power of two, the place of the first one in it, the buffer, and its neighbours in a ring of queues.
+    fn queue(&self, at: usize) -> Result<Option<([(usize, usize); 2], usize)>, Failure> {
+        let Some([_, count, size, start, buffer, _, next, before, ..]) = self.memory.words(at)? else {
+            return Ok(None);
+        };
+        if !is_pointer(next) || !is_pointer(before) {
+            return Ok(None);
+        }
+        let is_in_ring = self.memory.words(next)?.is_some_and(|next| next[7] == at)
+            && self.memory.words(before)?.is_some_and(|before| before[6] == at);
+        if !is_in_ring {
+            return Ok(None);
+        }
+        if (count, size, start, buffer) == (0, 0, 0, 0) {
+            return Ok(Some(([(0, 0); 2], next)));
+        }
+        let is_queue = size.is_power_of_two()
+            && (LEAST_QUEUE..=MOST_TASKS).contains(&size)
+            && count <= size
+            && start < size
+            && is_pointer(buffer);
+        Ok(is_queue.then(|| {
+            let end = start + count;
+            let place = |index: usize| buffer + 8 * index;
+            let tasks = [
+                (place(start), place(end.min(size))),
+                (place(0), place(end.saturating_sub(size))),
+            ];
+            (tasks, next)
+        }))
     }
 
     /// The objects that V8 keeps from its start. Two vectors of references next to each other have them.
@@ -497,9 +553,11 @@ impl Writer {
             && end <= room
             && end.wrapping_sub(begin) >= 8 * LEAST_KEPT
             && room.wrapping_sub(begin) <= 8 * GLOBAL_BLOCK * MOST_BLOCKS;
-        if !is_vector || begin > end {
-            return Ok(false);
-        }
+        Ok(is_vector && begin <= end && self.are_references(begin, end)?)
+    }
+
+    /// Whether each word of a range is a reference.
+    fn are_references(&self, begin: usize, end: usize) -> Result<bool, Failure> {
         let mut copy = [0; SYSTEM_PAGE];
         for at in (begin..end).step_by(copy.len()) {
             let piece = &mut copy[..SYSTEM_PAGE.min(end - at)];
@@ -765,6 +823,51 @@ mod tests {
         for room in [0, 1000, 100_000, usize::MAX] {
             assert_eq!(packed(Some(room)), direct, "{room}");
         }
+    }
+
+    /// A queue with this number of microtasks, buffer and first one, alone in its ring.
+    fn queue_of(count: usize, start: usize, buffer: &[usize]) -> Box<[usize; 16]> {
+        let mut queue = Box::new([0; 16]);
+        let at = queue.as_ptr() as usize;
+        queue[1..8].copy_from_slice(&[
+            count,
+            buffer.len(),
+            start,
+            buffer.as_ptr() as usize,
+            7,
+            at,
+            at,
+        ]);
+        queue
+    }
+
+    fn tasks_of(queue: &[usize; 16]) -> Option<Vec<usize>> {
+        let file = File::create("/dev/null").unwrap();
+        let writer = Writer::new(ProcessMemory::OWN, file, 0, 0).unwrap();
+        let at = queue.as_ptr() as usize;
+        let (tasks, next) = writer.queue(at).unwrap()?;
+        assert_eq!(next, at);
+        let words = tasks.iter().flat_map(|&(begin, end)| (begin..end).step_by(8));
+        Some(words.map(|word| writer.memory.word(word).unwrap().unwrap()).collect())
+    }
+
+    #[test]
+    fn microtasks_are_in_a_ring_buffer_of_a_queue_in_a_ring() {
+        let buffer: Vec<usize> = (0..8).map(|at| 0x1000_0001 + 8 * at).collect();
+        assert_eq!(tasks_of(&queue_of(2, 3, &buffer)), Some(buffer[3..5].to_vec()));
+        let wrapped = [&buffer[6..], &buffer[..3]].concat();
+        assert_eq!(tasks_of(&queue_of(5, 6, &buffer)), Some(wrapped));
+        assert_eq!(tasks_of(&queue_of(8, 0, &buffer)), Some(buffer.clone()));
+        assert_eq!(tasks_of(&queue_of(0, 5, &buffer)), Some(Vec::new()));
+        assert_eq!(tasks_of(&queue_of(9, 0, &buffer)), None, "more than there is room for");
+        assert_eq!(tasks_of(&queue_of(1, 8, &buffer)), None, "begins behind the buffer");
+        assert_eq!(tasks_of(&queue_of(1, 0, &buffer[..7])), None, "no power of two");
+        let mut alone = queue_of(1, 0, &buffer);
+        alone[7] = 0;
+        assert_eq!(tasks_of(&alone), None, "in no ring");
+        let mut unused = queue_of(0, 0, &[]);
+        unused[4] = 0;
+        assert_eq!(tasks_of(&unused), Some(Vec::new()), "without a buffer yet");
     }
 
     #[test]

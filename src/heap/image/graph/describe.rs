@@ -3,7 +3,7 @@
 use super::super::decode::{Object, target};
 use super::super::layout::ObjectShape;
 use super::super::pages::Pages;
-use super::Builder;
+use super::{Builder, NOT_INTERNALIZED};
 use crate::heap::graph::kind::NodeKind;
 
 /// The longest string that becomes a name.
@@ -60,9 +60,24 @@ impl Builder<'_> {
             }
             ObjectShape::Script => (NodeKind::Code, string(heap.field(object.at, 16))),
             ObjectShape::RegExp => (NodeKind::RegExp, string(heap.field(object.at, 32))),
-            ObjectShape::Code | ObjectShape::InstructionStream => (NodeKind::Code, self.empty),
+            ObjectShape::Code => (NodeKind::Code, self.builtin(object)),
+            ObjectShape::InstructionStream => (NodeKind::Code, self.empty),
             ObjectShape::Map if heap.pages.is_constant(object.at) => {
-                (NodeKind::Hidden, heap.text("system / Map"))
+                let kind = (heap.word(object.at + 8).unwrap_or(0) >> 32) as u16;
+                let name = match heap.layout.shape(kind) {
+                    ObjectShape::String => {
+                        format!("system / Map ({})", string_type(kind, heap.pages.layout.v8.0))
+                    }
+                    _ => "system / Map".to_owned(),
+                };
+                (NodeKind::Hidden, heap.text(&name))
+            }
+            // Its text, as `undefined`.
+            ObjectShape::Oddball
+                if heap.pages.layout.v8.0 >= 13
+                    && Some(object.kind) != heap.pages.layout.types.hole =>
+            {
+                (NodeKind::Hidden, string(heap.field(object.at, 16)))
             }
             ObjectShape::Map => (NodeKind::ObjectShape, heap.text("system / Map")),
             ObjectShape::Descriptors => {
@@ -79,6 +94,15 @@ impl Builder<'_> {
             ObjectShape::FeedbackMetadata => {
                 (NodeKind::Code, heap.text("system / FeedbackMetadata"))
             }
+            ObjectShape::GlobalObject | ObjectShape::GlobalProxy
+                if heap.pages.layout.v8.0 >= 14 =>
+            {
+                let is_proxy = object.shape == ObjectShape::GlobalProxy;
+                let class = heap.class(object).name;
+                let class = heap.names.borrow().get(class).to_owned();
+                let mark = if is_proxy { "(global)" } else { "(global*)" };
+                (NodeKind::Object, heap.text(&format!("{class} {mark}")))
+            }
             _ if heap.layout.is_receiver(object.kind) => {
                 (NodeKind::Object, heap.class(object).name)
             }
@@ -86,22 +110,25 @@ impl Builder<'_> {
         }
     }
 
+    /// The name of the code of a builtin; other code has its name from the function.
+    fn builtin(&self, code: Object) -> u32 {
+        let Some(name) = self.builtins.get(&code.at) else { return self.empty };
+        let what = if self.heap.pages.layout.v8.0 < 12 { "handle" } else { "code" };
+        self.heap.text(&format!("({name} builtin {what})"))
+    }
+
     /// Type and name of an object that only V8 knows.
     fn internal(&self, kind: u16) -> (NodeKind, u32) {
         let (heap, arrays) = (&self.heap, self.heap.pages.layout.types.arrays);
-        let name = heap.layout.name(kind);
-        if (arrays.0..=arrays.1).contains(&kind)
-            || matches!(
-                name,
-                Some("FixedArray" | "FixedDoubleArray" | "ByteArray" | "TrustedFixedArray")
-            )
-        {
-            return (NodeKind::Array, self.empty);
-        }
-        let name = name.unwrap_or("Internal");
+        let name = heap.layout.name(kind).unwrap_or("Internal");
+        let layout = heap.pages.layout;
         let is_code = CODE.contains(&name)
-            || (heap.pages.layout.are_wrappers_code
-                && matches!(name, "BytecodeWrapper" | "CodeWrapper"));
+            || (layout.are_wrappers_code && matches!(name, "BytecodeWrapper" | "CodeWrapper"));
+        if (arrays.0..=arrays.1).contains(&kind)
+            || matches!(name, "FixedArray" | "FixedDoubleArray" | "ByteArray" | "TrustedFixedArray")
+        {
+            return (if is_code { NodeKind::Code } else { NodeKind::Array }, self.empty);
+        }
         let of = if is_code { NodeKind::Code } else { NodeKind::Hidden };
         (of, heap.text(&format!("system / {name}")))
     }
@@ -147,12 +174,51 @@ impl Builder<'_> {
                 let types = &self.heap.pages.layout.types;
                 kind == types.free_space
                     || kind == types.filler
+                    || object.at == self.array_map
                     || matches!(
                         self.heap.layout.name(kind),
-                        Some("FixedArray" | "Cell" | "PropertyCell" | "SharedFunctionInfo")
+                        Some("Cell" | "PropertyCell" | "SharedFunctionInfo")
                     )
             }
             _ => false,
         }
+    }
+}
+
+/// The name of a type of strings: its bits, in the order in which V8 has their names.
+fn string_type(kind: u16, major: u32) -> String {
+    const ONE_BYTE: u16 = 8;
+    const UNCACHED: u16 = 16;
+    const SHARED: u16 = 64;
+    let representation = ["Seq", "Cons", "External", "Sliced", "", "Thin"];
+    let of = representation.get(usize::from(kind & 7)).copied().unwrap_or("");
+    let is = |bit: u16, name: &'static str| if kind & bit != 0 { name } else { "" };
+    let (shared, uncached) = (is(SHARED, "Shared"), is(UNCACHED, "Uncached"));
+    let internalized = if kind & NOT_INTERNALIZED == 0 { "Internalized" } else { "" };
+    if major < 12 {
+        let of = if of == "Seq" { "" } else { of };
+        return format!("{shared}{uncached}{of}{}{internalized}String", is(ONE_BYTE, "OneByte"));
+    }
+    let of = if of == "Seq" && !internalized.is_empty() { "" } else { of };
+    let width = if kind & ONE_BYTE == 0 { "TwoByte" } else { "OneByte" };
+    format!("{shared}{uncached}{of}{internalized}{width}String")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::string_type;
+
+    #[test]
+    fn types_of_strings_have_the_names_of_their_version() {
+        let of = |kind| [11, 12].map(|major| string_type(kind, major));
+        assert_eq!(of(0x20), ["String", "SeqTwoByteString"]);
+        assert_eq!(of(0x28), ["OneByteString", "SeqOneByteString"]);
+        assert_eq!(of(0x08), ["OneByteInternalizedString", "InternalizedOneByteString"]);
+        assert_eq!(of(0x21), ["ConsString", "ConsTwoByteString"]);
+        let uncached = "UncachedExternalInternalized";
+        let expected = [format!("{uncached}String"), format!("{uncached}TwoByteString")];
+        assert_eq!(of(0x12), expected);
+        let shared = ["SharedExternalOneByteString"; 2];
+        assert_eq!(of(0x6a), shared);
     }
 }

@@ -1,11 +1,21 @@
 //! The edges of each kind of object.
 
 use super::super::decode::{Object, target, weak_target};
-use super::super::layout::{NAMES_IN_TABLE, ObjectShape, scope};
+use super::super::layout::{NAMES_IN_TABLE, ObjectShape, scope, smi};
 use super::Builder;
 use super::columns::ImageEdge;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 
+/// The types of objects that an embedder makes, in each version (`v8-internal.h`, `kFirstJSApiObjectType`).
+const API_OBJECTS: std::ops::RangeInclusive<u16> = 0x422..=0x80a;
+/// Where the map of maps of a context has that context.
+const MAP_CONTEXT: u64 = 32;
+/// The extension of a context; that of a native one is the global object.
+const CONTEXT_EXTENSION: u64 = 32;
+/// How deep arrays of constants are in one of bytecode.
+const NESTED: u32 = 2;
+/// The type of a script that stands for a module of WebAssembly.
+const SCRIPT_OF_WASM: i64 = 3;
 /// Where code has its instructions.
 const INSTRUCTIONS: u64 = 32;
 
@@ -132,9 +142,8 @@ impl Builder<'_> {
                 (16, ALL)
             }
             ObjectShape::NativeContext => {
-                self.fields(object, &[(16, "scope_info"), (24, "previous"), (32, "extension")]);
-                // The last element is the next context of a list that does not retain.
-                (16, object.size.saturating_sub(16))
+                self.native_context(object, node);
+                (16, object.size.saturating_sub(8))
             }
             ObjectShape::Map => {
                 self.map(object, node);
@@ -146,17 +155,19 @@ impl Builder<'_> {
                 (8, ALL)
             }
             ObjectShape::Script => {
+                let is_wasm = self.heap.word(object.at + 48).map(smi) == Some(SCRIPT_OF_WASM);
                 self.fields(
                     object,
                     &[(8, "source"), (16, "name"), (40, "context_data"), (56, "line_ends")],
                 );
                 let options = if layout.v8.0 < 14 { 128 } else { 136 };
-                let tags = [
-                    (56, "(script line ends)"),
-                    (88, "(shared function infos)"),
-                    (options, "(host-defined options)"),
-                ];
+                let tags =
+                    [(56, "(script line ends)"), (options, "(host-defined options)")];
                 self.tag_fields(object, &tags, Some(NodeKind::Code));
+                if !is_wasm {
+                    let infos = [(88, "(shared function infos)")];
+                    self.tag_fields(object, &infos, Some(NodeKind::Code));
+                }
                 (8, ALL)
             }
             ObjectShape::Accessors => {
@@ -169,7 +180,7 @@ impl Builder<'_> {
             }
             ObjectShape::InstructionStream => {
                 self.instructions(object, node);
-                (0, 0)
+                (8, layout.headers.instructions.min(16))
             }
             ObjectShape::FeedbackVector => {
                 for offset in (layout.headers.feedback_vector..object.size).step_by(8) {
@@ -180,11 +191,16 @@ impl Builder<'_> {
                         self.tag(list.at + 1, "(feedback)", Some(NodeKind::Code));
                     }
                 }
-                (8, ALL)
+                // Before it are counters.
+                (24, ALL)
             }
             ObjectShape::ArrayBoilerplate => {
                 self.fields(object, &[(16, "constant_elements")]);
                 self.tag_fields(object, &[(16, "(constant elements)")], Some(NodeKind::Code));
+                (8, ALL)
+            }
+            ObjectShape::RegExpBoilerplate => {
+                self.tag_fields(object, &[(8, "(RegExp data)")], Some(NodeKind::Code));
                 (8, ALL)
             }
             ObjectShape::ScopeInfo => {
@@ -196,7 +212,21 @@ impl Builder<'_> {
                 (8, ALL)
             }
             ObjectShape::FeedbackCell | ObjectShape::Cell => {
+                if let Some(to) = self.heap.word(object.at + 8).and_then(weak_target) {
+                    let name = self.heap.text("value");
+                    self.weak_edge(node, name, to);
+                    self.see(8);
+                }
                 self.fields(object, &[(8, "value")]);
+                (8, ALL)
+            }
+            ObjectShape::Transitions => {
+                // Objects that became prototypes, each with the map that it got.
+                if let Some(list) = self.heap.field(object.at, 16)
+                    && list.shape == ObjectShape::WeakArray
+                {
+                    self.tag(list.at + 1, "(prototype transitions)", Some(NodeKind::ObjectShape));
+                }
                 (8, ALL)
             }
             ObjectShape::PropertyCell => {
@@ -216,6 +246,13 @@ impl Builder<'_> {
             }
             ObjectShape::Bytecode => {
                 for &(offset, name) in fields.bytecode_tags {
+                    if name == "(constant pool)"
+                        && let Some(pool) = self.heap.field(object.at, offset)
+                    {
+                        self.constants(pool, NESTED);
+                    }
+                }
+                for &(offset, name) in fields.bytecode_tags {
                     self.tag_fields(object, &[(offset, name)], Some(NodeKind::Code));
                 }
                 (8, fields.bytecode_end)
@@ -230,14 +267,8 @@ impl Builder<'_> {
                 (8, ALL)
             }
             ObjectShape::AccessorInfo => {
-                for offset in (8..object.size).step_by(8) {
-                    let name = match self.heap.field(object.at, offset).map(|field| field.shape) {
-                        Some(ObjectShape::String | ObjectShape::Symbol) => "name",
-                        Some(_) => "data",
-                        None => continue,
-                    };
-                    self.fields(object, &[(offset, name)]);
-                }
+                let (name, data) = fields.accessor;
+                self.fields(object, &[(name, "name"), (data, "data")]);
                 (8, ALL)
             }
             ObjectShape::EnumCache => {
@@ -265,7 +296,7 @@ impl Builder<'_> {
             | ObjectShape::DoubleStrings
             | ObjectShape::Pointers => (0, 0),
             ObjectShape::GlobalProxy => {
-                self.fields(object, &[(fields.embedder_header, "native_context")]);
+                self.global_proxy(object);
                 (8, ALL)
             }
             ObjectShape::ArrayBuffer => {
@@ -284,26 +315,51 @@ impl Builder<'_> {
         self.rest(object, node, from, to);
     }
 
+    /// Tags the arrays of constants in an array of constants.
+    fn constants(&mut self, pool: Object, depth: u32) {
+        if pool.shape != ObjectShape::Array {
+            return;
+        }
+        for offset in (16..pool.size).step_by(8) {
+            let inner = self.heap.field(pool.at, offset);
+            let Some(inner) = inner else { continue };
+            let (by_name, by_number) = self.heap.pages.layout.types.dictionaries;
+            let is_array = inner.kind == self.heap.layout.array;
+            if is_array || inner.kind == by_name || inner.kind == by_number {
+                self.tag(inner.at + 1, "(constant pool)", Some(NodeKind::Code));
+            }
+            if is_array && depth > 1 {
+                self.constants(inner, depth - 1);
+            }
+        }
+    }
+
     /// Tags of what the code of a function is made of.
     fn shared(&mut self, shared: Object) {
         let fields = &self.heap.pages.layout.fields;
-        self.tag(shared.at + 1, "(shared function info)", None);
+        let has_streams = self.heap.pages.layout.headers.instructions > 16;
+        if has_streams {
+            self.tag(shared.at + 1, "(shared function info)", None);
+        }
         let info = self.heap.field(shared.at, fields.shared_name);
         if let Some(info) = info.filter(|info| info.shape == ObjectShape::ScopeInfo) {
             self.tag(info.at + 1, "(function scope info)", None);
         }
         let code = self.heap.field(shared.at, fields.shared_data);
         let Some(code) = code.filter(|code| code.shape == ObjectShape::Code) else { return };
-        let (of, stream) = match self.heap.debug_name(shared) {
+        let (of, in_stream) = match self.heap.debug_name(shared) {
             name if name.is_empty() => {
                 ("(BASELINE code)".to_owned(), "(BASELINE instruction stream)".to_owned())
             }
             name => (format!("(code for {name})"), format!("(instruction stream for {name})")),
         };
-        let stream =
-            if self.heap.pages.layout.headers.instructions > 16 { stream } else { of.clone() };
-        self.tag(code.at + 1, &of, None);
-        self.tag(self.heap.word(code.at + INSTRUCTIONS).unwrap_or(0), &stream, None);
+        let stream = self.heap.word(code.at + INSTRUCTIONS).unwrap_or(0);
+        if has_streams {
+            self.tag(code.at + 1, &of, None);
+            self.tag(stream, &in_stream, None);
+        } else {
+            self.tag(stream, &of, None);
+        }
     }
 
     /// Code that has no instructions on the heap has hidden edges alone.
@@ -322,16 +378,35 @@ impl Builder<'_> {
             self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(NodeKind::Code));
             self.fields(
                 code,
-                &[
-                    (at, "interpreter_data"),
-                    (at + 8, "bytecode_offset_table"),
-                    (INSTRUCTIONS, "instruction_stream"),
-                ],
+                &[(at, "interpreter_data"), (at + 8, "bytecode_offset_table")],
             );
+            if self.heap.pages.layout.headers.instructions > 16 {
+                self.fields(code, &[(INSTRUCTIONS, "instruction_stream")]);
+            }
             let own = fields.code.iter().filter(|(_, name)| *name == "relocation_info");
-            let own: Vec<_> = own.copied().collect();
-            self.fields(code, &own);
+            for &(offset, name) in own {
+                self.tag_fields(code, &[(offset, "(code relocation info)")], Some(NodeKind::Code));
+                self.fields(code, &[(offset, name)]);
+            }
             return;
+        }
+        if let Some(data) = self.heap.field(code.at, fields.code_data)
+            && data.shape == ObjectShape::Array
+        {
+            // V8 12 has constants in arrays of this type too, whose tag replaces the name.
+            if self.heap.pages.layout.v8.0 == 12 {
+                self.tag(data.at + 1, "system / TrustedFixedArray", Some(NodeKind::Code));
+            }
+            for offset in (16..data.size).step_by(8) {
+                let inner = self.heap.field(data.at, offset);
+                let is_list = |inner: &Object| {
+                    matches!(inner.shape, ObjectShape::WeakArray | ObjectShape::Bytes)
+                        || self.is_fixed_array(*inner)
+                };
+                if let Some(inner) = inner.filter(is_list) {
+                    self.tag(inner.at + 1, "(code deopt data)", Some(NodeKind::Code));
+                }
+            }
         }
         self.tag_fields(code, fields.code_tags, Some(NodeKind::Code));
         self.fields(code, fields.code);
@@ -340,9 +415,9 @@ impl Builder<'_> {
     /// The objects that machine code refers to are operands of the instruction that loads 64 bits.
     fn instructions(&mut self, stream: Object, node: u32) {
         let header = self.heap.pages.layout.headers.instructions;
-        self.tag_fields(stream, &[(8, "(code)")], Some(NodeKind::Code));
-        self.fields(stream, &[(8, "code")]);
         if header > 16 {
+            self.fields(stream, &[(8, "code")]);
+            self.tag_fields(stream, &[(8, "(code)")], Some(NodeKind::Code));
             self.fields(stream, &[(16, "relocation_info")]);
             self.tag_fields(stream, &[(16, "(code relocation info)")], Some(NodeKind::Code));
         }
@@ -418,7 +493,7 @@ impl Builder<'_> {
             _ if matches!(
                 self.heap.layout.shape(kind),
                 ObjectShape::Context | ObjectShape::NativeContext
-            ) =>
+            ) || (kind == self.heap.layout.map && self.heap.pages.layout.v8.0 >= 12) =>
             {
                 "native_context"
             }
@@ -440,9 +515,61 @@ impl Builder<'_> {
             self.see(16 + 8 * slot);
         }
         self.fields(object, &[(16, "scope_info"), (24, "previous")]);
-        let is_seen = self.visited.get(4).copied().unwrap_or(true);
-        if !is_seen && object.size > 32 {
-            self.fields(object, &[(32, "extension")]);
+        let info = self.heap.field(object.at, 16);
+        let info = info.filter(|info| info.shape == ObjectShape::ScopeInfo);
+        let parts = info.and_then(|info| scope(self.heap.pages, info.at));
+        if parts.is_some_and(|parts| parts.is_extended) {
+            self.fields(object, &[(CONTEXT_EXTENSION, "extension")]);
+        }
+    }
+
+    /// The last element of a native context is the next one of a list that does not retain; the word behind it is no
+    /// reference.
+    fn native_context(&mut self, context: Object, node: u32) {
+        let extension =
+            if self.heap.pages.layout.v8.0 < 14 { "extension" } else { "global_object" };
+        let fields =
+            [(16, "scope_info"), (24, "previous"), (CONTEXT_EXTENSION, extension)];
+        self.fields(context, &fields);
+        let last = context.size.saturating_sub(16);
+        let named = std::mem::take(&mut self.native_context);
+        let place = |slot: u64| 16 + 8 * slot;
+        // A context of another size has other fields.
+        if named.last().is_some_and(|&(slot, _)| place(slot) + 8 == last) {
+            for &(slot, name) in &named {
+                let tag = match name {
+                    "normalized_map_cache" => Some("(context norm. map cache)"),
+                    "embedder_data" => Some("(context data)"),
+                    _ => None,
+                };
+                if let Some(tag) = tag {
+                    self.tag_fields(context, &[(place(slot), tag)], None);
+                }
+                self.fields(context, &[(place(slot), name)]);
+            }
+        }
+        self.native_context = named;
+        self.weak_field(context, node, last, "next_context_link");
+    }
+
+    /// From V8 14 on the context of a proxy is that of its map, and V8 has shortcuts to it.
+    fn global_proxy(&mut self, proxy: Object) {
+        let layout = self.heap.pages.layout;
+        if layout.v8.0 < 12 {
+            self.fields(proxy, &[(layout.fields.embedder_header, "native_context")]);
+        }
+        if layout.v8.0 < 14 {
+            return;
+        }
+        let of_map = self.heap.word(proxy.map).and_then(target);
+        let context = of_map.and_then(|map| self.heap.field(map, MAP_CONTEXT));
+        let Some(context) = context.filter(|of| of.shape == ObjectShape::NativeContext) else {
+            return;
+        };
+        let global = self.heap.word(context.at + CONTEXT_EXTENSION).unwrap_or(0);
+        for (name, word) in [("native_context", context.at + 1), ("global_object", global)] {
+            let name = self.heap.text(name);
+            self.link(EdgeKind::Shortcut, name, word);
         }
     }
 
@@ -482,7 +609,7 @@ impl Builder<'_> {
                 self.fields(object, &[(24, "table")]);
             }
             ObjectShape::Promise => {
-                self.fields(object, &[(fields.embedder_header, "reactions_or_result")]);
+                self.fields(object, &[(24, "reactions_or_result")]);
             }
             ObjectShape::Generator => self.fields(
                 object,
@@ -500,6 +627,14 @@ impl Builder<'_> {
         for (index, value) in self.heap.elements(object) {
             self.link(EdgeKind::Element, index, value);
         }
+        if API_OBJECTS.contains(&object.kind) {
+            let first = fields.embedder_header;
+            // Properties in the object begin behind the fields of the embedder.
+            let end = 8 * (self.heap.word(object.map + 8).unwrap_or(0) >> 8 & 0xff);
+            for (index, offset) in (first..end.min(object.size)).step_by(8).enumerate() {
+                self.fields(object, &[(offset, &index.to_string())]);
+            }
+        }
         let prototype = self.heap.word(object.map + 24).unwrap_or(0);
         let name = self.heap.text("__proto__");
         self.link(EdgeKind::Property, name, prototype);
@@ -507,8 +642,12 @@ impl Builder<'_> {
             ObjectShape::BoundFunction => self.bound(object),
             ObjectShape::Function => self.function(object),
             ObjectShape::GlobalObject => {
-                let at = fields.embedder_header;
-                self.fields(object, &[(at, "native_context"), (at + 8, "global_proxy")]);
+                let mut at = fields.embedder_header;
+                if self.heap.pages.layout.v8.0 < 12 {
+                    self.fields(object, &[(at, "native_context")]);
+                    at += 8;
+                }
+                self.fields(object, &[(at, "global_proxy")]);
             }
             ObjectShape::ArrayBufferView => {
                 self.fields(object, &[(fields.embedder_header, "buffer")]);

@@ -15,6 +15,7 @@ use self::columns::ImageEdge;
 pub use self::columns::{EdgeCursor, ImageGraph};
 
 use super::decode::{EXTERNAL, ImageHeap, Object, target};
+use super::known;
 use super::layout::ObjectShape;
 use super::pages::{Pages, RootKind, corrupt};
 use crate::heap::error::HeapResult;
@@ -54,6 +55,10 @@ struct Builder<'p> {
     objects: u64,
     /// Tables of WeakMaps, whose entries are followed by the key.
     tables: FxHashMap<u64, u32>,
+    /// The names of the code of builtins, by its address.
+    builtins: FxHashMap<u64, &'static str>,
+    /// The fields of native contexts.
+    native_context: Vec<(u64, &'static str)>,
     /// What V8 empties at each collection.
     caches: FxHashSet<u64>,
     weak: Vec<WeakEdge>,
@@ -67,6 +72,8 @@ struct Builder<'p> {
     empty: u32,
     /// The value of a missing element, where it is not an oddball.
     the_hole: u64,
+    /// The map of arrays that are not shared by their owners.
+    array_map: u64,
 }
 
 /// Builds the graph.
@@ -74,7 +81,10 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
     let heap = ImageHeap::new(pages)?;
     let empty = heap.text("");
     let the_hole = the_hole(&heap, &pages.roots);
+    let array_map = array_map(&heap, &pages.roots);
     let caches = caches::of_numbers(&heap, &pages.roots);
+    let builtins = known::code_of_builtins(&heap).into_iter().collect();
+    let native_context = known::native_context(pages.layout.v8).collect();
     let mut builder = Builder {
         heap,
         graph: ImageGraph::default(),
@@ -82,6 +92,8 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         by_address: HashTable::new(),
         objects: 0,
         tables: FxHashMap::default(),
+        builtins,
+        native_context,
         caches,
         weak: Vec::new(),
         stores: FxHashMap::default(),
@@ -90,6 +102,7 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         reached: 0,
         empty,
         the_hole,
+        array_map,
     };
     let mut roots = pages.roots.clone();
     let of_stack = stack::roots(&builder.heap, pages.stack.0, &pages.stack.1);
@@ -115,6 +128,17 @@ fn the_hole(heap: &ImageHeap<'_>, roots: &[(RootKind, u64)]) -> u64 {
     let mut objects = of_isolate.filter_map(|&(_, word)| heap.object(target(word)?));
     let hole = objects.find(|object| Some(object.kind) == heap.pages.layout.types.hole);
     hole.map_or(0, |hole| hole.at)
+}
+
+/// The first of the isolate's roots that is a map of arrays; the one of arrays that are copied when they are written
+/// to follows it.
+fn array_map(heap: &ImageHeap<'_>, roots: &[(RootKind, u64)]) -> u64 {
+    let of_isolate = roots.iter().filter(|(of, _)| *of == RootKind::Isolate);
+    let mut maps = of_isolate.filter_map(|&(_, word)| heap.object(target(word)?)).filter(|map| {
+        let kind = (heap.word(map.at + 8).unwrap_or(0) >> 32) as u16;
+        map.shape == ObjectShape::Map && kind == heap.layout.array
+    });
+    maps.next().map_or(0, |map| map.at)
 }
 
 impl Builder<'_> {
