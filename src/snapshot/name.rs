@@ -24,7 +24,7 @@ const ALL: [Compression; 4] =
     [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Image];
 
 impl Compression {
-    fn suffix(self) -> &'static str {
+    pub fn suffix(self) -> &'static str {
         match self {
             Self::None => ".heapsnapshot",
             Self::Gzip => ".heapsnapshot.gz",
