@@ -3,7 +3,7 @@
 
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { sourceFolders } = require('../report/excerpt.js');
-const { reportOf } = require('../report/analyze.js');
+const { analyze, reportOf } = require('../report/analyze.js');
 const { memoryFor } = require('../report/memory.js');
 const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
 const { goneOf } = require('../snapshot/images.js');
@@ -105,7 +105,7 @@ function withEvidence(state, dir, ended) {
 }
 
 /**
- * Analyzes snapshots in this process, if it has the memory.
+ * Analyzes snapshots, if there is memory: in this process, or in one of its own that spills to disk.
  * @param {Array<{ file: string, bytes: number }>} snapshots @param {string | null} channel @param {string[]} sourceRoots
  * @returns {Promise<{ analysis?: any, note?: string }>} the note says why there is no analysis
  */
@@ -115,7 +115,12 @@ async function analyzeLeft(snapshots, channel, sourceRoots = []) {
   const { spill, lack } = memoryFor(snapshots.map(({ file, bytes }) => ({ path: file, bytes })));
   if (lack !== undefined) return { note: `The snapshots were not analyzed: ${lack}; ${elsewhere}.` };
   try {
-    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots), spill };
+    // A process of its own may end where the disk is full.
+    if (spill !== undefined) {
+      const own = { channel: channel ?? undefined, sourceRoots, spill };
+      return { analysis: await analyze(paths, own) };
+    }
+    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots) };
     const answer = await requireAnalyzer().analyzeSnapshots(paths, JSON.stringify(options));
     return { analysis: reportOf(JSON.parse(answer), channel ?? undefined) };
   } catch (error) {

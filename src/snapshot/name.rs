@@ -24,7 +24,8 @@ const ALL: [Compression; 4] =
     [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Image];
 
 impl Compression {
-    fn suffix(self) -> &'static str {
+    /// What the names of files end with.
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::None => ".heapsnapshot",
             Self::Gzip => ".heapsnapshot.gz",

@@ -235,9 +235,14 @@ pub fn check(
         Builder::Image => scale(heap.total, IMAGE_FILE.min(headroom.unwrap_or(IMAGE_FILE))),
         _ => scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR))),
     };
-    // How far a file packs is not known ahead.
-    let largest = os::limits::file_size().filter(|_| compression == Compression::None);
-    for (place, available) in [(Shortage::Disk, free_disk(dir)), (Shortage::FileSize, largest)] {
+    // How far a snapshot packs is not known ahead; the factor of an image is that of its packed file.
+    let largest = match compression {
+        Compression::None => Some(Shortage::FileSize),
+        Compression::Image => Some(Shortage::ImageSize),
+        _ => None,
+    };
+    let largest = largest.map(|place| (place, os::limits::file_size()));
+    for (place, available) in [(Shortage::Disk, free_disk(dir))].into_iter().chain(largest) {
         if let Some(available) = available.filter(|&available| available < file) {
             return Err(SnapshotError::NoRoom { place, needed: file, available });
         }

@@ -1,6 +1,6 @@
 //! From snapshots to suspects: what grew, named by the rules, the likeliest first.
 
-use crate::heap::compare::attribution::{Attribution, Claim, attribute};
+use crate::heap::compare::attribution::{Attribution, Claim, attribute, is_of_node};
 use crate::heap::compare::growth::Growth;
 use crate::heap::compare::ids::NONE;
 use crate::heap::compare::owners::Held;
@@ -109,7 +109,10 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     } else {
         suspects.iter_mut().collect()
     };
-    let unexplained = measure(&series, &held, shown, is_native(options));
+    // A heap image has no native nodes: none of it is not zero bytes of it.
+    let counts_natives = is_native(options)
+        && snapshots.iter().any(|each| each.nodes().any(|node| is_of_node(each, node)));
+    let unexplained = measure(&series, &held, shown, counts_natives);
     // What two suspects hold counts for one of them, so their order by weight is not that of their bytes.
     rank(&mut suspects, least, shown_bytes);
     if is_native(options) {

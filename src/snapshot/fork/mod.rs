@@ -17,7 +17,8 @@ mod platform;
 pub(in crate::snapshot) use platform::{BlockedSignals, Regions};
 pub use platform::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -81,12 +82,32 @@ pub enum ForkFailure {
 }
 
 impl ForkFailure {
-    /// Whether a heap image may come about all the same: it needs neither a quiet V8 nor the memory of V8's builder.
+    /// What an error means while `what` was opened or read: without descriptors no child can be forked, and no other
+    /// try has more of them. Any other error is `otherwise`.
+    #[cfg_attr(
+        not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+        allow(dead_code, reason = "there is no fork here")
+    )]
+    pub(in crate::snapshot) fn of_io(
+        error: &io::Error,
+        what: &Path,
+        otherwise: fn(String) -> Self,
+    ) -> Self {
+        match SnapshotError::io(what, error) {
+            none @ SnapshotError::Descriptors { .. } => Self::Final(none),
+            _ => otherwise(error.to_string()),
+        }
+    }
+
+    /// Whether a heap image may come about all the same: it needs neither a quiet V8 nor the memory of V8's builder,
+    /// and fewer descriptors.
     #[must_use]
     pub fn leaves_room_for_an_image(&self) -> bool {
         match self {
             Self::NotNow(_) => true,
-            Self::Final(error) => error.is_memory(),
+            Self::Final(error) => {
+                error.is_memory() || matches!(error, SnapshotError::Descriptors { .. })
+            }
             Self::Lost(_) | Self::Killed(_) | Self::Slow(_) => false,
         }
     }

@@ -110,7 +110,7 @@ impl Failure {
     pub fn error(self, path: &Path, max_bytes: u64) -> SnapshotError {
         match self {
             Self::Bound => SnapshotError::NoRoom {
-                place: Shortage::Budget,
+                place: Shortage::ImageBudget,
                 needed: max_bytes.saturating_add(1),
                 available: max_bytes,
             },

@@ -115,6 +115,7 @@ impl Target {
         };
         let Found { isolate, thread, ref ranges, stack } = found;
         let failed = |failure: Failure| match failure {
+            _ if has_ended(pid) => ended(pid),
             Failure::Refused => not_readable(self.pid, &io::Error::from_raw_os_error(libc::EPERM)),
             failure => failure.error(&partial.path(), max_bytes),
         };
@@ -156,7 +157,11 @@ impl Target {
             let (ranges, stack) = (anonymous(&maps), Stack::new(start, end));
             return Ok(Found { isolate, thread, ranges, stack });
         }
-        Err(of_process(pid, "no thread of it runs JavaScript"))
+        Err(if has_ended(pid) {
+            ended(pid)
+        } else {
+            of_process(pid, "no thread of it runs JavaScript")
+        })
     }
 
     /// Whether the isolate's thread is in a collection: a function that collects is on its stack. Where the thread
@@ -224,6 +229,15 @@ fn no_such(pid: u32) -> SnapshotError {
     unavailable(&format!("there is no process {pid}"))
 }
 
+/// Whether nothing runs of a process any more, though its parent may not have waited for it yet.
+fn has_ended(pid: u32) -> bool {
+    field(pid, "State:").is_none_or(|state| state.starts_with(['Z', 'X']))
+}
+
+fn ended(pid: u32) -> SnapshotError {
+    of_process(pid, "it ended while it was read")
+}
+
 fn of_process(pid: u32, why: &str) -> SnapshotError {
     unavailable(&format!("no image of process {pid} can be taken: {why}"))
 }
@@ -241,6 +255,8 @@ fn not_readable(pid: libc::pid_t, error: &io::Error) -> SnapshotError {
         (io::ErrorKind::TimedOut, _) => {
             "a thread of it does not stop, because it waits for a device; try again".to_owned()
         }
+        // It could be stopped: what ends a stop early is the end of the process.
+        (_, tracer) if Path::new("/proc/self/task").join(tracer).exists() => return ended(pid),
         (_, tracer) if tracer != "0" => {
             format!("process {tracer} traces it, as a debugger does; end that one first")
         }
@@ -281,6 +297,18 @@ mod tests {
         assert_eq!(error.to_string(), format!("there is no process {pid}"));
         let error = take(u32::MAX, Path::new("."), 1).unwrap_err();
         assert_eq!(error.to_string(), format!("there is no process {}", u32::MAX));
+    }
+
+    #[test]
+    fn a_process_that_ends_while_it_is_stopped_has_no_other_tracer() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = libc::pid_t::try_from(child.id()).unwrap();
+        let stopped = Stopped::stop(pid).unwrap();
+        let error = not_readable(pid, &io::Error::from_raw_os_error(libc::ESRCH));
+        assert!(error.to_string().ends_with("it ended while it was read"), "{error}");
+        drop(stopped);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
