@@ -208,6 +208,8 @@ function build(part, crate) {
     }
     // Another part's tests have the same name.
     const executable = path.join(crate, 'tests');
+    // A run that was killed may have left it running.
+    fs.rmSync(executable, { force: true });
     fs.copyFileSync(file, executable);
     const numbers = JSON.parse(edited.stdout);
     const made = { source, executable, mutants, numbers, notCompiled: [...leftOut].map((number) => mutants[number]) };
@@ -338,7 +340,11 @@ async function run(name, { again, minutes, skip }) {
   const results = {};
   const end = Date.now() + Number(minutes) * 60_000;
   let count = 0;
-  const left = spread(numbers).values();
+  // What survived before comes first: there may be new tests.
+  const isLate = (number) => Number(before[mutants[number]] === undefined);
+  const left = spread(numbers)
+    .toSorted((one, other) => isLate(one) - isLate(other))
+    .values();
   const worker = async () => {
     for (const number of left) {
       const key = mutants[number];

@@ -427,8 +427,10 @@ fn unfinished() -> SnapshotError {
     SnapshotError::Failed { what: "the thread that was to take it has ended".into() }
 }
 
-#[cfg(all(test, target_os = "linux", not(models)))]
+#[cfg(all(target_os = "linux", not(models)))]
+#[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
     use std::sync::mpsc::TryRecvError;
 
     use super::*;
@@ -644,10 +646,10 @@ mod tests {
         let lost = ForkFailure::Lost("a lock was held".into());
         let killed = ForkFailure::Killed("signal 9".into());
         let last = ForkFailure::NotNow("busy".into());
-        assert_eq!(tries(&[lost.clone()]), (5, 1000, lost.clone()), "with growing pauses");
-        assert_eq!(tries(&[killed.clone()]), (2, 100, killed.clone()));
+        assert_eq!(tries(from_ref(&lost)), (5, 1000, lost.clone()), "with growing pauses");
+        assert_eq!(tries(from_ref(&killed)), (2, 100, killed.clone()));
         assert_eq!(tries(&[killed.clone(), lost.clone()]), (3, 300, killed));
-        assert_eq!(tries(&[last.clone()]), (1, 0, last));
+        assert_eq!(tries(from_ref(&last)), (1, 0, last));
     }
 }
 

@@ -220,7 +220,8 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr_match(&mut self, item: &'ast syn::ExprMatch) {
-        let takes_all = |arm: &syn::Arm| arm.guard.is_none() && matches!(arm.pat, syn::Pat::Wild(_));
+        let takes_all =
+            |arm: &syn::Arm| arm.guard.is_none() && matches!(arm.pat, syn::Pat::Wild(_));
         if !item.arms.iter().any(takes_all) {
             let bare = item.arms.iter().filter(|arm| arm.guard.is_none());
             let starts = bare.map(|arm| arm.span().start()).map(|at| (at.line, at.column));

@@ -607,7 +607,7 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .flat_map(|n| n.as_u64())
+            .flat_map(serde_json::Value::as_u64)
             .collect();
         assert_eq!(numbers, [9, 2, 4, 7, 8, 6, 9, 4, 2, 7, 8, 6]);
         let secret = names::placeholder(b"secret");
