@@ -65,7 +65,8 @@ function isPattern(node) {
 }
 
 /** The beginning of a file that runs on the simulated machine. */
-const onMachine = (names) => `const { ${names.join(', ')} } = __sim.system; require = __sim.system.requireFor(require);`;
+const onMachine = (names) =>
+  `const { ${names.join(', ')} } = __sim.system; require = __sim.system.requireFor(require);`;
 
 /**
  * @param {string} text  of a CommonJS file @param {string} name  for parse errors

@@ -20,15 +20,7 @@ const SEAMS = [
 /** What runs on the simulated machine of `system/`, and which of its globals each file has. */
 const SYSTEM =
   /^lib\/(?:cli\/(?:run|supervisor|states|family|signals|run-directory|leftovers|begun|running-time|views)|report\/(?:files|analyze)|snapshot\/images|directories)\.js$/;
-const SYSTEM_GLOBALS = [
-  'process',
-  'Date',
-  'performance',
-  'setTimeout',
-  'setInterval',
-  'clearTimeout',
-  'clearInterval',
-];
+const SYSTEM_GLOBALS = ['process', 'Date', 'performance', 'setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'];
 
 /** Bounds that are smaller in the copy, so that small programs reach them. */
 const BOUNDS = [

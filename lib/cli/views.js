@@ -13,7 +13,13 @@ const NARROWEST = 20;
 const FORMATS = ['json', 'html'];
 
 /** The bytes of a file; null where it cannot be read. @param {string} file */
-const sizeOf = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? null;
+function sizeOf(file) {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.size ?? null;
+  } catch {
+    return null;
+  }
+}
 
 /** For render(): colours on a terminal alone (https://no-color.org). */
 function viewOf({ isTTY, columns }, env) {

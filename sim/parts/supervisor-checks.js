@@ -14,6 +14,8 @@ const AFTER_MS = 45_000;
 /** A snapshot is waited for at the end of the duration. */
 const PATIENCE_MS = 60_000;
 const SLACK_MS = 2000;
+/** A stop of this length may be taken for a busy machine. */
+const SHORT_STOP_MS = 5000;
 const MOST_ENDED = 16;
 const ENDING = new Set(['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT']);
 
@@ -34,10 +36,14 @@ class Checks {
   #endedAt = null;
   #startedAt = null;
   #hurriedAt = null;
+  /** From here on, what is found may be in no report. */
+  #judgedUntil = Infinity;
   /** When the first signal came that ends the program. */
   #firstEnding = null;
   #byUs = false;
   #isInSignal = false;
+  /** Time in which the run was stopped, and which it may take for time in which it ran. */
+  #unseenMs = 0;
 
   constructor(machine, services, plan) {
     this.#machine = machine;
@@ -47,6 +53,7 @@ class Checks {
 
   happened(what) {
     this.#events.add(what);
+    if (what === 'stop' || what === 'freeze') this.#unseenMs += SHORT_STOP_MS;
   }
 
   rival() {}
@@ -64,7 +71,7 @@ class Checks {
         return;
       }
       const isRunning = this.main?.isAlive === true && this.main.uid === 1000;
-      if (isRunning && ENDING.has(name)) this.#firstEnding ??= { name, at: world.now };
+      if (this.main?.isAlive === true && ENDING.has(name)) this.#firstEnding ??= { name, at: world.now };
       const before = processes.sent.length;
       this.#isInSignal = true;
       try {
@@ -110,7 +117,16 @@ class Checks {
   #look() {
     const { world } = this.#machine;
     if (this.main !== null) this.#startedAt ??= world.running;
+    if (this.#judgedUntil === Infinity && this.#isJudged()) this.#judgedUntil = world.now - 2 * POLL_MS;
     if (this.main?.endedAt != null) this.#endedAt ??= world.running;
+  }
+
+  /** Whether the run may be over for the verdict: the program has ended, a signal asks for it, or the time is up. */
+  #isJudged() {
+    const { running } = this.#machine.world;
+    const { duration } = this.#plan;
+    const isLate = duration > 0 && running - this.#startedAt >= duration - this.#unseenMs;
+    return this.main !== null && (isLate || this.#firstEnding !== null || this.main.endedAt !== null);
   }
 
   /** A signal that the run sent by itself. */
@@ -120,7 +136,7 @@ class Checks {
       this.#byUs = true;
       assert.ok(this.#plan.duration > 0, `${name} to the program`);
       const since = running - this.#startedAt;
-      assert.ok(since >= this.#plan.duration - SLACK_MS, `${name} to the program after ${since} ms`);
+      assert.ok(since >= this.#plan.duration - SLACK_MS - this.#unseenMs, `${name} to the program after ${since} ms`);
     }
     target.asked ??= running;
     if (name !== 'SIGKILL' || target.isAnalyzer) return;
@@ -128,7 +144,7 @@ class Checks {
     const since = target.isSnapshot ? this.#endedAt : target.asked;
     const isLate = !target.isSnapshot && this.#endedAt !== null && target.startedAt >= this.main.endedAt;
     const grace = running - (isLate ? this.#endedAt : since);
-    assert.ok(grace >= GRACE_MS - 100, `SIGKILL to ${target.name} after ${grace} ms of grace`);
+    assert.ok(grace >= GRACE_MS - 100 - this.#unseenMs, `SIGKILL to ${target.name} after ${grace} ms of grace`);
   }
 
   /** The report is whole at any moment. */
@@ -185,13 +201,27 @@ class Checks {
       return;
     }
     const left = processes.all.filter((each) => each.isAlive && !each.isForeign && each.uid === 1000);
-    assert.deepEqual(left.map(({ pid, name, argv }) => `${pid} ${name} ${argv}`), [], 'what is left running');
+    // Where /proc cannot be read, what runs is not known.
+    const isKnown = !files.faults.isFor('proc');
+    assert.deepEqual(
+      left.filter(() => isKnown).map(({ pid, name, argv }) => `${pid} ${name} ${argv}`),
+      [],
+      'what is left running',
+    );
     assert.equal(world.timers, 0, 'timers are left');
-    assert.deepEqual(signals.eventNames().filter((name) => signals.listenerCount(name) > 0), [], 'listeners are left');
+    assert.deepEqual(
+      signals.eventNames().filter((name) => signals.listenerCount(name) > 0),
+      [],
+      'listeners are left',
+    );
     assert.equal(locks.size, 0, 'a lock is left');
     if (files.faults.count === 0) {
       assert.deepEqual(files.names('/tmp'), [], 'files are left in /tmp');
-      assert.deepEqual(files.names('/out').filter((name) => !/^report.*\.json$/.test(name)), [], 'files are left');
+      assert.deepEqual(
+        files.names('/out').filter((name) => !/^report.*\.json$/.test(name)),
+        [],
+        'files are left',
+      );
     }
     if (this.main === null) {
       assert.ok(outcome.error !== undefined, 'a run without a program ends well');
@@ -209,24 +239,27 @@ class Checks {
     const { main } = this;
     const well = this.#byUs || main.code === 0;
     if (!well) {
-      assert.equal(code, main.code ?? 128 + constants.signals[main.signal], 'the exit code is the program\'s');
+      assert.equal(code, main.code ?? 128 + constants.signals[main.signal], "the exit code is the program's");
       return;
     }
     assert.ok([0, 1, 3].includes(code), `exit code ${code}`);
     const { faults } = this.#machine.files;
     if (faults.count > 0 || this.#events.has('lose')) return;
-    if (this.#services.isolates.length > 0) assert.notEqual(code, 1, text);
-    else assert.equal(code, 1, 'no process was watched');
-    this.#checkVerdict(code);
+    if (this.#services.isolates.length === 0) {
+      assert.equal(code, 1, 'no process was watched');
+      return;
+    }
+    assert.notEqual(code, 1, text);
+    this.#checkVerdict(code, text);
   }
 
   /** What was published last before the run was over, or a signal asked for its end. */
-  #checkVerdict(code) {
+  #checkVerdict(code, text) {
     if (this.#byUs || this.#firstEnding?.name === 'SIGHUP' || this.#events.has('stop')) return;
     const until = this.#firstEnding?.at ?? this.main.endedAt;
     const lastOf = ({ published }) => published.findLast(({ at }) => at < until)?.state;
     const leaks = this.#services.isolates.filter((each) => lastOf(each) === 'leak');
-    if (leaks.length > 0) assert.equal(code, 3, `a leak of pid ${leaks[0].pid} is lost`);
+    if (leaks.length > 0) assert.equal(code, 3, `a leak of pid ${leaks[0].pid} is lost: ${text}`);
     const everLeaks = this.#services.isolates.some(({ published }) => published.some(({ state }) => state === 'leak'));
     if (!everLeaks) assert.equal(code, 0, 'there is no leak');
   }
@@ -241,15 +274,26 @@ class Checks {
     const reports = this.#reports();
     const hasFailed = /cannot be written/.test(text);
     if (this.#machine.files.faults.count > 0) {
-      if (!hasFailed && this.#services.isolates.some(({ published }) => published.length > 1) && /verdict|watched for/.test(text))
+      if (
+        !hasFailed &&
+        !/no Node process was watched|is not watched:/.test(text) &&
+        this.#services.isolates.some(({ published }) => published.length > 1) &&
+        /verdict|watched for/.test(text)
+      )
         assert.ok(reports.length > 0, 'a report that no message misses is not there');
       return;
     }
     assert.ok(!hasFailed, text);
     const { isolates } = this.#services;
+    // One whose pid another process got before it was read, or read for long enough, is not known.
+    const known = isolates.filter(
+      (each) =>
+        each.readMs !== null &&
+        (each.readMs > 2 * POLL_MS || !isolates.some((other) => other !== each && other.file === each.file)),
+    );
     assert.ok(reports.length <= isolates.length, `${reports.length} reports of ${isolates.length} isolates`);
-    const least = Math.min(isolates.length, MOST_ENDED);
-    assert.ok(reports.length >= least, `${reports.length} reports of ${isolates.length} isolates`);
+    const least = Math.min(known.length, MOST_ENDED);
+    assert.ok(reports.length >= least, `${reports.length} reports of ${known.length} isolates`);
     const keys = new Set(reports.map(([, { report }]) => `${report.pid}.${report.threadId}.${report.uptimeMs}`));
     assert.equal(keys.size, reports.length, 'an isolate has two reports');
   }
@@ -258,9 +302,12 @@ class Checks {
   #checkImages(text) {
     for (const { file, owner, diagnoses } of this.#removed) {
       if (!diagnoses) continue;
-      const isListed = this.#services.isolates.some((each) => each === owner && each.lists(file));
-      if (!isListed) continue;
-      assert.ok(this.analyzed.some((paths) => paths.includes(file)), `${file} is removed without an analysis`);
+      // One of later is in no report.
+      if (owner.listedAt(file) >= this.#judgedUntil) continue;
+      assert.ok(
+        this.analyzed.some((paths) => paths.includes(file)),
+        `${file} is removed without an analysis`,
+      );
       if (!this.#plan.json) continue;
       const isWritten = this.#reports().some(([, { report }]) => report.snapshots.some((each) => each.path === file));
       assert.ok(isWritten, `${file} is removed without a report: ${text.slice(-300)}`);

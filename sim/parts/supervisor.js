@@ -55,7 +55,10 @@ const service = fc.record({
   kind: fc.constantFrom('node', 'node', 'node', 'node', 'shell', 'npm', 'unwatched'),
   startMs: ms(4000),
   verdicts: fc.array(verdict, { maxLength: 4 }),
-  snapshots: fc.oneof({ weight: 2, arbitrary: fc.array(snapshot, { maxLength: 3 }) }, { weight: 1, arbitrary: diagnosis }),
+  snapshots: fc.oneof(
+    { weight: 2, arbitrary: fc.array(snapshot, { maxLength: 3 }) },
+    { weight: 1, arbitrary: diagnosis },
+  ),
   threads: fc.array(fc.record({ at: ms(20_000), lasts: ms(5000) }), { maxLength: 2 }),
   stops: fc.array(fc.record({ at: ms(40_000), ms: ms(40_000) }), { maxLength: 1 }),
   end: sometimes(end, 1),
@@ -65,7 +68,10 @@ const service = fc.record({
   root: fc.integer({ min: 0, max: 19 }).map((n) => n === 19),
 });
 const event = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ what: fc.constant('signal'), at: ms(70_000), name: fc.constantFrom(...SIGNALS) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ what: fc.constant('signal'), at: ms(70_000), name: fc.constantFrom(...SIGNALS) }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -89,10 +95,20 @@ const event = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('heal'), at: ms(70_000) }) },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant('clock'), at: ms(70_000), by: fc.integer({ min: -7_200_000, max: 7_200_000 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      what: fc.constant('clock'),
+      at: ms(70_000),
+      by: fc.integer({ min: -7_200_000, max: 7_200_000 }),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ what: fc.constant('stop'), at: ms(70_000), ms: ms(90_000) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('freeze'), at: ms(70_000), ms: ms(90_000) }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('lose'), at: ms(70_000), which: fc.constantFrom('run', 'out', 'srv') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ what: fc.constant('lose'), at: ms(70_000), which: fc.constantFrom('run', 'out', 'srv') }),
+  },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('rival'), at: ms(70_000) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('foreign'), at: ms(70_000), reuses: fc.boolean() }) },
 );
@@ -132,7 +148,14 @@ function planOf({ end: given, hup, int, term, ...rest }) {
 
 /** What the analyzer says of some snapshots. */
 function answerOf(paths) {
-  const snapshots = paths.map((each, at) => ({ path: each, bytes: 9e6, heapBytes: 4e6 + at * 1e6, nodes: 1, edges: 1, redacted: false }));
+  const snapshots = paths.map((each, at) => ({
+    path: each,
+    bytes: 9e6,
+    heapBytes: 4e6 + at * 1e6,
+    nodes: 1,
+    edges: 1,
+    redacted: false,
+  }));
   const packages = [{ name: '(app)', count: 9, shallow: 100, retained: 100, modules: [] }];
   const summary = { bytes: 6e6, constructors: [], holders: [], packages, shapes: [] };
   const rest = { intervals: [], notes: [], order: 'names', snapshots, summary, unconfirmed: [] };
@@ -163,6 +186,7 @@ class Run {
     const node = files.nodes.get(file);
     if (code !== null || node === undefined) throw new Error('cannot read the state file');
     node.isRead = true;
+    if (node.isolate !== undefined) node.isolate.readMs = node.watchedMs;
     return node.data;
   }
 
@@ -185,6 +209,7 @@ class Run {
     process.onEnd = (ended) => {
       onEnd(ended);
       shown(ended);
+      this.#machine.world.after(IMPATIENT_MS, () => this.#hurry());
     };
     let last;
     for (const { at, plan, parent, reuses } of workers)
@@ -219,6 +244,13 @@ class Run {
         }
       });
     });
+  }
+
+  /** The user is tired of waiting. */
+  #hurry() {
+    this.#checks.hurries();
+    this.#signal('SIGTERM');
+    this.#machine.world.after(IMPATIENT_MS, () => this.#hurry());
   }
 
   #happens({ what, ...event }) {
@@ -264,7 +296,11 @@ class Run {
     for (const { at, ...each } of events) world.after(at, () => this.#happens(each));
     const stream = () => new Writable({ write: (chunk, _, done) => ((this.#text += chunk), done()) });
     const io = { stdout: stream(), stderr: stream(), env: { PATH: '/usr/bin' } };
-    const values = { interval: '1s', ...(json && { json: '/out/report.json' }), ...(duration > 0 && { duration: `${duration}ms` }) };
+    const values = {
+      interval: '1s',
+      ...(json && { json: '/out/report.json' }),
+      ...(duration > 0 && { duration: `${duration}ms` }),
+    };
     let outcome = null;
     const onRejection = (error) => void world.uncaught.push(error);
     process.on('unhandledRejection', onRejection);
@@ -275,16 +311,10 @@ class Run {
         (error) => (outcome = { error }),
       );
       await null;
-      let isHurried = false;
       while (outcome === null && this.#machine.endedBy === null) {
         work.begin(MOST_WORK);
         if (await world.step()) this.#checks.step();
         steps++;
-        if (!isHurried && this.#main?.endedAt != null && world.now > this.#main.endedAt + IMPATIENT_MS) {
-          isHurried = true;
-          this.#checks.hurries();
-          for (const name of ['SIGTERM', 'SIGTERM']) this.#machine.signal(name);
-        }
       }
       this.#checks.end(outcome, this.#text);
     } catch (error) {

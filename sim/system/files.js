@@ -18,6 +18,8 @@ const TEXT = {
 };
 /** The kinds of calls that a fault may have. */
 const KINDS = ['read', 'write', 'remove', 'proc', 'state', 'lock', 'spawn'];
+/** With what a read of a process that is there fails. */
+const OF_PROC = new Set(['EMFILE', 'EIO']);
 /** A call that goes through the thread pool takes this long. */
 const CALL_MS = 1;
 
@@ -39,6 +41,11 @@ class Faults {
 
   clear() {
     this.#active = [];
+  }
+
+  /** Whether each call of a kind fails. */
+  isFor(kind) {
+    return this.#active.some((each) => each.lasts && (each.kind === kind || each.kind === 'any'));
   }
 
   /** @returns {string | null} the code with which a call fails */
@@ -89,8 +96,7 @@ class Files {
 
   /** By another process: a file, or a directory with all that is in it. */
   lose(file) {
-    for (const name of this.nodes.keys())
-      if (name === file || name.startsWith(`${file}/`)) this.nodes.delete(name);
+    for (const name of this.nodes.keys()) if (name === file || name.startsWith(`${file}/`)) this.nodes.delete(name);
   }
 
   names(dir) {
@@ -104,8 +110,9 @@ class Files {
 
   /** A call of the process under test may fail. */
   #call(kind, call, file) {
-    const code = this.faults.next(file.startsWith('/proc') ? 'proc' : kind);
-    if (code !== null) throw failed(code, call, file);
+    const isProc = file.startsWith('/proc');
+    const code = this.faults.next(isProc ? 'proc' : kind);
+    if (code !== null) throw failed(isProc && !OF_PROC.has(code) ? 'EMFILE' : code, call, file);
   }
 
   #at(file, call) {
@@ -202,6 +209,13 @@ class Files {
     this.nodes.delete(file);
   }
 
+  removeDirectory(dir) {
+    this.#call('remove', 'rmdir', dir);
+    this.#at(dir, 'rmdir');
+    if (this.names(dir).length > 0) throw failed('ENOTEMPTY', 'rmdir', dir);
+    this.nodes.delete(dir);
+  }
+
   remove(file, { recursive = false, force = false } = {}) {
     const node = this.nodes.get(file);
     if (node === undefined) {
@@ -213,8 +227,7 @@ class Files {
     if (node.type === 'directory') {
       if (!recursive) throw failed('ERR_FS_EISDIR', 'rm', file);
       for (const name of this.names(file)) this.unlink(path.join(file, name));
-      this.#call('remove', 'rmdir', file);
-      this.nodes.delete(file);
+      this.removeDirectory(file);
       return;
     }
     try {
@@ -301,6 +314,7 @@ function makeFs(current) {
       return lastDescriptor;
     },
     closeSync: (descriptor) => void descriptors.delete(descriptor),
+    rmdirSync: (dir) => void files().removeDirectory(dir),
     unlinkSync: (file) => files().unlink(file),
     rmSync: (file, options) => files().remove(file, options),
   };

@@ -54,9 +54,12 @@ class Isolate {
   /** What it has published: { at, state }. */
   published = [];
   isOver = false;
+  /** Its age in the last state that was read; null before. @type {number | null} */
+  readMs = null;
   #state = 'too-early';
   #snapshots = [];
   #diagnosis = [];
+  #listedAt = new Map();
   #taking = 0;
   #sequence = 0;
 
@@ -85,9 +88,9 @@ class Isolate {
     this.publish();
   }
 
-  /** Whether the last state that was published lists a snapshot. */
-  lists(file) {
-    return this.#diagnosis.includes(file);
+  /** When a state was published first that has a snapshot in its diagnosis. */
+  listedAt(file) {
+    return this.#listedAt.get(file) ?? Infinity;
   }
 
   over() {
@@ -143,7 +146,7 @@ class Isolate {
       },
     };
     const node = files.put(this.file, JSON.stringify(state));
-    if (node !== null) Object.assign(node, { isolate: this, isRead: false });
+    if (node !== null) Object.assign(node, { isolate: this, isRead: false, watchedMs });
     this.published.push({ at: world.now, running: world.running, state: this.#state });
   }
 
@@ -164,7 +167,10 @@ class Isolate {
         const method = plan.image ? 'image' : 'fork';
         const snapshot = { path: file, method, pauseMs: 20, bytes: 4 * MB, nodes: 1000, reason: plan.reason, ...begun };
         this.#snapshots = [...this.#snapshots, snapshot];
-        if (DIAGNOSTIC.has(plan.reason)) this.#diagnosis = [...this.#diagnosis, file];
+        if (DIAGNOSTIC.has(plan.reason)) {
+          this.#diagnosis = [...this.#diagnosis, file];
+          this.#listedAt.set(file, world.now);
+        }
       }
       this.publish();
     };
@@ -186,7 +192,8 @@ class Isolate {
     if (hangs) child.receive('SIGSTOP');
     child.after(takes, () => {
       const node = files.put(file, `heap of ${this.pid}`);
-      if (node !== null) Object.assign(node, { birthtimeMs: begun, owner: this, reason, diagnoses: DIAGNOSTIC.has(reason) });
+      if (node !== null)
+        Object.assign(node, { birthtimeMs: begun, owner: this, reason, diagnoses: DIAGNOSTIC.has(reason) });
       if (image) this.#services.list(path.basename(file), this.pid, reason);
       child.end({ code: 0 });
       done(node === null ? null : file);
