@@ -27,6 +27,8 @@ class Checks {
   runDir = null;
   /** Paths of the snapshots of each analysis that ended well. @type {string[][]} */
   analyzed = [];
+  /** The isolate that was read last, by file. */
+  #readers = new Map();
   /** What happened, by name. @type {Set<string>} */
   #events = new Set();
   /** Images that were removed, with their owners. */
@@ -86,6 +88,15 @@ class Checks {
     });
   }
 
+  /** The state of an isolate that the run reads. Another one may have had the file, and was older when it was read. */
+  reads(file, { isolate, watchedMs }) {
+    const former = this.#readers.get(file);
+    if (former !== undefined && former !== isolate && !former.isRetired && former.readMs <= watchedMs)
+      former.isHidden = true;
+    isolate.readMs = watchedMs;
+    this.#readers.set(file, isolate);
+  }
+
   /** A file that the run is about to remove. */
   removes(file, node) {
     const { name, dir } = { name: path.basename(file), dir: path.dirname(file) };
@@ -95,6 +106,7 @@ class Checks {
     const { isolate } = node;
     const process = this.#machine.processes.table.get(isolate.pid);
     assert.ok(isolate.isOver || process?.isAlive !== true, `the state of a process that lives is removed: ${name}`);
+    isolate.isRetired = true;
     assert.ok(node.isRead, `a state is removed before it was read: ${name}`);
   }
 
@@ -285,12 +297,7 @@ class Checks {
     }
     assert.ok(!hasFailed, text);
     const { isolates } = this.#services;
-    // One whose pid another process got before it was read, or read for long enough, is not known.
-    const known = isolates.filter(
-      (each) =>
-        each.readMs !== null &&
-        (each.readMs > 2 * POLL_MS || !isolates.some((other) => other !== each && other.file === each.file)),
-    );
+    const known = isolates.filter((each) => each.readMs !== null && !each.isHidden);
     assert.ok(reports.length <= isolates.length, `${reports.length} reports of ${isolates.length} isolates`);
     const least = Math.min(known.length, MOST_ENDED);
     assert.ok(reports.length >= least, `${reports.length} reports of ${known.length} isolates`);

@@ -186,7 +186,7 @@ class Run {
     const node = files.nodes.get(file);
     if (code !== null || node === undefined) throw new Error('cannot read the state file');
     node.isRead = true;
-    if (node.isolate !== undefined) node.isolate.readMs = node.watchedMs;
+    if (node.isolate !== undefined) this.#checks.reads(file, node);
     return node.data;
   }
 

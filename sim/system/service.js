@@ -56,6 +56,10 @@ class Isolate {
   isOver = false;
   /** Its age in the last state that was read; null before. @type {number | null} */
   readMs = null;
+  /** Whether its file was removed after it was read. */
+  isRetired = false;
+  /** Whether another isolate took its file, and was older than it when it was read. */
+  isHidden = false;
   #state = 'too-early';
   #snapshots = [];
   #diagnosis = [];
