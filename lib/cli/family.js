@@ -197,15 +197,19 @@ class Family {
   async end(graceMs) {
     const signalled = new Set();
     const time = new RunningTime();
+    /** When they could be read first. */
+    let since = null;
     const list = () => tried(() => this.members());
     for (let left = list(); left?.length !== 0; left = list()) {
-      const late = time.tick() > graceMs;
+      time.tick();
+      if (left !== null) since ??= time.ms;
+      const late = time.ms - since > graceMs;
       for (const { pid, start } of left ?? []) {
         if (!late && signalled.has(`${pid}.${start}`)) continue;
         signalled.add(`${pid}.${start}`);
         signal(pid, late ? 'SIGKILL' : 'SIGTERM');
       }
-      if (time.ms > 2 * graceMs) return; // not even SIGKILL reaches them
+      if (time.ms - since > 2 * graceMs) return; // not even SIGKILL reaches them
       await delay(POLL_MS);
     }
   }

@@ -98,19 +98,14 @@ function exitCode(exit, leaked) {
 }
 
 /** `r.json` for the process that matters most, `r.1234.json` for each other one. */
-function filesFor({ json, html }, reports, at) {
-  const own = stemOf(reports[at]);
-  // Another process may have had this pid before.
-  const former = reports.slice(1, at).filter((each) => stemOf(each) === own).length;
+function filesFor({ json, html }, report, at) {
   const fileFor = (file) => {
     if (file === undefined || at === 0 || file === STDOUT) return file;
     const { dir, name, ext } = path.parse(file);
-    return path.join(dir, `${name}.${own}${former > 0 ? `-${former + 1}` : ''}${ext}`);
+    return path.join(dir, `${name}.${report.pid}${report.threadId ? `.${report.threadId}` : ''}${ext}`);
   };
   return { json: fileFor(json), html: fileFor(html) };
 }
-
-const stemOf = ({ pid, threadId }) => `${pid}${threadId ? `.${threadId}` : ''}`;
 
 /** `pid 19211 (node server.js)`, `pid 19211, thread 2 (node server.js)` */
 function nameOf({ pid, threadId, process: { argv0, script } }) {
@@ -160,8 +155,9 @@ async function run(values, positionals, io) {
   const supervisor = new Supervisor({ ...programOf(command, { env }), env, duration, interval, onSpawn, say, found });
   return supervisor.run(async ({ exit, reports, images, lost, unwatched }, hurry) => {
     const failures = [];
+    const used = new Set();
     for (const [at, report] of reports.entries()) {
-      const files = await writeFiles(report, filesFor(values, reports, at), { io, targets });
+      const files = await writeFiles(report, filesFor(values, report, at), { io, targets, used });
       failures.push(...files.failures);
       if (files.failures.length === 0) await supervisor.removeImages(images[at]);
       else report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);

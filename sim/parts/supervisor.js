@@ -217,7 +217,7 @@ class Run {
         const ppid = parent === 'main' ? process.pid : 1;
         const pid = reuses && last !== undefined && !last.isAlive ? last.pid : undefined;
         last = this.#services.start(planOf(plan), { ppid, pid, env: environment });
-        last.isWorker = true;
+        if (last.pid === pid && plan.kind !== 'node') this.#checks.reused();
       });
     process.after(LONGEST_MS, () => process.end({ signal: 'SIGKILL' }));
   }
@@ -278,6 +278,7 @@ class Run {
     const parent = processes.start({ ppid: 1, pid, name: 'other', argv: ['other'], exe: '/bin/other' });
     const child = processes.start({ ppid: parent.pid, name: 'other', argv: ['other'], exe: '/bin/other' });
     for (const each of [parent, child]) each.isForeign = true;
+    if (parent.pid === pid) this.#checks.reused();
   }
 
   /** Of a terminal, the program and the analyzers get it too. */

@@ -31,21 +31,23 @@ function failed(code, call, file) {
 /** Faults of the calls: each is of some kinds of calls, lets some pass, and fails one, or each from then on. */
 class Faults {
   #active = [];
+  #lasted = new Set();
   /** How many calls have failed. */
   count = 0;
 
   /** @param {{ kind: string, code: string, passes: number, lasts: boolean }} fault */
   add(fault) {
     this.#active.push({ ...fault });
+    if (fault.lasts) this.#lasted.add(fault.kind);
   }
 
   clear() {
     this.#active = [];
   }
 
-  /** Whether each call of a kind fails. */
-  isFor(kind) {
-    return this.#active.some((each) => each.lasts && (each.kind === kind || each.kind === 'any'));
+  /** Whether at some time each call of a kind has failed. */
+  lasted(kind) {
+    return this.#lasted.has(kind) || this.#lasted.has('any');
   }
 
   /** @returns {string | null} the code with which a call fails */
