@@ -66,7 +66,7 @@ class Checks {
   rival() {}
 
   hurries() {
-    this.#hurriedAt = this.#machine.world.running;
+    this.#hurriedAt ??= this.#machine.world.running;
   }
 
   /** A signal comes for the run: `isShared`, for its program too. */

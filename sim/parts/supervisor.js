@@ -67,50 +67,41 @@ const service = fc.record({
   term: handler,
   root: fc.integer({ min: 0, max: 19 }).map((n) => n === 19),
 });
+/** What happens, and when: after the start, or after the program's end, when the reports are made. */
+const when = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ at: ms(70_000), from: fc.constant('start') }) },
+  { weight: 1, arbitrary: fc.record({ at: ms(40), from: fc.constant('end') }) },
+  { weight: 1, arbitrary: fc.record({ at: ms(25_000), from: fc.constant('end') }) },
+);
+const happens = (what, fields = {}) =>
+  fc.tuple(when, fc.record({ what: fc.constant(what), ...fields })).map(([time, rest]) => ({ ...time, ...rest }));
+const fault = { passes: fc.nat({ max: 12 }), lasts: fc.boolean() };
 const event = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({ what: fc.constant('signal'), at: ms(70_000), name: fc.constantFrom(...SIGNALS) }),
-  },
+  { weight: 6, arbitrary: happens('signal', { name: fc.constantFrom(...SIGNALS) }) },
   {
     weight: 4,
-    arbitrary: fc.record({
-      what: fc.constant('fault'),
-      at: ms(70_000),
+    arbitrary: happens('fault', {
       kind: fc.constantFrom('any', ...KINDS.filter((kind) => kind !== 'spawn')),
       code: fc.constantFrom(...CODES),
-      passes: fc.nat({ max: 12 }),
-      lasts: fc.boolean(),
+      ...fault,
     }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({
-      what: fc.constant('fault'),
-      at: ms(70_000),
+    arbitrary: happens('fault', {
       kind: fc.constant('spawn'),
       code: fc.constantFrom(...SPAWN_CODES),
+      ...fault,
       passes: fc.nat({ max: 1 }),
-      lasts: fc.boolean(),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('heal'), at: ms(70_000) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      what: fc.constant('clock'),
-      at: ms(70_000),
-      by: fc.integer({ min: -7_200_000, max: 7_200_000 }),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant('stop'), at: ms(70_000), ms: ms(90_000) }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('freeze'), at: ms(70_000), ms: ms(90_000) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ what: fc.constant('lose'), at: ms(70_000), which: fc.constantFrom('run', 'out', 'srv') }),
-  },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('rival'), at: ms(70_000) }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('foreign'), at: ms(70_000), reuses: fc.boolean() }) },
+  { weight: 1, arbitrary: happens('heal') },
+  { weight: 2, arbitrary: happens('clock', { by: fc.integer({ min: -7_200_000, max: 7_200_000 }) }) },
+  { weight: 2, arbitrary: happens('stop', { ms: ms(90_000) }) },
+  { weight: 1, arbitrary: happens('freeze', { ms: ms(90_000) }) },
+  { weight: 1, arbitrary: happens('lose', { which: fc.constantFrom('run', 'out', 'srv') }) },
+  { weight: 1, arbitrary: happens('rival') },
+  { weight: 1, arbitrary: happens('foreign', { reuses: fc.boolean() }) },
 );
 const worker = fc.record({
   at: ms(40_000),
@@ -209,6 +200,7 @@ class Run {
     process.onEnd = (ended) => {
       onEnd(ended);
       shown(ended);
+      this.#schedule('end');
       this.#machine.world.after(IMPATIENT_MS, () => this.#hurry());
     };
     let last;
@@ -244,6 +236,12 @@ class Run {
         }
       });
     });
+  }
+
+  /** Events that are so long after the start, or the end of the program. */
+  #schedule(point) {
+    for (const { at, from, ...each } of this.#plan.events)
+      if (from === point) this.#machine.world.after(at, () => this.#happens(each));
   }
 
   /** The user is tired of waiting. */
@@ -293,8 +291,8 @@ class Run {
 
   async run(command) {
     const { world } = this.#machine;
-    const { json, duration, events } = this.#plan;
-    for (const { at, ...each } of events) world.after(at, () => this.#happens(each));
+    const { json, duration } = this.#plan;
+    this.#schedule('start');
     const stream = () => new Writable({ write: (chunk, _, done) => ((this.#text += chunk), done()) });
     const io = { stdout: stream(), stderr: stream(), env: { PATH: '/usr/bin' } };
     const values = {
