@@ -42,6 +42,8 @@ class Checks {
   #judgedUntil = Infinity;
   /** When the first signal came that ends the program. */
   #firstEnding = null;
+  /** When the first one came that is no SIGHUP. */
+  #judgedAt = null;
   #byUs = false;
   #isReused = false;
   /** Time in which the run was stopped, and which it may take for time in which it ran. */
@@ -78,7 +80,10 @@ class Checks {
         return;
       }
       const isRunning = this.main?.isAlive === true && this.main.uid === 1000;
-      if (this.main?.isAlive === true && ENDING.has(name)) this.#firstEnding ??= { name, at: world.now };
+      if (this.main?.isAlive === true && ENDING.has(name)) {
+        this.#firstEnding ??= { at: world.now };
+        if (name !== 'SIGHUP') this.#judgedAt ??= world.now;
+      }
       const before = processes.sent.length;
       this.#machine.signals.emit(name, name);
       const passed = processes.sent.slice(before).filter((each) => each.target === this.main && each.name === name);
@@ -269,12 +274,15 @@ class Checks {
   /** What was published last before the run was over, or a signal asked for its end. */
   #checkVerdict(code, text) {
     const isByDuration = this.#byUs || (this.main.uid !== 1000 && this.#plan.duration > 0);
-    if (isByDuration || this.#firstEnding?.name === 'SIGHUP' || this.#events.has('stop')) return;
-    const until = this.#firstEnding?.at ?? this.main.endedAt;
-    // What is published in that millisecond may count.
-    const lastOf = ({ published }) => published.slice(published.findLastIndex(({ at }) => at < until));
+    if (isByDuration || this.#events.has('stop')) return;
+    // A SIGHUP may be what ends the program.
+    const from = this.#firstEnding?.at ?? this.main.endedAt;
+    const until = this.#judgedAt ?? this.main.endedAt;
+    // What is published in between, or in that millisecond, may count.
+    const mayCount = ({ published }) =>
+      published.slice(published.findLastIndex(({ at }) => at < from)).filter(({ at }) => at <= until);
     const leaks = this.#services.isolates.filter(
-      (each) => each.published[0].at < until && lastOf(each).every(({ at, state }) => at > until || state === 'leak'),
+      (each) => each.published[0].at < from && mayCount(each).every(({ state }) => state === 'leak'),
     );
     if (leaks.length > 0) assert.equal(code, 3, `a leak of pid ${leaks[0].pid} is lost: ${text}`);
     const everLeaks = this.#services.isolates.some(({ published }) => published.some(({ state }) => state === 'leak'));
@@ -306,7 +314,7 @@ class Checks {
     assert.ok(reports.length <= isolates.length, `${reports.length} reports of ${isolates.length} isolates`);
     const least = Math.min(known.length, MOST_ENDED);
     assert.ok(reports.length >= least, `${reports.length} reports of ${known.length} isolates`);
-    const keys = new Set(reports.map(([, { report }]) => `${report.pid}.${report.threadId}.${report.uptimeMs}`));
+    const keys = new Set(reports.map(([, { report }]) => report.process.title));
     assert.equal(keys.size, reports.length, 'an isolate has two reports');
   }
 

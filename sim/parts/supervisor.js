@@ -4,6 +4,7 @@
 
 const fc = require('fast-check');
 const { Writable } = require('node:stream');
+const { setImmediate: nextTurn } = require('node:timers/promises');
 const { system, work } = require('../seams.js');
 const { KINDS } = require('../system/files.js');
 const { OWN } = require('../system/processes.js');
@@ -35,11 +36,23 @@ const snapshot = fc.record({
   reason: fc.constantFrom('leak', 'leak', 'suspect', 'near-limit', 'manual'),
   hangs: fc.integer({ min: 0, max: 7 }).map((n) => n === 7),
 });
-/** Three snapshots of a kind, one after the other: a diagnosis. */
+/** Three or four snapshots of a kind, one after the other: a diagnosis. */
 const diagnosis = fc
-  .record({ at: ms(15_000), every: fc.integer({ min: 500, max: 6000 }), takes: ms(400), image: fc.boolean() })
-  .map(({ at, every, takes, image }) =>
-    [0, 1, 2].map((n) => ({ at: at + n * every, takes, image, reason: 'leak', hangs: false })),
+  .record({
+    count: fc.constantFrom(3, 4),
+    at: ms(15_000),
+    every: fc.integer({ min: 500, max: 6000 }),
+    takes: ms(400),
+    image: fc.boolean(),
+  })
+  .map(({ count, at, every, takes, image }) =>
+    Array.from({ length: count }, (_, n) => n).map((n) => ({
+      at: at + n * every,
+      takes,
+      image,
+      reason: 'leak',
+      hangs: false,
+    })),
   );
 const end = fc.record({
   at: ms(60_000),
@@ -71,13 +84,19 @@ const service = fc.record({
 const when = fc.oneof(
   { weight: 2, arbitrary: fc.record({ at: ms(70_000), from: fc.constant('start') }) },
   { weight: 1, arbitrary: fc.record({ at: ms(40), from: fc.constant('end') }) },
+  { weight: 1, arbitrary: fc.constant({ at: 0, from: 'begin' }) },
   { weight: 1, arbitrary: fc.record({ at: ms(25_000), from: fc.constant('end') }) },
 );
 const happens = (what, fields = {}) =>
   fc.tuple(when, fc.record({ what: fc.constant(what), ...fields })).map(([time, rest]) => ({ ...time, ...rest }));
 const fault = { passes: fc.nat({ max: 12 }), lasts: fc.boolean() };
+const ending = fc.constantFrom('SIGHUP', 'SIGHUP', 'SIGINT', 'SIGTERM');
 const event = fc.oneof(
-  { weight: 6, arbitrary: happens('signal', { name: fc.constantFrom(...SIGNALS) }) },
+  { weight: 4, arbitrary: happens('signal', { name: fc.constantFrom(...SIGNALS) }) },
+  {
+    weight: 3,
+    arbitrary: happens('signals', { names: fc.tuple(ending, ending), gap: ms(12_000) }),
+  },
   {
     weight: 4,
     arbitrary: happens('fault', {
@@ -255,6 +274,10 @@ class Run {
     const { world, files, processes } = this.#machine;
     this.#checks.happened(what);
     if (what === 'signal') this.#signal(event.name);
+    if (what === 'signals') {
+      this.#signal(event.names[0]);
+      world.after(event.gap, () => this.#signal(event.names[1]));
+    }
     if (what === 'fault') files.faults.add(event);
     if (what === 'heal') files.faults.clear();
     if (what === 'clock') world.setClock(event.by);
@@ -292,6 +315,7 @@ class Run {
   async run(command) {
     const { world } = this.#machine;
     const { json, duration } = this.#plan;
+    for (const { from, at: _, ...each } of this.#plan.events) if (from === 'begin') this.#happens(each);
     this.#schedule('start');
     const stream = () => new Writable({ write: (chunk, _, done) => ((this.#text += chunk), done()) });
     const io = { stdout: stream(), stderr: stream(), env: { PATH: '/usr/bin' } };
@@ -309,7 +333,7 @@ class Run {
         (code) => (outcome = { code }),
         (error) => (outcome = { error }),
       );
-      await null;
+      await nextTurn();
       while (outcome === null && this.#machine.endedBy === null) {
         work.begin(MOST_WORK);
         if (await world.step()) this.#checks.step();

@@ -73,6 +73,8 @@ class Isolate {
     this.threadId = threadId;
     this.startedAt = services.world.now;
     const { process } = service;
+    /** By which its reports are known. */
+    this.title = `node ${services.isolates.length}`;
     this.file = path.join(services.runDir, `${process.pid}.${threadId}.state`);
     this.pid = process.pid;
     this.publish();
@@ -132,7 +134,7 @@ class Isolate {
       extra: {
         node: 'v24.0.0',
         redacted: false,
-        process: { argv0: 'node', script: '/srv/app.js', cwd: DIR, title: 'node', hostname: 'sim' },
+        process: { argv0: 'node', script: '/srv/app.js', cwd: DIR, title: this.title, hostname: 'sim' },
         addons: [],
         uptimeAtWatch: 50,
         limit: null,
