@@ -130,13 +130,6 @@ module.exports = [
     true,
   ),
   mutant(
-    'the clock on the wall says when the program ends',
-    SUPERVISOR,
-    'if (this.#states.isTaking && time.tick() < patience) {',
-    'if (this.#states.isTaking && Date.now() < (time.wall ??= Date.now()) + patience) {',
-    true,
-  ),
-  mutant(
     'another process with the pid of the program is taken for it',
     FAMILY,
     'return pid === this.#root && start === this.#rootStart;',
@@ -148,7 +141,7 @@ module.exports = [
     'another process with the pid replaces the report',
     STATES,
     'this.#keepEnded(name);\n    const isDue',
-    'const isDue',
+    ';\n    const isDue',
     true,
   ),
   mutant(

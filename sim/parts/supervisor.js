@@ -18,6 +18,8 @@ const IMPATIENT_MS = 180_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'];
 const CODES = ['EACCES', 'EIO', 'EMFILE', 'ENOENT', 'ENOSPC', 'EBUSY'];
 const SPAWN_CODES = ['EMFILE', 'EAGAIN', 'ENOMEM', 'E2BIG', 'EACCES', 'ENOENT'];
+/** A pid is used again after this long at most. */
+const SOON_MS = 400;
 /** More of this in one step is no end. */
 const MOST_WORK = 200_000;
 
@@ -60,7 +62,7 @@ const end = fc.record({
   nearLimit: sometimes(fc.record({ takes: ms(3000), image: fc.boolean() })),
 });
 const handler = fc.record({
-  how: fc.constantFrom('default', 'ignore', 'frees', 'ends'),
+  how: fc.constantFrom('default', 'ignore', 'ignore', 'frees', 'frees', 'ends'),
   ms: ms(14_000),
   code: fc.constantFrom(0, 0, 5),
 });
@@ -223,13 +225,19 @@ class Run {
       this.#machine.world.after(IMPATIENT_MS, () => this.#hurry());
     };
     let last;
-    for (const { at, plan, parent, reuses } of workers)
-      process.after(at, () => {
-        const ppid = parent === 'main' ? process.pid : 1;
-        const pid = reuses && last !== undefined && !last.isAlive ? last.pid : undefined;
+    for (const { at, plan, parent, reuses } of workers) {
+      const ppid = parent === 'main' ? process.pid : 1;
+      const start = (pid) => {
         last = this.#services.start(planOf(plan), { ppid, pid, env: environment });
         if (last.pid === pid && plan.kind !== 'node') this.#checks.reused();
+      };
+      process.after(at, () => {
+        const former = last;
+        if (!reuses || former === undefined) start();
+        else if (!former.isAlive) start(former.pid);
+        else former.service.onEnd.push(() => process.after(at % SOON_MS, () => start(former.pid)));
       });
+    }
     process.after(LONGEST_MS, () => process.end({ signal: 'SIGKILL' }));
   }
 
