@@ -25,9 +25,9 @@ const LONGEST_COMMAND = 80;
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EINTR', 'EAGAIN']);
 
 /** What a read gives, or `otherwise` where there is nothing. @throws where it may be there */
-function reading(read, otherwise) {
+function reading(call, otherwise) {
   try {
-    return read();
+    return call();
   } catch (error) {
     if (PASSING.has(error.code)) throw error;
     return otherwise;
@@ -110,8 +110,8 @@ const isRunning = ({ pid, start }) => {
 };
 
 /**
- * Waits until `list` returns no process, `mostMs` at most, without the time in which this process is stopped: the others
- * may have been as well. @returns what it returned last
+ * Waits until `list` returns no process, `mostMs` at most, without the time in which this process is stopped: the
+ * others may have been as well. @returns what it returned last
  */
 async function remaining(list, mostMs) {
   const time = new RunningTime();

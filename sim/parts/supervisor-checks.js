@@ -105,9 +105,10 @@ class Checks {
 
   /** A file that the run is about to remove. */
   removes(file, node) {
-    const { name, dir } = { name: path.basename(file), dir: path.dirname(file) };
-    if (/\.heapsnapshot$/.test(name)) assert.fail(`the snapshot ${name} is removed`);
-    if (/\.heapimage$/.test(name)) this.#removed.push({ file, ...node });
+    const name = path.basename(file);
+    const dir = path.dirname(file);
+    if (name.endsWith('.heapsnapshot')) assert.fail(`the snapshot ${name} is removed`);
+    if (name.endsWith('.heapimage')) this.#removed.push({ file, ...node });
     if (dir !== this.runDir || !name.endsWith('.state') || this.#isAtEnd()) return;
     const { isolate } = node;
     const process = this.#machine.processes.table.get(isolate.pid);

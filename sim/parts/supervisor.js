@@ -93,7 +93,7 @@ const happens = (what, fields = {}) =>
   fc.tuple(when, fc.record({ what: fc.constant(what), ...fields })).map(([time, rest]) => ({ ...time, ...rest }));
 const fault = { passes: fc.nat({ max: 12 }), lasts: fc.boolean() };
 const ending = fc.constantFrom('SIGHUP', 'SIGHUP', 'SIGINT', 'SIGTERM');
-const event = fc.oneof(
+const happening = fc.oneof(
   { weight: 4, arbitrary: happens('signal', { name: fc.constantFrom(...SIGNALS) }) },
   {
     weight: 3,
@@ -142,7 +142,7 @@ const program = fc.record({
   main: service,
   workers: fc.array(worker, { maxLength: 3 }),
   analyses: fc.array(analysis, { maxLength: 3 }),
-  events: fc.array(event, { maxLength: 4 }),
+  events: fc.array(happening, { maxLength: 4 }),
 });
 
 function planOf({ end: given, hup, int, term, ...rest }) {
@@ -279,7 +279,7 @@ class Run {
   }
 
   #happens({ what, ...event }) {
-    const { world, files, processes } = this.#machine;
+    const { world, files } = this.#machine;
     this.#checks.happened(what);
     if (what === 'signal') this.#signal(event.name);
     if (what === 'signals') {
@@ -315,7 +315,7 @@ class Run {
     const { processes } = this.#machine;
     const isShared = this.#plan.isTerminal && ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'].includes(name);
     if (isShared)
-      for (const each of [...processes.table.values()])
+      for (const each of Array.from(processes.table.values()))
         if (!each.isForeign && each.name !== SNAPSHOT) each.receive(name);
     this.#checks.signals(name, isShared);
   }
@@ -332,22 +332,22 @@ class Run {
       ...(json && { json: '/out/report.json' }),
       ...(duration > 0 && { duration: `${duration}ms` }),
     };
-    let outcome = null;
+    const ended = { outcome: null };
     const onRejection = (error) => void world.uncaught.push(error);
     process.on('unhandledRejection', onRejection);
-    let steps = 0;
+    let steps = 1;
     try {
       command(values, ['node', '/srv/app.js'], io).then(
-        (code) => (outcome = { code }),
-        (error) => (outcome = { error }),
+        (code) => (ended.outcome = { code }),
+        (error) => (ended.outcome = { error }),
       );
       await nextTurn();
-      while (outcome === null && this.#machine.endedBy === null) {
+      while (ended.outcome === null && this.#machine.endedBy === null) {
         work.begin(MOST_WORK);
         if (await world.step()) this.#checks.step();
         steps++;
       }
-      this.#checks.end(outcome, this.#text);
+      this.#checks.end(ended.outcome, this.#text);
     } catch (error) {
       error.message += `\n--- output:\n${this.#text}`;
       throw error;

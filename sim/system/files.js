@@ -245,6 +245,14 @@ class Files {
   }
 }
 
+const quietly = (run, otherwise) => {
+  try {
+    return run();
+  } catch {
+    return otherwise;
+  }
+};
+
 /** `node:fs` on the files of the world that runs. @param {() => { files: Files, world: any }} current */
 function makeFs(current) {
   const files = () => current().files;
@@ -261,13 +269,6 @@ function makeFs(current) {
         }
       });
     });
-  const quietly = (run, otherwise) => {
-    try {
-      return run();
-    } catch {
-      return otherwise;
-    }
-  };
   const promises = {
     rm: (file, options) => later(() => files().remove(file, options)),
     stat: (file, options) => later(() => files().stat(file, options)),

@@ -16,6 +16,8 @@ const BY_EVENT = new Set(['EACCES', 'EAGAIN', 'EMFILE', 'ENFILE', 'ENOENT']);
 /** Of those, the ones after which the child has no streams. */
 const NO_STREAMS = new Set(['EMFILE', 'ENFILE']);
 
+const unref = () => {};
+
 /** A machine on which the process under test runs. */
 class Machine {
   world = new World();
@@ -83,7 +85,6 @@ class Child extends EventEmitter {
   }
 
   addStreams() {
-    const unref = () => {};
     this.stdin = Object.assign(new EventEmitter(), { unref, write: (text) => this.emit('request', text) });
     this.stdout = Object.assign(new EventEmitter(), { unref });
   }

@@ -94,6 +94,9 @@ class Processes {
   start(given) {
     const isFree = given.pid !== undefined && !this.table.has(given.pid);
     const made = new Process(this, { ...given, pid: isFree ? given.pid : this.#next++ });
+    // The kernel does not give a pid again so soon that both had the same start.
+    const former = this.all.findLast((each) => each.pid === made.pid);
+    if (former !== undefined) made.ticks = Math.max(made.ticks, former.ticks + 1);
     this.table.set(made.pid, made);
     this.all.push(made);
     return made;
