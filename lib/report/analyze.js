@@ -86,10 +86,11 @@ async function analyze(paths, { signal, top, channel, unref = false, sourceRoots
     stdio: ['pipe', 'pipe', 'ignore'],
     windowsHide: true,
   });
-  if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+  // Without a descriptor for them there are no streams, and the error comes in the next turn.
+  if (unref) for (const handle of [child, child.stdin, child.stdout]) handle?.unref();
   // It stays open. Its end shows the child that this process has exited.
-  child.stdin.on('error', () => {}); // the child has ended before it read
-  child.stdin.write(`${request}\n`);
+  child.stdin?.on('error', () => {}); // the child has ended before it read
+  child.stdin?.write(`${request}\n`);
   const stop = () => child.kill('SIGKILL');
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -106,7 +107,7 @@ async function analyze(paths, { signal, top, channel, unref = false, sourceRoots
 function answerOf(child, paths, spill) {
   return new Promise((resolve, reject) => {
     const chunks = [];
-    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (cause) =>
       reject(
         new PlimsollError(
