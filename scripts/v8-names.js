@@ -91,7 +91,7 @@ function difference(names, before) {
   for (let at = 0; at < names.length;) {
     const from = before.indexOf(names[at]);
     let run = 0;
-    while (from !== -1 && from + run < before.length && names[at + run] === before[from + run]) run++;
+    if (from !== -1) while (from + run < before.length && names[at + run] === before[from + run]) run++;
     if (run >= LEAST_RUN) lines.push(`=${from} ${run}`);
     else lines.push(names[at]);
     at += run >= LEAST_RUN ? run : 1;
@@ -108,4 +108,5 @@ for (const node of process.argv.slice(2)) {
     lines.push(`# ${version.split('.', 2).join('.')}`, ...difference(names[of], before[of]));
   before = names;
 }
-for (const [of, lines] of Object.entries(written)) fs.writeFileSync(path.join(TO, `${of}.txt`), `${lines.join('\n')}\n`);
+for (const [of, lines] of Object.entries(written))
+  fs.writeFileSync(path.join(TO, `${of}.txt`), `${lines.join('\n')}\n`);

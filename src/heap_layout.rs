@@ -249,11 +249,7 @@ const V8_11_3: HeapLayout = HeapLayout {
             (32, "(source position table)"),
         ],
         bytecode_end: 40,
-        code: &[
-            (8, "relocation_info"),
-            (16, "deoptimization_data"),
-            (24, "source_position_table"),
-        ],
+        code: &[(8, "relocation_info"), (16, "deoptimization_data"), (24, "source_position_table")],
         code_data: 16,
         code_tags: &[
             (8, "(code relocation info)"),

@@ -40,7 +40,7 @@ async function main() {
   const file = path.join(dir, 'v8.heapsnapshot');
   const job = new (requireNative().SnapshotJob)({ ...options, heapUsed, heapTotal });
   // Waits for the end of this turn, after both are taken: only the queue of microtasks holds it.
-  queueMicrotask(pending({ pending: new Array(100).fill('microtask') }));
+  queueMicrotask(pending({ pending: Array.from({ length: 100 }, () => 'microtask') }));
   v8.writeHeapSnapshot(file);
   for (let { step } = job.step(); step === 'wait'; { step } = job.step()) Atomics.wait(idle, 0, 0, 1);
   if (job.step().step === 'fork') job.take();

@@ -203,7 +203,8 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
     }
 }
 
-/// Collects garbage, and returns what the heap has then and how long it took; `None` where V8 does not export the means.
+/// Collects garbage, and returns what the heap has then and how long it took; `None` where V8 does not export the
+/// means.
 ///
 /// # Safety
 /// On the isolate's thread, in a call from JS.

@@ -48,7 +48,7 @@ mod testing {
     /// Runs the test `name` once more in a process of its own, after these commands of a shell. True in that process.
     #[cfg(target_os = "linux")]
     pub fn is_alone(name: &str, before: &str) -> bool {
-        const MARK: &str = "PLIMSOLL_TEST_IS_ALONE";
+        const MARK: &str = "TEST_IS_ALONE";
         if std::env::var_os(MARK).is_some() {
             return true;
         }

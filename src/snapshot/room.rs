@@ -125,8 +125,8 @@ impl RoomWatch {
     const PARTS: u64 = 20;
 
     /// Looks at the container and the machine. What an image takes grows only with what the service writes to, so that
-    /// less may stay free. Half of what an image of `heap` needs where one kill ends all is enough: one that was allowed
-    /// to begin is not ended at once.
+    /// less may stay free. Half of what an image of `heap` needs where one kill ends all is enough: one that was
+    /// allowed to begin is not ended at once.
     #[must_use]
     pub fn of_image(heap: Heap, headroom: Option<f64>) -> Self {
         let most = memory_needed(Builder::Image, heap, 0, headroom.or(Some(IMAGE_TOGETHER))) / 2;

@@ -8,7 +8,8 @@ use super::memory::{PAGE, ProcessMemory, Refused};
 use crate::heap_layout::HeapLayout;
 
 const TEXT: &[u8] = b"plimsoll canary";
-/// Fields that all known versions have at one place; those of a map and of a regular expression are postmortem constants.
+/// Fields that all known versions have at one place. Those of a map and of a regular expression are postmortem
+/// constants.
 const MAP_TYPE: usize = 12;
 const REGEXP_SOURCE: usize = 32;
 const ELEMENTS: usize = 16;

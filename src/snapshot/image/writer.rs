@@ -66,6 +66,9 @@ mod kind {
     pub const DISPATCH: u32 = 10;
 }
 
+/// The two parts of a ring buffer of microtasks: the first address, and the one behind the last.
+type Tasks = [(usize, usize); 2];
+
 /// Why there is no image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -491,10 +494,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Where a queue of microtasks has them, and the next queue. A queue has their number, the size of the buffer, which
-    /// is a power of two, the place of the first one in it, the buffer, and its neighbours in a ring of queues.
-    fn queue(&self, at: usize) -> Result<Option<([(usize, usize); 2], usize)>, Failure> {
-        let Some([_, count, size, start, buffer, _, next, before, ..]) = self.memory.words(at)? else {
+    /// Where a queue of microtasks has them, and the next queue. A queue has their number, the size of the buffer,
+    /// which is a power of two, the place of the first one in it, the buffer, and its neighbours in a ring of queues.
+    fn queue(&self, at: usize) -> Result<Option<(Tasks, usize)>, Failure> {
+        let Some([_, count, size, start, buffer, _, next, before, ..]) = self.memory.words(at)?
+        else {
             return Ok(None);
         };
         if !is_pointer(next) || !is_pointer(before) {
@@ -516,10 +520,8 @@ impl Writer {
         Ok(is_queue.then(|| {
             let end = start + count;
             let place = |index: usize| buffer + 8 * index;
-            let tasks = [
-                (place(start), place(end.min(size))),
-                (place(0), place(end.saturating_sub(size))),
-            ];
+            let tasks =
+                [(place(start), place(end.min(size))), (place(0), place(end.saturating_sub(size)))];
             (tasks, next)
         }))
     }

@@ -161,8 +161,7 @@ impl Builder<'_> {
                     &[(8, "source"), (16, "name"), (40, "context_data"), (56, "line_ends")],
                 );
                 let options = if layout.v8.0 < 14 { 128 } else { 136 };
-                let tags =
-                    [(56, "(script line ends)"), (options, "(host-defined options)")];
+                let tags = [(56, "(script line ends)"), (options, "(host-defined options)")];
                 self.tag_fields(object, &tags, Some(NodeKind::Code));
                 if !is_wasm {
                     let infos = [(88, "(shared function infos)")];
@@ -376,10 +375,7 @@ impl Builder<'_> {
             let at = fields.code_data;
             self.tag_fields(code, &[(at, "(interpreter data)")], None);
             self.tag_fields(code, &[(at + 8, "(bytecode offset table)")], Some(NodeKind::Code));
-            self.fields(
-                code,
-                &[(at, "interpreter_data"), (at + 8, "bytecode_offset_table")],
-            );
+            self.fields(code, &[(at, "interpreter_data"), (at + 8, "bytecode_offset_table")]);
             if self.heap.pages.layout.headers.instructions > 16 {
                 self.fields(code, &[(INSTRUCTIONS, "instruction_stream")]);
             }
@@ -528,8 +524,7 @@ impl Builder<'_> {
     fn native_context(&mut self, context: Object, node: u32) {
         let extension =
             if self.heap.pages.layout.v8.0 < 14 { "extension" } else { "global_object" };
-        let fields =
-            [(16, "scope_info"), (24, "previous"), (CONTEXT_EXTENSION, extension)];
+        let fields = [(16, "scope_info"), (24, "previous"), (CONTEXT_EXTENSION, extension)];
         self.fields(context, &fields);
         let last = context.size.saturating_sub(16);
         let named = std::mem::take(&mut self.native_context);

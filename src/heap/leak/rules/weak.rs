@@ -58,9 +58,9 @@ impl Rule for Weak {
         }
     }
 
-    /// An entry of a registry waits for its callback after a collection has had its object: as many wait as objects have
-    /// died since. Node also takes the entries of its own registries and WeakSets away then. Where the objects stay, what
-    /// retains them grows.
+    /// An entry of a registry waits for its callback after a collection has had its object: as many wait as objects
+    /// have died since. Node also takes the entries of its own registries and WeakSets away then. Where the objects
+    /// stay, what retains them grows.
     fn is_bounded(&self, evidence: &Evidence, suspect: &Suspect) -> bool {
         let class = evidence.snapshot().raw_name(evidence.thing());
         let is_registry = class.ends_with(b"FinalizationRegistry") || class == CELL;
