@@ -142,7 +142,7 @@ mod tests {
 
     /// The end of a process that has an unfinished file and does this in the test `name`, and whether the file is left.
     fn end_of(name: &str, act: impl FnOnce(&Partial)) -> (ExitStatus, bool) {
-        const DIRECTORY: &str = "PLIMSOLL_TEST_LIFELINE";
+        const DIRECTORY: &str = "TEST_LIFELINE";
         if let Some(dir) = std::env::var_os(DIRECTORY) {
             let store = SnapshotStore::open(dir.as_ref()).unwrap().with_names();
             let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
