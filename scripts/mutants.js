@@ -1,5 +1,5 @@
 'use strict';
-// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP]
+// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP] [--only REGEXP]
 //
 // The mutants of cargo-mutants (`cargo install cargo-mutants --locked`) over a part of src/: how many of them the tests
 // of the library find. cargo-mutants lists the mutants; `scripts/mutants/` puts all of them into one build, in which the
@@ -9,6 +9,8 @@
 // mutants that were found before: after a new test only the others run. It tries no more when M minutes have passed;
 // what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
 // the slowest ones, most mutants are found soon, and a run without it tries the survivors. The survivors are printed.
+//
+// With --only, the mutants whose name matches it are tried.
 //
 // A mutant meets the unit tests of its own file first, then the others, the shortest first, two mutants at a time.
 
@@ -326,7 +328,7 @@ function spread(numbers) {
 /** Whether a mutant was found. */
 const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
 
-async function run(name, { again, minutes, skip }) {
+async function run(name, { again, minutes, skip, only }) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
@@ -348,7 +350,7 @@ async function run(name, { again, minutes, skip }) {
   const worker = async () => {
     for (const number of left) {
       const key = mutants[number];
-      if (isKnown(before[key]) || Date.now() > end) {
+      if (isKnown(before[key]) || Date.now() > end || !new RegExp(only, 'u').test(key)) {
         if (before[key] !== undefined) results[key] = before[key];
         continue;
       }
@@ -380,11 +382,12 @@ const { values, positionals: names } = parseArgs({
     again: { type: 'boolean', default: false },
     minutes: { type: 'string', default: 'Infinity' },
     skip: { type: 'string' },
+    only: { type: 'string', default: '' },
   },
 });
 if (names.length === 0 || names.some((each) => !(each in PARTS))) {
   process.stderr.write(
-    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP]\n`,
+    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP] [--only REGEXP]\n`,
   );
   process.exitCode = 2;
 } else
