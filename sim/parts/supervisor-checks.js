@@ -191,7 +191,11 @@ class Checks {
       const { isolate } = files.nodes.get(path.join(this.runDir, name));
       if (isolate === undefined || isolate.pid === this.main.pid) continue;
       const process = this.#machine.processes.table.get(isolate.pid);
-      if (process?.isAlive === true && !isolate.isOver) continue;
+      if (process?.isAlive === true && !isolate.isOver) {
+        // Another process has its pid.
+        isolate.goneAt = undefined;
+        continue;
+      }
       isolate.goneAt ??= world.running;
       assert.ok(world.running - isolate.goneAt <= 2 * POLL_MS, `the state ${name} of an isolate that has ended stays`);
     }
@@ -276,7 +280,9 @@ class Checks {
 
   /** What was published last before the run was over, or a signal asked for its end. */
   #checkVerdict(code, text) {
-    const isByDuration = this.#byUs || (this.main.uid !== 1000 && this.#plan.duration > 0);
+    const { duration } = this.#plan;
+    const isOver = duration > 0 && this.#endedAt - this.#startedAt >= duration - this.#unseenMs - SLACK_MS;
+    const isByDuration = this.#byUs || isOver;
     if (isByDuration || this.#events.has('stop')) return;
     // A SIGHUP may be what ends the program.
     const from = this.#firstEnding?.at ?? this.main.endedAt;
@@ -326,7 +332,8 @@ class Checks {
     for (const { file, owner, diagnoses } of this.#removed) {
       if (!diagnoses) continue;
       // One of later is in no report.
-      if (owner.isHidden || owner.listedAt(file) >= this.#judgedUntil) continue;
+      const isKnown = owner.readMs !== null && !owner.isHidden;
+      if (!isKnown || owner.listedAt(file) >= this.#judgedUntil) continue;
       assert.ok(
         this.analyzed.some((paths) => paths.includes(file)),
         `${file} is removed without an analysis`,
