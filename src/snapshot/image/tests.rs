@@ -99,10 +99,10 @@ fn describe(layout: &PageHeader, pages: &Memory, native: &mut Memory, at: usize,
     pages.put(at, &words);
 }
 
-pub type Record = (u32, usize, Vec<u8>);
+pub type ImageRecord = (u32, usize, Vec<u8>);
 
 /// The header and the records of a file.
-pub fn records(file: &std::path::Path) -> (serde_json::Value, Vec<Record>) {
+pub fn records(file: &std::path::Path) -> (serde_json::Value, Vec<ImageRecord>) {
     let text = zstd::decode_all(File::open(file).unwrap()).unwrap();
     let rest = text.strip_prefix(b"plimsoll heap image\n").unwrap();
     let number = |bytes: &[u8]| u32::from_le_bytes(bytes[..4].try_into().unwrap());
@@ -123,7 +123,7 @@ struct World {
     isolate: usize,
     ranges: Vec<(usize, usize)>,
     stack: Stack,
-    expected: Vec<Record>,
+    expected: Vec<ImageRecord>,
     /// What the child does not need any more: of each page, the bytes that are given back.
     spent: Vec<(usize, usize)>,
 }
@@ -300,7 +300,7 @@ fn an_image_has_the_pages_the_handles_and_the_texts_of_one_isolate() {
             "isolate": world.isolate, "types": {"Script": SCRIPT},
         });
         assert_eq!(header, expected);
-        let places = |records: &[Record]| {
+        let places = |records: &[ImageRecord]| {
             records.iter().map(|(kind, at, bytes)| (*kind, *at, bytes.len())).collect::<Vec<_>>()
         };
         assert_eq!(places(&records), places(&world.expected), "V8 {major}.{minor}");
