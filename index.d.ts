@@ -1426,6 +1426,8 @@ export interface PlimsollReport {
     bytes: number | null;
     nodes: number | null;
     heapBytes?: number;
+    /** The file was removed before the report, or is when the report is written. */
+    removed?: true;
   }>;
   /**
    * The source of the snapshots' order: the times in the names, V8's object ids, or the times of the files; only from

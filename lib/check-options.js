@@ -205,7 +205,7 @@ function check(option, source, given) {
  * @throws {TypeError | RangeError} with code ERR_PLIMSOLL_OPTION
  */
 function checkOptions(what, table, given = {}) {
-  if (typeof given !== 'object' || given === null)
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} needs an object of options, not ${quote(given)}.`);
   for (const name of namesOf(what, given)) {
     if (!Object.hasOwn(table, name))

@@ -1,5 +1,5 @@
 'use strict';
-// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP]
+// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP] [--only REGEXP]
 //
 // The mutants of cargo-mutants (`cargo install cargo-mutants --locked`) over a part of src/: how many of them the tests
 // of the library find. cargo-mutants lists the mutants; `scripts/mutants/` puts all of them into one build, in which the
@@ -9,22 +9,41 @@
 // mutants that were found before: after a new test only the others run. It tries no more when M minutes have passed;
 // what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
 // the slowest ones, most mutants are found soon, and a run without it tries the survivors. The survivors are printed.
+//
+// With --only, the mutants whose name matches it are tried.
+//
+// A mutant meets the unit tests of its own file first, then the others, the shortest first, two mutants at a time.
 
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
 const ROOT = path.join(__dirname, '..');
 const TOOL = path.join(__dirname, 'mutants');
 
-/** By part: its folder, the modules of src/lib.rs that it needs, and the tests that may find a mutant. */
+/**
+ * By part: its folder, the files of it that are for other platforms and the paths of those for this one, the modules of
+ * src/lib.rs that it needs, and the tests that may find a mutant.
+ */
 const PARTS = {
   trend: { folder: 'src/trend', modules: ['trend'], tests: 'trend::', optLevel: 1 },
-  leak: { folder: 'src/heap/leak', modules: ['heap', 'heap_layout', 'js_source', 'sync'], tests: 'heap::' },
+  leak: {
+    folder: 'src/heap/leak',
+    modules: ['heap', 'heap_layout', 'js_source', 'sync'],
+    tests: 'heap::',
+    optLevel: 1,
+  },
   snapshot: {
     folder: 'src/snapshot',
+    except: '**/elsewhere.rs',
+    paths: [
+      ['src/snapshot/fork/mod.rs', 'linux_glibc/mod.rs'],
+      ['src/snapshot/image/mod.rs', 'linux.rs'],
+    ],
     modules: ['heap_layout', 'js_source', 'os', 'random', 'snapshot', 'sync', 'v8'],
     tests: 'snapshot::',
   },
@@ -34,12 +53,15 @@ const PARTS = {
  * A test whose mutant does not end is killed: a mutant that hangs is found. Seconds of processor time, which other work
  * on the machine does not take, and of any time, for one that waits.
  */
-const LONGEST = 20;
-const LONGEST_WAIT = 1800;
+const LONGEST = 10;
+const LONGEST_WAIT = 30;
+/** How many times its usual time a test may take besides. */
+const PATIENCE = 20;
 /** What a shell returns where a test was killed: by `timeout`, or for its processor time. */
 const KILLED = new Set([128 + 9, 128 + 24]);
-/** How many tests run in one process, the shortest first. */
+/** How many tests run in one process, the shortest first, and how many seconds they take together, unless one does. */
 const BATCH = 12;
+const BATCH_SECONDS = 0.3;
 /** Memory of a test, KB: a mutant may allocate without end. */
 const MOST_MEMORY = 8e6;
 
@@ -59,6 +81,15 @@ function copyCrate(part, into) {
       const from = path.join(ROOT, 'src', file);
       if (fs.existsSync(from)) fs.cpSync(from, path.join(into, 'src', file), { recursive: true });
     }
+  // cargo-mutants follows no path that depends on the platform: it is that of the platform on which mutants run.
+  for (const [file, module] of part.paths ?? []) {
+    const full = path.join(into, file);
+    const text = fs.readFileSync(full, 'utf8');
+    const platform =
+      /#\[cfg_attr\([^\]]*?path = "elsewhere.rs"\s*\)\]\s*#\[cfg_attr\([^\]]*?path = "[^"]*"\s*\)\]\s*(?=mod platform;)/;
+    if (!platform.test(text)) throw new Error(`${file} names its platform in another way`);
+    fs.writeFileSync(full, text.replace(platform, `#[path = "${module}"]\n`));
+  }
   for (const folder of ['.cargo', 'fuzz'])
     fs.cpSync(path.join(ROOT, folder), path.join(into, folder), { recursive: true });
   fs.cpSync(path.join(ROOT, 'Cargo.lock'), path.join(into, 'Cargo.lock'));
@@ -83,9 +114,9 @@ function cargo(args, options = {}) {
 }
 
 function listMutants(part, crate) {
-  const { status, stdout, stderr } = cargo(['mutants', '--list', '--json', '--file', `${part.folder}/**`], {
-    cwd: crate,
-  });
+  const except = part.except === undefined ? [] : ['--exclude', part.except];
+  const args = ['mutants', '--list', '--json', '--file', `${part.folder}/**`, ...except];
+  const { status, stdout, stderr } = cargo(args, { cwd: crate });
   if (status !== 0)
     throw new Error(`cargo-mutants cannot list the mutants; cargo install cargo-mutants --locked\n${stderr}`);
   return stdout;
@@ -113,8 +144,8 @@ function blamed(crate, messages) {
 }
 
 /** What a build is made of. */
-function fingerprint(crate) {
-  const hash = crypto.createHash('sha256');
+function fingerprint(part, crate) {
+  const hash = crypto.createHash('sha256').update(JSON.stringify(part));
   const files = fs.readdirSync(path.join(crate, 'src'), { recursive: true, withFileTypes: true });
   const paths = files.filter((each) => each.isFile()).map((each) => path.join(each.parentPath, each.name));
   const tool = ['Cargo.toml', 'src/main.rs', 'mutant.rs'].map((name) => path.join(TOOL, name));
@@ -123,17 +154,37 @@ function fingerprint(crate) {
   return hash.digest('hex');
 }
 
+const reading = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined);
+
+/** Builds the tests of the crate. @returns {{ file?: string, errors: object[], said: string }} */
+function compile(crate) {
+  const target = path.join(ROOT, 'target/mutants/build');
+  const options = ['--profile', 'mutants', '--message-format', 'json', '--target-dir', target];
+  const { status, stdout, stderr } = cargo(['test', '--lib', '--no-run', ...options], { cwd: crate });
+  const lines = stdout.split('\n').filter(Boolean);
+  const messages = lines.map((line) => JSON.parse(line));
+  const errors = messages.filter(({ message }) => message?.level === 'error').map(({ message }) => message);
+  return {
+    file: status === 0 ? messages.findLast((each) => each.executable).executable : undefined,
+    errors,
+    said: stderr,
+  };
+}
+
 /** Builds the tests with all mutants that compile, unless the last build was of the same files. */
 function build(part, crate) {
   copyCrate(part, crate);
-  const source = fingerprint(crate);
+  const source = fingerprint(part, crate);
   const note = path.join(crate, 'built.json');
-  const last = fs.existsSync(note) ? JSON.parse(fs.readFileSync(note, 'utf8')) : {};
+  const last = reading(note) ?? {};
   if (last.source === source) return last;
   fs.rmSync(note, { force: true });
   const list = path.join(crate, 'list.json');
   fs.writeFileSync(list, listMutants(part, crate));
-  const leftOut = new Set();
+  const mutants = JSON.parse(fs.readFileSync(list, 'utf8')).map(({ name }) => name);
+  // What did not compile before does not now, if it has the same name.
+  const before = new Set(last.notCompiled);
+  const leftOut = new Set([...mutants.keys()].filter((number) => before.has(mutants[number])));
   for (;;) {
     copyCrate(part, crate);
     const edited = cargo([
@@ -149,61 +200,56 @@ function build(part, crate) {
       ...[...leftOut].map(String),
     ]);
     if (edited.status !== 0) throw new Error(edited.stderr);
-    const result = cargo(
-      [
-        'test',
-        '--lib',
-        '--no-run',
-        '--profile',
-        'mutants',
-        '--message-format',
-        'json',
-        '--target-dir',
-        path.join(ROOT, 'target/mutants/build'),
-      ],
-      { cwd: crate },
-    );
-    const messages = result.stdout
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-    if (result.status === 0) {
-      const { executable: built } = messages.findLast((each) => each.executable);
-      // Another part's tests have the same name.
-      const executable = path.join(crate, 'tests');
-      fs.copyFileSync(built, executable);
-      const mutants = JSON.parse(fs.readFileSync(list, 'utf8')).map(({ name }) => name);
-      const made = { source, executable, mutants, numbers: JSON.parse(edited.stdout), leftOut: leftOut.size };
-      fs.writeFileSync(note, JSON.stringify(made));
-      return made;
+    const { file, errors, said } = compile(crate);
+    if (file === undefined) {
+      const wrong = [...blamed(crate, errors)].filter((number) => !leftOut.has(number));
+      if (wrong.length === 0) throw new Error(errors.map(({ rendered }) => rendered).join('\n') || said);
+      wrong.forEach((number) => leftOut.add(number));
+      process.stderr.write(`${leftOut.size} of ${mutants.length} mutants do not compile so far\n`);
+      continue;
     }
-    const errors = messages.filter(({ message }) => message?.level === 'error').map(({ message }) => message);
-    const wrong = [...blamed(crate, errors)].filter((number) => !leftOut.has(number));
-    if (wrong.length === 0) throw new Error(errors.map(({ rendered }) => rendered).join('\n') || result.stderr);
-    wrong.forEach((number) => leftOut.add(number));
+    // Another part's tests have the same name.
+    const executable = path.join(crate, 'tests');
+    // A run that was killed may have left it running.
+    fs.rmSync(executable, { force: true });
+    fs.copyFileSync(file, executable);
+    const numbers = JSON.parse(edited.stdout);
+    const made = { source, executable, mutants, numbers, notCompiled: [...leftOut].map((number) => mutants[number]) };
+    fs.writeFileSync(note, JSON.stringify(made));
+    return made;
   }
 }
 
 /**
- * Runs tests in one process, for so many seconds of processor time at most.
- * @returns {{ passed: boolean, seconds: number, isKilled: boolean }}
+ * Runs tests in one process, for so many seconds of processor time and of any time at most. What they started ends with
+ * it, and what they left in the directory for temporary files is removed.
+ * @returns {Promise<{ passed: boolean, seconds: number, isKilled: boolean }>}
  */
-function runTests(executable, crate, tests, env, most) {
+async function runTests(executable, crate, tests, env, { most, wait }) {
+  const temporary = fs.mkdtempSync(path.join(crate, 'tmp-'));
   const limits = `ulimit -v ${MOST_MEMORY}; ulimit -t ${Math.ceil(most)}`;
-  const command = `${limits}; timeout -s KILL ${LONGEST_WAIT} "$0" "$@"; status=$?; times >&3; exit $status`;
-  const { status, output } = spawnSync('sh', ['-c', command, executable, '--exact', '--test-threads', '1', ...tests], {
+  // A job has a process group of its own.
+  const job = `set -m; ${limits}; timeout -s KILL ${Math.ceil(wait)} "$0" "$@" & wait $!; status=$?`;
+  const script = `${job}; kill -KILL -- -$! 2>/dev/null; times >&3; exit $status`;
+  const child = spawn('bash', ['-c', script, executable, '--exact', '--test-threads', '1', ...tests], {
     cwd: crate,
-    env: { ...ENVIRONMENT, ...env },
+    env: { ...ENVIRONMENT, TMPDIR: temporary, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
+  let said = '';
+  child.stdio[3].on('data', (text) => {
+    said += text;
+  });
+  const [status] = await once(child, 'close');
+  fs.rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
   // Of the shell and of what it ran: `0m1.500s 0m0.010s`.
-  const times = [...output[3].toString().matchAll(/(\d+)m([\d.]+)s/g)];
+  const times = [...said.matchAll(/(\d+)m([\d.]+)s/g)];
   const seconds = times.reduce((sum, [, minutes, rest]) => sum + 60 * Number(minutes) + Number(rest), 0);
   return { passed: status === 0, seconds, isKilled: KILLED.has(status) };
 }
 
-/** Which mutants each test comes by, and how long it takes. */
-function watchTests(executable, crate, filter, skip) {
+/** Which mutants each test comes by, and how long it takes. Known from the last run on the same build. */
+async function watchTests({ executable, source }, crate, filter, skip) {
   const { stdout } = spawnSync(executable, ['--list', '--format', 'terse', filter], { encoding: 'utf8', cwd: crate });
   const names = stdout
     .split('\n')
@@ -211,32 +257,63 @@ function watchTests(executable, crate, filter, skip) {
     .map((line) => line.slice(0, -': test'.length))
     .filter((name) => !skip?.test(name));
   if (names.length === 0) throw new Error(`there is no test whose name has ${filter}`);
+  const note = path.join(crate, 'watched.json');
+  const last = reading(note);
+  const known = last?.source === source ? last.known : {};
   const seen = path.join(crate, 'seen.txt');
   const failed = [];
-  const tests = names.map((name) => {
+  for (const name of names.filter((each) => known[each] === undefined)) {
     fs.rmSync(seen, { force: true });
     const env = { PLIMSOLL_MUTANTS_SEEN: seen };
-    const { passed, seconds } = runTests(executable, crate, [name], env, 600);
-    if (!passed) failed.push(name);
+    const begun = Date.now();
+    const { passed, seconds } = await runTests(executable, crate, [name], env, { most: 600, wait: 1800 });
     const text = fs.existsSync(seen) ? fs.readFileSync(seen, 'utf8') : '';
-    return { name, seconds, mutants: new Set(text.split('\n').filter(Boolean).map(Number)) };
-  });
+    const mutants = [...new Set(text.split('\n').filter(Boolean).map(Number))];
+    if (passed) known[name] = { seconds, elapsed: (Date.now() - begun) / 1000, mutants };
+    else failed.push(name);
+  }
+  fs.writeFileSync(note, JSON.stringify({ source, known }));
   if (failed.length > 0) throw new Error(`tests fail without a mutant: ${failed.join(', ')}`);
-  return tests;
+  return names.map((name) => ({ name, ...known[name], mutants: new Set(known[name].mutants) }));
 }
 
-/** The result of a mutant: found by a test, by its not ending, or not. */
-function tryMutant(executable, crate, number, tests) {
-  const own = tests.filter(({ mutants }) => mutants.has(number)).toSorted((one, other) => one.seconds - other.seconds);
-  for (let at = 0; at < own.length; at += BATCH) {
-    const batch = own.slice(at, at + BATCH);
-    const usual = batch.reduce((sum, { seconds }) => sum + seconds, 0);
-    const names = batch.map(({ name }) => name);
-    const env = { PLIMSOLL_MUTANT: String(number) };
-    const { passed, isKilled } = runTests(executable, crate, names, env, LONGEST + 10 * usual);
-    if (!passed) return isKilled ? 'hangs' : 'found';
+/** The tests in the order in which they run, in batches of one process each. */
+function batches(tests) {
+  const all = [];
+  for (const test of tests) {
+    const last = all.at(-1);
+    const fits =
+      last !== undefined &&
+      last.length < BATCH &&
+      last.reduce((sum, { seconds }) => sum + seconds, test.seconds) <= BATCH_SECONDS;
+    if (fits) last.push(test);
+    else all.push([test]);
   }
-  return own.length === 0 ? 'not run' : 'survives';
+  return all;
+}
+
+/** The module of a mutant's file, as the names of its tests begin. */
+const moduleOf = (mutant) =>
+  mutant
+    .slice('src/'.length, mutant.indexOf('.rs:'))
+    .replaceAll('/', '::')
+    .replace(/::mod$/, '');
+
+/** The result of a mutant: found by a test, by its not ending, or not. @returns {Promise<{ result: string, by?: string }>} */
+async function tryMutant(executable, crate, { number, name }, tests) {
+  const isOwn = (test) => Number(test.name.startsWith(`${moduleOf(name)}::`));
+  const own = tests.filter(({ mutants }) => mutants.has(number));
+  own.sort((one, other) => isOwn(other) - isOwn(one) || one.elapsed - other.elapsed);
+  for (const batch of batches(own)) {
+    const sum = (key) => batch.reduce((all, test) => all + test[key], 0);
+    const names = batch.map((test) => test.name);
+    const env = { PLIMSOLL_MUTANT: String(number) };
+    const most = LONGEST + PATIENCE * sum('seconds');
+    const wait = LONGEST_WAIT + PATIENCE * sum('elapsed');
+    const { passed, isKilled } = await runTests(executable, crate, names, env, { most, wait });
+    if (!passed) return { result: isKilled ? 'hangs' : 'found', by: names.join(', ') };
+  }
+  return { result: own.length === 0 ? 'not run' : 'survives' };
 }
 
 /** The same numbers, each part of which is spread over all. */
@@ -248,37 +325,53 @@ function spread(numbers) {
     .map(({ number }) => number);
 }
 
-function run(name, { again, minutes, skip }) {
+/** Whether a mutant was found. */
+const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
+
+async function run(name, { again, minutes, skip, only }) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
-  const { executable, mutants, numbers, leftOut } = build(part, crate);
-  const tests = watchTests(executable, crate, part.tests, skip && new RegExp(skip, 'u'));
+  for (const left of fs.readdirSync(crate).filter((each) => each.startsWith('tmp')))
+    fs.rmSync(path.join(crate, left), { recursive: true, force: true });
+  const made = build(part, crate);
+  const { executable, mutants, numbers, notCompiled } = made;
+  const tests = await watchTests(made, crate, part.tests, skip && new RegExp(skip, 'u'));
   const record = path.join(crate, 'results.json');
-  const before = !again && fs.existsSync(record) ? JSON.parse(fs.readFileSync(record, 'utf8')) : {};
+  const before = (!again && reading(record)) || {};
   const results = {};
   const end = Date.now() + Number(minutes) * 60_000;
-  for (const number of spread(numbers)) {
-    const key = mutants[number];
-    const known = before[key];
-    if (known !== 'found' && known !== 'hangs' && Date.now() > end) {
-      if (known !== undefined) results[key] = known;
-      continue;
+  let count = 0;
+  // What survived before comes first: there may be new tests.
+  const isLate = (number) => Number(before[mutants[number]] === undefined);
+  const left = spread(numbers)
+    .toSorted((one, other) => isLate(one) - isLate(other))
+    .values();
+  const worker = async () => {
+    for (const number of left) {
+      const key = mutants[number];
+      if (isKnown(before[key]) || Date.now() > end || !new RegExp(only, 'u').test(key)) {
+        if (before[key] !== undefined) results[key] = before[key];
+        continue;
+      }
+      results[key] = await tryMutant(executable, crate, { number, name: key }, tests);
+      if (++count % 20 > 0) continue;
+      fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
+      process.stderr.write(`${name}: ${count} more mutants tried\n`);
     }
-    results[key] = known === 'found' || known === 'hangs' ? known : tryMutant(executable, crate, number, tests);
-    fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
-  }
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, worker));
   fs.writeFileSync(record, JSON.stringify(results, null, 1));
-  const count = (kind) => Object.values(results).filter((result) => result === kind).length;
-  const survivors = Object.keys(results).filter((key) => results[key] === 'survives' || results[key] === 'not run');
-  for (const key of survivors) process.stdout.write(`${results[key]}  ${key}\n`);
-  const found = count('found') + count('hangs');
+  const amount = (kind) => Object.values(results).filter(({ result }) => result === kind).length;
+  const survivors = Object.keys(results).filter((key) => !isKnown(results[key]));
+  for (const key of survivors.toSorted()) process.stdout.write(`${results[key].result}  ${key}\n`);
+  const found = amount('found') + amount('hangs');
   const tried = Object.keys(results).length;
   const share = ((100 * found) / tried).toFixed(1);
   process.stdout.write(
-    `${name}: ${found} of ${tried} found (${share} %), ${numbers.length - tried} not tried: ${count('hangs')} do not end; ` +
-      `${survivors.length} survive, of which no test comes by ${count('not run')}. ` +
-      `${leftOut} do not compile, ${mutants.length - numbers.length - leftOut} are not in the build.\n`,
+    `${name}: ${found} of ${tried} found (${share} %), ${numbers.length - tried} not tried: ${amount('hangs')} do not end; ` +
+      `${survivors.length} survive, of which no test comes by ${amount('not run')}. ` +
+      `${notCompiled.length} do not compile, ${mutants.length - numbers.length - notCompiled.length} are not in the build.\n`,
   );
   return found >= 0.9 * tried;
 }
@@ -289,11 +382,15 @@ const { values, positionals: names } = parseArgs({
     again: { type: 'boolean', default: false },
     minutes: { type: 'string', default: 'Infinity' },
     skip: { type: 'string' },
+    only: { type: 'string', default: '' },
   },
 });
 if (names.length === 0 || names.some((each) => !(each in PARTS))) {
   process.stderr.write(
-    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP]\n`,
+    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP] [--only REGEXP]\n`,
   );
   process.exitCode = 2;
-} else if (!names.map((each) => run(each, values)).every(Boolean)) process.exitCode = 1;
+} else
+  (async () => {
+    for (const each of names) if (!(await run(each, values))) process.exitCode = 1;
+  })();

@@ -64,11 +64,16 @@ function isPattern(node) {
   );
 }
 
+/** The beginning of a file that runs on the simulated machine. */
+const onMachine = (names) =>
+  `const { ${names.join(', ')} } = __sim.system; require = __sim.system.requireFor(require);`;
+
 /**
  * @param {string} text  of a CommonJS file @param {string} name  for parse errors
  * @param {string[]} globals  names that come from seams.js
+ * @param {string[]} [system]  names that come from system/modules.js, and with them the modules of Node
  */
-function instrument(text, name, globals) {
+function instrument(text, name, globals, system = []) {
   const source = ts.createSourceFile(name, text, ts.ScriptTarget.ES2023, true, ts.ScriptKind.JS);
   const insertions = [];
   const visit = (node, depth) => {
@@ -80,7 +85,8 @@ function instrument(text, name, globals) {
   insertions.sort((a, b) => a.at - b.at || b.closes - a.closes || (a.closes ? b.depth - a.depth : a.depth - b.depth));
   const strict = text.match(/^(?:#![^\n]*\n)?'use strict';/)?.[0].length ?? 0;
   const names = globals.length === 0 ? '' : `const { ${globals.join(', ')} } = __sim;`;
-  let result = `${text.slice(0, strict)}const __sim = require(${JSON.stringify(SEAMS)});${names}`;
+  const seams = `const __sim = require(${JSON.stringify(SEAMS)});${names}`;
+  let result = `${text.slice(0, strict)}${seams}${system.length === 0 ? '' : onMachine(system)}`;
   let done = strict;
   for (const { at, added } of insertions) {
     result += text.slice(done, at) + added;

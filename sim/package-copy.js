@@ -17,6 +17,10 @@ const SEAMS = [
   { files: /^lib\/(?:timers\.js|cache\/lru-cache\/)/, globals: ['globalThis'] },
   { files: /^lib\/track\/reservoir\.js$/, globals: ['Math'] },
 ];
+/** What runs on the simulated machine of `system/`, and which of its globals each file has. */
+const SYSTEM =
+  /^lib\/(?:cli\/(?:run|supervisor|states|family|signals|run-directory|leftovers|begun|running-time|views)|report\/(?:files|analyze)|snapshot\/images|directories)\.js$/;
+const SYSTEM_GLOBALS = ['process', 'Date', 'performance', 'setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'];
 
 /** Bounds that are smaller in the copy, so that small programs reach them. */
 const BOUNDS = [
@@ -61,9 +65,10 @@ function instrumentFolder(folder) {
     const name = path.posix.join('lib', entry);
     if (!name.endsWith('.js')) continue;
     const globals = SEAMS.filter(({ files }) => files.test(name)).flatMap((seam) => seam.globals);
-    if (!COUNTED.test(name) && globals.length === 0) continue;
+    const system = SYSTEM.test(name) ? SYSTEM_GLOBALS : [];
+    if (!COUNTED.test(name) && globals.length === 0 && system.length === 0) continue;
     const file = path.join(folder, name);
-    fs.writeFileSync(file, instrument(fs.readFileSync(file, 'utf8'), name, globals));
+    fs.writeFileSync(file, instrument(fs.readFileSync(file, 'utf8'), name, globals, system));
   }
 }
 

@@ -4,6 +4,7 @@
 // The copy of the package that `package-copy.js` makes reads these; the package itself does not know them.
 
 const { AsyncResource } = require('node:async_hooks');
+const system = require('./system/modules.js');
 
 /** More work than this in one step ends the program: the step does not end by itself. */
 const MOST_WORK = 2e6;
@@ -220,6 +221,7 @@ module.exports = {
   weak,
   settle,
   randomWords,
+  system,
   references: { WeakRef: SimulatedWeakRef, FinalizationRegistry: SimulatedFinalizationRegistry },
   globalThis: simulatedGlobal,
   Math: simulatedMath,

@@ -89,7 +89,7 @@ test('no growth of handles gives no suspect', async () => {
   assert.ok((await names(paths)).names.includes('plain'));
 });
 
-const { fork: noForks } = requireNative().snapshotSupport();
+const { fork: noForks, image: noImages } = requireNative().snapshotSupport();
 const COMPRESSORS = `
     const zlib = require('node:zlib');
     const open = new Map();
@@ -127,3 +127,12 @@ for (const method of ['in-process', 'fork'])
       assert.match(advice, /^close or destroy each Zlib/);
     },
   );
+
+test('images do not have what Node counts of native memory', { skip: noImages ?? false }, async (t) => {
+  const program = { title: 'compressors', kind: 'cjs', files: { 'main.js': COMPRESSORS }, expect: null };
+  const { dir: folder, snapshots } = await runProgram(program, { random: () => 0, take: { method: 'image' } });
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const { suspects } = await analyze(snapshots, { sourceRoots: [folder], channel: 'native' });
+  assert.equal(suspects[0].name, 'open');
+  for (const suspect of suspects) assert.ok(!('nativeBytes' in suspect), suspect.name);
+});

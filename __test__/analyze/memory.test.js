@@ -119,4 +119,60 @@ test('spilling changes nothing but where memory is', onLinux, async (t) => {
   });
   assert.deepEqual([status, stderr], [0, '']);
   assert.match(stdout, /Order/);
+  for (const flag of [['--spill', ''], ['--spill=']]) {
+    const none = spawnSync(process.execPath, [cli, 'analyze', ...flag, file], { encoding: 'utf8' });
+    assert.deepEqual([none.status, none.stdout], [2, '']);
+    assert.match(none.stderr, /--spill must be a folder/);
+  }
+});
+
+/** Analyses in this process, and removes the folder when the snapshot is read: what follows cannot fail. */
+const UNTIL_GONE = `
+  const fs = require('node:fs');
+  const { requireAnalyzer } = require(${JSON.stringify(BINDING)});
+  const [spill, file] = process.argv.slice(1);
+  const analyzer = requireAnalyzer();
+  analyzer.analyzeSnapshots([file], JSON.stringify({ spill, spillExit: 7 })).then(
+    () => process.stdout.write('done'),
+    (error) => process.stdout.write(error.code + ' ' + error.message),
+  );
+  (function look() {
+    if (analyzer.analysisProgress()[0] > 0) fs.rmdirSync(spill);
+    else setImmediate(look);
+  })();
+`;
+
+test('a folder to spill to that takes no more ends the process with a code and a text', onLinux, (t) => {
+  const dir = folder(t);
+  const [file, spill] = [path.join(dir, 'large.heapsnapshot'), path.join(dir, 'spill')];
+  writeSnapshot(file, 1_500_000);
+  fs.mkdirSync(spill);
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['-e', UNTIL_GONE, '--', spill, file], {
+    encoding: 'utf8',
+  });
+  assert.deepEqual([status, signal, stdout], [7, null, '']);
+  assert.match(stderr, /cannot be spilled to .*spill any more: .*disk is full.*No such file/);
+});
+
+test('analyze() names the folder that takes no more', onLinux, async (t) => {
+  const dir = folder(t);
+  const [file, pipe, spill] = ['large.heapsnapshot', 'pipe', 'spill'].map((name) => path.join(dir, name));
+  writeSnapshot(file, 600_000);
+  execFileSync('mkfifo', [pipe]);
+  fs.mkdirSync(spill);
+  const analysis = analyze([pipe], { spill });
+  const refused = assert.rejects(analysis, (error) => {
+    assert.equal(error.code, 'ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY');
+    assert.ok(error.message.includes(`cannot be spilled to ${spill}`), error.message);
+    assert.match(error.message, /its disk is full, or the folder was removed/);
+    return true;
+  });
+  // The child reads: the folder was looked at.
+  const out = await fs.promises.open(pipe, 'w');
+  const text = fs.readFileSync(file);
+  await out.write(text.subarray(0, 100));
+  fs.rmdirSync(spill);
+  await out.writeFile(text.subarray(100)).catch(() => {}); // it has ended
+  await out.close();
+  await refused;
 });

@@ -1,6 +1,6 @@
 'use strict';
 // A service that keeps its state in a directory and prints the events on its predecessor as lines of JSON.
-// argv: the directory, and what it does besides: nothing, `snapshot`, `exit CODE`, `fill` (the heap), `buffers` or `cluster`.
+// argv: the directory, and what it does besides: nothing, `snapshot`, `images`, `exit CODE`, `fill` (the heap), `buffers` or `cluster`.
 const cluster = require('node:cluster');
 const fs = require('node:fs');
 const { watch, takeSnapshot } = require('../../index.js');
@@ -22,6 +22,14 @@ async function act() {
   if (what === 'snapshot') {
     globalThis.sessions = Array.from({ length: 20_000 }, (_, id) => ({ id, rows: [id] }));
     await takeSnapshot({ dir, method: 'fork', cooldown: 0 });
+  }
+  if (what === 'images') {
+    // A diagnosis that the state knows nothing of.
+    globalThis.sessions = new Map();
+    for (const reason of ['suspect', 'leak', 'leak']) {
+      for (let id = 0; id < 20_000; id++) sessions.set(sessions.size, { id, rows: [id] });
+      await takeSnapshot({ dir, method: 'image', cooldown: 0, reason });
+    }
   }
   if (what === 'exit') process.exit(Number(value));
   if (what === 'fill') for (;;) kept.push({ rows: Array.from({ length: 10 }, (_, i) => ({ i })) });

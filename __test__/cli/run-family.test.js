@@ -11,6 +11,7 @@ const { once } = require('node:events');
 const { shortCommand } = require('../../lib/cli/family.js');
 const { programOf } = require('../../lib/cli/program.js');
 const { LONGEST_MS } = require('../../lib/cli/running-time.js');
+const { Supervisor } = require('../../lib/cli/supervisor.js');
 const { native } = require('../../lib/native.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
@@ -152,6 +153,34 @@ test(
     }
     await start(dir, ['run', '--duration', '1s', 'service.js']).ended;
     assert.deepEqual(stateDirectories(dir), []);
+  },
+);
+
+test(
+  'a run without a place for its states, or whose program cannot be started, says so without a stack',
+  options,
+  async (t) => {
+    const dir = folder(t, { 'app.js': '' });
+    const child = spawn(process.execPath, [BIN, 'run', 'app.js'], {
+      cwd: dir,
+      env: { ...process.env, TMPDIR: path.join(dir, 'none') },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => (stderr += chunk));
+    const [code] = await once(child, 'close');
+    assert.deepEqual([code, /    at /.test(stderr)], [1, false], stderr);
+    assert.match(stderr, /no state directory can be made in .*none .*; set TMPDIR to another directory/);
+    const supervisor = new Supervisor({
+      file: process.execPath,
+      args: ['x'.repeat(3_000_000)],
+      env: {},
+      duration: 0,
+      interval: 1000,
+      say() {},
+      found() {},
+    });
+    await assert.rejects(() => supervisor.run(), { code: 'ERR_PLIMSOLL_SPAWN' });
   },
 );
 

@@ -106,6 +106,7 @@ test('unknown and nonsensical options are refused at once, and the message says 
       /window \(5000 ms\) must be at least 12 intervals \(1000 ms each\).* Write interval: 400 or window: 12000\.$/,
     ),
   );
+  assert.throws(() => resolveOptions([]), refused('ERR_PLIMSOLL_OPTION', /watch\(\) needs an object of options/));
   assert.throws(() => resolveOptions(7), refused('ERR_PLIMSOLL_OPTION', /watch\(\) needs an object of options, not 7/));
 });
 

@@ -6,15 +6,17 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { once } = require('node:events');
+const { requireNative } = require('../../lib/native.js');
 const { temporaryDir, until } = require('../children/snapshot-support.js');
 const { noHooks } = require('../support/hooks.js');
 const { Service, died } = require('./services.js');
 
+const { image } = requireNative().snapshotSupport();
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 
 /** Takes the claim for a moment: a process that looks for it then leaves the state to others. */
 const stageOf = (dir, pid) => {
-  const { ClaimedState } = require('../../lib/native.js').requireNative();
+  const { ClaimedState } = requireNative();
   const name = fs.readdirSync(dir).find((each) => each.startsWith('.plimsoll-state-') && each.endsWith(`-${pid}-0`));
   const claim = name && ClaimedState.take(path.join(dir, name));
   const stage = claim?.stage();
@@ -102,6 +104,53 @@ test('a snapshot that was not analyzed is analyzed once', { skip: noHooks }, asy
   await until(() => stageOf(dir, pid)?.done);
   assert.equal(stageOf(dir, pid).attempts, 1);
   await next.end();
+});
+
+/** Names of files, sorted. */
+const namesOf = (files) => files.map((each) => path.basename(each)).toSorted();
+
+test('three images that the state does not have are analyzed, and none stays', { skip: image ?? false }, async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir, ['images']);
+  const images = () => fs.readdirSync(dir).filter((name) => name.endsWith('.heapimage'));
+  const left = images();
+  assert.equal(left.length, 3);
+  const next = new Service(dir);
+  const { files, notes } = await next.first('report');
+  await until(() => stageOf(dir, pid)?.done);
+  await next.end();
+  assert.match(notes.join(), /heap images were removed/);
+  assert.doesNotMatch(notes.join(), /two snapshots|one snapshot/);
+  assert.deepEqual(images(), []);
+  const { growth, snapshots } = JSON.parse(fs.readFileSync(files[0], 'utf8'));
+  assert.deepEqual(namesOf(growth.snapshots), left.toSorted());
+  assert.deepEqual(namesOf(snapshots.filter((each) => each.removed).map((each) => each.path)), left.toSorted());
+});
+
+test('what a process did not finish is removed, and what another one is writing is not', async (t) => {
+  const dir = temporaryDir(t);
+  const pid = await died(dir);
+  const [stem] = /(?<=state-)\w+-\d+(?=-0$)/.exec(
+    fs.readdirSync(dir).find((each) => each.startsWith('.plimsoll-state-')),
+  );
+  const left = [
+    `Heap.20261125.093324.${pid}.0.001.heapprofile.${pid}.partial`,
+    `Heap.20261125.093324.${pid}.0.002.near-limit.heapprofile.partial`,
+    `plimsoll-evidence-${stem}-0.json.${pid}-now.partial`,
+    `plimsoll-post-mortem-${stem}.json.1.partial`,
+  ];
+  const others = [
+    `Heap.20261125.093324.${process.pid}.0.001.heapprofile.${process.pid}.partial`,
+    `Heap.20261125.093324.${pid}.0.003.heapsnapshot.partial`,
+    `notes.${pid}.partial`,
+  ];
+  for (const name of [...left, ...others]) fs.writeFileSync(path.join(dir, name), '');
+  const next = new Service(dir);
+  await next.first('previous');
+  await until(() => stageOf(dir, pid)?.done);
+  await next.end();
+  const names = fs.readdirSync(dir);
+  assert.deepEqual(names.filter((name) => name.endsWith('.partial')).toSorted(), others.toSorted());
 });
 
 test('with `send` the reports are sent, and what an earlier process left unredacted is not', async (t) => {

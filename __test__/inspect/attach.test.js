@@ -254,6 +254,10 @@ test('what cannot be attached to is left alone, with the reason', { skip: linux 
   await once(gone, 'exit');
   await assert.rejects(attach(gone.pid), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
   assert.throws(() => checkExists(gone.pid), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
+  // The system would take the lower bits of it.
+  const cut = process.ppid + 2 ** 32;
+  await assert.rejects(attach(cut), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
+  assert.throws(() => checkExists(cut), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
   await assert.rejects(attach(process.pid), { code: 'ERR_PLIMSOLL_ATTACH' });
 });
 

@@ -239,6 +239,8 @@ test('what cannot be read is refused with a reason', { skip }, async (t) => {
     [2 ** 31 - 1, /there is no process 2147483647/],
   ])
     await assert.rejects(takeImage(pid, { dir }), { code: 'ERR_PLIMSOLL_UNAVAILABLE', message });
+  for (const pid of [process.pid + 2 ** 32, 2 ** 31])
+    await assert.rejects(takeImage(pid, { dir }), { code: 'ERR_PLIMSOLL_NO_PROCESS' });
   const noV8 = await cli('image', '--dir', dir, String(sleeping.pid));
   assert.deepEqual([noV8.code, noV8.out], [1, '']);
   assert.match(noV8.err, /its executable has no V8 with symbols/);
@@ -256,6 +258,9 @@ test('usage: one process, and one to three images', async () => {
     [['--count', '4', '1'], /--count must be from 1 to 3/],
     [['--interval', 'soon', '1'], /--interval/],
     [[String(2 ** 30)], /there is no process 1073741824/],
+    // The system would take the lower bits of it: the pid of this process.
+    [[String(process.pid + 2 ** 32)], new RegExp(`there is no process ${process.pid + 2 ** 32};`)],
+    [['99999999999999'], /there is no process 99999999999999;/],
   ]) {
     const { err, out } = await cli('image', ...args);
     assert.match(err, message);

@@ -62,6 +62,18 @@ test('the files that were written have their sizes, and the commands that open a
   assert.doesNotMatch(render(report, { cwd, files }), /\n {2}(open|delete) /);
 });
 
+test('no command names a snapshot that is removed', () => {
+  const report = leakReport();
+  const [first, second] = report.snapshots;
+  report.snapshots = [{ ...first, removed: true }, second];
+  const text = render(report, { width: 100, cwd, sizeOf: () => 1 });
+  assert.match(text, /001\.heapsnapshot \(forked, [^)]*, removed\)\n/);
+  assert.match(text, /\n {2}delete {4}\S+ Heap\.\S+002\.heapsnapshot\n/);
+  report.snapshots = [{ ...first, pauseMs: null, removed: true }];
+  assert.match(render(report, { width: 100, cwd }), /001\.heapsnapshot \(forked, file of 40 MB, removed\)\n/);
+  assert.doesNotMatch(render(report, { width: 100, cwd, sizeOf: () => 1 }), /\n {2}delete /);
+});
+
 /** Of an anonymous function in line 3 of the server. */
 const siteAt = (column, share) => ({ function: null, file: '/srv/app/server.js', line: 3, column, share });
 

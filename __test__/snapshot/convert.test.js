@@ -99,10 +99,29 @@ test('what is interrupted leaves nothing', async (t) => {
   await assert.rejects(converting, { name: 'AbortError' });
   assert.deepEqual(fs.readdirSync(dir), ['from.heapsnapshot']);
 
-  const child = spawn(process.execPath, [BIN, 'convert', from, to], { stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  while (child.exitCode === null && fs.readdirSync(dir).length === 1) await wait(1);
-  child.kill('SIGTERM');
-  assert.deepEqual(await ended, [143, null]);
-  assert.deepEqual(fs.readdirSync(dir), ['from.heapsnapshot']);
+  for (const [signal, status] of [
+    ['SIGTERM', 143],
+    ['SIGQUIT', 131],
+  ]) {
+    const child = spawn(process.execPath, [BIN, 'convert', from, to], { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    while (child.exitCode === null && fs.readdirSync(dir).length === 1) await wait(1);
+    child.kill(signal);
+    assert.deepEqual(await ended, [status, null]);
+    assert.deepEqual(fs.readdirSync(dir), ['from.heapsnapshot']);
+  }
+});
+
+test('- writes to standard output, and no file', async (t) => {
+  const dir = temporaryDir(t);
+  const { path: file } = await takeSnapshot({ dir, method: 'in-process', cooldown: 0 });
+  const before = fs.readdirSync(dir);
+  const to = (from) =>
+    spawnSync(process.execPath, [BIN, 'convert', from, '-'], { cwd: dir, maxBuffer: 2 ** 30, stdio: 'pipe' });
+  const { status, stdout, stderr } = to(file);
+  assert.deepEqual([status, String(stderr).split(' (')[0]], [0, 'plimsoll: standard output']);
+  assert.ok(stdout.equals(fs.readFileSync(file)));
+  assert.deepEqual(fs.readdirSync(dir), before);
+  fs.writeFileSync(path.join(dir, 'cut'), fs.readFileSync(file).subarray(0, 100_000));
+  assert.equal(to('cut').status, 1);
 });

@@ -167,9 +167,14 @@ test(`the child of an image ends before the container is full, ${TIGHT} times`, 
       }
       limit(Number(figure('memory.usage_in_bytes')) + 50 * 2 ** 20);
       service.stdin.write('rewrite\n');
-      assert.equal((await answered).code, 'ERR_PLIMSOLL_NO_ROOM');
+      const { code, retries } = await answered;
+      // The copies of the first child are gone, so there may be room for another one.
+      if (code === undefined) assert.match(retries.join(), /no room/);
+      else assert.equal(code, 'ERR_PLIMSOLL_NO_ROOM');
       assert.equal(Number(/oom_kill (\d+)/.exec(figure('memory.oom_control'))[1]), 0);
-      assert.deepEqual([snapshotsIn(dir, images.ending), partialsIn(dir, images.ending)], [[], []]);
+      assert.equal(snapshotsIn(dir, images.ending).length, code === undefined ? 1 : 0);
+      assert.deepEqual(partialsIn(dir, images.ending), []);
+      await allWhole(dir, images);
       assert.equal(service.exitCode, null);
       limit(-1);
       tight++;
@@ -178,6 +183,36 @@ test(`the child of an image ends before the container is full, ${TIGHT} times`, 
     service.kill('SIGKILL');
     await once(service, 'exit');
     await until(() => figure('cgroup.procs') === '');
+    fs.rmdirSync(group);
+  }
+});
+
+test('garbage on the heap refuses no image', optionsOf(images), async (t) => {
+  const group = path.join(CGROUPS, `plimsoll-storm-${process.pid}`);
+  try {
+    fs.mkdirSync(group);
+  } catch {
+    t.skip('a v1 memory cgroup of its own needs root');
+    return;
+  }
+  const dir = temporaryDir(t);
+  const script = `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`;
+  const { service, answer } = await serve(t, 'sh', ['-c', script, process.execPath, PROGRAM, '100']);
+  try {
+    const usage = () => Number(fs.readFileSync(path.join(group, 'memory.usage_in_bytes'), 'utf8'));
+    service.stdin.write('garbage\n');
+    await answer();
+    // Enough for a copy of what is live, too little for one of the heap with its garbage.
+    fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(usage() + 60 * 2 ** 20));
+    service.stdin.write(now(dir, { method: 'image', headroom: 1 }));
+    const { code, retries } = await answer();
+    assert.equal(code, undefined);
+    assert.match(retries.join(), /no room/);
+    await allWhole(dir, images);
+  } finally {
+    service.kill('SIGKILL');
+    await once(service, 'exit');
+    await until(() => fs.readFileSync(path.join(group, 'cgroup.procs'), 'utf8') === '');
     fs.rmdirSync(group);
   }
 });

@@ -37,6 +37,21 @@ test('without a descriptor the resident size and the memory available are still 
 });
 
 test(
+  'an analysis for which no descriptor is left is an error of the analysis, and the process goes on',
+  onLinux,
+  () => {
+    const outcomes = withDescriptors(64, child('analyze-without-descriptors.js'));
+    assert.deepEqual(outcomes, ['ERR_PLIMSOLL_ANALYSIS', 'ERR_PLIMSOLL_ANALYSIS']);
+  },
+);
+
+test('a process that cannot be started for want of descriptors is reported, and the service goes on', onLinux, () => {
+  const { warnings, errors } = withDescriptors(64, child('spawns-without-descriptors.js'));
+  assert.deepEqual(warnings, ['the process that sends cannot be started (EMFILE).']);
+  assert.match(errors.join(), /no descriptor is left \(spawn .* EMFILE\)/);
+});
+
+test(
   'the time in which the process was stopped is no time of watching',
   { ...onLinux, skip: onLinux.skip || (!schedulerCounts() && 'no schedstat') },
   async () => {

@@ -52,6 +52,11 @@ function wholeNumber(name, text, most) {
 
 const PHASES = ['reading', 'computing retained sizes of', 'comparing'];
 
+function folder(name, given) {
+  if (given === '') throw new PlimsollError('ERR_PLIMSOLL_OPTION', `--${name} must be a folder, not ''.`);
+  return given === undefined ? undefined : path.resolve(given);
+}
+
 /** How far the analysis is. */
 function progressOf(native, count) {
   const [phase, done, total] = native.analysisProgress();
@@ -82,7 +87,9 @@ async function run(values, positionals, io) {
     top: wholeNumber('top', values.top, 1000),
     path: wholeNumber('path', values.path?.replace(/^@/, ''), 2 ** 32 - 1),
     sources: sourceFolders(rootsOf(values)),
-    spill: values.spill === undefined ? undefined : path.resolve(values.spill),
+    spill: folder('spill', values.spill),
+    // An allocation that cannot fail leaves no way to an error.
+    spillExit: 1,
   };
   if (values.json === STDOUT) values.json = '';
   const targets = await checkFiles(values);

@@ -3,10 +3,10 @@
 
 const path = require('node:path');
 const { PlimsollTypeError } = require('../errors.js');
-const { convertSnapshot } = require('../report/convert.js');
+const { convertSnapshot, convertToStream } = require('../report/convert.js');
 const { bytes } = require('../report/units.js');
 const { untilSignal } = require('./until-signal.js');
-const { print } = require('./views.js');
+const { STDOUT, print } = require('./views.js');
 
 const options = {
   redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
@@ -16,15 +16,21 @@ async function run({ redact = false }, positionals, io) {
   if (positionals.length !== 2)
     throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name two files: plimsoll convert A.heapimage A.heapsnapshot.');
   const [from, to] = positionals.map((file) => path.resolve(file));
+  const isStream = positionals[1] === STDOUT;
   const status = await untilSignal(async (signal) => {
-    const written = await convertSnapshot(from, to, { redact, signal });
-    print(io.stderr, `${positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`);
+    const written = isStream
+      ? await convertToStream(from, io.stdout, { redact, signal })
+      : await convertSnapshot(from, to, { redact, signal });
+    print(
+      io.stderr,
+      `${isStream ? 'standard output' : positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`,
+    );
   });
   return status ?? 0;
 }
 
 module.exports = {
-  summary: 'write a heap image, or a compressed snapshot, as a .heapsnapshot for DevTools',
+  summary: 'write a heap image, or a compressed snapshot, as a .heapsnapshot for DevTools (- is standard output)',
   usage: '[--redact] FROM TO',
   example: 'npx plimsoll convert Heap.1.heapimage Heap.1.heapsnapshot',
   exits: '0; 1 if FROM cannot be read or TO cannot be written; 2 for wrong usage; 128 and the number of a signal',

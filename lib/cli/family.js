@@ -7,6 +7,7 @@ const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 const { printable } = require('../report/words.js');
 const { NOT_A_SERVICE } = require('../watch/register.js');
+const { RunningTime } = require('./running-time.js');
 
 const POLL_MS = 50;
 /** How long the end of a killed process is awaited: the kernel gives its memory back first. */
@@ -20,9 +21,25 @@ const TICK_MS = 10;
 const SNAPSHOT = 'plimsoll-snap';
 const LONGEST_COMMAND = 80;
 
+/** Why a read says nothing of a process, not even that it has ended. */
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'EINTR', 'EAGAIN']);
+
+/** What a read gives, or `otherwise` where there is nothing. @throws where it may be there */
+function reading(call, otherwise) {
+  try {
+    return call();
+  } catch (error) {
+    if (PASSING.has(error.code)) throw error;
+    return otherwise;
+  }
+}
+
+const sureRead = (pid, name) => reading(() => fs.readFileSync(`/proc/${pid}/${name}`, 'utf8'), '');
+
+/** For what is shown only. */
 function read(pid, name) {
   try {
-    return fs.readFileSync(`/proc/${pid}/${name}`, 'utf8');
+    return sureRead(pid, name);
   } catch {
     return '';
   }
@@ -32,7 +49,7 @@ function read(pid, name) {
 function statOf(pid) {
   // The name is in parentheses, and may hold some itself; after it, by proc(5): state, parent, ... start in ticks since
   // boot.
-  const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(read(pid, 'stat')) ?? [];
+  const [, name, rest] = /^\d+ \((.*)\) (.*)$/s.exec(sureRead(pid, 'stat')) ?? [];
   if (rest === undefined) return null;
   const fields = rest.split(' ');
   return {
@@ -46,17 +63,12 @@ function statOf(pid) {
   };
 }
 
-/** Each process of the system that can be seen. */
+/** Each process of the system that can be seen. @throws where they cannot be read now */
 function everyProcess() {
-  try {
-    return fs
-      .readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map((name) => statOf(Number(name)))
-      .filter((each) => each !== null && !each.isZombie);
-  } catch {
-    return [];
-  }
+  return reading(() => fs.readdirSync('/proc'), [])
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => statOf(Number(name)))
+    .filter((each) => each !== null && !each.isZombie);
 }
 
 function exeOf(pid) {
@@ -97,16 +109,30 @@ const isRunning = ({ pid, start }) => {
   return now !== null && now.start === start && !now.isZombie;
 };
 
-/** Waits until `list` returns no process, `mostMs` at most. @returns what it returned last */
+/**
+ * Waits until `list` returns no process, `mostMs` at most, without the time in which this process is stopped: the
+ * others may have been as well. @returns what it returned last
+ */
 async function remaining(list, mostMs) {
-  const deadline = performance.now() + mostMs;
-  let left = list();
-  for (; left.length > 0 && performance.now() < deadline; left = list()) await delay(POLL_MS);
-  return left;
+  const time = new RunningTime();
+  let left = tried(list);
+  for (; left?.length !== 0 && time.tick() < mostMs; left = tried(list)) await delay(POLL_MS);
+  return left ?? [];
+}
+
+/** What a function gives; null where the processes cannot be read now. */
+function tried(list) {
+  try {
+    return list();
+  } catch {
+    return null;
+  }
 }
 
 class Family {
   #root;
+  /** Another process may get its pid after its end. */
+  #rootStart;
   #mark;
   /** Those seen so far: an environment of its own and a parent that has ended hide one from then on. */
   #seen = new Map();
@@ -114,13 +140,18 @@ class Family {
   /** @param {number} root pid of the program @param {string} dir the state directory, which the environment of each names */
   constructor(root, dir) {
     this.#root = root;
+    this.#rootStart = tried(() => statOf(root))?.start;
     this.#mark = `PLIMSOLL_RUN_DIR=${dir}`;
   }
 
-  /** Those that run now, without snapshots that are being written; the program itself with `root`. */
+  /**
+   * Those that run now, without snapshots that are being written; the program itself with `root`.
+   * @throws where they cannot be read now
+   */
   members({ root = false } = {}) {
     const all = everyProcess();
-    const below = new Set([this.#root]);
+    this.#rootStart ??= all.find(({ pid }) => pid === this.#root)?.start;
+    const below = new Set(all.filter((each) => this.#isRoot(each)).map(({ pid }) => pid));
     // A parent may come after its child.
     for (let size = 0; size !== below.size;) {
       size = below.size;
@@ -128,7 +159,7 @@ class Family {
     }
     const found = all.filter(
       (each) =>
-        (root || each.pid !== this.#root) &&
+        (root || !this.#isRoot(each)) &&
         each.pid !== process.pid &&
         (below.has(each.pid) || this.#seen.get(each.pid) === each.start || this.#isMarked(each.pid)),
     );
@@ -136,7 +167,7 @@ class Family {
     return found.filter(({ name }) => name !== SNAPSHOT);
   }
 
-  /** The forked children that write snapshots. Without procfs there are none: a fork needs it. */
+  /** The forked children that write snapshots; without procfs none, as a fork needs it. @throws as `members` */
   snapshotting() {
     return everyProcess().filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid));
   }
@@ -154,22 +185,31 @@ class Family {
     return left.map(({ pid }) => pid);
   }
 
+  #isRoot({ pid, start }) {
+    return pid === this.#root && start === this.#rootStart;
+  }
+
   #isMarked(pid) {
-    return read(pid, 'environ').split('\0').includes(this.#mark);
+    return sureRead(pid, 'environ').split('\0').includes(this.#mark);
   }
 
   /** Ends those that run, SIGTERM first. New ones may come meanwhile. @param {number} graceMs */
   async end(graceMs) {
     const signalled = new Set();
-    const deadline = performance.now() + graceMs;
-    for (let left = this.members(); left.length > 0; left = this.members()) {
-      const late = performance.now() > deadline;
-      for (const { pid, start } of left) {
+    const time = new RunningTime();
+    /** When they could be read first. */
+    let since = null;
+    const list = () => tried(() => this.members());
+    for (let left = list(); left?.length !== 0; left = list()) {
+      time.tick();
+      if (left !== null) since ??= time.ms;
+      const late = time.ms - since > graceMs;
+      for (const { pid, start } of left ?? []) {
         if (!late && signalled.has(`${pid}.${start}`)) continue;
         signalled.add(`${pid}.${start}`);
         signal(pid, late ? 'SIGKILL' : 'SIGTERM');
       }
-      if (performance.now() > deadline + graceMs) return; // not even SIGKILL reaches them
+      if (time.ms - since > 2 * graceMs) return; // not even SIGKILL reaches them
       await delay(POLL_MS);
     }
   }
@@ -202,6 +242,6 @@ function signal(pid, name) {
 }
 
 /** Whether a signal has stopped the process (SIGSTOP, Ctrl-Z); false where that cannot be seen. @param {number} pid */
-const isStopped = (pid) => statOf(pid)?.isStopped === true;
+const isStopped = (pid) => tried(() => statOf(pid))?.isStopped === true;
 
-module.exports = { Family, isStopped, commandOf, shortCommand, isNode, whyUnwatched };
+module.exports = { Family, tried, isStopped, commandOf, shortCommand, isNode, whyUnwatched };

@@ -21,8 +21,12 @@ class RunDirectory {
     const { RunLock } = requireNative();
     sweep();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      this.path = fs.mkdtempSync(path.join(os.tmpdir(), PREFIX));
-      this.#lock = process.platform === 'win32' ? undefined : RunLock.take(this.path);
+      try {
+        this.path = fs.mkdtempSync(path.join(os.tmpdir(), PREFIX));
+        this.#lock = process.platform === 'win32' ? undefined : RunLock.take(this.path);
+      } catch (cause) {
+        throw unusable(cause, this.path);
+      }
       if (this.#lock !== null) return;
     }
     throw new PlimsollError(
@@ -47,9 +51,26 @@ class RunDirectory {
 
   /** Ends what of the run is still there, by the release of the lock. */
   remove() {
-    fs.rmSync(this.path, { recursive: true, force: true });
-    this.#lock?.release();
+    try {
+      fs.rmSync(this.path, { recursive: true, force: true });
+    } finally {
+      this.#lock?.release();
+    }
   }
+}
+
+/** @param {any} cause @param {string | undefined} dir  what was made, and cannot be locked */
+function unusable(cause, dir) {
+  try {
+    if (dir !== undefined) fs.rmdirSync(dir);
+  } catch {
+    // The next run removes it.
+  }
+  return new PlimsollError(
+    'ERR_PLIMSOLL_STATE_DIR',
+    `no state directory can be made in ${os.tmpdir()} (${cause.message}); set TMPDIR to another directory.`,
+    { cause },
+  );
 }
 
 /** Removes the directories of runs that ended without removing them (kill -9). */

@@ -9,6 +9,7 @@ const { TREND } = require('../facts.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
 const { headline, kindOf, limitName, place, printable } = require('../report/words.js');
+const { IMAGES_REMOVED } = require('../snapshot/images.js');
 const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
 const { STDOUT, print, viewOf, checkFiles, writeFiles } = require('./views.js');
@@ -150,44 +151,42 @@ async function run(values, positionals, io) {
   const duration = durationOf(values.duration);
   const targets = await checkFiles(values);
   const onSpawn = ({ pid }) => pid !== undefined && say(`watching pid ${pid}${plan({ duration, window, interval })}`);
-  const { exit, reports, lost, unwatched } = await new Supervisor({
-    ...programOf(command, { env }),
-    env,
-    duration,
-    interval,
-    onSpawn,
-    say,
-    found: (report) => say(foundSoFar(report)),
-  }).run();
-  const failures = [];
-  for (const [at, report] of reports.entries()) {
-    const files = await writeFiles(report, filesFor(values, report, at), { io, targets });
-    failures.push(...files.failures);
-    const isShown = at === 0 || report.verdict.state === 'leak';
-    if (reports.length > 1)
+  const found = (report) => say(foundSoFar(report));
+  const supervisor = new Supervisor({ ...programOf(command, { env }), env, duration, interval, onSpawn, say, found });
+  return supervisor.run(async ({ exit, reports, images, lost, unwatched }, hurry) => {
+    const failures = [];
+    const used = new Set();
+    for (const [at, report] of reports.entries()) {
+      const files = await writeFiles(report, filesFor(values, report, at), { io, targets, used });
+      failures.push(...files.failures);
+      if (files.failures.length === 0) await supervisor.removeImages(images[at]);
+      else report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
+      const isShown = at === 0 || report.verdict.state === 'leak';
+      if (reports.length > 1)
+        say(
+          `${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`,
+        );
+      if (isShown) show(report, files.written);
+    }
+    if (reports.length === 0 && unwatched.length === 0)
+      print(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
+    const slow = reports.find((report) => report.verdict.state === 'slow');
+    if (slow)
       say(
-        `${nameOf(report)}: ${report.verdict.state}${isShown ? '' : files.written.map((file) => `, ${file}`).join('')}`,
+        `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below ${limitName(slow.verdict, slow.limits)}. Run longer or lower --limit.`,
       );
-    if (isShown) show(report, files.written);
-  }
-  if (reports.length === 0 && unwatched.length === 0)
-    print(io.stderr, 'no Node process was watched: plimsoll saw none, or each one ended before it could be read.');
-  const slow = reports.find((report) => report.verdict.state === 'slow');
-  if (slow)
-    say(
-      `rising by ${bytes(slow.verdict.bytesPerMinute)}/min, too little to call: growth is judged against the room below ${limitName(slow.verdict, slow.limits)}. Run longer or lower --limit.`,
+    for (const { message } of failures) print(io.stderr, message);
+    if (resolved.send?.length > 0)
+      await require('./send-reports.js').sendReports(reports, resolved, (line) => print(io.stderr, line), hurry);
+    // "No leak" is a statement about a process that was watched.
+    const isUnseen = reports.length === 0;
+    return (
+      exitCode(
+        exit,
+        reports.some((report) => report.verdict.state === 'leak'),
+      ) || Number(lost || isUnseen || failures.length > 0)
     );
-  for (const { message } of failures) print(io.stderr, message);
-  if (resolved.send?.length > 0)
-    await require('./send-reports.js').sendReports(reports, resolved, (line) => print(io.stderr, line));
-  // "No leak" is a statement about a process that was watched.
-  const isUnseen = reports.length === 0;
-  return (
-    exitCode(
-      exit,
-      reports.some((report) => report.verdict.state === 'leak'),
-    ) || Number(lost || isUnseen || failures.length > 0)
-  );
+  });
 }
 
 module.exports = {

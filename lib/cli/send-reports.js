@@ -11,8 +11,9 @@ const WAIT_MS = 10_000;
 
 /**
  * @param {any[]} reports @param {object} options  of the watch @param {(line: string) => void} say
+ * @param {AbortSignal} hurry  ends the wait
  */
-async function sendReports(reports, options, say) {
+async function sendReports(reports, options, say, hurry) {
   const leaks = reports.filter(({ verdict }) => verdict.state === 'leak');
   if (leaks.length === 0) return;
   const dir = path.resolve(options.dir ?? diagnosticDir());
@@ -30,7 +31,11 @@ async function sendReports(reports, options, say) {
   } catch (error) {
     say(`the report cannot be sent: ${error.message}`);
   }
-  const hasArrived = await sender.settled(Math.max(WAIT_MS, options.sendGrace));
+  const hurried = new Promise((resolve) => {
+    if (hurry.aborted) resolve(false);
+    hurry.addEventListener('abort', () => resolve(false), { once: true });
+  });
+  const hasArrived = await Promise.race([sender.settled(Math.max(WAIT_MS, options.sendGrace)), hurried]);
   sender.stop();
   if (!hasArrived)
     say(`the report has not arrived yet; it waits in ${dir} for the next process that sends from there.`);

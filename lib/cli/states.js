@@ -22,9 +22,12 @@ class States {
   #directory;
   #lostPolls;
   #read;
-  /** By the names of their files, and of those isolates that have ended. */
+  /** By the names of their files. */
   #states = new Map();
+  /** Of isolates that have ended; `held` is what of it was frozen. @type {{state: any, held?: any}[]} */
   #ended = [];
+  /** Those that the last poll could not read: what they have become is not known. @type {Set<string>} */
+  #unread = new Set();
   /** Polls without a new figure, of those whose process lives. */
   #still = new Map();
   /** @type {Map<string, {state: any, lost: boolean}> | null} */
@@ -70,6 +73,7 @@ class States {
       read.push([name, state]);
       if ((state.ended || !alive) && mayRetire(name)) this.#retire(name, file);
     }
+    this.#unread = before;
     // Files that are gone, of processes that live.
     for (const name of before) if (isAlive(Number.parseInt(name, 10))) this.#still.set(name, this.#still.get(name) + 1);
     return read;
@@ -77,6 +81,8 @@ class States {
 
   /** A process that is stopped does nothing, so that its figures are whole. */
   #look(name, state, alive) {
+    // Another process has got the pid of one that has ended since the last poll.
+    if (this.#states.get(name)?.watchedMs > state.watchedMs) this.#keepEnded(name);
     const isDue = alive && !state.ended && this.#states.get(name)?.watchedMs === state.watchedMs;
     this.#still.set(name, isDue && !isStopped(state.pid) ? this.#still.get(name) + 1 : 0);
     this.#states.set(name, state);
@@ -88,8 +94,17 @@ class States {
    * states must not pile up.
    */
   #retire(name, file) {
-    fs.rmSync(file, { force: true });
-    this.#ended.push({ name, state: this.#states.get(name) });
+    try {
+      fs.rmSync(file, { force: true });
+    } catch {
+      return; // at one of the next polls
+    }
+    this.#keepEnded(name);
+  }
+
+  #keepEnded(name) {
+    this.#ended.push({ state: this.#states.get(name), held: this.#frozen?.get(name) });
+    this.#frozen?.delete(name);
     this.#states.delete(name);
     this.#still.delete(name);
     if (this.#ended.length > MOST_ENDED) this.#ended = this.#ended.toSorted(byWeight).slice(0, MOST_ENDED);
@@ -107,6 +122,7 @@ class States {
     this.#frozen = null;
     this.#until = Infinity;
     this.#late.clear();
+    this.#ended = this.#ended.map(({ state }) => ({ state }));
   }
 
   get isFrozen() {
@@ -184,15 +200,16 @@ class States {
 
   /**
    * The last of each, the most important first; `lost`: its figures stood still before the end, so that nothing can be
-   * said.
+   * said; `isUnread`: there may be a later one, which could not be read.
    */
   all() {
-    const current = [...this.#states].map(
-      ([name, state]) => this.#frozen?.get(name) ?? { state, lost: this.#isLost(name) },
-    );
+    const current = [...this.#states].map(([name, state]) => ({
+      ...(this.#frozen?.get(name) ?? { state, lost: this.#isLost(name) }),
+      isUnread: this.#unread.has(name),
+    }));
     return [
       ...current,
-      ...this.#ended.map(({ name, state }) => ({ lost: false, ...(this.#frozen?.get(name) ?? { state }) })),
+      ...this.#ended.map(({ state, held }) => ({ ...(held ?? { state, lost: false }), isUnread: false })),
     ].toSorted(byWeight);
   }
 }

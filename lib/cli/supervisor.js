@@ -12,12 +12,13 @@ const {
   AUTOMATIC,
   NEAR_LIMIT,
   comparable,
-  imagesOf,
+  goneOf,
   imagesOfReasons,
   removeImages,
+  spentImages,
   IMAGES_REMOVED,
 } = require('../snapshot/images.js');
-const { Family, commandOf, isNode, whyUnwatched } = require('./family.js');
+const { Family, commandOf, isNode, tried, whyUnwatched } = require('./family.js');
 const { sweepPartials } = require('./leftovers.js');
 const { withRise } = require('./rising.js');
 const { isBegunBy } = require('./begun.js');
@@ -28,6 +29,8 @@ const { States, POLL_MS, isAlive } = require('./states.js');
 
 const REGISTER = path.join(__dirname, '../../register.js');
 const GRACE_MS = 10_000;
+/** A signal that comes so long after the program's end, or later, is not the one that has ended the program. */
+const HURRY_MS = 1000;
 /** How often the processes of the run are looked for. */
 const FAMILY_MS = 2000;
 /** How long a process may take to publish its first state. */
@@ -56,6 +59,14 @@ class Supervisor {
   #isGone = false;
   /** Whether an ending signal has come. */
   #isEnding = false;
+  /** The timer that takes a SIGHUP as no end. */
+  #thawing;
+  /** When the program ended, by a clock that does not jump. */
+  #endedAt = Infinity;
+  /** Ends the analyses, and what else the end of the run waits for. */
+  #hurry = new AbortController();
+  /** Whether it was said that the program takes no signal. */
+  #isDeaf = false;
   #timers = new Set();
   /** Analyses by the paths they are of: promises, so that none is begun twice. */
   #analyses = new Map();
@@ -74,7 +85,13 @@ class Supervisor {
     this.#states = new States(this.#directory, options.interval);
   }
 
-  async run() {
+  /**
+   * @template T
+   * @param {(ended: any, hurry: AbortSignal) => Promise<T>} [use] writes the reports; a signal that comes meanwhile
+   * aborts `hurry`
+   * @returns {Promise<T>}
+   */
+  async run(use = async (ended) => ended) {
     const { duration, say } = this.#options;
     // Before there is a program: a signal at that moment would end us, and leave it to itself.
     const signals = new Signals((signal, isOurs) => this.#onSignal(signal, isOurs));
@@ -86,6 +103,7 @@ class Supervisor {
       const { code, signal } = await ended;
       this.#clearTimers();
       this.#running = false;
+      this.#endedAt = performance.now();
       this.#poll();
       this.#states.freeze();
       this.#lookForUnwatched();
@@ -93,27 +111,48 @@ class Supervisor {
       if (!this.#byUs && (signal !== null || code !== 0)) say(`the program ended with ${signal ?? `code ${code}`}.`);
       await this.#family.end(GRACE_MS);
       this.#poll();
-      return { exit, ...(await this.#reports(exit)), unwatched: [...this.#unwatched.values()] };
+      const unwatched = [...this.#unwatched.values()];
+      return await use({ exit, ...(await this.#reports(exit)), unwatched }, this.#hurry.signal);
     } catch (error) {
       // Nothing else would end it after the duration.
       this.#child?.kill('SIGTERM');
       throw error;
     } finally {
       this.#clearTimers();
+      // An analysis that no report waits for.
+      this.#hurry.abort();
       signals.release();
+      this.#removeDirectory();
+    }
+  }
+
+  /** It holds nothing that the reports do not have; without its lock the next run removes it. */
+  #removeDirectory() {
+    try {
       this.#directory.remove();
+    } catch (error) {
+      this.#options.say(`the run's state directory ${this.#directory.path} stays: ${error.message}`);
     }
   }
 
   /** Time in which the run itself was stopped does not count. */
   #endAfter(duration, time = new RunningTime()) {
     const left = duration - time.tick();
-    if (left <= 0) this.#end(Date.now());
+    if (left <= 0) this.#end(new RunningTime());
     else this.#after(Math.min(left, POLL_MS), () => this.#endAfter(duration, time));
   }
 
   #after(ms, step) {
-    this.#timers.add(setTimeout(step, ms));
+    const timer = setTimeout(step, ms);
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  /** The same, without the time in which the run itself is stopped: the program may have been as well. */
+  #afterRunning(ms, step, time = new RunningTime()) {
+    const left = ms - time.tick();
+    if (left <= 0) step();
+    else this.#after(Math.min(left, POLL_MS), () => this.#afterRunning(ms, step, time));
   }
 
   #every(ms, step) {
@@ -127,16 +166,23 @@ class Supervisor {
 
   /** What ends the program ends the judgement too: what it frees on its way out says nothing of the time before. */
   #onSignal(signal, isOurs) {
-    if (Signals.ENDING.has(signal) && this.#running && !this.#isEnding) {
-      this.#isEnding = true;
-      if (!this.#states.isFrozen) {
-        this.#poll();
-        this.#states.freeze();
-        // A daemon takes SIGHUP as a request to read its configuration again, and runs on.
-        if (signal === 'SIGHUP') this.#after(GRACE_MS, () => this.#thaw());
-      }
+    if (Signals.ENDING.has(signal)) {
+      if (this.#running) this.#endsBy(signal);
+      else if (performance.now() - this.#endedAt >= HURRY_MS) this.#hurry.abort();
     }
     if (isOurs) this.#child?.kill(signal);
+  }
+
+  #endsBy(signal) {
+    // Another signal after a SIGHUP does end the program.
+    if (signal !== 'SIGHUP') clearTimeout(this.#thawing);
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    if (this.#states.isFrozen) return;
+    this.#poll();
+    this.#states.freeze();
+    // A daemon takes SIGHUP as a request to read its configuration again, and runs on.
+    if (signal === 'SIGHUP') this.#thawing = this.#after(GRACE_MS, () => this.#thaw());
   }
 
   #thaw() {
@@ -146,39 +192,47 @@ class Supervisor {
   }
 
   /** At the end of the duration; a snapshot that is being written is worth a short wait. */
-  #end(since) {
+  #end(time) {
     this.#poll();
     this.#states.freeze();
     if (!this.#isEnding) this.#states.adoptLeaks();
     const patience = this.#states.needsSnapshot ? NEEDED_EVIDENCE_MS : EVIDENCE_MS;
-    if (this.#states.isTaking && Date.now() < since + patience) {
-      this.#after(POLL_MS, () => this.#end(since));
+    if (this.#states.isTaking && time.tick() < patience) {
+      this.#after(POLL_MS, () => this.#end(time));
       return;
     }
     this.#lookForUnwatched();
-    this.#byUs = true;
-    this.#child.kill('SIGTERM');
-    this.#after(GRACE_MS, () => this.#child.kill('SIGKILL'));
+    // A program that takes no signal ends by itself.
+    this.#byUs = this.#child.kill('SIGTERM');
+    this.#afterRunning(GRACE_MS, () => this.#child.kill('SIGKILL'));
   }
 
   #spawn() {
     const { file, args, env, stdio = 'inherit', onSpawn } = this.#options;
     // By --require: on Node 20 an --import sends CommonJS through the loader of modules, past the hooks of `require`.
     const nodeOptions = [env.NODE_OPTIONS, `--require=${inNodeOptions(REGISTER)}`].filter(Boolean).join(' ');
-    this.#child = spawn(file, args, {
-      stdio,
-      env: { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN_DIR: this.#directory.path },
-    });
+    const environment = { ...env, NODE_OPTIONS: nodeOptions, PLIMSOLL_RUN_DIR: this.#directory.path };
+    try {
+      this.#child = spawn(file, args, { stdio, env: environment });
+    } catch (cause) {
+      throw notStarted(cause);
+    }
     this.#family = new Family(this.#child.pid ?? 0, this.#directory.path);
     onSpawn?.(this.#child);
     return new Promise((resolve, reject) => {
-      this.#child.once('error', (cause) =>
-        reject(
-          new PlimsollError('ERR_PLIMSOLL_SPAWN', `the program could not be started (${cause.message}).`, { cause }),
-        ),
-      );
+      this.#child.on('error', (cause) => {
+        if (this.#child.pid === undefined) reject(notStarted(cause));
+        else this.#cannotSignal(cause);
+      });
       this.#child.once('exit', (code, signal) => resolve({ code, signal }));
     });
+  }
+
+  /** The program runs as another user (sudo), so that it ends by itself. */
+  #cannotSignal({ message }) {
+    if (!this.#isDeaf)
+      this.#options.say(`the program takes no signal from plimsoll (${message}): it ends by itself, or by its user.`);
+    this.#isDeaf = true;
   }
 
   #poll() {
@@ -200,7 +254,7 @@ class Supervisor {
 
   /** Names each Node process of the run that publishes no state, and has run for long enough to have begun. */
   #lookForUnwatched() {
-    for (const { pid, start, ageMs } of this.#family.members({ root: true })) {
+    for (const { pid, start, ageMs } of tried(() => this.#family.members({ root: true })) ?? []) {
       const key = `${pid}.${start}`;
       const isWatched = this.#states.has(`${pid}.0.state`);
       // On a busy machine a start takes longer.
@@ -214,7 +268,9 @@ class Supervisor {
 
   #announce(name, { verdict, watchedMs, pid, threadId, extra }) {
     const who = `pid ${pid}${threadId ? `, thread ${threadId}` : ''}`;
-    const before = this.#announced.get(name);
+    const last = this.#announced.get(name);
+    // Another process may have the pid of one that has ended.
+    const before = last?.watchedMs > watchedMs ? undefined : last;
     const { state, taken } = before ?? { state: 'too-early', taken: 0 };
     const snapshots = extra?.snapshots ?? [];
     if (before === undefined && pid !== this.#child?.pid && name.endsWith('.0.state'))
@@ -229,18 +285,17 @@ class Supervisor {
         `${who}, ${words(watchedMs)}: snapshot ${path.basename(snapshot.path)} (${snapshot.method}, ${Math.round(snapshot.pauseMs)} ms pause)`,
       );
     }
-    this.#announced.set(name, { state: verdict.state, taken: snapshots.length });
+    this.#announced.set(name, { state: verdict.state, taken: snapshots.length, watchedMs });
   }
 
   /** Says who is suspected as soon as the evidence is whole; the report follows at the end. */
   #early(state, paths) {
-    this.#analysis(state, paths).then(
-      (analysis) => {
+    this.#analysis(state, paths)
+      .then((analysis) => {
         if (this.#child.exitCode === null && this.#child.signalCode === null)
           this.#options.found(buildReport({ state, analysis }));
-      },
-      () => {}, // said at the end, with the report
-    );
+      })
+      .catch(() => {}); // said at the end, with the report
   }
 
   #analysis({ extra }, paths) {
@@ -251,6 +306,7 @@ class Supervisor {
         require('../report/analyze.js').analyze(paths, {
           channel: extra?.diagnosed ?? undefined,
           sourceRoots: folderOf(extra?.process?.script),
+          signal: this.#hurry.signal,
         }),
       );
     return this.#analyses.get(key);
@@ -267,15 +323,17 @@ class Supervisor {
 
   /** Processes of the run that were killed may have left unfinished files. */
   #sweep() {
-    if (this.#family.snapshotting().length > 0) return;
+    if (tried(() => this.#family.snapshotting())?.length !== 0) return;
     const ended = this.#states.all().filter(({ state }) => !isAlive(state.pid));
     for (const { state } of ended) if (state.extra) sweepPartials(state.extra.dir, new Set([state.pid]));
   }
 
   async #reports(exit) {
     const reports = [];
-    const spent = [];
-    for (const { state, lost } of this.#states.all()) {
+    /** The images that each of them rests on. */
+    const images = [];
+    const states = this.#states.all();
+    for (const { state, lost } of states) {
       const paths = await evidenceOf(state, this.#states, () => this.#lastSnapshots());
       const notes = [];
       let analysis;
@@ -284,23 +342,37 @@ class Supervisor {
       if (paths.length > 0) {
         if (!this.#analyses.has(paths.join()))
           this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
-        analysis = await this.#analysis(state, paths).catch(
-          (error) => void notes.push(`The snapshots could not be read: ${error.message}`),
-        );
+        analysis = await this.#analysis(state, paths).catch((error) => void notes.push(this.#unread(error, paths)));
       }
-      const images = analysis === undefined || state.extra?.keepImages ? [] : imagesOf(paths);
-      if (images.length > 0) notes.push(IMAGES_REMOVED);
-      spent.push(...images, ...unlistedImages(state, this.#states.span));
+      const spent = analysis === undefined ? [] : spentImages(state.extra, paths);
+      if (spent.length > 0) notes.push(IMAGES_REMOVED);
+      images.push(spent);
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
-      reports.push({ ...buildReport({ state: judged, analysis, exit, notes }), threadId: state.threadId });
+      const removed = goneOf(state.extra?.snapshots ?? [], spent);
+      reports.push({ ...buildReport({ state: judged, analysis, exit, notes, removed }), threadId: state.threadId });
     }
-    await removeImages(spent).catch((error) => this.#options.say(`the heap images stay: ${error.message}`));
+    if (this.#directory.exists) await this.removeImages(unlistedImages(states, this.#states.span));
+    // Those that no report waits for: one that is stopped does not end by itself.
+    await this.#lastSnapshots();
     this.#sweep();
-    return { reports, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
+    return { reports, images, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
+  }
+
+  #unread({ message }, paths) {
+    if (!this.#hurry.signal.aborted) return `The snapshots could not be read: ${message}`;
+    return `A signal ended the analysis of the snapshots. The command reads them: plimsoll analyze ${paths.join(' ')}`;
+  }
+
+  /** Those of a report, once it is written. @param {string[]} images */
+  async removeImages(images) {
+    await removeImages(images).catch((error) => this.#options.say(`the heap images stay: ${error.message}`));
   }
 }
+
+const notStarted = (cause) =>
+  new PlimsollError('ERR_PLIMSOLL_SPAWN', `the program could not be started (${cause.message}).`, { cause });
 
 /** Where the program's own script is: its working directory may be another. With redaction that may be unknown. */
 const folderOf = (script) => (typeof script === 'string' && path.isAbsolute(script) ? [path.dirname(script)] : []);
@@ -337,11 +409,20 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
   return comparable([...new Set([...taken, ...left])].toSorted()).slice(-COMPLETE);
 }
 
-/** Images that were finished when the run was over, so that no report lists them. */
-function unlistedImages({ pid, extra }, span) {
-  if (!extra || extra.keepImages) return [];
-  const listed = new Set([...(extra.snapshots ?? []).map((each) => each.path), ...(extra.diagnosis ?? [])]);
-  return imagesOfReasons(extra.dir, pid, AUTOMATIC).filter((file) => !listed.has(file) && isSince(file, span.since));
+/**
+ * Images that were finished when the run was over, so that no report lists them. Threads of a process share its pid. Of
+ * a process whose last state could not be read, none is known to be one.
+ */
+function unlistedImages(states, span) {
+  const extras = states.map(({ state }) => state.extra).filter(Boolean);
+  const listed = new Set(
+    extras.flatMap(({ snapshots = [], diagnosis = [] }) => [...snapshots.map((each) => each.path), ...diagnosis]),
+  );
+  const unread = new Set(states.filter(({ isUnread }) => isUnread).map(({ state }) => state.pid));
+  return states
+    .filter(({ state: { pid, extra } }) => extra && !extra.keepImages && !unread.has(pid))
+    .flatMap(({ state: { pid, extra } }) => imagesOfReasons(extra.dir, pid, AUTOMATIC))
+    .filter((file) => !listed.has(file) && isSince(file, span.since));
 }
 
 /** Files of a process that had this pid before are older. */

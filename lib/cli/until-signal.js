@@ -2,7 +2,7 @@
 
 const { constants } = require('node:os');
 
-const ENDS = ['SIGHUP', 'SIGINT', 'SIGTERM'].filter((name) => name in constants.signals);
+const ENDS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT'].filter((name) => name in constants.signals);
 
 /**
  * The status of a process that a signal ends, or null. Work that cannot be interrupted is finished first.

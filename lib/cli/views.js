@@ -13,7 +13,13 @@ const NARROWEST = 20;
 const FORMATS = ['json', 'html'];
 
 /** The bytes of a file; null where it cannot be read. @param {string} file */
-const sizeOf = (file) => statSync(file, { throwIfNoEntry: false })?.size ?? null;
+function sizeOf(file) {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.size ?? null;
+  } catch {
+    return null;
+  }
+}
 
 /** For render(): colours on a terminal alone (https://no-color.org). */
 function viewOf({ isTTY, columns }, env) {
@@ -73,6 +79,18 @@ async function unwritten(file, { targets, pid }) {
   return path.join(dir, `${name}.${Number(pid) || process.pid}${ext}`);
 }
 
+/**
+ * `file`, or a name beside it where another report of this run is there: of a process that had the same pid, or of one
+ * whose own name another run has taken.
+ */
+function unused(file, used) {
+  const { dir, name, ext } = path.parse(file);
+  let free = file;
+  for (let number = 2; used.has(free); number++) free = path.join(dir, `${name}-${number}${ext}`);
+  used.add(free);
+  return free;
+}
+
 /** Folders of --source-root. @param {{'source-root'?: string}} values */
 const rootsOf = (values) => (values['source-root'] === undefined ? [] : [values['source-root']]);
 
@@ -80,10 +98,11 @@ const rootsOf = (values) => (values['source-root'] === undefined ? [] : [values[
  * Writes the reports. Failures are reported at the end, so that a full disk does not suppress the report on the
  * terminal.
  * @param {any} report @param {{json?: string, html?: string, 'source-root'?: string}} files
- * @param {{io?: any, targets?: Map<string, string>}} [options] `io` for a file named `-`; `targets` of checkFiles()
+ * @param {{io?: any, targets?: Map<string, string>, used?: Set<string>}} [options] `io` for a file named `-`;
+ * `targets` of checkFiles(); `used`: files of the same run, which are not replaced
  * @returns {Promise<{written: string[], failures: Error[]}>}
  */
-async function writeFiles(report, files, { io, targets } = {}) {
+async function writeFiles(report, files, { io, targets, used = new Set() } = {}) {
   const written = [];
   const failures = [];
   const options = { sourceRoots: rootsOf(files) };
@@ -94,8 +113,9 @@ async function writeFiles(report, files, { io, targets } = {}) {
         io.stdout.write(streamed(report, format, options));
         continue;
       }
-      const file = await unwritten(files[format], { targets, pid: report.pid });
-      if (file !== files[format])
+      const place = await unwritten(files[format], { targets, pid: report.pid });
+      const file = unused(place, used);
+      if (place !== files[format])
         print(io.stderr, `another process has written ${files[format]} meanwhile; this report goes to ${file}.`);
       written.push(await writeView(report, format, file, options));
     } catch (error) {

@@ -26,9 +26,10 @@ class Guard {
       env,
     });
     this.#child.on('error', () => {}); // no process to be had: the lease alone has to do
-    this.#child.stdin.on('error', () => {});
+    // Without a descriptor for it there is no stream.
+    this.#child.stdin?.on('error', () => {});
     this.#child.unref();
-    this.#child.stdin.unref?.();
+    this.#child.stdin?.unref?.();
   }
 
   /** There is a lease. */
@@ -38,7 +39,7 @@ class Guard {
 
   /** The end of its input tells the guard to go on alone. */
   leave() {
-    this.#child.stdin.destroy();
+    this.#child.stdin?.destroy();
   }
 }
 

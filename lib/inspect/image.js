@@ -4,6 +4,7 @@
 
 const { constants } = require('node:os');
 const { requireAnalyzer } = require('../analyzer-binding.js');
+const { checkRange } = require('./target.js');
 
 /**
  * Holds Ctrl-Z off while `work` is done: the process of which an image is taken would stand still for as long as this
@@ -30,6 +31,7 @@ async function unsuspended(work) {
  * @returns {Promise<{ path: string, bytes: number, pauseMs: number, node: number, note: string | null }>}
  */
 async function takeImage(pid, { dir, maxBytes = Number.MAX_SAFE_INTEGER }) {
+  checkRange(pid);
   const { inCollection, ...image } = await unsuspended(() => requireAnalyzer().takeImageOf(pid, dir, maxBytes));
   const note = inCollection
     ? `process ${pid} was in a collection each time it was stopped; the image may not be readable, so take another one.`

@@ -42,10 +42,19 @@ function link(pid, name) {
 const noProcess = (pid, cause) =>
   refuse('ERR_PLIMSOLL_NO_PROCESS', `there is no process ${pid}; ps or pgrep node shows what runs.`, cause);
 
+/** A larger number is no pid. The system would take its lower bits, which are those of another process. */
+const LARGEST_PID = 2 ** 31 - 1;
+
+/** @param {number} pid */
+function checkRange(pid) {
+  if (pid > LARGEST_PID) throw noProcess(pid);
+}
+
 /** Throws where the process is not there, is not ours, is not Node's or cannot be reached. */
 function checkProcess(pid) {
   if (pid === process.pid)
     throw refuse('ERR_PLIMSOLL_ATTACH', `pid ${pid} is plimsoll itself; give the pid of another process.`);
+  checkRange(pid);
   try {
     process.kill(pid, 0);
   } catch (cause) {
@@ -94,6 +103,7 @@ function enterNetwork(pid) {
 
 /** Throws where there is no such process, before anything is asked of the user. @param {number} pid */
 function checkExists(pid) {
+  checkRange(pid);
   try {
     process.kill(pid, 0);
   } catch (cause) {
@@ -274,4 +284,4 @@ async function attachHere(pid, { port: given, patienceMs = PATIENCE_MS, terms, s
   );
 }
 
-module.exports = { attach, checkExists, checkProcess, configuredPort, listeningPorts, openedInspector };
+module.exports = { attach, checkExists, checkProcess, checkRange, configuredPort, listeningPorts, openedInspector };

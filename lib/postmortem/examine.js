@@ -1,23 +1,22 @@
 'use strict';
 // The report on a process that ended, made of what it left.
 
-const path = require('node:path');
 const { requireAnalyzer } = require('../analyzer-binding.js');
 const { sourceFolders } = require('../report/excerpt.js');
-const { reportOf } = require('../report/analyze.js');
+const { analyze, reportOf } = require('../report/analyze.js');
 const { memoryFor } = require('../report/memory.js');
 const { buildReport, siteSuspect, isOfProfile } = require('../report/report.js');
-const { imagesOf } = require('../snapshot/images.js');
+const { goneOf } = require('../snapshot/images.js');
 const { causeOf } = require('./death.js');
-const { evidenceOf, lastProfileOf, snapshotsOf } = require('./sources.js');
+const { evidenceOf, isAnalyzed, lastProfileOf, snapshotsOf } = require('./sources.js');
 
 /**
  * @param {import('./ended.js').Ended} ended @param {string} dir
  * @param {number} [now] ms since the epoch
- * @returns {{ build: (analysis?: any, notes?: string[]) => any, unanalyzed: Array<{ file: string, bytes: number }>,
- *   channel: string | null, isRedacted: (analysis?: any) => boolean, images: string[] } | null} null where its state
- *   says nothing; `isRedacted`: whether the process, and the snapshots that an analysis read, were redacted; `images`:
- *   the heap images to remove after an analysis
+ * @returns {{ build: (analysis?: any, notes?: string[], spent?: string[]) => any, unanalyzed: Array<{ file: string,
+ *   bytes: number }>, channel: string | null, isRedacted: (analysis?: any) => boolean, images: string[] } | null} null
+ *   where its state says nothing; `isRedacted`: whether the process, and the snapshots that an analysis read, were
+ *   redacted; `images`: the heap images to remove after an analysis
  */
 function examine(ended, dir, now = Date.now()) {
   const [state] = ended.states();
@@ -25,16 +24,19 @@ function examine(ended, dir, now = Date.now()) {
   const { aliveAt } = ended;
   const known = withEvidence(state, dir, ended);
   const reported = state.extra?.reported ?? null;
-  const unanalyzed = reported === null ? snapshotsOf(dir, ended, state) : [];
+  const { unanalyzed, images, unlisted } = snapshotsOf(dir, ended, state);
+  known.extra.snapshots = [...(known.extra.snapshots ?? []), ...unlisted];
   const postMortem = about(known, ended, aliveAt, now);
   const { code, signal } = postMortem;
   const exit = code === null && signal === null ? null : { code, signal, byUs: false };
-  const build = (analysis, notes = []) => {
+  const build = (analysis, notes = [], spent = []) => {
     const outOfMemory = postMortem.cause === 'heap-limit';
-    const report = buildReport({ state: known, analysis, exit, notes: [...notesOf(reported), ...notes], outOfMemory });
+    const removed = goneOf(known.extra.snapshots ?? [], spent, dir);
+    const all = [...notesOf(reported, unanalyzed), ...notes];
+    const report = buildReport({ state: known, analysis, exit, notes: all, removed, outOfMemory });
     // Of a profile, the latest evidence has seen more than the process had when it reported.
     const named = (reported?.suspects ?? []).filter((suspect) => !isOfProfile(suspect));
-    if (named.length > 0) report.suspects = named;
+    if (named.length > 0 && !isBetter(report, analysis, reported)) report.suspects = named;
     const [site] = known.extra?.allocation?.sites ?? [];
     if (report.suspects.length === 0)
       report.suspects = site?.file ? [siteSuspect(known.extra.allocation.sites, false)] : (reported?.suspects ?? []);
@@ -42,16 +44,22 @@ function examine(ended, dir, now = Date.now()) {
   };
   const isRedacted = (analysis) =>
     state.extra?.redacted === true && (analysis?.snapshots ?? []).every(({ redacted }) => redacted);
-  const ofDiagnosis = state.extra?.keepImages === false ? (state.extra.diagnosis ?? []) : [];
-  const removed = new Set(imagesOf(ofDiagnosis).map((file) => path.basename(file)));
-  const images = unanalyzed.map(({ file }) => file).filter((file) => removed.has(path.basename(file)));
   return { build, unanalyzed, channel: known.verdict.channel, isRedacted, images };
 }
 
-const notesOf = (reported) =>
-  reported === null
-    ? []
-    : [`The process has reported this leak itself: ${reported.files.join(', ') || 'to a listener'}.`];
+/** Whether an analysis of what was left names more than the process did in its report. */
+function isBetter({ suspects }, analysis, reported) {
+  if (analysis === undefined) return false;
+  const isKnown = (suspect) => (isAnalyzed(reported) ? suspect.proven === true : !isOfProfile(suspect));
+  return suspects.some(isKnown);
+}
+
+function notesOf(reported, unanalyzed) {
+  if (reported === null) return [];
+  const where = reported.files.join(', ') || 'to a listener';
+  const without = unanalyzed.length > 0 ? ', without the snapshots that it left' : '';
+  return [`The process has reported this leak itself${without}: ${where}.`];
+}
 
 function about(state, ended, aliveAt, now) {
   const { process: origin = {}, release = null } = state.extra ?? {};
@@ -97,7 +105,7 @@ function withEvidence(state, dir, ended) {
 }
 
 /**
- * Analyzes snapshots in this process, if it has the memory.
+ * Analyzes snapshots, if there is memory: in this process, or in one of its own that spills to disk.
  * @param {Array<{ file: string, bytes: number }>} snapshots @param {string | null} channel @param {string[]} sourceRoots
  * @returns {Promise<{ analysis?: any, note?: string }>} the note says why there is no analysis
  */
@@ -107,7 +115,12 @@ async function analyzeLeft(snapshots, channel, sourceRoots = []) {
   const { spill, lack } = memoryFor(snapshots.map(({ file, bytes }) => ({ path: file, bytes })));
   if (lack !== undefined) return { note: `The snapshots were not analyzed: ${lack}; ${elsewhere}.` };
   try {
-    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots), spill };
+    // A process of its own may end where the disk is full.
+    if (spill !== undefined) {
+      const own = { channel: channel ?? undefined, sourceRoots, spill };
+      return { analysis: await analyze(paths, own) };
+    }
+    const options = { channel: channel ?? undefined, sources: sourceFolders(sourceRoots) };
     const answer = await requireAnalyzer().analyzeSnapshots(paths, JSON.stringify(options));
     return { analysis: reportOf(JSON.parse(answer), channel ?? undefined) };
   } catch (error) {

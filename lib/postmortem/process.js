@@ -10,6 +10,7 @@ const readline = require('node:readline');
 const { Ended, processesIn } = require('./ended.js');
 const { analyzeLeft, examine } = require('./examine.js');
 const { writeView } = require('../report/files.js');
+const { removePartials } = require('./partials.js');
 const { removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 
 /** An analysis that was begun so often and never ended is not begun again. */
@@ -64,6 +65,7 @@ function* candidates(dir, me) {
 }
 
 async function examineOne(ended, request) {
+  removePartials(request.dir, ended);
   const found = examine(ended, request.dir);
   if (found === null) return;
   const stage = ended.stage;
@@ -84,7 +86,7 @@ async function examineOne(ended, request) {
       : { analysis: undefined, note: NOT_AGAIN };
     const spent = analysis === undefined ? [] : images;
     const removed = spent.length > 0 ? [IMAGES_REMOVED] : [];
-    const report = build(analysis, note === undefined ? removed : [note]);
+    const report = build(analysis, note === undefined ? removed : [note], spent);
     const files = await write(report, request, ended.stem);
     await removeImages(spent);
     say({ kind: 'report', report, files, isRedacted: isRedacted(analysis) });

@@ -3,7 +3,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { comparable } = require('../snapshot/images.js');
+const { DIAGNOSIS, comparable, imagesOf, listedOf, mostComparable } = require('../snapshot/images.js');
 const { growth } = require('../track/allocation.js');
 
 const SNAPSHOT = /^Heap\.\d+\.\d+\.(\d+)\.\d+\..*\.(?:heapsnapshot|heapimage)(?:\.gz|\.zst)?$/;
@@ -49,14 +49,68 @@ function lastProfileOf(dir, ended) {
   return profile?.head ? { file: last.file, sites: growth(null, profile) } : null;
 }
 
-/** The snapshots to analyze: those of the diagnosis, else the latest. */
-function snapshotsOf(dir, ended, state) {
-  const all = filesOf(dir, SNAPSHOT, ended);
-  const diagnosis = new Set((state.extra?.diagnosis ?? []).map((each) => path.basename(each)));
-  const ofDiagnosis = all.filter(({ file }) => diagnosis.has(path.basename(file)));
-  const chosen = ofDiagnosis.length > 0 ? ofDiagnosis : all;
-  const kind = new Set(comparable(chosen.map(({ file }) => file)));
-  return chosen.filter(({ file }) => kind.has(file)).slice(-MOST_SNAPSHOTS);
+/** Whether a report of the process rested on snapshots. @param {any} reported of its state */
+const isAnalyzed = (reported) => (reported?.analyzed ?? []).length > 0;
+
+/** The thread and the number in a snapshot's name. The numbers of a process rise, over all of its threads. */
+function numbersIn(file) {
+  const [, thread, number] = /^Heap\.\d+\.\d+\.\d+\.(\d+)\.(\d+)\./.exec(path.basename(file)) ?? [];
+  return { thread: Number(thread), number: Number(number) };
 }
 
-module.exports = { evidenceOf, lastProfileOf, snapshotsOf };
+/**
+ * What the directory's list has of the thread's diagnosis and its state, which is up to 5 s old, does not.
+ * @returns {ReturnType<typeof listedOf>}
+ */
+function laterThan(state, dir, { pid }) {
+  const { diagnosis = [], snapshots = [], process: origin } = state.extra ?? {};
+  const known = diagnosis.length > 0 ? diagnosis : snapshots.map((each) => each.path);
+  const last = Math.max(0, ...known.map((each) => numbersIn(each).number));
+  return listedOf(dir, pid, DIAGNOSIS).filter(({ file, host }) => {
+    const { thread, number } = numbersIn(file);
+    const isOwn = host === undefined || origin?.hostname === undefined || host === origin.hostname;
+    return isOwn && thread === state.threadId && number > last;
+  });
+}
+
+/**
+ * The snapshots to analyze: those of the diagnosis, of snapshots and images those of which there are most; else the
+ * latest. What a report of the process rested on is not analyzed again, and once there is such a report, only a
+ * diagnosis calls for another one.
+ * @returns {{ unanalyzed: Array<{ file: string, bytes: number }>, images: string[], unlisted: any[] }} `images`: those
+ * that an analysis makes superfluous; `unlisted`: the snapshots that the state does not have
+ */
+function snapshotsOf(dir, ended, state) {
+  const { reported, superseded = [], snapshots = [], keepImages } = state.extra ?? {};
+  const analyzed = new Set(reported?.analyzed ?? []);
+  const all = filesOf(dir, SNAPSHOT, ended).filter(({ file }) => !analyzed.has(path.basename(file)));
+  const among = (paths) => {
+    const names = new Set(paths.map((each) => path.basename(each)));
+    return all.filter(({ file }) => names.has(path.basename(file)));
+  };
+  const later = laterThan(state, dir, ended);
+  const ofDiagnosis = among([...(state.extra?.diagnosis ?? []), ...later.map(({ file }) => file)]);
+  const isOfDiagnosis = ofDiagnosis.length > 0 || isAnalyzed(reported);
+  const chosen = isOfDiagnosis ? ofDiagnosis : all;
+  const ofOneKind = isOfDiagnosis ? mostComparable : comparable;
+  const kind = new Set(ofOneKind(chosen.map(({ file }) => file)));
+  // One analysis rests on all images of the diagnosis, or removes none.
+  const spent = imagesOf([...kind]).length > 0 && keepImages === false ? [...ofDiagnosis, ...among(superseded)] : [];
+  const listed = new Set(snapshots.map((each) => path.basename(each.path)));
+  return {
+    unanalyzed: chosen.filter(({ file }) => kind.has(file)).slice(-MOST_SNAPSHOTS),
+    images: imagesOf(spent.map(({ file }) => file)),
+    unlisted: later.filter(({ file }) => !listed.has(path.basename(file))).flatMap((each) => asTaken(each, all, ended)),
+  };
+}
+
+/** A snapshot of the list as the state has them, if it was finished. */
+function asTaken({ file, at, reason }, all, { startedAt }) {
+  const found = all.find((each) => each.file === file);
+  if (found === undefined) return [];
+  const method = imagesOf([file]).length > 0 ? 'image' : 'fork';
+  const tMs = Number.isFinite(at) ? Math.max(at - startedAt, 0) : null;
+  return [{ path: file, method, pauseMs: null, bytes: found.bytes, nodes: null, tMs, reason }];
+}
+
+module.exports = { evidenceOf, filesOf, isAnalyzed, lastProfileOf, snapshotsOf };

@@ -16,6 +16,8 @@ const { kindOf } = require('./words.js');
 
 const CHILD = path.join(__dirname, 'analyzer.js');
 const MOST = 3;
+/** The code with which the child ends where the folder to spill to takes no more: an allocation cannot fail there. */
+const SPILL_EXIT = 74;
 
 /** NODE_OPTIONS may preload a watcher or set flags, PLIMSOLL_* start one: the child gets neither. */
 function cleanEnv() {
@@ -70,7 +72,13 @@ async function analyze(paths, { signal, top, channel, unref = false, sourceRoots
   signal?.throwIfAborted();
   const request = JSON.stringify({
     paths: paths.map((each) => path.resolve(each)),
-    options: { top, channel, sources: sourceFolders(sourceRoots), spill: spill && path.resolve(spill) },
+    options: {
+      top,
+      channel,
+      sources: sourceFolders(sourceRoots),
+      spill: spill && path.resolve(spill),
+      spillExit: SPILL_EXIT,
+    },
   });
   const { spawn } = require('node:child_process');
   const child = spawn(process.execPath, [CHILD], {
@@ -78,14 +86,15 @@ async function analyze(paths, { signal, top, channel, unref = false, sourceRoots
     stdio: ['pipe', 'pipe', 'ignore'],
     windowsHide: true,
   });
-  if (unref) for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+  // Without a descriptor for them there are no streams, and the error comes in the next turn.
+  if (unref) for (const handle of [child, child.stdin, child.stdout]) handle?.unref();
   // It stays open. Its end shows the child that this process has exited.
-  child.stdin.on('error', () => {}); // the child has ended before it read
-  child.stdin.write(`${request}\n`);
+  child.stdin?.on('error', () => {}); // the child has ended before it read
+  child.stdin?.write(`${request}\n`);
   const stop = () => child.kill('SIGKILL');
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    const answer = await answerOf(child, paths);
+    const answer = await answerOf(child, paths, spill);
     return reportOf(answer, channel);
   } catch (error) {
     signal?.throwIfAborted();
@@ -95,10 +104,10 @@ async function analyze(paths, { signal, top, channel, unref = false, sourceRoots
   }
 }
 
-function answerOf(child, paths) {
+function answerOf(child, paths, spill) {
   return new Promise((resolve, reject) => {
     const chunks = [];
-    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (cause) =>
       reject(
         new PlimsollError(
@@ -113,6 +122,15 @@ function answerOf(child, paths) {
       try {
         answer = JSON.parse(Buffer.concat(chunks).toString());
       } catch {
+        if (spill !== undefined && code === SPILL_EXIT) {
+          reject(
+            new PlimsollError(
+              'ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY',
+              `what the analysis takes cannot be spilled to ${spill} any more: most likely its disk is full, or the folder was removed. Free space there, or give a folder on another disk.`,
+            ),
+          );
+          return;
+        }
         const hint = by === 'SIGKILL' ? ', most likely because memory was short' : '';
         reject(
           new PlimsollError(

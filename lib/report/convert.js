@@ -52,19 +52,60 @@ async function rewriter(redact) {
   };
 }
 
+/** Opens what is to be converted. @param {string} from */
+function open(from) {
+  if (fs.statSync(from, { throwIfNoEntry: false })?.isFile() === false)
+    throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(from)} is not a file; name a snapshot.`);
+  const { SnapshotText } = requireAnalyzer();
+  return new SnapshotText(from);
+}
+
 /**
- * Writes `to`, readable by its owner alone, whole or not at all; a file that exists is not replaced. It blocks the
- * event loop for each megabyte, and while an image is decoded, so it belongs into a process of its own.
+ * Hands the text to `sink`, piece by piece. It blocks the event loop for each megabyte, and while an image is decoded,
+ * so it belongs into a process of its own.
+ * @param {string} from @param {any} text of open()
+ * @param {{ redact: boolean, signal?: AbortSignal }} options
+ * @param {(piece: Buffer) => unknown} sink
+ * @returns {Promise<number>} bytes
+ */
+async function convertInto(from, text, { redact, signal }, sink) {
+  const { write, isWhole } = await rewriter(redact);
+  let bytes = 0;
+  for (let piece = text.read(); piece.length > 0; piece = text.read()) {
+    let kept;
+    try {
+      kept = write(piece);
+    } catch (cause) {
+      throw damaged(from, cause);
+    }
+    await sink(kept);
+    bytes += kept.length;
+    await setImmediate(undefined, { signal });
+  }
+  if (!isWhole()) throw damaged(from);
+  return bytes;
+}
+
+/**
+ * Writes the text to a stream, in which the end is missing where it fails.
+ * @param {string} from @param {NodeJS.WritableStream} to
+ * @param {{ redact?: boolean, signal?: AbortSignal }} [options]
+ * @returns {Promise<number>} bytes written
+ */
+function convertToStream(from, to, { redact = false, signal } = {}) {
+  const written = (piece) =>
+    new Promise((resolve, reject) => to.write(piece, (why) => (why ? reject(why) : resolve())));
+  return convertInto(from, open(from), { redact, signal }, written);
+}
+
+/**
+ * Writes `to`, readable by its owner alone, whole or not at all; a file that exists is not replaced.
  * @param {string} from  .heapimage, .heapsnapshot, also compressed @param {string} to
  * @param {{ redact?: boolean, signal?: AbortSignal }} [options]  `signal` ends it; nothing is left then
  * @returns {Promise<number>} bytes written
  */
 async function convertSnapshot(from, to, { redact = false, signal } = {}) {
-  if (fs.statSync(from, { throwIfNoEntry: false })?.isFile() === false)
-    throw new PlimsollError('ERR_PLIMSOLL_SNAPSHOT', `${path.basename(from)} is not a file; name a snapshot.`);
-  const { SnapshotText } = requireAnalyzer();
-  const text = new SnapshotText(from);
-  const { write, isWhole } = await rewriter(redact);
+  const text = open(from);
   const partial = `${to}.${process.pid}.partial`;
   let fd;
   try {
@@ -73,20 +114,8 @@ async function convertSnapshot(from, to, { redact = false, signal } = {}) {
     throw unwritable(to, cause.message, cause);
   }
   try {
-    let bytes = 0;
-    for (let piece = text.read(); piece.length > 0; piece = text.read()) {
-      let kept;
-      try {
-        kept = write(piece);
-      } catch (cause) {
-        throw damaged(from, cause);
-      }
-      // Unlike writeSync, all of it or an error.
-      fs.appendFileSync(fd, kept);
-      bytes += kept.length;
-      await setImmediate(undefined, { signal });
-    }
-    if (!isWhole()) throw damaged(from);
+    // Unlike writeSync, all of it or an error.
+    const bytes = await convertInto(from, text, { redact, signal }, (piece) => fs.appendFileSync(fd, piece));
     fs.fsyncSync(fd);
     // link refuses a file that exists.
     fs.linkSync(partial, to);
@@ -100,4 +129,4 @@ async function convertSnapshot(from, to, { redact = false, signal } = {}) {
   }
 }
 
-module.exports = { convertSnapshot };
+module.exports = { convertSnapshot, convertToStream };

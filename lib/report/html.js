@@ -238,7 +238,7 @@ function snapshots({ report, cwd }) {
           cells: [
             letter(at),
             html`<code>${place({ file: file.path }, cwd)}</code>`,
-            [file.reason, taken(file)].filter(Boolean).join(': '),
+            `${[file.reason, taken(file)].filter(Boolean).join(': ')}${file.removed ? ', removed' : ''}`,
             file.tMs == null ? '' : duration(file.tMs),
             file.bytes == null ? '' : bytes(file.bytes),
             file.nodes == null ? '' : count(file.nodes),

@@ -23,9 +23,10 @@ const GROWING = new Set(['leak', 'suspect', 'slow']);
  * @param {any} [evidence.analysis] what `plimsoll analyze` said of the snapshots
  * @param {{code: number | null, signal: string | null, byUs: boolean} | null} [evidence.exit]
  * @param {string[]} [evidence.notes]
+ * @param {string[]} [evidence.removed]  paths of snapshots that are gone, or go when the report is written
  * @param {boolean} [evidence.outOfMemory]  the heap was full at the end, whatever the verdict was
  */
-function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = false }) {
+function buildReport({ state, analysis, exit = null, notes = [], removed = [], outOfMemory = false }) {
   const extra = state.extra ?? {};
   const offset = extra.uptimeAtWatch ?? 0;
   const tracked = extra.trackerSuspects ?? [];
@@ -76,6 +77,7 @@ function buildReport({ state, analysis, exit = null, notes = [], outOfMemory = f
       nodes,
       tMs,
       reason,
+      ...(removed.includes(path) && { removed: true }),
     })),
     refusals: extra.refusals ?? [],
     series: Object.fromEntries(

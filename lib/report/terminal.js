@@ -128,8 +128,13 @@ function render(report, { color = false, width = 80, cwd = process.cwd(), files 
 /** Each file with its size, and the commands for them, which are not wrapped. */
 function written(page, report, { files, sizeOf, cwd }) {
   for (const snapshot of report.snapshots) {
-    const size = snapshot.method === 'file' || snapshot.bytes == null ? '' : `, ${bytes(snapshot.bytes)}`;
-    page.add('  snapshot  ', `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)}${size})`);
+    // Without a pause, the bytes are in what is said of how it was taken.
+    const { method, pauseMs, bytes: size } = snapshot;
+    const further = method === 'file' || pauseMs == null || size == null ? '' : `, ${bytes(size)}`;
+    page.add(
+      '  snapshot  ',
+      `${place({ file: snapshot.path }, cwd)} (${taken(snapshot)}${further}${snapshot.removed ? ', removed' : ''})`,
+    );
   }
   const all = writtenFiles(report, files, sizeOf);
   for (const { kind, file, bytes: size } of all.filter((each) => each.kind !== 'snapshot'))

@@ -29,11 +29,11 @@ const deleteCommand = (files, platform = process.platform) =>
 
 /**
  * @param {any} report @param {string[]} [reports] its views @param {(file: string) => number | null} [sizeOf]
- * @returns {Written[]} snapshots that were given to `analyze` are not among them
+ * @returns {Written[]} snapshots that were given to `analyze`, or are removed, are not among them
  */
 function writtenFiles(report, reports = [], sizeOf = () => null) {
   const files = report.snapshots
-    .filter(({ method }) => method !== 'file')
+    .filter(({ method, removed }) => method !== 'file' && removed !== true)
     .map(({ path: file, bytes }) => ({ kind: 'snapshot', file, bytes: sizeOf(file) ?? bytes ?? null }));
   const profile = report.allocation?.profile;
   if (profile) files.push({ kind: 'profile', file: profile, bytes: sizeOf(profile) });

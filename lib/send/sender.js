@@ -144,6 +144,8 @@ class Sender {
     };
     child.on('error', (error) => end(error.code));
     child.on('exit', () => end(undefined));
+    // Without a descriptor for them there are no streams, and the error comes in the next turn.
+    if (child.stdin === undefined) return;
     child.stdin.on('error', () => {});
     child.stdout.on('error', () => {});
     const { sendRaw: raw, sendDelete: remove, sendMaxBytes: maxBytes, sendRate: rate } = this.#options;

@@ -71,7 +71,7 @@ async function analyseBeside(snapshots, { channel, signal }) {
 }
 
 /**
- * @param {{ state: object, analysis?: object, notes: string[] }} found
+ * @param {{ state: object, analysis?: object, notes: string[], removed?: string[] }} found
  * @param {{ dir: string, formats: string[] }} where
  * @returns {Promise<{ report: object, files: string[], error?: any }>} `error`: why there are no files
  */

@@ -2,10 +2,11 @@
 // The evidence of a leak: allocation sites from the first suspicion on, three snapshots, a heap profile, and the report
 // made of them. The parts that a quiet watch does not need are loaded when they are used.
 
+const path = require('node:path');
 const { requireNative } = require('../native.js');
 const { monotonicNow } = require('../timers.js');
 const { AllocationSampler, growth, hasPlace, merge } = require('../track/allocation.js');
-const { imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
+const { goneOf, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
 const { Diagnosis } = require('./diagnosis.js');
 const { ReportedSuspects } = require('./reported-suspects.js');
@@ -26,8 +27,9 @@ const LEAST_PATIENCE_MS = 15_000;
 const LONGEST_WAIT = 1 / 60;
 /** The same where the window is short, ms. */
 const LEAST_WAIT_MS = 2000;
-/** Suspects of a report that the state keeps. */
+/** Suspects of a report that the state keeps, and names of snapshots that were analyzed. */
 const REPORTED_SUSPECTS = 5;
+const MOST_ANALYZED = 32;
 /** The state file reads its clock at another moment than the watch. */
 const CLOCK_MS = 1000;
 
@@ -61,6 +63,8 @@ class LeakEvidence {
   #writingProfile = Promise.resolve();
   #reports = [];
   #reported = null;
+  /** Names of the snapshots that were analyzed for reports. @type {string[]} */
+  #analyzed = [];
   #suspects = new ReportedSuspects();
   /** Channels under suspicion or with a leak whose evidence is kept on disk. @type {Set<string>} */
   #suspected = new Set();
@@ -107,15 +111,16 @@ class LeakEvidence {
     return this.#reports;
   }
 
-  /** What the last report says, for a later process; null before the first. */
+  /** What the last report says, and what was analyzed so far, for a later process; null before the first report. */
   get reported() {
     return this.#reported;
   }
 
-  /** Paths of the snapshots of the diagnosis, and its channel. */
+  /** Paths of the snapshots of the diagnosis and of those from before it started again, and its channel. */
   get diagnosed() {
     return {
       diagnosis: this.#diagnosis?.taken.map((snapshot) => snapshot.path) ?? [],
+      superseded: this.#diagnosis?.superseded ?? [],
       diagnosed: this.#diagnosis?.channel ?? null,
       keepImages: this.#keepsImages,
     };
@@ -491,10 +496,12 @@ class LeakEvidence {
     const notes = found.note === undefined ? [] : [found.note];
     const isSpent = found.analysis !== undefined && !this.#keepsImages;
     const paths = [...snapshots.map((snapshot) => snapshot.path), ...(this.#diagnosis?.superseded ?? [])];
+    if (found.analysis !== undefined)
+      this.#analyzed = [...this.#analyzed, ...paths.map((each) => path.basename(each))].slice(-MOST_ANALYZED);
     const spent = isSpent ? imagesOf(paths) : [];
     if (spent.length > 0) notes.push(IMAGES_REMOVED);
     const { report, files, error } = await evidence().report(
-      { state: this.#state.read(), analysis: found.analysis, notes },
+      { state: this.#state.read(), analysis: found.analysis, notes, removed: goneOf(this.#queue.taken, spent) },
       { dir, formats: sender?.formats ?? options.report },
     );
     if (wantsDescriptor(error)) throw error;
@@ -503,7 +510,11 @@ class LeakEvidence {
     await removeImages(spent).catch((failed) => this.#context.fail(failed));
     this.#reports.push(...files);
     this.#suspects.reported(report.suspects);
-    this.#reported = { files, suspects: report.suspects.slice(0, REPORTED_SUSPECTS) };
+    const suspects = report.suspects.slice(0, REPORTED_SUSPECTS);
+    this.#reported = { files, suspects, analyzed: this.#analyzed };
+    // At once: what a later process reads must not be from before the images were removed.
+    this.#publish();
+    this.#context.native.publish();
     sender?.addReport(files, { redacted: shown.redacts });
     if (log.enabled) log.warn(require('../report/terminal.js').render(report, { color: false, width: 120, files }));
     this.#context.emit('report', report, files);

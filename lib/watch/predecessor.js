@@ -85,9 +85,14 @@ class Predecessor {
       windowsHide: true,
     });
     this.#child = child;
-    for (const handle of [child, child.stdin, child.stdout]) handle.unref();
-    child.on('error', (error) => this.#context.fail(error));
+    child.on('error', (error) => {
+      this.#child = undefined;
+      this.#context.fail(error);
+    });
     child.on('close', () => (this.#child = undefined));
+    // Without a descriptor for them there are no streams, and the error comes in the next turn.
+    if (child.stdin === undefined) return;
+    for (const handle of [child, child.stdin, child.stdout]) handle.unref();
     child.stdin.on('error', () => {}); // it has ended before it read
     const script = mainScript();
     const sourceRoots = script === undefined ? [] : [path.dirname(script)];

@@ -5,6 +5,7 @@ const list = [
   ...require('./bounded-map.js'),
   ...require('./others.js'),
   ...require('./ring-buffer.js'),
+  ...require('./supervisor.js'),
   ...require('./trackers.js'),
 ];
 

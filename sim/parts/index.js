@@ -16,6 +16,7 @@ const PARTS = [
   require('./emitters.js'),
   require('./event-targets.js'),
   require('./timers.js'),
+  require('./supervisor.js'),
 ];
 
 module.exports = { PARTS };

@@ -70,6 +70,20 @@ pub enum HeapError {
         /// Why not.
         why: String,
     },
+    /// The folder that the analysis spills to takes no more.
+    #[error(
+        "{} MB more cannot be spilled to {} ({why}): most likely its disk is full, or the folder was removed. Free space \
+         there, give a folder on another disk, or read the snapshot on a machine with more memory.",
+        .bytes.div_ceil(1 << 20), .folder.display()
+    )]
+    SpillRefused {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system said.
+        why: String,
+        /// The size of the allocation that was refused.
+        bytes: u64,
+    },
     /// This process cannot have the memory to decompress it.
     #[error(
         "there is not enough memory to decompress the snapshot. Raise the limit of this process (ulimit -v, ulimit -d, \
@@ -159,6 +173,7 @@ impl HeapError {
             HeapError::NoMemory { .. }
             | HeapError::NoMemoryToDecompress
             | HeapError::Window
+            | HeapError::SpillRefused { .. }
             | HeapError::NoSpill { .. } => "ERR_PLIMSOLL_SNAPSHOT_NO_MEMORY",
             HeapError::Corrupt(_) => "ERR_PLIMSOLL_SNAPSHOT_CORRUPT",
             HeapError::Cancelled => "ERR_PLIMSOLL_SNAPSHOT_CANCELLED",

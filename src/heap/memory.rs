@@ -5,6 +5,7 @@ use std::collections::{HashMap, TryReserveError};
 use std::hash::{BuildHasher, Hash};
 
 use crate::heap::error::{HeapError, HeapResult};
+use crate::heap::spill::{fallible, refusal};
 
 /// Bytes of the graph's phases for a node and for an edge: the dominator tree, retained sizes and distances at their
 /// peak.
@@ -13,13 +14,13 @@ const PER_EDGE: usize = 12;
 
 /// Makes room for `more` in a column.
 pub fn room<T>(column: &mut Vec<T>, more: usize) -> HeapResult<()> {
-    column.try_reserve(more).map_err(|error| refused::<T>(&error, more))
+    fallible(|| column.try_reserve(more)).map_err(|error| refused::<T>(&error, more))
 }
 
 /// Makes room for one more in a table.
 pub fn room_in<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) -> HeapResult<()> {
     let more = table.len().max(1);
-    table.try_reserve(1).map_err(|error| refused::<(K, V)>(&error, more))
+    fallible(|| table.try_reserve(1)).map_err(|error| refused::<(K, V)>(&error, more))
 }
 
 /// Whether there is room for what a graph of this size needs beside its columns: what follows is sized by it, in many
@@ -31,7 +32,11 @@ pub fn room_for_graph(nodes: usize, edges: usize) -> HeapResult<()> {
 
 #[cold]
 fn refused<T>(_: &TryReserveError, more: usize) -> HeapError {
-    HeapError::NoMemory { bytes: more.saturating_mul(size_of::<T>()) as u64 }
+    let bytes = more.saturating_mul(size_of::<T>()) as u64;
+    match refusal() {
+        Some((folder, why)) => HeapError::SpillRefused { folder, why, bytes },
+        None => HeapError::NoMemory { bytes },
+    }
 }
 
 #[cfg(test)]

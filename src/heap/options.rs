@@ -21,6 +21,9 @@ pub struct Options {
     pub sources: Option<Vec<PathBuf>>,
     /// A folder on a disk: what the graphs take is kept in files there, which the kernel can drop from memory.
     pub spill: Option<PathBuf>,
+    /// The code with which the process ends where that folder takes no more and an allocation cannot fail. Without it
+    /// the process is aborted.
+    pub spill_exit: Option<i32>,
     /// Seconds from each snapshot to the next; empty where that is not known.
     #[serde(skip)]
     pub intervals: Vec<u64>,

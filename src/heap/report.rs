@@ -17,7 +17,7 @@ use crate::heap::parallel::both;
 use crate::heap::parse::read;
 use crate::heap::progress::{Phase, Report, Whole};
 use crate::heap::snapshot::Snapshot;
-use crate::heap::spill::spill_into;
+use crate::heap::spill::{SpillEnd, spill_into};
 use crate::heap::summary::{Summary, summary};
 use crate::js_source::readable::ReadableFiles;
 
@@ -108,7 +108,15 @@ pub fn analyze(
     let mtimes = order::mtimes(&given);
     if let Some(folder) = &options.spill {
         let refused = |why| HeapError::NoSpill { folder: folder.clone(), why };
-        spill_into(folder).map_err(refused)?;
+        let end = |code| SpillEnd {
+            code,
+            text: format!(
+                "plimsoll: what the analysis takes cannot be spilled to {} any more: most likely its disk is full, or the \
+                 folder was removed. Free space there, or give a folder on another disk.",
+                folder.display()
+            ),
+        };
+        spill_into(folder, options.spill_exit.map(end)).map_err(refused)?;
     }
     // What is not there is said before anything is read.
     let open = |path: &&Path| read::open(path).map_err(|error| error.of(path));

@@ -6,8 +6,10 @@
 //! A file has all of its blocks before it is used, so a disk that fills up later does not end the process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::ffi::CString;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,24 +21,75 @@ const LARGE: usize = 1 << 20;
 static FOLDER: Mutex<Option<CString>> = Mutex::new(None);
 /// Whether there is one: what most allocations look at.
 static IS_ON: AtomicBool = AtomicBool::new(false);
+/// How the process ends where a file cannot be made.
+static END: Mutex<Option<SpillEnd>> = Mutex::new(None);
+/// Why the last file could not be made, unless it is a limit on the memory of this process.
+static REFUSED: Mutex<Option<String>> = Mutex::new(None);
 /// Addresses of the allocations that are in files.
 static IN_FILES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// Has this process put large allocations into files of a folder from now on.
+thread_local! {
+    /// Whether this thread goes on without the allocation that it asks for.
+    static MAY_FAIL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The end of a process that has nowhere to spill to.
+#[derive(Debug, Clone)]
+pub struct SpillEnd {
+    /// Its code.
+    pub code: i32,
+    /// What its standard error has.
+    pub text: String,
+}
+
+/// Has this process put large allocations into files of a folder from now on. With an `end`, the process ends so where
+/// a file cannot be made for an allocation that cannot fail: nothing unwinds from there.
 ///
 /// # Errors
 /// Where this is not Linux, or no file without a name can be made there, as on a file system in memory. The text says
 /// why.
-pub fn spill_into(folder: &Path) -> Result<(), String> {
+pub fn spill_into(folder: &Path, end: Option<SpillEnd>) -> Result<(), String> {
     let name = CString::new(folder.as_os_str().as_encoded_bytes())
         .map_err(|_| "its name has a zero byte".to_owned())?;
     file::check(&name)?;
     *lock(&FOLDER) = Some(name);
+    *lock(&END) = end;
+    *lock(&REFUSED) = None;
     IS_ON.store(true, Ordering::Relaxed);
     Ok(())
 }
 
-/// Both are whole whenever a thread has them.
+/// Runs what goes on without the memory that it asks for.
+pub fn fallible<T>(run: impl FnOnce() -> T) -> T {
+    let before = MAY_FAIL.replace(true);
+    let result = run();
+    MAY_FAIL.set(before);
+    result
+}
+
+/// The folder and why it takes no more, where that is so.
+pub fn refusal() -> Option<(PathBuf, String)> {
+    let why = lock(&REFUSED).clone()?;
+    let folder = lock(&FOLDER).clone()?;
+    Some((PathBuf::from(folder.to_string_lossy().into_owned()), why))
+}
+
+/// A file could not be made. The process ends if the allocation cannot fail and it is to end so.
+#[cold]
+fn refuse(error: &io::Error) {
+    // What is allocated here is small.
+    let is_limit = error.kind() == io::ErrorKind::OutOfMemory;
+    *lock(&REFUSED) = (!is_limit).then(|| error.to_string());
+    if MAY_FAIL.try_with(Cell::get).unwrap_or(true) {
+        return;
+    }
+    if let Some(SpillEnd { code, text }) = lock(&END).clone() {
+        let _ = writeln!(io::stderr(), "{text} ({error})");
+        file::exit(code);
+    }
+}
+
+/// All of them are whole whenever a thread has them.
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -49,10 +102,16 @@ impl Spilling {
     /// Memory in a file; null where the disk is full. Other memory would end a container that has no more of it.
     fn map(bytes: usize) -> *mut u8 {
         let folder = lock(&FOLDER);
-        let Some(at) = folder.as_ref().and_then(|folder| file::map(folder, bytes)) else {
-            return ptr::null_mut();
-        };
+        let mapped = folder.as_ref().map(|folder| file::map(folder, bytes));
         drop(folder);
+        let at = match mapped {
+            Some(Ok(at)) => at,
+            Some(Err(error)) => {
+                refuse(&error);
+                return ptr::null_mut();
+            }
+            None => return ptr::null_mut(),
+        };
         // The list's own allocations are small, so they do not come here.
         lock(&IN_FILES).push(at as usize);
         at
@@ -185,15 +244,21 @@ mod file {
         }
     }
 
-    /// Zeroes in a file; none where the disk has no room for them.
-    pub fn map(folder: &CString, bytes: usize) -> Option<*mut u8> {
-        let file = nameless(folder).ok()?;
-        reserve(&file, bytes).ok()?;
+    /// Zeroes in a file.
+    pub fn map(folder: &CString, bytes: usize) -> io::Result<*mut u8> {
+        let file = nameless(folder)?;
+        reserve(&file, bytes)?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let fd = file.as_raw_fd();
         // SAFETY: a new mapping of an open file, wherever the kernel has room.
         let at = unsafe { libc::mmap(ptr::null_mut(), bytes, access, libc::MAP_SHARED, fd, 0) };
-        (at != libc::MAP_FAILED).then_some(at.cast())
+        if at == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(at.cast()) }
+    }
+
+    /// Ends the process without its exit handlers: they may wait for the allocation.
+    pub fn exit(code: i32) -> ! {
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(code) }
     }
 
     /// Ends a mapping of [`map`], and with it the file.
@@ -206,13 +271,18 @@ mod file {
 #[cfg(not(target_os = "linux"))]
 mod file {
     use std::ffi::{CStr, CString};
+    use std::io;
 
     pub fn check(_: &CStr) -> Result<(), String> {
         Err("memory is kept in files on Linux only".to_owned())
     }
 
-    pub fn map(_: &CString, _: usize) -> Option<*mut u8> {
-        None
+    pub fn map(_: &CString, _: usize) -> io::Result<*mut u8> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn exit(code: i32) -> ! {
+        std::process::exit(code)
     }
 
     pub fn unmap(_: *mut u8, _: usize) {}
@@ -245,7 +315,7 @@ mod tests {
         unsafe {
             let before = Spilling.alloc(layout(2 * LARGE));
             before.write_bytes(7, 2 * LARGE);
-            spill_into(&folder).unwrap();
+            spill_into(&folder, None).unwrap();
             let zeroes = Spilling.alloc_zeroed(layout(LARGE));
             assert!(is_in_file(zeroes, &folder));
             assert!(std::slice::from_raw_parts(zeroes, LARGE).iter().all(|&byte| byte == 0));
@@ -269,14 +339,18 @@ mod tests {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "they have no name");
         // A folder that is gone, or full, has no memory.
         std::fs::remove_dir(&folder).unwrap();
+        assert_eq!(refusal(), None);
         // SAFETY: nothing is allocated.
         assert!(unsafe { Spilling.alloc(layout(LARGE)) }.is_null());
+        let (at, why) = refusal().unwrap();
+        assert_eq!(at, folder);
+        assert!(why.contains("No such file"), "{why}");
     }
 
     #[test]
     fn memory_is_no_place_to_spill_to() {
-        assert!(spill_into(Path::new("/dev/shm")).unwrap_err().contains("in memory"));
-        assert!(spill_into(Path::new("/nowhere")).is_err());
-        assert!(spill_into(Path::new("/pro\0c")).is_err());
+        assert!(spill_into(Path::new("/dev/shm"), None).unwrap_err().contains("in memory"));
+        assert!(spill_into(Path::new("/nowhere"), None).is_err());
+        assert!(spill_into(Path::new("/pro\0c"), None).is_err());
     }
 }

@@ -9,6 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
+
 use super::system::SystemCall;
 
 /// A simulated process.
@@ -77,6 +79,9 @@ struct World {
     lose: Option<Box<dyn Fn()>>,
 }
 
+/// The turns of all processes. They stay, and a leak detector finds them here.
+static TURNS: Mutex<Vec<&'static AtomicBool>> = Mutex::new(Vec::new());
+
 thread_local! {
     static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
 }
@@ -124,7 +129,8 @@ impl Simulation {
 
     /// A process starts.
     pub fn start(&self, pid: u32, host: &str) -> Process {
-        let turn = Box::leak(Box::new(AtomicBool::new(false)));
+        let turn: &'static AtomicBool = Box::leak(Box::default());
+        TURNS.lock().push(turn);
         with(|world| {
             let start = world.passed / 10 + 1 + world.processes.len() as u64;
             let process = Process { pid, start, host: host.into(), turn };

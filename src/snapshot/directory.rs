@@ -401,4 +401,14 @@ mod tests {
         assert!(!victim.exists());
         directory.remove("link").unwrap();
     }
+
+    #[test]
+    fn a_pipe_is_opened_without_waiting_for_its_writer() {
+        let dir = TempDir::new("directory-pipe");
+        let directory = Directory::open(&dir.0).unwrap();
+        let path = std::ffi::CString::new(dir.0.join("pipe").to_str().unwrap()).unwrap();
+        // SAFETY: the path is NUL-terminated and outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+        assert!(!directory.read("pipe").unwrap().metadata().unwrap().is_file());
+    }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::name::Compression;
+
 /// Where the room was missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shortage {
@@ -21,7 +23,14 @@ pub enum Shortage {
     Limit,
     /// The process's own limit on the size of a file (`RLIMIT_FSIZE`).
     FileSize,
+    /// As [`Shortage::Budget`], for a heap image, which is compressed already.
+    ImageBudget,
+    /// As [`Shortage::FileSize`], for a heap image.
+    ImageSize,
 }
+
+const FILE_SIZE: &str =
+    "the process's limit on the size of a file (ulimit -f; systemd's LimitFSIZE)";
 
 impl Shortage {
     /// The place and what to do about it, as the message has them.
@@ -35,10 +44,9 @@ impl Shortage {
                 "the process's limit on address space or data (ulimit -v, -d; systemd's LimitAS, LimitDATA)",
                 "raise that limit",
             ),
-            Self::FileSize => (
-                "the process's limit on the size of a file (ulimit -f; systemd's LimitFSIZE)",
-                "raise that limit or use compress",
-            ),
+            Self::FileSize => (FILE_SIZE, "raise that limit or use compress"),
+            Self::ImageBudget => ("maxBytes", "raise maxBytes"),
+            Self::ImageSize => (FILE_SIZE, "raise that limit"),
         }
     }
 }
@@ -161,9 +169,12 @@ impl SnapshotError {
                 Self::DiskFull { path: path.to_owned() }
             }
             io::ErrorKind::FileTooLarge => {
+                // A heap image is compressed already.
+                let is_image = path.to_string_lossy().contains(Compression::Image.suffix());
                 let what = format!(
-                    "{} grew past the limit on the size of a file (ulimit -f); raise that limit or use compress",
-                    path.display()
+                    "{} grew past the limit on the size of a file (ulimit -f); raise that limit{}",
+                    path.display(),
+                    if is_image { "" } else { " or use compress" }
                 );
                 Self::Failed { what }
             }
@@ -205,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn a_heap_image_is_not_to_be_compressed() {
+        for place in [Shortage::ImageBudget, Shortage::ImageSize] {
+            let error = SnapshotError::NoRoom { place, needed: 2, available: 1 };
+            assert_eq!(error.code(), "ERR_PLIMSOLL_NO_ROOM");
+            assert!(!error.to_string().contains("compress"), "{error}");
+        }
+        let large = io::Error::from_raw_os_error(libc::EFBIG);
+        let of = |name| SnapshotError::io(Path::new(name), &large).to_string();
+        assert!(of("/d/Heap.1.heapsnapshot.partial").ends_with("raise that limit or use compress"));
+        assert!(of("/d/Heap.1.heapimage.partial").ends_with("raise that limit"));
+    }
+
+    #[test]
     fn a_full_disk_has_another_code_than_an_unwritable_one() {
         let full =
             SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::ENOSPC));
@@ -217,5 +241,31 @@ mod tests {
             assert_eq!(none.code(), "ERR_PLIMSOLL_DESCRIPTORS");
             assert!(none.to_string().contains("ulimit -n"), "{none}");
         }
+    }
+
+    #[test]
+    fn sizes_are_rounded_up_for_people() {
+        let said = |bytes: u64| Size(bytes).to_string();
+        assert_eq!([said(0), said(1), said(1025)], ["0 KB", "1 KB", "2 KB"]);
+        assert_eq!([said((1 << 20) - 1), said(1 << 20)], ["1024 KB", "1 MB"]);
+        assert_eq!([said((1 << 20) + 1), said((10 << 30) - 1)], ["2 MB", "10240 MB"]);
+        assert_eq!([said(10 << 30), said(25 << 29)], ["10.0 GB", "12.5 GB"]);
+    }
+
+    #[test]
+    fn a_file_past_the_limit_of_its_size_says_which_limit() {
+        let error =
+            SnapshotError::io(Path::new("/d/f"), &io::Error::from_raw_os_error(libc::EFBIG));
+        assert_eq!(error.code(), "ERR_PLIMSOLL_SNAPSHOT");
+        assert!(error.to_string().contains("ulimit -f"), "{error}");
+    }
+
+    #[test]
+    fn only_memory_is_what_an_image_may_do_without() {
+        use Shortage::{Budget, Container, Disk, FileSize, Limit, Machine};
+        let of = |place| SnapshotError::NoRoom { place, needed: 2, available: 1 }.is_memory();
+        assert_eq!([Container, Machine, Limit].map(of), [true; 3]);
+        assert_eq!([Budget, Disk, FileSize].map(of), [false; 3]);
+        assert!(!SnapshotError::Busy { by: TurnHolder::Ours }.is_memory());
     }
 }

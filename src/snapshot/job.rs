@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey};
 use super::image::{self, PreparedImage, Scene};
-use super::room::Builder;
+use super::room::{Builder, Heap};
 use super::session::{Method, Request, Session, TakenSnapshot};
 use crate::os::system;
 use crate::sync::Mutex;
+use crate::v8::gc::{self, GcPressure};
+use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 use crate::v8::profiler::Profiler;
 
 /// What the isolate's side has to do next.
@@ -23,7 +25,7 @@ use crate::v8::profiler::Profiler;
 pub enum JobStep {
     /// Ask again later.
     Wait,
-    /// Call [`Job::take`], which forks.
+    /// Call [`Job::take`], which forks, or collects garbage to make room for a fork.
     Fork,
     /// Call [`Job::take`], which builds the snapshot here.
     Take,
@@ -54,6 +56,8 @@ enum Phase {
     Asking(SyncSender<Piece>),
     /// To fork, and send the child.
     AskingToFork(Arc<Prepared>, Survey, SyncSender<Result<Child, ForkFailure>>),
+    /// To collect the garbage of the heap, and send what is left and how long it took.
+    AskingToCollect(SyncSender<(Heap, Duration)>),
     /// To fork the child that writes an image, and send it.
     AskingForImage(Arc<PreparedImage>, Scene, SyncSender<Result<Child, ForkFailure>>),
     Finished(Result<TakenSnapshot, SnapshotError>),
@@ -97,7 +101,9 @@ impl Job {
     pub fn step(&self) -> JobStep {
         match &*self.phase.lock() {
             Phase::Working | Phase::Abandoned => JobStep::Wait,
-            Phase::AskingToFork(..) | Phase::AskingForImage(..) => JobStep::Fork,
+            Phase::AskingToFork(..) | Phase::AskingForImage(..) | Phase::AskingToCollect(_) => {
+                JobStep::Fork
+            }
             Phase::Asking(_) if Profiler::find().is_ok() => JobStep::Take,
             Phase::Asking(_) => JobStep::Stream,
             Phase::Finished(Ok(outcome)) => JobStep::Done(outcome.clone()),
@@ -119,6 +125,12 @@ impl Job {
             Some(Phase::AskingForImage(prepared, scene, answer)) => {
                 // SAFETY: as above.
                 let _ = answer.send(unsafe { prepared.fork(&scene) });
+            }
+            Some(Phase::AskingToCollect(answer)) => {
+                // SAFETY: as above.
+                if let Some(left) = unsafe { collect_here() } {
+                    let _ = answer.send(left);
+                }
             }
             // SAFETY: as above.
             Some(Phase::Asking(pieces)) => unsafe { take_here(&pieces) },
@@ -157,7 +169,13 @@ impl Job {
 
 impl Phase {
     fn is_question(&self) -> bool {
-        matches!(self, Self::Asking(_) | Self::AskingToFork(..) | Self::AskingForImage(..))
+        matches!(
+            self,
+            Self::Asking(_)
+                | Self::AskingToFork(..)
+                | Self::AskingForImage(..)
+                | Self::AskingToCollect(_)
+        )
     }
 }
 
@@ -183,6 +201,21 @@ unsafe fn take_here(pieces: &SyncSender<Piece>) {
     if whole {
         let _ = pieces.send(Piece::End(begun.elapsed()));
     }
+}
+
+/// Collects garbage, and returns what the heap has then and how long it took; `None` where V8 does not export the
+/// means.
+///
+/// # Safety
+/// On the isolate's thread, in a call from JS.
+unsafe fn collect_here() -> Option<(Heap, Duration)> {
+    let begun = Instant::now();
+    let isolate = Isolate::current()?;
+    // SAFETY: the caller's promise.
+    let left = unsafe {
+        gc::request(isolate, GcPressure::Critical).then(|| HeapStatistics::read(isolate))??
+    };
+    Some((Heap { used: left.used, total: left.total }, begun.elapsed()))
 }
 
 fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
@@ -274,7 +307,7 @@ fn fork_one(
             Err(ForkFailure::NotNow(why)) if bad_moments < BAD_MOMENTS => {
                 bad_moments += 1;
                 session.retry(why);
-                std::thread::sleep(Duration::from_millis(20) * bad_moments);
+                system::sleep(Duration::from_millis(20) * bad_moments);
             }
             result => break result?,
         }
@@ -298,21 +331,63 @@ fn fork_now(
 /// Tries children until one succeeds or none ever will.
 fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
     image::support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
-    forked(session, |session| match image_one(session, phase) {
-        Err(ForkFailure::NotNow(why)) => Err(ForkFailure::Lost(why)),
-        result => result,
+    let mut was_short = false;
+    let mut collecting = None;
+    forked(session, |session| {
+        let (prepared, child) = match fork_image(session, phase) {
+            // Garbage counts like what is live, until a collection.
+            Err(ForkFailure::Final(error)) if error.is_memory() && collecting.is_none() => {
+                let took = collect(session, phase)?;
+                collecting = Some(took);
+                return Err(match took {
+                    Some(_) => ForkFailure::Lost(error.to_string()),
+                    None => ForkFailure::Final(error),
+                });
+            }
+            forked => forked?,
+        };
+        match prepared.wait(&child) {
+            Ok((path, written)) => {
+                let pause = child.pause + collecting.flatten().unwrap_or_default();
+                Ok(session.outcome(path, Method::Image, pause, written))
+            }
+            // A collection of the whole heap rewrites most of it, once: the next child may fit.
+            Err(ForkFailure::Final(error)) if error.is_memory() && !was_short => {
+                was_short = true;
+                Err(ForkFailure::Lost(error.to_string()))
+            }
+            Err(failure) => Err(failure),
+        }
     })
 }
 
-fn image_one(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, ForkFailure> {
+/// Has garbage collected, and the session go by what is left. How long JavaScript stood still for it; `None` where V8
+/// does not export the means.
+fn collect(session: &mut Session, phase: &Mutex<Phase>) -> Result<Option<Duration>, ForkFailure> {
+    let (sender, answer) = sync_channel(1);
+    ask(phase, Phase::AskingToCollect(sender)).map_err(ForkFailure::Final)?;
+    Ok(answer.recv().ok().map(|(heap, took)| {
+        session.describe(heap);
+        took
+    }))
+}
+
+fn fork_image(
+    session: &mut Session,
+    phase: &Mutex<Phase>,
+) -> Result<(Arc<PreparedImage>, Child), ForkFailure> {
     let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
     let prepared = Arc::new(PreparedImage::new(session, partial)?);
+    let soon = |failure| match failure {
+        ForkFailure::NotNow(why) => ForkFailure::Lost(why),
+        failure => failure,
+    };
+    let scene = Scene::take().map_err(soon)?;
     let (sender, answer) = sync_channel(1);
-    let question = Phase::AskingForImage(Arc::clone(&prepared), Scene::take()?, sender);
+    let question = Phase::AskingForImage(Arc::clone(&prepared), scene, sender);
     ask(phase, question).map_err(ForkFailure::Final)?;
-    let child = answer.recv().map_err(|_| ForkFailure::Final(unfinished()))??;
-    let (path, written) = prepared.wait(&child)?;
-    Ok(session.outcome(path, Method::Image, child.pause, written))
+    let child = answer.recv().map_err(|_| ForkFailure::Final(unfinished()))?.map_err(soon)?;
+    Ok((prepared, child))
 }
 
 fn in_process(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, SnapshotError> {
@@ -351,6 +426,232 @@ fn pump(
 
 fn unfinished() -> SnapshotError {
     SnapshotError::Failed { what: "the thread that was to take it has ended".into() }
+}
+
+#[cfg(all(target_os = "linux", not(models)))]
+#[cfg(test)]
+mod tests {
+    use std::slice::from_ref;
+    use std::sync::mpsc::TryRecvError;
+
+    use super::*;
+    use crate::os::sim::Simulation;
+    use crate::snapshot::name::Compression;
+    use crate::snapshot::room::Heap;
+    use crate::snapshot::testing::TempDir;
+
+    const TEXT: &[u8] = b"{\"snapshot\":{\"node_count\":42},\"strings\":[]}";
+
+    fn request(dir: &TempDir, method: Method) -> Request {
+        Request {
+            dir: dir.0.join("snapshots"),
+            app: "app".into(),
+            reason: "leak".into(),
+            thread: 0,
+            max_files: 3,
+            max_bytes: 1 << 30,
+            cooldown_ms: 0,
+            method,
+            compression: Compression::None,
+            heap: Heap { used: 1000, total: 1000 },
+            headroom: None,
+            pool: Some(0),
+            nice: 0,
+            patience: None,
+            redact: false,
+            core: false,
+        }
+    }
+
+    /// A job whose thread has put this.
+    fn job(phase: Phase) -> Job {
+        Job { phase: Arc::new(Mutex::new(phase)), pieces: None }
+    }
+
+    fn asking() -> (Job, Receiver<Piece>) {
+        let (sender, pieces) = sync_channel(PIECES);
+        (job(Phase::Asking(sender)), pieces)
+    }
+
+    #[test]
+    fn the_text_of_the_stream_goes_to_the_thread_that_asked() {
+        let (mut job, pieces) = asking();
+        assert_eq!(job.step(), JobStep::Stream, "this process has no V8 that builds snapshots");
+        assert!(job.write(b"1") && job.write(b"2"));
+        assert_eq!(job.step(), JobStep::Wait);
+        job.end(Duration::from_secs(7));
+        let texts = [pieces.recv().unwrap(), pieces.recv().unwrap()];
+        let texts = texts.map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::End(_) => panic!("there is more"),
+        });
+        assert_eq!(texts, [b"1", b"2"]);
+        assert!(matches!(pieces.recv(), Ok(Piece::End(pause)) if pause.as_secs() == 7));
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn text_is_refused_before_it_is_asked_for_and_after_that_side_is_gone() {
+        assert!(!job(Phase::Working).write(b"1"));
+        let (mut job, pieces) = asking();
+        assert!(job.write(b"1"));
+        drop(pieces);
+        assert!(!job.write(b"2"));
+    }
+
+    #[test]
+    fn what_came_of_it_is_said_as_often_as_it_is_asked() {
+        let mut failed = job(Phase::Finished(Err(unfinished())));
+        // SAFETY: nothing is taken: this process has no V8.
+        unsafe { failed.take() };
+        assert!(!failed.write(b"1"));
+        assert_eq!([failed.step(), failed.step()], [(); 2].map(|()| JobStep::Failed(unfinished())));
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        let (mut job, pieces) = asking();
+        // SAFETY: nothing is taken: this process has no V8.
+        unsafe { job.take() };
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)), "it has no text");
+        assert_eq!(job.step(), JobStep::Wait);
+    }
+
+    #[test]
+    fn an_isolate_that_is_gone_is_asked_nothing() {
+        let (job, pieces) = asking();
+        let phase = Arc::clone(&job.phase);
+        drop(job);
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)));
+        let (sender, pieces) = sync_channel(PIECES);
+        assert_eq!(ask(&phase, Phase::Asking(sender)), Err(unfinished()));
+        assert!(matches!(pieces.try_recv(), Err(TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn the_pieces_are_written_until_the_end_is_said() {
+        let write = |pieces: Vec<Piece>, most: usize| {
+            let (sender, receiver) = sync_channel(PIECES);
+            pieces.into_iter().for_each(|piece| sender.send(piece).unwrap());
+            drop(sender);
+            let mut text = Vec::new();
+            let result = pump(&receiver, |piece| {
+                text.extend_from_slice(piece);
+                if text.len() > most { Err(unfinished()) } else { Ok(()) }
+            });
+            (text, result)
+        };
+        let piece = |text: &[u8]| Piece::Text(text.to_vec());
+        let end = || Piece::End(Duration::from_secs(3));
+        let whole = write(vec![piece(b"1"), piece(b"23"), end(), piece(b"4")], 9);
+        assert_eq!(whole, (b"123".to_vec(), Ok(Duration::from_secs(3))));
+        let cut = write(vec![piece(b"1"), piece(b"23")], 9);
+        assert_eq!(cut, (b"123".to_vec(), Err(unfinished())), "without an end");
+        let full = write(vec![piece(b"1"), piece(b"23"), piece(b"4"), end()], 2);
+        assert_eq!(full, (b"123".to_vec(), Err(unfinished())), "what cannot be written ends it");
+    }
+
+    /// Waits until there is something to do.
+    fn next(job: &Job) -> JobStep {
+        loop {
+            match job.step() {
+                JobStep::Wait => std::thread::yield_now(),
+                step => return step,
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_becomes_a_file_and_one_that_ends_early_does_not() {
+        // Where children cannot be forked, `auto` takes the snapshot here.
+        for method in [Method::InProcess, Method::Auto] {
+            let dir = TempDir::new("job-stream");
+            let mut job = start(request(&dir, method));
+            assert_eq!(next(&job), JobStep::Stream);
+            assert!(TEXT.chunks(7).all(|chunk| job.write(chunk)));
+            job.end(Duration::from_millis(250));
+            let JobStep::Done(taken) = next(&job) else { panic!("{:?}", job.step()) };
+            assert_eq!(std::fs::read(&taken.path).unwrap(), TEXT);
+            assert_eq!((taken.bytes, taken.nodes), (TEXT.len() as u64, 42));
+            assert_eq!((taken.method, taken.pause_ms), (Method::InProcess, 250.0));
+            let mut job = start(request(&dir, method));
+            assert_eq!(next(&job), JobStep::Stream);
+            assert!(job.write(&TEXT[..9]));
+            job.pieces = None;
+            assert_eq!(next(&job), JobStep::Failed(unfinished()));
+            let left = std::fs::read_dir(dir.0.join("snapshots")).unwrap().count();
+            assert_eq!(left, 2, "the first snapshot and the state");
+        }
+    }
+
+    /// The turn of the process is one: the tests that need it wait for it.
+    fn start(request: Request) -> Job {
+        loop {
+            let job = Job::start(request.clone()).unwrap();
+            match next(&job) {
+                JobStep::Failed(SnapshotError::Busy { .. }) => std::thread::yield_now(),
+                _ => return job,
+            }
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_not_possible_here_is_refused() {
+        for (method, why) in [(Method::Fork, fork::support()), (Method::Image, image::support())] {
+            let dir = TempDir::new("job-refused");
+            let why = why.unwrap_err();
+            let job = start(request(&dir, method));
+            assert_eq!(next(&job), JobStep::Failed(SnapshotError::Unavailable { why }));
+        }
+    }
+
+    #[test]
+    fn a_busy_v8_is_asked_thirty_times_in_ten_seconds() {
+        let dir = TempDir::new("job-busy");
+        let system = Simulation::begin(1_800_000_000_000, || ());
+        let process = system.start(100, "host");
+        let (result, _) = system.run(&process, None, || {
+            let mut session = Session::begin(request(&dir, Method::Fork))?;
+            let begun = system.passed();
+            let failure = fork_one(&mut session, &Mutex::new(Phase::Working), None).unwrap_err();
+            let why = SnapshotError::from(failure.clone());
+            assert!(matches!(failure, ForkFailure::NotNow(_)), "{failure:?}");
+            let partial = session.open(Builder::Service)?;
+            let written = session.packing().write(&partial, |out| out(TEXT))?;
+            let taken =
+                session.outcome(partial.commit()?, Method::InProcess, Duration::ZERO, written);
+            assert_eq!(taken.retries.len(), 30);
+            assert!(taken.retries.iter().all(|retry| why.to_string().contains(retry)));
+            assert_eq!(system.passed() - begun, (1..=30).map(|at| 20 * at).sum::<u64>());
+            Ok::<_, SnapshotError>(())
+        });
+        assert_eq!(result, Some(Ok(())));
+    }
+
+    #[test]
+    fn a_child_that_is_lost_is_replaced_four_times_and_one_that_is_killed_once() {
+        let tries = |failures: &[ForkFailure]| {
+            let dir = TempDir::new("job-lost");
+            let system = Simulation::begin(1_800_000_000_000, || ());
+            let process = system.start(100, "host");
+            let mut count = 0;
+            let (result, _) = system.run(&process, None, || {
+                let mut session = Session::begin(request(&dir, Method::Fork)).unwrap();
+                forked(&mut session, |_| {
+                    count += 1;
+                    Err(failures[(count - 1) % failures.len()].clone())
+                })
+            });
+            (count, system.passed(), result.unwrap().unwrap_err())
+        };
+        let lost = ForkFailure::Lost("a lock was held".into());
+        let killed = ForkFailure::Killed("signal 9".into());
+        let last = ForkFailure::NotNow("busy".into());
+        assert_eq!(tries(from_ref(&lost)), (5, 1000, lost.clone()), "with growing pauses");
+        assert_eq!(tries(from_ref(&killed)), (2, 100, killed.clone()));
+        assert_eq!(tries(&[killed.clone(), lost.clone()]), (3, 300, killed));
+        assert_eq!(tries(from_ref(&last)), (1, 0, last));
+    }
 }
 
 #[cfg(all(test, models))]

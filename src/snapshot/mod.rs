@@ -44,4 +44,21 @@ mod testing {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
+
+    /// Runs the test `name` once more in a process of its own, after these commands of a shell. True in that process.
+    #[cfg(target_os = "linux")]
+    pub fn is_alone(name: &str, before: &str) -> bool {
+        const MARK: &str = "TEST_IS_ALONE";
+        if std::env::var_os(MARK).is_some() {
+            return true;
+        }
+        let script = format!("{before}\nexec \"$0\" --exact \"$1\" --test-threads 1");
+        let program = std::env::current_exe().unwrap();
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", &script]).arg(program).arg(name).env(MARK, "1");
+        let out = shell.output().unwrap();
+        let said = [out.stdout, out.stderr].concat();
+        assert!(out.status.success(), "{before}: {}", String::from_utf8_lossy(&said));
+        false
+    }
 }

@@ -24,7 +24,8 @@ const ALL: [Compression; 4] =
     [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Image];
 
 impl Compression {
-    fn suffix(self) -> &'static str {
+    /// What the names of files end with.
+    pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::None => ".heapsnapshot",
             Self::Gzip => ".heapsnapshot.gz",
@@ -186,6 +187,37 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,80}") {
             let _ = Name::parse(&text);
+        }
+    }
+
+    #[test]
+    fn each_day_of_the_calendar_follows_the_day_before() {
+        const LENGTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let (mut year, mut month, mut day) = (1970u32, 1u32, 1u32);
+        for days in 0..150_000 {
+            assert_eq!(utc(days * 86_400 + 86_399).0, year * 10_000 + month * 100 + day);
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = LENGTHS[month as usize - 1] + u64::from(month == 2 && is_leap);
+            day += 1;
+            if u64::from(day) > last {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_has_the_local_time() {
+        // Nepal's, which no table of time zones is needed for.
+        let name = "snapshot::name::tests::a_name_has_the_local_time";
+        if crate::snapshot::testing::is_alone(name, "export TZ=NPT-5:45") {
+            let at = |seconds| local(UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+            assert_eq!(at(1_795_248_000), (20_261_121, 134_500));
+            assert_eq!(at(1_795_248_000 + 10 * 3600 + 15 * 60 + 1), (20_261_122, 1));
+            assert_eq!(at(1_798_696_799), (20_261_231, 114_459));
         }
     }
 }

@@ -42,8 +42,8 @@ impl Builder {
         match self {
             Self::Child => 8.0,
             Self::Service => 24.0,
-            // Copies of what the service rewrites meanwhile.
-            Self::Image => 0.5,
+            // Copies of what the service rewrites meanwhile. A collection may rewrite more: the child is ended then.
+            Self::Image => 0.25,
         }
     }
 }
@@ -75,16 +75,22 @@ const IMAGE_FILE: f64 = 0.4;
 
 /// Buffers and page tables of a child that writes an image.
 const IMAGE: u64 = 16 << 20;
+/// The factor of an image where the kernel kills the service with the child.
+const IMAGE_TOGETHER: f64 = 0.5;
 
 /// The factor to go by. Where the kernel kills the service `together` with a child (v2,
 /// `memory.oom.group`), a child that outgrows its expectation is no small matter: it is judged as
-/// the service is, and the caller can only raise that.
+/// the service is, and the caller can only raise that. An image, whose child the service ends in time, takes twice as
+/// much room there.
 fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f64> {
-    if together && builder == Builder::Child {
-        let worst = Builder::Service.factor();
-        return Some(headroom.map_or(worst, |factor| factor.max(worst)));
+    match builder {
+        Builder::Child if together => {
+            let worst = Builder::Service.factor();
+            Some(headroom.map_or(worst, |factor| factor.max(worst)))
+        }
+        Builder::Image if together => headroom.or(Some(IMAGE_TOGETHER)),
+        _ => headroom,
     }
-    headroom
 }
 
 /// Looks again and again whether a child leaves others enough memory.
@@ -119,11 +125,11 @@ impl RoomWatch {
     const PARTS: u64 = 20;
 
     /// Looks at the container and the machine. What an image takes grows only with what the service writes to, so that
-    /// less may stay free. Half of what an image of `heap` is expected to need is enough: one that was allowed to begin
-    /// is not ended at once.
+    /// less may stay free. Half of what an image of `heap` needs where one kill ends all is enough: one that was
+    /// allowed to begin is not ended at once.
     #[must_use]
     pub fn of_image(heap: Heap, headroom: Option<f64>) -> Self {
-        let most = memory_needed(Builder::Image, heap, 0, headroom) / 2;
+        let most = memory_needed(Builder::Image, heap, 0, headroom.or(Some(IMAGE_TOGETHER))) / 2;
         Self { limits: os::limits::Memory::default(), parts: 40, most, ..Self::own() }
     }
 
@@ -229,9 +235,14 @@ pub fn check(
         Builder::Image => scale(heap.total, IMAGE_FILE.min(headroom.unwrap_or(IMAGE_FILE))),
         _ => scale(heap.used, FILE_FACTOR.min(headroom.unwrap_or(FILE_FACTOR))),
     };
-    // How far a file packs is not known ahead.
-    let largest = os::limits::file_size().filter(|_| compression == Compression::None);
-    for (place, available) in [(Shortage::Disk, free_disk(dir)), (Shortage::FileSize, largest)] {
+    // How far a snapshot packs is not known ahead; the factor of an image is that of its packed file.
+    let largest = match compression {
+        Compression::None => Some(Shortage::FileSize),
+        Compression::Image => Some(Shortage::ImageSize),
+        _ => None,
+    };
+    let largest = largest.map(|place| (place, os::limits::file_size()));
+    for (place, available) in [(Shortage::Disk, free_disk(dir))].into_iter().chain(largest) {
         if let Some(available) = available.filter(|&available| available < file) {
             return Err(SnapshotError::NoRoom { place, needed: file, available });
         }
@@ -284,7 +295,7 @@ mod tests {
         assert_eq!(memory_needed(Builder::Child, HEAP, 150, None), 875);
         assert_eq!(memory_needed(Builder::Child, HEAP, 0, None), 860, "where it is not known");
         assert_eq!(memory_needed(Builder::Child, HEAP, 150, Some(0.5)), 125);
-        assert_eq!(memory_needed(Builder::Image, HEAP, 150, None), 60 + IMAGE);
+        assert_eq!(memory_needed(Builder::Image, HEAP, 150, None), 30 + IMAGE);
         assert_eq!(memory_needed(Builder::Image, HEAP, 150, Some(24.0)), 120 + IMAGE, "once more");
         let huge = Heap { used: u64::MAX, total: u64::MAX };
         assert_eq!(memory_needed(Builder::Child, huge, 0, None), u64::MAX);
@@ -308,6 +319,11 @@ mod tests {
         assert_eq!(needed(Builder::Child, true), 4975);
         assert_eq!(needed(Builder::Service, false), 4800);
         assert_eq!(needed(Builder::Service, true), 4800);
+        let heap = Heap { used: 200 << 20, total: 220 << 20 };
+        let image = |together| {
+            memory_needed(Builder::Image, heap, 0, trusted(None, Builder::Image, together)) >> 20
+        };
+        assert_eq!((image(false), image(true)), (71, 126));
     }
 
     #[test]
@@ -409,6 +425,9 @@ mod tests {
         assert_eq!(trusted(Some(0.5), Builder::Child, false), Some(0.5));
         assert_eq!(trusted(Some(0.5), Builder::Service, true), Some(0.5));
         assert_eq!(trusted(None, Builder::Child, true), Some(24.0));
+        assert_eq!(trusted(None, Builder::Image, true), Some(IMAGE_TOGETHER));
+        assert_eq!(trusted(Some(0.1), Builder::Image, true), Some(0.1));
+        assert_eq!(trusted(None, Builder::Image, false), None);
     }
 
     #[cfg(unix)]
@@ -416,5 +435,61 @@ mod tests {
     fn the_disk_is_measured() {
         assert!(free_disk(&std::env::temp_dir()).is_some());
         assert_eq!(free_disk(Path::new("/nowhere/at/all")), None);
+    }
+
+    fn checked(
+        builder: Builder,
+        heap: Heap,
+        compression: Compression,
+    ) -> Result<(), SnapshotError> {
+        check(builder, heap, None, &std::env::temp_dir(), compression)
+    }
+
+    #[test]
+    fn what_no_machine_has_is_refused() {
+        let heap = Heap { used: 1 << 60, total: 1 << 60 };
+        for builder in [Builder::Child, Builder::Service, Builder::Image] {
+            let refused = checked(builder, heap, Compression::None);
+            assert!(matches!(refused, Err(SnapshotError::NoRoom { .. })), "{builder:?}");
+        }
+        let small = Heap { used: 1000, total: 1000 };
+        assert_eq!(checked(Builder::Child, small, Compression::None), Ok(()));
+        // The memory and the file of an image do not go by the live heap.
+        let sparse = Heap { used: 1 << 60, total: 1000 };
+        assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image() {
+        const MB: u64 = 1 << 20;
+        let name = "snapshot::room::tests::\
+                    a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image";
+        if !crate::snapshot::testing::is_alone(name, "ulimit -v 1000000") {
+            return;
+        }
+        let heap = Heap { used: 40 * MB, total: 40 * MB };
+        let refused = checked(Builder::Service, heap, Compression::None).unwrap_err();
+        let is_limit =
+            |place| matches!(place, SnapshotError::NoRoom { place: Shortage::Limit, .. });
+        assert!(is_limit(refused), "24 times as much");
+        let sparse = Heap { used: 1 << 60, total: 1000 };
+        assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()), "the heap is there");
+        assert!(RoomWatch::own().limits.room().is_some());
+        assert!(RoomWatch::of_image(heap, None).limits.room().is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_limit_on_the_size_of_a_file_counts_where_it_is_known_ahead() {
+        let name = "snapshot::room::tests::\
+                    a_limit_on_the_size_of_a_file_counts_where_it_is_known_ahead";
+        if !crate::snapshot::testing::is_alone(name, "ulimit -f 100") {
+            return;
+        }
+        let heap = Heap { used: 1 << 20, total: 1 << 20 };
+        let refused = checked(Builder::Child, heap, Compression::None).unwrap_err();
+        assert!(matches!(refused, SnapshotError::NoRoom { place: Shortage::FileSize, .. }));
+        assert_eq!(checked(Builder::Child, heap, Compression::Zstd), Ok(()));
     }
 }

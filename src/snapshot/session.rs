@@ -187,6 +187,11 @@ impl Session {
         &self.request
     }
 
+    /// Goes by other figures of the heap from now on.
+    pub fn describe(&mut self, heap: Heap) {
+        self.request.heap = heap;
+    }
+
     /// Checks the room and opens the file. From here on the attempt counts for the cooldown,
     /// whatever comes of it: a process that dies of it must not try again at once.
     ///
@@ -251,4 +256,69 @@ impl Session {
 fn epoch_ms(now: SystemTime) -> u64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::sim::Simulation;
+    use crate::snapshot::testing::TempDir;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn request(dir: PathBuf) -> Request {
+        Request {
+            dir,
+            app: "app".into(),
+            reason: "leak".into(),
+            thread: 0,
+            max_files: 3,
+            max_bytes: 1 << 30,
+            cooldown_ms: HOUR,
+            method: Method::Auto,
+            compression: Compression::None,
+            heap: Heap { used: 1000, total: 1000 },
+            headroom: None,
+            pool: None,
+            nice: 0,
+            patience: None,
+            redact: false,
+            core: false,
+        }
+    }
+
+    #[test]
+    fn a_process_takes_one_snapshot_at_a_time_wherever_it_goes() {
+        let dir = TempDir::new("session-turn");
+        let system = Simulation::begin(1_800_000_000_000, || ());
+        let process = system.start(100, "host");
+        let ran = system.run(&process, None, || {
+            let first = Session::begin(request(dir.0.join("a"))).unwrap();
+            let second = Session::begin(request(dir.0.join("b"))).map(drop);
+            assert_eq!(second, Err(SnapshotError::Busy { by: TurnHolder::Ours }));
+            drop(first);
+            assert!(Session::begin(request(dir.0.join("b"))).is_ok());
+        });
+        assert!(ran.0.is_some());
+    }
+
+    #[test]
+    fn an_attempt_counts_for_the_cooldown_once_its_file_is_opened() {
+        let dir = TempDir::new("session-cooldown");
+        let system = Simulation::begin(1_800_000_000_000, || ());
+        let process = system.start(100, "host");
+        let begin = || Session::begin(request(dir.0.clone()));
+        let ran = system.run(&process, None, || {
+            drop(begin().unwrap());
+            drop(begin().unwrap().open(Builder::Service).unwrap());
+            let refused = |remaining_ms| Err(SnapshotError::Cooldown { remaining_ms });
+            assert_eq!(begin().map(drop), refused(HOUR));
+            system.pass(HOUR - 1);
+            assert_eq!(begin().map(drop), refused(1));
+            system.pass(1);
+            assert_eq!(begin().map(drop), Ok(()));
+        });
+        assert!(ran.0.is_some());
+    }
 }

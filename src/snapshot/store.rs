@@ -42,6 +42,12 @@ impl SnapshotStore {
         Ok(store)
     }
 
+    /// As on a file system that knows no files without a name.
+    #[cfg(test)]
+    pub fn with_names(self) -> Self {
+        Self { named: true, ..self }
+    }
+
     /// Removes unfinished files. A process that writes one holds the lock, so with the lock all of them are of
     /// processes that have ended. Without locks the pid in the name has to show it.
     fn sweep(&self, locked: bool) {
@@ -458,5 +464,42 @@ mod tests {
             "ERR_PLIMSOLL_DIR"
         );
         assert_eq!(SnapshotStore::open(&file).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
+    }
+
+    #[test]
+    fn what_cannot_be_deleted_stays_known() {
+        let dir = TempDir::new("store-undeleted");
+        let store = SnapshotStore::open(&dir.0).unwrap();
+        let [first, second] = [5, 6].map(|bytes| take(&store, bytes));
+        fs::remove_file(&first).unwrap();
+        fs::create_dir(&first).unwrap();
+        store.retain(1, u64::MAX).unwrap();
+        assert!(first.exists() && second.exists());
+        fs::remove_dir(&first).unwrap();
+        fs::write(&first, "x").unwrap();
+        store.retain(1, u64::MAX).unwrap();
+        assert!(!first.exists() && second.exists(), "the next attempt deletes it");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_child_is_given_the_file_the_lock_and_the_temporary_name() {
+        let dir = TempDir::new("store-child");
+        for store in stores(&dir) {
+            let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
+            let [file, lock] = partial.descriptors();
+            let target =
+                |descriptor: i32| fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap();
+            assert_eq!(target(lock), dir.0);
+            if store.named {
+                assert_eq!(target(file), dir.0.join(partial.name().partial()));
+                let (directory, name) = partial.unfinished().unwrap();
+                assert_eq!(target(directory), dir.0);
+                assert_eq!(name.to_str().unwrap(), partial.name().partial());
+            } else {
+                assert!(target(file).to_str().unwrap().ends_with("(deleted)"));
+                assert!(partial.unfinished().is_none());
+            }
+        }
     }
 }

@@ -45,6 +45,8 @@ struct Finder<'a> {
     lines: Vec<usize>,
     mutants: Vec<&'a Mutant>,
     taken: BTreeSet<usize>,
+    /// Where arms begin that a match cannot do without: no other one takes what they do.
+    needed: BTreeSet<(usize, usize)>,
     /// By their range; those that are within others come later.
     edits: Vec<(Range<usize>, Edit)>,
 }
@@ -103,7 +105,59 @@ fn binds(expression: &syn::Expr) -> bool {
     }
 }
 
+/// Whether code with these attributes is built for the tests on this platform.
+fn is_built(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().filter(|each| each.path().is_ident("cfg")).all(|each| match &each.meta {
+        syn::Meta::List(list) => list.parse_args::<syn::Meta>().is_ok_and(|meta| holds(&meta)),
+        _ => true,
+    })
+}
+
+fn holds(meta: &syn::Meta) -> bool {
+    use syn::{Expr, Lit, Meta, Token, punctuated::Punctuated};
+    let name = meta.path().get_ident().map_or(String::new(), ToString::to_string);
+    match meta {
+        Meta::Path(_) => match name.as_str() {
+            "unix" => cfg!(unix),
+            "windows" => cfg!(windows),
+            name => name == "test",
+        },
+        Meta::NameValue(pair) => {
+            let Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) = &pair.value else {
+                return true;
+            };
+            match name.as_str() {
+                "target_os" => text.value() == std::env::consts::OS,
+                "target_arch" => text.value() == std::env::consts::ARCH,
+                "target_env" => (text.value() == "gnu") == cfg!(target_env = "gnu"),
+                _ => true,
+            }
+        }
+        Meta::List(list) => {
+            let parse = Punctuated::<Meta, Token![,]>::parse_terminated;
+            let Ok(inner) = list.parse_args_with(parse) else { return true };
+            match name.as_str() {
+                "not" => !inner.iter().all(holds),
+                "any" => inner.iter().any(holds),
+                _ => inner.iter().all(holds),
+            }
+        }
+    }
+}
+
 impl<'ast> Visit<'ast> for Finder<'_> {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if is_built(&item.attrs) {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        if is_built(&item.attrs) {
+            visit::visit_item_impl(self, item);
+        }
+    }
+
     // What is computed when the crate is built cannot ask for the mutant.
     fn visit_item_const(&mut self, _: &'ast syn::ItemConst) {}
     fn visit_item_static(&mut self, _: &'ast syn::ItemStatic) {}
@@ -114,7 +168,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_item_enum(&mut self, _: &'ast syn::ItemEnum) {}
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if item.sig.constness.is_some() {
+        if item.sig.constness.is_some() || !is_built(&item.attrs) {
             return;
         }
         self.body(&item.sig.output, &item.block);
@@ -122,7 +176,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        if item.sig.constness.is_some() {
+        if item.sig.constness.is_some() || !is_built(&item.attrs) {
             return;
         }
         self.body(&item.sig.output, &item.block);
@@ -165,8 +219,21 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         visit::visit_expr_unary(self, item);
     }
 
+    fn visit_expr_match(&mut self, item: &'ast syn::ExprMatch) {
+        let takes_all =
+            |arm: &syn::Arm| arm.guard.is_none() && matches!(arm.pat, syn::Pat::Wild(_));
+        if !item.arms.iter().any(takes_all) {
+            let bare = item.arms.iter().filter(|arm| arm.guard.is_none());
+            let starts = bare.map(|arm| arm.span().start()).map(|at| (at.line, at.column));
+            self.needed.extend(starts);
+        }
+        visit::visit_expr_match(self, item);
+    }
+
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
+        let start = arm.span().start();
         let deletes = self.at("MatchArm", arm.span()).first().map(|mutant| mutant.number);
+        let deletes = deletes.filter(|_| !self.needed.contains(&(start.line, start.column)));
         match &arm.guard {
             Some((_, guard)) if !binds(guard) => {
                 let found = self.at("MatchArmGuard", guard.span());
@@ -304,8 +371,8 @@ impl Writer<'_> {
 fn rewrite(file: &Path, mutants: Vec<&Mutant>) -> Result<BTreeSet<usize>, Box<dyn Error>> {
     let text = std::fs::read_to_string(file)?;
     let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let mut finder =
-        Finder { text: &text, lines, mutants, taken: BTreeSet::new(), edits: Vec::new() };
+    let (taken, needed) = Default::default();
+    let mut finder = Finder { text: &text, lines, mutants, taken, needed, edits: Vec::new() };
     finder.visit_file(&syn::parse_file(&text)?);
     let Finder { taken, mut edits, .. } = finder;
     // The outer ones first: a body that is one expression is outside of it.

@@ -165,7 +165,7 @@ fn native_sides(snapshot: &Snapshot, claim_of: &[u32], rest: u32) -> Vec<(Node, 
 }
 
 /// Whether it is native memory of Node's.
-fn is_of_node(snapshot: &Snapshot, node: Node) -> bool {
+pub fn is_of_node(snapshot: &Snapshot, node: Node) -> bool {
     matches!(snapshot.kind(node), NodeKind::Native | NodeKind::Synthetic)
         && snapshot.raw_name(node).starts_with(b"Node / ")
 }

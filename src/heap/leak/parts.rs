@@ -292,6 +292,9 @@ mod tests {
                 Shared::Target => graph.edge(entry, "weak", "target", reference),
                 Shared::Nothing => {}
             }
+            if !matches!(shared, Shared::Target) {
+                graph.edge(entry, "weak", "target", callback);
+            }
         }
         graph
     }

@@ -1,6 +1,6 @@
 //! From snapshots to suspects: what grew, named by the rules, the likeliest first.
 
-use crate::heap::compare::attribution::{Attribution, Claim, attribute};
+use crate::heap::compare::attribution::{Attribution, Claim, attribute, is_of_node};
 use crate::heap::compare::growth::Growth;
 use crate::heap::compare::ids::NONE;
 use crate::heap::compare::owners::Held;
@@ -109,7 +109,10 @@ fn compare(snapshots: &[Snapshot], most: usize, options: &Options) -> Suspects {
     } else {
         suspects.iter_mut().collect()
     };
-    let unexplained = measure(&series, &held, shown, is_native(options));
+    // A heap image has no native nodes: none of it is not zero bytes of it.
+    let counts_natives = is_native(options)
+        && snapshots.iter().any(|each| each.nodes().any(|node| is_of_node(each, node)));
+    let unexplained = measure(&series, &held, shown, counts_natives);
     // What two suspects hold counts for one of them, so their order by weight is not that of their bytes.
     rank(&mut suspects, least, shown_bytes);
     if is_native(options) {
@@ -475,5 +478,57 @@ mod tests {
         let jobs = |count| vec![("jobs".to_owned(), Some(count))];
         assert_eq!(found(false), jobs(4000));
         assert_eq!(found(true), jobs(2000));
+    }
+
+    #[test]
+    fn what_grew_unevenly_explains_the_growth_where_there_is_no_suspect() {
+        let counts: [&[(&str, u32)]; 3] = [&[("list", 0)], &[("list", 100)], &[("list", 5000)]];
+        let snapshots = counts.map(|counts| lists(counts).snapshot());
+        let heap = |snapshot: &Snapshot| -> u64 {
+            snapshot.nodes().map(|node| snapshot.shallow(node)).sum()
+        };
+        let grown = (heap(&snapshots[2]) - heap(&snapshots[0])) as i64;
+        let found = suspects(&snapshots, 10, &Options::default());
+        let [one] = &found.unconfirmed[..] else { panic!("one is uneven") };
+        assert_eq!(one.suspect.bytes, 5000 * 64);
+        assert_eq!(one.suspect.bytes + found.unexplained.unwrap().bytes, grown);
+    }
+
+    /// A program with so many sessions, of which each has a native object of so many bytes.
+    fn natives(count: u32, bytes: u64) -> Snapshot {
+        let mut graph = program(20);
+        let prototype = graph.variable("prototype", "Object", 490_001);
+        let constructor = graph.node("closure", "Worker", 490_003, 64);
+        graph.edge(prototype, "property", "constructor", constructor);
+        let shared = graph.node("code", "system / SharedFunctionInfo", 490_005, 0);
+        graph.edge(constructor, "internal", "shared", shared);
+        let template = graph.node("code", "system / FunctionTemplateInfo", 490_007, 0);
+        graph.edge(shared, "internal", "function_data", template);
+        let list = graph.variable("workers", "Array", 500_001);
+        let workers = graph.elements(list, "Worker", 600_001, count);
+        for (at, worker) in (0..).zip(workers) {
+            graph.edge(worker, "property", "__proto__", prototype);
+            let native = graph.node("native", "Node / Worker", 600_003 + 100 * at, bytes);
+            graph.edge(worker, "internal", "javascript_to_native", native);
+        }
+        graph.snapshot()
+    }
+
+    #[test]
+    fn a_leak_of_native_memory_has_the_bytes_that_node_counts() {
+        let options = Options { channel: Some(GrowthChannel::Native), ..Options::default() };
+        let found = suspects(&[100, 1100, 2100].map(|count| natives(count, 1000)), 10, &options);
+        let [one] = &found.suspects[..] else { panic!("{:?}", found.suspects) };
+        assert_eq!((one.name.as_str(), one.native_bytes), ("workers", Some(2000 * 1000)));
+        let options = Options { channel: None, ..options };
+        let found = suspects(&[100, 1100, 2100].map(|count| natives(count, 1000)), 10, &options);
+        assert_eq!(found.suspects[0].native_bytes, None, "of another leak it says nothing");
+    }
+
+    #[test]
+    fn native_memory_below_a_megabyte_is_that_of_nodes_own_wrappers() {
+        let of = |bytes| counted_natively(&Suspect { native_bytes: bytes, ..of_weight(9, false) });
+        assert_eq!([of(Some(1 << 20)), of(Some(5 << 20))], [1 << 20, 5 << 20]);
+        assert_eq!([of(Some((1 << 20) - 1)), of(Some(-5 << 20)), of(None)], [0, 0, 0]);
     }
 }

@@ -17,7 +17,8 @@ mod platform;
 pub(in crate::snapshot) use platform::{BlockedSignals, Regions};
 pub use platform::{Child, Prepared, ReadableWorkers, Survey, is_denied, support};
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -81,12 +82,32 @@ pub enum ForkFailure {
 }
 
 impl ForkFailure {
-    /// Whether a heap image may come about all the same: it needs neither a quiet V8 nor the memory of V8's builder.
+    /// What an error means while `what` was opened or read: without descriptors no child can be forked, and no other
+    /// try has more of them. Any other error is `otherwise`.
+    #[cfg_attr(
+        not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+        allow(dead_code, reason = "there is no fork here")
+    )]
+    pub(in crate::snapshot) fn of_io(
+        error: &io::Error,
+        what: &Path,
+        otherwise: fn(String) -> Self,
+    ) -> Self {
+        match SnapshotError::io(what, error) {
+            none @ SnapshotError::Descriptors { .. } => Self::Final(none),
+            _ => otherwise(error.to_string()),
+        }
+    }
+
+    /// Whether a heap image may come about all the same: it needs neither a quiet V8 nor the memory of V8's builder,
+    /// and fewer descriptors.
     #[must_use]
     pub fn leaves_room_for_an_image(&self) -> bool {
         match self {
             Self::NotNow(_) => true,
-            Self::Final(error) => error.is_memory(),
+            Self::Final(error) => {
+                error.is_memory() || matches!(error, SnapshotError::Descriptors { .. })
+            }
             Self::Lost(_) | Self::Killed(_) | Self::Slow(_) => false,
         }
     }
@@ -137,5 +158,43 @@ pub(super) fn take_over(
         Ok(Ok(written)) => Ok((partial.adopt(published).map_err(ForkFailure::Final)?, written)),
         Ok(Err(failure)) => Err(failure),
         Err(_) => Err(end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::error::Shortage;
+
+    #[test]
+    fn an_image_may_stand_in_where_v8_is_busy_or_lacks_memory() {
+        let of = |failure: ForkFailure| failure.leaves_room_for_an_image();
+        let no_room = |place| SnapshotError::NoRoom { place, needed: 2, available: 1 };
+        assert!(of(ForkFailure::NotNow("busy".into())));
+        assert!(of(ForkFailure::Final(no_room(Shortage::Container))));
+        assert!(!of(ForkFailure::Final(no_room(Shortage::Disk))));
+        for what in [ForkFailure::Lost, ForkFailure::Killed, ForkFailure::Slow] {
+            assert!(!of(what("ended".into())), "an image would meet the same end");
+        }
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    #[test]
+    fn a_child_is_under_way_while_one_is_waited_for() {
+        let name = "snapshot::fork::tests::a_child_is_under_way_while_one_is_waited_for";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        assert!(!is_under_way());
+        let two = [(); 2].map(|()| UnderWay::begin());
+        let [one, other] = two;
+        drop(one);
+        assert!(is_under_way(), "the other one");
+        drop(other);
+        assert!(!is_under_way());
+        std::mem::forget([UnderWay::begin(), UnderWay::begin()]);
+        // What a forked child does, which has the memory of its parent.
+        UnderWay::forget_all();
+        assert!(!is_under_way());
     }
 }

@@ -104,4 +104,26 @@ mod tests {
         assert_eq!(symbol("Tuple2"), "type_Tuple2__TUPLE2_TYPE");
         assert_eq!(symbol("Map"), "type_Map__MAP_TYPE");
     }
+
+    #[test]
+    fn an_executable_that_differs_from_its_table_is_refused() {
+        use super::{COMMON, look_up};
+        use crate::heap_layout::LAYOUTS;
+        for layout in LAYOUTS {
+            let known = |name: &str| {
+                let name = name.strip_prefix("v8dbg_")?;
+                let of_types = [("type_Map__MAP_TYPE", 7), ("type_JSMap__JS_MAP_TYPE", 9)];
+                let mut all = COMMON.iter().chain(layout.constants).chain(&of_types);
+                all.find(|(known, _)| *known == name).map(|&(_, value)| value)
+            };
+            let types = look_up(layout, known).unwrap();
+            assert_eq!(types.into_iter().collect::<Vec<_>>(), [("JSMap", 9), ("Map", 7)]);
+            let other =
+                |name: &str| known(name).map(|value| value + i32::from(name.ends_with("Tag")));
+            let why = look_up(layout, other).unwrap_err();
+            assert!(why.starts_with("v8dbg_HeapObjectTag is 2, and V8 "), "{why}");
+            let less = |name: &str| known(name).filter(|_| name != "v8dbg_TaggedSize");
+            assert_eq!(look_up(layout, less).unwrap_err(), "there is no v8dbg_TaggedSize");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -73,8 +73,13 @@ pub fn support() -> Result<(), String> {
         Some(Err(why)) => return Err(off(why)),
         None => return Err(off("the layout of V8's heap is not verified yet")),
     }
-    File::open("/proc/self/smaps").map_err(|error| off(&format!("/proc/self/smaps: {error}")))?;
-    Ok(())
+    match File::open("/proc/self/smaps") {
+        // The image itself says that there is no descriptor.
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+            Err(off(&format!("/proc/self/smaps: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The mappings before the fork.
@@ -92,7 +97,7 @@ impl Scene {
 }
 
 fn not_now(error: io::Error) -> ForkFailure {
-    ForkFailure::NotNow(error.to_string())
+    ForkFailure::of_io(&error, Path::new("/proc/self"), ForkFailure::NotNow)
 }
 
 /// A child that is ready to be forked, with all the memory that it uses.

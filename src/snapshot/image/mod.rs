@@ -17,6 +17,9 @@ pub mod outside;
 mod platform;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod sources;
+#[cfg(all(feature = "analyzer", target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#[cfg(test)]
+mod tests;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 mod verify;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]

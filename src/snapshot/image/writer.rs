@@ -66,6 +66,9 @@ mod kind {
     pub const DISPATCH: u32 = 10;
 }
 
+/// The two parts of a ring buffer of microtasks: the first address, and the one behind the last.
+type Tasks = [(usize, usize); 2];
+
 /// Why there is no image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -110,7 +113,7 @@ impl Failure {
     pub fn error(self, path: &Path, max_bytes: u64) -> SnapshotError {
         match self {
             Self::Bound => SnapshotError::NoRoom {
-                place: Shortage::Budget,
+                place: Shortage::ImageBudget,
                 needed: max_bytes.saturating_add(1),
                 available: max_bytes,
             },
@@ -491,9 +494,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Where a queue of microtasks has them, and the next queue. A queue has their number, the size of the buffer (a
-    /// power of two), the place of the first one in it, the buffer, and its neighbours in a ring of queues.
-    fn queue(&self, at: usize) -> Result<Option<([(usize, usize); 2], usize)>, Failure> {
+    /// Where a queue of microtasks has them, and the next queue. A queue has their number, the size of the buffer,
+    /// which is a power of two, the place of the first one in it, the buffer, and its neighbours in a ring of queues.
+    fn queue(&self, at: usize) -> Result<Option<(Tasks, usize)>, Failure> {
         let Some([_, count, size, start, buffer, _, next, before, ..]) = self.memory.words(at)?
         else {
             return Ok(None);

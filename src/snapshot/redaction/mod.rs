@@ -536,6 +536,117 @@ mod tests {
         }
     }
 
+    /// What comes of a text in which this is replaced.
+    fn replaced(text: &str, from: &str, to: &str) -> Result<String, SnapshotError> {
+        assert!(text.contains(from), "{from}");
+        redact(&text.replacen(from, to, 1), 64)
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_whole() {
+        let text = snapshot(&[(OBJECT, "Map", &[(PROPERTY, "known")])]);
+        for end in 0..text.len() {
+            let mut redactor = Redactor::new(Arc::default());
+            let read = redactor.write(&text.as_bytes()[..end], &mut |_| Ok(()));
+            // The last byte closes the object: without it the table of strings is whole.
+            let is_whole = end + 1 == text.len();
+            assert!(read.is_ok() && redactor.is_whole() == is_whole, "{}", &text[..end]);
+        }
+    }
+
+    #[test]
+    fn blanks_between_numbers_and_strings_change_nothing() {
+        let text = snapshot(&[(OBJECT, "Map", &[(PROPERTY, "known")])]);
+        for (from, to) in [
+            ("[0,[1,2]]", "[0, [1,\n2]]"),
+            ("\"locations\":[0,1,", "\"locations\":[0,\n1,"),
+            ("\"<dummy>\",", "\"<dummy>\",\n "),
+            ("\"edges\":[2,", "\"edges\":[2,\n "),
+            ("\"samples\":[]", "\"samples\": []"),
+        ] {
+            let with = replaced(&text, from, to).unwrap();
+            assert_eq!(read(&with), read(&redact(&text, 64).unwrap()), "{to}");
+        }
+    }
+
+    #[test]
+    fn a_header_may_name_anything_but_has_no_escapes() {
+        let text = snapshot(&[(STRING, "a", &[])]);
+        assert!(replaced(&text, "\"object_index\"", "\"object}index{{\"").is_ok());
+        let escaped = "\"trace_function_c\\u006funt\":0";
+        assert!(replaced(&text, "\"trace_function_count\":0", escaped).is_err());
+        let long = format!("\"snapshot\":{{{}", " ".repeat(LONGEST_HEADER));
+        assert!(replaced(&text, "\"snapshot\":{", &long).is_err(), "too long");
+    }
+
+    #[test]
+    fn other_text_between_strings_and_other_orders_of_fields_are_refused() {
+        let text = snapshot(&[(OBJECT, "Map", &[(PROPERTY, "known")])]);
+        let refused = |from: &str, to: &str| assert!(replaced(&text, from, to).is_err(), "{to}");
+        refused("\"<dummy>\",", "\"<dummy>\",secret,");
+        // The kind of a name is needed when the name comes.
+        let kinds = &text[text.find("\"node_types\":[").unwrap() + 14..];
+        let kinds = &kinds[..kinds.find("],").unwrap() + 1];
+        let nodes = format!("{kinds},\"string\"");
+        let swapped = text.replacen("\"type\",\"name\"", "\"name\",\"type\"", 1);
+        let other = replaced(&swapped, &nodes[1..], &format!("\"string\",{}", &kinds[1..]));
+        assert!(other.is_err(), "of nodes");
+        let edges = r#"["context","element","property","internal","hidden","shortcut","weak"]"#;
+        let swapped = text.replacen("\"type\",\"name_or_index\"", "\"name_or_index\",\"type\"", 1);
+        let own = format!("{edges},\"string_or_number\"");
+        assert!(replaced(&swapped, &own, &format!("\"string_or_number\",{edges}")).is_err());
+    }
+
+    #[test]
+    fn functions_that_allocated_have_names_of_the_code() {
+        let text = snapshot(&[(CLOSURE, "login", &[]), (CLOSURE, "secret", &[])]);
+        let infos = "\"trace_function_infos\":[9,1,2,7,8,6,\n9,2,1,7,8,6]";
+        let shown = replaced(&text, "\"trace_function_infos\":[]", infos).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let numbers: Vec<u64> = json["trace_function_infos"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(serde_json::Value::as_u64)
+            .collect();
+        assert_eq!(numbers, [9, 2, 4, 7, 8, 6, 9, 4, 2, 7, 8, 6]);
+        let secret = names::placeholder(b"secret");
+        assert_eq!([&json["strings"][2], &json["strings"][4]], ["login", secret.as_str()]);
+    }
+
+    #[test]
+    fn an_index_stays_if_it_is_small_or_in_proportion() {
+        assert_eq!([index(0, 0), index(65_535, 1)], [0, 65_535]);
+        assert_eq!([index(65_536, 1), index(987_654, 2)], [10_000, 100_000]);
+        assert_eq!([index(123_456, 123_457), index(123_456, 123_456)], [123_456, 100_000]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_content_shows_its_length_whatever_file_it_names() {
+        // Of a longer text nothing is kept.
+        let path = "/proc/self/status";
+        let shown = redact(&snapshot(&[(STRING, path, &[])]), 64).unwrap();
+        assert!(shown.contains(&format!("(length {})", path.len())), "{shown}");
+        assert!(!shown.contains(path) && !shown.contains("redacted-"), "nor its hash: {shown}");
+    }
+
+    #[test]
+    fn names_of_v8_stay_where_they_are_names_of_code() {
+        let entry = "7 / part of key (a @5) -> value (b @6) pair in WeakMap (table @9)";
+        let text = snapshot(&[
+            (CODE, "system / Map", &[]),
+            (CLOSURE, "Map.login", &[]),
+            (CODE, "node:fs", &[]),
+            (STRING, "node:fs", &[]),
+            (OBJECT, "Map", &[(CONTEXT, ".login"), (CONTEXT, "login.secret"), (PROPERTY, entry)]),
+        ]);
+        let (nodes, edges) = read(&redact(&text, 64).unwrap());
+        assert_eq!(nodes, ["system / Map", "Map.login", "node:fs", "node:fs", "Map"]);
+        let [part, key] = ["login.secret", entry].map(|name| names::placeholder(name.as_bytes()));
+        assert_eq!(edges, [".login", &part, &key], "a property of that name is data");
+    }
+
     proptest! {
         #[test]
         fn pieces_do_not_matter(contents in proptest::collection::vec("secret[\\PC\"\\\\]{0,9}", 1..20), piece in 1usize..200) {

@@ -252,4 +252,21 @@ mod tests {
         assert_ne!(placeholder(b"a"), placeholder(b"b"));
         assert!(!is_like_identifier(placeholder(b"a").as_bytes()));
     }
+
+    #[test]
+    fn the_files_of_scripts_are_learned_and_nothing_else_is() {
+        let dir = crate::snapshot::testing::TempDir::new("names");
+        let [first, second, missing] = ["a.js", "b.js", "c.js"].map(|name| dir.0.join(name));
+        std::fs::write(&first, "const ofTheFirst = 1").unwrap();
+        std::fs::write(&second, "export const ofTheSecond = 1").unwrap();
+        let mut names = NameRules::default();
+        names.learn_files(&[missing, dir.0.clone(), first.clone(), second]);
+        assert!(names.know(b"ofTheFirst") && names.know(b"ofTheSecond"));
+        assert!(names.exports(b"ofTheSecond") && !names.exports(b"ofTheFirst"));
+        let url = format!("file://{}?query", first.display());
+        std::fs::write(&first, "const learnedAhead = 1").unwrap();
+        learn_scripts(&[url, "data:text/javascript,learnedFromData".into()]);
+        let names = NameRules::built_in();
+        assert!(names.know(b"learnedAhead") && !names.know(b"learnedFromData"));
+    }
 }

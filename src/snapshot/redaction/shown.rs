@@ -148,4 +148,40 @@ mod tests {
         assert_eq!(place("secret"), hashed("secret"));
         assert_eq!(place("data:,a:1:2:3:4"), format!("{}:3:4", hashed("data:,a:1:2")));
     }
+
+    #[test]
+    fn only_numbers_make_a_place() {
+        let hashed = |text: &str| placeholder(text.as_bytes());
+        for text in ["Cargo.toml:x:7", "Cargo.toml:3:", "Cargo.toml::7", "Cargo.toml:3:7x"] {
+            assert_eq!(place(text), hashed(text));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_published_state_is_redacted_from_the_first_time_it_is_asked_for() {
+        let name = "snapshot::redaction::shown::tests::\
+                    the_published_state_is_redacted_from_the_first_time_it_is_asked_for";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        super::super::learn_built_in(b"node:fs", b"change");
+        let shown = |text: &str| {
+            let text = || text.to_owned();
+            [label(text()), site(text()), cache(text(), true), cache(text(), false)]
+        };
+        assert_eq!(shown("user 17"), [(); 4].map(|()| "user 17"));
+        turn_on();
+        let hashed = |text: &str| placeholder(text.as_bytes());
+        let parts = format!("{} {}", hashed("user"), hashed("17"));
+        assert_eq!(
+            shown("user 17"),
+            [parts, hashed("user 17"), hashed("user 17"), hashed("user 17")]
+        );
+        assert_eq!(shown("change")[..3], ["change".to_owned(), hashed("change"), "change".into()]);
+        let place = "Cargo.toml:3:7";
+        assert_eq!([site(place.into()), cache(place.into(), false)], [place, place]);
+        assert_eq!(cache(place.into(), true), hashed(place), "a name is no place");
+        assert_eq!(shown(""), [(); 4].map(|()| ""));
+    }
 }

@@ -319,3 +319,46 @@ fn length(raw: &[u8]) -> u32 {
     }
     length
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_that_no_program_named() {
+        let mut names = NameRules::default();
+        names.insert(b"node:fs");
+        let is = |text: &str| is_nameless_or_internal(text.as_bytes(), &names);
+        for text in [
+            "evalmachine.<anonymous>",
+            "[worker eval]",
+            "[stdin]",
+            "[eval]",
+            "[eval12]",
+            "[eval1]-wrapper",
+            "wasm://wasm/0a1b2c",
+            "node:fs",
+        ] {
+            assert!(is(text), "{text}");
+        }
+        for text in ["[evalx]", "[eval1", "wasm://wasm/secret", "node:secret", "fs", "[stdin]x", ""]
+        {
+            assert!(!is(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_in_the_units_of_javascript() {
+        for (raw, units) in [
+            ("", 0),
+            ("abc", 3),
+            (r"a\n\u0001b", 4),
+            (r#"\"\\"#, 2),
+            ("\u{e9}\u{20ac}", 2),
+            ("\u{1f600}x", 3),
+            (r"\ud83d\ude00", 2),
+        ] {
+            assert_eq!(length(raw.as_bytes()), units, "{raw}");
+        }
+    }
+}

@@ -189,11 +189,7 @@ fn known(index: &CodeIndex, steps: &[RouteStep], at: usize) -> Option<BoundedCac
     let given = own.and_then(|place| index.sources.given_to(&place)).unwrap_or_default();
     let is_infinite = index.property(node, shape.field).is_some();
     let option = given.option(&bound);
-    let max = match option {
-        Some(max) => max,
-        None if given.options.is_empty() => given.first,
-        None => None,
-    };
+    let max = option.unwrap_or(given.first);
     let is_other = shape.others.iter().any(|other| given.option(other).is_some());
     let missing = given.is_complete && option.is_none() && max.is_none() && !is_other;
     let max = max.filter(|_| !is_infinite && !is_other).map(|max| max * shape.generations);
@@ -670,5 +666,45 @@ mod tests {
             graph.member(current, &format!("k{at}"), "User", 1001 + 4 * at);
         }
         assert_eq!(filled(&graph, 19, 1001), Some(("users".to_owned(), 90)));
+    }
+
+    /// The bound of a cache in a variable `users`, by the source of the program, and whether it has none.
+    fn bound(class: &str, fields: &[&str], source: &str) -> (Option<u64>, Option<String>, bool) {
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let file = format!("plimsoll-caches-{}-{number}.js", std::process::id());
+        let file = std::env::temp_dir().join(file);
+        // Its function stands in the fifth line.
+        let text = format!("'use strict';\nconst users = {source};\n\n\nfunction main() {{}}\n");
+        std::fs::write(&file, text).unwrap();
+        let (mut graph, _) = instance(class, fields, 90);
+        graph.in_file(file.to_str().unwrap(), 7);
+        let new: Vec<u32> = (0..40).map(|at| 1001 + 2 * at).collect();
+        let cache = suspect(&graph, 15, &new).unwrap().cache.unwrap();
+        std::fs::remove_file(file).unwrap();
+        (cache.max, cache.option, cache.unbounded)
+    }
+
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+    #[test]
+    fn the_bound_is_what_the_program_gives_to_the_cache() {
+        let ttl = |source| bound("TTLCache", &["data", "expirations", "expirationMap"], source);
+        let option = || Some("max".to_owned());
+        assert_eq!(ttl("new TTLCache({ ttl: 1000, max: 60 * 100 })"), (Some(6000), None, false));
+        assert_eq!(ttl("new TTLCache({ ttl: 1000 })"), (None, option(), true), "it has none");
+        assert_eq!(ttl("new TTLCache()"), (None, option(), true));
+        assert_eq!(ttl("new TTLCache({ ttl: 1000, ...more })"), (None, option(), false));
+        assert_eq!(ttl("new TTLCache({ max: LARGEST })"), (None, option(), false), "not known");
+        let lru = |source| bound("LRU", &["<symbol cache>", "<symbol lruList>"], source);
+        assert_eq!(lru("new LRU(500)"), (Some(500), None, false));
+        assert_eq!(lru("new LRU({ max: 500, length })"), (None, option(), false), "of other units");
+        let tiny = |source| bound("LRU", &["items", "first", "last"], source);
+        assert_eq!(tiny("lru({ max: 70 })"), (Some(70), None, false));
+        let (quick, store) = (|source| bound("QuickLRU", &["cache", "oldCache"], source), 2);
+        let twice = (Some(store * 300), None, false);
+        assert_eq!(quick("new QuickLRU({ maxSize: 300 })"), twice, "each generation has as many");
+        let infinite = ["data", "expirations", "expirationMap", "max"];
+        let infinite = bound("TTLCache", &infinite, "new TTLCache({ max: 5 })");
+        assert_eq!(infinite, (None, option(), true), "the field says Infinity");
     }
 }

@@ -1,5 +1,9 @@
 //! Values under keys of a WeakMap that live on, held values of a FinalizationRegistry.
 
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashSet;
+
 use crate::heap::explain::{names, route};
 use crate::heap::graph::kind::EdgeKind;
 use crate::heap::leak::causes::{Cause, Detail};
@@ -9,6 +13,13 @@ use crate::heap::leak::finding::Finding;
 use crate::heap::leak::rule::{About, Rule};
 use crate::heap::leak::suspect::Suspect;
 use crate::heap::snapshot::{Node, Snapshot};
+
+/// The class of an entry of a FinalizationRegistry.
+const CELL: &[u8] = b"system / WeakCell";
+/// How many of the objects that refer to a held value are looked at.
+const HOLDERS: usize = 8;
+/// How many entries of a registry's lists are looked at.
+const ENTRIES: usize = 1000;
 
 pub(in crate::heap) struct Weak;
 
@@ -31,7 +42,7 @@ impl Rule for Weak {
 
     fn match_thing(&self, evidence: &Evidence) -> Option<Finding> {
         let class = evidence.snapshot().raw_name(evidence.thing());
-        matches!(class, b"FinalizationRegistry" | b"system / WeakCell")
+        (class == b"FinalizationRegistry" || class == CELL)
             .then(|| Finding::new(Cause::Weak, evidence).with_detail(Detail::HeldValues))
     }
 
@@ -47,14 +58,16 @@ impl Rule for Weak {
         }
     }
 
-    /// Node takes the entries of its own registries and WeakSets away after a collection has had their objects: as many
-    /// wait as objects have died since. Where the objects stay, what retains them grows.
+    /// An entry of a registry waits for its callback after a collection has had its object: as many wait as objects
+    /// have died since. Node also takes the entries of its own registries and WeakSets away then. Where the objects
+    /// stay, what retains them grows.
     fn is_bounded(&self, evidence: &Evidence, suspect: &Suspect) -> bool {
         let class = evidence.snapshot().raw_name(evidence.thing());
-        let is_weak = class.ends_with(b"FinalizationRegistry")
-            || class.ends_with(b"WeakSet")
-            || class == b"system / WeakCell";
-        matches!(suspect.cause, Cause::Weak | Cause::Other) && is_weak && suspect.is_of_node()
+        let is_registry = class.ends_with(b"FinalizationRegistry") || class == CELL;
+        let is_weak = is_registry || class.ends_with(b"WeakSet");
+        matches!(suspect.cause, Cause::Weak | Cause::Other)
+            && is_weak
+            && (suspect.is_of_node() || is_registry && do_entries_wait(evidence))
     }
 
     fn advice_by_detail(&self, detail: Detail) -> Option<&'static str> {
@@ -68,6 +81,35 @@ impl Rule for Weak {
             "drop the key, or bound the value: a WeakMap frees a value only with its key".to_owned()
         })
     }
+}
+
+/// Whether most entries of a registry that are new have lost their objects, and wait for their callback. Entries are in
+/// a list, of which the beginning is looked at where none is known to be new.
+fn do_entries_wait(evidence: &Evidence) -> bool {
+    let snapshot = evidence.snapshot();
+    let is_entry = |node: Node| snapshot.raw_name(node) == CELL;
+    let entry_of = |&node: &Node| {
+        let mut holders = snapshot.retainers(node).take(HOLDERS).map(|each| each.from);
+        if is_entry(node) { Some(node) } else { holders.find(|&each| is_entry(each)) }
+    };
+    let mut entries: Vec<Node> = evidence.sample().iter().filter_map(entry_of).collect();
+    if entries.is_empty() {
+        let next = |node: Node| {
+            let targets = snapshot.edges(node).map(|edge| edge.to);
+            targets.filter(|&to| is_entry(to)).collect::<Vec<_>>()
+        };
+        // The first of each list, in turns.
+        let mut seen = FxHashSet::default();
+        let mut reached = VecDeque::from(next(evidence.thing()));
+        while let Some(entry) = reached.pop_front().filter(|_| seen.len() < ENTRIES) {
+            if seen.insert(entry) {
+                reached.extend(next(entry));
+            }
+        }
+        entries.extend(seen);
+    }
+    let has_object = |entry: &Node| snapshot.edges(*entry).any(|edge| edge.kind == EdgeKind::Weak);
+    entries.iter().filter(|entry| !has_object(entry)).count() * 2 > entries.len()
 }
 
 /// The WeakMap of an entry: V8 writes its table's id into the name of the edge.
@@ -84,7 +126,7 @@ fn weak_map_of(snapshot: &Snapshot, entry: &[u8]) -> Option<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::heap::graphs::module;
+    use crate::heap::graphs::{Graph, module};
     use crate::heap::leak::rules::testing::{finding, ids, is_bounded, suspect};
 
     #[test]
@@ -129,6 +171,62 @@ mod tests {
         }
     }
 
+    /// A registry with an entry for each of 20 objects, the entries or what they hold being new.
+    fn entries(with_objects: u32, are_values: bool) -> (Graph, Vec<u32>) {
+        let mut graph = module();
+        let registry = graph.variable("registry", "FinalizationRegistry", 11);
+        let objects = graph.variable("objects", "Array", 13);
+        let mut new = Vec::new();
+        for item in 0..20 {
+            let id = 1001 + 10 * item;
+            let entry = graph.node("hidden", "system / WeakCell", id, 72);
+            graph.edge(registry, "hidden", &(100 + item).to_string(), entry);
+            graph.member(entry, "holdings", "Object", id + 2);
+            let object = graph.member(objects, &item.to_string(), "Object", id + 4);
+            if item < with_objects {
+                graph.edge(entry, "weak", "target", object);
+            }
+            new.push(if are_values { id + 2 } else { id });
+        }
+        (graph, new)
+    }
+
+    #[test]
+    fn entries_that_wait_for_their_callback_are_bounded() {
+        for are_values in [false, true] {
+            let bounded = |with_objects| {
+                let (graph, new) = entries(with_objects, are_values);
+                is_bounded(&graph, 11, &new)
+            };
+            assert_eq!(bounded(0), Some(true), "{are_values}");
+            assert_eq!(bounded(9), Some(true), "{are_values}");
+            assert_eq!(bounded(10), Some(false), "{are_values}");
+            assert_eq!(bounded(20), Some(false), "{are_values}");
+        }
+    }
+
+    #[test]
+    fn where_no_entry_is_new_the_list_of_the_registry_counts() {
+        let bounded = |has_objects: bool| {
+            let mut graph = module();
+            let registry = graph.variable("registry", "FinalizationRegistry", 11);
+            let mut last = registry;
+            for id in (1001..2001).step_by(10) {
+                let entry = graph.node("hidden", "system / WeakCell", id, 72);
+                graph.edge(last, "hidden", "4", entry);
+                if last != registry {
+                    graph.edge(entry, "hidden", "5", last);
+                }
+                if has_objects {
+                    graph.edge(entry, "weak", "target", 1);
+                }
+                last = entry;
+            }
+            is_bounded(&graph, 11, &[])
+        };
+        assert_eq!((bounded(false), bounded(true)), (Some(true), Some(false)));
+    }
+
     #[test]
     fn a_registry_of_nodes_own_is_bounded() {
         let mut graph = module();
@@ -136,5 +234,18 @@ mod tests {
         let registry = graph.variable("registry", "FinalizationRegistry", 11);
         graph.elements(registry, "Cell", 1001, 20);
         assert_eq!(is_bounded(&graph, 11, &ids(1001, 20)), Some(true));
+    }
+
+    #[test]
+    fn what_grows_further_below_a_value_is_named_by_itself() {
+        let mut graph = module();
+        let key = graph.variable("server", "Server", 15);
+        let value = graph.node("object", "Object", 17, 32);
+        let name = "7 / part of key (Server @15) -> value (Object @17) pair in WeakMap (table @13)";
+        graph.edge(key, "internal", name, value);
+        let state = graph.member(value, "state", "State", 19);
+        let list = graph.member(state, "list", "Array", 21);
+        graph.elements(list, "Session", 1001, 20);
+        assert_eq!(finding(&graph, 21, &ids(1001, 20)).cause, Cause::Array);
     }
 }

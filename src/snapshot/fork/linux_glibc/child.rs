@@ -5,6 +5,7 @@ use std::io::{PipeWriter, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use super::lifeline;
@@ -66,7 +67,9 @@ unsafe fn take(
         }
         queue.forget_waiters();
     }
-    release_descriptors(task).map_err(|error| ForkFailure::Lost(error.to_string()))?;
+    release_descriptors(task).map_err(|error| {
+        ForkFailure::of_io(&error, Path::new("/proc/self/fd"), ForkFailure::Lost)
+    })?;
     watch_room(task);
     // SAFETY: the caller vouches for the moment; V8's workers were idle and are forgotten.
     let snapshot = unsafe { profiler.take() }

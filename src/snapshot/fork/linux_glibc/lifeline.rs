@@ -126,3 +126,93 @@ extern "C" fn look_after_parent(_: c_int) {
     // SAFETY: as above.
     unsafe { *libc::__errno_location() = errno };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::{ExitStatusExt, parent_id};
+    use std::process::{Command, ExitStatus, Stdio};
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::snapshot::name::Compression;
+    use crate::snapshot::store::SnapshotStore;
+    use crate::snapshot::testing::TempDir;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// The end of a process that has an unfinished file and does this in the test `name`, and whether the file is left.
+    fn end_of(name: &str, act: impl FnOnce(&Partial)) -> (ExitStatus, bool) {
+        const DIRECTORY: &str = "TEST_LIFELINE";
+        if let Some(dir) = std::env::var_os(DIRECTORY) {
+            let store = SnapshotStore::open(dir.as_ref()).unwrap().with_names();
+            let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
+            act(&partial);
+            loop {
+                std::thread::park();
+            }
+        }
+        let dir = TempDir::new(name);
+        let full = format!("snapshot::fork::platform::lifeline::tests::{name}");
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &full, "--test-threads", "1"])
+            .env(DIRECTORY, &dir.0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        (status, std::fs::read_dir(&dir.0).unwrap().count() > 0)
+    }
+
+    #[test]
+    fn a_signal_ends_the_child_and_its_file() {
+        let (end, is_left) = end_of("a_signal_ends_the_child_and_its_file", |partial| {
+            // SAFETY: this process has nothing else to do.
+            unsafe {
+                attach(partial, parent_id(), HOUR);
+                libc::raise(libc::SIGSEGV);
+            }
+        });
+        assert_eq!((end.signal(), is_left), (Some(libc::SIGSEGV), false));
+    }
+
+    #[test]
+    fn a_child_whose_time_is_up_ends_with_its_file() {
+        let (end, is_left) = end_of("a_child_whose_time_is_up_ends_with_its_file", |partial| {
+            // SAFETY: as above.
+            unsafe { attach(partial, parent_id(), Duration::from_secs(1)) };
+        });
+        assert_eq!((end.code(), is_left), (Some(1), false));
+    }
+
+    #[test]
+    fn a_child_without_its_service_ends_with_its_file() {
+        let (end, is_left) = end_of("a_child_without_its_service_ends_with_its_file", |partial| {
+            // SAFETY: as above.
+            unsafe { attach(partial, parent_id() + 1, HOUR) };
+        });
+        assert_eq!((end.code(), is_left), (Some(1), false));
+    }
+
+    #[test]
+    fn a_child_that_finishes_its_file_or_has_its_service_goes_on() {
+        let name = "a_child_that_finishes_its_file_or_has_its_service_goes_on";
+        let (end, is_left) = end_of(name, |partial| {
+            let goes_on = |lifetime: Duration, ticks: u32| {
+                // SAFETY: as above.
+                unsafe { attach(partial, parent_id(), lifetime) };
+                let last = TICKS_LEFT.load(Ordering::Relaxed).saturating_sub(ticks);
+                while TICKS_LEFT.load(Ordering::Relaxed) > last {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            };
+            goes_on(HOUR, GRACE + 3);
+            // It is about to give the file its name.
+            assert!(begin_end() && !begin_end());
+            goes_on(TICK * 2, 2);
+            std::thread::sleep(TICK * 2);
+            // SAFETY: ends this process.
+            unsafe { libc::_exit(7) };
+        });
+        assert_eq!((end.code(), is_left), (Some(7), true));
+    }
+}

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,10 @@ use crate::v8::profiler::Profiler;
 
 /// glibc versions (the minor number of 2.x) on which forked snapshots were shown to work.
 const GLIBC: std::ops::RangeInclusive<u32> = 28..=43;
+const NULL: &str = "/dev/null";
+/// Files that are open at a time while the workers are looked at, and in the child beside what the parent opened.
+/// Without them V8's workers would seem to be busy.
+const SPARE: usize = 3;
 /// How long the isolate's thread waits for V8's workers to be idle.
 const IDLE_LIMIT: Duration = Duration::from_millis(50);
 /// How often it looks.
@@ -50,7 +54,20 @@ pub fn support() -> Result<(), String> {
         procfs().and_then(|()| layout())?;
         Ok(())
     };
+    // Without a descriptor nothing is known, and nothing is remembered. The fork says what it lacks.
+    if SUPPORT.get().is_none() && descriptors(1).is_err_and(|error| is_out_of_descriptors(&error)) {
+        return Ok(());
+    }
     SUPPORT.get_or_init(look).clone()
+}
+
+/// Opens so many files and closes them.
+fn descriptors(count: usize) -> io::Result<()> {
+    (0..count).map(|_| File::open(NULL)).collect::<io::Result<Vec<_>>>().map(drop)
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// Keeps the files open that a fork reads of the workers, while any of these values lives.
@@ -139,9 +156,10 @@ impl Survey {
     /// Looks the process over; `pool` is the number of V8's workers, where it was chosen.
     ///
     /// # Errors
-    /// [`ForkFailure::NotNow`] where procfs does not tell.
+    /// [`ForkFailure::NotNow`] where procfs does not tell; [`ForkFailure::Final`] where no descriptor is left.
     pub fn take(pool: Option<usize>) -> Result<Self, ForkFailure> {
         let survey = || {
+            descriptors(SPARE)?;
             let layout = layout().map_err(io::Error::other)?;
             Ok(Self {
                 workers: Workers::find(layout, pool)?,
@@ -154,7 +172,7 @@ impl Survey {
 }
 
 fn not_now(error: io::Error) -> ForkFailure {
-    ForkFailure::NotNow(error.to_string())
+    ForkFailure::of_io(&error, Path::new("/proc/self"), ForkFailure::NotNow)
 }
 
 /// A child that is ready to be forked.
@@ -168,7 +186,7 @@ impl Prepared {
     /// Opens what the child needs.
     ///
     /// # Errors
-    /// [`ForkFailure::Lost`] where no descriptor is left.
+    /// [`ForkFailure::Final`] where no descriptor is left.
     pub fn new(session: &Session, partial: Partial) -> Result<Self, ForkFailure> {
         let prepare = || -> io::Result<Self> {
             let (answer, report) = io::pipe()?;
@@ -177,7 +195,7 @@ impl Prepared {
                 partial,
                 packing: session.packing(),
                 report,
-                null: File::options().read(true).write(true).open("/dev/null")?,
+                null: File::options().read(true).write(true).open(NULL)?,
                 lifetime: lifetime(session.request().heap.used),
                 nice: session.request().nice,
                 core: session.request().core,
@@ -185,7 +203,7 @@ impl Prepared {
             };
             Ok(Self { task, answer })
         };
-        prepare().map_err(|error| ForkFailure::Lost(error.to_string()))
+        prepare().map_err(|error| ForkFailure::of_io(&error, Path::new(NULL), ForkFailure::Lost))
     }
 
     /// Forks at a moment when V8's workers are idle. The child takes the snapshot of the isolate
@@ -566,5 +584,57 @@ mod tests {
     fn the_c_library_is_one_that_was_tested() {
         tested_library().unwrap();
         layout().unwrap();
+    }
+
+    #[test]
+    fn a_child_whose_end_was_collected_by_other_code_counts_as_killed() {
+        let (mut process, child) = run("exit 0");
+        process.wait().unwrap();
+        let (published, end) = child.watch(Duration::MAX, None);
+        assert!(
+            !published && matches!(&end, ForkFailure::Killed(why) if why.contains("collected"))
+        );
+    }
+
+    #[test]
+    fn a_child_that_ends_within_the_patience_is_not_killed() {
+        let (_process, child) = run("sleep 0.1");
+        assert!(child.watch(Duration::MAX, Some(Duration::from_secs(600))).0);
+    }
+
+    #[test]
+    fn processor_time_is_counted_in_ticks_and_bounded_by_the_heap() {
+        // SAFETY: asks for a constant of the system.
+        let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.unsigned_abs();
+        let time = |ticks| Progress { state: 'R', ticks, still: Duration::ZERO }.time();
+        assert_eq!(time(3 * per_second), Duration::from_secs(3));
+        let minutes = |heap: u64| lifetime(heap).as_secs() / 60;
+        assert_eq!((minutes(0), minutes(100 << 20)), (5, 15));
+    }
+
+    #[test]
+    fn signals_wait_while_they_are_blocked() {
+        let is_blocked = || {
+            // SAFETY: sigset_t is plain data that pthread_sigmask fills in.
+            unsafe {
+                let mut now: libc::sigset_t = std::mem::zeroed();
+                libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut now);
+                libc::sigismember(&raw const now, libc::SIGTERM) == 1
+            }
+        };
+        let before = is_blocked();
+        let blocked = BlockedSignals::new();
+        assert!(is_blocked());
+        drop(blocked);
+        assert_eq!(is_blocked(), before);
+    }
+
+    #[test]
+    fn a_pipe_without_an_answer_is_not_waited_for() {
+        let (answer, report) = io::pipe().unwrap();
+        nonblocking(&answer).unwrap();
+        let nothing = (&answer).read(&mut [0; 8]).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+        drop(report);
     }
 }

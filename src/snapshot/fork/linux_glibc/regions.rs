@@ -219,9 +219,14 @@ VmFlags: rd mr pf io de dd sd
         let regions = Regions::scan().unwrap();
         let included = regions.include().unwrap();
         assert!(!excluded());
+        let has = |&(start, end): &(usize, usize)| start <= range.start && range.end <= end;
+        assert!(included.ranges().iter().any(has));
         drop(included);
         assert!(excluded());
         // SAFETY: the mapping made above, unused from here on.
         unsafe { libc::munmap(at, SIZE) };
+        assert!(advise(range, libc::MADV_DOFORK).is_ok(), "unmapped since the list was read");
+        let uneven = Range { start: range.start + 1, ..range };
+        assert!(advise(uneven, libc::MADV_DOFORK).is_err());
     }
 }

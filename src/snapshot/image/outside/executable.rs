@@ -134,4 +134,15 @@ mod tests {
             Executable::read(text).unwrap_err().starts_with("its executable is not readable: ")
         );
     }
+
+    #[test]
+    fn the_v8_of_an_installed_node_is_known() {
+        let Some((path, v8, _)) = crate::snapshot::image::tests::installed_node() else { return };
+        let found = Executable::read(File::open(path).unwrap()).unwrap();
+        assert_eq!(found.v8, v8);
+        let known = ["v8dbg_HeapObjectTag", "v8dbg_HeapObjectTagMask", "v8dbg_none"];
+        assert_eq!(known.map(|name| found.constant(name)), [Some(1), Some(3), None]);
+        assert!(found.isolate < 0, "below the thread's own address: {}", found.isolate);
+        assert!(found.collections.iter().all(|function| !function.is_empty()));
+    }
 }

@@ -115,6 +115,7 @@ impl Target {
         };
         let Found { isolate, thread, ref ranges, stack } = found;
         let failed = |failure: Failure| match failure {
+            _ if has_ended(pid) => ended(pid),
             Failure::Refused => not_readable(self.pid, &io::Error::from_raw_os_error(libc::EPERM)),
             failure => failure.error(&partial.path(), max_bytes),
         };
@@ -156,7 +157,11 @@ impl Target {
             let (ranges, stack) = (anonymous(&maps), Stack::new(start, end));
             return Ok(Found { isolate, thread, ranges, stack });
         }
-        Err(of_process(pid, "no thread of it runs JavaScript"))
+        Err(if has_ended(pid) {
+            ended(pid)
+        } else {
+            of_process(pid, "no thread of it runs JavaScript")
+        })
     }
 
     /// Whether the isolate's thread is in a collection: a function that collects is on its stack. Where the thread
@@ -224,6 +229,15 @@ fn no_such(pid: u32) -> SnapshotError {
     unavailable(&format!("there is no process {pid}"))
 }
 
+/// Whether nothing runs of a process any more, though its parent may not have waited for it yet.
+fn has_ended(pid: u32) -> bool {
+    field(pid, "State:").is_none_or(|state| state.starts_with(['Z', 'X']))
+}
+
+fn ended(pid: u32) -> SnapshotError {
+    of_process(pid, "it ended while it was read")
+}
+
 fn of_process(pid: u32, why: &str) -> SnapshotError {
     unavailable(&format!("no image of process {pid} can be taken: {why}"))
 }
@@ -241,6 +255,8 @@ fn not_readable(pid: libc::pid_t, error: &io::Error) -> SnapshotError {
         (io::ErrorKind::TimedOut, _) => {
             "a thread of it does not stop, because it waits for a device; try again".to_owned()
         }
+        // It could be stopped: what ends a stop early is the end of the process.
+        (_, tracer) if Path::new("/proc/self/task").join(tracer).exists() => return ended(pid),
         (_, tracer) if tracer != "0" => {
             format!("process {tracer} traces it, as a debugger does; end that one first")
         }
@@ -284,11 +300,91 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_ends_while_it_is_stopped_has_no_other_tracer() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = libc::pid_t::try_from(child.id()).unwrap();
+        let stopped = Stopped::stop(pid).unwrap();
+        let error = not_readable(pid, &io::Error::from_raw_os_error(libc::ESRCH));
+        assert!(error.to_string().ends_with("it ended while it was read"), "{error}");
+        drop(stopped);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
     fn a_child_is_refused_before_it_is_stopped() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let error = take(child.id(), Path::new("."), 1).unwrap_err();
         assert!(error.to_string().contains("it is a child of this process"), "{error}");
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn what_the_kernel_says_is_told_with_what_to_do() {
+        let pid = std::process::id().cast_signed();
+        let of = |kind: io::ErrorKind| not_readable(pid, &kind.into()).to_string();
+        assert!(of(io::ErrorKind::NotFound).ends_with("it has ended, or has no executable"));
+        assert!(of(io::ErrorKind::TimedOut).ends_with("try again"));
+        assert!(of(io::ErrorKind::PermissionDenied).contains("SYS_PTRACE"));
+        let other = not_readable(pid, &io::Error::from_raw_os_error(libc::EIO)).to_string();
+        assert!(other.contains(&io::Error::from_raw_os_error(libc::EIO).to_string()), "{other}");
+    }
+
+    #[test]
+    fn an_executable_is_loaded_where_its_first_bytes_are() {
+        let at = loaded_at(std::process::id(), &std::env::current_exe().unwrap()).unwrap();
+        let mut bytes = [0; 4];
+        assert_eq!(ProcessMemory::OWN.read(usize::try_from(at).unwrap(), &mut bytes), Ok(true));
+        assert_eq!(bytes, *b"\x7fELF");
+        assert_eq!(loaded_at(std::process::id(), Path::new("/nowhere")), None);
+    }
+
+    #[test]
+    fn an_idle_process_is_read_and_goes_on() {
+        use crate::snapshot::image::tests::{installed_node, records};
+        use std::io::{BufRead, BufReader, Read, Write};
+        use std::process::{Command, Stdio};
+        let Some((node, v8, version)) = installed_node() else { return };
+        let dir = crate::snapshot::testing::TempDir::new("outside");
+        let program = "process.stdin.on('data', (it) => process.stdout.write(it, () => process.exit())); console.log(process.pid)";
+        // Not a child of this process: those are refused.
+        let mut shell = Command::new("sh")
+            .args(["-c", "\"$0\" -e \"$1\"; true"])
+            .arg(node)
+            .arg(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(shell.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let pid: u32 = line.trim().parse().unwrap();
+        let taken = take(pid, &dir.0, 1 << 30);
+        shell.stdin.take().unwrap().write_all(b"more").unwrap();
+        let mut answer = String::new();
+        out.read_to_string(&mut answer).unwrap();
+        shell.wait().unwrap();
+        assert_eq!(answer, "more");
+        let image = match taken {
+            // Where only a parent may trace a process.
+            Err(error) if error.to_string().contains("SYS_PTRACE") => return,
+            taken => taken.unwrap(),
+        };
+        assert_eq!((image.node, image.in_collection), (version, false));
+        assert_eq!(image.bytes, fs::metadata(&image.path).unwrap().len());
+        assert!(image.pause_ms > 0.0);
+        let (header, records) = records(&image.path);
+        assert_eq!(header["v8"], format!("{}.{}", v8.0, v8.1));
+        assert_eq!((&header["pid"], &header["thread"]), (&pid.into(), &0.into()));
+        assert_eq!(header["types"]["Map"].as_i64().map(|kind| kind > 0), Some(true));
+        let of = |kind: u32| records.iter().filter(move |record| record.0 == kind);
+        let isolate = header["isolate"].as_u64().unwrap() as usize;
+        assert_eq!(of(2).map(|record| record.1).collect::<Vec<_>>(), [isolate]);
+        assert!(of(1).count() > 3 && of(3).map(|record| record.2.len()).sum::<usize>() > 1000);
+        let registers = of(7).next().unwrap();
+        assert_eq!((registers.1, registers.2.len()), (0, 8 * 15));
+        assert!(of(5).count() > 0 && of(6).count() > 0 && of(9).count() > 0 && of(8).count() > 0);
     }
 }

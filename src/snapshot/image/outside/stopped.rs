@@ -255,4 +255,36 @@ mod tests {
         child.wait().unwrap();
         assert!(Stopped::stop(pid).is_err());
     }
+
+    #[test]
+    fn the_registers_of_a_thread_are_those_that_may_hold_references() {
+        // SAFETY: plain data, for which all zeroes is a value.
+        let mut thread = Thread { registers: unsafe { std::mem::zeroed() } };
+        let r = &mut thread.registers;
+        (r.rax, r.rbx, r.rcx, r.rdx, r.rsi) = (1, 2, 3, 4, 5);
+        (r.rdi, r.rbp, r.r8, r.r9, r.r10) = (6, 7, 8, 9, 10);
+        (r.r11, r.r12, r.r13, r.r14, r.r15) = (11, 12, 13, 14, 15);
+        (r.rsp, r.rip) = (99, 99);
+        assert_eq!(thread.words().as_slice(), (1..=15).collect::<Vec<u64>>());
+        let is_idle = |call: i64| {
+            let mut idle = thread;
+            idle.registers.orig_rax = call.cast_unsigned();
+            idle.is_idle()
+        };
+        assert!(is_idle(libc::SYS_epoll_wait) && is_idle(libc::SYS_epoll_pwait));
+        assert!(!is_idle(libc::SYS_read) && !is_idle(-1));
+    }
+
+    #[test]
+    fn a_process_that_another_one_traces_is_an_error_of_its_own() {
+        let child = waiting();
+        let id = pid(&child);
+        let stopped = Stopped::stop(id).unwrap();
+        assert_ne!(stopped.pause(), Duration::ZERO);
+        let refused = std::thread::spawn(move || Stopped::stop(id).map(drop)).join().unwrap();
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EPERM));
+        assert!(!has_ended(id, id) && has_ended(id, pid_t::MAX));
+        drop(stopped);
+        still_answers(child);
+    }
 }

@@ -1,0 +1,145 @@
+'use strict';
+// npm run test:sanitizers [-- LANE ...] [--images N]: tests under the sanitizers of LLVM, on Linux x64.
+//
+//   address   the tests of the library, and N random heap images, under the address sanitizer and its leak detector
+//   addon     both binaries with the address sanitizer in Node, and the JavaScript tests of what they do
+//   thread    the tests of the library under the thread sanitizer
+//
+// Without a name, the first two run. Rust has no sanitizer of undefined behaviour. Each lane has debug assertions and
+// overflow checks, which look at the preconditions of the standard library's unsafe functions, and checks constants.
+//
+// The sanitizers need unstable options of rustc, which RUSTC_BOOTSTRAP allows in a stable one. `thread` also builds the
+// standard library, because it does not see the locks of one that was built without it. The source is a component of
+// rustup (rust-src), or in Debian's packages rustc-web and rust-web-src; RUSTC names another compiler.
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { testFiles } = require('../__test__/files.js');
+
+const ROOT = path.join(__dirname, '..');
+const TARGET = 'x86_64-unknown-linux-gnu';
+const OUT = path.join(ROOT, 'target/sanitizers');
+/** A copy of the package, with binaries of its own. */
+const PACKAGE = path.join(OUT, 'package');
+const COPIED = ['lib', 'bin', '__test__', 'sim', 'bench', 'index.js', 'index.mjs', 'register.js', 'package.json'];
+/** The tests of both binaries: those of the other folders run the same code of Rust. */
+const FOLDERS = ['cache', 'track', 'snapshot', 'analyze'];
+/** Tests that do not run under the thread sanitizer. */
+const NO_THREADS = {};
+/** Where each process that finds something writes it: a test may not see how its child ended. */
+const REPORTS = path.join(OUT, 'reports');
+
+const rustc = (...args) => {
+  const { stdout, error } = spawnSync(process.env.RUSTC ?? 'rustc', args, { encoding: 'utf8' });
+  if (error) throw error;
+  return stdout.trim();
+};
+
+/** What a build with a sanitizer has in its environment. The C code, which is zstd, is built with it too. */
+const building = (sanitizer) => ({
+  ...process.env,
+  RUSTC_BOOTSTRAP: '1',
+  RUSTFLAGS: `-Zsanitizer=${sanitizer} -Zextra-const-ub-checks -Cforce-frame-pointers=yes`,
+  [`CFLAGS_${TARGET.replaceAll('-', '_')}`]: `-fsanitize=${sanitizer} -fno-omit-frame-pointer`,
+});
+
+const options = (sanitizer, more) => ({
+  [`${sanitizer.slice(0, 1).toUpperCase()}SAN_OPTIONS`]: [`log_path=${path.join(REPORTS, sanitizer)}`, ...more].join(
+    ':',
+  ),
+});
+
+function run(command, args, env, cwd = ROOT) {
+  const { status, error } = spawnSync(command, args, { cwd, env, stdio: 'inherit' });
+  if (error) throw error;
+  return status === 0;
+}
+
+/** Runs the tests of the library; `skip` has the reason for each that is left out. */
+function testLibrary(sanitizer, more, { build = [], skip = {}, tests = [], env = {} } = {}) {
+  const left = Object.entries(skip);
+  for (const [name, reason] of left) process.stdout.write(`left out of ${sanitizer}: ${name}: ${reason}\n`);
+  const args = ['test', '--lib', ...build, '--profile', 'checked', '--target', TARGET];
+  args.push('--target-dir', path.join(OUT, sanitizer), '--', ...left.flatMap(([name]) => ['--skip', name]), ...tests);
+  return run('cargo', args, { ...building(sanitizer), ...options(sanitizer, more), ...env });
+}
+
+/** The runtime of the address sanitizer as a library that Node loads first; rustc has it for programs alone. */
+function sharedRuntime() {
+  const folder = path.join(rustc('--print', 'sysroot'), 'lib/rustlib', TARGET, 'lib');
+  const name = fs.readdirSync(folder).find((each) => /^librustc.*_rt\.asan\.a$/.test(each));
+  if (name === undefined) throw new Error(`${folder} has no runtime of the address sanitizer`);
+  const archive = path.join(OUT, 'runtime.a');
+  const library = path.join(OUT, 'libasan.so');
+  fs.copyFileSync(path.join(folder, name), archive);
+  const made =
+    // A library cannot run code before those that it needs are there.
+    run('ar', ['d', archive, 'asan_preinit.cpp.o']) &&
+    run('cc', ['-shared', '-o', library, '-Wl,--whole-archive', archive, '-Wl,--no-whole-archive', '-lm', '-lresolv']);
+  if (!made) throw new Error('the runtime of the address sanitizer was not linked');
+  return library;
+}
+
+function copyPackage() {
+  fs.rmSync(PACKAGE, { recursive: true, force: true });
+  for (const name of COPIED) fs.cpSync(path.join(ROOT, name), path.join(PACKAGE, name), { recursive: true });
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(PACKAGE, 'node_modules'));
+}
+
+function buildBinary(feature, args) {
+  const where = ['--target', TARGET, '--target-dir', path.join(OUT, 'address'), '--output-dir', PACKAGE];
+  const what = ['--platform', '--profile', 'checked', '--no-default-features', '--features', feature];
+  const napi = path.join(ROOT, 'node_modules/.bin/napi');
+  return run(napi, ['build', ...what, ...where, ...args], building('address'));
+}
+
+function testAddon() {
+  copyPackage();
+  const built =
+    buildBinary('service', ['--js', 'binding.js', '--dts', 'binding.d.ts']) &&
+    buildBinary('analyzer', ['--config-path', 'analyzer.napi.json', '--no-js', '--dts', 'analyzer-binding.d.ts']);
+  if (!built) return false;
+  const files = testFiles(FOLDERS).map((file) => path.relative(ROOT, file));
+  const env = { ...process.env, LD_PRELOAD: sharedRuntime(), ...options('address', ['detect_leaks=0']) };
+  return run(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files], env, PACKAGE);
+}
+
+/** @type {Record<string, (values: { images: string }) => boolean>} */
+const LANES = {
+  address({ images }) {
+    const random = { RANDOM_IMAGES: images };
+    const passed = testLibrary('address', ['detect_leaks=1']);
+    return testLibrary('address', [], { env: random, tests: ['random_images', '--ignored'] }) && passed;
+  },
+  addon: testAddon,
+  thread() {
+    const source = path.join(rustc('--print', 'sysroot'), 'lib/rustlib/src/rust/library');
+    if (!fs.existsSync(source)) {
+      process.stdout.write(`rustc has no source of the standard library: ${source}\n`);
+      return false;
+    }
+    return testLibrary('thread', [], { build: ['-Zbuild-std'], skip: NO_THREADS });
+  },
+};
+
+function isClean(lane, values) {
+  fs.rmSync(REPORTS, { recursive: true, force: true });
+  fs.mkdirSync(REPORTS, { recursive: true });
+  const passed = LANES[lane](values);
+  const reports = fs.readdirSync(REPORTS);
+  for (const name of reports) process.stdout.write(`\n${fs.readFileSync(path.join(REPORTS, name), 'utf8')}`);
+  process.stdout.write(`${lane}: the tests ${passed ? 'pass' : 'fail'}, ${reports.length} reports of the sanitizer\n`);
+  return passed && reports.length === 0;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { images: { type: 'string', default: '5000' } },
+});
+const lanes = positionals.length > 0 ? positionals : ['address', 'addon'];
+if (lanes.some((each) => !(each in LANES))) {
+  process.stderr.write(`usage: npm run test:sanitizers -- [${Object.keys(LANES).join('|')} ...] [--images N]\n`);
+  process.exitCode = 2;
+} else if (!lanes.map((each) => isClean(each, values)).every(Boolean)) process.exitCode = 1;
