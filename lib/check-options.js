@@ -195,6 +195,15 @@ function check(option, source, given) {
   return type.complete === undefined ? value : type.complete(value);
 }
 
+/** Whether it is an array. A revoked proxy is none. @param {object} given */
+function isArray(given) {
+  try {
+    return Array.isArray(given);
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Valid values for all options of a table. An option that is undefined gets its default; unknown options are refused.
  *
@@ -205,7 +214,7 @@ function check(option, source, given) {
  * @throws {TypeError | RangeError} with code ERR_PLIMSOLL_OPTION
  */
 function checkOptions(what, table, given = {}) {
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
+  if (typeof given !== 'object' || given === null || isArray(given))
     throw new PlimsollTypeError('ERR_PLIMSOLL_OPTION', `${what} needs an object of options, not ${quote(given)}.`);
   for (const name of namesOf(what, given)) {
     if (!Object.hasOwn(table, name))

@@ -16,11 +16,14 @@ const report = (pid, state, redacted = true) => ({
   process: { script: '/srv/shop.js' },
 });
 
+/** Never aborted. */
+const PATIENT = new AbortController().signal;
+
 test('the final reports of leaks arrive under the name of the program', async (t) => {
   const [dir, target] = [temporary(t), temporary(t)];
   const said = [];
   const options = resolveOptions({ dir, send: [`file:${target}`] });
-  await sendReports([report(11, 'leak'), report(12, 'steady')], options, (line) => said.push(line));
+  await sendReports([report(11, 'leak'), report(12, 'steady')], options, (line) => said.push(line), PATIENT);
   assert.deepEqual(said, []);
   const [file, ...others] = filesBelow(target);
   assert.deepEqual(others, []);
@@ -33,7 +36,7 @@ test('a report that is not redacted stays here', async (t) => {
   const [dir, target] = [temporary(t), temporary(t)];
   const options = resolveOptions({ dir, send: [`file:${target}`] });
   const said = [];
-  await sendReports([report(11, 'leak', false)], options, (line) => said.push(line));
+  await sendReports([report(11, 'leak', false)], options, (line) => said.push(line), PATIENT);
   assert.deepEqual([filesBelow(target), fs.readdirSync(dir)], [[], []]);
   assert.match(said.join(), /not redacted/);
 });
@@ -42,7 +45,7 @@ test('a directory that cannot be written is one line', async (t) => {
   const target = temporary(t);
   const said = [];
   const options = resolveOptions({ dir: '/proc/none', send: [`file:${target}`] });
-  await sendReports([report(11, 'leak')], options, (line) => said.push(line));
+  await sendReports([report(11, 'leak')], options, (line) => said.push(line), PATIENT);
   assert.equal(said.length, 1);
   assert.match(said[0], /^the report cannot be sent: /);
 });

@@ -14,6 +14,8 @@ const MAP_CONTEXT: u64 = 32;
 const CONTEXT_EXTENSION: u64 = 32;
 /// How deep arrays of constants are in one of bytecode.
 const NESTED: u32 = 2;
+/// More elements than come before those of each place where code may be deoptimized.
+const DEOPTIMIZATION: usize = 16;
 /// The type of a script that stands for a module of WebAssembly.
 const SCRIPT_OF_WASM: i64 = 3;
 /// Where code has its instructions.
@@ -316,14 +318,16 @@ impl Builder<'_> {
         self.rest(object, node, from, to);
     }
 
-    /// Tags the arrays of constants in an array of constants.
+    /// Tags the arrays of constants in an array of constants, each once.
     fn constants(&mut self, pool: Object, depth: u32) {
-        if pool.shape != ObjectShape::Array {
+        let is_new = pool.shape == ObjectShape::Array
+            && self.reach(pool).is_some()
+            && self.constants.insert(pool.at);
+        if !is_new {
             return;
         }
         for offset in (16..pool.size).step_by(8) {
-            let inner = self.heap.field(pool.at, offset);
-            let Some(inner) = inner else { continue };
+            let Some(inner) = self.heap.field(pool.at, offset) else { continue };
             let (by_name, by_number) = self.heap.pages.layout.types.dictionaries;
             let is_array = inner.kind == self.heap.layout.array;
             if is_array || inner.kind == by_name || inner.kind == by_number {
@@ -410,7 +414,7 @@ impl Builder<'_> {
         if self.heap.pages.layout.v8.0 == 12 {
             self.tag(data.at + 1, "system / TrustedFixedArray", Some(NodeKind::Code));
         }
-        for offset in (16..data.size).step_by(8) {
+        for offset in (16..data.size).step_by(8).take(DEOPTIMIZATION) {
             let inner = self.heap.field(data.at, offset);
             let is_list = |inner: &Object| {
                 matches!(inner.shape, ObjectShape::WeakArray | ObjectShape::Bytes)

@@ -59,6 +59,8 @@ struct Builder<'p> {
     builtins: FxHashMap<u64, &'static str>,
     /// The fields of native contexts.
     native_context: Vec<(u64, &'static str)>,
+    /// Arrays of constants that were seen.
+    constants: FxHashSet<u64>,
     /// What V8 empties at each collection.
     caches: FxHashSet<u64>,
     weak: Vec<WeakEdge>,
@@ -94,6 +96,7 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         tables: FxHashMap::default(),
         builtins,
         native_context,
+        constants: FxHashSet::default(),
         caches,
         weak: Vec::new(),
         stores: FxHashMap::default(),
