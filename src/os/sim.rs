@@ -129,7 +129,7 @@ impl Simulation {
 
     /// A process starts.
     pub fn start(&self, pid: u32, host: &str) -> Process {
-        let turn: &'static AtomicBool = Box::leak(Box::default());
+        let turn: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
         TURNS.lock().push(turn);
         with(|world| {
             let start = world.passed / 10 + 1 + world.processes.len() as u64;
