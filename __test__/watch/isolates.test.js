@@ -4,6 +4,7 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -12,6 +13,7 @@ const v8 = require('node:v8');
 const { Worker } = require('node:worker_threads');
 const { watch } = require('../../index.js');
 
+const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const CHILD = path.join(__dirname, '../children/isolate.js');
 
 async function until(what, condition) {
@@ -26,6 +28,14 @@ async function until(what, condition) {
 /** Names of this process' native threads; proc(5). */
 const threads = () =>
   fs.readdirSync('/proc/self/task').map((id) => fs.readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim());
+
+/** The snapshot that a heap image stands for. */
+function asSnapshot(file) {
+  if (!file.endsWith('.heapimage')) return file;
+  const converted = file.replace(/heapimage$/, 'heapsnapshot');
+  execFileSync(process.execPath, [BIN, 'convert', file, converted], { stdio: 'ignore' });
+  return converted;
+}
 
 test('each isolate has its own record, and one of them leaks', async (t) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-test-'));
@@ -77,7 +87,7 @@ test('each isolate has its own record, and one of them leaks', async (t) => {
   leaking.worker.postMessage('leak less');
   const { path: file } = await snapshot;
   assert.equal(path.basename(file).split('.')[4], String(leaking.threadId), 'the file name says which thread');
-  const heap = fs.readFileSync(file, 'utf8');
+  const heap = fs.readFileSync(asSnapshot(file), 'utf8');
   assert.deepEqual(
     ['OnlyInLeak', 'OnlyInHealthy'].map((name) => heap.includes(`"${name}"`)),
     [true, false],

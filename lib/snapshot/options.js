@@ -29,8 +29,8 @@ const OPTIONS = {
   /** Memory needed, as a multiple of the heap. */
   headroom: { type: 'number', min: 0, max: 100 },
   nice: { type: 'count', min: 0, max: 19, default: 19 },
-  /** How long a forked snapshot may take before a heap image is taken instead. */
-  patience: { type: 'duration', min: 1, max: 2 ** 50 },
+  /** How long a forked snapshot may take before a heap image is taken instead; 0: an image is taken first. */
+  patience: { type: 'duration', min: 0, max: 2 ** 50 },
   redact: { type: 'boolean', default: false },
   keepAlive: { type: 'boolean', default: true },
 };

@@ -19,10 +19,6 @@ const evidence = () => require('./evidence.js');
 const SAMPLED = 1 / 12;
 /** The evidence on disk is replaced from inside V8 when the loop has not turned for so long, ms. */
 const STUCK_MS = 10_000;
-/** A snapshot that takes longer than this share of the window gives way to images: three would take all of it. */
-const PATIENCE = 1 / 3;
-/** The same where the window is short, ms. */
-const LEAST_PATIENCE_MS = 15_000;
 /** The event of a suspicion waits for an allocation site for at most this share of the window: 15 s of 15 minutes. */
 const LONGEST_WAIT = 1 / 60;
 /** The same where the window is short, ms. */
@@ -416,7 +412,6 @@ class LeakEvidence {
       // One cooldown for a diagnosis, not for each of its snapshots.
       cooldown: first && !diagnosis.begun ? options.cooldown : 0,
       method: diagnosis.method,
-      patience: Math.max(options.window * PATIENCE, LEAST_PATIENCE_MS),
     };
     this.#queue
       .take(first ? 'suspect' : 'leak', request)

@@ -14,12 +14,14 @@ const NO_DESCRIPTOR = 'ERR_PLIMSOLL_DESCRIPTORS';
 const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
 
 /**
- * How a snapshot is taken that no user asked for, where V8's builder may not be forked: as a heap image, or not at all.
- * In process it would stop the service.
+ * How a snapshot is taken that no user asked for: as a heap image if possible, which takes the least memory and time.
+ * Where V8's builder may not be forked, as a heap image or not at all: in process it would stop the service.
  */
-function withoutFork({ method, redact }) {
-  const canImage = !redact && (requireNative().snapshotSupport().image ?? null) === null;
-  return canImage && method !== 'fork' ? 'image' : 'fork';
+function safest({ method = 'auto', redact }) {
+  const { forkDenied, image } = requireNative().snapshotSupport();
+  if (!forkDenied) return { method, patience: 0 };
+  const canImage = !redact && (image ?? null) === null;
+  return { method: canImage && method !== 'fork' ? 'image' : 'fork' };
 }
 
 /**
@@ -96,7 +98,7 @@ class SnapshotQueue {
     try {
       const { maxFiles, maxBytes, redact } = this.#context.options;
       const given = { dir, maxFiles, maxBytes, redact, reason, keepAlive: false, nice, ...options };
-      if (AUTOMATIC.has(reason) && requireNative().snapshotSupport().forkDenied) given.method = withoutFork(given);
+      if (AUTOMATIC.has(reason)) Object.assign(given, safest(given));
       const taken = await takeSnapshot(given);
       // A try that failed may have taken long. `takenAt` is of the wall clock, which may be set meanwhile.
       const later = Math.min(Math.max(0, taken.takenAt - begun), this.#now() - tMs);

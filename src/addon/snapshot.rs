@@ -47,7 +47,7 @@ pub struct SnapshotRequest {
     pub pool: Option<u32>,
     /// Of a forked child, 0 to 19.
     pub nice: u8,
-    /// How long a forked child may take, ms, if a heap image can be taken instead.
+    /// How long a forked child may take, ms, if a heap image can be taken instead; 0: the image comes first.
     pub patience: Option<f64>,
     pub redact: Option<bool>,
     /// Whether a forked child that crashes may leave a core file, which holds the service's memory.

@@ -235,7 +235,7 @@ fn run(request: Request, phase: &Mutex<Phase>) -> Result<TakenSnapshot, Snapshot
 }
 
 /// By a fork if that is possible, else in process. A heap image where V8's builder has not the memory, or not the time:
-/// on a busy machine an image takes a small part of it.
+/// on a busy machine an image takes a small part of it. Without patience the image comes first.
 fn automatic(
     session: &mut Session,
     phase: &Mutex<Phase>,
@@ -243,6 +243,9 @@ fn automatic(
 ) -> Result<TakenSnapshot, SnapshotError> {
     let can_image = !session.request().redact && image::support().is_ok();
     let patience = session.request().patience.filter(|_| can_image);
+    if patience.is_some_and(|patience| patience.is_zero()) {
+        return image_first(session, phase, can_fork);
+    }
     let by_fork = |session: &mut Session, patience| {
         forked(session, |session| fork_one(session, phase, patience))
     };
@@ -270,6 +273,22 @@ fn automatic(
             })
         }
         built => built,
+    }
+}
+
+/// As a heap image. V8's builder needs more memory and a larger disk, so it follows only where images fail in another
+/// way.
+fn image_first(
+    session: &mut Session,
+    phase: &Mutex<Phase>,
+    can_fork: bool,
+) -> Result<TakenSnapshot, SnapshotError> {
+    match imaged(session, phase) {
+        Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) if can_fork => {
+            session.retry(why);
+            forked(session, |session| fork_one(session, phase, None)).map_err(Into::into)
+        }
+        taken => taken.map_err(Into::into),
     }
 }
 

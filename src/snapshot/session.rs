@@ -55,7 +55,8 @@ pub struct Request {
     pub pool: Option<usize>,
     /// The niceness of a forked child, 0 to 19.
     pub nice: u8,
-    /// How long a forked child may take if a heap image can be taken instead; `None` for any time.
+    /// How long a forked child may take if a heap image can be taken instead; zero: the image comes first. `None` for
+    /// any time.
     pub patience: Option<Duration>,
     /// Whether contents are taken out of it.
     pub redact: bool,
