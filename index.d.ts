@@ -1499,8 +1499,8 @@ export interface SnapshotOptions {
   cooldown?: Duration;
   /**
    * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'image': a
-   * heap image (experimental, docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is
-   * refused for lack of memory or exceeds `patience`. Default 'auto'.
+   * heap image (docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is refused for lack of
+   * memory or exceeds `patience`. Default 'auto'.
    */
   method?: 'auto' | 'fork' | 'in-process' | 'image';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
@@ -1514,7 +1514,8 @@ export interface SnapshotOptions {
   nice?: number;
   /**
    * With method 'auto', a forked child that has not ended within this time is killed and a heap image is taken
-   * instead, if images are available and `redact` is off. Default: any time.
+   * instead, if images are available and `redact` is off. 0: the image is taken first, and a snapshot only if its
+   * children fail. Default: any time.
    */
   patience?: Duration;
   /**

@@ -131,7 +131,7 @@ async function run(values, positionals, io) {
       ? 'The fixed service: it runs steady.\n'
       : `The fixed service: verdict ${fixed.verdict.state}, but nothing leaks in it.\n`,
   );
-  write(`Snapshots and reports are in ${dir}\n`);
+  write(`The reports are in ${dir}\n`);
   return found && quiet ? 0 : 1;
 }
 

@@ -244,7 +244,10 @@ fn automatic(
     let can_image = !session.request().redact && image::support().is_ok();
     let patience = session.request().patience.filter(|_| can_image);
     if patience.is_some_and(|patience| patience.is_zero()) {
-        return image_first(session, phase, can_fork);
+        let fork = |session: &mut Session| {
+            forked(session, |session| fork_one(session, phase, None)).map_err(Into::into)
+        };
+        return image_first(session, |session| imaged(session, phase), can_fork.then_some(fork));
     }
     let by_fork = |session: &mut Session, patience| {
         forked(session, |session| fork_one(session, phase, patience))
@@ -276,19 +279,19 @@ fn automatic(
     }
 }
 
-/// As a heap image. V8's builder needs more memory and a larger disk, so it follows only where images fail in another
-/// way.
+/// As a heap image. V8's builder needs more memory and a larger disk, and what kills the child of an image kills its
+/// child too: it follows only where children are lost in another way.
 fn image_first(
     session: &mut Session,
-    phase: &Mutex<Phase>,
-    can_fork: bool,
+    image: impl FnOnce(&mut Session) -> Result<TakenSnapshot, ForkFailure>,
+    fork: Option<impl FnOnce(&mut Session) -> Result<TakenSnapshot, SnapshotError>>,
 ) -> Result<TakenSnapshot, SnapshotError> {
-    match imaged(session, phase) {
-        Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) if can_fork => {
+    match (image(session), fork) {
+        (Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)), Some(fork)) => {
             session.retry(why);
-            forked(session, |session| fork_one(session, phase, None)).map_err(Into::into)
+            fork(session)
         }
-        taken => taken.map_err(Into::into),
+        (taken, _) => taken.map_err(Into::into),
     }
 }
 
@@ -456,6 +459,7 @@ mod tests {
     use super::*;
     use crate::os::sim::Simulation;
     use crate::snapshot::name::Compression;
+    use crate::snapshot::output::Written;
     use crate::snapshot::room::Heap;
     use crate::snapshot::testing::TempDir;
 
@@ -645,6 +649,33 @@ mod tests {
             Ok::<_, SnapshotError>(())
         });
         assert_eq!(result, Some(Ok(())));
+    }
+
+    #[test]
+    fn v8s_builder_follows_an_image_only_where_its_children_are_lost() {
+        let then = |failure: ForkFailure, can_fork: bool| {
+            let dir = TempDir::new("job-image-first");
+            let system = Simulation::begin(1_800_000_000_000, || ());
+            let process = system.start(100, "host");
+            let (result, _) = system.run(&process, None, || {
+                let mut session = Session::begin(request(&dir, Method::Auto)).unwrap();
+                let fork = |session: &mut Session| {
+                    let written = Written { bytes: 1, nodes: 1 };
+                    Ok(session.outcome("forked".into(), Method::Fork, Duration::ZERO, written))
+                };
+                image_first(&mut session, |_| Err(failure.clone()), can_fork.then_some(fork))
+            });
+            result.unwrap().map(|taken| taken.retries)
+        };
+        let why = String::from("a lock was held");
+        for failure in [ForkFailure::Lost(why.clone()), ForkFailure::NotNow(why.clone())] {
+            assert_eq!(then(failure.clone(), true), Ok(vec![why.clone()]));
+            assert_eq!(then(failure.clone(), false), Err(failure.into()));
+        }
+        let full = SnapshotError::DiskFull { path: "/dumps".into() };
+        for failure in [ForkFailure::Killed(why), ForkFailure::Final(full)] {
+            assert_eq!(then(failure.clone(), true), Err(failure.into()));
+        }
     }
 
     #[test]
