@@ -1499,8 +1499,8 @@ export interface SnapshotOptions {
   cooldown?: Duration;
   /**
    * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'image': a
-   * heap image (docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is refused for lack of
-   * memory or exceeds `patience`. Default 'auto'.
+   * heap image (docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is refused for lack
+   * of memory or exceeds `patience`. Default 'auto'.
    */
   method?: 'auto' | 'fork' | 'in-process' | 'image';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
