@@ -59,7 +59,7 @@ function load(port) {
 
 /** The reports that the workers have written so far. */
 function reports() {
-  const files = fs.readdirSync(dir).filter((name) => /^plimsoll-.*\.json$/.test(name) && name !== 'plimsoll-snapshots.json');
+  const files = fs.readdirSync(dir).filter((name) => /^plimsoll-\d.*\.json$/.test(name));
   return files.map((name) => JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8')));
 }
 
