@@ -576,6 +576,10 @@ add('global: Map, ES module', `
     globalThis.$registry ??= new Map(); //@
     drive((i) => { globalThis.$registry.set('k' + i, ${record}); });`,
 { cause: ['map'], name: ['$registry'], line: true }, 'esm');
+add('global: Map on process', `
+    process.$registry ??= new Map(); //@
+    drive((i) => { process.$registry.set('k' + i, ${record}); });`,
+{ cause: ['map'], name: ['$registry'], line: true });
 add('global: an instance, bundle', {
   '$lib.js': `
     class $Telemetry {

@@ -257,7 +257,7 @@ impl Reference {
 
     /// Somewhere in the file of what holds the object, or else in the one that defines it.
     fn beside_or_above(&self, index: &CodeIndex, above: &[RouteStep]) -> Option<Declared> {
-        if is_global(index, self.from) {
+        if is_global(index, self.from) || is_process(index, self.from) {
             return index.find_property(&self.name);
         }
         if let Some(found) = self.beside_methods(index, self.from) {
@@ -298,6 +298,11 @@ impl Reference {
         }
         None
     }
+}
+
+/// Node's object `process`, on which a program may keep what is global.
+fn is_process(index: &CodeIndex, node: Node) -> bool {
+    index.snapshot.kind(node) == NodeKind::Object && index.snapshot.raw_name(node) == b"process"
 }
 
 /// The code of an object's own methods, without Node's.
