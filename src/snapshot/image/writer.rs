@@ -877,8 +877,12 @@ mod tests {
         let mut words = vec![0x1000_0001; 2 * LEAST_KEPT];
         assert!(are_references(&words));
         assert!(!are_references(&words[..LEAST_KEPT - 1]), "too few");
-        words[LEAST_KEPT] = 7 << 32;
-        assert!(!are_references(&words), "a small integer");
+        for place in [0, 1, LEAST_KEPT - 1, LEAST_KEPT, 2 * LEAST_KEPT - 1] {
+            let before = std::mem::replace(&mut words[place], 7 << 32);
+            assert!(!are_references(&words), "a small integer at {place}");
+            words[place] = before;
+        }
+        assert!(are_references(&words));
     }
 
     #[test]
@@ -1031,5 +1035,83 @@ mod tests {
         assert!(!is(end, begin, end + 64), "ends before it begins");
         let far = begin + 8 * GLOBAL_BLOCK * MOST_BLOCKS;
         assert!(is(begin, end, far) && !is(begin, end, far + 8), "more room than V8 takes");
+    }
+
+    #[test]
+    fn a_file_may_be_as_large_as_its_bound() {
+        let flushed = |max_bytes| {
+            let file = File::create("/dev/null").unwrap();
+            let mut writer = Writer::new(ProcessMemory::OWN, file, max_bytes, 0).unwrap();
+            writer.put(&[7; 1000]).unwrap();
+            writer.flush().map(|()| writer.written)
+        };
+        let size = flushed(u64::MAX).unwrap();
+        assert_eq!((flushed(size), flushed(size - 1)), (Ok(size), Err(Failure::Bound)));
+    }
+
+    #[test]
+    fn whole_pages_alone_are_given_back() {
+        const SIZE: usize = 3 * SYSTEM_PAGE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let rights = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: new memory at an address that the kernel chooses, which is mapped until the end of the test.
+        let memory = unsafe {
+            let at = libc::mmap(std::ptr::null_mut(), SIZE, rights, flags, -1, 0);
+            assert_ne!(at, libc::MAP_FAILED);
+            std::slice::from_raw_parts_mut(at.cast::<u8>(), SIZE)
+        };
+        memory.fill(1);
+        give_back(memory.as_ptr() as usize, SIZE - SYSTEM_PAGE / 2);
+        let left = std::hint::black_box(&*memory).iter().filter(|&&byte| byte == 1).count();
+        assert_eq!(left, SYSTEM_PAGE);
+        // SAFETY: nothing uses it any more.
+        unsafe { libc::munmap(std::ptr::from_mut(memory).cast(), SIZE) };
+    }
+
+    #[test]
+    fn the_next_free_handle_is_the_word_before_the_end_of_its_block() {
+        let file = File::create("/dev/null").unwrap();
+        let writer = Writer::new(ProcessMemory::OWN, file, 0, 0).unwrap();
+        let (block, mut isolate) = (0x10_0000, vec![0_usize; 1024]);
+        let at = isolate.as_ptr() as usize;
+        let limit = block + 8 * SCOPE_BLOCK;
+        let used = || writer.used(at, at + 8192, block).unwrap();
+        assert_eq!(used(), None);
+        // An address in the block before another one, and its end after another one.
+        isolate[10] = block + 16;
+        isolate[20] = limit;
+        assert_eq!(used(), None);
+        isolate[600] = block + 80;
+        isolate[601] = limit;
+        assert_eq!(used(), Some(80));
+        isolate[600] = limit;
+        assert_eq!(used(), Some(8 * SCOPE_BLOCK), "it is full");
+        isolate[600] = block;
+        assert_eq!(used(), Some(0), "it is empty");
+        isolate[600] = block - 8;
+        assert_eq!(used(), None);
+    }
+
+    #[test]
+    fn the_microtasks_of_each_queue_of_a_ring_are_handles() {
+        let buffers: [Vec<usize>; 3] =
+            std::array::from_fn(|n| (0..8).map(|at| 0x1000_0001 + 64 * n + 8 * at).collect());
+        let mut ring: Vec<_> = buffers.iter().map(|buffer| queue_of(2, 3, buffer)).collect();
+        let places: Vec<_> = ring.iter().map(|queue| queue.as_ptr() as usize).collect();
+        for at in 0..3 {
+            ring[at][6] = places[(at + 1) % 3];
+            ring[at][7] = places[(at + 2) % 3];
+        }
+        // The second one has a number among its tasks, and the third one has none.
+        let mut second = buffers[1].clone();
+        second[4] = 2;
+        ring[1][4] = second.as_ptr() as usize;
+        ring[2][1] = 0;
+        let first = (kind::HANDLES, buffers[0].as_ptr() as usize + 24, 16);
+        assert_eq!(handles(places[0], SYSTEM_PAGE), [first]);
+        second[4] = second[3];
+        let both = [first, (kind::HANDLES, second.as_ptr() as usize + 24, 16)];
+        assert_eq!(handles(places[0], SYSTEM_PAGE), both);
+        assert_eq!(handles(places[1], SYSTEM_PAGE), [both[1], both[0]]);
     }
 }

@@ -423,4 +423,18 @@ mod tests {
         assert_ne!(name(role::PROPERTY, b"secret", None, &names), b"secret");
         assert_eq!(content(role::PROPERTY, b"secret", 6, None, &names), b"");
     }
+
+    #[test]
+    fn the_text_of_a_long_content_is_not_kept() {
+        let mut uses = StringUses::new(Arc::new(NameRules::default()));
+        let roles = [role::CONTENT, role::CONTENT, role::PROPERTY, 0];
+        let lengths = [LONGEST_EXPORT, LONGEST_EXPORT + 1, 1000, 7];
+        for (index, (roles, length)) in roles.into_iter().zip(lengths).enumerate() {
+            uses.name(index as u64, roles).unwrap();
+            uses.raw.resize(length, b'x');
+            uses.add();
+        }
+        let kept: Vec<_> = (0..4).map(|index| uses.text(index).len()).collect();
+        assert_eq!(kept, [LONGEST_EXPORT, 0, 1000, 0]);
+    }
 }

@@ -115,18 +115,21 @@ pub fn is_denied() -> bool {
 fn procfs() -> Result<(), String> {
     let looked = fs::read_to_string("/proc/thread-self/syscall")
         .and_then(|_| fs::metadata("/proc/self/smaps"));
-    looked.map(|_| ()).map_err(|error| {
-        let why = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "the process may not read /proc/self/task/*/syscall, because it changed its user before \
-                 plimsoll started or because its executable has file capabilities (prctl(2), \
-                 PR_SET_DUMPABLE)"
-            }
-            io::ErrorKind::NotFound => "there is no /proc",
-            _ => "/proc cannot be read",
-        };
-        format!("snapshots cannot be forked: {why} ({error})")
-    })
+    looked.map(|_| ()).map_err(|error| hidden(&error))
+}
+
+/// Why the process cannot look at itself.
+fn hidden(error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the process may not read /proc/self/task/*/syscall, because it changed its user before \
+             plimsoll started or because its executable has file capabilities (prctl(2), \
+             PR_SET_DUMPABLE)"
+        }
+        io::ErrorKind::NotFound => "there is no /proc",
+        _ => "/proc cannot be read",
+    };
+    format!("snapshots cannot be forked: {why} ({error})")
 }
 
 fn tested_library() -> Result<(), String> {
@@ -668,7 +671,7 @@ mod tests {
     }
 
     #[test]
-    fn without_v8_nothing_is_forked_and_nobody_has_denied_it() {
+    fn without_v8_nothing_is_forked_and_nothing_is_denied() {
         assert!(support().is_err() && !is_denied());
     }
 
@@ -697,7 +700,7 @@ mod tests {
             return;
         }
         assert_eq!(procfs(), Ok(()));
-        // SAFETY: they change this process alone, which has nothing else to do. As nobody it has no rights of root's,
+        // SAFETY: they change this process alone, which has nothing else to do. As this user it has no rights of root's,
         // and what it may not dump belongs to root.
         unsafe {
             libc::setresgid(65534, 65534, 65534);
@@ -743,5 +746,16 @@ mod tests {
         left.leave();
         drop(left);
         assert_eq!(files(), 1);
+    }
+
+    #[test]
+    fn each_reason_why_a_process_cannot_look_at_itself_has_its_words() {
+        for (kind, words) in [
+            (io::ErrorKind::PermissionDenied, "because it changed its user"),
+            (io::ErrorKind::NotFound, ": there is no /proc ("),
+            (io::ErrorKind::InvalidInput, ": /proc cannot be read ("),
+        ] {
+            assert!(hidden(&kind.into()).contains(words), "{kind}");
+        }
     }
 }

@@ -401,11 +401,11 @@ mod tests {
             ranges: Vec::new(),
             stack: Stack::new(start, start + size_of_val(&stack)),
         };
-        let is_collecting = |collections: Vec<Range<u64>>, moved_by, registers| {
+        let is_collecting = |collections: &[(u64, u64)], moved_by, registers| {
             let executable = Executable {
                 v8: (12, 4),
                 isolate: -8,
-                collections,
+                collections: collections.iter().map(|&(start, end)| start..end).collect(),
                 is_relocated: moved_by > 0,
                 constants: [].into(),
             };
@@ -413,13 +413,13 @@ mod tests {
             let target = Target { pid: 1, executable, layout, moved_by };
             target.is_collecting(&found(registers), ProcessMemory::OWN)
         };
-        assert!(is_collecting(vec![0x10..0x20, 0x55_1000..0x55_2000], 0, registers));
-        assert!(is_collecting(vec![0x1234..0x1235], 0x55_0000, registers));
-        assert!(!is_collecting(vec![0x55_1000..0x55_1234], 0, registers), "the one before it");
-        assert!(!is_collecting(vec![0x55_1000..0x55_2000], 0x55_0000, registers), "moved");
-        assert!(!is_collecting(Vec::new(), 0, registers), "their symbols were stripped");
+        assert!(is_collecting(&[(0x10, 0x20), (0x55_1000, 0x55_2000)], 0, registers));
+        assert!(is_collecting(&[(0x1234, 0x1235)], 0x55_0000, registers));
+        assert!(!is_collecting(&[(0x55_1000, 0x55_1234)], 0, registers), "the one before it");
+        assert!(!is_collecting(&[(0x55_1000, 0x55_2000)], 0x55_0000, registers), "moved");
+        assert!(!is_collecting(&[], 0, registers), "their symbols were stripped");
         registers.orig_rax = libc::SYS_epoll_wait.cast_unsigned();
-        assert!(!is_collecting(vec![0x55_1000..0x55_2000], 0, registers), "it waits for events");
+        assert!(!is_collecting(&[(0x55_1000, 0x55_2000)], 0, registers), "it waits for events");
     }
 
     #[test]

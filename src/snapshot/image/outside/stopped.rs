@@ -302,9 +302,10 @@ mod tests {
             }
         };
         assert_eq!(end, State::Gone);
-        assert_eq!(look(id), State::Gone, "its end was told");
+        assert_eq!(look(id), State::Gone, "its end was collected");
         assert!(!stopped.seize_new(pid_t::MAX).is_ok_and(|any| any));
         assert_eq!(stopped.threads().count(), 0, "it has no registers");
+        assert!(child.wait().is_err(), "its end was collected here");
     }
 
     #[test]
