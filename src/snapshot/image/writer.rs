@@ -1022,15 +1022,15 @@ mod tests {
 
     #[test]
     fn kept_objects_are_a_vector_whose_ends_are_in_order() {
-        let words = vec![0x1000_0001_usize; LEAST_KEPT];
+        let words = vec![0x1000_0001_usize; LEAST_KEPT + 1];
         let begin = words.as_ptr() as usize;
-        let end = begin + 8 * words.len();
+        let end = begin + 8 * LEAST_KEPT;
         let file = File::create("/dev/null").unwrap();
         let writer = Writer::new(ProcessMemory::OWN, file, 0, 0).unwrap();
         let is = |begin, end, room| writer.references(begin, end, room).unwrap();
         assert!(is(begin, end, end) && is(begin, end, end + 64));
         assert!(!is(begin, end, end - 8), "its room ends before it");
-        assert!(!is(begin, end, end + 4), "no pointer");
+        assert!(!is(begin, end, end + 4) && !is(begin, end + 4, end + 8), "no pointer");
         assert!(!is(begin + 4, end + 4, end + 8), "begins between two words");
         assert!(!is(end, begin, end + 64), "ends before it begins");
         let far = begin + 8 * GLOBAL_BLOCK * MOST_BLOCKS;

@@ -700,7 +700,7 @@ mod tests {
             return;
         }
         assert_eq!(procfs(), Ok(()));
-        // SAFETY: they change this process alone, which has nothing else to do. As this user it has no rights of root's,
+        // SAFETY: they change this process alone, which has nothing else to do. This user has no rights of root's,
         // and what it may not dump belongs to root.
         unsafe {
             libc::setresgid(65534, 65534, 65534);

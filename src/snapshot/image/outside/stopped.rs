@@ -252,7 +252,8 @@ mod tests {
         while state(&child) != 'Z' {
             std::thread::yield_now();
         }
-        assert!(Stopped::stop(pid).is_err(), "not waited for");
+        let ended = Stopped::stop(pid).unwrap_err().raw_os_error();
+        assert_eq!(ended, Some(libc::ESRCH), "not waited for");
         child.wait().unwrap();
         assert!(Stopped::stop(pid).is_err());
     }
