@@ -1,16 +1,16 @@
 'use strict';
-// npm run test:mutants -- PART ... [--again] [--minutes M] [--skip REGEXP] [--only REGEXP]
+// npm run test:mutants -- PART ... [--again] [--untried] [--minutes M] [--skip REGEXP] [--only REGEXP]
 //
 // The mutants of cargo-mutants (`cargo install cargo-mutants --locked`) over a part of src/: how many of them the tests
 // of the library find. cargo-mutants lists the mutants; `scripts/mutants/` puts all of them into one build, in which the
 // environment chooses one. So each costs a run of the tests that come by it, and not a build of the crate.
 //
 // The build is of a copy of the crate, with only the modules that the part needs. Without --again, a run passes over the
-// mutants that were found before: after a new test only the others run. It tries no more when M minutes have passed;
-// what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
+// mutants that were found before, in functions that have not changed since: after a new test only the others run. It
+// tries no more when M minutes have passed; what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
 // the slowest ones, most mutants are found soon, and a run without it tries the survivors. The survivors are printed.
 //
-// With --only, the mutants whose name matches it are tried.
+// With --only, the mutants whose name matches it are tried. With --untried, those that no run has tried.
 //
 // A mutant meets the unit tests of its own file first, then the others, the shortest first, two mutants at a time.
 
@@ -26,8 +26,8 @@ const ROOT = path.join(__dirname, '..');
 const TOOL = path.join(__dirname, 'mutants');
 
 /**
- * By part: its folder, the files of it that are for other platforms and the paths of those for this one, the modules of
- * src/lib.rs that it needs, and the tests that may find a mutant.
+ * By part: its folder, the files of it that are for other platforms or are tests, the paths of those for this platform,
+ * the modules of src/lib.rs that it needs, and the tests that may find a mutant.
  */
 const PARTS = {
   trend: { folder: 'src/trend', modules: ['trend'], tests: 'trend::', optLevel: 1 },
@@ -39,7 +39,7 @@ const PARTS = {
   },
   snapshot: {
     folder: 'src/snapshot',
-    except: '**/elsewhere.rs',
+    except: ['**/elsewhere.rs', '**/tests.rs'],
     paths: [
       ['src/snapshot/fork/mod.rs', 'linux_glibc/mod.rs'],
       ['src/snapshot/image/mod.rs', 'linux.rs'],
@@ -114,12 +114,26 @@ function cargo(args, options = {}) {
 }
 
 function listMutants(part, crate) {
-  const except = part.except === undefined ? [] : ['--exclude', part.except];
+  const except = (part.except ?? []).flatMap((glob) => ['--exclude', glob]);
   const args = ['mutants', '--list', '--json', '--file', `${part.folder}/**`, ...except];
   const { status, stdout, stderr } = cargo(args, { cwd: crate });
   if (status !== 0)
     throw new Error(`cargo-mutants cannot list the mutants; cargo install cargo-mutants --locked\n${stderr}`);
   return stdout;
+}
+
+/** What a mutant is, wherever its function is in the file: a change of the function makes it another one. */
+function identities(crate, list) {
+  const texts = new Map();
+  return list.map(({ name, file, function: own, span, replacement }) => {
+    if (!own) return name;
+    if (!texts.has(file)) texts.set(file, fs.readFileSync(path.join(crate, file), 'utf8').split('\n'));
+    const { start, end } = own.span;
+    const text = texts.get(file).slice(start.line - 1, end.line);
+    const at = [span.start.line - start.line, span.start.column];
+    const parts = [file, own.function_name, text, at, replacement];
+    return crypto.createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 24);
+  });
 }
 
 /** The mutants whose text the errors of a build point to. */
@@ -181,10 +195,12 @@ function build(part, crate) {
   fs.rmSync(note, { force: true });
   const list = path.join(crate, 'list.json');
   fs.writeFileSync(list, listMutants(part, crate));
-  const mutants = JSON.parse(fs.readFileSync(list, 'utf8')).map(({ name }) => name);
-  // What did not compile before does not now, if it has the same name.
+  const listed = JSON.parse(fs.readFileSync(list, 'utf8'));
+  const mutants = listed.map(({ name }) => name);
+  const ids = identities(crate, listed);
+  // What did not compile before does not now, if its function has not changed.
   const before = new Set(last.notCompiled);
-  const leftOut = new Set([...mutants.keys()].filter((number) => before.has(mutants[number])));
+  const leftOut = new Set([...mutants.keys()].filter((number) => before.has(ids[number])));
   for (;;) {
     copyCrate(part, crate);
     const edited = cargo([
@@ -214,7 +230,7 @@ function build(part, crate) {
     fs.rmSync(executable, { force: true });
     fs.copyFileSync(file, executable);
     const numbers = JSON.parse(edited.stdout);
-    const made = { source, executable, mutants, numbers, notCompiled: [...leftOut].map((number) => mutants[number]) };
+    const made = { source, executable, mutants, ids, numbers, notCompiled: [...leftOut].map((number) => ids[number]) };
     fs.writeFileSync(note, JSON.stringify(made));
     return made;
   }
@@ -328,17 +344,20 @@ function spread(numbers) {
 /** Whether a mutant was found. */
 const isKnown = (each) => each?.result === 'found' || each?.result === 'hangs';
 
-async function run(name, { again, minutes, skip, only }) {
+async function run(name, { again, untried, minutes, skip, only }) {
   const part = PARTS[name];
   const crate = path.join(ROOT, 'target/mutants', name);
   fs.mkdirSync(crate, { recursive: true });
   for (const left of fs.readdirSync(crate).filter((each) => each.startsWith('tmp')))
     fs.rmSync(path.join(crate, left), { recursive: true, force: true });
   const made = build(part, crate);
-  const { executable, mutants, numbers, notCompiled } = made;
+  const { executable, mutants, ids, numbers, notCompiled } = made;
   const tests = await watchTests(made, crate, part.tests, skip && new RegExp(skip, 'u'));
   const record = path.join(crate, 'results.json');
-  const before = (!again && reading(record)) || {};
+  const last = (!again && reading(record)) || {};
+  const known = new Map(Object.values(last).map((each) => [each.id, each]));
+  const before = {};
+  for (const number of numbers) if (known.has(ids[number])) before[mutants[number]] = known.get(ids[number]);
   const results = {};
   const end = Date.now() + Number(minutes) * 60_000;
   let count = 0;
@@ -350,11 +369,12 @@ async function run(name, { again, minutes, skip, only }) {
   const worker = async () => {
     for (const number of left) {
       const key = mutants[number];
-      if (isKnown(before[key]) || Date.now() > end || !new RegExp(only, 'u').test(key)) {
+      const isDone = isKnown(before[key]) || (untried && before[key] !== undefined);
+      if (isDone || Date.now() > end || !new RegExp(only, 'u').test(key)) {
         if (before[key] !== undefined) results[key] = before[key];
         continue;
       }
-      results[key] = await tryMutant(executable, crate, { number, name: key }, tests);
+      results[key] = { id: ids[number], ...(await tryMutant(executable, crate, { number, name: key }, tests)) };
       if (++count % 20 > 0) continue;
       fs.writeFileSync(record, JSON.stringify({ ...before, ...results }, null, 1));
       process.stderr.write(`${name}: ${count} more mutants tried\n`);
@@ -380,6 +400,7 @@ const { values, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     again: { type: 'boolean', default: false },
+    untried: { type: 'boolean', default: false },
     minutes: { type: 'string', default: 'Infinity' },
     skip: { type: 'string' },
     only: { type: 'string', default: '' },
@@ -387,7 +408,7 @@ const { values, positionals: names } = parseArgs({
 });
 if (names.length === 0 || names.some((each) => !(each in PARTS))) {
   process.stderr.write(
-    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--minutes M] [--skip REGEXP] [--only REGEXP]\n`,
+    `usage: npm run test:mutants -- ${Object.keys(PARTS).join('|')} ... [--again] [--untried] [--minutes M] [--skip REGEXP] [--only REGEXP]\n`,
   );
   process.exitCode = 2;
 } else

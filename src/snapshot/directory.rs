@@ -31,7 +31,7 @@ impl Directory {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            options.custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC);
+            options.custom_flags(libc::O_DIRECTORY);
         }
         system::begin(SystemCall::Open, 0)?;
         Ok(Self { path: path.to_owned(), handle: File::new(options.open(path)?) })
@@ -108,6 +108,12 @@ mod sys {
     use crate::os::system::{self, File, SystemCall};
 
     const PRIVATE: libc::c_uint = 0o600;
+    /// Of each file: no link is followed, and no process that is started has it.
+    const ALWAYS: c_int = libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    const NEW: c_int = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | ALWAYS;
+    const TO_READ: c_int = libc::O_RDONLY | libc::O_NONBLOCK | ALWAYS;
+    #[cfg(target_os = "linux")]
+    const UNNAMED: c_int = libc::O_WRONLY | libc::O_TMPFILE | libc::O_CLOEXEC;
 
     fn text(name: &str) -> io::Result<CString> {
         Ok(CString::new(component(name)?)?)
@@ -124,8 +130,7 @@ mod sys {
         /// # Errors
         /// As `openat(2)` with `O_CREAT | O_EXCL | O_NOFOLLOW`.
         pub fn create(&self, name: &str) -> io::Result<File> {
-            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
-            self.open_at(name, flags)
+            self.open_at(name, NEW)
         }
 
         /// A new file without a name, open for writing: the kernel removes it with its last
@@ -134,10 +139,9 @@ mod sys {
         pub fn create_unnamed(&self) -> Option<File> {
             #[cfg(target_os = "linux")]
             {
-                let flags = libc::O_WRONLY | libc::O_TMPFILE | libc::O_CLOEXEC;
                 let at = self.handle.as_raw_fd();
                 // SAFETY: the directory is open, the name is NUL-terminated and static.
-                let open = || unsafe { libc::openat(at, c".".as_ptr(), flags, PRIVATE) };
+                let open = || unsafe { libc::openat(at, c".".as_ptr(), UNNAMED, PRIVATE) };
                 let descriptor = system::answer_of(SystemCall::OpenUnnamed, open).ok()?;
                 // SAFETY: the kernel has just given this descriptor to us.
                 let file = File::new(unsafe { std::fs::File::from_raw_fd(descriptor) });
@@ -172,12 +176,11 @@ mod sys {
         /// # Errors
         /// As `openat(2)` with `O_NOFOLLOW`.
         pub fn read(&self, name: &str) -> io::Result<File> {
-            self.open_at(name, libc::O_RDONLY | libc::O_NONBLOCK)
+            self.open_at(name, TO_READ)
         }
 
         fn open_at(&self, name: &str, flags: c_int) -> io::Result<File> {
             let name = text(name)?;
-            let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
             let at = self.handle.as_raw_fd();
             // SAFETY: the directory is open, the name is NUL-terminated and outlives the call.
             let open = || unsafe { libc::openat(at, name.as_ptr(), flags, PRIVATE) };

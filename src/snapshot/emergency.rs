@@ -50,6 +50,8 @@ const DEFERRALS: u32 = 4;
 const LAST_WAIT: Duration = Duration::from_secs(30);
 /// How often it looks.
 const LAST_LOOK: Duration = Duration::from_millis(20);
+/// The stack of the thread that looks after the deadline.
+const STACK: usize = 256 * 1024;
 
 /// Whether anything came of any emergency of the process: it is asked for once an interval.
 static SETTLED: AtomicBool = AtomicBool::new(false);
@@ -262,7 +264,7 @@ impl Emergency {
             let watched = Arc::downgrade(self);
             std::thread::Builder::new()
                 .name("plimsoll-stuck".into())
-                .stack_size(256 * 1024)
+                .stack_size(STACK)
                 .spawn(move || keep_deadline(&watched))?;
             shared.timed = true;
         }
@@ -517,9 +519,12 @@ impl Forked {
 
 /// Whether an image may stand in for a snapshot.
 fn can_image(request: &Request) -> bool {
-    matches!(request.method, Method::Auto | Method::Image)
-        && !request.redact
-        && image::support().is_ok()
+    admits_image(request) && image::support().is_ok()
+}
+
+/// Whether the request leaves room for an image.
+fn admits_image(request: &Request) -> bool {
+    matches!(request.method, Method::Auto | Method::Image) && !request.redact
 }
 
 /// # Safety
@@ -759,5 +764,127 @@ mod tests {
         assert_eq!(near.call(true, true), Answer::Wait);
         let mut taken = Near::Forked { calls: 1 };
         assert_eq!(taken.call(true, false), Answer::Wait);
+    }
+
+    /// What takes snapshots of an isolate that has ended, or of one that V8 does not know here.
+    fn emergency(isolate: Option<Isolate>) -> Arc<Emergency> {
+        let shared = Shared {
+            isolate,
+            near: Near::Armed { raise: 7 },
+            evidence: None,
+            deadline: None,
+            timed: false,
+            limit: 0,
+            lost: false,
+            step: JobStep::Wait,
+        };
+        Arc::new(Emergency {
+            request: request(Method::Auto, false),
+            process: std::process::id(),
+            collecting: AtomicBool::new(false),
+            shared: Mutex::new(shared),
+            changed: Condvar::new(),
+        })
+    }
+
+    fn request(method: Method, redact: bool) -> Request {
+        Request {
+            method,
+            redact,
+            ..crate::snapshot::session::tests::request(std::env::temp_dir().join("emergency"))
+        }
+    }
+
+    #[test]
+    fn an_image_stands_in_for_a_snapshot_that_may_be_any_and_is_not_redacted() {
+        for (method, admits) in [
+            (Method::Auto, true),
+            (Method::Image, true),
+            (Method::Fork, false),
+            (Method::InProcess, false),
+        ] {
+            assert_eq!(admits_image(&request(method, false)), admits, "{method:?}");
+            assert!(!admits_image(&request(method, true)), "{method:?}");
+        }
+        // V8 is not here.
+        assert!(!can_image(&request(Method::Image, false)));
+    }
+
+    #[test]
+    fn the_limit_is_raised_by_what_the_container_can_spare_and_by_what_v8_needs() {
+        assert_eq!(affordable(0), LEAST_RAISE);
+        assert_eq!(affordable(LEAST_RAISE - 1), LEAST_RAISE);
+        let spare = room::spare().unwrap_or(u64::MAX);
+        if spare > 1 << 30 {
+            assert_eq!(affordable(LEAST_RAISE + 1), LEAST_RAISE + 1);
+            assert_eq!(affordable(256 << 20), 256 << 20);
+            assert!(affordable(u64::MAX) >= 400 << 20, "half of it");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_known_of_v8_nothing_is_watched() {
+        assert!(near_limit_support().is_err() && limit_support().is_err());
+        assert!(Emergency::new(request(Method::Auto, false)).is_none());
+        let ended = emergency(None);
+        assert!(!ended.interrupt(), "its isolate has ended");
+        assert_eq!(Arc::strong_count(&ended), 1);
+    }
+
+    #[test]
+    fn what_came_of_it_is_said_once_there_is_something() {
+        let name = "snapshot::emergency::tests::what_came_of_it_is_said_once_there_is_something";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        let emergency = emergency(None);
+        assert!(!any_settled() && matches!(emergency.step(), JobStep::Wait));
+        let error = SnapshotError::Failed { what: "test".into() };
+        emergency.settle(JobStep::Failed(error.clone()));
+        assert!(any_settled());
+        assert!(matches!(emergency.step(), JobStep::Failed(said) if said == error));
+    }
+
+    #[test]
+    fn the_end_waits_for_a_child_that_is_under_way() {
+        let name = "snapshot::emergency::tests::the_end_waits_for_a_child_that_is_under_way";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        static ENDED: AtomicBool = AtomicBool::new(false);
+        let counted = UnderWay::begin();
+        let child = std::thread::spawn(move || {
+            std::thread::sleep(LAST_LOOK * 3);
+            ENDED.store(true, Ordering::Relaxed);
+            drop(counted);
+        });
+        take_at_the_end();
+        assert!(ENDED.load(Ordering::Relaxed));
+        child.join().unwrap();
+    }
+
+    #[test]
+    fn a_deadline_interrupts_once_and_a_later_one_puts_it_off() {
+        let Some(isolate) = Isolate::of_test() else { return };
+        let emergency = emergency(Some(isolate));
+        let is_over = |emergency: &Emergency| emergency.shared.lock().deadline.is_none();
+        emergency.interrupt_in(Duration::from_secs(3600)).unwrap();
+        assert!(emergency.shared.lock().timed);
+        // The thread looks several times before the hour is over.
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(50));
+            emergency.changed.notify_all();
+            assert!(!is_over(&emergency));
+        }
+        emergency.interrupt_in(Duration::ZERO).unwrap();
+        while !is_over(&emergency) {
+            std::thread::yield_now();
+        }
+        // The isolate ends, and the thread with it.
+        emergency.shared.lock().isolate = None;
+        emergency.changed.notify_all();
+        while Arc::strong_count(&emergency) > 1 {
+            std::thread::yield_now();
+        }
     }
 }

@@ -475,6 +475,18 @@ mod tests {
         assert!(is_limit(refused), "24 times as much");
         let sparse = Heap { used: 1 << 60, total: 1000 };
         assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()), "the heap is there");
+        let available = RoomWatch::own().limits.room().unwrap().available;
+        assert!(spare().is_some_and(|spare| (10 * MB..=available + 10 * MB).contains(&spare)));
+        // What is built fits by half of what a child needs beside it.
+        let used = available - THREAD / 2;
+        let near = Heap { used, total: used };
+        let checked_by =
+            |builder| check(builder, near, Some(1.0), Path::new("/"), Compression::Zstd);
+        let is_refused_by_limit = |builder| checked_by(builder).is_err_and(is_limit);
+        assert!(!is_refused_by_limit(Builder::Service), "it has no second thread");
+        // Where the machine has not so much, that is said first.
+        let has_room = os::memory::available().is_none_or(|machine| machine > 3 * used);
+        assert_eq!(is_refused_by_limit(Builder::Child), has_room);
         assert!(RoomWatch::own().limits.room().is_some());
         assert!(RoomWatch::of_image(heap, None).limits.room().is_none());
     }
@@ -491,5 +503,15 @@ mod tests {
         let refused = checked(Builder::Child, heap, Compression::None).unwrap_err();
         assert!(matches!(refused, SnapshotError::NoRoom { place: Shortage::FileSize, .. }));
         assert_eq!(checked(Builder::Child, heap, Compression::Zstd), Ok(()));
+    }
+
+    #[test]
+    fn what_is_to_stay_free_of_an_image_is_half_of_its_need() {
+        let heap = Heap { used: 1 << 30, total: 1 << 30 };
+        let watch = RoomWatch::of_image(heap, None);
+        assert_eq!((watch.most, watch.parts), (((1 << 29) + IMAGE) / 2, 40));
+        let watch = RoomWatch::of_image(heap, Some(0.25));
+        assert_eq!(watch.most, ((1 << 28) + IMAGE) / 2);
+        assert_eq!(RoomWatch::own().parts, 20);
     }
 }

@@ -91,6 +91,12 @@ pub struct Packing {
 }
 
 impl Packing {
+    /// The whole text, as V8 writes it.
+    #[cfg(test)]
+    pub fn plain() -> Self {
+        Self { compression: Compression::None, max_bytes: u64::MAX, redaction: None }
+    }
+
     /// The way into the file.
     ///
     /// # Errors
@@ -261,14 +267,14 @@ fn epoch_ms(now: SystemTime) -> u64 {
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::os::sim::Simulation;
     use crate::snapshot::testing::TempDir;
 
     const HOUR: u64 = 3_600_000;
 
-    fn request(dir: PathBuf) -> Request {
+    pub fn request(dir: PathBuf) -> Request {
         Request {
             dir,
             app: "app".into(),
@@ -319,6 +325,28 @@ mod tests {
             assert_eq!(begin().map(drop), refused(1));
             system.pass(1);
             assert_eq!(begin().map(drop), Ok(()));
+        });
+        assert!(ran.0.is_some());
+    }
+
+    #[test]
+    fn older_files_make_place_at_the_end_of_an_attempt() {
+        let dir = TempDir::new("session-end");
+        let system = Simulation::begin(1_800_000_000_000, || ());
+        let process = system.start(100, "host");
+        let files = || {
+            let names = std::fs::read_dir(&dir.0).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_string_lossy().ends_with(".heapsnapshot")).count()
+        };
+        let ran = system.run(&process, None, || {
+            for number in 1..=4 {
+                let request = Request { max_files: 2, cooldown_ms: 0, ..request(dir.0.clone()) };
+                let mut session = Session::begin(request).unwrap();
+                session.open(Builder::Service).unwrap().commit().unwrap();
+                session.end();
+                assert_eq!(files(), number.min(2));
+                system.pass(HOUR);
+            }
         });
         assert!(ran.0.is_some());
     }

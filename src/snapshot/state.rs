@@ -470,4 +470,21 @@ mod tests {
         let gone = state.excess(1, u64::MAX, |file| file.owner.pid == 1);
         assert_eq!(gone.iter().map(|f| f.at).collect::<Vec<_>>(), [2]);
     }
+
+    #[test]
+    fn the_oldest_files_go_where_nothing_else_can() {
+        let mut state = State::default();
+        state.attempt("app", "", 7);
+        state
+            .files
+            .extend((0..20_000).map(|seq| Kept { reason: String::new(), ..kept(seq + 1, 10, 7) }));
+        let text = state.encode().unwrap();
+        assert!(text.len() < MAX_SIZE);
+        let left: State = serde_json::from_slice(&text).unwrap();
+        assert_eq!(left.files.last(), state.files.last());
+        assert!(left.files.len() > 1000, "an eighth of them at a time: {}", left.files.len());
+        assert_eq!(left.apps.len(), 1);
+        let first = state.files.len() - left.files.len();
+        assert_eq!(left.files, state.files[first..]);
+    }
 }

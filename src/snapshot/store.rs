@@ -502,4 +502,11 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_name_that_is_taken_or_gone_is_of_the_same_rename_before() {
+        let is = |kind: io::ErrorKind| is_done(&kind.into());
+        assert!(is(io::ErrorKind::AlreadyExists) && is(io::ErrorKind::NotFound));
+        assert!(!is(io::ErrorKind::PermissionDenied) && !is(io::ErrorKind::StorageFull));
+    }
 }

@@ -20,6 +20,12 @@ unsafe impl Send for Isolate {}
 unsafe impl Sync for Isolate {}
 
 impl Isolate {
+    /// The address of nothing that V8 knows; `None` where V8 is in this process.
+    #[cfg(test)]
+    pub fn of_test() -> Option<Self> {
+        lookup(c"_ZN2v87Isolate10GetCurrentEv").is_none().then_some(Self(std::ptr::dangling_mut()))
+    }
+
     /// The isolate entered on this thread, where V8 exports the symbol.
     #[must_use]
     pub fn current() -> Option<Self> {

@@ -103,6 +103,7 @@ mod tests {
         assert_eq!(symbol("AsmWasmData"), "type_AsmWasmData__ASM_WASM_DATA_TYPE");
         assert_eq!(symbol("Tuple2"), "type_Tuple2__TUPLE2_TYPE");
         assert_eq!(symbol("Map"), "type_Map__MAP_TYPE");
+        assert_eq!(symbol("ScriptOrJS"), "type_ScriptOrJS__SCRIPT_OR_JS_TYPE");
     }
 
     #[test]

@@ -196,3 +196,22 @@ impl PreparedImage {
         Ok((path, Written { bytes, nodes: 0 }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_is_a_number_of_the_running_executable() {
+        // getopt(3) of the C library: the first argument that it looks at, where a service does not use it.
+        assert_eq!(constant("optind"), Some(1));
+        assert_eq!(constant("program_invocation_name_of_plimsoll"), None);
+        assert_eq!(constant("a\0b"), None);
+    }
+
+    #[test]
+    fn without_v8_there_are_no_images() {
+        let why = support().unwrap_err();
+        assert!(why.starts_with("heap images are off: "), "{why}");
+    }
+}

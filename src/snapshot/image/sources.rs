@@ -246,14 +246,16 @@ mod tests {
     use super::*;
 
     fn ends(text: &[u8]) -> Vec<u32> {
-        let external = External {
-            at: 0,
-            characters: text.as_ptr() as usize,
-            length: text.len(),
-            is_one_byte: true,
-        };
+        ends_by(text, true, 3)
+    }
+
+    /// The line ends of a text in pieces of so many bytes.
+    fn ends_by(text: &[u8], is_one_byte: bool, piece: usize) -> Vec<u32> {
+        let length = if is_one_byte { text.len() } else { text.len() / 2 };
+        let characters = text.as_ptr() as usize;
+        let external = External { at: 0, characters, length, is_one_byte };
         let mut found = Vec::new();
-        let mut buffer = [0; 3];
+        let mut buffer = vec![0; piece];
         ends_of(ProcessMemory::OWN, &external, &mut buffer, |ends| {
             let ends = ends.chunks_exact(4).map(|end| u32::from_le_bytes(end.try_into().unwrap()));
             found.extend(ends);
@@ -274,5 +276,44 @@ mod tests {
     fn more_line_ends_than_a_record_has_are_complete() {
         let text = [b'\n'; 3 * ENDS];
         assert_eq!(ends(&text), (0..3 * ENDS as u32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn characters_of_two_bytes_count_once() {
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        for piece in [2, 4, 10, 1024] {
+            let found = ends_by(&wide("one\ntwo\u{2028}three\r\u{2029}four\n"), false, piece);
+            assert_eq!(found, [3, 7, 13, 14, 19], "{piece}");
+        }
+        // Two ends at a character, right before a record is full.
+        let text = "\n".repeat(ENDS - 3) + "\r\u{2028}" + &"\n".repeat(2 * ENDS);
+        let last = u32::try_from(text.chars().count()).unwrap();
+        assert_eq!(ends_by(&wide(&text), false, 64), (0..last).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn sources_are_read_as_far_as_the_budget_goes() {
+        let text = [b'\n'; 8];
+        let lengths = [6, 5, 3, 2];
+        let externals = lengths.map(|length| External {
+            at: 100 * length,
+            characters: text.as_ptr() as usize,
+            length,
+            is_one_byte: true,
+        });
+        let mut sources = ExternalStrings {
+            scripts: lengths.map(|length| (length, 100 * length + 1)).to_vec(),
+            externals: externals.to_vec(),
+            budget: 10,
+            ..ExternalStrings::none()
+        };
+        let mut found = Vec::new();
+        sources
+            .line_ends(ProcessMemory::OWN, &mut [0; 64], |script, ends| {
+                found.push((script, ends.len() / 4));
+                Ok::<_, Refused>(())
+            })
+            .unwrap();
+        assert_eq!(found, [(6, 6), (3, 3)]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use super::memory::{PAGE, Page, ProcessMemory, Refused};
+use super::memory::{PAGE, Page, ProcessMemory, Refused, SYSTEM_PAGE, is_pointer};
 use super::writer::{Failure, Header, Stack, Subject, Writer};
 use crate::heap_layout::{HeapLayout, LAYOUTS, PageHeader};
 use crate::snapshot::testing::TempDir;
@@ -391,6 +391,49 @@ fn what_is_not_mapped_is_zero_in_a_copy() {
     assert_eq!(own.word(memory.base + 4096), Ok(None));
     assert_eq!(own.words(memory.base), Ok(Some([usize::MAX; 12])));
     assert_eq!(own.words(memory.base + 4096 - 8), Ok(None), "a part of it");
+}
+
+#[test]
+fn a_page_behind_the_ranges_is_not_looked_at() {
+    let layout = &LAYOUTS[0].page;
+    let (pages, mut native) = (Memory::new(3), Memory::new(1));
+    let isolate = native.base + 0x4_0000;
+    let page = Described { heap: isolate + 8, flags: 0, size: PAGE, start: 256, end: 4096 };
+    for number in [0, 1] {
+        describe(layout, &pages, &mut native, pages.base + number * PAGE, page);
+    }
+    let bases = |ranges: &[(usize, usize)]| {
+        let mut found = Vec::new();
+        let see = |base, _: &Page| {
+            found.push((base - pages.base) / PAGE);
+            Ok::<_, Refused>(())
+        };
+        ProcessMemory::OWN.each_page(layout, ranges, isolate, see).unwrap();
+        found
+    };
+    let [first, second, third] = [0, 1, 2].map(|number| pages.base + number * PAGE);
+    assert_eq!(bases(&[(first, second)]), [0]);
+    assert_eq!(bases(&[(first, second + 8)]), [0, 1]);
+    assert_eq!(bases(&[(first + 8, third)]), [1], "a page begins where its range does");
+}
+
+#[test]
+fn only_a_process_that_is_there_is_read() {
+    let mut bytes = [0; 8];
+    let at = bytes.as_ptr() as usize;
+    assert_eq!(ProcessMemory::OWN.read(at, &mut []), Ok(true), "nothing is read in whole");
+    assert_eq!(ProcessMemory::of(libc::pid_t::MAX).read(at, &mut bytes), Err(Refused));
+    assert_eq!(ProcessMemory::of(libc::pid_t::MAX).copy(at, &mut bytes), Err(Refused));
+}
+
+#[test]
+fn an_address_is_a_multiple_of_a_word_in_the_half_of_programs() {
+    for word in [SYSTEM_PAGE, SYSTEM_PAGE + 8, (1 << 47) - 8] {
+        assert!(is_pointer(word), "{word:x}");
+    }
+    for word in [0, 8, SYSTEM_PAGE - 8, SYSTEM_PAGE + 4, 1 << 47, usize::MAX - 7] {
+        assert!(!is_pointer(word), "{word:x}");
+    }
 }
 
 /// The Node that is installed here: its executable, and the versions of V8 and of Node.

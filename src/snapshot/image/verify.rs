@@ -348,4 +348,41 @@ mod tests {
         let nowhere = Canaries { text: 3, ..canaries };
         assert!(verify(layout, &nowhere, isolate).is_err());
     }
+
+    #[test]
+    fn a_page_of_another_heap_or_that_ends_before_the_object_is_refused() {
+        for layout in LAYOUTS {
+            let (mut heap, canaries, isolate) = heap_of(layout);
+            let at = layout.page.metadata.map_or(0, |_| 32);
+            let base = heap.base();
+            let object = (canaries.object - base) / 8;
+            for (place, word, is_there) in [
+                (layout.page.heap, 0, false),
+                (layout.page.heap, isolate + 8, true),
+                (layout.page.end, base + 8 * object, false),
+                (layout.page.end, base + 8 * (object + 1), true),
+                (layout.page.end, base + PAGE, true),
+            ] {
+                heap.put(at + place, word);
+                let found = verify(layout, &canaries, isolate);
+                assert_eq!(found.is_ok(), is_there, "{:?}: {place} {word:x}", layout.v8);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_of_wide_characters_or_in_parts_is_refused() {
+        for kind in [0, 1, 2, 3, 5, 9, 10, 13, 0x88] {
+            let layout = &LAYOUTS[0];
+            let (mut heap, canaries, isolate) = heap_of(layout);
+            let map = heap.map(kind);
+            let text = (canaries.text - heap.base()) / 8;
+            let before = heap.words[heap.first + text];
+            heap.put(text, map);
+            let found = verify(layout, &canaries, isolate);
+            assert!(found.is_err_and(|why| why.starts_with("a string ")), "{kind}");
+            heap.put(text, before);
+            assert_eq!(verify(layout, &canaries, isolate), Ok(()));
+        }
+    }
 }

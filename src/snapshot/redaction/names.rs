@@ -269,4 +269,22 @@ mod tests {
         let names = NameRules::built_in();
         assert!(names.know(b"learnedAhead") && !names.know(b"learnedFromData"));
     }
+
+    #[test]
+    fn a_script_that_is_too_long_is_not_read() {
+        use std::io::Write;
+        let dir = crate::snapshot::testing::TempDir::new("names-long");
+        let write = |name: &str, length: u64| {
+            let path = dir.0.join(name);
+            let mut file = File::create(&path).unwrap();
+            write!(file, "{name} ").unwrap();
+            // The rest is a hole.
+            file.set_len(length).unwrap();
+            path
+        };
+        let files = [write("long", LONGEST_SCRIPT + 1), write("short", 100), dir.0.clone()];
+        let mut names = NameRules::default();
+        names.learn_files(&files);
+        assert!(names.know(b"short") && !names.know(b"long"));
+    }
 }

@@ -95,4 +95,19 @@ mod tests {
         }
         std::fs::remove_dir_all(&dir).unwrap();
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_drive_is_no_path_here_and_no_name_has_control_characters() {
+        assert_eq!(file_of(b"file:///C:/x.js"), None);
+        assert_eq!(file_of(b"file:///c/x.js"), Some(PathBuf::from("/c/x.js")));
+        assert_eq!(file_of(b"file:///1:/x.js"), Some(PathBuf::from("/1:/x.js")));
+        let dir = crate::snapshot::testing::TempDir::new("scripts-control");
+        for name in ["a\u{1}.js", "a\u{7f}.js", "a b.js"] {
+            let path = dir.0.join(name);
+            std::fs::write(&path, "").unwrap();
+            let is_named = existing(path.to_str().unwrap().as_bytes()).is_some();
+            assert_eq!(is_named, name == "a b.js", "{name:?}");
+        }
+    }
 }

@@ -361,4 +361,80 @@ mod tests {
             assert_eq!(length(raw.as_bytes()), units, "{raw}");
         }
     }
+
+    /// What is written of strings, each used in the roles that are given, and in how many pieces.
+    fn written(strings: &[(&str, Role)], piece: usize) -> (Vec<String>, usize) {
+        let mut names = NameRules::default();
+        names.insert(b"known");
+        let mut uses = StringUses::new(Arc::new(names));
+        for (index, &(raw, roles)) in strings.iter().enumerate() {
+            uses.name(index as u64, roles).unwrap();
+            uses.raw.extend_from_slice(raw.as_bytes());
+            uses.add();
+        }
+        let (mut text, mut pieces) = (b"[".to_vec(), 0);
+        let mut out = Vec::new();
+        let mut sink = |out: &[u8]| {
+            pieces += 1;
+            text.extend_from_slice(out);
+            Ok(())
+        };
+        uses.write(&mut out, piece, &mut sink).unwrap();
+        text.extend_from_slice(&out);
+        text.push(b']');
+        (serde_json::from_slice(&text).unwrap(), pieces)
+    }
+
+    #[test]
+    fn a_file_that_no_script_names_is_data() {
+        let dir = crate::snapshot::testing::TempDir::new("strings-data");
+        let path = dir.0.join("secret.js");
+        std::fs::write(&path, "known").unwrap();
+        let path = path.to_str().unwrap();
+        let shown = written(&[(path, role::CODE), (path, role::PROPERTY)], usize::MAX).0;
+        assert_eq!(shown[0], path, "the name of a script");
+        assert!(!shown[2].contains("secret"), "{}", shown[2]);
+    }
+
+    #[test]
+    fn strings_are_written_in_pieces_of_a_size() {
+        let strings =
+            [("known", role::PROPERTY), ("a\\u0062c", role::SHAPE), ("x y", role::CONTENT)];
+        let (whole, pieces) = written(&strings, usize::MAX);
+        assert_eq!(pieces, 0, "the caller has the rest");
+        assert_eq!(whole, ["known", "", "abc", "", "", "(length 3)"]);
+        assert_eq!(written(&strings, 1), (whole, 3));
+    }
+
+    #[test]
+    fn the_text_of_a_string_is_without_its_escapes() {
+        assert_eq!(unescaped(b"plain").as_deref(), Some("plain"));
+        assert_eq!(unescaped(br#"a\u0062c\"\n"#).as_deref(), Some("abc\"\n"));
+        assert_eq!(unescaped(br"\ud83d\ude00").as_deref(), Some("\u{1f600}"));
+        assert_eq!(unescaped(br"\ud83d"), None, "half of a character");
+        assert_eq!(unescaped(b"\xff"), None);
+    }
+
+    #[test]
+    fn a_string_that_names_nothing_shows_no_name() {
+        let names = NameRules::default();
+        assert_eq!(name(0, b"secret", None, &names), b"");
+        assert_eq!(name(0, b"", None, &names), b"");
+        assert_ne!(name(role::PROPERTY, b"secret", None, &names), b"secret");
+        assert_eq!(content(role::PROPERTY, b"secret", 6, None, &names), b"");
+    }
+
+    #[test]
+    fn the_text_of_a_long_content_is_not_kept() {
+        let mut uses = StringUses::new(Arc::new(NameRules::default()));
+        let roles = [role::CONTENT, role::CONTENT, role::PROPERTY, 0];
+        let lengths = [LONGEST_EXPORT, LONGEST_EXPORT + 1, 1000, 7];
+        for (index, (roles, length)) in roles.into_iter().zip(lengths).enumerate() {
+            uses.name(index as u64, roles).unwrap();
+            uses.raw.resize(length, b'x');
+            uses.add();
+        }
+        let kept: Vec<_> = (0..4).map(|index| uses.text(index).len()).collect();
+        assert_eq!(kept, [LONGEST_EXPORT, 0, 1000, 0]);
+    }
 }

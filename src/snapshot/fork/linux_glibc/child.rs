@@ -147,3 +147,100 @@ fn watch_room(task: &ChildTask) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::snapshot::name::Compression;
+    use crate::snapshot::session::Packing;
+    use crate::snapshot::store::SnapshotStore;
+    use crate::snapshot::testing::TempDir;
+
+    /// The exit code of a process that does this in the test `name`, with a directory of its own.
+    fn code_of(name: &str, act: impl FnOnce(&Path)) -> Option<i32> {
+        const DIRECTORY: &str = "TEST_CHILD";
+        if let Some(dir) = std::env::var_os(DIRECTORY) {
+            act(dir.as_ref());
+            unreachable!("it ends the process");
+        }
+        let dir = TempDir::new(name);
+        let full = format!("snapshot::fork::platform::child::tests::{name}");
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        let process = process.args(["--exact", &full, "--test-threads", "1"]);
+        let process = process.env(DIRECTORY, &dir.0).stdout(Stdio::null()).stderr(Stdio::null());
+        process.status().unwrap().code()
+    }
+
+    const WRITTEN: Result<Written, ForkFailure> = Ok(Written { bytes: 7, nodes: 3 });
+
+    #[test]
+    fn a_child_ends_well_once_its_file_has_its_name() {
+        let code = code_of("a_child_ends_well_once_its_file_has_its_name", |_| {
+            let (_answer, report) = std::io::pipe().unwrap();
+            end(&report, &WRITTEN, || true)
+        });
+        assert_eq!(code, Some(0));
+    }
+
+    #[test]
+    fn a_child_whose_file_got_no_name_ends_with_an_error() {
+        let code = code_of("a_child_whose_file_got_no_name_ends_with_an_error", |_| {
+            let (_answer, report) = std::io::pipe().unwrap();
+            end(&report, &WRITTEN, || false)
+        });
+        assert_eq!(code, Some(1));
+    }
+
+    #[test]
+    fn the_first_that_ends_the_child_decides() {
+        let code = code_of("the_first_that_ends_the_child_decides", |_| {
+            assert!(lifeline::begin_end());
+            std::thread::spawn(|| {
+                let (_answer, report) = std::io::pipe().unwrap();
+                end(&report, &WRITTEN, || true)
+            });
+            std::thread::sleep(END_LOOK * 5);
+            // SAFETY: ends this process.
+            unsafe { libc::_exit(7) }
+        });
+        assert_eq!(code, Some(7));
+    }
+
+    #[test]
+    fn a_child_lets_go_of_what_the_service_has_open() {
+        let code = code_of("a_child_lets_go_of_what_the_service_has_open", |dir| {
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let (_answer, report) = std::io::pipe().unwrap();
+            let store = SnapshotStore::open(dir).unwrap().with_names();
+            let task = ChildTask {
+                partial: store.create(SystemTime::now(), 0, Compression::None).unwrap(),
+                packing: Packing::plain(),
+                report,
+                null: File::options().read(true).write(true).open("/dev/null").unwrap(),
+                lifetime: Duration::from_secs(3600),
+                nice: 0,
+                core: false,
+                parent: std::process::id(),
+            };
+            release_descriptors(&task).unwrap();
+            // Both ends of the pipe are /dev/null now: it has no bytes, and takes any.
+            (&writer).write_all(b"lost").unwrap();
+            let mut text = [0; 8];
+            let is_released = reader.read(&mut text).unwrap() == 0;
+            // The pipe of the report has no reader any more, and says so.
+            let unread = (&task.report).write_all(b"kept").map_err(|error| error.kind());
+            let is_kept = unread == Err(std::io::ErrorKind::BrokenPipe);
+            task.partial.writer().unwrap().write_all(b"kept").unwrap();
+            let file = fs::metadata(dir.join(task.partial.name().partial())).unwrap();
+            let all = is_released && is_kept && file.len() == 4;
+            // SAFETY: ends this process.
+            unsafe { libc::_exit(if all { 7 } else { 8 }) }
+        });
+        assert_eq!(code, Some(7));
+    }
+}

@@ -103,6 +103,13 @@ extern "C" fn remove_and_die(signal: c_int) {
     }
 }
 
+/// Whether the child ends now. `begin` takes the right to end it: a file that is about to get its name has it, and gets
+/// one tick more.
+fn is_over(ticks_left: u32, orphaned: u32, begin: impl FnOnce() -> bool) -> bool {
+    let is_late = ticks_left == 0 || orphaned > GRACE;
+    is_late && (begin() || orphaned > GRACE + 1)
+}
+
 extern "C" fn look_after_parent(_: c_int) {
     // SAFETY: errno is this thread's own, and what was interrupted may be about to read it.
     let errno = unsafe { *libc::__errno_location() };
@@ -116,9 +123,7 @@ extern "C" fn look_after_parent(_: c_int) {
         ORPHANED.load(Ordering::Relaxed) + 1
     };
     ORPHANED.store(orphaned, Ordering::Relaxed);
-    // A file that is about to get its name gets one tick more.
-    let late = ticks_left == 0 || orphaned > GRACE;
-    if late && (begin_end() || orphaned > GRACE + 1) {
+    if is_over(ticks_left, orphaned, begin_end) {
         remove_unfinished();
         // SAFETY: ends the process at once.
         unsafe { libc::_exit(1) };
@@ -214,5 +219,24 @@ mod tests {
             unsafe { libc::_exit(7) };
         });
         assert_eq!((end.code(), is_left), (Some(7), true));
+    }
+
+    #[test]
+    fn a_child_outlives_its_service_by_a_few_ticks() {
+        let asked = |ticks_left, orphaned, may: bool| {
+            let mut asks = 0;
+            let is_over = is_over(ticks_left, orphaned, || {
+                asks += 1;
+                may
+            });
+            (is_over, asks)
+        };
+        for may in [true, false] {
+            assert_eq!(asked(1, 0, may), (false, 0), "nothing is taken before its time");
+            assert_eq!(asked(1, GRACE, may), (false, 0));
+            assert_eq!(asked(1, GRACE + 1, may), (may, 1));
+            assert_eq!(asked(1, GRACE + 2, may), (true, 1));
+            assert_eq!(asked(0, 0, may), (may, 1), "its time is up");
+        }
     }
 }

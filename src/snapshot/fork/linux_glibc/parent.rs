@@ -115,23 +115,30 @@ pub fn is_denied() -> bool {
 fn procfs() -> Result<(), String> {
     let looked = fs::read_to_string("/proc/thread-self/syscall")
         .and_then(|_| fs::metadata("/proc/self/smaps"));
-    looked.map(|_| ()).map_err(|error| {
-        let why = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "the process may not read /proc/self/task/*/syscall, because it changed its user before \
-                 plimsoll started or because its executable has file capabilities (prctl(2), \
-                 PR_SET_DUMPABLE)"
-            }
-            io::ErrorKind::NotFound => "there is no /proc",
-            _ => "/proc cannot be read",
-        };
-        format!("snapshots cannot be forked: {why} ({error})")
-    })
+    looked.map(|_| ()).map_err(|error| hidden(&error))
+}
+
+/// Why the process cannot look at itself.
+fn hidden(error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the process may not read /proc/self/task/*/syscall, because it changed its user before \
+             plimsoll started or because its executable has file capabilities (prctl(2), \
+             PR_SET_DUMPABLE)"
+        }
+        io::ErrorKind::NotFound => "there is no /proc",
+        _ => "/proc cannot be read",
+    };
+    format!("snapshots cannot be forked: {why} ({error})")
 }
 
 fn tested_library() -> Result<(), String> {
     // SAFETY: takes nothing, gives a static NUL-terminated text.
     let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
+    tested_version(&version)
+}
+
+fn tested_version(version: &str) -> Result<(), String> {
     let minor = version.strip_prefix("2.").and_then(|rest| rest.split('.').next()?.parse().ok());
     match minor {
         Some(minor) if GLIBC.contains(&minor) => Ok(()),
@@ -512,7 +519,11 @@ mod tests {
             std::thread::yield_now();
         };
         let ticks = ticks_in('S');
-        assert_eq!(looked('S', ticks, HANG_LIMIT - Duration::from_secs(1)), None);
+        let pause = Duration::from_millis(1);
+        assert_eq!(looked('S', ticks, HANG_LIMIT - pause), None, "not longer than the limit");
+        let mut progress = Progress { state: 'S', ticks, still: Duration::ZERO };
+        let used = progress.time();
+        assert_eq!(progress.look(child.pid, pause, used), None, "not more than its time");
         let hung = ForkFailure::Lost("the child hung and was killed".into());
         assert_eq!(looked('S', ticks, HANG_LIMIT), Some(hung));
         // SAFETY: stops a process that this test has started.
@@ -520,6 +531,7 @@ mod tests {
         let ticks = ticks_in('T');
         assert_eq!(looked('S', ticks, STOP_LIMIT), None, "it is stopped only now");
         assert_eq!(looked('T', ticks, HANG_LIMIT), None);
+        assert_eq!(looked('T', ticks, STOP_LIMIT - pause), None, "not longer than the limit");
         // The work is not done in process after this one.
         assert!(matches!(looked('T', ticks, STOP_LIMIT), Some(ForkFailure::Killed(_))));
         sleeping.kill().unwrap();
@@ -529,7 +541,8 @@ mod tests {
     #[test]
     fn a_child_that_is_too_slow_is_killed_and_reaped() {
         let (_process, child) = run("while :; do sleep 0.01; done");
-        let patience = Some(Duration::from_millis(50));
+        // No sum of the pauses.
+        let patience = Some(Duration::from_millis(45));
         let (published, end) = child.watch(Duration::MAX, patience);
         assert!(!published);
         assert_eq!(end, ForkFailure::Slow("the child did not end within 0 s".into()));
@@ -636,5 +649,113 @@ mod tests {
         let nothing = (&answer).read(&mut [0; 8]).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         drop(report);
+    }
+
+    #[test]
+    fn other_versions_of_the_c_library_are_refused() {
+        for tested in ["2.28", "2.31", "2.43", "2.36.9000"] {
+            assert_eq!(tested_version(tested), Ok(()), "{tested}");
+        }
+        for other in ["2.27", "2.44", "3.30", "2.", "2.x", "", "30"] {
+            let why = tested_version(other).unwrap_err();
+            assert!(why.contains(&format!("glibc {other}: not tested")), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_an_earlier_call_is_not_the_end_of_the_child() {
+        let (_process, child) = run("sleep 0.1");
+        // SAFETY: errno is of this thread.
+        unsafe { *libc::__errno_location() = libc::ECHILD };
+        assert!(child.watch(Duration::MAX, None).0);
+    }
+
+    #[test]
+    fn without_v8_nothing_is_forked_and_nothing_is_denied() {
+        assert!(support().is_err() && !is_denied());
+    }
+
+    #[test]
+    fn files_of_workers_stay_open_while_someone_reads_them() {
+        let name = "snapshot::fork::platform::parent::tests::files_of_workers_stay_open_while_someone_reads_them";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        let first = ReadableWorkers::keep();
+        // SAFETY: takes nothing and cannot fail.
+        let own = unsafe { libc::gettid() }.unsigned_abs();
+        thread_calls::keep_open([own].into_iter());
+        let second = ReadableWorkers::keep();
+        drop(first);
+        assert_eq!(thread_calls::kept(), [own], "the second one needs them");
+        drop(second);
+        assert_eq!(thread_calls::kept(), [0; 0]);
+        drop(ReadableWorkers::keep());
+    }
+
+    #[test]
+    fn a_process_that_may_not_look_at_itself_says_why() {
+        let name = "snapshot::fork::platform::parent::tests::a_process_that_may_not_look_at_itself_says_why";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        assert_eq!(procfs(), Ok(()));
+        // SAFETY: they change this process alone, which has nothing else to do. This user has no rights of root's,
+        // and what it may not dump belongs to root.
+        unsafe {
+            libc::setresgid(65534, 65534, 65534);
+            libc::setresuid(65534, 65534, 65534);
+            libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        }
+        let Err(why) = procfs() else {
+            // A kernel that lets it all the same.
+            assert!(fs::read("/proc/thread-self/syscall").is_ok());
+            return;
+        };
+        assert!(why.contains("because it changed its user before plimsoll started"), "{why}");
+    }
+
+    #[test]
+    fn a_file_that_is_left_to_the_child_stays() {
+        use crate::snapshot::name::Compression;
+        use crate::snapshot::session::Packing;
+        use crate::snapshot::store::SnapshotStore;
+        let dir = crate::snapshot::testing::TempDir::new("left-to-the-child");
+        let store = SnapshotStore::open(&dir.0).unwrap().with_names();
+        let prepared = || {
+            let now = std::time::SystemTime::now();
+            let (answer, report) = io::pipe().unwrap();
+            let task = ChildTask {
+                partial: store.create(now, 0, Compression::None).unwrap(),
+                packing: Packing::plain(),
+                report,
+                null: File::open(NULL).unwrap(),
+                lifetime: Duration::MAX,
+                nice: 0,
+                core: false,
+                parent: std::process::id(),
+            };
+            Prepared { task, answer }
+        };
+        let files = || fs::read_dir(&dir.0).unwrap().count();
+        let given_up = prepared();
+        assert_eq!(files(), 1);
+        drop(given_up);
+        assert_eq!(files(), 0);
+        let left = prepared();
+        left.leave();
+        drop(left);
+        assert_eq!(files(), 1);
+    }
+
+    #[test]
+    fn each_reason_why_a_process_cannot_look_at_itself_has_its_words() {
+        for (kind, words) in [
+            (io::ErrorKind::PermissionDenied, "because it changed its user"),
+            (io::ErrorKind::NotFound, ": there is no /proc ("),
+            (io::ErrorKind::InvalidInput, ": /proc cannot be read ("),
+        ] {
+            assert!(hidden(&kind.into()).contains(words), "{kind}");
+        }
     }
 }

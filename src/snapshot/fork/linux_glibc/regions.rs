@@ -229,4 +229,14 @@ VmFlags: rd mr pf io de dd sd
         let uneven = Range { start: range.start + 1, ..range };
         assert!(advise(uneven, libc::MADV_DOFORK).is_err());
     }
+
+    #[test]
+    fn a_mapping_that_is_shared_or_of_a_file_is_not_v8s() {
+        let of = |line: &str| anonymous(line).map(|range| (range.start, range.end));
+        assert_eq!(of("1000-2000 rw-p 00000000 00:00 0"), Some((0x1000, 0x2000)));
+        assert_eq!(of("1000-2000 rw-s 00000000 00:00 0"), None);
+        assert_eq!(of("1000-2000 rw-p 00000000 08:01 77"), None);
+        assert_eq!(of("1000-2000 rw-p 00000000 00:00 0 [stack]"), None);
+        assert_eq!(of("1000-2000 rw-p 00000000"), None);
+    }
 }

@@ -23,6 +23,12 @@ pub(super) fn release() {
     OPEN.lock().clear();
 }
 
+/// The threads whose files are kept open.
+#[cfg(test)]
+pub(super) fn kept() -> Vec<u32> {
+    OPEN.lock().iter().map(|&(tid, _)| tid).collect()
+}
+
 /// The number of the system call that a thread is in, and its first arguments; `None` while it runs.
 pub(super) fn read(tid: u32) -> Option<[usize; 3]> {
     let kept = OPEN.lock();
@@ -58,5 +64,49 @@ mod tests {
         assert_eq!(parse_syscall("running\n"), None);
         assert_eq!(parse_syscall("-1 0x7ffc 0x7fbd\n"), None);
         assert_eq!(parse_syscall(""), None);
+    }
+
+    /// Two threads that wait, and their ids.
+    fn waiting() -> [(u32, std::thread::Thread); 2] {
+        [(); 2].map(|()| {
+            let (send, receive) = std::sync::mpsc::channel();
+            let thread = std::thread::spawn(move || {
+                // SAFETY: takes nothing and cannot fail.
+                send.send(unsafe { libc::gettid() }.unsigned_abs()).unwrap();
+                loop {
+                    std::thread::park();
+                }
+            });
+            (receive.recv().unwrap(), thread.thread().clone())
+        })
+    }
+
+    #[test]
+    fn a_file_that_is_kept_shows_its_own_thread() {
+        let name = "snapshot::fork::platform::thread_calls::tests::a_file_that_is_kept_shows_its_own_thread";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        const FUTEX: usize = 202;
+        let calls = |tid| loop {
+            if let Some(call) = read(tid) {
+                break call;
+            }
+        };
+        let [(first, _), (second, _)] = waiting();
+        while [first, second].map(|tid| calls(tid)[0]) != [FUTEX; 2] {
+            std::thread::yield_now();
+        }
+        let words = [first, second].map(|tid| calls(tid)[1]);
+        assert_ne!(words[0], words[1], "each waits for its own word");
+        keep_open([second, u32::MAX, first].into_iter());
+        assert_eq!(kept(), [second, first], "there is no such thread");
+        assert_eq!([first, second].map(|tid| calls(tid)[1]), words);
+        keep_open([first].into_iter());
+        assert_eq!(kept(), [first], "in place of those before");
+        assert_eq!([first, second].map(|tid| calls(tid)[1]), words, "one is opened for it");
+        release();
+        assert_eq!(kept(), [0; 0]);
+        assert_eq!([first, second].map(|tid| calls(tid)[1]), words);
     }
 }

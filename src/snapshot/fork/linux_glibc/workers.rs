@@ -204,4 +204,57 @@ mod tests {
             }
         }
     }
+
+    /// A thread that waits in a call, and its id.
+    fn thread(wait: impl FnOnce() + Send + 'static) -> u32 {
+        let (send, receive) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            // SAFETY: takes nothing and cannot fail.
+            send.send(unsafe { libc::gettid() }.unsigned_abs()).unwrap();
+            wait();
+        });
+        receive.recv().unwrap()
+    }
+
+    #[test]
+    fn threads_of_this_process_are_seen_at_rest() {
+        let name =
+            "snapshot::fork::platform::workers::tests::threads_of_this_process_are_seen_at_rest";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        let scheduler = thread(|| {
+            // SAFETY: waits for ever; the event is written by the kernel alone.
+            unsafe {
+                let epoll = libc::epoll_create1(0);
+                let mut event: libc::epoll_event = std::mem::zeroed();
+                libc::epoll_wait(epoll, &raw mut event, 1, -1);
+            }
+        });
+        let worker = thread(|| {
+            loop {
+                std::thread::park();
+            }
+        });
+        let call = |number| loop {
+            let read = thread_calls::read(worker).filter(|call| call[0] == number);
+            if let Some([_, word, operation]) = read {
+                break (word, operation);
+            }
+            std::thread::yield_now();
+        };
+        let (word, wait) = call(FUTEX);
+        let layout = ConditionLayout { signals: 40, wait };
+        let workers = Workers { scheduler, workers: vec![worker], layout };
+        let queue = loop {
+            if let Some(queue) = workers.idle() {
+                break queue;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!((queue.tasks_available, queue.workers), ((word & !7) - 40, 1));
+        workers.keep_readable();
+        assert_eq!(thread_calls::kept(), [worker, scheduler]);
+        assert_eq!(workers.idle(), Some(queue));
+    }
 }

@@ -35,7 +35,7 @@ pub struct Executable {
     pub collections: Vec<Range<u64>>,
     /// Whether it is loaded elsewhere than at its own addresses.
     pub is_relocated: bool,
-    constants: BTreeMap<String, i32>,
+    pub(super) constants: BTreeMap<String, i32>,
 }
 
 impl Executable {
@@ -142,6 +142,8 @@ mod tests {
         assert_eq!(found.v8, v8);
         let known = ["v8dbg_HeapObjectTag", "v8dbg_HeapObjectTagMask", "v8dbg_none"];
         assert_eq!(known.map(|name| found.constant(name)), [Some(1), Some(3), None]);
+        assert_eq!(found.constant("_ZN2v87Isolate10GetCurrentEv"), None, "a function");
+        assert!(found.constants.keys().all(|name| name.starts_with("v8dbg_")));
         assert!(found.isolate < 0, "below the thread's own address: {}", found.isolate);
         assert!(found.collections.iter().all(|function| !function.is_empty()));
     }

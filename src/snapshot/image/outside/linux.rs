@@ -387,4 +387,55 @@ mod tests {
         assert_eq!((registers.1, registers.2.len()), (0, 8 * 15));
         assert!(of(5).count() > 0 && of(6).count() > 0 && of(9).count() > 0 && of(8).count() > 0);
     }
+
+    #[test]
+    fn a_collection_is_a_function_on_the_stack_of_a_thread_that_works() {
+        let stack = [7_u64, 0x55_1234, 9, 0x55_4000];
+        let start = stack.as_ptr() as usize;
+        // SAFETY: plain data, for which all zeroes is a value.
+        let mut registers: libc::user_regs_struct = unsafe { std::mem::zeroed() };
+        registers.orig_rax = libc::SYS_read.cast_unsigned();
+        let found = |registers| Found {
+            isolate: 0,
+            thread: Thread { registers },
+            ranges: Vec::new(),
+            stack: Stack::new(start, start + size_of_val(&stack)),
+        };
+        let is_collecting = |collections: &[(u64, u64)], moved_by, registers| {
+            let executable = Executable {
+                v8: (12, 4),
+                isolate: -8,
+                collections: collections.iter().map(|&(start, end)| start..end).collect(),
+                is_relocated: moved_by > 0,
+                constants: [].into(),
+            };
+            let layout = &heap_layout::LAYOUTS[0];
+            let target = Target { pid: 1, executable, layout, moved_by };
+            target.is_collecting(&found(registers), ProcessMemory::OWN)
+        };
+        assert!(is_collecting(&[(0x10, 0x20), (0x55_1000, 0x55_2000)], 0, registers));
+        assert!(is_collecting(&[(0x1234, 0x1235)], 0x55_0000, registers));
+        assert!(!is_collecting(&[(0x55_1000, 0x55_1234)], 0, registers), "the one before it");
+        assert!(!is_collecting(&[(0x55_1000, 0x55_2000)], 0x55_0000, registers), "moved");
+        assert!(!is_collecting(&[], 0, registers), "their symbols were stripped");
+        registers.orig_rax = libc::SYS_epoll_wait.cast_unsigned();
+        assert!(!is_collecting(&[(0x55_1000, 0x55_2000)], 0, registers), "it waits for events");
+    }
+
+    #[test]
+    fn what_is_private_and_of_a_file_is_not_v8s() {
+        assert_eq!(anonymous("1000-2000 rw-p 00000000 08:01 77"), []);
+        assert_eq!(anonymous("1000-2000 rw-s 00000000 00:00 0"), []);
+        assert_eq!(anonymous("1000-2000 rw-p 00000000 00:00 0 [heap]"), []);
+        assert_eq!(anonymous("1000-2000 rw-p 00000000 00:00 0"), [(0x1000, 0x2000)]);
+    }
+
+    #[test]
+    fn the_copy_of_a_process_leaves_memory_to_others() {
+        let available = os::memory::available().unwrap();
+        let room = room_for_copy() as u64;
+        // Other tests take and give memory meanwhile.
+        assert!(room <= available.saturating_sub(SPARE) + (1 << 30));
+        assert!(room > 1 << 20 || room::spare().unwrap_or(available).min(available) < 1 << 28);
+    }
 }

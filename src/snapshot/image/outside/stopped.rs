@@ -217,6 +217,7 @@ mod tests {
         let stopped = Stopped::stop(pid(&child)).unwrap();
         assert_eq!(state(&child), 't');
         assert_eq!(stopped.threads().count(), 1);
+        assert_eq!(stopped.threads.values().collect::<Vec<_>>(), [&State::Stands(0)]);
         drop(stopped);
         assert_ne!(state(&child), 't');
         still_answers(child);
@@ -251,7 +252,8 @@ mod tests {
         while state(&child) != 'Z' {
             std::thread::yield_now();
         }
-        assert!(Stopped::stop(pid).is_err(), "not waited for");
+        let ended = Stopped::stop(pid).unwrap_err().raw_os_error();
+        assert_eq!(ended, Some(libc::ESRCH), "not waited for");
         child.wait().unwrap();
         assert!(Stopped::stop(pid).is_err());
     }
@@ -284,6 +286,46 @@ mod tests {
         let refused = std::thread::spawn(move || Stopped::stop(id).map(drop)).join().unwrap();
         assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EPERM));
         assert!(!has_ended(id, id) && has_ended(id, pid_t::MAX));
+        drop(stopped);
+        still_answers(child);
+    }
+
+    #[test]
+    fn a_thread_that_is_killed_while_it_stands_is_gone() {
+        let mut child = waiting();
+        let id = pid(&child);
+        let mut stopped = Stopped::stop(id).unwrap();
+        child.kill().unwrap();
+        let end = loop {
+            match look(id) {
+                State::Running => std::thread::yield_now(),
+                end => break end,
+            }
+        };
+        assert_eq!(end, State::Gone);
+        assert_eq!(look(id), State::Gone, "its end was collected");
+        assert!(!stopped.seize_new(pid_t::MAX).is_ok_and(|any| any));
+        assert_eq!(stopped.threads().count(), 0, "it has no registers");
+        assert!(child.wait().is_err(), "its end was collected here");
+    }
+
+    #[test]
+    fn a_thread_that_does_not_stop_is_waited_for_until_the_end() {
+        let child = waiting();
+        let id = pid(&child);
+        let mut stopped = Stopped {
+            threads: BTreeMap::new(),
+            since: Instant::now(),
+            _here: std::marker::PhantomData,
+        };
+        // Seized and not interrupted: it goes on.
+        ask(libc::PTRACE_SEIZE, id, 0).unwrap();
+        stopped.threads.insert(id, State::Running);
+        let late = stopped.wait(Instant::now()).unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        ask(libc::PTRACE_INTERRUPT, id, 0).unwrap();
+        stopped.wait(Instant::now() + Duration::from_secs(600)).unwrap();
+        assert_eq!(stopped.threads[&id], State::Stands(0));
         drop(stopped);
         still_answers(child);
     }
