@@ -1514,8 +1514,8 @@ export interface SnapshotOptions {
   nice?: number;
   /**
    * With method 'auto', a forked child that has not ended within this time is killed and a heap image is taken
-   * instead, if images are available and `redact` is off. 0: the image is taken first, and a snapshot only if its
-   * children fail. Default: any time.
+   * instead, if images are available and `redact` is off. 0: the image is taken first, and a snapshot only if five
+   * of its children fail, other than by a crash or a signal. Default: any time.
    */
   patience?: Duration;
   /**

@@ -220,7 +220,7 @@ test('a heap that runs out without room for a snapshot leaves an image, which is
   );
   assert.equal(code, 128 + 6);
   assert.match(report.notes.join(), /one snapshot/, 'it was read');
-  assert.match(report.notes.join(), /heap images were removed/);
+  assert.match(report.notes.join(), /heap images of the leak were removed/);
   assert.deepEqual(
     left.filter((name) => name.startsWith('Heap.') && /heapsnapshot|heapimage/.test(name)),
     [],

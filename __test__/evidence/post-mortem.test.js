@@ -119,7 +119,7 @@ test('three images that the state does not have are analyzed, and none stays', {
   const { files, notes } = await next.first('report');
   await until(() => stageOf(dir, pid)?.done);
   await next.end();
-  assert.match(notes.join(), /heap images were removed/);
+  assert.match(notes.join(), /heap images of the leak were removed/);
   assert.doesNotMatch(notes.join(), /two snapshots|one snapshot/);
   assert.deepEqual(images(), []);
   const { growth, snapshots } = JSON.parse(fs.readFileSync(files[0], 'utf8'));

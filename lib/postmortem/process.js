@@ -33,10 +33,10 @@ function yieldToOthers() {
 const reportFiles = (dir, stem, formats) =>
   formats.map((format) => ({ format, file: path.join(dir, `plimsoll-post-mortem-${stem}.${EXTENSIONS[format]}`) }));
 
-async function write(report, { dir, formats, sourceRoots }, stem) {
+async function write(report, { dir, formats, sourceRoots, redact }, stem) {
   const written = [];
   for (const { format, file } of reportFiles(dir, stem, formats))
-    written.push(await writeView(report, format, file, { sourceRoots }));
+    written.push(await writeView(report, format, file, { sourceRoots, masked: redact }));
   return written;
 }
 

@@ -10,7 +10,7 @@ const { tryToCreate } = require('../directories.js');
 
 const VIEWS = {
   json: (report) => `${JSON.stringify(report, null, 2)}\n`,
-  html: (report, { sourceRoots } = {}) => require('./html.js').renderHtml(report, { sourceRoots }),
+  html: (report, { sourceRoots, masked } = {}) => require('./html.js').renderHtml(report, { sourceRoots, masked }),
   text: (report) => require('./terminal.js').render(report, { color: false, width: 100 }),
 };
 
@@ -96,7 +96,8 @@ async function checkTarget(file) {
 /**
  * Writes one view of a report where the user wants it.
  * @param {any} report @param {'json' | 'html' | 'text'} format @param {string} file
- * @param {{sourceRoots?: string[]}} [options] folders whose source may be quoted, beside the working directory
+ * @param {{sourceRoots?: string[], masked?: boolean}} [options] folders whose source may be quoted, beside the working
+ * directory, and whether it is masked even if the report is not redacted
  * @returns {Promise<string>} its absolute path
  */
 async function writeView(report, format, file, options) {

@@ -33,10 +33,10 @@ function styleSheet() {
 
 /**
  * @param {object} report plimsoll.report/1
- * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null, profile?: any}} [options] `cwd`: what file
+ * @param {{cwd?: string, sourceRoots?: string[], read?: (file: string) => string | null, profile?: any, masked?: boolean}} [options] `cwd`: what file
  * names are shown relative to, by default the report's own; `sourceRoots`: folders whose source may be quoted, beside
  * the working directory; `read`: where source comes from, by default those folders; `profile`: the tree of the
- * allocation profile, by default from the report's file
+ * allocation profile, by default from the report's file; `masked`: whether quoted source is masked in any case
  * @returns {string}
  */
 function renderHtml(
@@ -46,12 +46,13 @@ function renderHtml(
     sourceRoots = [],
     read = sourceReader([workingDir(), ...sourceRoots]),
     profile = readProfile(report.allocation?.profile),
+    masked = false,
   } = {},
 ) {
   const style = styleSheet();
   const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'`;
   const sentence = headline(report);
-  const redact = report.redacted === true || report.snapshots.some(({ redacted }) => redacted === true);
+  const redact = masked || report.redacted === true || report.snapshots.some(({ redacted }) => redacted === true);
   const view = { report, cwd, redact, quote: (suspect) => excerpt(suspect, read, redact) };
   return `<!doctype html>\n${html`<html lang="en">
 <head>

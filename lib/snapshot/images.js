@@ -77,7 +77,7 @@ function goneOf(snapshots, spent, dir) {
   return snapshots.map((each) => each.path).filter((file) => names.has(path.basename(file)) || !isThere(file));
 }
 
-const IMAGES_REMOVED = 'The heap images were removed after the analysis. The option keepImages keeps them.';
+const IMAGES_REMOVED = 'The heap images of the leak were removed after the analysis. The option keepImages keeps them.';
 
 module.exports = {
   AUTOMATIC,

@@ -98,4 +98,4 @@ class Diagnosis {
   }
 }
 
-module.exports = { Diagnosis };
+module.exports = { Diagnosis, WANTED };

@@ -3,6 +3,7 @@
 // until it is asked for.
 
 const cluster = require('node:cluster');
+const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const v8 = require('node:v8');
@@ -60,13 +61,16 @@ const ownFolder = (script = mainScript()) => (script === undefined ? [] : [path.
  */
 async function analyseBeside(snapshots, { channel, signal }) {
   const paths = snapshots.map((snapshot) => snapshot.path);
-  const elsewhere = `plimsoll analyze ${paths.join(' ')} reads them on any machine`;
+  const elsewhere = () => {
+    const there = paths.filter((each) => fs.existsSync(each));
+    return there.length === 0 ? '' : `; plimsoll analyze ${there.join(' ')} reads them on any machine`;
+  };
   const { spill, lack } = memoryFor(snapshots, { heapBytes: v8.getHeapStatistics().total_heap_size });
-  if (lack !== undefined) return { note: `The snapshots were not analysed beside the service: ${lack}; ${elsewhere}.` };
+  if (lack !== undefined) return { note: `The snapshots were not analysed beside the service: ${lack}${elsewhere()}.` };
   try {
     return { analysis: await analyze(paths, { signal, channel, unref: true, sourceRoots: ownFolder(), spill }) };
   } catch (error) {
-    return { error, note: `The snapshots could not be analysed here (${error.message}); ${elsewhere}.` };
+    return { error, note: `The snapshots could not be analysed here (${error.message})${elsewhere()}.` };
   }
 }
 

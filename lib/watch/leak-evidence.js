@@ -6,9 +6,10 @@ const path = require('node:path');
 const { requireNative } = require('../native.js');
 const { monotonicNow } = require('../timers.js');
 const { AllocationSampler, growth, hasPlace, merge } = require('../track/allocation.js');
-const { goneOf, imagesOf, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
+const { PlimsollError } = require('../errors.js');
+const { goneOf, imagesOf, keepImages, removeImages, IMAGES_REMOVED } = require('../snapshot/images.js');
 const { Backoff, Retries, wantsDescriptor } = require('../attempts.js');
-const { Diagnosis } = require('./diagnosis.js');
+const { Diagnosis, WANTED } = require('./diagnosis.js');
 const { ReportedSuspects } = require('./reported-suspects.js');
 const { Rise } = require('./rise.js');
 const { SiteReads, isEnough } = require('./site-reads.js');
@@ -390,6 +391,8 @@ class LeakEvidence {
       if (verdict !== undefined) this.#diagnosis.joined(channel, verdict);
       return;
     }
+    // Under `plimsoll run` one report follows at the end, of the latest diagnosis: snapshots of native memory show less.
+    if (channel === 'native' && this.#diagnosis?.complete && this.#context.statePath !== undefined) return;
     this.#backoff.reset();
     this.#diagnosis = new Diagnosis(channel, this.#context.options.window);
     if (!this.#busy) this.#advance();
@@ -412,6 +415,8 @@ class LeakEvidence {
       // One cooldown for a diagnosis, not for each of its snapshots.
       cooldown: first && !diagnosis.begun ? options.cooldown : 0,
       method: diagnosis.method,
+      // The first ones of a diagnosis are not the oldest that make place.
+      maxFiles: Math.max(options.maxFiles, WANTED),
     };
     this.#queue
       .take(first ? 'suspect' : 'leak', request)
@@ -473,6 +478,17 @@ class LeakEvidence {
     return options.keepImages || sender !== undefined;
   }
 
+  /** Removes images that a report rests on. @param {string[]} images @param {any} report */
+  async #remove(images, report) {
+    try {
+      await removeImages(images);
+    } catch (cause) {
+      keepImages(report, images);
+      const message = `The heap images could not be removed (${cause.message}); remove them by hand.`;
+      this.#context.fail(new PlimsollError('ERR_PLIMSOLL_DIR', message, { cause }));
+    }
+  }
+
   /** Analyzes the snapshots and reports. Under `plimsoll run` the parent does that. */
   #conclude(channel, snapshots) {
     return this.#retries.untilDone(() => this.#reportOn(channel, snapshots));
@@ -500,9 +516,12 @@ class LeakEvidence {
       { dir, formats: sender?.formats ?? options.report },
     );
     if (wantsDescriptor(error)) throw error;
-    // The file is lost, not the report: it is logged and emitted.
-    if (error !== undefined) this.#context.fail(error);
-    await removeImages(spent).catch((failed) => this.#context.fail(failed));
+    if (error === undefined) await this.#remove(spent, report);
+    else {
+      // The file is lost, not the report: it is logged and emitted. The images can be analyzed again.
+      keepImages(report, spent);
+      this.#context.fail(error);
+    }
     this.#reports.push(...files);
     this.#suspects.reported(report.suspects);
     const suspects = report.suspects.slice(0, REPORTED_SUSPECTS);

@@ -97,7 +97,8 @@ class Predecessor {
     const script = mainScript();
     const sourceRoots = script === undefined ? [] : [path.dirname(script)];
     const formats = sender?.formats ?? options.report;
-    const request = { dir, formats, maxFiles: options.maxFiles, me: this.#me, sourceRoots };
+    const { maxFiles, redact } = options;
+    const request = { dir, formats, maxFiles, redact, me: this.#me, sourceRoots };
     // It stays open. Its end shows the child that this process has exited.
     child.stdin.write(`${JSON.stringify(request)}\n`);
     readline.createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line));
