@@ -126,6 +126,12 @@ function plan({ duration, window, interval }) {
   return ` for ${words(duration)}; ${least}, which is longer${fitting < duration ? `: --window ${Math.ceil(fitting / 1000)}s fits` : ''}.`;
 }
 
+/** Images of a report that could not be written stay. */
+function keepImages(report, images) {
+  report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
+  for (const snapshot of report.snapshots) if (images.includes(snapshot.path)) delete snapshot.removed;
+}
+
 /** The verdict and the likeliest suspect, while the program goes on. */
 function foundSoFar(report) {
   const [suspect] = report.suspects;
@@ -160,7 +166,7 @@ async function run(values, positionals, io) {
       const files = await writeFiles(report, filesFor(values, report, at), { io, targets, used });
       failures.push(...files.failures);
       if (files.failures.length === 0) await supervisor.removeImages(images[at]);
-      else report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
+      else keepImages(report, images[at]);
       const isShown = at === 0 || report.verdict.state === 'leak';
       if (reports.length > 1)
         say(

@@ -39,6 +39,12 @@ module.exports = [
     true,
   ),
   mutant(
+    'a report that could not be written says that its images are removed',
+    RUN,
+    'for (const snapshot of report.snapshots) if (images.includes(snapshot.path)) delete snapshot.removed;',
+    '',
+  ),
+  mutant(
     'a state directory that stays takes the reports with it',
     SUPERVISOR,
     "this.#options.say(`the run's state directory ${this.#directory.path} stays: ${error.message}`);",

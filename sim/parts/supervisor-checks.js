@@ -329,6 +329,9 @@ class Checks {
 
   /** An image that was of a diagnosis is removed once a report rests on it. */
   #checkImages(text) {
+    for (const [, file] of text.matchAll(/^ {2}snapshot {2}(\S+) \(.*, removed\)$/gm))
+      if (!/heap images stay/.test(text))
+        assert.ok(!this.#machine.files.nodes.has(file), `${file} is there, and a report says that it is removed`);
     for (const { file, owner, diagnoses } of this.#removed) {
       if (!diagnoses) continue;
       // One of later is in no report.
