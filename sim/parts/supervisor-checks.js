@@ -107,13 +107,13 @@ class Checks {
     this.#readers.set(file, isolate);
   }
 
-  /** A file that the run is about to remove. */
-  removes(file, node) {
+  /** A file that the run is about to remove, alone or with its directory. */
+  removes(file, node, isAlone) {
     const name = path.basename(file);
     const dir = path.dirname(file);
     if (name.endsWith('.heapsnapshot')) assert.fail(`the snapshot ${name} is removed`);
     if (name.endsWith('.heapimage')) this.#removed.push({ file, ...node });
-    if (dir !== this.runDir || !name.endsWith('.state') || this.#hasEnded) return;
+    if (dir !== this.runDir || !name.endsWith('.state') || !isAlone) return;
     const { isolate } = node;
     const process = this.#machine.processes.table.get(isolate.pid);
     assert.ok(isolate.isOver || process?.isAlive !== true, `the state of a process that lives is removed: ${name}`);

@@ -109,7 +109,7 @@ const happening = fc.oneof(
   {
     weight: 4,
     arbitrary: happens('fault', {
-      kind: fc.constantFrom('any', ...KINDS.filter((kind) => kind !== 'spawn')),
+      kind: fc.constantFrom('any', 'write', ...KINDS.filter((kind) => kind !== 'spawn')),
       code: fc.constantFrom(...CODES),
       ...fault,
     }),
@@ -227,7 +227,7 @@ class Run {
     this.#machine.isForeground = plan.isTerminal;
     this.#machine.onSpawn = (child, file, args, options) => this.#spawned(child, args, options);
     this.#machine.readState = (file) => this.#readState(file);
-    this.#machine.files.onRemove = (file, node) => this.#checks.removes(file, node);
+    this.#machine.files.onRemove = (...removed) => this.#checks.removes(...removed);
   }
 
   #readState(file) {

@@ -79,7 +79,10 @@ class Files {
   #loss = null;
   /** What is there after the loss of power; null before. @type {Map<string, any> | null} */
   left = null;
-  /** What the process under test is about to remove. @type {(file: string, node: any) => void} */
+  /**
+   * What the process under test is about to remove, alone or with its directory.
+   * @type {(file: string, node: any, isAlone: boolean) => void}
+   */
   onRemove = () => {};
   /** A file that /proc makes when it is read, by path; undefined where there is none. */
   proc = { read: () => undefined, list: () => [], link: () => undefined };
@@ -298,10 +301,10 @@ class Files {
     this.#rename(path.dirname(to), [[to, node], ...(keeps ? [] : [[from, null]])]);
   }
 
-  unlink(file) {
+  unlink(file, isAlone = true) {
     this.#call('remove', 'unlink', file);
     const node = this.#at(file, 'unlink');
-    this.onRemove(file, node);
+    this.onRemove(file, node, isAlone);
     this.#rename(path.dirname(file), [[file, null]]);
   }
 
@@ -322,7 +325,7 @@ class Files {
     }
     if (node.type === 'directory') {
       if (!recursive) throw failed('ERR_FS_EISDIR', 'rm', file);
-      for (const name of this.names(file)) this.unlink(path.join(file, name));
+      for (const name of this.names(file)) this.unlink(path.join(file, name), false);
       this.removeDirectory(file);
       return;
     }
