@@ -96,7 +96,7 @@ const happens = (what, fields = {}) =>
 const fault = { passes: fc.nat({ max: 12 }), lasts: fc.boolean() };
 const ending = fc.constantFrom('SIGHUP', 'SIGINT', 'SIGTERM');
 /** Of what was not synced. */
-const share = fc.constantFrom(0, 0.3, 0.7, 1);
+const share = fc.constantFrom(0, 0.5, 1, 1);
 const happening = fc.oneof(
   { weight: 4, arbitrary: happens('signal', { name: fc.constantFrom(...SIGNALS) }) },
   {
