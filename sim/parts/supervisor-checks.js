@@ -34,6 +34,8 @@ class Checks {
   #readers = new Map();
   /** What happened, by name. @type {Set<string>} */
   #events = new Set();
+  /** Paths of the snapshots that a report has had. @type {Set<string>} */
+  #reported = new Set();
   /** Images that were removed, with their owners. */
   #removed = [];
   #sent = 0;
@@ -112,20 +114,13 @@ class Checks {
     const name = path.basename(file);
     const dir = path.dirname(file);
     if (name.endsWith('.heapsnapshot')) assert.fail(`the snapshot ${name} is removed`);
-    if (name.endsWith('.heapimage')) this.#removed.push({ file, isReported: this.#isReported(file), ...node });
+    if (name.endsWith('.heapimage')) this.#removed.push({ file, isReported: this.#reported.has(file), ...node });
     if (dir !== this.runDir || !name.endsWith('.state') || !isAlone) return;
     const { isolate } = node;
     const process = this.#machine.processes.table.get(isolate.pid);
     assert.ok(isolate.isOver || process?.isAlive !== true, `the state of a process that lives is removed: ${name}`);
     isolate.isRetired = true;
     assert.ok(node.isRead, `a state is removed before it was read: ${name}`);
-  }
-
-  /** Whether a report names a file at this moment. */
-  #isReported(file) {
-    return [...this.#machine.files.nodes].some(
-      ([name, { data }]) => name.startsWith('/out/') && name.endsWith('.json') && data.includes(JSON.stringify(file)),
-    );
   }
 
   /** Whether the program has. */
@@ -192,6 +187,7 @@ class Checks {
       assert.deepEqual(violations(report), [], file);
       node.isChecked = node.version;
       node.report = report;
+      for (const each of report.snapshots) this.#reported.add(each.path);
     }
   }
 
