@@ -27,7 +27,7 @@ async function runProgram(part, pack, program) {
 }
 
 /** Runs a slice. @returns {Promise<{ steps: number, programs: number, failure: object | null }>} */
-async function runSlice(part, pack, seed, programs = part.slice ?? SLICE) {
+async function runSlice(part, pack, seed, { programs = part.slice ?? SLICE, shrinks = true } = {}) {
   let steps = 0;
   let failedAt = Infinity;
   const property = fc.asyncProperty(part.program, async (program) => {
@@ -40,7 +40,7 @@ async function runSlice(part, pack, seed, programs = part.slice ?? SLICE) {
       throw error;
     }
   });
-  const result = await fc.check(property, { seed, numRuns: programs });
+  const result = await fc.check(property, { seed, numRuns: programs, endOnFailure: !shrinks });
   const failure = result.failed
     ? {
         part: part.name,
@@ -58,10 +58,11 @@ async function runSlice(part, pack, seed, programs = part.slice ?? SLICE) {
  * @param {object[]} given.parts @param {object} given.pack  the package @param {number} given.seed
  * @param {object[]} given.known  failures of former runs
  * @param {() => boolean} given.goesOn  asked between two slices
+ * @param {boolean} given.shrinks  whether a program that fails is made shorter
  * @param {(part: object, slice: { steps: number, programs: number }) => void} given.note
  * @returns {Promise<object | null>} the first failure
  */
-async function campaign({ parts, pack, seed, known, goesOn, note }) {
+async function campaign({ parts, pack, seed, known, goesOn, shrinks, note }) {
   for (const { part: name, program, ...rest } of known) {
     const part = parts.find((each) => each.name === name);
     if (part === undefined) continue;
@@ -74,7 +75,7 @@ async function campaign({ parts, pack, seed, known, goesOn, note }) {
   for (let slice = 0; ; slice++) {
     for (const part of parts) {
       if (!goesOn()) return null;
-      const { failure, ...done } = await runSlice(part, pack, seedOf(seed, part.name, slice));
+      const { failure, ...done } = await runSlice(part, pack, seedOf(seed, part.name, slice), { shrinks });
       note(part, done);
       if (failure !== null) return failure;
     }

@@ -25,6 +25,7 @@ const SYSTEM_GLOBALS = ['process', 'Date', 'performance', 'setTimeout', 'setInte
 /** Bounds that are smaller in the copy, so that small programs reach them. */
 const BOUNDS = [
   { file: 'lib/track/timers.js', find: 'const CHECKS = 256;', replace: 'const CHECKS = 3;' },
+  { file: 'lib/cli/states.js', find: 'const MOST_ENDED = 16;', replace: 'const MOST_ENDED = 3;' },
   { file: 'lib/cache/weak-value-map.js', find: 'const STEP = 10_000;', replace: 'const STEP = 40;' },
   { file: 'lib/cache/weak-value-map.js', find: 'const MOST_SURVIVORS = 1000;', replace: 'const MOST_SURVIVORS = 10;' },
   {

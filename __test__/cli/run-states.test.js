@@ -77,6 +77,22 @@ test(
   },
 );
 
+test('of a process with more ended isolates than are kept, it is not known which snapshots they took', () => {
+  const extra = { snapshots: [{ path: 'Heap.1.heapimage' }] };
+  const files = new Map([[ME, state(1)]]);
+  const states = statesOf(files);
+  const isKnown = () => states.all().every(({ isUnread }) => !isUnread);
+  for (let threadId = 1; threadId <= 17; threadId++) {
+    assert.ok(isKnown());
+    const name = `${process.pid}.${threadId}.state`;
+    files.set(name, state(1, 'steady', { threadId, ended: true, extra }));
+    states.poll((each) => each !== ME);
+    files.delete(name);
+  }
+  assert.equal(states.all().length, 17);
+  assert.equal(isKnown(), false);
+});
+
 test('figures whose file is gone are lost, unless the process has ended', () => {
   const gone = spawn(process.execPath, ['-e', '']);
   return once(gone, 'exit').then(() => {

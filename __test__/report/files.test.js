@@ -52,6 +52,13 @@ test('folders that are missing are made for their owner alone; one that cannot b
   });
 });
 
+test('what a killed process with the same pid has left does not refuse a report', async (t) => {
+  const file = path.join(folder(t), 'report.json');
+  fs.writeFileSync(`${file}.${process.pid}.partial`, '{');
+  await writeView(leakReport(), 'json', file);
+  assert.equal(JSON.parse(fs.readFileSync(file, 'utf8')).verdict.state, 'leak');
+});
+
 const posix = process.platform === 'win32' && 'modes and owners are of POSIX';
 const modeOf = (file) => fs.statSync(file).mode & 0o777;
 

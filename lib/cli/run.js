@@ -9,7 +9,7 @@ const { TREND } = require('../facts.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
 const { headline, kindOf, limitName, place, printable } = require('../report/words.js');
-const { IMAGES_REMOVED } = require('../snapshot/images.js');
+const { IMAGES_REMOVED, goneOf } = require('../snapshot/images.js');
 const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
 const { STDOUT, print, viewOf, checkFiles, writeFiles } = require('./views.js');
@@ -126,6 +126,13 @@ function plan({ duration, window, interval }) {
   return ` for ${words(duration)}; ${least}, which is longer${fitting < duration ? `: --window ${Math.ceil(fitting / 1000)}s fits` : ''}.`;
 }
 
+/** Images of a report that could not be written stay, unless they are gone already. */
+function keepImages(report, images) {
+  report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
+  const stay = report.snapshots.filter((each) => images.includes(each.path) && goneOf([each], []).length === 0);
+  for (const snapshot of stay) delete snapshot.removed;
+}
+
 /** The verdict and the likeliest suspect, while the program goes on. */
 function foundSoFar(report) {
   const [suspect] = report.suspects;
@@ -160,7 +167,7 @@ async function run(values, positionals, io) {
       const files = await writeFiles(report, filesFor(values, report, at), { io, targets, used });
       failures.push(...files.failures);
       if (files.failures.length === 0) await supervisor.removeImages(images[at]);
-      else report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
+      else keepImages(report, images[at]);
       const isShown = at === 0 || report.verdict.state === 'leak';
       if (reports.length > 1)
         say(

@@ -26,6 +26,8 @@ class States {
   #states = new Map();
   /** Of isolates that have ended; `held` is what of it was frozen. @type {{state: any, held?: any}[]} */
   #ended = [];
+  /** Pids of isolates that took snapshots, and are no longer among those. @type {Set<number>} */
+  #forgotten = new Set();
   /** Those that the last poll could not read: what they have become is not known. @type {Set<string>} */
   #unread = new Set();
   /** Polls without a new figure, of those whose process lives. */
@@ -107,7 +109,10 @@ class States {
     this.#frozen?.delete(name);
     this.#states.delete(name);
     this.#still.delete(name);
-    if (this.#ended.length > MOST_ENDED) this.#ended = this.#ended.toSorted(byWeight).slice(0, MOST_ENDED);
+    if (this.#ended.length <= MOST_ENDED) return;
+    this.#ended = this.#ended.toSorted(byWeight);
+    for (const { state } of this.#ended.splice(MOST_ENDED))
+      if (state.extra?.snapshots?.length > 0) this.#forgotten.add(state.pid);
   }
 
   /** From now on verdicts stay as they are: a program that cleans up before it ends is not judged by that. */
@@ -200,16 +205,20 @@ class States {
 
   /**
    * The last of each, the most important first; `lost`: its figures stood still before the end, so that nothing can be
-   * said; `isUnread`: there may be a later one, which could not be read.
+   * said; `isUnread`: which snapshots its process took is not known, as a later state could not be read, or another one
+   * is forgotten.
    */
   all() {
     const current = [...this.#states].map(([name, state]) => ({
       ...(this.#frozen?.get(name) ?? { state, lost: this.#isLost(name) }),
-      isUnread: this.#unread.has(name),
+      isUnread: this.#unread.has(name) || this.#forgotten.has(state.pid),
     }));
     return [
       ...current,
-      ...this.#ended.map(({ state, held }) => ({ ...(held ?? { state, lost: false }), isUnread: false })),
+      ...this.#ended.map(({ state, held }) => ({
+        ...(held ?? { state, lost: false }),
+        isUnread: this.#forgotten.has(state.pid),
+      })),
     ].toSorted(byWeight);
   }
 }

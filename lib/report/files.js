@@ -1,6 +1,7 @@
 'use strict';
 // Writes a report's views to files: whole or not at all, readable by their owner alone.
 
+const { randomBytes } = require('node:crypto');
 const fs = require('node:fs/promises');
 const os = require('node:os');
 const path = require('node:path');
@@ -31,7 +32,8 @@ const OWNER_ONLY = 0o600;
  * @param {string} file @param {string} text @param {{exclusive?: boolean, mode?: number}} [options]
  */
 async function writeWhole(file, text, { exclusive = false, mode = OWNER_ONLY } = {}) {
-  const partial = `${file}.${process.pid}.partial`;
+  // A process that had this pid and was killed may have left one.
+  const partial = `${file}.${randomBytes(4).toString('hex')}.${process.pid}.partial`;
   try {
     const handle = await fs.open(partial, 'wx', OWNER_ONLY);
     try {
@@ -47,6 +49,14 @@ async function writeWhole(file, text, { exclusive = false, mode = OWNER_ONLY } =
   } finally {
     await fs.rm(partial, { force: true });
   }
+  await syncDirectory(path.dirname(file));
+}
+
+/** Until then a loss of power takes new names back. Windows opens no directory, and some file systems sync none. */
+async function syncDirectory(dir) {
+  const handle = await fs.open(dir, 'r').catch(() => null);
+  await handle?.sync().catch(() => {});
+  await handle?.close().catch(() => {});
 }
 
 const isOurs = ({ uid }) => process.getuid === undefined || uid === process.getuid();

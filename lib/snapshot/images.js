@@ -64,6 +64,15 @@ function listedOf(dir, pid, reasons) {
  */
 const imagesOfReasons = (dir, pid, reasons) => imagesOf(listedOf(dir, pid, reasons).map(({ file }) => file));
 
+/** Whether a file is not there. One that cannot be looked at may be. @param {string} file */
+function isGone(file) {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The snapshots of a report that are gone, or go when it is written.
  * @param {Array<{ path: string }>} snapshots @param {string[]} spent what is removed after the report
@@ -72,9 +81,8 @@ const imagesOfReasons = (dir, pid, reasons) => imagesOf(listedOf(dir, pid, reaso
  */
 function goneOf(snapshots, spent, dir) {
   const names = new Set(spent.map((each) => path.basename(each)));
-  const isThere = (file) =>
-    fs.existsSync(file) || (dir !== undefined && fs.existsSync(path.join(dir, path.basename(file))));
-  return snapshots.map((each) => each.path).filter((file) => names.has(path.basename(file)) || !isThere(file));
+  const isNowhere = (file) => isGone(file) && (dir === undefined || isGone(path.join(dir, path.basename(file))));
+  return snapshots.map((each) => each.path).filter((file) => names.has(path.basename(file)) || isNowhere(file));
 }
 
 const IMAGES_REMOVED = 'The heap images of the leak were removed after the analysis. The option keepImages keeps them.';

@@ -2,6 +2,7 @@
 // node sim/mutants/run.js [--minutes M] [--record FILE [--within M]] [NAME or PART ...]
 //
 // Puts each defect of list.js into a copy of the package and runs the simulation of its part on it, with a fresh seed.
+// --minutes are minutes of processor time.
 // With --record, a run goes on where the last one ended: it passes over the defects that FILE says are found, and over
 // those that were looked for as long. It begins no defect when --within minutes have passed.
 
@@ -12,8 +13,10 @@ const { parseArgs } = require('node:util');
 const { MUTANTS } = require('./list.js');
 
 const SIM = path.join(__dirname, '../index.js');
-/** Time to copy, load and shrink, beyond the minutes of simulation. */
-const GRACE = 120_000;
+/** Seconds of processor time for one program, beyond the minutes of simulation. A run that takes more hangs. */
+const GRACE = 60;
+/** Runs a command with a limit of seconds. */
+const LIMITED = 'ulimit -t "$0"; exec "$@"';
 /** The exit code of a run that failed. */
 const FOUND = 1;
 
@@ -30,10 +33,20 @@ const end = Date.now() + Number(values.within) * 60_000;
 
 function tryMutant({ name, part }) {
   const begun = Date.now();
+  const options = ['--mutant', name, '--only', part, '--minutes', String(minutes), '--fresh'];
   const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--expose-gc', '--no-warnings', SIM, '--mutant', name, '--only', part, '--minutes', String(minutes), '--fresh'],
-    { encoding: 'utf8', timeout: minutes * 60_000 + GRACE, maxBuffer: 2 ** 28 },
+    'sh',
+    [
+      '-c',
+      LIMITED,
+      String(Math.ceil(minutes * 60) + GRACE),
+      process.execPath,
+      '--expose-gc',
+      '--no-warnings',
+      SIM,
+      ...options,
+    ],
+    { encoding: 'utf8', maxBuffer: 2 ** 28 },
   );
   if (status !== null && status !== 0 && !/ failed: /.test(stdout)) throw new Error(`${name}: ${stderr}`);
   const seconds = Math.round((Date.now() - begun) / 1000);

@@ -15,6 +15,7 @@ const VIEWS = 'lib/cli/views.js';
 const FILES = 'lib/report/files.js';
 const ANALYZE = 'lib/report/analyze.js';
 const DIRECTORY = 'lib/cli/run-directory.js';
+const IMAGES = 'lib/snapshot/images.js';
 
 module.exports = [
   mutant(
@@ -36,6 +37,42 @@ module.exports = [
     RUN,
     'const files = await writeFiles(',
     'await supervisor.removeImages(images[at]);\n      const files = await writeFiles(',
+    true,
+  ),
+  mutant(
+    'a report that could not be written says that its images are removed',
+    RUN,
+    'for (const snapshot of stay) delete snapshot.removed;',
+    '',
+    true,
+  ),
+  mutant(
+    'a snapshot that cannot be looked at is one that is removed',
+    IMAGES,
+    '  } catch {\n    return false;\n  }\n}\n\n/**\n * The snapshots of a report',
+    '  } catch {\n    return true;\n  }\n}\n\n/**\n * The snapshots of a report',
+    true,
+  ),
+  mutant(
+    'images of isolates that are forgotten are removed',
+    STATES,
+    'if (state.extra?.snapshots?.length > 0) this.#forgotten.add(state.pid);',
+    'void state;',
+    true,
+  ),
+  mutant(
+    'isolates that have ended are reported without a bound',
+    STATES,
+    'if (this.#ended.length <= MOST_ENDED) return;',
+    'return;',
+  ),
+  mutant('the report is not synced', FILES, 'await handle.sync();', ''),
+  mutant('the name of the report is not synced', FILES, '  await syncDirectory(path.dirname(file));\n', '', true),
+  mutant(
+    'what a run has left that was killed refuses the next report',
+    FILES,
+    "${randomBytes(4).toString('hex')}.",
+    '',
     true,
   ),
   mutant(

@@ -17,7 +17,9 @@ const NEEDED_MS = 60_000;
 const SLACK_MS = 2000;
 /** A stop of this length may be taken for a busy machine. */
 const SHORT_STOP_MS = 5000;
-const MOST_ENDED = 16;
+/** Of those that ended before, as sim/package-copy.js sets it. */
+const MOST_ENDED = 3;
+const OF_ANOTHER = 'of another process';
 const ENDING = new Set(['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT']);
 
 class Checks {
@@ -32,6 +34,8 @@ class Checks {
   #readers = new Map();
   /** What happened, by name. @type {Set<string>} */
   #events = new Set();
+  /** Paths of the snapshots that a report has had. @type {Set<string>} */
+  #reported = new Set();
   /** Images that were removed, with their owners. */
   #removed = [];
   #sent = 0;
@@ -66,8 +70,6 @@ class Checks {
     if (what === 'stop' || what === 'freeze') this.#unseenMs += SHORT_STOP_MS;
   }
 
-  rival() {}
-
   hurries() {
     this.#hurriedAt ??= this.#machine.world.running;
   }
@@ -95,21 +97,25 @@ class Checks {
   }
 
   /** The state of an isolate that the run reads. Another one may have had the file, and was older when it was read. */
-  reads(file, { isolate, watchedMs }) {
+  reads(file, { isolate, watchedMs, state }) {
+    assert.equal(path.dirname(file), this.runDir, 'a state of another run is read');
     const former = this.#readers.get(file);
-    if (former !== undefined && former !== isolate && !former.isRetired && former.readMs <= watchedMs)
-      former.isHidden = true;
+    if (former !== undefined && former !== isolate && !former.isRetired) {
+      if (former.readMs <= watchedMs) former.isHidden = true;
+      else former.isReplaced = true;
+    }
     isolate.readMs = watchedMs;
+    isolate.readStates.add(state);
     this.#readers.set(file, isolate);
   }
 
-  /** A file that the run is about to remove. */
-  removes(file, node) {
+  /** A file that the run is about to remove, alone or with its directory. */
+  removes(file, node, isAlone) {
     const name = path.basename(file);
     const dir = path.dirname(file);
     if (name.endsWith('.heapsnapshot')) assert.fail(`the snapshot ${name} is removed`);
-    if (name.endsWith('.heapimage')) this.#removed.push({ file, ...node });
-    if (dir !== this.runDir || !name.endsWith('.state') || this.#isAtEnd()) return;
+    if (name.endsWith('.heapimage')) this.#removed.push({ file, isReported: this.#reported.has(file), ...node });
+    if (dir !== this.runDir || !name.endsWith('.state') || !isAlone) return;
     const { isolate } = node;
     const process = this.#machine.processes.table.get(isolate.pid);
     assert.ok(isolate.isOver || process?.isAlive !== true, `the state of a process that lives is removed: ${name}`);
@@ -117,8 +123,9 @@ class Checks {
     assert.ok(node.isRead, `a state is removed before it was read: ${name}`);
   }
 
-  #isAtEnd() {
-    return this.main?.endedAt != null;
+  /** Whether the program has. */
+  get #hasEnded() {
+    return this.main !== null && this.main.endedAt !== null;
   }
 
   /** After each step of the run. */
@@ -128,7 +135,7 @@ class Checks {
     assert.deepEqual(world.uncaught, [], `uncaught: ${world.uncaught[0]?.stack}`);
     for (const each of processes.sent.slice(this.#sent)) this.#signalled(each);
     this.#sent = processes.sent.length;
-    this.#checkReports();
+    this.#checkReports(this.#machine.files.nodes);
     this.#checkStates();
     this.#checkTime();
   }
@@ -137,7 +144,7 @@ class Checks {
     const { world } = this.#machine;
     if (this.main !== null) this.#startedAt ??= world.running;
     if (this.#judgedUntil === Infinity && this.#isJudged()) this.#judgedUntil = world.now - 2 * POLL_MS;
-    if (this.main?.endedAt != null) this.#endedAt ??= world.running;
+    if (this.#hasEnded) this.#endedAt ??= world.running;
   }
 
   /** Whether the run may be over for the verdict: the program has ended, a signal asks for it, or the time is up. */
@@ -145,7 +152,7 @@ class Checks {
     const { running } = this.#machine.world;
     const { duration } = this.#plan;
     const isLate = duration > 0 && running - this.#startedAt >= duration - this.#unseenMs;
-    return this.main !== null && (isLate || this.#firstEnding !== null || this.main.endedAt !== null);
+    return this.main !== null && (isLate || this.#firstEnding !== null || this.#hasEnded);
   }
 
   /** A signal that the run sent by itself. */
@@ -167,10 +174,10 @@ class Checks {
   }
 
   /** The report is whole at any moment. */
-  #checkReports() {
-    for (const [file, node] of this.#machine.files.nodes) {
+  #checkReports(nodes) {
+    for (const [file, node] of nodes) {
       if (!/^\/out\/report[^/]*\.json$/.test(file) || node.isChecked === node.version) continue;
-      if (node.data === 'of another process') continue;
+      if (node.data === OF_ANOTHER) continue;
       let report;
       try {
         report = JSON.parse(node.data);
@@ -180,13 +187,14 @@ class Checks {
       assert.deepEqual(violations(report), [], file);
       node.isChecked = node.version;
       node.report = report;
+      for (const each of report.snapshots) this.#reported.add(each.path);
     }
   }
 
   /** States of isolates that have ended do not pile up. */
   #checkStates() {
     const { files, world } = this.#machine;
-    if (this.runDir === null || files.faults.count > 0 || this.#isAtEnd()) return;
+    if (this.runDir === null || files.faults.count > 0 || this.#hasEnded) return;
     for (const name of files.names(this.runDir)) {
       const { isolate } = files.nodes.get(path.join(this.runDir, name));
       if (isolate === undefined || isolate.pid === this.main.pid) continue;
@@ -209,8 +217,7 @@ class Checks {
       const isLeak = this.#services.isolates.some(({ published }) => published.some(({ state }) => state === 'leak'));
       const most = duration + (isLeak ? NEEDED_MS : PATIENCE_MS) + GRACE_MS + SLACK_MS;
       assert.ok(running - this.#startedAt <= most, `the program runs after ${running - this.#startedAt} ms`);
-    } else {
-      if (this.#hurriedAt === null) return;
+    } else if (this.#hurriedAt !== null) {
       const since = running - this.#hurriedAt;
       assert.ok(since <= AFTER_MS, `the run has not ended ${since} ms after a signal that came after its program`);
     }
@@ -224,11 +231,12 @@ class Checks {
       assert.equal(this.main, null, `${this.#machine.endedBy} ends the run while its program or its reports are there`);
       return;
     }
-    const left = processes.all.filter((each) => each.isAlive && !each.isForeign && each.uid === 1000);
     // Where /proc cannot be read, what runs is not known.
-    const isKnown = !files.faults.lasted('proc');
+    const left = files.faults.lasted('proc')
+      ? []
+      : processes.all.filter((each) => each.isAlive && !each.isForeign && each.uid === 1000);
     assert.deepEqual(
-      left.filter(() => isKnown).map(({ pid, name, argv }) => `${pid} ${name} ${argv}`),
+      left.map(({ pid, name, argv }) => `${pid} ${name} ${argv}`),
       [],
       'what is left running',
     );
@@ -242,7 +250,7 @@ class Checks {
     if (files.faults.count === 0) {
       assert.deepEqual(files.names('/tmp'), [], 'files are left in /tmp');
       assert.deepEqual(
-        files.names('/out').filter((name) => !/^report.*\.json$/.test(name)),
+        files.names('/out').filter((name) => !/^report.*\.json$/.test(name) && !files.nodes.get(`/out/${name}`).isOld),
         [],
         'files are left',
       );
@@ -254,9 +262,22 @@ class Checks {
     }
     assert.equal(outcome.error, undefined, `the run fails: ${outcome.error?.stack}`);
     this.#checkCode(outcome.code, text);
-    this.#checkReports();
+    this.#checkReports(files.nodes);
     this.#checkWritten(text);
+    this.#checkVerdicts();
     this.#checkImages(text);
+    if (files.faults.count > 0) return;
+    const kept = files.afterLoss(() => 0);
+    for (const [file, { data }] of this.#reports()) assert.equal(kept.get(file)?.data, data, `${file} is not synced`);
+  }
+
+  /** What a loss of power has left. @param {Map<string, any>} left */
+  lost(left) {
+    this.#checkReports(left);
+    if (!this.#plan.json || this.#machine.files.faults.count > 0 || this.#events.has('lose')) return;
+    for (const { file, owner, diagnoses } of this.#removed)
+      if (diagnoses && !left.has(file) && this.#isOfReport(owner, file))
+        assert.ok(isWritten(left, file), `${file} is lost, and the report that rests on it`);
   }
 
   #checkCode(code, text) {
@@ -299,7 +320,21 @@ class Checks {
   }
 
   #reports() {
-    return [...this.#machine.files.nodes].filter(([, { report }]) => report !== undefined);
+    return reportsIn(this.#machine.files.nodes);
+  }
+
+  /** A verdict rests on a state that was read, and the snapshots of a report are those of its process. */
+  #checkVerdicts() {
+    const mayBeLost = this.#machine.files.faults.count > 0 || this.#isReused || this.#events.has('lose');
+    for (const [file, { report }] of this.#reports()) {
+      const isolate = this.#services.isolates.find(({ title }) => title === report.process.title);
+      assert.ok(isolate !== undefined, `${file} is of no process`);
+      const { state } = report.verdict;
+      const isRead = isolate.readStates.has(state) || (mayBeLost && state === 'too-early');
+      assert.ok(isRead, `${file} says ${state}, and what was read is ${[...isolate.readStates]}`);
+      for (const each of report.snapshots)
+        assert.ok(isolate.took(each.path), `${file} has ${each.path} of another one`);
+    }
   }
 
   /** Each isolate has one report. */
@@ -308,41 +343,49 @@ class Checks {
     const reports = this.#reports();
     const hasFailed = /cannot be written/.test(text);
     if (this.#machine.files.faults.count > 0) {
-      if (
-        !hasFailed &&
-        !/no Node process was watched|is not watched:/.test(text) &&
-        this.#services.isolates.some(({ published }) => published.length > 1) &&
-        /verdict|watched for/.test(text)
-      )
-        assert.ok(reports.length > 0, 'a report that no message misses is not there');
+      const isShown = /^ {2}exit {6}/m.test(text);
+      if (isShown && !hasFailed)
+        assert.ok(reports.length > 0, 'a report is shown, and no message says that it is not written');
       return;
     }
     assert.ok(!hasFailed, text);
     const { isolates } = this.#services;
     const known = isolates.filter((each) => each.readMs !== null && !each.isHidden);
     assert.ok(reports.length <= isolates.length, `${reports.length} reports of ${isolates.length} isolates`);
-    const least = Math.min(known.length, MOST_ENDED);
-    assert.ok(reports.length >= least, `${reports.length} reports of ${known.length} isolates`);
+    const ended = known.filter((each) => each.isRetired || each.isReplaced).length;
+    const due = known.length - ended + Math.min(ended, MOST_ENDED);
+    assert.equal(reports.length, due, `${reports.length} reports of ${known.length} isolates, of which ${ended} ended`);
     const keys = new Set(reports.map(([, { report }]) => report.process.title));
     assert.equal(keys.size, reports.length, 'an isolate has two reports');
   }
 
-  /** An image that was of a diagnosis is removed once a report rests on it. */
+  /** An image of a diagnosis is removed once a written report rests on it. */
   #checkImages(text) {
-    for (const { file, owner, diagnoses } of this.#removed) {
-      if (!diagnoses) continue;
-      // One of later is in no report.
-      const isKnown = owner.readMs !== null && !owner.isHidden;
-      if (!isKnown || owner.listedAt(file) >= this.#judgedUntil) continue;
+    const { faults, nodes } = this.#machine.files;
+    if (!/heap images stay/.test(text) && !faults.codes.has('ENOENT'))
+      for (const [, file] of text.matchAll(/^ {2}snapshot {2}(\S+) \(.*, removed\)$/gm))
+        assert.ok(!nodes.has(file), `${file} is there, and a report says that it is removed`);
+    for (const { file, owner, diagnoses, isReported } of this.#removed) {
+      if (!diagnoses || !this.#isOfReport(owner, file)) continue;
       assert.ok(
         this.analyzed.some((paths) => paths.includes(file)),
         `${file} is removed without an analysis`,
       );
-      if (!this.#plan.json) continue;
-      const isWritten = this.#reports().some(([, { report }]) => report.snapshots.some((each) => each.path === file));
-      assert.ok(isWritten, `${file} is removed without a report: ${text.slice(-300)}`);
+      assert.ok(isReported || !this.#plan.json, `${file} is removed before a report has it: ${text.slice(-300)}`);
     }
+  }
+
+  /** One of later than the judgement is in no report. */
+  #isOfReport(owner, file) {
+    return owner.readMs !== null && !owner.isHidden && owner.listedAt(file) < this.#judgedUntil;
   }
 }
 
-module.exports = { Checks };
+/** Reports of this run. @param {Map<string, any>} nodes */
+const reportsIn = (nodes) => [...nodes].filter(([, { report, isOld }]) => report !== undefined && !isOld);
+
+/** Whether a report has a snapshot. */
+const isWritten = (nodes, file) =>
+  reportsIn(nodes).some(([, { report }]) => report.snapshots.some((each) => each.path === file));
+
+module.exports = { Checks, OF_ANOTHER };

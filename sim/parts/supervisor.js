@@ -1,6 +1,7 @@
 'use strict';
 // `plimsoll run` on a simulated machine: a program with its workers and snapshots, whose calls fail, which is stopped,
-// gets signals at any moment and ends in any way. What must hold meanwhile and at the end is in supervisor-checks.js.
+// gets signals at any moment and ends in any way. The machine may lose its power; the next run then
+// finds what the disk has. What must hold meanwhile and at the end is in supervisor-checks.js.
 
 const fc = require('fast-check');
 const { Writable } = require('node:stream');
@@ -8,8 +9,9 @@ const { setImmediate: nextTurn } = require('node:timers/promises');
 const { system, work } = require('../seams.js');
 const { KINDS } = require('../system/files.js');
 const { OWN } = require('../system/processes.js');
+const { EPOCH_MS } = require('../system/world.js');
 const { Services, SNAPSHOT } = require('../system/service.js');
-const { Checks } = require('./supervisor-checks.js');
+const { Checks, OF_ANOTHER } = require('./supervisor-checks.js');
 
 /** A program that has no end of its own is killed after this long. */
 const LONGEST_MS = 150_000;
@@ -93,6 +95,8 @@ const happens = (what, fields = {}) =>
   fc.tuple(when, fc.record({ what: fc.constant(what), ...fields })).map(([time, rest]) => ({ ...time, ...rest }));
 const fault = { passes: fc.nat({ max: 12 }), lasts: fc.boolean() };
 const ending = fc.constantFrom('SIGHUP', 'SIGINT', 'SIGTERM');
+/** Of what was not synced. */
+const share = fc.constantFrom(0, 0.5, 1, 1);
 const happening = fc.oneof(
   { weight: 4, arbitrary: happens('signal', { name: fc.constantFrom(...SIGNALS) }) },
   {
@@ -105,7 +109,7 @@ const happening = fc.oneof(
   {
     weight: 4,
     arbitrary: happens('fault', {
-      kind: fc.constantFrom('any', ...KINDS.filter((kind) => kind !== 'spawn')),
+      kind: fc.constantFrom('any', 'write', ...KINDS.filter((kind) => kind !== 'spawn')),
       code: fc.constantFrom(...CODES),
       ...fault,
     }),
@@ -125,6 +129,10 @@ const happening = fc.oneof(
   { weight: 1, arbitrary: happens('freeze', { ms: ms(90_000) }) },
   { weight: 1, arbitrary: happens('lose', { which: fc.constantFrom('run', 'out', 'srv') }) },
   { weight: 1, arbitrary: happens('rival') },
+  {
+    weight: 2,
+    arbitrary: happens('power', { passes: ms(12), kept: fc.record({ '/out': share, data: share, others: share }) }),
+  },
   { weight: 1, arbitrary: happens('foreign', { reuses: fc.boolean() }) },
 );
 const worker = fc.record({
@@ -177,6 +185,29 @@ function answerOf(paths) {
   return { ...rest, unexplained: { bytes: 224, codeBytes: 112 }, suspects: [] };
 }
 
+/** What runs after a loss of power. */
+const NEXT = {
+  json: true,
+  duration: 0,
+  isTerminal: false,
+  main: {
+    kind: 'node',
+    startMs: 100,
+    verdicts: [],
+    snapshots: [],
+    threads: [],
+    stops: [],
+    end: { at: 3000, how: 0, nearLimit: null },
+    hup: { how: 'default', ms: 0, code: 0 },
+    int: { how: 'default', ms: 0, code: 0 },
+    term: { how: 'default', ms: 0, code: 0 },
+    root: false,
+  },
+  workers: [],
+  analyses: [],
+  events: [],
+};
+
 class Run {
   #plan;
   #machine = system.boot();
@@ -186,13 +217,17 @@ class Run {
   #main = null;
   #text = '';
 
-  constructor(plan) {
+  /** @param {object} plan @param {Map<string, any>} [files]  that a loss of power has left */
+  constructor(plan, files = new Map()) {
     this.#plan = plan;
+    this.#machine.files.restore(files);
+    // Its files are older.
+    this.#machine.world.setClock(Math.max(0, ...[...files.values()].map((each) => each.mtimeMs - EPOCH_MS)) + 60_000);
     this.#checks = new Checks(this.#machine, this.#services, plan);
     this.#machine.isForeground = plan.isTerminal;
     this.#machine.onSpawn = (child, file, args, options) => this.#spawned(child, args, options);
     this.#machine.readState = (file) => this.#readState(file);
-    this.#machine.files.onRemove = (file, node) => this.#checks.removes(file, node);
+    this.#machine.files.onRemove = (...removed) => this.#checks.removes(...removed);
   }
 
   #readState(file) {
@@ -293,7 +328,8 @@ class Run {
     if (what === 'heal') files.faults.clear();
     if (what === 'clock') world.setClock(event.by);
     if (what === 'freeze') world.freeze(event.ms);
-    if (what === 'rival') this.#checks.rival(files.put('/out/report.json', 'of another process'));
+    if (what === 'rival') files.put('/out/report.json', OF_ANOTHER);
+    if (what === 'power') files.losePower(event);
     if (what === 'lose') files.lose({ run: this.#services.runDir, out: '/out', srv: '/srv' }[event.which] || '/none');
     if (what === 'stop') {
       world.stop();
@@ -324,7 +360,7 @@ class Run {
   }
 
   async run(command) {
-    const { world } = this.#machine;
+    const { world, files } = this.#machine;
     const { json, duration } = this.#plan;
     for (const { from, at: _, ...each } of this.#plan.events) if (from === 'begin') this.#happens(each);
     this.#schedule('start');
@@ -345,12 +381,14 @@ class Run {
         (error) => (ended.outcome = { error }),
       );
       await nextTurn();
-      while (ended.outcome === null && this.#machine.endedBy === null) {
+      while (ended.outcome === null && this.#machine.endedBy === null && files.left === null) {
         work.begin(MOST_WORK);
         if (await world.step()) this.#checks.step();
         steps++;
       }
-      this.#checks.end(ended.outcome, this.#text);
+      if (files.left === null) this.#checks.end(ended.outcome, this.#text);
+      if (files.losesPower) files.powerIsLost();
+      if (files.left !== null) this.#checks.lost(files.left);
     } catch (error) {
       error.message += `\n--- output:\n${this.#text}`;
       throw error;
@@ -358,7 +396,7 @@ class Run {
       process.off('unhandledRejection', onRejection);
       work.begin(Infinity);
     }
-    return steps;
+    return files.left === null ? steps : steps + (await new Run(NEXT, files.left).run(command));
   }
 }
 

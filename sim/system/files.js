@@ -1,5 +1,6 @@
 'use strict';
-// A simulated file system. The calls of the process under test may fail: each once, or from then on.
+// A simulated file system. The calls of the process under test may fail: each once, or from then on. A loss of power
+// takes what was not synced: the data of files, and the last changes of names in each directory.
 
 const path = require('node:path');
 const { constants } = require('node:fs');
@@ -32,6 +33,8 @@ function failed(code, call, file) {
 class Faults {
   #active = [];
   #lasted = new Set();
+  /** The codes with which calls have failed. @type {Set<string>} */
+  codes = new Set();
   /** How many calls have failed. */
   count = 0;
 
@@ -57,6 +60,7 @@ class Faults {
     if (fault.passes-- > 0) return null;
     if (!fault.lasts) this.#active.splice(this.#active.indexOf(fault), 1);
     this.count++;
+    this.codes.add(fault.code);
     return fault.code;
   }
 }
@@ -67,7 +71,18 @@ class Files {
   /** @type {Map<string, any>} */
   nodes = new Map();
   faults = new Faults();
-  /** What the process under test is about to remove. @type {(file: string, node: any) => void} */
+  /** The names that a loss of power leaves. @type {Map<string, any>} */
+  #disk = new Map();
+  /** Changes of names whose directory was not synced since, the oldest first. */
+  #unsynced = [];
+  /** How many changes pass before the power is lost, and which share of what was not synced stays. */
+  #loss = null;
+  /** What is there after the loss of power; null before. @type {Map<string, any> | null} */
+  left = null;
+  /**
+   * What the process under test is about to remove, alone or with its directory.
+   * @type {(file: string, node: any, isAlone: boolean) => void}
+   */
   onRemove = () => {};
   /** A file that /proc makes when it is read, by path; undefined where there is none. */
   proc = { read: () => undefined, list: () => [], link: () => undefined };
@@ -78,27 +93,95 @@ class Files {
   }
 
   makeDirectory(dir) {
-    this.nodes.set(dir, this.#node('directory', null));
+    this.#settle(dir, this.#node('directory', null));
+  }
+
+  /** A name that is on the disk at once. @param {any} node  null where it is gone */
+  #settle(file, node) {
+    for (const names of [this.nodes, this.#disk]) apply(names, [[file, node]]);
+  }
+
+  /** Names that the process under test changes in one step. @param {[string, any][]} changes  null: it is gone */
+  #rename(dir, changes) {
+    apply(this.nodes, changes);
+    this.#unsynced.push({ dir, changes });
+  }
+
+  /** @param {{ passes: number, kept: Record<string, number> }} loss */
+  losePower(loss) {
+    this.#loss ??= { ...loss };
+  }
+
+  get losesPower() {
+    return this.#loss !== null;
+  }
+
+  /**
+   * What a loss of power leaves at this moment: of each directory the first changes of names, of each file the first
+   * bytes.
+   * @param {(dir: string) => number} kept  the share of what was not synced
+   */
+  afterLoss(kept) {
+    const names = new Map(this.#disk);
+    for (const dir of new Set(this.#unsynced.map((each) => each.dir))) {
+      const changes = this.#unsynced.filter((each) => each.dir === dir);
+      for (const each of changes.slice(0, Math.round(changes.length * kept(dir)))) apply(names, each.changes);
+    }
+    const left = new Map();
+    for (const [file, { isChecked: _, report: __, ...node }] of names) {
+      if (!names.has(path.dirname(file))) continue;
+      const { data, synced } = node;
+      if (node.type === 'file')
+        node.data = synced + data.slice(synced.length, synced.length + (data.length - synced.length) * kept('data'));
+      left.set(file, { ...node, synced: node.data });
+    }
+    return left;
+  }
+
+  #mayLosePower() {
+    if (this.#loss === null || this.left !== null || this.#loss.passes-- > 0) return;
+    this.powerIsLost();
+  }
+
+  powerIsLost() {
+    const { kept } = this.#loss;
+    this.left ??= this.afterLoss((what) => kept[what] ?? kept.others);
+  }
+
+  /** The files that a loss of power has left on another machine. @param {Map<string, any>} left */
+  restore(left) {
+    for (const [file, node] of left) this.#settle(file, { ...node, isOld: node.type === 'file' });
+    this.#inodes = left.size;
   }
 
   #node(type, data, mode = 0o600) {
     const time = this.#world.wall;
-    return { type, data, mode, uid: 1000, ino: ++this.#inodes, mtimeMs: time, birthtimeMs: time, version: 0 };
+    return {
+      type,
+      data,
+      synced: data,
+      mode,
+      uid: 1000,
+      ino: ++this.#inodes,
+      mtimeMs: time,
+      birthtimeMs: time,
+      version: 0,
+    };
   }
 
-  /** By another process: no fault, no check. */
+  /** By another process, which syncs it: no fault, no check. */
   put(file, data, mode) {
     const node = this.nodes.get(file);
     if (node === undefined) {
       if (!this.nodes.has(path.dirname(file))) return null;
-      this.nodes.set(file, this.#node('file', data, mode));
-    } else Object.assign(node, { data, mtimeMs: this.#world.wall, version: node.version + 1 });
+      this.#settle(file, this.#node('file', data, mode));
+    } else Object.assign(node, { data, synced: data, mtimeMs: this.#world.wall, version: node.version + 1 });
     return this.nodes.get(file);
   }
 
   /** By another process: a file, or a directory with all that is in it. */
   lose(file) {
-    for (const name of this.nodes.keys()) if (name === file || name.startsWith(`${file}/`)) this.nodes.delete(name);
+    for (const name of this.nodes.keys()) if (name === file || name.startsWith(`${file}/`)) this.#settle(name, null);
   }
 
   names(dir) {
@@ -112,6 +195,7 @@ class Files {
 
   /** A call of the process under test may fail. */
   #call(kind, call, file) {
+    if (kind !== 'read') this.#mayLosePower();
     const isProc = file.startsWith('/proc');
     const code = this.faults.next(isProc ? 'proc' : kind);
     if (code !== null) throw failed(isProc && !OF_PROC.has(code) ? 'EMFILE' : code, call, file);
@@ -172,8 +256,9 @@ class Files {
     this.#call('write', call, file);
     this.#parent(file, call);
     if (this.nodes.has(file)) throw failed('EEXIST', call, file);
-    this.nodes.set(file, this.#node(call === 'mkdir' ? 'directory' : 'file', call === 'mkdir' ? null : ''));
-    return this.nodes.get(file);
+    const node = call === 'mkdir' ? this.#node('directory', null) : this.#node('file', '');
+    this.#rename(path.dirname(file), [[file, node]]);
+    return node;
   }
 
   /** A write that fails has written a part. */
@@ -195,27 +280,39 @@ class Files {
     this.#call('write', call, file);
   }
 
+  sync(file, node) {
+    this.touch('fsync', file);
+    if (node.type === 'directory') {
+      for (const { changes } of this.#unsynced.filter(({ dir }) => dir === file)) apply(this.#disk, changes);
+      this.#unsynced = this.#unsynced.filter(({ dir }) => dir !== file);
+    } else node.synced = node.data;
+  }
+
+  open(file) {
+    this.#call('read', 'open', file);
+    return this.#at(file, 'open');
+  }
+
   rename(from, to, { keeps = false } = {}) {
     this.#call('write', keeps ? 'link' : 'rename', from);
     const node = this.#at(from, 'rename');
     this.#parent(to, 'rename');
     if (keeps && this.nodes.has(to)) throw failed('EEXIST', 'link', to);
-    this.nodes.set(to, node);
-    if (!keeps) this.nodes.delete(from);
+    this.#rename(path.dirname(to), [[to, node], ...(keeps ? [] : [[from, null]])]);
   }
 
-  unlink(file) {
+  unlink(file, isAlone = true) {
     this.#call('remove', 'unlink', file);
     const node = this.#at(file, 'unlink');
-    this.onRemove(file, node);
-    this.nodes.delete(file);
+    this.onRemove(file, node, isAlone);
+    this.#rename(path.dirname(file), [[file, null]]);
   }
 
   removeDirectory(dir) {
     this.#call('remove', 'rmdir', dir);
     this.#at(dir, 'rmdir');
     if (this.names(dir).length > 0) throw failed('ENOTEMPTY', 'rmdir', dir);
-    this.nodes.delete(dir);
+    this.#rename(path.dirname(dir), [[dir, null]]);
   }
 
   remove(file, { recursive = false, force = false } = {}) {
@@ -228,7 +325,7 @@ class Files {
     }
     if (node.type === 'directory') {
       if (!recursive) throw failed('ERR_FS_EISDIR', 'rm', file);
-      for (const name of this.names(file)) this.unlink(path.join(file, name));
+      for (const name of this.names(file)) this.unlink(path.join(file, name), false);
       this.removeDirectory(file);
       return;
     }
@@ -243,6 +340,13 @@ class Files {
     this.#call('read', 'access', file);
     this.#at(file, 'access');
   }
+}
+
+/** @param {Map<string, any>} names @param {[string, any][]} changes */
+function apply(names, changes) {
+  for (const [file, node] of changes)
+    if (node === null) names.delete(file);
+    else names.set(file, node);
 }
 
 const quietly = (run, otherwise) => {
@@ -278,12 +382,12 @@ function makeFs(current) {
     mkdir: (file) => later(() => void files().create(file, 'mkdir')),
     link: (from, to) => later(() => files().rename(from, to, { keeps: true })),
     rename: (from, to) => later(() => files().rename(from, to)),
-    open: async (file) => {
-      const node = await later(() => files().create(file));
+    open: async (file, flags) => {
+      const node = await later(() => (flags === 'r' ? files().open(file) : files().create(file)));
       return {
         chmod: (mode) => later(() => (files().touch('fchmod', file), void (node.mode = mode))),
         writeFile: (text) => later(() => files().write(file, node, text)),
-        sync: () => later(() => files().touch('fsync', file)),
+        sync: () => later(() => files().sync(file, node)),
         close: () => later(() => {}),
       };
     },

@@ -27,10 +27,8 @@ class Machine {
   /** Locks on directories, by path. @type {Map<string, object>} */
   locks = new Map();
   isForeground = false;
-  /** The signal that has ended the process under test. @type {string | null} */
+  /** The signal that has ended the process under test, which had no listener for it. @type {string | null} */
   endedBy = null;
-  /** The child processes that it has started. @type {Child[]} */
-  children = [];
   /** What a started process does. @type {(child: Child, file: string, args: string[], options: any) => void} */
   onSpawn = () => {};
   /** @type {(file: string) => string | null} */
@@ -42,14 +40,6 @@ class Machine {
       list: () => this.processes.list(),
       link: (file) => this.processes.link(file),
     };
-  }
-
-  /** A signal for the process under test, which gets it when it runs. */
-  signal(name) {
-    this.world.own(0, () => {
-      if (this.signals.listenerCount(name) === 0) this.endedBy ??= name;
-      else this.signals.emit(name, name);
-    });
   }
 }
 
@@ -122,7 +112,6 @@ function spawn(file, args, options) {
   const code = machine.files.faults.next('spawn');
   if (code !== null) child.failed(code, pipes);
   else machine.onSpawn(child, file, args, options);
-  machine.children.push(child);
   return child;
 }
 

@@ -83,7 +83,7 @@ class Processes {
   table = new Map();
   /** All that there were. @type {Process[]} */
   all = [];
-  /** Signals that the process under test has sent. @type {{ target: Process, name: string, at: number }[]} */
+  /** Signals that the process under test has sent. @type {{ target: Process, name: string, running: number }[]} */
   sent = [];
 
   constructor(world) {
@@ -119,7 +119,7 @@ class Processes {
     if (target === undefined) return 'ESRCH';
     if (target.uid !== 1000) return 'EPERM';
     if (name === 0) return null;
-    this.sent.push({ target, name, at: this.world.now, running: this.world.running });
+    this.sent.push({ target, name, running: this.world.running });
     target.receive(name);
     return null;
   }

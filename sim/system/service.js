@@ -56,8 +56,12 @@ class Isolate {
   isOver = false;
   /** Its age in the last state that was read; null before. @type {number | null} */
   readMs = null;
+  /** The states of it that were read. @type {Set<string>} */
+  readStates = new Set();
   /** Whether its file was removed after it was read. */
   isRetired = false;
+  /** Whether another isolate took its file after it was read, and was younger. */
+  isReplaced = false;
   /** Whether another isolate took its file, and was older than it when it was read. */
   isHidden = false;
   #state = 'too-early';
@@ -92,6 +96,11 @@ class Isolate {
     if (this.isOver) return;
     this.#state = state;
     this.publish();
+  }
+
+  /** Whether it has said that it took a snapshot. */
+  took(file) {
+    return this.#snapshots.some((each) => each.path === file);
   }
 
   /** When a state was published first that has a snapshot in its diagnosis. */
@@ -152,7 +161,8 @@ class Isolate {
       },
     };
     const node = files.put(this.file, JSON.stringify(state));
-    if (node !== null) Object.assign(node, { isolate: this, isRead: false, watchedMs });
+    // A mapped file that is never synced.
+    if (node !== null) Object.assign(node, { isolate: this, isRead: false, watchedMs, state: this.#state, synced: '' });
     this.published.push({ at: world.now, running: world.running, state: this.#state });
   }
 
@@ -275,7 +285,6 @@ class Services {
   #handle({ process, isolates }, name, { how, ms, code }) {
     if (how === 'default') return;
     process.handlers.set(name, () => {
-      process.seen = [...(process.seen ?? []), name];
       if (how === 'ignore') return;
       // It frees what it held, and ends.
       if (how === 'frees') process.after(ms / 2, () => isolates.forEach((each) => each.judge('steady')));
@@ -290,4 +299,4 @@ class Services {
   }
 }
 
-module.exports = { Services, SNAPSHOT, INTERVAL_MS };
+module.exports = { Services, SNAPSHOT };
