@@ -9,7 +9,7 @@ const { TREND } = require('../facts.js');
 const { render } = require('../report/terminal.js');
 const { bytes, duration: words } = require('../report/units.js');
 const { headline, kindOf, limitName, place, printable } = require('../report/words.js');
-const { IMAGES_REMOVED, goneOf } = require('../snapshot/images.js');
+const { keepImages } = require('../snapshot/images.js');
 const { programOf } = require('./program.js');
 const { Supervisor } = require('./supervisor.js');
 const { STDOUT, print, viewOf, checkFiles, writeFiles } = require('./views.js');
@@ -124,13 +124,6 @@ function plan({ duration, window, interval }) {
   // A quarter of the time, for the snapshots that come after the verdict.
   const fitting = Math.max(duration / 4, TREND.buckets * interval);
   return ` for ${words(duration)}; ${least}, which is longer${fitting < duration ? `: --window ${Math.ceil(fitting / 1000)}s fits` : ''}.`;
-}
-
-/** Images of a report that could not be written stay, unless they are gone already. */
-function keepImages(report, images) {
-  report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
-  const stay = report.snapshots.filter((each) => images.includes(each.path) && goneOf([each], []).length === 0);
-  for (const snapshot of stay) delete snapshot.removed;
 }
 
 /** The verdict and the likeliest suspect, while the program goes on. */

@@ -87,6 +87,16 @@ function goneOf(snapshots, spent, dir) {
 
 const IMAGES_REMOVED = 'The heap images of the leak were removed after the analysis. The option keepImages keeps them.';
 
+/**
+ * Images of a report that could not be written stay, unless they are gone already.
+ * @param {any} report @param {string[]} images
+ */
+function keepImages(report, images) {
+  report.notes = report.notes.filter((note) => note !== IMAGES_REMOVED);
+  const stay = report.snapshots.filter((each) => images.includes(each.path) && goneOf([each], []).length === 0);
+  for (const snapshot of stay) delete snapshot.removed;
+}
+
 module.exports = {
   AUTOMATIC,
   DIAGNOSIS,
@@ -97,6 +107,7 @@ module.exports = {
   comparable,
   mostComparable,
   spentImages,
+  keepImages,
   removeImages,
   goneOf,
   IMAGES_REMOVED,

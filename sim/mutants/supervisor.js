@@ -41,7 +41,7 @@ module.exports = [
   ),
   mutant(
     'a report that could not be written says that its images are removed',
-    RUN,
+    IMAGES,
     'for (const snapshot of stay) delete snapshot.removed;',
     '',
     true,
