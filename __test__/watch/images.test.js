@@ -21,10 +21,13 @@ function stateIn(dir) {
   return state;
 }
 
-function watched(t, options) {
+function watched(t, options, ...more) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'plimsoll-watch-images-'));
   t.after(() => fs.rmSync(dir, { recursive: true }));
-  const out = execFileSync(process.execPath, [CHILD, dir, JSON.stringify(options)], { encoding: 'utf8' });
+  const out = execFileSync(process.execPath, [CHILD, dir, JSON.stringify(options), ...more], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const images = fs.readdirSync(dir).filter((name) => name.endsWith('.heapimage'));
   return { ...JSON.parse(out), images, kept: stateIn(dir) };
 }
@@ -57,3 +60,21 @@ test('with keepImages they stay', { skip: unsupported ?? false }, (t) => {
   );
   assert.ok(!notes.some((note) => note.includes('keepImages')), notes.join());
 });
+
+test('a diagnosis keeps its three though fewer files are to be kept', { skip: unsupported ?? false }, (t) => {
+  const { suspects, notes } = watched(t, { maxFiles: 1 });
+  assert.equal(suspects[0].name, 'kept', notes.join());
+  assert.equal(suspects[0].proven, true);
+});
+
+test(
+  'where the report cannot be written, the images stay and are not called removed',
+  { skip: unsupported ?? false },
+  (t) => {
+    const { snapshots, suspects, notes, images } = watched(t, {}, 'no report');
+    assert.equal(suspects[0].name, 'kept', notes.join());
+    assert.equal(images.length, snapshots.length);
+    assert.ok(!snapshots.some((each) => 'removed' in each), JSON.stringify(snapshots));
+    assert.ok(!notes.some((note) => note.includes('keepImages')), notes.join());
+  },
+);
