@@ -391,7 +391,7 @@ class LeakEvidence {
       if (verdict !== undefined) this.#diagnosis.joined(channel, verdict);
       return;
     }
-    // Under `plimsoll run` one report follows at the end, of the latest diagnosis: snapshots of native memory show less.
+    // Under `plimsoll run` one report follows at the end, of the latest diagnosis. Native memory shows less.
     if (channel === 'native' && this.#diagnosis?.complete && this.#context.statePath !== undefined) return;
     this.#backoff.reset();
     this.#diagnosis = new Diagnosis(channel, this.#context.options.window);
