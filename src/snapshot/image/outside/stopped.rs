@@ -185,8 +185,10 @@ fn ask(request: libc::c_uint, id: pid_t, data: c_int) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::process::{Child, Command, Stdio};
+    use std::sync::atomic::{AtomicPtr, Ordering};
+
+    use super::*;
 
     /// `cat`, waiting for input.
     fn waiting() -> Child {
@@ -226,10 +228,13 @@ mod tests {
     #[test]
     fn the_kernel_lets_it_go_if_the_thread_ends_that_stopped_it() {
         // It is not dropped, and the leak detector of a sanitizer finds it here.
-        static KEPT: std::sync::Mutex<Option<Stopped>> = std::sync::Mutex::new(None);
+        static KEPT: AtomicPtr<Stopped> = AtomicPtr::new(std::ptr::null_mut());
         let child = waiting();
         let pid = pid(&child);
-        let stop = move || *KEPT.lock().unwrap() = Some(Stopped::stop(pid).unwrap());
+        let stop = move || {
+            let stopped = Box::new(Stopped::stop(pid).unwrap());
+            KEPT.store(Box::into_raw(stopped), Ordering::Relaxed);
+        };
         std::thread::spawn(stop).join().unwrap();
         still_answers(child);
     }
