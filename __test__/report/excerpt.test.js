@@ -124,8 +124,9 @@ test('of a redacted report the lines are quoted without their data', () => {
   ]);
   const report = leakReport();
   Object.assign(report.suspects[0], { file: '/srv/session.js', line: 2 });
-  const isShown = (more) => renderHtml({ ...report, ...more }, { read }).includes('secret');
+  const isShown = (more, masked) => renderHtml({ ...report, ...more }, { read, masked }).includes('secret');
   assert.equal(isShown({}), true);
   assert.equal(isShown({ redacted: true }), false);
   assert.equal(isShown({ snapshots: [{ ...report.snapshots[0], redacted: true }] }), false, 'one snapshot is enough');
+  assert.equal(isShown({}, true), false, 'a later process that redacts has a report of one that did not');
 });
