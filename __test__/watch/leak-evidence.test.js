@@ -10,6 +10,7 @@ const { LeakEvidence } = require('../../lib/watch/leak-evidence.js');
 const MB = 2 ** 20;
 const { fork: noForks } = requireNative().snapshotSupport();
 const nothing = () => {};
+const fail = (error) => assert.fail(error);
 
 /** The evidence of a process whose heap and native memory leak; `taken`: how each of its snapshots was asked for. */
 function leaking({ statePath }) {
@@ -32,7 +33,6 @@ function leaking({ statePath }) {
   };
   const options = { window: 1000, snapshotOn: ['leak'], report: [], cooldown: 0, maxFiles: 1, sampling: false };
   const shown = { learn: async () => {} };
-  const fail = (error) => assert.fail(error);
   const context = { options, native, statePath, shown, notes: [], uptimeAtWatch: 0, isStopped: () => false, fail };
   const evidence = new LeakEvidence(context, { take, taken: [] }, { publish: nothing, read: () => ({}) });
   return { evidence, taken, verdict };
