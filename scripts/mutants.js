@@ -7,8 +7,9 @@
 //
 // The build is of a copy of the crate, with only the modules that the part needs. Without --again, a run passes over the
 // mutants that were found before, in functions that have not changed since: after a new test only the others run. It
-// tries no more when M minutes have passed; what it has tried by then is spread evenly over the part. Tests whose name matches --skip do not run: without
-// the slowest ones, most mutants are found soon, and a run without it tries the survivors. The survivors are printed.
+// tries no more when M minutes have passed; what it has tried by then is spread evenly over the part. Tests whose name
+// matches --skip do not run: without the slowest ones, most mutants are found soon, and a run without it tries the
+// survivors. The survivors are printed.
 //
 // With --only, the mutants whose name matches it are tried. With --untried, those that no run has tried.
 //
