@@ -17,6 +17,7 @@ const HELD_BY_EXPORT = path.join(__dirname, '../children/image-exports.mjs');
 const LINES = path.join(__dirname, '../children/image-lines.js');
 const MICROTASKS = path.join(__dirname, '../children/image-microtasks.js');
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
+const COLLECTIONS = path.join(__dirname, '../children/image-collections.js');
 const INSTEAD = path.join(__dirname, '../children/image-instead.js');
 const { image: unsupported } = requireNative().snapshotSupport();
 
@@ -167,6 +168,14 @@ test('no image stands in for a redacted snapshot or for a fork', { skip: unsuppo
   for (const options of [{ redact: true }, { method: 'fork' }])
     assert.equal(instead(dir, options).code, 'ERR_PLIMSOLL_NO_ROOM');
   assert.deepEqual(fs.readdirSync(dir), []);
+});
+
+test('a full collection ends two children, and the third goes on', { skip: unsupported ?? false }, async (t) => {
+  const printed = execFileSync(process.execPath, [COLLECTIONS, directory(t)], { encoding: 'utf8' });
+  const { path: file, retries } = JSON.parse(printed);
+  assert.deepEqual(retries, Array(2).fill('V8 began a full collection, which rewrites the heap'));
+  const { liveHeap } = await analyze([file]);
+  assert.ok(liveHeap !== null);
 });
 
 test('an image cannot be redacted', { skip: unsupported ?? false }, async (t) => {

@@ -314,7 +314,7 @@ impl Hooks {
         let target = Box::new(Target { isolate, record });
         let data = std::ptr::from_ref(&*target).cast_mut().cast();
         // SAFETY: the box keeps its address until `drop`, which removes the callbacks first.
-        unsafe { gc::add_callbacks(isolate, on_prologue, on_epilogue, data) }
+        unsafe { gc::add_callbacks(isolate, on_prologue, on_epilogue, data, gc::COLLECTIONS) }
             .then_some(Self { isolate, target })
     }
 }

@@ -28,7 +28,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey, UnderWay};
-use super::image::{self, PreparedImage, Scene};
+use super::image::{self, OnCollection, PreparedImage, Scene};
 use super::job::JobStep;
 use super::output::Written;
 use super::room::{self, Builder, Heap};
@@ -247,7 +247,7 @@ impl Emergency {
         // SAFETY: on its thread; the reference in `data` is given back by `close`, which removes all of
         // them. All are there: `near_limit_support` has looked.
         unsafe {
-            gc::add_callbacks(isolate, collection_begins, collection_ends, data);
+            gc::add_callbacks(isolate, collection_begins, collection_ends, data, gc::COLLECTIONS);
             heap_limit::add(isolate, near_heap_limit, data)
         }
     }
@@ -505,7 +505,7 @@ impl Forked {
     fn wait(&self) -> Result<(PathBuf, Written), ForkFailure> {
         match &self.evidence {
             Evidence::Snapshot(prepared) => prepared.wait(&self.child, None),
-            Evidence::Image(prepared) => prepared.wait(&self.child),
+            Evidence::Image(prepared) => prepared.wait(&self.child, OnCollection::Continue),
         }
     }
 

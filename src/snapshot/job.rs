@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use super::error::SnapshotError;
 use super::fork::{self, Child, ForkFailure, Prepared, Survey};
-use super::image::{self, PreparedImage, Scene};
-use super::room::{Builder, Heap};
+use super::image::{self, OnCollection, PreparedImage, Scene};
+use super::room::{Builder, Heap, RoomWatch};
 use super::session::{Method, Request, Session, TakenSnapshot};
 use crate::os::system;
 use crate::sync::Mutex;
+use crate::v8::collections;
 use crate::v8::gc::{self, GcPressure};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 use crate::v8::profiler::Profiler;
@@ -41,6 +42,12 @@ pub enum JobStep {
 const BAD_MOMENTS: u32 = 30;
 /// How many children are replaced.
 const LOST_CHILDREN: u32 = 4;
+/// How many children of an image are ended by full collections.
+const ENDED_BY_COLLECTIONS: u32 = 2;
+/// How long an image waits for the end of a full collection.
+const LONGEST_COLLECTION: Duration = Duration::from_secs(2);
+/// How long V8 sweeps after a full collection, on threads of its own.
+const SWEEPING: Duration = Duration::from_millis(200);
 /// Pieces of the text on their way to the job's thread; a few, so that memory stays bounded.
 const PIECES: usize = 16;
 
@@ -355,7 +362,16 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
     image::support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
     let mut was_short = false;
     let mut collecting = None;
+    let mut children = 0;
     forked(session, |session| {
+        // A service that collects all the time ends the first children only.
+        let on_collection = if children < ENDED_BY_COLLECTIONS {
+            OnCollection::Kill
+        } else {
+            OnCollection::Continue
+        };
+        children += 1;
+        await_quiet_heap();
         let (prepared, child) = match fork_image(session, phase) {
             // Garbage counts like what is live, until a collection.
             Err(ForkFailure::Final(error)) if error.is_memory() && collecting.is_none() => {
@@ -368,7 +384,7 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
             }
             forked => forked?,
         };
-        match prepared.wait(&child) {
+        match prepared.wait(&child, on_collection) {
             Ok((path, written)) => {
                 let pause = child.pause + collecting.flatten().unwrap_or_default();
                 Ok(session.outcome(path, Method::Image, pause, written))
@@ -381,6 +397,15 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
             Err(failure) => Err(failure),
         }
     })
+}
+
+/// Waits until no full collection is under way and V8 has swept, which writes to most pages; not for long.
+fn await_quiet_heap() {
+    let mut waited = Duration::ZERO;
+    while collections::quiet_for() < SWEEPING && waited < LONGEST_COLLECTION {
+        system::sleep(RoomWatch::INTERVAL);
+        waited += RoomWatch::INTERVAL;
+    }
 }
 
 /// Has garbage collected, and the session go by what is left. How long JavaScript stood still for it; `None` where V8

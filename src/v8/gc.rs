@@ -14,6 +14,8 @@ pub const MARK_COMPACT: GcType = 4;
 /// `kGCTypeAll` for the kinds that move `used`: scavenges (1), minor mark-sweeps (2) and
 /// mark-compacts (4).
 pub const COLLECTIONS: GcType = 1 | 2 | MARK_COMPACT;
+/// Mark-compacts and the start of incremental marking (`kGCTypeIncrementalMarking`).
+pub const FULL_COLLECTION: GcType = 8 | MARK_COMPACT;
 
 /// `v8::Isolate::GCCallbackWithData`.
 pub type GcCallback = unsafe extern "C" fn(*mut c_void, GcType, u32, *mut c_void);
@@ -63,7 +65,7 @@ pub fn available() -> bool {
     functions().is_some()
 }
 
-/// Calls `prologue` and `epilogue` around every collection of `isolate`, on its thread.
+/// Calls `prologue` and `epilogue` around every collection of `isolate` that is of one of the `kinds`, on its thread.
 ///
 /// # Safety
 /// On the isolate's thread; `data` stays valid until [`remove_callbacks`] with the same arguments
@@ -73,12 +75,13 @@ pub unsafe fn add_callbacks(
     prologue: GcCallback,
     epilogue: GcCallback,
     data: *mut c_void,
+    kinds: GcType,
 ) -> bool {
     let Some(functions) = functions() else { return false };
     // SAFETY: the caller's promise.
     unsafe {
-        (functions.add_prologue)(isolate.as_ptr(), prologue, data, COLLECTIONS);
-        (functions.add_epilogue)(isolate.as_ptr(), epilogue, data, COLLECTIONS);
+        (functions.add_prologue)(isolate.as_ptr(), prologue, data, kinds);
+        (functions.add_epilogue)(isolate.as_ptr(), epilogue, data, kinds);
     }
     true
 }

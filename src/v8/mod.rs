@@ -3,6 +3,7 @@
 //! No V8 header is compiled in: each symbol is looked up by its Itanium-mangled name in the running
 //! executable, so one binary serves every Node, and a missing symbol only turns a feature off.
 
+pub mod collections;
 pub mod gc;
 pub mod heap_limit;
 pub mod heap_statistics;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::OnCollection;
 use super::canaries::Canaries;
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{Child, ForkFailure};
@@ -65,7 +66,7 @@ impl PreparedImage {
     ///
     /// # Errors
     /// Never returns.
-    pub fn wait(&self, _: &Child) -> Result<(PathBuf, Written), ForkFailure> {
+    pub fn wait(&self, _: &Child, _: OnCollection) -> Result<(PathBuf, Written), ForkFailure> {
         match *self {}
     }
 }

@@ -6,10 +6,12 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::OnCollection;
 use super::canaries::Canaries;
 use super::constants;
 use super::memory::ProcessMemory;
@@ -22,7 +24,7 @@ use crate::snapshot::output::Written;
 use crate::snapshot::room::{Heap, RoomWatch, Tight};
 use crate::snapshot::session::{Request, Session};
 use crate::snapshot::store::Partial;
-use crate::v8::{self, heap_statistics::Isolate, profiler};
+use crate::v8::{self, collections, heap_statistics::Isolate, profiler};
 
 /// The processor time of a child, many times what it needs.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -48,14 +50,20 @@ fn constant(symbol: &str) -> Option<i32> {
 /// What the canaries of the first isolate that was asked have shown.
 static VERIFIED: OnceLock<Result<(), String>> = OnceLock::new();
 
-/// Has the layout verified by canaries, once for the process.
+/// Has the layout verified by canaries, once for the process, and the collections of this isolate watched.
 ///
 /// Call it on the thread of an isolate. Between the return of `make` and the end of the call nothing is allocated on
 /// V8's heap.
 pub fn verify(make: impl FnOnce() -> Option<Canaries>) {
+    let isolate = Isolate::current();
+    if let Some(isolate) = isolate {
+        crate::os::library::pin();
+        // SAFETY: on its thread; the library stays loaded.
+        unsafe { collections::watch(isolate) };
+    }
     VERIFIED.get_or_init(|| {
         let (layout, types) = known().as_ref().map_err(Clone::clone)?;
-        let isolate = Isolate::current().ok_or("no isolate is current")?.as_ptr() as usize;
+        let isolate = isolate.ok_or("no isolate is current")?.as_ptr() as usize;
         let canaries = make().ok_or("the objects that verify the layout could not be made")?;
         read_canaries(ProcessMemory::OWN, layout, types, isolate, &canaries)
     });
@@ -109,6 +117,8 @@ pub struct PreparedImage {
     nice: u8,
     heap: Heap,
     headroom: Option<f64>,
+    /// [`collections::begun`] at the fork.
+    collections: AtomicU64,
 }
 
 impl PreparedImage {
@@ -130,7 +140,8 @@ impl PreparedImage {
         let writer = Writer::new(ProcessMemory::OWN, file, request.max_bytes, script)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
         let &Request { thread, nice, heap, headroom, .. } = request;
-        Ok(Self { partial, writer: Mutex::new(writer), thread, nice, heap, headroom })
+        let (writer, collections) = (Mutex::new(writer), AtomicU64::new(0));
+        Ok(Self { partial, writer, thread, nice, heap, headroom, collections })
     }
 
     /// Forks the child, which never returns from here.
@@ -154,6 +165,7 @@ impl PreparedImage {
         let ranges = included.ranges();
         let mut writer = self.writer.lock();
         let signals = BlockedSignals::new();
+        self.collections.store(collections::begun(), Ordering::Relaxed);
         // SAFETY: the child runs `Writer::run` alone, which calls the kernel and the prepared compressor.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
@@ -171,18 +183,30 @@ impl PreparedImage {
     }
 
     /// Waits for the child and gives its file the final name. Until then, what the service writes to exists twice: the
-    /// child is killed before the container or the machine is full.
+    /// child is killed before the container or the machine is full, and as `on_collection` says.
     ///
     /// # Errors
     /// What became of it instead.
-    pub fn wait(&self, child: &Child) -> Result<(PathBuf, Written), ForkFailure> {
+    pub fn wait(
+        &self,
+        child: &Child,
+        on_collection: OnCollection,
+    ) -> Result<(PathBuf, Written), ForkFailure> {
         let _counted = UnderWay::begin();
         // The child has the lowest priority, and may not run while the service uses the memory up: this thread looks.
         let mut room = RoomWatch::of_image(self.heap, self.headroom);
-        let (is_complete, end) = child.watch_while(LIFETIME, None, || match room.tight() {
-            None => Ok(()),
-            Some(Tight { place, available, reserve }) => {
-                Err(SnapshotError::NoRoom { place, needed: reserve, available })
+        let forked_at = self.collections.load(Ordering::Relaxed);
+        let (is_complete, end) = child.watch_while(LIFETIME, None, || {
+            if on_collection == OnCollection::Kill && collections::begun() != forked_at {
+                let why = "V8 began a full collection, which rewrites the heap";
+                return Err(ForkFailure::Lost(why.into()));
+            }
+            match room.tight() {
+                None => Ok(()),
+                Some(Tight { place, available, reserve }) => {
+                    let error = SnapshotError::NoRoom { place, needed: reserve, available };
+                    Err(ForkFailure::Final(error))
+                }
             }
         });
         let writer = self.writer.lock();

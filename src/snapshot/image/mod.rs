@@ -26,3 +26,12 @@ mod verify;
 mod writer;
 
 pub use platform::{PreparedImage, Scene, support, verify};
+
+/// What becomes of a child when the service begins a full collection, which rewrites much of what they share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnCollection {
+    /// It is killed: the next child, forked after the collection, takes less memory.
+    Kill,
+    /// It goes on.
+    Continue,
+}

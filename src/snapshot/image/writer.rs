@@ -22,9 +22,9 @@ const MAGIC: &[u8] = b"plimsoll heap image\n";
 const FROM_SPACE: usize = 8;
 /// The flag of a page of the half that is in use.
 const TO_SPACE: usize = 16;
-/// Faster than level 1, in files that are a quarter larger. What a service rewrites until its page is written is copied
-/// by the kernel, so a fast child needs less memory.
-const LEVEL: i32 = -1;
+/// Faster than level 1, in files that are half as large again. What a service rewrites until its page is written is
+/// copied by the kernel, so a fast child needs less memory.
+const LEVEL: i32 = -3;
 /// How much of the isolate behind the start of its heap is searched for handles.
 const BEHIND: usize = 0x4000;
 /// Handles of a block of global or eternal handles.

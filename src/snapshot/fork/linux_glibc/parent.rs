@@ -336,12 +336,12 @@ impl Child {
         self.watch_while(lifetime, patience, || Ok(()))
     }
 
-    /// As [`Self::watch`]. Also kills the child once `look` has an error, which is then what its end means.
+    /// As [`Self::watch`]. Also kills the child once `look` has a failure, which is then what its end means.
     pub(in crate::snapshot) fn watch_while(
         &self,
         lifetime: Duration,
         patience: Option<Duration>,
-        mut look: impl FnMut() -> Result<(), SnapshotError>,
+        mut look: impl FnMut() -> Result<(), ForkFailure>,
     ) -> (bool, ForkFailure) {
         let mut progress = Progress::default();
         let mut pause = Duration::from_millis(2);
@@ -369,9 +369,9 @@ impl Child {
                 let what = format!("the child did not end within {} s", patience.as_secs());
                 return (false, ForkFailure::Slow(what));
             }
-            if let Err(error) = look() {
+            if let Err(failure) = look() {
                 self.kill();
-                return (false, ForkFailure::Final(error));
+                return (false, failure);
             }
             std::thread::sleep(pause);
             waited += pause;
@@ -554,12 +554,13 @@ mod tests {
         let (_process, child) = run("exec sleep 600");
         let mut looks = 0;
         let full = SnapshotError::NoRoom { place: Shortage::Container, needed: 2, available: 1 };
+        let full = ForkFailure::Final(full);
         let (published, end) = child.watch_while(Duration::MAX, None, || {
             looks += 1;
             if looks < 3 { Ok(()) } else { Err(full.clone()) }
         });
         assert!(!published);
-        assert_eq!(end, ForkFailure::Final(full));
+        assert_eq!(end, full);
         assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap());
     }
 
