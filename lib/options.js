@@ -160,7 +160,7 @@ const OPTIONS = [
     flag: '--post-mortem',
     type: 'boolean',
     default: undefined,
-    docs: 'keep the state in `dir` for the process that starts there next, which reports how this one ended; by default if `dir` is given',
+    docs: 'keep the state in `dir` for the process that starts there next, which reports how this one ended; by default if `dir` is given, and not under `plimsoll run`',
   },
   {
     name: 'sampling',

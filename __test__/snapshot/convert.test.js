@@ -125,3 +125,14 @@ test('- writes to standard output, and no file', async (t) => {
   fs.writeFileSync(path.join(dir, 'cut'), fs.readFileSync(file).subarray(0, 100_000));
   assert.equal(to('cut').status, 1);
 });
+
+test('a reader that ends early is no error', async (t) => {
+  const { path: file } = await takeSnapshot({ dir: temporaryDir(t), method: 'in-process', cooldown: 0 });
+  const converting = spawn(process.execPath, [BIN, 'convert', file, '-']);
+  let said = '';
+  converting.stderr.on('data', (text) => (said += text));
+  await once(converting.stdout, 'data');
+  converting.stdout.destroy();
+  const [code] = await once(converting, 'close');
+  assert.deepEqual([code, said], [0, '']);
+});

@@ -12,19 +12,26 @@ const options = {
   redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
 };
 
+/** The codes of a stream whose reader has what it wants (`| head`), or whose terminal was closed. */
+const READER_GONE = new Set(['EPIPE', 'EIO']);
+
 async function run({ redact = false }, positionals, io) {
   if (positionals.length !== 2)
     throw new PlimsollTypeError('ERR_PLIMSOLL_USAGE', 'name two files: plimsoll convert A.heapimage A.heapsnapshot.');
   const [from, to] = positionals.map((file) => path.resolve(file));
   const isStream = positionals[1] === STDOUT;
   const status = await untilSignal(async (signal) => {
-    const written = isStream
-      ? await convertToStream(from, io.stdout, { redact, signal })
-      : await convertSnapshot(from, to, { redact, signal });
-    print(
-      io.stderr,
-      `${isStream ? 'standard output' : positionals[1]} (${bytes(written)}${redact ? ', redacted' : ''})`,
-    );
+    let written;
+    try {
+      written = isStream
+        ? await convertToStream(from, io.stdout, { redact, signal })
+        : await convertSnapshot(from, to, { redact, signal });
+    } catch (error) {
+      if (isStream && READER_GONE.has(error.code)) return;
+      throw error;
+    }
+    const name = isStream ? 'standard output' : positionals[1];
+    print(io.stderr, `${name} (${bytes(written)}${redact ? ', redacted' : ''})`);
   });
   return status ?? 0;
 }
