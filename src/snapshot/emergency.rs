@@ -791,7 +791,7 @@ mod tests {
         Request {
             method,
             redact,
-            ..crate::snapshot::session::tests::request(std::env::temp_dir().join("emergency"))
+            ..crate::snapshot::testing::request(std::env::temp_dir().join("emergency"))
         }
     }
 

@@ -483,32 +483,14 @@ mod tests {
 
     use super::*;
     use crate::os::sim::Simulation;
-    use crate::snapshot::name::Compression;
     use crate::snapshot::output::Written;
-    use crate::snapshot::room::Heap;
-    use crate::snapshot::testing::TempDir;
+    use crate::snapshot::testing::{self, TempDir};
 
     const TEXT: &[u8] = b"{\"snapshot\":{\"node_count\":42},\"strings\":[]}";
 
     fn request(dir: &TempDir, method: Method) -> Request {
-        Request {
-            dir: dir.0.join("snapshots"),
-            app: "app".into(),
-            reason: "leak".into(),
-            thread: 0,
-            max_files: 3,
-            max_bytes: 1 << 30,
-            cooldown_ms: 0,
-            method,
-            compression: Compression::None,
-            heap: Heap { used: 1000, total: 1000 },
-            headroom: None,
-            pool: Some(0),
-            nice: 0,
-            patience: None,
-            redact: false,
-            core: false,
-        }
+        let pool = Some(0);
+        Request { cooldown_ms: 0, method, pool, ..testing::request(dir.0.join("snapshots")) }
     }
 
     /// A job whose thread has put this.

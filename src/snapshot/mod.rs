@@ -24,10 +24,18 @@ pub mod store;
 
 #[cfg(test)]
 mod testing {
-    //! A directory for one test.
+    //! What several tests of snapshots need.
 
     use std::path::PathBuf;
 
+    #[cfg(target_os = "linux")]
+    use super::{
+        name::Compression,
+        room::Heap,
+        session::{Method, Request},
+    };
+
+    /// A directory for one test.
     pub struct TempDir(pub PathBuf);
 
     impl TempDir {
@@ -42,6 +50,33 @@ mod testing {
     impl Drop for TempDir {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// The cooldown of [`request`], in milliseconds.
+    #[cfg(target_os = "linux")]
+    pub const HOUR: u64 = 3_600_000;
+
+    /// A request of the application `app`, for a snapshot of a small heap.
+    #[cfg(target_os = "linux")]
+    pub fn request(dir: PathBuf) -> Request {
+        Request {
+            dir,
+            app: "app".into(),
+            reason: "leak".into(),
+            thread: 0,
+            max_files: 3,
+            max_bytes: 1 << 30,
+            cooldown_ms: HOUR,
+            method: Method::Auto,
+            compression: Compression::None,
+            heap: Heap { used: 1000, total: 1000 },
+            headroom: None,
+            pool: None,
+            nice: 0,
+            patience: None,
+            redact: false,
+            core: false,
         }
     }
 

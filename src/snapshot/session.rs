@@ -267,33 +267,10 @@ fn epoch_ms(now: SystemTime) -> u64 {
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::os::sim::Simulation;
-    use crate::snapshot::testing::TempDir;
-
-    const HOUR: u64 = 3_600_000;
-
-    pub fn request(dir: PathBuf) -> Request {
-        Request {
-            dir,
-            app: "app".into(),
-            reason: "leak".into(),
-            thread: 0,
-            max_files: 3,
-            max_bytes: 1 << 30,
-            cooldown_ms: HOUR,
-            method: Method::Auto,
-            compression: Compression::None,
-            heap: Heap { used: 1000, total: 1000 },
-            headroom: None,
-            pool: None,
-            nice: 0,
-            patience: None,
-            redact: false,
-            core: false,
-        }
-    }
+    use crate::snapshot::testing::{HOUR, TempDir, request};
 
     #[test]
     fn a_process_takes_one_snapshot_at_a_time_wherever_it_goes() {

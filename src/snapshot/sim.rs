@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use super::error::SnapshotError;
 use super::fork::{self, ForkFailure};
 use super::job;
-use super::name::{Compression, Name};
+use super::name::Name;
 use super::output::Written;
-use super::room::{Builder, Heap};
+use super::room::Builder;
 use super::session::{Method, Packing, Request, Session, TakenSnapshot};
 use super::state;
 use super::store::Partial;
@@ -542,22 +542,11 @@ fn open_below(dir: &Path) -> Option<String> {
 
 fn request(dir: &Path) -> Request {
     Request {
-        dir: dir.to_owned(),
         app: "/app/server.js".into(),
-        reason: "leak".into(),
-        thread: 0,
         max_files: MAX_FILES,
-        max_bytes: 1 << 30,
         cooldown_ms: COOLDOWN,
-        method: Method::Auto,
-        compression: Compression::None,
-        heap: Heap { used: 1000, total: 1000 },
-        headroom: None,
-        pool: None,
         nice: 19,
-        patience: None,
-        redact: false,
-        core: false,
+        ..crate::snapshot::testing::request(dir.to_owned())
     }
 }
 
