@@ -1,16 +1,17 @@
 'use strict';
 // Fills a Map in a loop that never ends. argv[2]: where a watch leaves what it takes near the heap limit; argv[3]: 'scripts' for
 // closures, strings and scripts beside the Map, with which V8 gives up at the end of a collection that freed too little,
-// 'table' for an object with ever more keys instead of the Map, whose table is one allocation that does not fit; argv[4]: 'refused' for a cooldown that has begun.
+// 'table' for an object with ever more keys instead of the Map, whose table is one allocation that does not fit; argv[4]: 'refused' for a cooldown that has begun,
+// 'redact' for a watch that redacts.
 
 const vm = require('node:vm');
 const { takeSnapshot, watch } = require('../../index.js');
 
-const [dir, beside, refused] = process.argv.slice(2);
+const [dir, beside, how] = process.argv.slice(2);
 
 async function main() {
-  if (refused === 'refused') await takeSnapshot({ dir, cooldown: 0 });
-  watch({ dir, snapshotOn: ['near-limit'], report: [], log: 'silent' });
+  if (how === 'refused') await takeSnapshot({ dir, cooldown: 0 });
+  watch({ dir, snapshotOn: ['near-limit'], report: [], log: 'silent', redact: how === 'redact' });
   globalThis.kept = [];
   if (beside === 'scripts') {
     for (let i = 0; i < 3000; i++) globalThis.kept.push(vm.runInThisContext(`(function f${i}(a) { const s = 'x${i}'.repeat(20); return () => a + s + ${i}; })`));

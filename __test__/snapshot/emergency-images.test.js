@@ -69,9 +69,31 @@ test('an endless loop without room for a snapshot is interrupted for an image', 
   assert.ok((await analyze([outcome.path])).liveHeap !== null);
 });
 
+test('without patience, an endless loop is interrupted for an image at once', options, async (t) => {
+  const dir = temporaryDir(t);
+  const { outcome, failure } = interrupted({ patience: 0, headroom: 0 }, dir);
+  assert.equal(outcome?.method, 'image', failure?.message);
+  assert.deepEqual(outcome.retries, []);
+  assert.ok((await analyze([outcome.path])).liveHeap !== null);
+});
+
+for (const [what, kind] of [
+  ['the service goes on', 'live'],
+  ['a service that dies leaves it', 'die'],
+])
+  test(`near the heap limit without patience, an image: ${what}`, options, async (t) => {
+    const dir = temporaryDir(t);
+    const given = JSON.stringify(request(dir, { patience: 0, headroom: 0 }));
+    const { out } = await run('near-limit.js', [given, kind]);
+    if (kind === 'live') assert.deepEqual(JSON.parse(out.split('\n')[1]).outcome.retries, []);
+    assert.deepEqual([snapshotsIn(dir), imagesIn(dir).length], [[], 1]);
+    const { liveHeap } = await analyze([path.join(dir, imagesIn(dir)[0])]);
+    assert.ok(liveHeap.bytes > 32 * 2 ** 20, JSON.stringify(liveHeap));
+  });
+
 test('no image stands in for a redacted snapshot, for a fork, or for one in process', options, (t) => {
   const dir = temporaryDir(t);
-  for (const over of [{ redact: true }, { method: 'fork' }, { method: 'in-process' }])
+  for (const over of [{ redact: true }, { redact: true, patience: 0 }, { method: 'fork' }, { method: 'in-process' }])
     assert.match(interrupted(over, dir).failure.code, /^ERR_PLIMSOLL_(?:NO_ROOM|UNAVAILABLE)$/);
   assert.deepEqual([imagesIn(dir), partialsIn(dir, '.heapimage')], [[], []]);
 });

@@ -137,6 +137,13 @@ test(
   },
 );
 
+/** What the root has a shortcut to: from there, distances of the program's own objects are counted. */
+function shortcutsOf(graph) {
+  const edges = Array.from({ length: graph.firstEdge(1) }, (_, edge) => edge);
+  const shortcuts = edges.filter((edge) => graph.edgeType(edge) === 'shortcut');
+  return shortcuts.map((edge) => [graph.edgeName(edge), graph.name(graph.target(edge))]);
+}
+
 test("functions of Node's own sources have lines, and the sources names", { skip: unsupported ?? false }, (t) => {
   const dir = directory(t);
   const { image, snapshot } = JSON.parse(execFileSync(process.execPath, [LINES, dir], { encoding: 'utf8' }));
@@ -148,6 +155,8 @@ test("functions of Node's own sources have lines, and the sources names", { skip
   assert.deepEqual(placesOf(ours, 'readFileSync'), places);
   const sources = Array.from({ length: ours.count }, (_, node) => ours.name(node));
   assert.ok(sources.some((name) => name.startsWith('// Copyright Joyent')));
+  assert.equal(shortcutsOf(theirs).length, 1);
+  assert.deepEqual(shortcutsOf(ours), shortcutsOf(theirs));
 });
 
 const instead = (dir, options) =>

@@ -1,5 +1,5 @@
 'use strict';
-// Near the heap limit a forked child takes a last snapshot, or a heap image where a snapshot cannot be forked, and the
+// Near the heap limit a forked child writes a heap image, or a snapshot where images are off or `redact` is set, and the
 // limit is raised a little: the service goes on, or dies with the file on disk. The allocation profile is written
 // besides, since both may be impossible or refused.
 
@@ -50,7 +50,7 @@ class NearLimit {
     /** Why no snapshot is taken; the profile is written all the same. An image is not redacted. @type {string | null} */
     this.noSnapshot = (options.redact ? fork : null) ?? nearLimit ?? null;
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
-    const { keepAlive: _, ...request } = resolve({ ...options, nice: NICE, reason: 'near-limit' });
+    const { keepAlive: _, ...request } = resolve({ ...options, nice: NICE, patience: 0, reason: 'near-limit' });
     warnIfShared(request.dir);
     this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });
     this.#emergency.watchHeapLimit(limit * RAISE, () => writeProfile(request, profile));

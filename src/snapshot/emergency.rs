@@ -12,7 +12,7 @@
 //!
 //! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
 //! V8's locks. It is also taken where V8 gives up and nothing was taken before: inside a collection that no interrupt
-//! follows.
+//! follows. Without patience the image comes first, and waits for no interrupt.
 //!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
@@ -321,19 +321,22 @@ impl Emergency {
     /// In V8's callback near the limit `current`.
     unsafe fn near_limit(self: &Arc<Self>, current: usize) -> usize {
         let collecting = self.collecting.load(Ordering::Relaxed);
+        let waits = collecting && !is_image_first(&self.request);
         let (isolate, answer, evidence) = {
             let mut shared = self.shared.lock();
             let Some(isolate) = shared.isolate else { return current };
             let evidence = shared.evidence.is_some();
-            (isolate, shared.near.call(collecting, evidence), evidence)
+            (isolate, shared.near.call(waits, evidence), evidence)
         };
         let raise = match answer {
             Answer::None => return current,
             Answer::Again => LEAST_RAISE,
             Answer::Fork { raise } => {
-                // SAFETY: no collection is under way, so one may happen (Node takes snapshots here
-                // too), on the isolate's thread.
-                unsafe { self.take(isolate, Moment::Outside) };
+                let moment =
+                    if collecting { Moment::InV8 { again: false } } else { Moment::Outside };
+                // SAFETY: on the isolate's thread. Where no collection is under way, one may happen (Node takes
+                // snapshots here too).
+                unsafe { self.take(isolate, moment) };
                 if evidence {
                     self.defer(isolate);
                 }
@@ -527,6 +530,11 @@ fn admits_image(request: &Request) -> bool {
     matches!(request.method, Method::Auto | Method::Image) && !request.redact
 }
 
+/// Whether an image is taken rather than a snapshot.
+fn is_image_first(request: &Request) -> bool {
+    request.patience.is_some_and(|patience| patience.is_zero()) && can_image(request)
+}
+
 /// # Safety
 /// As [`Emergency::take`].
 unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), SnapshotError> {
@@ -541,7 +549,21 @@ unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), S
     if !can_image {
         can_build.clone()?;
     }
+    let is_image_first = is_image_first(&request);
     let mut session = Session::begin(request)?;
+    if is_image_first {
+        // SAFETY: on the isolate's thread.
+        match unsafe { fork_image(&mut session) } {
+            Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) if can_build.is_ok() => {
+                session.retry(why);
+            }
+            forked => {
+                let mut forked = forked?;
+                forked.child.pause = begun.elapsed();
+                return Ok((session, forked));
+            }
+        }
+    }
     let built = can_build.map_err(|error| (true, error)).and_then(|()| {
         // SAFETY: the caller vouches for the moment.
         unsafe { fork_builder(&mut session) }

@@ -11,7 +11,7 @@ const API_OBJECTS: std::ops::RangeInclusive<u16> = 0x422..=0x80a;
 /// Where the map of maps of a context has that context.
 const MAP_CONTEXT: u64 = 32;
 /// The extension of a context; that of a native one is the global object.
-const CONTEXT_EXTENSION: u64 = 32;
+pub const CONTEXT_EXTENSION: u64 = 32;
 /// How deep arrays of constants are in one of bytecode.
 const NESTED: u32 = 2;
 /// More elements than come before those of each place where code may be deoptimized.

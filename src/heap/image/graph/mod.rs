@@ -151,8 +151,7 @@ impl Builder<'_> {
             let name = self.heap.text(name);
             self.node(NodeKind::Synthetic, name, 0, 0);
         }
-        let global = self.heap.text("global");
-        let (mut globals, mut lists) = (Vec::new(), Vec::new());
+        let (mut programs, mut lists): (Vec<u32>, _) = (Vec::new(), Vec::new());
         for (kind, _) in ROOTS {
             let mut list: Vec<ImageEdge> = Vec::new();
             for &(_, word) in roots.iter().filter(|(of, _)| *of == kind) {
@@ -163,10 +162,10 @@ impl Builder<'_> {
                     continue;
                 }
                 let Some(to) = self.reach(object) else { continue };
-                if object.shape == ObjectShape::GlobalObject
-                    && !globals.iter().any(|edge: &ImageEdge| edge.to == to)
+                if let Some(program) = self.program(object)
+                    && !programs.contains(&program)
                 {
-                    globals.push(ImageEdge { kind: EdgeKind::Shortcut, name: global, to });
+                    programs.push(program);
                 }
                 let name = u32::try_from(list.len()).unwrap_or(u32::MAX);
                 list.push(ImageEdge { kind: EdgeKind::Element, name, to });
@@ -174,13 +173,31 @@ impl Builder<'_> {
             lists.push(list);
         }
         let own = std::iter::once(ImageEdge { kind: EdgeKind::Element, name: 1, to: 1 });
-        self.edges_of(0, own.chain(globals));
+        let shortcuts = (2..).zip(programs).map(|(number, to)| {
+            let name = self.heap.text(&format!("{number}"));
+            ImageEdge { kind: EdgeKind::Shortcut, name, to }
+        });
+        let edges: Vec<_> = own.chain(shortcuts).collect();
+        self.edges_of(0, edges);
         let (first, some) = (SYNTHETIC.len(), lists.len() + STRING_TABLES.len());
         let subroots = (first..first + some).filter_map(|at| u32::try_from(at).ok());
         self.edges_of(1, subroots.map(|to| ImageEdge { kind: EdgeKind::Element, name: to, to }));
         for (at, list) in lists.into_iter().enumerate() {
             self.edges_of(first + at, list);
         }
+    }
+
+    /// What V8's snapshot has a shortcut to from its root, if this is a root: the global object of a native context,
+    /// from V8 14 on the context itself. Distances from the program's own roots begin there.
+    fn program(&mut self, root: Object) -> Option<u32> {
+        if root.shape != ObjectShape::NativeContext {
+            return None;
+        }
+        if self.heap.pages.layout.v8.0 >= 14 {
+            return self.reach(root);
+        }
+        let global = self.heap.field(root.at, edges::CONTEXT_EXTENSION)?;
+        (global.shape == ObjectShape::GlobalObject).then(|| self.reach(global)).flatten()
     }
 
     fn edges_of(&mut self, node: usize, edges: impl IntoIterator<Item = ImageEdge>) {
