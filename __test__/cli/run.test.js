@@ -181,26 +181,30 @@ test('threads that have ended leave no file and few reports, but a leak of their
   assert.equal(others.length, 16, 'the main thread, and those that matter most of 32');
 });
 
-test('a heap that runs out leaves its report', async (t) => {
-  const app =
-    'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
-  const { code, report, left } = await plimsoll(
-    t,
-    ['run', ...FAST, '--snapshot-on', 'near-limit', 'app.js'],
-    { 'app.js': app },
-    { NODE_OPTIONS: '--max-old-space-size=64' },
-  );
-  assert.equal(code, 128 + 6);
-  assert.deepEqual(report.exit, { code: null, signal: 'SIGABRT', byUs: false });
-  const snapshots = left.filter((name) => name.endsWith('.heapsnapshot'));
-  if (noHooks) {
-    assert.equal(snapshots.length, 0);
-    assert.match(report.notes.join(), /No snapshot will be taken near the heap's limit: turned off/);
-    return;
-  }
-  assert.equal(snapshots.length, 1, left.join());
-  assert.match(report.notes.join(), /one snapshot/, 'it was read');
-});
+for (const [evidence, options, kept] of [
+  ['an image, which is read and removed', [], 0],
+  ['a redacted snapshot, which stays', ['--redact'], 1],
+])
+  test(`a heap that runs out leaves its report and ${evidence}`, async (t) => {
+    const app =
+      'const all = []; setInterval(() => { for (let i = 0; i < 20; i++) all.push(new Array(5000).fill(0.5)); }, 5);';
+    const { code, report, left } = await plimsoll(
+      t,
+      ['run', ...FAST, '--snapshot-on', 'near-limit', ...options, 'app.js'],
+      { 'app.js': app },
+      { NODE_OPTIONS: '--max-old-space-size=64' },
+    );
+    assert.equal(code, 128 + 6);
+    assert.deepEqual(report.exit, { code: null, signal: 'SIGABRT', byUs: false });
+    const files = left.filter((name) => /^Heap\..*\.heap(?:snapshot|image)$/.test(name));
+    if (noHooks) {
+      assert.deepEqual(files, []);
+      assert.match(report.notes.join(), /No snapshot will be taken near the heap's limit: turned off/);
+      return;
+    }
+    assert.equal(files.length, kept, left.join());
+    assert.match(report.notes.join(), /one snapshot/, 'it was read');
+  });
 
 test('a heap that runs out without room for a snapshot leaves an image, which is read and removed', async (t) => {
   const { image, limitCalls } = requireNative().snapshotSupport();
