@@ -200,8 +200,9 @@ fn threads_share_a_store_within_its_bound() {
     });
     store.check();
     let counters = store.stats().counters;
+    // A few turns need not come to each of them.
     assert!(
-        counters.evictions > 0 && counters.expirations > 0 && counters.hits > 0,
+        cfg!(miri) || counters.evictions > 0 && counters.expirations > 0 && counters.hits > 0,
         "{counters:?}"
     );
 }
