@@ -1,16 +1,20 @@
 'use strict';
-// npm run test:sanitizers [-- LANE ...] [--images N]: tests under the sanitizers of LLVM, on Linux x64.
+// npm run test:sanitizers [-- LANE ...] [--images N]: tests under the sanitizers of LLVM and Miri, on Linux x64.
 //
 //   address   the tests of the library, and N random heap images, under the address sanitizer and its leak detector
 //   addon     both binaries with the address sanitizer in Node, and the JavaScript tests of what they do
 //   thread    the tests of the library under the thread sanitizer
+//   miri      the tests of the modules whose unsafe code Miri can run, some of them in several orders of their threads
 //
 // Without a name, the first two run. Rust has no sanitizer of undefined behaviour. Each lane has debug assertions and
-// overflow checks, which look at the preconditions of the standard library's unsafe functions, and checks constants.
+// overflow checks, which look at the preconditions of the standard library's unsafe functions. The first three check
+// constants too.
 //
 // The sanitizers need unstable options of rustc, which RUSTC_BOOTSTRAP allows in a stable one. `thread` also builds the
-// standard library, because it does not see the locks of one that was built without it. The source is a component of
-// rustup (rust-src), or in Debian's packages rustc-web and rust-web-src; RUSTC names another compiler.
+// standard library, because it does not see the locks of one that was built without it. The other two lanes need:
+//
+//   thread    rustup component add rust-src
+//   miri      rustup toolchain install nightly --component miri,rust-src
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -46,6 +50,11 @@ const FILES = [
 const NOT_THE_ALLOCATOR = 'it measures what the C library does with memory that is freed, which the sanitizer keeps';
 const LIMITS_MEMORY = 'it limits the memory of a process, of which the sanitizer takes a part of its own';
 const NO_IMAGES = 'a child looks for pages of V8 in all private memory, of which the sanitizer reserves 14 TB';
+const WAITS_FOR_A_SIGNAL =
+  'the sanitizer runs a signal handler when its thread enters a call that it knows, and the main thread enters none';
+const TOO_LONG = 'it takes minutes under Miri, and has no unsafe code';
+const ADDRESS_SPACE =
+  'snapshot::room::tests::a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image';
 /** Tests that cannot run so, by lane, with the reason. */
 const LEFT_OUT = {
   addon: {
@@ -53,12 +62,51 @@ const LEFT_OUT = {
     'memory goes back to the system': NOT_THE_ALLOCATOR,
     'with less memory than a graph takes, an analysis succeeds if it may spill': LIMITS_MEMORY,
   },
-  address: {
-    'snapshot::room::tests::a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image':
-      LIMITS_MEMORY,
+  address: { [ADDRESS_SPACE]: LIMITS_MEMORY },
+  thread: {
+    [ADDRESS_SPACE]: LIMITS_MEMORY,
+    'lifeline::tests::a_child_that_finishes_its_file_or_has_its_service_goes_on': WAITS_FOR_A_SIGNAL,
+    'lifeline::tests::a_child_whose_time_is_up_ends_with_its_file': WAITS_FOR_A_SIGNAL,
+    'lifeline::tests::a_child_without_its_service_ends_with_its_file': WAITS_FOR_A_SIGNAL,
   },
-  thread: {},
+  miri: {
+    'cache::expiry::tests::a_scan_finds_what_has_ended_and_the_next_end': TOO_LONG,
+    'cache::registry::tests::a_summary_has_a_row_for_each_name_and_an_end': TOO_LONG,
+    'heap::spill::tests::memory_is_no_place_to_spill_to': 'it asks the kernel of which kind a file system is',
+    'snapshot::fork::platform::workers::tests::threads_of_this_process_are_seen_at_rest': 'it starts a process',
+  },
 };
+/** What Miri runs: the unsafe code that asks no system call of it, and memory that threads share. */
+const FOR_MIRI = [
+  'background::',
+  'cache::expiry::',
+  'cache::registry::',
+  'cache::shared::registry::',
+  'cache::shared::store::tests::a_computation_is_made_once_and_given_to_all',
+  'cache::shared::store::tests::after_a_failure_or_a_death_the_next_one_leads',
+  'cache::shared::store::tests::threads_share_a_store_within_its_bound',
+  'heap::parallel::',
+  'heap::progress::',
+  'heap::spill::',
+  'os::process::',
+  'sampler::clock::',
+  'sampler::record::',
+  'sampler::stuck::',
+  'snapshot::emergency::tests::a_deadline_interrupts_once_and_a_later_one_puts_it_off',
+  'snapshot::fork::platform::condition::',
+  'snapshot::fork::platform::workers::',
+  'snapshot::job::tests::a_question_is_answered_once',
+  'snapshot::job::tests::what_came_of_it_is_said_as_often_as_it_is_asked',
+  'track::registry::',
+  'v8::',
+];
+/** Tests of threads, which Miri runs in so many orders. */
+const IN_ORDERS = [
+  'background::',
+  'cache::shared::store::tests::threads_share_a_store_within_its_bound',
+  'heap::parallel::tests::results_are_in_the_order_of_the_items',
+];
+const ORDERS = 8;
 /** Where each process that finds something writes it: a test may not see how its child ended. */
 const REPORTS = path.join(OUT, 'reports');
 
@@ -68,12 +116,18 @@ const rustc = (...args) => {
   return stdout.trim();
 };
 
-/** What a build with a sanitizer has in its environment. The C code, which is zstd, is built with it too. */
+/**
+ * The C code, which is zstd, has the sanitizer too, and traps where its behaviour is undefined. Upstream leaves out the
+ * overflow of pointers as well.
+ */
+const UNDEFINED = '-fsanitize=undefined -fno-sanitize=pointer-overflow -fsanitize-undefined-trap-on-error';
+
+/** What a build with a sanitizer has in its environment. */
 const building = (sanitizer) => ({
   ...process.env,
   RUSTC_BOOTSTRAP: '1',
   RUSTFLAGS: `-Zsanitizer=${sanitizer} -Zextra-const-ub-checks -Cforce-frame-pointers=yes`,
-  [`CFLAGS_${TARGET.replaceAll('-', '_')}`]: `-fsanitize=${sanitizer} -fno-omit-frame-pointer`,
+  [`CFLAGS_${TARGET.replaceAll('-', '_')}`]: `-fsanitize=${sanitizer} ${UNDEFINED} -fno-omit-frame-pointer`,
 });
 
 const options = (sanitizer, more) => ({
@@ -101,6 +155,31 @@ function testLibrary(sanitizer, more, { build = [], tests = [], env = {} } = {})
   args.push('--target-dir', path.join(OUT, sanitizer), '--', ...tests);
   args.push(...leftOut(sanitizer).flatMap((name) => ['--skip', name]));
   return run('cargo', args, { ...building(sanitizer), ...options(sanitizer, more), ...env });
+}
+
+/** What runs tests of the library under Miri, with the arguments `args` of the tests. */
+function underMiri(args, flags = []) {
+  const command = ['+nightly', 'miri', 'test', '--lib', '--target-dir', path.join(OUT, 'miri'), '--', ...args];
+  // Tests read files and the clock. The queues of parking_lot are addresses in words.
+  const always = ['-Zmiri-disable-isolation', '-Zmiri-permissive-provenance'];
+  const env = { MIRIFLAGS: [...always, ...flags].join(' '), PROPTEST_CASES: '3' };
+  return ['cargo', command, { ...process.env, ...env }];
+}
+
+/** The names of the tests that Miri can run. It takes minutes to compare all tests with parts of names. */
+function namesForMiri() {
+  const [command, args, env] = underMiri(['--list', '--format=terse']);
+  const { status, stdout, error } = spawnSync(command, args, {
+    cwd: ROOT,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error('Miri does not list the tests');
+  const all = [...stdout.matchAll(/^(\S+): test$/gm)].map(([, name]) => name);
+  const left = new Set(leftOut('miri'));
+  return all.filter((name) => !left.has(name) && FOR_MIRI.some((each) => name.startsWith(each)));
 }
 
 /** The runtime of the address sanitizer as a library that Node loads first; rustc has it for programs alone. */
@@ -166,6 +245,13 @@ const LANES = {
       return false;
     }
     return testLibrary('thread', [], { build: ['-Zbuild-std'] });
+  },
+  miri() {
+    const names = namesForMiri();
+    const threads = names.filter((name) => IN_ORDERS.some((each) => name.startsWith(each)));
+    const once = names.filter((name) => !threads.includes(name));
+    const passed = run(...underMiri(['--exact', ...once]));
+    return run(...underMiri(['--exact', ...threads], [`-Zmiri-many-seeds=0..${ORDERS}`])) && passed;
   },
 };
 

@@ -3,7 +3,8 @@
 /// Keeps this library mapped for ever: Node calls dlclose when the environment that loaded an
 /// addon ends (a worker thread, say), while a thread of ours would still be running its code.
 pub fn pin() {
-    #[cfg(unix)]
+    // Under Miri nothing is a library.
+    #[cfg(all(unix, not(miri)))]
     {
         // SAFETY: Dl_info is plain data, for which all zeroes is a value.
         let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };

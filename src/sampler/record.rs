@@ -295,7 +295,8 @@ fn micros(duration: Duration) -> u64 {
 #[derive(Debug)]
 pub struct Hooks {
     isolate: Isolate,
-    target: Box<Target>,
+    /// Not a box: V8 has a pointer to it, and a box that moves says that it has none.
+    target: Arc<Target>,
 }
 
 #[derive(Debug)]
@@ -311,19 +312,24 @@ impl Hooks {
     /// On the isolate's thread; the value is dropped on that thread, before the isolate's end.
     #[must_use]
     pub unsafe fn install(isolate: Isolate, record: Arc<Record>) -> Option<Self> {
-        let target = Box::new(Target { isolate, record });
-        let data = std::ptr::from_ref(&*target).cast_mut().cast();
-        // SAFETY: the box keeps its address until `drop`, which removes the callbacks first.
-        unsafe { gc::add_callbacks(isolate, on_prologue, on_epilogue, data, gc::COLLECTIONS) }
-            .then_some(Self { isolate, target })
+        let hooks = Self { isolate, target: Arc::new(Target { isolate, record }) };
+        // SAFETY: the target is there until `drop`, which removes the callbacks first.
+        let is_there = unsafe {
+            gc::add_callbacks(isolate, on_prologue, on_epilogue, hooks.data(), gc::COLLECTIONS)
+        };
+        is_there.then_some(hooks)
+    }
+
+    /// What V8 gives to the callbacks.
+    fn data(&self) -> *mut c_void {
+        Arc::as_ptr(&self.target).cast_mut().cast()
     }
 }
 
 impl Drop for Hooks {
     fn drop(&mut self) {
-        let data = std::ptr::from_ref(&*self.target).cast_mut().cast();
         // SAFETY: `install` promises the thread and that the isolate is alive.
-        unsafe { gc::remove_callbacks(self.isolate, on_prologue, on_epilogue, data) };
+        unsafe { gc::remove_callbacks(self.isolate, on_prologue, on_epilogue, self.data()) };
     }
 }
 
@@ -424,6 +430,21 @@ mod tests {
         assert_eq!(record.collections().0, RING as u64 + 9);
         record.epilogue(MARK_COMPACT, || Some(heap(3)));
         assert_eq!(record.take_mark_compacts().count(), 1, "there is room again");
+    }
+
+    #[test]
+    fn callbacks_find_the_record_of_hooks_that_have_moved() {
+        const SCAVENGE: GcType = 1;
+        let Some(isolate) = Isolate::of_test() else { return };
+        let record = Arc::new(Record::new(Duration::from_secs(3600)));
+        let target = Arc::new(Target { isolate, record: Arc::clone(&record) });
+        let hooks = Hooks { isolate, target };
+        let data = hooks.data();
+        let moved = Some(hooks);
+        // SAFETY: as V8 calls it. Figures that are so new are not read.
+        unsafe { on_epilogue(isolate.as_ptr(), SCAVENGE, 0, data) };
+        drop(moved);
+        assert_eq!(record.collections().0, 1);
     }
 }
 

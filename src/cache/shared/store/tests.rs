@@ -149,6 +149,7 @@ fn the_shares_of_many_shards_are_used_up() {
 #[test]
 fn threads_share_a_store_within_its_bound() {
     const MAX: u64 = 300_000;
+    const TURNS: u64 = if cfg!(miri) { 50 } else { 30_000 };
     let store = SharedStore::with_shards(options(MAX, Policy::Adaptive), 8);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -157,7 +158,7 @@ fn threads_share_a_store_within_its_bound() {
                 let store = &store;
                 scope.spawn(move || {
                     let mut random = thread + 1;
-                    for turn in 0..30_000u64 {
+                    for turn in 0..TURNS {
                         random = random
                             .wrapping_mul(6_364_136_223_846_793_005)
                             .wrapping_add(1_442_695_040_888_963_407);
@@ -199,8 +200,9 @@ fn threads_share_a_store_within_its_bound() {
     });
     store.check();
     let counters = store.stats().counters;
+    // A few turns need not come to each of them.
     assert!(
-        counters.evictions > 0 && counters.expirations > 0 && counters.hits > 0,
+        cfg!(miri) || counters.evictions > 0 && counters.expirations > 0 && counters.hits > 0,
         "{counters:?}"
     );
 }
