@@ -199,8 +199,8 @@ impl Builder<'_> {
         let mut next = 0;
         let mut late = Vec::new();
         // Nodes without an object, as backing stores, have no edges.
-        loop {
-            while let Some(&at) = self.addresses.get(next) {
+        while !self.graph.has_failed() {
+            while let Some(&at) = self.addresses.get(next).filter(|_| !self.graph.has_failed()) {
                 if at != 0
                     && let Some(object) = self.heap.object(at)
                     && let Ok(node) = u32::try_from(next)
