@@ -434,6 +434,39 @@ fn edges_without_room_for_them_are_an_error() {
     assert!(matches!(edges(1 << 20), Err(HeapError::NoMemory { .. })));
 }
 
+/// A list whose objects have the next one in a WeakMap, as private fields do in compiled TypeScript. The last entry is
+/// the first one that is reached; looking at all entries for each object takes minutes.
+#[test]
+fn a_list_of_weak_references_is_followed_in_one_pass() {
+    const COUNT: u64 = 8000;
+    const EPHEMERONS: u64 = 177;
+    let start = BASE + (1 << 18);
+    let mut page = vec![0_u64; 1 << 15];
+    let objects = 15 + 2 * COUNT;
+    let object = |number: u64| start + 8 * (objects + 2 * number) + 1;
+    page[..2].copy_from_slice(&[BASE + 8 * 8 + 1, EPHEMERONS << 32]);
+    page[10..12].copy_from_slice(&[start + 1, (3 + 2 * COUNT) << 32]);
+    page[14] = COUNT << 32;
+    for number in 0..COUNT {
+        let entry = (15 + 2 * (COUNT - 1 - number)) as usize;
+        page[entry..entry + 2].copy_from_slice(&[object(number), object(number + 1)]);
+    }
+    for number in 0..=COUNT {
+        page[(objects + 2 * number) as usize] = BASE + 8 * 28 + 1;
+    }
+    let mut image = small();
+    image.truncate(image.len() - 16);
+    image.extend(record(1, start, &bytes_of(&page)));
+    image.extend(record(2, 0x9000, &bytes_of(&[start + 8 * 10 + 1, object(0)])));
+    image.extend(record(4, 2, &[]));
+    let pages = Pages::begin(&image[..]).unwrap().read().unwrap();
+    let graph = graph::build(&pages).unwrap();
+    let node_count = 8 + 3 + 3 + 2 + COUNT + 1;
+    assert_eq!(graph.kinds.len() as u64, node_count);
+    // Of each entry, a weak edge each to key and value, and one from each of key and table to the value.
+    assert!(graph.edge_count() as u64 >= 4 * COUNT);
+}
+
 #[path = "../../../fuzz/described_image.rs"]
 mod described_image;
 #[path = "../../../fuzz/image_parts.rs"]
