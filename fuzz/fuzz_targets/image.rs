@@ -1,7 +1,7 @@
 //! Packs the heap image that an input describes, reads it as `plimsoll analyze` does, asks for everything that it can
 //! tell, and names what it holds.
 //!
-//!   cargo +nightly fuzz run -s none --no-trace-compares image -- -runs=1000000 -max_len=1024 -timeout=5 -rss_limit_mb=512
+//!   cargo +nightly fuzz run -s none --no-trace-compares image -- -runs=1000000 -max_len=1024 -len_control=0 -timeout=10 -rss_limit_mb=512
 //!
 //! `cargo test --release random_images -- --ignored` reads a million other images without cargo-fuzz.
 
@@ -22,9 +22,8 @@ mod described_image;
 mod image_parts;
 
 const MAGIC: &[u8] = b"plimsoll heap image\n";
-/// The most bytes that may be allocated at once: the blocks of pages and the readers' buffers take 30 MB of it, which
-/// are not touched.
-const MOST: usize = 64 << 20;
+/// The most bytes that may be allocated at once. A block of pages takes half of it, most of which is not touched.
+const MOST: usize = 32 << 20;
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static GRAPHS: AtomicU64 = AtomicU64::new(0);

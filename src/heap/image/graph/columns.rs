@@ -57,8 +57,8 @@ impl ImageGraph {
         u32::try_from(number).ok()
     }
 
-    /// Adds an edge of the node whose edges are written, if there is room for it. Objects that share their elements have
-    /// more edges together than the image has words.
+    /// Adds an edge of the node whose edges are written, if there is room for it. Objects that share their elements
+    /// have more edges together than the image has words.
     pub fn edge(&mut self, edge: ImageEdge) {
         if !self.has_failed()
             && let Err(error) = self.push_edge(edge)
