@@ -1,5 +1,7 @@
 //! Heap images that a seed decides: maps of every type, objects whose words are references, small integers or anything.
-//! Shared by the fuzz target and by `cargo test`.
+//! `cargo test` reads them.
+
+use super::image_parts::{BASE, FIRST, MAP_WORDS, NUMBERED, STRINGS, TYPES, header, record};
 
 /// A generator of numbers (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 struct Random(u64);
@@ -18,88 +20,13 @@ impl Random {
     }
 }
 
-/// Types by name. Their numbers are above those of strings, in this order; the receivers come last.
-const TYPES: &[&str] = &[
-    "Map",
-    "FixedArray",
-    "FixedDoubleArray",
-    "ByteArray",
-    "BytecodeArray",
-    "Code",
-    "DescriptorArray",
-    "StrongDescriptorArray",
-    "EmbedderDataArray",
-    "FeedbackVector",
-    "FreeSpace",
-    "HeapNumber",
-    "InstructionStream",
-    "Oddball",
-    "Hole",
-    "PreparseData",
-    "PropertyArray",
-    "PropertyCell",
-    "ScopeInfo",
-    "Script",
-    "SharedFunctionInfo",
-    "SloppyArgumentsElements",
-    "Symbol",
-    "UncompiledDataWithPreparseDataAndJob",
-    "UncompiledDataWithPreparseData",
-    "UncompiledDataWithoutPreparseDataWithJob",
-    "UncompiledDataWithoutPreparseData",
-    "WeakArrayList",
-    "WeakCell",
-    "WeakFixedArray",
-    "AccessorPair",
-    "AllocationSite",
-    "ArrayBoilerplateDescription",
-    "ArrayList",
-    "Cell",
-    "CoverageInfo",
-    "DependentCode",
-    "DoubleStringCache",
-    "EnumCache",
-    "ExternalPointerArray",
-    "FeedbackCell",
-    "FunctionTemplateInfo",
-    "ObjectBoilerplateDescription",
-    "PrototypeInfo",
-    "RegExpMatchInfo",
-    "ScriptContextTable",
-    "TrustedByteArray",
-    "TrustedFixedArray",
-    "JSProxy",
-    "JSGlobalObject",
-    "JSGlobalProxy",
-    "JSArray",
-    "JSArrayBuffer",
-    "JSTypedArray",
-    "JSBoundFunction",
-    "JSAsyncFunctionObject",
-    "JSAsyncGeneratorObject",
-    "JSMap",
-    "JSSet",
-    "JSWeakMap",
-    "JSWeakSet",
-    "JSWeakRef",
-    "JSPromise",
-    "JSRegExp",
-];
-/// Types that have a number in the layout of their version and no name.
-const NUMBERED: [[u64; 9]; 4] = [
-    [175, 180, 205, 212, 2066, 2105, 129, 241, 248],
-    [174, 180, 190, 197, 2066, 2107, 129, 248, 257],
-    [205, 210, 220, 227, 2065, 2109, 129, 257, 265],
-    [205, 210, 221, 228, 2066, 2111, 129, 259, 270],
-];
-const VERSIONS: [&str; 4] = ["11.3", "12.4", "13.6", "14.6"];
-/// Strings of characters of two bytes and of one, concatenated, external, sliced, and what refers to another.
-const STRINGS: [u64; 7] = [0, 8, 1, 2, 10, 3, 5];
-/// The number of the first type.
-const FIRST: u64 = 300;
-const BASE: u64 = 0x1000_0000;
-const MAP_WORDS: u64 = 10;
 const MOST_WORDS: u64 = 4096;
+
+/// Bytes that describe an image.
+pub fn bytes(seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    (0..random.below(1024)).map(|_| random.next() as u8).collect()
+}
 
 /// An image, uncompressed and after its first bytes.
 pub fn image(seed: u64) -> Vec<u8> {
@@ -139,15 +66,7 @@ pub fn image(seed: u64) -> Vec<u8> {
             page[at as usize + 1] = (random.below(64) << 32) | (random.below(2) * random.below(64));
         }
     }
-    let types: Vec<String> =
-        (FIRST..).zip(TYPES).map(|(number, name)| format!("\"{name}\":{number}")).collect();
-    let header = format!(
-        "{{\"format\":1,\"pid\":7,\"v8\":\"{}\",\"types\":{{{}}}}}",
-        VERSIONS[version],
-        types.join(",")
-    );
-    let mut image = (header.len() as u32).to_le_bytes().to_vec();
-    image.extend(header.bytes());
+    let mut image = header(version);
     let kind = if random.below(4) == 0 { 6 } else { 1 };
     record(&mut image, kind, BASE, &page);
     for kind in [2, 3, 5, 7, 8, 9, 10] {
@@ -174,11 +93,4 @@ fn any(random: &mut Random, starts: &[u64], maps: u64) -> u64 {
         12 => random.next() << 32,
         _ => random.below(64) << 32,
     }
-}
-
-fn record(image: &mut Vec<u8>, kind: u32, address: u64, words: &[u64]) {
-    image.extend(address.to_le_bytes());
-    image.extend(kind.to_le_bytes());
-    image.extend((8 * words.len() as u32).to_le_bytes());
-    image.extend(words.iter().flat_map(|word| word.to_le_bytes()));
 }

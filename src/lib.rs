@@ -27,7 +27,8 @@ pub mod track;
 pub mod trend;
 pub mod v8;
 
-/// The analyzer's process may have to read a heap that is larger than the memory that is free.
-#[cfg(all(feature = "analyzer", not(test)))]
+/// The analyzer's process may have to read a heap that is larger than the memory that is free. Tests and fuzz targets
+/// have allocators of their own, which refuse or measure.
+#[cfg(all(feature = "analyzer", not(test), not(fuzzing)))]
 #[global_allocator]
 static ALLOCATOR: heap::Spilling = heap::Spilling;

@@ -27,6 +27,10 @@ const TAG: &str = "<symbol Symbol.toStringTag>";
 /// The representation of a string whose characters are not on V8's heap.
 pub const EXTERNAL: u16 = 2;
 
+/// Where addresses of objects end, and the largest object: their sum does not overflow.
+const END: u64 = 1 << 48;
+const LARGEST: u64 = 1 << 36;
+
 /// A valid object.
 #[derive(Debug, Clone, Copy)]
 pub struct Object {
@@ -145,6 +149,9 @@ impl<'p> ImageHeap<'p> {
 
     /// Type and fixed size of a map: its own map is one whose map is itself a map.
     fn map(&self, map: u64) -> MapFacts {
+        if map >= END {
+            return None;
+        }
         if let Some(known) = self.maps.borrow().get(&map) {
             return *known;
         }
@@ -164,15 +171,16 @@ impl<'p> ImageHeap<'p> {
 
     /// The object at an address, if there is one.
     pub fn object(&self, at: u64) -> Option<Object> {
-        // The upper bound keeps sums of an address and a size from overflowing.
-        if !at.is_multiple_of(8) || at >= 1 << 48 {
+        if !at.is_multiple_of(8) || at >= END {
             return None;
         }
         let map = target(self.word(at)?)?;
         let (kind, fixed) = self.map(map)?;
         let shape = self.layout.shape(kind);
+        // Between two pages that are far apart there is no object.
+        let most = self.pages.bytes.min(LARGEST);
         let size = size(self.pages, at, kind, shape, fixed)
-            .filter(|&size| (8..1 << 36).contains(&size) && self.word(at + size - 8).is_some())
+            .filter(|size| (8..=most).contains(size) && self.word(at + size - 8).is_some())
             .unwrap_or(8);
         Some(Object { at, map, kind, shape, size })
     }

@@ -239,8 +239,8 @@ impl Pages {
             }
             kind::DISPATCH => {
                 let words: Vec<u64> = words.collect();
-                let entries =
-                    words.chunks_exact(2).zip((address..).step_by(DISPATCH_ENTRY as usize));
+                let places = (0..).map(|entry| address.wrapping_add(DISPATCH_ENTRY * entry));
+                let entries = words.chunks_exact(2).zip(places);
                 let used = entries.map(|(entry, at)| (at, entry[1] >> DISPATCH_BITS & !7));
                 self.dispatched.extend(used.filter(|(_, code)| *code != 0));
                 return Ok(());

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::heap::error::HeapError;
+use crate::heap::memory::limited;
 
 fn record(kind: u32, address: u64, bytes: &[u8]) -> Vec<u8> {
     let mut record = address.to_le_bytes().to_vec();
@@ -358,23 +359,149 @@ fn the_checksum_behind_the_last_record_is_verified() {
     assert!(matches!(read(&packed), Err(HeapError::Corrupt(_))));
 }
 
+/// The bytes of words.
+fn bytes_of(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[test]
+fn an_object_is_no_larger_than_the_image() {
+    const FAR: u64 = 1 << 33;
+    let mut image = small();
+    let page = image.len() - 16 - (16 + 24) - 128 * 8;
+    image.truncate(image.len() - 16);
+    // Its last word would be the first one of a page that is gigabytes away.
+    let length = (FAR - 40 * 8 - 8) / 8;
+    image[page + 8 * 41..page + 8 * 42].copy_from_slice(&(length << 32).to_le_bytes());
+    image.extend(record(1, BASE + FAR, &[0; 64]));
+    image.extend(record(4, 2, &[]));
+    let pages = Pages::begin(&image[..]).unwrap().read().unwrap();
+    let heap = decode::ImageHeap::new(&pages).unwrap();
+    let object = heap.object(BASE + 40 * 8).unwrap();
+    assert_eq!((object.shape, object.size), (layout::ObjectShape::Array, 8));
+}
+
+#[test]
+fn a_map_where_addresses_end_is_none() {
+    let mut image = small();
+    let page = image.len() - 16 - (16 + 24) - 128 * 8;
+    image.truncate(image.len() - 16);
+    let end = u64::MAX - (1 << 18) + 1;
+    let mut high = vec![0; 1 << 15];
+    let at = high.len() - 2;
+    high[at..].copy_from_slice(&[BASE + 8 * 8 + 1, type_of("JSRegExp") << 32 | 8]);
+    let map = end + 8 * at as u64 + 1;
+    image[page + 8 * 50..page + 8 * 51].copy_from_slice(&map.to_le_bytes());
+    image.extend(record(1, end, &bytes_of(&high)));
+    image.extend(record(4, 2, &[]));
+    assert!(matches!(text(&image), Err(HeapError::Corrupt(_))), "a reference to no object");
+}
+
+#[test]
+fn a_table_of_code_may_reach_the_end_of_addresses() {
+    let mut image = small();
+    image.truncate(image.len() - 16);
+    image.extend(record(10, u64::MAX - 7, &bytes_of(&[0, BASE << 16, 0, BASE << 16])));
+    image.extend(record(4, 1, &[]));
+    assert!(text(&image).is_ok());
+}
+
+#[test]
+fn edges_without_room_for_them_are_an_error() {
+    const COUNT: u64 = 600;
+    const FIRST: u64 = 1 << 10;
+    let mut page = vec![0_u64; 1 << 12];
+    let start = BASE + (1 << 18);
+    let tagged = |word: u64| start + 8 * word + 1;
+    // Objects whose elements are one array, which has all of them.
+    page[..2].copy_from_slice(&[BASE + 8 * 8 + 1, 2 << 58 | type_of("JSRegExp") << 32 | 4]);
+    page[10..12].copy_from_slice(&[BASE + 8 * 28 + 1, COUNT << 32]);
+    for at in 0..COUNT {
+        let array = (FIRST + 4 * at) as usize;
+        page[12 + at as usize] = tagged(FIRST + 4 * at);
+        page[array..array + 4].copy_from_slice(&[tagged(0), 0, tagged(10), COUNT << 32]);
+    }
+    let mut image = small();
+    image.truncate(image.len() - 16);
+    image.extend(record(1, start, &bytes_of(&page)));
+    image.extend(record(2, 0x9000, &tagged(10).to_le_bytes()));
+    image.extend(record(4, 2, &[]));
+    let pages = Pages::begin(&image[..]).unwrap().read().unwrap();
+    let edges = |most: usize| {
+        limited::at_most(most, || graph::build(&pages)).map(|graph| graph.edge_count())
+    };
+    assert!(edges(64 << 20).unwrap() as u64 > COUNT * COUNT);
+    assert!(matches!(edges(1 << 20), Err(HeapError::NoMemory { .. })));
+}
+
+/// A list whose objects have the next one in a WeakMap, as private fields do in compiled TypeScript. The last entry is
+/// the first one that is reached; looking at all entries for each object takes minutes.
+#[test]
+fn a_list_of_weak_references_is_followed_in_one_pass() {
+    const COUNT: u64 = 8000;
+    const EPHEMERONS: u64 = 177;
+    let start = BASE + (1 << 18);
+    let mut page = vec![0_u64; 1 << 15];
+    let objects = 15 + 2 * COUNT;
+    let object = |number: u64| start + 8 * (objects + 2 * number) + 1;
+    page[..2].copy_from_slice(&[BASE + 8 * 8 + 1, EPHEMERONS << 32]);
+    page[10..12].copy_from_slice(&[start + 1, (3 + 2 * COUNT) << 32]);
+    page[14] = COUNT << 32;
+    for number in 0..COUNT {
+        let entry = (15 + 2 * (COUNT - 1 - number)) as usize;
+        page[entry..entry + 2].copy_from_slice(&[object(number), object(number + 1)]);
+    }
+    for number in 0..=COUNT {
+        page[(objects + 2 * number) as usize] = BASE + 8 * 28 + 1;
+    }
+    let mut image = small();
+    image.truncate(image.len() - 16);
+    image.extend(record(1, start, &bytes_of(&page)));
+    image.extend(record(2, 0x9000, &bytes_of(&[start + 8 * 10 + 1, object(0)])));
+    image.extend(record(4, 2, &[]));
+    let pages = Pages::begin(&image[..]).unwrap().read().unwrap();
+    let graph = graph::build(&pages).unwrap();
+    let node_count = 8 + 3 + 3 + 2 + COUNT + 1;
+    assert_eq!(graph.kinds.len() as u64, node_count);
+    // Of each entry, a weak edge each to key and value, and one from each of key and table to the value.
+    assert!(graph.edge_count() as u64 >= 4 * COUNT);
+}
+
+#[path = "../../../fuzz/described_image.rs"]
+mod described_image;
+#[path = "../../../fuzz/image_parts.rs"]
+mod image_parts;
 #[path = "../../../fuzz/random_image.rs"]
 mod random_image;
 
-/// How many random images became graphs; each graph is read as a snapshot.
-fn read_random(seeds: std::ops::Range<u64>) -> u64 {
-    let is_read = |seed: u64| {
-        let Ok(text) = text(&random_image::image(seed)) else { return false };
+/// The largest allocation for a small image: a block of pages takes half of it.
+const MOST: usize = 32 << 20;
+
+/// Whether an image becomes a graph, which is read as a snapshot.
+fn is_read(image: &[u8], what: &dyn std::fmt::Debug) -> bool {
+    limited::at_most(MOST, || {
+        let Ok(text) = text(image) else { return false };
         let snapshot = crate::heap::Snapshot::read(text.as_bytes(), &crate::heap::unattended);
-        snapshot.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        snapshot.unwrap_or_else(|error| panic!("{what:?}: {error}"));
         true
-    };
-    seeds.map(|seed| u64::from(is_read(seed))).sum()
+    })
+}
+
+/// How many random images become graphs.
+fn read_random(seeds: std::ops::Range<u64>) -> usize {
+    seeds.filter(|seed| is_read(&random_image::image(*seed), seed)).count()
+}
+
+/// How many images that random bytes describe become graphs.
+fn read_described(seeds: std::ops::Range<u64>) -> usize {
+    let of = |seed: &u64| described_image::image(&random_image::bytes(*seed));
+    seeds.filter(|seed| is_read(&of(seed), seed)).count()
 }
 
 #[test]
 fn random_images_do_not_panic() {
     assert!(read_random(0..200) > 50);
+    assert!(read_described(0..200) > 50);
 }
 
 #[test]
@@ -382,7 +509,8 @@ fn random_images_do_not_panic() {
 fn a_million_random_images_do_not_panic() {
     let seeds = std::env::var("RANDOM_IMAGES").ok().and_then(|count| count.parse().ok());
     let seeds = seeds.unwrap_or(1_000_000);
-    assert!(read_random(0..seeds) > seeds / 4);
+    assert!(read_random(0..seeds) as u64 > seeds / 4);
+    assert!(read_described(0..seeds) as u64 > seeds / 4);
 }
 
 proptest! {

@@ -2,10 +2,14 @@
 
 use super::super::names::ImageNames;
 use crate::heap::error::{HeapError, HeapResult};
-use crate::heap::graph::columns::{MAX_NODES, Target};
+use crate::heap::graph::columns::{MAX_EDGES, MAX_NODES, Target};
 use crate::heap::graph::edge_names::EdgeNames;
 use crate::heap::graph::kind::{EdgeKind, NodeKind};
 use crate::heap::graph::sizes::Sizes;
+use crate::heap::memory::room;
+
+/// The fewest edges for which room is made at once.
+const MORE_EDGES: usize = 1024;
 
 /// An edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,12 +57,34 @@ impl ImageGraph {
         u32::try_from(number).ok()
     }
 
-    /// Adds an edge of the node whose edges are written.
+    /// Adds an edge of the node whose edges are written, if there is room for it. Objects that share their elements
+    /// have more edges together than the image has words.
     pub fn edge(&mut self, edge: ImageEdge) {
-        self.targets.push(Target::new(edge.kind, edge.to));
-        if let Err(error) = self.edge_names.push(edge.name) {
+        if !self.has_failed()
+            && let Err(error) = self.push_edge(edge)
+        {
             self.fail(error);
         }
+    }
+
+    fn push_edge(&mut self, edge: ImageEdge) -> HeapResult<()> {
+        let count = self.targets.len();
+        if count == self.targets.capacity() {
+            if count as u64 >= MAX_EDGES {
+                return Err(too_many_edges());
+            }
+            let more = count.max(MORE_EDGES);
+            room(&mut self.targets, more)?;
+            self.edge_names.reserve(more)?;
+        }
+        self.edge_names.push(edge.name)?;
+        self.targets.push(Target::new(edge.kind, edge.to));
+        Ok(())
+    }
+
+    /// Whether something did not fit. The graph cannot be completed then.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// How many edges were added; those that came late are not counted.
@@ -76,7 +102,7 @@ impl ImageGraph {
         late.sort_by_key(|(from, _)| *from);
         self.late = late;
         if u32::try_from(self.edge_count()).is_err() {
-            self.fail(HeapError::TooLarge("more than 2^32 edges".into()));
+            self.fail(too_many_edges());
         }
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -100,6 +126,10 @@ impl ImageGraph {
     fn fail(&mut self, error: HeapError) {
         self.failed.get_or_insert(error);
     }
+}
+
+fn too_many_edges() -> HeapError {
+    HeapError::TooLarge("more than 2^32 edges".into())
 }
 
 /// Goes through the edges in the order of their nodes.

@@ -117,7 +117,7 @@ impl Builder<'_> {
                 (0, 0)
             }
             ObjectShape::Array
-                if self.tables.contains_key(&object.at) || self.caches.contains(&object.at) =>
+                if self.tables.contains(object.at) || self.caches.contains(&object.at) =>
             {
                 (0, 0)
             }
@@ -475,7 +475,7 @@ impl Builder<'_> {
                 }
             }
         }
-        self.tables.insert(table.at, node);
+        self.tables.add(table.at, node);
     }
 
     fn map(&mut self, map: Object, node: u32) {
@@ -617,7 +617,7 @@ impl Builder<'_> {
                 if let Some(table) = self.heap.field(object.at, 24)
                     && let Some(node) = self.reach(table)
                 {
-                    self.tables.insert(table.at, node);
+                    self.tables.add(table.at, node);
                 }
                 self.fields(object, &[(24, "table")]);
             }

@@ -4,6 +4,7 @@ mod caches;
 mod columns;
 mod describe;
 mod edges;
+mod ephemerons;
 mod stack;
 
 use std::hash::BuildHasher;
@@ -13,6 +14,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use self::columns::ImageEdge;
 pub use self::columns::{EdgeCursor, ImageGraph};
+use self::ephemerons::Ephemerons;
 
 use super::decode::{EXTERNAL, ImageHeap, Object, target};
 use super::known;
@@ -54,7 +56,7 @@ struct Builder<'p> {
     /// How many objects there are.
     objects: u64,
     /// Tables of WeakMaps, whose entries are followed by the key.
-    tables: FxHashMap<u64, u32>,
+    tables: Ephemerons,
     /// The names of the code of builtins, by its address.
     builtins: FxHashMap<u64, &'static str>,
     /// The fields of native contexts.
@@ -93,7 +95,7 @@ pub fn build(pages: &Pages) -> HeapResult<ImageGraph> {
         addresses: Vec::new(),
         by_address: HashTable::new(),
         objects: 0,
-        tables: FxHashMap::default(),
+        tables: Ephemerons::default(),
         builtins,
         native_context,
         constants: FxHashSet::default(),
@@ -216,8 +218,8 @@ impl Builder<'_> {
         let mut next = 0;
         let mut late = Vec::new();
         // Nodes without an object, as backing stores, have no edges.
-        loop {
-            while let Some(&at) = self.addresses.get(next) {
+        while !self.graph.has_failed() {
+            while let Some(&at) = self.addresses.get(next).filter(|_| !self.graph.has_failed()) {
                 if at != 0
                     && let Some(object) = self.heap.object(at)
                     && let Ok(node) = u32::try_from(next)
@@ -234,6 +236,8 @@ impl Builder<'_> {
                 break;
             }
         }
+        late.sort_unstable();
+        late.dedup();
         self.strings(&mut late);
         let weak = std::mem::take(&mut self.weak);
         late.extend(weak.into_iter().filter_map(|WeakEdge { from, name, to }| {
@@ -261,32 +265,35 @@ impl Builder<'_> {
         }
     }
 
-    /// The values of WeakMaps whose keys and tables are reached.
+    /// The values of WeakMaps whose keys and tables are reached. Each entry is looked at once, and once more if its key
+    /// is reached later: a value may be the key of another entry, along chains that are as long as lists.
     fn follow_keys(&mut self, late: &mut Vec<(u32, ImageEdge)>) {
-        let tables: Vec<(u64, u32)> = self.tables.drain().collect();
-        for (at, table) in tables {
+        for (at, table) in self.tables.take_new() {
             let Some(object) = self.heap.object(at) else { continue };
-            let mut is_done = true;
             for (key, value) in self.heap.ephemerons(object) {
-                let Some(from) = self.node_at(key) else {
-                    is_done = false;
-                    continue;
-                };
-                let Some(value) = self.heap.object(value) else { continue };
-                if value.shape == ObjectShape::Oddball {
-                    continue;
+                match self.node_at(key) {
+                    Some(from) => self.follow(from, value, table, late),
+                    // Nodes without an object have the address 0.
+                    None if key != 0 => self.tables.wait(key, value, table),
+                    None => {}
                 }
-                let Some(to) = self.reach(value) else { continue };
-                let name = self.pair(from, to, table);
-                late.push((from, ImageEdge { kind: EdgeKind::Internal, name, to }));
-                late.push((table, ImageEdge { kind: EdgeKind::Internal, name, to }));
-            }
-            if !is_done {
-                self.tables.insert(at, table);
             }
         }
-        late.sort_unstable();
-        late.dedup();
+        while let Some(&key) = self.addresses.get(self.tables.followed) {
+            let from = u32::try_from(self.tables.followed).unwrap_or(u32::MAX);
+            self.tables.followed += 1;
+            for (value, table) in self.tables.of_key(key) {
+                self.follow(from, value, table, late);
+            }
+        }
+    }
+
+    fn follow(&mut self, key: u32, value: u64, table: u32, late: &mut Vec<(u32, ImageEdge)>) {
+        let value = self.heap.object(value).filter(|value| value.shape != ObjectShape::Oddball);
+        let Some(to) = value.and_then(|value| self.reach(value)) else { return };
+        let name = self.pair(key, to, table);
+        late.push((key, ImageEdge { kind: EdgeKind::Internal, name, to }));
+        late.push((table, ImageEdge { kind: EdgeKind::Internal, name, to }));
     }
 
     /// The name that V8 gives to the edge from a key of a WeakMap to its value.
