@@ -364,13 +364,6 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
     let mut collecting = None;
     let mut children = 0;
     forked(session, |session| {
-        // A service that collects all the time ends the first children only.
-        let on_collection = if children < ENDED_BY_COLLECTIONS {
-            OnCollection::Kill
-        } else {
-            OnCollection::Continue
-        };
-        children += 1;
         await_quiet_heap();
         let (prepared, child) = match fork_image(session, phase) {
             // Garbage counts like what is live, until a collection.
@@ -384,6 +377,13 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
             }
             forked => forked?,
         };
+        // A service that collects all the time ends the first children only.
+        let on_collection = if children < ENDED_BY_COLLECTIONS {
+            OnCollection::Kill
+        } else {
+            OnCollection::Continue
+        };
+        children += 1;
         match prepared.wait(&child, on_collection) {
             Ok((path, written)) => {
                 let pause = child.pause + collecting.flatten().unwrap_or_default();
