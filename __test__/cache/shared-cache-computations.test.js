@@ -106,6 +106,12 @@ const prelude = `
     const { parentPort } = require('node:worker_threads');
     new SharedCache('name').getOrCompute('key', () => new Promise((resolve, reject) => { (\${how})(resolve, reject); parentPort.postMessage('computes'); })).catch(() => {});
   \`, { eval: true, argv: [process.argv[1]] });
+  /** The value of this thread, which waits for that of a worker: it computes until then. */
+  const join = (worker, options) => {
+    const value = cache.getOrCompute('key', () => 'mine', options);
+    worker.postMessage('end');
+    return value;
+  };
 `;
 
 test('callers that wait take no more heap than those of a Map of promises', async () => {
@@ -142,10 +148,10 @@ test('callers that wait take no more heap than those of a Map of promises', asyn
 
 test('waiting keeps the process alive, and having waited does not', async () => {
   const script = `${prelude}
-    const worker = compute('(resolve) => setTimeout(resolve, 100, "late")');
+    const worker = compute('(resolve) => parentPort.once("message", () => setTimeout(resolve, 100, "late"))');
     once(worker, 'message').then(() => {
       worker.unref();
-      cache.getOrCompute('key', () => 'mine', { as: 'string' }).then(console.log);
+      join(worker, { as: 'string' }).then(console.log);
     });
   `;
   assert.equal(await run(script), 'late\n');
@@ -153,16 +159,16 @@ test('waiting keeps the process alive, and having waited does not', async () => 
 
 test('whatever is thrown reaches those who wait', async () => {
   const script = `${prelude}
-    const worker = compute('(resolve, reject) => setTimeout(() => reject({ call() {}, toString() { throw 1; } }), 50)');
-    once(worker, 'message').then(() => cache.getOrCompute('key', () => 'mine')).catch(({ code, cause }) => console.log(code, cause.message));
+    const worker = compute('(resolve, reject) => parentPort.once("message", () => reject({ call() {}, toString() { throw 1; } }))');
+    once(worker, 'message').then(() => join(worker)).catch(({ code, cause }) => console.log(code, cause.message));
   `;
   assert.equal(await run(script), 'ERR_PLIMSOLL_COMPUTE an error without a text\n');
 });
 
 test('an error that cannot be read in another thread keeps no caller waiting', async () => {
   const script = `${prelude}
-    const worker = compute('(resolve, reject) => setTimeout(() => { const error = new RangeError("its own cause"); error.cause = error; reject(error); }, 50)');
-    once(worker, 'message').then(() => cache.getOrCompute('key', () => 'mine')).catch(({ code, cause }) => console.log(code, cause.message));
+    const worker = compute('(resolve, reject) => parentPort.once("message", () => { const error = new RangeError("its own cause"); error.cause = error; reject(error); })');
+    once(worker, 'message').then(() => join(worker)).catch(({ code, cause }) => console.log(code, cause.message));
   `;
   assert.match(await run(script), /^ERR_PLIMSOLL_COMPUTE (RangeError: )?its own cause\n$/);
 });
@@ -176,9 +182,9 @@ test('a request that waited is not kept by what wakes the next', async () => {
     const wait = () => {
       const store = {};
       reference = new WeakRef(store);
-      return storage.run(store, () => cache.getOrCompute('key', () => 'mine', { as: 'string' }).then(console.log));
+      return storage.run(store, () => join(worker, { as: 'string' }).then(console.log));
     };
-    const worker = compute('(resolve) => setTimeout(resolve, 50, "theirs")');
+    const worker = compute('(resolve) => parentPort.once("message", () => resolve("theirs"))');
     once(worker, 'message').then(wait).then(async () => {
       for (let turn = 0; turn < 100 && reference.deref() !== undefined; turn++) {
         await new Promise((resolve) => setImmediate(resolve));
