@@ -1,6 +1,6 @@
 'use strict';
-// Near the heap limit a forked child writes a heap image, or a snapshot where images are off or `redact` is set, and the
-// limit is raised a little: the service goes on, or dies with the file on disk. The allocation profile is written
+// Near the heap limit a forked child writes a heap image, or a snapshot where images are off or `redact` is set, and
+// the limit is raised a little: the service goes on, or dies with the file on disk. The allocation profile is written
 // besides, since both may be impossible or refused.
 
 const v8 = require('node:v8');
