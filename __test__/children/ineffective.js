@@ -1,7 +1,8 @@
 'use strict';
 // Fills a Map in a loop that never ends. argv[2]: where a watch leaves what it takes near the heap limit; argv[3]: 'scripts' for
 // closures, strings and scripts beside the Map, with which V8 gives up at the end of a collection that freed too little,
-// 'table' for an object with ever more keys instead of the Map, whose table is one allocation that does not fit; argv[4]: 'refused' for a cooldown that has begun,
+// 'typed' for small typed arrays instead of the Map,
+// 'table' for an object with ever more keys instead of it, whose table is one allocation that does not fit; argv[4]: 'refused' for a cooldown that has begun,
 // 'redact' for a watch that redacts.
 
 const vm = require('node:vm');
@@ -21,6 +22,10 @@ async function main() {
     if (beside === 'table') {
       const object = {};
       for (let i = 0; ; i++) object[`key${i}`] = i;
+    }
+    if (beside === 'typed') {
+      const arrays = [];
+      for (;;) arrays.push(new Uint8Array(8));
     }
     const map = new Map();
     for (let i = 0; ; i++) map.set(`key${i}`, { i, list: [`a${i}`] });

@@ -206,6 +206,33 @@ for (const [evidence, options, kept] of [
     assert.match(report.notes.join(), /one snapshot/, 'it was read');
   });
 
+test('a heap that runs out before there is a verdict: what is large is named', async (t) => {
+  const { image, limitCalls } = requireNative().snapshotSupport();
+  if (image ?? limitCalls) {
+    t.skip(image ?? limitCalls);
+    return;
+  }
+  for (const [app, name, images] of [
+    [
+      'const bigCache = new Map(); let i = 0; setImmediate(() => { for (;;) bigCache.set("k" + i++, { i, a: [i] }); });',
+      'bigCache',
+      0,
+    ],
+    // Only a function that runs has it.
+    ['setImmediate(() => { const a = new Map(); for (let i = 0; ; i++) a.set(i, { i, a: [i] }); });', undefined, 1],
+  ]) {
+    const { code, report, left } = await plimsoll(
+      t,
+      ['run', '--json', 'r.json', '--dir', '.', '--snapshot-on', 'near-limit', 'app.js'],
+      { 'app.js': app },
+      { NODE_OPTIONS: '--max-old-space-size=50' },
+    );
+    assert.equal(code, 128 + 6);
+    assert.equal(report.suspects[0]?.name, name, JSON.stringify(report.verdict));
+    assert.equal(left.filter((file) => file.endsWith('.heapimage')).length, images, left.join());
+  }
+});
+
 test('a heap that runs out without room for a snapshot leaves an image, which is read and removed', async (t) => {
   const { image, limitCalls } = requireNative().snapshotSupport();
   if (image ?? limitCalls) {

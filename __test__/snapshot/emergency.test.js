@@ -132,6 +132,10 @@ for (const [evidence, possible, ending, ...how] of EVIDENCE) {
     left(t, 'scripts', /out of memory/),
   );
 
+  test(`near the heap limit, with many typed arrays: a service that dies leaves ${evidence}`, possible, (t) =>
+    left(t, 'typed', /out of memory/),
+  );
+
   // The table of an object with ever more keys is one allocation: V8 ends the process without another callback.
   test(`near the heap limit, by one allocation that does not fit: a service leaves ${evidence}`, possible, (t) =>
     left(t, 'table', /CALL_AND_RETRY_LAST|invalid table size|Reached heap limit/),

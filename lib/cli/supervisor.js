@@ -14,6 +14,7 @@ const {
   comparable,
   goneOf,
   imagesOfReasons,
+  listedOf,
   removeImages,
   spentImages,
   IMAGES_REMOVED,
@@ -344,14 +345,18 @@ class Supervisor {
           this.#options.say(`reading ${paths.length} snapshot${paths.length === 1 ? '' : 's'} …`);
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(this.#unread(error, paths)));
       }
-      const spent = analysis === undefined ? [] : spentImages(state.extra, paths);
+      const outOfMemory = isNearLimit(state, paths);
+      // What names nothing to the analyzer may show more to a person.
+      const isOfUse = outOfMemory && analysis?.suspects.length === 0;
+      const spent = analysis === undefined || isOfUse ? [] : spentImages(state.extra, paths);
       if (spent.length > 0) notes.push(IMAGES_REMOVED);
       images.push(spent);
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
       const removed = goneOf(state.extra?.snapshots ?? [], spent);
-      reports.push({ ...buildReport({ state: judged, analysis, exit, notes, removed }), threadId: state.threadId });
+      const report = buildReport({ state: judged, analysis, exit, notes, removed, outOfMemory });
+      reports.push({ ...report, threadId: state.threadId });
     }
     if (this.#directory.exists) await this.removeImages(unlistedImages(states, this.#states.span));
     // Those that no report waits for: one that is stopped does not end by itself.
@@ -407,6 +412,11 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
     ...imagesOfReasons(extra.dir, pid, NEAR_LIMIT),
   ].filter(counts);
   return comparable([...new Set([...taken, ...left])].toSorted()).slice(-COMPLETE);
+}
+
+/** Whether a process took one of the snapshots when it was about to run out of heap. @param {string[]} paths */
+function isNearLimit({ pid, extra }, paths) {
+  return extra !== undefined && listedOf(extra.dir, pid, NEAR_LIMIT).some(({ file }) => paths.includes(file));
 }
 
 /**

@@ -12,7 +12,8 @@
 //!
 //! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
 //! V8's locks. It is also taken where V8 gives up and nothing was taken before: inside a collection that no interrupt
-//! follows. Without patience the image comes first, and waits for no interrupt.
+//! follows. Without patience the image comes first. It waits for the interrupt as well: in the middle of a collection,
+//! references lead to objects that have moved.
 //!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
@@ -321,22 +322,19 @@ impl Emergency {
     /// In V8's callback near the limit `current`.
     unsafe fn near_limit(self: &Arc<Self>, current: usize) -> usize {
         let collecting = self.collecting.load(Ordering::Relaxed);
-        let waits = collecting && !is_image_first(&self.request);
         let (isolate, answer, evidence) = {
             let mut shared = self.shared.lock();
             let Some(isolate) = shared.isolate else { return current };
             let evidence = shared.evidence.is_some();
-            (isolate, shared.near.call(waits, evidence), evidence)
+            (isolate, shared.near.call(collecting, evidence), evidence)
         };
         let raise = match answer {
             Answer::None => return current,
             Answer::Again => LEAST_RAISE,
             Answer::Fork { raise } => {
-                let moment =
-                    if collecting { Moment::InV8 { again: false } } else { Moment::Outside };
-                // SAFETY: on the isolate's thread. Where no collection is under way, one may happen (Node takes
-                // snapshots here too).
-                unsafe { self.take(isolate, moment) };
+                // SAFETY: no collection is under way, so one may happen (Node takes snapshots here
+                // too), on the isolate's thread.
+                unsafe { self.take(isolate, Moment::Outside) };
                 if evidence {
                     self.defer(isolate);
                 }
