@@ -2,10 +2,9 @@
 'use strict';
 
 const { main } = require('../lib/cli/main.js');
+const { READER_GONE } = require('../lib/cli/views.js');
 
-// The reader has exited (EPIPE: `| head`; EIO: a terminal that was closed). The program that is watched and the reports
-// go on.
-const READER_GONE = new Set(['EPIPE', 'EIO']);
+// Without a reader, the program that is watched and the reports go on.
 /** Set where output was lost, for example on a full disk. */
 let failed = 0;
 

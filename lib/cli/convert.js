@@ -6,14 +6,11 @@ const { PlimsollTypeError } = require('../errors.js');
 const { convertSnapshot, convertToStream } = require('../report/convert.js');
 const { bytes } = require('../report/units.js');
 const { untilSignal } = require('./until-signal.js');
-const { STDOUT, print } = require('./views.js');
+const { READER_GONE, STDOUT, print } = require('./views.js');
 
 const options = {
   redact: { type: 'boolean', description: 'no contents of strings and no data that serve as names' },
 };
-
-/** The codes of a stream whose reader has what it wants (`| head`), or whose terminal was closed. */
-const READER_GONE = new Set(['EPIPE', 'EIO']);
 
 async function run({ redact = false }, positionals, io) {
   if (positionals.length !== 2)

@@ -331,8 +331,8 @@ class Supervisor {
 
   async #reports(exit) {
     const reports = [];
-    /** The images that each of them rests on. */
-    const images = [];
+    /** The images that each of them rests on, and that go with it. */
+    const allSpent = [];
     const states = this.#states.all();
     for (const { state, lost } of states) {
       const paths = await evidenceOf(state, this.#states, () => this.#lastSnapshots());
@@ -346,11 +346,13 @@ class Supervisor {
         analysis = await this.#analysis(state, paths).catch((error) => void notes.push(this.#unread(error, paths)));
       }
       const outOfMemory = isNearLimit(state, paths);
+      const images = analysis === undefined ? [] : spentImages(state.extra, paths);
       // What names nothing to the analyzer may show more to a person.
-      const isOfUse = outOfMemory && analysis?.suspects.length === 0;
-      const spent = analysis === undefined || isOfUse ? [] : spentImages(state.extra, paths);
+      const stay = outOfMemory && analysis?.suspects.length === 0;
+      if (stay && images.length > 0) notes.push(`No suspect is named from ${images.join(', ')}. It stays there.`);
+      const spent = stay ? [] : images;
       if (spent.length > 0) notes.push(IMAGES_REMOVED);
-      images.push(spent);
+      allSpent.push(spent);
       const judged = lost ? withoutVerdict(state, this.#directory.exists) : withRise(state);
       if (reports.length === 0)
         notes.push(...[...this.#unwatched.values()].map((line) => `${line[0].toUpperCase()}${line.slice(1)}`));
@@ -362,7 +364,7 @@ class Supervisor {
     // Those that no report waits for: one that is stopped does not end by itself.
     await this.#lastSnapshots();
     this.#sweep();
-    return { reports, images, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
+    return { reports, images: allSpent, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
   }
 
   #unread({ message }, paths) {
@@ -416,7 +418,7 @@ async function evidenceOf({ pid, extra, ended }, states, written) {
 
 /** Whether a process took one of the snapshots when it was about to run out of heap. @param {string[]} paths */
 function isNearLimit({ pid, extra }, paths) {
-  return extra !== undefined && listedOf(extra.dir, pid, NEAR_LIMIT).some(({ file }) => paths.includes(file));
+  return paths.length > 0 && listedOf(extra.dir, pid, NEAR_LIMIT).some(({ file }) => paths.includes(file));
 }
 
 /**

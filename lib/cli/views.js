@@ -38,6 +38,8 @@ function print(stream, text, lead = LEAD) {
 
 /** Standard output, as the name of a file. */
 const STDOUT = '-';
+/** The codes of a stream whose reader has exited (EPIPE: `| head`), or of a terminal that was closed (EIO). */
+const READER_GONE = new Set(['EPIPE', 'EIO']);
 
 /**
  * Refuses files that cannot be written, before the work is done.
@@ -128,4 +130,4 @@ async function writeFiles(report, files, { io, targets, used = new Set() } = {})
 /** Whether a view goes to standard output, so that nothing else may. @param {{json?: string, html?: string}} files */
 const usesStdout = (files) => FORMATS.some((format) => files[format] === STDOUT);
 
-module.exports = { STDOUT, rootsOf, usesStdout, print, viewOf, checkFiles, writeFiles };
+module.exports = { READER_GONE, STDOUT, rootsOf, usesStdout, print, viewOf, checkFiles, writeFiles };

@@ -12,8 +12,8 @@
 //!
 //! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
 //! V8's locks. It is also taken where V8 gives up and nothing was taken before: inside a collection that no interrupt
-//! follows. Without patience the image comes first. It waits for the interrupt as well: in the middle of a collection,
-//! references lead to objects that have moved.
+//! follows. Without patience the image comes first. It waits for the interrupt as well: one that is taken inside a
+//! collection may not be readable.
 //!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.

@@ -364,7 +364,7 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
     let mut collecting = None;
     let mut children = 0;
     forked(session, |session| {
-        await_quiet_heap();
+        await_quiet_heap(collections::quiet_for);
         let (prepared, child) = match fork_image(session, phase) {
             // Garbage counts like what is live, until a collection.
             Err(ForkFailure::Final(error)) if error.is_memory() && collecting.is_none() => {
@@ -400,9 +400,9 @@ fn imaged(session: &mut Session, phase: &Mutex<Phase>) -> Result<TakenSnapshot, 
 }
 
 /// Waits until no full collection is under way and V8 has swept, which writes to most pages; not for long.
-fn await_quiet_heap() {
+fn await_quiet_heap(quiet_for: impl Fn() -> Duration) {
     let mut waited = Duration::ZERO;
-    while collections::quiet_for() < SWEEPING && waited < LONGEST_COLLECTION {
+    while quiet_for() < SWEEPING && waited < LONGEST_COLLECTION {
         system::sleep(RoomWatch::INTERVAL);
         waited += RoomWatch::INTERVAL;
     }
@@ -683,6 +683,22 @@ mod tests {
         for failure in [ForkFailure::Killed(why), ForkFailure::Final(full)] {
             assert_eq!(then(failure.clone(), true), Err(failure.into()));
         }
+    }
+
+    #[test]
+    fn an_image_waits_until_the_heap_is_swept_but_not_for_ever() {
+        let waited = |collection: u64| {
+            let system = Simulation::begin(1_800_000_000_000, || ());
+            let process = system.start(100, "host");
+            system.run(&process, None, || {
+                let end = system.passed().saturating_add(collection);
+                let quiet_for = || Duration::from_millis(system.passed().saturating_sub(end));
+                await_quiet_heap(quiet_for);
+            });
+            system.passed()
+        };
+        assert_eq!((waited(0), waited(500), waited(u64::MAX)), (200, 700, 2000));
+        await_quiet_heap(|| Duration::MAX);
     }
 
     #[test]

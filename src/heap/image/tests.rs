@@ -14,55 +14,12 @@ fn record(kind: u32, address: u64, bytes: &[u8]) -> Vec<u8> {
     record
 }
 
-const TYPES: &[&str] = &[
-    "BytecodeArray",
-    "ByteArray",
-    "Code",
-    "DescriptorArray",
-    "StrongDescriptorArray",
-    "EmbedderDataArray",
-    "FeedbackVector",
-    "FixedArray",
-    "FixedDoubleArray",
-    "FreeSpace",
-    "HeapNumber",
-    "InstructionStream",
-    "JSArray",
-    "JSAsyncFunctionObject",
-    "JSAsyncGeneratorObject",
-    "JSGlobalObject",
-    "JSMap",
-    "JSSet",
-    "JSWeakMap",
-    "JSWeakSet",
-    "JSWeakRef",
-    "Map",
-    "Oddball",
-    "PreparseData",
-    "PropertyArray",
-    "PropertyCell",
-    "ScopeInfo",
-    "Script",
-    "SharedFunctionInfo",
-    "SloppyArgumentsElements",
-    "Symbol",
-    "UncompiledDataWithPreparseDataAndJob",
-    "UncompiledDataWithPreparseData",
-    "UncompiledDataWithoutPreparseDataWithJob",
-    "UncompiledDataWithoutPreparseData",
-    "WeakArrayList",
-    "WeakCell",
-    "WeakFixedArray",
-    "JSProxy",
-    "JSRegExp",
-];
-
 const BASE: u64 = 0x1000_0000;
 /// Types of the small image: their number is their place in the list, from here on.
 const FIRST: usize = 300;
 
 fn type_of(name: &str) -> u64 {
-    (FIRST + TYPES.iter().position(|each| *each == name).unwrap()) as u64
+    (FIRST + image_parts::TYPES.iter().position(|each| *each == name).unwrap()) as u64
 }
 
 /// An image with one array of two strings.
@@ -84,7 +41,7 @@ fn of_version(v8: &str) -> Vec<u8> {
     page[50..53].copy_from_slice(&[tagged(18), 5 << 32, u64::from_le_bytes(*b"hello\0\0\0")]);
     page[60..63].copy_from_slice(&[tagged(18), 8 << 32, u64::from_le_bytes(*b"\"world\"\n")]);
     let types: serde_json::Map<String, serde_json::Value> =
-        TYPES.iter().map(|name| ((*name).to_owned(), type_of(name).into())).collect();
+        image_parts::TYPES.iter().map(|name| ((*name).to_owned(), type_of(name).into())).collect();
     let header = serde_json::json!({ "format": 1, "pid": 7, "v8": v8, "types": types }).to_string();
     let bytes =
         |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();

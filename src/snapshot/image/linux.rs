@@ -150,8 +150,7 @@ impl PreparedImage {
     /// [`ForkFailure::NotNow`] without a current isolate; [`ForkFailure::Killed`] where the kernel refuses.
     ///
     /// # Safety
-    /// On a thread whose isolate is current. Inside a collection an image may not be readable, except at its end, where
-    /// V8 calls near the heap's limit.
+    /// On a thread whose isolate is current. Inside a collection an image may not be readable.
     pub unsafe fn fork(&self, scene: &Scene) -> Result<Child, ForkFailure> {
         let begun = Instant::now();
         let nowhere = || ForkFailure::NotNow("no isolate is current on this thread".into());
