@@ -12,12 +12,6 @@ const { findScanner, missing } = require('./scan.js');
 
 const offBecause = (reason) => (reason === null || reason === undefined ? 'on' : `off: ${reason}`);
 
-/** What a watch takes by itself if V8's builder may not be forked: `image` is why heap images are off. */
-const withoutFork = (image) =>
-  image === null || image === undefined
-    ? 'heap images, without redact: without fork a snapshot would stop the service; see forked snapshots'
-    : 'off: without fork a snapshot would stop the service; see forked snapshots';
-
 /** @returns {string | null} why the analyzer's binary does not load */
 function analyzerFailure() {
   try {
@@ -54,12 +48,14 @@ function rows(env) {
   } finally {
     watcher.stop();
   }
-  const { profiler, fork, forkDenied, image, nearLimit } = native.snapshotSupport();
+  const { profiler, forkDenied, image, nearLimit } = native.snapshotSupport();
   list.push(
-    ['forked snapshots', offBecause(fork)],
     ['heap images', offBecause(image)],
     ['snapshot near limit', offBecause(nearLimit)],
-    ['automatic snapshots', forkDenied ? withoutFork(image) : 'on'],
+    [
+      'automatic snapshots',
+      forkDenied ? 'off: without heap images a snapshot would stop the service; see heap images' : 'on',
+    ],
     [
       'in-process snapshots',
       profiler === undefined || profiler === null ? 'on' : `through Node's own stream, which buffers: ${profiler}`,

@@ -15,10 +15,10 @@ const KILLED_MS = 10_000;
 /** USER_HZ, which is 100 on each Linux that Node runs on. */
 const TICK_MS = 10;
 /**
- * What a forked snapshot child calls itself (src/snapshot/fork/linux_glibc/child.rs): it ends by itself, with the
- * evidence.
+ * What the children call themselves that write heap images (src/snapshot/image/writer.rs) and make snapshots of them
+ * (src/snapshot/converter/linux.rs): they end by themselves.
  */
-const SNAPSHOT = 'plimsoll-snap';
+const SNAPSHOTS = new Set(['plimsoll-image', 'plimsoll-snap']);
 const LONGEST_COMMAND = 80;
 
 /** Why a read says nothing of a process, not even that it has ended. */
@@ -164,12 +164,12 @@ class Family {
         (below.has(each.pid) || this.#seen.get(each.pid) === each.start || this.#isMarked(each.pid)),
     );
     this.#seen = new Map(found.map(({ pid, start }) => [pid, start]));
-    return found.filter(({ name }) => name !== SNAPSHOT);
+    return found.filter(({ name }) => !SNAPSHOTS.has(name));
   }
 
   /** The forked children that write snapshots; without procfs none, as a fork needs it. @throws as `members` */
   snapshotting() {
-    return everyProcess().filter(({ pid, name }) => name === SNAPSHOT && this.#isMarked(pid));
+    return everyProcess().filter(({ pid, name }) => SNAPSHOTS.has(name) && this.#isMarked(pid));
   }
 
   /**

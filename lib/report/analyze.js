@@ -3,6 +3,7 @@
 // a service does not have to spare.
 
 const path = require('node:path');
+const { cleanEnv } = require('../clean-env.js');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
 const { withoutPackages } = require('./adder.js');
 const { SCHEMA } = require('./schema.js');
@@ -18,13 +19,6 @@ const CHILD = path.join(__dirname, 'analyzer.js');
 const MOST = 3;
 /** The code with which the child ends where the folder to spill to takes no more: an allocation cannot fail there. */
 const SPILL_EXIT = 74;
-
-/** NODE_OPTIONS may preload a watcher or set flags, PLIMSOLL_* start one: the child gets neither. */
-function cleanEnv() {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('PLIMSOLL_')),
-  );
-}
 
 /** The length of the longest path of any system (Windows). */
 const LONGEST_NAME = 32_767;
@@ -286,4 +280,4 @@ function smallGrowth(unconfirmed) {
   return [`growth below 64 KB or 1 % of the heap is not called a leak: ${named.join(', ')}${rest}`];
 }
 
-module.exports = { analyze, checkPaths, cleanEnv, reportOf };
+module.exports = { analyze, checkPaths, reportOf };

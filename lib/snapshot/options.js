@@ -1,17 +1,18 @@
 'use strict';
 // The options of takeSnapshot, and what it finds out by itself.
 
-const os = require('node:os');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { checkOptions } = require('../check-options.js');
+const { cleanEnv } = require('../clean-env.js');
 const { RETENTION } = require('../facts.js');
-const { flagValue } = require('../node-flags.js');
 const { diagnosticDir } = require('../directories.js');
 const { mainScript } = require('../script.js');
 
 const METHODS = ['auto', 'fork', 'in-process', 'image'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
+/** What makes a snapshot of a heap image. */
+const CONVERTER = path.join(__dirname, 'converter.js');
 /** Characters of the texts that the state file keeps: it is bounded, and what does not fit would lose the cooldown. */
 const APP_LENGTH = 4096;
 const REASON_LENGTH = 256;
@@ -29,7 +30,7 @@ const OPTIONS = {
   /** Memory needed, as a multiple of the heap. */
   headroom: { type: 'number', min: 0, max: 100 },
   nice: { type: 'count', min: 0, max: 19, default: 19 },
-  /** How long a forked snapshot may take before a heap image is taken instead; 0: an image is taken first. */
+  /** How long a snapshot may be made of a heap image before the image is kept instead; 0: the image is kept. */
   patience: { type: 'duration', min: 0, max: 2 ** 50 },
   redact: { type: 'boolean', default: false },
   keepAlive: { type: 'boolean', default: true },
@@ -40,18 +41,9 @@ function resolve(given = {}) {
   const options = checkOptions('takeSnapshot()', OPTIONS, given);
   options.dir = path.resolve(options.dir);
   options.thread = threadId;
-  options.pool = poolSize();
+  options.converter = [process.execPath, CONVERTER];
+  options.environment = cleanEnv();
   return options;
-}
-
-/**
- * V8's worker threads (node, `src/node_platform.cc`, `GetActualThreadPoolSize`); undefined where their number was not
- * chosen.
- */
-function poolSize() {
-  const given = flagValue('--v8-pool-size');
-  if (given === undefined) return undefined;
-  return Number(given) > 0 ? Number(given) : Math.max(1, os.availableParallelism() - 1);
 }
 
 /** What stays the same when the service is started again. */

@@ -73,9 +73,7 @@ class Diagnosis {
 
   /** How the next one is taken. Snapshots and heap images are not compared with each other. */
   get method() {
-    if (this.taken[0]?.method === 'image') return 'image';
-    // The holder of handles of native memory justifies a fork, but not a long stop of the service.
-    return this.channel === 'native' ? 'fork' : 'auto';
+    return this.taken[0]?.method === 'image' ? 'image' : 'auto';
   }
 
   #startAgain() {

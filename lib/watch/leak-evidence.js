@@ -33,7 +33,7 @@ const CLOCK_MS = 1000;
 /** Bytes of a channel. @param {string} channel @param {any} memory  of the state */
 const bytesOf = (channel, memory) => (channel === 'heap' ? memory.heapUsed : memory[channel]);
 
-const canFork = () => (requireNative().snapshotSupport().fork ?? null) === null;
+const canFork = () => (requireNative().snapshotSupport().image ?? null) === null;
 
 class LeakEvidence {
   #context;

@@ -1,12 +1,11 @@
 'use strict';
-// Near the heap limit a forked child writes a heap image, or a snapshot where images are off or `redact` is set, and
-// the limit is raised a little: the service goes on, or dies with the file on disk. The allocation profile is written
-// besides, since both may be impossible or refused.
+// Near the heap limit a forked child writes a heap image, of which a snapshot is made if `redact` is set, and the limit
+// is raised a little: the service goes on, or dies with the file on disk. The allocation profile is written besides,
+// since an image may be impossible or refused.
 
 const v8 = require('node:v8');
 const { PlimsollError } = require('../errors.js');
 const { requireNative } = require('../native.js');
-const { learnBuiltIns } = require('../snapshot/built-ins.js');
 const { resolve } = require('../snapshot/options.js');
 const { warnIfShared } = require('../snapshot/shared-dir.js');
 const { saveLastProfile } = require('./heap-profile.js');
@@ -45,17 +44,15 @@ class NearLimit {
    */
   constructor(options, profile) {
     const { SnapshotEmergency, snapshotSupport } = requireNative();
-    const { nearLimit, limitCalls, fork } = snapshotSupport();
+    const { nearLimit, limitCalls } = snapshotSupport();
     if (limitCalls) throw new PlimsollError('ERR_PLIMSOLL_UNAVAILABLE', limitCalls);
-    /** Why no snapshot is taken; the profile is written all the same. An image is not redacted. @type {string | null} */
-    this.noSnapshot = (options.redact ? fork : null) ?? nearLimit ?? null;
+    /** Why nothing is taken; the profile is written all the same. @type {string | null} */
+    this.noSnapshot = nearLimit ?? null;
     const { used_heap_size: heapUsed, total_heap_size: heapTotal, heap_size_limit: limit } = v8.getHeapStatistics();
     const { keepAlive: _, ...request } = resolve({ ...options, nice: NICE, patience: 0, reason: 'near-limit' });
     warnIfShared(request.dir);
     this.#emergency = new SnapshotEmergency({ ...request, heapUsed, heapTotal });
     this.#emergency.watchHeapLimit(limit * RAISE, () => writeProfile(request, profile));
-    // Ahead: there is no JavaScript at that moment.
-    if (request.redact) void learnBuiltIns();
   }
 
   /** What came of it, once: {outcome} or {failure}; null while nothing did. */

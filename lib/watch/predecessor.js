@@ -78,7 +78,7 @@ class Predecessor {
   #examine() {
     const { dir, options, sender } = this.#context;
     const { spawn } = require('node:child_process');
-    const { cleanEnv } = require('../report/analyze.js');
+    const { cleanEnv } = require('../clean-env.js');
     const child = spawn(process.execPath, [CHILD], {
       env: cleanEnv(),
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -15,13 +15,11 @@ const REFUSED = diagnostics.channel('plimsoll:snapshot-refused');
 
 /**
  * How a snapshot is taken that no user asked for: as a heap image if possible, which takes the least memory and time.
- * Where V8's builder may not be forked, as a heap image or not at all: in process it would stop the service.
+ * Without the right to fork it is not taken at all: in process it would stop the service.
  */
-function safest({ method = 'auto', redact }) {
-  const { forkDenied, image } = requireNative().snapshotSupport();
-  if (!forkDenied) return { method, patience: 0 };
-  const canImage = !redact && (image ?? null) === null;
-  return { method: canImage && method !== 'fork' ? 'image' : 'fork' };
+function safest({ method = 'auto' }) {
+  const { forkDenied } = requireNative().snapshotSupport();
+  return forkDenied ? { method: 'fork' } : { method, patience: 0 };
 }
 
 /**

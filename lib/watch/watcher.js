@@ -336,18 +336,11 @@ class Watcher extends EventEmitter {
     }
   }
 
-  /**
-   * An in-process snapshot stops the service for seconds: without the right to fork, heap images are taken unasked, or
-   * nothing.
-   */
+  /** An in-process snapshot stops the service for seconds: without the right to fork, nothing is taken unasked. */
   #reportForkDenied() {
-    const { fork, forkDenied, image } = requireNative().snapshotSupport();
+    const { forkDenied, image } = requireNative().snapshotSupport();
     if (!forkDenied) return;
-    if ((image ?? null) === null && !this.#options.redact) {
-      this.#notes.push(`Heap images are taken automatically in place of snapshots: ${fork}.`);
-      return;
-    }
-    const message = `No heap snapshot will be taken automatically: ${fork}. watcher.snapshot({ method: 'in-process' }) takes one, and the service stops meanwhile.`;
+    const message = `No heap snapshot will be taken automatically: ${image}. watcher.snapshot({ method: 'in-process' }) takes one, and the service stops meanwhile.`;
     this.#notes.push(message);
     this.#warn('PLIMSOLL_FORK_DENIED', message);
   }

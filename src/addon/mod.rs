@@ -16,6 +16,8 @@ mod canaries;
 #[cfg(feature = "analyzer")]
 mod convert;
 #[cfg(feature = "service")]
+mod converter;
+#[cfg(feature = "service")]
 mod ended;
 mod error;
 #[cfg(feature = "service")]

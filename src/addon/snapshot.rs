@@ -1,5 +1,6 @@
 //! A snapshot under way, as `lib/snapshot/take-snapshot.js` drives it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +14,9 @@ use super::canaries;
 use super::error::{AddonError, Result, error};
 use crate::os::malloc;
 use crate::sampler::borrowed::Borrowing;
+use crate::snapshot::converter::Program;
 use crate::snapshot::emergency::{self, Emergency};
 use crate::snapshot::error::SnapshotError;
-use crate::snapshot::fork;
 use crate::snapshot::image;
 use crate::snapshot::job::{Job, JobStep};
 use crate::snapshot::name::Compression;
@@ -43,15 +44,16 @@ pub struct SnapshotRequest {
     pub heap_used: f64,
     pub heap_total: f64,
     pub headroom: Option<f64>,
-    /// V8's worker threads, where `--v8-pool-size` is given.
-    pub pool: Option<u32>,
-    /// Of a forked child, 0 to 19.
+    /// Of the children, 0 to 19.
     pub nice: u8,
-    /// How long a forked child may take, ms, if a heap image can be taken instead; 0: the image comes first.
+    /// How long a snapshot may be made of an image that can be kept instead, ms; 0: the image is kept.
     pub patience: Option<f64>,
     pub redact: Option<bool>,
-    /// Whether a forked child that crashes may leave a core file, which holds the service's memory.
+    /// Whether a converter that crashes may leave a core file, which holds the service's memory.
     pub core: Option<bool>,
+    /// What makes a snapshot of an image: the program and its first arguments, and its whole environment.
+    pub converter: Option<Vec<String>>,
+    pub environment: Option<HashMap<String, String>>,
 }
 
 /// What to do next, and with what result it ended.
@@ -150,16 +152,15 @@ impl SnapshotJob {
     }
 }
 
-/// Takes a snapshot of the calling isolate where JS cannot ask for one: in an endless loop, or when
-/// V8 is about to give up. It is forked or not taken at all; where it cannot be, and neither 'fork' nor `redact` is
-/// asked for, a heap image is taken in its place. Each of them takes any number of snapshots in loops, as the cooldown
-/// allows, and one at the heap's limit.
+/// Takes a heap image of the calling isolate where JS cannot ask for one: in an endless loop, or when
+/// V8 is about to give up. With 'fork' or `redact` a snapshot is made of it, which takes longer. Each of them takes any
+/// number in loops, as the cooldown allows, and one at the heap's limit.
 #[napi(custom_finalize)]
 pub struct SnapshotEmergency(Arc<Emergency>);
 
 #[napi]
 impl SnapshotEmergency {
-    /// `request.method` says whether a heap image may be taken instead: not with 'fork' or 'in-process'.
+    /// `request.method` is 'auto', 'fork' or 'image'.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: &Env, request: SnapshotRequest) -> Result<Self> {
         canaries::verify_layout(*env);
@@ -252,14 +253,12 @@ impl SnapshotRedactor {
 pub struct SnapshotSupport {
     /// Why V8's profiler is not called directly; null when it is.
     pub profiler: Option<String>,
-    /// Why snapshots are not forked; null when they are.
-    pub fork: Option<String>,
-    /// Whether they could be forked on this system, and this process lacks the rights: then an automatic
+    /// Why heap images are off, and snapshots made of them; null when they can be taken.
+    pub image: Option<String>,
+    /// Whether they could be taken on this system, and this process lacks the rights: then an automatic
     /// snapshot is not taken in process either.
     pub fork_denied: bool,
-    /// Why heap images are off; null when they can be taken.
-    pub image: Option<String>,
-    /// Why neither a snapshot nor an image is taken near the heap's limit; null when one of them is.
+    /// Why nothing is taken near the heap's limit; null when it is.
     pub near_limit: Option<String>,
     /// Why V8 does not call near the heap's limit at all; null when it does.
     pub limit_calls: Option<String>,
@@ -271,9 +270,8 @@ pub fn snapshot_support(env: &Env) -> SnapshotSupport {
     canaries::verify_layout(*env);
     SnapshotSupport {
         profiler: Profiler::find().err(),
-        fork: fork::support().err(),
         image: image::support().err(),
-        fork_denied: fork::is_denied(),
+        fork_denied: image::is_denied(),
         near_limit: emergency::near_limit_support().err(),
         limit_calls: emergency::limit_support().err(),
     }
@@ -307,11 +305,14 @@ impl TryFrom<SnapshotRequest> for Request {
             },
             heap: Heap { used: whole(request.heap_used), total: whole(request.heap_total) },
             headroom: request.headroom,
-            pool: request.pool.map(|pool| pool as usize),
             nice: request.nice.min(19),
             patience: request.patience.map(|ms| Duration::from_millis(whole(ms))),
             redact: request.redact.unwrap_or(false),
             core: request.core.unwrap_or(false),
+            converter: Program {
+                command: request.converter.unwrap_or_default(),
+                environment: request.environment.unwrap_or_default().into_iter().collect(),
+            },
         })
     }
 }

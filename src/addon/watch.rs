@@ -23,7 +23,6 @@ use crate::sampler::registry as isolates;
 use crate::sampler::state_file::{self, StateFile};
 use crate::sampler::stuck::StuckLoop;
 use crate::snapshot::emergency;
-use crate::snapshot::fork;
 use crate::snapshot::redaction::shown;
 use crate::track::{self, registry::TrackedCount};
 use crate::trend::{CacheFill, CollectionCause, Config};
@@ -120,7 +119,6 @@ pub struct IsolateWatch {
     hooks: Option<Hooks>,
     watching: Option<Watching>,
     hooks_off: Option<String>,
-    readable: Option<fork::ReadableWorkers>,
     stuck: Option<StuckLoop>,
 }
 
@@ -160,9 +158,8 @@ impl IsolateWatch {
         .map_err(|e| {
             error("ERR_PLIMSOLL_THREAD", format!("the sampler's thread did not start: {e}"))
         })?;
-        let readable = Some(fork::ReadableWorkers::keep());
         let watching = Some(watching);
-        Ok(Self { record, isolate, hooks, watching, hooks_off, readable, stuck: None })
+        Ok(Self { record, isolate, hooks, watching, hooks_off, stuck: None })
     }
 
     /// Why V8's callbacks are not used; null where they are.
@@ -341,7 +338,6 @@ impl IsolateWatch {
         self.stuck = None;
         self.hooks = None;
         self.watching = None;
-        self.readable = None;
         self.isolate = None;
     }
 }

@@ -172,14 +172,6 @@ impl Simulation {
         }
     }
 
-    /// Drops a value as the kernel would: no call of its own is made.
-    pub fn drop_dead<T>(&self, process: &Process, value: T) {
-        self.run(process, None, || {
-            with(|world| world.is_dead = true);
-            drop(value);
-        });
-    }
-
     /// What must never be true, and was.
     pub fn violations(&self) -> Vec<String> {
         with(|world| std::mem::take(&mut world.violations)).unwrap_or_default()

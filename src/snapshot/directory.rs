@@ -110,10 +110,10 @@ mod sys {
     const PRIVATE: libc::c_uint = 0o600;
     /// Of each file: no link is followed, and no process that is started has it.
     const ALWAYS: c_int = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    const NEW: c_int = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | ALWAYS;
+    const NEW: c_int = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | ALWAYS;
     const TO_READ: c_int = libc::O_RDONLY | libc::O_NONBLOCK | ALWAYS;
     #[cfg(target_os = "linux")]
-    const UNNAMED: c_int = libc::O_WRONLY | libc::O_TMPFILE | libc::O_CLOEXEC;
+    const UNNAMED: c_int = libc::O_RDWR | libc::O_TMPFILE | libc::O_CLOEXEC;
 
     fn text(name: &str) -> io::Result<CString> {
         Ok(CString::new(component(name)?)?)
@@ -124,7 +124,7 @@ mod sys {
     }
 
     impl Directory {
-        /// A new file for its owner alone, open for writing; an existing one or a symbolic link is
+        /// A new file for its owner alone, open for reading and writing; an existing one or a symbolic link is
         /// an error.
         ///
         /// # Errors
@@ -133,7 +133,7 @@ mod sys {
             self.open_at(name, NEW)
         }
 
-        /// A new file without a name, open for writing: the kernel removes it with its last
+        /// A new file without a name, open for reading and writing: the kernel removes it with its last
         /// descriptor. `None` where the file system has no such files, or they cannot be given a name.
         #[must_use]
         pub fn create_unnamed(&self) -> Option<File> {

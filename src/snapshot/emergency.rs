@@ -4,43 +4,40 @@
 //! watched from another thread. There is no fallback: in process there is no room at that moment.
 //!
 //! V8 gives up in two places. After a collection ("Reached heap limit") the fork happens in its callback.
-//! At the end of one ("Ineffective mark-compacts") the heap's safepoint is held: it is a recursive mutex,
-//! whose owner the child is not, so a snapshot there waits for ever. The limit is raised, and the fork
-//! happens at the next interrupt, which JS meets before it allocates much. A service that comes to its
-//! limit again waits for the child, since the child ends with its parent. So does one that V8 ends without
-//! another callback, because a single allocation does not fit ("CALL_AND_RETRY_LAST").
+//! At the end of one ("Ineffective mark-compacts") the limit is raised, and the fork happens at the next interrupt,
+//! which JS meets before it allocates much. A service that comes to its limit again waits for the child, since the
+//! child ends with its parent. So does one that V8 ends without another callback, because a single allocation does not
+//! fit ("CALL_AND_RETRY_LAST").
 //!
-//! Where no snapshot can be forked, or it has no room, the child writes a heap image instead. It needs neither V8 nor
-//! V8's locks. It is also taken where V8 gives up and nothing was taken before: inside a collection that no interrupt
-//! follows. Without patience the image comes first. It waits for the interrupt as well: one that is taken inside a
-//! collection may not be readable.
+//! The child writes a heap image. Where that is to be redacted, or a snapshot is asked for, a converter makes the
+//! snapshot of it, which takes longer. One is also taken where V8 gives up and nothing was taken before: inside a
+//! collection that no interrupt follows. An image that is taken inside a collection may not be readable.
 //!
 //! Where no fork is possible or it is refused, the caller's own evidence remains ([`LastEvidence`]). It needs
 //! V8, so it is taken at an interrupt too.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::converter;
 use super::error::SnapshotError;
-use super::fork::{self, Child, ForkFailure, Prepared, Survey, UnderWay};
-use super::image::{self, OnCollection, PreparedImage, Scene};
+use super::fork::{self, Child, ForkFailure, UnderWay};
+use super::image::{self, Destination, OnCollection, PreparedImage, Scene};
 use super::job::JobStep;
 use super::output::Written;
 use super::room::{self, Builder, Heap};
-use super::session::{Method, Request, Session};
+use super::session::{Method, Request, Session, TakenSnapshot};
+use super::store::Partial;
 use crate::os;
 use crate::v8::gc::{self, GcType};
 use crate::v8::heap_statistics::{HeapStatistics, Isolate};
 use crate::v8::{heap_limit, interrupt, missing, out_of_memory};
 
-/// How often the isolate's thread tries to find V8's workers idle, with growing pauses between.
-const BAD_MOMENTS: u32 = 10;
 /// The limit is raised by at least this much: V8 needs some of it to go on at all.
 const LEAST_RAISE: u64 = 16 << 20;
 /// How often the limit is raised while the fork waits for an interrupt: one built-in function may
@@ -66,8 +63,6 @@ pub type LastEvidence = Box<dyn FnOnce() + Send>;
 /// What takes a snapshot of one isolate in an emergency.
 pub struct Emergency {
     request: Request,
-    /// The process that it was made in: a forked child has a copy.
-    process: u32,
     /// Whether V8 is inside a collection of the isolate.
     collecting: AtomicBool,
     shared: Mutex<Shared>,
@@ -155,12 +150,12 @@ struct Shared {
     step: JobStep,
 }
 
-/// Why neither a snapshot nor an image is taken near the heap's limit: one of them and V8's callback are needed.
+/// Why nothing is taken near the heap's limit: images and V8's callback are needed.
 ///
 /// # Errors
 /// The first that is not there.
 pub fn near_limit_support() -> Result<(), String> {
-    fork::support().or_else(|why| image::support().map_err(|_| why))?;
+    image::support()?;
     limit_support()
 }
 
@@ -200,7 +195,6 @@ impl Emergency {
         };
         Some(Arc::new(Self {
             request,
-            process: std::process::id(),
             collecting: AtomicBool::new(false),
             shared: Mutex::new(shared),
             changed: Condvar::new(),
@@ -372,11 +366,12 @@ impl Emergency {
         }
     }
 
-    /// Takes the snapshot on this thread, or an image in its place.
+    /// Forks the child on this thread.
     ///
     /// # Safety
-    /// On the isolate's thread; outside of V8 as [`crate::v8::profiler::Profiler::take`].
+    /// On the isolate's thread.
     unsafe fn take(self: &Arc<Self>, isolate: Isolate, moment: Moment) {
+        let begun = Instant::now();
         let mut request = self.request.clone();
         match moment {
             Moment::Outside => {
@@ -395,14 +390,16 @@ impl Emergency {
                 }
             }
         }
-        // SAFETY: the caller vouches for the moment.
-        let (mut session, forked) = match unsafe { begin(request, moment) } {
+        // SAFETY: on the isolate's thread.
+        let (mut session, forked) = match unsafe { begin(request) } {
             Ok(begun) => begun,
             Err(error) => {
                 self.settle(JobStep::Failed(error));
                 return;
             }
         };
+        // The thread stood still for all of it, not only for the fork.
+        let pause = begun.elapsed();
         let counted = UnderWay::begin();
         let emergency = Arc::clone(self);
         // SAFETY: on the isolate's thread. Node registers the same handler for each of its isolates.
@@ -410,13 +407,11 @@ impl Emergency {
         let forked = Arc::new(forked);
         let theirs = Arc::clone(&forked);
         let watch = std::thread::Builder::new().name("plimsoll-snap".into()).spawn(move || {
-            let result = theirs.wait();
+            let result = theirs.finish(&mut session, pause);
             let is_final = matches!(result, Ok(_) | Err(ForkFailure::Final(_)));
             emergency.shared.lock().lost = !is_final;
             let step = match result {
-                Ok((path, written)) => {
-                    let (method, pause) = (theirs.method(), theirs.child.pause);
-                    let outcome = session.outcome(path, method, pause, written);
+                Ok(outcome) => {
                     session.end();
                     JobStep::Done(outcome)
                 }
@@ -430,15 +425,10 @@ impl Emergency {
             drop(theirs);
             drop(counted);
         });
-        match (watch, &forked.evidence) {
-            (Ok(_), _) => {}
-            // Where no thread can be had, the child finishes its file by itself; that of an image cannot.
-            (Err(_), Evidence::Snapshot(prepared)) => prepared.leave(),
-            (Err(error), Evidence::Image(_)) => {
-                forked.child.kill();
-                let what = format!("no thread for it: {error}");
-                self.settle(JobStep::Failed(SnapshotError::Failed { what }));
-            }
+        if let Err(error) = watch {
+            forked.child.kill();
+            let what = format!("no thread for it: {error}");
+            self.settle(JobStep::Failed(SnapshotError::Failed { what }));
         }
     }
 
@@ -448,16 +438,11 @@ impl Emergency {
     }
 }
 
-/// V8 gives up: takes images of the isolates of this thread that left nothing near their limit, or whose child failed.
+/// V8 gives up: forks for the isolates of this thread that left nothing near their limit, or whose child failed.
 fn take_at_the_end() {
     wait_for_children();
-    let process = std::process::id();
-    // In a forked child, another thread may have had a lock.
-    let Some(watched) = WATCHED.try_lock() else { return };
-    let all: Vec<_> = watched.iter().filter_map(Weak::upgrade).collect();
-    drop(watched);
-    let own = all.iter().filter(|each| each.process == process && can_image(&each.request));
-    for emergency in own {
+    let all: Vec<_> = WATCHED.lock().iter().filter_map(Weak::upgrade).collect();
+    for emergency in all {
         let (isolate, again) = {
             let mut shared = emergency.shared.lock();
             let again = std::mem::take(&mut shared.lost);
@@ -484,140 +469,68 @@ fn wait_for_children() {
 /// What V8 is doing at the moment of a fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// Nothing that a snapshot would have to wait for.
+    /// Nothing that changes its heap.
     Outside,
     /// A collection, or its own end; `again`: the child of the same attempt has failed.
     InV8 { again: bool },
 }
 
-/// What a child is writing.
-enum Evidence {
-    Snapshot(Box<Prepared>),
-    Image(Box<PreparedImage>),
-}
-
 /// A child that was forked.
 struct Forked {
-    evidence: Evidence,
+    prepared: PreparedImage,
     child: Child,
+    /// The snapshot that is to be made of the image.
+    partial: Option<Partial>,
 }
 
 impl Forked {
-    fn wait(&self) -> Result<(PathBuf, Written), ForkFailure> {
-        match &self.evidence {
-            Evidence::Snapshot(prepared) => prepared.wait(&self.child, None),
-            Evidence::Image(prepared) => prepared.wait(&self.child, OnCollection::Continue),
-        }
-    }
-
-    fn method(&self) -> Method {
-        match self.evidence {
-            Evidence::Snapshot(_) => Method::Fork,
-            Evidence::Image(_) => Method::Image,
-        }
-    }
-}
-
-/// Whether an image may stand in for a snapshot.
-fn can_image(request: &Request) -> bool {
-    admits_image(request) && image::support().is_ok()
-}
-
-/// Whether the request leaves room for an image.
-fn admits_image(request: &Request) -> bool {
-    matches!(request.method, Method::Auto | Method::Image) && !request.redact
-}
-
-/// Whether an image is taken rather than a snapshot.
-fn is_image_first(request: &Request) -> bool {
-    request.patience.is_some_and(|patience| patience.is_zero()) && can_image(request)
-}
-
-/// # Safety
-/// As [`Emergency::take`].
-unsafe fn begin(request: Request, moment: Moment) -> Result<(Session, Forked), SnapshotError> {
-    let begun = Instant::now();
-    let can_image = can_image(&request);
-    let can_build = match moment {
-        Moment::Outside => fork::support().map_err(|why| SnapshotError::Unavailable { why }),
-        Moment::InV8 { .. } => Err(SnapshotError::Failed {
-            what: "V8 reached its limit inside a collection, and no JavaScript ran after it".into(),
-        }),
-    };
-    if !can_image {
-        can_build.clone()?;
-    }
-    let is_image_first = is_image_first(&request);
-    let mut session = Session::begin(request)?;
-    if is_image_first {
-        // SAFETY: on the isolate's thread.
-        match unsafe { fork_image(&mut session) } {
-            Err(ForkFailure::NotNow(why) | ForkFailure::Lost(why)) if can_build.is_ok() => {
-                session.retry(why);
+    /// Waits for the child, and for the converter.
+    fn finish(&self, session: &mut Session, pause: Duration) -> Result<TakenSnapshot, ForkFailure> {
+        let bytes = self.prepared.wait(&self.child, OnCollection::Continue)?;
+        let (method, path, written) = match &self.partial {
+            None => {
+                let path = self.prepared.destination().keep();
+                (Method::Image, path, Written { bytes, nodes: 0 })
             }
-            forked => {
-                let mut forked = forked?;
-                forked.child.pause = begun.elapsed();
-                return Ok((session, forked));
+            Some(partial) => {
+                let written = converter::convert(&self.prepared, partial, session, None)?;
+                (Method::Fork, partial.commit(), written)
             }
-        }
+        };
+        Ok(session.outcome(path.map_err(ForkFailure::Final)?, method, pause, written))
     }
-    let built = can_build.map_err(|error| (true, error)).and_then(|()| {
-        // SAFETY: the caller vouches for the moment.
-        unsafe { fork_builder(&mut session) }
-            .map_err(|failure| (failure.leaves_room_for_an_image(), failure.into()))
-    });
-    let mut forked = match built {
-        Err((true, error)) if can_image => {
-            session.retry(error.to_string());
-            // SAFETY: on the isolate's thread.
-            unsafe { fork_image(&mut session) }.map_err(|failure| match failure {
-                ForkFailure::Final(SnapshotError::NoRoom { .. }) => failure.into(),
-                _ => error,
-            })?
-        }
-        built => built.map_err(|(_, error)| error)?,
-    };
-    // The thread stood still for all of it, not only for the fork.
-    forked.child.pause = begun.elapsed();
-    Ok((session, forked))
 }
 
-/// # Safety
-/// As [`crate::v8::profiler::Profiler::take`].
-unsafe fn fork_builder(session: &mut Session) -> Result<Forked, ForkFailure> {
-    let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
-    let prepared = Prepared::new(session, partial)?;
-    let mut tries = 0;
-    loop {
-        let pool = session.request().pool;
-        // SAFETY: the caller vouches for the moment.
-        let forked = Survey::take(pool).and_then(|scene| unsafe { prepared.fork(&scene) });
-        match forked {
-            Err(ForkFailure::NotNow(why)) if tries < BAD_MOMENTS => {
-                tries += 1;
-                session.retry(why);
-                std::thread::sleep(Duration::from_millis(5) * tries);
-            }
-            forked => {
-                return Ok(Forked {
-                    child: forked?,
-                    evidence: Evidence::Snapshot(Box::new(prepared)),
-                });
-            }
-        }
+/// Whether the request is for a snapshot, which is made of an image that no directory has.
+fn is_converted(request: &Request) -> bool {
+    match request.method {
+        Method::Fork => true,
+        Method::Auto => request.redact,
+        Method::Image | Method::InProcess => false,
     }
 }
 
 /// # Safety
 /// On the isolate's thread.
-unsafe fn fork_image(session: &mut Session) -> Result<Forked, ForkFailure> {
-    let partial = session.open(Builder::Image).map_err(ForkFailure::Final)?;
-    let prepared = PreparedImage::new(session, partial)?;
+unsafe fn begin(request: Request) -> Result<(Session, Forked), SnapshotError> {
+    let is_converted = is_converted(&request);
+    image::admit(request.redact && !is_converted)?;
+    if request.method == Method::InProcess {
+        let why = "a snapshot in process needs the event loop, which does not turn".into();
+        return Err(SnapshotError::Unavailable { why });
+    }
+    let mut session = Session::begin(request)?;
+    let (destination, partial) = if is_converted {
+        let partial = session.open(Builder::Converter)?;
+        (converter::memory(&session)?, Some(partial))
+    } else {
+        (Destination::File(session.open(Builder::Image)?), None)
+    };
+    let prepared = PreparedImage::new(&session, destination)?;
     let scene = Scene::take()?;
     // SAFETY: the caller vouches for the thread.
     let child = unsafe { prepared.fork(&scene) }?;
-    Ok(Forked { child, evidence: Evidence::Image(Box::new(prepared)) })
+    Ok((session, Forked { prepared, child, partial }))
 }
 
 /// What the container can spare of it, and what V8 needs to go on at all.
@@ -629,11 +542,6 @@ fn affordable(raise: u64) -> u64 {
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
     // SAFETY: the reference that `watch_heap_limit` gave is held until the callback is removed.
     let emergency = unsafe { borrow(data) };
-    if std::process::id() != emergency.process {
-        // The snapshot's own collections, in the child, whose heap may be several times the limit after one allocation.
-        // The child looks at the memory itself.
-        return current.saturating_mul(16);
-    }
     catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: this is the callback.
         unsafe { emergency.near_limit(current) }
@@ -800,7 +708,6 @@ mod tests {
         };
         Arc::new(Emergency {
             request: request(Method::Auto, false),
-            process: std::process::id(),
             collecting: AtomicBool::new(false),
             shared: Mutex::new(shared),
             changed: Condvar::new(),
@@ -816,18 +723,17 @@ mod tests {
     }
 
     #[test]
-    fn an_image_stands_in_for_a_snapshot_that_may_be_any_and_is_not_redacted() {
-        for (method, admits) in [
-            (Method::Auto, true),
-            (Method::Image, true),
-            (Method::Fork, false),
-            (Method::InProcess, false),
+    fn a_snapshot_is_made_where_one_is_asked_for_or_it_is_to_be_redacted() {
+        for (method, redact, converted) in [
+            (Method::Auto, false, false),
+            (Method::Auto, true, true),
+            (Method::Fork, false, true),
+            (Method::Fork, true, true),
+            (Method::Image, true, false),
+            (Method::InProcess, true, false),
         ] {
-            assert_eq!(admits_image(&request(method, false)), admits, "{method:?}");
-            assert!(!admits_image(&request(method, true)), "{method:?}");
+            assert_eq!(is_converted(&request(method, redact)), converted, "{method:?} {redact}");
         }
-        // V8 is not here.
-        assert!(!can_image(&request(Method::Image, false)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! directory, checks cooldown and room, and owns the unfinished file. A [`job::Job`] runs a session
 //! on a thread of its own and asks the isolate's thread only for what must happen there.
 
+pub mod converter;
 pub mod directory;
 pub mod emergency;
 pub mod error;
@@ -72,11 +73,11 @@ mod testing {
             compression: Compression::None,
             heap: Heap { used: 1000, total: 1000 },
             headroom: None,
-            pool: None,
             nice: 0,
             patience: None,
             redact: false,
             core: false,
+            converter: super::converter::Program::default(),
         }
     }
 

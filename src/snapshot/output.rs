@@ -2,6 +2,7 @@
 //! completeness.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use super::name::Compression;
 use super::redaction::Redactor;
 use crate::os::system::File;
 
+/// What messages call the file.
+pub const FILE: &str = "the snapshot file";
 /// V8 writes the counts within the first kilobytes, after the schema.
 const HEAD: usize = 16 * 1024;
 
@@ -147,7 +150,7 @@ fn sort(error: &io::Error) -> SnapshotError {
         Some(&PastBound { needed, available }) => {
             SnapshotError::NoRoom { place: Shortage::Budget, needed, available }
         }
-        None => SnapshotError::io(std::path::Path::new("the snapshot file"), error),
+        None => SnapshotError::io(Path::new(FILE), error),
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! V8 builds the whole snapshot in memory: by the number of objects and references, six to twelve
 //! times the live heap in many services, twenty times where it is all tiny objects
-//! (`bench/snapshot`). A child that needs more than was expected ends itself in time; the service
-//! cannot, so for it the worst is assumed. Heaps of few big objects need far less, which
-//! `headroom` can say.
+//! (`bench/snapshot`). The service cannot be ended in time, so for it the worst is assumed. Heaps of few big objects
+//! need far less, which `headroom` can say. A child that writes an image and a converter that makes a snapshot of it
+//! need little, and are ended in time.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,8 +27,8 @@ pub struct Heap {
 /// Where the snapshot is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builder {
-    /// In a forked child.
-    Child,
+    /// In a process that reads a heap image.
+    Converter,
     /// In the service itself.
     Service,
     /// In a forked child that writes a heap image.
@@ -36,11 +36,12 @@ pub enum Builder {
 }
 
 impl Builder {
-    /// Memory as a multiple of the live heap.
+    /// Memory as a multiple of the heap: of what is live for the service, of what is committed for the others.
     #[must_use]
     pub fn factor(self) -> f64 {
         match self {
-            Self::Child => 8.0,
+            // The graph (measured 2.2), and the image, which is in memory where it is redacted.
+            Self::Converter => 3.0,
             Self::Service => 24.0,
             // Copies of what the service rewrites meanwhile. A collection may rewrite more: the child is ended then.
             Self::Image => 0.25,
@@ -52,21 +53,14 @@ impl Builder {
 const FILE_FACTOR: f64 = 2.5;
 
 /// Bytes of memory that a snapshot is expected to need. `headroom` replaces the factor.
-///
-/// A child needs more: until it is done, each page that the service writes to exists twice. A heap
-/// is rewritten by its own collections, buffers and native memory are reused, so half of all that is
-/// `resident` is assumed to be.
 #[must_use]
-pub fn memory_needed(builder: Builder, heap: Heap, resident: u64, headroom: Option<f64>) -> u64 {
-    let built = scale(heap.used, headroom.unwrap_or(builder.factor()));
+pub fn memory_needed(builder: Builder, heap: Heap, headroom: Option<f64>) -> u64 {
+    let factor = headroom.unwrap_or(builder.factor());
     match builder {
-        Builder::Service => built,
-        Builder::Image => {
-            // A page exists twice at most, whatever V8 would need for its graph.
-            let copied = headroom.unwrap_or(builder.factor()).min(1.0);
-            scale(heap.total, copied).saturating_add(IMAGE)
-        }
-        Builder::Child => built.saturating_add(resident.max(heap.total) / 2),
+        Builder::Service => scale(heap.used, factor),
+        // A page exists twice at most, whatever V8 would need for its graph.
+        Builder::Image => scale(heap.total, factor.min(1.0)).saturating_add(IMAGE),
+        Builder::Converter => scale(heap.total, factor).saturating_add(NODE),
     }
 }
 
@@ -75,19 +69,17 @@ const IMAGE_FILE: f64 = 0.4;
 
 /// Buffers and page tables of a child that writes an image.
 const IMAGE: u64 = 16 << 20;
+/// A process of Node that has not read anything.
+const NODE: u64 = 80 << 20;
 /// The factor of an image where the kernel kills the service with the child.
 const IMAGE_TOGETHER: f64 = 0.5;
 
-/// The factor to go by. Where the kernel kills the service `together` with a child (v2,
-/// `memory.oom.group`), a child that outgrows its expectation is no small matter: it is judged as
-/// the service is, and the caller can only raise that. An image, whose child the service ends in time, takes twice as
-/// much room there.
+/// The factor to go by. Where the kernel kills the service `together` with a child (v2, `memory.oom.group`), an image
+/// takes twice as much room: the service ends its child in time, and it may write fast. The caller can only raise the
+/// factor of a converter there.
 fn trusted(headroom: Option<f64>, builder: Builder, together: bool) -> Option<f64> {
     match builder {
-        Builder::Child if together => {
-            let worst = Builder::Service.factor();
-            Some(headroom.map_or(worst, |factor| factor.max(worst)))
-        }
+        Builder::Converter if together => headroom.map(|factor| factor.max(builder.factor())),
         Builder::Image if together => headroom.or(Some(IMAGE_TOGETHER)),
         _ => headroom,
     }
@@ -100,7 +92,6 @@ pub struct RoomWatch {
     cgroups: CgroupReader,
     /// The machine's memory.
     machine: u64,
-    limits: os::limits::Memory,
     /// One of so many parts of the memory is to stay free.
     parts: u64,
     /// More than this need not stay free.
@@ -129,21 +120,30 @@ impl RoomWatch {
     /// allowed to begin is not ended at once.
     #[must_use]
     pub fn of_image(heap: Heap, headroom: Option<f64>) -> Self {
-        let most = memory_needed(Builder::Image, heap, 0, headroom.or(Some(IMAGE_TOGETHER))) / 2;
-        Self { limits: os::limits::Memory::default(), parts: 40, most, ..Self::own() }
+        let most = memory_needed(Builder::Image, heap, headroom.or(Some(IMAGE_TOGETHER))) / 2;
+        Self { parts: 40, most, ..Self::of_converter() }
     }
 
-    /// Looks at the container, the machine and the limits of the calling process.
+    /// Looks at the container and the machine.
     #[must_use]
-    pub fn own() -> Self {
+    pub fn of_converter() -> Self {
         Self {
             files: Box::new(System),
             cgroups: CgroupReader::default(),
             machine: os::memory::total().unwrap_or(0),
-            limits: os::limits::Memory::read(),
             parts: Self::PARTS,
             most: u64::MAX,
         }
+    }
+
+    /// Whether there is enough.
+    ///
+    /// # Errors
+    /// [`SnapshotError::NoRoom`] with the place that is tight.
+    pub fn look(&mut self) -> Result<(), SnapshotError> {
+        self.tight().map_or(Ok(()), |Tight { place, available, reserve }| {
+            Err(SnapshotError::NoRoom { place, needed: reserve, available })
+        })
     }
 
     /// The first place that is tight now. One that cannot be read is not.
@@ -154,11 +154,9 @@ impl RoomWatch {
         let parts = if together { Self::PARTS } else { self.parts };
         let container = container.and_then(|container| Some((container.room()?, container.limit?)));
         let machine = os::memory::read_available(&mut *self.files).ok().flatten();
-        let own = self.limits.room().map(|room| (room.available, room.limit));
         [
             (Shortage::Container, container),
             (Shortage::Machine, machine.map(|available| (available, self.machine))),
-            (Shortage::Limit, own),
         ]
         .into_iter()
         .filter_map(|(place, room)| {
@@ -195,9 +193,6 @@ pub fn spare() -> Option<u64> {
     container.into_iter().chain(limits).min()
 }
 
-/// Address space of a child beside the snapshot: its second thread has a stack and an arena of malloc.
-const THREAD: u64 = 160 << 20;
-
 /// Refuses where the memory, the disk or a limit of this process has no room now.
 ///
 /// # Errors
@@ -211,23 +206,21 @@ pub fn check(
 ) -> Result<(), SnapshotError> {
     let container = os::cgroup::read();
     let together = container.as_ref().is_some_and(|container| container.oom_group);
-    let resident = os::process::rss().unwrap_or(0);
-    let headroom_trusted = trusted(headroom, builder, together);
-    let needed = memory_needed(builder, heap, resident, headroom_trusted);
+    let needed = memory_needed(builder, heap, trusted(headroom, builder, together));
     let room = container.and_then(|container| container.room());
     check_memory(
         needed,
         [(Shortage::Container, room), (Shortage::Machine, os::memory::available())],
     )?;
-    // A child has the address space of the service, shared pages included, and adds what it builds.
     if let Some(limit) = os::limits::Memory::read().room() {
-        let built = match builder {
+        let own = match builder {
+            // Memory of another process.
+            Builder::Converter => 0,
             // The heap is there already, and so is its copy.
             Builder::Image => IMAGE,
-            _ => scale(heap.used, headroom_trusted.unwrap_or(builder.factor())),
+            Builder::Service => needed,
         };
-        let needed = built.saturating_add(if builder == Builder::Child { THREAD } else { 0 });
-        check_memory(needed, [(Shortage::Limit, Some(limit.available))])?;
+        check_memory(own, [(Shortage::Limit, Some(limit.available))])?;
     }
     // Small: the part of the disk that others need is not ours to judge, a full disk is handled
     // where it happens. This only avoids seconds of work for a file that cannot fit.
@@ -291,39 +284,26 @@ mod tests {
 
     #[test]
     fn what_is_needed() {
-        assert_eq!(memory_needed(Builder::Service, HEAP, 150, None), 2400);
-        assert_eq!(memory_needed(Builder::Child, HEAP, 150, None), 875);
-        assert_eq!(memory_needed(Builder::Child, HEAP, 0, None), 860, "where it is not known");
-        assert_eq!(memory_needed(Builder::Child, HEAP, 150, Some(0.5)), 125);
-        assert_eq!(memory_needed(Builder::Image, HEAP, 150, None), 30 + IMAGE);
-        assert_eq!(memory_needed(Builder::Image, HEAP, 150, Some(24.0)), 120 + IMAGE, "once more");
+        assert_eq!(memory_needed(Builder::Service, HEAP, None), 2400);
+        assert_eq!(memory_needed(Builder::Converter, HEAP, None), 360 + NODE);
+        assert_eq!(memory_needed(Builder::Converter, HEAP, Some(0.5)), 60 + NODE);
+        assert_eq!(memory_needed(Builder::Image, HEAP, None), 30 + IMAGE);
+        assert_eq!(memory_needed(Builder::Image, HEAP, Some(24.0)), 120 + IMAGE, "once more");
         let huge = Heap { used: u64::MAX, total: u64::MAX };
-        assert_eq!(memory_needed(Builder::Child, huge, 0, None), u64::MAX);
-    }
-
-    #[test]
-    fn memory_outside_of_the_heap_may_be_rewritten_too() {
-        let needed = memory_needed(Builder::Child, HEAP, 10_000, None);
-        assert_eq!(needed, 5800, "not only the heap's 860");
-        assert_eq!(memory_needed(Builder::Service, HEAP, 10_000, None), 2400);
+        assert_eq!(memory_needed(Builder::Converter, huge, None), u64::MAX);
     }
 
     /// The table of docs/snapshots.md, section "Kubernetes, in numbers".
     #[test]
     fn the_numbers_of_the_documentation() {
-        let heap = Heap { used: 200 << 20, total: 300 << 20 };
-        let needed = |builder, together| {
-            memory_needed(builder, heap, 350 << 20, trusted(None, builder, together)) >> 20
-        };
-        assert_eq!(needed(Builder::Child, false), 1775);
-        assert_eq!(needed(Builder::Child, true), 4975);
-        assert_eq!(needed(Builder::Service, false), 4800);
-        assert_eq!(needed(Builder::Service, true), 4800);
         let heap = Heap { used: 200 << 20, total: 220 << 20 };
-        let image = |together| {
-            memory_needed(Builder::Image, heap, 0, trusted(None, Builder::Image, together)) >> 20
+        let needed = |builder, together| {
+            memory_needed(builder, heap, trusted(None, builder, together)) >> 20
         };
-        assert_eq!((image(false), image(true)), (71, 126));
+        let both = |builder| (needed(builder, false), needed(builder, true));
+        assert_eq!(both(Builder::Image), (71, 126));
+        assert_eq!(both(Builder::Converter), (740, 740));
+        assert_eq!(both(Builder::Service), (4800, 4800));
     }
 
     #[test]
@@ -379,9 +359,8 @@ mod tests {
             ("/sys/fs/cgroup/memory.stat", "total_inactive_file 1048576\n".to_owned()),
         ];
         files.extend(more.iter().map(|&(name, text)| (name, text.to_owned())));
-        let (limits, most) = (os::limits::Memory::default(), u64::MAX);
         let (files, cgroups) = (Box::new(Figures(files)), CgroupReader::default());
-        RoomWatch { files, cgroups, machine: 16 << 30, limits, parts, most }
+        RoomWatch { files, cgroups, machine: 16 << 30, parts, most: u64::MAX }
     }
 
     #[test]
@@ -412,7 +391,7 @@ mod tests {
         for headroom in [None, Some(0.0), Some(24.0)] {
             for used in [0, 100 << 10, 100 << 20, 1 << 40] {
                 let heap = Heap { used, total: used };
-                let needed = memory_needed(Builder::Image, heap, 0, headroom);
+                let needed = memory_needed(Builder::Image, heap, headroom);
                 assert!(RoomWatch::of_image(heap, headroom).most < needed);
             }
         }
@@ -420,11 +399,11 @@ mod tests {
 
     #[test]
     fn where_one_kill_ends_all_the_factor_is_only_raised() {
-        assert_eq!(trusted(Some(0.5), Builder::Child, true), Some(24.0));
-        assert_eq!(trusted(Some(30.0), Builder::Child, true), Some(30.0));
-        assert_eq!(trusted(Some(0.5), Builder::Child, false), Some(0.5));
+        assert_eq!(trusted(Some(0.5), Builder::Converter, true), Some(3.0));
+        assert_eq!(trusted(Some(30.0), Builder::Converter, true), Some(30.0));
+        assert_eq!(trusted(Some(0.5), Builder::Converter, false), Some(0.5));
         assert_eq!(trusted(Some(0.5), Builder::Service, true), Some(0.5));
-        assert_eq!(trusted(None, Builder::Child, true), Some(24.0));
+        assert_eq!(trusted(None, Builder::Converter, true), None);
         assert_eq!(trusted(None, Builder::Image, true), Some(IMAGE_TOGETHER));
         assert_eq!(trusted(Some(0.1), Builder::Image, true), Some(0.1));
         assert_eq!(trusted(None, Builder::Image, false), None);
@@ -448,12 +427,12 @@ mod tests {
     #[test]
     fn what_no_machine_has_is_refused() {
         let heap = Heap { used: 1 << 60, total: 1 << 60 };
-        for builder in [Builder::Child, Builder::Service, Builder::Image] {
+        for builder in [Builder::Converter, Builder::Service, Builder::Image] {
             let refused = checked(builder, heap, Compression::None);
             assert!(matches!(refused, Err(SnapshotError::NoRoom { .. })), "{builder:?}");
         }
         let small = Heap { used: 1000, total: 1000 };
-        assert_eq!(checked(Builder::Child, small, Compression::None), Ok(()));
+        assert_eq!(checked(Builder::Converter, small, Compression::None), Ok(()));
         // The memory and the file of an image do not go by the live heap.
         let sparse = Heap { used: 1 << 60, total: 1000 };
         assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()));
@@ -461,10 +440,10 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image() {
+    fn a_limit_on_address_space_counts_for_what_this_process_takes() {
         const MB: u64 = 1 << 20;
         let name = "snapshot::room::tests::\
-                    a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image";
+                    a_limit_on_address_space_counts_for_what_this_process_takes";
         if !crate::snapshot::testing::is_alone(name, "ulimit -v 1000000") {
             return;
         }
@@ -475,20 +454,16 @@ mod tests {
         assert!(is_limit(refused), "24 times as much");
         let sparse = Heap { used: 1 << 60, total: 1000 };
         assert_eq!(checked(Builder::Image, sparse, Compression::None), Ok(()), "the heap is there");
-        let available = RoomWatch::own().limits.room().unwrap().available;
+        let available = os::limits::Memory::read().room().unwrap().available;
         assert!(spare().is_some_and(|spare| (10 * MB..=available + 10 * MB).contains(&spare)));
-        // What is built fits by half of what a child needs beside it.
-        let used = available - THREAD / 2;
-        let near = Heap { used, total: used };
-        let checked_by =
-            |builder| check(builder, near, Some(1.0), Path::new("/"), Compression::Zstd);
-        let is_refused_by_limit = |builder| checked_by(builder).is_err_and(is_limit);
-        assert!(!is_refused_by_limit(Builder::Service), "it has no second thread");
+        let near = Heap { used: available + MB, total: available + MB };
+        let is_refused_by_limit = |builder| {
+            check(builder, near, Some(1.0), Path::new("/"), Compression::Zstd).is_err_and(is_limit)
+        };
+        assert!(!is_refused_by_limit(Builder::Converter), "it has a limit of its own");
         // Where the machine has not so much, that is said first.
-        let has_room = os::memory::available().is_none_or(|machine| machine > 3 * used);
-        assert_eq!(is_refused_by_limit(Builder::Child), has_room);
-        assert!(RoomWatch::own().limits.room().is_some());
-        assert!(RoomWatch::of_image(heap, None).limits.room().is_none());
+        let has_room = os::memory::available().is_none_or(|machine| machine > 3 * available);
+        assert_eq!(is_refused_by_limit(Builder::Service), has_room);
     }
 
     #[cfg(target_os = "linux")]
@@ -500,9 +475,9 @@ mod tests {
             return;
         }
         let heap = Heap { used: 1 << 20, total: 1 << 20 };
-        let refused = checked(Builder::Child, heap, Compression::None).unwrap_err();
+        let refused = checked(Builder::Converter, heap, Compression::None).unwrap_err();
         assert!(matches!(refused, SnapshotError::NoRoom { place: Shortage::FileSize, .. }));
-        assert_eq!(checked(Builder::Child, heap, Compression::Zstd), Ok(()));
+        assert_eq!(checked(Builder::Converter, heap, Compression::Zstd), Ok(()));
     }
 
     #[test]
@@ -512,6 +487,6 @@ mod tests {
         assert_eq!((watch.most, watch.parts), (((1 << 29) + IMAGE) / 2, 40));
         let watch = RoomWatch::of_image(heap, Some(0.25));
         assert_eq!(watch.most, ((1 << 28) + IMAGE) / 2);
-        assert_eq!(RoomWatch::own().parts, 20);
+        assert_eq!(RoomWatch::of_converter().parts, 20);
     }
 }

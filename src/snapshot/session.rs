@@ -1,24 +1,26 @@
 //! One attempt at a snapshot, from the checks before it to the retention after it.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
+use super::converter::Program;
 use super::error::{SnapshotError, TurnHolder};
 use super::name::Compression;
 use super::output::{Output, Written};
 use super::redaction::{NameRules, Redactor};
 use super::room::{self, Builder, Heap};
 use super::store::{Partial, SnapshotStore};
-use crate::os::system;
+use crate::os::system::{self, File};
 
 /// How the snapshot is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Forked where that works, else in process.
+    /// As [`Method::Fork`] or [`Method::Image`] where that works, else in process.
     Auto,
-    /// Forked or not at all.
+    /// A heap image by a forked child, of which another process makes a snapshot.
     Fork,
     /// In the service itself.
     InProcess,
@@ -51,17 +53,17 @@ pub struct Request {
     pub heap: Heap,
     /// Memory that it needs as a multiple of the live heap, where the caller knows better.
     pub headroom: Option<f64>,
-    /// V8's worker threads, where their number was chosen (`--v8-pool-size`).
-    pub pool: Option<usize>,
-    /// The niceness of a forked child, 0 to 19.
+    /// The niceness of the children, 0 to 19.
     pub nice: u8,
-    /// How long a forked child may take if a heap image can be taken instead; zero: the image comes first. `None` for
-    /// any time.
+    /// How long a snapshot may be made of an image that can be kept instead; zero: the image is kept. `None` for any
+    /// time.
     pub patience: Option<Duration>,
     /// Whether contents are taken out of it.
     pub redact: bool,
-    /// Whether a forked child that crashes may leave a core file.
+    /// Whether a converter that crashes may leave a core file.
     pub core: bool,
+    /// What makes a snapshot of an image.
+    pub converter: Program,
 }
 
 /// A snapshot that was taken.
@@ -82,41 +84,51 @@ pub struct TakenSnapshot {
 }
 
 /// How the file is written.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Packing {
     compression: Compression,
     max_bytes: u64,
-    /// The names that stay beside those of the scripts, where contents are taken out.
-    redaction: Option<Arc<NameRules>>,
+    redact: bool,
 }
 
 impl Packing {
-    /// The whole text, as V8 writes it.
+    /// The whole text, as it comes.
     #[cfg(test)]
     pub fn plain() -> Self {
-        Self { compression: Compression::None, max_bytes: u64::MAX, redaction: None }
+        Self { compression: Compression::None, max_bytes: u64::MAX, redact: false }
     }
 
-    /// The way into the file.
+    /// At most so many bytes.
+    #[cfg(test)]
+    pub fn bounded(self, max_bytes: u64) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// Whether contents are taken out.
+    #[must_use]
+    pub fn redacts(self) -> bool {
+        self.redact
+    }
+
+    /// The way into the file. The names that are built in so far stay beside those of the scripts, where contents are
+    /// taken out.
     ///
     /// # Errors
-    /// Where no descriptor or no compressor can be had.
-    pub fn output(&self, partial: &Partial) -> Result<Output, SnapshotError> {
-        let redactor = self.redaction.clone().map(Redactor::new);
-        Output::new(partial.writer()?, self.compression, self.max_bytes, redactor)
-            .map_err(|error| SnapshotError::io(&partial.path(), &error))
+    /// Where no compressor can be had.
+    pub fn output(self, file: File, path: &Path) -> Result<Output, SnapshotError> {
+        let redactor = self.redact.then(|| Redactor::new(NameRules::built_in()));
+        Output::new(file, self.compression, self.max_bytes, redactor)
+            .map_err(|error| SnapshotError::io(path, &error))
     }
 
     /// Writes the whole file: `serialize` gives its text in pieces until a piece is refused.
-    ///
-    /// # Errors
-    /// As [`Output::write`] and [`Output::finish`].
+    #[cfg(all(test, target_os = "linux"))]
     pub fn write(
-        &self,
+        self,
         partial: &Partial,
         serialize: impl FnOnce(&mut dyn FnMut(&[u8]) -> bool) -> bool,
     ) -> Result<Written, SnapshotError> {
-        let mut output = self.output(partial)?;
+        let mut output = self.output(partial.writer()?, &partial.path())?;
         let mut failed = None;
         serialize(&mut |chunk| match output.write(chunk) {
             Ok(()) => true,
@@ -208,7 +220,7 @@ impl Session {
         let Request { thread, compression, heap, headroom, .. } = self.request;
         let compression = match builder {
             Builder::Image => Compression::Image,
-            Builder::Child | Builder::Service => compression,
+            Builder::Converter | Builder::Service => compression,
         };
         room::check(builder, heap, headroom, &self.request.dir, compression)?;
         let now = system::now();
@@ -226,7 +238,7 @@ impl Session {
     #[must_use]
     pub fn packing(&self) -> Packing {
         let Request { compression, max_bytes, redact, .. } = self.request;
-        Packing { compression, max_bytes, redaction: redact.then(NameRules::built_in) }
+        Packing { compression, max_bytes, redact }
     }
 
     /// Remembers why a try failed that is followed by another.

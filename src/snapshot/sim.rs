@@ -11,16 +11,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::error::SnapshotError;
-use super::fork::{self, ForkFailure};
+use super::fork::ForkFailure;
 use super::job;
 use super::name::Name;
-use super::output::Written;
 use super::room::Builder;
-use super::session::{Method, Packing, Request, Session, TakenSnapshot};
+use super::session::{Method, Request, Session, TakenSnapshot};
 use super::state;
 use super::store::Partial;
 use crate::os::sim::{Fault, Plan, Process, Simulation};
@@ -40,10 +38,10 @@ enum Script {
     Collected(Option<Plan>),
     /// As [`Script::Works`], and this service tries to take a snapshot meanwhile: another one, or a thread of the same.
     Meanwhile(usize),
-    /// It says that it could not.
+    /// It could not.
     Refuses,
-    /// Its service is killed while it works, and then it finishes its file (or is killed itself at that call).
-    Orphan(Option<u32>),
+    /// Its service is killed while it works, and it ends too.
+    Dies,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,8 +62,6 @@ enum Step {
     Delete(usize),
     /// A user writes a snapshot of their own there.
     Foreign,
-    /// The orphans end.
-    Orphans,
     /// The file system knows no files without a name, or it does.
     Named(bool),
 }
@@ -82,7 +78,7 @@ fn draw(random: &mut Random) -> Step {
                 12 => Script::Meanwhile(random.below(SLOTS as u64) as usize),
                 0 => Script::Refuses,
                 1 => Script::Collected(child),
-                2 => Script::Orphan((random.below(2) == 0).then(|| random.below(12) as u32)),
+                2 => Script::Dies,
                 _ => Script::Works(child),
             };
             let slot = random.below(SLOTS as u64) as usize;
@@ -102,7 +98,7 @@ fn draw(random: &mut Random) -> Step {
         37 => Step::Delete(random.below(8) as usize),
         38 if random.below(2) == 0 => Step::Named(random.below(2) == 0),
         38 => Step::Foreign,
-        _ => Step::Orphans,
+        _ => Step::Pass(1),
     }
 }
 
@@ -129,20 +125,10 @@ fn fault(random: &mut Random) -> Fault {
     }
 }
 
-/// A child that outlived its service.
-struct Orphan {
-    process: Process,
-    partial: Rc<Partial>,
-    packing: Packing,
-    bytes: usize,
-    killed_at: Option<u32>,
-}
-
 struct World {
     dir: PathBuf,
     system: Simulation,
     slots: Vec<Process>,
-    orphans: Vec<Orphan>,
     next_pid: u32,
     next_host: u32,
     /// Files of no known writer: by hand, or of a state that was lost.
@@ -170,7 +156,6 @@ impl World {
             dir: dir.to_owned(),
             system,
             slots,
-            orphans: Vec::new(),
             next_pid: 200,
             next_host: 1,
             foreign: BTreeSet::new(),
@@ -221,7 +206,6 @@ impl World {
                     self.foreign.insert(name);
                 }
             }
-            Step::Orphans => self.end_orphans(),
             Step::Named(named) => self.system.name_files(named),
         }
         self.check()
@@ -239,8 +223,6 @@ impl World {
     fn forget(&mut self) {
         self.attempt = None;
         self.foreign.extend(self.names());
-        let coming = self.orphans.iter().map(|orphan| orphan.partial.name().to_string());
-        self.foreign.extend(coming);
     }
 
     fn names(&self) -> Vec<String> {
@@ -277,7 +259,6 @@ impl World {
         let process = self.slots[slot].clone();
         let before: BTreeSet<_> = self.names().into_iter().collect();
         let mut begun = None;
-        let mut orphans = Vec::new();
         let next_pid = &mut self.next_pid;
         let (dir, system, slots) = (&self.dir, &self.system, &self.slots);
         let (result, calls) = system.run(&process, plan, || {
@@ -285,7 +266,7 @@ impl World {
             let taken = if forked {
                 job::forked(&mut session, |session| {
                     let at = system.passed();
-                    let partial = session.open(Builder::Child).map_err(ForkFailure::Final)?;
+                    let partial = session.open(Builder::Converter).map_err(ForkFailure::Final)?;
                     begun.get_or_insert(at);
                     *next_pid += 1;
                     let child = system.start(*next_pid, &process.host);
@@ -298,8 +279,7 @@ impl World {
                         let is_lost = plan.is_some_and(|plan| plan.fault == Fault::Lose);
                         assert!(busy || is_lost, "two write at once: {refused:?}");
                     }
-                    let forked = Forked { child, partial: Rc::new(partial), script, bytes };
-                    forked.wait(system, session, &mut orphans)
+                    Forked { child, partial, script, bytes }.wait(system, session)
                 })
                 .map_err(SnapshotError::from)
             } else {
@@ -314,7 +294,6 @@ impl World {
         });
         self.calls = self.calls.max(calls);
         self.is_taken = matches!(result, Some(Ok(_)));
-        self.orphans.append(&mut orphans);
         let lost = plan.is_some_and(|plan| plan.fault == Fault::Lose) || script_loses(script);
         let refusal = match &result {
             Some(Err(error)) => Some(error.code()),
@@ -351,10 +330,9 @@ impl World {
                     return Err(format!("{} has another size", taken.path.display()));
                 }
             }
-            Some(Err(error)) if self.orphans.is_empty() && !lost => {
+            Some(Err(error)) if !lost => {
                 let after: BTreeSet<_> = self.names().into_iter().collect();
-                let new = after.difference(&before).find(|name| is_final(name));
-                if let Some(new) = new.filter(|_| !matches!(script, Script::Orphan(_))) {
+                if let Some(new) = after.difference(&before).find(|name| is_final(name)) {
                     return Err(format!("{new} was made by an attempt that failed: {error}"));
                 }
             }
@@ -381,7 +359,7 @@ impl World {
     fn tidy(&mut self, done: bool, swept: bool) -> Result<(), String> {
         let names = self.names();
         let left = names.iter().find(|name| name.ends_with(".partial"));
-        if let Some(left) = left.filter(|_| swept && self.orphans.is_empty()) {
+        if let Some(left) = left.filter(|_| swept) {
             return Err(format!("{left} is left behind"));
         }
         let mut ours = names.iter().filter(|name| is_final(name) && !self.foreign.contains(*name));
@@ -393,24 +371,10 @@ impl World {
         if own > most && (done || swept) {
             return Err(format!("{own} files where {most} may be: {names:?}"));
         }
-        if let Some(orphan) = ours.find(|name| done && !state.contains(name.as_str())) {
-            return Err(format!("{orphan} is in no state file: it will never be removed"));
+        if let Some(unknown) = ours.find(|name| done && !state.contains(name.as_str())) {
+            return Err(format!("{unknown} is in no state file: it will never be removed"));
         }
         Ok(())
-    }
-
-    fn end_orphans(&mut self) {
-        for orphan in std::mem::take(&mut self.orphans) {
-            let Orphan { process, partial, packing, bytes, killed_at } = orphan;
-            let plan = killed_at.map(|at| Plan { at, fault: Fault::Kill });
-            self.system.run(&process, plan, || {
-                let written = packing.write(&partial, |out| text(bytes, out));
-                let written = written.map_err(ForkFailure::Final);
-                fork::conclude(&written, |_| (), || partial.publish().is_ok());
-            });
-            self.system.drop_dead(&process, partial);
-            self.system.end(&process);
-        }
     }
 
     /// What is true at any time.
@@ -426,8 +390,7 @@ impl World {
             }
         }
         self.checks += 1;
-        if self.orphans.is_empty()
-            && self.checks.is_multiple_of(16)
+        if self.checks.is_multiple_of(16)
             && let Some(open) = open_below(&self.dir)
         {
             return Err(format!("{open} is open, and no process needs it"));
@@ -466,7 +429,7 @@ fn script_loses(script: Script) -> bool {
 /// A child and what it was given.
 struct Forked {
     child: Process,
-    partial: Rc<Partial>,
+    partial: Partial,
     script: Script,
     bytes: usize,
 }
@@ -477,40 +440,23 @@ impl Forked {
         self,
         system: &Simulation,
         session: &mut Session,
-        orphans: &mut Vec<Orphan>,
     ) -> Result<TakenSnapshot, ForkFailure> {
         let Self { child, partial, script, bytes } = self;
+        if script == Script::Refuses {
+            system.end(&child);
+            return Err(ForkFailure::Lost("no isolate is current".into()));
+        }
         let packing = session.packing();
-        let plan = match script {
-            Script::Works(plan) | Script::Collected(plan) => plan,
-            Script::Meanwhile(_) => None,
-            Script::Refuses => {
-                system.end(&child);
-                return Err(ForkFailure::Lost("a lock was held".into()));
-            }
-            Script::Orphan(killed_at) => {
-                let process = child.clone();
-                orphans.push(Orphan { process, partial, packing, bytes, killed_at });
-                crate::os::sim::kill()
-            }
-        };
-        let mut answer = Vec::new();
-        let (published, _) = system.run(&child, plan, || {
-            let written = packing.write(&partial, |out| text(bytes, out));
-            let written: Result<Written, _> = written.map_err(ForkFailure::Final);
-            fork::conclude(
-                &written,
-                |text| answer.extend_from_slice(text),
-                || partial.publish().is_ok(),
-            )
-        });
+        let write = || packing.write(&partial, |out| text(bytes, out));
+        let (written, _) = system.run(&child, script_plan(script), write);
         system.end(&child);
-        let (published, end) = match (published, script) {
-            (_, Script::Collected(_)) => (false, ForkFailure::Killed("collected".into())),
-            (Some(published), _) => (published, ForkFailure::Lost("ended".into())),
-            (None, _) => (false, ForkFailure::Killed("killed".into())),
-        };
-        let (path, written) = fork::take_over(&partial, &answer, published, end)?;
+        let written = match (written, script) {
+            (_, Script::Dies) => crate::os::sim::kill(),
+            (None, _) => Err(ForkFailure::Killed("killed".into())),
+            (_, Script::Collected(_)) => Err(ForkFailure::Killed("collected".into())),
+            (Some(written), _) => written.map_err(ForkFailure::Final),
+        }?;
+        let path = partial.commit().map_err(ForkFailure::Final)?;
         Ok(session.outcome(path, Method::Fork, Duration::ZERO, written))
     }
 }
@@ -563,7 +509,6 @@ fn play(dir: &Path, program: &[Step]) -> Result<World, String> {
             return Err(format!("step {at}: {failed}"));
         }
     }
-    world.end_orphans();
     Ok(world)
 }
 
@@ -665,7 +610,7 @@ fn programs_with_one_fault(calls: u32) -> Vec<Vec<Step>> {
     // The directory is full, so retention has work. The next attempts find what the fault has left.
     let program = |named, step| {
         let full = (0..MAX_FILES).flat_map(|_| [calm(0), Step::Pass(HOUR)]);
-        let next = [Step::Orphans, Step::Pass(2 * HOUR), calm(1), Step::Pass(HOUR), calm(0)];
+        let next = [Step::Pass(2 * HOUR), calm(1), Step::Pass(HOUR), calm(0)];
         [Step::Named(named)].into_iter().chain(full).chain([step]).chain(next).collect()
     };
     let of_fault = |fault| {
@@ -677,10 +622,7 @@ fn programs_with_one_fault(calls: u32) -> Vec<Vec<Step>> {
             let plan = Some(Plan { at, fault });
             [Script::Works(plan), Script::Collected(plan)].map(|script| take(0, true, None, script))
         });
-        // A child that outlives its service, and is killed too.
-        let of_orphan = (0..CALLS_OF_A_CHILD).filter(move |_| fault == Fault::Kill);
-        let of_orphan = of_orphan.map(move |at| take(0, true, None, Script::Orphan(Some(at))));
-        of_service.chain(of_child).chain(of_orphan)
+        of_service.chain(of_child)
     };
     let steps = faults().into_iter().flat_map(of_fault);
     steps.flat_map(|step| [false, true].map(|named| program(named, step))).collect()
@@ -717,19 +659,6 @@ fn each_fault_at_each_call() {
     let _ = fs::remove_dir_all(&dir);
 }
 
-/// A child that outlived its service publishes after the state was lost: nothing of plimsoll knows its file.
-#[test]
-fn what_an_orphan_publishes_after_the_state_was_lost_is_left_alone() {
-    let dir = directory("orphan");
-    let take = |slot, script| Step::Take { slot, forked: true, plan: None, script, bytes: 100 };
-    let calm = Script::Works(None);
-    let orphan = take(0, Script::Orphan(None));
-    let program = [orphan, Step::Damage, Step::Orphans, Step::Pass(HOUR), take(1, calm)];
-    let world = play(&dir, &program).unwrap_or_else(|why| panic!("{why}"));
-    assert_eq!(world.names().len(), 3, "two snapshots and the state");
-    let _ = fs::remove_dir_all(&dir);
-}
-
 /// Each hour a service tries; once a day it dies. A month, or a year in a long run.
 #[test]
 fn a_year_of_a_service() {
@@ -746,7 +675,6 @@ fn a_year_of_a_service() {
                 break step;
             }
         });
-        program.push(Step::Orphans);
         if hour % 24 == 0 {
             program.push(Step::Restart { slot: 0, host: false });
         }

@@ -1,6 +1,5 @@
 //! The directory of snapshots: one writer at a time, temporary names, retention.
 
-use std::ffi::{CStr, CString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -28,7 +27,7 @@ impl SnapshotStore {
     /// Opens `dir`, creates it if it is missing, and removes what crashes left there.
     ///
     /// # Errors
-    /// [`SnapshotError::Dir`], or [`SnapshotError::Busy`] while another process (a forked child included) writes.
+    /// [`SnapshotError::Dir`], or [`SnapshotError::Busy`] while another process writes.
     pub fn open(dir: &Path) -> Result<Self, SnapshotError> {
         let dir = Directory::open(dir).map_err(|error| SnapshotError::io(dir, &error))?;
         let locked = match lock::lock(dir.handle().get(), Wait::Never) {
@@ -117,13 +116,13 @@ impl SnapshotStore {
             }
             let failed = |error| SnapshotError::io(&self.dir.path().join(name.partial()), &error);
             let opened = match self.dir.create_unnamed().filter(|_| !self.named) {
-                Some(file) => Ok((file, None)),
-                None => self.dir.create(&name.partial()).map(|file| (file, temporary(&name))),
+                Some(file) => Ok((file, false)),
+                None => self.dir.create(&name.partial()).map(|file| (file, true)),
             };
             match opened {
-                Ok((file, unfinished)) => {
+                Ok((file, named)) => {
                     let armed = AtomicBool::new(true);
-                    return Ok(Partial { dir, name, unfinished, file, armed });
+                    return Ok(Partial { dir, name, named, file, armed });
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(error)),
@@ -178,8 +177,8 @@ impl SnapshotStore {
 pub struct Partial {
     dir: Directory,
     name: Name,
-    /// Its temporary name, for the kernel; `None` while it has no name.
-    unfinished: Option<CString>,
+    /// Whether it has a temporary name.
+    named: bool,
     file: File,
     armed: AtomicBool,
 }
@@ -205,104 +204,35 @@ impl Partial {
         self.file.try_clone().map_err(|error| SnapshotError::io(self.dir.path(), &error))
     }
 
-    /// The descriptors that a forked child has to keep: the file, and the lock of the directory.
-    #[cfg(unix)]
-    #[must_use]
-    pub fn descriptors(&self) -> [i32; 2] {
-        use std::os::fd::AsRawFd;
-        [self.file.as_raw_fd(), self.dir.handle().as_raw_fd()]
-    }
-
-    /// The directory's descriptor and the temporary name in it, where it has one.
-    #[cfg(unix)]
-    #[must_use]
-    pub fn unfinished(&self) -> Option<(i32, &CStr)> {
-        use std::os::fd::AsRawFd;
-        Some((self.dir.handle().as_raw_fd(), self.unfinished.as_deref()?))
-    }
-
-    /// Gives the complete file its final name, for good.
+    /// Gives the complete file its final name.
     ///
     /// # Errors
     /// [`SnapshotError::Dir`]; the file is removed.
     pub fn commit(&self) -> Result<PathBuf, SnapshotError> {
-        self.publish()?;
-        Ok(self.committed())
-    }
-
-    /// Gives the complete file its final name; a forked child does it with its parent's value.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Dir`].
-    pub fn publish(&self) -> Result<(), SnapshotError> {
-        self.name_it().map_err(|error| SnapshotError::io(&self.path(), &error))
+        self.name_it().map_err(|error| SnapshotError::io(&self.path(), &error))?;
+        self.armed.store(false, Ordering::Relaxed);
+        Ok(self.path())
     }
 
     fn name_it(&self) -> io::Result<()> {
         let name = self.name.to_string();
-        match self.unfinished {
-            Some(_) => self.dir.rename_new(&self.name.partial(), &name)?,
-            None => self.dir.link_new(&self.file, &name)?,
+        if self.named {
+            self.dir.rename_new(&self.name.partial(), &name)?;
+        } else {
+            self.dir.link_new(&self.file, &name)?;
         }
         // Only a crash of the machine can lose the name now; some file systems refuse the call.
         let _ = self.dir.sync();
         Ok(())
     }
-
-    /// Takes over the file that a child completed. `published`: the child said by its end that it
-    /// gave the file its name, which the service may not be able to see (it may have changed its
-    /// user since). A child that was killed right before has left that to us.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Dir`].
-    pub fn adopt(&self, published: bool) -> Result<PathBuf, SnapshotError> {
-        let is_published = if published { Ok(true) } else { self.is_published() };
-        if !matches!(is_published, Ok(true)) {
-            match self.name_it() {
-                // The system cannot say whether it has its name, and the name is taken: by the child.
-                Err(error) if is_published.is_err() && is_done(&error) => {}
-                named => named.map_err(|error| SnapshotError::io(&self.path(), &error))?,
-            }
-        }
-        Ok(self.committed())
-    }
-
-    /// Whether the file has its final name.
-    fn is_published(&self) -> io::Result<bool> {
-        #[cfg(unix)]
-        if self.unfinished.is_none() {
-            use std::os::unix::fs::MetadataExt;
-            return Ok(self.file.metadata()?.nlink() > 0);
-        }
-        let is_there = |name: String| match self.dir.size(&name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            size => size.map(|_| true),
-        };
-        Ok(is_there(self.name.to_string())? && !is_there(self.name.partial())?)
-    }
-
-    /// The path of a file that was published, or is left to a child.
-    pub fn committed(&self) -> PathBuf {
-        self.armed.store(false, Ordering::Relaxed);
-        self.path()
-    }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if *self.armed.get_mut() && self.unfinished.is_some() {
+        if *self.armed.get_mut() && self.named {
             let _ = self.dir.remove(&self.name.partial());
         }
     }
-}
-
-/// What a rename or a link answers if the same one was done before.
-fn is_done(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound)
-}
-
-fn temporary(name: &Name) -> Option<CString> {
-    CString::new(name.partial()).ok()
 }
 
 #[cfg(test)]
@@ -353,34 +283,6 @@ mod tests {
             }
             for name in names(&dir.0) {
                 fs::remove_file(dir.0.join(name)).unwrap();
-            }
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_complete_file_is_taken_over_published_or_not() {
-        let dir = TempDir::new("store-adopt");
-        for store in stores(&dir) {
-            let create = || store.create(SystemTime::now(), 0, Compression::None).unwrap();
-            let killed_before = create();
-            let path = killed_before.adopt(false).unwrap();
-            drop(killed_before);
-            assert!(path.exists());
-            for published in [false, true] {
-                let killed_after = create();
-                killed_after.publish().unwrap();
-                let path = killed_after.adopt(published).unwrap();
-                drop(killed_after);
-                assert!(path.exists());
-            }
-            let taken = create();
-            fs::write(taken.path(), "Node's own").unwrap();
-            assert_eq!(taken.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
-            if store.named {
-                let removed = create();
-                fs::remove_file(dir.0.join(removed.name().partial())).unwrap();
-                assert_eq!(removed.adopt(false).unwrap_err().code(), "ERR_PLIMSOLL_DIR");
             }
         }
     }
@@ -479,34 +381,5 @@ mod tests {
         fs::write(&first, "x").unwrap();
         store.retain(1, u64::MAX).unwrap();
         assert!(!first.exists() && second.exists(), "the next attempt deletes it");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_child_is_given_the_file_the_lock_and_the_temporary_name() {
-        let dir = TempDir::new("store-child");
-        for store in stores(&dir) {
-            let partial = store.create(SystemTime::now(), 0, Compression::None).unwrap();
-            let [file, lock] = partial.descriptors();
-            let target =
-                |descriptor: i32| fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap();
-            assert_eq!(target(lock), dir.0);
-            if store.named {
-                assert_eq!(target(file), dir.0.join(partial.name().partial()));
-                let (directory, name) = partial.unfinished().unwrap();
-                assert_eq!(target(directory), dir.0);
-                assert_eq!(name.to_str().unwrap(), partial.name().partial());
-            } else {
-                assert!(target(file).to_str().unwrap().ends_with("(deleted)"));
-                assert!(partial.unfinished().is_none());
-            }
-        }
-    }
-
-    #[test]
-    fn a_name_that_is_taken_or_gone_is_of_the_same_rename_before() {
-        let is = |kind: io::ErrorKind| is_done(&kind.into());
-        assert!(is(io::ErrorKind::AlreadyExists) && is(io::ErrorKind::NotFound));
-        assert!(!is(io::ErrorKind::PermissionDenied) && !is(io::ErrorKind::StorageFull));
     }
 }

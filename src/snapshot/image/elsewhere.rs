@@ -1,14 +1,10 @@
 //! Platforms without heap images.
 
-use std::path::PathBuf;
-
-use super::OnCollection;
 use super::canaries::Canaries;
+use super::{Destination, OnCollection};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{Child, ForkFailure};
-use crate::snapshot::output::Written;
 use crate::snapshot::session::Session;
-use crate::snapshot::store::Partial;
 
 /// Never made.
 #[derive(Debug)]
@@ -23,6 +19,12 @@ pub enum Scene {}
 /// Always.
 pub fn support() -> Result<(), String> {
     Err("heap images are written on Linux x64 with glibc only".into())
+}
+
+/// Never: this platform has no images.
+#[must_use]
+pub fn is_denied() -> bool {
+    false
 }
 
 /// There is nothing to verify.
@@ -45,7 +47,7 @@ impl PreparedImage {
     ///
     /// # Errors
     /// Always.
-    pub fn new(_: &Session, _: Partial) -> Result<Self, ForkFailure> {
+    pub fn new(_: &Session, _: Destination) -> Result<Self, ForkFailure> {
         Err(ForkFailure::Final(SnapshotError::Unavailable {
             why: support().err().unwrap_or_default(),
         }))
@@ -66,7 +68,13 @@ impl PreparedImage {
     ///
     /// # Errors
     /// Never returns.
-    pub fn wait(&self, _: &Child, _: OnCollection) -> Result<(PathBuf, Written), ForkFailure> {
+    pub fn wait(&self, _: &Child, _: OnCollection) -> Result<u64, ForkFailure> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
         match *self {}
     }
 }

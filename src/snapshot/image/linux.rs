@@ -4,26 +4,24 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::OnCollection;
 use super::canaries::Canaries;
 use super::constants;
 use super::memory::ProcessMemory;
 use super::verify::read as read_canaries;
 use super::writer::{Header, Stack, Subject, Writer};
+use super::{Destination, OnCollection};
 use crate::heap_layout::{self, HeapLayout};
 use crate::snapshot::error::SnapshotError;
-use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, Regions, UnderWay};
-use crate::snapshot::output::Written;
-use crate::snapshot::room::{Heap, RoomWatch, Tight};
+use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, Regions};
+use crate::snapshot::room::{Heap, RoomWatch};
 use crate::snapshot::session::{Request, Session};
-use crate::snapshot::store::Partial;
 use crate::v8::{self, collections, heap_statistics::Isolate, profiler};
 
 /// The processor time of a child, many times what it needs.
@@ -81,10 +79,20 @@ pub fn support() -> Result<(), String> {
         Some(Err(why)) => return Err(off(why)),
         None => return Err(off("the layout of V8's heap is not verified yet")),
     }
+    mappings().map_err(|error| off(&format!("/proc/self/smaps: {error}")))
+}
+
+/// Whether images could be written here, and the process may not read its own mappings.
+#[must_use]
+pub fn is_denied() -> bool {
+    known().is_ok() && matches!(VERIFIED.get(), Some(Ok(()))) && mappings().is_err()
+}
+
+/// Whether the flags of the mappings can be read. That there is no descriptor, the image itself says.
+fn mappings() -> io::Result<()> {
     match File::open("/proc/self/smaps") {
-        // The image itself says that there is no descriptor.
         Err(error) if !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-            Err(off(&format!("/proc/self/smaps: {error}")))
+            Err(error)
         }
         _ => Ok(()),
     }
@@ -98,20 +106,20 @@ impl Scene {
     /// Reads the flags of all mappings.
     ///
     /// # Errors
-    /// [`ForkFailure::NotNow`] where procfs cannot be read.
+    /// [`ForkFailure::Lost`] where procfs cannot be read; [`ForkFailure::Final`] where no descriptor is left.
     pub fn take() -> Result<Self, ForkFailure> {
-        Regions::scan().map(Self).map_err(not_now)
+        Regions::scan().map(Self).map_err(of_procfs)
     }
 }
 
-fn not_now(error: io::Error) -> ForkFailure {
-    ForkFailure::of_io(&error, Path::new("/proc/self"), ForkFailure::NotNow)
+fn of_procfs(error: io::Error) -> ForkFailure {
+    ForkFailure::of_io(&error, Path::new("/proc/self"))
 }
 
-/// A child that is ready to be forked, with all the memory that it uses.
+/// A child that is ready to be forked, with all the memory that it uses, and the image that it has written.
 #[derive(Debug)]
 pub struct PreparedImage {
-    partial: Partial,
+    destination: Destination,
     writer: Mutex<Writer>,
     thread: u32,
     nice: u8,
@@ -126,41 +134,36 @@ impl PreparedImage {
     ///
     /// # Errors
     /// [`ForkFailure::Final`] where images are off.
-    pub fn new(session: &Session, partial: Partial) -> Result<Self, ForkFailure> {
-        let unavailable = |why| ForkFailure::Final(SnapshotError::Unavailable { why });
-        support().map_err(unavailable)?;
+    pub fn new(session: &Session, destination: Destination) -> Result<Self, ForkFailure> {
+        support().map_err(|why| ForkFailure::Final(SnapshotError::Unavailable { why }))?;
         let request = session.request();
-        if request.redact {
-            let why = "a heap image cannot be redacted; take a snapshot".to_owned();
-            return Err(unavailable(why));
-        }
-        let file = partial.writer().map_err(ForkFailure::Final)?.into_inner();
+        let file = destination.writer().map_err(ForkFailure::Final)?;
         let script = known().as_ref().ok().and_then(|(_, types)| types.get("Script"));
         let script = script.and_then(|&script| u16::try_from(script).ok()).unwrap_or(0);
         let writer = Writer::new(ProcessMemory::OWN, file, request.max_bytes, script)
             .map_err(|what| ForkFailure::Lost(what.to_owned()))?;
         let &Request { thread, nice, heap, headroom, .. } = request;
         let (writer, collections) = (Mutex::new(writer), AtomicU64::new(0));
-        Ok(Self { partial, writer, thread, nice, heap, headroom, collections })
+        Ok(Self { destination, writer, thread, nice, heap, headroom, collections })
     }
 
     /// Forks the child, which never returns from here.
     ///
     /// # Errors
-    /// [`ForkFailure::NotNow`] without a current isolate; [`ForkFailure::Killed`] where the kernel refuses.
+    /// [`ForkFailure::Lost`] without a current isolate; [`ForkFailure::Killed`] where the kernel refuses.
     ///
     /// # Safety
     /// On a thread whose isolate is current. Inside a collection an image may not be readable.
     pub unsafe fn fork(&self, scene: &Scene) -> Result<Child, ForkFailure> {
         let begun = Instant::now();
-        let nowhere = || ForkFailure::NotNow("no isolate is current on this thread".into());
+        let nowhere = || ForkFailure::Lost("no isolate is current on this thread".into());
         let isolate = Isolate::current().ok_or_else(nowhere)?.as_ptr() as usize;
-        let stack = Stack::here().map_err(not_now)?;
-        let (layout, types) = known().as_ref().map_err(|why| ForkFailure::NotNow(why.clone()))?;
+        let stack = Stack::here().map_err(of_procfs)?;
+        let (layout, types) = known().as_ref().map_err(|why| ForkFailure::Lost(why.clone()))?;
         let header = Header::new(std::process::id(), self.thread, layout, isolate, types)
             .bytes()
             .map_err(|error| ForkFailure::Lost(error.to_string()))?;
-        let included = scene.0.include().map_err(not_now)?;
+        let included = scene.0.include().map_err(of_procfs)?;
         let ranges = included.ranges();
         let mut writer = self.writer.lock();
         let signals = BlockedSignals::new();
@@ -181,42 +184,36 @@ impl PreparedImage {
         Ok(Child::new(pid, begun.elapsed()))
     }
 
-    /// Waits for the child and gives its file the final name. Until then, what the service writes to exists twice: the
+    /// Waits for the child and returns the size of the image. Until then, what the service writes to exists twice: the
     /// child is killed before the container or the machine is full, and as `on_collection` says.
     ///
     /// # Errors
     /// What became of it instead.
-    pub fn wait(
-        &self,
-        child: &Child,
-        on_collection: OnCollection,
-    ) -> Result<(PathBuf, Written), ForkFailure> {
-        let _counted = UnderWay::begin();
+    pub fn wait(&self, child: &Child, on_collection: OnCollection) -> Result<u64, ForkFailure> {
         // The child has the lowest priority, and may not run while the service uses the memory up: this thread looks.
         let mut room = RoomWatch::of_image(self.heap, self.headroom);
         let forked_at = self.collections.load(Ordering::Relaxed);
-        let (is_complete, end) = child.watch_while(LIFETIME, None, || {
+        let (is_complete, end) = child.watch(LIFETIME, None, || {
             if on_collection == OnCollection::Kill && collections::begun() != forked_at {
                 let why = "V8 began a full collection, which rewrites the heap";
                 return Err(ForkFailure::Lost(why.into()));
             }
-            match room.tight() {
-                None => Ok(()),
-                Some(Tight { place, available, reserve }) => {
-                    let error = SnapshotError::NoRoom { place, needed: reserve, available };
-                    Err(ForkFailure::Final(error))
-                }
-            }
+            room.look().map_err(ForkFailure::Final)
         });
         let writer = self.writer.lock();
+        let path = self.destination.path();
         if !is_complete {
-            return Err(writer.explain(&self.partial.path(), end));
+            return Err(writer.explain(&path, end));
         }
-        let failed =
-            |error: io::Error| ForkFailure::Final(SnapshotError::io(&self.partial.path(), &error));
-        let bytes = writer.file().metadata().map_err(failed)?.len();
-        let path = self.partial.commit().map_err(ForkFailure::Final)?;
-        Ok((path, Written { bytes, nodes: 0 }))
+        let metadata = writer.file().metadata();
+        let failed = |error: io::Error| ForkFailure::Final(SnapshotError::io(&path, &error));
+        metadata.map(|metadata| metadata.len()).map_err(failed)
+    }
+
+    /// Where the image is.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
     }
 }
 
