@@ -158,7 +158,7 @@ test('a Map that grows beside modules that are loaded is the leak', async () => 
 
 test(
   'what a suspended async function keeps is named by its function',
-  { skip: native.snapshotSupport().fork ?? false },
+  { skip: native.snapshotSupport().image ?? false },
   async () => {
     const snapshots = snapshotsOf('suspended-poller.js');
     for (const some of [snapshots, snapshots.slice(0, 2), snapshots.slice(1)]) {

@@ -89,7 +89,7 @@ test('no growth of handles gives no suspect', async () => {
   assert.ok((await names(paths)).names.includes('plain'));
 });
 
-const { fork: noForks, image: noImages } = requireNative().snapshotSupport();
+const { image: noForks, image: noImages } = requireNative().snapshotSupport();
 const COMPRESSORS = `
     const zlib = require('node:zlib');
     const open = new Map();

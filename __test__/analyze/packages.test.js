@@ -33,7 +33,7 @@ for (const title of [
     assert.equal(unread.signature === known.signature, unread.file === known.file);
   });
 
-const { fork: noForks } = requireNative().snapshotSupport();
+const { image: noForks } = requireNative().snapshotSupport();
 
 test(
   "a leak that only require.cache leads to is found among plimsoll's modules",

@@ -6,6 +6,8 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
+const { resolve } = require('../../lib/snapshot/options.js');
+
 const PROGRAM = path.join(__dirname, 'take-snapshot.js');
 
 /** A directory that goes with the test. */
@@ -61,16 +63,31 @@ const isWriting = (pid, dir) =>
     (file) => path.dirname(file) === dir && (file.endsWith('.partial') || file.endsWith(' (deleted)')),
   );
 
-/** The pids of the snapshot children of a process. @param {string} [name] that of a child */
+/** The children of all threads of a process. */
+const childrenOf = (parent) =>
+  fs.readdirSync(`/proc/${parent}/task`).flatMap((thread) => {
+    try {
+      return fs.readFileSync(`/proc/${parent}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean);
+    } catch {
+      return []; // the thread has ended
+    }
+  });
+
+/** The pids of the converters of a process, or of the children that write images. @param {string} [name] of a child */
 function forksOf(parent, name = 'plimsoll-snap') {
-  const listed = fs.readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
-  return listed.filter((pid) => {
+  return childrenOf(parent).filter((pid) => {
     try {
       return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
     } catch {
       return false;
     }
   }).map(Number);
+}
+
+/** What a request to the native side has for its converter. */
+function converting() {
+  const { converter, environment } = resolve();
+  return { converter, environment };
 }
 
 /** Parses a snapshot file, which fails when it is not whole. */
@@ -83,4 +100,4 @@ function parse(file) {
 }
 
 module.exports = { temporaryDir, start, run, until, snapshotsIn, partialsIn, isWriting,
-  openFiles, forksOf, parse };
+  openFiles, forksOf, parse, converting };

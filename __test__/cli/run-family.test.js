@@ -16,7 +16,7 @@ const { native } = require('../../lib/native.js');
 
 const BIN = path.join(__dirname, '../../bin/plimsoll.js');
 const options = { skip: process.platform !== 'linux' && 'reads /proc', timeout: 120_000 };
-const { fork: noFork } = native.snapshotSupport();
+const { image: noFork } = native.snapshotSupport();
 
 /** A directory with programs; state directories of its runs go into `tmp` below it. */
 function folder(t, files) {

@@ -7,9 +7,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { analyze, watch } = require('../../index.js');
 const { native } = require('../../lib/native.js');
-const { temporaryDir, until, snapshotsIn, partialsIn, parse } = require('../children/snapshot-support.js');
+const { temporaryDir, until, snapshotsIn, partialsIn, parse, converting } = require('../children/snapshot-support.js');
 
-const { fork: unsupported, image: noImages, limitCalls: noCalls } = native.snapshotSupport();
+const { image: unsupported, limitCalls: noCalls } = native.snapshotSupport();
 const options = unsupported ? { skip: unsupported } : {};
 const request = (dir) => ({
   dir,
@@ -24,6 +24,7 @@ const request = (dir) => ({
   nice: 0,
   heapUsed: 0,
   heapTotal: 0,
+  ...converting(),
 });
 
 test('an endless loop is interrupted for a snapshot and goes on', options, async (t) => {
@@ -110,9 +111,9 @@ async function outOfMemory(dir, ...args) {
   return said;
 }
 
-/** What a watch leaves near the heap limit: a heap image where there are some, a snapshot if it redacts. */
+/** What a watch leaves near the heap limit: a heap image, or a snapshot if it redacts. */
 const EVIDENCE = [
-  ['an image', { skip: noImages ?? noCalls ?? false }, '.heapimage'],
+  ['an image', { skip: unsupported ?? noCalls ?? false }, '.heapimage'],
   ['a redacted snapshot', options, '.heapsnapshot', 'redact'],
 ];
 

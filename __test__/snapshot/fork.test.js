@@ -13,23 +13,21 @@ const { native } = require('../../lib/native.js');
 const {
   temporaryDir,
   start,
-  run,
   until,
   snapshotsIn,
   partialsIn,
   isWriting,
-  openFiles,
   forksOf,
   parse,
 } = require('../children/snapshot-support.js');
 
-const { fork: unsupported } = native.snapshotSupport();
+const { image: unsupported } = native.snapshotSupport();
 const options = unsupported ? { skip: unsupported } : {};
 // Not the lowest priority: on a busy machine that would be a test of patience.
 const forked = { method: 'fork', cooldown: 0, nice: 0 };
 const index = require.resolve('../../index.js');
 
-/** A forked snapshot whose child stands still until it is let go. */
+/** A snapshot whose converter stands still until it is let go. */
 async function stoppedFork(given) {
   const taken = takeSnapshot({ ...forked, ...given });
   taken.catch(() => {});
@@ -89,7 +87,7 @@ test('forked and in process describe the same heap', options, async (t) => {
   assert.ok(Math.abs(child.nodes - here.nodes) < here.nodes * 0.02, `${child.nodes} and ${here.nodes} nodes`);
 });
 
-test('the child is expendable', options, async (t) => {
+test('the converter is expendable', options, async (t) => {
   const { taken, pid, letGo } = await stoppedFork({ dir: temporaryDir(t), nice: 19 });
   assert.equal(niceness(pid), 19);
   letGo();
@@ -97,7 +95,7 @@ test('the child is expendable', options, async (t) => {
   await taken;
 });
 
-test("the child runs none of the service's handlers", options, async (t) => {
+test("the converter runs none of the service's handlers", options, async (t) => {
   const dir = temporaryDir(t);
   const [hooks, log] = ['hooks.js', 'log'].map((name) => path.join(dir, name));
   fs.writeFileSync(
@@ -113,15 +111,13 @@ test("the child runs none of the service's handlers", options, async (t) => {
   assert.equal(fs.readFileSync(log, 'utf8'), `beforeExit ${service.pid}\nexit ${service.pid}\n`);
 });
 
-test('a socket that the service closes is closed while the child lives', options, async (t) => {
+test('a socket that the service closes is closed while the converter lives', options, async (t) => {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = net.connect(server.address().port, '127.0.0.1');
   const [[accepted]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
   const taken = takeSnapshot({ ...forked, dir: temporaryDir(t) });
   const pid = await until(() => forksOf(process.pid)[0]);
-  // The child lets go of its descriptors before it looks at the heap.
-  await until(() => !fs.existsSync(`/proc/${pid}`) || openFiles(pid).every((target) => !target.startsWith('socket:')));
   process.kill(pid, 'SIGSTOP');
   const closed = Promise.all([once(client, 'close'), once(server, 'close')]);
   accepted.destroy();
@@ -131,66 +127,55 @@ test('a socket that the service closes is closed while the child lives', options
   assert.equal((await taken).method, 'fork');
 });
 
-test('a child that is killed is replaced', options, async (t) => {
-  const dir = temporaryDir(t);
-  const { taken, pid } = await stoppedFork({ dir });
-  process.kill(pid, 'SIGKILL');
-  const { retries, method, path: file } = await taken;
-  assert.equal(method, 'fork');
-  assert.deepEqual(retries, ['the child was killed (signal 9): out of memory, most likely']);
-  parse(file);
-  assert.deepEqual([snapshotsIn(dir).length, partialsIn(dir)], [1, []]);
-});
-
-/** Signals each child of this process until the snapshot is decided. */
+/** Signals the converters of this process until the snapshot is decided. */
 function signalAll(taken, signal) {
   const killer = setInterval(() => forksOf(process.pid).forEach((pid) => kill(pid, signal)), 1);
   return taken.finally(() => clearInterval(killer));
 }
 
-// What kills the child would kill the service next: the work is not done there, and a crash is tried once more.
 for (const [signal, number] of [
   ['SIGKILL', 9],
   ['SIGSEGV', 11],
   ['SIGABRT', 6],
-  ['SIGTRAP', 5],
+  ['SIGTERM', 15],
 ]) {
-  test(`children that die of ${signal}: one is replaced, and nothing is done in process`, options, async (t) => {
+  test(`a converter that dies of ${signal}: the image is kept, and nothing is done in process`, options, async (t) => {
     const dir = temporaryDir(t);
-    const taken = takeSnapshot({ ...forked, method: 'auto', dir });
-    await assert.rejects(signalAll(taken, signal), {
-      code: 'ERR_PLIMSOLL_SNAPSHOT',
-      message: new RegExp(`signal ${number}`),
-    });
-    assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
+    const { method, retries } = await signalAll(takeSnapshot({ ...forked, method: 'auto', dir }), signal);
+    assert.equal(method, 'image');
+    assert.match(retries.join(), new RegExp(`the converter .*signal ${number}`));
+    assert.deepEqual([snapshotsIn(dir, '.heapimage').length, snapshotsIn(dir), partialsIn(dir)], [1, [], []]);
   });
+
+  for (const given of [{ method: 'fork' }, { method: 'auto', redact: true }]) {
+    test(`a converter that dies of ${signal}, ${JSON.stringify(given)}: nothing is left`, options, async (t) => {
+      const dir = temporaryDir(t);
+      await assert.rejects(signalAll(takeSnapshot({ ...forked, ...given, dir }), signal), {
+        code: 'ERR_PLIMSOLL_SNAPSHOT',
+        message: new RegExp(`the converter .*signal ${number}`),
+      });
+      assert.deepEqual([snapshotsIn(dir, '.heapimage'), snapshotsIn(dir), partialsIn(dir)], [[], [], []]);
+    });
+  }
 }
 
-test('SIGTERM to the child is final', options, async (t) => {
+test('no image of a snapshot that is redacted comes to the directory', options, async (t) => {
   const dir = temporaryDir(t);
-  const { taken, pid, letGo } = await stoppedFork({ dir, method: 'auto' });
-  const seen = new Set([pid]);
-  const looker = setInterval(() => forksOf(process.pid).forEach((child) => seen.add(child)), 1);
-  kill(pid, 'SIGTERM');
+  const { taken, pid, letGo } = await stoppedFork({ dir, method: 'auto', redact: true });
+  const input = fs.readlinkSync(`/proc/${pid}/fd/0`);
+  assert.match(input, /^\/memfd:/);
   letGo();
-  await assert
-    .rejects(taken, { code: 'ERR_PLIMSOLL_SNAPSHOT', message: /ended by signal 15/ })
-    .finally(() => clearInterval(looker));
-  assert.equal(seen.size, 1, 'no other child');
-  assert.deepEqual([snapshotsIn(dir), partialsIn(dir)], [[], []]);
+  await taken;
 });
 
-/** So much that no child is done with it in 3 s. */
+/** So much that no converter is done with it at once. */
 const HEAVY = 120;
 
 for (const end of ['SIGKILL', 'SIGTERM']) {
-  test(`${end} to the service in the middle: the child ends by itself, without its file`, options, async (t) => {
+  test(`${end} to the service in the middle: the converter ends too, without its file`, options, async (t) => {
     const dir = temporaryDir(t);
     const service = start({ ...forked, dir, ballast: HEAVY, nice: 19 });
-    // A child that has begun: its descriptors are its own. One that does not begin is replaced.
-    const hasBegun = (child) =>
-      isWriting(child, dir) && openFiles(child).every((target) => !/socket:|eventpoll/.test(target));
-    const pid = await until(() => forksOf(service.pid).find(hasBegun));
+    const pid = await until(() => forksOf(service.pid).find((child) => isWriting(child, dir)));
     service.kill(end);
     await once(service, 'exit');
     await until(() => !isRunning(pid));
@@ -213,24 +198,6 @@ test("the service's own children are not disturbed", options, async (t) => {
   // Spawning still works after V8's pages were excluded from children again.
   assert.equal((await exec('echo', ['after'])).stdout, 'after\n');
 });
-
-// V8's workers are recognized by their number where they have no names (Node 20 and 22); four unless chosen.
-for (const [flag, env] of [
-  ['--v8-pool-size=1'],
-  ['--v8_pool_size=7'],
-  ['--v8-pool-size=0'],
-  [undefined, '--v8-pool-size=2'],
-]) {
-  test(`with ${flag ?? `NODE_OPTIONS=${env}`}`, options, async (t) => {
-    const { NODE_OPTIONS } = process.env;
-    t.after(() =>
-      NODE_OPTIONS === undefined ? delete process.env.NODE_OPTIONS : (process.env.NODE_OPTIONS = NODE_OPTIONS),
-    );
-    process.env.NODE_OPTIONS = env ?? '';
-    const { method, retries } = await run({ ...forked, dir: temporaryDir(t) }, flag === undefined ? [] : [flag]);
-    assert.equal(method, 'fork', retries?.join('; '));
-  });
-}
 
 test("a worker thread's heap, while another allocates hard", options, async (t) => {
   const dir = temporaryDir(t);

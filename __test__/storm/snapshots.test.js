@@ -17,7 +17,7 @@ const COUNT = Number(process.env.STORM ?? 100);
 const KILLS = Math.ceil(COUNT / 2);
 const PROGRAM = path.join(__dirname, '../children/snapshot-on-command.js');
 const CGROUPS = '/sys/fs/cgroup/memory';
-const { fork: unsupported, image: noImages } = native.snapshotSupport();
+const { image: unsupported, image: noImages } = native.snapshotSupport();
 const options = { timeout: 3_600_000, ...(unsupported ? { skip: unsupported } : {}) };
 /** Of each kind of file: who takes it, whether it can, its ending, the name of its child, and what fails if it is not whole. */
 const KINDS = [

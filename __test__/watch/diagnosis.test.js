@@ -119,5 +119,5 @@ test('a heap image is followed by heap images; a snapshot before it is not compa
   diagnosis.add({ path: 'c', method: 'image', pauseMs: 0 }, 40_000, 8 * MB);
   diagnosis.add({ path: 'd', method: 'image', pauseMs: 0 }, 60_000, 12 * MB);
   assert.ok(diagnosis.complete);
-  assert.equal(new Diagnosis('native', WINDOW).method, 'fork');
+  assert.equal(new Diagnosis('native', WINDOW).method, 'auto');
 });

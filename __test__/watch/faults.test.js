@@ -105,7 +105,7 @@ for (const event of ['snapshot', 'report']) {
 
 test(
   'what a fork reads of the threads is open while any watch runs, and closed after it',
-  { skip: native.snapshotSupport().fork ?? false },
+  { skip: native.snapshotSupport().image ?? false },
   () => {
     const program = `
     const fs = require('node:fs');

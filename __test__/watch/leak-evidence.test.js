@@ -8,7 +8,7 @@ const { requireNative } = require('../../lib/native.js');
 const { LeakEvidence } = require('../../lib/watch/leak-evidence.js');
 
 const MB = 2 ** 20;
-const { fork: noForks } = requireNative().snapshotSupport();
+const { image: noForks } = requireNative().snapshotSupport();
 const nothing = () => {};
 const fail = (error) => assert.fail(error);
 

@@ -11,7 +11,7 @@ const STANDARD_ERROR = 2;
 
 async function main() {
   const { SnapshotConversion } = requireNative();
-  const conversion = new SnapshotConversion(process.argv[2]);
+  const conversion = new SnapshotConversion(process.env.plimsoll_conversion ?? '');
   if (conversion.redacts) await learnBuiltIns();
   conversion.begin();
   try {

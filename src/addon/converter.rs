@@ -24,7 +24,7 @@ impl SnapshotConversion {
         let conversion: Conversion = serde_json::from_str(&request).map_err(|why| {
             error("ERR_PLIMSOLL_OPTION", format!("no request of a service: {why}"))
         })?;
-        conversion.become_expendable();
+        conversion.begin();
         Ok(Self { conversion, converting: None })
     }
 

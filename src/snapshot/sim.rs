@@ -321,7 +321,7 @@ impl World {
         }
         let calm = plan.is_none() && !lost;
         // It has had the directory to itself: what others have left is gone.
-        let swept = calm && refusal != Some("ERR_PLIMSOLL_BUSY");
+        let swept = calm && !matches!(refusal, Some("ERR_PLIMSOLL_BUSY" | "killed"));
         match &result {
             Some(Ok(taken)) if !lost => {
                 let text = fs::read(&taken.path)

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Conversion, answer_of};
+use super::{Conversion, VARIABLE, answer_of};
 use crate::snapshot::error::SnapshotError;
 use crate::snapshot::fork::{Child, ForkFailure};
 use crate::snapshot::image::{Destination, PreparedImage};
 use crate::snapshot::output::Written;
+use crate::snapshot::redaction;
 use crate::snapshot::room::RoomWatch;
 use crate::snapshot::session::{Request, Session};
 use crate::snapshot::store::Partial;
@@ -94,12 +95,13 @@ fn start(
     let Request { converter, nice, core, .. } = session.request();
     let conversion = Conversion {
         packing: session.packing(),
+        key: redaction::key(),
         nice: *nice,
         core: *core,
         parent: std::process::id(),
     };
     let failed = |what| ForkFailure::Lost(format!("the converter did not start ({what})"));
-    let argument = serde_json::to_string(&conversion).map_err(|why| failed(why.to_string()))?;
+    let conversion = serde_json::to_string(&conversion).map_err(|why| failed(why.to_string()))?;
     let (program, arguments) =
         converter.command.split_first().ok_or_else(|| failed("no program is given".into()))?;
     let mut file = image.destination().writer().map_err(ForkFailure::Final)?;
@@ -109,8 +111,9 @@ fn start(
         let (answer, report) = io::pipe()?;
         nonblocking(&answer)?;
         let mut command = Command::new(program);
-        command.args(arguments).arg(argument);
+        command.args(arguments);
         command.env_clear().envs(converter.environment.iter().map(|(name, value)| (name, value)));
+        command.env(VARIABLE, conversion);
         command.stdin(file).stdout(output).stderr(Stdio::from(report));
         // The working directory may be gone.
         command.current_dir("/");
@@ -134,7 +137,7 @@ fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
 impl Conversion {
     /// Makes this process, a converter, the last in every queue and the first to be killed, and has it end with the
     /// service.
-    pub fn become_expendable(&self) {
+    pub(super) fn become_expendable(&self) {
         // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
         unsafe {
             // A limit on the size of files makes a write fail instead.

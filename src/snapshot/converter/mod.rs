@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::SnapshotError;
 use super::output::{FILE, Output, Written};
+use super::redaction;
 use super::session::Packing;
 use crate::os::system::File;
 
@@ -30,16 +31,21 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
 }
 
-/// What a converter has to do: its last argument, as JSON.
+/// What a converter has to do, as JSON in the variable [`VARIABLE`]: only its own user can read that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conversion {
     packing: Packing,
+    /// Of the names that are redacted.
+    key: redaction::Key,
     nice: u8,
     /// Whether a crash may leave a core file, which holds the service's memory.
     core: bool,
     /// The service's process id.
     parent: u32,
 }
+
+/// The variable of the environment that has the request. `lib/snapshot/converter.js` has it too.
+pub const VARIABLE: &str = "plimsoll_conversion";
 
 /// What a converter says at its end.
 type Answer = Result<Written, SnapshotError>;
@@ -49,6 +55,12 @@ impl Conversion {
     #[must_use]
     pub fn redacts(&self) -> bool {
         self.packing.redacts()
+    }
+
+    /// Makes this process a converter.
+    pub fn begin(&self) {
+        self.become_expendable();
+        redaction::adopt(self.key);
     }
 }
 
@@ -124,7 +136,7 @@ mod tests {
     fn converting(name: &str, packing: Packing) -> (TempDir, Converting) {
         let dir = TempDir::new(name);
         let file = std::fs::File::create_new(dir.0.join("file")).unwrap();
-        let conversion = Conversion { packing, nice: 19, core: false, parent: 1 };
+        let conversion = Conversion { packing, key: [0; 2], nice: 19, core: false, parent: 1 };
         (dir, Converting::new(&conversion, file))
     }
 

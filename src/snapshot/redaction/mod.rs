@@ -18,7 +18,7 @@ mod strings;
 
 use std::sync::Arc;
 
-pub use names::{NameRules, learn_built_in, learn_scripts};
+pub use names::{Key, NameRules, adopt, key, learn_built_in, learn_scripts};
 
 use super::error::SnapshotError;
 use layout::{EdgeNameKind, Layout};

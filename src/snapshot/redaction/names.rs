@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rustc_hash::FxBuildHasher;
+use siphasher::sip::SipHasher13;
 
 use super::script::{self, Word};
 use super::scripts;
@@ -18,15 +19,26 @@ use crate::js_source::lexer::is_part;
 const LONGEST_SCRIPT: u64 = 32 << 20;
 const ALL_SCRIPTS: u64 = 512 << 20;
 
-/// The key of this process' hashes. Snapshots of one process can be compared with each other, and a reader who has
-/// only the snapshots cannot try out names.
-fn key() -> &'static RandomState {
-    static KEY: OnceLock<RandomState> = OnceLock::new();
-    KEY.get_or_init(RandomState::new)
+/// The key of the hashes of a service. Its snapshots can be compared with each other, and a reader who has only the
+/// snapshots cannot try out names.
+pub type Key = [u64; 2];
+
+static KEY: OnceLock<Key> = OnceLock::new();
+
+/// That of this process.
+#[must_use]
+pub fn key() -> Key {
+    *KEY.get_or_init(|| [0, 1].map(|half: u64| RandomState::new().hash_one(half)))
+}
+
+/// Goes by the key of the service, in a converter, which has not hashed anything before.
+pub fn adopt(key: Key) {
+    let _ = KEY.set(key);
 }
 
 fn hash(text: &[u8]) -> u64 {
-    key().hash_one(text)
+    let [first, second] = key();
+    SipHasher13::new_with_keys(first, second).hash(text)
 }
 
 /// What stands for a name that does not stay: equal for equal names of one process.
@@ -100,11 +112,9 @@ pub fn learn_scripts(scripts: &[String]) {
 }
 
 impl NameRules {
-    /// Those that were learned so far. A forked child must be given the answer: it may not
-    /// take locks.
+    /// Those that were learned so far.
     #[must_use]
     pub fn built_in() -> Arc<Self> {
-        key();
         BUILT_INS.lock().clone().unwrap_or_default()
     }
 
