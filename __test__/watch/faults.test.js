@@ -102,31 +102,3 @@ for (const event of ['snapshot', 'report']) {
     for (const file of files) assert.ok(fs.statSync(file).size > 0, file);
   });
 }
-
-test(
-  'what a fork reads of the threads is open while any watch runs, and closed after it',
-  { skip: native.snapshotSupport().image ?? false },
-  () => {
-    const program = `
-    const fs = require('node:fs');
-    const { watch } = require(${JSON.stringify(path.join(__dirname, '../..'))});
-    const open = () => fs.readdirSync('/proc/self/fd').filter((fd) => {
-      try {
-        return /\\/task\\/\\d+\\/syscall$/.test(fs.readlinkSync('/proc/self/fd/' + fd));
-      } catch {
-        return false;
-      }
-    }).length;
-    const counts = [];
-    for (let round = 0; round < 2; round++) {
-      const watcher = watch({ snapshotOn: ['leak'], report: [] });
-      counts.push(open());
-      watcher.stop();
-      counts.push(open());
-    }
-    process.stdout.write(JSON.stringify(counts));`;
-    const counts = JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }));
-    assert.ok(counts[0] > 0);
-    assert.deepEqual(counts, [counts[0], 0, counts[0], 0]);
-  },
-);
