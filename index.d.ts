@@ -1498,24 +1498,24 @@ export interface SnapshotOptions {
   /** Time since the application's last attempt in `dir`, counted over restarts; 0 for none. Default 1 h. */
   cooldown?: Duration;
   /**
-   * 'fork': by a child process while the service continues; 'in-process': the service stops meanwhile; 'image': a
-   * heap image (docs/heap-images.md); 'auto': fork if possible, and a heap image where a snapshot is refused for lack
-   * of memory or exceeds `patience`. Default 'auto'.
+   * 'image': a heap image that a forked child writes (docs/heap-images.md); 'fork': a snapshot that another process
+   * makes of such an image, while the service continues; 'in-process': V8's own, the service stops meanwhile; 'auto':
+   * as 'fork', and the image is kept if no snapshot can be made of it; in process where images are off. Default 'auto'.
    */
   method?: 'auto' | 'fork' | 'in-process' | 'image';
   /** Compression of the file, whose name then ends in `.gz` or `.zst`. Default 'none'. */
   compress?: 'none' | 'gzip' | 'zstd';
   /**
-   * Memory that the snapshot needs, as a multiple of the live heap, if it differs from the default (8 forked, 24 in
-   * process).
+   * Memory that the snapshot needs: as a multiple of the committed heap if it is made of an image (default 3), of the
+   * live heap in process (default 24).
    */
   headroom?: number;
-  /** The niceness of a forked child: 19 uses only idle time of the processor, 0 is faster. Default 19. */
+  /** The niceness of the child processes: 19 uses only idle time of the processor, 0 is faster. Default 19. */
   nice?: number;
   /**
-   * With method 'auto', a forked child that has not ended within this time is killed and a heap image is taken
-   * instead, if images are available and `redact` is off. 0: the image is taken first, and a snapshot only if five
-   * of its children fail, other than by a crash or a signal. Default: any time.
+   * With method 'auto' and without `redact`, the time in which a snapshot has to be made of the image, which is kept
+   * otherwise. 0: the image is kept at once, and nothing is done in process where images are available. Default: any
+   * time.
    */
   patience?: Duration;
   /**
@@ -1537,7 +1537,7 @@ export interface Snapshot {
   bytes: number;
   /** Nodes of the heap graph; 0 for a heap image, whose graph is built by the reader. */
   nodes: number;
-  /** Why earlier tries of the same call failed: a busy V8, a child that was lost. */
+  /** What failed before in the same call: a child that was lost, a snapshot that could not be made of the image. */
   retries: string[];
   /** When the heap was read, in milliseconds since the epoch. */
   takenAt: number;
