@@ -42,7 +42,7 @@ const PARTS = {
     folder: 'src/snapshot',
     except: ['**/elsewhere.rs', '**/tests.rs'],
     paths: [
-      ['src/snapshot/fork/mod.rs', 'linux_glibc/mod.rs'],
+      ['src/snapshot/converter/mod.rs', 'linux.rs'],
       ['src/snapshot/image/mod.rs', 'linux.rs'],
     ],
     modules: ['heap_layout', 'js_source', 'os', 'random', 'snapshot', 'sync', 'v8'],

@@ -44,18 +44,15 @@ const COPIED = [
 const FILES = [
   /^cache\/(?:shared-.*|expiry|registry)\./,
   /^track\/native\./,
-  /^snapshot\/(?:fork|files|policy)\./,
+  /^snapshot\/(?:files|policy)\./,
   /^analyze\/(?:hostile|memory|native)\./,
 ];
 const NOT_THE_ALLOCATOR = 'it measures what the C library does with memory that is freed, which the sanitizer keeps';
 const LIMITS_MEMORY = 'it limits the memory of a process, of which the sanitizer takes a part of its own';
 const NO_IMAGES = 'a child looks for pages of V8 in all private memory, of which the sanitizer reserves 14 TB';
-const WAITS_FOR_A_SIGNAL =
-  'the sanitizer runs a signal handler when its thread enters a call that it knows, and the main thread enters none';
 const STACK_ELSEWHERE = 'the sanitizer has local variables in memory of its own, beside the stack';
 const TOO_LONG = 'it takes minutes under Miri, and has no unsafe code';
-const ADDRESS_SPACE =
-  'snapshot::room::tests::a_limit_on_address_space_counts_for_the_service_and_not_for_the_watch_of_an_image';
+const ADDRESS_SPACE = 'snapshot::room::tests::a_limit_on_address_space_counts_for_what_this_process_takes';
 /** Tests that cannot run so, by lane, with the reason. */
 const LEFT_OUT = {
   addon: {
@@ -69,17 +66,11 @@ const LEFT_OUT = {
   },
   thread: {
     [ADDRESS_SPACE]: LIMITS_MEMORY,
-    'lifeline::tests::a_child_that_finishes_its_file_or_has_its_service_goes_on': WAITS_FOR_A_SIGNAL,
-    'lifeline::tests::a_child_whose_time_is_up_ends_with_its_file': WAITS_FOR_A_SIGNAL,
-    'lifeline::tests::a_child_without_its_service_ends_with_its_file': WAITS_FOR_A_SIGNAL,
   },
   miri: {
     'cache::expiry::tests::a_scan_finds_what_has_ended_and_the_next_end': TOO_LONG,
     'cache::registry::tests::a_summary_has_a_row_for_each_name_and_an_end': TOO_LONG,
     'heap::spill::tests::memory_is_no_place_to_spill_to': 'it asks the kernel of which kind a file system is',
-    'snapshot::fork::platform::condition::tests::this_library_waits_in_a_known_way':
-      'it looks at a thread of the system',
-    'snapshot::fork::platform::workers::tests::threads_of_this_process_are_seen_at_rest': 'it starts a process',
   },
 };
 /** What Miri runs: the unsafe code that asks no system call of it, and memory that threads share. */
@@ -99,8 +90,6 @@ const FOR_MIRI = [
   'sampler::record::',
   'sampler::stuck::',
   'snapshot::emergency::tests::a_deadline_interrupts_once_and_a_later_one_puts_it_off',
-  'snapshot::fork::platform::condition::',
-  'snapshot::fork::platform::workers::',
   'snapshot::job::tests::a_question_is_answered_once',
   'snapshot::job::tests::what_came_of_it_is_said_as_often_as_it_is_asked',
   'track::registry::',

@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-const { resolve } = require('../../lib/snapshot/options.js');
+const { resolve: resolveOptions } = require('../../lib/snapshot/options.js');
 
 const PROGRAM = path.join(__dirname, 'take-snapshot.js');
 
@@ -86,7 +86,7 @@ function forksOf(parent, name = 'plimsoll-snap') {
 
 /** What a request to the native side has for its converter. */
 function converting() {
-  const { converter, environment } = resolve();
+  const { converter, environment } = resolveOptions();
   return { converter, environment };
 }
 

@@ -19,6 +19,8 @@ const TICK_MS = 10;
  * (src/snapshot/converter/linux.rs): they end by themselves.
  */
 const SNAPSHOTS = new Set(['plimsoll-image', 'plimsoll-snap']);
+/** What a converter runs, before it has that name. */
+const CONVERTER = require.resolve('../snapshot/converter.js');
 const LONGEST_COMMAND = 80;
 
 /** Why a read says nothing of a process, not even that it has ended. */
@@ -221,7 +223,7 @@ function isNode(pid) {
   if (exe !== process.execPath && path.basename(exe) !== 'node') return false;
   return !read(pid, 'cmdline')
     .split(/[\0 ]/, 3)
-    .some((word) => NOT_A_SERVICE.test(path.basename(word)));
+    .some((word) => word === CONVERTER || NOT_A_SERVICE.test(path.basename(word)));
 }
 
 /** Why a Node process of the run is not watched, as far as its environment tells. */

@@ -41,9 +41,18 @@ function resolve(given = {}) {
   const options = checkOptions('takeSnapshot()', OPTIONS, given);
   options.dir = path.resolve(options.dir);
   options.thread = threadId;
-  options.converter = [process.execPath, CONVERTER];
+  options.converter = isSingleExecutable() ? [] : [process.execPath, CONVERTER];
   options.environment = cleanEnv();
   return options;
+}
+
+/** Whether the executable is the application itself: it would start again. */
+function isSingleExecutable() {
+  try {
+    return require('node:sea').isSea();
+  } catch {
+    return false;
+  }
 }
 
 /** What stays the same when the service is started again. */

@@ -102,8 +102,7 @@ fn start(
     };
     let failed = |what| ForkFailure::Lost(format!("the converter did not start ({what})"));
     let conversion = serde_json::to_string(&conversion).map_err(|why| failed(why.to_string()))?;
-    let (program, arguments) =
-        converter.command.split_first().ok_or_else(|| failed("no program is given".into()))?;
+    let (program, arguments) = converter.command.split_first().ok_or_else(nothing)?;
     let mut file = image.destination().writer().map_err(ForkFailure::Final)?;
     let output = partial.writer().map_err(ForkFailure::Final)?.into_inner();
     let begin = || -> io::Result<(Child, PipeReader)> {
@@ -124,6 +123,13 @@ fn start(
         ForkFailure::Lost(what) => failed(what),
         failure => failure,
     })
+}
+
+/// Why there is no converter.
+fn nothing() -> ForkFailure {
+    let why = "no snapshot can be made of a heap image, because this process is a single executable application; \
+               take an image, or a snapshot in process";
+    ForkFailure::Final(SnapshotError::Unavailable { why: why.into() })
 }
 
 fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
