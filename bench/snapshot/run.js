@@ -1,5 +1,5 @@
 'use strict';
-// A forked snapshot beside one in process: pause, time, memory, file size, in one run.
+// A snapshot made of a heap image beside one in process: pause, time, memory, file size, in one run.
 //   node bench/snapshot/run.js [--heap 100] [--entry 115] [--rounds 3] [--nice 0] [--headroom 24] [NODE ...]
 // ENTRY: bytes of one of the objects that fill the heap, with its text. What V8 needs goes by their number.
 // NODE: paths of Node binaries; the running one unless given. Both must describe the same heap
@@ -47,7 +47,7 @@ async function compare(execPath) {
     const forked = await measure(execPath, 'fork');
     const here = await measure(execPath, 'in-process');
     if (Math.abs(forked.nodes - here.nodes) > here.nodes / 100)
-      throw new Error(`${forked.nodes} nodes forked, ${here.nodes} in process`);
+      throw new Error(`${forked.nodes} nodes of an image, ${here.nodes} in process`);
     rounds.push({ forked, here });
   }
   const ratio = (of) => median(rounds.map(of)).toFixed(2);
@@ -55,13 +55,13 @@ async function compare(execPath) {
     [execPath]: {
       'heap MB': Math.round(rounds[0].here.heap / 2 ** 20),
       nodes: rounds[0].here.nodes,
-      'pause: in process / forked': ratio(({ forked, here }) => here.pauseMs / forked.pauseMs),
-      'longest turn: in process / forked': ratio(({ forked, here }) => here.longest / forked.longest),
-      'whole call: forked / in process': ratio(({ forked, here }) => forked.ms / here.ms),
-      'service grows, forked (x heap)': ratio(({ forked }) => forked.grown / forked.heap),
+      'pause: in process / image': ratio(({ forked, here }) => here.pauseMs / forked.pauseMs),
+      'longest turn: in process / image': ratio(({ forked, here }) => here.longest / forked.longest),
+      'whole call: image / in process': ratio(({ forked, here }) => forked.ms / here.ms),
+      'service grows, image (x heap)': ratio(({ forked }) => forked.grown / forked.heap),
       'service grows, in process (x heap)': ratio(({ here }) => here.grown / here.heap),
-      'child grows (x heap)': ratio(({ forked }) => forked.child / forked.heap),
-      'file: forked / in process': ratio(({ forked, here }) => forked.bytes / here.bytes),
+      'converter (x committed heap)': ratio(({ forked }) => forked.converter / forked.total),
+      'file: image / in process': ratio(({ forked, here }) => forked.bytes / here.bytes),
       'file (x heap)': ratio(({ here }) => here.bytes / here.heap),
     },
   });

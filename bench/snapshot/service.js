@@ -27,11 +27,14 @@ globalThis.gc();
 const status = (pid, field) =>
   Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
-/** The most memory that the forked child has had, shared pages included. */
-function childPeak() {
-  for (const pid of fs.readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ')) {
+/** The most memory that the converter has had. A thread of this process has started it. */
+function converterPeak() {
+  for (const thread of fs.readdirSync('/proc/self/task')) {
     try {
-      return status(pid, 'VmHWM');
+      const children = fs.readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean);
+      const isConverter = (pid) => fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'plimsoll-snap';
+      const converter = children.find(isConverter);
+      if (converter !== undefined) return status(converter, 'VmHWM');
     } catch {
       // It has ended.
     }
@@ -40,7 +43,7 @@ function childPeak() {
 }
 
 async function main() {
-  const { used_heap_size: heap } = v8.getHeapStatistics();
+  const { used_heap_size: heap, total_heap_size: total } = v8.getHeapStatistics();
   fs.writeFileSync('/proc/self/clear_refs', '5');
   const before = status('self', 'VmRSS');
   let [longest, last, peak] = [0, performance.now(), 0];
@@ -48,7 +51,7 @@ async function main() {
     const now = performance.now();
     longest = Math.max(longest, now - last);
     last = now;
-    peak = Math.max(peak, childPeak());
+    peak = Math.max(peak, converterPeak());
   }, 5);
   const began = performance.now();
   const snapshot = await takeSnapshot({ dir, method, nice, headroom, cooldown: 0, maxBytes: 2 ** 40 });
@@ -61,7 +64,8 @@ async function main() {
     ms,
     longest: Math.max(longest, performance.now() - last),
     grown,
-    child: Math.max(0, peak - before),
+    converter: peak,
+    total,
     ...snapshot,
   });
 }
