@@ -513,12 +513,12 @@ fn is_converted(request: &Request) -> bool {
 /// # Safety
 /// On the isolate's thread.
 unsafe fn begin(request: Request) -> Result<(Session, Forked), SnapshotError> {
-    let is_converted = is_converted(&request);
-    image::admit(request.redact && !is_converted)?;
     if request.method == Method::InProcess {
         let why = "a snapshot in process needs the event loop, which does not turn".into();
         return Err(SnapshotError::Unavailable { why });
     }
+    let is_converted = is_converted(&request);
+    image::admit(request.redact && !is_converted)?;
     let mut session = Session::begin(request)?;
     let (destination, partial) = if is_converted {
         let partial = session.open(Builder::Converter)?;

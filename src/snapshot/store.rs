@@ -41,12 +41,6 @@ impl SnapshotStore {
         Ok(store)
     }
 
-    /// As on a file system that knows no files without a name.
-    #[cfg(test)]
-    pub fn with_names(self) -> Self {
-        Self { named: true, ..self }
-    }
-
     /// Removes unfinished files. A process that writes one holds the lock, so with the lock all of them are of
     /// processes that have ended. Without locks the pid in the name has to show it.
     fn sweep(&self, locked: bool) {

@@ -257,6 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn a_converter_hashes_as_its_service() {
+        let name = "snapshot::redaction::names::tests::a_converter_hashes_as_its_service";
+        if !crate::snapshot::testing::is_alone(name, "") {
+            return;
+        }
+        adopt([1, 2]);
+        let expected = SipHasher13::new_with_keys(1, 2).hash(b"tokens");
+        assert_eq!(
+            placeholder(b"tokens"),
+            format!("redacted-{:012x}", expected & 0xffff_ffff_ffff)
+        );
+        adopt([3, 4]);
+        assert_eq!(key(), [1, 2], "once");
+    }
+
+    #[test]
     fn placeholders_are_stable_and_tell_names_apart() {
         assert_eq!(placeholder(b"a"), placeholder(b"a"));
         assert_ne!(placeholder(b"a"), placeholder(b"b"));
