@@ -12,7 +12,7 @@ use crate::snapshot::store::Partial;
 
 impl Conversion {
     /// There is no service that starts a converter here.
-    pub(super) fn become_expendable(&self) {}
+    pub(super) fn follow_service(&self) {}
 }
 
 /// Never succeeds.

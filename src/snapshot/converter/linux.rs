@@ -96,8 +96,6 @@ fn start(
     let conversion = Conversion {
         packing: session.packing(),
         key: redaction::key(),
-        nice: *nice,
-        core: *core,
         parent: std::process::id(),
     };
     let failed = |what| ForkFailure::Lost(format!("the converter did not start ({what})"));
@@ -117,6 +115,7 @@ fn start(
         // The working directory may be gone.
         command.current_dir("/");
         let pid = command.spawn()?.id();
+        make_expendable(pid, *nice, *core);
         Ok((Child::new(pid.cast_signed(), Duration::ZERO), answer))
     };
     begin().map_err(|error| match ForkFailure::of_io(&error, Path::new(program)) {
@@ -140,10 +139,24 @@ fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
     }
 }
 
+/// Makes a converter the last in every queue and the first to be killed, before it takes memory: until then the kernel
+/// may kill the service in its place.
+fn make_expendable(pid: u32, nice: u8, core: bool) {
+    let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "1000");
+    // SAFETY: each call concerns the child alone, and its failure leaves things as they are.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, pid, nice.into());
+        if !core {
+            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            let (pid, before) = (pid.cast_signed(), std::ptr::null_mut());
+            libc::prlimit(pid, libc::RLIMIT_CORE, &raw const none, before);
+        }
+    }
+}
+
 impl Conversion {
-    /// Makes this process, a converter, the last in every queue and the first to be killed, and has it end with the
-    /// service.
-    pub(super) fn become_expendable(&self) {
+    /// Has this process, a converter, end with the service.
+    pub(super) fn follow_service(&self) {
         // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
         unsafe {
             // A limit on the size of files makes a write fail instead.
@@ -153,14 +166,8 @@ impl Conversion {
             if libc::getppid().cast_unsigned() != self.parent {
                 libc::_exit(1);
             }
-            if !self.core {
-                let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
-            }
-            libc::setpriority(libc::PRIO_PROCESS, 0, self.nice.into());
             libc::prctl(libc::PR_SET_NAME, c"plimsoll-snap".as_ptr());
         }
-        let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     }
 }
 

@@ -37,9 +37,6 @@ pub struct Conversion {
     packing: Packing,
     /// Of the names that are redacted.
     key: redaction::Key,
-    nice: u8,
-    /// Whether a crash may leave a core file, which holds the service's memory.
-    core: bool,
     /// The service's process id.
     parent: u32,
 }
@@ -59,7 +56,7 @@ impl Conversion {
 
     /// Makes this process a converter.
     pub fn begin(&self) {
-        self.become_expendable();
+        self.follow_service();
         redaction::adopt(self.key);
     }
 }
@@ -136,7 +133,7 @@ mod tests {
     fn converting(name: &str, packing: Packing) -> (TempDir, Converting) {
         let dir = TempDir::new(name);
         let file = std::fs::File::create_new(dir.0.join("file")).unwrap();
-        let conversion = Conversion { packing, key: [0; 2], nice: 19, core: false, parent: 1 };
+        let conversion = Conversion { packing, key: [0; 2], parent: 1 };
         (dir, Converting::new(&conversion, file))
     }
 
