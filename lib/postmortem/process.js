@@ -4,7 +4,6 @@
 // are lines of JSON on standard output.
 
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 const { Ended, processesIn } = require('./ended.js');
@@ -20,15 +19,6 @@ const EXTENSIONS = { json: 'json', html: 'html', text: 'txt' };
 const REPORT = /^plimsoll-post-mortem-(\d{8}T\d{9}Z-\d+)\./;
 
 const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
-
-function yieldToOthers() {
-  try {
-    os.setPriority(os.constants.priority.PRIORITY_LOW);
-    fs.writeFileSync('/proc/self/oom_score_adj', '1000');
-  } catch {
-    // Not Linux, or not allowed: it works all the same.
-  }
-}
 
 const reportFiles = (dir, stem, formats) =>
   formats.map((format) => ({ format, file: path.join(dir, `plimsoll-post-mortem-${stem}.${EXTENSIONS[format]}`) }));
@@ -128,7 +118,6 @@ async function main(request) {
 }
 
 if (require.main === module) {
-  yieldToOthers();
   const input = readline.createInterface({ input: process.stdin });
   input.once('line', (line) => {
     main(JSON.parse(line))

@@ -5,6 +5,7 @@
 const path = require('node:path');
 const { cleanEnv } = require('../clean-env.js');
 const { PlimsollError, PlimsollTypeError, quote } = require('../errors.js');
+const { makeExpendable } = require('../expendable.js');
 const { withoutPackages } = require('./adder.js');
 const { SCHEMA } = require('./schema.js');
 
@@ -80,6 +81,7 @@ async function analyze(paths, { signal, top, channel, unref = false, sourceRoots
     stdio: ['pipe', 'pipe', 'ignore'],
     windowsHide: true,
   });
+  makeExpendable(child.pid);
   // Without a descriptor for them there are no streams, and the error comes in the next turn.
   if (unref) for (const handle of [child, child.stdin, child.stdout]) handle?.unref();
   // It stays open. Its end shows the child that this process has exited.

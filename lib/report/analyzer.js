@@ -1,18 +1,7 @@
 'use strict';
 // The process that analyze() starts: {paths, options} as the first line of its standard input, the native side's answer
-// or an error as JSON on its standard output. It yields to everything else, and ends when its parent does. An argument
-// would be bounded to 128 KB by the kernel.
-
-const fs = require('node:fs');
-const os = require('node:os');
-
-try {
-  os.setPriority(os.constants.priority.PRIORITY_LOW);
-  // Where memory gives out, it is this process that goes.
-  fs.writeFileSync('/proc/self/oom_score_adj', '1000');
-} catch {
-  // Not Linux, or not allowed: it works all the same.
-}
+// or an error as JSON on its standard output. It ends when its parent does. An argument would be bounded to 128 KB by
+// the kernel.
 
 /** The first line of standard input, which stays open for as long as the parent lives. @returns {Promise<string>} */
 function request() {

@@ -2,8 +2,6 @@
 // The sender's process. It does not share the service's event loop or heap limit, and lives on for a bounded time when
 // the service ends. Its settings are one line of JSON on standard input; events go to standard output.
 
-const fs = require('node:fs');
-const os = require('node:os');
 const { Work } = require('./work.js');
 
 const SIGNAL_GRACE_MS = 5000;
@@ -11,14 +9,6 @@ const SIGNAL_GRACE_MS = 5000;
 const LIFE_MS = 30 * 60_000;
 
 const exitAfter = (ms) => void setTimeout(() => process.exit(1), ms).unref();
-
-try {
-  os.setPriority(os.constants.priority.PRIORITY_LOW);
-  // If memory runs out, this process is killed instead of the service. The next one resumes.
-  fs.writeFileSync('/proc/self/oom_score_adj', '1000');
-} catch {
-  // Not Linux, or not permitted.
-}
 
 // The service may have ended: no reader is left.
 process.stdout.on('error', () => {});

@@ -6,6 +6,7 @@ const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { isImage } = require('./image.js');
 const { Queue, RANKS } = require('./queue.js');
+const { makeExpendable } = require('../expendable.js');
 const { destinationsOf, idOf, nameOf } = require('../destinations.js');
 const { monotonicNow, sleep } = require('../timers.js');
 const { objectName } = require('./object-name.js');
@@ -134,6 +135,8 @@ class Sender {
       this.#ended(error.code);
       return;
     }
+    // If memory runs out, it is killed instead of the service. The next one resumes.
+    makeExpendable(child.pid);
     this.#child = child;
     let over = false;
     const end = (code) => {

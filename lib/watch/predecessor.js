@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
+const { makeExpendable } = require('../expendable.js');
 const { requireNative } = require('../native.js');
 const { mainScript } = require('../script.js');
 const { setTimeout, clearTimeout } = require('../timers.js');
@@ -84,6 +85,7 @@ class Predecessor {
       stdio: ['pipe', 'pipe', 'ignore'],
       windowsHide: true,
     });
+    makeExpendable(child.pid);
     this.#child = child;
     child.on('error', (error) => {
       this.#child = undefined;
