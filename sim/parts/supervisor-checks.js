@@ -61,7 +61,7 @@ class Checks {
     this.#plan = plan;
   }
 
-  /** A process that publishes no state has got the pid of one that did, whose figures seem to stand still. */
+  /** A process that does not publish the same states has got the pid of one that did: figures seem to stand still. */
   reused() {
     this.#isReused = true;
   }
