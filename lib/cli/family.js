@@ -10,17 +10,15 @@ const { NOT_A_SERVICE } = require('../watch/register.js');
 const { RunningTime } = require('./running-time.js');
 
 const POLL_MS = 50;
-/** How long the end of a killed process is awaited: the kernel gives its memory back first. */
-const KILLED_MS = 10_000;
 /** USER_HZ, which is 100 on each Linux that Node runs on. */
 const TICK_MS = 10;
 /**
  * What the children call themselves that write heap images (src/snapshot/image/writer.rs) and make snapshots of them
- * (src/snapshot/converter/linux.rs): they end by themselves.
+ * (src/snapshot/converter/linux.rs): the kernel ends them with their service.
  */
 const SNAPSHOTS = new Set(['plimsoll-image', 'plimsoll-snap']);
 /** What a converter runs, before it has that name. */
-const CONVERTER = require.resolve('../snapshot/converter.js');
+const CONVERTER = path.join(__dirname, '../snapshot/converter.js');
 const LONGEST_COMMAND = 80;
 
 /** Why a read says nothing of a process, not even that it has ended. */
@@ -106,22 +104,6 @@ function shortCommand(program, args) {
   return words.length > LONGEST_COMMAND ? `${words.slice(0, LONGEST_COMMAND)}…` : words;
 }
 
-const isRunning = ({ pid, start }) => {
-  const now = statOf(pid);
-  return now !== null && now.start === start && !now.isZombie;
-};
-
-/**
- * Waits until `list` returns no process, `mostMs` at most, without the time in which this process is stopped: the
- * others may have been as well. @returns what it returned last
- */
-async function remaining(list, mostMs) {
-  const time = new RunningTime();
-  let left = tried(list);
-  for (; left?.length !== 0 && time.tick() < mostMs; left = tried(list)) await delay(POLL_MS);
-  return left ?? [];
-}
-
 /** What a function gives; null where the processes cannot be read now. */
 function tried(list) {
   try {
@@ -167,24 +149,6 @@ class Family {
     );
     this.#seen = new Map(found.map(({ pid, start }) => [pid, start]));
     return found.filter(({ name }) => !SNAPSHOTS.has(name));
-  }
-
-  /** The forked children that write snapshots; without procfs none, as a fork needs it. @throws as `members` */
-  snapshotting() {
-    return everyProcess().filter(({ pid, name }) => SNAPSHOTS.has(name) && this.#isMarked(pid));
-  }
-
-  /**
-   * Waits until the snapshot children have ended. Those that have not ended by then are stopped, since a child ends
-   * within 3 s of its service: they are killed, and their end is awaited as well.
-   * @param {number} mostMs @returns {Promise<number[]>} the pids of those that were killed
-   */
-  async snapshotsEnded(mostMs) {
-    const left = await remaining(() => this.snapshotting(), mostMs);
-    for (const { pid } of left) signal(pid, 'SIGKILL');
-    // A process that the kernel ends has no environment any more, so that its mark is gone.
-    await remaining(() => left.filter(isRunning), KILLED_MS);
-    return left.map(({ pid }) => pid);
   }
 
   #isRoot({ pid, start }) {

@@ -1,6 +1,6 @@
 'use strict';
-// What a snapshot leaves where both the service and its snapshot child were killed, and a heap image where the service
-// was, on a file system that has no files without a name: an unfinished file.
+// What a snapshot or a heap image leaves where its service was killed, on a file system that has no files without a
+// name: an unfinished file.
 
 const fs = require('node:fs');
 const path = require('node:path');

@@ -36,13 +36,10 @@ const HURRY_MS = 1000;
 const FAMILY_MS = 2000;
 /** How long a process may take to publish its first state. */
 const START_MS = 3000;
-/**
- * How long a snapshot that is being written is waited for: at the end of the duration, and where its process has ended.
- */
+/** How long a snapshot that is being written is waited for at the end of the duration. */
 const EVIDENCE_MS = 20_000;
-/** The same at the end of the duration for a leak that has no two snapshots: one does not show what grows. */
+/** The same for a leak that has no two snapshots: one does not show what grows. */
 const NEEDED_EVIDENCE_MS = 60_000;
-const LAST_EVIDENCE_MS = 10_000;
 /** Three snapshots make a diagnosis: it can be analysed while the application runs on. */
 const COMPLETE = 3;
 /** What of a verdict is said while the program runs. */
@@ -313,18 +310,8 @@ class Supervisor {
     return this.#analyses.get(key);
   }
 
-  /** The children of processes that have ended write their snapshots to the end, or are killed. */
-  async #lastSnapshots() {
-    for (const pid of await this.#family.snapshotsEnded(LAST_EVIDENCE_MS)) {
-      this.#options.say(
-        `pid ${pid}, which wrote a heap snapshot, did not end within ${words(LAST_EVIDENCE_MS)} of its service (it was stopped): it was killed, and the snapshot is lost.`,
-      );
-    }
-  }
-
   /** Processes of the run that were killed may have left unfinished files. */
   #sweep() {
-    if (tried(() => this.#family.snapshotting())?.length !== 0) return;
     const ended = this.#states.all().filter(({ state }) => !isAlive(state.pid));
     for (const { state } of ended) if (state.extra) sweepPartials(state.extra.dir, new Set([state.pid]));
   }
@@ -335,7 +322,7 @@ class Supervisor {
     const allSpent = [];
     const states = this.#states.all();
     for (const { state, lost } of states) {
-      const paths = await evidenceOf(state, this.#states, () => this.#lastSnapshots());
+      const paths = evidenceOf(state, this.#states);
       const notes = [];
       let analysis;
       if (state.extra?.taking && paths.length === (state.extra.diagnosis ?? []).length)
@@ -361,8 +348,6 @@ class Supervisor {
       reports.push({ ...report, threadId: state.threadId });
     }
     if (this.#directory.exists) await this.removeImages(unlistedImages(states, this.#states.span));
-    // Those that no report waits for: one that is stopped does not end by itself.
-    await this.#lastSnapshots();
     this.#sweep();
     return { reports, images: allSpent, lost: !this.#directory.exists || this.#states.all().some((each) => each.lost) };
   }
@@ -398,16 +383,15 @@ function withoutVerdict(state, isThere) {
 
 /**
  * The snapshots to read: those of the diagnosis, and what the process left when it was about to run
- * out of heap, which it could not print any more. A child may still be writing that one.
- * @param {any} state @param {States} states which know what is too late @param {() => Promise<void>} written
+ * out of heap, which it could not print any more.
+ * @param {any} state @param {States} states which know what is too late
  */
-async function evidenceOf({ pid, extra, ended }, states, written) {
+function evidenceOf({ pid, extra, ended }, states) {
   const taken = (extra?.diagnosis ?? []).filter((file) => fs.existsSync(file));
   if (taken.length >= COMPLETE || !extra || ended) return taken;
   const own = new RegExp(`^Heap\\.\\d+\\.\\d+\\.${pid}\\.\\d+\\.\\d+\\.heapsnapshot$`);
   const { span } = states;
   const counts = (file) => isSince(file, span.since) && !states.isLate(file) && isBegunBy(file, span);
-  await written();
   const snapshots = namesIn(extra.dir).filter((name) => own.test(name));
   const left = [
     ...snapshots.map((name) => path.join(extra.dir, name)),

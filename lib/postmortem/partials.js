@@ -1,6 +1,6 @@
 'use strict';
-// Files that a process did not finish before it ended. Unfinished snapshots are the store's (src/snapshot/store.rs):
-// their children may outlive the process.
+// Files that a process did not finish before it ended, other than snapshots: src/snapshot/store.rs removes those under
+// its lock.
 
 const fs = require('node:fs');
 const path = require('node:path');

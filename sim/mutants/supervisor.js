@@ -146,11 +146,10 @@ module.exports = [
     true,
   ),
   mutant(
-    'a snapshot child that is stopped stays where no report waits for it',
-    SUPERVISOR,
-    '    await this.#lastSnapshots();\n    this.#sweep();',
-    '    this.#sweep();',
-    true,
+    'a child that writes a snapshot is ended as what the program started',
+    FAMILY,
+    'return found.filter(({ name }) => !SNAPSHOTS.has(name));',
+    'return found;',
   ),
   mutant(
     'time in which the machine stood still is grace',

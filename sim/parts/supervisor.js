@@ -265,15 +265,17 @@ class Run {
     let last;
     for (const { at, plan, parent, reuses } of workers) {
       const ppid = parent === 'main' ? process.pid : 1;
-      const start = (pid) => {
-        last = this.#services.start(planOf(plan), { ppid, pid, env: environment });
-        if (last.pid === pid && plan.kind !== 'node') this.#checks.reused();
+      const start = (former) => {
+        last = this.#services.start(planOf(plan), { ppid, pid: former?.pid, env: environment });
+        // A thread of the former process may have a file that the new one does not take.
+        const takesFiles = plan.kind === 'node' && !(former?.service.isolates.length > 1);
+        if (last.pid === former?.pid && !takesFiles) this.#checks.reused();
       };
       process.after(at, () => {
         const former = last;
         if (!reuses || former === undefined) start();
-        else if (!former.isAlive) start(former.pid);
-        else former.service.onEnd.push(() => process.after(at % SOON_MS, () => start(former.pid)));
+        else if (!former.isAlive) start(former);
+        else former.service.onEnd.push(() => process.after(at % SOON_MS, () => start(former)));
       });
     }
     process.after(LONGEST_MS, () => process.end({ signal: 'SIGKILL' }));

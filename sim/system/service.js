@@ -4,8 +4,6 @@
 const path = require('node:path');
 
 const INTERVAL_MS = 1000;
-/** A child whose service has ended has this long to finish its file. */
-const CHILD_MS = 2000;
 /** A service kills a child that is stopped after this long. */
 const STOPPED_MS = 60_000;
 const SNAPSHOT = 'plimsoll-snap';
@@ -190,31 +188,36 @@ class Isolate {
       }
       this.publish();
     };
-    const child = this.fork(plan, (file) => process.after(0, () => done(file)));
+    const child = this.fork(plan, done);
     process.after(STOPPED_MS, () => {
       if (child.isAlive) child.end({ signal: 'SIGKILL' });
       done(null);
     });
   }
 
-  /** A child that writes a file. @param {(file: string | null) => void} done */
-  fork({ takes, image, reason, hangs = false }, done = () => {}) {
+  /**
+   * A child that writes a file, which its service names. It ends with its service.
+   * @param {(file: string | null) => void} done
+   */
+  fork({ takes, image, reason, hangs = false }, done) {
     const { world, files, processes } = this.#services;
     const { process } = this.#service;
     const child = processes.start({ ppid: process.pid, name: SNAPSHOT, argv: ['node'], env: process.env });
-    child.isSnapshot = true;
     const file = path.join(DIR, nameOf(world.wall, this, ++this.#sequence, image));
     const begun = world.wall;
     if (hangs) child.receive('SIGSTOP');
-    child.after(takes, () => {
+    const name = () => {
       const node = files.put(file, `heap of ${this.pid}`);
       if (node !== null)
         Object.assign(node, { birthtimeMs: begun, owner: this, reason, diagnoses: DIAGNOSTIC.has(reason) });
       if (image) this.#services.list(path.basename(file), this.pid, reason);
-      child.end({ code: 0 });
       done(node === null ? null : file);
+    };
+    child.after(takes, () => {
+      child.end({ code: 0 });
+      process.after(0, name);
     });
-    this.#service.onEnd.push(() => child.after(CHILD_MS, () => child.end({ code: 1 })));
+    this.#service.onEnd.push(() => child.end({ signal: 'SIGKILL' }));
     return child;
   }
 }
@@ -293,9 +296,11 @@ class Services {
   }
 
   #end({ process, isolates }, { code, signal, nearLimit }) {
-    if (nearLimit !== null && isolates.length > 0)
-      isolates[0].fork({ takes: nearLimit.takes, image: nearLimit.image, reason: 'near-limit' });
-    process.end({ code, signal });
+    const end = () => process.end({ code, signal });
+    if (nearLimit === null || isolates.length === 0) return end();
+    // Its event loop does nothing any more.
+    for (const name of process.handlers.keys()) process.handlers.set(name, () => {});
+    isolates[0].fork({ ...nearLimit, reason: 'near-limit' }, end);
   }
 }
 
