@@ -159,6 +159,30 @@ for (const [signal, number] of [
   }
 }
 
+for (const [what, change] of [
+  ['has an inherited property', 'Object.prototype.each = function () {};'],
+  ['is no object of texts', "process.env = { PATH: 1, HOME: undefined, LANG: Symbol('c'), TZ: 'a\\0b' };"],
+  ['is larger than a process may have', "for (let i = 0; i < 40; i++) process.env['LARGE' + i] = 'x'.repeat(100_000);"],
+  ['preloads what fails', "process.env.NODE_OPTIONS = '--require /nowhere.js';"],
+])
+  test(`a snapshot of a service whose environment ${what}`, options, async (t) => {
+    const dir = temporaryDir(t);
+    const program = `${change}
+      require(${JSON.stringify(index)}).takeSnapshot(${JSON.stringify({ ...forked, dir })}).then(({ method }) => console.log(method));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program]);
+    assert.equal(stdout, 'fork\n');
+  });
+
+test('where this process has no executable, the image is kept, and a snapshot is refused', options, async (t) => {
+  const dir = temporaryDir(t);
+  const program = `process.execPath = undefined;
+      const { takeSnapshot } = require(${JSON.stringify(index)});
+      const take = (method) => takeSnapshot({ dir: ${JSON.stringify(dir)}, cooldown: 0, method }).then(({ method }) => method, ({ code }) => code);
+      take('auto').then(async (auto) => console.log(auto, await take('fork')));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program]);
+  assert.equal(stdout, 'image ERR_PLIMSOLL_UNAVAILABLE\n');
+});
+
 test('no image of a snapshot that is redacted comes to the directory', options, async (t) => {
   const dir = temporaryDir(t);
   const { taken, pid, letGo } = await stoppedFork({ dir, method: 'auto', redact: true });

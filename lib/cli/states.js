@@ -245,7 +245,8 @@ function withSnapshots(held, due, { extra }) {
       snapshots,
       diagnosis,
       diagnosed: before.diagnosed ?? extra.diagnosed,
-      taking: before.taking && extra.taking,
+      // A process takes one at a time: the one that was under way is there.
+      taking: due.length === 0 && before.taking && extra.taking,
     },
   };
 }

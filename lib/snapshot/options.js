@@ -4,7 +4,6 @@
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
 const { checkOptions } = require('../check-options.js');
-const { cleanEnv } = require('../clean-env.js');
 const { RETENTION } = require('../facts.js');
 const { diagnosticDir } = require('../directories.js');
 const { mainScript } = require('../script.js');
@@ -13,6 +12,7 @@ const METHODS = ['auto', 'fork', 'in-process', 'image'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
 /** What makes a snapshot of a heap image. */
 const CONVERTER = path.join(__dirname, 'converter.js');
+const STARTS_NODE = /^(?:PATH|HOME|LANG|LC_[A-Z]+|TZ|TMPDIR|LD_[A-Z_]+|MALLOC_[A-Z_]+|NODE_ICU_DATA|OPENSSL_CONF)$/;
 /** Characters of the texts that the state file keeps: it is bounded, and what does not fit would lose the cooldown. */
 const APP_LENGTH = 4096;
 const REASON_LENGTH = 256;
@@ -41,9 +41,21 @@ function resolve(given = {}) {
   const options = checkOptions('takeSnapshot()', OPTIONS, given);
   options.dir = path.resolve(options.dir);
   options.thread = threadId;
-  options.converter = isSingleExecutable() ? [] : [process.execPath, CONVERTER];
-  options.environment = cleanEnv();
+  const { execPath } = process;
+  options.converter = typeof execPath !== 'string' || isSingleExecutable() ? [] : [execPath, CONVERTER];
+  options.environment = environment();
   return options;
+}
+
+/**
+ * What Node needs of the environment to start, as `NAME=value`. A service may have put anything into its own: what
+ * preloads code, more than a process may have, or values that are no strings.
+ */
+function environment() {
+  const isKept = ([name, value]) => STARTS_NODE.test(name) && typeof value === 'string' && !value.includes('\0');
+  return Object.entries(process.env)
+    .filter(isKept)
+    .map((each) => each.join('='));
 }
 
 /** Whether the executable is the application itself: it would start again. */
@@ -58,7 +70,7 @@ function isSingleExecutable() {
 /** What stays the same when the service is started again. */
 function application() {
   // With `node -e` it is an argument of any length.
-  return (mainScript() ?? process.execPath).slice(0, APP_LENGTH);
+  return String(mainScript() ?? process.execPath).slice(0, APP_LENGTH);
 }
 
 module.exports = { resolve };

@@ -1,6 +1,5 @@
 //! A snapshot under way, as `lib/snapshot/take-snapshot.js` drives it.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,9 +50,9 @@ pub struct SnapshotRequest {
     pub redact: Option<bool>,
     /// Whether a converter that crashes may leave a core file, which holds the service's memory.
     pub core: Option<bool>,
-    /// What makes a snapshot of an image: the program and its first arguments, and its whole environment.
+    /// What makes a snapshot of an image: the program and its first arguments, and its environment (`NAME=value`).
     pub converter: Option<Vec<String>>,
-    pub environment: Option<HashMap<String, String>>,
+    pub environment: Option<Vec<String>>,
 }
 
 /// What to do next, and with what result it ended.
@@ -311,7 +310,7 @@ impl TryFrom<SnapshotRequest> for Request {
             core: request.core.unwrap_or(false),
             converter: Program {
                 command: request.converter.unwrap_or_default(),
-                environment: request.environment.unwrap_or_default().into_iter().collect(),
+                environment: request.environment.unwrap_or_default(),
             },
         })
     }

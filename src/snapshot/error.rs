@@ -133,11 +133,11 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    /// Whether memory is missing that a snapshot needs and a heap image does not.
+    /// Whether memory is missing, which a collection of the heap may free. It frees no addresses.
     #[must_use]
     pub fn is_memory(&self) -> bool {
-        use Shortage::{Container, Limit, Machine};
-        matches!(self, Self::NoRoom { place: Container | Machine | Limit, .. })
+        use Shortage::{Container, Machine};
+        matches!(self, Self::NoRoom { place: Container | Machine, .. })
     }
 
     /// The `code` of the JS error.
@@ -261,11 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn only_memory_is_what_an_image_may_do_without() {
+    fn only_memory_may_be_garbage() {
         use Shortage::{Budget, Container, Disk, FileSize, Limit, Machine};
         let of = |place| SnapshotError::NoRoom { place, needed: 2, available: 1 }.is_memory();
-        assert_eq!([Container, Machine, Limit].map(of), [true; 3]);
-        assert_eq!([Budget, Disk, FileSize].map(of), [false; 3]);
+        assert_eq!([Container, Machine].map(of), [true; 2]);
+        assert_eq!([Limit, Budget, Disk, FileSize].map(of), [false; 4]);
         assert!(!SnapshotError::Busy { by: TurnHolder::Ours }.is_memory());
     }
 }

@@ -214,10 +214,8 @@ pub fn check(
     )?;
     if let Some(limit) = os::limits::Memory::read().room() {
         let own = match builder {
-            // Memory of another process.
-            Builder::Converter => 0,
-            // The heap is there already, and so is its copy.
-            Builder::Image => IMAGE,
+            // The heap is there already, and so is its copy. A converter has a limit of its own.
+            Builder::Image | Builder::Converter => IMAGE,
             Builder::Service => needed,
         };
         check_memory(own, [(Shortage::Limit, Some(limit.available))])?;
@@ -464,6 +462,14 @@ mod tests {
         // Where the machine has not so much, that is said first.
         let has_room = os::memory::available().is_none_or(|machine| machine > 3 * available);
         assert_eq!(is_refused_by_limit(Builder::Service), has_room);
+        // What the writer of the image takes, this process takes.
+        let left = os::limits::Memory::read().room().unwrap().available - IMAGE / 2;
+        let mut taken = Vec::<u8>::new();
+        taken.try_reserve_exact(usize::try_from(left).unwrap()).unwrap();
+        let small = |builder| checked(builder, Heap { used: 1000, total: 1000 }, Compression::None);
+        for builder in [Builder::Converter, Builder::Image] {
+            assert!(small(builder).is_err_and(is_limit), "{builder:?}");
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -109,7 +109,8 @@ fn start(
         nonblocking(&answer)?;
         let mut command = Command::new(program);
         command.args(arguments);
-        command.env_clear().envs(converter.environment.iter().map(|(name, value)| (name, value)));
+        command.env_clear();
+        command.envs(converter.environment.iter().filter_map(|each| each.split_once('=')));
         command.env(VARIABLE, conversion);
         command.stdin(file).stdout(output).stderr(Stdio::from(report));
         // The working directory may be gone.
@@ -126,8 +127,8 @@ fn start(
 
 /// Why there is no converter.
 fn nothing() -> ForkFailure {
-    let why = "no snapshot can be made of a heap image, because this process is a single executable application; \
-               take an image, or a snapshot in process";
+    let why = "no snapshot can be made of a heap image, because no executable of Node is known: process.execPath is \
+               not set, or a single executable application; take an image, or a snapshot in process";
     ForkFailure::Final(SnapshotError::Unavailable { why: why.into() })
 }
 

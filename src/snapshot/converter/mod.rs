@@ -27,8 +27,8 @@ use crate::os::system::File;
 pub struct Program {
     /// The executable and its first arguments.
     pub command: Vec<String>,
-    /// The whole environment. That of this process may change while another thread reads it.
-    pub environment: Vec<(String, String)>,
+    /// The whole environment, as `NAME=value`. That of this process may change while another thread reads it.
+    pub environment: Vec<String>,
 }
 
 /// What a converter has to do, as JSON in the variable [`VARIABLE`]: only its own user can read that.

@@ -86,7 +86,7 @@ impl Child {
             }
             if let Some(patience) = patience.filter(|patience| waited > *patience) {
                 self.kill();
-                let what = format!("the child did not end within {} s", patience.as_secs());
+                let what = format!("the child did not end within {patience:?}");
                 return (false, ForkFailure::Slow(what));
             }
             if let Err(failure) = look() {
@@ -262,7 +262,7 @@ mod tests {
         let patience = Some(Duration::from_millis(45));
         let (is_complete, end) = child.watch(Duration::MAX, patience, go_on);
         assert!(!is_complete);
-        assert_eq!(end, ForkFailure::Slow("the child did not end within 0 s".into()));
+        assert_eq!(end, ForkFailure::Slow("the child did not end within 45ms".into()));
         assert!(!fs::exists(format!("/proc/{}", child.pid)).unwrap());
     }
 
