@@ -8,6 +8,8 @@ const path = require('node:path');
 
 const { resolve: resolveOptions } = require('../../lib/snapshot/options.js');
 
+/** What a converter calls itself. */
+const CONVERTER = 'plimsoll-snap';
 const PROGRAM = path.join(__dirname, 'take-snapshot.js');
 
 /** A directory that goes with the test. */
@@ -74,10 +76,12 @@ const childrenOf = (parent) =>
   });
 
 /** The pids of the converters of a process, or of the children that write images. @param {string} [name] of a child */
-function forksOf(parent, name = 'plimsoll-snap') {
+function forksOf(parent, name = CONVERTER) {
   return childrenOf(parent).filter((pid) => {
     try {
-      return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
+      // Before it runs the program of a converter, it is a copy of the service with the name of the thread that starts it.
+      const isOther = name === CONVERTER && !fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('converter.js');
+      return !isOther && fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
     } catch {
       return false;
     }

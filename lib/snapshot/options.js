@@ -52,10 +52,13 @@ function resolve(given = {}) {
  * preloads code, more than a process may have, or values that are no strings.
  */
 function environment() {
-  const isKept = ([name, value]) => STARTS_NODE.test(name) && typeof value === 'string' && !value.includes('\0');
-  return Object.entries(process.env)
-    .filter(isKept)
-    .map((each) => each.join('='));
+  const all = Object.entries(process.env);
+  return all.filter((each) => isKept(...each)).map((each) => each.join('='));
+}
+
+/** @param {string} name @param {unknown} value */
+function isKept(name, value) {
+  return STARTS_NODE.test(name) && typeof value === 'string' && !value.includes('\0');
 }
 
 /** Whether the executable is the application itself: it would start again. */

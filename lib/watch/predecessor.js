@@ -5,7 +5,6 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
-const { makeExpendable } = require('../expendable.js');
 const { requireNative } = require('../native.js');
 const { mainScript } = require('../script.js');
 const { setTimeout, clearTimeout } = require('../timers.js');
@@ -80,6 +79,7 @@ class Predecessor {
     const { dir, options, sender } = this.#context;
     const { spawn } = require('node:child_process');
     const { cleanEnv } = require('../clean-env.js');
+    const { makeExpendable } = require('../expendable.js');
     const child = spawn(process.execPath, [CHILD], {
       env: cleanEnv(),
       stdio: ['pipe', 'pipe', 'ignore'],
