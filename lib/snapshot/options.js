@@ -12,6 +12,7 @@ const METHODS = ['auto', 'fork', 'in-process', 'image'];
 const PACKINGS = ['none', 'gzip', 'zstd'];
 /** What makes a snapshot of a heap image. */
 const CONVERTER = path.join(__dirname, 'converter.js');
+/** Variables of the environment that Node may need to start. */
 const STARTS_NODE = /^(?:PATH|HOME|LANG|LC_[A-Z]+|TZ|TMPDIR|LD_[A-Z_]+|MALLOC_[A-Z_]+|NODE_ICU_DATA|OPENSSL_CONF)$/;
 /** Characters of the texts that the state file keeps: it is bounded, and what does not fit would lose the cooldown. */
 const APP_LENGTH = 4096;

@@ -38,6 +38,10 @@ pub struct Conversion {
     /// Of the names that are redacted.
     key: redaction::Key,
     /// The service's process id.
+    #[cfg_attr(
+        not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")),
+        allow(dead_code, reason = "no service starts a converter here")
+    )]
     parent: u32,
 }
 
