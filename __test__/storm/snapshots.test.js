@@ -75,7 +75,7 @@ test(`the kernel kills the converter and never the service, ${KILLS} times`, opt
   const { service, answer } = await serve(t, 'unshare', ['-m', 'sh', '-c', script, process.execPath, PROGRAM, '100']);
   try {
     const usage = () => Number(fs.readFileSync(path.join(group, 'memory.usage_in_bytes'), 'utf8'));
-    fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(usage() + 40 * 2 ** 20));
+    fs.writeFileSync(path.join(group, 'memory.limit_in_bytes'), String(usage() + 60 * 2 ** 20));
     for (let i = 0; i < KILLS; i++) {
       // 'auto': a service that fell back to itself would be the next to be killed.
       const method = i % 2 === 0 ? 'auto' : 'fork';

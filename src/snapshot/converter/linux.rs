@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Seek};
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -115,8 +116,15 @@ fn start(
         command.stdin(file).stdout(output).stderr(Stdio::from(report));
         // The working directory may be gone.
         command.current_dir("/");
+        let (nice, core) = (*nice, *core);
+        // SAFETY: it makes calls that a fork allows, and has no memory of its own.
+        unsafe {
+            command.pre_exec(move || {
+                become_expendable(nice, core);
+                Ok(())
+            });
+        }
         let pid = command.spawn()?.id();
-        make_expendable(pid, *nice, *core);
         Ok((Child::new(pid.cast_signed(), Duration::ZERO), answer))
     };
     begin().map_err(|error| match ForkFailure::of_io(&error, Path::new(program)) {
@@ -140,30 +148,35 @@ fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
     }
 }
 
-/// Makes a converter the last in every queue and the first to be killed, before it takes memory: until then the kernel
-/// may kill the service in its place.
-fn make_expendable(pid: u32, nice: u8, core: bool) {
-    let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), "1000");
-    // SAFETY: each call concerns the child alone, and its failure leaves things as they are.
+/// In the child, before it runs the program: last in every queue, first to be killed, and ended with the service. Once
+/// the program takes memory it is too late, since the kernel may kill the service in its place.
+///
+/// # Safety
+/// Only in a freshly forked child.
+unsafe fn become_expendable(nice: u8, core: bool) {
+    // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
     unsafe {
-        libc::setpriority(libc::PRIO_PROCESS, pid, nice.into());
+        // Sent when the thread ends that started it, which waits for it.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        libc::setpriority(libc::PRIO_PROCESS, 0, nice.into());
         if !core {
             let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            let (pid, before) = (pid.cast_signed(), std::ptr::null_mut());
-            libc::prlimit(pid, libc::RLIMIT_CORE, &raw const none, before);
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
         }
+        let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY);
+        libc::write(score, c"1000".as_ptr().cast(), 4);
+        libc::close(score);
     }
 }
 
 impl Conversion {
-    /// Has this process, a converter, end with the service.
+    /// Gives this process, a converter, its name. It ends if its service has.
     pub(super) fn follow_service(&self) {
         // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
         unsafe {
             // A limit on the size of files makes a write fail instead.
             libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-            // Sent when the thread ends that started it, which waits for it.
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // Its service had ended before the signal was set for that.
             if libc::getppid().cast_unsigned() != self.parent {
                 libc::_exit(1);
             }
