@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{Conversion, VARIABLE, answer_of};
 use crate::snapshot::error::SnapshotError;
-use crate::snapshot::fork::{Child, ForkFailure};
+use crate::snapshot::fork::{BlockedSignals, Child, ForkFailure, become_expendable};
 use crate::snapshot::image::{Destination, PreparedImage};
 use crate::snapshot::output::Written;
 use crate::snapshot::redaction;
@@ -117,14 +117,17 @@ fn start(
         // The working directory may be gone.
         command.current_dir("/");
         let (nice, core) = (*nice, *core);
-        // SAFETY: it makes calls that a fork allows, and has no memory of its own.
+        // SAFETY: it runs in the child, which has inherited the blocked signals.
         unsafe {
             command.pre_exec(move || {
                 become_expendable(nice, core);
                 Ok(())
             });
         }
-        let pid = command.spawn()?.id();
+        let signals = BlockedSignals::new();
+        let spawned = command.spawn();
+        drop(signals);
+        let pid = spawned?.id();
         Ok((Child::new(pid.cast_signed(), Duration::ZERO), answer))
     };
     begin().map_err(|error| match ForkFailure::of_io(&error, Path::new(program)) {
@@ -148,33 +151,12 @@ fn nonblocking(pipe: &PipeReader) -> io::Result<()> {
     }
 }
 
-/// In the child, before it runs the program: last in every queue, first to be killed, and ended with the service. Once
-/// the program takes memory it is too late, since the kernel may kill the service in its place.
-///
-/// # Safety
-/// Only in a freshly forked child.
-unsafe fn become_expendable(nice: u8, core: bool) {
-    // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
-    unsafe {
-        // Sent when the thread ends that started it, which waits for it.
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        libc::setpriority(libc::PRIO_PROCESS, 0, nice.into());
-        if !core {
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-        }
-        let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY);
-        libc::write(score, c"1000".as_ptr().cast(), 4);
-        libc::close(score);
-    }
-}
-
 impl Conversion {
     /// Gives this process, a converter, its name. It ends if its service has.
     pub(super) fn follow_service(&self) {
         // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
         unsafe {
-            // A limit on the size of files makes a write fail instead.
+            // Node has reset it: a limit on the size of files makes a write fail instead.
             libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
             // Its service had ended before the signal was set for that.
             if libc::getppid().cast_unsigned() != self.parent {

@@ -40,6 +40,35 @@ impl Drop for BlockedSignals {
     }
 }
 
+/// Makes a child the last in every queue and the first to be killed. It ends with the thread that forked it, and runs
+/// none of the service's signal handlers. Before it runs another program: once that takes memory, the kernel may kill
+/// the service in its place.
+///
+/// # Safety
+/// Only in a freshly forked child, with all signals blocked. It makes calls that a fork allows.
+pub(in crate::snapshot) unsafe fn become_expendable(nice: u8, core: bool) {
+    // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
+    unsafe {
+        for signal in 1..=libc::SIGRTMAX() {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        // A limit on the size of files makes a write fail instead.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+        if !core {
+            let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
+        }
+        libc::setpriority(libc::PRIO_PROCESS, 0, nice.into());
+        let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY);
+        libc::write(score, c"1000".as_ptr().cast(), 4);
+        libc::close(score);
+    }
+}
+
 /// A child of this process.
 #[derive(Debug)]
 pub struct Child {

@@ -12,7 +12,10 @@ mod regions;
 
 pub use child::Child;
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
-pub(in crate::snapshot) use {child::BlockedSignals, regions::Regions};
+pub(in crate::snapshot) use {
+    child::{BlockedSignals, become_expendable},
+    regions::Regions,
+};
 
 use std::io;
 use std::path::Path;

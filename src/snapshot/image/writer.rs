@@ -14,7 +14,7 @@ use super::memory::{PAGE, ProcessMemory, Refused, SYSTEM_PAGE, is_pointer};
 use super::sources::ExternalStrings;
 use crate::heap_layout::HeapLayout;
 use crate::snapshot::error::{Shortage, SnapshotError};
-use crate::snapshot::fork::ForkFailure;
+use crate::snapshot::fork::{ForkFailure, become_expendable};
 
 /// What a file begins with, before it is compressed.
 const MAGIC: &[u8] = b"plimsoll heap image\n";
@@ -341,7 +341,10 @@ impl Writer {
     /// Only in a freshly forked child.
     pub unsafe fn run(&mut self, header: &[u8], subject: &Subject<'_>, nice: u8) -> ! {
         // SAFETY: these concern this process alone; a refusal leaves things as they are.
-        unsafe { become_expendable(self.file.as_raw_fd(), nice) };
+        unsafe {
+            become_expendable(nice, false);
+            release_descriptors(self.file.as_raw_fd());
+        }
         let code = match self.image(header, subject) {
             Ok(()) => 0,
             Err(failure) => failure.code(),
@@ -748,28 +751,15 @@ fn hold(held: &mut Vec<Vec<u8>>, bytes: &[u8]) {
     }
 }
 
-/// Last in every queue, first to be killed, without the descriptors of the service.
+/// Gives the child its name, and lets go of the descriptors of the service: a socket that it closes is closed, while
+/// the child runs.
 ///
 /// # Safety
 /// Only in the child.
-unsafe fn become_expendable(file: i32, nice: u8) {
+unsafe fn release_descriptors(file: i32) {
     // SAFETY: each call concerns this process alone, and its failure leaves things as they are.
     unsafe {
-        for signal in 1..=libc::SIGRTMAX() {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core);
-        libc::setpriority(libc::PRIO_PROCESS, 0, nice.into());
         libc::prctl(libc::PR_SET_NAME, c"plimsoll-image".as_ptr());
-        let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY);
-        libc::write(score, c"1000".as_ptr().cast(), 4);
-        // A socket that the service closes is closed, while this process runs.
         libc::syscall(libc::SYS_close_range, 0, file - 1, 0);
         libc::syscall(libc::SYS_close_range, file + 1, u32::MAX, 0);
     }
